@@ -1,0 +1,129 @@
+//! The schedule: every minute, whatever is due and did not happen; every hour, counters held against the jobs.
+
+use std::sync::Arc;
+
+use lambda_runtime::LambdaEvent;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::reconcile::reconcile;
+use reelhook_app::sweep::{SweepPorts, sweep};
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::{CounterTable, Reconciler};
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::due::DueTables;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::queues::Queue;
+use reelhook_aws::start::System;
+use reelhook_domain::Policy;
+use serde::{Deserialize, Serialize};
+
+/// Counters are held against the jobs in the first minute of each hour.
+const HOUR_S: i64 = 3600;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    deliveries_table: String,
+    deliveries_queue_url: String,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, DELIVERIES_QUEUE_URL and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            deliveries_table: environment.required("DELIVERIES_TABLE"),
+            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    due: DueTables,
+    counters: Reconciler,
+    deliveries: Queue<DeliveryMessage>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients, before the first event.
+    ///
+    /// # Errors
+    /// Never by itself; the form is that of the other functions.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
+        Ok(Self {
+            due: DueTables { jobs: jobs.clone(), deliveries },
+            counters: Reconciler { counters, jobs: jobs.clone() },
+            jobs,
+            deliveries: Queue::new(clients.sqs(), config.deliveries_queue_url),
+            policy: config.policy,
+        })
+    }
+}
+
+/// What the schedule, or a person, calls with.
+#[derive(Debug, Default, Deserialize)]
+pub struct Call {
+    /// Hold counters against the jobs now.
+    #[serde(default)]
+    reconcile: bool,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    jobs_due: usize,
+    jobs_changed: usize,
+    deliveries_hinted: usize,
+    counters_mended: usize,
+    failed: usize,
+}
+
+/// Sweeps once.
+///
+/// # Errors
+/// When a part failed: the alarm on errors tells, and the next sweep tries again.
+pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lambda_runtime::Error> {
+    let ports = SweepPorts {
+        due: &deps.due,
+        jobs: &deps.jobs,
+        deliveries: &deps.deliveries,
+        ambient: &System,
+        policy: &deps.policy,
+    };
+    let swept = sweep(&ports).await;
+    let now = System.now();
+    let mended =
+        if event.payload.reconcile || now.seconds() % HOUR_S < 60 { reconcile(&deps.counters, now).await? } else { 0 };
+    let report = Report {
+        jobs_due: swept.jobs_due,
+        jobs_changed: swept.jobs_changed,
+        deliveries_hinted: swept.deliveries_hinted,
+        counters_mended: mended,
+        failed: swept.failed,
+    };
+    tracing::info!(?report, "swept");
+    if report.failed > 0 {
+        return Err(format!("{} parts of the sweep failed", report.failed).into());
+    }
+    Ok(report)
+}

@@ -1,0 +1,130 @@
+//! POST /api/webhooks/creatomate: renders move on; without a token a call is only a hint.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use anyhow::Context;
+use lambda_http::{Body, Request, Response};
+use reelhook_app::jobs::JobStore;
+use reelhook_app::messages::WorkMessage;
+use reelhook_app::renders::{RenderPorts, Voucher, receive};
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::{CounterTable, RenderTable};
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::queues::Queue;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::{JobId, Policy};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::creatomate::{answer, read, voucher};
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    work_queue_url: String,
+    settings_path: String,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, SETTINGS_PATH and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            work_queue_url: environment.required("WORK_QUEUE_URL"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What vouches for a caller, and whether Creatomate can be asked.
+struct Secrets {
+    tokens: SigningKeys,
+    operator: Option<SigningKeys>,
+    confirmable: bool,
+}
+
+const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "OPERATOR_CALLBACK_TOKEN", "CREATOMATE_API_KEY"];
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    renders: RenderTable,
+    work: Queue<WorkMessage>,
+    secrets: Settings<Secrets>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the secrets, before the first event.
+    ///
+    /// # Errors
+    /// When the secrets can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, |raw| {
+            let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
+            Ok(Secrets {
+                tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
+                operator: keys("OPERATOR_CALLBACK_TOKEN"),
+                confirmable: raw.get("CREATOMATE_API_KEY").is_some(),
+            })
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        Ok(Self {
+            renders: RenderTable { counters, jobs: jobs.clone() },
+            jobs,
+            work: Queue::new(clients.sqs(), config.work_queue_url),
+            secrets: secrets?,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    let request = ApiRequest::of(request);
+    let answer = respond(deps, &request).await.unwrap_or_else(|problem| problem.streamgank(&request.request_id));
+    Ok(answer.into_response())
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let secrets = deps.secrets.get().await;
+    let voucher = voucher(request, &secrets.tokens, secrets.operator.as_ref())?;
+    if voucher == Voucher::Nobody && !secrets.confirmable {
+        return Err(Problem::Unauthorized);
+    }
+    let (render, callback) = read(request)?;
+    let ports = RenderPorts {
+        jobs: &deps.jobs,
+        renders: &deps.renders,
+        work: &deps.work,
+        ambient: &System,
+        policy: &deps.policy,
+        confirmable: secrets.confirmable,
+    };
+    let received = receive(&ports, &voucher, &render, &callback).await?;
+    tracing::info!(target: "audit", render_id = %render, source_ip = request.source_ip,
+        user_agent = request.header("user-agent"), request_id = request.request_id, "render callback received");
+    answer(&received, &render, &callback)
+}

@@ -1,0 +1,144 @@
+//! The Deliveries queue: sends signed webhooks and writes down what came of each try.
+
+use anyhow::{Context, anyhow};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use lambda_runtime::LambdaEvent;
+use reelhook_app::deliver::{DeliverPorts, deliver};
+use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::messages::DeliveryMessage;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::endpoints::EndpointTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::queues::Queue;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_domain::Policy;
+use reelhook_outbound::{AllowList, GuardedClient};
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    deliveries_table: String,
+    endpoints_table: String,
+    deliveries_queue_url: String,
+    settings_path: String,
+    allow_http: bool,
+    allow: AllowList,
+    policy: Policy,
+    unsigned: bool,
+}
+
+impl Config {
+    /// Reads DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS, OUTBOUND_ALLOW,
+    /// AUTH and HINT_GRACE_SECONDS.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
+        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
+        let config = Self {
+            deliveries_table: environment.required("DELIVERIES_TABLE"),
+            endpoints_table: environment.required("ENDPOINTS_TABLE"),
+            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
+            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            policy: environment.policy(),
+            unsigned: environment.optional("AUTH").as_deref() == Some("none"),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// Endpoints, and what their webhooks are signed with.
+struct Secrets {
+    webhooks: WebhookSettings,
+    secret: Option<SigningKeys>,
+}
+
+const SETTINGS: &[&str] = &[
+    "WEBHOOK_URLS",
+    "WEBHOOK_EVENTS",
+    "WEBHOOK_HEADERS",
+    "WEBHOOK_SECRET_KEY",
+    "WEBHOOK_TIMEOUT",
+    "WEBHOOK_MAX_RETRIES",
+    "WEBHOOK_RETRY_DELAY",
+    "WEBHOOK_MAX_RETRY_DELAY",
+    "WEBHOOK_RATE_LIMIT_WINDOW",
+    "WEBHOOK_RATE_LIMIT_MAX",
+];
+
+/// What the function works with.
+pub struct Deps {
+    deliveries: DeliveryTable,
+    hints: Queue<DeliveryMessage>,
+    http: GuardedClient,
+    secrets: Settings<Secrets>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the settings, before the first event.
+    ///
+    /// # Errors
+    /// When settings can't be read or used, or no secret is set on a deployed stack.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let dynamodb = clients.dynamodb();
+        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
+        let (allow_http, unsigned) = (config.allow_http, config.unsigned);
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http).map_err(|bad| {
+                anyhow!(
+                    "settings can't be used: {}",
+                    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                )
+            })?;
+            let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
+            if secret.is_none() && !unsigned {
+                return Err(anyhow!("WEBHOOK_SECRET_KEY is not set"))
+                    .context("webhooks of a deployed stack are signed");
+            }
+            Ok(Secrets { webhooks, secret })
+        });
+        Ok(Self {
+            deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints)),
+            hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
+            http: GuardedClient::new(config.allow, None)?,
+            secrets: secrets.await?,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Works a batch of hints off.
+///
+/// # Errors
+/// Never: messages that have to come again are named in the answer.
+pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+    Ok(batch(event.payload, |messages: Vec<DeliveryMessage>| work_off(deps, messages)).await)
+}
+
+async fn work_off(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
+    let secrets = deps.secrets.get().await;
+    let ports = DeliverPorts {
+        store: &deps.deliveries,
+        hints: &deps.hints,
+        http: &deps.http,
+        ambient: &System,
+        settings: &secrets.webhooks,
+        secret: secrets.secret.as_ref(),
+        grace: deps.policy.hint_grace,
+    };
+    let hints: Vec<_> = messages
+        .into_iter()
+        .map(|DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
+        .collect();
+    let results = deliver(&ports, &hints).await;
+    results.into_iter().map(|result| result.map_or_else(Verdict::Retry, |()| Verdict::Done)).collect()
+}

@@ -1,0 +1,11 @@
+//! The `dispatcher` function: wiring only.
+
+use dispatcher::{Config, Deps, handle};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    reelhook_aws::start::logs();
+    let deps = Deps::new(Config::from_environment()?).await?;
+    run(service_fn(|event| handle(&deps, event))).await
+}

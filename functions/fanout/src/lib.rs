@@ -1,0 +1,242 @@
+//! The Jobs stream: turns each version's outbox into rows and messages; and repairs what a lost stream never made.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use aws_lambda_events::event::dynamodb::EventRecord;
+use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use lambda_runtime::LambdaEvent;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::fanout::{FanoutPorts, Plan, plan, work_off};
+use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::repair::{Cursor, RepairPorts, Repaired, repair};
+use reelhook_app::steps::DetailStore;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::job_events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::objects::Bucket;
+use reelhook_aws::queues::Queue;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::System;
+use reelhook_aws::stream::{Record, read};
+use reelhook_domain::{Policy, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    job_events_table: String,
+    deliveries_table: String,
+    counters_table: String,
+    work_queue_url: String,
+    deliveries_queue_url: String,
+    failures_queue_url: String,
+    bucket: String,
+    settings_path: String,
+    allow_http: bool,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, DELIVERIES_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL,
+    /// FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and HINT_GRACE_SECONDS.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            job_events_table: environment.required("JOB_EVENTS_TABLE"),
+            deliveries_table: environment.required("DELIVERIES_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            work_queue_url: environment.required("WORK_QUEUE_URL"),
+            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
+            failures_queue_url: environment.required("FAILURES_QUEUE_URL"),
+            bucket: environment.required("BUCKET"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
+
+/// A record that can't be worked off, as the failure queue shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PoisonNote {
+    /// Why.
+    pub reason: String,
+    /// Where the whole record is.
+    pub key: String,
+}
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    tables: FanoutTables,
+    work: Queue<WorkMessage>,
+    deliveries: Queue<DeliveryMessage>,
+    failures: Queue<PoisonNote>,
+    bucket: Bucket,
+    settings: Settings<WebhookSettings>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the settings, before the first event.
+    ///
+    /// # Errors
+    /// When settings can't be read or used.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let allow_http = config.allow_http;
+        let settings = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            WebhookSettings::read(&|name| raw.text(name), allow_http).map_err(|bad| {
+                anyhow!(
+                    "settings can't be used: {}",
+                    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                )
+            })
+        });
+        Ok(Self {
+            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System)),
+            tables: FanoutTables {
+                log: JobEventTable::new(dynamodb.clone(), config.job_events_table),
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
+                counters,
+                now: || System.now(),
+            },
+            work: Queue::new(sqs.clone(), config.work_queue_url),
+            deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
+            failures: Queue::new(sqs, config.failures_queue_url),
+            bucket: Bucket::new(clients.s3(), config.bucket),
+            settings: settings.await?,
+            policy: config.policy,
+        })
+    }
+
+    fn ports(&self) -> FanoutPorts<'_> {
+        FanoutPorts { store: &self.tables, work: &self.work, deliveries: &self.deliveries }
+    }
+}
+
+/// What the function is called with.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Call {
+    /// A batch of the stream.
+    Stream {
+        /// Its records.
+        #[serde(rename = "Records")]
+        records: Vec<EventRecord>,
+    },
+    /// `cargo xtask repair`.
+    Repair {
+        /// What to repair.
+        repair: RepairRequest,
+    },
+}
+
+/// A part of a repair.
+#[derive(Debug, Deserialize)]
+pub struct RepairRequest {
+    since: Timestamp,
+    #[serde(default)]
+    cursor: Option<Cursor>,
+}
+
+/// How a call is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The checkpoint of a batch.
+    Stream(DynamoDbEventResponse),
+    /// How far the repair has come.
+    Repair(Repaired),
+}
+
+/// Works a batch off, or a part of a repair.
+///
+/// # Errors
+/// Only a repair that could not go on: the same cursor can be tried again.
+pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lambda_runtime::Error> {
+    let settings = deps.settings.get().await;
+    match event.payload {
+        Call::Stream { records } => Ok(Answer::Stream(stream(deps, &settings, &records).await)),
+        Call::Repair { repair: request } => {
+            let ports = RepairPorts {
+                lister: &deps.jobs,
+                jobs: &deps.jobs,
+                fanout: deps.ports(),
+                settings: &settings,
+                grace: deps.policy.hint_grace,
+            };
+            let cursor = request.cursor.unwrap_or_default();
+            Ok(Answer::Repair(repair(&ports, request.since, cursor, System.now()).await?))
+        }
+    }
+}
+
+/// Everything up to the first record that fails is done; that one and all after it come again.
+async fn stream(deps: &Deps, settings: &WebhookSettings, records: &[EventRecord]) -> DynamoDbEventResponse {
+    let mut plans = Vec::with_capacity(records.len());
+    let mut stopped = None;
+    for (index, record) in records.iter().enumerate() {
+        match read(record, System.now()) {
+            Record::Version(job) => plans.push(plan(&job, settings, deps.policy.hint_grace)),
+            Record::Nothing => plans.push(Plan::default()),
+            Record::TooNew(reason) => {
+                tracing::error!(
+                    sequence = record.change.sequence_number,
+                    reason,
+                    "waiting for a newer version of fanout"
+                );
+                stopped = Some(index);
+                break;
+            }
+            Record::Poison(reason) => {
+                if let Err(error) = pass_over(deps, record, &reason).await {
+                    tracing::error!(%error, "a record that can't be read could not be put aside");
+                    stopped = Some(index);
+                    break;
+                }
+                plans.push(Plan::default());
+            }
+        }
+    }
+    if let Err(failure) = work_off(&deps.ports(), &plans).await {
+        let cause = std::error::Error::source(&failure.source).map(ToString::to_string);
+        tracing::error!(%failure, error = %failure.source, cause, "the rest of the batch comes again");
+        stopped = Some(failure.index);
+    }
+    let mut response = DynamoDbEventResponse::default();
+    if let Some(record) = stopped.and_then(|index| records.get(index)) {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = record.change.sequence_number.clone();
+        response.batch_item_failures.push(failure);
+    }
+    response
+}
+
+/// Puts a record that can't be read aside, whole, where a person finds it.
+async fn pass_over(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::Result<()> {
+    let sequence = record.change.sequence_number.as_deref().unwrap_or("unknown");
+    let key = format!("poison/{sequence}.json");
+    let body = serde_json::to_vec(&json!({ "reason": reason, "record": record }))?;
+    deps.bucket.put(&key, body).await?;
+    let note = PoisonNote { reason: reason.to_owned(), key };
+    reelhook_app::messages::send_all(&deps.failures, vec![reelhook_app::messages::Delayed::now(note)]).await?;
+    tracing::error!(sequence, reason, "put aside a record that can't be read");
+    Ok(())
+}

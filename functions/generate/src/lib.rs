@@ -1,0 +1,94 @@
+//! POST /api/generate: makes a job with one conditional put and answers at once.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use reelhook_app::submit::{SubmitStore, Submitted, submit};
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::Policy;
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::generate::{answer, read};
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    settings_path: String,
+    mode: Mode,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    access: Settings<Access>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the keys, before the first event.
+    ///
+    /// # Errors
+    /// When the keys can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
+        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters, Arc::new(System));
+        let mode = config.mode;
+        let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
+            Ok(Access::read(mode, &|name| raw.text(name)))
+        });
+        let (access, ()) = tokio::join!(access, warm_up(jobs.queue_counts()));
+        Ok(Self { access: access?, jobs, policy: config.policy })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    let request = ApiRequest::of(request);
+    let answer = respond(deps, &request).await.unwrap_or_else(|problem| problem.streamgank(&request.request_id));
+    Ok(answer.into_response())
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let caller = deps.access.get().await.caller(request)?;
+    let submission = read(request, caller)?;
+    match submit(&deps.jobs, &System, &deps.policy, submission, answer).await? {
+        Submitted::Answer(body) => Ok(ApiAnswer::text(200, body)),
+        Submitted::KeyReused => Err(Problem::KeyReused),
+    }
+}

@@ -1,0 +1,107 @@
+//! GET /api/job/{id}, its details and its log: one consistent read, and 304 where the caller has this version.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::JobStore;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::job_events::JobEventTable;
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::{Job, JobId};
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::status::{Asked, details_answer, job_answer, log_answer};
+
+/// Lines of the log that are shown.
+const LOG_LINES: i32 = 200;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    job_events_table: String,
+    settings_path: String,
+    mode: Mode,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, JOB_EVENTS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL and AUTH.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            job_events_table: environment.required("JOB_EVENTS_TABLE"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    log: JobEventTable,
+    access: Settings<Access>,
+}
+
+impl Deps {
+    /// Builds the clients and reads the keys, before the first event.
+    ///
+    /// # Errors
+    /// When the keys can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters, Arc::new(System));
+        let log = JobEventTable::new(dynamodb, config.job_events_table);
+        let mode = config.mode;
+        let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
+            Ok(Access::read(mode, &|name| raw.text(name)))
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
+        Ok(Self { access: access?, jobs, log })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    let request = ApiRequest::of(request);
+    let answer = respond(deps, &request).await.unwrap_or_else(|problem| problem.streamgank(&request.request_id));
+    Ok(answer.into_response())
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    deps.access.get().await.caller(request)?;
+    match Asked::read(request)? {
+        Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
+        Asked::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
+        Asked::Log(id) => Ok(log_answer(&id, &deps.log.latest(&id, LOG_LINES).await?, System.now())),
+    }
+}
+
+async fn find(deps: &Deps, id: &JobId) -> Result<Job, Problem> {
+    let job = deps.jobs.load(id).await?;
+    job.filter(|job| job.deleted_at.is_none()).ok_or(Problem::JobNotFound)
+}

@@ -1,0 +1,122 @@
+//! POST /api/webhooks/step-update: workers report their steps; whoever calls is checked on raw bytes first.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use anyhow::Context;
+use lambda_http::{Body, Request, Response};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::JobStore;
+use reelhook_app::steps::{StepPorts, report};
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::objects::Bucket;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::{JobId, Policy};
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::step::{Vouchers, answer, read, reporter};
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    bucket: String,
+    settings_path: String,
+    mode: Mode,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            bucket: environment.required("BUCKET"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What vouches for a caller.
+struct Secrets {
+    access: Access,
+    tokens: SigningKeys,
+    secret: Option<SigningKeys>,
+}
+
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET"];
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    bucket: Bucket,
+    secrets: Settings<Secrets>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the secrets, before the first event.
+    ///
+    /// # Errors
+    /// When the secrets can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters, Arc::new(System));
+        let mode = config.mode;
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
+            Ok(Secrets {
+                access: Access::read(mode, &|name| raw.text(name)),
+                tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
+                secret: keys("STEP_WEBHOOK_SECRET"),
+            })
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        Ok(Self { jobs, bucket: Bucket::new(clients.s3(), config.bucket), secrets: secrets?, policy: config.policy })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    let request = ApiRequest::of(request);
+    let answer = respond(deps, &request).await.unwrap_or_else(|problem| problem.streamgank(&request.request_id));
+    Ok(answer.into_response())
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let secrets = deps.secrets.get().await;
+    let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
+    let now = System.now();
+    let reporter = reporter(request, &vouchers, now)?;
+    let given = read(request, &reporter, now)?;
+    let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, ambient: &System, policy: &deps.policy };
+    let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;
+    tracing::info!(target: "audit", job_id = %given.job_id, source_ip = request.source_ip,
+        user_agent = request.header("user-agent"), request_id = request.request_id, "step update received");
+    answer(&changed, &request.request_id)
+}

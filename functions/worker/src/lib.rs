@@ -1,0 +1,174 @@
+//! The Work queue: starts runs at the external worker, asks Creatomate about renders, tells workers of cancels.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use lambda_runtime::LambdaEvent;
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::ChangeError;
+use reelhook_app::messages::WorkMessage;
+use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
+use reelhook_app::store::StoreError;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::{CounterTable, RenderTable};
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::queues::Queue;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_domain::Policy;
+use reelhook_outbound::{AllowList, GuardedClient};
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    work_queue_url: String,
+    settings_path: String,
+    worker_url: Option<Url>,
+    max_workers: usize,
+    base: Url,
+    creatomate: Url,
+    allow: AllowList,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, SETTINGS_PATH, WORKER_URL, MAX_WORKERS, PUBLIC_BASE_URL,
+    /// CREATOMATE_BASE_URL, OUTBOUND_ALLOW and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
+        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            work_queue_url: environment.required("WORK_QUEUE_URL"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            worker_url: environment.optional_url("WORKER_URL"),
+            max_workers: environment.parsed("MAX_WORKERS", 3),
+            base: environment.url("PUBLIC_BASE_URL"),
+            creatomate: environment.url("CREATOMATE_BASE_URL"),
+            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What requests are made with.
+struct Secrets {
+    worker: WorkerSettings,
+    creatomate: Creatomate,
+}
+
+const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY"];
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    renders: RenderTable,
+    work: Queue<WorkMessage>,
+    http: GuardedClient,
+    secrets: Settings<Secrets>,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the secrets, before the first event.
+    ///
+    /// # Errors
+    /// When the secrets can't be read or the HTTP client can't be built.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment().await;
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let (worker_url, max, base, creatomate) =
+            (config.worker_url, config.max_workers, config.base, config.creatomate);
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
+            Ok(Secrets {
+                worker: WorkerSettings {
+                    url: worker_url.clone(),
+                    max,
+                    base: base.clone(),
+                    tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
+                    secret: keys("WEBHOOK_SECRET_KEY"),
+                },
+                creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
+            })
+        });
+        Ok(Self {
+            renders: RenderTable { counters, jobs: jobs.clone() },
+            jobs,
+            work: Queue::new(clients.sqs(), config.work_queue_url),
+            http: GuardedClient::new(config.allow, None)?,
+            secrets: secrets.await?,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Works a batch of hints off.
+///
+/// # Errors
+/// Never: messages that have to come again are named in the answer.
+pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+    Ok(batch(event.payload, |messages: Vec<WorkMessage>| work_off(deps, messages)).await)
+}
+
+async fn work_off(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
+    let secrets = deps.secrets.get().await;
+    let mut verdicts = Vec::with_capacity(messages.len());
+    for message in &messages {
+        verdicts.push(match one(deps, &secrets, message).await {
+            Ok(()) => Verdict::Done,
+            Err(ChangeError::Store(error)) => Verdict::Retry(error),
+            Err(error @ ChangeError::Contended(_)) => {
+                Verdict::Retry(StoreError::Busy { operation: "change job", source: error.to_string().into() })
+            }
+        });
+    }
+    verdicts
+}
+
+async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<(), ChangeError> {
+    let renders = RenderPorts {
+        jobs: &deps.jobs,
+        renders: &deps.renders,
+        work: &deps.work,
+        ambient: &System,
+        policy: &deps.policy,
+        confirmable: secrets.creatomate.key.is_some(),
+    };
+    match message {
+        WorkMessage::Start => {
+            let ports = StartPorts {
+                jobs: &deps.jobs,
+                starts: &deps.jobs,
+                http: &deps.http,
+                ambient: &System,
+                policy: &deps.policy,
+                worker: &secrets.worker,
+            };
+            start_some(&ports).await?;
+        }
+        WorkMessage::CheckRender { job_id, render, check } => {
+            check_render(&renders, &deps.http, &secrets.creatomate, job_id, render, *check).await?;
+        }
+        WorkMessage::ApplyParked { job_id, render } => apply_parked(&renders, job_id, render).await?,
+        WorkMessage::CancelWorker { job_id, attempt, url } => {
+            cancel_worker(&deps.http, &secrets.worker, System.now(), job_id, *attempt, url).await;
+        }
+    }
+    Ok(())
+}

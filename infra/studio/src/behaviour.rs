@@ -1,0 +1,144 @@
+//! How a webhook receiver answers: well, late, wrongly, halfway, without end, or not at all.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::faults::Connection;
+
+const CHUNK: &[u8] = &[b'x'; 8 * 1024];
+
+/// The settings of one receiver; without any it answers 200 at once.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Behaviour {
+    /// The status.
+    pub answer: Option<u16>,
+    /// Seconds, in the Retry-After header.
+    pub retry_after: Option<u64>,
+    /// Only the first so many deliveries; the others get 200.
+    pub times: Option<u64>,
+    /// Before anything is answered.
+    pub delay_ms: u64,
+    /// Stops in the middle and keeps the connection.
+    pub stall: Option<Stall>,
+    /// Reads the request and never answers.
+    pub never: bool,
+    /// Closes the connection without an answer.
+    pub close: bool,
+    /// Answers 200 with a body that never ends.
+    pub endless: bool,
+    /// A text is sent as it is, anything else as JSON.
+    pub body: Option<Value>,
+    /// More headers, for instance a Location.
+    pub headers: Map<String, Value>,
+}
+
+/// Where an answer stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stall {
+    /// After the status line.
+    Head,
+    /// Within the body.
+    Body,
+}
+
+impl Behaviour {
+    /// # Errors
+    /// A sentence that names the unknown member, the wrong type or the value out of range.
+    pub(crate) fn parse(settings: Value) -> Result<Self, String> {
+        let behaviour: Self = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+        if let Some(status) = behaviour.answer
+            && !(200..600).contains(&status)
+        {
+            return Err(format!("`answer` takes a status from 200 to 599, not {status}"));
+        }
+        behaviour.header_pairs()?;
+        Ok(behaviour)
+    }
+
+    /// The status that the sender will see; none where it sees no whole head.
+    pub(crate) fn status(&self) -> Option<u16> {
+        if self.never || self.close || self.stall == Some(Stall::Head) {
+            return None;
+        }
+        Some(self.answer.unwrap_or(200))
+    }
+
+    pub(crate) async fn respond(self, connection: Connection) -> Response {
+        tokio::time::sleep(Duration::from_millis(self.delay_ms)).await;
+        if self.never {
+            return std::future::pending().await;
+        }
+        if self.close {
+            connection.cut();
+        }
+        if self.stall == Some(Stall::Head) {
+            connection.hold_head();
+        }
+        let mut response = self.body();
+        let status = self.answer.and_then(|status| StatusCode::from_u16(status).ok());
+        *response.status_mut() = status.unwrap_or(StatusCode::OK);
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        // Checked when the settings came.
+        headers.extend(self.header_pairs().unwrap_or_default());
+        response
+    }
+
+    fn body(&self) -> Response {
+        if self.endless {
+            let chunks = stream::repeat(Ok::<_, Infallible>(Bytes::from_static(CHUNK)));
+            return Body::from_stream(chunks).into_response();
+        }
+        if self.stall == Some(Stall::Body) {
+            let beginning = Ok::<_, Infallible>(Bytes::from_static(b"{\"received\":"));
+            let body = stream::iter([beginning]).chain(stream::pending());
+            let length = [(header::CONTENT_LENGTH, "1000")];
+            return (length, Body::from_stream(body)).into_response();
+        }
+        match &self.body {
+            Some(Value::String(text)) => text.clone().into_response(),
+            Some(value) => Json(value).into_response(),
+            None if self.answer == Some(204) => Body::empty().into_response(),
+            None => Json(json!({ "received": true })).into_response(),
+        }
+    }
+
+    fn header_pairs(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+        let pair = |(name, value): (&String, &Value)| {
+            let wrong = || format!("`headers` has a bad entry `{name}`");
+            let value = value.as_str().ok_or_else(wrong)?;
+            let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
+            Ok((name.parse().map_err(|_| wrong())?, value))
+        };
+        self.headers.iter().map(pair).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_settings_are_explained() {
+        let check = |settings: Value, expected: &str| {
+            let error = Behaviour::parse(settings).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(json!({"answr": 500}), "unknown field `answr`");
+        check(json!({"answer": 42}), "a status from 200 to 599, not 42");
+        check(json!({"stall": "tail"}), "unknown variant `tail`");
+        check(json!({"headers": {"a b": "c"}}), "bad entry `a b`");
+    }
+}

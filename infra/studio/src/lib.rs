@@ -1,0 +1,119 @@
+//! Stand-ins for the outside services that Reelhook talks to, speaking their real protocols on loopback.
+
+mod answers;
+mod behaviour;
+mod calls;
+mod config;
+mod creatomate;
+mod faults;
+mod files;
+mod kept;
+mod options;
+mod outside;
+mod page;
+mod receiver;
+mod render;
+mod run;
+mod scenario;
+mod steps;
+mod verify;
+mod video;
+mod worker;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use crate::config::{Config, Language, NamedSecret, OutsideVerifier};
+pub use crate::creatomate::Creatomate;
+pub use crate::receiver::Receiver;
+pub use crate::worker::Worker;
+
+use crate::calls::Caller;
+use crate::faults::{Connection, FaultyListener};
+use crate::page::Page;
+use crate::video::VideoMaker;
+
+/// A running studio. Dropping it closes its port.
+pub struct Studio {
+    address: SocketAddr,
+    url: String,
+    worker: Arc<Worker>,
+    creatomate: Arc<Creatomate>,
+    receiver: Arc<Receiver>,
+    server: JoinHandle<()>,
+}
+
+impl Studio {
+    /// Binds the port and serves everything on it.
+    ///
+    /// # Errors
+    /// The port is taken, the data directory can't be made, or a program that was asked for
+    /// (ffmpeg, a verifier's script) is missing; the sentence says which and what to do.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let video = VideoMaker::find(&config)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
+            .await
+            .with_context(|| format!("bind 127.0.0.1:{}", config.port))?;
+        let address = listener.local_addr().context("read the bound address")?;
+        let url = format!("http://{address}");
+
+        let caller = Caller::new()?;
+        let creatomate = Arc::new(Creatomate::new(&config, &url, caller.clone(), video.clone()));
+        let worker = Arc::new(Worker::new(&config, &url, caller, creatomate.clone()));
+        let receiver = Arc::new(Receiver::new(&config)?);
+        let page = Page::new(worker.clone(), creatomate.clone(), receiver.clone());
+
+        let routes = Router::new()
+            .route("/health", get(answers::health))
+            .merge(page::routes(page))
+            .merge(worker::routes(worker.clone()))
+            .merge(creatomate::routes(creatomate.clone()))
+            .merge(files::routes(video))
+            .merge(receiver::routes(receiver.clone()))
+            .fallback(answers::no_such_route)
+            .into_make_service_with_connect_info::<Connection>();
+        let server = tokio::spawn(async move {
+            // Serving never ends by itself, and an accept that fails is tried again inside.
+            let _ = axum::serve(FaultyListener(listener), routes).await;
+        });
+
+        Ok(Self { address, url, worker, creatomate, receiver, server })
+    }
+
+    /// The bound address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the worker saw, and its scenario.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// The renders, and how Creatomate behaves.
+    pub fn creatomate(&self) -> &Creatomate {
+        &self.creatomate
+    }
+
+    /// What arrived at the webhook receivers, and how they answer.
+    pub fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,370 @@
+//! One run of a job: the steps in time, their callbacks, and every way in which a scenario bends them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::calls::{Answer, Caller};
+use crate::creatomate::Creatomate;
+use crate::kept::now_ms;
+use crate::scenario::{Scenario, Shuffle, Vanish};
+use crate::steps::{self, Callback, Moment, Step};
+use crate::worker::JobPost;
+
+/// What runs share.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub caller: Caller,
+    pub creatomate: Arc<Creatomate>,
+    pub creatomate_url: String,
+    pub creatomate_key: Arc<str>,
+    /// How long a step takes where the scenario doesn't say.
+    pub step_ms: u64,
+}
+
+/// Where a run stands, or how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    Running,
+    Completed,
+    Failed,
+    /// Ended after the extraction, as asked.
+    Paused,
+    /// Fell silent in the middle.
+    Stalled,
+    /// Never called at all.
+    Vanished,
+    Cancelled,
+}
+
+/// One callback that was sent, and its answer.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SentCallback {
+    at_ms: u64,
+    step_number: u8,
+    status: &'static str,
+    sequence: u64,
+    kind: Kind,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+/// Why a callback was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Step,
+    Repeat,
+    Late,
+    Garbage,
+}
+
+#[derive(Debug)]
+struct Progress {
+    phase: Phase,
+    creatomate_id: Option<String>,
+    callbacks: Vec<SentCallback>,
+    cancels: Vec<Value>,
+}
+
+/// A job that was accepted under one Idempotency-Key.
+pub(crate) struct Run {
+    pub post: JobPost,
+    pub scenario: Scenario,
+    pub worker_id: String,
+    pub cancel_url: String,
+    progress: Mutex<Progress>,
+    cancelled: watch::Sender<bool>,
+}
+
+impl Run {
+    pub(crate) fn new(post: JobPost, scenario: Scenario, worker_id: String, cancel_url: String) -> Self {
+        Self {
+            post,
+            scenario,
+            worker_id,
+            cancel_url,
+            progress: Mutex::new(Progress {
+                phase: Phase::Running,
+                creatomate_id: None,
+                callbacks: Vec::new(),
+                cancels: Vec::new(),
+            }),
+            cancelled: watch::Sender::new(false),
+        }
+    }
+
+    /// Notes the request and ends the run where it has not ended.
+    pub(crate) fn cancel(&self, body: Value) {
+        let mut progress = self.progress();
+        progress.cancels.push(json!({ "at_ms": now_ms(), "body": body }));
+        match progress.phase {
+            Phase::Running | Phase::Stalled | Phase::Vanished => {
+                progress.phase = Phase::Cancelled;
+                self.cancelled.send_replace(true);
+            }
+            Phase::Completed | Phase::Failed | Phase::Paused | Phase::Cancelled => {}
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let progress = self.progress();
+        json!({
+            "key": format!("{}.{}", self.post.job_id, self.post.attempt),
+            "job_id": self.post.job_id,
+            "attempt": self.post.attempt,
+            "parameters": self.post.parameters,
+            "worker_id": self.worker_id,
+            "phase": progress.phase,
+            "creatomate_id": progress.creatomate_id,
+            "callbacks": progress.callbacks,
+            "cancels": progress.cancels,
+        })
+    }
+
+    /// Phase, callbacks sent, and how many of them were answered with 200.
+    pub(crate) fn summary(&self) -> (Phase, usize, usize) {
+        let progress = self.progress();
+        let good = |sent: &&SentCallback| sent.answer.http_status == Some(200);
+        let accepted = progress.callbacks.iter().filter(good).count();
+        (progress.phase, progress.callbacks.len(), accepted)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, phase: Phase) {
+        let mut progress = self.progress();
+        if progress.phase == Phase::Running {
+            progress.phase = phase;
+        }
+    }
+
+    fn title(&self) -> String {
+        let or = |name, usual: &'static str| match self.post.parameter(name) {
+            "" => usual.to_owned(),
+            text => text.to_owned(),
+        };
+        format!("{} on {}\nTop 3 in {}", or("genre", "Movies"), or("platform", "screen"), or("country", "the world"))
+    }
+}
+
+/// Runs the job to its end.
+pub(crate) async fn work(run: Arc<Run>, tools: Tools) {
+    if run.scenario.vanish == Some(Vanish::After) {
+        return run.end(Phase::Vanished);
+    }
+    let mut sender = Sender {
+        url: format!("{}/api/webhooks/step-update", run.post.webhook_base_url),
+        shuffle: Shuffle(run.scenario.seed.unwrap_or(1)),
+        window: Vec::new(),
+        emitted: Vec::new(),
+        garbage: 0,
+        last_sequence: 0,
+        run: run.clone(),
+        tools,
+    };
+    let ended = match sender.steps().await {
+        Ok(()) => Phase::Completed,
+        Err(ended) => ended,
+    };
+    let ended = match sender.finish(ended).await {
+        Ok(()) => ended,
+        Err(cancelled) => cancelled,
+    };
+    run.end(ended);
+}
+
+/// Emits a run's callbacks. Each method ends early with the phase in which the run ends.
+struct Sender {
+    run: Arc<Run>,
+    tools: Tools,
+    url: String,
+    shuffle: Shuffle,
+    window: Vec<Callback>,
+    emitted: Vec<Callback>,
+    garbage: usize,
+    last_sequence: u64,
+}
+
+impl Sender {
+    async fn steps(&mut self) -> Result<(), Phase> {
+        let run = self.run.clone();
+        let start = Instant::now();
+        self.emit(steps::STARTED, "started", None, json!({})).await?;
+        self.fail_at(steps::STARTED, start).await?;
+        self.stall_at(0)?;
+        let mut creatomate_id = None;
+        for step in steps::WORK {
+            let begun = Instant::now();
+            self.emit(step, "started", None, json!({})).await?;
+            self.pass_time().await?;
+            self.fail_at(step, begun).await?;
+            if step.number == 7 && !run.scenario.no_render {
+                creatomate_id = Some(self.submit_render(step, begun).await?);
+            }
+            let details = steps::details(step.number, &run.post.job_id, creatomate_id.as_deref());
+            self.emit(step, "completed", Some(begun), details).await?;
+            self.stall_at(step.number)?;
+            if step.number == 1 && self.ends_after_extraction() {
+                return Err(Phase::Paused);
+            }
+        }
+        self.fail_at(steps::FAILED, start).await?;
+        let details = steps::details(8, &run.post.job_id, creatomate_id.as_deref());
+        self.emit(steps::COMPLETED, "completed", Some(start), details).await
+    }
+
+    /// Sends what is still in the window, and then what the scenario wants to come late.
+    async fn finish(&mut self, ended: Phase) -> Result<(), Phase> {
+        if ended == Phase::Cancelled {
+            return Ok(());
+        }
+        self.flush().await?;
+        if ended == Phase::Stalled {
+            return Ok(());
+        }
+        let emitted = std::mem::take(&mut self.emitted);
+        for step in self.run.scenario.late.clone() {
+            for callback in emitted.iter().filter(|callback| callback.step == step) {
+                self.send(callback, Kind::Late).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ends_after_extraction(&self) -> bool {
+        let asked = self.run.post.parameters.get("pauseAfterExtraction");
+        let asked = asked.is_some_and(|asked| asked == true || asked == "true");
+        self.run.scenario.extraction_only.unwrap_or(asked)
+    }
+
+    fn stall_at(&self, step: u8) -> Result<(), Phase> {
+        match self.run.scenario.stall {
+            Some(last) if last == step => Err(Phase::Stalled),
+            _ => Ok(()),
+        }
+    }
+
+    async fn fail_at(&mut self, step: Step, begun: Instant) -> Result<(), Phase> {
+        if self.run.scenario.fail != Some(step.number) {
+            return Ok(());
+        }
+        let usual = match step.number {
+            8 => "workflow failed".to_owned(),
+            _ => format!("{} failed", step.name),
+        };
+        let error = self.run.scenario.error_or(&usual);
+        self.emit(step, "failed", Some(begun), json!({ "error": error })).await?;
+        Err(Phase::Failed)
+    }
+
+    async fn pass_time(&self) -> Result<(), Phase> {
+        let step_ms = self.run.scenario.step_ms.unwrap_or(self.tools.step_ms);
+        let mut cancelled = self.run.cancelled.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(step_ms)) => Ok(()),
+            _ = cancelled.wait_for(|cancelled| *cancelled) => Err(Phase::Cancelled),
+        }
+    }
+
+    /// Submits the render; a refusal fails the step, as in a real worker.
+    async fn submit_render(&mut self, step: Step, begun: Instant) -> Result<String, Phase> {
+        let run = self.run.clone();
+        let base = &run.post.webhook_base_url;
+        let template = run.post.parameter("template");
+        let body = json!({
+            "template_id": run.scenario.render_template(template),
+            "modifications": { "Title": run.title() },
+            "webhook_url": format!("{base}/api/webhooks/creatomate"),
+            "metadata": run.post.job_id,
+        });
+        let mut headers = HeaderMap::new();
+        let key = format!("Bearer {}", self.tools.creatomate_key);
+        headers.extend(HeaderValue::from_str(&key).ok().map(|key| (axum::http::header::AUTHORIZATION, key)));
+        let url = &self.tools.creatomate_url;
+        let body = body.to_string().into_bytes();
+        let answer = self.tools.caller.post(url, headers, body).await;
+        let Some(id) = render_id(&answer) else {
+            let reason = answer.error.unwrap_or(answer.answer);
+            let error = format!("Creatomate refused the render: {reason}");
+            self.emit(step, "failed", Some(begun), json!({ "error": error })).await?;
+            return Err(Phase::Failed);
+        };
+        run.progress().creatomate_id = Some(id.clone());
+        if run.scenario.before_id {
+            self.tools.creatomate.webhook_was_tried(&id).await;
+        }
+        Ok(id)
+    }
+
+    async fn emit(
+        &mut self,
+        step: Step,
+        status: &'static str,
+        begun: Option<Instant>,
+        details: Value,
+    ) -> Result<(), Phase> {
+        let now_ms = now_ms();
+        self.last_sequence = now_ms.max(self.last_sequence + 1);
+        let moment =
+            Moment { now_ms, sequence: self.last_sequence, duration: begun.map(|begun| begun.elapsed().as_secs_f64()) };
+        let callback = steps::callback(&self.run.post.job_id, step, status, details, &moment);
+        self.emitted.push(callback.clone());
+        self.window.push(callback);
+        if self.window.len() >= self.run.scenario.reorder.unwrap_or(1) {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Phase> {
+        let mut window = std::mem::take(&mut self.window);
+        self.shuffle.shuffle(&mut window);
+        for callback in &window {
+            self.send(callback, Kind::Step).await?;
+            for _ in 1..self.run.scenario.repeat.unwrap_or(1) {
+                self.send(callback, Kind::Repeat).await?;
+            }
+            if self.run.scenario.garbage {
+                let garbage =
+                    Callback { body: steps::garbage(self.garbage, &self.run.post.job_id), ..callback.clone() };
+                self.garbage += 1;
+                self.send(&garbage, Kind::Garbage).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&self, callback: &Callback, kind: Kind) -> Result<(), Phase> {
+        if *self.run.cancelled.borrow() {
+            return Err(Phase::Cancelled);
+        }
+        let at_ms = now_ms();
+        let body = callback.body.clone();
+        let answer = self.tools.caller.post(&self.url, HeaderMap::new(), body).await;
+        self.run.progress().callbacks.push(SentCallback {
+            at_ms,
+            step_number: callback.step,
+            status: callback.status,
+            sequence: callback.sequence,
+            kind,
+            answer,
+        });
+        Ok(())
+    }
+}
+
+fn render_id(answer: &Answer) -> Option<String> {
+    if !answer.is_success() {
+        return None;
+    }
+    let renders: Value = serde_json::from_str(&answer.answer).ok()?;
+    Some(renders.get(0)?.get("id")?.as_str()?.to_owned())
+}

@@ -1,0 +1,261 @@
+//! The videos: short real MP4s made by ffmpeg, one program at a time.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use tokio::process::Command;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
+
+use crate::config::Config;
+
+pub(crate) const WIDTH: u32 = 640;
+pub(crate) const HEIGHT: u32 = 360;
+pub(crate) const FRAME_RATE: u32 = 25;
+pub(crate) const SECONDS: f64 = 2.4;
+
+const FFMPEG_TIMEOUT: Duration = Duration::from_secs(60);
+/// The picture below the titles; the number goes up when its recipe changes.
+const BASE: &str = "base-1.mp4";
+const TITLE_COLUMNS: usize = 26;
+const TITLE_ROWS: usize = 4;
+const ENCODING: [&str; 10] =
+    ["-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-movflags", "+faststart"];
+/// Directories in which systems keep fonts, for an ffmpeg that finds none by itself.
+const FONTS: [&str; 4] =
+    ["/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts/Supplemental", "/Library/Fonts"];
+
+/// One finished file.
+#[derive(Clone, Debug)]
+pub(crate) struct Video {
+    /// Bytes.
+    pub file_size: u64,
+}
+
+/// Makes the videos and knows where they are.
+#[derive(Clone)]
+pub(crate) struct VideoMaker(Arc<Inner>);
+
+struct Inner {
+    /// None with --no-video.
+    ffmpeg: Option<PathBuf>,
+    directory: PathBuf,
+    one_at_a_time: Semaphore,
+    base: OnceCell<()>,
+    /// The drawtext filter without its textfile; none where this ffmpeg can't draw text.
+    drawtext: OnceCell<Option<&'static str>>,
+}
+
+impl VideoMaker {
+    /// # Errors
+    /// There is no ffmpeg, or the directory can't be made.
+    pub(crate) fn find(config: &Config) -> anyhow::Result<Self> {
+        let ffmpeg = match config.no_video {
+            true => None,
+            false => Some(find_ffmpeg(config.ffmpeg.as_deref())?),
+        };
+        let directory = config.data.join("videos");
+        std::fs::create_dir_all(&directory).with_context(|| format!("make directory `{}`", directory.display()))?;
+        let directory = directory.canonicalize().context("resolve the data directory")?;
+        Ok(Self(Arc::new(Inner {
+            ffmpeg,
+            directory,
+            one_at_a_time: Semaphore::new(1),
+            base: OnceCell::new(),
+            drawtext: OnceCell::new(),
+        })))
+    }
+
+    /// Where the file of this id is, once it is made.
+    pub(crate) fn path_of(&self, id: &str) -> PathBuf {
+        self.0.directory.join(format!("{id}.mp4"))
+    }
+
+    /// Makes the file of this id (a UUID: it becomes a file name); without a title it is the one that all share.
+    ///
+    /// # Errors
+    /// ffmpeg failed, and what it said.
+    pub(crate) async fn make(&self, id: &str, title: Option<&str>) -> anyhow::Result<Video> {
+        let Some(ffmpeg) = &self.0.ffmpeg else {
+            bail!("studio runs with --no-video and makes no files");
+        };
+        let _permit = self.0.one_at_a_time.acquire().await?;
+        self.0.base.get_or_try_init(|| self.make_base(ffmpeg)).await?;
+        let path = self.path_of(id);
+        let filter = self.0.drawtext.get_or_init(|| self.probe_drawtext(ffmpeg)).await;
+        match (title, filter) {
+            (Some(title), Some(filter)) => self.make_titled(ffmpeg, id, title, filter).await?,
+            _ => share(&self.0.directory.join(BASE), &path)?,
+        }
+        let file = std::fs::metadata(&path).context("look at the finished video")?;
+        Ok(Video { file_size: file.len() })
+    }
+
+    /// A gradient that moves, a bar that grows, and a soft fifth that fades.
+    async fn make_base(&self, ffmpeg: &Path) -> anyhow::Result<()> {
+        if self.0.directory.join(BASE).is_file() {
+            return Ok(());
+        }
+        let size = format!("s={WIDTH}x{HEIGHT}:r={FRAME_RATE}:d={SECONDS}");
+        let colours = "c0=0x1b1036:c1=0x7a1f5c:c2=0xe0633a:n=3";
+        let gradient = format!("gradients={size}:speed=0.03:{colours}");
+        let bar = format!("color=c=white:s={WIDTH}x6:r={FRAME_RATE}:d={SECONDS}");
+        let tone = "(0.06*sin(2*PI*220*t)+0.04*sin(2*PI*330*t))*exp(-t)";
+        let sound = format!("aevalsrc=exprs={tone}:s=44100:d={SECONDS}");
+        let graph = format!("[0:v][1:v]overlay=x='-w+w*t/{SECONDS}':y=H-h,format=yuv420p[v]");
+        let seconds = SECONDS.to_string();
+        let mut arguments = vec!["-f", "lavfi", "-i", &gradient, "-f", "lavfi", "-i", &bar];
+        arguments.extend(["-f", "lavfi", "-i", &sound, "-filter_complex", &graph]);
+        arguments.extend(["-map", "[v]", "-map", "2:a", "-c:a", "aac", "-b:a", "64k"]);
+        arguments.extend(["-t", &seconds]);
+        arguments.extend(ENCODING);
+        self.make_file(ffmpeg, &arguments, BASE).await
+    }
+
+    async fn make_titled(&self, ffmpeg: &Path, id: &str, title: &str, filter: &str) -> anyhow::Result<()> {
+        let text = format!("{id}.txt");
+        let text_path = self.0.directory.join(&text);
+        std::fs::write(&text_path, wrapped(title)).context("write the title")?;
+        let filter = format!("{filter}:textfile={text}");
+        let mut arguments = vec!["-i", BASE, "-vf", &filter, "-c:a", "copy"];
+        arguments.extend(ENCODING);
+        let made = self.make_file(ffmpeg, &arguments, &format!("{id}.mp4")).await;
+        std::fs::remove_file(&text_path).context("remove the title")?;
+        made
+    }
+
+    /// A half-made file never has its final name.
+    async fn make_file(&self, ffmpeg: &Path, arguments: &[&str], name: &str) -> anyhow::Result<()> {
+        let part = format!("{name}.part");
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["-f", "mp4", &part]);
+        self.run(ffmpeg, &arguments).await?;
+        let directory = &self.0.directory;
+        std::fs::rename(directory.join(&part), directory.join(name)).context("name the video")
+    }
+
+    /// Without fontconfig's files a static ffmpeg needs to be shown a font.
+    async fn probe_drawtext(&self, ffmpeg: &Path) -> Option<&'static str> {
+        const PLAIN: &str = concat!(
+            "drawtext=expansion=none:fontsize=36:fontcolor=white:line_spacing=10:",
+            "x=(w-text_w)/2:y=(h-text_h)/2:shadowcolor=black@0.6:shadowx=2:shadowy=2"
+        );
+        const WITH_FONT: &str = concat!(
+            "drawtext=expansion=none:fontsize=36:fontcolor=white:line_spacing=10:",
+            "x=(w-text_w)/2:y=(h-text_h)/2:shadowcolor=black@0.6:shadowx=2:shadowy=2:fontfile=font"
+        );
+        let draws = async |filter: &str| {
+            let filter = format!("{filter}:text=a");
+            let arguments = ["-i", BASE, "-vf", &filter, "-frames:v", "1", "-f", "null", "-"];
+            self.run(ffmpeg, &arguments).await.is_ok()
+        };
+        if draws(PLAIN).await {
+            return Some(PLAIN);
+        }
+        let font = FONTS.iter().find_map(|fonts| find_font(Path::new(fonts), 4))?;
+        // A copy, because a path would have to be escaped twice within the filter.
+        std::fs::copy(font, self.0.directory.join("font")).ok()?;
+        draws(WITH_FONT).await.then_some(WITH_FONT)
+    }
+
+    /// Runs in the directory of the videos, so that arguments are plain names.
+    async fn run(&self, ffmpeg: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+        let run = Command::new(ffmpeg)
+            .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
+            .args(arguments)
+            .current_dir(&self.0.directory)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = match timeout(FFMPEG_TIMEOUT, run).await {
+            Ok(output) => output.with_context(|| format!("run `{}`", ffmpeg.display()))?,
+            Err(_) => bail!("ffmpeg took longer than {} s", FFMPEG_TIMEOUT.as_secs()),
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "ffmpeg failed: {}", said.trim());
+        Ok(())
+    }
+}
+
+fn find_ffmpeg(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    const ADVICE: &str = "install ffmpeg, or `pip install imageio-ffmpeg` and set STUDIO_FFMPEG to what \
+        `python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())'` prints, or start with --no-video";
+    let name = given.unwrap_or(Path::new("ffmpeg"));
+    if name.components().count() > 1 {
+        ensure!(name.is_file(), "no ffmpeg at `{}`: {ADVICE}", name.display());
+        return name.canonicalize().context("resolve the path of ffmpeg");
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file());
+    found.with_context(|| format!("no `{}` on PATH: {ADVICE}", name.display()))
+}
+
+fn find_font(directory: &Path, depth: u8) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(directory).ok()?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let is_font = |path: &&PathBuf| path.extension().is_some_and(|end| end == "ttf" || end == "otf");
+    if let Some(font) = paths.iter().find(is_font) {
+        return Some(font.clone());
+    }
+    if depth == 0 {
+        return None;
+    }
+    let mut directories = paths.iter().filter(|path| path.is_dir());
+    directories.find_map(|path| find_font(path, depth - 1))
+}
+
+fn share(base: &Path, path: &Path) -> anyhow::Result<()> {
+    if std::fs::hard_link(base, path).is_err() {
+        std::fs::copy(base, path).context("copy the shared video")?;
+    }
+    Ok(())
+}
+
+/// Short lines, and only so many: the picture is small.
+fn wrapped(title: &str) -> String {
+    let mut rows: Vec<String> = Vec::new();
+    for line in title.lines() {
+        let mut row = String::new();
+        for word in line.split(|c: char| c.is_whitespace() || c.is_control()) {
+            if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > TITLE_COLUMNS {
+                rows.push(std::mem::take(&mut row));
+            }
+            if !row.is_empty() && !word.is_empty() {
+                row.push(' ');
+            }
+            let room = TITLE_COLUMNS.saturating_sub(row.chars().count());
+            row.extend(word.chars().take(room));
+        }
+        rows.push(row);
+    }
+    rows.retain(|row| !row.is_empty());
+    rows.truncate(TITLE_ROWS);
+    rows.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_fits_the_picture() {
+        assert_eq!(wrapped("Action on Netflix\nTop 3 in US"), "Action on Netflix\nTop 3 in US");
+        assert_eq!(
+            wrapped("a rather long title that needs more than one line"),
+            "a rather long title that\nneeds more than one line"
+        );
+        let endless = wrapped(&"x".repeat(500));
+        assert_eq!(endless.len(), TITLE_COLUMNS);
+        assert_eq!(wrapped("a\u{7}b\n\n\n"), "a b");
+    }
+
+    #[test]
+    fn a_missing_ffmpeg_is_explained() {
+        let error = find_ffmpeg(Some(Path::new("/nowhere/ffmpeg"))).unwrap_err();
+        assert!(error.to_string().starts_with("no ffmpeg at `/nowhere/ffmpeg`: install"));
+    }
+}

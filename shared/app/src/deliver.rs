@@ -1,0 +1,234 @@
+//! Sending what is due: claim, reserve a place in the limit, sign, send, write down what came of it (contract.md).
+
+mod message;
+mod one;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, NotNow, Outcome, RateWindow, Timestamp};
+use reelhook_signing::SigningKeys;
+
+use crate::ambient::Ambient;
+use crate::endpoints::{Endpoint, WebhookSettings};
+use crate::fanout::EventRow;
+use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::outbound::HttpSender;
+use crate::store::{Saved, StoreError};
+
+/// Waits up to this long also get a hint; longer ones are found by the sweep.
+const LONGEST_HINT: Duration = Duration::from_secs(900);
+/// Conflicts in a row before reserving places is left to the next try.
+const TRIES: usize = 20;
+
+/// What is kept of an endpoint beside its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EndpointState {
+    /// When a 410 disabled it.
+    pub disabled_at: Option<Timestamp>,
+    /// Its places in the rate limit.
+    pub window: RateWindow,
+}
+
+/// Where deliveries are kept.
+#[async_trait]
+pub trait DeliveryStore: Send + Sync {
+    /// Reads deliveries with their events, consistently, in as few calls as fit; in order, none where one is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Option<(Delivery, EventRow)>>, StoreError>;
+
+    /// Replaces a delivery, one version on, and writes its attempt's row, both or none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn begin(&self, delivery: &Delivery, attempt: &Attempt) -> Result<Saved<Delivery>, StoreError>;
+
+    /// Completes an attempt's row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn complete(&self, attempt: &Attempt) -> Result<(), StoreError>;
+
+    /// Replaces a delivery, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError>;
+
+    /// What is kept of an endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError>;
+
+    /// Replaces an endpoint's window if it is still `old`; whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError>;
+
+    /// Disables an endpoint, with the reason that people see.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// What sending needs.
+pub struct DeliverPorts<'a> {
+    /// Deliveries and endpoints.
+    pub store: &'a dyn DeliveryStore,
+    /// The Deliveries queue.
+    pub hints: &'a dyn Hints<DeliveryMessage>,
+    /// The guarded client.
+    pub http: &'a dyn HttpSender,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// WEBHOOK_* settings.
+    pub settings: &'a WebhookSettings,
+    /// WEBHOOK_SECRET_KEY; without one, nothing is signed.
+    pub secret: Option<&'a SigningKeys>,
+    /// How much later than its hint a delivery is due for the sweep.
+    pub grace: Duration,
+}
+
+/// A delivery that may be sent now, with all that it takes.
+struct Ready<'a> {
+    index: usize,
+    delivery: Delivery,
+    event: EventRow,
+    endpoint: &'a Endpoint,
+}
+
+/// Works off a batch of hints; one answer for each, in order. An error means: give this message again.
+pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Vec<Result<(), StoreError>> {
+    let loaded = match ports.store.load(hints).await {
+        Ok(loaded) => loaded,
+        Err(error) => return all_failed(hints.len(), error),
+    };
+    let mut results: Vec<Result<(), StoreError>> = hints.iter().map(|_| Ok(())).collect();
+    let mut by_endpoint: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
+    let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
+    let now = ports.ambient.now();
+    for (index, entry) in loaded.into_iter().enumerate() {
+        let Some((delivery, event)) = entry else {
+            tracing::warn!(delivery_id = %hints[index].0, "a hint for a delivery that does not exist");
+            continue;
+        };
+        if seen.contains(&delivery.id) {
+            continue;
+        }
+        seen.push(delivery.id);
+        match delivery.check(now) {
+            Ok(()) => {}
+            Err(NotNow::Final | NotNow::Early(_) | NotNow::Leased(_)) => continue,
+        }
+        match ports.settings.endpoint(&delivery.endpoint_id) {
+            Some(endpoint) => {
+                let key = delivery.endpoint_id.clone();
+                by_endpoint.entry(key).or_default().push(Ready { index, delivery, event, endpoint });
+            }
+            None => results[index] = one::end(ports, &delivery, &Outcome::Gone).await,
+        }
+    }
+    let groups = by_endpoint.into_values().map(|group| deliver_to_endpoint(ports, group));
+    let mut later = Vec::new();
+    for (index, result) in join_all(groups).await.into_iter().flatten() {
+        match result {
+            Ok(Some(hint)) => later.push(hint),
+            Ok(None) => {}
+            Err(error) => results[index] = Err(error),
+        }
+    }
+    // The sweep finds them by `due_at` all the same: a hint that can't be sent is only logged.
+    for error in ports_send(ports, later).await {
+        tracing::warn!(error = %error, "a delayed hint was not sent, the sweep will act");
+    }
+    results
+}
+
+async fn ports_send(ports: &DeliverPorts<'_>, later: Vec<Delayed<DeliveryMessage>>) -> Vec<StoreError> {
+    if later.is_empty() {
+        return Vec::new();
+    }
+    ports.hints.send(later).await.into_iter().filter_map(Result::err).collect()
+}
+
+/// One answer per delivery: its place in the batch, and a hint to send, if any.
+type Answer = (usize, Result<Option<Delayed<DeliveryMessage>>, StoreError>);
+
+async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) -> Vec<Answer> {
+    let id = group[0].delivery.endpoint_id.clone();
+    let waiting = group.iter().filter(|ready| !ready.delivery.reserved).count();
+    let (disabled, places) = match places(ports, &id, waiting).await {
+        Ok(found) => found,
+        Err(error) => {
+            let indexes: Vec<usize> = group.iter().map(|ready| ready.index).collect();
+            return indexes
+                .into_iter()
+                .zip(all_failed(group.len(), error))
+                .map(|(i, r)| (i, r.map(|()| None)))
+                .collect();
+        }
+    };
+    let mut places = places.into_iter();
+    let now = ports.ambient.now();
+    join_all(group.into_iter().map(|ready| {
+        let place = if ready.delivery.reserved { now } else { places.next().unwrap_or(now) };
+        async move {
+            let index = ready.index;
+            let result = if disabled {
+                one::end(ports, &ready.delivery, &Outcome::Disabled).await.map(|()| None)
+            } else if place > now {
+                one::defer(ports, &ready.delivery, place).await
+            } else {
+                one::send(ports, ready).await
+            };
+            (index, result)
+        }
+    }))
+    .await
+}
+
+/// Whether the endpoint is disabled, else a place in its limit for each of `count` deliveries.
+async fn places(ports: &DeliverPorts<'_>, id: &EndpointId, count: usize) -> Result<(bool, Vec<Timestamp>), StoreError> {
+    for _ in 0..TRIES {
+        let state = ports.store.endpoint(id).await?;
+        if state.disabled_at.is_some() {
+            return Ok((true, Vec::new()));
+        }
+        if count == 0 {
+            return Ok((false, Vec::new()));
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let (window, places) = state.window.reserve(count, ports.ambient.now(), ports.settings.rate);
+        if ports.store.reserve(id, state.window, window).await? {
+            return Ok((false, places));
+        }
+    }
+    Err(StoreError::Busy { operation: "reserve places", source: "others reserved first each time".into() })
+}
+
+/// A hint for `until`, when that is soon enough for a queue.
+fn hint_at(delivery: &Delivery, until: Timestamp, now: Timestamp) -> Option<Delayed<DeliveryMessage>> {
+    let wait = until.wait_from(now);
+    (wait <= LONGEST_HINT).then(|| Delayed {
+        message: DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() },
+        delay_s: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(900),
+    })
+}
+
+/// The same failure for each of `count` messages.
+fn all_failed(count: usize, error: StoreError) -> Vec<Result<(), StoreError>> {
+    let text = error.to_string();
+    let mut first = Some(error);
+    (0..count)
+        .map(|_| {
+            Err(first.take().unwrap_or_else(|| StoreError::Busy { operation: "batch", source: text.clone().into() }))
+        })
+        .collect()
+}

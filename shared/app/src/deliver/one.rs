@@ -1,0 +1,147 @@
+//! One delivery: its try from the attempt's row to what came of it.
+
+use std::time::Duration;
+
+use reelhook_domain::{AttemptResult, Delivery, DeliveryStatus, Outcome, Timestamp, retry_after};
+
+use super::{DeliverPorts, Ready, hint_at, message};
+use crate::messages::{Delayed, DeliveryMessage};
+use crate::outbound::{OutboundError, OutboundResponse};
+use crate::store::{Saved, StoreError};
+
+/// How much longer than the try itself its lease is.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// Characters of the response that are kept.
+const KEPT_RESPONSE: usize = 1024;
+
+type Later = Option<Delayed<DeliveryMessage>>;
+
+/// Ends a delivery without sending it.
+pub(super) async fn end(ports: &DeliverPorts<'_>, delivery: &Delivery, outcome: &Outcome) -> Result<(), StoreError> {
+    let now = ports.ambient.now();
+    let (next, reason) = delivery.finish(outcome, now, &ports.settings.retries, 0.0, ports.grace);
+    if ports.store.save(&next).await? == Saved::Done {
+        tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
+    }
+    Ok(())
+}
+
+/// Lets a delivery wait for its place in the rate limit.
+pub(super) async fn defer(
+    ports: &DeliverPorts<'_>,
+    delivery: &Delivery,
+    place: Timestamp,
+) -> Result<Later, StoreError> {
+    let next = delivery.defer(place, true, ports.grace);
+    match ports.store.save(&next).await? {
+        Saved::Done => {
+            tracing::info!(delivery_id = %next.id, endpoint = next.endpoint_name, until = %place, "rate limit: waiting");
+            Ok(hint_at(&next, place, ports.ambient.now()))
+        }
+        Saved::Conflict(_) => Ok(None),
+    }
+}
+
+/// Makes one try.
+pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Result<Later, StoreError> {
+    let began = ports.ambient.now();
+    let lease = began.after(ports.settings.timeout + LEASE_MARGIN);
+    let (delivery, mut attempt) = ready.delivery.begin(began, lease);
+    if let Saved::Conflict(_) = ports.store.begin(&delivery, &attempt).await? {
+        // Somebody else is at it.
+        return Ok(None);
+    }
+    let request = message::request(&delivery, &ready.event, &ready.endpoint.url, ports.settings, ports.secret, began);
+    let answer = ports.http.send(request).await;
+
+    let now = ports.ambient.now();
+    let outcome = outcome(&answer, now);
+    let jitter = ports.ambient.fraction();
+    let (next, reason) = delivery.finish(&outcome, now, &ports.settings.retries, jitter, ports.grace);
+    let goes_on = next.status == DeliveryStatus::Pending;
+    let took = Duration::from_millis(u64::try_from(now.0 - began.0).unwrap_or(0));
+    let mut result = result(&answer, took);
+    result.reason = reason;
+    result.next_attempt_at = goes_on.then_some(next.next_attempt_at);
+    log(ports, &next, &answer, &result, goes_on);
+    attempt.result = Some(result);
+
+    ports.store.complete(&attempt).await?;
+    if matches!(outcome, Outcome::Answered { status: 410, .. }) {
+        ports.store.disable(&next.endpoint_id, "the receiver answered 410 Gone", now).await?;
+    }
+    match ports.store.save(&next).await? {
+        Saved::Done if goes_on => Ok(hint_at(&next, next.next_attempt_at, now)),
+        Saved::Done => Ok(None),
+        Saved::Conflict(_) => {
+            tracing::warn!(delivery_id = %next.id, "the lease ran out during a try, another one took over");
+            Ok(None)
+        }
+    }
+}
+
+fn outcome(answer: &Result<OutboundResponse, OutboundError>, now: Timestamp) -> Outcome {
+    match answer {
+        Ok(response) => Outcome::Answered {
+            status: response.status,
+            retry_after: response.header("retry-after").and_then(|header| retry_after(header, now)),
+        },
+        Err(error) => Outcome::NoAnswer(error.code()),
+    }
+}
+
+fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> AttemptResult {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut result = AttemptResult {
+        status: 0,
+        error: None,
+        first_byte_ms: None,
+        duration_ms: ms(took),
+        peer: None,
+        response: String::new(),
+        next_attempt_at: None,
+        reason: String::new(),
+    };
+    match answer {
+        Ok(response) => {
+            result.status = response.status;
+            result.first_byte_ms = Some(ms(response.first_byte));
+            result.duration_ms = ms(response.total);
+            result.peer = response.peer.map(|peer| peer.to_string());
+            result.response = String::from_utf8_lossy(&response.body).chars().take(KEPT_RESPONSE).collect();
+        }
+        Err(error) => result.error = Some(error.code().to_owned()),
+    }
+    result
+}
+
+/// The sentences of seed 001, with fields to search by.
+fn log(
+    ports: &DeliverPorts<'_>,
+    delivery: &Delivery,
+    answer: &Result<OutboundResponse, OutboundError>,
+    result: &AttemptResult,
+    goes_on: bool,
+) {
+    let name = &delivery.endpoint_name;
+    let (ms, status, attempts) = (result.duration_ms, result.status, delivery.attempts);
+    let (delivery_id, event_id, job_id) = (delivery.id, &delivery.event_id, &delivery.job_id);
+    if delivery.status == DeliveryStatus::Delivered {
+        tracing::info!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
+            "Webhook delivered successfully: {name} ({ms}ms, status: {status})");
+        return;
+    }
+    let problem = match answer {
+        Ok(_) => format!("Request failed with status code {status}"),
+        Err(error) => error.to_string(),
+    };
+    if goes_on {
+        let wait = delivery.next_attempt_at.0 - ports.ambient.now().0;
+        let total = ports.settings.retries.max_retries + 1;
+        tracing::warn!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
+            "Webhook delivery failed (attempt {attempts}/{total}): {name} - {problem}. Retrying in {wait}ms...");
+    } else {
+        tracing::error!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
+            "Webhook delivery failed after {attempts} attempts: {name} - {problem}");
+    }
+}

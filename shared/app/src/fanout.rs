@@ -1,0 +1,334 @@
+//! From a job's outbox to rows and messages: everything has an id that follows from the version, so a replay changes nothing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use reelhook_domain::{
+    Admission, Delivery, DeliveryId, DeliveryStatus, Effect, EventId, Job, JobId, OutboundEvent, Status, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::dialect::streamgank;
+use crate::endpoints::WebhookSettings;
+use crate::messages::{Delayed, DeliveryMessage, Hints, WorkMessage};
+use crate::store::{Saved, StoreError};
+
+/// Deliveries that are written at once.
+const WRITES_AT_ONCE: usize = 16;
+/// Conflicts in a row before slots are left to the next try.
+const TRIES: usize = 20;
+
+/// A line of a job's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRow {
+    /// Whose.
+    pub job_id: JobId,
+    /// In which version.
+    pub version: u64,
+    /// Its place in the outbox.
+    pub index: usize,
+    /// When.
+    pub at: Timestamp,
+    /// The line as the dialect shows it.
+    pub line: Value,
+}
+
+/// What happened, written once per event; deliveries point to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// `<job>.<version>.<n>`.
+    pub id: EventId,
+    /// Its kind.
+    pub event: OutboundEvent,
+    /// Whose.
+    pub job_id: JobId,
+    /// When.
+    pub at: Timestamp,
+    /// The `data` member.
+    pub data: Value,
+}
+
+/// A job entering or leaving a final state, counted once per id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountStep {
+    /// The effect's id.
+    pub id: EventId,
+    /// The final state.
+    pub status: Status,
+    /// The day that the job was made on.
+    pub day: String,
+    /// Entered or left.
+    pub entered: bool,
+}
+
+/// Where effects become rows.
+#[async_trait]
+pub trait FanoutStore: Send + Sync {
+    /// Writes log rows, in as few calls as fit; one answer for each, in order. Writing one again writes the same.
+    async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>>;
+
+    /// Writes an event unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
+
+    /// Writes a delivery unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
+
+    /// Counts a step unless it was counted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn count(&self, step: &CountStep) -> Result<(), StoreError>;
+
+    /// The admission item.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn admission(&self) -> Result<Admission, StoreError>;
+
+    /// Saves the admission item, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
+}
+
+/// What one version of a job wants done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Lines of the job's log.
+    pub logs: Vec<LogRow>,
+    /// Events that some endpoint wants.
+    pub events: Vec<EventRow>,
+    /// Their deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Counter steps.
+    pub counts: Vec<CountStep>,
+    /// Slots to give back.
+    pub slots: Vec<String>,
+    /// Hints for the worker function.
+    pub work: Vec<Delayed<WorkMessage>>,
+}
+
+/// Plans a version's effects; pure, so that a replay plans the same.
+pub fn plan(job: &Job, settings: &WebhookSettings, grace: Duration) -> Plan {
+    let mut plan = Plan::default();
+    let at = job.updated_at;
+    for (index, effect) in job.outbox.iter().enumerate() {
+        match effect {
+            Effect::Start { delay_s } => {
+                plan.work.push(Delayed { message: WorkMessage::Start, delay_s: *delay_s });
+            }
+            Effect::FreeSlot { slot } => {
+                plan.slots.push(slot.clone());
+                plan.work.push(Delayed::now(WorkMessage::Start));
+            }
+            Effect::Notify { event } => {
+                let id = EventId::of(&job.id, job.version, index);
+                plan_event(&mut plan, job, id, *event, at, settings, grace);
+            }
+            Effect::Log { event_type, level, message, details } => plan.logs.push(LogRow {
+                job_id: job.id.clone(),
+                version: job.version,
+                index,
+                at,
+                line: streamgank::log_line(job, event_type, *level, message, details, at),
+            }),
+            Effect::Count { status, day, entered } => plan.counts.push(CountStep {
+                id: EventId::of(&job.id, job.version, index),
+                status: *status,
+                day: day.clone(),
+                entered: *entered,
+            }),
+            Effect::CheckRender { render, check, delay_s } => plan.work.push(Delayed {
+                message: WorkMessage::CheckRender { job_id: job.id.clone(), render: render.clone(), check: *check },
+                delay_s: *delay_s,
+            }),
+            Effect::ApplyParked { render } => plan
+                .work
+                .push(Delayed::now(WorkMessage::ApplyParked { job_id: job.id.clone(), render: render.clone() })),
+            Effect::CancelWorker { attempt, url } => plan.work.push(Delayed::now(WorkMessage::CancelWorker {
+                job_id: job.id.clone(),
+                attempt: *attempt,
+                url: url.clone(),
+            })),
+        }
+    }
+    plan
+}
+
+/// Plans one event for every endpoint that wants it.
+pub(crate) fn plan_event(
+    plan: &mut Plan,
+    job: &Job,
+    id: EventId,
+    event: OutboundEvent,
+    at: Timestamp,
+    settings: &WebhookSettings,
+    grace: Duration,
+) {
+    if settings.endpoints.is_empty() || !settings.events.contains(&event) {
+        return;
+    }
+    for endpoint in &settings.endpoints {
+        plan.deliveries.push(Delivery {
+            id: DeliveryId::of(&id, &endpoint.id),
+            event_id: id.clone(),
+            event,
+            job_id: job.id.clone(),
+            endpoint_id: endpoint.id.clone(),
+            endpoint_name: endpoint.name.clone(),
+            status: DeliveryStatus::Pending,
+            version: 1,
+            created_at: at,
+            attempts: 0,
+            next_attempt_at: at,
+            reserved: false,
+            lease_until: None,
+            due_at: Some(at.after(grace)),
+            finished_at: None,
+            last_result: None,
+            traceparent: job.traceparent.clone(),
+        });
+    }
+    let data = streamgank::webhook_data(job, event, at);
+    plan.events.push(EventRow { id, event, job_id: job.id.clone(), at, data });
+}
+
+/// What fanout needs.
+pub struct FanoutPorts<'a> {
+    /// Rows and counters.
+    pub store: &'a dyn FanoutStore,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
+    /// The Deliveries queue.
+    pub deliveries: &'a dyn Hints<DeliveryMessage>,
+}
+
+/// The first plan that could not be worked off, and why; those before it are done.
+#[derive(Debug, thiserror::Error)]
+#[error("effects of record {index} could not be worked off")]
+pub struct Stopped {
+    /// Its place.
+    pub index: usize,
+    /// The cause.
+    #[source]
+    pub source: StoreError,
+}
+
+/// Works plans off, rows before messages, and stops before the first that fails.
+///
+/// # Errors
+/// [`Stopped`]: that plan and all after it have to run again, which does no harm.
+pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Stopped> {
+    let mut progress = Progress { until: plans.len(), failure: None };
+    let logs = owned(&plans[..progress.until], |plan| plan.logs.clone());
+    if !logs.1.is_empty() {
+        progress.note(&logs.0, ports.store.put_logs(&logs.1).await);
+    }
+
+    let events = each(&plans[..progress.until], |plan| &plan.events);
+    let writes = events.map(|(index, event)| async move { (index, ports.store.put_event(event).await) });
+    progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+
+    let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
+    let writes = deliveries.map(|(index, delivery)| async move { (index, ports.store.put_delivery(delivery).await) });
+    progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+
+    for index in 0..progress.until {
+        for step in &plans[index].counts {
+            progress.note(&[index], vec![ports.store.count(step).await]);
+        }
+    }
+
+    let slots: Vec<&str> = plans[..progress.until].iter().flat_map(|plan| &plan.slots).map(String::as_str).collect();
+    if let Some(first) = plans[..progress.until].iter().position(|plan| !plan.slots.is_empty()) {
+        progress.note(&[first], vec![free_slots(ports.store, &slots).await]);
+    }
+
+    let work = owned(&plans[..progress.until], |plan| merged(&plan.work));
+    if !work.1.is_empty() {
+        progress.note(&work.0, ports.work.send(work.1).await);
+    }
+    let hints = owned(&plans[..progress.until], |plan| plan.deliveries.iter().map(hint).collect());
+    if !hints.1.is_empty() {
+        progress.note(&hints.0, ports.deliveries.send(hints.1).await);
+    }
+    progress.end()
+}
+
+/// The parts of all plans with the place of the plan that each belongs to.
+fn each<'a, T: 'a>(plans: &'a [Plan], part: impl Fn(&'a Plan) -> &'a Vec<T>) -> impl Iterator<Item = (usize, &'a T)> {
+    plans.iter().enumerate().flat_map(move |(index, plan)| part(plan).iter().map(move |item| (index, item)))
+}
+
+/// Like [`each`], as two lists for a call that takes all parts at once.
+fn owned<T>(plans: &[Plan], part: impl Fn(&Plan) -> Vec<T>) -> (Vec<usize>, Vec<T>) {
+    plans.iter().enumerate().flat_map(|(index, plan)| part(plan).into_iter().map(move |item| (index, item))).unzip()
+}
+
+/// Hints of one plan, without saying the same thing twice.
+fn merged(work: &[Delayed<WorkMessage>]) -> Vec<Delayed<WorkMessage>> {
+    let mut merged: Vec<Delayed<WorkMessage>> = Vec::with_capacity(work.len());
+    for message in work {
+        if !merged.contains(message) {
+            merged.push(message.clone());
+        }
+    }
+    merged
+}
+
+fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
+    Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
+}
+
+/// Gives slots back; those that are not held any more are passed over.
+async fn free_slots(store: &dyn FanoutStore, slots: &[&str]) -> Result<(), StoreError> {
+    for _ in 0..TRIES {
+        let admission = store.admission().await?;
+        let Some(next) = admission.free(slots) else { return Ok(()) };
+        if store.save_admission(&next).await? == Saved::Done {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Busy { operation: "free slots", source: "others changed the admission item each time".into() })
+}
+
+/// How far a batch has come.
+struct Progress {
+    until: usize,
+    failure: Option<StoreError>,
+}
+
+impl Progress {
+    fn note(&mut self, owners: &[usize], results: Vec<Result<(), StoreError>>) {
+        for (owner, result) in owners.iter().zip(results) {
+            if let Err(error) = result
+                && *owner < self.until
+            {
+                self.until = *owner;
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    fn note_each(&mut self, results: Vec<(usize, Result<(), StoreError>)>) {
+        for (owner, result) in results {
+            self.note(&[owner], vec![result]);
+        }
+    }
+
+    fn end(self) -> Result<(), Stopped> {
+        match self.failure {
+            Some(source) => Err(Stopped { index: self.until, source }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Changing a job: load, decide, save with a condition, and again when someone else was first.
+
+use async_trait::async_trait;
+use reelhook_domain::{Decision, Event, Ignored, Job, JobId, Policy, Rejected, decide};
+
+use crate::ambient::Ambient;
+use crate::store::{Saved, StoreError};
+
+/// Conflicts in a row before a change gives up; each one means that somebody else succeeded.
+const TRIES: u32 = 12;
+
+/// Where jobs are kept.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Reads a job, consistently; deleted ones too, expired ones not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
+
+    /// Replaces a job if it still has version `job.version - 1`; a repeat of one's own write counts as done.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save(&self, job: &Job) -> Result<Saved<Job>, StoreError>;
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed {
+    /// The job as saved.
+    Applied(Box<Job>),
+    /// Nothing changed, and why; the job as it is.
+    Ignored(Ignored, Box<Job>),
+    /// The command is refused; the job as it is.
+    Rejected(Rejected, Box<Job>),
+    /// There is no such job.
+    NotFound,
+}
+
+/// Why a change did not come to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Others were faster each time.
+    #[error("job `{0}` changed {TRIES} times during one change")]
+    Contended(JobId),
+}
+
+/// Lets `event` happen to the job `id`.
+///
+/// # Errors
+/// [`ChangeError`] when the store fails or others are faster each time.
+pub async fn change(
+    store: &dyn JobStore,
+    ambient: &dyn Ambient,
+    policy: &Policy,
+    id: &JobId,
+    event: &Event,
+) -> Result<Changed, ChangeError> {
+    let Some(job) = store.load(id).await? else {
+        return Ok(Changed::NotFound);
+    };
+    change_loaded(store, ambient, policy, job, event).await
+}
+
+/// Like [`change`], for a job that was read just now.
+///
+/// # Errors
+/// As [`change`].
+pub async fn change_loaded(
+    store: &dyn JobStore,
+    ambient: &dyn Ambient,
+    policy: &Policy,
+    mut job: Job,
+    event: &Event,
+) -> Result<Changed, ChangeError> {
+    for _ in 0..TRIES {
+        let next = match decide(&job, event, ambient.now(), policy) {
+            Decision::Apply(next) => next,
+            Decision::Ignore(reason) => return Ok(Changed::Ignored(reason, Box::new(job))),
+            Decision::Reject(Rejected::Deleted) => return Ok(Changed::NotFound),
+            Decision::Reject(reason) => return Ok(Changed::Rejected(reason, Box::new(job))),
+        };
+        job = match store.save(&next).await? {
+            Saved::Done => return Ok(Changed::Applied(next)),
+            Saved::Conflict(Some(theirs)) => *theirs,
+            Saved::Conflict(None) => match store.load(&job.id).await? {
+                Some(theirs) => theirs,
+                None => return Ok(Changed::NotFound),
+            },
+        };
+    }
+    Err(ChangeError::Contended(job.id))
+}

@@ -1,0 +1,20 @@
+//! Use cases of Reelhook and the ports that they need; no AWS, no HTTP server, no clock of its own.
+
+pub use url::Url;
+
+pub mod ambient;
+pub mod deliver;
+pub mod dialect;
+pub mod endpoints;
+pub mod fanout;
+pub mod jobs;
+pub mod messages;
+pub mod outbound;
+pub mod reconcile;
+pub mod renders;
+pub mod repair;
+pub mod starts;
+pub mod steps;
+pub mod store;
+pub mod submit;
+pub mod sweep;

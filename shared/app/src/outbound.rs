@@ -1,0 +1,120 @@
+//! The port of the guarded HTTP client: every URL that came from outside is called through it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use url::Url;
+
+/// HTTP methods that we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET, without a body.
+    Get,
+    /// POST.
+    Post,
+}
+
+/// One request to a URL that we do not trust.
+#[derive(Debug, Clone)]
+pub struct OutboundRequest {
+    /// The method.
+    pub method: Method,
+    /// Absolute http or https URL; anything else is [`OutboundError::Forbidden`].
+    pub url: Url,
+    /// Header names and values, in order; a name or value that HTTP does not allow is [`OutboundError::BadRequest`].
+    pub headers: Vec<(String, String)>,
+    /// Exact body bytes; empty for GET.
+    pub body: Bytes,
+    /// Total time from resolving the name to the last byte that is read.
+    pub deadline: Duration,
+    /// Bytes of the response body that are kept; the rest is not read.
+    pub response_limit: usize,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug, Clone)]
+pub struct OutboundResponse {
+    /// HTTP status; redirects are not followed, so 3xx shows here.
+    pub status: u16,
+    /// Response headers; values that are not visible ASCII are left out.
+    pub headers: Vec<(String, String)>,
+    /// Body, at most `response_limit` bytes.
+    pub body: Bytes,
+    /// Whether the body went on past the limit.
+    pub truncated: bool,
+    /// From the start to the response head.
+    pub first_byte: Duration,
+    /// From the start to the end.
+    pub total: Duration,
+    /// The address that was dialled.
+    pub peer: Option<SocketAddr>,
+}
+
+impl OutboundResponse {
+    /// The first value of a header, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why no response came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutboundError {
+    /// The scheme, the IP literal or every resolved address is one that we do not call.
+    #[error("address of `{host}` is not allowed")]
+    Forbidden {
+        /// The host as written.
+        host: String,
+    },
+    /// The name does not resolve.
+    #[error("getaddrinfo ENOTFOUND {host}")]
+    NotFound {
+        /// The host as written.
+        host: String,
+    },
+    /// Nothing listens there.
+    #[error("connect ECONNREFUSED")]
+    Refused,
+    /// The deadline passed.
+    #[error("timeout of {0}ms exceeded")]
+    TimedOut(u64),
+    /// The connection broke before the response was whole.
+    #[error("socket hang up")]
+    Reset,
+    /// The TLS handshake failed.
+    #[error("TLS handshake failed: {0}")]
+    Tls(String),
+    /// A header or URL that HTTP does not allow.
+    #[error("request can't be sent: {0}")]
+    BadRequest(String),
+    /// Anything else, with the client's words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl OutboundError {
+    /// The code that readers of seed 001 know; a forbidden address looks like a name that does not exist.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Forbidden { .. } | Self::NotFound { .. } => "ENOTFOUND",
+            Self::Refused => "ECONNREFUSED",
+            Self::TimedOut(_) => "ETIMEDOUT",
+            Self::Reset => "ECONNRESET",
+            Self::Tls(_) => "EPROTO",
+            Self::BadRequest(_) => "ERR_BAD_REQUEST",
+            Self::Other(_) => "EUNKNOWN",
+        }
+    }
+}
+
+/// Sends requests to addresses that users chose.
+#[async_trait]
+pub trait HttpSender: Send + Sync {
+    /// Sends one request inside its deadline.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when no whole response came; a status of 400 or more is a response, not an error.
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
+}

@@ -1,0 +1,310 @@
+//! Render callbacks from Creatomate, and asking Creatomate itself (contract.md, Renders; facts.md, Creatomate).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use crate::ambient::Ambient;
+use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
+use crate::messages::{Delayed, Hints, WorkMessage, send_all};
+use crate::outbound::{HttpSender, Method, OutboundRequest};
+use crate::store::StoreError;
+
+/// The whole of one question to Creatomate.
+const CHECK_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of Creatomate's answer that are read.
+const CHECK_LIMIT: usize = 256 * 1024;
+
+/// Callbacks and hints about renders that are not jobs.
+#[async_trait]
+pub trait RenderStore: Send + Sync {
+    /// Jobs that recorded this render id; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn jobs_of(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError>;
+
+    /// Keeps a callback for an hour, until a job knows its render.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The callback that was kept for a render.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn parked(&self, render: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError>;
+
+    /// Takes the right to check a render out of turn; given once in 10 s.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn may_hint(&self, render: &RenderId, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// What Creatomate says of a render.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Its word.
+    pub status: String,
+    /// The video; only valid on success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Callback {
+    /// Reads a render object; `error` and `error_message` both count, a URL must be http or https.
+    pub fn read(render: &Value) -> Option<Self> {
+        let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let url = text("url").filter(|url| is_web_url(url));
+        Some(Self { status: text("status")?, url, error: text("error_message").or_else(|| text("error")) })
+    }
+
+    /// In the domain's words.
+    pub fn state(&self) -> RenderState {
+        let word = match self.status.as_str() {
+            "planned" => RenderWord::Planned,
+            "waiting" => RenderWord::Waiting,
+            "transcribing" => RenderWord::Transcribing,
+            "rendering" => RenderWord::Rendering,
+            "succeeded" => RenderWord::Succeeded,
+            "failed" | "cancelled" => RenderWord::Failed,
+            other => RenderWord::Other(other.chars().take(64).collect()),
+        };
+        RenderState { word, url: self.url.clone(), error: self.error.clone() }
+    }
+}
+
+/// Whether a text is an absolute http or https URL of at most 2,048 bytes, the form in which URLs are stored.
+pub fn is_web_url(text: &str) -> bool {
+    text.len() <= 2048
+        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
+/// On whose word a callback comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voucher {
+    /// The token of a job's run.
+    Run(JobId, u32),
+    /// The operator's token, from a project-level hook.
+    Operator,
+    /// Nobody's: it is only a hint.
+    Nobody,
+}
+
+/// What a callback came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// It reached this job (the first of several).
+    Reached(Box<Job>),
+    /// It belongs to an older run.
+    Stale(Box<Job>),
+    /// A check was queued, or one was just before.
+    Hinted(JobId),
+    /// No job knows the render; the callback was kept if it was vouched for.
+    Unknown,
+}
+
+/// What the render callbacks need.
+pub struct RenderPorts<'a> {
+    /// Jobs.
+    pub jobs: &'a dyn JobStore,
+    /// Renders.
+    pub renders: &'a dyn RenderStore,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// The jobs' timers.
+    pub policy: &'a Policy,
+    /// Whether Creatomate can be asked.
+    pub confirmable: bool,
+}
+
+/// Takes a callback.
+///
+/// # Errors
+/// [`ChangeError`].
+pub async fn receive(
+    ports: &RenderPorts<'_>,
+    voucher: &Voucher,
+    render: &RenderId,
+    callback: &Callback,
+) -> Result<Received, ChangeError> {
+    match voucher {
+        Voucher::Run(job_id, attempt) => receive_for_run(ports, job_id, *attempt, render, callback).await,
+        Voucher::Operator => {
+            let mut reached = apply_to_all(ports, render, callback).await?;
+            if reached.is_none() {
+                ports.renders.park(render, callback, ports.ambient.now()).await?;
+                // A job may have recorded the id in between.
+                reached = apply_to_all(ports, render, callback).await?;
+            }
+            Ok(reached.map_or(Received::Unknown, |job| Received::Reached(Box::new(job))))
+        }
+        Voucher::Nobody => hint(ports, render).await,
+    }
+}
+
+async fn receive_for_run(
+    ports: &RenderPorts<'_>,
+    job_id: &JobId,
+    attempt: u32,
+    render: &RenderId,
+    callback: &Callback,
+) -> Result<Received, ChangeError> {
+    let Some(job) = ports.jobs.load(job_id).await? else { return Ok(Received::Unknown) };
+    if job.attempt != attempt {
+        return Ok(Received::Stale(Box::new(job)));
+    }
+    if job.render_id.is_some() {
+        return apply(ports, job, render, callback).await;
+    }
+    ports.renders.park(render, callback, ports.ambient.now()).await?;
+    // The run may have recorded the id in between.
+    match ports.jobs.load(job_id).await? {
+        Some(job) if job.render_id.is_some() => apply(ports, job, render, callback).await,
+        Some(job) => Ok(Received::Reached(Box::new(job))),
+        None => Ok(Received::Unknown),
+    }
+}
+
+async fn apply(
+    ports: &RenderPorts<'_>,
+    job: Job,
+    render: &RenderId,
+    callback: &Callback,
+) -> Result<Received, ChangeError> {
+    let event =
+        Event::RenderReported { render: render.clone(), state: callback.state(), confirmable: ports.confirmable };
+    Ok(match change_loaded(ports.jobs, ports.ambient, ports.policy, job, &event).await? {
+        Changed::Ignored(Ignored::OtherRender, _) | Changed::NotFound => Received::Unknown,
+        Changed::Applied(job) | Changed::Ignored(_, job) | Changed::Rejected(_, job) => Received::Reached(job),
+    })
+}
+
+async fn apply_to_all(
+    ports: &RenderPorts<'_>,
+    render: &RenderId,
+    callback: &Callback,
+) -> Result<Option<Job>, ChangeError> {
+    let mut first = None;
+    for id in ports.renders.jobs_of(render).await? {
+        let Some(job) = ports.jobs.load(&id).await? else { continue };
+        if let Received::Reached(job) = apply(ports, job, render, callback).await? {
+            first.get_or_insert(*job);
+        }
+    }
+    Ok(first)
+}
+
+/// Somebody says that a render moved: its body is not believed, Creatomate is asked.
+async fn hint(ports: &RenderPorts<'_>, render: &RenderId) -> Result<Received, ChangeError> {
+    let mut known = None;
+    for id in ports.renders.jobs_of(render).await? {
+        let Some(job) = ports.jobs.load(&id).await? else { continue };
+        if job.deleted_at.is_none() && (!job.status.is_final() || job.render_timeout) {
+            known.get_or_insert(id);
+        }
+    }
+    let Some(job_id) = known else { return Ok(Received::Unknown) };
+    if ports.renders.may_hint(render, ports.ambient.now()).await? {
+        let message = WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 0 };
+        send_all(ports.work, vec![Delayed::now(message)]).await?;
+    }
+    Ok(Received::Hinted(job_id))
+}
+
+/// Applies a callback that came before its job knew the render.
+///
+/// # Errors
+/// [`ChangeError`].
+pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &RenderId) -> Result<(), ChangeError> {
+    let Some(callback) = ports.renders.parked(render, ports.ambient.now()).await? else { return Ok(()) };
+    let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
+    apply(ports, job, render, &callback).await?;
+    tracing::info!(job_id = %job_id, render_id = %render, status = callback.status, "applied an early render callback");
+    Ok(())
+}
+
+/// How to ask Creatomate.
+pub struct Creatomate {
+    /// `https://api.creatomate.com`, or a stand-in's.
+    pub base: Url,
+    /// CREATOMATE_API_KEY.
+    pub key: Option<SecretString>,
+}
+
+/// Asks Creatomate how a render stands and lets the job know; an answer that tells nothing counts as none.
+///
+/// # Errors
+/// [`ChangeError`].
+pub async fn check_render(
+    ports: &RenderPorts<'_>,
+    http: &dyn HttpSender,
+    creatomate: &Creatomate,
+    job_id: &JobId,
+    render: &RenderId,
+    check: u8,
+) -> Result<Changed, ChangeError> {
+    let state = match &creatomate.key {
+        Some(key) => ask(http, &creatomate.base, key, render).await,
+        None => None,
+    };
+    let event = Event::RenderChecked { render: render.clone(), state, check };
+    change(ports.jobs, ports.ambient, ports.policy, job_id, &event).await
+}
+
+async fn ask(http: &dyn HttpSender, base: &Url, key: &SecretString, render: &RenderId) -> Option<RenderState> {
+    let mut url = base.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "renders", render.as_str()]);
+    let request = OutboundRequest {
+        method: Method::Get,
+        url,
+        headers: vec![("authorization".to_owned(), format!("Bearer {}", key.expose_secret()))],
+        body: Bytes::new(),
+        deadline: CHECK_DEADLINE,
+        response_limit: CHECK_LIMIT,
+    };
+    match http.send(request).await {
+        Ok(response) if response.status == 200 => {
+            let render: Value = serde_json::from_slice(&response.body).ok()?;
+            Callback::read(&render).map(|callback| callback.state())
+        }
+        Ok(response) => {
+            tracing::warn!(render_id = %render, status = response.status, "Creatomate did not tell how the render stands");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(render_id = %render, %error, "Creatomate could not be asked");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn callbacks_are_read_in_the_seed_s_and_in_creatomate_s_words() {
+        let seed = Callback::read(&json!({ "id": "r", "status": "failed", "error": "no", "data": {} })).unwrap();
+        assert_eq!((seed.state().word, seed.error.as_deref()), (RenderWord::Failed, Some("no")));
+        let real = Callback::read(&json!({ "status": "failed", "error_message": "why", "error": "x" })).unwrap();
+        assert_eq!(real.error.as_deref(), Some("why"));
+        let evil = Callback::read(&json!({ "status": "succeeded", "url": "javascript:alert(1)" })).unwrap();
+        assert_eq!(evil.url, None);
+        assert_eq!(Callback::read(&json!({ "url": "https://x" })), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! Starting runs: claim a slot and a job in one transaction, ask the external worker, confirm (architecture.md).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reelhook_domain::{Admission, Decision, Event, Ignored, Job, JobId, Policy, Timestamp, decide, retry_after};
+use reelhook_signing::{SigningKeys, standard, streamgank, token};
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use crate::ambient::Ambient;
+use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
+use crate::store::StoreError;
+
+/// Starts that one hint makes, at most.
+const STARTS: usize = 10;
+/// Claims in a row that others won, before a hint is given up.
+const CONFLICTS: usize = 20;
+/// The whole of one request to the worker.
+const POST_DEADLINE: Duration = Duration::from_secs(15);
+/// Bytes of the worker's answer that are read.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// How long after a run's own end its slot is given back by itself.
+const SLOT_MARGIN: Duration = Duration::from_secs(300);
+/// The namespace of the ids under which requests to workers are signed.
+const REQUESTS: Uuid = Uuid::from_u128(0x2c55_1f0a_93c5_5f7e_8d11_4bb0_3a39_90d2);
+
+/// What a claim gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// Both were written.
+    Done,
+    /// Somebody changed the job or the admission item first.
+    Conflict,
+}
+
+/// The queue of waiting jobs and the admission item.
+#[async_trait]
+pub trait StartStore: Send + Sync {
+    /// The admission item; a new one where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn admission(&self) -> Result<Admission, StoreError>;
+
+    /// The oldest jobs that may start at `now`, at most `limit`; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError>;
+
+    /// Saves the claimed job and the admission item, each one version on, both or none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError>;
+}
+
+/// How workers are asked.
+pub struct WorkerSettings {
+    /// WORKER_URL; without one, jobs wait.
+    pub url: Option<Url>,
+    /// MAX_WORKERS: runs at once.
+    pub max: usize,
+    /// PUBLIC_BASE_URL, where callbacks come back to.
+    pub base: Url,
+    /// CALLBACK_TOKEN_SECRET.
+    pub tokens: SigningKeys,
+    /// WEBHOOK_SECRET_KEY; without one, requests are not signed.
+    pub secret: Option<SigningKeys>,
+}
+
+/// What starting needs.
+pub struct StartPorts<'a> {
+    /// Jobs.
+    pub jobs: &'a dyn JobStore,
+    /// Queue and slots.
+    pub starts: &'a dyn StartStore,
+    /// The guarded client.
+    pub http: &'a dyn HttpSender,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// The jobs' timers.
+    pub policy: &'a Policy,
+    /// How workers are asked.
+    pub worker: &'a WorkerSettings,
+}
+
+/// What the worker said.
+enum Asked {
+    /// It runs.
+    Accepted { worker_id: Option<String>, cancel_url: Option<String> },
+    /// Later.
+    Busy { wait: Option<Duration>, reason: String },
+    /// Never like this.
+    Refused { error: String },
+}
+
+/// Starts what can be started, up to a bound; the number of runs that began.
+///
+/// # Errors
+/// [`ChangeError`]; a claim that was made is then given back by its lease.
+pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
+    let mut started = 0;
+    while started < STARTS {
+        let Some(job) = claim_one(ports).await? else { break };
+        if !start(ports, &job).await? {
+            break;
+        }
+        started += 1;
+    }
+    Ok(started)
+}
+
+/// Claims the oldest job that is ready, if a slot is free.
+async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
+    for _ in 0..CONFLICTS {
+        let admission = ports.starts.admission().await?;
+        let now = ports.ambient.now();
+        if let Err(reason) = admission.check(now, ports.worker.max) {
+            tracing::info!(?reason, running = admission.running(now), "nothing starts now");
+            return Ok(None);
+        }
+        let mut ready = ports.starts.oldest_ready(now, STARTS).await?.into_iter();
+        let conflict = loop {
+            let Some(id) = ready.next() else { break false };
+            let Some(job) = ports.jobs.load(&id).await? else { continue };
+            let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
+            let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
+            let Ok(next) = admission.take(&job.next_slot(), now, lease, ports.worker.max) else { break true };
+            match ports.starts.claim(&claimed, &next).await? {
+                Claimed::Done => return Ok(Some(*claimed)),
+                Claimed::Conflict => break true,
+            }
+        };
+        if !conflict {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+/// Asks the worker to run a claimed job; whether it runs.
+async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
+    let asked = ask(ports, job).await;
+    let attempt = job.attempt;
+    let (event, runs) = match asked {
+        Asked::Accepted { worker_id, cancel_url } => (Event::Started { attempt, worker_id, cancel_url }, true),
+        Asked::Busy { wait, reason } => (Event::StartDeferred { attempt, wait, reason }, false),
+        Asked::Refused { error } => (Event::RunFailed { attempt, error }, true),
+    };
+    let changed = change(ports.jobs, ports.ambient, ports.policy, &job.id, &event).await?;
+    if let (Changed::Ignored(Ignored::FinalJob, _), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event) {
+        // It was cancelled while the worker was being asked.
+        cancel_worker(ports.http, ports.worker, ports.ambient.now(), &job.id, attempt, url).await;
+    }
+    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.traceparent, "asked the worker to run a job");
+    Ok(runs)
+}
+
+async fn ask(ports: &StartPorts<'_>, job: &Job) -> Asked {
+    let Some(url) = &ports.worker.url else {
+        return Asked::Busy { wait: None, reason: "WORKER_URL is not set".to_owned() };
+    };
+    let claims = token::Claims { job_id: job.id.to_string(), attempt: job.attempt };
+    let token = token::mint(&claims, &ports.worker.tokens);
+    let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());
+    let body = json!({
+        "job_id": job.id.as_str(),
+        "attempt": job.attempt,
+        "parameters": job.input,
+        "webhook_base_url": base,
+        "callback_url": format!("{base}/api/webhooks/step-update"),
+    });
+    let key = format!("{}.{}", job.id, job.attempt);
+    let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.ambient.now());
+    request.headers.push(("idempotency-key".to_owned(), key));
+    request.headers.extend(job.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
+    read_answer(ports.http.send(request).await, ports.ambient.now())
+}
+
+fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) -> Asked {
+    let response = match answer {
+        Ok(response) => response,
+        Err(error) => return Asked::Busy { wait: None, reason: format!("worker not reached: {}", error.code()) },
+    };
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let text = |name: &str| body[name].as_str().map(|text| text.chars().take(2048).collect::<String>());
+    match response.status {
+        200..=299 if body["accepted"] == false => {
+            Asked::Refused { error: text("error").unwrap_or_else(|| "Worker did not accept the job".to_owned()) }
+        }
+        200..=299 => Asked::Accepted {
+            worker_id: text("worker_id"),
+            cancel_url: text("cancel_url").filter(|url| crate::renders::is_web_url(url)),
+        },
+        status @ (400..=428 | 430..=499) => Asked::Refused {
+            error: text("error").unwrap_or_else(|| format!("Worker refused the job with status {status}")),
+        },
+        status => {
+            let wait = response.header("retry-after").and_then(|header| retry_after(header, now));
+            // As long as a claim's next hint may wait; a worker that asks for more is asked again then.
+            let wait = wait.map(|wait| wait.min(Duration::from_secs(3600)));
+            Asked::Busy { wait, reason: format!("worker answered {status}") }
+        }
+    }
+}
+
+/// Tells a worker that its run is not wanted any more; it is told once, what still comes is absorbed.
+pub async fn cancel_worker(
+    http: &dyn HttpSender,
+    worker: &WorkerSettings,
+    now: Timestamp,
+    job_id: &JobId,
+    attempt: u32,
+    url: &str,
+) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let body = json!({ "job_id": job_id.as_str(), "attempt": attempt });
+    let request = signed_post(url, &body, &format!("{job_id}.{attempt}.cancel"), worker, now);
+    match http.send(request).await {
+        Ok(response) => {
+            tracing::info!(%job_id, attempt, status = response.status, "told the worker of a cancel");
+            response.status < 500
+        }
+        Err(error) => {
+            tracing::warn!(%job_id, attempt, %error, "the worker could not be told of a cancel");
+            false
+        }
+    }
+}
+
+/// A POST that is signed like a delivery, under an id that follows from `what`.
+fn signed_post(url: Url, body: &Value, what: &str, worker: &WorkerSettings, now: Timestamp) -> OutboundRequest {
+    let body = reelhook_signing::js_json::to_string(body);
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("user-agent".to_owned(), "StreamGank-Webhook/1.0".to_owned()),
+    ];
+    if let Some(keys) = &worker.secret {
+        let id = format!("msg_{}", Uuid::new_v5(&REQUESTS, what.as_bytes()).simple());
+        headers.push(("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)));
+        headers.push(("webhook-signature".to_owned(), standard::sign(&id, now.seconds(), body.as_bytes(), keys)));
+        headers.push(("webhook-timestamp".to_owned(), now.seconds().to_string()));
+        headers.push(("webhook-id".to_owned(), id));
+    }
+    OutboundRequest {
+        method: Method::Post,
+        url,
+        headers,
+        body: Bytes::from(body),
+        deadline: POST_DEADLINE,
+        response_limit: ANSWER_LIMIT,
+    }
+}

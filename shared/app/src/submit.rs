@@ -1,0 +1,129 @@
+//! Making a job: one conditional put, or with an Idempotency-Key one transaction of key row and job.
+
+use async_trait::async_trait;
+use reelhook_domain::{Dialect, Job, JobId, NewJob, Policy, Timestamp, create};
+use serde_json::Value;
+
+use crate::ambient::Ambient;
+use crate::dialect::streamgank::QueueCounts;
+use crate::store::{Saved, StoreError};
+
+/// How long a key is remembered (contract.md).
+const KEY_LIFE_MS: i64 = 24 * 3600 * 1000;
+
+/// What a client asks for.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose words it speaks.
+    pub dialect: Dialect,
+    /// What it asks for.
+    pub input: Value,
+    /// End after extraction.
+    pub pause_after_extraction: bool,
+    /// Who asks, as a fingerprint.
+    pub caller: String,
+    /// The W3C trace of the request.
+    pub traceparent: Option<String>,
+    /// The request's Idempotency-Key and the hash of its body.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A request's Idempotency-Key.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// The header's text.
+    pub key: String,
+    /// SHA-256 of the body, as hex.
+    pub body_hash: String,
+}
+
+/// What is remembered of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Who used it.
+    pub caller: String,
+    /// The header's text.
+    pub key: String,
+    /// SHA-256 of the body, as hex.
+    pub body_hash: String,
+    /// The first answer's body.
+    pub answer: String,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// Where jobs are made.
+#[async_trait]
+pub trait SubmitStore: Send + Sync {
+    /// Waiting and running jobs by one bounded read, final ones from counters that may be some seconds old.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn queue_counts(&self) -> Result<QueueCounts, StoreError>;
+
+    /// Puts a job whose id is new.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError>;
+
+    /// Puts a job and its key in one transaction; a key that is known already gives its row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError>;
+}
+
+/// What a submission gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    /// The answer's body, the first one for a repeated key.
+    Answer(String),
+    /// The key was used with another body.
+    KeyReused,
+}
+
+/// Makes a job and the answer that `answer` builds from it.
+///
+/// # Errors
+/// [`StoreError`]; nothing was made then, or the job is whole.
+pub async fn submit(
+    store: &dyn SubmitStore,
+    ambient: &dyn Ambient,
+    policy: &Policy,
+    submission: Submission,
+    answer: impl Fn(&Job, &QueueCounts) -> String,
+) -> Result<Submitted, StoreError> {
+    let counts = store.queue_counts().await?;
+    let now = ambient.now();
+    let caller = submission.caller;
+    let new = NewJob {
+        id: JobId::streamgank(now, ambient.random()),
+        dialect: submission.dialect,
+        input: submission.input,
+        pause_after_extraction: submission.pause_after_extraction,
+        caller: Some(caller.clone()),
+        traceparent: submission.traceparent,
+    };
+    let job = create(new, now, policy);
+    let text = answer(&job, &counts);
+    let Some(IdempotencyKey { key, body_hash }) = submission.key else {
+        // A conflict would need the same 128 random bits in the same millisecond.
+        return match store.insert(&job).await? {
+            Saved::Done => Ok(Submitted::Answer(text)),
+            Saved::Conflict(_) => {
+                let reason = format!("job id `{}` exists", job.id);
+                Err(StoreError::Unreadable { operation: "insert job", reason })
+            }
+        };
+    };
+    let row = KeyRow { caller, key, body_hash, answer: text, expires_at: Timestamp(now.0 + KEY_LIFE_MS) };
+    match store.insert_with_key(&job, &row, now).await? {
+        Saved::Done => Ok(Submitted::Answer(row.answer)),
+        Saved::Conflict(Some(first)) if first.body_hash == row.body_hash => Ok(Submitted::Answer(first.answer)),
+        Saved::Conflict(Some(_)) => Ok(Submitted::KeyReused),
+        Saved::Conflict(None) => {
+            Err(StoreError::Unreadable { operation: "read key", reason: "the key's row vanished".to_owned() })
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The Counters table: the admission item, counters of final jobs, Idempotency-Keys, and render callbacks that wait.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use reelhook_app::dialect::streamgank::QueueCounts;
+use reelhook_app::fanout::CountStep;
+use reelhook_app::reconcile::{Counter, CounterStore};
+use reelhook_app::renders::{Callback, RenderStore};
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::submit::KeyRow;
+use reelhook_domain::{Admission, JobId, RenderId, Status, Timestamp};
+use uuid::Uuid;
+
+use crate::errors::store_error;
+use crate::items::{Item, SCHEMA, is_expired, json, n, number, read, s, text, ttl};
+use crate::jobs::JobTable;
+use crate::transactions::{Cancelled, cancelled};
+
+/// The partition of counters of final jobs; the sort key is day and status.
+const FINALS: &str = "finals";
+/// The sort key of rows that are alone in their partition.
+const ALONE: &str = "-";
+/// Days that a counter is kept: as long as the jobs it counts.
+const COUNTER_DAYS: i64 = 31;
+/// Days that it is remembered what was counted: longer than the stream.
+const MARKER_DAYS: i64 = 3;
+/// How long a callback waits for its render to be known.
+const PARKED_S: i64 = 3600;
+/// A render is checked out of turn once in so many seconds.
+const HINT_S: i64 = 10;
+
+/// The Counters table.
+#[derive(Debug, Clone)]
+pub struct CounterTable {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl CounterTable {
+    /// The table called `table`.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    async fn get(&self, operation: &'static str, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
+        let get =
+            self.client.get_item().table_name(&self.table).key("pk", s(pk)).key("sk", s(sk)).consistent_read(true);
+        Ok(get.send().await.map_err(|error| store_error(operation, error))?.item)
+    }
+
+    /// The admission item; a new one where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn admission(&self) -> Result<Admission, StoreError> {
+        let operation = "load admission";
+        let item = self.get(operation, "admission", ALONE).await?;
+        item.map_or_else(|| Ok(Admission::default()), |item| read(operation, &item, "body"))
+    }
+
+    /// Saves the admission item, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        let operation = "save admission";
+        let write_id = Uuid::new_v4().simple().to_string();
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(admission_item(admission, &write_id)));
+        let put = put
+            .condition_expression("attribute_not_exists(pk) OR #version = :version")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(admission.version - 1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match put.send().await {
+            Ok(_) => return Ok(Saved::Done),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
+                Some(item) if text(item, "write_id") == Some(&write_id) => Ok(Saved::Done),
+                Some(item) => Ok(Saved::Conflict(Some(Box::new(read(operation, item, "body")?)))),
+                None => Ok(Saved::Conflict(None)),
+            },
+            _ => Err(store_error(operation, error)),
+        }
+    }
+
+    /// The admission item's part of a claim.
+    pub(crate) fn admission_put(&self, admission: &Admission) -> TransactWriteItem {
+        let write_id = Uuid::new_v4().simple().to_string();
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(admission_item(admission, &write_id)))
+            .condition_expression("attribute_not_exists(pk) OR #version = :version")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(admission.version - 1));
+        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
+    }
+
+    /// The key row's part of a submission: there is none yet, or it has expired.
+    pub(crate) fn key_put(&self, row: &KeyRow, now: Timestamp) -> TransactWriteItem {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .item("pk", s(key_partition(&row.caller, &row.key)))
+            .item("sk", s(ALONE))
+            .item("schema", n(SCHEMA))
+            .item("body_hash", s(&row.body_hash))
+            .item("answer", s(&row.answer))
+            .item("expires_at", n(row.expires_at.seconds()))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", n(now.seconds()));
+        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
+    }
+
+    /// The row of a key.
+    pub(crate) async fn key(&self, caller: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        let Some(item) = self.get("read key", &key_partition(caller, key), ALONE).await? else { return Ok(None) };
+        let field = |name: &str| text(&item, name).unwrap_or_default().to_owned();
+        Ok(Some(KeyRow {
+            caller: caller.to_owned(),
+            key: key.to_owned(),
+            body_hash: field("body_hash"),
+            answer: field("answer"),
+            expires_at: Timestamp(number(&item, "expires_at").unwrap_or_default() * 1000),
+        }))
+    }
+
+    /// The counters of final jobs over all days, which one query reads.
+    pub(crate) async fn totals(&self) -> Result<QueueCounts, StoreError> {
+        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :finals");
+        let answer = query.expression_attribute_values(":finals", s(FINALS)).send().await;
+        let answer = answer.map_err(|error| store_error("read counters", error))?;
+        let mut counts = QueueCounts::default();
+        for item in answer.items() {
+            let value = u64::try_from(number(item, "count").unwrap_or_default()).unwrap_or_default();
+            match text(item, "sk").and_then(|sk| sk.split_once('#')).map(|(_, status)| status) {
+                Some("completed") => counts.completed += value,
+                Some("failed") => counts.failed += value,
+                Some("cancelled") => counts.cancelled += value,
+                _ => {}
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Counts a step unless it was counted: marker and counter in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, step: &CountStep, now: Timestamp) -> Result<(), StoreError> {
+        let operation = "count";
+        let marker = Put::builder()
+            .table_name(&self.table)
+            .item("pk", s(format!("counted#{}", step.id)))
+            .item("sk", s(ALONE))
+            .item("expires_at", ttl(now, MARKER_DAYS))
+            .condition_expression("attribute_not_exists(pk)");
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", s(FINALS))
+            .key("sk", s(format!("{}#{}", step.day, step.status.name())))
+            .update_expression("ADD #count :step SET expires_at = :expires")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":step", n(if step.entered { 1 } else { -1 }))
+            .expression_attribute_values(":expires", ttl(now, COUNTER_DAYS));
+        let marker = TransactWriteItem::builder().put(marker.build().expect("table and item are set")).build();
+        let update = TransactWriteItem::builder().update(update.build().expect("table and key are set")).build();
+        match self.client.transact_write_items().transact_items(marker).transact_items(update).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match cancelled(operation, error) {
+                Cancelled::Condition(_) => Ok(()),
+                Cancelled::Conflict => {
+                    Err(StoreError::Busy { operation, source: "another count at this moment".into() })
+                }
+                Cancelled::Failed(error) => Err(error),
+            },
+        }
+    }
+}
+
+fn admission_item(admission: &Admission, write_id: &str) -> Item {
+    [
+        ("pk", s("admission")),
+        ("sk", s(ALONE)),
+        ("schema", n(SCHEMA)),
+        ("version", n(admission.version)),
+        ("write_id", s(write_id)),
+        ("body", json(admission)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn key_partition(caller: &str, key: &str) -> String {
+    format!("key#{caller}#{key}")
+}
+
+/// Counters and the jobs that they count.
+pub struct Reconciler {
+    /// Counters.
+    pub counters: CounterTable,
+    /// Jobs.
+    pub jobs: JobTable,
+}
+
+impl Reconciler {
+    fn update(
+        &self,
+        status: Status,
+        day: &str,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        let counters = &self.counters;
+        let update = counters.client.update_item().table_name(&counters.table);
+        update.key("pk", s(FINALS)).key("sk", s(format!("{day}#{}", status.name())))
+    }
+}
+
+#[async_trait]
+impl CounterStore for Reconciler {
+    async fn counter(&self, status: Status, day: &str) -> Result<Counter, StoreError> {
+        let item = self.counters.get("read counter", FINALS, &format!("{day}#{}", status.name())).await?;
+        let item = item.unwrap_or_default();
+        let suspected = number(&item, "counted").zip(number(&item, "counted_at_value"));
+        Ok(Counter { value: number(&item, "count").unwrap_or_default(), suspected })
+    }
+
+    async fn count_jobs(&self, status: Status, day: &str) -> Result<i64, StoreError> {
+        self.jobs.count(status, day).await
+    }
+
+    async fn suspect(&self, status: Status, day: &str, counted: i64, value: i64) -> Result<(), StoreError> {
+        let update = self
+            .update(status, day)
+            .update_expression("SET counted = :counted, counted_at_value = :value")
+            .expression_attribute_values(":counted", n(counted))
+            .expression_attribute_values(":value", n(value));
+        update.send().await.map_err(|error| store_error("suspect counter", error))?;
+        Ok(())
+    }
+
+    async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
+        let update = self
+            .update(status, day)
+            .update_expression("SET #count = :to REMOVE counted, counted_at_value")
+            .condition_expression("#count = :was OR attribute_not_exists(#count)")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":to", n(to))
+            .expression_attribute_values(":was", n(was));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            // It moved meanwhile: next time.
+            Err(error)
+                if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(store_error("mend counter", error)),
+        }
+    }
+}
+
+/// Renders: which jobs know them, and callbacks that wait for one.
+pub struct RenderTable {
+    /// Callbacks that wait.
+    pub counters: CounterTable,
+    /// Jobs.
+    pub jobs: JobTable,
+}
+
+#[async_trait]
+impl RenderStore for RenderTable {
+    async fn jobs_of(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError> {
+        self.jobs.of_render(render).await
+    }
+
+    async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError> {
+        let counters = &self.counters;
+        let put = counters
+            .client
+            .put_item()
+            .table_name(&counters.table)
+            .item("pk", s(format!("render#{render}")))
+            .item("sk", s("parked"))
+            .item("body", json(callback))
+            .item("expires_at", n(now.seconds() + PARKED_S));
+        put.send().await.map_err(|error| store_error("park callback", error))?;
+        Ok(())
+    }
+
+    async fn parked(&self, render: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError> {
+        let operation = "read parked callback";
+        let item = self.counters.get(operation, &format!("render#{render}"), "parked").await?;
+        item.filter(|item| !is_expired(item, now)).map(|item| read(operation, &item, "body")).transpose()
+    }
+
+    async fn may_hint(&self, render: &RenderId, now: Timestamp) -> Result<bool, StoreError> {
+        let counters = &self.counters;
+        let put = counters
+            .client
+            .put_item()
+            .table_name(&counters.table)
+            .item("pk", s(format!("render#{render}")))
+            .item("sk", s("hint"))
+            .item("expires_at", n(now.seconds() + HINT_S))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", n(now.seconds()));
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(store_error("take hint", error)),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The environment, read once at cold start; every missing or bad variable is listed in one failure.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use reelhook_domain::Policy;
+
+/// Variables that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadEnvironment(Vec<String>);
+
+impl Display for BadEnvironment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the environment can't be used: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for BadEnvironment {}
+
+/// Reads variables and collects what is wrong with them.
+pub struct Environment {
+    lookup: Box<dyn Fn(&str) -> Option<String> + Send>,
+    bad: Vec<String>,
+}
+
+impl Environment {
+    /// The process's own variables.
+    pub fn of_process() -> Self {
+        Self::with(|name| std::env::var(name).ok())
+    }
+
+    /// Variables from elsewhere, for tests.
+    pub fn with(lookup: impl Fn(&str) -> Option<String> + Send + 'static) -> Self {
+        Self { lookup: Box::new(lookup), bad: Vec::new() }
+    }
+
+    /// A variable that may be missing; an empty one counts as missing.
+    pub fn optional(&mut self, name: &str) -> Option<String> {
+        (self.lookup)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// A variable that has to be there.
+    pub fn required(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.bad.push(format!("{name} is missing"));
+            String::new()
+        })
+    }
+
+    /// A variable with a default.
+    pub fn parsed<T: FromStr>(&mut self, name: &str, default: T) -> T
+    where
+        T::Err: Display,
+    {
+        match self.optional(name).map(|text| text.parse()) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(error)) => {
+                self.bad.push(format!("{name}: {error}"));
+                default
+            }
+        }
+    }
+
+    /// A URL that has to be there.
+    pub fn url(&mut self, name: &str) -> reelhook_app::Url {
+        let text = self.required(name);
+        self.parse_url(name, &text)
+            .unwrap_or_else(|| reelhook_app::Url::parse("http://invalid.invalid").expect("a URL"))
+    }
+
+    /// A URL that may be missing.
+    pub fn optional_url(&mut self, name: &str) -> Option<reelhook_app::Url> {
+        let text = self.optional(name)?;
+        self.parse_url(name, &text)
+    }
+
+    fn parse_url(&mut self, name: &str, text: &str) -> Option<reelhook_app::Url> {
+        match reelhook_app::Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+            _ if text.is_empty() => None,
+            _ => {
+                self.bad.push(format!("{name} is not an http or https URL"));
+                None
+            }
+        }
+    }
+
+    /// Takes what was read from a variable, or notes what is wrong with it.
+    pub fn checked<T, E: Display>(&mut self, read: Result<T, E>, otherwise: T) -> T {
+        read.unwrap_or_else(|error| {
+            self.bad.push(error.to_string());
+            otherwise
+        })
+    }
+
+    /// AUTH, and PUBLIC_BASE_URL where there is one: what says whether callers need a key.
+    pub fn access(&mut self) -> (Option<String>, Option<reelhook_app::Url>) {
+        (self.optional("AUTH"), self.optional_url("PUBLIC_BASE_URL"))
+    }
+
+    /// The jobs' timers: PROCESSING_TIMEOUT_SECONDS, RENDER_CHECK_SECONDS, RETRY_DELAY_PERCENT, CLAIM_LEASE_SECONDS,
+    /// HINT_GRACE_SECONDS.
+    pub fn policy(&mut self) -> Policy {
+        let default = Policy::default();
+        let seconds = |duration: Duration| duration.as_secs();
+        let processing = self.parsed("PROCESSING_TIMEOUT_SECONDS", seconds(default.processing_timeout));
+        let lease = self.parsed("CLAIM_LEASE_SECONDS", seconds(default.claim_lease));
+        let grace = self.parsed("HINT_GRACE_SECONDS", seconds(default.hint_grace));
+        let percent = self.parsed("RETRY_DELAY_PERCENT", default.retry_delay_percent);
+        let checks = match self.optional("RENDER_CHECK_SECONDS") {
+            None => default.render_checks,
+            Some(text) => {
+                let read = Policy::parse_render_checks(&text).map_err(|error| format!("RENDER_CHECK_SECONDS: {error}"));
+                self.checked(read, default.render_checks)
+            }
+        };
+        Policy {
+            processing_timeout: Duration::from_secs(processing),
+            render_checks: checks,
+            retry_delay_percent: percent,
+            claim_lease: Duration::from_secs(lease),
+            hint_grace: Duration::from_secs(grace),
+            max_retries: default.max_retries,
+        }
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] with everything that was wrong.
+    pub fn finish(self) -> Result<(), BadEnvironment> {
+        if self.bad.is_empty() { Ok(()) } else { Err(BadEnvironment(self.bad)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let mut environment = Environment::with(|name| match name {
+            "RENDER_CHECK_SECONDS" => Some("5,4".to_owned()),
+            "CLAIM_LEASE_SECONDS" => Some("soon".to_owned()),
+            "WORKER_URL" => Some("ftp://x".to_owned()),
+            _ => None,
+        });
+        environment.required("JOBS_TABLE");
+        environment.policy();
+        environment.optional_url("WORKER_URL");
+        let text = environment.finish().unwrap_err().to_string();
+        for name in ["JOBS_TABLE", "RENDER_CHECK_SECONDS", "CLAIM_LEASE_SECONDS", "WORKER_URL"] {
+            assert!(text.contains(name), "{text}");
+        }
+    }
+}

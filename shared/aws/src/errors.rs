@@ -1,0 +1,39 @@
+//! SDK errors by what can be done about them.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use reelhook_app::store::StoreError;
+
+/// Codes that say "later" (DynamoDB, SQS, S3 and SSM, with the words of their API references).
+const LATER: [&str; 12] = [
+    "InternalServerError",
+    "InternalError",
+    "InternalFailure",
+    "LimitExceededException",
+    "OverLimit",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "ServiceUnavailable",
+    "SlowDown",
+    "ThrottlingException",
+    "TransactionConflictException",
+];
+
+/// Classes an SDK error by its type, code and status.
+pub(crate) fn store_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let later = match &error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(context) => {
+            context.err().code().is_some_and(|code| LATER.contains(&code)) || context.raw().status().as_u16() >= 500
+        }
+        _ => false,
+    };
+    let source = DisplayErrorContext(&error).to_string().into();
+    if later { StoreError::Busy { operation, source } } else { StoreError::Refused { operation, source } }
+}

@@ -1,0 +1,54 @@
+//! Small moves between DynamoDB attributes and values.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::store::StoreError;
+use reelhook_domain::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A DynamoDB item.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The version of the items' form.
+pub(crate) const SCHEMA: i64 = 1;
+
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn n(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A TTL attribute: whole seconds, `days` after `at`.
+pub(crate) fn ttl(at: Timestamp, days: i64) -> AttributeValue {
+    n(at.seconds() + days * 24 * 3600)
+}
+
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// An aggregate as JSON text: DynamoDB's own maps keep neither the order of keys nor every number.
+pub(crate) fn json<T: Serialize>(value: &T) -> AttributeValue {
+    s(serde_json::to_string(value).expect("our own types are JSON"))
+}
+
+/// Reads an aggregate from its attribute.
+pub(crate) fn read<T: DeserializeOwned>(operation: &'static str, item: &Item, name: &str) -> Result<T, StoreError> {
+    let text = text(item, name)
+        .ok_or_else(|| StoreError::Unreadable { operation, reason: format!("attribute `{name}` is missing") })?;
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Unreadable { operation, reason: format!("attribute `{name}`: {error}") })
+}
+
+/// Whether TTL has passed: DynamoDB removes late.
+pub(crate) fn is_expired(item: &Item, now: Timestamp) -> bool {
+    number(item, "expires_at").is_some_and(|at| at <= now.seconds())
+}

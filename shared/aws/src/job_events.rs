@@ -1,0 +1,135 @@
+//! The JobEvents table: a job's log, append-only, and the rows that fanout writes as a whole.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
+use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
+use serde_json::Value;
+
+use crate::counters::CounterTable;
+use crate::deliveries::DeliveryTable;
+use crate::errors::store_error;
+use crate::items::{Item, json, read, s, ttl};
+
+/// Days that log lines are kept.
+const RETENTION_DAYS: i64 = 30;
+/// Rows of one BatchWriteItem.
+const BATCH_WRITE: usize = 25;
+/// Calls for rows that come back unprocessed.
+const TRIES: usize = 4;
+
+/// The JobEvents table.
+#[derive(Debug, Clone)]
+pub struct JobEventTable {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl JobEventTable {
+    /// The table called `table`.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The newest `limit` lines of a job's log, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn latest(&self, job: &JobId, limit: i32) -> Result<Vec<Value>, StoreError> {
+        let operation = "read log";
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("job_id = :job")
+            .expression_attribute_values(":job", s(job.as_str()))
+            .scan_index_forward(false)
+            .limit(limit);
+        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+        answer.items().iter().rev().map(|item| read(operation, item, "line")).collect()
+    }
+
+    async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
+        let operation = "write log";
+        let request = |row: &LogRow| {
+            let put = PutRequest::builder().set_item(Some(log_item(row))).build().expect("the item is set");
+            WriteRequest::builder().put_request(put).build()
+        };
+        let mut left: Vec<WriteRequest> = chunk.iter().map(request).collect();
+        for _ in 0..TRIES {
+            let answer = self.client.batch_write_item().request_items(&self.table, left).send().await;
+            let answer = answer.map_err(|error| store_error(operation, error))?;
+            left = answer.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy { operation, source: format!("{} rows stayed unprocessed", left.len()).into() })
+    }
+}
+
+fn log_item(row: &LogRow) -> Item {
+    [
+        ("job_id", s(row.job_id.as_str())),
+        ("seq", s(format!("{:010}.{:02}", row.version, row.index))),
+        ("line", json(&row.line)),
+        ("expires_at", ttl(row.at, RETENTION_DAYS)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The tables that fanout writes.
+pub struct FanoutTables {
+    /// Log lines.
+    pub log: JobEventTable,
+    /// Events and deliveries.
+    pub deliveries: DeliveryTable,
+    /// Counters and admission.
+    pub counters: CounterTable,
+    /// The time, for how long rows are kept.
+    pub now: fn() -> Timestamp,
+}
+
+#[async_trait]
+impl FanoutStore for FanoutTables {
+    async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>> {
+        let mut results = Vec::with_capacity(rows.len());
+        for chunk in rows.chunks(BATCH_WRITE) {
+            match self.log.put_chunk(chunk).await {
+                Ok(()) => results.extend(chunk.iter().map(|_| Ok(()))),
+                Err(error) => {
+                    let (busy, text) = (error.is_busy(), format!("{error}: {:?}", std::error::Error::source(&error)));
+                    results.extend(chunk.iter().map(|_| Err(again(busy, &text))));
+                }
+            }
+        }
+        results
+    }
+
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        self.deliveries.put_event(event).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.deliveries.put_delivery(delivery).await
+    }
+
+    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
+        self.counters.count(step, (self.now)()).await
+    }
+
+    async fn admission(&self) -> Result<Admission, StoreError> {
+        self.counters.admission().await
+    }
+
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.counters.save_admission(admission).await
+    }
+}
+
+fn again(busy: bool, text: &str) -> StoreError {
+    let (operation, source) = ("write log", text.to_owned().into());
+    if busy { StoreError::Busy { operation, source } } else { StoreError::Refused { operation, source } }
+}

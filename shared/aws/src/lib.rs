@@ -1,0 +1,18 @@
+//! Adapters to AWS: DynamoDB, SQS, S3 and SSM behind the ports of `reelhook-app`, and what every function starts with.
+
+pub mod clients;
+pub mod counters;
+pub mod deliveries;
+pub mod due;
+pub mod endpoints;
+pub mod environment;
+mod errors;
+mod items;
+pub mod job_events;
+pub mod jobs;
+pub mod objects;
+pub mod queues;
+pub mod settings;
+pub mod start;
+pub mod stream;
+mod transactions;

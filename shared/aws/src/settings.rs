@@ -1,0 +1,97 @@
+//! Settings that are secret or change without a deployment: SSM SecureStrings, read at cold start, kept 5 minutes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reelhook_app::store::StoreError;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use crate::errors::store_error;
+
+/// How long settings are used before they are read again.
+const FRESH: Duration = Duration::from_secs(300);
+/// Names that one call takes.
+const CALL: usize = 10;
+
+/// Raw settings by name.
+#[derive(Debug, Clone, Default)]
+pub struct Raw(HashMap<String, SecretString>);
+
+impl Raw {
+    /// A setting's text; an empty one counts as missing.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|secret| secret.expose_secret().trim()).filter(|text| !text.is_empty())
+    }
+
+    /// A setting that stays secret.
+    pub fn secret(&self, name: &str) -> Option<SecretString> {
+        self.get(name).map(SecretString::from)
+    }
+
+    /// A setting's text, for readers that look settings up by name.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+}
+
+/// Reads settings and keeps what `parse` makes of them.
+pub struct Settings<T> {
+    client: aws_sdk_ssm::Client,
+    path: String,
+    names: &'static [&'static str],
+    parse: Box<dyn Fn(&Raw) -> anyhow::Result<T> + Send + Sync>,
+    current: Mutex<(Instant, Arc<T>)>,
+}
+
+impl<T> Settings<T> {
+    /// Reads the settings `{path}/{name}` for the first time; names that do not exist are unset.
+    ///
+    /// # Errors
+    /// When they can't be read or `parse` refuses them.
+    pub async fn load(
+        client: aws_sdk_ssm::Client,
+        path: String,
+        names: &'static [&'static str],
+        parse: impl Fn(&Raw) -> anyhow::Result<T> + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        let value = parse(&read(&client, &path, names).await?)?;
+        let current = Mutex::new((Instant::now(), Arc::new(value)));
+        Ok(Self { client, path, names, parse: Box::new(parse), current })
+    }
+
+    /// The settings, read again when they are 5 minutes old; while that fails, the old ones stay in use.
+    pub async fn get(&self) -> Arc<T> {
+        let mut current = self.current.lock().await;
+        if current.0.elapsed() >= FRESH {
+            match read(&self.client, &self.path, self.names)
+                .await
+                .map_err(Into::into)
+                .and_then(|raw| (self.parse)(&raw))
+            {
+                Ok(value) => current.1 = Arc::new(value),
+                Err(error) => tracing::error!(%error, "settings could not be read again, the old ones stay in use"),
+            }
+            current.0 = Instant::now();
+        }
+        Arc::clone(&current.1)
+    }
+}
+
+async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> Result<Raw, StoreError> {
+    let mut raw = Raw::default();
+    for chunk in names.chunks(CALL) {
+        let full = chunk.iter().map(|name| format!("{path}/{name}")).collect();
+        let answer = client.get_parameters().set_names(Some(full)).with_decryption(true).send().await;
+        let answer = answer.map_err(|error| store_error("read settings", error))?;
+        for parameter in answer.parameters.unwrap_or_default() {
+            if let (Some(name), Some(value)) = (parameter.name, parameter.value)
+                && let Some((_, name)) = name.rsplit_once('/')
+            {
+                raw.0.insert(name.to_owned(), SecretString::from(value));
+            }
+        }
+    }
+    Ok(raw)
+}

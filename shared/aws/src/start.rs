@@ -1,0 +1,93 @@
+//! What every function starts with: logs, clock and randomness, and the loop over a batch of messages.
+
+use std::future::Future;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::store::StoreError;
+use reelhook_domain::Timestamp;
+use serde::de::DeserializeOwned;
+use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
+
+/// Logs as JSON lines; LOG_LEVEL is a `tracing` filter, `info` by default.
+pub fn logs() {
+    let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .without_time()
+        .with_env_filter(filter)
+        .init();
+}
+
+/// The machine's clock and random source.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct System;
+
+impl Ambient for System {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn random(&self) -> u128 {
+        // A version 4 UUID has 122 random bits; two of them make 128 whole ones.
+        Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64)
+    }
+}
+
+/// Makes a first call while the function starts, so that the first request finds an open connection.
+pub async fn warm_up<T>(call: impl Future<Output = Result<T, StoreError>>) {
+    if let Err(error) = call.await {
+        tracing::warn!(%error, "the first call at start failed, requests will try for themselves");
+    }
+}
+
+/// What becomes of one message.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Done with it.
+    Done,
+    /// Give it again later.
+    Retry(StoreError),
+}
+
+/// Answers an SQS batch: messages that can't be read are dropped with an error line, `work` decides on the others.
+pub async fn batch<M, F>(event: SqsEvent, work: impl FnOnce(Vec<M>) -> F) -> SqsBatchResponse
+where
+    M: DeserializeOwned,
+    F: Future<Output = Vec<Verdict>>,
+{
+    let mut ids = Vec::with_capacity(event.records.len());
+    let mut messages = Vec::with_capacity(event.records.len());
+    for record in event.records {
+        let id = record.message_id.unwrap_or_default();
+        match serde_json::from_str(record.body.as_deref().unwrap_or_default()) {
+            Ok(message) => {
+                ids.push(id);
+                messages.push(message);
+            }
+            // A hint that nobody can read: what it stood for is found by its due time.
+            Err(error) => tracing::error!(message_id = id, %error, "dropped a message that can't be read"),
+        }
+    }
+    let mut response = SqsBatchResponse::default();
+    for (id, verdict) in ids.into_iter().zip(work(messages).await) {
+        match verdict {
+            Verdict::Done => {}
+            Verdict::Retry(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(message_id = id, %error, cause, "a message is given again");
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = id;
+                response.batch_item_failures.push(failure);
+            }
+        }
+    }
+    response
+}

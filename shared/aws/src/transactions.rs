@@ -1,0 +1,41 @@
+//! What a cancelled transaction says about each of its items.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use reelhook_app::store::StoreError;
+
+use crate::errors::store_error;
+
+/// Why a transaction wrote nothing.
+pub(crate) enum Cancelled {
+    /// The condition of the item at this place does not hold.
+    Condition(usize),
+    /// Another transaction is at one of the items at this moment.
+    Conflict,
+    /// Anything else.
+    Failed(StoreError),
+}
+
+/// Reads the reasons of a failed transaction: a failed condition wins over a conflict.
+pub(crate) fn cancelled(operation: &'static str, error: SdkError<TransactWriteItemsError, HttpResponse>) -> Cancelled {
+    let Some(TransactWriteItemsError::TransactionCanceledException(exception)) = error.as_service_error() else {
+        return Cancelled::Failed(store_error(operation, error));
+    };
+    let reasons = exception.cancellation_reasons();
+    let with = |code: &str| reasons.iter().position(|reason| reason.code() == Some(code));
+    if let Some(place) = with("ConditionalCheckFailed") {
+        return Cancelled::Condition(place);
+    }
+    if with("TransactionConflict").is_some() {
+        return Cancelled::Conflict;
+    }
+    let later = ["ThrottlingError", "ProvisionedThroughputExceeded"];
+    let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
+    let source = format!("transaction cancelled: {}", codes.join(", ")).into();
+    Cancelled::Failed(if codes.iter().any(|code| later.contains(code)) {
+        StoreError::Busy { operation, source }
+    } else {
+        StoreError::Refused { operation, source }
+    })
+}

@@ -1,0 +1,177 @@
+//! The one place in which a job changes: `decide(job, event, now, policy)`, without I/O.
+
+mod change;
+mod commands;
+mod renders;
+mod starts;
+mod steps;
+mod timers;
+
+use serde_json::Value;
+
+use crate::job::{Dialect, Job, Start, Status};
+use crate::{Effect, Event, JobId, LogLevel, Policy, Timestamp};
+use change::Change;
+
+/// What an event does to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// Save this job, one version on, with its outbox.
+    Apply(Box<Job>),
+    /// Nothing changes, and that is right.
+    Ignore(Ignored),
+    /// A command that this job can't take.
+    Reject(Rejected),
+}
+
+/// Why an event changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// It belongs to an older run.
+    StaleAttempt,
+    /// It came before.
+    Duplicate,
+    /// The job has ended.
+    FinalJob,
+    /// A newer report came before.
+    OutOfSequence,
+    /// A later step is under way.
+    BackwardStep,
+    /// The job is not waiting to be started, or not yet.
+    NotReady,
+    /// No run is under way that a report without a token could belong to.
+    NotStarted,
+    /// It is about another render.
+    OtherRender,
+    /// The job is as asked already.
+    AlreadySo,
+    /// Nothing is due.
+    NotDue,
+}
+
+/// Why a command is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// A job in this state can't be cancelled.
+    CannotCancel(Status),
+    /// Only failed jobs can be retried.
+    CannotRetry(Status),
+    /// A job in this state takes no video.
+    CannotComplete(Status),
+    /// Only final jobs can be deleted.
+    CannotDelete(Status),
+    /// The job was deleted.
+    Deleted,
+}
+
+/// A job that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// Its id, made by the caller.
+    pub id: JobId,
+    /// Whose words its client speaks.
+    pub dialect: Dialect,
+    /// What the client asked for.
+    pub input: Value,
+    /// End after extraction.
+    pub pause_after_extraction: bool,
+    /// Who asks, as a fingerprint of the key.
+    pub caller: Option<String>,
+    /// The W3C trace that it began in.
+    pub traceparent: Option<String>,
+}
+
+/// Makes a job: version 1, attempt 1, pending and ready at once.
+pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
+    let hint_at = now.after(policy.hint_grace);
+    Job {
+        id: new.id,
+        dialect: new.dialect,
+        version: 1,
+        attempt: 1,
+        status: Status::Pending,
+        input: new.input,
+        pause_after_extraction: new.pause_after_extraction,
+        created_at: now,
+        started_at: None,
+        completed_at: None,
+        failed_at: None,
+        cancelled_at: None,
+        deleted_at: None,
+        updated_at: now,
+        render_id: None,
+        video_url: None,
+        error: None,
+        retry_count: 0,
+        max_retries: policy.max_retries,
+        progress: 0,
+        current_step: change::WAITING.to_owned(),
+        current_step_number: 0,
+        last_sequence: None,
+        steps: Default::default(),
+        seen: Vec::new(),
+        worker_done: false,
+        worker_id: None,
+        cancel_url: None,
+        start: Start { ready_at: now, hint_at, failures: 0, claims: 0, claim: None },
+        render: None,
+        paused_after_extraction: false,
+        extracted: None,
+        workflow_incomplete: false,
+        render_timeout: false,
+        timeout_at: None,
+        no_retry_reason: None,
+        suggested_solution: None,
+        retry_after: None,
+        retried_at: None,
+        due_at: Some(hint_at),
+        caller: new.caller,
+        traceparent: new.traceparent,
+        emitted: Vec::new(),
+        outbox: vec![
+            Effect::Start { delay_s: 0 },
+            Effect::Log {
+                event_type: "job_queued".to_owned(),
+                level: LogLevel::Info,
+                message: "Job added to the queue".to_owned(),
+                details: Value::Null,
+            },
+        ],
+    }
+}
+
+/// Decides what `event` does to `job` at `now`.
+///
+/// Contract: contract.md, "StreamGank: jobs". An `Apply` is exactly one version on and alone carries effects.
+pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
+    if job.deleted_at.is_some() {
+        return match event {
+            Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Delete => {
+                Decision::Reject(Rejected::Deleted)
+            }
+            Event::Claim
+            | Event::Started { .. }
+            | Event::StartDeferred { .. }
+            | Event::RunFailed { .. }
+            | Event::Step { .. }
+            | Event::RenderReported { .. }
+            | Event::RenderChecked { .. }
+            | Event::Tick => Decision::Ignore(Ignored::FinalJob),
+        };
+    }
+    let change = Change::of(job, now, policy);
+    match event {
+        Event::Claim => starts::claim(change),
+        Event::Started { attempt, worker_id, cancel_url } => starts::started(change, *attempt, worker_id, cancel_url),
+        Event::StartDeferred { attempt, wait, reason } => starts::deferred(change, *attempt, *wait, reason),
+        Event::RunFailed { attempt, error } => starts::run_failed(change, *attempt, error),
+        Event::Step { attempt, update } => steps::step(change, *attempt, update),
+        Event::RenderReported { render, state, confirmable } => renders::reported(change, render, state, *confirmable),
+        Event::RenderChecked { render, state, check } => renders::checked(change, render, state.as_ref(), *check),
+        Event::Cancel => commands::cancel(change),
+        Event::Retry => commands::retry(change),
+        Event::Complete { video_url } => commands::complete(change, video_url),
+        Event::Delete => commands::delete(change),
+        Event::Tick => timers::tick(change),
+    }
+}

@@ -1,0 +1,64 @@
+//! What people ask for: cancel, retry, complete, delete.
+
+use std::time::Duration;
+
+use super::change::Change;
+use super::{Decision, Ignored, Rejected};
+use crate::job::Status;
+use crate::{LogLevel, OutboundEvent};
+
+/// A repeated retry within this time answers like the first.
+const RETRY_REPEAT_MS: i64 = 10_000;
+
+pub(super) fn cancel(mut change: Change<'_>) -> Decision {
+    match change.job.status {
+        Status::Pending | Status::Processing | Status::Rendering => {}
+        Status::Cancelled => return change.ignore(Ignored::AlreadySo),
+        status @ (Status::Completed | Status::Failed) => return change.reject(Rejected::CannotCancel(status)),
+    }
+    change.job.status = Status::Cancelled;
+    change.job.cancelled_at = Some(change.now);
+    change.show("Cancelled");
+    change.stop_worker();
+    change.log("job_log", LogLevel::Warning, "Job cancelled");
+    change.notify(OutboundEvent::Cancelled);
+    change.apply()
+}
+
+pub(super) fn retry(mut change: Change<'_>) -> Decision {
+    let repeated = change.job.retried_at.is_some_and(|at| change.now.0 - at.0 < RETRY_REPEAT_MS);
+    match change.job.status {
+        Status::Failed => {}
+        _ if repeated => return change.ignore(Ignored::AlreadySo),
+        status => return change.reject(Rejected::CannotRetry(status)),
+    }
+    change.begin_attempt(Duration::ZERO);
+    change.job.retried_at = Some(change.now);
+    change.log("job_log", LogLevel::Info, format!("Job retry initiated (attempt {})", change.job.retry_count));
+    change.apply()
+}
+
+pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
+    match change.job.status {
+        Status::Processing | Status::Rendering => {}
+        Status::Completed if change.job.video_url.is_none() => {}
+        status => return change.reject(Rejected::CannotComplete(status)),
+    }
+    if change.job.status == Status::Processing && !change.job.worker_done {
+        change.stop_worker();
+    }
+    change.complete(Some(video_url.to_owned()), "Video generation completed!", OutboundEvent::Completed);
+    change.apply()
+}
+
+pub(super) fn delete(mut change: Change<'_>) -> Decision {
+    match change.job.status {
+        Status::Completed | Status::Failed | Status::Cancelled => {}
+        status @ (Status::Pending | Status::Processing | Status::Rendering) => {
+            return change.reject(Rejected::CannotDelete(status));
+        }
+    }
+    change.job.deleted_at = Some(change.now);
+    change.notify(OutboundEvent::Deleted);
+    change.apply()
+}

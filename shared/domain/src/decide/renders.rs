@@ -1,0 +1,165 @@
+//! What a render's callbacks and checks do (contract.md, Renders; the exception to "final absorbs" lives here).
+
+use std::time::Duration;
+
+use super::change::{Change, awaits_video, whole_seconds};
+use super::starts::cut;
+use super::{Decision, Ignored};
+use crate::job::{RenderWatch, Status};
+use crate::{Effect, LogLevel, OutboundEvent, RenderId, RenderState, RenderWord};
+
+/// Tries to confirm a reported end before the schedule takes over again.
+pub(super) const CONFIRMATIONS: u8 = 8;
+/// How long a check may take before the sweep asks again.
+pub(super) const CHECK_LEASE: Duration = Duration::from_secs(30);
+
+pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &RenderState, confirmable: bool) -> Decision {
+    if change.job.render_id.as_ref() != Some(render) {
+        return change.ignore(Ignored::OtherRender);
+    }
+    match (&state.word, change.job.status) {
+        // The one exception: a success after a render timeout, once it is confirmed.
+        (RenderWord::Succeeded, Status::Completed) if awaits_video(&change.job) && confirmable => {
+            if change.job.render.is_some() {
+                return change.ignore(Ignored::Duplicate);
+            }
+            confirm(&mut change, render, 1, Duration::ZERO);
+            change.apply()
+        }
+        (_, Status::Completed | Status::Failed | Status::Cancelled) => change.ignore(Ignored::FinalJob),
+        (RenderWord::Succeeded | RenderWord::Failed, _) if confirmable => {
+            if change.job.render.as_ref().is_some_and(|watch| watch.confirming > 0) {
+                return change.ignore(Ignored::Duplicate);
+            }
+            confirm(&mut change, render, 1, Duration::ZERO);
+            change.log("creatomate_monitoring", LogLevel::Info, "Render reported as ended, confirming");
+            change.apply()
+        }
+        (_, Status::Pending | Status::Processing | Status::Rendering) => follow(change, state),
+    }
+}
+
+pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&RenderState>, check: u8) -> Decision {
+    if change.job.render_id.as_ref() != Some(render) {
+        return change.ignore(Ignored::OtherRender);
+    }
+    let late = awaits_video(&change.job);
+    // After a render timeout only a success counts.
+    let ended = state.filter(|state| is_end(state) && (!late || state.word == RenderWord::Succeeded));
+    let watch = change.job.render.clone();
+    match change.job.status {
+        Status::Completed if late && (ended.is_some() || watch.is_some()) => {}
+        Status::Completed | Status::Failed | Status::Cancelled => return change.ignore(Ignored::FinalJob),
+        Status::Pending | Status::Processing | Status::Rendering => {}
+    }
+    if let Some(state) = ended {
+        end(&mut change, state);
+        return change.apply();
+    }
+    let last = usize::from(check) >= change.policy.render_checks.len();
+    let confirming = watch.as_ref().is_some_and(|watch| watch.confirming > 0);
+    if last && !confirming && change.job.status == Status::Rendering {
+        time_out(&mut change);
+        return change.apply();
+    }
+    match watch {
+        // Someone said that it ended, the service does not say so yet: ask again, later each time.
+        Some(watch) if watch.confirming > 0 && watch.confirming < CONFIRMATIONS => {
+            let delay = Duration::from_secs(2 << watch.confirming.min(5));
+            confirm(&mut change, render, watch.confirming + 1, delay);
+            change.apply()
+        }
+        Some(watch) if watch.confirming > 0 => {
+            give_up_confirming(&mut change);
+            change.apply()
+        }
+        _ => match state {
+            Some(state) => follow(change, state),
+            None => change.ignore(Ignored::AlreadySo),
+        },
+    }
+}
+
+/// A state on the way: shows it, and moves on where it is further.
+fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
+    if is_end(state) {
+        end(&mut change, state);
+        return change.apply();
+    }
+    let (percent, shown) = match &state.word {
+        RenderWord::Planned => (85, "Render planned"),
+        RenderWord::Waiting => (87, "Waiting for a render machine"),
+        RenderWord::Transcribing => (88, "Transcribing audio"),
+        RenderWord::Rendering => (90, "Rendering video"),
+        RenderWord::Succeeded => (90, "Render succeeded without a URL"),
+        RenderWord::Failed => (0, "Render failed"),
+        RenderWord::Other(word) => (0, word.as_str()),
+    };
+    let shown: String = shown.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).take(200).collect();
+    let starts = state.word == RenderWord::Rendering && change.job.status != Status::Rendering;
+    if !starts && (change.job.current_step == shown || change.job.progress > percent && percent > 0) {
+        return change.ignore(Ignored::Duplicate);
+    }
+    if starts {
+        change.begin_rendering();
+    }
+    change.progress(percent);
+    change.log("creatomate_monitoring", LogLevel::Info, shown.clone());
+    change.show(shown);
+    change.apply()
+}
+
+/// A success needs its URL; a failure is one without.
+fn is_end(state: &RenderState) -> bool {
+    match state.word {
+        RenderWord::Succeeded => state.url.is_some(),
+        RenderWord::Failed => true,
+        RenderWord::Planned
+        | RenderWord::Waiting
+        | RenderWord::Transcribing
+        | RenderWord::Rendering
+        | RenderWord::Other(_) => false,
+    }
+}
+
+fn end(change: &mut Change<'_>, state: &RenderState) {
+    match (&state.word, &state.url) {
+        (RenderWord::Succeeded, Some(url)) => {
+            // A worker that has not said that it is done goes on to say so; it is absorbed.
+            change.complete(Some(url.clone()), "Video generation completed!", OutboundEvent::Completed);
+        }
+        _ => {
+            if !change.job.worker_done {
+                change.stop_worker();
+            }
+            let error = state.error.as_deref().unwrap_or("Creatomate render failed");
+            change.fail(cut(error), OutboundEvent::Failed);
+        }
+    }
+}
+
+/// Asks the service now or after `delay`; the sweep asks again should that get lost.
+fn confirm(change: &mut Change<'_>, render: &RenderId, confirming: u8, delay: Duration) {
+    let next_at = change.now.after(delay + CHECK_LEASE);
+    let (since, checks) = change.job.render.as_ref().map_or((None, 0), |watch| (watch.since, watch.checks));
+    change.job.render = Some(RenderWatch { since, checks, confirming, next_at });
+    change.then(Effect::CheckRender { render: render.clone(), check: 0, delay_s: whole_seconds(delay) });
+}
+
+/// Back to the schedule; without one (the worker still works) the watch ends.
+pub(super) fn give_up_confirming(change: &mut Change<'_>) {
+    change.job.render = change.job.render.take().and_then(|watch| {
+        let since = watch.since?;
+        let checks = &change.policy.render_checks;
+        let next = checks.get(usize::from(watch.checks)).unwrap_or(&checks[checks.len() - 1]);
+        let next_at = since.after(*next).max(change.now.after(CHECK_LEASE));
+        Some(RenderWatch { since: Some(since), checks: watch.checks, confirming: 0, next_at })
+    });
+    change.log("creatomate_monitoring", LogLevel::Warning, "The reported end of the render could not be confirmed");
+}
+
+/// The last check found no end.
+pub(super) fn time_out(change: &mut Change<'_>) {
+    change.job.render_timeout = true;
+    change.complete(None, "Render did not finish in time", OutboundEvent::RenderTimeout);
+}

@@ -1,0 +1,356 @@
+//! One webhook on its way to one endpoint: the rules of claim, retry and end (contract.md, Outbound webhooks).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
+
+/// The longest wait that a receiver can ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryStatus {
+    /// To be sent, now or later.
+    Pending,
+    /// The receiver took it.
+    Delivered,
+    /// Every try failed; it stays, visible and recoverable.
+    Exhausted,
+    /// Not sent any more: the endpoint is disabled or gone.
+    Stopped,
+}
+
+/// One webhook on its way to one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// UUIDv5 of event and endpoint.
+    pub id: DeliveryId,
+    /// What happened.
+    pub event_id: EventId,
+    /// Its kind.
+    pub event: OutboundEvent,
+    /// To which job.
+    pub job_id: JobId,
+    /// Where it goes.
+    pub endpoint_id: EndpointId,
+    /// What the receiver knows the endpoint as, `webhook_1`: fixed, so that the body stays the same.
+    pub endpoint_name: String,
+    /// How it stands.
+    pub status: DeliveryStatus,
+    /// Rises by one with each change.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Tries begun.
+    pub attempts: u32,
+    /// The next try.
+    pub next_attempt_at: Timestamp,
+    /// Whether its place within the rate limit is taken already.
+    #[serde(default)]
+    pub reserved: bool,
+    /// A try is under way until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Timestamp>,
+    /// The time by which something has to happen; none when final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// What the last try gave, in a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_result: Option<String>,
+    /// The trace that the job began in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// One try, written before the send and completed after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Whose.
+    pub delivery_id: DeliveryId,
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What came of it; none means that we do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<AttemptResult>,
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptResult {
+    /// HTTP status; 0 when no response came.
+    pub status: u16,
+    /// The error's code when no response came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Until the response head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_ms: Option<u64>,
+    /// Until the end.
+    pub duration_ms: u64,
+    /// The address that was dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// The start of the response body, as text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub response: String,
+    /// When the next try is, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
+    /// Why it goes on or ends.
+    pub reason: String,
+}
+
+/// Why a delivery is not to be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow {
+    /// It has ended.
+    Final,
+    /// Its time has not come.
+    Early(Timestamp),
+    /// Someone is at it.
+    Leased(Timestamp),
+}
+
+/// What a try gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A response, and the wait that it asked for.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// Its Retry-After.
+        retry_after: Option<Duration>,
+    },
+    /// No response, with the error's code.
+    NoAnswer(&'static str),
+    /// The endpoint is disabled; nothing was sent.
+    Disabled,
+    /// The endpoint is not configured any more; nothing was sent.
+    Gone,
+}
+
+/// How often and when to try again (WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY, WEBHOOK_MAX_RETRY_DELAY).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Tries after the first.
+    pub max_retries: u32,
+    /// The first wait.
+    pub delay: Duration,
+    /// The longest own wait.
+    pub max_delay: Duration,
+}
+
+impl RetryPolicy {
+    /// The wait after try `number`: doubled each time, capped, and up to a quarter more by `jitter` in 0..1.
+    pub fn wait(&self, number: u32, jitter: f64) -> Duration {
+        let doubled = self.delay.saturating_mul(1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX));
+        doubled.min(self.max_delay).mul_f64(1.0 + 0.25 * jitter.clamp(0.0, 1.0))
+    }
+}
+
+impl Delivery {
+    /// Whether it may be sent now.
+    ///
+    /// # Errors
+    /// [`NotNow`] says why not, and until when.
+    pub fn check(&self, now: Timestamp) -> Result<(), NotNow> {
+        match self.status {
+            DeliveryStatus::Pending => {}
+            DeliveryStatus::Delivered | DeliveryStatus::Exhausted | DeliveryStatus::Stopped => {
+                return Err(NotNow::Final);
+            }
+        }
+        if let Some(lease) = self.lease_until.filter(|lease| *lease > now) {
+            return Err(NotNow::Leased(lease));
+        }
+        if self.next_attempt_at > now { Err(NotNow::Early(self.next_attempt_at)) } else { Ok(()) }
+    }
+
+    /// The next version with a try under way until `lease_until`, and that try's row.
+    pub fn begin(&self, now: Timestamp, lease_until: Timestamp) -> (Self, Attempt) {
+        let mut next = self.next();
+        next.attempts += 1;
+        next.lease_until = Some(lease_until);
+        next.due_at = Some(lease_until);
+        next.reserved = false;
+        let attempt = Attempt { delivery_id: self.id, number: next.attempts, started_at: now, result: None };
+        (next, attempt)
+    }
+
+    /// The next version, waiting until `until` without using up a try; `reserved` when a place in the limit is taken.
+    pub fn defer(&self, until: Timestamp, reserved: bool, grace: Duration) -> Self {
+        let mut next = self.next();
+        next.next_attempt_at = until;
+        next.due_at = Some(until.after(grace));
+        next.reserved = reserved;
+        next.lease_until = None;
+        next
+    }
+
+    /// The next version after a try, and why.
+    pub fn finish(
+        &self,
+        outcome: &Outcome,
+        now: Timestamp,
+        policy: &RetryPolicy,
+        jitter: f64,
+        grace: Duration,
+    ) -> (Self, String) {
+        let mut next = self.next();
+        next.lease_until = None;
+        let (ended, reason) = match outcome {
+            Outcome::Answered { status: 200..=299, .. } => (Some(DeliveryStatus::Delivered), "delivered".to_owned()),
+            Outcome::Answered { status: 410, .. } => {
+                (Some(DeliveryStatus::Stopped), "410: endpoint disabled".to_owned())
+            }
+            Outcome::Disabled => (Some(DeliveryStatus::Stopped), "endpoint is disabled".to_owned()),
+            Outcome::Gone => (Some(DeliveryStatus::Stopped), "endpoint is not configured any more".to_owned()),
+            Outcome::Answered { status, .. } if self.attempts > policy.max_retries => {
+                (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.attempts))
+            }
+            Outcome::NoAnswer(code) if self.attempts > policy.max_retries => {
+                (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.attempts))
+            }
+            Outcome::Answered { status, retry_after } => {
+                let own = policy.wait(self.attempts, jitter);
+                let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+                next.next_attempt_at = now.after(own.max(asked));
+                (None, format!("status {status}, trying again"))
+            }
+            Outcome::NoAnswer(code) => {
+                next.next_attempt_at = now.after(policy.wait(self.attempts, jitter));
+                (None, format!("{code}, trying again"))
+            }
+        };
+        match ended {
+            Some(status) => {
+                next.status = status;
+                next.finished_at = Some(now);
+                next.due_at = None;
+            }
+            None => next.due_at = Some(next.next_attempt_at.after(grace)),
+        }
+        next.last_result = Some(reason.clone());
+        (next, reason)
+    }
+
+    fn next(&self) -> Self {
+        Self { version: self.version + 1, ..self.clone() }
+    }
+}
+
+/// Reads a Retry-After header: seconds, or an HTTP date (RFC 9110); anything else is none.
+pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
+    let header = header.trim();
+    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
+    }
+    Timestamp::parse_http_date(header).map(|date| date.wait_from(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_704_110_400_000);
+    const GRACE: Duration = Duration::from_secs(60);
+    const POLICY: RetryPolicy =
+        RetryPolicy { max_retries: 3, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30) };
+
+    fn pending() -> Delivery {
+        let event_id = EventId::parse("job_1_a.3.0").unwrap();
+        let endpoint_id = EndpointId::parse("ep_1").unwrap();
+        Delivery {
+            id: DeliveryId::of(&event_id, &endpoint_id),
+            event_id,
+            event: OutboundEvent::Completed,
+            job_id: JobId::parse("job_1_a").unwrap(),
+            endpoint_id,
+            endpoint_name: "webhook_1".to_owned(),
+            status: DeliveryStatus::Pending,
+            version: 1,
+            created_at: NOW,
+            attempts: 0,
+            next_attempt_at: NOW,
+            reserved: false,
+            lease_until: None,
+            due_at: Some(NOW.after(GRACE)),
+            finished_at: None,
+            last_result: None,
+            traceparent: None,
+        }
+    }
+
+    fn answered(status: u16, retry_after: Option<u64>) -> Outcome {
+        Outcome::Answered { status, retry_after: retry_after.map(Duration::from_secs) }
+    }
+
+    fn tried(times: u32) -> Delivery {
+        Delivery { attempts: times, lease_until: Some(NOW.after(GRACE)), ..pending() }
+    }
+
+    #[test]
+    fn outcomes_lead_where_the_contract_says() {
+        let check = |attempts, outcome: Outcome, status, wait_ms: Option<i64>| {
+            let (next, reason) = tried(attempts).finish(&outcome, NOW, &POLICY, 0.0, GRACE);
+            assert_eq!((next.status, next.version), (status, 2), "{outcome:?}: {reason}");
+            assert_eq!(next.lease_until, None);
+            assert_eq!(next.due_at.map(|due| due.0 - NOW.0 - 60_000), wait_ms, "{outcome:?}");
+        };
+        check(1, answered(200, None), DeliveryStatus::Delivered, None);
+        check(1, answered(204, None), DeliveryStatus::Delivered, None);
+        check(1, answered(301, None), DeliveryStatus::Pending, Some(1000));
+        check(2, answered(500, None), DeliveryStatus::Pending, Some(2000));
+        check(3, Outcome::NoAnswer("ECONNREFUSED"), DeliveryStatus::Pending, Some(4000));
+        check(4, answered(500, None), DeliveryStatus::Exhausted, None);
+        check(4, Outcome::NoAnswer("ETIMEDOUT"), DeliveryStatus::Exhausted, None);
+        check(1, answered(429, Some(120)), DeliveryStatus::Pending, Some(120_000));
+        check(1, answered(503, Some(0)), DeliveryStatus::Pending, Some(1000));
+        check(1, answered(429, Some(10_u64.pow(9))), DeliveryStatus::Pending, Some(86_400_000));
+        check(1, answered(410, None), DeliveryStatus::Stopped, None);
+        check(1, Outcome::Disabled, DeliveryStatus::Stopped, None);
+        check(1, Outcome::Gone, DeliveryStatus::Stopped, None);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap_with_a_quarter_of_jitter() {
+        assert_eq!(POLICY.wait(1, 0.0), Duration::from_secs(1));
+        assert_eq!(POLICY.wait(1, 1.0), Duration::from_millis(1250));
+        assert_eq!(POLICY.wait(6, 0.0), Duration::from_secs(30));
+        assert_eq!(POLICY.wait(60, 0.0), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn only_one_at_a_time_and_not_before_its_time() {
+        let (begun, attempt) = pending().begin(NOW, NOW.after(GRACE));
+        assert_eq!((attempt.number, begun.attempts), (1, 1));
+        assert_eq!(begun.check(NOW), Err(NotNow::Leased(NOW.after(GRACE))));
+        assert_eq!(begun.check(NOW.after(GRACE)), Ok(()), "a lease that ran out is taken up again");
+        let later = pending().defer(NOW.after(GRACE), true, GRACE);
+        assert_eq!(later.check(NOW), Err(NotNow::Early(NOW.after(GRACE))));
+        assert_eq!((later.attempts, later.reserved), (0, true));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(retry_after(text, Timestamp(1_445_412_420_000)), expected.map(Duration::from_secs), "{text}");
+        };
+        check("0", Some(0));
+        check(" 120 ", Some(120));
+        check("Wed, 21 Oct 2015 07:28:00 GMT", Some(60));
+        check("Wed, 21 Oct 2015 07:00:00 GMT", Some(0));
+        check("soon", None);
+        check("", None);
+        check("-5", None);
+        check("99999999999999999999999", Some(u64::MAX));
+    }
+}

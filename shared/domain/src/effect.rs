@@ -1,0 +1,181 @@
+//! What a change wants done outside of the item: descriptors in the outbox, never payloads.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{EventId, RenderId, Status, Timestamp};
+
+/// Events that webhook receivers can subscribe to (seed 001 and contract.md, Outbound webhooks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OutboundEvent {
+    /// The video is there.
+    #[serde(rename = "job.completed")]
+    Completed,
+    /// Failed for good, its retries used.
+    #[serde(rename = "job.failed")]
+    Failed,
+    /// Someone cancelled.
+    #[serde(rename = "job.cancelled")]
+    Cancelled,
+    /// Paused after extraction, as was asked.
+    #[serde(rename = "job.extraction_completed")]
+    ExtractionCompleted,
+    /// The worker is done, the video still renders.
+    #[serde(rename = "job.script_completed")]
+    ScriptCompleted,
+    /// Done without a video or a render.
+    #[serde(rename = "job.completed_with_issues")]
+    CompletedWithIssues,
+    /// Failed in a way that a retry can't mend.
+    #[serde(rename = "job.failed_no_retry")]
+    FailedNoRetry,
+    /// Took longer than a run may.
+    #[serde(rename = "job.timeout")]
+    Timeout,
+    /// Took longer than a run may, with a render under way.
+    #[serde(rename = "job.workflow_incomplete")]
+    WorkflowIncomplete,
+    /// The render never ended.
+    #[serde(rename = "job.render_timeout")]
+    RenderTimeout,
+    /// The job was deleted.
+    #[serde(rename = "job.deleted")]
+    Deleted,
+}
+
+impl OutboundEvent {
+    /// Every event, in the order of the contract.
+    pub const ALL: [Self; 11] = [
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::ExtractionCompleted,
+        Self::ScriptCompleted,
+        Self::CompletedWithIssues,
+        Self::FailedNoRetry,
+        Self::Timeout,
+        Self::WorkflowIncomplete,
+        Self::RenderTimeout,
+        Self::Deleted,
+    ];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "job.completed",
+            Self::Failed => "job.failed",
+            Self::Cancelled => "job.cancelled",
+            Self::ExtractionCompleted => "job.extraction_completed",
+            Self::ScriptCompleted => "job.script_completed",
+            Self::CompletedWithIssues => "job.completed_with_issues",
+            Self::FailedNoRetry => "job.failed_no_retry",
+            Self::Timeout => "job.timeout",
+            Self::WorkflowIncomplete => "job.workflow_incomplete",
+            Self::RenderTimeout => "job.render_timeout",
+            Self::Deleted => "job.deleted",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+}
+
+/// How important a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// For the record.
+    Info,
+    /// Something went well.
+    Success,
+    /// We coped.
+    Warning,
+    /// It failed.
+    Error,
+}
+
+/// One thing to do for a change; `kind` names it and its form's version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Effect {
+    /// Try to start something.
+    #[serde(rename = "start.v1")]
+    Start {
+        /// Not before so many seconds.
+        delay_s: u32,
+    },
+    /// Give a start slot back, and try to start something.
+    #[serde(rename = "free_slot.v1")]
+    FreeSlot {
+        /// The slot's key in the admission item.
+        slot: String,
+    },
+    /// Tell the endpoints.
+    #[serde(rename = "notify.v1")]
+    Notify {
+        /// Of what.
+        event: OutboundEvent,
+    },
+    /// Write a line of the job's log.
+    #[serde(rename = "log.v1")]
+    Log {
+        /// One of the StreamGank log's event types.
+        event_type: String,
+        /// How important.
+        level: LogLevel,
+        /// A sentence.
+        message: String,
+        /// Small facts.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        details: Value,
+    },
+    /// Count a job in or out of a final state.
+    #[serde(rename = "count.v1")]
+    Count {
+        /// The final state that was entered or left.
+        status: Status,
+        /// The day that the job was made on.
+        day: String,
+        /// Whether it was entered.
+        entered: bool,
+    },
+    /// Ask the render service how a render stands.
+    #[serde(rename = "check_render.v1")]
+    CheckRender {
+        /// Which.
+        render: RenderId,
+        /// Which scheduled check; 0 for one out of turn.
+        check: u8,
+        /// Not before so many seconds.
+        delay_s: u32,
+    },
+    /// A render id is known now: apply a callback that came before.
+    #[serde(rename = "apply_parked.v1")]
+    ApplyParked {
+        /// Which.
+        render: RenderId,
+    },
+    /// Tell the external worker that its run is not wanted any more.
+    #[serde(rename = "cancel_worker.v1")]
+    CancelWorker {
+        /// The run.
+        attempt: u32,
+        /// Where.
+        url: String,
+    },
+}
+
+/// A reminder on the item of an event that went to receivers, for repairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emitted {
+    /// The event's id.
+    pub id: EventId,
+    /// What happened.
+    pub event: OutboundEvent,
+    /// In which version.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,145 @@
+//! Ids as types: parsed once at the boundary, and the deterministic ones derived here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// Why a text is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to {max} characters out of letters, digits, `_`, `-` and `.`")]
+pub struct IdError {
+    max: usize,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a text that came from outside.
+            ///
+            /// # Errors
+            /// [`IdError`] when it is empty, too long or has other characters than an id.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let fits = (1..=$max).contains(&text.len())
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+                if fits { Ok(Self(text.to_owned())) } else { Err(IdError { max: $max }) }
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A job, in any dialect: `job_<unix ms>_<random>` or a UUID.
+    JobId, 80
+);
+text_id!(
+    /// A render at Creatomate.
+    RenderId, 128
+);
+text_id!(
+    /// A webhook endpoint: `ep_` and the first half of its URL's SHA-256, so that the order of URLs does not matter.
+    EndpointId, 64
+);
+text_id!(
+    /// What happened: `<job>.<version>.<n>`, the same however often it is worked off.
+    EventId, 120
+);
+
+impl JobId {
+    /// The StreamGank form, from the time and at least 64 random bits.
+    pub fn streamgank(now: Timestamp, random: u128) -> Self {
+        Self(format!("job_{}_{random:032x}", now.0))
+    }
+}
+
+impl EventId {
+    /// The id of effect `index` of a job's `version`.
+    pub fn of(job: &JobId, version: u64, index: usize) -> Self {
+        Self(format!("{job}.{version}.{index}"))
+    }
+}
+
+/// The namespace of delivery ids.
+const DELIVERIES: Uuid = Uuid::from_u128(0x6f1d_3d0a_6c1e_5b0e_9a53_0f7a_6c2b_4d11);
+
+/// One event on its way to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(pub Uuid);
+
+impl DeliveryId {
+    /// UUIDv5 of event and endpoint: replaying the stream gives the same id again.
+    pub fn of(event: &EventId, endpoint: &EndpointId) -> Self {
+        Self(Uuid::new_v5(&DELIVERIES, format!("{event}/{endpoint}").as_bytes()))
+    }
+
+    /// The Standard Webhooks message id: `msg_` and the UUID without dashes.
+    pub fn webhook_id(self) -> String {
+        format!("msg_{}", self.0.simple())
+    }
+
+    /// Reads the UUID's text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::parse_str(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_from_outside_are_checked() {
+        assert!(JobId::parse("job_1704123456789_abc123").is_ok());
+        for bad in ["", "a b", "job/1", "é", &"x".repeat(81)] {
+            assert!(JobId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_replayed_event_gives_the_same_delivery() {
+        let event = EventId::of(&JobId::parse("job_1_a").unwrap(), 4, 1);
+        let endpoint = EndpointId::parse("ep_0011").unwrap();
+        assert_eq!(event.as_str(), "job_1_a.4.1");
+        assert_eq!(DeliveryId::of(&event, &endpoint), DeliveryId::of(&event, &endpoint));
+        assert_ne!(DeliveryId::of(&event, &endpoint), DeliveryId::of(&event, &EndpointId::parse("ep_0012").unwrap()));
+        assert_eq!(DeliveryId::of(&event, &endpoint).webhook_id().len(), 36);
+    }
+}

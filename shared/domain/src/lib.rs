@@ -1,0 +1,27 @@
+//! The pure heart of Reelhook: jobs, deliveries and admission as values, and the rules that change them.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number: times, jitter and ids are arguments.
+
+mod admission;
+mod decide;
+mod delivery;
+mod effect;
+mod event;
+mod failure;
+mod ids;
+mod job;
+mod policy;
+mod rate;
+mod time;
+
+pub use admission::{Admission, NoSlot};
+pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
+pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, NotNow, Outcome, RetryPolicy, retry_after};
+pub use effect::{Effect, Emitted, LogLevel, OutboundEvent};
+pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
+pub use failure::{Advice, FailureClass, classify};
+pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
+pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
+pub use policy::{Policy, PolicyError};
+pub use rate::{RateLimit, RateWindow};
+pub use time::Timestamp;

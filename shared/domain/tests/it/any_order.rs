@@ -1,0 +1,130 @@
+//! One run's callbacks in any order and any number, in as much of the system as the end depends on.
+
+use proptest::prelude::*;
+use reelhook_domain::*;
+
+use crate::story::*;
+
+/// Everything that a happy run reports, in the order in which it happens.
+fn happy_run(ready_word: bool, confirmable: bool) -> Vec<Event> {
+    use StepStatus::{Completed, RenderReady, Started};
+    let mut events = vec![started(1), step(0, Started, 100)];
+    for number in 1..=6 {
+        let sequence = 100 + 10 * i64::from(number);
+        events.extend([step(number, Started, sequence), step(number, Completed, sequence + 5)]);
+    }
+    let ready = if ready_word { RenderReady } else { Completed };
+    events.push(step(7, Started, 170));
+    events.push(Report::of(7, ready, 175).render("render_1").by(1));
+    events.push(Report::of(8, Completed, 180).render("render_1").by(1));
+    for state in [RenderWord::Planned, RenderWord::Waiting, RenderWord::Transcribing, RenderWord::Rendering] {
+        events.push(reported(word(state), confirmable));
+    }
+    events.push(reported(succeeded(), confirmable));
+    events.push(checked(succeeded(), 0));
+    events
+}
+
+/// The happy run's callbacks, each once to three times, shuffled.
+fn any_order() -> impl Strategy<Value = Vec<Event>> {
+    (any::<bool>(), any::<bool>()).prop_flat_map(|(ready_word, confirmable)| {
+        let events = happy_run(ready_word, confirmable);
+        prop::collection::vec(1_usize..=3, events.len()).prop_flat_map(move |times| {
+            let repeated = events.iter().zip(times).flat_map(|(event, times)| vec![event.clone(); times]);
+            Just(repeated.collect::<Vec<_>>()).prop_shuffle()
+        })
+    })
+}
+
+/// What happens between two callbacks: seconds pass, and the sweep may come and find the render service silent.
+fn pauses() -> impl Strategy<Value = Vec<(u64, bool)>> {
+    prop::collection::vec((0_u64..15, prop::bool::weighted(0.3)), 80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// The rules leave these ways of coming in any order: the sequence refuses a report that comes after a newer one,
+    /// and the worker does not send it again. Step 8 has the highest sequence and names the render, so it is taken
+    /// whenever it comes, unless the video came before it. A callback for a render that no job knows yet is parked and
+    /// offered again once a job knows it. The check is repeated until the job is final, and a confirmed success counts
+    /// after a render timeout, too. The worker has to be done within its 30 minutes; the render may take any time.
+    #[test]
+    fn any_order_of_a_happy_runs_callbacks_ends_the_same(callbacks in any_order(), pauses in pauses()) {
+        let mut system = System::new();
+        for (event, (seconds, swept)) in callbacks.iter().zip(pauses.iter().cycle()) {
+            let slowly = system.story.job.status == Status::Rendering;
+            system.story.wait(if slowly { seconds * 30 } else { *seconds });
+            system.offer(event);
+            if *swept {
+                system.offer(&Event::Tick);
+                for (check, _) in system.story.checks() {
+                    system.offer(&unanswered(check));
+                }
+            }
+        }
+        system.check_until_final();
+        system.offer(&checked(succeeded(), 0));
+        system.is_happily_done();
+
+        // And nothing of it changes anything any more.
+        let end = system.story.job.clone();
+        for event in &callbacks {
+            system.offer(event);
+        }
+        prop_assert_eq!(system.story.job, end);
+    }
+}
+
+/// The job with what brings parked callbacks and checks back.
+struct System {
+    story: Story,
+    parked: Vec<Event>,
+    told: Vec<OutboundEvent>,
+}
+
+impl System {
+    fn new() -> Self {
+        Self { story: Story::claimed(), parked: vec![], told: vec![] }
+    }
+
+    fn offer(&mut self, event: &Event) {
+        match self.story.decide(event) {
+            Decision::Apply(job) => self.story.job = *job,
+            Decision::Ignore(Ignored::OtherRender) => return self.parked.push(event.clone()),
+            Decision::Ignore(_) => return,
+            Decision::Reject(reason) => panic!("{event:?} is no command, but: {reason:?}"),
+        }
+        self.told.extend(self.story.told());
+        if self.story.job.outbox.iter().any(|effect| matches!(effect, Effect::ApplyParked { .. })) {
+            for parked in std::mem::take(&mut self.parked) {
+                self.offer(&parked);
+            }
+        }
+    }
+
+    fn check_until_final(&mut self) {
+        for _ in 0..10 {
+            let Some(due) = self.story.job.due_at else { return };
+            self.story.now = self.story.now.max(due);
+            self.offer(&Event::Tick);
+            for (check, _) in self.story.checks() {
+                self.story.wait(1);
+                self.offer(&checked(succeeded(), check));
+            }
+        }
+    }
+
+    fn is_happily_done(&self) {
+        let job = &self.story.job;
+        assert_eq!((job.status, job.progress, job.attempt), (Status::Completed, 100, 1));
+        assert_eq!((job.video_url.as_deref(), job.error.as_ref(), job.due_at), (Some(VIDEO), None, None));
+        assert!(!job.render_timeout && !job.workflow_incomplete && job.start.claim.is_none());
+        let times = |event| self.told.iter().filter(|told| **told == event).count();
+        let (completed, script) = (times(OutboundEvent::Completed), times(OutboundEvent::ScriptCompleted));
+        let timeout = times(OutboundEvent::RenderTimeout);
+        assert_eq!(completed, 1, "{:?}", self.told);
+        assert!(script <= 1 && timeout <= 1, "{:?}", self.told);
+        assert_eq!(completed + script + timeout, self.told.len(), "{:?}", self.told);
+    }
+}

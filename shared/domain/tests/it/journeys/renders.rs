@@ -1,0 +1,120 @@
+//! What a render's callbacks and checks do.
+
+use reelhook_domain::*;
+
+use crate::story::*;
+
+#[test]
+fn a_renders_words_raise_the_progress() {
+    use RenderWord::{Other, Planned, Rendering, Transcribing, Waiting};
+    let mut story = Story::submitted();
+    for (said, progress, status) in [
+        (Planned, 85, Status::Processing),
+        (Waiting, 87, Status::Processing),
+        (Transcribing, 88, Status::Processing),
+        (Rendering, 90, Status::Rendering),
+        (Other("transmogrifying".to_owned()), 90, Status::Rendering),
+    ] {
+        story.apply(reported(word(said), true));
+        assert_eq!((story.job.progress, story.job.status), (progress, status), "{}", story.job.current_step);
+    }
+    assert_eq!(story.job.current_step, "transmogrifying", "an unknown word is only shown");
+    assert_eq!(story.ignored(reported(word(Planned), true)), Ignored::Duplicate, "a late word moves nothing back");
+    assert_eq!(story.freed(), Vec::<String>::new());
+}
+
+#[test]
+fn a_reported_success_is_confirmed_before_it_is_believed() {
+    let mut story = Story::rendering();
+    story.apply(reported(succeeded(), true));
+    assert_eq!((story.job.status, story.checks(), story.due_in()), (Status::Rendering, vec![(0, 0)], Some(30)));
+    assert_eq!(story.job.video_url, None);
+    assert_eq!(story.ignored(reported(succeeded(), true)), Ignored::Duplicate);
+
+    story.wait(1).apply(checked(succeeded(), 0));
+    assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
+    assert_eq!((story.job.video_url.as_deref(), story.told()), (Some(VIDEO), vec![OutboundEvent::Completed]));
+}
+
+#[test]
+fn a_success_without_a_way_to_confirm_it_is_believed() {
+    let story = Story::rendering().then(reported(succeeded(), false));
+    assert_eq!((story.job.status, told(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
+}
+
+#[test]
+fn a_success_without_a_url_is_no_success() {
+    let story = Story::submitted().then(reported(word(RenderWord::Succeeded), false));
+    assert!(!story.job.status.is_final());
+    let checked_so = Story::submitted().then(checked(word(RenderWord::Succeeded), 0));
+    assert!(!checked_so.job.status.is_final());
+}
+
+#[test]
+fn a_confirmation_is_tried_again_and_the_schedule_takes_over_in_the_end() {
+    let mut story = Story::rendering().then(reported(succeeded(), true));
+    let began = story.now;
+    let mut waits = Vec::new();
+    loop {
+        story.wait(1).apply(unanswered(0));
+        let [(0, wait)] = story.checks()[..] else { break };
+        waits.push(wait);
+        story.wait(u64::from(wait));
+    }
+    assert_eq!(waits, [4, 8, 16, 32, 64, 64, 64]);
+    assert_eq!(story.job.status, Status::Rendering);
+    assert_eq!(story.job.render.as_ref().map(|watch| (watch.checks, watch.confirming)), Some((0, 0)));
+    assert!(story.now.0 - began.0 > 120_000 && story.due_in() == Some(30), "the check at 2 min is made up for");
+    story.sweep();
+    assert_eq!((story.checks(), story.due_in().unwrap() + (story.now.0 - began.0) / 1000), (vec![(1, 0)], 720));
+}
+
+#[test]
+fn a_confirmation_that_gets_lost_is_asked_for_by_the_sweep() {
+    let mut story = Story::rendering().then(reported(succeeded(), true));
+    story.sweep();
+    assert_eq!((story.now.0 - NOON.0, story.checks()), (30_000, vec![(0, 0)]));
+    story.apply(checked(succeeded(), 0));
+    assert_eq!(story.told(), [OutboundEvent::Completed]);
+}
+
+#[test]
+fn a_worker_is_not_cut_off_by_an_end_that_can_not_be_confirmed() {
+    let mut story = Story::submitted().then(reported(failed(), true));
+    while story.job.render.is_some() {
+        story.sweep();
+    }
+    assert_eq!((story.job.status, story.due_in().unwrap() + (story.now.0 - NOON.0) / 1000), (Status::Processing, 1800));
+}
+
+#[test]
+fn a_failed_render_fails_the_job_and_is_not_retried() {
+    let check = |state: RenderState, expected: &str| {
+        let story = Story::rendering().then(reported(state.clone(), true)).then(checked(state, 0));
+        assert_eq!((story.job.status, story.job.error.as_deref()), (Status::Failed, Some(expected)));
+        assert_eq!((told(&story.job), story.job.attempt, story.hints()), (vec![OutboundEvent::Failed], 1, vec![]));
+    };
+    check(failed(), "source image is gone");
+    check(word(RenderWord::Failed), "Creatomate render failed");
+    // Not even when its message is of a class that is retried.
+    check(RenderState { error: Some("connection timeout".to_owned()), ..failed() }, "connection timeout");
+}
+
+#[test]
+fn another_render_is_none_of_this_jobs_business() {
+    let other = || render("render_9");
+    for story in [Story::waiting(), Story::processing(), Story::rendering(), Story::render_timed_out()] {
+        let said = Event::RenderReported { render: other(), state: succeeded(), confirmable: false };
+        assert_eq!(story.ignored(said), Ignored::OtherRender);
+        let found = Event::RenderChecked { render: other(), state: Some(succeeded()), check: 0 };
+        assert_eq!(story.ignored(found), Ignored::OtherRender);
+    }
+}
+
+#[test]
+fn an_older_attempts_render_changes_nothing() {
+    let story = Story::submitted().then(run_failed(1, "boom"));
+    assert_eq!(story.job.render_id, None);
+    assert_eq!(story.ignored(checked(succeeded(), 0)), Ignored::OtherRender);
+    assert_eq!(story.ignored(reported(succeeded(), false)), Ignored::OtherRender);
+}

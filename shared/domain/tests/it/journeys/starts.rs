@@ -1,0 +1,123 @@
+//! From waiting to running: claims, leases, and a worker that is busy.
+
+use reelhook_domain::*;
+
+use crate::story::*;
+
+fn slot(story: &Story) -> Option<&str> {
+    story.job.start.claim.as_ref().map(|claim| claim.slot.as_str())
+}
+
+#[test]
+fn a_claim_takes_a_slot_and_a_second_one_comes_to_nothing() {
+    let mut story = Story::waiting();
+    let promised = story.job.next_slot();
+    story.apply(Event::Claim);
+    assert_eq!((slot(&story), promised.as_str()), (Some("job_1_a.1.1"), "job_1_a.1.1"));
+    assert_eq!((story.job.status, story.due_in()), (Status::Pending, Some(60)), "it runs once the worker says so");
+    assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
+}
+
+#[test]
+fn the_workers_yes_starts_the_clock_and_keeps_the_slot() {
+    let mut story = Story::claimed();
+    story.wait(7).apply(started(1));
+    assert_eq!((story.job.status, story.job.started_at), (Status::Processing, Some(story.now)));
+    assert_eq!((slot(&story), story.freed()), (Some("job_1_a.1.1"), vec![]));
+    assert_eq!(story.job.worker_id.as_deref(), Some("worker_1"));
+    assert_eq!(story.ignored(started(1)), Ignored::Duplicate, "an attempt that is posted again starts once");
+    assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
+}
+
+#[test]
+fn the_first_report_starts_a_run_whose_yes_got_lost() {
+    let mut story = Story::claimed();
+    story.wait(7).apply(step(0, StepStatus::Started, 100));
+    let began = story.now;
+    assert_eq!((story.job.status, story.job.started_at, story.job.progress), (Status::Processing, Some(began), 5));
+    // The late yes adds what it knows and nothing else.
+    story.wait(7).apply(started(1));
+    assert_eq!((story.job.started_at, story.job.cancel_url.as_deref()), (Some(began), Some(CANCEL_URL)));
+}
+
+#[test]
+fn a_lease_that_runs_out_frees_the_slot_and_offers_the_job_again() {
+    let mut story = Story::claimed();
+    story.wait(59);
+    assert_eq!(story.ignored(Event::Tick), Ignored::NotDue);
+    story.wait(1).apply(Event::Tick);
+    assert_eq!((story.freed(), story.hints(), slot(&story)), (vec!["1.1".to_owned()], vec![0], None));
+    assert_eq!((story.job.attempt, story.job.retry_count), (1, 0), "the same attempt, with the same Idempotency-Key");
+
+    story.apply(Event::Claim);
+    assert_eq!(slot(&story), Some("job_1_a.1.2"), "each claim's slot has a name of its own");
+}
+
+#[test]
+fn a_worker_that_says_yes_after_the_lease_runs_all_the_same() {
+    let mut story = Story::claimed();
+    story.sweep();
+    story.apply(started(1));
+    assert_eq!((story.job.status, slot(&story)), (Status::Processing, None));
+}
+
+#[test]
+fn a_busy_worker_is_asked_again_later_and_later() {
+    let mut story = Story::waiting();
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        story.apply(Event::Claim);
+        story.apply(deferred(1, None));
+        assert_eq!((story.freed().len(), slot(&story)), (1, None));
+        let [wait] = story.hints()[..] else { panic!("one hint, not {:?}", story.hints()) };
+        story.wait(u64::from(wait) - 1);
+        assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
+        story.wait(1);
+        waits.push(wait);
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+    assert_eq!((story.job.attempt, story.job.retry_count, story.job.status), (1, 0, Status::Pending));
+}
+
+#[test]
+fn a_worker_gets_the_time_that_it_asks_for() {
+    let mut story = Story::claimed().then(deferred(1, Some(120)));
+    assert_eq!((story.hints(), story.due_in()), (vec![120], Some(180)));
+    story.wait(120).apply(Event::Claim);
+    // Longer than a message can be delayed: the sweep sends the next hint.
+    story.apply(deferred(1, Some(3600)));
+    assert_eq!((story.hints(), story.due_in()), (vec![900], Some(3660)));
+    story.wait(900);
+    assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
+    story.sweep();
+    assert_eq!(story.hints(), [0]);
+    story.apply(Event::Claim);
+}
+
+#[test]
+fn a_worker_that_refuses_fails_the_run() {
+    let mut story = Story::claimed().then(run_failed(1, "Unauthorized"));
+    assert_eq!((story.job.status, story.freed()), (Status::Failed, vec!["1.1".to_owned()]));
+    assert_eq!(story.told(), [OutboundEvent::FailedNoRetry]);
+    story.wait(1);
+    assert_eq!(story.ignored(started(1)), Ignored::FinalJob);
+}
+
+#[test]
+fn a_report_without_a_token_needs_a_run_that_it_can_belong_to() {
+    let report = || Report::of(1, StepStatus::Started, 110).unbound();
+    assert_eq!(Story::waiting().ignored(report()), Ignored::NotStarted);
+    let story = Story::claimed().then(report());
+    assert_eq!(story.job.status, Status::Processing);
+    let retrying = story.then(run_failed(1, "boom"));
+    assert_eq!(retrying.ignored(report()), Ignored::NotStarted, "the retry's run has not begun");
+}
+
+#[test]
+fn an_answer_of_an_older_attempt_changes_nothing() {
+    let mut story = Story::processing().then(run_failed(1, "boom"));
+    story.wait(30).apply(Event::Claim);
+    for late in [started(1), deferred(1, None), run_failed(1, "boom"), step(5, StepStatus::Completed, 155)] {
+        assert_eq!(story.ignored(late), Ignored::StaleAttempt);
+    }
+}

@@ -1,0 +1,167 @@
+//! A worker's reports: their progress, their order, their repeats, and the pause after extraction.
+
+use reelhook_domain::*;
+use serde_json::json;
+
+use crate::story::*;
+use StepStatus::{Completed, RenderReady, Started};
+
+#[test]
+fn progress_follows_the_steps() {
+    let check = |number, status, expected| {
+        let story = Story::claimed().then(Report::of(number, status, 100).render("render_1").by(1));
+        assert_eq!(story.job.progress, expected, "step {number} {status:?}");
+    };
+    check(0, Started, 5);
+    for (number, began, done) in
+        [(1, 0, 12), (2, 12, 24), (3, 24, 36), (4, 36, 49), (5, 49, 61), (6, 61, 73), (7, 73, 85)]
+    {
+        check(number, Started, began);
+        check(number, Completed, done);
+    }
+    check(7, RenderReady, 85);
+    check(8, Completed, 95);
+}
+
+#[test]
+fn progress_never_falls_within_a_run() {
+    let story = Story::claimed().then(step(0, Started, 100)).then(step(1, Started, 110));
+    assert_eq!(story.job.progress, 5, "step 1 begins at 0 %, but 5 % were shown");
+}
+
+#[test]
+fn a_repeated_report_changes_nothing() {
+    let story = Story::processing();
+    assert_eq!(story.ignored(step(3, Started, 130)), Ignored::Duplicate);
+    assert_eq!(story.ignored(step(0, Started, 100)), Ignored::Duplicate, "an old one is a repeat before it is late");
+    let done = Story::completed();
+    assert_eq!(done.ignored(step(3, Started, 130)), Ignored::Duplicate, "and so it is on a job that has ended");
+}
+
+#[test]
+fn a_report_is_another_one_when_any_part_of_its_identity_differs() {
+    let story = Story::claimed().then(Report::of(3, Started, 130).key("step_3_asset_prep").by(1));
+    assert_eq!(story.ignored(Report::of(3, Started, 130).key("step_3_asset_prep").by(1)), Ignored::Duplicate);
+    for other in [
+        Report::of(3, Started, 130).key("step_3_again"),
+        Report::of(3, Started, 130),
+        Report::of(3, Completed, 130).key("step_3_asset_prep"),
+        Report::of(3, Started, 131).key("step_3_asset_prep"),
+        Report::of(4, Started, 130).key("step_3_asset_prep"),
+    ] {
+        story.clone().then(other.by(1));
+    }
+}
+
+#[test]
+fn the_last_64_reports_are_remembered() {
+    let report = |n: i64| Report::of(1, Started, 100).key(&format!("key_{n}")).by(1);
+    let mut story = Story::claimed();
+    for n in 1..=64 {
+        story.apply(report(n));
+    }
+    assert_eq!(story.ignored(report(1)), Ignored::Duplicate, "the 64th last");
+    story.apply(report(65));
+    assert_eq!(story.ignored(report(2)), Ignored::Duplicate);
+    story.apply(report(1));
+}
+
+#[test]
+fn an_out_of_order_report_is_refused() {
+    let story = Story::processing();
+    assert_eq!(story.ignored(step(5, Completed, 129)), Ignored::OutOfSequence);
+    story.clone().then(step(3, Completed, 130));
+    story.then(step(3, Completed, 131));
+}
+
+#[test]
+fn a_step_can_not_begin_below_the_present_one() {
+    let mut story = Story::processing();
+    assert_eq!(story.ignored(step(2, Started, 140)), Ignored::BackwardStep);
+    // A step below may still end, and a step may begin again.
+    story.apply(step(3, Started, 140));
+    story.apply(step(2, Completed, 141));
+    assert_eq!((story.job.current_step_number, story.job.progress), (3, 24));
+}
+
+#[test]
+fn a_refused_report_leaves_no_trace() {
+    let story = Story::processing();
+    assert_eq!(story.ignored(step(2, Started, 999)), Ignored::BackwardStep);
+    // Its sequence was not taken over: 140 is below 999 and still fine.
+    story.then(step(4, Started, 140));
+}
+
+#[test]
+fn details_and_durations_are_kept_per_step() {
+    let mut story = Story::processing();
+    let mut update = StepUpdate::plain(3, Completed, 140);
+    update.details = Some(json!({ "assets": 3 }));
+    update.duration = Some(1.5);
+    story.apply(Event::Step { attempt: Some(1), update });
+    // A later report of the step that tells nothing takes nothing back.
+    story.apply(step(3, Completed, 141));
+    let record = &story.job.steps[&3];
+    assert_eq!((record.details.as_ref(), record.duration), (Some(&json!({ "assets": 3 })), Some(1.5)));
+}
+
+#[test]
+fn a_job_that_shall_pause_ends_after_extraction() {
+    let mut story = Story::with(Policy::default(), true).then(Event::Claim).then(started(1));
+    story.apply(step(1, Started, 110));
+    assert_eq!(story.job.status, Status::Processing);
+    let mut update = StepUpdate::plain(1, Completed, 115);
+    update.extracted = Some("[{\"title\": \"Lupin\"}]".to_owned());
+    story.apply(Event::Step { attempt: Some(1), update });
+    assert_eq!(story.job.status, Status::Completed);
+    assert!(story.job.paused_after_extraction && story.job.extracted.is_some() && story.job.video_url.is_none());
+    assert_eq!((story.told(), story.freed()), (vec![OutboundEvent::ExtractionCompleted], vec!["1.1".to_owned()]));
+    assert_eq!(story.ignored(step(2, Started, 120)), Ignored::FinalJob);
+}
+
+#[test]
+fn a_job_that_shall_not_pause_goes_on_after_extraction() {
+    let story = Story::claimed().then(step(1, Completed, 115));
+    assert_eq!((story.job.status, story.job.paused_after_extraction), (Status::Processing, false));
+}
+
+#[test]
+fn step_8_ends_the_workers_part() {
+    let mut with_id = Story::submitted().then(Report::of(8, Completed, 180).by(1));
+    assert_eq!((with_id.job.status, with_id.job.progress), (Status::Rendering, 95));
+    assert_eq!((with_id.told(), with_id.freed()), (vec![OutboundEvent::ScriptCompleted], vec!["1.1".to_owned()]));
+    assert_eq!(with_id.due_in(), Some(120), "the watch over the render begins");
+    with_id.wait(60);
+    assert_eq!(with_id.ignored(Event::Tick), Ignored::NotDue);
+
+    let nothing = Story::processing().then(Report::of(8, Completed, 180).by(1));
+    assert_eq!((nothing.job.status, nothing.job.progress), (Status::Completed, 100));
+    assert_eq!(nothing.job.current_step, "No video URL or Creatomate ID returned");
+    assert_eq!((nothing.told(), nothing.job.video_url), (vec![OutboundEvent::CompletedWithIssues], None));
+
+    let video = Story::processing().then(Report::of(8, Completed, 180).video().by(1));
+    assert_eq!((video.job.status, video.job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+    assert_eq!(told(&video.job), [OutboundEvent::Completed]);
+}
+
+#[test]
+fn step_7_names_the_render_and_render_ready_begins_the_watch() {
+    let named = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
+    assert_eq!((named.job.status, named.due_in()), (Status::Processing, Some(1800)));
+    let parked = Effect::ApplyParked { render: render("render_1") };
+    assert!(named.job.outbox.contains(&parked), "a callback that came before is applied now");
+
+    let mut ready = Story::processing().then(Report::of(7, RenderReady, 175).render("render_1").by(1));
+    assert_eq!((ready.job.status, ready.due_in()), (Status::Rendering, Some(120)));
+    // Step 8 comes later and does not begin the watch anew.
+    ready.wait(60).apply(Report::of(8, Completed, 180).render("render_1").by(1));
+    assert_eq!((ready.told(), ready.due_in()), (vec![OutboundEvent::ScriptCompleted], Some(60)));
+}
+
+#[test]
+fn what_people_read_is_ascii() {
+    let mut update = StepUpdate::plain(4, Started, 140);
+    update.name = "Vidéo\u{7}".to_owned();
+    let story = Story::processing().then(Event::Step { attempt: Some(1), update });
+    assert_eq!(story.job.current_step, "Vid?o?");
+}

@@ -1,0 +1,188 @@
+//! Every state x every event in one snapshot, reviewed line by line against contract.md.
+
+use std::fmt::Write;
+
+use reelhook_domain::*;
+
+use crate::story::*;
+
+/// Each state, reached by events as in real life.
+fn states() -> Vec<(&'static str, Story)> {
+    let retry_wait = Story::processing().then(run_failed(1, "boom"));
+    let paused = Story::with(Policy::default(), true).then(Event::Claim).then(started(1)).then(step(
+        1,
+        StepStatus::Completed,
+        115,
+    ));
+    let mut states = vec![
+        ("pending, waiting", Story::waiting()),
+        ("pending, not ready before its retry", retry_wait),
+        ("pending, claimed", Story::claimed()),
+        ("processing at step 3", Story::processing()),
+        ("processing with a render id", Story::submitted()),
+        ("rendering", Story::rendering()),
+        ("rendering, confirming a reported end", Story::rendering().then(reported(succeeded(), true))),
+        ("completed with video", Story::completed()),
+        ("completed by render timeout, without video", Story::render_timed_out()),
+        ("completed, paused after extraction", paused),
+        ("failed with its render", Story::rendering().then(checked(failed(), 1))),
+        ("cancelled while rendering", Story::rendering().then(Event::Cancel)),
+        ("deleted", Story::completed().then(Event::Delete)),
+    ];
+    for (_, story) in &mut states {
+        // Some time passes, less than until anything is due.
+        story.now = story.now.after(std::time::Duration::from_secs(20));
+    }
+    states
+}
+
+/// Each event as the job's present run would bring it, newer than everything before unless its name says otherwise.
+fn events(story: &Story) -> Vec<(&'static str, Event)> {
+    use StepStatus::{Completed, Failed, RenderReady, Started};
+    let attempt = story.job.attempt;
+    let report = |number, status| Report::of(number, status, 1000);
+    let mut events = vec![
+        ("claim", Event::Claim),
+        ("started", started(attempt)),
+        ("started, stale attempt", started(attempt - 1)),
+        ("start deferred, Retry-After 120", deferred(attempt, Some(120))),
+        ("start deferred, stale attempt", deferred(attempt - 1, None)),
+        ("run failed, retryable", run_failed(attempt, "boom")),
+        ("run failed, not retryable", run_failed(attempt, "invalid API key")),
+        ("run failed, stale attempt", run_failed(attempt - 1, "boom")),
+        ("step 0 started", report(0, Started).by(attempt)),
+        ("step 1 started", report(1, Started).by(attempt)),
+        ("step 1 completed", report(1, Completed).by(attempt)),
+        ("step 5 started", report(5, Started).by(attempt)),
+        ("step 5 completed", report(5, Completed).by(attempt)),
+        ("step 5 completed, without a token", report(5, Completed).unbound()),
+        ("step 5 completed, out of order", Report::of(5, Completed, 50).by(attempt)),
+        ("step 5 completed, stale attempt", report(5, Completed).by(attempt - 1)),
+        ("step 7 completed with id", report(7, Completed).render("render_1").by(attempt)),
+        ("step 7 render ready with id", report(7, RenderReady).render("render_1").by(attempt)),
+        ("step 7 render ready with another id", report(7, RenderReady).render("render_2").by(attempt)),
+        ("step 7 render ready without id", report(7, RenderReady).by(attempt)),
+        ("step 8 with render id", report(8, Completed).render("render_1").by(attempt)),
+        ("step 8 started, with render id", report(8, Started).render("render_1").by(attempt)),
+        ("step 8 without anything", report(8, Completed).by(attempt)),
+        ("step 8 with video", report(8, Completed).video().by(attempt)),
+        ("step 5 failed, retryable", report(5, Failed).error("boom").by(attempt)),
+        ("step 5 failed, not retryable", report(5, Failed).error("no movies found").by(attempt)),
+        ("workflow failed, by name", report(8, Completed).error("boom").workflow_failed().by(attempt)),
+    ];
+    if let Some(last) = &story.last_report {
+        events.push(("the last report again", last.clone()));
+    }
+    let other = Event::RenderReported { render: render("render_9"), state: succeeded(), confirmable: false };
+    let strange = word(RenderWord::Other("transmogrifying".to_owned()));
+    let failed_with_url = RenderState { url: Some(VIDEO.to_owned()), ..failed() };
+    events.extend([
+        ("render says planned", reported(word(RenderWord::Planned), true)),
+        ("render says rendering", reported(word(RenderWord::Rendering), true)),
+        ("render says something unknown", reported(strange, true)),
+        ("render says succeeded, confirmable", reported(succeeded(), true)),
+        ("render says succeeded, not confirmable", reported(succeeded(), false)),
+        ("render says succeeded without url, not confirmable", reported(word(RenderWord::Succeeded), false)),
+        ("render says failed, confirmable", reported(failed(), true)),
+        ("render says failed, not confirmable", reported(failed(), false)),
+        ("another render says succeeded", other),
+        ("check 0 finds succeeded", checked(succeeded(), 0)),
+        ("check 0 finds succeeded without url", checked(word(RenderWord::Succeeded), 0)),
+        ("check 0 finds failed", checked(failed(), 0)),
+        ("check 0 finds failed, with a url", checked(failed_with_url, 0)),
+        ("check 0 finds rendering", checked(word(RenderWord::Rendering), 0)),
+        ("check 0 finds no answer", unanswered(0)),
+        ("check 1 finds rendering", checked(word(RenderWord::Rendering), 1)),
+        ("last check finds succeeded", checked(succeeded(), 4)),
+        ("last check finds failed", checked(failed(), 4)),
+        ("last check finds rendering", checked(word(RenderWord::Rendering), 4)),
+        ("last check finds no answer", unanswered(4)),
+        ("cancel", Event::Cancel),
+        ("retry", Event::Retry),
+        ("complete", complete()),
+        ("delete", Event::Delete),
+    ]);
+    events
+}
+
+#[test]
+fn every_state_meets_every_event_as_the_contract_says() {
+    let mut table = String::new();
+    for (name, story) in states() {
+        writeln!(table, "== {name} ==\n   {}", standing(&story.job, story.now)).unwrap();
+        for (event_name, event) in events(&story) {
+            writeln!(table, "{event_name:<52}{}", outcome(&story, &event)).unwrap();
+        }
+        let mut early = story.clone();
+        early.now = story.job.due_at.map_or(story.now, |due| Timestamp(due.0 - 1));
+        writeln!(table, "{:<52}{}", "tick, not due", outcome(&early, &Event::Tick)).unwrap();
+        let mut due = story.clone();
+        due.now = story.job.due_at.unwrap_or(story.now.after(std::time::Duration::from_secs(86_400)));
+        writeln!(table, "{:<52}{}\n", "tick, due", outcome(&due, &Event::Tick)).unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+fn outcome(story: &Story, event: &Event) -> String {
+    match story.decide(event) {
+        Decision::Ignore(reason) => format!("ignored {reason:?}"),
+        Decision::Reject(reason) => format!("REJECTED {reason:?}"),
+        Decision::Apply(job) => {
+            let effects: Vec<String> = job.outbox.iter().map(effect).collect();
+            let effects = if effects.is_empty() { "nothing".to_owned() } else { effects.join(", ") };
+            format!("{}{} => {effects}", standing(&job, story.now), facts(&story.job, &job, story.now))
+        }
+    }
+}
+
+/// Status, progress, attempt, and what it waits for.
+fn standing(job: &Job, now: Timestamp) -> String {
+    let due = job.due_at.map_or(String::new(), |due| format!(" due {:+}s", (due.0 - now.0) / 1000));
+    format!("{} {}% attempt {}{due}", job.status.name(), job.progress, job.attempt)
+}
+
+/// Other facts that the change made or took back.
+fn facts(before: &Job, after: &Job, now: Timestamp) -> String {
+    let of = |job: &Job| {
+        let retry_after = job.retry_after.map(|at| format!("{:+}s", (at.0 - now.0) / 1000));
+        [
+            ("shows", Some(job.current_step.clone())),
+            ("render", job.render_id.as_ref().map(ToString::to_string)),
+            ("video", job.video_url.clone()),
+            ("error", job.error.clone()),
+            ("reason", job.no_retry_reason.clone()),
+            ("retry after", retry_after),
+            ("slot", job.start.claim.as_ref().map(|claim| claim.slot.trim_start_matches("job_1_a.").to_owned())),
+            ("paused", job.paused_after_extraction.then(String::new)),
+            ("workflow incomplete", job.workflow_incomplete.then(String::new)),
+            ("render timeout", job.render_timeout.then(String::new)),
+            ("timed out", job.timeout_at.map(|_| String::new())),
+            ("deleted", job.deleted_at.map(|_| String::new())),
+        ]
+    };
+    let mut text = String::new();
+    for ((name, old), (_, new)) in of(before).into_iter().zip(of(after)) {
+        match new {
+            new if new == old => {}
+            Some(value) if value.is_empty() => write!(text, ", {name}").unwrap(),
+            Some(value) => write!(text, ", {name} `{value}`").unwrap(),
+            None => write!(text, ", no {name} any more").unwrap(),
+        }
+    }
+    text
+}
+
+fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Start { delay_s } => format!("Start(+{delay_s}s)"),
+        Effect::FreeSlot { slot } => format!("FreeSlot({})", slot.trim_start_matches("job_1_a.")),
+        Effect::Notify { event } => format!("Notify({})", event.name()),
+        Effect::Log { event_type, level, .. } => format!("Log({event_type} {level:?})"),
+        Effect::Count { status, entered, .. } => {
+            format!("Count({}{})", if *entered { '+' } else { '-' }, status.name())
+        }
+        Effect::CheckRender { render, check, delay_s } => format!("CheckRender({render} #{check} +{delay_s}s)"),
+        Effect::ApplyParked { render } => format!("ApplyParked({render})"),
+        Effect::CancelWorker { attempt, .. } => format!("CancelWorker({attempt})"),
+    }
+}

@@ -1,0 +1,486 @@
+//! Generated lives of a job: whatever comes, in whatever order, the invariants hold after every event.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use reelhook_domain::*;
+
+use crate::story::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_life_keeps_the_invariants(
+        pause in any::<bool>(),
+        max_retries in 0_u32..4,
+        opening in select(OPENINGS),
+        moves in prop::collection::vec((gap(), a_move()), 1..50),
+    ) {
+        let mut life = Life::new(Policy { max_retries, ..Policy::default() }, pause);
+        for happens in opening {
+            life.meet(0, happens);
+        }
+        for (wait_ms, happens) in moves {
+            life.meet(wait_ms, &happens);
+        }
+        life.ends_by_the_sweep_alone();
+    }
+}
+
+/// How far a life has come before chance takes over, so that the late states are met as often as the early ones.
+const OPENINGS: &[&[Move]] = &[
+    &[],
+    &[Move::Claim, Move::Started { run: Run::Present, worker: 0 }],
+    &[Move::Claim, Move::Report { run: Some(Run::Present), sequence: 1, report: WITH_ID }],
+    &[Move::Claim, Move::Report { run: Some(Run::Present), sequence: 1, report: LAST_WITH_ID }],
+    &[
+        Move::Claim,
+        Move::Report { run: Some(Run::Present), sequence: 1, report: LAST_WITH_ID },
+        Move::Sweep,
+        Move::Sweep,
+        Move::Sweep,
+        Move::Sweep,
+        Move::Sweep,
+    ],
+];
+const WITH_ID: Said = Said { number: 7, status: StepStatus::Completed, render: Some(0), ..Said::STEP };
+const LAST_WITH_ID: Said = Said { number: 8, status: StepStatus::Completed, render: Some(0), ..Said::STEP };
+
+/// Which run a callback belongs to, seen from the job when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Run {
+    Present,
+    Older,
+}
+
+/// What can happen, before it is known to which run and at what time.
+#[derive(Debug, Clone)]
+enum Move {
+    Claim,
+    Started {
+        run: Run,
+        worker: u8,
+    },
+    Deferred {
+        run: Run,
+        wait_s: Option<u64>,
+    },
+    RunFailed {
+        run: Run,
+        error: &'static str,
+    },
+    Report {
+        run: Option<Run>,
+        sequence: i64,
+        report: Said,
+    },
+    Reported {
+        run: Run,
+        render: u8,
+        state: RenderState,
+        confirmable: bool,
+    },
+    Checked {
+        run: Run,
+        render: u8,
+        state: Option<RenderState>,
+        check: u8,
+    },
+    Cancel,
+    Retry,
+    Complete,
+    Delete,
+    Tick,
+    /// The clock moves to the time at which the job is due, and the sweep comes.
+    Sweep,
+    /// One of the events so far comes again, as it was.
+    Again(Index),
+}
+
+/// A report, before its run and sequence are known.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    number: u8,
+    status: StepStatus,
+    key: Option<u8>,
+    render: Option<u8>,
+    video: bool,
+    error: Option<&'static str>,
+    workflow_failed: bool,
+}
+
+impl Said {
+    const STEP: Self = Self {
+        number: 0,
+        status: StepStatus::Started,
+        key: None,
+        render: None,
+        video: false,
+        error: None,
+        workflow_failed: false,
+    };
+}
+
+/// Milliseconds until the next event: bursts, a worker's pace, and long silence.
+fn gap() -> impl Strategy<Value = i64> {
+    prop_oneof![2 => Just(0_i64), 4 => 1_i64..5_000, 3 => 5_000_i64..120_000, 1 => 120_000_i64..3_600_000]
+}
+
+fn run() -> impl Strategy<Value = Run> {
+    prop_oneof![5 => Just(Run::Present), 1 => Just(Run::Older)]
+}
+
+/// Nearly always the same render.
+fn which() -> impl Strategy<Value = u8> {
+    prop_oneof![6 => Just(0_u8), 1 => Just(1_u8)]
+}
+
+fn error() -> impl Strategy<Value = &'static str> {
+    select(&["boom", "too many requests", "not enough movies", "no movies found", "connection reset"][..])
+}
+
+fn a_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        5 => Just(Move::Claim),
+        3 => (run(), 0_u8..2).prop_map(|(run, worker)| Move::Started { run, worker }),
+        2 => (run(), prop::option::of(0_u64..5_000)).prop_map(|(run, wait_s)| Move::Deferred { run, wait_s }),
+        1 => (run(), error()).prop_map(|(run, error)| Move::RunFailed { run, error }),
+        12 => (prop::option::weighted(0.9, run()), -2_i64..6, said())
+            .prop_map(|(run, sequence, report)| Move::Report { run, sequence, report }),
+        6 => (run(), which(), render_state(), any::<bool>())
+            .prop_map(|(run, render, state, confirmable)| Move::Reported { run, render, state, confirmable }),
+        6 => (run(), which(), prop::option::weighted(0.8, render_state()), 0_u8..6)
+            .prop_map(|(run, render, state, check)| Move::Checked { run, render, state, check }),
+        1 => Just(Move::Cancel),
+        3 => Just(Move::Retry),
+        1 => Just(Move::Complete),
+        1 => Just(Move::Delete),
+        3 => Just(Move::Tick),
+        6 => Just(Move::Sweep),
+        6 => any::<Index>().prop_map(Move::Again),
+    ]
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    use StepStatus::{Completed, Failed, RenderReady, Started};
+    let status = prop_oneof![5 => Just(Started), 5 => Just(Completed), 1 => Just(Failed), 2 => Just(RenderReady)];
+    let render = prop::option::weighted(0.4, which());
+    let key = prop::option::of(0_u8..3);
+    (0_u8..=8, status, key, render, prop::bool::weighted(0.1), prop::option::of(error()), prop::bool::weighted(0.05))
+        .prop_map(|(number, status, key, render, video, error, workflow_failed)| Said {
+            number,
+            status,
+            key,
+            render,
+            video,
+            error,
+            workflow_failed,
+        })
+}
+
+/// Any word with or without a URL: the service sends URLs beside other words than succeeded as well.
+fn render_state() -> impl Strategy<Value = RenderState> {
+    use RenderWord::*;
+    let words = vec![Planned, Waiting, Transcribing, Rendering, Succeeded, Succeeded, Failed, Other("odd".to_owned())];
+    (select(words), any::<bool>()).prop_map(|(word, url)| RenderState {
+        word,
+        url: url.then(|| VIDEO.to_owned()),
+        error: None,
+    })
+}
+
+/// A job, and what a bookkeeper outside would have noted down from its effects.
+struct Life {
+    story: Story,
+    past: Vec<Event>,
+    /// Slots that were ever taken.
+    taken: BTreeSet<String>,
+    /// Slots that are taken and were not freed yet.
+    open: BTreeSet<String>,
+    /// Sum of the Count effects of each final state.
+    counts: BTreeMap<Status, i32>,
+    /// Reports that were applied, each with the run that took it.
+    applied: Vec<(u32, StepUpdate)>,
+}
+
+impl Life {
+    fn new(policy: Policy, pause: bool) -> Self {
+        let story = Story::with(policy, pause);
+        let nothing = BTreeSet::new();
+        Self { story, past: vec![], taken: nothing.clone(), open: nothing, counts: BTreeMap::new(), applied: vec![] }
+    }
+
+    fn meet(&mut self, wait_ms: i64, happens: &Move) {
+        self.story.now = Timestamp(self.story.now.0 + wait_ms);
+        if let (Move::Sweep, Some(due)) = (happens, self.story.job.due_at) {
+            self.story.now = self.story.now.max(due);
+        }
+        if let Some(event) = self.event(happens) {
+            self.happen(event);
+        }
+    }
+
+    fn event(&self, happens: &Move) -> Option<Event> {
+        let job = &self.story.job;
+        let attempt = |run: Run| if run == Run::Present { job.attempt } else { job.attempt - 1 };
+        // A run has a render of its own, and now and then a second one.
+        let render_of = |run: Run, which: u8| render(&format!("render_{}_{which}", attempt(run)));
+        Some(match happens {
+            Move::Claim => Event::Claim,
+            Move::Started { run, worker } => Event::Started {
+                attempt: attempt(*run),
+                worker_id: Some(format!("worker_{worker}")),
+                cancel_url: Some(CANCEL_URL.to_owned()),
+            },
+            Move::Deferred { run, wait_s } => deferred(attempt(*run), *wait_s),
+            Move::RunFailed { run, error } => run_failed(attempt(*run), error),
+            Move::Report { run, sequence, report } => {
+                let mut update =
+                    StepUpdate::plain(report.number, report.status, job.last_sequence.unwrap_or(0) + sequence);
+                update.key = report.key.map(|key| key.to_string());
+                update.render_id = report.render.map(|which| render_of(run.unwrap_or(Run::Present), which));
+                update.video_url = report.video.then(|| VIDEO.to_owned());
+                update.error = report.error.map(str::to_owned);
+                update.workflow_failed = report.workflow_failed;
+                Event::Step { attempt: run.map(attempt), update }
+            }
+            Move::Reported { run, render, state, confirmable } => Event::RenderReported {
+                render: render_of(*run, *render),
+                state: state.clone(),
+                confirmable: *confirmable,
+            },
+            Move::Checked { run, render, state, check } => {
+                Event::RenderChecked { render: render_of(*run, *render), state: state.clone(), check: *check }
+            }
+            Move::Cancel => Event::Cancel,
+            Move::Retry => Event::Retry,
+            Move::Complete => complete(),
+            Move::Delete => Event::Delete,
+            Move::Tick | Move::Sweep => Event::Tick,
+            Move::Again(_) if self.past.is_empty() => return None,
+            Move::Again(which) => which.get(&self.past).clone(),
+        })
+    }
+
+    fn happen(&mut self, event: Event) {
+        let before = self.story.job.clone();
+        let decision = self.story.decide(&event);
+        invariant_an_older_attempt_changes_nothing(&before, &event, &decision);
+        invariant_the_outbox_is_replaced(&self.story, &event, &decision);
+        if let Decision::Apply(after) = decision {
+            let now = self.story.now;
+            invariant_a_final_state_absorbs_every_callback(&before, &event, &after);
+            invariant_progress_never_falls_within_an_attempt(&before, &after);
+            invariant_each_change_is_one_version(&before, &after, now);
+            invariant_attempt_and_retries_rise_together(&before, &after);
+            invariant_emitted_matches_the_notifications(&before, &after, now);
+            invariant_the_video_is_told_once_when_it_comes(&before, &after);
+            invariant_times_and_error_fit_the_status(&after);
+            self.invariant_a_report_applies_once(&event, before.attempt);
+            self.story.job = *after;
+            self.invariant_each_slot_is_freed_once(&before);
+            self.invariant_counts_say_what_the_job_is();
+        }
+        invariant_what_is_not_final_is_due(&self.story.job);
+        invariant_a_due_job_moves_on(&self.story);
+        self.past.push(event);
+    }
+
+    /// Whatever is under way ends without another callback; a waiting job waits on, but only that.
+    fn ends_by_the_sweep_alone(mut self) {
+        for _ in 0..40 {
+            match self.story.job.status {
+                Status::Pending if self.story.job.start.claim.is_none() => return,
+                Status::Completed | Status::Failed | Status::Cancelled => return,
+                Status::Pending | Status::Processing | Status::Rendering => self.meet(0, &Move::Sweep),
+            }
+        }
+        panic!("the sweep does not end this job: {:#?}", self.story.job);
+    }
+
+    fn invariant_a_report_applies_once(&mut self, event: &Event, attempt: u32) {
+        let Event::Step { update, .. } = event else { return };
+        let same = |(run, other): &&(u32, StepUpdate)| {
+            let identity = |step: &StepUpdate| (step.number, step.status, step.sequence, step.key.clone());
+            *run == attempt && identity(other) == identity(update)
+        };
+        assert_eq!(self.applied.iter().find(same), None, "this report was applied before");
+        self.applied.push((attempt, update.clone()));
+    }
+
+    fn invariant_each_slot_is_freed_once(&mut self, before: &Job) {
+        let job = &self.story.job;
+        if let Some(claim) = &job.start.claim {
+            let slot_is_allowed = match job.status {
+                Status::Pending | Status::Processing => true,
+                Status::Rendering | Status::Completed | Status::Failed | Status::Cancelled => false,
+            };
+            assert!(slot_is_allowed, "a {} job holds the slot {}", job.status.name(), claim.slot);
+            if before.start.claim.as_ref() != Some(claim) {
+                assert!(self.taken.insert(claim.slot.clone()), "the slot {} is taken a second time", claim.slot);
+                self.open.insert(claim.slot.clone());
+            }
+        }
+        for effect in &job.outbox {
+            if let Effect::FreeSlot { slot } = effect {
+                assert!(self.open.remove(slot), "the slot {slot} was not taken, or was freed before");
+            }
+        }
+        let held: BTreeSet<String> = job.start.claim.iter().map(|claim| claim.slot.clone()).collect();
+        assert_eq!(self.open, held, "taken slots that were not freed, and the slot that the job holds");
+    }
+
+    fn invariant_counts_say_what_the_job_is(&mut self) {
+        let job = &self.story.job;
+        for effect in &job.outbox {
+            if let Effect::Count { status, day, entered } = effect {
+                assert_eq!(*day, job.created_at.day());
+                *self.counts.entry(*status).or_default() += if *entered { 1 } else { -1 };
+            }
+        }
+        for status in Status::ALL {
+            let counted = self.counts.get(&status).copied().unwrap_or(0);
+            let is_so = status.is_final() && job.status == status && job.deleted_at.is_none();
+            assert_eq!(counted, i32::from(is_so), "{} in the counters", status.name());
+        }
+    }
+}
+
+/// Only commands leave or amend a final state, and a confirmed success after a render timeout.
+fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Event, after: &Job) {
+    if !before.status.is_final() {
+        return;
+    }
+    let awaits_video = before.status == Status::Completed && before.render_timeout && before.video_url.is_none();
+    match event {
+        Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Delete => {}
+        Event::RenderChecked {
+            state: Some(RenderState { word: RenderWord::Succeeded, url: Some(url), .. }), ..
+        } if awaits_video => {
+            assert_eq!((after.status, after.video_url.as_ref()), (Status::Completed, Some(url)));
+            assert!(!after.render_timeout);
+            assert_eq!(told(after), [OutboundEvent::Completed]);
+        }
+        // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
+        Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
+            let asks = |effect: &Effect| matches!(effect, Effect::CheckRender { check: 0, .. } | Effect::Log { .. });
+            assert!(after.outbox.iter().all(asks), "a success that is not confirmed yet does {:?}", after.outbox);
+            let bare = |job: &Job| Job {
+                version: 0,
+                updated_at: Timestamp(0),
+                render: None,
+                due_at: None,
+                outbox: vec![],
+                ..job.clone()
+            };
+            assert_eq!(bare(after), bare(before));
+        }
+        callback => panic!("{callback:?} changes a {} job to {}", before.status.name(), after.status.name()),
+    }
+}
+
+fn invariant_progress_never_falls_within_an_attempt(before: &Job, after: &Job) {
+    assert!(after.progress <= 100);
+    if before.attempt == after.attempt {
+        assert!(before.progress <= after.progress, "progress falls from {} to {}", before.progress, after.progress);
+    } else {
+        assert_eq!((after.status, after.progress), (Status::Pending, 0), "a new attempt starts over");
+    }
+}
+
+fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, decision: &Decision) {
+    let nothing = |reasons: &[Ignored]| {
+        let right = matches!(decision, Decision::Ignore(reason) if reasons.contains(reason));
+        assert!(right, "{event:?} is of an older attempt, but: {decision:?}");
+    };
+    let of_a_run = match event {
+        Event::Started { attempt, .. } | Event::StartDeferred { attempt, .. } | Event::RunFailed { attempt, .. } => {
+            Some(*attempt)
+        }
+        Event::Step { attempt, .. } => *attempt,
+        Event::RenderReported { render, .. } | Event::RenderChecked { render, .. } => {
+            // A report without a token may bring an older run's render into the present one; then it is this run's.
+            if job.render_id.as_ref() != Some(render) {
+                nothing(&[Ignored::OtherRender, Ignored::FinalJob]);
+            }
+            None
+        }
+        Event::Claim | Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Delete | Event::Tick => None,
+    };
+    if of_a_run.is_some_and(|attempt| attempt < job.attempt) {
+        let deleted = job.deleted_at.is_some();
+        nothing(&[if deleted { Ignored::FinalJob } else { Ignored::StaleAttempt }]);
+    }
+}
+
+fn invariant_each_change_is_one_version(before: &Job, after: &Job, now: Timestamp) {
+    assert_eq!((after.version, after.updated_at), (before.version + 1, now));
+}
+
+/// What the version before wanted done plays no part in the next one.
+fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: &Decision) {
+    let mut emptied = story.clone();
+    emptied.job.outbox.clear();
+    assert_eq!(emptied.decide(event), *decision);
+}
+
+fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {
+    let risen = after.attempt - before.attempt;
+    assert!(risen <= 1);
+    assert_eq!(after.retry_count - before.retry_count, risen);
+}
+
+fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, now: Timestamp) {
+    let notified = after.outbox.iter().enumerate().filter_map(|(index, effect)| match effect {
+        Effect::Notify { event } => {
+            let id = EventId::of(&after.id, after.version, index);
+            Some(Emitted { id, event: *event, version: after.version, at: now })
+        }
+        _ => None,
+    });
+    let all: Vec<Emitted> = before.emitted.iter().cloned().chain(notified).collect();
+    assert!(all.ends_with(&after.emitted), "emitted {:?} out of {all:?}", after.emitted);
+    assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "a reminder is lost");
+}
+
+fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
+    let comes = before.video_url.is_none() && after.video_url.is_some();
+    let told = told(after).into_iter().filter(|event| *event == OutboundEvent::Completed).count();
+    assert_eq!(told, usize::from(comes));
+    assert!(after.video_url.is_none() || after.status == Status::Completed);
+}
+
+fn invariant_times_and_error_fit_the_status(job: &Job) {
+    let status = job.status;
+    assert_eq!(job.completed_at.is_some(), status == Status::Completed);
+    assert_eq!(job.failed_at.is_some(), status == Status::Failed);
+    assert_eq!(job.cancelled_at.is_some(), status == Status::Cancelled);
+    assert_eq!(job.error.is_some(), status == Status::Failed);
+    assert!(job.started_at.is_some() || status == Status::Pending || status.is_final());
+    assert!(job.retry_after.is_none() || status == Status::Pending);
+}
+
+fn invariant_what_is_not_final_is_due(job: &Job) {
+    let confirming = job.render_timeout && job.video_url.is_none() && job.render.is_some();
+    let rests = job.status.is_final() && !confirming;
+    assert_eq!(job.due_at.is_none(), rests, "{} and due {:?}", job.status.name(), job.due_at);
+}
+
+/// When a job is due the sweep does something; a late one may have several checks to catch up with, and then it is done.
+fn invariant_a_due_job_moves_on(story: &Story) {
+    let mut swept = story.clone();
+    let Some(due) = swept.job.due_at else { return };
+    swept.now = swept.now.max(due);
+    for _ in 0..=story.policy.render_checks.len() + 1 {
+        match swept.decide(&Event::Tick) {
+            Decision::Apply(next) => swept.job = *next,
+            other => panic!("a {} job that is due stays as it is: {other:?}", swept.job.status.name()),
+        }
+        if swept.job.due_at.is_none_or(|due| due > swept.now) {
+            return;
+        }
+    }
+    panic!("the sweep does not get done with this job: {:#?}", swept.job);
+}

@@ -1,0 +1,273 @@
+//! What the tests share: a job on its way through events, at a time that the test moves.
+
+use std::time::Duration;
+
+use reelhook_domain::*;
+use serde_json::json;
+
+/// When every story begins.
+pub const NOON: Timestamp = Timestamp(1_704_110_400_000);
+/// The video of a happy run.
+pub const VIDEO: &str = "https://cdn.creatomate.com/renders/render_1.mp4";
+/// Where the worker of a story wants to hear of a cancel.
+pub const CANCEL_URL: &str = "https://worker.example/cancel";
+
+/// A job and the clock; each applied event moves the job one version on.
+#[derive(Debug, Clone)]
+pub struct Story {
+    pub job: Job,
+    pub now: Timestamp,
+    pub policy: Policy,
+    /// The last report that was applied.
+    pub last_report: Option<Event>,
+}
+
+impl Story {
+    /// A job that waits for its turn.
+    pub fn waiting() -> Self {
+        Self::with(Policy::default(), false)
+    }
+
+    pub fn with(policy: Policy, pause_after_extraction: bool) -> Self {
+        let new = NewJob {
+            id: JobId::parse("job_1_a").unwrap(),
+            dialect: Dialect::StreamGank,
+            input: json!({ "country": "US" }),
+            pause_after_extraction,
+            caller: None,
+            traceparent: None,
+        };
+        Self { job: create(new, NOON, &policy), now: NOON, policy, last_report: None }
+    }
+
+    /// A job that the worker function has taken.
+    pub fn claimed() -> Self {
+        Self::waiting().then(Event::Claim)
+    }
+
+    /// A job whose worker has begun step 3.
+    pub fn processing() -> Self {
+        Self::claimed().then(started(1)).then(step(0, StepStatus::Started, 100)).then(step(3, StepStatus::Started, 130))
+    }
+
+    /// A job whose worker has submitted `render_1` and still has step 8 to report.
+    pub fn submitted() -> Self {
+        Self::processing().then(Report::of(7, StepStatus::Completed, 175).render("render_1").by(1))
+    }
+
+    /// A job whose worker is done and whose `render_1` is under way.
+    pub fn rendering() -> Self {
+        Self::submitted().then(Report::of(8, StepStatus::Completed, 180).render("render_1").by(1))
+    }
+
+    /// A job that was completed without its video, because the render never ended.
+    pub fn render_timed_out() -> Self {
+        let mut story = Self::rendering();
+        while !story.job.status.is_final() {
+            story.sweep();
+        }
+        story
+    }
+
+    /// A job with its video.
+    pub fn completed() -> Self {
+        Self::rendering().then(checked(succeeded(), 0))
+    }
+
+    /// The story after `event`, which has to change the job.
+    pub fn then(mut self, event: Event) -> Self {
+        self.apply(event);
+        self
+    }
+
+    pub fn wait(&mut self, seconds: u64) -> &mut Self {
+        self.now = self.now.after(Duration::from_secs(seconds));
+        self
+    }
+
+    pub fn decide(&self, event: &Event) -> Decision {
+        decide(&self.job, event, self.now, &self.policy)
+    }
+
+    /// Applies an event that has to change the job.
+    #[track_caller]
+    pub fn apply(&mut self, event: Event) -> &Job {
+        match self.decide(&event) {
+            Decision::Apply(job) => self.job = *job,
+            other => panic!("{event:?} should change this job, but: {other:?}"),
+        }
+        if let Event::Step { .. } = event {
+            self.last_report = Some(event);
+        }
+        &self.job
+    }
+
+    /// The reason why an event changes nothing.
+    #[track_caller]
+    pub fn ignored(&self, event: Event) -> Ignored {
+        match self.decide(&event) {
+            Decision::Ignore(reason) => reason,
+            other => panic!("{event:?} should change nothing, but: {other:?}"),
+        }
+    }
+
+    /// The reason why a command is refused.
+    #[track_caller]
+    pub fn rejected(&self, event: Event) -> Rejected {
+        match self.decide(&event) {
+            Decision::Reject(reason) => reason,
+            other => panic!("{event:?} should be refused, but: {other:?}"),
+        }
+    }
+
+    /// Moves on to the time at which the job is due, and sweeps.
+    #[track_caller]
+    pub fn sweep(&mut self) -> &Job {
+        self.now = self.now.max(self.job.due_at.expect("a job that is not final is due some time"));
+        self.apply(Event::Tick)
+    }
+
+    /// Seconds from now until the job is due.
+    pub fn due_in(&self) -> Option<i64> {
+        self.job.due_at.map(|due| (due.0 - self.now.0) / 1000)
+    }
+
+    /// What receivers are told about the last change.
+    pub fn told(&self) -> Vec<OutboundEvent> {
+        told(&self.job)
+    }
+
+    /// Slots that the last change gives back, without the job's id.
+    pub fn freed(&self) -> Vec<String> {
+        let slots = self.job.outbox.iter().filter_map(|effect| match effect {
+            Effect::FreeSlot { slot } => Some(slot.trim_start_matches("job_1_a.").to_owned()),
+            _ => None,
+        });
+        slots.collect()
+    }
+
+    /// Render checks that the last change asks for, as (check, delay in seconds).
+    pub fn checks(&self) -> Vec<(u8, u32)> {
+        let checks = self.job.outbox.iter().filter_map(|effect| match effect {
+            Effect::CheckRender { check, delay_s, .. } => Some((*check, *delay_s)),
+            _ => None,
+        });
+        checks.collect()
+    }
+
+    /// Delays of the start hints that the last change sends, in seconds.
+    pub fn hints(&self) -> Vec<u32> {
+        let hints = self.job.outbox.iter().filter_map(|effect| match effect {
+            Effect::Start { delay_s } => Some(*delay_s),
+            _ => None,
+        });
+        hints.collect()
+    }
+}
+
+/// What receivers are told about a version.
+pub fn told(job: &Job) -> Vec<OutboundEvent> {
+    let events = job.outbox.iter().filter_map(|effect| match effect {
+        Effect::Notify { event } => Some(*event),
+        _ => None,
+    });
+    events.collect()
+}
+
+/// A worker's report with the parts that a test names.
+#[derive(Debug, Clone)]
+pub struct Report(pub StepUpdate);
+
+impl Report {
+    pub fn of(number: u8, status: StepStatus, sequence: i64) -> Self {
+        Self(StepUpdate::plain(number, status, sequence))
+    }
+
+    pub fn render(mut self, id: &str) -> Self {
+        self.0.render_id = Some(render(id));
+        self
+    }
+
+    pub fn video(mut self) -> Self {
+        self.0.video_url = Some(VIDEO.to_owned());
+        self
+    }
+
+    pub fn key(mut self, key: &str) -> Self {
+        self.0.key = Some(key.to_owned());
+        self
+    }
+
+    pub fn error(mut self, error: &str) -> Self {
+        self.0.error = Some(error.to_owned());
+        self
+    }
+
+    pub fn workflow_failed(mut self) -> Self {
+        self.0.name = "Workflow Failed".to_owned();
+        self.0.workflow_failed = true;
+        self
+    }
+
+    /// The report with the token of a run.
+    pub fn by(self, attempt: u32) -> Event {
+        Event::Step { attempt: Some(attempt), update: self.0 }
+    }
+
+    /// The report without a token, vouched for by a plain signature.
+    pub fn unbound(self) -> Event {
+        Event::Step { attempt: None, update: self.0 }
+    }
+}
+
+/// A report of the first run with nothing special.
+pub fn step(number: u8, status: StepStatus, sequence: i64) -> Event {
+    Event::step(1, number, status, sequence)
+}
+
+pub fn started(attempt: u32) -> Event {
+    Event::Started { attempt, worker_id: Some("worker_1".to_owned()), cancel_url: Some(CANCEL_URL.to_owned()) }
+}
+
+pub fn deferred(attempt: u32, wait_s: Option<u64>) -> Event {
+    Event::StartDeferred { attempt, wait: wait_s.map(Duration::from_secs), reason: "status 503".to_owned() }
+}
+
+pub fn run_failed(attempt: u32, error: &str) -> Event {
+    Event::RunFailed { attempt, error: error.to_owned() }
+}
+
+pub fn complete() -> Event {
+    Event::Complete { video_url: "https://example.com/handed-in.mp4".to_owned() }
+}
+
+pub fn render(id: &str) -> RenderId {
+    RenderId::parse(id).unwrap()
+}
+
+pub fn word(word: RenderWord) -> RenderState {
+    RenderState { word, url: None, error: None }
+}
+
+pub fn succeeded() -> RenderState {
+    RenderState { url: Some(VIDEO.to_owned()), ..word(RenderWord::Succeeded) }
+}
+
+pub fn failed() -> RenderState {
+    RenderState { error: Some("source image is gone".to_owned()), ..word(RenderWord::Failed) }
+}
+
+/// A callback about `render_1`.
+pub fn reported(state: RenderState, confirmable: bool) -> Event {
+    Event::RenderReported { render: render("render_1"), state, confirmable }
+}
+
+/// The render service's own answer about `render_1`.
+pub fn checked(state: RenderState, check: u8) -> Event {
+    Event::RenderChecked { render: render("render_1"), state: Some(state), check }
+}
+
+/// The render service could not be asked about `render_1`.
+pub fn unanswered(check: u8) -> Event {
+    Event::RenderChecked { render: render("render_1"), state: None, check }
+}

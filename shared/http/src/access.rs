@@ -1,0 +1,165 @@
+//! Who calls: API keys by Bearer, Basic or X-API-Key, compared in constant time, hashed at rest (contract.md, Who may call).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reelhook_signing::{hash_key, same_hash};
+
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// Whether keys are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A key is required.
+    Required,
+    /// Nothing is asked: only beside a base URL on this machine.
+    Off,
+}
+
+impl Mode {
+    /// Reads AUTH: `required` (the default) or `none`, which is refused beside a public base URL.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn read(text: Option<&str>, base: Option<&reelhook_app::Url>) -> Result<Self, String> {
+        match text.unwrap_or("required") {
+            "required" => Ok(Self::Required),
+            "none" if base.is_some_and(is_this_machine) => Ok(Self::Off),
+            "none" => Err("AUTH=none is only for a PUBLIC_BASE_URL on this machine (localhost)".to_owned()),
+            _ => Err("AUTH is `required` or `none`".to_owned()),
+        }
+    }
+}
+
+fn is_this_machine(base: &reelhook_app::Url) -> bool {
+    matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+}
+
+/// The keys that open the API.
+pub struct Access {
+    mode: Mode,
+    keys: Vec<[u8; 32]>,
+    basic: Option<[u8; 32]>,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// A fingerprint of the key, fit for rows and logs.
+    pub fingerprint: String,
+}
+
+impl Access {
+    /// The settings that [`Self::read`] looks up.
+    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD"];
+
+    /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept) and API_USERNAME, API_PASSWORD.
+    pub fn read(mode: Mode, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        let keys = lookup("API_KEYS").unwrap_or_default();
+        let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(read_key).collect();
+        let basic = lookup("API_USERNAME").zip(lookup("API_PASSWORD"));
+        let basic = basic.map(|(user, password)| hash_key(&format!("{user}:{password}")));
+        Self { mode, keys, basic }
+    }
+
+    /// Finds out who calls.
+    ///
+    /// # Errors
+    /// [`Problem::Unauthorized`] without a valid key, where one is asked for.
+    pub fn caller(&self, request: &ApiRequest) -> Result<Caller, Problem> {
+        match self.find(request) {
+            Some(hash) => Ok(Caller { fingerprint: fingerprint(&hash) }),
+            None if self.mode == Mode::Off => Ok(Caller { fingerprint: "local".to_owned() }),
+            None => Err(Problem::Unauthorized),
+        }
+    }
+
+    fn find(&self, request: &ApiRequest) -> Option<[u8; 32]> {
+        if let Some(key) = request.header("x-api-key") {
+            return self.key(key);
+        }
+        let (scheme, credentials) = request.header("authorization")?.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return self.key(credentials.trim());
+        }
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+        let whole = hash_key(&decoded);
+        if self.basic.as_ref().is_some_and(|expected| same_hash(&whole, expected)) {
+            return Some(whole);
+        }
+        self.key(decoded.split_once(':')?.1)
+    }
+
+    fn key(&self, key: &str) -> Option<[u8; 32]> {
+        let given = hash_key(key);
+        // All are compared, so that the time tells nothing.
+        self.keys.iter().fold(None, |found, known| if same_hash(&given, known) { Some(given) } else { found })
+    }
+}
+
+fn read_key(text: &str) -> [u8; 32] {
+    let hex = text.strip_prefix("sha256:").and_then(|hex| {
+        let digits: Vec<u8> =
+            (0..hex.len() / 2).filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect();
+        <[u8; 32]>::try_from(digits).ok()
+    });
+    hex.unwrap_or_else(|| hash_key(text))
+}
+
+fn fingerprint(hash: &[u8; 32]) -> String {
+    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::{Body, Request};
+
+    fn call(header: &str, value: &str) -> ApiRequest {
+        let request = Request::new(Body::Empty);
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert(http::HeaderName::from_bytes(header.as_bytes()).unwrap(), value.parse().unwrap());
+        ApiRequest::of(Request::from_parts(parts, body))
+    }
+
+    fn access() -> Access {
+        let hashed = format!("sha256:{}", hash_key("second").iter().map(|b| format!("{b:02x}")).collect::<String>());
+        Access::read(Mode::Required, &|name| match name {
+            "API_KEYS" => Some(format!("first, {hashed}")),
+            "API_USERNAME" => Some("ann".to_owned()),
+            "API_PASSWORD" => Some("secret".to_owned()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn each_way_of_showing_a_key_works_and_nothing_else() {
+        let check = |header: &str, value: &str, allowed: bool| {
+            assert_eq!(access().caller(&call(header, value)).is_ok(), allowed, "{header}: {value}");
+        };
+        check("authorization", "Bearer first", true);
+        check("authorization", "bearer second", true);
+        check("x-api-key", "second", true);
+        check("authorization", &format!("Basic {}", STANDARD.encode("ann:secret")), true);
+        check("authorization", &format!("Basic {}", STANDARD.encode("anyone:first")), true);
+        check("authorization", &format!("Basic {}", STANDARD.encode("ann:wrong")), false);
+        check("authorization", "Bearer third", false);
+        check("authorization", "Bearer", false);
+        check("x-api-key", "", false);
+        check("x-forwarded-for", "127.0.0.1", false);
+    }
+
+    #[test]
+    fn no_auth_is_refused_beside_a_public_address() {
+        let url = |text: &str| reelhook_app::Url::parse(text).unwrap();
+        let check = |text: Option<&str>, base: Option<&str>| Mode::read(text, base.map(url).as_ref());
+        assert_eq!(check(Some("none"), Some("http://127.0.0.1:3000")), Ok(Mode::Off));
+        assert!(check(Some("none"), Some("https://api.example.com")).is_err());
+        assert!(check(Some("none"), None).is_err());
+        assert_eq!(check(None, Some("https://api.example.com")), Ok(Mode::Required));
+        assert!(check(Some("maybe"), Some("http://localhost:3000")).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! POST /api/webhooks/creatomate: on whose word, which render, and the answers (contract.md, Renders).
+
+use reelhook_app::renders::{Callback, Received, Voucher};
+use reelhook_domain::RenderId;
+use reelhook_signing::{SigningKeys, same_secret};
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+use crate::step::{Reporter, run_of};
+
+/// Finds out on whose word a callback comes; a wrong token is refused, none makes it a hint.
+///
+/// # Errors
+/// [`Problem::Unauthorized`].
+pub fn voucher(request: &ApiRequest, tokens: &SigningKeys, operator: Option<&SigningKeys>) -> Result<Voucher, Problem> {
+    let Some(given) = &request.token else { return Ok(Voucher::Nobody) };
+    let given = given.expose_secret();
+    if operator.is_some_and(|operator| same_secret(given, operator)) {
+        return Ok(Voucher::Operator);
+    }
+    match run_of(given, tokens) {
+        Some(Reporter::Run(job_id, attempt)) => Ok(Voucher::Run(job_id, attempt)),
+        Some(Reporter::Trusted) | None => Err(Problem::Unauthorized),
+    }
+}
+
+/// Reads the render object: `id` (Creatomate) or `render_id`.
+///
+/// # Errors
+/// [`Problem`] when id or status is missing.
+pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
+    let body = request.json()?;
+    let id = body["id"].as_str().or_else(|| body["render_id"].as_str()).filter(|id| !id.is_empty());
+    let id = id.ok_or(Problem::RenderIdMissing)?;
+    let render = RenderId::parse(id).map_err(|error| Problem::BadField { field: "id", right: error.to_string() })?;
+    let callback = Callback::read(&body).ok_or(Problem::RenderStatusMissing)?;
+    Ok((render, callback))
+}
+
+/// The answer.
+///
+/// # Errors
+/// [`Problem::RenderUnknown`] when no job knows the render.
+pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Result<ApiAnswer, Problem> {
+    let processed = "Creatomate webhook processed successfully";
+    let body = match received {
+        Received::Reached(job) => {
+            json!({ "success": true, "message": processed, "job_id": job.id.as_str(), "status": callback.status })
+        }
+        Received::Hinted(job_id) => {
+            json!({ "success": true, "message": processed, "job_id": job_id.as_str(), "status": callback.status })
+        }
+        Received::Stale(job) => json!({
+            "success": false,
+            "message": "Render of an earlier attempt ignored",
+            "reason": "stale_attempt",
+            "job_id": job.id.as_str(),
+        }),
+        Received::Unknown => return Err(Problem::RenderUnknown(render.to_string())),
+    };
+    Ok(ApiAnswer::json(200, &body))
+}

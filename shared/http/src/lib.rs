@@ -1,0 +1,10 @@
+//! The HTTP edge: requests as handlers see them, who calls, answers and errors in each dialect's words.
+
+pub mod access;
+pub mod answer;
+pub mod creatomate;
+pub mod generate;
+pub mod problem;
+pub mod request;
+pub mod status;
+pub mod step;

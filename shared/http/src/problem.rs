@@ -1,0 +1,173 @@
+//! What can be wrong with a request: status, stable code and sentence in one exhaustive match (docs/errors.md lists them).
+
+use reelhook_app::jobs::ChangeError;
+use reelhook_app::store::StoreError;
+use serde_json::{Value, json};
+
+use crate::answer::ApiAnswer;
+
+/// Bytes of echoed input.
+const ECHO_LIMIT: usize = 1024;
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Problem {
+    /// Country, platform or genre is missing; what came is echoed.
+    MissingParameters {
+        /// What came.
+        received: Value,
+    },
+    /// A member has the wrong type or a value out of its range.
+    BadField {
+        /// Its name.
+        field: &'static str,
+        /// What would be right.
+        right: String,
+    },
+    /// The body is no JSON.
+    BadJson(String),
+    /// The body is JSON, but no object.
+    NoObject,
+    /// The body is too large.
+    BodyTooLarge,
+    /// The Idempotency-Key is empty, too long, or no visible ASCII.
+    BadIdempotencyKey,
+    /// The Idempotency-Key was used with another body.
+    KeyReused,
+    /// Nobody vouches for the caller.
+    Unauthorized,
+    /// There is no such job, or it is not the caller's.
+    JobNotFound,
+    /// A render callback without an id.
+    RenderIdMissing,
+    /// A render callback without a status.
+    RenderStatusMissing,
+    /// A render that no job knows.
+    RenderUnknown(String),
+    /// There is no such route.
+    UnknownRoute,
+    /// A store is busy; the same request may go through later.
+    Busy,
+    /// Something of ours is broken.
+    Internal,
+}
+
+impl Problem {
+    /// Every problem's code, for the table in docs/.
+    pub const CODES: [&str; 15] = [
+        "missing_parameters",
+        "bad_field",
+        "bad_json",
+        "no_object",
+        "body_too_large",
+        "bad_idempotency_key",
+        "idempotency_key_reused",
+        "unauthorized",
+        "job_not_found",
+        "render_id_missing",
+        "render_status_missing",
+        "render_unknown",
+        "unknown_route",
+        "busy",
+        "internal",
+    ];
+
+    /// Status, code and sentence.
+    pub fn parts(&self) -> (u16, &'static str, String) {
+        match self {
+            Self::MissingParameters { .. } => (400, "missing_parameters", "Missing required parameters".to_owned()),
+            Self::BadField { field, right } => (400, "bad_field", format!("`{field}` must be {right}")),
+            Self::BadJson(why) => (400, "bad_json", format!("The body is not valid JSON: {why}")),
+            Self::NoObject => (400, "no_object", "The body must be a JSON object".to_owned()),
+            Self::BodyTooLarge => (413, "body_too_large", "The body must not be larger than 1 MiB".to_owned()),
+            Self::BadIdempotencyKey => {
+                (400, "bad_idempotency_key", "`Idempotency-Key` must have 1 to 255 visible ASCII characters".to_owned())
+            }
+            Self::KeyReused => (
+                422,
+                "idempotency_key_reused",
+                "This `Idempotency-Key` was used with another body; use a new key for a new request".to_owned(),
+            ),
+            Self::Unauthorized => {
+                (401, "unauthorized", "A valid API key, signature or callback token is required".to_owned())
+            }
+            Self::JobNotFound => (404, "job_not_found", "Job not found".to_owned()),
+            Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
+            Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
+            Self::RenderUnknown(id) => (404, "render_unknown", format!("Job not found for render ID: {id}")),
+            Self::UnknownRoute => (404, "unknown_route", "API endpoint not found".to_owned()),
+            Self::Busy => (503, "busy", "The service is busy, please try again".to_owned()),
+            Self::Internal => (500, "internal", "Something went wrong on our side".to_owned()),
+        }
+    }
+
+    /// The answer in StreamGank's words: both sentences, since its pages read either.
+    pub fn streamgank(&self, request_id: &str) -> ApiAnswer {
+        let (status, code, sentence) = self.parts();
+        let mut body = json!({
+            "success": false,
+            "message": sentence,
+            "error": sentence,
+            "code": code,
+            "request_id": request_id,
+        });
+        if let Self::MissingParameters { received } = self {
+            body["received"] = echo(received);
+        }
+        let answer = ApiAnswer::json(status, &body);
+        match status {
+            401 => answer.header("www-authenticate", "Bearer, Basic realm=\"reelhook\", charset=\"UTF-8\""),
+            503 => answer.header("retry-after", "1"),
+            _ => answer,
+        }
+    }
+}
+
+/// Input as it may be shown again: cut where it is long.
+fn echo(value: &Value) -> Value {
+    let text = value.to_string();
+    if text.len() <= ECHO_LIMIT {
+        return value.clone();
+    }
+    Value::String(format!("{}…", &text[..text.floor_char_boundary(ECHO_LIMIT)]))
+}
+
+impl From<StoreError> for Problem {
+    /// Logs the cause, once: this is where it is handled.
+    fn from(error: StoreError) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        if error.is_busy() {
+            tracing::warn!(%error, cause, "a request could not be answered for now");
+            Self::Busy
+        } else {
+            tracing::error!(%error, cause, "a request could not be answered");
+            Self::Internal
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Contended(job_id) => {
+                tracing::warn!(%job_id, "others changed the job each time");
+                Self::Busy
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_input_is_cut_where_it_is_echoed() {
+        let long = json!({ "country": "é".repeat(2000) });
+        let problem = Problem::MissingParameters { received: long };
+        let answer = problem.streamgank("r-1");
+        assert_eq!(answer.status, 400);
+        assert!(answer.body.len() < 2 * ECHO_LIMIT, "{}", answer.body.len());
+    }
+}

@@ -1,0 +1,104 @@
+//! A request as handlers see it, made from API Gateway's or a Function URL's event.
+
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// Bytes of a JSON body (contract.md, Errors).
+const BODY_LIMIT: usize = 1024 * 1024;
+/// Bytes of an id that is shown or stored.
+const ID_LIMIT: usize = 128;
+
+/// What handlers see of a request.
+pub struct ApiRequest {
+    /// Upper case.
+    pub method: String,
+    /// Without a `/w/<token>` in front, without the query.
+    pub path: String,
+    /// The token of `/w/<token>`.
+    pub token: Option<SecretString>,
+    /// Raw bytes, as they came.
+    pub body: Vec<u8>,
+    /// The gateway's word for who is at the other end.
+    pub source_ip: String,
+    /// The gateway's id of the request.
+    pub request_id: String,
+    headers: http::HeaderMap,
+}
+
+impl ApiRequest {
+    /// Takes a Lambda event apart.
+    pub fn of(request: Request) -> Self {
+        let (source_ip, request_id) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                (context.http.source_ip.clone().unwrap_or_default(), context.request_id.clone().unwrap_or_default())
+            }
+            _ => Default::default(),
+        };
+        let (path, token) = split_token(request.raw_http_path());
+        let (parts, body) = request.into_parts();
+        let body = match body {
+            Body::Text(text) => text.into_bytes(),
+            Body::Binary(bytes) => bytes,
+            _ => Vec::new(),
+        };
+        let request_id = request_id.chars().filter(char::is_ascii_graphic).take(ID_LIMIT).collect();
+        Self { method: parts.method.to_string(), path, token, body, source_ip, request_id, headers: parts.headers }
+    }
+
+    /// A header's text, when it is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The W3C trace that the caller is in, if it looks like one.
+    pub fn traceparent(&self) -> Option<String> {
+        let text = self.header("traceparent")?;
+        let shape = text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        shape.then(|| text.to_owned())
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// [`Problem`] when it is too large, no JSON, or no object.
+    pub fn json(&self) -> Result<Value, Problem> {
+        if self.body.len() > BODY_LIMIT {
+            return Err(Problem::BodyTooLarge);
+        }
+        let value: Value = serde_json::from_slice(&self.body).map_err(|error| Problem::BadJson(error.to_string()))?;
+        if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
+    }
+
+    /// The segments of the path.
+    pub fn segments(&self) -> Vec<&str> {
+        self.path.split('/').filter(|segment| !segment.is_empty()).collect()
+    }
+}
+
+fn split_token(path: &str) -> (String, Option<SecretString>) {
+    match path.strip_prefix("/w/").and_then(|rest| rest.split_once('/')) {
+        Some((token, rest)) => (format!("/{rest}"), Some(SecretString::from(token))),
+        None => (path.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn a_token_in_front_of_the_path_is_taken_off() {
+        let check = |path: &str, rest: &str, token: Option<&str>| {
+            let (path, found) = split_token(path);
+            assert_eq!((path.as_str(), found.as_ref().map(|token| token.expose_secret())), (rest, token));
+        };
+        check("/w/t1.a.1.b/api/webhooks/step-update", "/api/webhooks/step-update", Some("t1.a.1.b"));
+        check("/api/generate", "/api/generate", None);
+        check("/w/", "/w/", None);
+    }
+}

@@ -1,0 +1,249 @@
+//! The client behind the port: judges the URL, sends once, reads up to the limit, inside one deadline.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reelhook_app::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
+use rustls::{ClientConfig, RootCertStore};
+use url::{Host, Url};
+
+use crate::addresses;
+use crate::allow_list::AllowList;
+use crate::failure::{classify, timed_out};
+use crate::resolver::{Judge, JudgedResolver, Lookup, SystemLookup};
+
+const POOL_IDLE: Duration = Duration::from_secs(30);
+const POOL_IDLE_PER_HOST: usize = 4;
+
+/// Headers that frame the message or belong to the connection (RFC 9110, 7.6.1): the client's own, since a caller's
+/// content-length would let one request carry a second one into a kept connection.
+const CLIENT_HEADERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// HTTP/1.1 client for URLs that we do not trust.
+///
+/// It calls public addresses only (and what an [`AllowList`] opens), judged on the address that is dialled; follows no
+/// redirect, uses no proxy, keeps no cookie, decodes no body, asks once and stops at the request's deadline and limit.
+#[derive(Debug, Clone)]
+pub struct GuardedClient {
+    http: reqwest::Client,
+    allow: AllowList,
+    judge: Judge,
+}
+
+/// Why a client can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The user agent is not a header value.
+    #[error("user agent is not a valid header value")]
+    UserAgent(#[source] InvalidHeaderValue),
+    /// The TLS provider offers no protocol version.
+    #[error("TLS can't be configured")]
+    Tls(#[source] rustls::Error),
+    /// The HTTP stack refused its configuration.
+    #[error("HTTP client can't be built")]
+    Client(#[source] reqwest::Error),
+}
+
+/// What the real client takes from the system and a test replaces.
+struct Surroundings {
+    lookup: Arc<dyn Lookup>,
+    judge: Judge,
+    roots: RootCertStore,
+}
+
+/// A URL that passed the rules for its scheme, literal address and credentials; a name is judged when it is resolved.
+struct PermittedUrl(Url);
+
+impl GuardedClient {
+    /// A client with the system's resolver and Mozilla's root certificates; `user_agent` is sent unless a request
+    /// brings its own.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the user agent is no header value or TLS can't be set up.
+    pub fn new(allow: AllowList, user_agent: Option<&str>) -> Result<Self, BuildError> {
+        let surroundings = Surroundings {
+            lookup: Arc::new(SystemLookup),
+            judge: addresses::is_public,
+            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        };
+        Self::within(surroundings, allow, user_agent)
+    }
+
+    fn within(surroundings: Surroundings, allow: AllowList, user_agent: Option<&str>) -> Result<Self, BuildError> {
+        let Surroundings { lookup, judge, roots } = surroundings;
+        let mut builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .http1_only()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+            .dns_resolver(JudgedResolver::new(lookup, judge))
+            .tls_backend_preconfigured(tls(roots)?);
+        if let Some(agent) = user_agent {
+            builder = builder.user_agent(HeaderValue::from_str(agent).map_err(BuildError::UserAgent)?);
+        }
+        let http = builder.build().map_err(BuildError::Client)?;
+        Ok(Self { http, allow, judge })
+    }
+
+    fn permit(&self, url: Url) -> Result<PermittedUrl, OutboundError> {
+        let literal = match (url.scheme(), url.host()) {
+            ("http" | "https", Some(Host::Domain(_))) => None,
+            ("http" | "https", Some(Host::Ipv4(ip))) => Some(IpAddr::V4(ip)),
+            ("http" | "https", Some(Host::Ipv6(ip))) => Some(IpAddr::V6(ip)),
+            (_, _) => return Err(forbidden(&url)),
+        };
+        if let Some(ip) = literal
+            && !(self.judge)(ip)
+        {
+            let port = url.port_or_known_default();
+            let listed = port.is_some_and(|port| self.allow.permits(SocketAddr::new(ip, port)));
+            if !listed {
+                return Err(forbidden(&url));
+            }
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OutboundError::BadRequest("the URL carries credentials".into()));
+        }
+        Ok(PermittedUrl(url))
+    }
+
+    async fn exchange(
+        &self,
+        outgoing: reqwest::Request,
+        response_limit: usize,
+        started: Instant,
+    ) -> Result<OutboundResponse, reqwest::Error> {
+        let response = self.http.execute(outgoing).await?;
+        let first_byte = started.elapsed();
+        let status = response.status().as_u16();
+        let peer = response.remote_addr();
+        let headers = visible(response.headers());
+        let (body, truncated) = read_up_to(response_limit, response).await?;
+        Ok(OutboundResponse { status, headers, body, truncated, first_byte, total: started.elapsed(), peer })
+    }
+}
+
+#[async_trait]
+impl HttpSender for GuardedClient {
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
+        let started = Instant::now();
+        let OutboundRequest { method, url, headers, body, deadline, response_limit } = request;
+        let url = self.permit(url)?;
+        let host = host_of(&url.0);
+        let outgoing = assemble(method, url, headers, body)?;
+        let exchange = self.exchange(outgoing, response_limit, started);
+        match tokio::time::timeout(deadline, exchange).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(classify(error, &host, started.elapsed())),
+            Err(_elapsed) => Err(timed_out(deadline)),
+        }
+    }
+}
+
+fn tls(roots: RootCertStore) -> Result<ClientConfig, BuildError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(BuildError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn assemble(
+    method: Method,
+    url: PermittedUrl,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+) -> Result<reqwest::Request, OutboundError> {
+    let method = match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+    };
+    let bodiless = body.is_empty();
+    let post = method == reqwest::Method::POST;
+    let mut outgoing = reqwest::Request::new(method, url.0);
+    *outgoing.headers_mut() = header_map(headers)?;
+    if !bodiless {
+        *outgoing.body_mut() = Some(body.into());
+    } else if post {
+        // hyper leaves it out, and some receivers answer 411 to a POST that does not tell its length.
+        let headers = outgoing.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    Ok(outgoing)
+}
+
+/// Errors name a header by its position while its name is unreadable, and never show its value.
+fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError> {
+    let mut map = HeaderMap::new();
+    for (index, (name, value)) in headers.into_iter().enumerate() {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_invalid| OutboundError::BadRequest(format!("name of header {} is not valid", index + 1)))?;
+        if CLIENT_HEADERS.contains(&name.as_str()) {
+            let reason = format!("header `{name}` is set by the client");
+            return Err(OutboundError::BadRequest(reason));
+        }
+        let value = HeaderValue::from_str(&value)
+            .map_err(|_invalid| OutboundError::BadRequest(format!("value of header `{name}` is not valid")))?;
+        map.try_append(name, value).map_err(|_full| OutboundError::BadRequest("too many headers".into()))?;
+    }
+    Ok(map)
+}
+
+fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut readable = Vec::with_capacity(headers.len());
+    for (name, value) in headers {
+        if let Ok(value) = value.to_str() {
+            readable.push((name.as_str().to_owned(), value.to_owned()));
+        }
+    }
+    readable
+}
+
+/// The body's first `limit` bytes and whether there were more. Leaving early drops the response, and with it
+/// a connection that still has more to say.
+async fn read_up_to(limit: usize, mut response: reqwest::Response) -> Result<(Bytes, bool), reqwest::Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = limit - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return Ok((body.freeze(), true));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body.freeze(), false))
+}
+
+fn forbidden(url: &Url) -> OutboundError {
+    OutboundError::Forbidden { host: host_of(url) }
+}
+
+/// The host, or the scheme of a URL that has none.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().filter(|host| !host.is_empty());
+    host.unwrap_or(url.scheme()).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! What needs a resolver, a rule or root certificates of the test's own: names that change, and TLS.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Mutex;
+use std::thread::{self, JoinHandle};
+
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::*;
+
+/// Stands for a public address: the only one that passes the tests' rule.
+const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
+
+/// Made for these tests with `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 36500
+/// -addext subjectAltName=DNS:receiver.test -addext basicConstraints=critical,CA:FALSE`.
+const CERTIFICATE: &[u8] = include_bytes!("../../tests/it/fixtures/receiver.crt.der");
+const KEY: &[u8] = include_bytes!("../../tests/it/fixtures/receiver.key.der");
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+
+type Answer = io::Result<Vec<IpAddr>>;
+
+/// Gives each answer once, in order; the last lookup is one too many.
+struct Answers(Mutex<VecDeque<Answer>>);
+
+#[async_trait]
+impl Lookup for Answers {
+    async fn lookup(&self, _name: &str) -> Answer {
+        let next = self.0.lock().expect("no panic").pop_front();
+        next.expect("one lookup per connection")
+    }
+}
+
+/// A resolver that never answers.
+struct Silence;
+
+#[async_trait]
+impl Lookup for Silence {
+    async fn lookup(&self, _name: &str) -> Answer {
+        std::future::pending().await
+    }
+}
+
+fn only_the_stand_in(ip: IpAddr) -> bool {
+    ip == PUBLIC
+}
+
+fn client_that_finds(answers: Vec<Answer>, judge: Judge, roots: RootCertStore) -> GuardedClient {
+    let surroundings = Surroundings { lookup: Arc::new(Answers(Mutex::new(answers.into()))), judge, roots };
+    GuardedClient::within(surroundings, AllowList::default(), None).expect("a client")
+}
+
+fn request(url: &str) -> OutboundRequest {
+    OutboundRequest {
+        method: Method::Get,
+        url: Url::parse(url).expect("a URL"),
+        headers: Vec::new(),
+        body: Bytes::new(),
+        deadline: Duration::from_secs(20),
+        response_limit: 1000,
+    }
+}
+
+/// Two listeners on one port: behind the private address, which nobody may reach, and behind the public one.
+fn private_and_public() -> (TcpListener, TcpListener, u16) {
+    for _ in 0..100 {
+        let private = TcpListener::bind((PRIVATE, 0)).expect("a port");
+        private.set_nonblocking(true).expect("a socket");
+        let port = private.local_addr().expect("an address").port();
+        if let Ok(public) = TcpListener::bind((PUBLIC, port)) {
+            return (private, public, port);
+        }
+    }
+    panic!("no port is free on both addresses");
+}
+
+/// The kernel completes a connection before its client learns of it, so that none can still be on its way.
+fn assert_never_dialled(listener: &TcpListener) {
+    let nobody = listener.accept().expect_err("nobody calls");
+    assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+}
+
+/// Answers so many connections, one request each.
+fn answering(listener: TcpListener, connections: usize) -> JoinHandle<io::Result<()>> {
+    thread::spawn(move || {
+        for _ in 0..connections {
+            let (stream, _peer) = listener.accept()?;
+            converse(stream)?;
+        }
+        Ok(())
+    })
+}
+
+fn converse(mut stream: impl Read + Write) -> io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    stream.write_all(ANSWER)?;
+    stream.flush()
+}
+
+#[tokio::test]
+async fn a_name_that_turns_private_is_not_dialled() {
+    let (private, public, port) = private_and_public();
+    let server = answering(public, 2);
+    let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE]), Ok(vec![METADATA]), Ok(vec![PUBLIC])];
+    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    let url = format!("http://rebinding.test:{port}/");
+
+    let host = "rebinding.test".to_owned();
+    let refused = Err(OutboundError::Forbidden { host });
+    let reached = Ok(Some(SocketAddr::new(PUBLIC, port)));
+    for expected in [reached.clone(), refused.clone(), refused, reached] {
+        let outcome = client.send(request(&url)).await;
+        assert_eq!(outcome.map(|response| response.peer), expected);
+    }
+    assert_never_dialled(&private);
+    server.join().expect("no panic").expect("two connections");
+}
+
+#[tokio::test]
+async fn of_a_mixed_answer_only_the_public_part_is_dialled() {
+    let (private, public, port) = private_and_public();
+    let server = answering(public, 3);
+    let answers =
+        vec![Ok(vec![PRIVATE, PUBLIC]), Ok(vec![PUBLIC, PRIVATE]), Ok(vec![METADATA, PRIVATE, PUBLIC, PRIVATE])];
+    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    for _ in 0..3 {
+        let sent = client.send(request(&format!("http://mixed.test:{port}/"))).await;
+        assert_eq!(sent.expect("an answer").peer, Some(SocketAddr::new(PUBLIC, port)));
+    }
+    assert_never_dialled(&private);
+    server.join().expect("no panic").expect("three connections");
+}
+
+#[tokio::test]
+async fn a_public_part_that_refuses_is_not_replaced_by_the_private_part() {
+    let (private, public, port) = private_and_public();
+    drop(public);
+    let answers = vec![Ok(vec![PUBLIC, PRIVATE]), Ok(vec![PRIVATE, PUBLIC])];
+    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    for _ in 0..2 {
+        let refused = client.send(request(&format!("http://mixed.test:{port}/"))).await;
+        assert_eq!(refused.expect_err("nobody listens"), OutboundError::Refused);
+    }
+    assert_never_dialled(&private);
+}
+
+#[tokio::test]
+async fn a_name_is_judged_by_what_it_resolves_to() {
+    for address in ["127.0.0.1", "::1", "10.0.0.1", "169.254.169.254", "::ffff:8.8.8.8", "fd00::1"] {
+        for host in ["localhost", "localhost.", "receiver.test", "receiver.test.", "a_b", "xn--bcher-kva.test"] {
+            let found = vec![Ok(vec![address.parse().expect("an address"), PRIVATE])];
+            let client = client_that_finds(found, addresses::is_public, RootCertStore::empty());
+            let refused = client.send(request(&format!("http://{host}/path?secret"))).await;
+            let host = host.to_owned();
+            assert_eq!(refused.expect_err(address), OutboundError::Forbidden { host });
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lookup_without_an_answer_is_a_name_that_does_not_exist() {
+    let too_many_files = io::Error::from_raw_os_error(24);
+    let words = too_many_files.to_string();
+    let host = "gone.test".to_owned();
+    for (answer, expected) in [
+        (Ok(Vec::new()), OutboundError::NotFound { host: host.clone() }),
+        (Err(io::Error::other("no such name")), OutboundError::NotFound { host }),
+        (Err(too_many_files), OutboundError::Other(words)),
+    ] {
+        let client = client_that_finds(vec![answer], addresses::is_public, RootCertStore::empty());
+        let refused = client.send(request("https://gone.test/path?secret")).await;
+        assert_eq!(refused.expect_err("no address"), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_lookup_that_does_not_end_meets_the_deadline() {
+    let surroundings =
+        Surroundings { lookup: Arc::new(Silence), judge: addresses::is_public, roots: RootCertStore::empty() };
+    let client = GuardedClient::within(surroundings, AllowList::default(), None).expect("a client");
+    let deadline = Duration::from_millis(100);
+    let refused = client.send(OutboundRequest { deadline, ..request("http://silent.test/") }).await;
+    assert_eq!(refused.expect_err("silence"), OutboundError::TimedOut(100));
+}
+
+/// Speaks TLS with the tests' certificate on one connection.
+fn answering_by_tls(listener: TcpListener) -> JoinHandle<io::Result<Option<Vec<u8>>>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], PrivatePkcs8KeyDer::from(KEY).into())
+        .expect("the tests' certificate");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    thread::spawn(move || {
+        let (stream, _peer) = listener.accept()?;
+        let connection = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, stream);
+        converse(&mut stream)?;
+        Ok(stream.conn.alpn_protocol().map(<[u8]>::to_vec))
+    })
+}
+
+fn roots_with_the_tests_certificate() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(CERTIFICATE)).expect("the tests' certificate");
+    roots
+}
+
+#[tokio::test]
+async fn a_trusted_receiver_is_called_by_tls() {
+    let (private, public, port) = private_and_public();
+    let server = answering_by_tls(public);
+    let roots = roots_with_the_tests_certificate();
+    let client = client_that_finds(vec![Ok(vec![PRIVATE, PUBLIC])], only_the_stand_in, roots);
+    let response = client.send(request(&format!("https://receiver.test:{port}/"))).await;
+    let response = response.expect("an answer");
+    assert_eq!((response.status, response.body.as_ref()), (200, b"ok".as_slice()));
+    assert_eq!(response.peer, Some(SocketAddr::new(PUBLIC, port)));
+    let protocol = server.join().expect("no panic").expect("one connection");
+    assert_eq!(protocol.as_deref(), Some(b"http/1.1".as_slice()));
+    assert_never_dialled(&private);
+}
+
+#[tokio::test]
+async fn a_receiver_that_proves_another_name_or_none_fails_the_handshake() {
+    let mozilla = || webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    for (case, host, roots) in [
+        ("another name", "other.test", roots_with_the_tests_certificate()),
+        ("an address", "127.0.0.2", roots_with_the_tests_certificate()),
+        ("an unknown issuer", "receiver.test", mozilla()),
+    ] {
+        let (_private, public, port) = private_and_public();
+        let server = answering_by_tls(public);
+        let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots);
+        let refused = client.send(request(&format!("https://{host}:{port}/secret"))).await;
+        let refused = refused.expect_err(case);
+        assert!(matches!(refused, OutboundError::Tls(_)), "{case}: {refused:?}");
+        assert!(!refused.to_string().contains("secret"), "{refused}");
+        assert!(server.join().expect("no panic").is_err(), "{case}: no request may arrive");
+    }
+}

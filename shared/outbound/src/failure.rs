@@ -1,0 +1,84 @@
+//! Turns the HTTP stack's errors into the port's, by the types in the source chain and never by their words.
+
+use std::error::Error;
+use std::io;
+use std::iter::successors;
+use std::time::Duration;
+
+use reelhook_app::outbound::OutboundError;
+
+use crate::resolver::ResolveError;
+
+/// What a failed exchange with `host` means; `elapsed` is the time since its start.
+pub(crate) fn classify(error: reqwest::Error, host: &str, elapsed: Duration) -> OutboundError {
+    // Paths and queries of users' URLs may carry credentials.
+    let error = error.without_url();
+    if error.is_builder() {
+        return OutboundError::BadRequest("the URL is not one that HTTP can carry".into());
+    }
+    // The cause before its wrapper: hyper reports a TLS alert or a refused name as a cancelled message.
+    causes(&error)
+        .find_map(|cause| by_cause(cause, host, elapsed))
+        .or_else(|| causes(&error).find_map(broken_message))
+        .unwrap_or_else(|| OutboundError::Other(innermost(&error)))
+}
+
+/// The deadline, in the port's unit.
+pub(crate) fn timed_out(after: Duration) -> OutboundError {
+    OutboundError::TimedOut(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn by_cause(cause: &(dyn Error + 'static), host: &str, elapsed: Duration) -> Option<OutboundError> {
+    if let Some(error) = cause.downcast_ref::<ResolveError>() {
+        let host = host.to_owned();
+        return match error {
+            ResolveError::Refused => Some(OutboundError::Forbidden { host }),
+            ResolveError::NotFound => Some(OutboundError::NotFound { host }),
+            ResolveError::Lookup(_) => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(OutboundError::Tls(error.to_string()));
+    }
+    by_kind(cause.downcast_ref::<io::Error>()?.kind(), elapsed)
+}
+
+fn by_kind(kind: io::ErrorKind, elapsed: Duration) -> Option<OutboundError> {
+    match kind {
+        io::ErrorKind::ConnectionRefused => Some(OutboundError::Refused),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Some(OutboundError::Reset),
+        // The kernel gave up before our deadline did.
+        io::ErrorKind::TimedOut => Some(timed_out(elapsed)),
+        // ErrorKind is open-ended; the rest has no variant of its own in the port.
+        _ => None,
+    }
+}
+
+/// hyper's name for a connection that ended inside a message carries no io::Error.
+fn broken_message(cause: &(dyn Error + 'static)) -> Option<OutboundError> {
+    let error = cause.downcast_ref::<hyper::Error>()?;
+    let broken = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    broken.then_some(OutboundError::Reset)
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().unwrap_or(error).to_string()
+}
+
+/// The error and everything beneath it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    successors(Some(error), |&error| beneath(error))
+}
+
+/// An io::Error's `source` skips the error that it wraps, so that one is asked for first.
+fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let io = error.downcast_ref::<io::Error>();
+    match io.and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}

@@ -1,0 +1,11 @@
+//! The guarded HTTP client: the only way to a URL that came from outside (ARCHITECTURE.md, invariant 8).
+
+mod addresses;
+mod allow_list;
+mod client;
+mod failure;
+mod resolver;
+
+pub use addresses::is_public;
+pub use allow_list::{AllowList, AllowListError};
+pub use client::{BuildError, GuardedClient};

@@ -1,0 +1,259 @@
+//! Receivers that are slow, endless, oversized or broken: each ends in its own way and in time.
+
+use std::time::{Duration, Instant};
+
+use reelhook_app::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundResponse};
+use reelhook_outbound::{AllowList, GuardedClient};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpSocket};
+use url::Url;
+
+use crate::server::{Server, Step, answer, client_of, get};
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n";
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+const UNTIL_CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+/// Long after any of these deadlines, and long before a test would hang.
+const LATE: Duration = Duration::from_secs(5);
+
+fn send(bytes: &[u8]) -> Step {
+    Step::Send(bytes.to_vec())
+}
+
+fn drip(bytes: &[u8], every_ms: u64, times: usize) -> Step {
+    Step::Drip(bytes.to_vec(), Duration::from_millis(every_ms), times)
+}
+
+async fn result_of(
+    script: &[Step],
+    deadline_ms: u64,
+    response_limit: usize,
+) -> Result<OutboundResponse, OutboundError> {
+    let server = Server::start(script.to_vec()).await;
+    let request = OutboundRequest {
+        deadline: Duration::from_millis(deadline_ms),
+        response_limit,
+        ..get(server.url("/secret-path?token=secret"))
+    };
+    let result = client_of(&server).send(request).await;
+    if let Err(error) = &result {
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    }
+    result
+}
+
+#[tokio::test]
+async fn whoever_is_too_slow_meets_the_deadline() {
+    for (case, script) in [
+        ("silence", vec![Step::Stall]),
+        ("half a head", vec![send(HEAD), Step::Stall]),
+        ("a head in drips", vec![drip(b"H", 20, 1000)]),
+        ("headers without end", vec![send(HEAD), drip(b"a: b\r\n", 20, 1000)]),
+        ("hints without end", vec![drip(b"HTTP/1.1 103 Early Hints\r\n\r\n", 20, 1000)]),
+        ("no body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"), Step::Stall]),
+        ("half a body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na"), Step::Stall]),
+        ("a body in drips", vec![send(CHUNKED), drip(b"1\r\na\r\n", 20, 1000)]),
+        ("a body until close", vec![send(UNTIL_CLOSE), send(b"ok"), Step::Stall]),
+        ("no last chunk", vec![send(CHUNKED), send(b"2\r\nok\r\n"), Step::Stall]),
+        ("half a chunk", vec![send(CHUNKED), send(b"2\r\no"), Step::Stall]),
+    ] {
+        let started = Instant::now();
+        let refused = result_of(&script, 150, 1000).await.expect_err(case);
+        let elapsed = started.elapsed();
+        assert_eq!(refused, OutboundError::TimedOut(150), "{case}");
+        assert!(Duration::from_millis(150) <= elapsed && elapsed < LATE, "{case}: {elapsed:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_covers_the_sum_of_what_is_each_in_time() {
+    let script = [drip(CHUNKED, 120, 1), drip(b"1\r\na\r\n", 120, 4), send(b"0\r\n\r\n")];
+    let refused = result_of(&script, 300, 1000).await.expect_err("600 ms in all");
+    assert_eq!(refused, OutboundError::TimedOut(300));
+
+    let response = result_of(&script, 20_000, 1000).await.expect("an answer");
+    assert_eq!(response.body.as_ref(), b"aaaa");
+    assert!(response.first_byte >= Duration::from_millis(120), "{response:?}");
+    assert!(response.total >= Duration::from_millis(600), "{response:?}");
+}
+
+#[tokio::test]
+async fn nobody_who_takes_no_request_holds_us() {
+    // The kernel completes the handshake; nobody reads.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let socket = listener.local_addr().expect("an address").to_string();
+    let allow = AllowList::parse(&socket, None).expect("a list");
+    let client = GuardedClient::new(allow, None).expect("a client");
+    for (scheme, body) in [("http", 0), ("http", 32 << 20), ("https", 0)] {
+        let url = Url::parse(&format!("{scheme}://{socket}/")).expect("a URL");
+        let request =
+            OutboundRequest { body: vec![b'a'; body].into(), deadline: Duration::from_millis(100), ..get(url) };
+        let refused = client.send(request).await.expect_err(scheme);
+        assert_eq!(refused, OutboundError::TimedOut(100));
+    }
+}
+
+#[tokio::test]
+async fn the_limit_is_exact_however_the_body_is_framed() {
+    const BODY: &[u8] = b"0123456789";
+    let sized = vec![answer("200 OK", "", BODY)];
+    let chunked = vec![send(CHUNKED), send(b"4\r\n0123\r\n"), send(b"6\r\n456789\r\n0\r\n\r\n")];
+    let until_close = vec![send(UNTIL_CLOSE), send(BODY), Step::Close];
+    for script in [sized, chunked, until_close] {
+        for (limit, kept, truncated) in [
+            (0, 0, true),
+            (1, 1, true),
+            (3, 3, true),
+            (4, 4, true),
+            (5, 5, true),
+            (9, 9, true),
+            (10, 10, false),
+            (11, 10, false),
+            (usize::MAX, 10, false),
+        ] {
+            let response = result_of(&script, 20_000, limit).await.expect("an answer");
+            assert_eq!(response.body, BODY[..kept], "limit {limit} of {script:?}");
+            assert_eq!(response.truncated, truncated, "limit {limit} of {script:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_is_whole_at_limit_zero() {
+    let response = result_of(&[answer("200 OK", "", b"")], 20_000, 0).await.expect("an answer");
+    assert!(response.body.is_empty() && !response.truncated);
+}
+
+#[tokio::test]
+async fn what_goes_on_past_the_limit_is_cut_there() {
+    let piece = vec![b'a'; 64 * 1024];
+    let chunk = [b"10000\r\n", piece.as_slice(), b"\r\n"].concat();
+    for (case, script) in [
+        ("an endless body", vec![send(UNTIL_CLOSE), Step::Flood(piece.clone())]),
+        ("endless chunks", vec![send(CHUNKED), Step::Flood(chunk)]),
+        (
+            "a body as long as can be said",
+            vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551000\r\n\r\n"), Step::Flood(piece.clone())],
+        ),
+        (
+            "a body that stalls past the limit",
+            vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 18000000\r\n\r\n"), send(&piece), send(b"a"), Step::Stall],
+        ),
+    ] {
+        let response = result_of(&script, 20_000, piece.len()).await.expect(case);
+        assert_eq!(response.body, piece, "{case}");
+        assert!(response.truncated, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_with_more_to_say_is_not_used_again() {
+    let script = vec![send(CHUNKED), drip(b"1\r\na\r\n", 5, 1000)];
+    let mut server = Server::start(script).await;
+    let client = client_of(&server);
+    for _ in 0..2 {
+        let request = OutboundRequest { response_limit: 3, ..get(server.url("/")) };
+        let response = client.send(request).await.expect("an answer");
+        assert_eq!((response.body.as_ref(), response.truncated), (b"aaa".as_slice(), true));
+    }
+    assert_eq!(server.connections().await, 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_met_the_deadline_is_not_used_again() {
+    let mut server = Server::start(vec![Step::Stall]).await;
+    let client = client_of(&server);
+    for _ in 0..2 {
+        let request = OutboundRequest { deadline: Duration::from_millis(100), ..get(server.url("/")) };
+        let refused = client.send(request).await.expect_err("silence");
+        assert_eq!(refused, OutboundError::TimedOut(100));
+    }
+    assert_eq!(server.connections().await, 2);
+}
+
+#[tokio::test]
+async fn a_message_that_breaks_off_is_a_reset() {
+    for (case, before) in [
+        ("no head", vec![]),
+        ("half a head", vec![send(HEAD)]),
+        ("no body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")]),
+        ("half a body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na")]),
+        ("no chunk", vec![send(CHUNKED)]),
+        ("half a chunk", vec![send(CHUNKED), send(b"2\r\na")]),
+        ("no last chunk", vec![send(CHUNKED), send(b"2\r\nok\r\n")]),
+    ] {
+        for end in [Step::Close, Step::Reset] {
+            let script = [before.clone(), vec![end]].concat();
+            let refused = result_of(&script, 20_000, 1000).await.expect_err(case);
+            assert_eq!(refused, OutboundError::Reset, "{case}, {script:?}");
+        }
+    }
+    let script = [send(UNTIL_CLOSE), send(b"ok"), drip(b"ok", 20, 1), Step::Reset];
+    let refused = result_of(&script, 20_000, 1000).await.expect_err("a body until a reset");
+    assert_eq!(refused, OutboundError::Reset);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_an_error_with_the_parsers_words() {
+    let oversized = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "b".repeat(1 << 20));
+    let numerous = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(1000));
+    for (case, bytes) in [
+        ("another protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+        ("a status of words", "HTTP/1.1 fine\r\n\r\n"),
+        ("HTTP/2", "HTTP/2 200\r\n\r\n"),
+        ("a header without a name", "HTTP/1.1 200 OK\r\n: a\r\n\r\n"),
+        ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
+        ("a length of words", "HTTP/1.1 200 OK\r\ncontent-length: two\r\n\r\nab"),
+        ("a chunk of words", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n"),
+        ("a head beyond measure", &oversized),
+        ("headers beyond measure", &numerous),
+    ] {
+        let script = [send(bytes.as_bytes()), Step::Stall];
+        let refused = result_of(&script, 20_000, 1000).await.expect_err(case);
+        let OutboundError::Other(words) = &refused else { panic!("{case}: {refused:?}") };
+        assert!(!words.is_empty() && words.len() < 200, "{case}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_refuses() {
+    // Bound, so that no other test gets it, and not listening.
+    let bound = TcpSocket::new_v4().expect("a socket");
+    bound.bind("127.0.0.1:0".parse().expect("a socket address")).expect("a port");
+    let socket = bound.local_addr().expect("an address").to_string();
+    let allow = AllowList::parse(&socket, None).expect("a list");
+    let client = GuardedClient::new(allow, None).expect("a client");
+    for scheme in ["http", "https"] {
+        let url = Url::parse(&format!("{scheme}://{socket}/")).expect("a URL");
+        let refused = client.send(get(url)).await.expect_err(scheme);
+        assert_eq!(refused, OutboundError::Refused);
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_speak_tls_fails_the_handshake() {
+    // Bare sockets: Server waits for a request, and none ever comes.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let socket = listener.local_addr().expect("an address").to_string();
+    let allow = AllowList::parse(&socket, None).expect("a list");
+    let client = GuardedClient::new(allow, None).expect("a client");
+    let url = Url::parse(&format!("https://{socket}/")).expect("a URL");
+
+    let plain_text = async {
+        let (mut stream, _peer) = listener.accept().await.expect("a client");
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("a client");
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = client.send(get(url.clone())) => {
+            let refused = result.expect_err("plain text");
+            assert!(matches!(refused, OutboundError::Tls(_)), "{refused:?}");
+        }
+        () = plain_text => unreachable!("it waits for the client"),
+    }
+
+    let hang_up = async { drop(listener.accept().await.expect("a client")) };
+    let (result, ()) = tokio::join!(client.send(get(url)), hang_up);
+    assert_eq!(result.expect_err("nothing"), OutboundError::Reset);
+}

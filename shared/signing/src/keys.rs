@@ -1,0 +1,55 @@
+//! Secrets that are valid at once, so that they can rotate, and comparisons that take the same time whatever they find.
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::mac;
+
+/// How many secrets count: a rotation needs two, and each one lengthens every `webhook-signature` header.
+const MAX_KEYS: usize = 8;
+
+/// One to eight secrets, newest first: the newest signs, any of them verifies. Never empty.
+#[derive(Debug, Clone)]
+pub struct SigningKeys(Vec<SecretString>);
+
+impl SigningKeys {
+    /// Reads a comma-separated list, newest first. Blanks around an entry and empty entries do not count; beyond eight,
+    /// the oldest do not. `None` when nothing is left.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::new(text.split(',').map(|entry| entry.trim().to_owned()).collect())
+    }
+
+    /// Takes secrets as they are, newest first, under the same rules for empty ones and for more than eight.
+    pub fn new(secrets: Vec<String>) -> Option<Self> {
+        let kept: Vec<SecretString> =
+            secrets.into_iter().filter(|secret| !secret.is_empty()).take(MAX_KEYS).map(SecretString::from).collect();
+        if kept.is_empty() { None } else { Some(Self(kept)) }
+    }
+
+    /// The secret that signs.
+    pub fn newest(&self) -> &SecretString {
+        &self.0[0]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(ExposeSecret::expose_secret)
+    }
+}
+
+/// Whether `given` is one of the secrets. Digests are compared, so that the time taken does not tell their lengths.
+pub fn same_secret(given: &str, expected: &SigningKeys) -> bool {
+    let given = hash_key(given);
+    mac::any_key(expected, |secret| given.ct_eq(&hash_key(secret)))
+}
+
+/// SHA-256 of an API key, the form in which it is stored. Only for keys that we generate: a password could be guessed
+/// from it.
+pub fn hash_key(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// Whether two stored hashes are the same, in constant time.
+pub fn same_hash(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.ct_eq(other).into()
+}

@@ -1,0 +1,13 @@
+//! Signatures and secrets: what we sign for receivers, what we accept from workers, and the proof that it was checked.
+
+pub mod js_json;
+mod keys;
+mod mac;
+pub mod standard;
+pub mod streamgank;
+pub mod token;
+mod verified;
+
+pub use keys::{SigningKeys, hash_key, same_hash, same_secret};
+pub use token::{CallbackToken, Claims};
+pub use verified::{Verified, VerifyError};

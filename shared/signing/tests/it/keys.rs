@@ -1,0 +1,56 @@
+//! Lists of secrets and the comparisons for API keys.
+
+use reelhook_signing::{SigningKeys, hash_key, same_hash, same_secret};
+use secrecy::ExposeSecret;
+
+use super::keys;
+
+#[test]
+fn a_list_of_secrets_is_trimmed_and_its_first_is_the_newest() {
+    for (text, newest) in [
+        ("one", Some("one")),
+        ("new,old", Some("new")),
+        ("  new , old ", Some("new")),
+        (",, old,", Some("old")),
+        ("with spaces inside", Some("with spaces inside")),
+        ("", None),
+        (" , ,", None),
+    ] {
+        let parsed = SigningKeys::parse(text);
+        assert_eq!(parsed.as_ref().map(|keys| keys.newest().expose_secret()), newest, "{text:?}");
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    assert!(!format!("{:?}", keys(&["s3cr3t", "0ld"])).contains("s3cr3t"));
+}
+
+#[test]
+fn any_of_the_secrets_is_recognised_and_nothing_else() {
+    let expected = keys(&["new", "old"]);
+    for (given, same) in
+        [("new", true), ("old", true), ("", false), ("ne", false), ("new ", false), ("NEW", false), ("new,old", false)]
+    {
+        assert_eq!(same_secret(given, &expected), same, "{given:?}");
+    }
+}
+
+#[test]
+fn the_ninth_secret_no_longer_counts() {
+    let nine = SigningKeys::parse("1,2,3,4,5,6,7,8,9").unwrap();
+    assert!(same_secret("8", &nine));
+    assert!(!same_secret("9", &nine));
+}
+
+#[test]
+fn an_api_key_is_stored_as_its_sha256() {
+    let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(hash_key("abc").map(|byte| format!("{byte:02x}")).concat(), expected);
+}
+
+#[test]
+fn hashes_are_the_same_only_for_the_same_key() {
+    assert!(same_hash(&hash_key("key"), &hash_key("key")));
+    assert!(!same_hash(&hash_key("key"), &hash_key("kez")));
+}

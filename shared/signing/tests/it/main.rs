@@ -1,0 +1,14 @@
+//! What the crate promises, seen through its public API.
+
+mod js_json;
+mod keys;
+mod standard;
+mod streamgank;
+mod token;
+
+use reelhook_signing::SigningKeys;
+
+/// Secrets for a test, newest first.
+fn keys(secrets: &[&str]) -> SigningKeys {
+    SigningKeys::new(secrets.iter().map(|&secret| secret.to_owned()).collect()).unwrap()
+}

@@ -1,0 +1,150 @@
+//! Callback tokens: what they vouch for and what they refuse.
+
+use proptest::prelude::*;
+use reelhook_signing::streamgank::signature;
+use reelhook_signing::{Claims, Verified, VerifyError, token};
+
+use super::keys;
+
+const JOB_ID: &str = "job_1704123456789_abc123";
+
+fn claims(job_id: &str, attempt: u32) -> Claims {
+    Claims { job_id: job_id.to_owned(), attempt }
+}
+
+fn mint(job_id: &str, attempt: u32, secret: &str) -> String {
+    token::mint(&claims(job_id, attempt), &keys(&[secret])).expose().to_owned()
+}
+
+fn check(text: &str, secrets: &[&str], expected: Result<Claims, VerifyError>) {
+    let outcome = token::verify(text, &keys(secrets)).map(Verified::into_inner);
+    assert_eq!(outcome, expected, "{text:?} under {secrets:?}");
+}
+
+#[test]
+fn a_token_gives_back_its_claims_under_any_valid_secret() {
+    for (job_id, attempt) in [
+        (JOB_ID, 1),
+        ("7c9e6679-7425-40de-944b-e07fc1f90ae7", u32::MAX),
+        ("a.b", 0),
+        ("Série 🎬", 2),
+        ("x".repeat(340).as_str(), u32::MAX),
+    ] {
+        let text = mint(job_id, attempt, "secret");
+        check(&text, &["secret"], Ok(claims(job_id, attempt)));
+        check(&text, &["newer", "secret"], Ok(claims(job_id, attempt)));
+    }
+}
+
+/// A change of this text makes every callback URL in use invalid: it needs a new version beside this one.
+#[test]
+fn the_text_of_a_token_stays_as_it_is() {
+    let expected = "t1.am9iXzE3MDQxMjM0NTY3ODlfYWJjMTIz.1.";
+    let text = mint(JOB_ID, 1, "secret");
+    assert_eq!(text, format!("{expected}{}", VECTOR_MAC));
+}
+
+/// From Python: base64.urlsafe_b64encode(hmac.digest(b"secret", b"reelhook callback token\n" + signed, "sha256")[:24]).
+const VECTOR_MAC: &str = "MTwaUqvXk2MHCYKUBgiVPoOl_z_ClZUC";
+
+#[test]
+fn debug_hides_the_token() {
+    let token = token::mint(&claims(JOB_ID, 1), &keys(&["secret"]));
+    assert!(!format!("{token:?}").contains("t1"));
+}
+
+#[test]
+fn a_token_fits_into_a_path_segment() {
+    let text = mint("Série/../🎬 ?&#%", 7, "secret");
+    assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{text}");
+}
+
+#[test]
+fn token_of_an_older_attempt_says_so_and_cannot_be_rewritten() {
+    let older = mint(JOB_ID, 1, "secret");
+    check(&older, &["secret"], Ok(claims(JOB_ID, 1)));
+    check(&older.replace(".1.", ".2."), &["secret"], Err(VerifyError::Mismatch));
+}
+
+#[test]
+fn token_of_another_job_cannot_be_rewritten() {
+    let own = mint("job_mine", 1, "secret");
+    let other = mint("job_other", 1, "secret");
+    let own_parts: Vec<&str> = own.split('.').collect();
+    let mixed = other.replace(other.split('.').next_back().unwrap(), own_parts[3]);
+    check(&mixed, &["secret"], Err(VerifyError::Mismatch));
+}
+
+#[test]
+fn token_under_a_foreign_secret_is_refused() {
+    check(&mint(JOB_ID, 1, "foreign"), &["secret", "older"], Err(VerifyError::Mismatch));
+}
+
+#[test]
+fn a_body_signature_is_no_token() {
+    let signed = "t1.am9i.1";
+    let hex = signature(signed.as_bytes(), &keys(&["secret"]));
+    check(&format!("{signed}.{hex}"), &["secret"], Err(VerifyError::Mismatch));
+}
+
+#[test]
+fn a_token_has_one_spelling() {
+    let token = mint("job", 1, "secret");
+    for other in [
+        token.replace(".1.", ".01."),
+        token.replace(".1.", ".+1."),
+        format!("{token}="),
+        format!("{token}A"),
+        token[..token.len() - 1].to_owned(),
+        token.to_lowercase(),
+    ] {
+        check(&other, &["secret"], Err(VerifyError::Mismatch));
+    }
+    // Left-over bits and padding in the job id do not even decode.
+    for (written, other) in [("am9i", "am9i=="), ("am9i", "am9"), ("am9i", "am9iYR")] {
+        check(&token.replace(written, other), &["secret"], Err(VerifyError::Malformed));
+    }
+}
+
+#[test]
+fn what_is_no_token_is_malformed() {
+    check("", &["secret"], Err(VerifyError::Missing));
+    for text in [
+        "t1",
+        "t1...",
+        "t1..1.AAAA",
+        "t1.am9i.1",
+        "t1.am9i.1.AAAA.AAAA",
+        "t2.am9i.1.AAAA",
+        "T1.am9i.1.AAAA",
+        "t1.am9i.-1.AAAA",
+        "t1.am9i.4294967296.AAAA",
+        "t1.am9i.1e3.AAAA",
+        "t1._w.1.AAAA",
+        "t1.am 9i.1.AAAA",
+        " t1.am9i.1.AAAA",
+        "é.é.é.é",
+        "job_1704123456789_abc123",
+        &"t1.am9i.1.".repeat(100),
+        &"A".repeat(513),
+    ] {
+        check(text, &["secret"], Err(VerifyError::Malformed));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered_and_none_is_accepted(text in ".{0,600}") {
+        prop_assert!(token::verify(&text, &keys(&["secret"])).is_err());
+    }
+
+    #[test]
+    fn a_changed_character_is_refused(position in 0_usize..70, replacement in "[A-Za-z0-9_.=-]") {
+        let token = mint(JOB_ID, 12, "secret");
+        let position = position % token.len();
+        let mut tampered = token.clone();
+        tampered.replace_range(position..=position, &replacement);
+        prop_assume!(tampered != token);
+        prop_assert!(token::verify(&tampered, &keys(&["secret"])).is_err());
+    }
+}
