@@ -129,7 +129,12 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatc
 async fn work_off(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let mut verdicts = Vec::with_capacity(messages.len());
-    for message in &messages {
+    for (index, message) in messages.iter().enumerate() {
+        // Hints that say the same, such as `start`, are worked off once.
+        if messages[..index].contains(message) {
+            verdicts.push(Verdict::Done);
+            continue;
+        }
         verdicts.push(match one(deps, &secrets, message).await {
             Ok(()) => Verdict::Done,
             Err(ChangeError::Store(error)) => Verdict::Retry(error),

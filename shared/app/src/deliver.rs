@@ -108,7 +108,7 @@ struct Ready<'a> {
 pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Vec<Result<(), StoreError>> {
     let loaded = match ports.store.load(hints).await {
         Ok(loaded) => loaded,
-        Err(error) => return all_failed(hints.len(), error),
+        Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
     let mut results: Vec<Result<(), StoreError>> = hints.iter().map(|_| Ok(())).collect();
     let mut by_endpoint: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
@@ -167,12 +167,8 @@ async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) ->
     let (disabled, places) = match places(ports, &id, waiting).await {
         Ok(found) => found,
         Err(error) => {
-            let indexes: Vec<usize> = group.iter().map(|ready| ready.index).collect();
-            return indexes
-                .into_iter()
-                .zip(all_failed(group.len(), error))
-                .map(|(i, r)| (i, r.map(|()| None)))
-                .collect();
+            let errors = error.for_each(group.len());
+            return group.iter().zip(errors).map(|(ready, error)| (ready.index, Err(error))).collect();
         }
     };
     let mut places = places.into_iter();
@@ -220,15 +216,4 @@ fn hint_at(delivery: &Delivery, until: Timestamp, now: Timestamp) -> Option<Dela
         message: DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() },
         delay_s: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(900),
     })
-}
-
-/// The same failure for each of `count` messages.
-fn all_failed(count: usize, error: StoreError) -> Vec<Result<(), StoreError>> {
-    let text = error.to_string();
-    let mut first = Some(error);
-    (0..count)
-        .map(|_| {
-            Err(first.take().unwrap_or_else(|| StoreError::Busy { operation: "batch", source: text.clone().into() }))
-        })
-        .collect()
 }

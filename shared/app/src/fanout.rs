@@ -242,10 +242,8 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
     let writes = deliveries.map(|(index, delivery)| async move { (index, ports.store.put_delivery(delivery).await) });
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
 
-    for index in 0..progress.until {
-        for step in &plans[index].counts {
-            progress.note(&[index], vec![ports.store.count(step).await]);
-        }
+    for (index, step) in each(&plans[..progress.until], |plan| &plan.counts) {
+        progress.note(&[index], vec![ports.store.count(step).await]);
     }
 
     let slots: Vec<&str> = plans[..progress.until].iter().flat_map(|plan| &plan.slots).map(String::as_str).collect();

@@ -39,6 +39,20 @@ impl StoreError {
             Self::Refused { .. } | Self::Unreadable { .. } => false,
         }
     }
+
+    /// The same failure for each of `count` things that one call was about.
+    pub fn for_each(self, count: usize) -> Vec<Self> {
+        let (busy, operation, text) = match &self {
+            Self::Busy { operation, source } => (true, *operation, source.to_string()),
+            Self::Refused { operation, source } => (false, *operation, source.to_string()),
+            Self::Unreadable { operation, reason } => (false, *operation, reason.clone()),
+        };
+        let copy = || {
+            let source = text.clone().into();
+            if busy { Self::Busy { operation, source } } else { Self::Refused { operation, source } }
+        };
+        (0..count).map(|_| copy()).collect()
+    }
 }
 
 /// What a conditional write gave.

@@ -5,8 +5,14 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+/// The one HTTP client of all SDK clients. ring: no entropy is collected at start, and the guarded client uses it too.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
 
 /// What the clients are built from.
 #[derive(Debug, Clone)]
@@ -18,15 +24,13 @@ pub struct Clients {
 impl Clients {
     /// Reads region, credentials and AWS_ENDPOINT_URL from the environment.
     pub async fn from_environment() -> Self {
-        // ring: no entropy is collected at start, and the guarded client uses it as well.
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .operation_attempt_timeout(Duration::from_secs(6))
             .operation_timeout(Duration::from_secs(20))
             .build();
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http_client())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(4))
             .load()

@@ -180,7 +180,8 @@ impl CounterTable {
     }
 }
 
-fn admission_item(admission: &Admission, write_id: &str) -> Item {
+/// The admission item.
+pub fn admission_item(admission: &Admission, write_id: &str) -> Item {
     [
         ("pk", s("admission")),
         ("sk", s(ALONE)),

@@ -18,9 +18,12 @@ impl Display for BadEnvironment {
 
 impl std::error::Error for BadEnvironment {}
 
+/// A variable's text by its name.
+type Lookup = Box<dyn Fn(&str) -> Option<String> + Send>;
+
 /// Reads variables and collects what is wrong with them.
 pub struct Environment {
-    lookup: Box<dyn Fn(&str) -> Option<String> + Send>,
+    lookup: Lookup,
     bad: Vec<String>,
 }
 

@@ -34,6 +34,10 @@ where
         }
         _ => false,
     };
-    let source = DisplayErrorContext(&error).to_string().into();
+    let service = error.as_service_error();
+    let source = match service.and_then(|error| error.code().zip(error.message())) {
+        Some((code, message)) => format!("{code}: {message}").into(),
+        None => DisplayErrorContext(&error).to_string().into(),
+    };
     if later { StoreError::Busy { operation, source } } else { StoreError::Refused { operation, source } }
 }

@@ -99,10 +99,7 @@ impl FanoutStore for FanoutTables {
         for chunk in rows.chunks(BATCH_WRITE) {
             match self.log.put_chunk(chunk).await {
                 Ok(()) => results.extend(chunk.iter().map(|_| Ok(()))),
-                Err(error) => {
-                    let (busy, text) = (error.is_busy(), format!("{error}: {:?}", std::error::Error::source(&error)));
-                    results.extend(chunk.iter().map(|_| Err(again(busy, &text))));
-                }
+                Err(error) => results.extend(error.for_each(chunk.len()).into_iter().map(Err)),
             }
         }
         results
@@ -127,9 +124,4 @@ impl FanoutStore for FanoutTables {
     async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
         self.counters.save_admission(admission).await
     }
-}
-
-fn again(busy: bool, text: &str) -> StoreError {
-    let (operation, source) = ("write log", text.to_owned().into());
-    if busy { StoreError::Busy { operation, source } } else { StoreError::Refused { operation, source } }
 }

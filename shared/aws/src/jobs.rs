@@ -297,7 +297,7 @@ fn ids(items: &[Item]) -> Vec<JobId> {
 }
 
 /// A job as an item: the aggregate as JSON text, the outbox beside it, and what the indexes need.
-pub(crate) fn to_item(job: &Job, write_id: &str) -> Item {
+pub fn to_item(job: &Job, write_id: &str) -> Item {
     let mut body = job.clone();
     let outbox = std::mem::take(&mut body.outbox);
     let mut item: Item = [

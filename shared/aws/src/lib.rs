@@ -7,7 +7,7 @@ pub mod due;
 pub mod endpoints;
 pub mod environment;
 mod errors;
-mod items;
+pub mod items;
 pub mod job_events;
 pub mod jobs;
 pub mod objects;

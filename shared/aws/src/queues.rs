@@ -57,8 +57,7 @@ impl<M: Serialize> Queue<M> {
             Ok(answer) => answer,
             Err(error) => {
                 let error = store_error("send messages", error);
-                let (busy, text) = (error.is_busy(), format!("{error}: {:?}", std::error::Error::source(&error)));
-                return chunk.iter().map(|_| Err(failure(busy, &text))).collect();
+                return error.for_each(chunk.len()).into_iter().map(Err).collect();
             }
         };
         // Entries that failed come inside a 200.

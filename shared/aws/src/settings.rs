@@ -36,12 +36,15 @@ impl Raw {
     }
 }
 
+/// What makes a function's own settings of raw ones.
+type Parse<T> = Box<dyn Fn(&Raw) -> anyhow::Result<T> + Send + Sync>;
+
 /// Reads settings and keeps what `parse` makes of them.
 pub struct Settings<T> {
     client: aws_sdk_ssm::Client,
     path: String,
     names: &'static [&'static str],
-    parse: Box<dyn Fn(&Raw) -> anyhow::Result<T> + Send + Sync>,
+    parse: Parse<T>,
     current: Mutex<(Instant, Arc<T>)>,
 }
 

@@ -74,10 +74,10 @@ fn text(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
 }
 
 fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(key) = request.header("idempotency-key") else { return Ok(None) };
-    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Err(Problem::BadIdempotencyKey);
-    }
+    let Some(key) = request.header_bytes("idempotency-key") else { return Ok(None) };
+    let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));
+    let key = key.ok_or(Problem::BadIdempotencyKey)?;
     let digest = Sha256::digest(&request.body);
     let body_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Some(IdempotencyKey { key: key.to_owned(), body_hash }))

@@ -54,6 +54,11 @@ impl ApiRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// A header's bytes, whatever they are.
+    pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
+        self.headers.get(name).map(http::HeaderValue::as_bytes)
+    }
+
     /// The W3C trace that the caller is in, if it looks like one.
     pub fn traceparent(&self) -> Option<String> {
         let text = self.header("traceparent")?;

@@ -1,0 +1,76 @@
+"""Holds template.yaml to what the architecture promises and linters do not know: roles, queues, tables, buckets, alarms.
+
+It reads the transformed template, because SAM adds roles and policies of its own. Numbers and exceptions are in
+template_rules.json; an exception is {"rule", "resource", "value"?, "reason"}, and one that excuses nothing is a problem.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+from rules import access, alarms, queues, storage
+from rules.model import Model
+
+HERE = pathlib.Path(__file__).resolve().parent
+RULES = [
+    access.own_role,
+    access.no_wildcards,
+    access.managed_policies,
+    access.environment_size,
+    access.reserved_concurrency,
+    queues.dead_letter_queue,
+    queues.visibility,
+    queues.queue_mapping,
+    queues.stream_mapping,
+    storage.tables,
+    storage.buckets,
+    alarms.alarms,
+]
+
+
+def check(template, settings):
+    """The problems, as sentences that begin with rule and resource."""
+    model = Model(template, settings)
+    exceptions = settings.get("exceptions", [])
+    used, problems = set(), []
+    for rule in RULES:
+        for name, resource, value, sentence in rule(model):
+            excuse = next((i for i, e in enumerate(exceptions) if excuses(e, name, resource, value)), None)
+            if excuse is None:
+                problems.append(f"{name}: {resource}: {sentence}")
+            used.add(excuse)
+    for number, exception in enumerate(exceptions):
+        if not exception.get("reason"):
+            problems.append(f"exception {number + 1} for {exception.get('resource')} gives no reason")
+        if number not in used:
+            problems.append(
+                f"exception {number + 1} ({exception['rule']}, {exception['resource']}) excuses nothing: drop it"
+            )
+    return problems
+
+
+def excuses(exception, rule, resource, value):
+    return (
+        exception["rule"] == rule
+        and exception["resource"] == resource
+        and ("value" not in exception or exception["value"] == value)
+    )
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("transformed", help="what transform_template.py wrote")
+    arguments.add_argument("--rules", default=HERE / "template_rules.json")
+    given = arguments.parse_args()
+    template = json.loads(pathlib.Path(given.transformed).read_text(encoding="utf-8"))
+    problems = check(template, json.loads(pathlib.Path(given.rules).read_text(encoding="utf-8")))
+    for problem in problems:
+        print(problem)
+    resources = len(template["Resources"])
+    print(f"{len(RULES)} rules over {resources} resources: {len(problems) or 'no'} problems")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""How a function is run: warm invokes are quick (mend quick_answers), the emulator's own environment is not passed on
+(own_environment), and what functions print is appended to FUNCTION_LOG (log_to_file)."""
+
+import json
+import pathlib
+import tempfile
+import time
+
+from common import Server, until
+
+HANDLER = """
+def handler(event):
+    print("printed: ü", flush=True)
+    return {"environment": dict(os.environ)}
+"""
+log = pathlib.Path(tempfile.mkdtemp(prefix="ms-check-")) / "functions.log"
+s = Server(FUNCTION_LOG=str(log), LOG_LEVEL="INFO", HTTP_PROXY="http://127.0.0.1:9", REELHOOK_INSTANCE="check")
+s.function("seen", HANDLER, env={"OWN": "1", "LOG_LEVEL": "INFO"})
+functions = s.client("lambda")
+
+
+def invoke():
+    began = time.time()
+    answer = json.loads(functions.invoke(FunctionName="seen", Payload=b"{}")["Payload"].read())
+    return time.time() - began, answer["environment"]
+
+
+_, environment = invoke()
+for name in ("OWN", "LOG_LEVEL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_REGION", "REELHOOK_INSTANCE", "PATH"):
+    assert name in environment, (name, sorted(environment))
+for name in ("HTTP_PROXY", "FUNCTION_LOG", "GATEWAY_PORT", "STATE_DIR", "BIND_HOST"):
+    assert name not in environment, name
+print("ok environment:", " ".join(sorted(environment)))
+
+times = sorted(invoke()[0] for _ in range(30))
+print(f"ok warm invoke, median {times[15] * 1000:.1f} ms")
+assert times[15] < 0.03, times
+
+lines = [json.loads(line) for line in until(lambda: log.exists() and log.read_text()).splitlines()]
+assert len(lines) == 31 and {(x["function"], x["line"]) for x in lines} == {("seen", "printed: ü")}, lines[:3]
+print("ok log:", lines[0])

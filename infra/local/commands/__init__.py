@@ -1,0 +1,1 @@
+"""What `stack.py` can do, a module for each subject."""

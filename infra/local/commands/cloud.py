@@ -1,0 +1,96 @@
+"""The clients, and what the other commands ask of a stack.
+
+With AWS_ENDPOINT_URL in the environment that is the local emulator, without it the caller's AWS account.
+"""
+
+import functools
+import os
+import sys
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from commands.template import Template
+
+GONE = {"DELETE_COMPLETE", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+
+
+class Problem(Exception):
+    """A sentence for the person at the terminal."""
+
+
+def say(sentence):
+    """Progress goes to standard error: standard output carries results."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def is_local():
+    return bool(os.environ.get("AWS_ENDPOINT_URL"))
+
+
+@functools.cache
+def client(service):
+    # A function may run for as long as its timeout before the answer to an invoke begins.
+    return boto3.client(service, config=Config(retries={"max_attempts": 3}, connect_timeout=5, read_timeout=120))
+
+
+def error_code(error):
+    return error.response.get("Error", {}).get("Code", "")
+
+
+class Stack:
+    """One deployed stack."""
+
+    def __init__(self, name, template_path):
+        self.name = name
+        self.template_path = template_path
+
+    @functools.cached_property
+    def template(self):
+        """The template in the checkout, which knows each function by the name of its crate."""
+        return Template.load(self.template_path)
+
+    def describe(self):
+        """The stack's description; None if there is none."""
+        try:
+            return client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if error_code(error) == "ValidationError" and "does not exist" in str(error):
+                return None
+            raise
+
+    def outputs(self):
+        description = self.describe()
+        if description is None:
+            raise Problem(f"there is no stack `{self.name}`" + (": run `cargo xtask up` first" if is_local() else ""))
+        return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
+
+    @functools.cached_property
+    def resources(self):
+        """Physical ids by (type, logical id)."""
+        try:
+            pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+            found = [resource for page in pages for resource in page["StackResourceSummaries"]]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                raise Problem(f"there is no stack `{self.name}`") from error
+            raise
+        return {(r["ResourceType"], r["LogicalResourceId"]): r.get("PhysicalResourceId", "") for r in found}
+
+    def of_type(self, resource_type):
+        return {name: physical for (kind, name), physical in self.resources.items() if kind == resource_type}
+
+    def functions(self):
+        """Deployed names by crate name."""
+        deployed = self.of_type("AWS::Lambda::Function")
+        binaries = self.template.functions()
+        return {binaries.get(logical, logical): physical for logical, physical in deployed.items()}
+
+    def function(self, wanted):
+        """The deployed name of a function given by crate, logical id or deployed name."""
+        functions = self.functions()
+        known = {**functions, **self.of_type("AWS::Lambda::Function"), **{name: name for name in functions.values()}}
+        if wanted not in known:
+            raise Problem(f"there is no function `{wanted}`: the stack has {', '.join(sorted(functions))}")
+        return known[wanted]

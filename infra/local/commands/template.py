@@ -1,0 +1,57 @@
+"""template.yaml as data: its functions, its parameters, and what the SAM transform makes of it."""
+
+import copy
+import hashlib
+import json
+import os
+import types
+from dataclasses import dataclass
+
+from samtranslator.yaml_helper import yaml_parse
+
+FUNCTION = "AWS::Serverless::Function"
+
+
+@dataclass
+class Template:
+    """A parsed SAM template."""
+
+    data: dict
+
+    @classmethod
+    def load(cls, path):
+        with open(path, encoding="utf-8") as file:
+            # Through JSON, so that nothing is shared between anchors and dates are text.
+            return cls(json.loads(json.dumps(yaml_parse(file.read()), default=str)))
+
+    def functions(self):
+        """Crate names by logical id: the last part of `CodeUri: target/lambda/<name>/`."""
+        found = {}
+        for logical, resource in self.data.get("Resources", {}).items():
+            if resource.get("Type") == FUNCTION:
+                uri = resource.get("Properties", {}).get("CodeUri")
+                if isinstance(uri, str) and not uri.startswith("s3://"):
+                    found[logical] = uri.rstrip("/").rsplit("/", 1)[-1]
+        return found
+
+    def parameters(self):
+        return self.data.get("Parameters", {})
+
+    def digest(self, parameters):
+        """Changes with the template and its parameters, not with the functions' code."""
+        return hashlib.sha256(json.dumps([self.data, parameters], sort_keys=True).encode()).hexdigest()
+
+    def with_code(self, locations):
+        """A copy whose functions have their code at these S3 URLs, by logical id."""
+        data = copy.deepcopy(self.data)
+        for logical, url in locations.items():
+            data["Resources"][logical]["Properties"]["CodeUri"] = url
+        return Template(data)
+
+    def transformed(self):
+        """What CloudFormation is given: the SAM transform, run here."""
+        from samtranslator.translator.transform import transform
+
+        os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+        located = self.with_code({logical: "s3://bucket/key" for logical in self.functions()})
+        return transform(located.data, {}, types.SimpleNamespace(load=dict))

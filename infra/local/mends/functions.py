@@ -1,0 +1,119 @@
+"""How functions are run: latency, environment, what their roles may read, where their log goes."""
+
+import json
+import os
+import socketserver
+import threading
+from datetime import datetime, timezone
+
+from mends.ministack import cloudformation, iam, lambda_runtime, lambda_svc, ministack_app
+
+# What a function may see of the emulator's own environment; INSTANCE_MARKER lets `cargo xtask down` find strays.
+INSTANCE_MARKER = "REELHOOK_INSTANCE"
+PASSED_ON = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "PATH",
+    "HOME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    INSTANCE_MARKER,
+}
+
+
+def quick_answers():
+    """Warm invokes take 6 ms, not 96: the Runtime API answered in two small writes (Nagle with
+    delayed ACK, 40 ms) and every invoke that logs nothing waited 50 ms for a log line."""
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    drain = lambda_runtime.Worker._drain_stderr_bounded
+
+    def quick(self, first_line_wait=0.003, idle_confirm=0.002, hard_cap=0.25):
+        return drain(self, first_line_wait, idle_confirm, hard_cap)
+
+    lambda_runtime.Worker._drain_stderr_bounded = quick
+
+
+def own_environment():
+    """A function gets its own variables and those of the Lambda runtime. ministack adds its whole own
+    environment, so that a setting the template forgot (AUTH, proxies) would come from the developer's shell."""
+    build = lambda_svc._provided_worker_env
+
+    def environment(config, code_dir, port):
+        made, own = build(config, code_dir, port), (config.get("Environment") or {}).get("Variables") or {}
+        return {
+            name: value
+            for name, value in made.items()
+            if name in PASSED_ON or name in own or os.environ.get(name) != value
+        }
+
+    lambda_svc._provided_worker_env = environment
+
+
+def ssm_resources():
+    """With AUTH=true, ssm:GetParametersByPath and ssm:GetParameters are judged on the path or (first)
+    name asked for. ministack judges them on "*", so a role scoped to its own parameters is refused."""
+    extract = iam.extract_resource_arn
+
+    def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id):
+        arn = extract(service, method, path, headers, body, query_params, region, account_id)
+        if service == "ssm" and arn == "*":
+            asked = json.loads(body or b"{}")
+            name = asked.get("Path") or next(iter(asked.get("Names") or []), "")
+            if name:
+                return f"arn:aws:ssm:{region}:{account_id}:parameter/{name.lstrip('/')}"
+        return arn
+
+    iam.extract_resource_arn = extract_resource_arn
+
+
+def sqs_batch_actions():
+    """With AUTH=true, batch calls are judged by the permission of the single call, as SQS does: AWS knows no
+    sqs:SendMessageBatch, sqs:DeleteMessageBatch or sqs:ChangeMessageVisibilityBatch."""
+    extract = iam.extract_iam_action
+
+    def extract_iam_action(service, *rest, **named):
+        action = extract(service, *rest, **named)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    iam.extract_iam_action = extract_iam_action
+
+
+def loopback_counts_as_tls():
+    """A bucket policy that refuses requests without TLS (aws:SecureTransport) lets this machine's own through:
+    on loopback there is nothing between."""
+    pin = ministack_app.pin_request_origin
+
+    def pin_request_origin(source_ip, secure_transport):
+        pin(source_ip, secure_transport or source_ip in ("127.0.0.1", "::1"))
+
+    ministack_app.pin_request_origin = pin_request_origin
+
+
+def log_to_file(path):
+    """Also append what functions print to the file at `path`, one JSON object `{at, function, line}` a line:
+    a file is cheap to follow, and there still when the emulator is gone."""
+    emit, lock, names = lambda_svc._emit_lambda_logs, threading.Lock(), {}
+    log = open(path, "a", buffering=1, encoding="utf-8")
+
+    def logical_id(physical):
+        for _, stack in list(cloudformation._stacks.all_items()):
+            for name, resource in list(stack.get("_resources", {}).items()):
+                if resource.get("ResourceType") == "AWS::Lambda::Function":
+                    names[resource.get("PhysicalResourceId")] = name
+        return names.get(physical, physical)
+
+    def emit_lambda_logs(func, request_id, log_text, error, duration_ms, **kw):
+        name = (func.get("config") or func).get("FunctionName", "unknown")
+        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with lock:
+            function = names.get(name) or logical_id(name)
+            for line in log_text.splitlines():
+                log.write(json.dumps({"at": at, "function": function, "line": line}, ensure_ascii=False) + "\n")
+        return emit(func, request_id, log_text, error, duration_ms, **kw)
+
+    lambda_svc._emit_lambda_logs = emit_lambda_logs

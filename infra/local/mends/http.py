@@ -1,0 +1,156 @@
+"""What stands between a caller and an HTTP API: its routes, and an address without a prefix."""
+
+import json
+
+from mends.ministack import apigateway, cloudformation, lambda_svc, ministack_app, on_deploy
+
+
+def http_api_body():
+    """CloudFormation imports the OpenAPI Body of an AWS::ApiGatewayV2::Api (what SAM's HttpApi
+    becomes): routes, integrations, authorizers, CORS. ministack ignores it and deploys an empty API."""
+
+    def made(answer):
+        return json.loads(answer[2])
+
+    def authorizer(api_id, name, scheme):
+        a = scheme.get("x-amazon-apigateway-authorizer") or {}
+        source = a.get("identitySource") or []
+        d = {
+            "name": name,
+            "identitySource": source if isinstance(source, list) else [s.strip() for s in source.split(",")],
+        }
+        if a.get("type") == "jwt":
+            d.update(authorizerType="JWT", jwtConfiguration=a["jwtConfiguration"])
+        elif a.get("type") == "request":
+            d.update(
+                authorizerType="REQUEST",
+                authorizerUri=a["authorizerUri"],
+                authorizerPayloadFormatVersion=a.get("authorizerPayloadFormatVersion", "2.0"),
+                enableSimpleResponses=a.get("enableSimpleResponses", False),
+                authorizerResultTtlInSeconds=a.get("authorizerResultTtlInSeconds", 0),
+            )
+        else:
+            return None
+        kind = "JWT" if a["type"] == "jwt" else "CUSTOM"
+        return kind, made(apigateway._create_authorizer(api_id, d))["authorizerId"]
+
+    def import_body(api_id, props):
+        api, body = apigateway._apis[api_id], props.get("Body")
+        if isinstance(body, dict):
+            for store in (apigateway._routes, apigateway._integrations, apigateway._authorizers):
+                store[api_id] = {}
+            if body.get("x-amazon-apigateway-cors"):
+                api["corsConfiguration"] = body["x-amazon-apigateway-cors"]
+            schemes = body.get("components", {}).get("securitySchemes", {})
+            authorizers = {n: a for n, s in schemes.items() if (a := authorizer(api_id, n, s))}
+            integrations = {}
+            for path, operations in body.get("paths", {}).items():
+                for method, operation in (operations or {}).items():
+                    i = isinstance(operation, dict) and operation.get("x-amazon-apigateway-integration")
+                    if not i:
+                        continue
+                    if i["uri"] not in integrations:
+                        integrations[i["uri"]] = made(
+                            apigateway._create_integration(
+                                api_id,
+                                {
+                                    "integrationType": "AWS_PROXY",
+                                    "integrationUri": i["uri"],
+                                    "integrationMethod": "POST",
+                                    "payloadFormatVersion": i.get("payloadFormatVersion", "2.0"),
+                                },
+                            )
+                        )["integrationId"]
+                    verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+                    route = {
+                        "routeKey": "$default" if path.strip("/") == "$default" else f"{verb} {path}",
+                        "target": "integrations/" + integrations[i["uri"]],
+                    }
+                    for requirement in operation.get("security", []):
+                        for name, scopes in requirement.items():
+                            if name in authorizers:
+                                kind, authorizer_id = authorizers[name]
+                                route.update(
+                                    authorizationType=kind, authorizerId=authorizer_id, authorizationScopes=scopes
+                                )
+                    apigateway._create_route(api_id, route)
+        cors = api.get("corsConfiguration")
+        if cors:
+            api["corsConfiguration"] = {k[0].lower() + k[1:]: v for k, v in cors.items()}
+
+    def with_body_tags(props):
+        tags = {
+            t["name"]: t.get("x-amazon-apigateway-tag-value", "") for t in (props.get("Body") or {}).get("tags", [])
+        }
+        return {**props, "Tags": {**tags, **(props.get("Tags") or {})}} if tags else props
+
+    on_deploy("AWS::ApiGatewayV2::Api", import_body, with_body_tags)
+
+
+def front(listeners):
+    """`listeners` ("PORT=API[,PORT=API...]", API a logical id, a name or an id) adds listeners that serve an
+    API without ministack's /_aws/execute-api/<id> prefix, as its own host does on AWS. A port takes one
+    HTTP API and one WebSocket API (which also gets /<stage>/@connections/...); every port serves
+    Function URLs at /_fn/<function name or logical id>/..."""
+    import hypercorn.asyncio
+
+    apis = [(int(port), api) for port, api in (entry.strip().split("=", 1) for entry in listeners.split(","))]
+    ports, serve = {port for port, _ in apis}, hypercorn.asyncio.serve
+
+    def physical(name, resource_type):
+        for _, stack in list(cloudformation._stacks.all_items()):
+            resource = stack.get("_resources", {}).get(name, {})
+            if resource.get("ResourceType") == resource_type:
+                return resource.get("PhysicalResourceId")
+        return name
+
+    def api_prefix(port, protocol):
+        for api_port, name in apis:
+            wanted = physical(name, "AWS::ApiGatewayV2::Api")
+            for (_, _, api_id), api in list(apigateway._apis.all_items()):
+                if api_port == port and wanted in (api_id, api.get("name")) and api.get("protocolType") == protocol:
+                    return f"/_aws/execute-api/{api_id}"
+
+    def function_prefix(name):
+        wanted = physical(name, "AWS::Lambda::Function")
+        for (_, _, key), url in list(lambda_svc._function_urls.all_items()):
+            if key == wanted:
+                return f"/_aws/lambda-url/{lambda_svc._function_url_id(url['FunctionUrl'])}"
+
+    def rewrite(scope):
+        """The scope with ministack's own path for it; None if it leads nowhere."""
+        cut, path = "", scope["path"]
+        if path.startswith("/_fn/"):
+            cut = "/_fn/" + path.split("/")[2]
+            prefix = function_prefix(path.split("/")[2])
+        else:
+            websocket = scope["type"] == "websocket" or "/@connections/" in path
+            prefix = api_prefix(scope["server"][1], "WEBSOCKET" if websocket else "HTTP")
+        return prefix and {
+            **scope,
+            "path": prefix + path[len(cut) :],
+            "raw_path": prefix.encode() + scope["raw_path"][len(cut) :],
+        }
+
+    async def serve_front(scope, receive, send):
+        if scope["type"] == "lifespan" or scope["server"][1] not in ports:
+            return await app(scope, receive, send)
+        found = rewrite(scope)
+        if found:
+            return await app(found, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
+        await send(
+            {
+                "type": "http.response.body",
+                "body": f"FRONT={listeners}: nothing is deployed for {scope['path']}\n".encode(),
+            }
+        )
+
+    def serve_all(asgi, config, **kw):
+        config.bind = [*config.bind, *(f"127.0.0.1:{port}" for port in sorted(ports))]
+        return serve(asgi, config, **kw)
+
+    app, ministack_app.app = ministack_app.app, serve_front
+    hypercorn.asyncio.serve = serve_all

@@ -1,0 +1,79 @@
+"""The parts of ministack that the mends wrap or call, loaded with a check that each is still there."""
+
+import importlib
+import importlib.metadata
+import operator
+import sys
+from contextlib import contextmanager
+
+VERSION = "1.5.33"
+USED = {
+    "app": "app main pin_request_origin _parse_lambda_url",
+    "core.iam_actions": "extract_iam_action extract_resource_arn",
+    "core.lambda_runtime": "Worker._drain_stderr_bounded ProvidedWorker.invoke ProvidedWorker._build_handler_class"
+    " _INVOCATION_RESULT_RE",
+    "services.apigateway": "_apis _routes _integrations _authorizers _create_route _create_integration"
+    " _create_authorizer",
+    "services.cloudformation": "_stacks",
+    "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
+    "services.dynamodb": "_ttl_settings _remove_item _tables _emit_stream_event _stream_records"
+    " stream_start_position stream_end_position stream_records_since",
+    "services.lambda_svc": "_iter_all_esms _request_account_id _request_region _restore_state _execute_function"
+    " _apply_filter_criteria _dispatch_esm_batch _esm_inflight _dynamodb_stream_positions"
+    " _init_stream_position _get_func_record_for_qualifier _poll_dynamodb_streams"
+    " _poll_kinesis _esm_wake _function_urls _function_url_id resolve_function_url logger"
+    " _emit_lambda_logs _provided_worker_env",
+    "services.s3": "_put_object",
+    "services.sns": "publish_internal",
+    "services.sqs": "_act_send_message _queue_url",
+}
+
+
+def load(used):
+    """Import the modules in `used`; stop with a clear message unless they are the ones mended here."""
+    found = importlib.metadata.version("ministack")
+    if found != VERSION:
+        sys.exit(f"launcher: made for ministack {VERSION}, found {found}: run infra/local/checks on every mend first")
+    modules = {name: importlib.import_module("ministack." + name) for name in used}
+    for name, attributes in used.items():
+        for attribute in attributes.split():
+            try:
+                operator.attrgetter(attribute)(modules[name])
+            except AttributeError:
+                sys.exit(f"launcher: ministack.{name} has no {attribute}: a mend has lost its hold")
+    return [modules[name] for name in used]
+
+
+(ministack_app, iam, lambda_runtime, apigateway, cloudformation, provisioners, dynamodb, lambda_svc, s3, sns, sqs) = (
+    load(USED)
+)
+
+
+@contextmanager
+def scope_of(account, region):
+    """Work in one account and region, as ministack's own pollers do."""
+    tokens = lambda_svc._request_account_id.set(account), lambda_svc._request_region.set(region)
+    try:
+        yield
+    finally:
+        lambda_svc._request_account_id.reset(tokens[0])
+        lambda_svc._request_region.reset(tokens[1])
+
+
+def on_deploy(resource_type, done, prepare=lambda props: props):
+    """When CloudFormation creates or updates a `resource_type`, give its handler prepare(properties)
+    and then call done(physical_id, properties)."""
+    handlers = provisioners._RESOURCE_HANDLERS[resource_type]
+    create, update = handlers["create"], handlers["update"]
+
+    def created(logical_id, props, stack):
+        made = create(logical_id, prepare(props), stack)
+        done(made[0], props)
+        return made
+
+    def updated(physical_id, old, new, stack, logical_id=None):
+        made = update(physical_id, prepare(old), prepare(new), stack, logical_id=logical_id)
+        done(made[0], new)
+        return made
+
+    handlers["create"], handlers["update"] = created, updated

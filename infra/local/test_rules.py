@@ -1,0 +1,208 @@
+"""Every rule of check_template.py finds what it is for, and nothing in a template that is as it should be."""
+
+import copy
+import json
+import pathlib
+import unittest
+
+from check_template import check
+
+SETTINGS = json.loads((pathlib.Path(__file__).parent / "template_rules.json").read_text())
+SETTINGS |= {"exceptions": [], "dead_letter_queues": {}}
+SETTINGS["alarms"] = [alarm for alarm in SETTINGS["alarms"] if alarm["each"] != "function"]
+
+
+def alarm(metric, dimension=None, namespace="AWS/SQS"):
+    properties = {"Namespace": namespace, "MetricName": metric}
+    if dimension:
+        properties["Dimensions"] = [{"Name": "x", "Value": dimension}]
+    return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+
+
+def role(*statements):
+    policy = {"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}
+    return {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}}
+
+
+def allow(action, resource):
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def get(name, attribute="Arn"):
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+STREAM = {
+    "EventSourceArn": get("Jobs", "StreamArn"),
+    "FunctionName": {"Ref": "Fanout"},
+    "StartingPosition": "TRIM_HORIZON",
+    "BisectBatchOnFunctionError": True,
+    "MaximumRecordAgeInSeconds": {"Ref": "Age"},
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    "DestinationConfig": {"OnFailure": {"Destination": get("Files")}},
+}
+GOOD = {
+    "Parameters": {"Age": {"Type": "Number", "Default": 82800}},
+    "Resources": {
+        "Worker": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "Role": get("WorkerRole"),
+                "Timeout": 10,
+                "Environment": {"Variables": {"QUEUE_URL": {"Ref": "Work"}}},
+            },
+        },
+        "WorkerRole": role(
+            allow("dynamodb:PutItem", get("Jobs")),
+            allow(["dynamodb:Query"], {"Fn::Sub": "${Jobs.Arn}/index/by-render"}),
+            allow("s3:PutObject", {"Fn::Sub": "${Files.Arn}/details/*"}),
+        ),
+        "Fanout": {"Type": "AWS::Lambda::Function", "Properties": {"Role": get("FanoutRole")}},
+        "FanoutRole": role(allow("sqs:SendMessage", get("Work"))),
+        "Work": {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "VisibilityTimeout": 60,
+                "RedrivePolicy": {"deadLetterTargetArn": get("WorkDlq"), "maxReceiveCount": 20},
+            },
+        },
+        "WorkDlq": {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": 1209600}},
+        "WorkMapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": get("Work"),
+                "FunctionName": {"Ref": "Worker"},
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            },
+        },
+        "Jobs": {
+            "Type": "AWS::DynamoDB::Table",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "SSESpecification": {"SSEEnabled": False},
+                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            },
+        },
+        "StreamMapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": STREAM},
+        "Files": {
+            "Type": "AWS::S3::Bucket",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "PublicAccessBlockConfiguration": {
+                    "BlockPublicAcls": True,
+                    "BlockPublicPolicy": True,
+                    "IgnorePublicAcls": True,
+                    "RestrictPublicBuckets": True,
+                },
+                "BucketEncryption": {},
+                "LifecycleConfiguration": {},
+            },
+        },
+        "FilesPolicy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {
+                "Bucket": {"Ref": "Files"},
+                "PolicyDocument": {
+                    "Statement": [{"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]
+                },
+            },
+        },
+        "DeadAlarm": alarm("ApproximateNumberOfMessagesVisible", get("WorkDlq", "QueueName")),
+        "AgeAlarm": alarm("ApproximateAgeOfOldestMessage", get("Work", "QueueName")),
+        "StreamAlarm": alarm("IteratorAge", {"Ref": "Fanout"}, "AWS/Lambda"),
+        "ThrottleAlarm": alarm("Throttles", namespace="AWS/Lambda"),
+    },
+}
+REMOVED = object()
+# What is wrong with it: (path into Resources, value), and the rule and resource that say so.
+BAD = {
+    "a shared role": ("Fanout.Properties.Role", get("WorkerRole"), "own-role: Fanout"),
+    "any action": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0.Action",
+        "sqs:*",
+        "no-wildcards: FanoutRole",
+    ),
+    "any resource": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0.Resource",
+        "*",
+        "no-wildcards: FanoutRole",
+    ),
+    "any index": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.1.Resource",
+        {"Fn::Sub": "${Jobs.Arn}/index/*"},
+        "no-wildcards: WorkerRole",
+    ),
+    "any table": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0.Resource",
+        {"Fn::Sub": "arn:aws:dynamodb:${AWS::Region}:${AWS::AccountId}:table/*"},
+        "no-wildcards: WorkerRole",
+    ),
+    "a managed policy": (
+        "FanoutRole.Properties.ManagedPolicyArns",
+        ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],
+        "managed-policies: FanoutRole",
+    ),
+    "a large environment": ("Worker.Properties.Environment.Variables.TEXT", "x" * 4000, "environment-size: Worker"),
+    "reserved concurrency": ("Worker.Properties.ReservedConcurrentExecutions", 5, "reserved-concurrency: Worker"),
+    "no dead-letter queue": ("Work.Properties.RedrivePolicy", REMOVED, "dead-letter-queue: Work"),
+    "few receives": ("Work.Properties.RedrivePolicy.maxReceiveCount", 3, "dead-letter-queue: Work"),
+    "short retention": ("WorkDlq.Properties.MessageRetentionPeriod", REMOVED, "dead-letter-queue: WorkDlq"),
+    "short visibility": ("Work.Properties.VisibilityTimeout", 59, "visibility: Work"),
+    "a batch that fails as one": ("WorkMapping.Properties.FunctionResponseTypes", [], "queue-mapping: WorkMapping"),
+    "no bisecting": ("StreamMapping.Properties.BisectBatchOnFunctionError", False, "stream-mapping: StreamMapping"),
+    "endless records": ("StreamMapping.Properties.MaximumRecordAgeInSeconds", REMOVED, "stream-mapping: StreamMapping"),
+    "records lost in silence": ("StreamMapping.Properties.DestinationConfig", REMOVED, "stream-mapping: StreamMapping"),
+    "a late start": ("StreamMapping.Properties.StartingPosition", "LATEST", "stream-mapping: StreamMapping"),
+    "unsaid encryption": ("Jobs.Properties.SSESpecification", REMOVED, "table-encrypted: Jobs"),
+    "no recovery": ("Jobs.Properties.PointInTimeRecoverySpecification", REMOVED, "table-recovery: Jobs"),
+    "a table that goes": ("Jobs.DeletionPolicy", REMOVED, "table-kept: Jobs"),
+    "a public bucket": (
+        "Files.Properties.PublicAccessBlockConfiguration.BlockPublicAcls",
+        False,
+        "bucket-private: Files",
+    ),
+    "plain http": ("FilesPolicy", REMOVED, "bucket-tls: Files"),
+    "objects for ever": ("Files.Properties.LifecycleConfiguration", REMOVED, "bucket-lifecycle: Files"),
+    "unwatched dead letters": ("DeadAlarm", REMOVED, "alarm: WorkDlq"),
+    "unwatched age": ("AgeAlarm", REMOVED, "alarm: Work"),
+    "an unwatched stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
+    "unwatched throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
+}
+
+
+def changed(path, value):
+    template = copy.deepcopy(GOOD)
+    at, parts = template["Resources"], path.split(".")
+    for part in parts[:-1]:
+        at = at[int(part)] if isinstance(at, list) else at[part]
+    if value is REMOVED:
+        del at[parts[-1]]
+    else:
+        at[parts[-1]] = value
+    return template
+
+
+class Rules(unittest.TestCase):
+    def test_a_good_template_has_no_problem(self):
+        self.assertEqual(check(GOOD, SETTINGS), [])
+
+    def test_each_rule_finds_what_it_is_for(self):
+        for what, (path, value, wanted) in BAD.items():
+            with self.subTest(what):
+                problems = check(changed(path, value), SETTINGS)
+                self.assertTrue(any(p.startswith(wanted + ":") for p in problems), problems)
+
+    def test_an_exception_needs_a_reason_and_a_use(self):
+        bad = changed("Work.Properties.VisibilityTimeout", 59)
+        excuse = {"rule": "visibility", "resource": "Work", "reason": "a test"}
+        self.assertEqual(check(bad, SETTINGS | {"exceptions": [excuse]}), [])
+        self.assertEqual(len(check(bad, SETTINGS | {"exceptions": [excuse | {"reason": ""}]})), 1)
+        self.assertEqual(len(check(bad, SETTINGS | {"exceptions": [excuse | {"value": 58}]})), 2)
+        self.assertEqual(len(check(GOOD, SETTINGS | {"exceptions": [excuse]})), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

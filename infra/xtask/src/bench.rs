@@ -1,0 +1,122 @@
+//! `cargo xtask bench`: what a cold start costs, against a hello world that builds the same SDK clients.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::instance::Instance;
+use crate::ports::Asked;
+use crate::rie::{Configuration, Environment, sample_events};
+use crate::statistics::{median, ratio_of_medians};
+use crate::up::{self, Options};
+use crate::workspace::{Profile, Workspace};
+use crate::{interrupt, setup, ui};
+
+/// The baseline: infra/hello.
+const HELLO: &str = "hello";
+/// How much longer than the baseline a function's INIT should take at most.
+const AIM: f64 = 1.3;
+
+/// One measured binary.
+struct Subject {
+    name: String,
+    binary: PathBuf,
+    configuration: Configuration,
+    event: Value,
+    init_ms: Vec<f64>,
+    peak_memory: Vec<f64>,
+}
+
+/// Starts every function `runs` times, one after the other and in turns, so that a busy moment hits all alike.
+pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Result<()> {
+    let tools = setup::lint(workspace)?;
+    let mut functions = workspace.functions()?;
+    functions.retain(|name| only.is_empty() || only.contains(name));
+    anyhow::ensure!(!functions.is_empty(), "template.yaml has none of the functions {}", only.join(", "));
+    ui::say("Building the release binaries; each is linked with thin LTO, which takes about a minute ...");
+    workspace.build(&[HELLO.to_owned()], Profile::Release)?;
+    // A running stack: functions read their secrets while they start.
+    let options = Options {
+        ports: Asked::any(),
+        auth: true,
+        keep_state: false,
+        profile: Profile::Release,
+        speed: 1.0,
+        shared_video: true,
+        parameters: Vec::new(),
+        secrets: Vec::new(),
+        detach: false,
+    };
+    let mut started = up::start(workspace, Instance::new(workspace, "bench")?, &options)?;
+    let configurations = started.stack.call("reading the functions' configuration", &["env"], "")?;
+    let subject = |name: &str| {
+        let events = sample_events(workspace, name).unwrap_or_default();
+        Subject {
+            name: name.to_owned(),
+            binary: workspace.binaries(Profile::Release).join(name),
+            configuration: Configuration::parse(&configurations[name]),
+            event: events.into_values().next().unwrap_or_else(|| json!({})),
+            init_ms: Vec::new(),
+            peak_memory: Vec::new(),
+        }
+    };
+    let mut subjects: Vec<Subject> =
+        std::iter::once(HELLO).chain(functions.iter().map(String::as_str)).map(subject).collect();
+    let log = started.instance.path("rie.log");
+    // The first round fills the page cache and is not counted.
+    for round in 0..=runs {
+        ui::say(format!("Round {round} of {runs}"));
+        for subject in &mut subjects {
+            interrupt::check()?;
+            started.check()?;
+            let environment = Environment::start(
+                workspace,
+                &tools,
+                &subject.binary,
+                &subject.configuration,
+                &started.run.emulator_url,
+                &log,
+            )?;
+            // Whether the event is to the function's liking is not the question here.
+            let _ = environment.invoke(&subject.event);
+            let start = environment.measured().with_context(|| format!("measure {}", subject.name))?;
+            if round > 0 {
+                subject.init_ms.push(start.init_ms);
+                subject.peak_memory.push(start.peak_memory as f64);
+            }
+        }
+    }
+    report(&subjects)
+}
+
+fn report(subjects: &[Subject]) -> anyhow::Result<()> {
+    let baseline = &subjects[0];
+    println!("\n{:<20} {:>10} {:>24} {:>10} {:>12}", "function", "INIT", "times hello (95 %)", "size", "peak memory");
+    let mut over = BTreeMap::new();
+    for subject in subjects {
+        let ratio = ratio_of_medians(&subject.init_ms, &baseline.init_ms);
+        let size = fs::metadata(&subject.binary).context("measure the binary")?.len();
+        println!(
+            "{:<20} {:>7.1} ms {:>24} {:>10} {:>12}",
+            subject.name,
+            median(&subject.init_ms),
+            format!("{:.2} ({:.2}-{:.2})", ratio.value, ratio.low, ratio.high),
+            ui::bytes(size),
+            ui::bytes(median(&subject.peak_memory) as u64),
+        );
+        if ratio.value > AIM {
+            over.insert(&subject.name, ratio.value);
+        }
+    }
+    println!(
+        "\n{} starts each, in turns; medians. INIT is exec to the first request for an event.",
+        baseline.init_ms.len()
+    );
+    for (name, ratio) in over {
+        println!("{name} takes {ratio:.2} times the hello world; the aim is {AIM}.");
+    }
+    Ok(())
+}

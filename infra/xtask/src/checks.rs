@@ -1,0 +1,135 @@
+//! `cargo xtask test`: every check by name, with times and a summary; what CI runs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::instance::{Instance, texts};
+use crate::ports::Asked;
+use crate::up::{self, Options, Pair, Started};
+use crate::workspace::{Profile, Workspace};
+use crate::{interrupt, setup, ui};
+
+mod deployed;
+mod source;
+mod template;
+
+/// One check.
+struct Check {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Context) -> anyhow::Result<()>,
+}
+
+/// In this order: what fails fast comes first.
+const CHECKS: [Check; 9] = [
+    Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
+    Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
+    Check { name: "clippy", about: "no lint warns", run: source::clippy },
+    Check { name: "unit", about: "tests that need no stack", run: source::unit },
+    Check { name: "receivers", about: "the receivers' own programs can verify", run: source::receivers },
+    Check { name: "template", about: "template.yaml passes SAM and CloudFormation linters", run: template::lint },
+    Check { name: "policy", about: "roles, queues, tables and alarms are as promised", run: template::policy },
+    Check { name: "e2e", about: "tests against the deployed stack, roles enforced", run: deployed::e2e },
+    Check { name: "rie", about: "each bootstrap answers its sample events", run: deployed::rie },
+];
+
+/// What the checks share.
+struct Context<'a> {
+    workspace: &'a Workspace,
+    /// The instance `test`, once a check needed it.
+    stack: Option<Started>,
+}
+
+impl Context<'_> {
+    /// The running stack for tests.
+    fn stack(&mut self) -> anyhow::Result<&mut Started> {
+        if self.stack.is_none() {
+            let profile = test_profile(self.workspace)?;
+            let options = Options {
+                ports: Asked::any(),
+                auth: true,
+                keep_state: false,
+                profile: Profile::Debug,
+                speed: 20.0,
+                shared_video: true,
+                parameters: pairs(&profile["parameters"]),
+                secrets: pairs(&profile["settings"]),
+                detach: false,
+            };
+            self.stack = Some(up::start(self.workspace, Instance::new(self.workspace, "test")?, &options)?);
+        }
+        self.stack.as_mut().context("the stack was started")
+    }
+}
+
+/// Parameters and settings under which tests need not wait: infra/local/test-profile.json.
+fn test_profile(workspace: &Workspace) -> anyhow::Result<Value> {
+    let path = workspace.root.join("infra/local/test-profile.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
+}
+
+fn pairs(object: &Value) -> Vec<Pair> {
+    texts(object).into_iter().map(|(name, value)| Pair(name, value)).collect()
+}
+
+/// Names and meanings of all checks, for --help.
+pub fn listing() -> String {
+    let lines = CHECKS.iter().map(|check| format!("  {:<10} {}\n", check.name, check.about));
+    format!("Checks, in this order:\n{}", lines.collect::<String>())
+}
+
+/// Runs the checks; stops at the first that fails, unless `keep_going`.
+pub fn run(workspace: &Workspace, only: &[String], keep_going: bool) -> anyhow::Result<()> {
+    if let Some(unknown) = only.iter().find(|name| CHECKS.iter().all(|check| check.name != name.as_str())) {
+        anyhow::bail!("there is no check `{unknown}`\n{}", listing());
+    }
+    let mut context = Context { workspace, stack: None };
+    let mut outcomes: Vec<(&str, Duration, Option<anyhow::Error>)> = Vec::new();
+    for check in CHECKS.iter().filter(|check| only.is_empty() || only.iter().any(|name| name == check.name)) {
+        ui::say(format!("\n==> {}: {}", check.name, check.about));
+        let began = Instant::now();
+        let problem = (check.run)(&mut context).err();
+        if problem.as_ref().is_some_and(|problem| problem.is::<interrupt::Interrupted>()) {
+            return Err(interrupt::Interrupted.into());
+        }
+        if let Some(problem) = &problem {
+            ui::say(format!("{} failed: {problem:#}", check.name));
+        }
+        let failed = problem.is_some();
+        outcomes.push((check.name, began.elapsed(), problem));
+        if failed && !keep_going {
+            break;
+        }
+    }
+    // Before the summary, which is the last that is printed.
+    drop(context);
+    summarize(&outcomes)
+}
+
+fn summarize(outcomes: &[(&str, Duration, Option<anyhow::Error>)]) -> anyhow::Result<()> {
+    let failed = outcomes.iter().filter(|(_, _, problem)| problem.is_some()).count();
+    println!();
+    for (name, took, problem) in outcomes {
+        let mark = if problem.is_some() { "FAILED" } else { "ok" };
+        println!("{mark:<7} {name:<10} {:>12}", ui::seconds(*took));
+    }
+    for check in
+        CHECKS.iter().filter(|check| outcomes.len() > 1 && outcomes.iter().all(|(name, ..)| *name != check.name))
+    {
+        println!("{:<7} {}", "not run", check.name);
+    }
+    println!("{} passed, {failed} failed", outcomes.len() - failed);
+    if failed > 0 {
+        // The line above says it, and stays the last.
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+/// Python with the linters; the other checks of the template share it.
+fn lint_tools(context: &Context) -> anyhow::Result<setup::LintTools> {
+    setup::lint(context.workspace)
+}

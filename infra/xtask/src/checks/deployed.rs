@@ -1,0 +1,45 @@
+//! Checks on a deployed stack.
+
+use anyhow::Context as _;
+
+use super::{Context, lint_tools, source};
+use crate::rie::{Configuration, Environment, sample_events};
+use crate::workspace::Profile;
+use crate::{process, ui};
+
+/// The end-to-end tests, which find the stack in the file that REELHOOK_RUN names.
+pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
+    let program = source::end_to_end_binary(context)?;
+    let directory = context.workspace.root.join("tests");
+    let started = context.stack()?;
+    let run_file = started.instance.run_file();
+    let mut command = std::process::Command::new(program);
+    // One after the other: they share one stack, and some purge its queues.
+    command.arg("--test-threads=1").current_dir(directory).env("REELHOOK_RUN", run_file);
+    process::run(&mut command, "the end-to-end tests")
+        .with_context(|| format!("logs are in {}", started.instance.directory.display()))?;
+    started.check()
+}
+
+/// Each bootstrap boots under Lambda's Runtime Interface Emulator and answers its sample events.
+pub fn rie(context: &mut Context) -> anyhow::Result<()> {
+    let tools = lint_tools(context)?;
+    let workspace = context.workspace;
+    let functions = workspace.functions()?;
+    let started = context.stack()?;
+    let configurations = started.stack.call("reading the functions' configuration", &["env"], "")?;
+    for function in functions {
+        let configuration = Configuration::parse(&configurations[&function]);
+        let events = sample_events(workspace, &function)?;
+        let log = started.instance.path(format!("rie-{function}.log"));
+        let bootstrap = workspace.binaries(Profile::Debug).join(&function);
+        let url = &started.run.emulator_url;
+        let environment = Environment::start(workspace, &tools, &bootstrap, &configuration, url, &log)?;
+        for (name, event) in &events {
+            environment.invoke(event).with_context(|| format!("events/{function}/{name}"))?;
+        }
+        let start = environment.measured()?;
+        ui::say(format!("{function:<20} {} events, INIT {:.0} ms", events.len(), start.init_ms));
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Checks of the sources, which need no stack.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::Context;
+use crate::workspace::on_path;
+use crate::{process, setup};
+
+/// The package whose tests need a deployed stack.
+const END_TO_END: &str = "reelhook-tests";
+
+pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
+    process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
+}
+
+pub fn clippy(context: &mut Context) -> anyhow::Result<()> {
+    let mut command = context.workspace.cargo();
+    process::run(command.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]), "cargo clippy")
+}
+
+pub fn unit(context: &mut Context) -> anyhow::Result<()> {
+    let mut command = context.workspace.cargo();
+    if on_path("cargo-nextest").is_some() {
+        // Selected by filter: leaving the package out would build dependencies with other features.
+        let filter = format!("not package({END_TO_END})");
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "-E", &filter]);
+    } else {
+        command.args(["test", "--workspace", "--no-fail-fast", "--exclude", END_TO_END]);
+    }
+    process::run(&mut command, "unit tests")
+}
+
+/// Syntax only: what the scripts do is shown by what uses them.
+pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
+    let workspace = context.workspace;
+    process::run(workspace.command("bash").args(["-n", ".ci/run"]), "bash -n .ci/run")?;
+    let python = setup::python(workspace)?.python;
+    let mut command = workspace.command(&python);
+    // Compiled in memory: the checkout stays as it is.
+    command.args(["-c", "import ast, sys\nfor p in sys.argv[1:]: ast.parse(open(p, encoding='utf-8').read(), p)"]);
+    process::run(command.args(files(workspace, &["infra/local", "infra/verify"], "py")?), "parsing Python")?;
+    let mut command = workspace.command(&python);
+    command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
+    process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
+    let node = on_path("node").context("Node.js is missing: install nodejs (18 or later)")?;
+    for script in files(workspace, &["infra/verify"], "mjs")? {
+        process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
+    }
+    Ok(())
+}
+
+/// The receivers' programs start with their libraries: each refuses a delivery that nobody signed.
+pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
+    let tools = setup::stack(context.workspace)?;
+    let delivery = r#"{"headers": {"x-streamgank-signature": "sha256=00"}, "body_base64": "e30=", "secret": "s"}"#;
+    for (program, script) in [(&tools.node, "verify.mjs"), (&tools.python, "verify.py")] {
+        let mut command = context.workspace.command(program);
+        command.arg(tools.verify.join(script));
+        let line = process::output(&mut command, format!("{delivery}\n").as_bytes(), script)?;
+        let said: Value = serde_json::from_str(&line).with_context(|| format!("{script} answered no JSON: {line}"))?;
+        anyhow::ensure!(said["ok"] == false, "{script} accepted a wrong signature: {line}");
+    }
+    Ok(())
+}
+
+/// Files with this extension below these directories.
+fn files(
+    workspace: &crate::workspace::Workspace,
+    directories: &[&str],
+    extension: &str,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut left: Vec<PathBuf> = directories.iter().map(|name| workspace.root.join(name)).collect();
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory).with_context(|| format!("list {}", directory.display()))?.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                left.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The end-to-end test program, built like everything else in the workspace.
+pub fn end_to_end_binary(context: &Context) -> anyhow::Result<PathBuf> {
+    let mut command = context.workspace.cargo();
+    command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+    let messages = process::output(&mut command, b"", "building the tests")?;
+    let executables = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let wanted = executables.filter(|message| {
+        message["reason"] == "compiler-artifact"
+            && message["profile"]["test"] == true
+            && message["manifest_path"].as_str().is_some_and(|path| path.ends_with("/tests/Cargo.toml"))
+    });
+    let path = wanted.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
+    path.with_context(|| format!("the package {END_TO_END} has no test program"))
+}

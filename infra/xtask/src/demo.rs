@@ -1,0 +1,184 @@
+//! `cargo xtask demo`: one job from its submission to a finished video and a verified webhook, for everybody to see.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::http::Client;
+use crate::instance::Run;
+use crate::up::{Options, Started};
+use crate::workspace::Workspace;
+use crate::{interrupt, logs, mp4, screen, ui, up};
+
+/// A job that takes longer has gone wrong.
+const PATIENCE: Duration = Duration::from_secs(180);
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What the demo shows at its end.
+struct Finished {
+    job: Value,
+    took: Duration,
+    delivery: Value,
+    video: Option<Video>,
+}
+
+struct Video {
+    path: PathBuf,
+    bytes: u64,
+    length: Option<Duration>,
+}
+
+/// Runs the demo; with `keep` the stack runs on.
+pub fn run(
+    workspace: &Workspace,
+    instance: crate::instance::Instance,
+    options: &Options,
+    keep: bool,
+) -> anyhow::Result<()> {
+    let mut started = up::start(workspace, instance, options)?;
+    let outcome = watch_job(&mut started);
+    match &outcome {
+        Ok(finished) => show(&started, finished, keep || !started.is_ours()),
+        Err(error) if error.is::<interrupt::Interrupted>() => {}
+        Err(_) => show_failure(&started.run),
+    }
+    if keep && !outcome.as_ref().is_err_and(|error| error.is::<interrupt::Interrupted>()) {
+        started.detach()?;
+    }
+    outcome.map(drop)
+}
+
+fn watch_job(started: &mut Started) -> anyhow::Result<Finished> {
+    let run = started.run.clone();
+    let api = Client::new(&run.api_url, &run.api_key);
+    let began = Instant::now();
+    let submitted = api.post("/api/generate", &serde_json::from_str(screen::EXAMPLE).expect("a constant"))?;
+    let id = match (submitted.status, submitted.body["jobId"].as_str()) {
+        (200, Some(id)) => id.to_owned(),
+        (status, _) => bail!("POST /api/generate answered {status}: {}", submitted.body),
+    };
+    ui::say(format!("\nSubmitted {id}"));
+    let job = follow(started, &api, &id)?;
+    let status = job["status"].as_str().unwrap_or_default();
+    if status != "completed" {
+        bail!("the job ended as {status}: {}", job["error"].as_str().unwrap_or("it gives no error"));
+    }
+    let delivery = await_delivery(started, &run, &id)?;
+    let took = began.elapsed();
+    if let Some(refusal) =
+        screen::verification(&delivery["verification"]).iter().find(|line| line.starts_with("REFUSED"))
+    {
+        bail!("a receiver did not accept the webhook's signature: {refusal}");
+    }
+    let video = match job["videoUrl"].as_str() {
+        Some(url) => Some(download(started, &api, url)?),
+        None => None,
+    };
+    Ok(Finished { job, took, delivery, video })
+}
+
+/// Shows a job's progress until it is final.
+fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value> {
+    let bar = ui::percent_bar();
+    let (mut etag, mut shown, mut last) = (None, String::new(), Value::Null);
+    let done = interrupt::wait_for(PATIENCE, GLANCE, || {
+        started.check()?;
+        let answer = api.get(&format!("/api/job/{id}"), etag.as_deref())?;
+        match answer.status {
+            304 => return Ok(None),
+            200 => {}
+            status => bail!("GET /api/job/{id} answered {status}: {}", answer.body),
+        }
+        etag = answer.etag;
+        let job = answer.body["job"].clone();
+        let progress = job["progress"].as_u64().unwrap_or_default();
+        let status = job["status"].as_str().unwrap_or_default().to_owned();
+        let step = job["currentStep"].as_str().unwrap_or(&status).to_owned();
+        bar.set_position(progress);
+        bar.set_message(step.clone());
+        if bar.is_hidden() && shown != step {
+            ui::say(format!("  {progress:>3} %  {status:<10}  {step}"));
+            shown = step;
+        }
+        let is_final = matches!(status.as_str(), "completed" | "failed" | "cancelled");
+        last = job.clone();
+        Ok(is_final.then_some(job))
+    })?;
+    bar.finish();
+    done.with_context(|| {
+        format!("the job is not done after {}: {} at {} %", ui::seconds(PATIENCE), last["status"], last["progress"])
+    })
+}
+
+/// The webhook that says that the job is completed, once every verifier has looked at it.
+fn await_delivery(started: &mut Started, run: &Run, id: &str) -> anyhow::Result<Value> {
+    let studio = Client::new(&run.studio_url, "");
+    let found = interrupt::wait_for(WEBHOOK_PATIENCE, GLANCE, || {
+        started.check()?;
+        let answer = studio.get("/hooks/demo/received?event=job.completed", None)?;
+        let mut received = answer.body["received"].as_array().into_iter().flatten();
+        let arrived =
+            received.find(|delivery| delivery["body"]["data"]["job_id"] == id && delivery["verification"].is_object());
+        Ok(arrived.cloned())
+    })?;
+    found.with_context(|| format!("no webhook job.completed arrived within {}", ui::seconds(WEBHOOK_PATIENCE)))
+}
+
+fn download(started: &Started, client: &Client, url: &str) -> anyhow::Result<Video> {
+    let bytes = client.download(url).context("download the video")?;
+    let path = started.instance.path("video.mp4");
+    fs::write(&path, &bytes).with_context(|| format!("write {}", path.display()))?;
+    Ok(Video { path, bytes: bytes.len() as u64, length: mp4::duration(&bytes) })
+}
+
+fn show(started: &Started, finished: &Finished, runs_on: bool) {
+    let Finished { job, took, delivery, video } = finished;
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    println!(
+        "\nThe job is done, and a receiver has verified the webhook, {} after the submission.\n",
+        ui::seconds(*took)
+    );
+    println!("  job        {}   {}, {} %", text(&job["id"]), text(&job["status"]), job["progress"]);
+    match video {
+        Some(Video { path, bytes, length }) => {
+            let length = length.map_or(String::new(), |length| format!(", plays {}", ui::seconds(length)));
+            println!("  video      {}   {}{length}", path.display(), ui::bytes(*bytes));
+        }
+        None => println!("  video      none"),
+    }
+    println!("  webhook    {}   {}", text(&delivery["event"]), text(&delivery["webhook_id"]));
+    for line in screen::verification(&delivery["verification"]) {
+        println!("               {line}");
+    }
+    println!(
+        "\nEach step ran in a real Lambda bootstrap, over DynamoDB streams and SQS queues, as deployed from template.yaml.\n"
+    );
+    let run = &started.run;
+    let (api, studio) = (&run.api_url, &run.studio_url);
+    if runs_on {
+        let id = text(&job["id"]);
+        println!("It runs on:");
+        println!("  curl {api}/api/job/{id}");
+        println!("  curl {api}/api/generate -H 'Content-Type: application/json' \\\n    -d '{}'", screen::EXAMPLE);
+        println!("  {studio}/   what the studio saw, and the webhooks it received");
+        println!("  cargo xtask logs --instance {0} --follow\n  cargo xtask down --instance {0}", run.instance);
+    } else {
+        println!("Next:");
+        println!("  cargo xtask demo --keep   the same, and leaves it running for your own requests");
+        println!("  cargo xtask up            a stack to work against; Ctrl-C stops it");
+    }
+}
+
+fn show_failure(run: &Run) {
+    let warnings = logs::last_warnings(&run.function_log, 10);
+    if !warnings.is_empty() {
+        eprintln!("\nThe last warnings of the functions:");
+        warnings.iter().for_each(|line| eprintln!("  {line}"));
+    }
+    let paths = [&run.function_log, &run.emulator_log, &run.studio_log].map(|path| path.display().to_string());
+    eprintln!("\nLogs: {}", paths.join("\n      "));
+}

@@ -1,0 +1,42 @@
+//! Wires the command line to what it does; `cargo xtask help` lists the commands.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod bench;
+mod checks;
+mod cli;
+mod demo;
+mod http;
+mod instance;
+mod interrupt;
+mod logs;
+mod mp4;
+mod operate;
+mod package;
+mod ports;
+mod process;
+mod rie;
+mod screen;
+mod setup;
+mod stack;
+mod statistics;
+mod ui;
+mod up;
+mod workspace;
+
+fn main() -> ExitCode {
+    let outcome = interrupt::watch().and_then(|()| cli::run(cli::Cli::parse()));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            eprintln!("\nInterrupted; what was started is stopped.");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

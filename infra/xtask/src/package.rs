@@ -1,0 +1,115 @@
+//! `cargo xtask package`: each function's bootstrap for AWS, where template.yaml expects it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use crate::workspace::{Profile, Workspace, on_path};
+use crate::{process, ui};
+
+/// The C library of Amazon Linux 2023, which runs provided.al2023.
+const AMAZON_LINUX_GLIBC: (u32, u32) = (2, 34);
+
+/// The processor that functions are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Architecture {
+    /// Graviton, the cheaper one
+    Arm64,
+    /// Intel and AMD
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
+/// Writes target/lambda/<name>/bootstrap for each function of template.yaml.
+pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Result<()> {
+    let functions = workspace.functions()?;
+    let directory = workspace.root.join("target/lambda");
+    if on_path("cargo-lambda").is_some() {
+        with_cargo_lambda(workspace, &functions, architecture, &directory)?;
+    } else {
+        on_this_machine(workspace, &functions, architecture, &directory)?;
+    }
+    for function in functions {
+        let bootstrap = directory.join(&function).join("bootstrap");
+        let size = fs::metadata(&bootstrap).with_context(|| format!("find {}", bootstrap.display()))?.len();
+        println!("{:>10}  target/lambda/{function}/bootstrap", ui::bytes(size));
+    }
+    println!("Deploy with: sam deploy");
+    Ok(())
+}
+
+fn with_cargo_lambda(
+    workspace: &Workspace,
+    functions: &[String],
+    architecture: Architecture,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    let mut command = workspace.cargo();
+    command.args(["lambda", "build", "--release", "--workspace", "--lambda-dir"]).arg(directory);
+    command.arg(match architecture {
+        Architecture::Arm64 => "--arm64",
+        Architecture::X86_64 => "--x86-64",
+    });
+    for function in functions {
+        command.args(["--bin", function]);
+    }
+    process::run(&mut command, "cargo lambda build")
+}
+
+fn on_this_machine(
+    workspace: &Workspace,
+    functions: &[String],
+    architecture: Architecture,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    let own = match std::env::consts::ARCH {
+        "x86_64" => Architecture::X86_64,
+        _ => Architecture::Arm64,
+    };
+    if architecture != own {
+        bail!(
+            "building for the other processor takes cargo-lambda: install it with `pip install cargo-lambda` or `cargo install cargo-lambda`, or pass --arch for this machine"
+        );
+    }
+    workspace.build(functions, Profile::Release)?;
+    for function in functions {
+        let binary = workspace.binaries(Profile::Release).join(function);
+        let content = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
+        if let Some((major, minor)) = newest_glibc(&content).filter(|needed| *needed > AMAZON_LINUX_GLIBC) {
+            let (has_major, has_minor) = AMAZON_LINUX_GLIBC;
+            bail!(
+                "{function} built here needs glibc {major}.{minor}, and Lambda's provided.al2023 has {has_major}.{has_minor}: \
+                 install cargo-lambda (`pip install cargo-lambda`), which links against that one"
+            );
+        }
+        let target = directory.join(function);
+        fs::create_dir_all(&target).with_context(|| format!("make {}", target.display()))?;
+        fs::copy(&binary, target.join("bootstrap")).with_context(|| format!("copy {}", binary.display()))?;
+    }
+    Ok(())
+}
+
+/// The newest version of glibc that a binary asks for: its version needs are texts such as `GLIBC_2.34`.
+fn newest_glibc(binary: &[u8]) -> Option<(u32, u32)> {
+    const PREFIX: &[u8] = b"GLIBC_";
+    let starts = binary.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX);
+    let versions = starts.filter_map(|(at, _)| {
+        let rest = &binary[at + PREFIX.len()..];
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
+        let mut numbers = std::str::from_utf8(&rest[..end]).ok()?.split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    });
+    versions.max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_needed_glibc_is_found() {
+        assert_eq!(newest_glibc(b"\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0"), Some((2, 34)));
+        assert_eq!(newest_glibc(b"static"), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! The ports of an instance: the usual ones, others on request, and a clear sentence where one is taken.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::instance::Instance;
+use crate::workspace::Workspace;
+
+/// The ports that an instance listens on, all on 127.0.0.1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// The API.
+    pub api: u16,
+    /// The emulator: every AWS service.
+    pub emulator: u16,
+    /// The stand-ins for outside services.
+    pub studio: u16,
+}
+
+/// Ports as asked for; 0 takes a free one.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Asked {
+    /// Port of the API; 0 takes a free one
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Port of the emulator, which stands for AWS; 0 takes a free one
+    #[arg(long, default_value_t = 4566)]
+    emulator_port: u16,
+    /// Port of the studio, which stands for outside services; 0 takes a free one
+    #[arg(long, default_value_t = 4600)]
+    studio_port: u16,
+}
+
+impl Asked {
+    /// Any three free ports.
+    pub fn any() -> Self {
+        Self { port: 0, emulator_port: 0, studio_port: 0 }
+    }
+
+    /// The same, but a free one for each that is taken.
+    pub fn or_free(self) -> Self {
+        let free = |port| if is_free(port) { port } else { 0 };
+        Self { port: free(self.port), emulator_port: free(self.emulator_port), studio_port: free(self.studio_port) }
+    }
+
+    /// The ports to use.
+    pub fn choose(self, workspace: &Workspace) -> anyhow::Result<Ports> {
+        // All are held until all are chosen, so that no two are the same.
+        let mut held = Vec::new();
+        let mut chosen = [0; 3];
+        let wanted = [
+            (self.port, "the API", "--port"),
+            (self.emulator_port, "the emulator", "--emulator-port"),
+            (self.studio_port, "the studio", "--studio-port"),
+        ];
+        for (slot, (port, what, flag)) in chosen.iter_mut().zip(wanted) {
+            let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
+                bail!(taken(workspace, port, what, flag));
+            };
+            *slot = listener.local_addr().context("ask for the port")?.port();
+            held.push(listener);
+        }
+        let [api, emulator, studio] = chosen;
+        Ok(Ports { api, emulator, studio })
+    }
+}
+
+/// Any free port.
+pub fn free() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
+    Ok(listener.local_addr().context("ask for the port")?.port())
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+fn taken(workspace: &Workspace, port: u16, what: &str, flag: &str) -> String {
+    let owner = Instance::all(workspace).into_iter().find(|instance| {
+        let ports = instance.running().map(|run| run.ports);
+        ports.is_some_and(|ports| [ports.api, ports.emulator, ports.studio].contains(&port))
+    });
+    let choice = format!("choose another for {what} with `{flag} PORT` (`{flag} 0` takes a free one)");
+    match owner {
+        Some(instance) => format!(
+            "port {port} is used by the instance `{0}`, which is running: stop it with `cargo xtask down --instance {0}`, or {choice}",
+            instance.name
+        ),
+        None => format!("port {port} is in use by another program: {choice}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_differ() {
+        let workspace = Workspace::find().unwrap();
+        let ports = Asked::any().choose(&workspace).unwrap();
+        assert!(ports.api != ports.emulator && ports.emulator != ports.studio && ports.api != ports.studio);
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_the_flag_that_helps() {
+        let workspace = Workspace::find().unwrap();
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = held.local_addr().unwrap().port();
+        let asked = Asked { studio_port: port, ..Asked::any() };
+        let error = asked.choose(&workspace).unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("--studio-port"), "{error}");
+        assert_eq!(asked.or_free().studio_port, 0);
+    }
+}

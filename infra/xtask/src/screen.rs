@@ -1,0 +1,76 @@
+//! What is printed once a stack is up, and when the demo is over.
+
+use serde_json::Value;
+
+use crate::up::Started;
+
+/// A job that anybody may submit.
+pub const EXAMPLE: &str =
+    r#"{"country": "US", "platform": "Netflix", "genre": "Horror", "contentType": "Film", "template": "auto"}"#;
+
+/// URLs, key and a first request.
+pub fn up(started: &Started, auth: bool) {
+    let run = &started.run;
+    let key = &run.api_key;
+    let header = if auth { format!(" \\\n    -H 'Authorization: Bearer {key}'") } else { String::new() };
+    let asked = if auth { "asks for the key" } else { "asks for no key (--auth does)" };
+    println!(
+        "
+Reelhook is up: instance `{}`.
+
+  API      {}   {asked}
+  studio   {}   what happened; stands in for worker, Creatomate and webhook receivers
+  AWS      {}   AWS_ENDPOINT_URL for the aws command line, with keys test and test
+  key      {key}
+  files    {}   run.json, logs
+
+  curl {}/api/generate -H 'Content-Type: application/json'{header} \\
+    -d '{EXAMPLE}'
+",
+        run.instance,
+        run.api_url,
+        run.studio_url,
+        run.emulator_url,
+        started.instance.directory.display(),
+        run.api_url
+    );
+}
+
+/// What each verifier said of a delivery, one line each.
+pub fn verification(found: &Value) -> Vec<String> {
+    let verifiers = [
+        ("streamgank", "Rust: the signature header X-StreamGank-Signature"),
+        ("standard_webhooks", "Rust: the official Standard Webhooks library"),
+        ("node", "Node.js: the documented sample, and the packages standardwebhooks and svix"),
+        ("python", "Python: the documented sample, and the packages standardwebhooks and svix"),
+    ];
+    let mut lines = Vec::new();
+    for (name, what) in verifiers {
+        let check = &found[name];
+        let said = match check["ok"].as_bool() {
+            Some(true) => "accepted".to_owned(),
+            Some(false) => format!("REFUSED: {}", check["error"].as_str().unwrap_or("no reason given")),
+            None => "not asked".to_owned(),
+        };
+        lines.push(format!("{said:<10} {what}"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_gives_its_reason() {
+        let lines = verification(&json!({
+            "streamgank": {"ok": true},
+            "node": {"ok": false, "error": "svix: no match"},
+            "python": null,
+        }));
+        assert!(lines[0].starts_with("accepted ") && lines[1].starts_with("not asked"));
+        assert!(lines[2].starts_with("REFUSED: svix: no match"), "{}", lines[2]);
+    }
+}

@@ -1,0 +1,76 @@
+//! Medians, and how sure one can be of their ratio: bootstrap resampling with a fixed seed.
+
+/// The middle value; the mean of the two middle ones of an even number. NaN of none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        even if even % 2 == 0 => (sorted[middle - 1] + sorted[middle]) / 2.0,
+        _ => sorted[middle],
+    }
+}
+
+/// A ratio of medians with its 95 % interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratio {
+    /// Of the measured values.
+    pub value: f64,
+    /// 2.5th percentile of the resampled ratios.
+    pub low: f64,
+    /// 97.5th percentile.
+    pub high: f64,
+}
+
+/// median(values) / median(baseline), by 4,000 resamplings of both.
+pub fn ratio_of_medians(values: &[f64], baseline: &[f64]) -> Ratio {
+    const RESAMPLINGS: usize = 4_000;
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut ratios: Vec<f64> =
+        (0..RESAMPLINGS).map(|_| median(&random.resample(values)) / median(&random.resample(baseline))).collect();
+    ratios.sort_by(f64::total_cmp);
+    Ratio {
+        value: median(values) / median(baseline),
+        low: ratios[RESAMPLINGS / 40],
+        high: ratios[RESAMPLINGS - 1 - RESAMPLINGS / 40],
+    }
+}
+
+/// xorshift64*: the same numbers on every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn resample(&mut self, values: &[f64]) -> Vec<f64> {
+        values.iter().map(|_| values[(self.next() % values.len() as u64) as usize]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_odd_and_even_numbers() {
+        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn the_interval_holds_the_ratio_and_narrows_with_certainty() {
+        let baseline: Vec<f64> = (0..40).map(|i| 20.0 + f64::from(i % 5)).collect();
+        let wide: Vec<f64> = (0..40).map(|i| 25.0 + f64::from(i % 11)).collect();
+        let ratio = ratio_of_medians(&wide, &baseline);
+        assert!(ratio.low <= ratio.value && ratio.value <= ratio.high, "{ratio:?}");
+        let same = ratio_of_medians(&[30.0; 40], &[20.0; 40]);
+        assert!((same.low - 1.5).abs() < 1e-9 && (same.high - 1.5).abs() < 1e-9);
+    }
+}

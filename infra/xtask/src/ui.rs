@@ -1,0 +1,82 @@
+//! What a person sees while things happen: a spinner on a terminal, plain lines elsewhere. All of it on standard error.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Whether a person watches.
+pub fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A line for the person at the terminal.
+pub fn say(sentence: impl AsRef<str>) {
+    eprintln!("{}", sentence.as_ref());
+}
+
+/// Does some quiet work below a spinner, and says how long it took.
+pub fn step<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let began = Instant::now();
+    let spinner = is_terminal().then(|| {
+        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        spinner.set_style(style("{spinner} {msg} ({elapsed})"));
+        spinner.set_message(what.to_owned());
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        spinner
+    });
+    if spinner.is_none() {
+        say(format!("{what} ..."));
+    }
+    let outcome = work();
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    let mark = if outcome.is_ok() { "done" } else { "FAILED" };
+    say(format!("{what}: {mark} ({})", seconds(began.elapsed())));
+    outcome
+}
+
+/// A bar from 0 to 100, hidden where nobody watches.
+pub fn percent_bar() -> ProgressBar {
+    let target = if is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(100), target);
+    bar.set_style(style("  [{bar:40}] {pos:>3} %  {msg}").progress_chars("=> "));
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is a constant")
+}
+
+/// `1.2 s`, `2 min 5 s`.
+pub fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0..60 => format!("{:.1} s", time.as_secs_f64()),
+        whole => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
+
+/// `412 KiB`, `1.9 MiB`.
+pub fn bytes(count: u64) -> String {
+    const MIB: f64 = 1024.0 * 1024.0;
+    match count {
+        0..1024 => format!("{count} bytes"),
+        1024..1_048_576 => format!("{:.0} KiB", count as f64 / 1024.0),
+        _ => format!("{:.1} MiB", count as f64 / MIB),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_read_well() {
+        assert_eq!(seconds(Duration::from_millis(1_240)), "1.2 s");
+        assert_eq!(seconds(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(bytes(900), "900 bytes");
+        assert_eq!(bytes(2_000), "2 KiB");
+        assert_eq!(bytes(2_000_000), "1.9 MiB");
+    }
+}

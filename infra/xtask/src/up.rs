@@ -1,0 +1,408 @@
+//! Starts a local stack: emulator, studio, secrets, template.yaml deployed with freshly built functions.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::http::Client;
+use crate::instance::{Instance, Run, texts};
+use crate::ports::{Asked, Ports};
+use crate::process::{Group, MARKER, ProcessId};
+use crate::setup::{self, StackTools};
+use crate::stack::{Stack, emulator_environment};
+use crate::workspace::{Profile, Workspace};
+use crate::{interrupt, screen, ui};
+
+/// The name of a local stack, and the end of its settings' path.
+pub const STACK: &str = "reelhook";
+/// The binary that stands for outside services.
+const STUDIO: &str = "studio";
+/// How long a program may take to answer its first request.
+const START: Duration = Duration::from_secs(30);
+/// Every event that can be sent.
+const EVENTS: &str = "job.completed,job.failed,job.cancelled,job.extraction_completed,job.script_completed,\
+job.completed_with_issues,job.failed_no_retry,job.timeout,job.workflow_incomplete,job.render_timeout,job.deleted";
+
+/// `NAME=VALUE` on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair(pub String, pub String);
+
+impl FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
+            // The text is not repeated: it may be a secret.
+            _ => Err("expected NAME=VALUE".to_owned()),
+        }
+    }
+}
+
+/// How a stack is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it listens.
+    pub ports: Asked,
+    /// Whether the API asks for a key.
+    pub auth: bool,
+    /// Whether tables, queues and files of the last time stay.
+    pub keep_state: bool,
+    /// How the functions are built.
+    pub profile: Profile,
+    /// How much faster than usual the studio works.
+    pub speed: f64,
+    /// One video for all renders, made once.
+    pub shared_video: bool,
+    /// Parameters of template.yaml beyond the usual ones.
+    pub parameters: Vec<Pair>,
+    /// Secrets and settings beyond the usual ones.
+    pub secrets: Vec<Pair>,
+    /// Whether it runs on when this program ends.
+    pub detach: bool,
+}
+
+/// A started stack; dropping it stops what was started, unless it is detached.
+pub struct Started {
+    /// What runs where.
+    pub run: Run,
+    /// Its instance.
+    pub instance: Instance,
+    /// Commands for it.
+    pub stack: Stack,
+    /// None where it ran already.
+    processes: Option<Processes>,
+}
+
+struct Processes {
+    emulator: Group,
+    studio: Group,
+}
+
+/// Starts the instance, or deploys to it when it runs.
+pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> anyhow::Result<Started> {
+    let tools = setup::stack(workspace)?;
+    let running = instance.running();
+    // Before the build, so that a taken port is said at once.
+    let ports = match &running {
+        Some(run) => run.ports,
+        None => {
+            if instance.stop() {
+                ui::say(format!("Stopped what was left of the instance `{}`.", instance.name));
+            }
+            options.ports.choose(workspace)?
+        }
+    };
+    let mut binaries = workspace.functions()?;
+    binaries.push(STUDIO.to_owned());
+    ui::say("Building the functions and the studio ...");
+    workspace.build(&binaries, options.profile)?;
+    if let Some(run) = running {
+        ui::say(format!("The instance `{}` is running already; deploying to it.", instance.name));
+        return redeploy(workspace, instance, run, &tools, options);
+    }
+    instance.clear(options.keep_state)?;
+    let run = describe(&instance, ports, options);
+    // From here on an early return drops `starting`, which stops what runs by then.
+    let mut starting = Starting { instance, run, emulator: None, studio: None };
+    starting.start_emulator(workspace, &tools, options)?;
+    let stack = Stack::local(workspace, tools.python.clone(), &starting.run);
+    put_secrets(&stack, &mut starting.run, options)?;
+    starting.start_studio(workspace, &tools, options)?;
+    deploy(workspace, &stack, &mut starting.run, options)?;
+    starting.finish(stack, options.detach)
+}
+
+fn redeploy(
+    workspace: &Workspace,
+    instance: Instance,
+    mut run: Run,
+    tools: &StackTools,
+    options: &Options,
+) -> anyhow::Result<Started> {
+    let stack = Stack::local(workspace, tools.python.clone(), &run);
+    put_secrets(&stack, &mut run, options)?;
+    deploy(workspace, &stack, &mut run, options)?;
+    instance.save(&run)?;
+    Ok(Started { run, instance, stack, processes: None })
+}
+
+fn describe(instance: &Instance, ports: Ports, options: &Options) -> Run {
+    let url = |port| format!("http://127.0.0.1:{port}");
+    Run {
+        instance: instance.name.clone(),
+        stack: STACK.to_owned(),
+        settings_path: format!("/reelhook/{STACK}"),
+        api_url: url(ports.api),
+        emulator_url: url(ports.emulator),
+        studio_url: url(ports.studio),
+        ports,
+        supervisor: ProcessId::own().filter(|_| !options.detach),
+        function_log: instance.path("functions.log"),
+        emulator_log: instance.path("emulator.log"),
+        studio_log: instance.path("studio.log"),
+        ..Run::default()
+    }
+}
+
+/// A stack on its way up.
+struct Starting {
+    instance: Instance,
+    run: Run,
+    emulator: Option<Group>,
+    studio: Option<Group>,
+}
+
+impl Starting {
+    fn start_emulator(&mut self, workspace: &Workspace, tools: &StackTools, options: &Options) -> anyhow::Result<()> {
+        let directory = &self.instance.directory;
+        let temporary = self.instance.path("tmp");
+        fs::create_dir_all(&temporary).context("make the instance's tmp")?;
+        let run = &self.run;
+        let mut command = background(workspace, &tools.python, &run.emulator_log, directory)?;
+        command
+            .arg("infra/local/launcher.py")
+            .envs(emulator_environment(&run.emulator_url))
+            .env("GATEWAY_PORT", run.ports.emulator.to_string())
+            .env("FRONT", format!("{}=Api", run.ports.api))
+            .env("FUNCTION_LOG", &run.function_log)
+            .env("BIND_HOST", "127.0.0.1")
+            // Roles are enforced: what a function may not do fails here as it would on AWS.
+            .env("AUTH", "true")
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0")
+            .env("TMPDIR", &temporary)
+            .env("STATE_DIR", self.instance.path("state"))
+            .env("S3_DATA_DIR", self.instance.path("s3"));
+        if options.keep_state {
+            command.env("PERSIST_STATE", "1").env("S3_PERSIST", "1");
+        }
+        let mut group = Group::spawn(&mut command)?;
+        self.run.emulator = group.id();
+        self.instance.save(&self.run)?;
+        await_answer(&mut group, &self.run.emulator_url, "/_ministack/health", "the emulator", &self.instance)?;
+        self.emulator = Some(group);
+        Ok(())
+    }
+
+    fn start_studio(&mut self, workspace: &Workspace, tools: &StackTools, options: &Options) -> anyhow::Result<()> {
+        let run = &self.run;
+        let program = workspace.binaries(options.profile).join(STUDIO);
+        let mut command = background(workspace, &program, &run.studio_log, &self.instance.directory)?;
+        let secret = |name: &str| run.secrets.get(name).map_or("", String::as_str);
+        command
+            .args(["--port", &run.ports.studio.to_string(), "--speed", &options.speed.to_string()])
+            .arg("--data")
+            .arg(self.instance.path("studio"))
+            .arg("--verify-with")
+            .arg(format!("node={},python={}", tools.node.display(), tools.python.display()))
+            .arg("--verify-scripts")
+            .arg(&tools.verify)
+            .env("STUDIO_FFMPEG", &tools.ffmpeg)
+            .env("WEBHOOK_SECRET_KEY", secret("WEBHOOK_SECRET_KEY"))
+            .env("CREATOMATE_API_KEY", secret("CREATOMATE_API_KEY"));
+        if options.shared_video {
+            command.arg("--shared-video");
+        }
+        let mut group = Group::spawn(&mut command)?;
+        self.run.studio = group.id();
+        self.instance.save(&self.run)?;
+        await_answer(&mut group, &self.run.studio_url, "/health", "the studio", &self.instance)?;
+        self.studio = Some(group);
+        Ok(())
+    }
+
+    fn finish(mut self, stack: Stack, detach: bool) -> anyhow::Result<Started> {
+        self.instance.save(&self.run)?;
+        let emulator = self.emulator.take().context("the emulator was started")?;
+        let studio = self.studio.take().context("the studio was started")?;
+        let processes = if detach {
+            emulator.detach();
+            studio.detach();
+            None
+        } else {
+            Some(Processes { emulator, studio })
+        };
+        let (run, instance) = (std::mem::take(&mut self.run), self.instance.clone());
+        Ok(Started { run, instance, stack, processes })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if self.emulator.is_some() || self.studio.is_some() {
+            self.instance.stop();
+        }
+    }
+}
+
+impl Started {
+    /// Whether this program started it, and stops it.
+    pub fn is_ours(&self) -> bool {
+        self.processes.is_some()
+    }
+
+    /// Fails when one of its processes has ended.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        let Some(Processes { emulator, studio }) = &mut self.processes else {
+            anyhow::ensure!(self.instance.running().is_some(), "the instance `{}` was stopped", self.instance.name);
+            return Ok(());
+        };
+        for (group, what, log) in [(emulator, "emulator", "emulator.log"), (studio, "studio", "studio.log")] {
+            if let Some(status) = group.ended()? {
+                let tail = self.instance.tail(log, 15);
+                anyhow::bail!("the {what} ended ({status}); the end of its log {log}:\n{tail}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets it run on when this program ends.
+    pub fn detach(mut self) -> anyhow::Result<()> {
+        if let Some(Processes { emulator, studio }) = self.processes.take() {
+            emulator.detach();
+            studio.detach();
+            self.run.supervisor = None;
+            self.instance.save(&self.run)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if self.processes.is_some() {
+            self.instance.stop();
+        }
+    }
+}
+
+/// Stops an instance.
+pub fn down(instance: &Instance) {
+    let stopped = instance.stop();
+    let what = if stopped { "stopped" } else { "was not running" };
+    ui::say(format!("The instance `{}` {what}.", instance.name));
+}
+
+/// `cargo xtask up`: starts a stack and follows its log until Ctrl-C.
+pub fn up(workspace: &Workspace, instance: Instance, options: &Options) -> anyhow::Result<()> {
+    let mut started = start(workspace, instance, options)?;
+    screen::up(&started, options.auth);
+    if options.detach {
+        return started.detach();
+    }
+    ui::say(match started.is_ours() {
+        true => "Following the functions' log; Ctrl-C stops everything.",
+        false => "Following the functions' log; Ctrl-C ends that, the instance runs on.",
+    });
+    let log = started.run.function_log.clone();
+    let followed = crate::logs::follow(&log, &crate::logs::Filter::default(), || started.check());
+    match followed {
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            if started.is_ours() {
+                ui::say("\nStopping ...");
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// A command that stays, with little of this program's environment: what runs locally must not depend on a shell.
+fn background(workspace: &Workspace, program: &Path, log: &Path, marker: &Path) -> anyhow::Result<Command> {
+    let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
+    let mut command = workspace.command(program);
+    command.env_clear();
+    for name in ["PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        if let Some(value) = env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env(MARKER, marker).env("PYTHONUNBUFFERED", "1");
+    command.stdin(Stdio::null()).stdout(file.try_clone().context("share the log")?).stderr(file);
+    Ok(command)
+}
+
+fn await_answer(group: &mut Group, url: &str, path: &str, what: &str, instance: &Instance) -> anyhow::Result<()> {
+    let client = Client::new(url, "");
+    let log = if path == "/health" { "studio.log" } else { "emulator.log" };
+    let up = interrupt::wait_for(START, Duration::from_millis(50), || {
+        if let Some(status) = group.ended()? {
+            anyhow::bail!("{what} did not start ({status}):\n{}", instance.tail(log, 15));
+        }
+        Ok(client.is_up(path).then_some(()))
+    })?;
+    up.with_context(|| format!("{what} does not answer at {url} after {START:?}:\n{}", instance.tail(log, 15)))
+}
+
+fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Result<()> {
+    let mut wanted = generated_secrets();
+    let hook = format!("{}/hooks/demo", run.studio_url);
+    wanted.extend([("WEBHOOK_URLS".to_owned(), json!(hook)), ("WEBHOOK_EVENTS".to_owned(), json!(EVENTS))]);
+    // A setting may name the studio before its port is known.
+    let given =
+        options.secrets.iter().map(|Pair(name, value)| (name.clone(), value.replace("{studio}", &run.studio_url)));
+    wanted.extend(given.map(|(name, value)| (name, json!(value))));
+    let input = Value::from_iter(wanted).to_string();
+    let stored = stack.call("storing secrets", &["secrets", "--path", &run.settings_path, "--show"], &input)?;
+    let values = stored.as_object().into_iter().flatten();
+    run.secrets =
+        values.filter_map(|(name, done)| Some((name.clone(), done.get("value")?.as_str()?.to_owned()))).collect();
+    let keys = run.secrets.get("API_KEYS").map_or("", String::as_str);
+    run.api_key = keys.split(',').next().unwrap_or_default().to_owned();
+    Ok(())
+}
+
+/// The secrets that are generated where there are none.
+pub fn generated_secrets() -> BTreeMap<String, Value> {
+    let names =
+        ["API_KEYS", "CALLBACK_TOKEN_SECRET", "OPERATOR_CALLBACK_TOKEN", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY"];
+    names.into_iter().map(|name| (name.to_owned(), Value::Null)).collect()
+}
+
+fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Result<()> {
+    let studio = format!("127.0.0.1:{}", run.ports.studio);
+    let usual = [
+        ("Architecture", std::env::consts::ARCH.replace("aarch64", "arm64")),
+        ("Auth", if options.auth { "required" } else { "none" }.to_owned()),
+        ("PublicBaseUrl", run.api_url.clone()),
+        ("SettingsPath", run.settings_path.clone()),
+        ("WorkerUrl", format!("http://{studio}/worker/jobs")),
+        ("CreatomateBaseUrl", format!("http://{studio}/creatomate")),
+        ("OutboundAllow", studio),
+        ("AllowHttpWebhooks", "true".to_owned()),
+        ("DeletionProtection", "false".to_owned()),
+        ("StreamRecordAgeSeconds", "60".to_owned()),
+    ];
+    let mut parameters: BTreeMap<String, String> =
+        usual.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    parameters.extend(options.parameters.iter().map(|Pair(name, value)| (name.clone(), value.clone())));
+    let input = json!(parameters).to_string();
+    let binaries = workspace.binaries(options.profile);
+    let binaries = binaries.to_str().context("the path of the checkout is no UTF-8")?;
+    let _lock = setup::lock(workspace)?;
+    let deployed = stack.call("deploying template.yaml", &["deploy", "--binaries", binaries], &input)?;
+    run.parameters = parameters;
+    run.outputs = texts(&deployed["outputs"]);
+    run.functions = texts(&deployed["functions"]);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_splits_at_its_first_equals_sign() {
+        assert_eq!("A=b=c".parse(), Ok(Pair("A".into(), "b=c".into())));
+        assert_eq!("A=".parse(), Ok(Pair("A".into(), String::new())));
+        assert!("secret".parse::<Pair>().unwrap_err().starts_with("expected"));
+    }
+}

@@ -1,0 +1,254 @@
+//! Crashes, lost answers and two dispatchers at once: a try is known before it is made, and nothing is sent by two.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reelhook_app::deliver::deliver;
+use reelhook_domain::{AttemptResult, DeliveryStatus};
+use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, header, response};
+
+use super::{add, hint, send, with_one};
+
+/// What is known of the delivery's attempts: number and status of each, none where the result is unknown.
+fn tries(deliveries: &MemoryDeliveries) -> Vec<(u32, Option<u16>)> {
+    let attempts = deliveries.attempts(deliveries.only().id);
+    attempts.into_iter().map(|attempt| (attempt.number, attempt.result.map(|result| result.status))).collect()
+}
+
+#[tokio::test]
+async fn the_attempt_is_written_before_the_send_and_completed_after_it() {
+    let (mut stack, delivery) = with_one(&[]);
+    let (deliveries, seen) = (Arc::clone(&stack.deliveries), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&seen);
+    stack.http = ScriptedHttp::new(move |_| {
+        let during = deliveries.only();
+        *kept.lock().unwrap() = vec![(tries(&deliveries), during.lease_until, during.due_at, during.attempts)];
+        Ok(response(200, ""))
+    });
+    send(&stack, &delivery).await.unwrap();
+    // The lease: the whole of one try and 5 s.
+    let lease = Some(NOON.after(Duration::from_secs(15)));
+    assert_eq!(*seen.lock().unwrap(), [(vec![(1, None)], lease, lease, 1)]);
+    assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
+}
+
+#[tokio::test]
+async fn after_a_crash_in_the_middle_the_first_try_stays_unknown_and_the_next_has_number_2() {
+    let (stack, delivery) = with_one(&[]);
+    let ports = stack.deliver_ports();
+    let hints = [hint(&delivery)];
+    let mut crashed = Box::pin(deliver(&ports, &hints));
+    // The process ends after the attempt's row was written and the request sent.
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    while stack.http.requests().is_empty() {
+        assert!(crashed.as_mut().poll(&mut context).is_pending());
+    }
+    drop(crashed);
+    assert_eq!(tries(&stack.deliveries), [(1, None)]);
+
+    stack.world.advance(Duration::from_secs(14));
+    assert_eq!(stack.sweep().await.deliveries_hinted, 0, "its lease still runs");
+    stack.world.advance(Duration::from_secs(1));
+    assert_eq!(stack.sweep().await.deliveries_hinted, 1);
+    assert_eq!(stack.dispatch().await, 1);
+    assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))]);
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
+    let ids: Vec<String> = stack.http.requests().iter().map(|request| header(request, "webhook-id")).collect();
+    assert_eq!(ids[0], ids[1], "the receiver knows the repeat by its id");
+}
+
+#[tokio::test]
+async fn an_unknown_try_counts_as_one_of_the_tries() {
+    let (mut stack, delivery) = with_one(&[("WEBHOOK_MAX_RETRIES", "1")]);
+    stack.http = ScriptedHttp::always(500);
+    stack.deliveries.faults.busy("complete", 1);
+    assert!(send(&stack, &delivery).await.is_err());
+    stack.world.advance_s(15);
+    send(&stack, &delivery).await.unwrap();
+    let end = stack.deliveries.only();
+    assert_eq!((end.status, end.attempts), (DeliveryStatus::Exhausted, 2));
+}
+
+#[tokio::test]
+async fn the_lease_keeps_a_second_dispatcher_out() {
+    let (stack, delivery) = with_one(&[]);
+    let (one, other) = tokio::join!(send(&stack, &delivery), send(&stack, &delivery));
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(stack.http.requests().len(), 1);
+    assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
+}
+
+#[tokio::test]
+async fn a_hint_during_a_try_is_done_with_and_sends_nothing() {
+    let (stack, delivery) = with_one(&[]);
+    stack.deliveries.faults.busy("complete", 1);
+    assert!(send(&stack, &delivery).await.is_err());
+    stack.world.advance_s(14);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(stack.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_try_that_outlives_its_lease_writes_its_own_row_and_nothing_else() {
+    let (stack, delivery) = with_one(&[]);
+    let ports = stack.deliver_ports();
+    let hints = [hint(&delivery)];
+    let mut slow = Box::pin(deliver(&ports, &hints));
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    while stack.http.requests().is_empty() {
+        assert!(slow.as_mut().poll(&mut context).is_pending());
+    }
+    stack.world.advance_s(15);
+    stack.http.script(|_| Ok(response(503, "")));
+    send(&stack, &delivery).await.unwrap();
+    let by_the_second = stack.deliveries.only();
+    assert!(slow.await.remove(0).is_ok());
+    assert_eq!(stack.deliveries.only(), by_the_second, "the second one's word stands");
+    assert_eq!(tries(&stack.deliveries), [(1, Some(200)), (2, Some(503))]);
+}
+
+#[tokio::test]
+async fn while_the_store_is_busy_before_the_send_nothing_is_sent_and_the_message_comes_again() {
+    for operation in ["load", "endpoint", "reserve", "begin"] {
+        let (stack, delivery) = with_one(&[]);
+        stack.deliveries.faults.busy(operation, 1);
+        let error = send(&stack, &delivery).await.unwrap_err();
+        assert!(error.is_busy(), "{operation}: {error}");
+        assert!(stack.http.requests().is_empty(), "{operation}");
+        send(&stack, &delivery).await.unwrap();
+        assert_eq!(tries(&stack.deliveries), [(1, Some(200))], "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_store_is_busy_after_the_send_it_is_sent_again_under_the_same_id() {
+    for operation in ["complete", "save"] {
+        let (stack, delivery) = with_one(&[]);
+        stack.deliveries.faults.busy(operation, 1);
+        assert!(send(&stack, &delivery).await.unwrap_err().is_busy(), "{operation}");
+        assert_eq!(stack.deliveries.only().status, DeliveryStatus::Pending, "{operation}");
+        stack.world.advance_s(15);
+        assert_eq!(stack.sweep().await.deliveries_hinted, 1, "{operation}");
+        stack.dispatch().await;
+        assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered, "{operation}");
+        let ids: Vec<String> = stack.http.requests().iter().map(|request| header(request, "webhook-id")).collect();
+        assert_eq!(ids, [delivery.id.webhook_id(), delivery.id.webhook_id()], "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_410_whose_disabling_fails_is_tried_again() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.http = ScriptedHttp::always(410);
+    stack.deliveries.faults.busy("disable", 1);
+    assert!(send(&stack, &delivery).await.unwrap_err().is_busy());
+    stack.world.advance_s(15);
+    send(&stack, &delivery).await.unwrap();
+    assert!(stack.deliveries.endpoint_state(&delivery.endpoint_id).disabled_at.is_some());
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Stopped);
+}
+
+#[tokio::test]
+async fn a_begin_that_was_written_and_not_answered_ends_by_its_lease() {
+    let (stack, delivery) = with_one(&[]);
+    stack.deliveries.faults.order("begin", [Fault::LostAnswer]);
+    assert!(send(&stack, &delivery).await.is_err());
+    send(&stack, &delivery).await.unwrap();
+    assert!(stack.http.requests().is_empty(), "nobody knows whether it was sent: the lease decides");
+    stack.world.advance_s(15);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))]);
+}
+
+#[tokio::test]
+async fn an_end_that_was_written_and_not_answered_is_not_sent_again() {
+    let (stack, delivery) = with_one(&[]);
+    stack.deliveries.faults.order("save", [Fault::LostAnswer]);
+    assert!(send(&stack, &delivery).await.is_err());
+    stack.world.advance_s(15);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
+}
+
+#[tokio::test]
+async fn each_message_of_a_batch_has_an_answer_of_its_own() {
+    let stack = Stack::default();
+    let deliveries: Vec<_> = (1..=3).map(|n| add(&stack, n)).collect();
+    let hints: Vec<_> = deliveries.iter().map(hint).collect();
+    stack.deliveries.faults.order_about("begin", deliveries[1].id, Fault::Busy);
+    let results = deliver(&stack.deliver_ports(), &hints).await;
+    let answers: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(answers, [true, false, true]);
+    let statuses: Vec<_> = deliveries.iter().map(|delivery| stack.deliveries.get(delivery.id).status).collect();
+    assert_eq!(statuses, [DeliveryStatus::Delivered, DeliveryStatus::Pending, DeliveryStatus::Delivered]);
+}
+
+#[tokio::test]
+async fn a_batch_that_can_t_be_loaded_comes_again_as_a_whole() {
+    let stack = Stack::default();
+    let hints: Vec<_> = (1..=3).map(|n| hint(&add(&stack, n))).collect();
+    stack.deliveries.faults.order("load", [Fault::Refuse]);
+    let results = deliver(&stack.deliver_ports(), &hints).await;
+    assert_eq!(results.len(), 3);
+    assert!(results.iter().all(|result| result.as_ref().is_err_and(|error| !error.is_busy())), "{results:?}");
+}
+
+#[tokio::test]
+async fn a_delivery_that_comes_twice_in_a_batch_is_sent_once() {
+    let (stack, delivery) = with_one(&[]);
+    let results = deliver(&stack.deliver_ports(), &[hint(&delivery), hint(&delivery)]).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(stack.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hint_for_what_does_not_exist_is_done_with() {
+    let (stack, delivery) = with_one(&[]);
+    stack.deliveries.forget();
+    send(&stack, &delivery).await.unwrap();
+    assert!(stack.http.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_hint_that_comes_early_sends_nothing_and_leaves_the_delivery_due() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.http = ScriptedHttp::always(500);
+    send(&stack, &delivery).await.unwrap();
+    let waiting = stack.deliveries.only();
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(stack.deliveries.only(), waiting);
+    assert_eq!(stack.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_delayed_hint_that_can_t_be_sent_is_made_good_by_the_sweep() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
+    stack.hints.faults.busy("send", 1);
+    send(&stack, &delivery).await.unwrap();
+    assert!(stack.hints.waiting().is_empty());
+    stack.world.advance_s(61);
+    assert_eq!(stack.sweep().await.deliveries_hinted, 1);
+    stack.dispatch().await;
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
+}
+
+#[tokio::test]
+async fn results_are_kept_as_they_came_for_people_to_read() {
+    let (stack, delivery) = with_one(&[]);
+    send(&stack, &delivery).await.unwrap();
+    let result = stack.deliveries.attempts(delivery.id).remove(0).result;
+    let expected = AttemptResult {
+        status: 200,
+        error: None,
+        first_byte_ms: Some(12),
+        duration_ms: 34,
+        peer: None,
+        response: r#"{"accepted": true, "worker_id": "worker-1"}"#.to_owned(),
+        next_attempt_at: None,
+        reason: "delivered".to_owned(),
+    };
+    assert_eq!(result, Some(expected));
+}

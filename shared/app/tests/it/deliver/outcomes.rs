@@ -1,0 +1,210 @@
+//! What an answer leads to: delivered, tried again, given up, or the endpoint disabled.
+
+use std::time::Duration;
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::messages::{Delayed, DeliveryMessage};
+use reelhook_app::outbound::OutboundError;
+use reelhook_domain::DeliveryStatus::{self, Delivered, Exhausted, Pending, Stopped};
+use reelhook_testkit::{Answer, NOON, ScriptedHttp, Stack, a_delivery, response, webhook_settings, with_header};
+
+use super::{add, hint, send, with_one};
+
+/// One try: the delivery's status, milliseconds until the next one, and the reason that people see.
+async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
+    let (mut stack, delivery) = with_one(&[]);
+    let shown = format!("{answer:?}");
+    stack.http = ScriptedHttp::each([answer]);
+    send(&stack, &delivery).await.unwrap();
+    let now = stack.world.now();
+    let next = stack.deliveries.only();
+    let wait = (next.status == Pending).then_some(next.next_attempt_at.0 - now.0);
+    assert_eq!((next.status, wait, next.last_result.as_deref()), (expected.0, expected.1, Some(expected.2)), "{shown}");
+    assert_eq!((next.attempts, next.lease_until, next.reserved), (1, None, false), "{shown}");
+    let grace_ms = 60_000;
+    assert_eq!(next.due_at.map(|due| due.0 - now.0), expected.1.map(|wait| wait + grace_ms), "{shown}");
+    assert_eq!(next.finished_at, (next.status != Pending).then_some(now), "{shown}");
+    // Whatever goes on has a hint for the moment of its next try, if a queue can hold it that long.
+    let message = DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id };
+    let delay_s = wait.filter(|wait| *wait <= 900_000).map(|wait| (wait as u32).div_ceil(1000));
+    let hints: Vec<_> = delay_s.into_iter().map(|delay_s| Delayed { message: message.clone(), delay_s }).collect();
+    assert_eq!(stack.hints.sent(), hints, "{shown}");
+    // Its row tells the same.
+    let attempts = stack.deliveries.attempts(next.id);
+    let result = attempts[0].result.as_ref().unwrap();
+    assert_eq!((result.reason.as_str(), attempts.len()), (expected.2, 1), "{shown}");
+    assert_eq!(result.next_attempt_at, wait.map(|_| next.next_attempt_at), "{shown}");
+}
+
+fn answered(status: u16) -> Answer {
+    Ok(response(status, ""))
+}
+
+fn asking(status: u16, retry_after: &str) -> Answer {
+    Ok(with_header(response(status, ""), "Retry-After", retry_after))
+}
+
+#[tokio::test]
+async fn each_answer_leads_where_the_contract_says() {
+    for status in [200, 201, 202, 204, 299] {
+        check(answered(status), (Delivered, None, "delivered")).await;
+    }
+    for status in [301, 302, 307, 400, 401, 404, 408, 422, 429, 500, 502, 503] {
+        check(answered(status), (Pending, Some(1000), &format!("status {status}, trying again"))).await;
+    }
+    check(answered(410), (Stopped, None, "410: endpoint disabled")).await;
+    check(Err(OutboundError::Refused), (Pending, Some(1000), "ECONNREFUSED, trying again")).await;
+    check(Err(OutboundError::TimedOut(10_000)), (Pending, Some(1000), "ETIMEDOUT, trying again")).await;
+    check(Err(OutboundError::Reset), (Pending, Some(1000), "ECONNRESET, trying again")).await;
+    let forbidden = OutboundError::Forbidden { host: "127.0.0.1".to_owned() };
+    check(Err(forbidden), (Pending, Some(1000), "ENOTFOUND, trying again")).await;
+}
+
+#[tokio::test]
+async fn retry_after_is_a_floor_and_never_shortens_a_wait() {
+    check(asking(429, "120"), (Pending, Some(120_000), "status 429, trying again")).await;
+    check(asking(429, "0"), (Pending, Some(1000), "status 429, trying again")).await;
+    check(asking(503, "Mon, 01 Jan 2024 12:05:00 GMT"), (Pending, Some(300_000), "status 503, trying again")).await;
+    check(asking(503, "Mon, 01 Jan 2024 11:00:00 GMT"), (Pending, Some(1000), "status 503, trying again")).await;
+    check(asking(500, "900"), (Pending, Some(900_000), "status 500, trying again")).await;
+    check(asking(429, "901"), (Pending, Some(901_000), "status 429, trying again")).await;
+    check(asking(429, "99999999999999999999"), (Pending, Some(86_400_000), "status 429, trying again")).await;
+    check(asking(429, "soon"), (Pending, Some(1000), "status 429, trying again")).await;
+    // A receiver that is content asks for nothing.
+    check(asking(200, "120"), (Delivered, None, "delivered")).await;
+}
+
+#[tokio::test]
+async fn waits_double_up_to_the_longest_with_up_to_a_quarter_more_and_then_it_is_given_up() {
+    let (mut stack, delivery) = with_one(&[("WEBHOOK_MAX_RETRIES", "6")]);
+    stack.http = ScriptedHttp::always(500);
+    stack.world.set_fraction(0.5);
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        send(&stack, &delivery).await.unwrap();
+        let next = stack.deliveries.only();
+        if next.status == Pending {
+            waits.push(next.next_attempt_at.0 - stack.world.now().0);
+            stack.world.set(next.next_attempt_at);
+        }
+    }
+    // 1, 2, 4, 8, 16 and 30 s, each with half of a quarter.
+    assert_eq!(waits, [1125, 2250, 4500, 9000, 18_000, 33_750]);
+    let end = stack.deliveries.only();
+    assert_eq!((end.status, end.attempts, end.due_at), (Exhausted, 7, None));
+    assert_eq!(end.last_result.as_deref(), Some("status 500 after 7 attempts"));
+    let numbers: Vec<u32> = stack.deliveries.attempts(end.id).iter().map(|attempt| attempt.number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(stack.http.requests().len(), 7);
+}
+
+#[tokio::test]
+async fn a_delivery_that_ended_is_not_sent_again() {
+    for status in [200, 410] {
+        let (mut stack, delivery) = with_one(&[("WEBHOOK_MAX_RETRIES", "0")]);
+        stack.http = ScriptedHttp::always(status);
+        send(&stack, &delivery).await.unwrap();
+        stack.world.advance(Duration::from_secs(86_400));
+        send(&stack, &delivery).await.unwrap();
+        assert_eq!(stack.http.requests().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn gone_disables_the_endpoint_and_what_waits_for_it_stops_visibly() {
+    let (mut stack, first) = with_one(&[]);
+    stack.http = ScriptedHttp::always(410);
+    send(&stack, &first).await.unwrap();
+    let endpoint = first.endpoint_id.clone();
+    assert_eq!(stack.deliveries.endpoint_state(&endpoint).disabled_at, Some(NOON));
+    assert_eq!(stack.deliveries.disabled_reason(&endpoint).as_deref(), Some("the receiver answered 410 Gone"));
+    stack.world.advance_s(5);
+    let second = add(&stack, 2);
+    send(&stack, &second).await.unwrap();
+    let stopped = stack.deliveries.get(second.id);
+    assert_eq!((stopped.status, stopped.attempts, stopped.due_at), (Stopped, 0, None));
+    assert_eq!(stopped.last_result.as_deref(), Some("endpoint is disabled"));
+    assert_eq!(stack.http.requests().len(), 1, "nothing more was sent to it");
+    let since = stack.deliveries.endpoint_state(&endpoint).disabled_at;
+    assert_eq!(since, Some(NOON), "it is known since when it is disabled");
+}
+
+#[tokio::test]
+async fn another_order_of_urls_moves_neither_the_disabled_endpoint_nor_a_delivery() {
+    let urls = "https://a.example/,https://b.example/";
+    let mut stack = Stack::with(&[("WEBHOOK_URLS", urls)], 3);
+    let (to_a, event) = a_delivery(1, &stack.settings.endpoints[0], NOON);
+    let (to_b, _) = a_delivery(1, &stack.settings.endpoints[1], NOON);
+    stack.deliveries.put_event(&event);
+    stack.deliveries.put_delivery(&to_a);
+    stack.deliveries.put_delivery(&to_b);
+    stack.http = ScriptedHttp::always(410);
+    send(&stack, &to_a).await.unwrap();
+    stack.settings = webhook_settings(&[("WEBHOOK_URLS", "https://b.example/,https://a.example/")]);
+    stack.http = ScriptedHttp::always(200);
+    send(&stack, &to_b).await.unwrap();
+    assert_eq!(stack.http.only_request().url.as_str(), "https://b.example/");
+    assert_eq!(stack.deliveries.get(to_b.id).status, Delivered);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_configured_any_more_stops_its_deliveries_visibly() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.settings = webhook_settings(&[("WEBHOOK_URLS", "https://another.example/")]);
+    send(&stack, &delivery).await.unwrap();
+    let stopped = stack.deliveries.only();
+    assert_eq!((stopped.status, stopped.due_at, stopped.attempts), (Stopped, None, 0));
+    assert_eq!(stopped.last_result.as_deref(), Some("endpoint is not configured any more"));
+    assert!(stack.http.requests().is_empty());
+}
+
+#[tokio::test]
+async fn one_receiver_s_trouble_does_not_touch_another_s_deliveries() {
+    let mut stack = Stack::with(&[("WEBHOOK_URLS", "https://bad.example/,https://good.example/")], 3);
+    let mut hints = Vec::new();
+    for endpoint in &stack.settings.endpoints {
+        let (delivery, event) = a_delivery(1, endpoint, NOON);
+        stack.deliveries.put_event(&event);
+        stack.deliveries.put_delivery(&delivery);
+        hints.push(hint(&delivery));
+    }
+    stack.http = ScriptedHttp::new(|request| match request.url.host_str() {
+        Some("bad.example") => Err(OutboundError::TimedOut(10_000)),
+        _ => Ok(response(200, "")),
+    });
+    let results = reelhook_app::deliver::deliver(&stack.deliver_ports(), &hints).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let statuses: Vec<_> = hints.iter().map(|(id, _)| stack.deliveries.get(*id).status).collect();
+    assert_eq!(statuses, [Pending, Delivered]);
+}
+
+#[tokio::test]
+async fn the_attempt_s_row_tells_what_came_back() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.http = ScriptedHttp::new(|_| {
+        let mut response = response(500, "é".repeat(2000));
+        response.peer = Some("203.0.113.9:443".parse().unwrap());
+        Ok(response)
+    });
+    send(&stack, &delivery).await.unwrap();
+    let attempt = stack.deliveries.attempts(delivery.id).remove(0);
+    let result = attempt.result.unwrap();
+    assert_eq!((attempt.number, attempt.started_at, result.status, result.error), (1, NOON, 500, None));
+    assert_eq!((result.first_byte_ms, result.duration_ms), (Some(12), 34));
+    assert_eq!(result.peer.as_deref(), Some("203.0.113.9:443"));
+    assert_eq!(result.response, "é".repeat(1024), "the start of the answer is kept");
+}
+
+#[tokio::test]
+async fn an_attempt_without_an_answer_has_the_error_s_code_and_the_time_it_took() {
+    let (mut stack, delivery) = with_one(&[]);
+    let world = std::sync::Arc::clone(&stack.world);
+    stack.http = ScriptedHttp::new(move |_| {
+        world.advance_s(10);
+        Err(OutboundError::TimedOut(10_000))
+    });
+    send(&stack, &delivery).await.unwrap();
+    let result = stack.deliveries.attempts(delivery.id).remove(0).result.unwrap();
+    assert_eq!((result.status, result.error.as_deref(), result.duration_ms), (0, Some("ETIMEDOUT"), 10_000));
+    assert_eq!(result.next_attempt_at, Some(NOON.after(Duration::from_secs(11))), "counted from the end of the try");
+}

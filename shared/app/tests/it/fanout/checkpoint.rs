@@ -1,0 +1,187 @@
+//! Where a batch stops: the first record that fails is the checkpoint, and those before it are done.
+
+use reelhook_domain::{Effect, Job};
+use reelhook_testkit::{Fault, Stack};
+
+use super::{every_effect, hold_slots, record, slot, stack};
+
+/// Three records with effects of every kind; the first frees no slot.
+fn three() -> Vec<Job> {
+    let first = every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::FreeSlot { .. })).collect();
+    vec![record(1, first), record(2, every_effect(2)), record(3, every_effect(3))]
+}
+
+/// All that the effects of records 1 to `until` leave behind, in words that can be compared.
+fn left_behind(stack: &Stack) -> String {
+    let mut hints: Vec<String> = stack.hints.sent().iter().map(|hint| format!("{hint:?}")).collect();
+    let mut work: Vec<String> = stack.work.sent().iter().map(|hint| format!("{hint:?}")).collect();
+    for messages in [&mut hints, &mut work] {
+        messages.sort();
+        messages.dedup();
+    }
+    format!(
+        "{:#?}\n{:#?}\n{:#?}\n{:?}\n{:?}\n{hints:#?}\n{work:#?}",
+        stack.fanout.logs(),
+        stack.deliveries.events(),
+        stack.deliveries.all(),
+        stack.fanout.totals(),
+        stack.jobs.admission_item().active,
+    )
+}
+
+fn prepared() -> Stack {
+    let stack = stack();
+    hold_slots(&stack, 1..=3);
+    stack
+}
+
+/// The state after the first `count` records went through without any trouble.
+async fn after(count: usize) -> String {
+    let stack = prepared();
+    stack.fan_out(&three()[..count]).await.unwrap();
+    left_behind(&stack)
+}
+
+/// A stage's name, and how to break it for one record: at its first call or at its last one.
+type Stage = (&'static str, fn(&Stack, usize, bool, Fault));
+
+const STAGES: [Stage; 6] = [
+    ("logs", |stack, index, _, fault| stack.fanout.faults.order_about("put_logs", job_id(index), fault)),
+    ("events", |stack, index, _, fault| stack.fanout.faults.order_about("put_event", job_id(index), fault)),
+    ("deliveries", |stack, index, last, fault| {
+        let row = format!("{}.7.1/webhook_{}", job_id(index), if last { 2 } else { 1 });
+        stack.fanout.faults.order_about("put_delivery", row, fault);
+    }),
+    ("counts", |stack, index, _, fault| stack.fanout.faults.order_about("count", job_id(index), fault)),
+    ("work messages", |stack, index, last, fault| {
+        // One that frees a slot sends a start more than the first record.
+        let (before, calls) = [(0, 4), (4, 5), (9, 5)][index];
+        let passed = before + if last { calls - 1 } else { 0 };
+        stack.work.faults.order("send", [vec![Fault::Pass; passed], vec![fault]].concat());
+    }),
+    ("delivery hints", |stack, index, last, fault| {
+        let passed = index * 2 + usize::from(last);
+        stack.hints.faults.order("send", [vec![Fault::Pass; passed], vec![fault]].concat());
+    }),
+];
+
+fn job_id(index: usize) -> String {
+    three()[index].id.to_string()
+}
+
+/// Stops at record `index` and has done what came before; going on from there makes everything whole.
+async fn check(stack: &Stack, index: usize, what: &str) {
+    let stopped = stack.fan_out(&three()).await.unwrap_err();
+    assert_eq!(stopped.index, index, "{what}");
+    for faults in [&stack.fanout.faults, &stack.work.faults, &stack.hints.faults, &stack.jobs.faults] {
+        faults.clear();
+    }
+    // Before the checkpoint nothing is missing: all that is left comes from there on.
+    stack.fan_out(&three()[index..]).await.unwrap();
+    assert_eq!(left_behind(stack), after(3).await, "{what}");
+}
+
+#[tokio::test]
+async fn the_first_failing_record_is_the_checkpoint_and_those_before_it_are_done_at_each_stage() {
+    for (name, break_it) in STAGES {
+        for index in 0..3 {
+            for (last, fault) in
+                [(false, Fault::Busy), (true, Fault::Busy), (false, Fault::Refuse), (true, Fault::LostAnswer)]
+            {
+                let stack = prepared();
+                break_it(&stack, index, last, fault);
+                check(&stack, index, &format!("{name}, record {index}, last call: {last}, {fault:?}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_can_t_be_freed_stops_at_the_first_record_that_frees_one() {
+    for operation in ["admission", "save_admission"] {
+        let stack = prepared();
+        stack.jobs.faults.busy(operation, 1);
+        check(&stack, 1, operation).await;
+    }
+}
+
+#[tokio::test]
+async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() {
+    let stack = prepared();
+    // Its event is written, its hint is not sent.
+    stack.fanout.faults.order_about("put_delivery", job_id(1), Fault::Busy);
+    stack.fan_out(&three()).await.unwrap_err();
+    let done = &three()[0];
+    assert_eq!(stack.deliveries.of_job(&done.id).len(), 2);
+    assert_eq!(stack.hints.sent().len(), 2, "only the first record's deliveries are told of");
+    assert_eq!(stack.fanout.totals().values().sum::<i64>(), 1, "only the first record is counted");
+    let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
+    assert_eq!(held, [slot(1), slot(2), slot(3)], "later records keep their slots for now");
+}
+
+#[tokio::test]
+async fn failed_entries_inside_a_200_are_failures() {
+    let stack = prepared();
+    // Only the second record's last hint failed: those of the third went through.
+    stack.hints.faults.order("send", [Fault::Pass, Fault::Pass, Fault::Pass, Fault::Busy]);
+    let stopped = stack.fan_out(&three()).await.unwrap_err();
+    assert_eq!(stopped.index, 1);
+    assert_eq!(stack.hints.sent().len(), 5);
+    stack.fan_out(&three()[1..]).await.unwrap();
+    let mut told: Vec<String> = stack.hints.sent().iter().map(|hint| format!("{hint:?}")).collect();
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 6, "each delivery was told of");
+}
+
+#[tokio::test]
+async fn the_earliest_of_several_failures_is_the_checkpoint() {
+    let stack = prepared();
+    stack.fanout.faults.busy_after("put_logs", 2);
+    stack.hints.faults.busy_after("send", 1);
+    assert_eq!(stack.fan_out(&three()).await.unwrap_err().index, 0);
+}
+
+#[tokio::test]
+async fn a_failure_says_what_was_asked_of_the_store() {
+    let stack = prepared();
+    stack.fanout.faults.order_about("put_event", job_id(1), Fault::Refuse);
+    let stopped = stack.fan_out(&three()).await.unwrap_err();
+    assert_eq!(stopped.to_string(), "effects of record 1 could not be worked off");
+    assert_eq!(stopped.source.to_string(), "store refused `put_event`");
+}
+
+#[tokio::test]
+async fn slots_are_freed_although_others_change_the_admission_item_meanwhile() {
+    let stack = prepared();
+    for n in 10..15 {
+        let at = reelhook_testkit::NOON;
+        stack.jobs.before("save_admission", move |jobs| {
+            jobs.change_admission(|admission| {
+                admission.active.insert(slot(n), at);
+            });
+        });
+    }
+    stack.fan_out(&three()).await.unwrap();
+    let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
+    let expected: Vec<String> = [1, 10, 11, 12, 13, 14].map(slot).into();
+    assert_eq!(held, expected, "theirs stay, ours are free");
+}
+
+#[tokio::test]
+async fn freeing_slots_gives_up_when_others_are_faster_each_time() {
+    let stack = prepared();
+    for _ in 0..40 {
+        stack.jobs.before("save_admission", |jobs| jobs.change_admission(|_| {}));
+    }
+    let stopped = stack.fan_out(&three()).await.unwrap_err();
+    assert_eq!(stopped.index, 1);
+    assert!(stopped.source.is_busy());
+}
+
+#[tokio::test]
+async fn a_slot_that_is_not_held_is_passed_over() {
+    let stack = stack();
+    stack.fan_out(&three()).await.unwrap();
+    assert_eq!(stack.jobs.faults.calls("save_admission"), 0);
+}

@@ -1,0 +1,67 @@
+//! From outboxes to rows and messages: what is planned, what a replay changes (nothing), and where a batch stops.
+
+mod checkpoint;
+mod plan;
+mod replay;
+
+use reelhook_domain::{Effect, Job, LogLevel, OutboundEvent, Policy, RenderId, Status, Timestamp};
+use reelhook_testkit::{NOON, Stack, make_job};
+use serde_json::json;
+
+/// Two receivers, so that one event has two deliveries.
+const TWO: (&str, &str) = ("WEBHOOK_URLS", "https://a.example/,https://b.example/");
+
+fn stack() -> Stack {
+    let stack = Stack::with(&[TWO], 3);
+    stack.world.advance_s(155);
+    stack
+}
+
+/// A completed job number `n` whose version 7 wants these effects.
+fn record(n: u32, outbox: Vec<Effect>) -> Job {
+    let mut job = make_job(n, NOON, &Policy::default());
+    job.version = 7;
+    job.status = Status::Completed;
+    job.started_at = Some(Timestamp(NOON.0 + 1000));
+    job.completed_at = Some(Timestamp(NOON.0 + 155_000));
+    job.updated_at = Timestamp(NOON.0 + 155_000);
+    job.due_at = None;
+    job.outbox = outbox;
+    job
+}
+
+fn slot(n: u32) -> String {
+    format!("job_{}_{n:04}.1.1", NOON.0)
+}
+
+fn render() -> RenderId {
+    RenderId::parse("render_1").unwrap()
+}
+
+/// One effect of each kind.
+fn every_effect(n: u32) -> Vec<Effect> {
+    vec![
+        Effect::Log {
+            event_type: "job_completed".to_owned(),
+            level: LogLevel::Success,
+            message: "Done".to_owned(),
+            details: json!({ "step_number": 8 }),
+        },
+        Effect::Notify { event: OutboundEvent::Completed },
+        Effect::Count { status: Status::Completed, day: NOON.day(), entered: true },
+        Effect::FreeSlot { slot: slot(n) },
+        Effect::Start { delay_s: 30 },
+        Effect::CheckRender { render: render(), check: 2, delay_s: 4 },
+        Effect::ApplyParked { render: render() },
+        Effect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() },
+    ]
+}
+
+/// Gives these jobs the slots that they are about to free.
+fn hold_slots(stack: &Stack, jobs: impl IntoIterator<Item = u32>) {
+    stack.jobs.change_admission(|admission| {
+        for n in jobs {
+            admission.active.insert(slot(n), Timestamp(NOON.0 + 3_600_000));
+        }
+    });
+}

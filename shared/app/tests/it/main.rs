@@ -1,0 +1,13 @@
+//! What the use cases promise, over fakes in memory and in virtual time.
+
+mod change;
+mod deliver;
+mod fanout;
+mod nothing_is_lost;
+mod reconcile;
+mod renders;
+mod repair;
+mod starts;
+mod steps;
+mod submit;
+mod sweep;

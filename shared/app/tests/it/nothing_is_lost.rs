@@ -1,0 +1,311 @@
+//! Nothing is lost: messages vanish, stores are busy, the stream comes again, and the sweep alone keeps everything going.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::change;
+use reelhook_app::outbound::OutboundError;
+use reelhook_app::reconcile::reconcile;
+use reelhook_app::repair::{Cursor, repair};
+use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, StepStatus, Timestamp};
+use reelhook_testkit::{Answer, Fault, Stack, body_of, header, response, run, step};
+use serde_json::json;
+
+const JOBS: u32 = 50;
+const VIDEO: &str = "https://cdn.creatomate.example/video.mp4";
+
+/// Chance that is the same each time (xorshift).
+struct Dice(Mutex<u64>);
+
+impl Dice {
+    fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(seed)))
+    }
+
+    /// True in `percent` of all throws.
+    fn hits(&self, percent: u64) -> bool {
+        let mut state = self.0.lock().unwrap();
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state % 100 < percent
+    }
+}
+
+/// The worker, Creatomate and two receivers, none of which can be relied on.
+struct Outside {
+    /// Reports that workers are about to send.
+    reports: Mutex<Vec<(Timestamp, JobId, Event)>>,
+    /// Whether Creatomate still knows the renders.
+    renders_known: AtomicBool,
+    /// How often each `webhook-id` came to each receiver.
+    received: Mutex<BTreeMap<(String, String), u32>>,
+}
+
+impl Outside {
+    fn of(stack: &Stack, dice: &Arc<Dice>) -> Arc<Self> {
+        let outside = Arc::new(Self {
+            reports: Mutex::default(),
+            renders_known: AtomicBool::new(true),
+            received: Mutex::default(),
+        });
+        let (this, dice, world) = (Arc::clone(&outside), Arc::clone(dice), Arc::clone(&stack.world));
+        stack.http.script(move |request| match request.url.host_str() {
+            Some("worker.example") => this.work(&body_of(request), world.now(), &dice),
+            Some("api.creatomate.example") if !this.renders_known.load(Ordering::Relaxed) => Ok(response(404, "")),
+            Some("api.creatomate.example") if dice.hits(40) => Err(OutboundError::TimedOut(10_000)),
+            Some("api.creatomate.example") if dice.hits(50) => Ok(response(200, r#"{"status": "rendering"}"#)),
+            Some("api.creatomate.example") => {
+                Ok(response(200, json!({ "status": "succeeded", "url": VIDEO }).to_string()))
+            }
+            Some(receiver) => {
+                let id = header(request, "webhook-id");
+                *this.received.lock().unwrap().entry((receiver.to_owned(), id)).or_default() += 1;
+                // Received, and nevertheless not always answered well.
+                match (dice.hits(10), dice.hits(10)) {
+                    (true, _) => Ok(response(500, "")),
+                    (_, true) => Err(OutboundError::TimedOut(10_000)),
+                    _ => Ok(response(200, "")),
+                }
+            }
+            None => Err(OutboundError::Refused),
+        });
+        outside
+    }
+
+    /// Takes a run, mostly, and plans what its worker will report; a run that comes twice is reported twice.
+    fn work(&self, body: &serde_json::Value, now: Timestamp, dice: &Dice) -> Answer {
+        if body.get("parameters").is_none() {
+            return Ok(response(200, ""));
+        }
+        if dice.hits(20) {
+            return Ok(response(503, ""));
+        }
+        let id = JobId::parse(body["job_id"].as_str().unwrap()).unwrap();
+        let attempt = u32::try_from(body["attempt"].as_u64().unwrap()).unwrap();
+        let n: u32 = id.as_str()[id.as_str().len() - 4..].parse().unwrap();
+        let mut at = now;
+        for event in reports(n, attempt) {
+            at = Timestamp(at.0 + 11_000);
+            self.reports.lock().unwrap().push((at, id.clone(), event));
+        }
+        // The run begins, and the answer gets lost now and then.
+        if dice.hits(10) { Err(OutboundError::Reset) } else { Ok(response(200, r#"{"accepted": true}"#)) }
+    }
+
+    /// How many requests receivers got.
+    fn received(&self) -> u32 {
+        self.received.lock().unwrap().values().sum()
+    }
+
+    /// Sends what workers report by now; they try once, conflicts are overcome inside.
+    async fn report(&self, stack: &Stack) {
+        let now = stack.world.now();
+        let mut due: Vec<_> = self.reports.lock().unwrap().extract_if(.., |(at, _, _)| *at <= now).collect();
+        due.sort_by_key(|(at, _, _)| *at);
+        for (_, id, event) in due {
+            change(&*stack.jobs, &*stack.world, &stack.policy, &id, &event).await.unwrap();
+        }
+    }
+}
+
+/// What the worker of job `n` reports: by its number a run goes well, ends with a render, fails once, fails for good, or
+/// is never heard of again.
+fn reports(n: u32, attempt: u32) -> Vec<Event> {
+    let failed = |error: &str| {
+        let Event::Step { attempt, mut update } = step(attempt, 3, StepStatus::Failed, None) else { unreachable!() };
+        update.error = Some(error.to_owned());
+        vec![step(1, 0, StepStatus::Started, None), Event::Step { attempt, update }]
+    };
+    match (n % 5, attempt) {
+        (0, _) => run(attempt, None),
+        (1, _) => run(attempt, Some(&format!("render_{n}"))),
+        (2, 1) => failed("browser crashed"),
+        (2, _) => run(attempt, None),
+        (3, _) => failed("Insufficient credits"),
+        _ => Vec::new(),
+    }
+}
+
+fn expected_end(n: u32) -> Status {
+    if n % 5 < 3 { Status::Completed } else { Status::Failed }
+}
+
+fn all_done(stack: &Stack) -> bool {
+    stack.jobs.all().iter().all(|job| job.status.is_final()) && stack.deliveries.unfinished() == 0
+}
+
+/// Trouble for the next calls, in a tenth of all cases.
+fn trouble(stack: &Stack, dice: &Dice) {
+    for (faults, operations) in [
+        (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"][..]),
+        (&stack.deliveries.faults, &["load", "begin", "complete", "save", "reserve", "endpoint"]),
+        (&stack.jobs.faults, &["claim", "save_admission", "oldest_ready", "admission"]),
+        (&stack.work.faults, &["send"]),
+        (&stack.hints.faults, &["send"]),
+        (&stack.due.faults, &["due_jobs", "due_deliveries"]),
+    ] {
+        faults.clear();
+        for operation in operations.iter().filter(|_| dice.hits(10)) {
+            faults.order(operation, [if dice.hits(50) { Fault::Busy } else { Fault::LostAnswer }]);
+        }
+    }
+}
+
+/// No more trouble.
+fn calm(stack: &Stack) {
+    for faults in [
+        &stack.fanout.faults,
+        &stack.deliveries.faults,
+        &stack.jobs.faults,
+        &stack.work.faults,
+        &stack.hints.faults,
+        &stack.due.faults,
+    ] {
+        faults.clear();
+    }
+}
+
+/// Worker and dispatcher take what shows now; a message whose turn fails is as good as lost.
+async fn work_through(stack: &Stack) {
+    for message in stack.work.receive() {
+        let _lost = stack.work_on(&message).await;
+    }
+    let hints = stack.hints.receive().into_iter();
+    let hints: Vec<_> = hints
+        .map(|reelhook_app::messages::DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
+        .collect();
+    for batch in hints.chunks(10) {
+        let _lost = reelhook_app::deliver::deliver(&stack.deliver_ports(), batch).await;
+    }
+}
+
+/// Every job ended as it should, every delivery arrived under one id, and the counters are right.
+fn check_end(stack: &Stack, outside: &Outside) {
+    let jobs = stack.jobs.all();
+    assert_eq!(jobs.len(), JOBS as usize);
+    for (n, job) in (0..).zip(&jobs) {
+        assert_eq!(job.status, expected_end(n), "{n}: {job:?}");
+        assert_eq!(job.due_at, None);
+        let told: BTreeSet<_> =
+            stack.deliveries.of_job(&job.id).iter().map(|delivery| delivery.event_id.clone()).collect();
+        let emitted: BTreeSet<_> = job.emitted.iter().map(|emitted| emitted.id.clone()).collect();
+        assert_eq!(told, emitted, "{n}");
+        assert_eq!(stack.deliveries.of_job(&job.id).len(), emitted.len() * 2, "{n}");
+    }
+    let received = outside.received.lock().unwrap();
+    for delivery in stack.deliveries.all() {
+        assert_eq!(delivery.status, DeliveryStatus::Delivered, "{delivery:?}");
+        let receiver = stack.settings.endpoint(&delivery.endpoint_id).unwrap().url.host_str().unwrap().to_owned();
+        assert!(received.contains_key(&(receiver, delivery.id.webhook_id())), "{delivery:?} never arrived");
+    }
+    assert_eq!(received.len(), stack.deliveries.all().len(), "nothing came under another id");
+    let counts = stack.jobs.counts();
+    let counted = |status: Status| u64::try_from(stack.fanout.counted(status, "2024-01-01")).unwrap();
+    assert_eq!((counted(Status::Completed), counted(Status::Failed)), (counts.completed, counts.failed));
+    assert_eq!((counts.completed, counts.failed, counts.total()), (30, 20, 50));
+}
+
+fn burst() -> Stack {
+    let urls = ("WEBHOOK_URLS", "https://one.example/,https://two.example/");
+    let stack = Stack::with(&[urls, ("WEBHOOK_MAX_RETRIES", "20")], 5);
+    for n in 0..JOBS {
+        stack.submit(n);
+    }
+    stack
+}
+
+#[tokio::test]
+async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
+    for seed in [0x9e37_79b9_7f4a_7c15, 42, 7_000_003] {
+        let (stack, dice) = (burst(), Dice::new(seed));
+        let outside = Outside::of(&stack, &dice);
+        for round in 0.. {
+            assert!(round < 24 * 60, "not done after a day: {:?}", stack.jobs.counts());
+            stack.world.advance_s(60);
+            outside.report(&stack).await;
+            trouble(&stack, &dice);
+            let _checkpoint = stack.follow_stream().await;
+            // Whatever is in the queues vanishes: purged, or lost on the way.
+            stack.work.purge();
+            stack.hints.purge();
+            stack.sweep().await;
+            let _checkpoint = stack.follow_stream().await;
+            // Of the sweep's own hints, each second one is lost as well.
+            stack.work.retain(|_| dice.hits(50));
+            stack.hints.retain(|_| dice.hits(50));
+            work_through(&stack).await;
+            calm(&stack);
+            if round % 30 == 29 {
+                stack.replay_stream().await;
+            }
+            if all_done(&stack) && stack.follow_stream().await.is_ok() && all_done(&stack) {
+                break;
+            }
+        }
+        check_end(&stack, &outside);
+        assert!(stack.jobs.admission_item().active.is_empty(), "no slot is held");
+
+        // The whole stream once more: receivers see nothing new, no count changes, no queue keeps anything.
+        // Checks of renders come again too; a success that comes to light only now would be news, and told.
+        outside.renders_known.store(false, Ordering::Relaxed);
+        let (received, deliveries) = (outside.received(), stack.deliveries.all());
+        stack.replay_stream().await;
+        stack.settle().await;
+        stack.world.advance_s(3600);
+        stack.settle().await;
+        assert_eq!(outside.received(), received);
+        assert!(stack.deliveries.all() == deliveries, "a delivery changed");
+        check_end(&stack, &outside);
+        assert!(stack.work.waiting().is_empty() && stack.hints.waiting().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
+    let (stack, dice) = (burst(), Dice::new(3));
+    let outside = Outside::of(&stack, &dice);
+    for round in 0.. {
+        assert!(round < 3 * 24 * 60, "not done after three days: {:?}", stack.jobs.counts());
+        stack.world.advance_s(60);
+        outside.report(&stack).await;
+        // Nobody follows the stream: its records are lost. All that goes on are hints from a person's hand.
+        stack.drop_stream();
+        stack.sweep().await;
+        stack.drop_stream();
+        let _lost = stack.work_on(&reelhook_app::messages::WorkMessage::Start).await;
+        for job in stack.jobs.all() {
+            check_renders(&stack, &job).await;
+        }
+        if stack.jobs.all().iter().all(|job| job.status.is_final()) {
+            break;
+        }
+    }
+    assert!(stack.deliveries.all().is_empty());
+    stack.drop_stream();
+    let mut cursor = Some(Cursor::default());
+    while let Some(at) = cursor {
+        cursor = repair(&stack.repair_ports(), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
+    }
+    for _ in 0..600 {
+        stack.dispatch().await;
+        stack.world.advance_s(5);
+        if all_done(&stack) {
+            break;
+        }
+    }
+    for _ in 0..2 {
+        reconcile(&stack.fanout, Timestamp(reelhook_testkit::NOON.0 + 1)).await.unwrap();
+    }
+    check_end(&stack, &outside);
+}
+
+/// What a lost `CheckRender` would have done.
+async fn check_renders(stack: &Stack, job: &Job) {
+    let Some(render) = job.render_id.as_ref().filter(|_| job.status == Status::Rendering) else { return };
+    let message =
+        reelhook_app::messages::WorkMessage::CheckRender { job_id: job.id.clone(), render: render.clone(), check: 0 };
+    stack.work_on(&message).await.unwrap();
+}

@@ -1,0 +1,218 @@
+//! Whom a callback reaches, by its voucher, and what it may do.
+
+use reelhook_app::messages::{Delayed, WorkMessage};
+use reelhook_app::renders::{Received, Voucher, receive};
+use reelhook_domain::{Event, JobId, OutboundEvent, Status};
+use reelhook_testkit::{NOON, Stack};
+
+use super::{VIDEO, call, processing, render, rendering, says, without_key};
+
+fn by_token(id: &JobId) -> Voucher {
+    Voucher::Run(id.clone(), 1)
+}
+
+fn check_of(id: &JobId) -> Delayed<WorkMessage> {
+    Delayed::now(WorkMessage::CheckRender { job_id: id.clone(), render: render(), check: 0 })
+}
+
+#[tokio::test]
+async fn a_callback_with_the_run_s_token_shows_how_the_render_goes() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    let seen = call(&stack, &by_token(&id), &says("planned")).await;
+    assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
+    // Step 8 stands at 95: earlier words change nothing, an unknown one is shown.
+    assert_eq!(stack.jobs.get(&id).progress, 95);
+    call(&stack, &by_token(&id), &says("compressing")).await;
+    assert_eq!(stack.jobs.get(&id).current_step, "compressing");
+}
+
+#[tokio::test]
+async fn a_callback_of_an_older_run_changes_nothing() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    let before = stack.jobs.get(&id);
+    let seen = call(&stack, &Voucher::Run(id.clone(), 0), &says("failed")).await;
+    assert!(matches!(seen, Received::Stale(_)), "{seen:?}");
+    assert_eq!(stack.jobs.get(&id), before);
+    assert_eq!(stack.jobs.parked_callback(&render()), None);
+}
+
+#[tokio::test]
+async fn a_token_reaches_its_own_job_and_no_other_with_the_same_render() {
+    let stack = without_key();
+    let (mine, other) = (rendering(&stack, 1), rendering(&stack, 2));
+    call(&stack, &by_token(&mine), &says("succeeded")).await;
+    assert_eq!(stack.jobs.get(&mine).status, Status::Completed);
+    assert_eq!(stack.jobs.get(&other).status, Status::Rendering);
+}
+
+#[tokio::test]
+async fn a_token_of_a_job_that_is_gone_finds_nothing() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    stack.jobs.remove(&id);
+    assert_eq!(call(&stack, &by_token(&id), &says("succeeded")).await, Received::Unknown);
+}
+
+#[tokio::test]
+async fn a_token_for_another_render_than_the_job_s_finds_nothing() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    let other = reelhook_domain::RenderId::parse("render_2").unwrap();
+    let before = stack.jobs.get(&id);
+    let seen = receive(&stack.render_ports(), &by_token(&id), &other, &says("succeeded")).await.unwrap();
+    assert_eq!(seen, Received::Unknown);
+    assert_eq!(stack.jobs.get(&id), before);
+}
+
+#[tokio::test]
+async fn the_operator_s_callback_moves_every_job_with_that_render() {
+    let stack = without_key();
+    let ids = [1, 2, 3].map(|n| rendering(&stack, n));
+    let seen = call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    assert!(matches!(&seen, Received::Reached(job) if job.id == ids[0]), "{seen:?}");
+    for id in &ids {
+        let job = stack.jobs.get(id);
+        assert_eq!((job.status, job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+    }
+    assert_eq!(stack.jobs.parked_callback(&render()), None);
+}
+
+#[tokio::test]
+async fn an_end_is_not_believed_while_creatomate_can_be_asked() {
+    for status in ["succeeded", "failed", "cancelled"] {
+        let stack = Stack::default();
+        let id = rendering(&stack, 1);
+        call(&stack, &by_token(&id), &says(status)).await;
+        let job = stack.jobs.get(&id);
+        assert_eq!((job.status, job.video_url, job.error), (Status::Rendering, None, None), "{status}");
+        stack.follow_stream().await.unwrap();
+        assert_eq!(stack.work.sent(), [check_of(&id)], "{status}: it is asked at once");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_end_asks_once() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    for _ in 0..5 {
+        call(&stack, &by_token(&id), &says("succeeded")).await;
+    }
+    stack.follow_stream().await.unwrap();
+    assert_eq!(stack.work.sent(), [check_of(&id)]);
+}
+
+#[tokio::test]
+async fn without_an_api_key_an_end_with_a_voucher_is_believed() {
+    let stack = without_key();
+    let (good, bad) = (rendering(&stack, 1), rendering(&stack, 2));
+    call(&stack, &by_token(&good), &says("succeeded")).await;
+    call(&stack, &by_token(&bad), &says("failed")).await;
+    let (good, bad) = (stack.jobs.get(&good), stack.jobs.get(&bad));
+    assert_eq!((good.status, good.progress, good.video_url.as_deref()), (Status::Completed, 100, Some(VIDEO)));
+    assert_eq!((bad.status, bad.error.as_deref()), (Status::Failed, Some("no memory for 4k")));
+    assert_eq!(bad.attempt, 1, "a failed render is not retried");
+}
+
+#[tokio::test]
+async fn a_success_without_a_url_is_none() {
+    let stack = without_key();
+    let id = rendering(&stack, 1);
+    let mut callback = says("succeeded");
+    callback.url = None;
+    call(&stack, &by_token(&id), &callback).await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Rendering);
+}
+
+#[tokio::test]
+async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_believed() {
+    let stack = Stack::default();
+    let id = rendering(&stack, 1);
+    let before = stack.jobs.get(&id);
+    for _ in 0..3 {
+        assert_eq!(call(&stack, &Voucher::Nobody, &says("failed")).await, Received::Hinted(id.clone()));
+    }
+    assert_eq!(stack.work.sent(), [check_of(&id)]);
+    stack.world.advance_s(9);
+    call(&stack, &Voucher::Nobody, &says("failed")).await;
+    assert_eq!(stack.work.sent().len(), 1);
+    stack.world.advance_s(1);
+    call(&stack, &Voucher::Nobody, &says("failed")).await;
+    assert_eq!(stack.work.sent().len(), 2);
+    assert_eq!(stack.jobs.get(&id), before);
+}
+
+#[tokio::test]
+async fn many_at_once_are_one_hint() {
+    let stack = Stack::default();
+    rendering(&stack, 1);
+    let (voucher, callback) = (Voucher::Nobody, says("succeeded"));
+    futures_util::future::join_all((0..20).map(|_| call(&stack, &voucher, &callback))).await;
+    assert_eq!(stack.work.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_s_callback_about_what_is_unknown_or_ended_is_nothing() {
+    let stack = Stack::default();
+    assert_eq!(call(&stack, &Voucher::Nobody, &says("succeeded")).await, Received::Unknown);
+    assert_eq!(stack.jobs.parked_callback(&render()), None, "what nobody vouches for is not kept");
+    let id = rendering(&stack, 1);
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    assert_eq!(call(&stack, &Voucher::Nobody, &says("succeeded")).await, Received::Unknown);
+    assert!(stack.work.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_hint_that_can_t_be_queued_is_told() {
+    let stack = Stack::default();
+    rendering(&stack, 1);
+    stack.work.faults.busy("send", 1);
+    assert!(receive(&stack.render_ports(), &Voucher::Nobody, &render(), &says("succeeded")).await.is_err());
+}
+
+#[tokio::test]
+async fn final_jobs_absorb_callbacks() {
+    let stack = without_key();
+    let id = rendering(&stack, 1);
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    let before = stack.jobs.get(&id);
+    for voucher in [by_token(&id), Voucher::Operator] {
+        for status in ["rendering", "succeeded", "failed"] {
+            let seen = call(&stack, &voucher, &says(status)).await;
+            assert!(matches!(seen, Received::Reached(_)), "{seen:?}");
+        }
+    }
+    assert_eq!(stack.jobs.get(&id), before);
+}
+
+#[tokio::test]
+async fn a_render_that_begins_before_the_worker_is_done_moves_the_job() {
+    let stack = Stack::default();
+    let id = processing(&stack, 1);
+    let told = reelhook_testkit::step(1, 7, reelhook_domain::StepStatus::Completed, Some("render_1"));
+    stack.jobs.apply(&id, &told, NOON, &stack.policy);
+    for (status, progress, shown) in [
+        ("planned", 85, Status::Processing),
+        ("waiting", 87, Status::Processing),
+        ("transcribing", 88, Status::Processing),
+        ("rendering", 90, Status::Rendering),
+        ("planned", 90, Status::Rendering),
+    ] {
+        call(&stack, &by_token(&id), &says(status)).await;
+        let job = stack.jobs.get(&id);
+        assert_eq!((job.progress, job.status), (progress, shown), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn conflicts_are_decided_again_and_each_job_notifies_once() {
+    let stack = without_key();
+    let id = rendering(&stack, 1);
+    stack.jobs.conflict(&id, 3);
+    let (voucher, callback) = (by_token(&id), says("succeeded"));
+    tokio::join!(call(&stack, &voucher, &callback), call(&stack, &voucher, &callback));
+    let told = stack.jobs.get(&id).emitted;
+    let completed: Vec<_> = told.iter().filter(|emitted| emitted.event == OutboundEvent::Completed).collect();
+    assert_eq!(completed.len(), 1);
+}

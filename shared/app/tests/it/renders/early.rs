@@ -1,0 +1,150 @@
+//! Callbacks that come before their render is known: kept for an hour, and applied in either order of events.
+
+use reelhook_app::messages::WorkMessage;
+use reelhook_app::renders::{Received, Voucher, apply_parked, receive};
+use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
+use reelhook_testkit::{MemoryJobs, NOON, Stack, response, step};
+
+use super::{VIDEO, call, processing, render, says, without_key};
+
+/// The worker tells of its render.
+fn render_is_told(jobs: &MemoryJobs, id: &JobId) {
+    let told = step(1, 7, StepStatus::RenderReady, Some("render_1"));
+    assert!(jobs.apply(id, &told, NOON, &reelhook_domain::Policy::default()));
+}
+
+fn vouchers(id: &JobId) -> [Voucher; 2] {
+    [Voucher::Run(id.clone(), 1), Voucher::Operator]
+}
+
+#[tokio::test]
+async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
+    for which in [0, 1] {
+        let stack = without_key();
+        let id = processing(&stack, 1);
+        let seen = call(&stack, &vouchers(&id)[which], &says("succeeded")).await;
+        let expected = if which == 0 { "reached" } else { "unknown" };
+        let shown = if matches!(seen, Received::Reached(_)) { "reached" } else { "unknown" };
+        assert_eq!(shown, expected, "a run's token names its job, the operator's names nobody");
+        assert_eq!(stack.jobs.parked_callback(&render()), Some(says("succeeded")));
+        assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+
+        render_is_told(&stack.jobs, &id);
+        stack.follow_stream().await.unwrap();
+        let message = WorkMessage::ApplyParked { job_id: id.clone(), render: render() };
+        assert!(stack.work.sent().iter().any(|sent| sent.message == message));
+        stack.settle().await;
+        let job = stack.jobs.get(&id);
+        assert_eq!((job.status, job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+    }
+}
+
+#[tokio::test]
+async fn a_render_that_becomes_known_while_its_callback_is_kept_is_applied_at_once() {
+    for which in [0, 1] {
+        let stack = without_key();
+        let id = processing(&stack, 1);
+        // Its ApplyParked is worked off too, before the callback is kept: it finds nothing.
+        let told = id.clone();
+        stack.jobs.before("park", move |jobs| render_is_told(jobs, &told));
+        let seen = call(&stack, &vouchers(&id)[which], &says("succeeded")).await;
+        assert!(matches!(&seen, Received::Reached(job) if job.status == Status::Completed), "{seen:?}");
+        assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+    }
+}
+
+#[tokio::test]
+async fn an_early_end_is_confirmed_like_any_other() {
+    let stack = Stack::default();
+    let id = processing(&stack, 1);
+    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    let answer = format!(r#"{{"id": "render_1", "status": "succeeded", "url": "{VIDEO}"}}"#);
+    stack.http.script(move |_| Ok(response(200, answer.clone())));
+    render_is_told(&stack.jobs, &id);
+    stack.follow_stream().await.unwrap();
+    stack.work().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Rendering, "the callback alone ends nothing");
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+}
+
+#[tokio::test]
+async fn an_early_callback_is_kept_for_an_hour() {
+    let stack = without_key();
+    let id = processing(&stack, 1);
+    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    stack.world.advance_s(3600);
+    render_is_told(&stack.jobs, &id);
+    apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
+    assert_eq!(stack.jobs.get(&id).status, Status::Rendering);
+    stack.world.set(NOON.after(std::time::Duration::from_secs(3599)));
+    apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
+    assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+}
+
+#[tokio::test]
+async fn applying_a_parked_callback_twice_changes_nothing() {
+    let stack = without_key();
+    let id = processing(&stack, 1);
+    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    render_is_told(&stack.jobs, &id);
+    apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
+    let once = stack.jobs.get(&id);
+    apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
+    assert_eq!(stack.jobs.get(&id), once);
+}
+
+#[tokio::test]
+async fn nothing_parked_and_no_job_are_nothing_to_do() {
+    let stack = without_key();
+    let id = processing(&stack, 1);
+    apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
+    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    stack.jobs.remove(&id);
+    apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_parked_callback_of_a_job_that_was_cancelled_meanwhile_is_absorbed() {
+    let stack = without_key();
+    let id = processing(&stack, 1);
+    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    render_is_told(&stack.jobs, &id);
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn a_callback_that_could_not_be_kept_is_told() {
+    let stack = without_key();
+    let id = processing(&stack, 1);
+    for voucher in vouchers(&id) {
+        stack.jobs.faults.busy("park", 1);
+        assert!(receive(&stack.render_ports(), &voucher, &render(), &says("succeeded")).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_run_s_token_vouches_for_no_other_job_s_render() {
+    let stack = without_key();
+    let (mine, other) = (processing(&stack, 1), processing(&stack, 2));
+    // The bearer of the first job's token guesses a render that the second job is about to record.
+    call(&stack, &Voucher::Run(mine.clone(), 1), &says("failed")).await;
+    render_is_told(&stack.jobs, &other);
+    stack.settle().await;
+    let job = stack.jobs.get(&other);
+    assert_eq!((job.status, job.error), (Status::Rendering, None), "a token is bound to its job");
+}
+
+#[tokio::test]
+async fn two_renders_wait_apart() {
+    let stack = without_key();
+    let id = processing(&stack, 1);
+    let other = RenderId::parse("render_2").unwrap();
+    receive(&stack.render_ports(), &Voucher::Operator, &other, &says("failed")).await.unwrap();
+    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    render_is_told(&stack.jobs, &id);
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+}

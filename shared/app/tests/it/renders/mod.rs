@@ -1,0 +1,52 @@
+//! Renders: callbacks by token, by operator and by nobody, callbacks that come early, and asking Creatomate.
+
+mod callbacks;
+mod checks;
+mod early;
+
+use reelhook_app::renders::{Callback, Received, Voucher, receive};
+use reelhook_domain::{Event, JobId, RenderId, StepStatus};
+use reelhook_testkit::{NOON, Stack, run, started, step};
+
+const VIDEO: &str = "https://cdn.creatomate.example/renders/render_1.mp4";
+
+fn render() -> RenderId {
+    RenderId::parse("render_1").unwrap()
+}
+
+fn says(status: &str) -> Callback {
+    let url = (status == "succeeded").then(|| VIDEO.to_owned());
+    let error = (status == "failed").then(|| "no memory for 4k".to_owned());
+    Callback { status: status.to_owned(), url, error }
+}
+
+/// A stack whose Creatomate can't be asked: callbacks with a voucher are believed.
+fn without_key() -> Stack {
+    let mut stack = Stack::default();
+    stack.creatomate.key = None;
+    stack
+}
+
+/// Adds job number `n`, whose worker is at step 3 and has told of no render.
+fn processing(stack: &Stack, n: u32) -> JobId {
+    let id = stack.submit(n);
+    for event in [Event::Claim, started(1), step(1, 3, StepStatus::Started, None)] {
+        assert!(stack.jobs.apply(&id, &event, NOON, &stack.policy));
+    }
+    stack.drop_stream();
+    id
+}
+
+/// Adds job number `n`, whose worker is done and whose `render_1` is under way; its effects so far are done with.
+fn rendering(stack: &Stack, n: u32) -> JobId {
+    let id = stack.submit(n);
+    for event in [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat() {
+        assert!(stack.jobs.apply(&id, &event, NOON, &stack.policy));
+    }
+    stack.drop_stream();
+    id
+}
+
+async fn call(stack: &Stack, voucher: &Voucher, callback: &Callback) -> Received {
+    receive(&stack.render_ports(), voucher, &render(), callback).await.unwrap()
+}

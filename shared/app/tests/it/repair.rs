@@ -1,0 +1,212 @@
+//! Repairs: what a lost stream never made is made, under the same ids, and what is there stays as it is.
+
+use std::collections::BTreeSet;
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::repair::{Cursor, Repaired, repair};
+use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Timestamp};
+use reelhook_testkit::{NOON, Stack, run, started};
+
+const DAY_S: u64 = 24 * 3600;
+
+/// Repairs from the first page to the last; every part of it.
+async fn repair_all(stack: &Stack, since: Timestamp) -> Vec<Repaired> {
+    let mut parts = Vec::new();
+    let mut cursor = Cursor::default();
+    loop {
+        let part = repair(&stack.repair_ports(), since, cursor, stack.world.now()).await.unwrap();
+        parts.push(part.clone());
+        match part.cursor {
+            Some(next) => cursor = next,
+            None => return parts,
+        }
+        assert!(parts.len() < 10_000, "the cursor goes round in circles");
+    }
+}
+
+fn finish(stack: &Stack, n: u32) -> JobId {
+    let id = stack.submit(n);
+    for event in [vec![Event::Claim, started(1)], run(1, None)].concat() {
+        assert!(stack.jobs.apply(&id, &event, stack.world.now(), &stack.policy));
+    }
+    id
+}
+
+fn cancel(stack: &Stack, n: u32) -> JobId {
+    let id = stack.submit(n);
+    stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy);
+    id
+}
+
+fn ids(stack: &Stack) -> BTreeSet<DeliveryId> {
+    stack.deliveries.all().iter().map(|delivery| delivery.id).collect()
+}
+
+#[tokio::test]
+async fn what_a_lost_stream_never_made_is_made_under_the_ids_that_it_would_have_had() {
+    let (lost, healthy) = (Stack::default(), Stack::default());
+    for stack in [&lost, &healthy] {
+        for n in 0..5 {
+            finish(stack, n);
+        }
+        for n in 5..9 {
+            cancel(stack, n);
+        }
+    }
+    healthy.follow_stream().await.unwrap();
+    lost.drop_stream();
+    let parts = repair_all(&lost, Timestamp(0)).await;
+    assert_eq!(parts.iter().map(|part| part.scanned).sum::<usize>(), 9);
+    assert_eq!(parts.iter().map(|part| part.ensured).sum::<usize>(), 9);
+    assert_eq!(ids(&lost), ids(&healthy));
+    assert_eq!(lost.deliveries.all(), healthy.deliveries.all());
+    assert_eq!(lost.deliveries.events(), healthy.deliveries.events());
+    lost.dispatch().await;
+    assert_eq!(lost.deliveries.unfinished(), 0);
+}
+
+#[tokio::test]
+async fn a_repair_is_idempotent_and_changes_nothing_that_is_there() {
+    let stack = Stack::default();
+    for n in 0..5 {
+        finish(&stack, n);
+    }
+    stack.settle().await;
+    let before =
+        (stack.deliveries.all(), stack.deliveries.events(), stack.fanout.totals(), stack.http.requests().len());
+    for _ in 0..2 {
+        repair_all(&stack, Timestamp(0)).await;
+        stack.settle().await;
+        let after =
+            (stack.deliveries.all(), stack.deliveries.events(), stack.fanout.totals(), stack.http.requests().len());
+        assert_eq!(after.0, before.0);
+        assert_eq!(after.1, before.1);
+        assert_eq!((after.2, after.3), (before.2.clone(), before.3), "receivers see nothing new");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_beside_what_is_there_is_made() {
+    let stack = Stack::default();
+    let known = finish(&stack, 1);
+    stack.settle().await;
+    let delivered = stack.deliveries.only();
+    let lost = finish(&stack, 2);
+    stack.drop_stream();
+    repair_all(&stack, Timestamp(0)).await;
+    assert_eq!(stack.deliveries.of_job(&known), [delivered]);
+    assert_eq!(stack.deliveries.of_job(&lost).len(), 1);
+}
+
+#[tokio::test]
+async fn what_happened_before_since_is_left_alone() {
+    let stack = Stack::default();
+    finish(&stack, 1);
+    stack.world.advance_s(60);
+    let late = finish(&stack, 2);
+    stack.drop_stream();
+    repair_all(&stack, stack.world.now()).await;
+    assert_eq!(stack.deliveries.only().job_id, late);
+}
+
+#[tokio::test]
+async fn every_event_that_the_item_remembers_is_made() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    for event in [vec![Event::Claim, started(1)], run(1, Some("render_1")), vec![Event::Cancel]].concat() {
+        assert!(stack.jobs.apply(&id, &event, NOON, &stack.policy));
+    }
+    stack.drop_stream();
+    repair_all(&stack, Timestamp(0)).await;
+    let mut events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
+    events.sort_unstable();
+    assert_eq!(events, ["job.cancelled", "job.script_completed"]);
+}
+
+#[tokio::test]
+async fn the_cursor_walks_every_page_of_every_status_and_day() {
+    let stack = Stack::default();
+    let mut expected = BTreeSet::new();
+    // Jobs of the 32 days until now; those of the oldest are not kept any more.
+    for day in 0..32 {
+        for n in 0..5 {
+            let id = cancel(&stack, day * 100 + n);
+            if day > 0 {
+                expected.insert(id);
+            }
+        }
+        stack.world.advance_s(DAY_S);
+    }
+    stack.world.set(Timestamp(stack.world.now().0 - 24 * 3600 * 1000));
+    stack.drop_stream();
+    let parts = repair_all(&stack, Timestamp(0)).await;
+    let made: BTreeSet<JobId> = stack.deliveries.all().into_iter().map(|delivery| delivery.job_id).collect();
+    assert_eq!(made, expected);
+    // 31 days of six statuses, of which one has two pages.
+    assert_eq!(parts.len(), 31 * (6 + 1));
+    assert!(parts.iter().all(|part| part.scanned <= 3));
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_the_last_status_has_nothing_to_do() {
+    let stack = Stack::default();
+    let cursor = Cursor { day: 0, status: 6, after: None };
+    let part = repair(&stack.repair_ports(), Timestamp(0), cursor, NOON).await.unwrap();
+    assert_eq!(part, Repaired::default());
+}
+
+#[tokio::test]
+async fn a_part_that_fails_can_be_repeated_with_the_same_cursor() {
+    let stack = Stack::default();
+    for n in 0..3 {
+        finish(&stack, n);
+    }
+    stack.drop_stream();
+    let cursor = Cursor { day: 0, status: 3, after: None };
+    let part = async || repair(&stack.repair_ports(), Timestamp(0), cursor.clone(), NOON).await;
+    stack.jobs.faults.busy("page", 1);
+    assert!(part().await.is_err());
+    stack.jobs.faults.busy("load", 1);
+    assert!(part().await.is_err());
+    for operation in ["put_event", "put_delivery"] {
+        stack.fanout.faults.busy(operation, 1);
+        assert!(part().await.is_err(), "{operation}");
+    }
+    stack.hints.faults.busy("send", 1);
+    assert!(part().await.is_err());
+    assert_eq!(part().await.unwrap().ensured, 3);
+    stack.dispatch().await;
+    assert_eq!((stack.deliveries.all().len(), stack.deliveries.unfinished()), (3, 0));
+    assert_eq!(stack.http.requests().len(), 3, "each is sent once");
+}
+
+#[tokio::test]
+async fn without_endpoints_nothing_is_made() {
+    let stack = Stack::with(&[], 3);
+    finish(&stack, 1);
+    stack.drop_stream();
+    assert!(repair_all(&stack, Timestamp(0)).await.iter().all(|part| part.ensured == 0));
+    assert!(stack.deliveries.events().is_empty());
+}
+
+#[tokio::test]
+async fn a_job_that_vanishes_during_the_walk_is_passed_over() {
+    let stack = Stack::default();
+    let id = finish(&stack, 1);
+    stack.jobs.before("load", move |jobs| jobs.remove(&id));
+    stack.drop_stream();
+    assert!(repair_all(&stack, Timestamp(0)).await.iter().all(|part| part.scanned == 0));
+}
+
+#[tokio::test]
+async fn deliveries_of_a_repair_go_out_like_any_others() {
+    let stack = Stack::default();
+    let id = finish(&stack, 1);
+    stack.drop_stream();
+    stack.world.advance_s(7200);
+    repair_all(&stack, NOON).await;
+    assert_eq!(stack.deliveries.only().created_at, NOON, "the time of the event, not of the repair");
+    stack.settle().await;
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
+    assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+}

@@ -1,0 +1,229 @@
+//! What the worker's answer does: the run begins, waits, or has failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reelhook_app::outbound::OutboundError;
+use reelhook_domain::{Event, Job, Status, StepStatus};
+use reelhook_testkit::{Answer, NOON, Stack, body_of, header, keys, response, run, step, with_header};
+
+use super::{asked, start};
+
+/// A job after the worker answered its first request like this, with all that follows at once.
+async fn after(answer: Answer) -> (Stack, Job) {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    stack.http.script(move |_| answer.clone());
+    stack.settle().await;
+    let job = stack.jobs.get(&id);
+    (stack, job)
+}
+
+#[tokio::test]
+async fn an_accepted_run_is_processing_with_what_the_worker_told() {
+    let told = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
+    for status in [200, 201, 202] {
+        let (_, job) = after(Ok(response(status, told))).await;
+        assert_eq!((job.status, job.started_at), (Status::Processing, Some(NOON)), "{status}");
+        assert_eq!(job.worker_id.as_deref(), Some("gpu-7"));
+        assert_eq!(job.cancel_url.as_deref(), Some("https://worker.example/cancel/1"));
+        assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(30 * 60))));
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_answers_little_is_taken_at_its_word() {
+    for told in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
+        let (_, job) = after(Ok(response(200, told))).await;
+        assert_eq!((job.status, job.worker_id, job.cancel_url), (Status::Processing, None, None), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn busy_means_later_and_uses_up_no_retry() {
+    let check = async |answer: Answer, wait_s: u64, said: &str| {
+        let (stack, job) = after(answer).await;
+        let ready = NOON.after(Duration::from_secs(wait_s));
+        assert_eq!((job.status, job.attempt, job.retry_count), (Status::Pending, 1, 0), "{said}");
+        assert_eq!((job.start.ready_at, job.start.claim), (ready, None), "{said}");
+        assert_eq!(job.due_at, Some(ready.after(Duration::from_secs(60))), "{said}");
+        assert!(stack.jobs.admission_item().active.is_empty(), "the slot is free again: {said}");
+        let lines: Vec<String> = stack.fanout.logs().iter().map(|row| row.line["message"].to_string()).collect();
+        assert!(lines.iter().any(|line| line.contains(said)), "{said}: {lines:?}");
+        // The hint shows when it is ready.
+        stack.world.advance_s(wait_s.min(900));
+        stack.http.script(|_| Ok(response(200, "{}")));
+        stack.settle().await;
+        let expected = if wait_s <= 900 { Status::Processing } else { Status::Pending };
+        assert_eq!(stack.jobs.get(&job.id).status, expected, "{said}");
+    };
+    let asking = |status, wait: &str| Ok(with_header(response(status, ""), "Retry-After", wait));
+    check(Ok(response(429, "")), 5, "worker answered 429").await;
+    check(asking(429, "40"), 40, "worker answered 429").await;
+    check(asking(429, "1"), 5, "worker answered 429").await;
+    check(asking(503, "Mon, 01 Jan 2024 12:10:00 GMT"), 600, "worker answered 503").await;
+    check(asking(503, "86400"), 3600, "worker answered 503").await;
+    check(Ok(response(500, r#"{"error": "boom"}"#)), 5, "worker answered 500").await;
+    check(Ok(response(302, "")), 5, "worker answered 302").await;
+    check(Err(OutboundError::Refused), 5, "worker not reached: ECONNREFUSED").await;
+    check(Err(OutboundError::TimedOut(15_000)), 5, "worker not reached: ETIMEDOUT").await;
+    let forbidden = OutboundError::Forbidden { host: "10.0.0.1".to_owned() };
+    check(Err(forbidden), 5, "worker not reached: ENOTFOUND").await;
+}
+
+#[tokio::test]
+async fn waits_for_a_busy_worker_double_up_to_five_minutes() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    stack.http.script(|_| Ok(response(503, "")));
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        stack.settle().await;
+        let ready = stack.jobs.get(&id).start.ready_at;
+        waits.push((ready.0 - reelhook_app::ambient::Ambient::now(&*stack.world).0) / 1000);
+        stack.world.set(ready);
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+    assert_eq!(stack.jobs.get(&id).attempt, 1);
+}
+
+#[tokio::test]
+async fn one_busy_answer_ends_the_hint() {
+    let stack = Stack::default();
+    for n in 0..3 {
+        stack.submit(n);
+    }
+    stack.http.script(|_| Ok(response(503, "")));
+    assert_eq!(start(&stack).await, 0);
+    assert_eq!(asked(&stack).len(), 1, "the others would hear the same");
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_failed_run_with_the_worker_s_reason() {
+    let check = async |answer: Answer, status: Status, error: Option<&str>, attempt: u32| {
+        let shown = format!("{answer:?}");
+        let (_, job) = after(answer).await;
+        assert_eq!((job.status, job.error.as_deref(), job.attempt), (status, error, attempt), "{shown}");
+    };
+    let no_credits = r#"{"error": "Insufficient credits"}"#;
+    check(Ok(response(400, no_credits)), Status::Failed, Some("Insufficient credits"), 1).await;
+    check(Ok(response(422, no_credits)), Status::Failed, Some("Insufficient credits"), 1).await;
+    let refused = r#"{"accepted": false, "error": "No movies found"}"#;
+    check(Ok(response(200, refused)), Status::Failed, Some("No movies found"), 1).await;
+    // What another run may mend gets one: the class of the message decides.
+    check(Ok(response(400, r#"{"error": "browser crashed"}"#)), Status::Pending, None, 2).await;
+    check(Ok(response(404, "")), Status::Pending, None, 2).await;
+    check(Ok(response(200, r#"{"accepted": false}"#)), Status::Pending, None, 2).await;
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_keep_the_next_job_back() {
+    let stack = Stack::default();
+    let (bad, good) = (stack.submit(1), stack.submit(2));
+    let refused = bad.clone();
+    stack.http.script(move |request| {
+        let is_bad = body_of(request)["job_id"] == refused.as_str();
+        Ok(if is_bad { response(400, r#"{"error": "Payment required"}"#) } else { response(200, "{}") })
+    });
+    start(&stack).await;
+    assert_eq!(stack.jobs.get(&bad).status, Status::Failed);
+    assert_eq!(stack.jobs.get(&good).status, Status::Processing);
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_before_the_answer_is_kept() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
+    stack.http.script(move |_| {
+        assert!(jobs.apply(&mine, &step(1, 3, StepStatus::Started, None), NOON, &policy));
+        Ok(response(200, r#"{"worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel"}"#))
+    });
+    start(&stack).await;
+    let job = stack.jobs.get(&id);
+    assert_eq!((job.status, job.current_step_number), (Status::Processing, 3));
+    assert_eq!(job.worker_id.as_deref(), Some("gpu-7"), "and the worker is known all the same");
+    assert!(job.start.claim.is_some(), "it holds its slot");
+}
+
+#[tokio::test]
+async fn a_run_that_ends_before_the_answer_stays_ended_and_the_worker_hears_nothing() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
+    stack.http.script(move |request| {
+        if body_of(request).get("parameters").is_some() {
+            for event in run(1, None) {
+                jobs.apply(&mine, &event, NOON, &policy);
+            }
+        }
+        Ok(response(200, r#"{"cancel_url": "https://worker.example/cancel"}"#))
+    });
+    start(&stack).await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+    let urls: Vec<String> = stack.http.requests().iter().map(|request| request.url.to_string()).collect();
+    assert_eq!(urls, ["https://worker.example/run"], "a worker that has done its work is not told to stop");
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_while_the_worker_is_asked_is_called_off() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
+    stack.http.script(move |request| {
+        if body_of(request).get("parameters").is_some() {
+            assert!(jobs.apply(&mine, &Event::Cancel, NOON, &policy));
+        }
+        Ok(response(200, r#"{"cancel_url": "https://worker.example/cancel"}"#))
+    });
+    start(&stack).await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Cancelled);
+    let requests = stack.http.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[1].url.as_str(), "https://worker.example/cancel");
+    assert_eq!(body_of(&requests[1]), serde_json::json!({ "job_id": id.as_str(), "attempt": 1 }));
+    let hex = header(&requests[1], "x-streamgank-signature");
+    reelhook_signing::streamgank::verify_hex(&requests[1].body, &hex, &keys()).unwrap();
+    assert_ne!(header(&requests[0], "webhook-id"), header(&requests[1], "webhook-id"));
+}
+
+#[tokio::test]
+async fn a_worker_without_a_cancel_url_is_not_told() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
+    stack.http.script(move |_| {
+        jobs.apply(&mine, &Event::Cancel, NOON, &policy);
+        Ok(response(200, "{}"))
+    });
+    start(&stack).await;
+    assert_eq!(stack.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cancel_later_is_told_once_to_the_worker_that_runs_it() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    stack.http.script(|_| Ok(response(200, r#"{"cancel_url": "https://worker.example/cancel"}"#)));
+    stack.settle().await;
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    stack.settle().await;
+    let told: Vec<_> = stack.http.requests().into_iter().filter(|request| request.url.path() == "/cancel").collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(body_of(&told[0])["attempt"], 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_can_t_be_told_of_a_cancel_holds_nothing_up() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    stack.http.script(|request| match request.url.path() {
+        "/cancel" => Err(OutboundError::Refused),
+        _ => Ok(response(200, r#"{"cancel_url": "https://worker.example/cancel"}"#)),
+    });
+    stack.settle().await;
+    stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
+    stack.settle().await;
+    assert!(stack.work.waiting().is_empty());
+    assert_eq!(stack.jobs.get(&id).status, Status::Cancelled);
+}

@@ -1,0 +1,94 @@
+//! Crashes of the worker function: between claim and POST, and between POST and confirm.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use reelhook_app::starts::start_some;
+use reelhook_domain::{JobId, Status};
+use reelhook_testkit::{Stack, body_of, header};
+
+use super::start;
+
+/// Runs the worker function until `so_far` holds; then its process ends.
+fn crash_when(stack: &Stack, so_far: impl Fn() -> bool) {
+    let ports = stack.start_ports();
+    let mut running = pin!(start_some(&ports));
+    let mut context = Context::from_waker(Waker::noop());
+    while !so_far() {
+        assert!(running.as_mut().poll(&mut context).is_pending(), "it ended before it could crash");
+    }
+}
+
+/// After the crash: nothing for the length of the lease, then the same request again, and the job runs.
+async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
+    stack.world.advance_s(59);
+    stack.sweep().await;
+    stack.settle().await;
+    assert_eq!(stack.http.requests().len(), posts, "the lease still runs");
+    stack.world.advance_s(1);
+    assert_eq!(stack.sweep().await.jobs_changed, 1);
+    stack.settle().await;
+    let job = stack.jobs.get(id);
+    assert_eq!((job.status, job.attempt, job.retry_count), (Status::Processing, 1, 0));
+    let requests = stack.http.requests();
+    assert_eq!(requests.len(), posts + 1);
+    for request in &requests {
+        assert_eq!(header(request, "idempotency-key"), format!("{id}.1"));
+        assert_eq!(header(request, "webhook-id"), header(&requests[0], "webhook-id"));
+        assert_eq!(body_of(request), body_of(&requests[0]));
+    }
+    let held: Vec<String> = stack.jobs.admission_item().active.into_keys().collect();
+    assert_eq!(held, [format!("{id}.1.2")], "the first claim's slot is free, the second's is held");
+}
+
+#[tokio::test]
+async fn a_crash_between_claim_and_post_is_made_good_when_the_lease_ends() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    crash_when(&stack, || stack.jobs.get(&id).start.claim.is_some());
+    assert!(stack.http.requests().is_empty());
+    assert_eq!(stack.jobs.admission_item().active.len(), 1);
+    is_posted_again(&stack, &id, 0).await;
+}
+
+#[tokio::test]
+async fn a_crash_between_post_and_confirm_posts_again_under_the_same_key() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    crash_when(&stack, || !stack.http.requests().is_empty());
+    assert_eq!(stack.jobs.get(&id).status, Status::Pending);
+    is_posted_again(&stack, &id, 1).await;
+}
+
+#[tokio::test]
+async fn a_confirm_that_can_t_be_written_posts_again_under_the_same_key() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    stack.jobs.faults.busy("save", 1);
+    start_some(&stack.start_ports()).await.unwrap_err();
+    is_posted_again(&stack, &id, 1).await;
+}
+
+#[tokio::test]
+async fn callbacks_after_a_crash_confirm_the_run_and_it_is_not_posted_again() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    crash_when(&stack, || !stack.http.requests().is_empty());
+    let event = reelhook_testkit::step(1, 0, reelhook_domain::StepStatus::Started, None);
+    stack.jobs.apply(&id, &event, reelhook_testkit::NOON, &stack.policy);
+    stack.world.advance_s(61);
+    stack.sweep().await;
+    stack.settle().await;
+    assert_eq!(stack.http.requests().len(), 1);
+    assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+}
+
+#[tokio::test]
+async fn a_claim_in_hand_is_not_taken_by_another_hint() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    crash_when(&stack, || stack.jobs.get(&id).start.claim.is_some());
+    assert_eq!(start(&stack).await, 0);
+    assert!(stack.http.requests().is_empty());
+}

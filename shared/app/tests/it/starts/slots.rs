@@ -1,0 +1,226 @@
+//! Who may start: the oldest that is ready, never more than may run at once, nothing while the queue is paused.
+
+use std::time::Duration;
+
+use reelhook_domain::{Event, JobId, Status};
+use reelhook_testkit::{NOON, Stack, response};
+
+use super::{asked, start};
+
+#[tokio::test]
+async fn the_oldest_starts_first() {
+    let stack = Stack::with(&[], 2);
+    let mut ids = Vec::new();
+    // Their numbers do not tell their age.
+    for n in [7, 3, 9, 1] {
+        ids.push(stack.submit(n));
+        stack.world.advance_s(1);
+    }
+    assert_eq!(start(&stack).await, 2);
+    assert_eq!(asked(&stack), ids[..2]);
+    stack.jobs.change_admission(|admission| admission.active.clear());
+    start(&stack).await;
+    assert_eq!(asked(&stack), ids);
+}
+
+#[tokio::test]
+async fn a_job_whose_retry_is_later_does_not_keep_a_younger_one_back() {
+    let stack = Stack::with(&[], 2);
+    let old = stack.submit(1);
+    stack.jobs.apply(&old, &Event::RunFailed { attempt: 1, error: "browser crashed".to_owned() }, NOON, &stack.policy);
+    stack.world.advance_s(1);
+    let young = stack.submit(2);
+    start(&stack).await;
+    assert_eq!(asked(&stack), [young]);
+    stack.world.advance_s(44);
+    start(&stack).await;
+    assert_eq!(asked(&stack)[1..], [old]);
+}
+
+#[tokio::test]
+async fn never_more_run_than_may() {
+    let stack = Stack::with(&[], 3);
+    for n in 0..8 {
+        stack.submit(n);
+    }
+    for _ in 0..5 {
+        start(&stack).await;
+    }
+    assert_eq!(asked(&stack).len(), 3);
+    assert_eq!(stack.jobs.counts().processing, 3);
+    assert_eq!(stack.jobs.admission_item().running(NOON), 3);
+}
+
+#[tokio::test]
+async fn many_worker_functions_at_once_start_each_job_once_and_no_more_than_may() {
+    let stack = Stack::with(&[], 4);
+    for n in 0..9 {
+        stack.submit(n);
+    }
+    let all = futures_util::future::join_all((0..6).map(|_| start(&stack))).await;
+    assert_eq!(all.iter().sum::<usize>(), 4);
+    let mut ids: Vec<JobId> = asked(&stack);
+    assert_eq!(ids.len(), 4);
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "no job twice");
+}
+
+#[tokio::test]
+async fn a_run_that_ends_makes_room_for_the_next() {
+    let stack = Stack::with(&[], 1);
+    let (first, second) = (stack.submit(1), stack.submit(2));
+    stack.settle().await;
+    assert_eq!(asked(&stack), std::slice::from_ref(&first));
+    stack.jobs.apply(&first, &Event::Cancel, NOON, &stack.policy);
+    stack.settle().await;
+    assert_eq!(asked(&stack), [first, second]);
+    assert_eq!(stack.jobs.admission_item().active.len(), 1);
+}
+
+#[tokio::test]
+async fn a_slot_whose_lease_ran_out_makes_room_by_itself() {
+    let stack = Stack::with(&[], 1);
+    let (first, second) = (stack.submit(1), stack.submit(2));
+    start(&stack).await;
+    let (slot, lease) = stack.jobs.admission_item().active.into_iter().next().unwrap();
+    assert_eq!(slot, format!("{first}.1.1"));
+    // The claim's lease, the longest run and five minutes.
+    assert_eq!(lease, NOON.after(Duration::from_secs(60 + 30 * 60 + 300)));
+    stack.world.set(lease);
+    start(&stack).await;
+    assert_eq!(asked(&stack), [first, second]);
+}
+
+#[tokio::test]
+async fn a_paused_queue_starts_nothing_and_loses_nothing() {
+    let stack = Stack::with(&[], 3);
+    stack.jobs.change_admission(|admission| admission.paused = true);
+    for n in 0..20 {
+        stack.submit(n);
+    }
+    for _ in 0..60 {
+        stack.settle().await;
+        stack.world.advance_s(120);
+        stack.sweep().await;
+    }
+    assert!(asked(&stack).is_empty());
+    assert_eq!(stack.jobs.counts().pending, 20, "waiting never times out");
+    stack.jobs.change_admission(|admission| admission.paused = false);
+    for _ in 0..60 {
+        stack.settle().await;
+        for job in stack.jobs.all().into_iter().filter(|job| job.status == Status::Processing) {
+            stack.jobs.apply(
+                &job.id,
+                &Event::Cancel,
+                reelhook_app::ambient::Ambient::now(&*stack.world),
+                &stack.policy,
+            );
+        }
+        stack.world.advance_s(60);
+        stack.sweep().await;
+    }
+    assert_eq!(asked(&stack).len(), 20);
+}
+
+#[tokio::test]
+async fn one_hint_starts_ten_at_most() {
+    let stack = Stack::with(&[], 50);
+    for n in 0..30 {
+        stack.submit(n);
+    }
+    assert_eq!(start(&stack).await, 10);
+    assert_eq!(start(&stack).await, 10);
+}
+
+#[tokio::test]
+async fn without_waiting_jobs_nothing_happens() {
+    let stack = Stack::default();
+    assert_eq!(start(&stack).await, 0);
+    assert_eq!(stack.jobs.admission_item().version, 0);
+}
+
+#[tokio::test]
+async fn a_claim_that_another_one_won_is_decided_again() {
+    let stack = Stack::with(&[], 1);
+    let (first, second) = (stack.submit(1), stack.submit(2));
+    let (mine, policy) = (first.clone(), stack.policy.clone());
+    stack.jobs.before("claim", move |jobs| {
+        jobs.apply(&mine, &Event::Cancel, NOON, &policy);
+    });
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(asked(&stack), [second], "the first was cancelled between reading and claiming");
+}
+
+#[tokio::test]
+async fn a_slot_that_another_one_took_is_not_taken_twice() {
+    let stack = Stack::with(&[], 1);
+    stack.submit(1);
+    stack.jobs.before("claim", |jobs| {
+        jobs.change_admission(|admission| {
+            admission.active.insert("job_other.1.1".to_owned(), NOON.after(Duration::from_secs(600)));
+        });
+    });
+    assert_eq!(start(&stack).await, 0);
+    assert!(asked(&stack).is_empty());
+    assert_eq!(stack.jobs.counts().pending, 1);
+}
+
+#[tokio::test]
+async fn claims_that_others_win_each_time_come_to_an_end() {
+    let stack = Stack::with(&[], 3);
+    let id = stack.submit(1);
+    for _ in 0..50 {
+        let id = id.clone();
+        stack.jobs.before("claim", move |jobs| jobs.touch(&id));
+    }
+    assert_eq!(start(&stack).await, 0);
+    assert!(stack.jobs.faults.calls("claim") <= 20);
+    assert!(stack.jobs.get(&id).due_at.is_some(), "the sweep sends another hint");
+}
+
+#[tokio::test]
+async fn what_the_index_shows_late_is_passed_over() {
+    let stack = Stack::with(&[], 3);
+    let (gone, cancelled, good) = (stack.submit(1), stack.submit(2), stack.submit(3));
+    let policy = stack.policy.clone();
+    stack.jobs.before("load", move |jobs| {
+        jobs.remove(&gone);
+        jobs.apply(&cancelled, &Event::Cancel, NOON, &policy);
+    });
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(asked(&stack), [good]);
+}
+
+#[tokio::test]
+async fn a_busy_store_gives_the_message_again() {
+    for operation in ["admission", "oldest_ready", "load", "claim", "save"] {
+        let stack = Stack::with(&[], 3);
+        let id = stack.submit(1);
+        stack.jobs.faults.busy(operation, 1);
+        let error = reelhook_app::starts::start_some(&stack.start_ports()).await.unwrap_err();
+        assert!(error.to_string().contains(operation), "{error}");
+        // Claimed or not, in the end it runs.
+        stack.world.advance_s(60);
+        stack.sweep().await;
+        stack.settle().await;
+        assert_eq!(stack.jobs.get(&id).status, Status::Processing, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_worker_url_jobs_wait_and_say_why() {
+    let mut stack = Stack::with(&[], 3);
+    stack.worker.url = None;
+    let id = stack.submit(1);
+    stack.settle().await;
+    let job = stack.jobs.get(&id);
+    assert_eq!((job.status, job.start.failures), (Status::Pending, 1));
+    assert!(stack.http.requests().is_empty());
+    let lines: Vec<String> = stack.fanout.logs().iter().map(|row| row.line["message"].to_string()).collect();
+    assert!(lines.iter().any(|line| line.contains("WORKER_URL is not set")), "{lines:?}");
+    stack.worker = reelhook_testkit::worker_settings(3);
+    stack.http.script(|_| Ok(response(202, "")));
+    stack.world.advance_s(5);
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+}

@@ -1,0 +1,177 @@
+//! Making jobs: position and counts, and an Idempotency-Key that makes one job however often it comes.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::dialect::streamgank::QueueCounts;
+use reelhook_app::store::StoreError;
+use reelhook_app::submit::{IdempotencyKey, Submission, Submitted, submit};
+use reelhook_domain::{Dialect, Event, Job, Status};
+use reelhook_testkit::{Fault, NOON, Stack, make_job, run, started};
+use serde_json::json;
+
+fn submission(key: Option<(&str, &str)>) -> Submission {
+    Submission {
+        dialect: Dialect::StreamGank,
+        input: json!({ "country": "US", "platform": "Netflix", "genre": "Horror" }),
+        pause_after_extraction: true,
+        caller: "caller".to_owned(),
+        traceparent: Some("00-trace-01".to_owned()),
+        key: key.map(|(key, body)| IdempotencyKey { key: key.to_owned(), body_hash: body.to_owned() }),
+    }
+}
+
+/// The answer of the tests: the job's id and its place.
+fn place(job: &Job, counts: &QueueCounts) -> String {
+    format!("{} is number {}", job.id, counts.pending + counts.processing + 1)
+}
+
+async fn make(stack: &Stack, submission: Submission) -> Result<Submitted, StoreError> {
+    submit(&*stack.jobs, &*stack.world, &stack.policy, submission, place).await
+}
+
+fn answer(submitted: Result<Submitted, StoreError>) -> String {
+    match submitted.unwrap() {
+        Submitted::Answer(text) => text,
+        Submitted::KeyReused => panic!("the key was used with another body"),
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_made_as_it_was_asked_for() {
+    let stack = Stack::default();
+    let text = answer(make(&stack, submission(None)).await);
+    let jobs = stack.jobs.all();
+    let [job] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!(text, format!("{} is number 1", job.id));
+    assert_eq!((job.status, job.version, job.attempt, job.created_at), (Status::Pending, 1, 1, NOON));
+    assert_eq!(job.input, submission(None).input);
+    assert!(job.pause_after_extraction);
+    assert_eq!((job.caller.as_deref(), job.traceparent.as_deref()), (Some("caller"), Some("00-trace-01")));
+    assert!(job.id.as_str().starts_with("job_1704110400000_"), "{}", job.id);
+    assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(60))), "lost hints are found by then");
+    assert_eq!(stack.jobs.faults.calls("insert"), 1, "one put");
+    assert_eq!(stack.jobs.faults.calls("insert_with_key"), 0);
+}
+
+#[tokio::test]
+async fn the_place_counts_who_waits_and_who_runs() {
+    let stack = Stack::default();
+    for n in 0..4 {
+        stack.submit(n);
+    }
+    let ids: Vec<_> = stack.jobs.all().into_iter().map(|job| job.id).collect();
+    let now = stack.world.now();
+    for id in &ids[..2] {
+        stack.jobs.apply(id, &Event::Claim, now, &stack.policy);
+        stack.jobs.apply(id, &started(1), now, &stack.policy);
+    }
+    for event in run(1, Some("render_1")) {
+        stack.jobs.apply(&ids[0], &event, now, &stack.policy);
+    }
+    stack.jobs.apply(&ids[3], &Event::Cancel, now, &stack.policy);
+    // One renders, one runs, one waits, one was cancelled: the new one is third.
+    let counts = stack.jobs.counts();
+    assert_eq!(
+        (counts.rendering, counts.processing, counts.pending, counts.cancelled, counts.total()),
+        (1, 1, 1, 1, 4)
+    );
+    let text = answer(make(&stack, submission(None)).await);
+    assert!(text.ends_with("is number 3"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_key_each_submission_makes_a_job() {
+    let stack = Stack::default();
+    for _ in 0..3 {
+        answer(make(&stack, submission(None)).await);
+    }
+    assert_eq!(stack.jobs.all().len(), 3);
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_give_the_first_answer_again() {
+    let stack = Stack::default();
+    let first = answer(make(&stack, submission(Some(("key", "body")))).await);
+    stack.submit(7);
+    stack.world.advance_s(3600);
+    let again = answer(make(&stack, submission(Some(("key", "body")))).await);
+    assert_eq!(again, first, "also the place of then");
+    assert_eq!(stack.jobs.all().len(), 2);
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_body_is_refused_and_makes_nothing() {
+    let stack = Stack::default();
+    answer(make(&stack, submission(Some(("key", "body")))).await);
+    assert_eq!(make(&stack, submission(Some(("key", "other body")))).await.unwrap(), Submitted::KeyReused);
+    assert_eq!(stack.jobs.all().len(), 1);
+}
+
+#[tokio::test]
+async fn keys_belong_to_their_callers() {
+    let stack = Stack::default();
+    answer(make(&stack, submission(Some(("key", "body")))).await);
+    let other = Submission { caller: "someone else".to_owned(), ..submission(Some(("key", "other body"))) };
+    answer(make(&stack, other).await);
+    assert_eq!(stack.jobs.all().len(), 2);
+}
+
+#[tokio::test]
+async fn twenty_at_once_make_one_job_and_hear_the_same() {
+    let stack = Stack::default();
+    let all = join_all((0..20).map(|_| make(&stack, submission(Some(("key", "body")))))).await;
+    let mut answers: Vec<String> = all.into_iter().map(answer).collect();
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(stack.jobs.all().len(), 1);
+    assert_eq!(stack.jobs.stream().len(), 1, "and one version of it");
+}
+
+#[tokio::test]
+async fn a_key_is_forgotten_after_a_day() {
+    let stack = Stack::default();
+    let first = answer(make(&stack, submission(Some(("key", "body")))).await);
+    stack.world.advance(Duration::from_millis(24 * 3600 * 1000 - 1));
+    assert_eq!(answer(make(&stack, submission(Some(("key", "body")))).await), first);
+    stack.world.advance(Duration::from_millis(1));
+    let second = answer(make(&stack, submission(Some(("key", "other body")))).await);
+    assert_ne!(second, first);
+    assert_eq!(stack.jobs.all().len(), 2);
+}
+
+#[tokio::test]
+async fn a_busy_store_makes_nothing_or_a_whole_job() {
+    for key in [None, Some(("key", "body"))] {
+        let operation = if key.is_some() { "insert_with_key" } else { "insert" };
+        for failing in ["queue_counts", operation] {
+            let stack = Stack::default();
+            stack.jobs.faults.busy(failing, 1);
+            assert!(make(&stack, submission(key)).await.unwrap_err().is_busy(), "{failing}");
+            assert!(stack.jobs.all().is_empty(), "{failing}");
+        }
+        let stack = Stack::default();
+        stack.jobs.faults.order(operation, [Fault::LostAnswer]);
+        assert!(make(&stack, submission(key)).await.is_err());
+        assert_eq!(stack.jobs.all().len(), 1, "whole, with its effects");
+        assert!(!stack.jobs.all()[0].outbox.is_empty());
+        // Who sends a key hears what became of it.
+        if key.is_some() {
+            let text = answer(make(&stack, submission(key)).await);
+            assert!(text.starts_with(stack.jobs.all()[0].id.as_str()), "{text}");
+            assert_eq!(stack.jobs.all().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_exists_is_never_overwritten() {
+    let stack = Stack::default();
+    // The first random number of this world is 1.
+    let mut known = make_job(1, NOON, &stack.policy);
+    known.id = reelhook_domain::JobId::streamgank(NOON, 1);
+    stack.jobs.put(&known);
+    assert!(make(&stack, submission(None)).await.is_err());
+    assert_eq!(stack.jobs.all(), [known]);
+}

@@ -1,0 +1,142 @@
+//! Jobs, deliveries and settings as tests need them, made by the real code as far as it goes.
+
+use reelhook_app::Url;
+use reelhook_app::endpoints::{Endpoint, WebhookSettings};
+use reelhook_app::fanout::EventRow;
+use reelhook_app::starts::WorkerSettings;
+use reelhook_domain::{
+    Decision, Delivery, DeliveryId, DeliveryStatus, Dialect, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy,
+    RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
+};
+use reelhook_signing::SigningKeys;
+use serde_json::json;
+
+use crate::world::NOON;
+
+/// The secret of all tests, and an older one that is still valid.
+pub fn keys() -> SigningKeys {
+    SigningKeys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, an older secret").expect("two secrets")
+}
+
+/// WEBHOOK_* settings by name; http is allowed, and every event is wanted unless WEBHOOK_EVENTS says otherwise.
+///
+/// # Panics
+/// When they are no settings.
+pub fn webhook_settings(pairs: &[(&str, &str)]) -> WebhookSettings {
+    let all = OutboundEvent::ALL.map(OutboundEvent::name).join(",");
+    let lookup = |name: &str| {
+        let given = pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        given.or_else(|| (name == "WEBHOOK_EVENTS").then(|| all.clone()))
+    };
+    WebhookSettings::read(&lookup, true).expect("settings that can be used")
+}
+
+/// A worker at `https://worker.example/run` that takes `max` runs at once.
+pub fn worker_settings(max: usize) -> WorkerSettings {
+    WorkerSettings {
+        url: Some(Url::parse("https://worker.example/run").expect("a URL")),
+        max,
+        base: Url::parse("https://reelhook.example/").expect("a URL"),
+        tokens: SigningKeys::parse("the secret of tokens").expect("a secret"),
+        secret: Some(keys()),
+    }
+}
+
+/// What job number `n` is made from.
+///
+/// # Panics
+/// Never: `n` gives a good id.
+pub fn a_new_job(n: u32) -> NewJob {
+    NewJob {
+        id: JobId::parse(&format!("job_{}_{n:04}", NOON.0)).expect("an id"),
+        dialect: Dialect::StreamGank,
+        input: json!({
+            "country": "FR", "platform": "Netflix", "genre": "Comédie 🎬", "contentType": "Série", "template": "auto",
+            "pauseAfterExtraction": false,
+        }),
+        pause_after_extraction: false,
+        caller: Some("caller".to_owned()),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+    }
+}
+
+/// Job number `n`, waiting since `now`.
+pub fn make_job(n: u32, now: Timestamp, policy: &Policy) -> Job {
+    create(a_new_job(n), now, policy)
+}
+
+/// A job after these events, all at `now`.
+///
+/// # Panics
+/// When one of them changes nothing.
+pub fn lived(job: Job, events: &[Event], now: Timestamp, policy: &Policy) -> Job {
+    events.iter().fold(job, |job, event| match decide(&job, event, now, policy) {
+        Decision::Apply(next) => *next,
+        other => panic!("{event:?} gave {other:?}"),
+    })
+}
+
+/// Job number `n` with a claim that the worker has not answered yet.
+pub fn claimed(n: u32, now: Timestamp, policy: &Policy) -> Job {
+    lived(make_job(n, now, policy), &[Event::Claim], now, policy)
+}
+
+/// The worker took the run.
+pub fn started(attempt: u32) -> Event {
+    Event::Started { attempt, worker_id: Some("worker-1".to_owned()), cancel_url: None }
+}
+
+/// A report of a step; step 7 and 8 name `render`.
+///
+/// # Panics
+/// When `render` is no id.
+pub fn step(attempt: u32, number: u8, status: StepStatus, render: Option<&str>) -> Event {
+    let sequence = 100 * i64::from(number) + if status == StepStatus::Started { 0 } else { 50 };
+    let mut update = StepUpdate::plain(number, status, sequence);
+    update.render_id = render.map(|render| RenderId::parse(render).expect("a render id"));
+    Event::Step { attempt: Some(attempt), update }
+}
+
+/// A whole run of the worker, with its last two steps about `render`, or without one.
+pub fn run(attempt: u32, render: Option<&str>) -> Vec<Event> {
+    let mut events = vec![step(attempt, 0, StepStatus::Started, None)];
+    for number in 1..=7 {
+        events.push(step(attempt, number, StepStatus::Started, None));
+        let render = render.filter(|_| number == 7);
+        events.push(step(attempt, number, StepStatus::Completed, render));
+    }
+    events.push(step(attempt, 8, StepStatus::Completed, render));
+    events
+}
+
+/// Delivery number `n` of a completed job to an endpoint, due at once, and its event.
+///
+/// # Panics
+/// Never: `n` gives good ids.
+pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, EventRow) {
+    let job_id = a_new_job(n).id;
+    let id = EventId::of(&job_id, 7, 1);
+    let event = OutboundEvent::Completed;
+    let delivery = Delivery {
+        id: DeliveryId::of(&id, &endpoint.id),
+        event_id: id.clone(),
+        event,
+        job_id: job_id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        endpoint_name: endpoint.name.clone(),
+        status: DeliveryStatus::Pending,
+        version: 1,
+        created_at: now,
+        attempts: 0,
+        next_attempt_at: now,
+        reserved: false,
+        lease_until: None,
+        due_at: Some(now.after(Policy::default().hint_grace)),
+        finished_at: None,
+        last_result: None,
+        traceparent: a_new_job(n).traceparent,
+    };
+    let data =
+        json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
+    (delivery, EventRow { id, event, job_id, at: now, data })
+}

@@ -1,0 +1,53 @@
+//! The due indexes of both tables in memory, by the shards of the real ones.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reelhook_app::store::StoreError;
+use reelhook_app::sweep::{DueStore, PER_SHARD, shard};
+use reelhook_domain::{DeliveryId, EventId, JobId, Timestamp};
+
+use crate::deliveries::MemoryDeliveries;
+use crate::faults::Faults;
+use crate::jobs::MemoryJobs;
+
+/// What is due; faults: `due_jobs`, `due_deliveries`, in the order of the calls.
+pub struct MemoryDue {
+    jobs: Arc<MemoryJobs>,
+    deliveries: Arc<MemoryDeliveries>,
+    /// Failures to come.
+    pub faults: Faults,
+}
+
+impl MemoryDue {
+    /// The indexes over these tables.
+    pub fn new(jobs: Arc<MemoryJobs>, deliveries: Arc<MemoryDeliveries>) -> Self {
+        Self { jobs, deliveries, faults: Faults::default() }
+    }
+}
+
+#[async_trait]
+impl DueStore for MemoryDue {
+    async fn due_jobs(&self, of: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("due_jobs")?;
+        let mut due = self.jobs.due_until(now);
+        due.retain(|(_, id)| shard(id.as_str()) == of);
+        done.answer(oldest(due))
+    }
+
+    async fn due_deliveries(&self, of: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("due_deliveries")?;
+        let mut due = self.deliveries.due_until(now);
+        due.retain(|(_, (id, _))| shard(&id.to_string()) == of);
+        done.answer(oldest(due))
+    }
+}
+
+/// The longest overdue first, as many as one sweep takes.
+fn oldest<T>(mut found: Vec<(Timestamp, T)>) -> Vec<T> {
+    found.sort_by_key(|(due, _)| *due);
+    found.truncate(PER_SHARD as usize);
+    found.into_iter().map(|(_, thing)| thing).collect()
+}

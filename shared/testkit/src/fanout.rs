@@ -1,0 +1,152 @@
+//! The rows that fanout writes, in memory: log lines, events, deliveries and counters with their markers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
+use reelhook_app::reconcile::{Counter, CounterStore};
+use reelhook_app::starts::StartStore;
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_domain::{Admission, Delivery, EventId, JobId, Status};
+
+use crate::deliveries::MemoryDeliveries;
+use crate::faults::Faults;
+use crate::jobs::MemoryJobs;
+
+/// Log lines and counters, beside the jobs' admission item and the deliveries.
+///
+/// Faults: `put_logs` (for each row), `put_event`, `put_delivery`, `count`, `counter`, `count_jobs`, `suspect`, `mend`;
+/// those of the admission item are the jobs'.
+pub struct MemoryFanout {
+    jobs: Arc<MemoryJobs>,
+    deliveries: Arc<MemoryDeliveries>,
+    state: Mutex<State>,
+    /// Failures to come.
+    pub faults: Faults,
+}
+
+#[derive(Default)]
+struct State {
+    logs: BTreeMap<(JobId, u64, usize), LogRow>,
+    counted: BTreeSet<EventId>,
+    counters: BTreeMap<(String, Status), Counter>,
+}
+
+impl MemoryFanout {
+    /// No rows yet, over these tables.
+    pub fn new(jobs: Arc<MemoryJobs>, deliveries: Arc<MemoryDeliveries>) -> Self {
+        Self { jobs, deliveries, state: Mutex::default(), faults: Faults::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// All log lines, by job, version and place.
+    pub fn logs(&self) -> Vec<LogRow> {
+        self.state().logs.values().cloned().collect()
+    }
+
+    /// What a counter says.
+    pub fn counted(&self, status: Status, day: &str) -> i64 {
+        self.state().counters.get(&(day.to_owned(), status)).map_or(0, |counter| counter.value)
+    }
+
+    /// Sets a counter, as a fault would.
+    pub fn set_counter(&self, status: Status, day: &str, value: i64) {
+        self.state().counters.entry((day.to_owned(), status)).or_default().value = value;
+    }
+
+    /// The sums of all counters, by status.
+    pub fn totals(&self) -> BTreeMap<Status, i64> {
+        let mut totals = BTreeMap::new();
+        for ((_, status), counter) in &self.state().counters {
+            *totals.entry(*status).or_default() += counter.value;
+        }
+        totals
+    }
+}
+
+#[async_trait]
+impl FanoutStore for MemoryFanout {
+    async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>> {
+        tokio::task::yield_now().await;
+        let put = |row: &LogRow| {
+            let done = self.faults.check_about("put_logs", &row.job_id)?;
+            self.state().logs.insert((row.job_id.clone(), row.version, row.index), row.clone());
+            done.answer(())
+        };
+        rows.iter().map(put).collect()
+    }
+
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("put_event", &event.id)?;
+        self.deliveries.put_event(event);
+        done.answer(())
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done =
+            self.faults.check_about("put_delivery", &format!("{}/{}", delivery.event_id, delivery.endpoint_name))?;
+        self.deliveries.put_delivery(delivery);
+        done.answer(())
+    }
+
+    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("count", &step.id)?;
+        let mut state = self.state();
+        if state.counted.insert(step.id.clone()) {
+            let counter = state.counters.entry((step.day.clone(), step.status)).or_default();
+            counter.value += if step.entered { 1 } else { -1 };
+        }
+        done.answer(())
+    }
+
+    async fn admission(&self) -> Result<Admission, StoreError> {
+        self.jobs.admission().await
+    }
+
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.jobs.replace_admission(admission).await
+    }
+}
+
+#[async_trait]
+impl CounterStore for MemoryFanout {
+    async fn counter(&self, status: Status, day: &str) -> Result<Counter, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("counter")?;
+        let counter = self.state().counters.get(&(day.to_owned(), status)).copied();
+        done.answer(counter.unwrap_or_default())
+    }
+
+    async fn count_jobs(&self, status: Status, day: &str) -> Result<i64, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("count_jobs")?;
+        let all = self.jobs.all();
+        let shown = all.iter().filter(|job| job.status == status && job.deleted_at.is_none());
+        done.answer(i64::try_from(shown.filter(|job| job.created_at.day() == day).count()).unwrap())
+    }
+
+    async fn suspect(&self, status: Status, day: &str, counted: i64, value: i64) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("suspect")?;
+        self.state().counters.entry((day.to_owned(), status)).or_default().suspected = Some((counted, value));
+        done.answer(())
+    }
+
+    async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("mend")?;
+        let mut state = self.state();
+        let counter = state.counters.entry((day.to_owned(), status)).or_default();
+        if counter.value == was {
+            *counter = Counter { value: to, suspected: None };
+        }
+        done.answer(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The Jobs table in memory: jobs, the stream of their versions, keys, the admission item and callbacks that wait.
+
+mod ports;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+use reelhook_app::dialect::streamgank::QueueCounts;
+use reelhook_app::renders::Callback;
+use reelhook_app::store::Saved;
+use reelhook_app::submit::KeyRow;
+use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Status, Timestamp, decide};
+
+use crate::faults::Faults;
+
+/// What happens right before a call; it may change the store like somebody else.
+type Hook = Box<dyn FnOnce(&MemoryJobs) + Send>;
+
+/// Jobs, behind the ports that load, change, start, list and render them.
+///
+/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `insert_with_key`, `admission`,
+/// `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
+#[derive(Default)]
+pub struct MemoryJobs {
+    state: Mutex<State>,
+    hooks: Mutex<BTreeMap<&'static str, VecDeque<Hook>>>,
+    /// Failures to come.
+    pub faults: Faults,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: BTreeMap<JobId, Job>,
+    stream: Vec<Job>,
+    keys: BTreeMap<(String, String), KeyRow>,
+    admission: Admission,
+    parked: BTreeMap<RenderId, (Callback, Timestamp)>,
+    hinted: BTreeMap<RenderId, Timestamp>,
+    hide_conflicts: bool,
+}
+
+impl State {
+    fn write(&mut self, job: &Job) {
+        self.stream.push(job.clone());
+        self.jobs.insert(job.id.clone(), job.clone());
+    }
+
+    /// Replaces a job if its version is the one before.
+    fn replace(&mut self, job: &Job) -> Saved<Job> {
+        match self.jobs.get(&job.id) {
+            Some(stored) if stored.version + 1 == job.version => {
+                self.write(job);
+                Saved::Done
+            }
+            Some(stored) if !self.hide_conflicts => Saved::Conflict(Some(Box::new(stored.clone()))),
+            Some(_) | None => Saved::Conflict(None),
+        }
+    }
+}
+
+impl MemoryJobs {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Lets others be first, and runs the hook of this call.
+    async fn enter(&self, operation: &'static str) {
+        tokio::task::yield_now().await;
+        let hook = self.hooks.lock().unwrap().get_mut(operation).and_then(VecDeque::pop_front);
+        if let Some(hook) = hook {
+            hook(self);
+        }
+    }
+
+    /// Runs `hook` right before the next call of `operation` (each hook belongs to one call).
+    pub fn before(&self, operation: &'static str, hook: impl FnOnce(&Self) + Send + 'static) {
+        self.hooks.lock().unwrap().entry(operation).or_default().push_back(Box::new(hook));
+    }
+
+    /// Somebody else writes the job, unchanged, right before each of the next `times` saves.
+    pub fn conflict(&self, id: &JobId, times: usize) {
+        for _ in 0..times {
+            let id = id.clone();
+            self.before("save", move |jobs| jobs.touch(&id));
+        }
+    }
+
+    /// Whether conflicts come without the other's item, as after a failed read.
+    pub fn hide_conflicts(&self, hide: bool) {
+        self.state().hide_conflicts = hide;
+    }
+
+    /// Puts a job as it is, with its version on the stream.
+    pub fn put(&self, job: &Job) {
+        self.state().write(job);
+    }
+
+    /// Takes a job away, as TTL does.
+    pub fn remove(&self, id: &JobId) {
+        self.state().jobs.remove(id);
+    }
+
+    /// Writes a job one version on, unchanged and without effects, like a migration.
+    pub fn touch(&self, id: &JobId) {
+        let mut job = self.get(id);
+        job.version += 1;
+        job.outbox.clear();
+        self.put(&job);
+    }
+
+    /// Lets an event happen to a job at once, like another function; whether it was applied.
+    pub fn apply(&self, id: &JobId, event: &Event, now: Timestamp, policy: &Policy) -> bool {
+        let Decision::Apply(next) = decide(&self.get(id), event, now, policy) else { return false };
+        self.put(&next);
+        true
+    }
+
+    /// A job.
+    ///
+    /// # Panics
+    /// When there is none with this id.
+    pub fn get(&self, id: &JobId) -> Job {
+        self.state().jobs.get(id).unwrap_or_else(|| panic!("no job `{id}`")).clone()
+    }
+
+    /// All jobs, by id.
+    pub fn all(&self) -> Vec<Job> {
+        self.state().jobs.values().cloned().collect()
+    }
+
+    /// Every version that was written, in order, with its outbox.
+    pub fn stream(&self) -> Vec<Job> {
+        self.state().stream.clone()
+    }
+
+    /// The versions on the stream after the first `from`.
+    pub fn stream_from(&self, from: usize) -> Vec<Job> {
+        self.state().stream[from..].to_vec()
+    }
+
+    /// How many versions are on the stream.
+    pub fn stream_len(&self) -> usize {
+        self.state().stream.len()
+    }
+
+    /// Jobs with a due time until `now`, deleted ones not.
+    pub fn due_until(&self, now: Timestamp) -> Vec<(Timestamp, JobId)> {
+        let state = self.state();
+        let shown = state.jobs.values().filter(|job| job.deleted_at.is_none());
+        shown.filter_map(|job| Some((job.due_at.filter(|due| *due <= now)?, job.id.clone()))).collect()
+    }
+
+    /// The admission item.
+    pub fn admission_item(&self) -> Admission {
+        self.state().admission.clone()
+    }
+
+    /// Changes the admission item, one version on, like an operator.
+    pub fn change_admission(&self, change: impl FnOnce(&mut Admission)) {
+        let mut state = self.state();
+        change(&mut state.admission);
+        state.admission.version += 1;
+    }
+
+    /// The callback that waits for a render.
+    pub fn parked_callback(&self, render: &RenderId) -> Option<Callback> {
+        self.state().parked.get(render).map(|(callback, _)| callback.clone())
+    }
+
+    /// Jobs by status, counted.
+    pub fn counts(&self) -> QueueCounts {
+        let state = self.state();
+        let count = |status: Status| {
+            let shown = state.jobs.values().filter(|job| job.status == status && job.deleted_at.is_none());
+            u64::try_from(shown.count()).unwrap()
+        };
+        QueueCounts {
+            pending: count(Status::Pending),
+            processing: count(Status::Processing),
+            rendering: count(Status::Rendering),
+            completed: count(Status::Completed),
+            failed: count(Status::Failed),
+            cancelled: count(Status::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The ports that the Jobs table stands behind, with the conditions that DynamoDB would hold.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelhook_app::dialect::streamgank::QueueCounts;
+use reelhook_app::jobs::JobStore;
+use reelhook_app::renders::{Callback, RenderStore};
+use reelhook_app::repair::{JobLister, Page};
+use reelhook_app::starts::{Claimed, StartStore};
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::submit::{KeyRow, SubmitStore};
+use reelhook_domain::{Admission, Job, JobId, RenderId, Status, Timestamp};
+
+use super::MemoryJobs;
+
+/// Ids of a page: few, so that tests walk over several.
+const PAGE: usize = 3;
+/// A callback waits so long for its render.
+const PARKED: Duration = Duration::from_secs(3600);
+/// A render may be checked out of turn once in so long.
+const HINT: Duration = Duration::from_secs(10);
+
+#[async_trait]
+impl JobStore for MemoryJobs {
+    async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.enter("load").await;
+        let done = self.faults.check_about("load", id)?;
+        let job = self.state().jobs.get(id).cloned();
+        done.answer(job)
+    }
+
+    async fn save(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
+        self.enter("save").await;
+        let done = self.faults.check_about("save", &job.id)?;
+        let saved = self.state().replace(job);
+        done.answer(saved)
+    }
+}
+
+#[async_trait]
+impl SubmitStore for MemoryJobs {
+    async fn queue_counts(&self) -> Result<QueueCounts, StoreError> {
+        self.enter("queue_counts").await;
+        self.faults.check("queue_counts")?.answer(self.counts())
+    }
+
+    async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
+        self.enter("insert").await;
+        let done = self.faults.check("insert")?;
+        let mut state = self.state();
+        if let Some(stored) = state.jobs.get(&job.id) {
+            let stored = Box::new(stored.clone());
+            return done.answer(Saved::Conflict(Some(stored)));
+        }
+        state.write(job);
+        done.answer(Saved::Done)
+    }
+
+    async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError> {
+        self.enter("insert_with_key").await;
+        let done = self.faults.check("insert_with_key")?;
+        let mut state = self.state();
+        let key = (row.caller.clone(), row.key.clone());
+        if let Some(known) = state.keys.get(&key).filter(|known| known.expires_at > now) {
+            let known = Box::new(known.clone());
+            return done.answer(Saved::Conflict(Some(known)));
+        }
+        state.keys.insert(key, row.clone());
+        state.write(job);
+        done.answer(Saved::Done)
+    }
+}
+
+#[async_trait]
+impl StartStore for MemoryJobs {
+    async fn admission(&self) -> Result<Admission, StoreError> {
+        self.enter("admission").await;
+        self.faults.check("admission")?.answer(self.admission_item())
+    }
+
+    async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.enter("oldest_ready").await;
+        let done = self.faults.check("oldest_ready")?;
+        let state = self.state();
+        let waits = |job: &&Job| {
+            job.status == Status::Pending
+                && job.deleted_at.is_none()
+                && job.start.claim.is_none()
+                && job.start.ready_at <= now
+        };
+        let mut ready: Vec<&Job> = state.jobs.values().filter(waits).collect();
+        ready.sort_by_key(|job| job.start.ready_at);
+        done.answer(ready.into_iter().take(limit).map(|job| job.id.clone()).collect())
+    }
+
+    async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError> {
+        self.enter("claim").await;
+        let done = self.faults.check("claim")?;
+        let mut state = self.state();
+        let job_fits = state.jobs.get(&job.id).is_some_and(|stored| stored.version + 1 == job.version);
+        if !job_fits || state.admission.version + 1 != admission.version {
+            return done.answer(Claimed::Conflict);
+        }
+        state.admission = admission.clone();
+        state.write(job);
+        done.answer(Claimed::Done)
+    }
+}
+
+#[async_trait]
+impl RenderStore for MemoryJobs {
+    async fn jobs_of(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError> {
+        self.enter("jobs_of").await;
+        let done = self.faults.check("jobs_of")?;
+        let state = self.state();
+        let known = |job: &&Job| job.render_id.as_ref() == Some(render) && job.deleted_at.is_none();
+        done.answer(state.jobs.values().filter(known).map(|job| job.id.clone()).collect())
+    }
+
+    async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError> {
+        self.enter("park").await;
+        let done = self.faults.check("park")?;
+        self.state().parked.insert(render.clone(), (callback.clone(), now.after(PARKED)));
+        done.answer(())
+    }
+
+    async fn parked(&self, render: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError> {
+        self.enter("parked").await;
+        let done = self.faults.check("parked")?;
+        let state = self.state();
+        let parked = state.parked.get(render).filter(|(_, until)| *until > now);
+        done.answer(parked.map(|(callback, _)| callback.clone()))
+    }
+
+    async fn may_hint(&self, render: &RenderId, now: Timestamp) -> Result<bool, StoreError> {
+        self.enter("may_hint").await;
+        let done = self.faults.check("may_hint")?;
+        let mut state = self.state();
+        let may = state.hinted.get(render).is_none_or(|until| *until <= now);
+        if may {
+            state.hinted.insert(render.clone(), now.after(HINT));
+        }
+        done.answer(may)
+    }
+}
+
+#[async_trait]
+impl JobLister for MemoryJobs {
+    async fn page(&self, status: Status, day: &str, after: Option<&str>) -> Result<Page, StoreError> {
+        self.enter("page").await;
+        let done = self.faults.check("page")?;
+        let state = self.state();
+        let listed = |job: &&Job| {
+            job.status == status && job.deleted_at.is_none() && job.created_at.day() == day
+                // The place of a page is the last id of the one before.
+                && after.is_none_or(|after| job.id.as_str() > after)
+        };
+        let mut ids: Vec<JobId> = state.jobs.values().filter(listed).map(|job| job.id.clone()).collect();
+        let more = ids.len() > PAGE;
+        ids.truncate(PAGE);
+        let next = ids.last().filter(|_| more).map(ToString::to_string);
+        done.answer(Page { ids, next })
+    }
+}
+
+impl MemoryJobs {
+    /// Saves the admission item on condition of its version, for fanout.
+    pub(crate) async fn replace_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.enter("save_admission").await;
+        let done = self.faults.check("save_admission")?;
+        let mut state = self.state();
+        if state.admission.version + 1 != admission.version {
+            let theirs = Box::new(state.admission.clone());
+            return done.answer(Saved::Conflict(Some(theirs)));
+        }
+        state.admission = admission.clone();
+        done.answer(Saved::Done)
+    }
+}

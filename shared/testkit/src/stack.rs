@@ -1,0 +1,275 @@
+//! All functions behind one clock: what the deployed stack does, step by step and in virtual time.
+
+use std::sync::{Arc, Mutex};
+
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::deliver::{DeliverPorts, deliver};
+use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::fanout::{FanoutPorts, Stopped, plan, work_off};
+use reelhook_app::jobs::ChangeError;
+use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use reelhook_app::repair::RepairPorts;
+use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
+use reelhook_app::sweep::{SweepPorts, Swept, sweep};
+use reelhook_domain::{Job, JobId, Policy};
+use reelhook_signing::SigningKeys;
+
+use crate::builders::{keys, make_job, webhook_settings, worker_settings};
+use crate::deliveries::MemoryDeliveries;
+use crate::due::MemoryDue;
+use crate::fanout::MemoryFanout;
+use crate::http::{ScriptedHttp, response};
+use crate::jobs::MemoryJobs;
+use crate::queue::MemoryQueue;
+use crate::world::World;
+
+/// Rounds after which a stack that still has work is said to feed itself.
+const ROUNDS: usize = 1000;
+
+/// Tables, queues, the outside world and all settings.
+pub struct Stack {
+    /// Clock and randomness.
+    pub world: Arc<World>,
+    /// The Jobs table, with its stream.
+    pub jobs: Arc<MemoryJobs>,
+    /// The Deliveries and Endpoints tables.
+    pub deliveries: Arc<MemoryDeliveries>,
+    /// Log lines and counters.
+    pub fanout: MemoryFanout,
+    /// The due indexes.
+    pub due: MemoryDue,
+    /// The Work queue.
+    pub work: MemoryQueue<WorkMessage>,
+    /// The Deliveries queue.
+    pub hints: MemoryQueue<DeliveryMessage>,
+    /// Worker, Creatomate and receivers; all answer 200 `{"accepted": true}` unless scripted.
+    pub http: ScriptedHttp,
+    /// WEBHOOK_* settings.
+    pub settings: WebhookSettings,
+    /// WEBHOOK_SECRET_KEY.
+    pub secret: Option<SigningKeys>,
+    /// How workers are asked.
+    pub worker: WorkerSettings,
+    /// How Creatomate is asked.
+    pub creatomate: Creatomate,
+    /// The jobs' timers.
+    pub policy: Policy,
+    position: Mutex<usize>,
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self::with(&[("WEBHOOK_URLS", "https://receiver.example/hook")], 3)
+    }
+}
+
+impl Stack {
+    /// A stack with these WEBHOOK_* settings and so many runs at once.
+    ///
+    /// # Panics
+    /// When they are no settings.
+    pub fn with(settings: &[(&str, &str)], max_workers: usize) -> Self {
+        let world = Arc::new(World::default());
+        let jobs = Arc::new(MemoryJobs::default());
+        let deliveries = Arc::new(MemoryDeliveries::default());
+        Self {
+            fanout: MemoryFanout::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
+            due: MemoryDue::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
+            work: MemoryQueue::new(Arc::clone(&world)),
+            hints: MemoryQueue::new(Arc::clone(&world)),
+            http: ScriptedHttp::new(|_| Ok(response(200, r#"{"accepted": true, "worker_id": "worker-1"}"#))),
+            settings: webhook_settings(settings),
+            secret: Some(keys()),
+            worker: worker_settings(max_workers),
+            creatomate: Creatomate {
+                base: Url::parse("https://api.creatomate.example").expect("a URL"),
+                key: Some("creatomate key".into()),
+            },
+            policy: Policy::default(),
+            position: Mutex::new(0),
+            world,
+            jobs,
+            deliveries,
+        }
+    }
+
+    /// Makes job number `n` now.
+    pub fn submit(&self, n: u32) -> JobId {
+        let job = make_job(n, self.world.now(), &self.policy);
+        self.jobs.put(&job);
+        job.id
+    }
+
+    /// What fanout works with.
+    pub fn fanout_ports(&self) -> FanoutPorts<'_> {
+        FanoutPorts { store: &self.fanout, work: &self.work, deliveries: &self.hints }
+    }
+
+    /// What the dispatcher works with.
+    pub fn deliver_ports(&self) -> DeliverPorts<'_> {
+        DeliverPorts {
+            store: &*self.deliveries,
+            hints: &self.hints,
+            http: &self.http,
+            ambient: &*self.world,
+            settings: &self.settings,
+            secret: self.secret.as_ref(),
+            grace: self.policy.hint_grace,
+        }
+    }
+
+    /// What the worker function starts runs with.
+    pub fn start_ports(&self) -> StartPorts<'_> {
+        StartPorts {
+            jobs: &*self.jobs,
+            starts: &*self.jobs,
+            http: &self.http,
+            ambient: &*self.world,
+            policy: &self.policy,
+            worker: &self.worker,
+        }
+    }
+
+    /// What render callbacks and checks work with.
+    pub fn render_ports(&self) -> RenderPorts<'_> {
+        RenderPorts {
+            jobs: &*self.jobs,
+            renders: &*self.jobs,
+            work: &self.work,
+            ambient: &*self.world,
+            policy: &self.policy,
+            confirmable: self.creatomate.key.is_some(),
+        }
+    }
+
+    /// What the sweep works with.
+    pub fn sweep_ports(&self) -> SweepPorts<'_> {
+        SweepPorts {
+            due: &self.due,
+            jobs: &*self.jobs,
+            deliveries: &self.hints,
+            ambient: &*self.world,
+            policy: &self.policy,
+        }
+    }
+
+    /// What a repair works with.
+    pub fn repair_ports(&self) -> RepairPorts<'_> {
+        RepairPorts {
+            lister: &*self.jobs,
+            jobs: &*self.jobs,
+            fanout: self.fanout_ports(),
+            settings: &self.settings,
+            grace: self.policy.hint_grace,
+        }
+    }
+
+    /// Fanout takes what is new on the stream; what it could not work off comes again next time.
+    ///
+    /// # Errors
+    /// [`Stopped`] as fanout's checkpoint, counted from where it began.
+    pub async fn follow_stream(&self) -> Result<(), Stopped> {
+        let from = *self.position.lock().unwrap();
+        let new = self.jobs.stream_from(from);
+        let result = self.fan_out(&new).await;
+        let done = result.as_ref().err().map_or(new.len(), |stopped| stopped.index);
+        *self.position.lock().unwrap() = from + done;
+        result
+    }
+
+    /// Fanout takes the whole stream again, from the start.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn replay_stream(&self) {
+        let stream = self.jobs.stream();
+        self.fan_out(&stream).await.expect("the replay works off");
+        *self.position.lock().unwrap() = stream.len();
+    }
+
+    /// What is new on the stream gets lost.
+    pub fn drop_stream(&self) {
+        *self.position.lock().unwrap() = self.jobs.stream_len();
+    }
+
+    /// Fanout takes these versions as one batch.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn fan_out(&self, versions: &[Job]) -> Result<(), Stopped> {
+        let plans: Vec<_> = versions.iter().map(|job| plan(job, &self.settings, self.policy.hint_grace)).collect();
+        work_off(&self.fanout_ports(), &plans).await
+    }
+
+    /// The worker function takes one message.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: the message comes again.
+    pub async fn work_on(&self, message: &WorkMessage) -> Result<(), ChangeError> {
+        match message {
+            WorkMessage::Start => start_some(&self.start_ports()).await.map(drop),
+            WorkMessage::CheckRender { job_id, render, check } => {
+                check_render(&self.render_ports(), &self.http, &self.creatomate, job_id, render, *check).await.map(drop)
+            }
+            WorkMessage::ApplyParked { job_id, render } => apply_parked(&self.render_ports(), job_id, render).await,
+            WorkMessage::CancelWorker { job_id, attempt, url } => {
+                cancel_worker(&self.http, &self.worker, self.world.now(), job_id, *attempt, url).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// The worker function takes all messages that show now; how many.
+    ///
+    /// # Panics
+    /// When one of them fails.
+    pub async fn work(&self) -> usize {
+        let messages = self.work.receive();
+        for message in &messages {
+            self.work_on(message).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
+        }
+        messages.len()
+    }
+
+    /// The dispatcher takes all messages that show now, ten at a time; how many.
+    ///
+    /// # Panics
+    /// When one of them fails.
+    pub async fn dispatch(&self) -> usize {
+        let messages = self.hints.receive();
+        let count = messages.len();
+        let hints: Vec<_> = messages
+            .into_iter()
+            .map(|DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
+            .collect();
+        for batch in hints.chunks(10) {
+            for result in deliver(&self.deliver_ports(), batch).await {
+                result.expect("the delivery is worked off");
+            }
+        }
+        count
+    }
+
+    /// The schedule's sweep.
+    pub async fn sweep(&self) -> Swept {
+        sweep(&self.sweep_ports()).await
+    }
+
+    /// Runs fanout, worker and dispatcher until nothing is to be done at this moment.
+    ///
+    /// # Panics
+    /// When something fails or it never ends.
+    pub async fn settle(&self) {
+        for _ in 0..ROUNDS {
+            self.follow_stream().await.expect("fanout works off");
+            if self.work().await + self.dispatch().await == 0
+                && *self.position.lock().unwrap() == self.jobs.stream_len()
+            {
+                return;
+            }
+        }
+        panic!("the stack feeds itself");
+    }
+}

@@ -1,0 +1,283 @@
+//! The emulator's tables, queues and functions, with the root's test keys.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use reelhook_domain::{Admission, Delivery, DeliveryId, Job};
+use serde_json::{Value, json};
+
+pub type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// Direct access to what is behind the API.
+pub struct Aws {
+    pub endpoint: String,
+    pub stack: String,
+    outputs: Value,
+    settings_path: String,
+    credentials: Credentials,
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub sqs: aws_sdk_sqs::Client,
+    http: reqwest::Client,
+}
+
+impl Aws {
+    pub async fn open(endpoint: &str, run: &Value) -> Self {
+        let credentials = Credentials::from_keys("test", "test", None);
+        let clients = reelhook_aws::clients::http_client();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(clients)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials.clone())
+            .endpoint_url(endpoint)
+            .load()
+            .await;
+        Self {
+            endpoint: endpoint.to_owned(),
+            stack: run["stack"].as_str().unwrap_or("reelhook").to_owned(),
+            outputs: run["outputs"].clone(),
+            settings_path: run["settings_path"].as_str().unwrap_or("/reelhook/reelhook").to_owned(),
+            credentials,
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(120)).build().expect("a client"),
+        }
+    }
+
+    pub fn output(&self, name: &str) -> &str {
+        self.outputs[name].as_str().unwrap_or_else(|| panic!("the stack has no output `{name}`"))
+    }
+
+    pub fn function(&self, name: &str) -> String {
+        format!("{}-{name}", self.stack)
+    }
+
+    /// A signed call of an AWS API by its REST path or JSON target.
+    pub async fn call(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        target: Option<&str>,
+        body: &Value,
+    ) -> (u16, Value, Option<String>) {
+        let url = format!("{}{path}", self.endpoint);
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
+        headers.extend(target.map(|target| ("x-amz-target", target.to_owned())));
+        let identity = self.credentials.clone().into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .expect("all parameters are set")
+            .into();
+        let pairs = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let signable =
+            SignableRequest::new(method, &url, pairs, SignableBody::Bytes(body.as_bytes())).expect("a request");
+        let (instructions, _) = sign(signable, &parameters).expect("signed").into_parts();
+        let mut request = self.http.request(method.parse().expect("a method"), &url).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        for (name, value) in instructions.headers() {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.expect("the emulator answers");
+        let error =
+            response.headers().get("x-amz-function-error").map(|value| value.to_str().unwrap_or("?").to_owned());
+        let (status, answer) = crate::stack::read(response).await;
+        (status, answer, error)
+    }
+
+    /// Calls a function; its answer, and its error if it failed.
+    pub async fn invoke(&self, name: &str, event: &Value) -> (Value, Option<String>) {
+        let path = format!("/2015-03-31/functions/{}/invocations", self.function(name));
+        let (status, answer, error) = self.call("lambda", "POST", &path, None, event).await;
+        assert_eq!(status, 200, "{answer}");
+        (answer, error)
+    }
+
+    /// A setting of the stack.
+    pub async fn secret(&self, name: &str) -> String {
+        let body = json!({ "Name": format!("{}/{name}", self.settings_path), "WithDecryption": true });
+        let (status, answer, _) = self.call("ssm", "POST", "/", Some("AmazonSSM.GetParameter"), &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["Parameter"]["Value"].as_str().expect("a value").to_owned()
+    }
+
+    pub async fn item(&self, table: &str, key: &[(&str, &str)]) -> Option<Item> {
+        let key =
+            key.iter().map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()))).collect();
+        let get = self.dynamodb.get_item().table_name(self.output(table)).set_key(Some(key)).consistent_read(true);
+        get.send().await.expect("an item").item
+    }
+
+    pub async fn job(&self, id: &str) -> Option<Job> {
+        let item = self.item("JobsTable", &[("id", id)]).await?;
+        Some(serde_json::from_str(item["body"].as_s().expect("text")).expect("a job"))
+    }
+
+    /// Saves a job as a function would, without effects.
+    pub async fn save_job(&self, job: &Job) {
+        let put = self.dynamodb.put_item().table_name(self.output("JobsTable"));
+        put.set_item(Some(reelhook_aws::jobs::to_item(job, "test"))).send().await.expect("saved");
+    }
+
+    pub async fn admission(&self) -> Admission {
+        let item = self.item("CountersTable", &[("pk", "admission"), ("sk", "-")]).await;
+        item.map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an admission"))
+            .unwrap_or_default()
+    }
+
+    pub async fn save_admission(&self, admission: &Admission) {
+        let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
+        put.set_item(Some(reelhook_aws::counters::admission_item(admission, "test"))).send().await.expect("saved");
+    }
+
+    /// Endpoints as they are when new.
+    pub async fn enable_endpoints(&self) {
+        let table = self.output("EndpointsTable");
+        let scan = self.dynamodb.scan().table_name(table).send().await.expect("endpoints");
+        for item in scan.items() {
+            let delete = self.dynamodb.delete_item().table_name(table).key("id", item["id"].clone());
+            delete.send().await.expect("deleted");
+        }
+    }
+
+    pub async fn delivery(&self, id: &str) -> Option<Delivery> {
+        let id = DeliveryId::parse(id)?;
+        let item = self.item("DeliveriesTable", &[("pk", &format!("delivery#{id}")), ("sk", "delivery")]).await?;
+        Some(serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery"))
+    }
+
+    /// The attempts of a delivery, oldest first.
+    pub async fn attempts(&self, id: &str) -> Vec<Value> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(self.output("DeliveriesTable"))
+            .key_condition_expression("pk = :pk AND begins_with(sk, :attempt)")
+            .expression_attribute_values(":pk", AttributeValue::S(format!("delivery#{id}")))
+            .expression_attribute_values(":attempt", AttributeValue::S("attempt#".to_owned()));
+        let items = query.send().await.expect("attempts").items.unwrap_or_default();
+        items.iter().map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt")).collect()
+    }
+
+    /// All deliveries of a job.
+    pub async fn deliveries_of(&self, job: &str) -> Vec<Delivery> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let scan = self
+                .dynamodb
+                .scan()
+                .table_name(self.output("DeliveriesTable"))
+                .filter_expression("job_id = :job AND sk = :delivery")
+                .expression_attribute_values(":job", AttributeValue::S(job.to_owned()))
+                .expression_attribute_values(":delivery", AttributeValue::S("delivery".to_owned()))
+                .set_exclusive_start_key(start);
+            let page = scan.send().await.expect("deliveries");
+            found.extend(
+                page.items()
+                    .iter()
+                    .map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery")),
+            );
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return found;
+            }
+        }
+    }
+
+    /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.
+    pub async fn depths(&self) -> Vec<(&'static str, u64)> {
+        let mut depths = Vec::new();
+        for queue in ["WorkQueueUrl", "DeliveriesQueueUrl", "WorkDlqUrl", "DeliveriesDlqUrl", "FailuresQueueUrl"] {
+            let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
+            let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
+            let count = |name: QueueAttributeName| {
+                answer
+                    .attributes()
+                    .and_then(|all| all.get(&name))
+                    .and_then(|text| text.parse::<u64>().ok())
+                    .unwrap_or(0)
+            };
+            let depth = count(QueueAttributeName::ApproximateNumberOfMessages)
+                + count(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
+                + count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
+            depths.push((queue, depth));
+        }
+        depths
+    }
+
+    pub async fn purge_all(&self) {
+        for queue in ["WorkQueueUrl", "DeliveriesQueueUrl"] {
+            self.sqs.purge_queue().queue_url(self.output(queue)).send().await.expect("purged");
+        }
+    }
+
+    /// Every record that the Jobs stream holds, in the form in which Lambda gives them.
+    pub async fn stream_records(&self) -> Vec<Value> {
+        let call = async |target: &str, body: Value| {
+            let target = format!("DynamoDBStreams_20120810.{target}");
+            let (status, answer, _) = self.call("dynamodb", "POST", "/", Some(&target), &body).await;
+            assert_eq!(status, 200, "{answer}");
+            answer
+        };
+        let streams = call("ListStreams", json!({ "TableName": self.output("JobsTable") })).await;
+        let arn = streams["Streams"][0]["StreamArn"].as_str().expect("a stream").to_owned();
+        let stream = call("DescribeStream", json!({ "StreamArn": arn })).await;
+        let mut records = Vec::new();
+        for shard in stream["StreamDescription"]["Shards"].as_array().expect("shards") {
+            let first = call(
+                "GetShardIterator",
+                json!({
+                    "StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON",
+                }),
+            )
+            .await;
+            let mut iterator = first["ShardIterator"].as_str().map(str::to_owned);
+            while let Some(at) = iterator {
+                let page = call("GetRecords", json!({ "ShardIterator": at, "Limit": 1000 })).await;
+                let found = page["Records"].as_array().cloned().unwrap_or_default();
+                if found.is_empty() {
+                    break;
+                }
+                records.extend(found);
+                iterator = page["NextShardIterator"].as_str().map(str::to_owned);
+            }
+        }
+        records
+    }
+
+    /// The event source mappings of a function.
+    pub async fn mappings(&self, function: &str) -> Vec<Value> {
+        let path = format!("/2015-03-31/event-source-mappings/?FunctionName={}", self.function(function));
+        let (_, answer, _) = self.call("lambda", "GET", &path, None, &Value::Null).await;
+        answer["EventSourceMappings"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Process ids of a function's running bootstraps on this emulator, and no others.
+    pub fn processes(&self, function: &str) -> Vec<u32> {
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
+        let endpoint = format!("AWS_ENDPOINT_URL={}", self.endpoint);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+            let has = |text: &str| environment.split(|byte| *byte == 0).any(|variable| variable == text.as_bytes());
+            if has(&name) && has(&endpoint) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,153 @@
+//! Callbacks as the worst worker sends them: in disorder, twice, late, malformed.
+
+use serde_json::{Value, json};
+
+use crate::stack::{Stack, read};
+
+#[tokio::test]
+async fn disorder_repeats_and_late_steps_end_in_the_same_job() {
+    let stack = Stack::open().await;
+    for scenario in
+        ["step_ms=10&repeat=3", "step_ms=10&late=2,5,7", "step_ms=10&garbage", "step_ms=10&reorder=2&seed=7&repeat=2"]
+    {
+        let job = stack.submit(scenario).await;
+        let done = stack.until_status(&job, "completed").await;
+        assert!(done["videoUrl"].is_string(), "{scenario}: {done:#}");
+        let completed = stack.webhook("main", &job, "job.completed").await;
+        assert_eq!(completed["repeat"], 0);
+        let stored = stack.stored(&job).await;
+        assert_eq!(
+            stored.emitted.iter().filter(|emitted| emitted.event.name() == "job.completed").count(),
+            1,
+            "{scenario}"
+        );
+    }
+    stack.assert_queues_empty().await;
+}
+
+/// A job whose worker took it and stays silent, and the callback base that it got.
+async fn silent(stack: &Stack) -> (String, String) {
+    let job = stack.submit("vanish").await;
+    stack
+        .eventually("the worker has the job", || async {
+            let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
+            (!seen["posts"].as_array()?.is_empty()).then_some(())
+        })
+        .await;
+    let token = reelhook_signing::token::mint(
+        &reelhook_signing::token::Claims { job_id: job.clone(), attempt: 1 },
+        &reelhook_signing::SigningKeys::parse(&stack.aws.secret("CALLBACK_TOKEN_SECRET").await).expect("a secret"),
+    );
+    let base = format!("{}/w/{}", stack.api, token.expose());
+    stack.until(&job, "started", |job| !job["workerId"].is_null()).await;
+    (job, base)
+}
+
+async fn step(stack: &Stack, base: &str, body: &Value) -> (u16, Value) {
+    let url = format!("{base}/api/webhooks/step-update");
+    read(
+        stack
+            .http
+            .post(url)
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("an answer"),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn each_check_answers_as_the_contract_says() {
+    let stack = Stack::open().await;
+    let (job, base) = silent(&stack).await;
+    let report = |number: u8, status: &str, sequence: i64| {
+        json!({ "job_id": job, "step_number": number, "step_name": "Step", "status": status, "sequence": sequence,
+                "timestamp": 1_704_110_400.5, "duration": null, "details": {} })
+    };
+    let check = async |body: Value, expected: Value| {
+        let (status, answer) = step(&stack, &base, &body).await;
+        assert_eq!(status, 200, "{answer}");
+        for (name, value) in expected.as_object().expect("an object") {
+            assert_eq!(&answer[name], value, "{body} gave {answer}");
+        }
+    };
+    check(report(3, "started", 1000), json!({ "success": true, "message": "Real-time step update processed" })).await;
+    check(report(3, "started", 1000), json!({ "success": true, "duplicate": true })).await;
+    check(
+        report(3, "completed", 999),
+        json!({
+            "success": false, "message": "Out-of-order step update rejected", "reason": "sequence_validation_failed",
+        }),
+    )
+    .await;
+    check(report(2, "started", 1001), json!({
+        "success": false, "message": "Backward step progression rejected", "reason": "step_progression_validation_failed",
+    })).await;
+    check(report(2, "completed", 1002), json!({ "success": true })).await;
+    let (status, answer) = step(&stack, &base, &report(9, "started", 1003)).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_field")));
+    let (status, answer) = step(&stack, &base, &report(3, "finished", 1003)).await;
+    assert_eq!(status, 400, "{answer}");
+    check(report(8, "completed", 1004), json!({ "success": true })).await;
+    check(report(7, "completed", 1005), json!({ "success": false, "reason": "job_is_final" })).await;
+    let job = stack.job(&job).await;
+    assert_eq!((&job["status"], &job["currentStepNumber"]), (&json!("completed"), &json!(8)));
+}
+
+#[tokio::test]
+async fn large_details_go_to_s3_and_the_job_stays_readable() {
+    let stack = Stack::open().await;
+    let (job, base) = silent(&stack).await;
+    let details = json!({ "creatomate_id": "render-large", "text": "x".repeat(200_000) });
+    let body = json!({ "job_id": job, "step_number": 2, "status": "completed", "sequence": 5, "details": details });
+    let (status, answer) = step(&stack, &base, &body).await;
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+    let job = stack.job(&job).await;
+    assert_eq!(job["creatomateId"], "render-large");
+    assert!(job["stepDetails"]["step_2"]["stored"].as_str().expect("a key").starts_with("details/"), "{job:#}");
+}
+
+#[tokio::test]
+async fn tokens_and_signatures_open_what_they_are_for_and_nothing_else() {
+    let stack = Stack::open().await;
+    let (job, base) = silent(&stack).await;
+    let (other, other_base) = silent(&stack).await;
+    let body = json!({ "job_id": job, "step_number": 1, "status": "started", "sequence": 10 }).to_string();
+    let secret = stack.aws.secret("STEP_WEBHOOK_SECRET").await;
+    let newest = reelhook_signing::SigningKeys::parse(secret.split(',').next().expect("one")).expect("a secret");
+    let older = reelhook_signing::SigningKeys::parse(secret.split(',').nth(1).expect("two secrets")).expect("a secret");
+    let foreign = reelhook_signing::SigningKeys::parse("someone else's").expect("a secret");
+    let signature = |keys: &reelhook_signing::SigningKeys, text: &str| {
+        reelhook_signing::streamgank::signature(text.as_bytes(), keys)
+    };
+    let plain = format!("{}/api/webhooks/step-update", stack.api);
+    let old =
+        reelhook_signing::token::mint(&reelhook_signing::token::Claims { job_id: job.clone(), attempt: 1 }, &foreign);
+    let path = "/api/webhooks/step-update";
+    let check = async |what: &str, url: String, header: Option<(&str, String)>, status: u16| {
+        let mut request = stack.http.post(url).header("content-type", "application/json").body(body.clone());
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let (found, answer) = read(request.send().await.expect("an answer")).await;
+        assert_eq!(found, status, "{what}: {answer}");
+        assert!(!answer.to_string().contains(&secret), "no secret in an answer");
+    };
+    check("nothing", plain.clone(), None, 401).await;
+    check("foreign signature", plain.clone(), Some(("x-streamgank-signature", signature(&foreign, &body))), 401).await;
+    check("signature of another body", plain.clone(), Some(("x-streamgank-signature", signature(&newest, "{}"))), 401)
+        .await;
+    check("empty signature", plain.clone(), Some(("x-streamgank-signature", String::new())), 401).await;
+    check("token of another secret", format!("{}/w/{}{path}", stack.api, old.expose()), None, 401).await;
+    check("token of another job", format!("{other_base}{path}"), None, 401).await;
+    check("cut token", format!("{}{path}", &base[..base.len() - 2]), None, 401).await;
+    check("no token", format!("{}/w/x{path}", stack.api), None, 401).await;
+    check("wrong key", plain.clone(), Some(("x-api-key", "rk_wrong".to_owned())), 401).await;
+    assert_eq!(stack.job(&job).await["currentStepNumber"], 0, "nothing of it changed the job");
+    check("newest secret", plain.clone(), Some(("x-streamgank-signature", signature(&newest, &body))), 200).await;
+    check("older secret", plain.clone(), Some(("x-webhook-signature", signature(&older, &body))), 200).await;
+    check("token", format!("{base}{path}"), None, 200).await;
+    assert_eq!(stack.job(&other).await["currentStepNumber"], 0);
+}

@@ -1,0 +1,129 @@
+//! Receivers that fail, stall, ask for patience or leave.
+
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+
+/// The webhook of a completed job at `second`, whose behaviour was set before, and its attempts.
+async fn delivered(stack: &Stack, job: &str) -> (Value, Vec<Value>) {
+    let webhook = stack.webhook("second", job, "job.completed").await;
+    let id = webhook["headers"]["x-streamgank-delivery"].as_str().expect("an id").to_owned();
+    stack
+        .eventually("the delivery ends", || async {
+            let delivery = stack.aws.delivery(&id).await?;
+            delivery.finished_at.is_some().then_some(())
+        })
+        .await;
+    (webhook, stack.aws.attempts(&id).await)
+}
+
+fn of_event<'a>(all: &'a [Value], event: &str) -> Vec<&'a Value> {
+    all.iter().filter(|webhook| webhook["event"] == event).collect()
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_once_gets_the_same_webhook_again() {
+    let stack = Stack::open().await;
+    stack.control("hooks/second", json!({ "answer": 500, "times": 2 })).await;
+    let job = stack.submit("step_ms=5").await;
+    let (webhook, attempts) = delivered(&stack, &job).await;
+    let all = stack.webhooks("second", &job).await;
+    for event in ["job.completed", "job.script_completed"] {
+        let tries = of_event(&all, event);
+        assert!(tries.iter().all(|again| again["webhook_id"] == tries[0]["webhook_id"]), "{event}");
+        assert!(tries.iter().all(|again| again["body_base64"] == tries[0]["body_base64"]), "the same bytes");
+    }
+    assert_eq!(all.iter().filter(|entry| entry["answered"] == 500).count(), 2);
+    assert!(webhook["verification"]["standard_webhooks"]["ok"] == true);
+    let last = attempts.last().expect("an attempt");
+    assert_eq!((&last["result"]["status"], &last["result"]["reason"]), (&json!(200), &json!("delivered")));
+    assert!(last["result"]["peer"].as_str().expect("a peer").starts_with("127.0.0.1:"));
+    // The other endpoint did not wait for it.
+    assert_eq!(of_event(&stack.webhooks("main", &job).await, "job.completed").len(), 1);
+}
+
+#[tokio::test]
+async fn retry_after_is_a_floor() {
+    let stack = Stack::open().await;
+    stack.control("hooks/second", json!({ "answer": 429, "retry_after": 3, "times": 1 })).await;
+    let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    stack.until_status(&job, "completed").await;
+    let tries = stack
+        .eventually("two tries", || async {
+            let all = stack.webhooks("second", &job).await;
+            (all.len() >= 2).then_some(all)
+        })
+        .await;
+    let apart = tries[1]["at_ms"].as_i64().expect("ms") - tries[0]["at_ms"].as_i64().expect("ms");
+    assert!(apart >= 3000, "{apart} ms");
+    assert_eq!(tries[0]["webhook_id"], tries[1]["webhook_id"]);
+    assert_ne!(tries[0]["headers"]["webhook-timestamp"], tries[1]["headers"]["webhook-timestamp"], "signed anew");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_disabled_and_the_others_go_on() {
+    let stack = Stack::open().await;
+    stack.control("hooks/second", json!({ "answer": 410 })).await;
+    let first = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    stack.webhook("main", &first, "job.extraction_completed").await;
+    stack
+        .eventually("the delivery is stopped", || async {
+            let deliveries = stack.aws.deliveries_of(&first).await;
+            deliveries
+                .iter()
+                .any(|delivery| delivery.last_result.as_deref() == Some("410: endpoint disabled"))
+                .then_some(())
+        })
+        .await;
+    let second = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    stack.webhook("main", &second, "job.extraction_completed").await;
+    stack
+        .eventually("the next delivery is stopped without a try", || async {
+            let deliveries = stack.aws.deliveries_of(&second).await;
+            deliveries
+                .iter()
+                .any(|delivery| delivery.last_result.as_deref() == Some("endpoint is disabled"))
+                .then_some(())
+        })
+        .await;
+    assert!(stack.webhooks("second", &second).await.is_empty());
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_stalls_is_left_at_the_deadline_and_tried_again() {
+    let stack = Stack::open().await;
+    for stall in ["head", "body"] {
+        stack.control("hooks/second", json!({ "stall": stall, "times": 1 })).await;
+        let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+        stack.until_status(&job, "completed").await;
+        let tries = stack
+            .eventually("two tries", || async {
+                let all = stack.webhooks("second", &job).await;
+                (all.len() >= 2).then_some(all)
+            })
+            .await;
+        let id = tries[0]["headers"]["x-streamgank-delivery"].as_str().expect("an id").to_owned();
+        let attempts = stack.aws.attempts(&id).await;
+        assert_eq!(attempts[0]["result"]["error"], "ETIMEDOUT", "{stall}: {attempts:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_whose_tries_are_used_up_stays_visible() {
+    let stack = Stack::open().await;
+    stack.control("hooks/second", json!({ "answer": 503 })).await;
+    let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    stack.until_status(&job, "completed").await;
+    let exhausted = stack
+        .eventually("the delivery is exhausted", || async {
+            let deliveries = stack.aws.deliveries_of(&job).await;
+            deliveries.into_iter().find(|delivery| delivery.status == reelhook_domain::DeliveryStatus::Exhausted)
+        })
+        .await;
+    assert_eq!(exhausted.attempts, 4);
+    let attempts = stack.aws.attempts(&exhausted.id.to_string()).await;
+    assert_eq!(attempts.len(), 4);
+    assert!(attempts.iter().all(|attempt| attempt["result"]["status"] == 503), "{attempts:#?}");
+    stack.assert_queues_empty().await;
+}

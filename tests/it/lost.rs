@@ -1,0 +1,220 @@
+//! Nothing is lost: queues purged, the stream replayed, its records dropped, processes killed, in the middle of a burst.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use reelhook_domain::DeliveryStatus;
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+
+/// Jobs of one burst.
+const BURST: usize = 50;
+/// Processes that are killed in one.
+const KILLS: usize = 50;
+
+async fn burst(stack: &Stack) -> Vec<String> {
+    let mut jobs = Vec::with_capacity(BURST);
+    for _ in 0..BURST {
+        jobs.push(stack.submit("step_ms=10&render_ms=50").await);
+    }
+    jobs
+}
+
+/// Counters of final jobs over all days.
+async fn counted(stack: &Stack) -> BTreeMap<String, i64> {
+    let query = stack
+        .aws
+        .dynamodb
+        .query()
+        .table_name(stack.aws.output("CountersTable"))
+        .key_condition_expression("pk = :finals")
+        .expression_attribute_values(":finals", aws_sdk_dynamodb::types::AttributeValue::S("finals".to_owned()));
+    let mut counts = BTreeMap::new();
+    for item in query.send().await.expect("counters").items() {
+        let status = item["sk"].as_s().expect("text").split('#').nth(1).expect("a status").to_owned();
+        let count =
+            item.get("count").map_or(0, |count| count.as_n().expect("a number").parse::<i64>().expect("a number"));
+        *counts.entry(status).or_default() += count;
+    }
+    counts
+}
+
+/// Final jobs over all days, by the jobs themselves.
+async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
+    let mut counts = BTreeMap::new();
+    let mut start = None;
+    loop {
+        let scan = stack.aws.dynamodb.scan().table_name(stack.aws.output("JobsTable")).set_exclusive_start_key(start);
+        let page = scan.send().await.expect("jobs");
+        for item in page.items().iter().filter(|item| item.contains_key("expires_at")) {
+            *counts.entry(item["status"].as_s().expect("text").clone()).or_default() += 1;
+        }
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return counts;
+        }
+    }
+}
+
+async fn assert_counts_are_right(stack: &Stack) {
+    stack
+        .eventually("counters that say what the jobs are", || async {
+            (counted(stack).await == final_jobs(stack).await).then_some(())
+        })
+        .await;
+}
+
+/// Every job ends with its video, every delivery arrives, repeats carry the same id, counts are right, queues are empty.
+async fn assert_nothing_was_lost(stack: &Stack, jobs: &[String]) {
+    for job in jobs {
+        stack.until_status(job, "completed").await;
+    }
+    for job in jobs {
+        let arrived = stack
+            .eventually(&format!("every delivery of {job}"), || async {
+                let deliveries = stack.aws.deliveries_of(job).await;
+                let expected = stack.stored(job).await.emitted.len() * 2;
+                let all = deliveries.len() == expected
+                    && deliveries.iter().all(|delivery| delivery.status == DeliveryStatus::Delivered);
+                all.then_some(deliveries)
+            })
+            .await;
+        for hook in ["main", "second"] {
+            let webhooks = stack.webhooks(hook, job).await;
+            let ids: BTreeSet<&str> = webhooks.iter().filter_map(|webhook| webhook["webhook_id"].as_str()).collect();
+            assert_eq!(ids.len() * 2, arrived.len(), "{hook} got each event of {job} under one id: {ids:?}");
+        }
+    }
+    assert_counts_are_right(stack).await;
+    assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
+    stack.assert_queues_empty().await;
+}
+
+/// Gives the whole stream to fanout once more, from its start.
+async fn replay(stack: &Stack) {
+    let records = stack.aws.stream_records().await;
+    assert!(!records.is_empty(), "the stream holds what happened");
+    for batch in records.chunks(100) {
+        let (answer, error) = stack.aws.invoke("fanout", &json!({ "Records": batch })).await;
+        assert_eq!((error, &answer["batchItemFailures"]), (None, &json!([])), "{answer}");
+    }
+}
+
+fn print_repeats(what: &str, summary: &Value) {
+    println!("{what}: {}", json!({ "received": summary["received"], "repeats": summary["repeats"] }));
+}
+
+#[tokio::test]
+async fn purging_every_queue_in_the_middle_of_a_burst_loses_nothing() {
+    let stack = Stack::open().await;
+    let jobs = burst(&stack).await;
+    for _ in 0..5 {
+        stack.aws.purge_all().await;
+        stack.sweep().await;
+    }
+    assert_nothing_was_lost(&stack, &jobs).await;
+}
+
+#[tokio::test]
+async fn replaying_the_whole_stream_shows_receivers_nothing_new_and_counts_nothing_twice() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5").await;
+    stack.until_status(&job, "completed").await;
+    stack.webhook("second", &job, "job.completed").await;
+    stack.assert_queues_empty().await;
+    assert_counts_are_right(&stack).await;
+    let before = (counted(&stack).await, stack.studio("/hooks/main/summary").await["received"].clone());
+    let log_before = stack.get(&format!("/api/queue/job/{job}/logs")).await.1["data"]["logs"].clone();
+
+    replay(&stack).await;
+    stack.assert_queues_empty().await;
+    let after = (counted(&stack).await, stack.studio("/hooks/main/summary").await["received"].clone());
+    assert_eq!(before, after);
+    assert_counts_are_right(&stack).await;
+    let log_after = stack.get(&format!("/api/queue/job/{job}/logs")).await.1["data"]["logs"].clone();
+    assert_eq!(log_before, log_after);
+}
+
+#[tokio::test]
+async fn a_repair_makes_what_a_lost_stream_never_made() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5&stall=2").await;
+    stack.until(&job, "in step 2", |job| job["currentStepNumber"] == 2).await;
+    let started = stack.stored(&job).await.updated_at;
+
+    // Fanout stops listening; the rest of the run reaches only the item.
+    let mapping = stack.aws.mappings("fanout").await.into_iter().next().expect("a mapping");
+    let path = format!("/2015-03-31/event-source-mappings/{}", mapping["UUID"].as_str().expect("an id"));
+    let (status, answer, _) = stack.aws.call("lambda", "DELETE", &path, None, &Value::Null).await;
+    assert!(status < 300, "{answer}");
+    let body = json!({ "job_id": job, "step_number": 8, "status": "completed", "details": { "video_url": "https://cdn.example/v.mp4" } });
+    let (status, answer) = stack.post("/api/webhooks/step-update", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(stack.job(&job).await["status"], "completed");
+
+    // It comes back behind those records, as if they had aged out.
+    let again = json!({
+        "EventSourceArn": mapping["EventSourceArn"], "FunctionName": stack.aws.function("fanout"),
+        "StartingPosition": "LATEST", "BatchSize": 100, "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "BisectBatchOnFunctionError": true, "MaximumRecordAgeInSeconds": 60,
+        "FilterCriteria": mapping["FilterCriteria"], "DestinationConfig": mapping["DestinationConfig"],
+    });
+    let (status, answer, _) =
+        stack.aws.call("lambda", "POST", "/2015-03-31/event-source-mappings/", None, &again).await;
+    assert!(status < 300, "{answer}");
+    stack.sweep().await;
+    assert!(stack.webhooks("main", &job).await.is_empty());
+
+    let mut cursor = Value::Null;
+    loop {
+        let (answer, error) =
+            stack.aws.invoke("fanout", &json!({ "repair": { "since": started.0, "cursor": cursor } })).await;
+        assert_eq!(error, None, "{answer}");
+        cursor = answer["cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    let webhook = stack.webhook("main", &job, "job.completed").await;
+    assert_eq!(webhook["body"]["data"]["video_url"], "https://cdn.example/v.mp4");
+    stack.assert_queues_empty().await;
+    // Should the records come back after all, they make nothing twice; slot and count are theirs to set right.
+    let received = stack.studio("/hooks/main/summary").await["received"].clone();
+    replay(&stack).await;
+    stack.assert_queues_empty().await;
+    assert_eq!(stack.studio("/hooks/main/summary").await["received"], received);
+    assert_counts_are_right(&stack).await;
+    assert!(stack.aws.admission().await.active.is_empty(), "the slot is free");
+}
+
+#[tokio::test]
+async fn killing_processes_at_random_loses_nothing() {
+    let stack = Stack::open().await;
+    let mut kills = 0;
+    let mut seed = u64::from(std::process::id()) | 1;
+    println!("seed {seed}");
+    let submitting = burst(&stack);
+    let killing = async {
+        while kills < KILLS {
+            // xorshift: which function, which process and when.
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let function = ["dispatcher", "fanout", "worker"][(seed % 3) as usize];
+            let processes = stack.aws.processes(function);
+            if let Some(pid) = processes.get((seed >> 8) as usize % processes.len().max(1)) {
+                let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+                kills += usize::from(killed.is_ok_and(|status| status.success()));
+            }
+            let pause = Duration::from_millis(20 + (seed >> 16) % 100);
+            tokio::time::interval_at(tokio::time::Instant::now() + pause, pause).tick().await;
+            stack.sweep().await;
+        }
+    };
+    let (jobs, ()) = tokio::join!(submitting, killing);
+    println!("{kills} processes killed");
+    assert_nothing_was_lost(&stack, &jobs).await;
+    print_repeats("main", &stack.studio("/hooks/main/summary").await);
+    print_repeats("second", &stack.studio("/hooks/second/summary").await);
+}

@@ -1,0 +1,16 @@
+//! Journeys on the deployed stack, with roles enforced: `cargo xtask test --only e2e` starts one and runs them.
+//!
+//! The tests share one stack and change its outside (receivers, admission), so they run one after the other.
+
+mod access;
+mod aws;
+mod callbacks;
+mod deliveries;
+mod input;
+mod journeys;
+mod lost;
+mod renders;
+mod samples;
+mod stack;
+mod starts;
+mod timers;

@@ -1,0 +1,87 @@
+//! Render callbacks: early, unasked, without a token, lost, and from a project-level hook.
+
+use serde_json::{Value, json};
+
+use crate::stack::{Stack, read};
+
+async fn callback(stack: &Stack, token: Option<&str>, body: Value) -> (u16, Value) {
+    let prefix = token.map(|token| format!("/w/{token}")).unwrap_or_default();
+    let url = format!("{}{prefix}/api/webhooks/creatomate", stack.api);
+    let request = stack.http.post(url).header("content-type", "application/json").body(body.to_string());
+    read(request.send().await.expect("an answer")).await
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_before_its_render_is_known_is_applied_later() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=20&before_id").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string());
+    stack.webhook("main", &job, "job.completed").await;
+}
+
+#[tokio::test]
+async fn a_failed_render_fails_the_job_and_is_not_retried() {
+    let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5&render_fail&error=Source%20image%20missing").await;
+    let failed = stack.until_status(&job, "failed").await;
+    assert_eq!((&failed["error"], &failed["retryCount"]), (&json!("Source image missing"), &json!(0)));
+    stack.webhook("main", &job, "job.failed").await;
+}
+
+#[tokio::test]
+async fn a_render_whose_callback_got_lost_is_found_by_the_checks() {
+    let stack = Stack::open().await;
+    stack.control("creatomate", json!({ "webhook": false })).await;
+    let job = stack.submit("step_ms=5&render_ms=50").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string(), "{done:#}");
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_asked_for_a_while_is_asked_again() {
+    let stack = Stack::open().await;
+    stack.control("creatomate", json!({ "status": 500, "times": 2 })).await;
+    let job = stack.submit("step_ms=5&render_ms=50").await;
+    let done = stack.until_status(&job, "completed").await;
+    assert!(done["videoUrl"].is_string(), "{done:#}");
+}
+
+#[tokio::test]
+async fn a_call_without_a_token_is_only_a_hint() {
+    let stack = Stack::open().await;
+    stack.control("creatomate", json!({ "webhook": false, "render_ms": 20_000 })).await;
+    let job = stack.submit("step_ms=5&render_ms=20000").await;
+    let rendering = stack.until_status(&job, "rendering").await;
+    let render = rendering["creatomateId"].as_str().expect("an id").to_owned();
+    let lie = json!({ "id": render, "status": "succeeded", "url": "https://evil.example/video.mp4" });
+    let (status, answer) = callback(&stack, None, lie.clone()).await;
+    assert_eq!((status, &answer["job_id"]), (200, &json!(job)), "{answer}");
+    let (status, _) = callback(&stack, Some("t1.x.1.y"), lie).await;
+    assert_eq!(status, 401, "a wrong token is worse than none");
+    stack.eventually("the hint is worked off", || async { (stack.aws.depths().await[0].1 == 0).then_some(()) }).await;
+    let job = stack.job(&job).await;
+    assert_ne!(job["videoUrl"], "https://evil.example/video.mp4", "its body is not believed");
+}
+
+#[tokio::test]
+async fn a_project_level_hook_with_the_operators_token_reaches_the_job() {
+    let stack = Stack::open().await;
+    stack.control("creatomate", json!({ "webhook": false })).await;
+    let job = stack.submit("step_ms=5&render_ms=20000").await;
+    let rendering = stack.until_status(&job, "rendering").await;
+    let render = rendering["creatomateId"].as_str().expect("an id").to_owned();
+    let token = stack.aws.secret("OPERATOR_CALLBACK_TOKEN").await;
+    let (status, answer) = callback(&stack, Some(&token), json!({ "id": render, "status": "transcribing" })).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["message"], "Creatomate webhook processed successfully");
+    let (status, answer) = callback(&stack, Some(&token), json!({ "id": "nobody-knows", "status": "rendering" })).await;
+    assert_eq!((status, &answer["error"]), (404, &json!("Job not found for render ID: nobody-knows")));
+    for (body, message) in [
+        (json!({ "status": "rendering" }), "Invalid webhook: missing render_id"),
+        (json!({ "id": "render-x" }), "Invalid webhook: missing status"),
+    ] {
+        let (status, answer) = callback(&stack, Some(&token), body).await;
+        assert_eq!((status, &answer["message"]), (400, &json!(message)));
+    }
+}

@@ -1,0 +1,183 @@
+//! The stack under test: its API, its stand-ins and its tables, with waiting that polls and sweeps.
+
+use std::time::{Duration, Instant};
+
+use reelhook_domain::{Admission, Job};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+
+/// How long anything may take; a failure, not a measure.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often a condition is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A running stack, as REELHOOK_RUN describes it.
+pub struct Stack {
+    pub api: String,
+    pub studio: String,
+    pub key: String,
+    pub aws: Aws,
+    pub http: Client,
+}
+
+impl Stack {
+    /// Reads the file that REELHOOK_RUN names.
+    pub async fn open() -> Self {
+        let path =
+            std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json: use `cargo xtask test --only e2e`");
+        let run: Value = serde_json::from_slice(&std::fs::read(path).expect("run.json")).expect("JSON");
+        let text = |name: &str| run[name].as_str().unwrap_or_else(|| panic!("run.json has no `{name}`")).to_owned();
+        // Needed by reqwest even where no TLS is spoken.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().expect("a client");
+        let aws = Aws::open(&text("emulator_url"), &run).await;
+        let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http };
+        stack.reset().await;
+        stack
+    }
+
+    /// Outside and admission as they are when new, for whatever the test before left.
+    async fn reset(&self) {
+        for control in ["worker", "creatomate", "hooks/main", "hooks/second"] {
+            self.control(control, json!({})).await;
+        }
+        self.aws
+            .save_admission(&Admission { version: self.aws.admission().await.version + 1, ..Admission::default() })
+            .await;
+        self.aws.enable_endpoints().await;
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api)).header("x-api-key", &self.key)
+    }
+
+    /// POST with a JSON body and the key.
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        read(self.request(Method::POST, path).json_text(body).send().await.expect("an answer")).await
+    }
+
+    /// GET with the key.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        read(self.request(Method::GET, path).send().await.expect("an answer")).await
+    }
+
+    /// Submits a job whose worker follows `scenario` (infra/studio/README.md).
+    pub async fn submit(&self, scenario: &str) -> String {
+        self.submit_with(json!({ "template": format!("studio:{scenario}") })).await
+    }
+
+    /// Submits a job with more members.
+    pub async fn submit_with(&self, more: Value) -> String {
+        let mut body = json!({ "country": "US", "platform": "netflix", "genre": "Horror", "template": "studio:" });
+        for (name, value) in more.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let (status, answer) = self.post("/api/generate", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["jobId"].as_str().expect("jobId").to_owned()
+    }
+
+    pub async fn job(&self, id: &str) -> Value {
+        let (status, answer) = self.get(&format!("/api/job/{id}")).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["job"].clone()
+    }
+
+    /// Waits until the job is as `condition` wants it, sweeping as the schedule would.
+    pub async fn until(&self, id: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let (deadline, mut poll) = (Instant::now() + PATIENCE, tokio::time::interval(POLL));
+        while Instant::now() < deadline {
+            poll.tick().await;
+            last = self.job(id).await;
+            if condition(&last) {
+                return last;
+            }
+            self.sweep().await;
+        }
+        panic!("job {id} is not {what}: {last:#}");
+    }
+
+    pub async fn until_status(&self, id: &str, status: &str) -> Value {
+        self.until(id, status, |job| job["status"] == status).await
+    }
+
+    /// Runs the cleanup function once.
+    pub async fn sweep(&self) -> Value {
+        let (answer, error) = self.aws.invoke("cleanup", &json!({})).await;
+        assert_eq!(error, None, "{answer}");
+        answer
+    }
+
+    /// Waits for a condition, sweeping meanwhile.
+    pub async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, check: impl Fn() -> F) -> T {
+        let (deadline, mut poll) = (Instant::now() + PATIENCE, tokio::time::interval(POLL));
+        loop {
+            poll.tick().await;
+            if let Some(found) = check().await {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "{what} did not come about");
+            self.sweep().await;
+        }
+    }
+
+    /// PUT to a control of the studio.
+    pub async fn control(&self, control: &str, settings: Value) {
+        let url = format!("{}/control/{control}", self.studio);
+        let answer = self.http.put(url).json_text(&settings).send().await.expect("the studio answers");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+    }
+
+    pub async fn studio(&self, path: &str) -> Value {
+        read(self.http.get(format!("{}{path}", self.studio)).send().await.expect("the studio answers")).await.1
+    }
+
+    /// Webhooks about a job that a receiver has got and verified.
+    pub async fn webhooks(&self, hook: &str, job: &str) -> Vec<Value> {
+        let all = self.studio(&format!("/hooks/{hook}/received?limit=20000")).await;
+        let of = |entry: &&Value| entry["body"]["data"]["job_id"] == job && !entry["verification"].is_null();
+        all["received"].as_array().expect("a list").iter().filter(of).cloned().collect()
+    }
+
+    /// Waits until a receiver has got and verified an event about a job, and gives the first such webhook.
+    pub async fn webhook(&self, hook: &str, job: &str, event: &str) -> Value {
+        self.eventually(&format!("{event} of {job} at {hook}"), || async {
+            self.webhooks(hook, job).await.into_iter().find(|entry| entry["event"] == event)
+        })
+        .await
+    }
+
+    /// The job as it is stored.
+    pub async fn stored(&self, id: &str) -> Job {
+        self.aws.job(id).await.expect("the job is stored")
+    }
+
+    /// Nothing is left in any queue.
+    pub async fn assert_queues_empty(&self) {
+        self.eventually("empty queues", || async {
+            let depths = self.aws.depths().await;
+            depths.iter().all(|(_, depth)| *depth == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Bodies as JSON text: reqwest's own `json` is left out of its features.
+pub trait JsonText {
+    fn json_text(self, body: &Value) -> Self;
+}
+
+impl JsonText for RequestBuilder {
+    fn json_text(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+}
+
+pub async fn read(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap_or_default();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
