@@ -4,6 +4,7 @@
 
 mod access;
 mod aws;
+mod bootstraps;
 mod callbacks;
 mod deliveries;
 mod input;

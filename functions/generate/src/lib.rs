@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::submit::{SubmitStore, Submitted, submit};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
@@ -11,7 +12,7 @@ use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
-use reelhook_domain::Policy;
+use reelhook_domain::{Job, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::generate::{answer, read};
@@ -87,7 +88,12 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.access.get().await.caller(request)?;
     let submission = read(request, caller)?;
-    match submit(&deps.jobs, &System, &deps.policy, submission, answer).await? {
+    let made = |job: &Job, counts: &QueueCounts| {
+        tracing::info!(job_id = %job.id, request_id = request.request_id, caller = job.caller,
+            traceparent = job.traceparent, "a job was asked for");
+        answer(job, counts)
+    };
+    match submit(&deps.jobs, &System, &deps.policy, submission, made).await? {
         Submitted::Answer(body) => Ok(ApiAnswer::text(200, body)),
         Submitted::KeyReused => Err(Problem::KeyReused),
     }

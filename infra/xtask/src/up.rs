@@ -100,10 +100,7 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
             options.ports.choose(workspace)?
         }
     };
-    let mut binaries = workspace.functions()?;
-    binaries.push(STUDIO.to_owned());
-    ui::say("Building the functions and the studio ...");
-    workspace.build(&binaries, options.profile)?;
+    build(workspace, options.profile)?;
     if let Some(run) = running {
         ui::say(format!("The instance `{}` is running already; deploying to it.", instance.name));
         return redeploy(workspace, instance, run, &tools, options);
@@ -118,6 +115,18 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
     starting.start_studio(workspace, &tools, options)?;
     deploy(workspace, &stack, &mut starting.run, options)?;
     starting.finish(stack, options.detach)
+}
+
+/// The studio is never measured or deployed, so it is built the quick way.
+fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<()> {
+    ui::say("Building the functions and the studio ...");
+    let mut binaries = workspace.functions()?;
+    if profile == Profile::Release {
+        workspace.build(&binaries, profile)?;
+        binaries.clear();
+    }
+    binaries.push(STUDIO.to_owned());
+    workspace.build(&binaries, Profile::Debug)
 }
 
 fn redeploy(
@@ -194,7 +203,7 @@ impl Starting {
 
     fn start_studio(&mut self, workspace: &Workspace, tools: &StackTools, options: &Options) -> anyhow::Result<()> {
         let run = &self.run;
-        let program = workspace.binaries(options.profile).join(STUDIO);
+        let program = workspace.binaries(Profile::Debug).join(STUDIO);
         let mut command = background(workspace, &program, &run.studio_log, &self.instance.directory)?;
         let secret = |name: &str| run.secrets.get(name).map_or("", String::as_str);
         command

@@ -1,0 +1,46 @@
+//! Which SDKs each bootstrap holds: one more than its function needs is start-up time and money for nothing.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// The SDKs that a function may hold; settings come from SSM.
+const EXPECTED: [(&str, &[&str]); 8] = [
+    ("generate", &["dynamodb", "ssm"]),
+    ("job-status", &["dynamodb", "ssm"]),
+    ("step-webhook", &["dynamodb", "s3", "ssm"]),
+    ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
+    ("worker", &["dynamodb", "sqs", "ssm"]),
+    ("fanout", &["dynamodb", "s3", "sqs", "ssm"]),
+    ("dispatcher", &["dynamodb", "sqs", "ssm"]),
+    ("cleanup", &["dynamodb", "sqs"]),
+];
+
+#[test]
+fn no_bootstrap_holds_an_sdk_that_its_function_does_not_use() {
+    // This test is target/<profile>/deps/it-…; the bootstraps stand two folders up.
+    let me = std::env::current_exe().expect("a path");
+    let folder: PathBuf = me.ancestors().nth(2).expect("target/<profile>").to_owned();
+    for (function, expected) in EXPECTED {
+        let binary = std::fs::read(folder.join(function)).unwrap_or_else(|error| panic!("{function}: {error}"));
+        let expected: BTreeSet<String> = expected.iter().map(|sdk| (*sdk).to_owned()).collect();
+        assert_eq!(sdks(&binary), expected, "{function}");
+    }
+}
+
+/// The SDK crates that the symbol table names (mangled: the name's length, then `aws_sdk_…`).
+fn sdks(binary: &[u8]) -> BTreeSet<String> {
+    const MARK: &[u8] = b"aws_sdk_";
+    let mut found = BTreeSet::new();
+    for (at, window) in binary.windows(MARK.len()).enumerate() {
+        if window == MARK && at > 2 && binary[at - 1].is_ascii_digit() {
+            let digits: String =
+                binary[..at].iter().rev().take_while(|b| b.is_ascii_digit()).map(|b| *b as char).collect();
+            let length: usize = digits.chars().rev().collect::<String>().parse().unwrap_or(0);
+            if let Some(name) = binary.get(at + MARK.len()..at + length).and_then(|name| std::str::from_utf8(name).ok())
+            {
+                found.insert(name.to_owned());
+            }
+        }
+    }
+    found
+}
