@@ -1,7 +1,7 @@
-"""Holds template.yaml to what the architecture promises and linters do not know: roles, queues, tables, buckets, alarms.
+"""Holds template.yaml to what the architecture promises and no linter knows: roles, queues, tables, buckets, alarms.
 
 It reads the transformed template, because SAM adds roles and policies of its own. Numbers and exceptions are in
-template_rules.json; an exception is {"rule", "resource", "value"?, "reason"}, and one that excuses nothing is a problem.
+template_rules.json; an exception is {"rule", "resource", "value"?, "reason"}, and one without a use is a problem.
 """
 
 import argparse

@@ -9,7 +9,7 @@ const EXPECTED: [(&str, &[&str]); 8] = [
     ("job-status", &["dynamodb", "ssm"]),
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
-    ("worker", &["dynamodb", "sqs", "ssm"]),
+    ("worker", &["dynamodb", "ssm"]),
     ("fanout", &["dynamodb", "s3", "sqs", "ssm"]),
     ("dispatcher", &["dynamodb", "sqs", "ssm"]),
     ("cleanup", &["dynamodb", "sqs"]),

@@ -55,7 +55,7 @@ async fn a_crash_between_claim_and_post_is_made_good_by_the_lease() {
     stack.aws.save_admission(&admission).await;
     let job = stack.submit("step_ms=5").await;
     let stored = stack.stored(&job).await;
-    let now = Timestamp::parse(&stack.job(&job).await["lastUpdate"].as_str().expect("a time")).expect("a time");
+    let now = Timestamp::parse(stack.job(&job).await["lastUpdate"].as_str().expect("a time")).expect("a time");
     let policy = Policy { claim_lease: std::time::Duration::from_secs(1), ..Policy::default() };
     let Decision::Apply(claimed) = decide(&stored, &Event::Claim, now, &policy) else {
         panic!("the job can be claimed")

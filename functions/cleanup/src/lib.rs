@@ -64,7 +64,7 @@ impl Deps {
     /// # Errors
     /// Never by itself; the form is that of the other functions.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));

@@ -74,7 +74,7 @@ impl Deps {
     /// # Errors
     /// When the secrets can't be read.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
@@ -109,6 +109,14 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    // Whoever calls, let in or not.
+    tracing::info!(
+        audit = true,
+        source_ip = request.source_ip,
+        user_agent = request.header("user-agent"),
+        request_id = request.request_id,
+        "render callback received"
+    );
     let secrets = deps.secrets.get().await;
     let voucher = voucher(request, &secrets.tokens, secrets.operator.as_ref())?;
     if voucher == Voucher::Nobody && !secrets.confirmable {
@@ -118,13 +126,10 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
-        work: &deps.work,
         ambient: &System,
         policy: &deps.policy,
         confirmable: secrets.confirmable,
     };
-    let received = receive(&ports, &voucher, &render, &callback).await?;
-    tracing::info!(target: "audit", render_id = %render, source_ip = request.source_ip,
-        user_agent = request.header("user-agent"), request_id = request.request_id, "render callback received");
+    let received = receive(&ports, &deps.work, &voucher, &render, &callback).await?;
     answer(&received, &render, &callback)
 }

@@ -88,7 +88,7 @@ impl Deps {
     /// # Errors
     /// When settings can't be read or used, or no secret is set on a deployed stack.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
         let (allow_http, unsigned) = (config.allow_http, config.unsigned);

@@ -97,7 +97,7 @@ impl Deps {
     /// # Errors
     /// When settings can't be read or used.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let allow_http = config.allow_http;

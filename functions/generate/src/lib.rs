@@ -63,7 +63,7 @@ impl Deps {
     /// # Errors
     /// When the keys can't be read.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
         let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters, Arc::new(System));
         let mode = config.mode;

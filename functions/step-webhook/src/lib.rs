@@ -79,7 +79,7 @@ impl Deps {
     /// # Errors
     /// When the secrets can't be read.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb, config.jobs_table, counters, Arc::new(System));
@@ -109,6 +109,14 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    // Whoever calls, let in or not.
+    tracing::info!(
+        audit = true,
+        source_ip = request.source_ip,
+        user_agent = request.header("user-agent"),
+        request_id = request.request_id,
+        "step update received"
+    );
     let secrets = deps.secrets.get().await;
     let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
     let now = System.now();
@@ -116,7 +124,5 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let given = read(request, &reporter, now)?;
     let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, ambient: &System, policy: &deps.policy };
     let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;
-    tracing::info!(target: "audit", job_id = %given.job_id, source_ip = request.source_ip,
-        user_agent = request.header("user-agent"), request_id = request.request_id, "step update received");
     answer(&changed, &request.request_id)
 }

@@ -16,7 +16,6 @@ use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::{CounterTable, RenderTable};
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
-use reelhook_aws::queues::Queue;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, Verdict, batch};
 use reelhook_domain::Policy;
@@ -27,7 +26,6 @@ use reelhook_signing::SigningKeys;
 pub struct Config {
     jobs_table: String,
     counters_table: String,
-    work_queue_url: String,
     settings_path: String,
     worker_url: Option<Url>,
     max_workers: usize,
@@ -35,10 +33,11 @@ pub struct Config {
     creatomate: Url,
     allow: AllowList,
     policy: Policy,
+    unsigned: bool,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, SETTINGS_PATH, WORKER_URL, MAX_WORKERS, PUBLIC_BASE_URL,
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, WORKER_URL, MAX_WORKERS, PUBLIC_BASE_URL,
     /// CREATOMATE_BASE_URL, OUTBOUND_ALLOW and the jobs' timers.
     ///
     /// # Errors
@@ -50,7 +49,6 @@ impl Config {
         let config = Self {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
-            work_queue_url: environment.required("WORK_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
             worker_url: environment.optional_url("WORKER_URL"),
             max_workers: environment.parsed("MAX_WORKERS", 3),
@@ -58,6 +56,7 @@ impl Config {
             creatomate: environment.url("CREATOMATE_BASE_URL"),
             allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
             policy: environment.policy(),
+            unsigned: environment.optional("AUTH").as_deref() == Some("none"),
         };
         environment.finish()?;
         Ok(config)
@@ -76,7 +75,6 @@ const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREA
 pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
-    work: Queue<WorkMessage>,
     http: GuardedClient,
     secrets: Settings<Secrets>,
     policy: Policy,
@@ -88,14 +86,16 @@ impl Deps {
     /// # Errors
     /// When the secrets can't be read or the HTTP client can't be built.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment().await;
+        let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
         let (worker_url, max, base, creatomate) =
             (config.worker_url, config.max_workers, config.base, config.creatomate);
+        let unsigned = config.unsigned;
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
+            anyhow::ensure!(unsigned || keys("WEBHOOK_SECRET_KEY").is_some(), "WEBHOOK_SECRET_KEY is not set");
             Ok(Secrets {
                 worker: WorkerSettings {
                     url: worker_url.clone(),
@@ -110,7 +110,6 @@ impl Deps {
         Ok(Self {
             renders: RenderTable { counters, jobs: jobs.clone() },
             jobs,
-            work: Queue::new(clients.sqs(), config.work_queue_url),
             http: GuardedClient::new(config.allow, None)?,
             secrets: secrets.await?,
             policy: config.policy,
@@ -150,7 +149,6 @@ async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<()
     let renders = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
-        work: &deps.work,
         ambient: &System,
         policy: &deps.policy,
         confirmable: secrets.creatomate.key.is_some(),

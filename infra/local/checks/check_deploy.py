@@ -1,5 +1,5 @@
-"""What a SAM template becomes, and what a restart keeps: routes, authorizers and CORS of an HttpApi (mend http_api_body),
-table TTL (table_ttl), streamed answers and their failure (url_response_stream), stream positions after a restart."""
+"""What a SAM template becomes, and what a restart keeps: routes, authorizers and CORS of an HttpApi (mend
+http_api_body), table TTL (table_ttl), streamed answers and their failure (url_response_stream), stream positions after a restart."""
 
 import http.client
 import json

@@ -1,10 +1,9 @@
-"""One port without a prefix for the HTTP API, the WebSocket API and the Function URLs (mends front, http_api_body, url_response_stream)."""
+"""One port without a prefix for the HTTP API, the WebSocket API and the Function URLs (mends front, http_api_body,
+url_response_stream)."""
 
 import asyncio
 import http.client
 import json
-import subprocess
-import sys
 import time
 import urllib.request
 
@@ -19,9 +18,13 @@ def handler(event):
 """
 STREAM = """
 import socket
-def handler(event):      # a chunked answer, as the Rust runtime sends it; the plain answer after it is refused by ministack
+def handler(event):
+    # A chunked answer, as the Rust runtime sends it; the plain answer after it is refused by ministack.
     host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":"); c = socket.create_connection((host, int(port)))
-    c.sendall(("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\nLambda-Runtime-Function-Response-Mode: streaming\\r\\nContent-Type: application/vnd.awslambda.http-integration-response\\r\\n\\r\\n" % rid).encode())
+    head = "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\n"
+    head += "Lambda-Runtime-Function-Response-Mode: streaming\\r\\n"
+    head += "Content-Type: application/vnd.awslambda.http-integration-response\\r\\n\\r\\n"
+    c.sendall((head % rid).encode())
     def chunk(b): c.sendall(b"%x\\r\\n" % len(b) + b + b"\\r\\n")
     chunk(b'{"statusCode":201,"headers":{"content-type":"text/event-stream"}}' + bytes(8))
     for i in range(4): chunk(("data: %d %s\\n\\n" % (i, event["rawPath"])).encode()); time.sleep(.3)

@@ -2,7 +2,6 @@
 (mends stream_answers, kinesis_off_the_poller)."""
 
 import statistics
-import threading
 import time
 
 from common import Server, until

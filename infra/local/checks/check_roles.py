@@ -5,11 +5,9 @@ Function All has the policies, None has only logs, Narrow has those of other res
 import asyncio
 import json
 import sys
-import time
 import urllib.error
 import urllib.request
 
-import boto3
 import websockets
 from common import Server, until, zipped
 

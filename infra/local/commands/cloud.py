@@ -32,7 +32,9 @@ def is_local():
 @functools.cache
 def client(service):
     # A function may run for as long as its timeout before the answer to an invoke begins.
-    return boto3.client(service, config=Config(retries={"max_attempts": 3}, connect_timeout=5, read_timeout=120))
+    config = Config(retries={"max_attempts": 3}, connect_timeout=5, read_timeout=120)
+    # boto3 knows AWS_DEFAULT_REGION and profiles; the SDKs in other languages, and people, use AWS_REGION.
+    return boto3.client(service, region_name=os.environ.get("AWS_REGION"), config=config)
 
 
 def error_code(error):

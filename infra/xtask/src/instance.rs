@@ -17,6 +17,8 @@ use crate::workspace::Workspace;
 
 /// Directories of `.local` that are no instance.
 const RESERVED: [&str; 4] = ["artifacts", "venv", "venv-lint", "verify"];
+/// What `--keep-state` keeps of an instance's directory.
+const STATE: [&str; 3] = ["state", "s3", "emulator-port"];
 /// The emulator writes its state when it is asked to stop.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -143,14 +145,23 @@ impl Instance {
         fs::create_dir_all(&self.directory).with_context(|| format!("make {}", self.directory.display()))?;
         for entry in fs::read_dir(&self.directory).context("list the instance's directory")?.flatten() {
             let path = entry.path();
-            let is_state = path.ends_with("state") || path.ends_with("s3");
-            if keep_state && is_state {
+            if keep_state && STATE.iter().any(|name| path.ends_with(name)) {
                 continue;
             }
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.with_context(|| format!("remove {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// The emulator's port when its state was written: the names of queues hold it, so the state is of no use at another.
+    pub fn kept_port(&self) -> Option<u16> {
+        fs::read_to_string(self.path("emulator-port")).ok()?.trim().parse().ok()
+    }
+
+    /// Notes the emulator's port beside its state.
+    pub fn keep_port(&self, port: u16) -> anyhow::Result<()> {
+        fs::write(self.path("emulator-port"), port.to_string()).context("note the emulator's port")
     }
 
     /// Stops whatever runs of this instance; whether anything did. Another `cargo xtask up` that stays with it ends too.
@@ -226,10 +237,12 @@ mod tests {
         for name in ["state", "s3", "tmp"] {
             fs::create_dir_all(instance.path(name)).unwrap();
         }
+        instance.keep_port(4566).unwrap();
         instance.clear(true).unwrap();
         assert!(instance.path("state").exists() && instance.path("s3").exists() && !instance.path("tmp").exists());
+        assert_eq!(instance.kept_port(), Some(4566));
         instance.clear(false).unwrap();
-        assert!(!instance.path("state").exists());
+        assert!(!instance.path("state").exists() && instance.kept_port().is_none());
         fs::remove_dir_all(&instance.directory).unwrap();
     }
 }

@@ -30,7 +30,7 @@ impl Filter {
 
 /// Prints what is there.
 pub fn show(path: &Path, filter: &Filter) -> anyhow::Result<()> {
-    let file = File::open(path).with_context(|| format!("read {}", path.display()))?;
+    let file = File::open(path).with_context(|| format!("there is no log {}: was it started?", path.display()))?;
     let mut out = std::io::stdout().lock();
     for line in BufReader::new(file).lines() {
         if let Some(text) = readable(&line.context("read the log")?, filter) {

@@ -45,6 +45,11 @@ impl Asked {
         Self { port: free(self.port), emulator_port: free(self.emulator_port), studio_port: free(self.studio_port) }
     }
 
+    /// The same, but with the emulator where its kept state belongs.
+    pub fn with_kept_emulator_port(self, kept: Option<u16>) -> Self {
+        Self { emulator_port: kept.unwrap_or(self.emulator_port), ..self }
+    }
+
     /// The ports to use.
     pub fn choose(self, workspace: &Workspace) -> anyhow::Result<Ports> {
         // All are held until all are chosen, so that no two are the same.

@@ -111,7 +111,7 @@ fn environment(workspace: &Workspace, name: &str, requirements: &[&str], what: &
 /// Node.js and the directory of the receivers' programs: copies, so that packages stay out of the source tree.
 fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
     let (Some(node), Some(npm)) = (on_path("node"), on_path("npm")) else {
-        bail!("Node.js is missing: install nodejs (18 or later) and npm, for example `apt-get install nodejs npm`");
+        bail!("Node.js is missing: install nodejs (20 or later) and npm, for example `apt-get install nodejs npm`");
     };
     let source = workspace.root.join("infra/verify");
     let directory = workspace.local().join("verify");

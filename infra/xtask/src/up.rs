@@ -97,7 +97,7 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
             if instance.stop() {
                 ui::say(format!("Stopped what was left of the instance `{}`.", instance.name));
             }
-            options.ports.choose(workspace)?
+            choose_ports(workspace, &instance, options)?
         }
     };
     build(workspace, options.profile)?;
@@ -106,6 +106,7 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
         return redeploy(workspace, instance, run, &tools, options);
     }
     instance.clear(options.keep_state)?;
+    instance.keep_port(ports.emulator)?;
     let run = describe(&instance, ports, options);
     // From here on an early return drops `starting`, which stops what runs by then.
     let mut starting = Starting { instance, run, emulator: None, studio: None };
@@ -115,6 +116,17 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
     starting.start_studio(workspace, &tools, options)?;
     deploy(workspace, &stack, &mut starting.run, options)?;
     starting.finish(stack, options.detach)
+}
+
+fn choose_ports(workspace: &Workspace, instance: &Instance, options: &Options) -> anyhow::Result<Ports> {
+    let kept = instance.kept_port().filter(|_| options.keep_state);
+    let Some(port) = kept else {
+        return options.ports.choose(workspace);
+    };
+    let chosen = options.ports.with_kept_emulator_port(kept).choose(workspace);
+    chosen.with_context(|| {
+        format!("the kept state belongs to an emulator on port {port} (start without --keep-state to drop it)")
+    })
 }
 
 /// The studio is never measured or deployed, so it is built the quick way.

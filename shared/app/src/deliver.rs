@@ -163,7 +163,11 @@ type Answer = (usize, Result<Option<Delayed<DeliveryMessage>>, StoreError>);
 
 async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) -> Vec<Answer> {
     let id = group[0].delivery.endpoint_id.clone();
-    let waiting = group.iter().filter(|ready| !ready.delivery.reserved).count();
+    let now = ports.ambient.now();
+    // A place whose window has passed, say over an outage, is taken anew.
+    let holds_place =
+        |delivery: &Delivery| delivery.reserved && ports.settings.rate.still_holds(delivery.next_attempt_at, now);
+    let waiting = group.iter().filter(|ready| !holds_place(&ready.delivery)).count();
     let (disabled, places) = match places(ports, &id, waiting).await {
         Ok(found) => found,
         Err(error) => {
@@ -172,9 +176,8 @@ async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) ->
         }
     };
     let mut places = places.into_iter();
-    let now = ports.ambient.now();
     join_all(group.into_iter().map(|ready| {
-        let place = if ready.delivery.reserved { now } else { places.next().unwrap_or(now) };
+        let place = if holds_place(&ready.delivery) { now } else { places.next().unwrap_or(now) };
         async move {
             let index = ready.index;
             let result = if disabled {

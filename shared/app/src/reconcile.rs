@@ -35,6 +35,12 @@ pub trait CounterStore: Send + Sync {
     /// [`StoreError`].
     async fn suspect(&self, status: Status, day: &str, counted: i64, value: i64) -> Result<(), StoreError>;
 
+    /// Forgets a difference that went away.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn trust(&self, status: Status, day: &str) -> Result<(), StoreError>;
+
     /// Sets a counter, if it still has the value `was`.
     ///
     /// # Errors
@@ -55,6 +61,9 @@ pub async fn reconcile(store: &dyn CounterStore, now: Timestamp) -> Result<usize
             let counted = store.count_jobs(status, &day).await?;
             let counter = store.counter(status, &day).await?;
             if counted == counter.value {
+                if counter.suspected.is_some() {
+                    store.trust(status, &day).await?;
+                }
                 continue;
             }
             if counter.suspected == Some((counted, counter.value)) {

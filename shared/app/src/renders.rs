@@ -60,6 +60,9 @@ pub struct Callback {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The job whose run vouched for it, and to which alone it may go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<JobId>,
 }
 
 impl Callback {
@@ -67,7 +70,7 @@ impl Callback {
     pub fn read(render: &Value) -> Option<Self> {
         let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let url = text("url").filter(|url| is_web_url(url));
-        Some(Self { status: text("status")?, url, error: text("error_message").or_else(|| text("error")) })
+        Some(Self { status: text("status")?, url, error: text("error_message").or_else(|| text("error")), run: None })
     }
 
     /// In the domain's words.
@@ -121,8 +124,6 @@ pub struct RenderPorts<'a> {
     pub jobs: &'a dyn JobStore,
     /// Renders.
     pub renders: &'a dyn RenderStore,
-    /// The Work queue.
-    pub work: &'a dyn Hints<WorkMessage>,
     /// Clock and randomness.
     pub ambient: &'a dyn Ambient,
     /// The jobs' timers.
@@ -131,12 +132,13 @@ pub struct RenderPorts<'a> {
     pub confirmable: bool,
 }
 
-/// Takes a callback.
+/// Takes a callback; `work` is the Work queue, for calls that are only hints.
 ///
 /// # Errors
 /// [`ChangeError`].
 pub async fn receive(
     ports: &RenderPorts<'_>,
+    work: &dyn Hints<WorkMessage>,
     voucher: &Voucher,
     render: &RenderId,
     callback: &Callback,
@@ -152,7 +154,7 @@ pub async fn receive(
             }
             Ok(reached.map_or(Received::Unknown, |job| Received::Reached(Box::new(job))))
         }
-        Voucher::Nobody => hint(ports, render).await,
+        Voucher::Nobody => hint(ports, work, render).await,
     }
 }
 
@@ -170,7 +172,8 @@ async fn receive_for_run(
     if job.render_id.is_some() {
         return apply(ports, job, render, callback).await;
     }
-    ports.renders.park(render, callback, ports.ambient.now()).await?;
+    let own = Callback { run: Some(job_id.clone()), ..callback.clone() };
+    ports.renders.park(render, &own, ports.ambient.now()).await?;
     // The run may have recorded the id in between.
     match ports.jobs.load(job_id).await? {
         Some(job) if job.render_id.is_some() => apply(ports, job, render, callback).await,
@@ -209,7 +212,11 @@ async fn apply_to_all(
 }
 
 /// Somebody says that a render moved: its body is not believed, Creatomate is asked.
-async fn hint(ports: &RenderPorts<'_>, render: &RenderId) -> Result<Received, ChangeError> {
+async fn hint(
+    ports: &RenderPorts<'_>,
+    work: &dyn Hints<WorkMessage>,
+    render: &RenderId,
+) -> Result<Received, ChangeError> {
     let mut known = None;
     for id in ports.renders.jobs_of(render).await? {
         let Some(job) = ports.jobs.load(&id).await? else { continue };
@@ -220,7 +227,7 @@ async fn hint(ports: &RenderPorts<'_>, render: &RenderId) -> Result<Received, Ch
     let Some(job_id) = known else { return Ok(Received::Unknown) };
     if ports.renders.may_hint(render, ports.ambient.now()).await? {
         let message = WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 0 };
-        send_all(ports.work, vec![Delayed::now(message)]).await?;
+        send_all(work, vec![Delayed::now(message)]).await?;
     }
     Ok(Received::Hinted(job_id))
 }
@@ -231,6 +238,9 @@ async fn hint(ports: &RenderPorts<'_>, render: &RenderId) -> Result<Received, Ch
 /// [`ChangeError`].
 pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &RenderId) -> Result<(), ChangeError> {
     let Some(callback) = ports.renders.parked(render, ports.ambient.now()).await? else { return Ok(()) };
+    if callback.run.as_ref().is_some_and(|run| run != job_id) {
+        return Ok(());
+    }
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
     apply(ports, job, render, &callback).await?;
     tracing::info!(job_id = %job_id, render_id = %render, status = callback.status, "applied an early render callback");

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::{Admission, Decision, Event, Ignored, Job, JobId, Policy, Timestamp, decide, retry_after};
+use reelhook_domain::{
+    Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, decide, retry_after,
+};
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use serde_json::{Value, json};
 use url::Url;
@@ -104,6 +106,10 @@ enum Asked {
 /// # Errors
 /// [`ChangeError`]; a claim that was made is then given back by its lease.
 pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
+    if ports.worker.url.is_none() {
+        tracing::warn!("WORKER_URL is not set: jobs wait");
+        return Ok(0);
+    }
     let mut started = 0;
     while started < STARTS {
         let Some(job) = claim_one(ports).await? else { break };
@@ -153,7 +159,9 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
         Asked::Refused { error } => (Event::RunFailed { attempt, error }, true),
     };
     let changed = change(ports.jobs, ports.ambient, ports.policy, &job.id, &event).await?;
-    if let (Changed::Ignored(Ignored::FinalJob, _), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event) {
+    if let (Changed::Ignored(Ignored::FinalJob, now), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event)
+        && now.status == Status::Cancelled
+    {
         // It was cancelled while the worker was being asked.
         cancel_worker(ports.http, ports.worker, ports.ambient.now(), &job.id, attempt, url).await;
     }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::calls::Calls;
 
 /// The one HTTP client of all SDK clients. ring: no entropy is collected at start, and the guarded client uses it too.
 pub fn http_client() -> SharedHttpClient {
@@ -22,41 +26,50 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Reads region, credentials and AWS_ENDPOINT_URL from the environment.
-    pub async fn from_environment() -> Self {
+    /// Reads AWS_REGION, AWS_ENDPOINT_URL and the credentials that Lambda puts into the environment.
+    ///
+    /// The usual chain of credentials would link STS, SSO and profile files into every bootstrap, for nothing.
+    pub fn from_environment() -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
-            .operation_attempt_timeout(Duration::from_secs(6))
-            .operation_timeout(Duration::from_secs(20))
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(10))
             .build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let endpoint = variable("AWS_ENDPOINT_URL");
+        let endpoint_is_local = endpoint.is_some();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(variable("AWS_REGION").map(Region::new))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
             .http_client(http_client())
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(4))
-            .load()
-            .await;
-        let endpoint_is_local = config.endpoint_url().is_some();
-        Self { config, endpoint_is_local }
+            .retry_config(RetryConfig::standard().with_max_attempts(4));
+        config.set_endpoint_url(endpoint);
+        Self { config: config.build(), endpoint_is_local }
     }
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(Calls).build();
+        aws_sdk_dynamodb::Client::from_conf(config)
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
+        let config = aws_sdk_sqs::config::Builder::from(&self.config).interceptor(Calls).build();
+        aws_sdk_sqs::Client::from_conf(config)
     }
 
     /// S3; path style where the endpoint is a local one.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.endpoint_is_local).build();
-        aws_sdk_s3::Client::from_conf(config)
+        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.endpoint_is_local);
+        aws_sdk_s3::Client::from_conf(config.interceptor(Calls).build())
     }
 
     /// SSM.
     pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        aws_sdk_ssm::Client::new(&self.config)
+        let config = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(Calls).build();
+        aws_sdk_ssm::Client::from_conf(config)
     }
 }

@@ -26,6 +26,8 @@ const ALONE: &str = "-";
 const COUNTER_DAYS: i64 = 31;
 /// Days that it is remembered what was counted: longer than the stream.
 const MARKER_DAYS: i64 = 3;
+/// Who vouched for a callback that no run's token came with.
+const OPERATOR: &str = "operator";
 /// How long a callback waits for its render to be known.
 const PARKED_S: i64 = 3600;
 /// A render is checked out of turn once in so many seconds.
@@ -241,6 +243,12 @@ impl CounterStore for Reconciler {
         Ok(())
     }
 
+    async fn trust(&self, status: Status, day: &str) -> Result<(), StoreError> {
+        let update = self.update(status, day).update_expression("REMOVE counted, counted_at_value");
+        update.send().await.map_err(|error| store_error("trust counter", error))?;
+        Ok(())
+    }
+
     async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
         let update = self
             .update(status, day)
@@ -278,6 +286,7 @@ impl RenderStore for RenderTable {
 
     async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError> {
         let counters = &self.counters;
+        let by = callback.run.as_ref().map_or(OPERATOR, JobId::as_str);
         let put = counters
             .client
             .put_item()
@@ -285,9 +294,24 @@ impl RenderStore for RenderTable {
             .item("pk", s(format!("render#{render}")))
             .item("sk", s("parked"))
             .item("body", json(callback))
-            .item("expires_at", n(now.seconds() + PARKED_S));
-        put.send().await.map_err(|error| store_error("park callback", error))?;
-        Ok(())
+            .item("by", s(by))
+            .item("expires_at", n(now.seconds() + PARKED_S))
+            // A run's token can't take the place of what somebody else left; the operator's can.
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now OR #by = :by OR :by = :operator")
+            .expression_attribute_names("#by", "by")
+            .expression_attribute_values(":now", n(now.seconds()))
+            .expression_attribute_values(":by", s(by))
+            .expression_attribute_values(":operator", s(OPERATOR));
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
+                tracing::warn!(render_id = %render, by, "an early render callback found the place taken");
+                Ok(())
+            }
+            Err(error) => Err(store_error("park callback", error)),
+        }
     }
 
     async fn parked(&self, render: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError> {
@@ -298,23 +322,28 @@ impl RenderStore for RenderTable {
 
     async fn may_hint(&self, render: &RenderId, now: Timestamp) -> Result<bool, StoreError> {
         let counters = &self.counters;
+        let write_id = Uuid::new_v4().simple().to_string();
         let put = counters
             .client
             .put_item()
             .table_name(&counters.table)
             .item("pk", s(format!("render#{render}")))
             .item("sk", s("hint"))
+            .item("write_id", s(&write_id))
             .item("expires_at", n(now.seconds() + HINT_S))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
             .expression_attribute_values(":now", n(now.seconds()));
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(false)
+        let error = match put.send().await {
+            Ok(_) => return Ok(true),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            // Our own write went through, only its answer got lost.
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(failed.item().is_some_and(|item| text(item, "write_id") == Some(&write_id)))
             }
-            Err(error) => Err(store_error("take hint", error)),
+            _ => Err(store_error("take hint", error)),
         }
     }
 }

@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reelhook_app::store::StoreError;
 
 /// Codes that say "later" (DynamoDB, SQS, S3 and SSM, with the words of their API references).
-const LATER: [&str; 12] = [
+const LATER: [&str; 13] = [
     "InternalServerError",
     "InternalError",
     "InternalFailure",
@@ -20,6 +20,7 @@ const LATER: [&str; 12] = [
     "SlowDown",
     "ThrottlingException",
     "TransactionConflictException",
+    "TransactionInProgressException",
 ];
 
 /// Classes an SDK error by its type, code and status.

@@ -1,5 +1,6 @@
 //! Adapters to AWS: DynamoDB, SQS, S3 and SSM behind the ports of `reelhook-app`, and what every function starts with.
 
+mod calls;
 pub mod clients;
 pub mod counters;
 pub mod deliveries;

@@ -15,6 +15,14 @@ pub struct RateLimit {
     pub window: Duration,
 }
 
+impl RateLimit {
+    /// Whether a place that begins at `place` still counts at `now`: its window has not passed.
+    pub fn still_holds(&self, place: Timestamp, now: Timestamp) -> bool {
+        let length = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1);
+        place.0.div_euclid(length) == now.0.div_euclid(length)
+    }
+}
+
 /// The newest window that has sends, counted from the epoch in window lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RateWindow {

@@ -137,7 +137,6 @@ impl Stack {
         RenderPorts {
             jobs: &*self.jobs,
             renders: &*self.jobs,
-            work: &self.work,
             ambient: &*self.world,
             policy: &self.policy,
             confirmable: self.creatomate.key.is_some(),

@@ -23,7 +23,10 @@ pub fn clippy(context: &mut Context) -> anyhow::Result<()> {
 }
 
 pub fn unit(context: &mut Context) -> anyhow::Result<()> {
+    let tools = setup::stack(context.workspace)?;
     let mut command = context.workspace.cargo();
+    // The studio's tests make videos.
+    command.env("STUDIO_FFMPEG", tools.ffmpeg);
     if on_path("cargo-nextest").is_some() {
         // Selected by filter: leaving the package out would build dependencies with other features.
         let filter = format!("not package({END_TO_END})");
@@ -46,7 +49,7 @@ pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     let mut command = workspace.command(&python);
     command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
     process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
-    let node = on_path("node").context("Node.js is missing: install nodejs (18 or later)")?;
+    let node = on_path("node").context("Node.js is missing: install nodejs (20 or later)")?;
     for script in files(workspace, &["infra/verify"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
     }

@@ -61,7 +61,7 @@ async fn a_token_for_another_render_than_the_job_s_finds_nothing() {
     let id = rendering(&stack, 1);
     let other = reelhook_domain::RenderId::parse("render_2").unwrap();
     let before = stack.jobs.get(&id);
-    let seen = receive(&stack.render_ports(), &by_token(&id), &other, &says("succeeded")).await.unwrap();
+    let seen = receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("succeeded")).await.unwrap();
     assert_eq!(seen, Received::Unknown);
     assert_eq!(stack.jobs.get(&id), before);
 }
@@ -168,7 +168,9 @@ async fn a_hint_that_can_t_be_queued_is_told() {
     let stack = Stack::default();
     rendering(&stack, 1);
     stack.work.faults.busy("send", 1);
-    assert!(receive(&stack.render_ports(), &Voucher::Nobody, &render(), &says("succeeded")).await.is_err());
+    assert!(
+        receive(&stack.render_ports(), &stack.work, &Voucher::Nobody, &render(), &says("succeeded")).await.is_err()
+    );
 }
 
 #[tokio::test]

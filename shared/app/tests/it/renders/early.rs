@@ -1,7 +1,7 @@
 //! Callbacks that come before their render is known: kept for an hour, and applied in either order of events.
 
 use reelhook_app::messages::WorkMessage;
-use reelhook_app::renders::{Received, Voucher, apply_parked, receive};
+use reelhook_app::renders::{Callback, Received, Voucher, apply_parked, receive};
 use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
 use reelhook_testkit::{MemoryJobs, NOON, Stack, response, step};
 
@@ -26,7 +26,8 @@ async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
         let expected = if which == 0 { "reached" } else { "unknown" };
         let shown = if matches!(seen, Received::Reached(_)) { "reached" } else { "unknown" };
         assert_eq!(shown, expected, "a run's token names its job, the operator's names nobody");
-        assert_eq!(stack.jobs.parked_callback(&render()), Some(says("succeeded")));
+        let run = (which == 0).then(|| id.clone());
+        assert_eq!(stack.jobs.parked_callback(&render()), Some(Callback { run, ..says("succeeded") }));
         assert_eq!(stack.jobs.get(&id).status, Status::Processing);
 
         render_is_told(&stack.jobs, &id);
@@ -121,7 +122,7 @@ async fn a_callback_that_could_not_be_kept_is_told() {
     let id = processing(&stack, 1);
     for voucher in vouchers(&id) {
         stack.jobs.faults.busy("park", 1);
-        assert!(receive(&stack.render_ports(), &voucher, &render(), &says("succeeded")).await.is_err());
+        assert!(receive(&stack.render_ports(), &stack.work, &voucher, &render(), &says("succeeded")).await.is_err());
     }
 }
 
@@ -142,7 +143,7 @@ async fn two_renders_wait_apart() {
     let stack = without_key();
     let id = processing(&stack, 1);
     let other = RenderId::parse("render_2").unwrap();
-    receive(&stack.render_ports(), &Voucher::Operator, &other, &says("failed")).await.unwrap();
+    receive(&stack.render_ports(), &stack.work, &Voucher::Operator, &other, &says("failed")).await.unwrap();
     call(&stack, &Voucher::Operator, &says("succeeded")).await;
     render_is_told(&stack.jobs, &id);
     stack.settle().await;

@@ -17,7 +17,7 @@ fn render() -> RenderId {
 fn says(status: &str) -> Callback {
     let url = (status == "succeeded").then(|| VIDEO.to_owned());
     let error = (status == "failed").then(|| "no memory for 4k".to_owned());
-    Callback { status: status.to_owned(), url, error }
+    Callback { status: status.to_owned(), url, error, run: None }
 }
 
 /// A stack whose Creatomate can't be asked: callbacks with a voucher are believed.
@@ -48,5 +48,5 @@ fn rendering(stack: &Stack, n: u32) -> JobId {
 }
 
 async fn call(stack: &Stack, voucher: &Voucher, callback: &Callback) -> Received {
-    receive(&stack.render_ports(), voucher, &render(), callback).await.unwrap()
+    receive(&stack.render_ports(), &stack.work, voucher, &render(), callback).await.unwrap()
 }

@@ -1,0 +1,194 @@
+//! The Counters table: admission, counters with their markers, reconciliation, and callbacks that wait.
+
+use reelhook_app::fanout::CountStep;
+use reelhook_app::reconcile::{Counter, CounterStore};
+use reelhook_app::renders::{Callback, RenderStore};
+use reelhook_app::store::Saved;
+use reelhook_aws::counters::{CounterTable, Reconciler, RenderTable};
+use reelhook_aws::jobs::JobTable;
+use reelhook_domain::{Admission, EventId, RenderId, Status, Timestamp};
+use reelhook_testkit::{NOON, World};
+use serde_json::{Value, json};
+
+use crate::replay::{Answer, Call, Calls, cancelled, condition_failed, dynamodb, error, kind, ok};
+
+fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (CounterTable, Calls) {
+    let (client, calls) = dynamodb(script);
+    (CounterTable::new(client, "Counters"), calls)
+}
+
+fn reconciler(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (Reconciler, Calls) {
+    let (client, calls) = dynamodb(script);
+    let counters = CounterTable::new(client.clone(), "Counters");
+    let jobs = JobTable::new(client, "Jobs", counters.clone(), std::sync::Arc::new(World::default()));
+    (Reconciler { counters, jobs }, calls)
+}
+
+fn renders(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (RenderTable, Calls) {
+    let (Reconciler { counters, jobs }, calls) = reconciler(script);
+    (RenderTable { counters, jobs }, calls)
+}
+
+fn admission(version: u64) -> Admission {
+    Admission { version, paused: true, active: [("job_1.1.1".to_owned(), NOON)].into() }
+}
+
+#[tokio::test]
+async fn the_admission_item_comes_back_as_it_was_written() {
+    let (counters, calls) = table(|_, _| ok());
+    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
+    let call = calls.only();
+    assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk) OR #version = :version");
+    assert_eq!(call.at("/ExpressionAttributeValues"), &json!({ ":version": { "N": "3" } }));
+    let answer = json!({ "Item": call.at("/Item") });
+    let (counters, calls) = table(move |_, _| (200, answer.clone()));
+    assert_eq!(counters.admission().await.unwrap(), admission(4));
+    assert_eq!(calls.only().at("/ConsistentRead"), &json!(true));
+}
+
+#[tokio::test]
+async fn an_admission_item_that_another_one_changed_is_a_conflict_with_theirs() {
+    let theirs =
+        json!({ "write_id": { "S": "theirs" }, "body": { "S": serde_json::to_string(&admission(4)).unwrap() } });
+    let (counters, _) = table(move |_, _| condition_failed(Some(&theirs)));
+    let saved = counters.save_admission(&admission(4)).await.unwrap();
+    assert_eq!(saved, Saved::Conflict(Some(Box::new(admission(4)))));
+    let (counters, _) = table(|_, _| condition_failed(None));
+    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Conflict(None));
+}
+
+#[tokio::test]
+async fn one_s_own_admission_whose_answer_was_lost_is_done() {
+    let (counters, _) = table(|call, before| match before {
+        0 => error("InternalServerError"),
+        _ => condition_failed(Some(call.at("/Item"))),
+    });
+    assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
+}
+
+fn step(entered: bool) -> CountStep {
+    let id = EventId::parse("job_1.7.2").unwrap();
+    CountStep { id, status: Status::Failed, day: "2024-01-01".to_owned(), entered }
+}
+
+#[tokio::test]
+async fn a_count_is_one_transaction_of_marker_and_counter() {
+    for (entered, by) in [(true, "1"), (false, "-1")] {
+        let (counters, calls) = table(|_, _| ok());
+        counters.count(&step(entered), NOON).await.unwrap();
+        let call = calls.only();
+        let marker = call.at("/TransactItems/0/Put");
+        assert_eq!(marker["Item"]["pk"], json!({ "S": "counted#job_1.7.2" }));
+        assert_eq!(marker["ConditionExpression"], "attribute_not_exists(pk)");
+        assert_eq!(marker["Item"]["expires_at"], json!({ "N": (NOON.seconds() + 3 * 86_400).to_string() }));
+        let update = call.at("/TransactItems/1/Update");
+        assert_eq!(update["Key"], json!({ "pk": { "S": "finals" }, "sk": { "S": "2024-01-01#failed" } }));
+        assert_eq!(update["UpdateExpression"], "ADD #count :step SET expires_at = :expires");
+        assert_eq!(update["ExpressionAttributeValues"][":step"], json!({ "N": by }));
+    }
+}
+
+#[tokio::test]
+async fn what_was_counted_is_not_counted_again_and_contention_comes_again() {
+    let (counters, _) = table(|_, _| cancelled(&["ConditionalCheckFailed", "None"]));
+    counters.count(&step(true), NOON).await.unwrap();
+    for (reasons, expected) in [
+        (["None", "TransactionConflict"], "busy"),
+        (["TransactionConflict", "None"], "busy"),
+        (["None", "ThrottlingError"], "busy"),
+        (["None", "ValidationError"], "refused"),
+    ] {
+        let (counters, _) = table(move |_, _| cancelled(&reasons));
+        assert_eq!(kind(&counters.count(&step(true), NOON).await.unwrap_err()), expected, "{reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_counter_comes_with_what_was_suspected() {
+    let check = async |item: Value, expected: Counter| {
+        let answer = json!({ "Item": item });
+        let (reconciler, _) = reconciler(move |_, _| (200, answer.clone()));
+        assert_eq!(reconciler.counter(Status::Failed, "2024-01-01").await.unwrap(), expected);
+    };
+    let n = |number: i64| json!({ "N": number.to_string() });
+    check(json!({ "count": n(3) }), Counter { value: 3, suspected: None }).await;
+    let item = json!({ "count": n(3), "counted": n(4), "counted_at_value": n(3) });
+    check(item, Counter { value: 3, suspected: Some((4, 3)) }).await;
+    let (reconciler, _) = reconciler(|_, _| ok());
+    assert_eq!(reconciler.counter(Status::Failed, "2024-01-01").await.unwrap(), Counter::default());
+}
+
+#[tokio::test]
+async fn a_suspicion_is_kept_beside_the_counter_and_gone_when_it_is_mended() {
+    let (reconciler, calls) = reconciler(|_, _| ok());
+    reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
+    reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    let [suspect, mend] = &calls.all()[..] else { panic!() };
+    assert_eq!(suspect.at("/UpdateExpression"), "SET counted = :counted, counted_at_value = :value");
+    assert_eq!(suspect.at("/ExpressionAttributeValues"), &json!({ ":counted": { "N": "4" }, ":value": { "N": "3" } }));
+    assert_eq!(mend.at("/UpdateExpression"), "SET #count = :to REMOVE counted, counted_at_value");
+    assert_eq!(mend.at("/ConditionExpression"), "#count = :was OR attribute_not_exists(#count)");
+    assert_eq!(mend.at("/ExpressionAttributeValues"), &json!({ ":to": { "N": "4" }, ":was": { "N": "3" } }));
+}
+
+#[tokio::test]
+async fn a_counter_that_moved_while_it_was_mended_is_left_to_the_next_time() {
+    let (reconciler, _) = reconciler(|_, _| condition_failed(None));
+    reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+}
+
+#[tokio::test]
+async fn reconciling_over_a_busy_table_is_told() {
+    let (reconciler, _) = reconciler(|_, _| error("ThrottlingException"));
+    assert_eq!(kind(&reconciler.counter(Status::Failed, "d").await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.count_jobs(Status::Failed, "d").await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.suspect(Status::Failed, "d", 1, 2).await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.mend(Status::Failed, "d", 1, 2).await.unwrap_err()), "busy");
+}
+
+fn render() -> RenderId {
+    RenderId::parse("render_1").unwrap()
+}
+
+fn callback() -> Callback {
+    Callback { status: "succeeded".to_owned(), url: Some("https://x.example/v.mp4".to_owned()), error: None, run: None }
+}
+
+#[tokio::test]
+async fn a_parked_callback_comes_back_for_an_hour() {
+    let (renders_table, calls) = renders(|_, _| ok());
+    renders_table.park(&render(), &callback(), NOON).await.unwrap();
+    let item = calls.only().at("/Item").clone();
+    assert_eq!(item["pk"], json!({ "S": "render#render_1" }));
+    let answer = json!({ "Item": item });
+    let (renders_table, _) = renders(move |_, _| (200, answer.clone()));
+    let last = Timestamp(NOON.0 + 3_599_999);
+    assert_eq!(renders_table.parked(&render(), last).await.unwrap(), Some(callback()));
+    assert_eq!(renders_table.parked(&render(), Timestamp(NOON.0 + 3_600_000)).await.unwrap(), None);
+    let (renders_table, _) = renders(|_, _| ok());
+    assert_eq!(renders_table.parked(&render(), NOON).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_right_to_check_is_given_once_in_ten_seconds() {
+    let (renders_table, calls) = renders(|_, _| ok());
+    assert!(renders_table.may_hint(&render(), NOON).await.unwrap());
+    let call = calls.only();
+    assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk) OR expires_at <= :now");
+    assert_eq!(call.at("/Item/expires_at"), &json!({ "N": (NOON.seconds() + 10).to_string() }));
+    let (renders_table, _) = renders(|_, _| condition_failed(None));
+    assert!(!renders_table.may_hint(&render(), NOON).await.unwrap());
+    let (renders_table, _) = renders(|_, _| error("AccessDeniedException"));
+    assert_eq!(kind(&renders_table.may_hint(&render(), NOON).await.unwrap_err()), "refused");
+}
+
+#[tokio::test]
+async fn a_right_to_check_whose_answer_was_lost_is_given() {
+    // Else nobody checks: the caller hears that someone else just did.
+    let (renders_table, calls) = renders(|call, before| match before {
+        0 => error("InternalServerError"),
+        _ => condition_failed(Some(call.at("/Item"))),
+    });
+    assert!(renders_table.may_hint(&render(), NOON).await.unwrap());
+    assert_eq!(calls.all().len(), 2);
+}

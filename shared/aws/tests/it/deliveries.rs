@@ -1,0 +1,261 @@
+//! The Deliveries table: rows that are put once, loads in batches, and attempts in one transaction with their delivery.
+
+use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::fanout::EventRow;
+use reelhook_app::store::Saved;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::endpoints::EndpointTable;
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Outcome, Policy, Timestamp};
+use reelhook_testkit::{NOON, a_delivery, webhook_settings};
+use serde_json::{Value, json};
+
+use crate::replay::{
+    ATTEMPTS, Answer, Call, Calls, LATER, NEVER, cancelled, condition_failed, dynamodb, error, kind, ok,
+};
+
+fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (DeliveryTable, Calls) {
+    let (client, calls) = dynamodb(script);
+    let endpoints = EndpointTable::new(client.clone(), "Endpoints");
+    (DeliveryTable::new(client, "Deliveries", Some(endpoints)), calls)
+}
+
+fn settings() -> WebhookSettings {
+    webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")])
+}
+
+fn rows(n: u32) -> (Delivery, EventRow) {
+    a_delivery(n, &settings().endpoints[0], NOON)
+}
+
+fn begun() -> (Delivery, Attempt) {
+    rows(1).0.begin(NOON, Timestamp(NOON.0 + 15_000))
+}
+
+/// What DynamoDB would keep of a delivery and of its event.
+async fn stored(n: u32) -> (Value, Value) {
+    let (deliveries, calls) = table(|_, _| ok());
+    let (delivery, event) = rows(n);
+    deliveries.put_delivery(&delivery).await.unwrap();
+    deliveries.put_event(&event).await.unwrap();
+    let all = calls.all();
+    (all[0].at("/Item").clone(), all[1].at("/Item").clone())
+}
+
+fn found(items: &[&Value]) -> Answer {
+    (200, json!({ "Responses": { "Deliveries": items } }))
+}
+
+#[tokio::test]
+async fn rows_are_put_unless_they_are_there() {
+    let (delivery, event) = rows(1);
+    let (deliveries, calls) = table(|_, _| ok());
+    deliveries.put_event(&event).await.unwrap();
+    deliveries.put_delivery(&delivery).await.unwrap();
+    for (call, pk) in calls.all().iter().zip([format!("event#{}", event.id), format!("delivery#{}", delivery.id)]) {
+        assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk)");
+        assert_eq!(call.at("/Item/pk"), &json!({ "S": pk }));
+    }
+    // Those that are there stay as they are, and that is right.
+    let (deliveries, calls) = table(|_, _| condition_failed(None));
+    deliveries.put_event(&event).await.unwrap();
+    deliveries.put_delivery(&delivery).await.unwrap();
+    assert_eq!(calls.all().len(), 2);
+}
+
+#[tokio::test]
+async fn rows_that_could_not_be_put_are_told() {
+    let (delivery, event) = rows(1);
+    for (codes, expected) in [(&LATER[..], "busy"), (&NEVER[..], "refused")] {
+        for code in codes {
+            let (deliveries, _) = table(|_, _| error(code));
+            assert_eq!(kind(&deliveries.put_event(&event).await.unwrap_err()), expected, "{code}");
+            assert_eq!(kind(&deliveries.put_delivery(&delivery).await.unwrap_err()), expected, "{code}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
+    let (item, _) = stored(1).await;
+    let delivery = rows(1).0;
+    let shard = reelhook_app::sweep::shard(&delivery.id.to_string());
+    assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
+    assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
+    assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));
+    let answered = Outcome::Answered { status: 200, retry_after: None };
+    let (ended, _) = delivery.finish(&answered, NOON, &settings().retries, 0.0, Policy::default().hint_grace);
+    assert_eq!(ended.status, DeliveryStatus::Delivered);
+    let (deliveries, calls) = table(|_, _| ok());
+    deliveries.save(&ended).await.unwrap();
+    let item = calls.only().at("/Item").clone();
+    assert!(item.get("due_at").is_none() && item.get("due_shard").is_none(), "{item}");
+}
+
+#[tokio::test]
+async fn deliveries_are_loaded_with_their_events_in_one_consistent_call_and_in_order() {
+    let ((one, event_one), (two, event_two)) = (stored(1).await, stored(2).await);
+    // DynamoDB answers in any order.
+    let (deliveries, calls) = table(move |_, _| found(&[&event_two, &two, &one, &event_one]));
+    let [first, second] = [rows(1), rows(2)];
+    let hints = [(second.0.id, second.1.id.clone()), (first.0.id, first.1.id.clone())];
+    let loaded = deliveries.load(&hints).await.unwrap();
+    assert_eq!(loaded, [Some(second), Some(first)]);
+    let call = calls.only();
+    assert_eq!(call.operation, "BatchGetItem");
+    assert_eq!(call.at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
+    assert_eq!(call.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_hint_that_comes_twice_asks_for_its_rows_once() {
+    let (item, event) = stored(1).await;
+    let (deliveries, calls) = table(move |_, _| found(&[&item, &event]));
+    let (delivery, row) = rows(1);
+    let hints = [(delivery.id, row.id.clone()), (delivery.id, row.id.clone())];
+    assert_eq!(deliveries.load(&hints).await.unwrap().len(), 2);
+    let keys = calls.only().at("/RequestItems/Deliveries/Keys").as_array().unwrap().len();
+    assert_eq!(keys, 2, "DynamoDB refuses a key that comes twice");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_none() {
+    let (item, event) = stored(1).await;
+    let (delivery, row) = rows(1);
+    for answer in [found(&[]), found(&[&item]), found(&[&event])] {
+        let (deliveries, _) = table(move |_, _| answer.clone());
+        assert_eq!(deliveries.load(&[(delivery.id, row.id.clone())]).await.unwrap(), [None]);
+    }
+}
+
+#[tokio::test]
+async fn unprocessed_keys_inside_a_200_are_asked_for_again() {
+    let (item, event) = stored(1).await;
+    let (deliveries, calls) = table(move |call, before| match before {
+        0 => {
+            let event_key = call.at("/RequestItems/Deliveries/Keys/1").clone();
+            let left = json!({ "Deliveries": { "Keys": [event_key], "ConsistentRead": true } });
+            (200, json!({ "Responses": { "Deliveries": [item] }, "UnprocessedKeys": left }))
+        }
+        _ => found(&[&event]),
+    });
+    let (delivery, row) = rows(1);
+    let loaded = deliveries.load(&[(delivery.id, row.id.clone())]).await.unwrap();
+    assert_eq!(loaded, [Some((delivery, row))]);
+    let again = &calls.all()[1];
+    assert_eq!(again.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len(), 1, "only what is left");
+    assert_eq!(again.at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
+}
+
+#[tokio::test]
+async fn keys_that_stay_unprocessed_are_busy() {
+    let (deliveries, calls) = table(|call, _| {
+        let left = call.at("/RequestItems").clone();
+        (200, json!({ "Responses": {}, "UnprocessedKeys": left }))
+    });
+    let (delivery, row) = rows(1);
+    assert_eq!(kind(&deliveries.load(&[(delivery.id, row.id)]).await.unwrap_err()), "busy");
+    assert_eq!(calls.all().len(), 5);
+}
+
+#[tokio::test]
+async fn more_than_a_hundred_keys_take_several_calls() {
+    let (deliveries, calls) = table(|_, _| found(&[]));
+    let hints: Vec<(DeliveryId, _)> = (0..60).map(rows).map(|(delivery, row)| (delivery.id, row.id)).collect();
+    assert_eq!(deliveries.load(&hints).await.unwrap().len(), 60);
+    let keys: Vec<usize> =
+        calls.all().iter().map(|call| call.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len()).collect();
+    assert_eq!(keys, [100, 20]);
+}
+
+#[tokio::test]
+async fn an_attempt_begins_in_one_transaction_with_its_delivery() {
+    let (deliveries, calls) = table(|_, _| ok());
+    let (delivery, attempt) = begun();
+    assert_eq!(deliveries.begin(&delivery, &attempt).await.unwrap(), Saved::Done);
+    let call = calls.only();
+    let put = call.at("/TransactItems/0/Put");
+    assert_eq!(put["ConditionExpression"], "#version = :version");
+    assert_eq!(put["ExpressionAttributeValues"], json!({ ":version": { "N": "1" } }));
+    let row = call.at("/TransactItems/1/Put");
+    assert_eq!(row["Item"]["pk"], put["Item"]["pk"]);
+    assert_eq!(row["Item"]["sk"], json!({ "S": "attempt#0001" }));
+    let body: Attempt = serde_json::from_str(row["Item"]["body"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(body, attempt);
+}
+
+#[tokio::test]
+async fn an_attempt_that_another_one_began_is_a_conflict() {
+    for reasons in
+        [["ConditionalCheckFailed", "None"], ["TransactionConflict", "None"], ["None", "TransactionConflict"]]
+    {
+        let (deliveries, _) = table(move |_, _| cancelled(&reasons));
+        let (delivery, attempt) = begun();
+        assert_eq!(deliveries.begin(&delivery, &attempt).await.unwrap(), Saved::Conflict(None), "{reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_could_not_begin_is_told() {
+    for (answer, expected) in [
+        (cancelled(&["ThrottlingError", "None"]), "busy"),
+        (cancelled(&["ValidationError", "None"]), "refused"),
+        (error("InternalServerError"), "busy"),
+        (error("AccessDeniedException"), "refused"),
+    ] {
+        let shown = format!("{answer:?}");
+        let (deliveries, _) = table(move |_, _| answer.clone());
+        let (delivery, attempt) = begun();
+        assert_eq!(kind(&deliveries.begin(&delivery, &attempt).await.unwrap_err()), expected, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn completing_an_attempt_writes_its_row_whatever_became_of_the_delivery() {
+    let (deliveries, calls) = table(|_, _| ok());
+    let attempt = begun().1;
+    deliveries.complete(&attempt).await.unwrap();
+    let call = calls.only();
+    assert_eq!((call.operation.as_str(), call.at("/ConditionExpression")), ("PutItem", &Value::Null));
+    assert_eq!(call.at("/Item/sk"), &json!({ "S": "attempt#0001" }));
+    let (deliveries, _) = table(|_, _| error("ThrottlingException"));
+    assert_eq!(kind(&deliveries.complete(&attempt).await.unwrap_err()), "busy");
+}
+
+#[tokio::test]
+async fn a_delivery_that_another_one_changed_is_a_conflict_with_theirs() {
+    let (item, _) = stored(1).await;
+    let (deliveries, calls) = table(move |_, _| condition_failed(Some(&item)));
+    let saved = deliveries.save(&begun().0).await.unwrap();
+    assert_eq!(saved, Saved::Conflict(Some(Box::new(rows(1).0))));
+    assert_eq!(calls.only().at("/ReturnValuesOnConditionCheckFailure"), "ALL_OLD");
+    let (deliveries, _) = table(|_, _| condition_failed(None));
+    assert_eq!(deliveries.save(&begun().0).await.unwrap(), Saved::Conflict(None));
+}
+
+#[tokio::test]
+async fn one_s_own_save_whose_answer_was_lost_is_done() {
+    let (deliveries, calls) = table(|call, before| match before {
+        0 => error("InternalServerError"),
+        _ => condition_failed(Some(call.at("/Item"))),
+    });
+    assert_eq!(deliveries.save(&begun().0).await.unwrap(), Saved::Done);
+    assert_eq!(calls.all().len(), 2);
+}
+
+#[tokio::test]
+async fn a_save_that_failed_is_told() {
+    let (deliveries, calls) = table(|_, _| error("ProvisionedThroughputExceededException"));
+    assert_eq!(kind(&deliveries.save(&begun().0).await.unwrap_err()), "busy");
+    assert_eq!(calls.all().len(), ATTEMPTS);
+    let (deliveries, _) = table(|_, _| error("AccessDeniedException"));
+    assert_eq!(kind(&deliveries.save(&begun().0).await.unwrap_err()), "refused");
+}
+
+#[tokio::test]
+async fn a_function_without_endpoints_says_so() {
+    let (client, calls) = dynamodb(|_, _| ok());
+    let deliveries = DeliveryTable::new(client, "Deliveries", None);
+    let failure = deliveries.endpoint(&settings().endpoints[0].id).await.unwrap_err();
+    assert_eq!((kind(&failure), calls.all().len()), ("refused", 0));
+}

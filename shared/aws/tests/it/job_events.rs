@@ -1,0 +1,108 @@
+//! The JobEvents table: lines in batches, and rows that come back unprocessed inside a 200.
+
+use reelhook_app::fanout::{FanoutStore, LogRow};
+use reelhook_app::store::StoreError;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::job_events::{FanoutTables, JobEventTable};
+use reelhook_domain::JobId;
+use reelhook_testkit::NOON;
+use serde_json::{Value, json};
+
+use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
+
+fn tables(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (FanoutTables, Calls) {
+    let (client, calls) = dynamodb(script);
+    let tables = FanoutTables {
+        log: JobEventTable::new(client.clone(), "JobEvents"),
+        deliveries: DeliveryTable::new(client.clone(), "Deliveries", None),
+        counters: CounterTable::new(client, "Counters"),
+        now: || NOON,
+    };
+    (tables, calls)
+}
+
+fn job() -> JobId {
+    JobId::parse("job_1").unwrap()
+}
+
+fn lines(count: usize) -> Vec<LogRow> {
+    let row = |index| LogRow { job_id: job(), version: 7, index, at: NOON, line: json!({ "z": index, "a": "Série" }) };
+    (0..count).map(row).collect()
+}
+
+/// The places of a call's rows within their version.
+fn places(call: &Call) -> Vec<String> {
+    let rows = call.at("/RequestItems/JobEvents").as_array().unwrap();
+    rows.iter().map(|row| row["PutRequest"]["Item"]["seq"]["S"].as_str().unwrap().to_owned()).collect()
+}
+
+fn kinds(results: &[Result<(), StoreError>]) -> Vec<&'static str> {
+    results.iter().map(|result| result.as_ref().err().map_or("done", kind)).collect()
+}
+
+#[tokio::test]
+async fn lines_go_25_at_a_time() {
+    let (tables, calls) = tables(|_, _| ok());
+    let results = tables.put_logs(&lines(60)).await;
+    assert_eq!(kinds(&results), ["done"; 60]);
+    let sizes: Vec<usize> = calls.all().iter().map(|call| places(call).len()).collect();
+    assert_eq!(sizes, [25, 25, 10]);
+    let first = calls.all()[0].at("/RequestItems/JobEvents/0/PutRequest/Item").clone();
+    let expected = json!({
+        "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" }, "line": { "S": r#"{"z":0,"a":"Série"}"# },
+        "expires_at": { "N": (NOON.seconds() + 30 * 86_400).to_string() },
+    });
+    assert_eq!(first, expected);
+}
+
+#[tokio::test]
+async fn unprocessed_rows_inside_a_200_are_written_again() {
+    let (tables, calls) = tables(|call, before| match before {
+        0 => {
+            let rows = call.at("/RequestItems/JobEvents").as_array().unwrap();
+            (200, json!({ "UnprocessedItems": { "JobEvents": [rows[1], rows[3]] } }))
+        }
+        _ => (200, json!({ "UnprocessedItems": {} })),
+    });
+    let results = tables.put_logs(&lines(5)).await;
+    assert_eq!(kinds(&results), ["done"; 5]);
+    let sent: Vec<Vec<String>> = calls.all().iter().map(places).collect();
+    assert_eq!(sent[1], ["0000000007.01", "0000000007.03"], "only what is left");
+}
+
+#[tokio::test]
+async fn rows_that_stay_unprocessed_are_busy_and_the_other_batches_are_done() {
+    let (tables, calls) = tables(|call, _| {
+        let stuck = places(call)[0] == "0000000007.25";
+        let left = if stuck { call.at("/RequestItems").clone() } else { json!({}) };
+        (200, json!({ "UnprocessedItems": left }))
+    });
+    let results = tables.put_logs(&lines(60)).await;
+    let expected = [vec!["done"; 25], vec!["busy"; 25], vec!["done"; 10]].concat();
+    assert_eq!(kinds(&results), expected);
+    assert_eq!(calls.all().len(), 1 + 4 + 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_fails_for_each_of_its_lines() {
+    for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
+        let (tables, calls) = tables(move |call, _| if places(call).len() == 25 { error(code) } else { ok() });
+        let results = tables.put_logs(&lines(30)).await;
+        assert_eq!(kinds(&results), [vec![expected; 25], vec!["done"; 5]].concat(), "{code}");
+        assert!(calls.all().len() <= ATTEMPTS + 1);
+    }
+}
+
+#[tokio::test]
+async fn the_latest_lines_come_oldest_first() {
+    let (client, calls) = dynamodb(|_, _| {
+        let line = |n: i64| json!({ "line": { "S": format!(r#"{{"n":{n}}}"#) } });
+        (200, json!({ "Items": [line(3), line(2), line(1)] }))
+    });
+    let log = JobEventTable::new(client, "JobEvents");
+    let lines: Vec<Value> = log.latest(&job(), 200).await.unwrap();
+    assert_eq!(lines, [json!({ "n": 1 }), json!({ "n": 2 }), json!({ "n": 3 })]);
+    let call = calls.only();
+    assert_eq!((call.at("/ScanIndexForward"), call.at("/Limit")), (&json!(false), &json!(200)));
+}

@@ -1,0 +1,229 @@
+//! A job as an item and back: nothing is lost, and each index shows what it is for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reelhook_app::jobs::JobStore;
+use reelhook_app::submit::SubmitStore;
+use reelhook_domain::{
+    Claim, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState, RenderWatch,
+    RenderWord, Status, StepRecord, Timestamp,
+};
+use reelhook_testkit::{NOON, World, lived};
+use serde_json::{Value, json};
+
+use super::{claimed, rendering, table, table_of, waiting};
+use crate::replay::{dynamodb, ok};
+
+async fn item_of(job: &Job) -> Value {
+    let (jobs, calls) = table(|_, _| ok());
+    jobs.insert(job).await.unwrap();
+    calls.only().at("/Item").clone()
+}
+
+/// What is read of an item at a time.
+async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
+    let answer = json!({ "Item": item });
+    let (client, _) = dynamodb(move |_, _| (200, answer.clone()));
+    let world = World::default();
+    world.set(now);
+    table_of(client, world).load(&waiting().id).await.unwrap()
+}
+
+/// A job in which every member has a value of its own.
+fn full() -> Job {
+    let at = |n: i64| Timestamp(NOON.0 + n);
+    let job = waiting();
+    Job {
+        version: 41,
+        attempt: 2,
+        status: Status::Rendering,
+        input: json!({ "z": 1, "a": [0.1, 1e21, -0.0, 9_007_199_254_740_993_u64, null, true], "Série 🎬": { "1": "x", "0": "" } }),
+        pause_after_extraction: true,
+        started_at: Some(at(1)),
+        completed_at: Some(at(2)),
+        failed_at: Some(at(3)),
+        cancelled_at: Some(at(4)),
+        deleted_at: None,
+        updated_at: at(6),
+        render_id: Some(RenderId::parse("render_1").unwrap()),
+        video_url: Some("https://x.example/v.mp4".to_owned()),
+        error: Some("no \"quotes\"\n".to_owned()),
+        retry_count: 1,
+        max_retries: 3,
+        progress: 95,
+        current_step: "Rendering".to_owned(),
+        current_step_number: 8,
+        last_sequence: Some(1_704_110_400_123),
+        steps: [
+            (1, StepRecord { details: Some(json!({ "b": 1, "a": 0.1 })), duration: Some(12.345_678_901_234_567) }),
+            (7, StepRecord { details: None, duration: None }),
+        ]
+        .into(),
+        seen: vec!["1c100:key".to_owned(), "2s200:".to_owned()],
+        worker_done: true,
+        worker_id: Some("gpu-7".to_owned()),
+        cancel_url: Some("https://worker.example/cancel".to_owned()),
+        start: reelhook_domain::Start {
+            ready_at: at(7),
+            hint_at: at(8),
+            failures: 4,
+            claims: 5,
+            claim: Some(Claim { slot: "slot".to_owned(), lease_until: at(9) }),
+        },
+        render: Some(RenderWatch { since: Some(at(10)), checks: 2, confirming: 3, next_at: at(11) }),
+        paused_after_extraction: true,
+        extracted: Some("three movies".to_owned()),
+        workflow_incomplete: true,
+        render_timeout: true,
+        timeout_at: Some(at(12)),
+        no_retry_reason: Some("reason".to_owned()),
+        suggested_solution: Some("solution".to_owned()),
+        retry_after: Some(at(13)),
+        retried_at: Some(at(14)),
+        due_at: Some(at(15)),
+        emitted: vec![Emitted {
+            id: EventId::of(&job.id, 40, 1),
+            event: OutboundEvent::ScriptCompleted,
+            version: 40,
+            at: at(16),
+        }],
+        outbox: vec![
+            Effect::Start { delay_s: 3 },
+            Effect::FreeSlot { slot: "slot".to_owned() },
+            Effect::Notify { event: OutboundEvent::Completed },
+            Effect::Log {
+                event_type: "job_log".to_owned(),
+                level: LogLevel::Warning,
+                message: "Série".to_owned(),
+                details: json!({ "b": 1, "a": 2 }),
+            },
+            Effect::Count { status: Status::Failed, day: NOON.day(), entered: false },
+            Effect::CheckRender { render: RenderId::parse("render_1").unwrap(), check: 1, delay_s: 2 },
+            Effect::ApplyParked { render: RenderId::parse("render_1").unwrap() },
+            Effect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() },
+        ],
+        ..job
+    }
+}
+
+#[tokio::test]
+async fn a_job_comes_back_as_it_was_written_with_every_member_set() {
+    let job = full();
+    let read = read_at(&item_of(&job).await, NOON).await.unwrap();
+    assert_eq!(read, job);
+    // Equal maps may differ in their order, equal numbers in their sign: the bytes that are signed must not.
+    assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&job).unwrap());
+}
+
+#[tokio::test]
+async fn jobs_of_every_status_come_back_as_they_were_written() {
+    for job in [waiting(), claimed(), rendering(), completed(), failed(), cancelled(), awaiting_video()] {
+        let read = read_at(&item_of(&job).await, NOON).await.unwrap();
+        assert_eq!(read, job);
+    }
+}
+
+fn happen(job: Job, event: Event) -> Job {
+    lived(job, &[event], NOON, &Policy::default())
+}
+
+fn completed() -> Job {
+    happen(rendering(), Event::Complete { video_url: "https://x.example/v.mp4".to_owned() })
+}
+
+fn failed() -> Job {
+    happen(waiting(), Event::RunFailed { attempt: 1, error: "Insufficient credits".to_owned() })
+}
+
+fn cancelled() -> Job {
+    happen(waiting(), Event::Cancel)
+}
+
+fn deleted() -> Job {
+    happen(cancelled(), Event::Delete)
+}
+
+/// Completed by a render timeout, with a late success that is being confirmed.
+fn awaiting_video() -> Job {
+    let render = RenderId::parse("render_1").unwrap();
+    let timed_out = happen(rendering(), Event::RenderChecked { render: render.clone(), state: None, check: 4 });
+    let state = RenderState { word: RenderWord::Succeeded, url: None, error: None };
+    happen(timed_out, Event::RenderReported { render, state, confirmable: true })
+}
+
+/// The attributes beside the item's own ones.
+fn index_attributes(item: &Value) -> BTreeSet<String> {
+    const OWN: [&str; 8] = ["id", "version", "schema", "write_id", "status", "created_at", "body", "outbox"];
+    item.as_object().unwrap().keys().filter(|name| !OWN.contains(&name.as_str())).cloned().collect()
+}
+
+#[tokio::test]
+async fn each_status_has_the_index_attributes_that_it_needs() {
+    let check = async |job: Job, expected: &[&str]| {
+        let item = item_of(&job).await;
+        let expected: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(index_attributes(&item), expected, "{:?}", job.status);
+        assert_eq!(item["status"], json!({ "S": job.status.name() }));
+        assert_eq!(item["schema"], json!({ "N": "1" }));
+        item
+    };
+    let active = ["status_day", "due_shard", "due_at", "active", "active_rank"];
+    let item = check(waiting(), &active).await;
+    assert_eq!(item["status_day"], json!({ "S": "pending#2024-01-01" }));
+    assert_eq!(item["active"], json!({ "S": "active" }));
+    assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
+    assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));
+    let shard = reelhook_app::sweep::shard(waiting().id.as_str());
+    assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
+
+    let item = check(claimed(), &active).await;
+    assert_eq!(item["active_rank"], json!({ "S": "starting#01704110400000" }), "not among those that wait");
+
+    let item = check(rendering(), &[&active[..], &["render_id"]].concat()).await;
+    assert_eq!(item["render_id"], json!({ "S": "render_1" }));
+    assert_eq!(item["active_rank"], json!({ "S": "rendering#01704110400000" }));
+
+    for job in [completed(), failed(), cancelled()] {
+        let render = job.render_id.is_some();
+        let expected: &[&str] =
+            if render { &["status_day", "expires_at", "render_id"] } else { &["status_day", "expires_at"] };
+        let item = check(job, expected).await;
+        assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 24 * 3600).to_string() }));
+    }
+    // The one final state in which something is still to come.
+    check(awaiting_video(), &["status_day", "expires_at", "render_id", "due_shard", "due_at"]).await;
+
+    let item = check(deleted(), &["expires_at"]).await;
+    assert_eq!(
+        item["expires_at"],
+        json!({ "N": (NOON.seconds() + 3 * 24 * 3600).to_string() }),
+        "longer than the stream"
+    );
+}
+
+#[tokio::test]
+async fn the_outbox_rides_beside_the_body_and_only_when_there_is_one() {
+    let item = item_of(&waiting()).await;
+    let body: Value = serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap();
+    assert!(body.get("outbox").is_none(), "an index or a reader of the body never pays for it");
+    let outbox: Value = serde_json::from_str(item["outbox"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(outbox[0], json!({ "kind": "start.v1", "delay_s": 0 }));
+    let mut quiet = waiting();
+    quiet.outbox.clear();
+    assert!(item_of(&quiet).await.get("outbox").is_none());
+}
+
+#[tokio::test]
+async fn an_item_that_has_expired_is_not_read_any_more() {
+    let item = item_of(&cancelled()).await;
+    let end = NOON.after(Duration::from_secs(30 * 24 * 3600));
+    assert!(read_at(&item, Timestamp(end.0 - 1)).await.is_some());
+    assert_eq!(read_at(&item, end).await, None, "TTL removes late");
+}
+
+#[tokio::test]
+async fn a_deleted_job_is_read_so_that_late_callbacks_find_it() {
+    let read = read_at(&item_of(&deleted()).await, NOON).await.unwrap();
+    assert_eq!(read.deleted_at, Some(NOON));
+}

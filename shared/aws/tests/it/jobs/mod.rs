@@ -1,0 +1,40 @@
+//! The Jobs table: writes on condition, items and their indexes, submissions, claims and lists.
+
+mod items;
+mod lists;
+mod submit;
+mod writes;
+
+use std::sync::Arc;
+
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::jobs::JobTable;
+use reelhook_domain::{Event, Job, Policy};
+use reelhook_testkit::{NOON, World, lived, make_job, run, started};
+
+use crate::replay::{Answer, Call, Calls, dynamodb};
+
+/// The table and its counters, answered by `script`.
+fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (JobTable, Calls) {
+    let (client, calls) = dynamodb(script);
+    (table_of(client, World::default()), calls)
+}
+
+fn table_of(client: aws_sdk_dynamodb::Client, world: World) -> JobTable {
+    let counters = CounterTable::new(client.clone(), "Counters");
+    JobTable::new(client, "Jobs", counters, Arc::new(world))
+}
+
+fn waiting() -> Job {
+    make_job(1, NOON, &Policy::default())
+}
+
+/// The waiting job, one version on.
+fn claimed() -> Job {
+    lived(waiting(), &[Event::Claim], NOON, &Policy::default())
+}
+
+fn rendering() -> Job {
+    let events = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
+    lived(waiting(), &events, NOON, &Policy::default())
+}

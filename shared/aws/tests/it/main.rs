@@ -1,0 +1,13 @@
+//! What the adapters make of AWS's answers: real SDK clients with their retries, over replayed HTTP.
+
+mod counters;
+mod deliveries;
+mod endpoints;
+mod job_events;
+mod jobs;
+mod objects;
+mod queues;
+mod replay;
+mod settings;
+mod start;
+mod stream;

@@ -1,0 +1,25 @@
+//! S3: large details and broken records, as they are.
+
+use reelhook_app::steps::DetailStore;
+use reelhook_aws::objects::Bucket;
+
+use crate::replay::{ATTEMPTS, kind, ok, s3};
+
+#[tokio::test]
+async fn an_object_is_put_under_its_key() {
+    let (client, calls) = s3(|_, _| ok());
+    Bucket::new(client, "bucket").put("details/job_1/1/step-3-100.json", br#"{"a":1}"#.to_vec()).await.unwrap();
+    let call = calls.only();
+    assert_eq!(call.operation, "PUT /bucket/details/job_1/1/step-3-100.json");
+    assert_eq!(call.headers["content-type"], "application/json");
+    assert_eq!(call.raw, br#"{"a":1}"#);
+}
+
+#[tokio::test]
+async fn an_object_that_could_not_be_put_is_told() {
+    let (client, calls) = s3(|_, _| (503, serde_json::Value::Null));
+    let failure = Bucket::new(client, "bucket").put("key", Vec::new()).await.unwrap_err();
+    assert_eq!((kind(&failure), calls.all().len()), ("busy", ATTEMPTS));
+    let (client, _) = s3(|_, _| (403, serde_json::Value::Null));
+    assert_eq!(kind(&Bucket::new(client, "bucket").put("key", Vec::new()).await.unwrap_err()), "refused");
+}

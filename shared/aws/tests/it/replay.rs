@@ -1,0 +1,201 @@
+//! SDK clients whose HTTP is a closure: it sees each request and answers for AWS. Waits between retries take no time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{
+    AsyncSleep, BehaviorVersion, Credentials, Region, SharedAsyncSleep, SharedHttpClient, Sleep,
+};
+use aws_smithy_http_client::test_util::{NeverClient, infallible_client_fn};
+use reelhook_app::store::StoreError;
+use serde_json::{Value, json};
+
+/// Tries of the SDK, as production has them.
+pub const ATTEMPTS: usize = 4;
+
+/// One HTTP request.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `PutItem`; for S3 the method and path.
+    pub operation: String,
+    /// The body; null where it is no JSON.
+    pub body: Value,
+    /// All headers.
+    pub headers: BTreeMap<String, String>,
+    /// The raw body.
+    pub raw: Vec<u8>,
+}
+
+impl Call {
+    /// A part of the body, by JSON pointer.
+    pub fn at(&self, pointer: &str) -> &Value {
+        self.body.pointer(pointer).unwrap_or(&Value::Null)
+    }
+}
+
+/// Status and JSON of an answer.
+pub type Answer = (u16, Value);
+
+/// What was asked so far.
+#[derive(Debug, Clone, Default)]
+pub struct Calls(Arc<Mutex<Vec<Call>>>);
+
+impl Calls {
+    /// All of them.
+    pub fn all(&self) -> Vec<Call> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The operations, in order.
+    pub fn operations(&self) -> Vec<String> {
+        self.all().into_iter().map(|call| call.operation).collect()
+    }
+
+    /// The only one.
+    pub fn only(&self) -> Call {
+        let mut all = self.all();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+}
+
+/// An HTTP client that answers with `script`, which is told how many calls came before.
+pub fn replay(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (SharedHttpClient, Calls) {
+    let calls = Calls::default();
+    let kept = calls.clone();
+    let client = infallible_client_fn(move |request: http::Request<_>| {
+        let call = read(&request);
+        let before = {
+            let mut calls = kept.0.lock().unwrap();
+            calls.push(call.clone());
+            calls.len() - 1
+        };
+        let (status, body) = script(&call, before);
+        http::Response::builder().status(status).body(body.to_string()).unwrap()
+    });
+    (client, calls)
+}
+
+fn read(request: &http::Request<aws_smithy_types::body::SdkBody>) -> Call {
+    let raw = request.body().bytes().unwrap_or_default().to_vec();
+    let headers: BTreeMap<String, String> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .collect();
+    let operation = match headers.get("x-amz-target").and_then(|target| target.split_once('.')) {
+        Some((_, operation)) => operation.to_owned(),
+        None => format!("{} {}", request.method(), request.uri().path()),
+    };
+    Call { operation, body: serde_json::from_slice(&raw).unwrap_or_default(), headers, raw }
+}
+
+#[derive(Debug)]
+struct NoWait;
+
+impl AsyncSleep for NoWait {
+    fn sleep(&self, _: Duration) -> Sleep {
+        Sleep::new(std::future::ready(()))
+    }
+}
+
+macro_rules! config {
+    ($sdk:ident, $http:expr) => {
+        $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
+            .sleep_impl(SharedAsyncSleep::new(NoWait))
+            // Clients of one region share their budget of retries; those of other tests are not to use it up.
+            .retry_partition(RetryPartition::custom("a test's own").token_bucket(TokenBucket::default()).build())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS as u32))
+            .http_client($http)
+    };
+}
+
+/// DynamoDB, answered by `script`.
+pub fn dynamodb(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_dynamodb::Client, Calls) {
+    let (http, calls) = replay(script);
+    (aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, http).build()), calls)
+}
+
+/// DynamoDB that never answers, under a timeout for each try.
+pub fn silent_dynamodb() -> (aws_sdk_dynamodb::Client, NeverClient) {
+    let http = NeverClient::new();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(6)).build();
+    let config = config!(aws_sdk_dynamodb, http.clone()).timeout_config(timeouts).build();
+    (aws_sdk_dynamodb::Client::from_conf(config), http)
+}
+
+/// SQS, answered by `script`.
+pub fn sqs(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_sqs::Client, Calls) {
+    let (http, calls) = replay(script);
+    (aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, http).build()), calls)
+}
+
+/// SSM, answered by `script`.
+pub fn ssm(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_ssm::Client, Calls) {
+    let (http, calls) = replay(script);
+    (aws_sdk_ssm::Client::from_conf(config!(aws_sdk_ssm, http).build()), calls)
+}
+
+/// S3, answered by `script`.
+pub fn s3(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_s3::Client, Calls) {
+    let (http, calls) = replay(script);
+    (aws_sdk_s3::Client::from_conf(config!(aws_sdk_s3, http).force_path_style(true).build()), calls)
+}
+
+/// Success with nothing to tell.
+pub fn ok() -> Answer {
+    (200, json!({}))
+}
+
+/// An error in DynamoDB's form; the other services' differ in the prefix only.
+pub fn error(code: &str) -> Answer {
+    let status =
+        if ["InternalServerError", "InternalFailure", "ServiceUnavailable"].contains(&code) { 500 } else { 400 };
+    (status, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "a test says so" }))
+}
+
+/// A failed condition, with the item that is there.
+pub fn condition_failed(item: Option<&Value>) -> Answer {
+    let (status, mut body) = error("ConditionalCheckFailedException");
+    if let Some(item) = item {
+        body["Item"] = item.clone();
+    }
+    (status, body)
+}
+
+/// A cancelled transaction, with the reason of each of its items.
+pub fn cancelled(reasons: &[&str]) -> Answer {
+    let (status, mut body) = error("TransactionCanceledException");
+    body["CancellationReasons"] = reasons.iter().map(|code| json!({ "Code": code, "Message": "why" })).collect();
+    (status, body)
+}
+
+/// Codes after which the same call may go through later.
+pub const LATER: [&str; 7] = [
+    "InternalServerError",
+    "InternalFailure",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+];
+
+/// Codes after which it will not.
+pub const NEVER: [&str; 4] =
+    ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException", "ValidationException"];
+
+/// What kind of failure it is, in a word.
+pub fn kind(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Busy { .. } => "busy",
+        StoreError::Refused { .. } => "refused",
+        StoreError::Unreadable { .. } => "unreadable",
+    }
+}

@@ -1,0 +1,52 @@
+//! The loop over a batch of messages: each is answered for itself, and what nobody can read is dropped.
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::messages::WorkMessage;
+use reelhook_app::store::StoreError;
+use reelhook_aws::start::{System, Verdict, batch};
+use serde_json::{Value, json};
+
+fn event(bodies: &[(&str, &str)]) -> SqsEvent {
+    let records: Vec<Value> = bodies.iter().map(|(id, body)| json!({ "messageId": id, "body": body })).collect();
+    serde_json::from_value(json!({ "Records": records })).unwrap()
+}
+
+fn busy() -> StoreError {
+    StoreError::Busy { operation: "test", source: "later".into() }
+}
+
+#[tokio::test]
+async fn only_messages_that_failed_come_again() {
+    let start = r#"{"kind":"start.v1"}"#;
+    let event = event(&[("a", start), ("b", start), ("c", start)]);
+    let response = batch(event, async |messages: Vec<WorkMessage>| {
+        assert_eq!(messages, vec![WorkMessage::Start; 3]);
+        vec![Verdict::Done, Verdict::Retry(busy()), Verdict::Done]
+    });
+    let failed: Vec<String> =
+        response.await.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    assert_eq!(failed, ["b"]);
+}
+
+#[tokio::test]
+async fn messages_that_nobody_can_read_are_dropped_and_move_no_answer_to_another() {
+    let start = r#"{"kind":"start.v1"}"#;
+    let event = event(&[("a", "not JSON"), ("b", start), ("c", r#"{"kind":"start.v9"}"#), ("d", start), ("e", "")]);
+    let response = batch(event, async |messages: Vec<WorkMessage>| {
+        assert_eq!(messages.len(), 2);
+        vec![Verdict::Done, Verdict::Retry(busy())]
+    });
+    let failed: Vec<String> =
+        response.await.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    assert_eq!(failed, ["d"]);
+}
+
+#[test]
+fn the_system_s_random_numbers_differ_in_both_halves() {
+    let (one, other) = (System.random(), System.random());
+    assert_ne!(one >> 64, other >> 64);
+    assert_ne!(one as u64, other as u64);
+    let fraction = System.fraction();
+    assert!((0.0..1.0).contains(&fraction), "{fraction}");
+}

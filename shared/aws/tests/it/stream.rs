@@ -1,0 +1,140 @@
+//! Records of the Jobs stream: what is acted on, what is passed over, and what waits for a newer version.
+
+use aws_lambda_events::event::dynamodb::EventRecord;
+use reelhook_aws::jobs::to_item;
+use reelhook_aws::stream::{Record, read};
+use reelhook_domain::{Event, Job, Policy, Timestamp};
+use reelhook_testkit::{NOON, lived, make_job};
+use serde_json::{Value, json};
+
+/// When the records of these tests were written.
+const WRITTEN: Timestamp = NOON;
+const MINUTE_MS: i64 = 60_000;
+
+fn image(job: &Job) -> Value {
+    let item = to_item(job, "write");
+    let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value {
+        aws_sdk_dynamodb::types::AttributeValue::S(text) => json!({ "S": text }),
+        aws_sdk_dynamodb::types::AttributeValue::N(number) => json!({ "N": number }),
+        other => panic!("{other:?}"),
+    };
+    item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
+}
+
+fn record(name: &str, old: Option<&Value>, new: Option<&Value>) -> EventRecord {
+    let mut change = json!({
+        "ApproximateCreationDateTime": WRITTEN.seconds(),
+        "Keys": { "id": { "S": "job_1" } },
+        "SequenceNumber": "111",
+        "SizeBytes": 26,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    });
+    for (side, image) in [("OldImage", old), ("NewImage", new)] {
+        if let Some(image) = image {
+            change[side] = image.clone();
+        }
+    }
+    let record = json!({
+        "eventID": "1", "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "awsRegion": "eu-central-1", "eventSourceARN": "arn:aws:dynamodb:eu-central-1:1:table/Jobs/stream/1",
+        "dynamodb": change,
+    });
+    serde_json::from_value(record).unwrap()
+}
+
+fn waiting() -> Job {
+    make_job(1, NOON, &Policy::default())
+}
+
+fn cancelled() -> Job {
+    lived(waiting(), &[Event::Cancel], NOON, &Policy::default())
+}
+
+/// An image with another text in one place.
+fn with(mut image: Value, name: &str, value: Option<&str>) -> Value {
+    match value {
+        Some(text) => image[name] = json!({ "S": text }),
+        None => drop(image.as_object_mut().unwrap().remove(name)),
+    }
+    image
+}
+
+#[test]
+fn a_new_job_and_a_new_version_are_acted_on_with_their_outbox() {
+    let inserted = read(&record("INSERT", None, Some(&image(&waiting()))), WRITTEN);
+    assert_eq!(inserted, Record::Version(Box::new(waiting())));
+    let modified = read(&record("MODIFY", Some(&image(&waiting())), Some(&image(&cancelled()))), WRITTEN);
+    assert_eq!(modified, Record::Version(Box::new(cancelled())));
+}
+
+#[test]
+fn a_removal_has_no_effects() {
+    assert_eq!(read(&record("REMOVE", Some(&image(&cancelled())), None), WRITTEN), Record::Nothing);
+}
+
+#[test]
+fn a_write_that_is_not_a_version_on_has_no_effects() {
+    let (old, new) = (image(&waiting()), image(&cancelled()));
+    assert_eq!(read(&record("MODIFY", Some(&new), Some(&new)), WRITTEN), Record::Nothing, "the same version");
+    assert_eq!(read(&record("MODIFY", Some(&new), Some(&old)), WRITTEN), Record::Nothing, "an older one");
+}
+
+#[test]
+fn a_version_without_an_outbox_has_no_effects() {
+    let quiet = with(image(&cancelled()), "outbox", None);
+    assert_eq!(read(&record("MODIFY", Some(&image(&waiting())), Some(&quiet)), WRITTEN), Record::Nothing);
+    let mut job = waiting();
+    job.outbox.clear();
+    assert_eq!(read(&record("INSERT", None, Some(&image(&job))), WRITTEN), Record::Nothing);
+}
+
+#[test]
+fn an_effect_of_an_unknown_kind_waits_a_quarter_of_an_hour_for_a_newer_version_and_is_then_put_aside() {
+    let outbox = r#"[{"kind":"start.v1","delay_s":0},{"kind":"teleport.v2","to":"Mars"}]"#;
+    let image = with(image(&waiting()), "outbox", Some(outbox));
+    let record = record("INSERT", None, Some(&image));
+    let reason = "the outbox holds an effect of the unknown kind `teleport.v2`".to_owned();
+    for age in [0, MINUTE_MS, 15 * MINUTE_MS - 1] {
+        assert_eq!(read(&record, Timestamp(WRITTEN.0 + age)), Record::TooNew(reason.clone()), "{age}");
+    }
+    for age in [15 * MINUTE_MS, 60 * MINUTE_MS] {
+        assert_eq!(read(&record, Timestamp(WRITTEN.0 + age)), Record::Poison(reason.clone()), "{age}");
+    }
+}
+
+#[test]
+fn what_can_t_be_read_is_put_aside_at_once_with_its_reason() {
+    let check = |name: &str, value: Option<&str>, expected: &str| {
+        let image = with(image(&waiting()), name, value);
+        match read(&record("INSERT", None, Some(&image)), WRITTEN) {
+            Record::Poison(reason) => assert!(reason.contains(expected), "{name}: {reason}"),
+            other => panic!("{name} {value:?}: {other:?}"),
+        }
+    };
+    check("version", None, "no version");
+    check("version", Some("not a number"), "no version");
+    check("outbox", Some("{"), "outbox can't be read");
+    check("outbox", Some(r#"{"kind":"start.v1"}"#), "outbox can't be read");
+    check("outbox", Some(r#"[{"kind":"start.v1"}]"#), "`outbox`");
+    check("outbox", Some(r#"[{"delay_s":1}]"#), "`outbox`");
+    check("body", None, "`body` is missing");
+    check("body", Some("{"), "`body`");
+    check("body", Some(r#"{"id":"not an id!"}"#), "`body`");
+}
+
+#[test]
+fn every_kind_of_effect_is_known() {
+    let mut job = waiting();
+    job.outbox = serde_json::from_value(json!([
+        { "kind": "start.v1", "delay_s": 1 },
+        { "kind": "free_slot.v1", "slot": "s" },
+        { "kind": "notify.v1", "event": "job.completed" },
+        { "kind": "log.v1", "event_type": "job_log", "level": "info", "message": "m" },
+        { "kind": "count.v1", "status": "failed", "day": "2024-01-01", "entered": true },
+        { "kind": "check_render.v1", "render": "r", "check": 1, "delay_s": 2 },
+        { "kind": "apply_parked.v1", "render": "r" },
+        { "kind": "cancel_worker.v1", "attempt": 1, "url": "https://x.example" },
+    ]))
+    .unwrap();
+    assert_eq!(read(&record("INSERT", None, Some(&image(&job))), WRITTEN), Record::Version(Box::new(job)));
+}

@@ -1,0 +1,3 @@
+//! Rules of the workspace that a tool can check, each with its reason.
+
+mod rules;
