@@ -158,6 +158,20 @@ impl Aws {
         Some(serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery"))
     }
 
+    /// Puts a row into the Deliveries table, as fanout would.
+    pub async fn put_delivery(&self, pk: &str, sk: &str, body: &Value) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = self.dynamodb.put_item().table_name(self.output("DeliveriesTable"));
+        let put = put.item("pk", text(pk)).item("sk", text(sk)).item("body", text(&body.to_string()));
+        put.item("version", AttributeValue::N("1".to_owned())).send().await.expect("put");
+    }
+
+    /// Sends a hint to the dispatcher.
+    pub async fn hint(&self, message: &Value) {
+        let send = self.sqs.send_message().queue_url(self.output("DeliveriesQueueUrl"));
+        send.message_body(message.to_string()).send().await.expect("sent");
+    }
+
     /// The attempts of a delivery, oldest first.
     pub async fn attempts(&self, id: &str) -> Vec<Value> {
         let query = self

@@ -1,5 +1,6 @@
 //! Receivers that fail, stall, ask for patience or leave.
 
+use reelhook_domain::{DeliveryId, EventId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::stack::Stack;
@@ -126,4 +127,41 @@ async fn a_delivery_whose_tries_are_used_up_stays_visible() {
     assert_eq!(attempts.len(), 4);
     assert!(attempts.iter().all(|attempt| attempt["result"]["status"] == 503), "{attempts:#?}");
     stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn a_webhook_with_odd_keys_and_text_verifies_everywhere() {
+    let stack = Stack::open().await;
+    // A key that JavaScript moves to the front, an accent, an emoji, a number that is written otherwise there.
+    let job = "job_odd_keys";
+    let data =
+        json!({ "job_id": job, "type": "Série", "mood": "🎬", "10": 1, "1": { "b": 1.0, "2": true }, "tiny": 1e-7 });
+    let url = reelhook_app::Url::parse(&format!("{}/hooks/main", stack.studio)).expect("a URL");
+    let endpoint = reelhook_app::endpoints::endpoint_id(&url);
+    let (now, unique) = (Timestamp(0), std::process::id());
+    let event_id = EventId::parse(&format!("{job}.1.{unique}")).expect("an id");
+    let id = DeliveryId::of(&event_id, &endpoint);
+    let event = json!({ "id": event_id, "event": "job.completed", "job_id": job, "at": now, "data": data });
+    let delivery = json!({
+        "id": id, "event_id": event_id, "event": "job.completed", "job_id": job, "endpoint_id": endpoint,
+        "endpoint_name": "webhook_1", "status": "pending", "version": 1, "created_at": now, "attempts": 0,
+        "next_attempt_at": now, "due_at": now,
+    });
+    stack.aws.put_delivery(&format!("event#{event_id}"), "event", &event).await;
+    stack.aws.put_delivery(&format!("delivery#{id}"), "delivery", &delivery).await;
+    stack.aws.hint(&json!({ "kind": "deliver.v1", "delivery_id": id, "event_id": event_id })).await;
+    let webhook = stack
+        .eventually("the webhook", || async {
+            let all = stack.webhooks("main", job).await;
+            all.into_iter().find(|webhook| webhook["webhook_id"] == id.webhook_id())
+        })
+        .await;
+    let verification = &webhook["verification"];
+    for verifier in ["streamgank", "standard_webhooks", "node"] {
+        assert_eq!(verification[verifier]["ok"], true, "{verifier}: {verification:#}");
+    }
+    assert_eq!(verification["node"]["checks"]["seed_sample"], true, "{verification:#}");
+    for library in ["standardwebhooks", "svix"] {
+        assert_eq!(verification["python"]["checks"][library], true, "{verification:#}");
+    }
 }

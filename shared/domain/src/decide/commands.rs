@@ -29,8 +29,13 @@ pub(super) fn retry(mut change: Change<'_>) -> Decision {
     let repeated = change.job.retried_at.is_some_and(|at| change.now.0 - at.0 < RETRY_REPEAT_MS);
     match change.job.status {
         Status::Failed => {}
-        _ if repeated => return change.ignore(Ignored::AlreadySo),
-        status => return change.reject(Rejected::CannotRetry(status)),
+        status @ (Status::Pending | Status::Processing | Status::Rendering | Status::Completed | Status::Cancelled) => {
+            return if repeated {
+                change.ignore(Ignored::AlreadySo)
+            } else {
+                change.reject(Rejected::CannotRetry(status))
+            };
+        }
     }
     change.begin_attempt(Duration::ZERO);
     change.job.retried_at = Some(change.now);
@@ -42,7 +47,9 @@ pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
     match change.job.status {
         Status::Processing | Status::Rendering => {}
         Status::Completed if change.job.video_url.is_none() => {}
-        status => return change.reject(Rejected::CannotComplete(status)),
+        status @ (Status::Pending | Status::Completed | Status::Failed | Status::Cancelled) => {
+            return change.reject(Rejected::CannotComplete(status));
+        }
     }
     if change.job.status == Status::Processing && !change.job.worker_done {
         change.stop_worker();

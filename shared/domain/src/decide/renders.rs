@@ -45,15 +45,15 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
     }
     let late = awaits_video(&change.job);
     // After a render timeout only a success counts.
-    let ended = state.filter(|state| is_end(state) && (!late || state.word == RenderWord::Succeeded));
+    let ended = state.and_then(ending).filter(|ending| !late || matches!(ending, Ending::Video(_)));
     let watch = change.job.render.clone();
     match change.job.status {
         Status::Completed if late && (ended.is_some() || watch.is_some()) => {}
         Status::Completed | Status::Failed | Status::Cancelled => return change.ignore(Ignored::FinalJob),
         Status::Pending | Status::Processing | Status::Rendering => {}
     }
-    if let Some(state) = ended {
-        end(&mut change, state);
+    if let Some(ending) = ended {
+        end(&mut change, &ending);
         return change.apply();
     }
     let last = usize::from(check) >= change.policy.render_checks.len();
@@ -73,7 +73,7 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
             give_up_confirming(&mut change);
             change.apply()
         }
-        _ => match state {
+        Some(_) | None => match state {
             Some(state) => follow(change, state),
             None => change.ignore(Ignored::AlreadySo),
         },
@@ -82,8 +82,8 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
 
 /// A state on the way: shows it, and moves on where it is further.
 fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
-    if is_end(state) {
-        end(&mut change, state);
+    if let Some(ending) = ending(state) {
+        end(&mut change, &ending);
         return change.apply();
     }
     let (percent, shown) = match &state.word {
@@ -109,30 +109,37 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
     change.apply()
 }
 
-/// A success needs its URL; a failure is one without.
-fn is_end(state: &RenderState) -> bool {
+/// How a render ended.
+enum Ending<'a> {
+    /// With this video.
+    Video(&'a str),
+    /// For this reason.
+    Failure(&'a str),
+}
+
+/// The end that a state tells of: a success needs its URL.
+fn ending(state: &RenderState) -> Option<Ending<'_>> {
     match state.word {
-        RenderWord::Succeeded => state.url.is_some(),
-        RenderWord::Failed => true,
+        RenderWord::Succeeded => state.url.as_deref().map(Ending::Video),
+        RenderWord::Failed => Some(Ending::Failure(state.error.as_deref().unwrap_or("Creatomate render failed"))),
         RenderWord::Planned
         | RenderWord::Waiting
         | RenderWord::Transcribing
         | RenderWord::Rendering
-        | RenderWord::Other(_) => false,
+        | RenderWord::Other(_) => None,
     }
 }
 
-fn end(change: &mut Change<'_>, state: &RenderState) {
-    match (&state.word, &state.url) {
-        (RenderWord::Succeeded, Some(url)) => {
-            // A worker that has not said that it is done goes on to say so; it is absorbed.
-            change.complete(Some(url.clone()), "Video generation completed!", OutboundEvent::Completed);
+fn end(change: &mut Change<'_>, ending: &Ending<'_>) {
+    match ending {
+        // A worker that has not said that it is done goes on to say so; it is absorbed.
+        Ending::Video(url) => {
+            change.complete(Some((*url).to_owned()), "Video generation completed!", OutboundEvent::Completed);
         }
-        _ => {
+        Ending::Failure(error) => {
             if !change.job.worker_done {
                 change.stop_worker();
             }
-            let error = state.error.as_deref().unwrap_or("Creatomate render failed");
             change.fail(cut(error), OutboundEvent::Failed);
         }
     }
