@@ -176,6 +176,8 @@ async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) ->
         }
     };
     let mut places = places.into_iter();
+    // Reserving took its time: a place at once is one that has come by now.
+    let now = ports.ambient.now();
     join_all(group.into_iter().map(|ready| {
         let place = if holds_place(&ready.delivery) { now } else { places.next().unwrap_or(now) };
         async move {
