@@ -6,6 +6,7 @@ mod access;
 mod aws;
 mod bootstraps;
 mod callbacks;
+mod cost;
 mod deliveries;
 mod input;
 mod journeys;

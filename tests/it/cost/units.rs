@@ -1,0 +1,219 @@
+//! Request units of DynamoDB, from what functions log of their requests (shared/aws/src/calls.rs) and from the tables.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::aws::{Aws, Item};
+
+/// What a call is billed: writes of 1 KB, reads of 4 KB (eventual ones count half).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Units {
+    pub write: f64,
+    pub read: f64,
+}
+
+/// Names of a table's keys, and of those of its indexes.
+struct Keys {
+    of_table: Vec<String>,
+    of_indexes: Vec<Vec<String>>,
+}
+
+/// One item as one call writes it.
+struct Written {
+    call: usize,
+    /// 2 in a transaction, where everything counts twice.
+    factor: f64,
+    version: u64,
+    size: f64,
+    /// Its key in each index, where it has one.
+    indexed: Vec<Option<Vec<Value>>>,
+}
+
+/// The units of each call, in order (none where it is not DynamoDB's), and the bytes that its items take in the end.
+pub async fn measure(aws: &Aws, calls: &[Call]) -> (Vec<Units>, f64) {
+    let mut tables = BTreeMap::new();
+    for output in ["JobsTable", "JobEventsTable", "DeliveriesTable", "EndpointsTable", "CountersTable"] {
+        tables.insert(aws.output(output).to_owned(), keys(aws, aws.output(output)).await);
+    }
+    let mut units = vec![Units::default(); calls.len()];
+    let mut written: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+    let ours = || calls.iter().enumerate().filter(|(_, call)| call.service == "DynamoDB");
+    for (index, call) in ours() {
+        for (table, item) in puts(call) {
+            let keys = &tables[table];
+            let indexed =
+                keys.of_indexes.iter().map(|names| names.iter().map(|name| item.get(name).cloned()).collect());
+            let version = item["version"]["N"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
+            let write =
+                Written { call: index, factor: factor(call), version, size: size(item), indexed: indexed.collect() };
+            written.entry(name(table, item, keys)).or_default().push(write);
+        }
+    }
+    let mut sizes = BTreeMap::new();
+    let mut stored = 0.0;
+    for (name, versions) in &mut written {
+        // Functions log at the end of their run, so that lines may come in another order than the versions.
+        versions.sort_by_key(|write| write.version);
+        let mut before: Option<&Written> = None;
+        for write in versions.iter() {
+            let larger = before.map_or(write.size, |before| before.size.max(write.size));
+            let none = vec![None; write.indexed.len()];
+            let old = before.map_or(&none, |before| &before.indexed);
+            let moved: f64 = old.iter().zip(&write.indexed).map(|(old, new)| index_writes(old, new)).sum();
+            units[write.call].write += write.factor * (kilobytes(larger, 1.0) + moved);
+            before = Some(write);
+        }
+        sizes.insert(name.clone(), versions.iter().map(|write| write.size).fold(0.0, f64::max));
+        stored += before.map_or(0.0, |last| last.size + 100.0);
+    }
+    for (index, call) in ours() {
+        for (table, key) in updates(call) {
+            let size = size_of(aws, &mut sizes, &tables, table, key).await;
+            units[index].write += factor(call) * kilobytes(size, 1.0);
+        }
+        for (table, key, consistent) in gets(call) {
+            let size = size_of(aws, &mut sizes, &tables, table, key).await;
+            units[index].read += kilobytes(size, 4.0) * if consistent { 1.0 } else { 0.5 };
+        }
+        if call.operation == "Query" {
+            // One page of keys or counters, less than 4 KB while few jobs are under way.
+            units[index].read += if call.request["ConsistentRead"] == true { 1.0 } else { 0.5 };
+        }
+    }
+    (units, stored)
+}
+
+fn factor(call: &Call) -> f64 {
+    if call.operation.starts_with("Transact") { 2.0 } else { 1.0 }
+}
+
+fn kilobytes(size: f64, unit: f64) -> f64 {
+    (size / (1024.0 * unit)).ceil().max(1.0)
+}
+
+/// An entry that comes or goes is one write, one that moves two.
+fn index_writes(old: &Option<Vec<Value>>, new: &Option<Vec<Value>>) -> f64 {
+    match (old, new) {
+        (None, None) => 0.0,
+        (Some(old), Some(new)) if old == new => 0.0,
+        (Some(_), Some(_)) => 2.0,
+        (None, Some(_)) | (Some(_), None) => 1.0,
+    }
+}
+
+async fn keys(aws: &Aws, table: &str) -> Keys {
+    // Not by the SDK: the emulator's answer has a text for a boolean that nobody asks for.
+    let target = Some("DynamoDB_20120810.DescribeTable");
+    let (status, answer, _) = aws.call("dynamodb", "POST", "/", target, &json!({ "TableName": table })).await;
+    assert_eq!(status, 200, "{answer}");
+    let names = |of: &Value| {
+        let keys = of["KeySchema"].as_array().expect("keys").iter();
+        keys.map(|key| key["AttributeName"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    let table = &answer["Table"];
+    let indexes = table["GlobalSecondaryIndexes"].as_array().map_or(&[][..], Vec::as_slice);
+    Keys { of_table: names(table), of_indexes: indexes.iter().map(names).collect() }
+}
+
+/// A name for an item that is the same wherever its key stands.
+fn name(table: &str, item: &Value, keys: &Keys) -> String {
+    let key: Vec<&Value> = keys.of_table.iter().map(|name| &item[name]).collect();
+    format!("{table} {}", json!(key))
+}
+
+/// The size of an item: what this job wrote to it at most, else what the table holds.
+async fn size_of(
+    aws: &Aws,
+    sizes: &mut BTreeMap<String, f64>,
+    tables: &BTreeMap<String, Keys>,
+    table: &str,
+    key: &Value,
+) -> f64 {
+    let name = name(table, key, &tables[table]);
+    if let Some(size) = sizes.get(&name) {
+        return *size;
+    }
+    let text = |value: &Value| AttributeValue::S(value["S"].as_str().expect("keys are short texts").to_owned());
+    let key = key.as_object().expect("a key").iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let answer = aws.dynamodb.get_item().table_name(table).set_key(Some(key)).send().await.expect("an item");
+    let size = answer.item.map_or(0.0, |item| stored_size(&item));
+    sizes.insert(name, size);
+    size
+}
+
+fn stored_size(item: &Item) -> f64 {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.len() / 2 + 2,
+        _ => 1,
+    };
+    item.iter().map(|(name, of)| (name.len() + value(of)) as f64).sum()
+}
+
+/// The size of an item in a logged request, where a number stands for a long text's length.
+fn size(item: &Value) -> f64 {
+    let value = |value: &Value| match (&value["S"], &value["N"]) {
+        (Value::String(text), _) => text.len() as u64,
+        (Value::Number(length), _) => length.as_u64().expect("a length"),
+        (_, Value::String(number)) => number.len() as u64 / 2 + 2,
+        _ => 1,
+    };
+    let attributes = item.as_object().expect("an item").iter();
+    attributes.map(|(name, of)| (name.len() as u64 + value(of)) as f64).sum()
+}
+
+/// Items that a call puts.
+fn puts(call: &Call) -> Vec<(&str, &Value)> {
+    let request = &call.request;
+    match call.operation.as_str() {
+        "PutItem" => vec![(table(request), &request["Item"])],
+        "BatchWriteItem" => of_tables(request)
+            .flat_map(|(table, writes)| {
+                writes.as_array().expect("writes").iter().map(move |write| (table, &write["PutRequest"]["Item"]))
+            })
+            .collect(),
+        "TransactWriteItems" => actions(request, "Put").map(|put| (table(put), &put["Item"])).collect(),
+        "UpdateItem" | "GetItem" | "BatchGetItem" | "Query" => Vec::new(),
+        other => panic!("teach tests/it/cost/units.rs what {other} costs"),
+    }
+}
+
+/// Keys that a call updates.
+fn updates(call: &Call) -> Vec<(&str, &Value)> {
+    let request = &call.request;
+    match call.operation.as_str() {
+        "UpdateItem" => vec![(table(request), &request["Key"])],
+        "TransactWriteItems" => actions(request, "Update").map(|update| (table(update), &update["Key"])).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Keys that a call reads, and whether consistently.
+fn gets(call: &Call) -> Vec<(&str, &Value, bool)> {
+    let request = &call.request;
+    match call.operation.as_str() {
+        "GetItem" => vec![(table(request), &request["Key"], request["ConsistentRead"] == true)],
+        "BatchGetItem" => of_tables(request)
+            .flat_map(|(table, wanted)| {
+                let consistent = wanted["ConsistentRead"] == true;
+                wanted["Keys"].as_array().expect("keys").iter().map(move |key| (table, key, consistent))
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn table(request: &Value) -> &str {
+    request["TableName"].as_str().expect("a table")
+}
+
+fn of_tables(request: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    request["RequestItems"].as_object().expect("tables").iter().map(|(table, of)| (table.as_str(), of))
+}
+
+fn actions<'a>(request: &'a Value, kind: &'static str) -> impl Iterator<Item = &'a Value> {
+    request["TransactItems"].as_array().expect("actions").iter().filter_map(move |action| action.get(kind))
+}
