@@ -36,9 +36,10 @@ fn sdks(binary: &[u8]) -> BTreeSet<String> {
             let digits: String =
                 binary[..at].iter().rev().take_while(|b| b.is_ascii_digit()).map(|b| *b as char).collect();
             let length: usize = digits.chars().rev().collect::<String>().parse().unwrap_or(0);
-            if let Some(name) = binary.get(at + MARK.len()..at + length).and_then(|name| std::str::from_utf8(name).ok())
-            {
-                found.insert(name.to_owned());
+            let name = binary.get(at + MARK.len()..(at + length).max(at + MARK.len())).unwrap_or_default();
+            // Texts of log lines stand behind digits too; a crate's name has nothing but letters and digits.
+            if !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric) {
+                found.insert(String::from_utf8_lossy(name).into_owned());
             }
         }
     }
