@@ -1,6 +1,7 @@
 //! The ports of an instance: the usual ones, others on request, and a clear sentence where one is taken.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
@@ -61,8 +62,12 @@ impl Asked {
             (self.studio_port, "the studio", "--studio-port"),
         ];
         for (slot, (port, what, flag)) in chosen.iter_mut().zip(wanted) {
-            let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
-                bail!(taken(workspace, port, what, flag));
+            let listener = match port {
+                0 => listen_anywhere()?,
+                port => match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                    Ok(listener) => listener,
+                    Err(_) => bail!(taken(workspace, port, what, flag)),
+                },
             };
             *slot = listener.local_addr().context("ask for the port")?.port();
             held.push(listener);
@@ -72,10 +77,24 @@ impl Asked {
     }
 }
 
-/// Any free port.
-pub fn free() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
-    Ok(listener.local_addr().context("ask for the port")?.port())
+/// Two free ports.
+pub fn two_free() -> anyhow::Result<[u16; 2]> {
+    // Both are held until both are known, so that they differ.
+    let held = [listen_anywhere()?, listen_anywhere()?];
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+    Ok([port(&held[0]).context("ask for the port")?, port(&held[1]).context("ask for the port")?])
+}
+
+/// Listens on a free port below those that the system gives to outgoing connections: one of these could be taken by any
+/// connection before the program that it is for listens on it.
+fn listen_anywhere() -> anyhow::Result<TcpListener> {
+    const RANGE: std::ops::Range<u32> = 20_000..32_000;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let offset = now % RANGE.len() as u32;
+    let mut candidates = (0..RANGE.len() as u32).map(|step| RANGE.start + (offset + step) % RANGE.len() as u32);
+    candidates
+        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, u16::try_from(port).ok()?)).ok())
+        .context("find a free port")
 }
 
 fn is_free(port: u16) -> bool {
@@ -106,6 +125,12 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let ports = Asked::any().choose(&workspace).unwrap();
         assert!(ports.api != ports.emulator && ports.emulator != ports.studio && ports.api != ports.studio);
+    }
+
+    #[test]
+    fn two_free_ports_differ_and_are_not_those_of_outgoing_connections() {
+        let [first, second] = two_free().unwrap();
+        assert!(first != second && first < 32_000 && second < 32_000);
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Environment {
         log: &Path,
     ) -> anyhow::Result<Self> {
         // 9001, the usual port of the Runtime API, may be another's.
-        let (port, runtime_port) = (ports::free()?, ports::free()?);
+        let [port, runtime_port] = ports::two_free()?;
         let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
         let mut command = workspace.command(&tools.emulator);
         command
