@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -209,6 +209,17 @@ impl Aws {
                 return found;
             }
         }
+    }
+
+    /// Whether a job is not final or a delivery not finished.
+    pub async fn is_busy(&self) -> bool {
+        for (table, index) in [("JobsTable", "by-active"), ("DeliveriesTable", "by-due")] {
+            let scan = self.dynamodb.scan().table_name(self.output(table)).index_name(index);
+            if scan.select(Select::Count).send().await.expect("a count").count > 0 {
+                return true;
+            }
+        }
+        false
     }
 
     /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.

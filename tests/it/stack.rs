@@ -35,7 +35,13 @@ impl Stack {
         let aws = Aws::open(&text("emulator_url"), &run).await;
         let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http };
         stack.reset().await;
+        stack.settle().await;
         stack
+    }
+
+    /// Waits until what the test before began has ended, so that no late webhook of its meets this test's receivers.
+    async fn settle(&self) {
+        self.eventually("an idle stack", || async { (!self.aws.is_busy().await).then_some(()) }).await;
     }
 
     /// Outside and admission as they are when new, for whatever the test before left.
