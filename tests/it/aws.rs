@@ -1,5 +1,6 @@
 //! The emulator's tables, queues and functions, with the root's test keys.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region};
@@ -8,7 +9,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use reelhook_domain::{Admission, Delivery, DeliveryId, Job};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::change;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::start::System;
+use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy};
 use serde_json::{Value, json};
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
@@ -185,8 +191,8 @@ impl Aws {
         items.iter().map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt")).collect()
     }
 
-    /// All deliveries of a job.
-    pub async fn deliveries_of(&self, job: &str) -> Vec<Delivery> {
+    /// All deliveries of some jobs.
+    pub async fn deliveries_of(&self, jobs: &[String]) -> Vec<Delivery> {
         let mut found = Vec::new();
         let mut start = None;
         loop {
@@ -194,20 +200,31 @@ impl Aws {
                 .dynamodb
                 .scan()
                 .table_name(self.output("DeliveriesTable"))
-                .filter_expression("job_id = :job AND sk = :delivery")
-                .expression_attribute_values(":job", AttributeValue::S(job.to_owned()))
+                .filter_expression("sk = :delivery")
                 .expression_attribute_values(":delivery", AttributeValue::S("delivery".to_owned()))
                 .set_exclusive_start_key(start);
             let page = scan.send().await.expect("deliveries");
-            found.extend(
-                page.items()
-                    .iter()
-                    .map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery")),
-            );
+            let of = |item: &&Item| jobs.iter().any(|job| item["job_id"].as_s() == Ok(job));
+            let read = |item: &Item| -> Delivery {
+                serde_json::from_str(item["body"].as_s().expect("text")).expect("a delivery")
+            };
+            found.extend(page.items().iter().filter(of).map(read));
             start = page.last_evaluated_key;
             if start.is_none() {
                 return found;
             }
+        }
+    }
+
+    /// Cancels the jobs that are not final.
+    pub async fn cancel_jobs(&self) {
+        let ambient: Arc<dyn Ambient> = Arc::new(System);
+        let counters = CounterTable::new(self.dynamodb.clone(), self.output("CountersTable"));
+        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, ambient.clone());
+        let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
+        for item in scan.send().await.expect("jobs").items() {
+            let id = JobId::parse(item["id"].as_s().expect("text")).expect("an id");
+            change(&jobs, &*ambient, &Policy::default(), &id, &Event::Cancel).await.expect("cancelled");
         }
     }
 

@@ -69,7 +69,7 @@ async fn a_receiver_that_is_gone_is_disabled_and_the_others_go_on() {
     stack.webhook("main", &first, "job.extraction_completed").await;
     stack
         .eventually("the delivery is stopped", || async {
-            let deliveries = stack.aws.deliveries_of(&first).await;
+            let deliveries = stack.aws.deliveries_of(std::slice::from_ref(&first)).await;
             deliveries
                 .iter()
                 .any(|delivery| delivery.last_result.as_deref() == Some("410: endpoint disabled"))
@@ -80,7 +80,7 @@ async fn a_receiver_that_is_gone_is_disabled_and_the_others_go_on() {
     stack.webhook("main", &second, "job.extraction_completed").await;
     stack
         .eventually("the next delivery is stopped without a try", || async {
-            let deliveries = stack.aws.deliveries_of(&second).await;
+            let deliveries = stack.aws.deliveries_of(std::slice::from_ref(&second)).await;
             deliveries
                 .iter()
                 .any(|delivery| delivery.last_result.as_deref() == Some("endpoint is disabled"))
@@ -118,7 +118,7 @@ async fn a_delivery_whose_tries_are_used_up_stays_visible() {
     stack.until_status(&job, "completed").await;
     let exhausted = stack
         .eventually("the delivery is exhausted", || async {
-            let deliveries = stack.aws.deliveries_of(&job).await;
+            let deliveries = stack.aws.deliveries_of(std::slice::from_ref(&job)).await;
             deliveries.into_iter().find(|delivery| delivery.status == reelhook_domain::DeliveryStatus::Exhausted)
         })
         .await;

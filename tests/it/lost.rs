@@ -70,16 +70,21 @@ async fn assert_nothing_was_lost(stack: &Stack, jobs: &[String]) {
     for job in jobs {
         stack.until_status(job, "completed").await;
     }
+    let mut expected = BTreeMap::new();
     for job in jobs {
-        let arrived = stack
-            .eventually(&format!("every delivery of {job}"), || async {
-                let deliveries = stack.aws.deliveries_of(job).await;
-                let expected = stack.stored(job).await.emitted.len() * 2;
-                let all = deliveries.len() == expected
-                    && deliveries.iter().all(|delivery| delivery.status == DeliveryStatus::Delivered);
-                all.then_some(deliveries)
-            })
-            .await;
+        expected.insert(job.clone(), stack.stored(job).await.emitted.len() * 2);
+    }
+    let deliveries = stack
+        .eventually("every delivery", || async {
+            let all = stack.aws.deliveries_of(jobs).await;
+            let arrived = all.len() == expected.values().sum::<usize>()
+                && all.iter().all(|delivery| delivery.status == DeliveryStatus::Delivered);
+            arrived.then_some(all)
+        })
+        .await;
+    for job in jobs {
+        let arrived: Vec<_> = deliveries.iter().filter(|delivery| delivery.job_id.as_str() == job).collect();
+        assert_eq!(arrived.len(), expected[job], "{job}: {arrived:#?}");
         for hook in ["main", "second"] {
             let webhooks = stack.webhooks(hook, job).await;
             let ids: BTreeSet<&str> = webhooks.iter().filter_map(|webhook| webhook["webhook_id"].as_str()).collect();

@@ -41,6 +41,7 @@ impl Stack {
 
     /// Waits until what the test before began has ended, so that no late webhook of its meets this test's receivers.
     async fn settle(&self) {
+        self.aws.cancel_jobs().await;
         self.eventually("an idle stack", || async { (!self.aws.is_busy().await).then_some(()) }).await;
     }
 
@@ -143,9 +144,14 @@ impl Stack {
 
     /// Webhooks about a job that a receiver has got and verified.
     pub async fn webhooks(&self, hook: &str, job: &str) -> Vec<Value> {
-        let all = self.studio(&format!("/hooks/{hook}/received?limit=20000")).await;
-        let of = |entry: &&Value| entry["body"]["data"]["job_id"] == job && !entry["verification"].is_null();
-        all["received"].as_array().expect("a list").iter().filter(of).cloned().collect()
+        let all = self.studio(&format!("/hooks/{hook}/received?limit=20000&job_id={job}")).await;
+        all["received"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|hook| !hook["verification"].is_null())
+            .cloned()
+            .collect()
     }
 
     /// Waits until a receiver has got and verified an event about a job, and gives the first such webhook.

@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 
 pub use crate::config::{Config, Language, NamedSecret, OutsideVerifier};
 pub use crate::creatomate::Creatomate;
-pub use crate::receiver::Receiver;
+pub use crate::receiver::{ReceivedQuery, Receiver};
 pub use crate::worker::Worker;
 
 use crate::calls::Caller;

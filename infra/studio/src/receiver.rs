@@ -33,6 +33,7 @@ struct Arrival {
     headers: HeaderMap,
     body: Bytes,
     event: Option<String>,
+    job_id: Option<String>,
     webhook_id: Option<String>,
     /// How many deliveries with this webhook-id came before.
     repeat: u64,
@@ -98,14 +99,21 @@ impl Receiver {
         Ok(())
     }
 
-    /// What arrived at one receiver from this index on, of one event or of all: `{received, next}`.
-    pub fn received(&self, name: &str, since: u64, event: Option<&str>, limit: usize) -> Value {
+    /// What arrived at one receiver and is wanted: `{received, next}`.
+    pub fn received(&self, name: &str, query: &ReceivedQuery) -> Value {
+        let limit = query.limit.unwrap_or(LISTED);
         let arrivals = self.arrivals();
         let wanted = |arrival: &Arrival| {
-            arrival.name == name && event.is_none_or(|event| arrival.event.as_deref() == Some(event))
+            arrival.name == name
+                && (query.event.is_none() || query.event == arrival.event)
+                && (query.job_id.is_none() || query.job_id == arrival.job_id)
         };
-        let mut found: Vec<(u64, &Arc<Arrival>)> =
-            arrivals.kept.since(since).filter(|(_, arrival)| wanted(arrival)).take(limit.saturating_add(1)).collect();
+        let mut found: Vec<(u64, &Arc<Arrival>)> = arrivals
+            .kept
+            .since(query.since)
+            .filter(|(_, arrival)| wanted(arrival))
+            .take(limit.saturating_add(1))
+            .collect();
         let next = found.get(limit).map(|(index, _)| *index);
         found.truncate(limit);
         let received = found.into_iter().map(|(index, arrival)| arrival.to_json(index));
@@ -144,7 +152,9 @@ impl Receiver {
 
     /// Keeps a delivery and says how to answer it.
     fn keep(&self, name: String, url_path: &str, headers: HeaderMap, body: Bytes) -> (Arc<Arrival>, Behaviour) {
-        let event = event_of(&headers, &body);
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let event = event_of(&headers, &json);
+        let job_id = job_of(&json);
         let webhook_id = header_text(&headers, "webhook-id");
         let mut arrivals = self.arrivals();
         let hook = arrivals.hooks.entry(name.clone()).or_default();
@@ -156,6 +166,7 @@ impl Receiver {
             url_path: url_path.to_owned(),
             headers: own_copy(&headers),
             event,
+            job_id,
             webhook_id,
             repeat,
             answered: behaviour.status(),
@@ -291,18 +302,28 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// The event as the body names it, else as the header of StreamGank or VidBuilder does.
-fn event_of(headers: &HeaderMap, body: &Bytes) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+fn event_of(headers: &HeaderMap, body: &Value) -> Option<String> {
     let named = body.get("event").and_then(Value::as_str).map(str::to_owned);
     named.or_else(|| header_text(headers, "x-streamgank-event")).or_else(|| header_text(headers, "x-webhook-event"))
 }
 
-#[derive(Deserialize)]
-struct ReceivedQuery {
+/// The job that a body is about, as StreamGank or VidBuilder names it.
+fn job_of(body: &Value) -> Option<String> {
+    body.pointer("/data/job_id").or_else(|| body.get("jobId")).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Which deliveries a listing shall show.
+#[derive(Debug, Default, Deserialize)]
+pub struct ReceivedQuery {
+    /// The index of the first.
     #[serde(default)]
-    since: u64,
-    event: Option<String>,
-    limit: Option<usize>,
+    pub since: u64,
+    /// Those of one event only.
+    pub event: Option<String>,
+    /// Those about one job only.
+    pub job_id: Option<String>,
+    /// How many at most.
+    pub limit: Option<usize>,
 }
 
 pub(crate) fn routes(receiver: Arc<Receiver>) -> Router {
@@ -333,8 +354,7 @@ async fn list_received(
     Path(name): Path<String>,
     Query(query): Query<ReceivedQuery>,
 ) -> Json<Value> {
-    let limit = query.limit.unwrap_or(LISTED);
-    Json(receiver.received(&name, query.since, query.event.as_deref(), limit))
+    Json(receiver.received(&name, &query))
 }
 
 async fn clear_received(State(receiver): State<Arc<Receiver>>, Path(name): Path<String>) -> StatusCode {

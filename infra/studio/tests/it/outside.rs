@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use reelhook_studio::{Config, Studio};
+use reelhook_studio::{Config, ReceivedQuery, Studio};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ async fn found(studio: &Studio, delivery: usize) -> Value {
     let url = format!("{}/hooks/shop", studio.url());
     assert_eq!(post(&url, &[], "{}").await.status, 200);
     eventually("a verification", || {
-        let received = studio.receiver().received("shop", 0, None, 10);
+        let received = studio.receiver().received("shop", &ReceivedQuery::default());
         let found = received["received"][delivery]["verification"].clone();
         (!found.is_null()).then_some(found)
     })

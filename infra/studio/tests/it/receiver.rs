@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reelhook_signing::{SigningKeys, standard, streamgank};
-use reelhook_studio::{Config, Studio};
+use reelhook_studio::{Config, ReceivedQuery, Studio};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ async fn what_arrives_is_kept_listed_counted_and_cleared() {
     assert_eq!((&rest["next"], &rest["received"][0]["webhook_id"]), (&json!(4), &json!("msg_2")));
     let none = get(&format!("{url}/received?event=job.failed"), &[]).await.json();
     assert_eq!(none["received"], json!([]));
-    let odd = studio.receiver().received("other", 0, None, 10)["received"][0].clone();
+    let odd = studio.receiver().received("other", &ReceivedQuery::default())["received"][0].clone();
     assert_eq!((&odd["body"], &odd["event"]), (&Value::Null, &json!("started")));
     assert_eq!(odd["body_base64"], "bm90IGpzb24=");
 
@@ -59,7 +59,7 @@ async fn what_arrives_is_kept_listed_counted_and_cleared() {
     assert_eq!((&summary["received"], &summary["repeats"]), (&json!(3), &json!(1)));
 
     assert_eq!(delete(&format!("{url}/received")).await.status, 204);
-    assert_eq!(studio.receiver().received("shop", 0, None, 10)["received"], json!([]));
+    assert_eq!(studio.receiver().received("shop", &ReceivedQuery::default())["received"], json!([]));
     assert_eq!(studio.receiver().summary("shop")["received"], 0);
     assert_eq!(studio.receiver().summary("other")["received"], 1);
 }
@@ -75,7 +75,7 @@ async fn a_receiver_fails_a_few_times_and_then_takes_it() {
         assert_eq!(answer.body, b"down");
     }
     assert_eq!(deliver(&studio, &[]).await.status, 200);
-    let received = studio.receiver().received("shop", 0, None, 10);
+    let received = studio.receiver().received("shop", &ReceivedQuery::default());
     let answered: Vec<&Value> =
         received["received"].as_array().unwrap().iter().map(|arrival| &arrival["answered"]).collect();
     assert_eq!(answered, [503, 503, 200]);
@@ -138,7 +138,8 @@ async fn deliveries_are_verified_with_the_secret_of_their_receiver() {
     let verification = |name: &'static str| {
         let studio = &studio;
         move || {
-            let received = studio.receiver().received(name, 0, None, 1);
+            let received =
+                studio.receiver().received(name, &ReceivedQuery { limit: Some(1), ..ReceivedQuery::default() });
             let found = received["received"][0]["verification"].clone();
             (!found.is_null()).then_some(found)
         }
