@@ -20,6 +20,7 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::creatomate::{answer, read, voucher};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve;
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -103,20 +104,12 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    let request = ApiRequest::of(request);
-    let answer = respond(deps, &request).await.unwrap_or_else(|problem| problem.streamgank(&request.request_id));
-    Ok(answer.into_response())
+    Ok(serve(request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
-    tracing::info!(
-        audit = true,
-        source_ip = request.source_ip,
-        user_agent = request.header("user-agent"),
-        request_id = request.request_id,
-        "render callback received"
-    );
+    request.audit("render callback received");
     let secrets = deps.secrets.get().await;
     let voucher = voucher(request, &secrets.tokens, secrets.operator.as_ref())?;
     if voucher == Voucher::Nobody && !secrets.confirmable {

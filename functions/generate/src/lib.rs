@@ -18,6 +18,7 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::generate::{answer, read};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve;
 
 /// What the function is configured with.
 pub struct Config {
@@ -80,16 +81,14 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    let request = ApiRequest::of(request);
-    let answer = respond(deps, &request).await.unwrap_or_else(|problem| problem.streamgank(&request.request_id));
-    Ok(answer.into_response())
+    Ok(serve(request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.access.get().await.caller(request)?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {
-        tracing::info!(job_id = %job.id, request_id = request.request_id, caller = job.caller,
+        tracing::info!(job_id = %job.id, caller = job.caller,
             traceparent = job.traceparent, "a job was asked for");
         answer(job, counts)
     };

@@ -52,7 +52,7 @@ impl Config {
             settings_path: environment.required("SETTINGS_PATH"),
             worker_url: environment.optional_url("WORKER_URL"),
             max_workers: environment.parsed("MAX_WORKERS", 3),
-            base: environment.url("PUBLIC_BASE_URL"),
+            base: environment.required_public_base(),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
             allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
             policy: environment.policy(),

@@ -1,4 +1,6 @@
-//! The baseline of `cargo xtask bench`: a function that builds the SDK clients ours build, and answers.
+//! The baselines of `cargo xtask bench`: a function that builds the SDK clients ours build, and answers.
+//!
+//! With HELLO_READS it also reads that parameter before the first event, as ours read their secrets.
 
 use aws_config::BehaviorVersion;
 use aws_smithy_http_client::Builder;
@@ -13,6 +15,9 @@ async fn main() -> Result<(), Error> {
     let clients =
         (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config), aws_sdk_ssm::Client::new(&config));
     let clients = &clients;
+    if let Ok(name) = std::env::var("HELLO_READS") {
+        clients.2.get_parameters().names(name).with_decryption(true).send().await?;
+    }
     lambda_runtime::run(service_fn(async move |_: LambdaEvent<Value>| {
         // Mentioned, so that no build leaves the clients out.
         let region = clients.0.config().region().or(clients.1.config().region()).or(clients.2.config().region());

@@ -30,6 +30,13 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// The same with one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: String) -> Self {
+        self.environment.insert(name.to_owned(), value);
+        self
+    }
+
     /// As `stack.py env` prints it.
     pub fn parse(value: &Value) -> Self {
         Self {

@@ -23,6 +23,12 @@ pub struct Ratio {
     pub high: f64,
 }
 
+impl std::fmt::Display for Ratio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} ({:.2}-{:.2})", self.value, self.low, self.high)
+    }
+}
+
 /// median(values) / median(baseline), by 4,000 resamplings of both.
 pub fn ratio_of_medians(values: &[f64], baseline: &[f64]) -> Ratio {
     const RESAMPLINGS: usize = 4_000;

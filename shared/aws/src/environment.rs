@@ -69,8 +69,7 @@ impl Environment {
     /// A URL that has to be there.
     pub fn url(&mut self, name: &str) -> reelhook_app::Url {
         let text = self.required(name);
-        self.parse_url(name, &text)
-            .unwrap_or_else(|| reelhook_app::Url::parse("http://invalid.invalid").expect("a URL"))
+        self.parse_url(name, &text).unwrap_or_else(no_url)
     }
 
     /// A URL that may be missing.
@@ -100,7 +99,22 @@ impl Environment {
 
     /// AUTH, and PUBLIC_BASE_URL where there is one: what says whether callers need a key.
     pub fn access(&mut self) -> (Option<String>, Option<reelhook_app::Url>) {
-        (self.optional("AUTH"), self.optional_url("PUBLIC_BASE_URL"))
+        (self.optional("AUTH"), self.public_base())
+    }
+
+    /// PUBLIC_BASE_URL, or one of the names that the four systems had for it (contract.md, Settings).
+    pub fn public_base(&mut self) -> Option<reelhook_app::Url> {
+        ["PUBLIC_BASE_URL", "API_BASE_URL", "NEXT_PUBLIC_APP_URL", "WEBHOOK_BASE_URL"]
+            .into_iter()
+            .find_map(|name| self.optional_url(name))
+    }
+
+    /// [`Self::public_base`], where nothing works without it.
+    pub fn required_public_base(&mut self) -> reelhook_app::Url {
+        self.public_base().unwrap_or_else(|| {
+            self.bad.push("PUBLIC_BASE_URL is missing".to_owned());
+            no_url()
+        })
     }
 
     /// The jobs' timers: PROCESSING_TIMEOUT_SECONDS, RENDER_CHECK_SECONDS, RETRY_DELAY_PERCENT, CLAIM_LEASE_SECONDS,
@@ -138,9 +152,27 @@ impl Environment {
     }
 }
 
+/// What stands where a URL is missing, until the whole reading fails.
+fn no_url() -> reelhook_app::Url {
+    reelhook_app::Url::parse("http://invalid.invalid").expect("a URL")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_base_url_goes_by_its_older_names_too() {
+        let check = |set: &'static str| {
+            let mut environment =
+                Environment::with(move |name| (name == set).then(|| "https://api.example.com".to_owned()));
+            environment.public_base().map(|url| url.to_string())
+        };
+        for name in ["PUBLIC_BASE_URL", "API_BASE_URL", "NEXT_PUBLIC_APP_URL", "WEBHOOK_BASE_URL"] {
+            assert_eq!(check(name).as_deref(), Some("https://api.example.com/"), "{name}");
+        }
+        assert_eq!(check("BASE_URL"), None);
+    }
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {

@@ -11,17 +11,18 @@ use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
-/// Logs as JSON lines; LOG_LEVEL is a `tracing` filter, `info` by default.
+/// Logs as JSON lines; LOG_LEVEL is a `tracing` filter, `info` by default. The audit log is written at any level.
 pub fn logs() {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+    let audit = "audit=info".parse().expect("a directive");
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
+        .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
         .without_time()
-        .with_env_filter(filter)
+        .with_env_filter(filter.add_directive(audit))
         .init();
 }
 

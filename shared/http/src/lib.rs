@@ -6,5 +6,6 @@ pub mod creatomate;
 pub mod generate;
 pub mod problem;
 pub mod request;
+pub mod serve;
 pub mod status;
 pub mod step;

@@ -54,6 +54,12 @@ impl ApiRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Notes in the audit log who called, let in or not (contract.md, Who may call).
+    pub fn audit(&self, what: &'static str) {
+        let user_agent = self.header("user-agent");
+        tracing::info!(target: "audit", audit = true, source_ip = self.source_ip, user_agent, "{what}");
+    }
+
     /// A header's bytes, whatever they are.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
         self.headers.get(name).map(http::HeaderValue::as_bytes)
