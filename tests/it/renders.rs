@@ -4,6 +4,23 @@ use serde_json::{Value, json};
 
 use crate::stack::{Stack, read};
 
+#[tokio::test]
+async fn the_official_sdk_takes_the_stand_in_for_creatomate() {
+    let stack = Stack::open().await;
+    let key = stack.aws.secret("CREATOMATE_API_KEY").await;
+    let mut node = tokio::process::Command::new("node");
+    node.arg(stack.verify.join("creatomate.mjs")).arg(format!("{}/creatomate/v1", stack.studio)).arg(key);
+    let output = node.output().await.expect("Node.js runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for render in [&said["render"], &said["again"]] {
+        assert_eq!(render["status"], "succeeded", "{said:#}");
+        assert_eq!(render["id"], said["render"]["id"]);
+    }
+    let video = stack.http.get(said["again"]["url"].as_str().expect("a URL")).send().await.expect("the file");
+    assert_eq!(&video.bytes().await.expect("the file")[4..8], b"ftyp", "an MP4");
+}
+
 async fn callback(stack: &Stack, token: Option<&str>, body: Value) -> (u16, Value) {
     let prefix = token.map(|token| format!("/w/{token}")).unwrap_or_default();
     let url = format!("{}{prefix}/api/webhooks/creatomate", stack.api);

@@ -1,5 +1,6 @@
 //! The stack under test: its API, its stand-ins and its tables, with waiting that polls and sweeps.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reelhook_domain::{Admission, Job};
@@ -20,6 +21,8 @@ pub struct Stack {
     pub key: String,
     pub aws: Aws,
     pub http: Client,
+    /// Where the outside programs of infra/verify are installed.
+    pub verify: PathBuf,
 }
 
 impl Stack {
@@ -27,13 +30,15 @@ impl Stack {
     pub async fn open() -> Self {
         let path =
             std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json: use `cargo xtask test --only e2e`");
-        let run: Value = serde_json::from_slice(&std::fs::read(path).expect("run.json")).expect("JSON");
+        let run: Value = serde_json::from_slice(&std::fs::read(&path).expect("run.json")).expect("JSON");
+        // Instances stand beside what they share.
+        let verify = Path::new(&path).ancestors().nth(2).expect("a folder of instances").join("verify");
         let text = |name: &str| run[name].as_str().unwrap_or_else(|| panic!("run.json has no `{name}`")).to_owned();
         // Needed by reqwest even where no TLS is spoken.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().expect("a client");
         let aws = Aws::open(&text("emulator_url"), &run).await;
-        let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http };
+        let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http, verify };
         stack.reset().await;
         stack.settle().await;
         stack

@@ -116,7 +116,7 @@ fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
     let source = workspace.root.join("infra/verify");
     let directory = workspace.local().join("verify");
     fs::create_dir_all(&directory).context("make .local/verify")?;
-    for name in ["package.json", "package-lock.json", "verify.mjs", "verify.py"] {
+    for name in ["package.json", "package-lock.json", "verify.mjs", "verify.py", "creatomate.mjs"] {
         fs::copy(source.join(name), directory.join(name)).with_context(|| format!("copy infra/verify/{name}"))?;
     }
     let wanted = read_all(workspace, &["infra/verify/package.json", "infra/verify/package-lock.json"])?;
