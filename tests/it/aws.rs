@@ -172,10 +172,15 @@ impl Aws {
         put.item("version", AttributeValue::N("1".to_owned())).send().await.expect("put");
     }
 
+    /// Sends a message to the queue of an output.
+    pub async fn send(&self, queue: &str, message: &Value) {
+        let send = self.sqs.send_message().queue_url(self.output(queue)).message_body(message.to_string());
+        send.send().await.expect("sent");
+    }
+
     /// Sends a hint to the dispatcher.
     pub async fn hint(&self, message: &Value) {
-        let send = self.sqs.send_message().queue_url(self.output("DeliveriesQueueUrl"));
-        send.message_body(message.to_string()).send().await.expect("sent");
+        self.send("DeliveriesQueueUrl", message).await;
     }
 
     /// The attempts of a delivery, oldest first.
@@ -225,6 +230,20 @@ impl Aws {
         for item in scan.send().await.expect("jobs").items() {
             let id = JobId::parse(item["id"].as_s().expect("text")).expect("an id");
             change(&jobs, &*ambient, &Policy::default(), &id, &Event::Cancel).await.expect("cancelled");
+        }
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i32 {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let scan = self.dynamodb.scan().table_name(self.output(table)).select(Select::Count);
+            let page = scan.set_exclusive_start_key(start).send().await.expect("a count");
+            count += page.count;
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return count;
+            }
         }
     }
 

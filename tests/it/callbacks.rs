@@ -143,11 +143,23 @@ async fn tokens_and_signatures_open_what_they_are_for_and_nothing_else() {
     check("token of another secret", format!("{}/w/{}{path}", stack.api, old.expose()), None, 401).await;
     check("token of another job", format!("{other_base}{path}"), None, 401).await;
     check("cut token", format!("{}{path}", &base[..base.len() - 2]), None, 401).await;
+    let standard = async |what: &str, keys: &reelhook_signing::SigningKeys, age: i64, status: u16| {
+        let (id, at) = ("msg_1", std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a time").as_secs() as i64 - age);
+        let signed = reelhook_signing::standard::sign(id, at, body.as_bytes(), keys);
+        let request = stack.http.post(&plain).header("content-type", "application/json").body(body.clone());
+        let request = request.header("webhook-id", id).header("webhook-timestamp", at.to_string());
+        let (found, answer) = read(request.header("webhook-signature", signed).send().await.expect("an answer")).await;
+        assert_eq!(found, status, "{what}: {answer}");
+    };
+    standard("foreign Standard Webhooks signature", &foreign, 0, 401).await;
+    standard("signature that is too old", &newest, 310, 401).await;
+    standard("signature from the future", &newest, -310, 401).await;
     check("no token", format!("{}/w/x{path}", stack.api), None, 401).await;
     check("wrong key", plain.clone(), Some(("x-api-key", "rk_wrong".to_owned())), 401).await;
     assert_eq!(stack.job(&job).await["currentStepNumber"], 0, "nothing of it changed the job");
     check("newest secret", plain.clone(), Some(("x-streamgank-signature", signature(&newest, &body))), 200).await;
     check("older secret", plain.clone(), Some(("x-webhook-signature", signature(&older, &body))), 200).await;
     check("token", format!("{base}{path}"), None, 200).await;
+    standard("Standard Webhooks signature", &older, 200, 200).await;
     assert_eq!(stack.job(&other).await["currentStepNumber"], 0);
 }

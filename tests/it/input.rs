@@ -13,6 +13,7 @@ async fn send(stack: &Stack, path: &str, body: Vec<u8>) -> (u16, Value) {
 #[tokio::test]
 async fn bad_submissions_get_a_sentence_and_make_nothing() {
     let stack = Stack::open().await;
+    let before = stack.aws.count("JobsTable").await;
     let good = json!({ "country": "US", "platform": "netflix", "genre": "Horror" });
     let with = |name: &str, value: Value| {
         let mut body = good.clone();
@@ -48,35 +49,36 @@ async fn bad_submissions_get_a_sentence_and_make_nothing() {
         (&answer["message"], &answer["received"]["country"]),
         (&json!("Missing required parameters"), &json!("US"))
     );
+    assert_eq!(stack.aws.count("JobsTable").await, before, "nothing was made");
 }
 
 #[tokio::test]
-async fn bad_callbacks_get_a_sentence() {
+async fn bad_callbacks_get_a_sentence_and_change_nothing() {
     let stack = Stack::open().await;
+    let job = stack.submit("step_ms=5&stall=2").await;
+    let before = stack.until(&job, "in step 2", |job| job["currentStepNumber"] == 2).await;
     let cases: Vec<(Value, u16)> = vec![
         (json!({}), 400),
         (json!({ "job_id": 5, "step_number": 1, "status": "started" }), 400),
         (json!({ "job_id": "../../etc", "step_number": 1, "status": "started" }), 400),
         (json!({ "job_id": "job_1_unknown", "step_number": 1, "status": "started" }), 404),
-        (json!({ "job_id": "job_1_unknown", "status": "started" }), 400),
-        (json!({ "job_id": "job_1_unknown", "step_number": 1.5, "status": "started" }), 400),
-        (json!({ "job_id": "job_1_unknown", "step_number": -1, "status": "started" }), 400),
-        (json!({ "job_id": "job_1_unknown", "step_number": 1e300, "status": "started" }), 400),
-        (json!({ "job_id": "job_1_unknown", "step_number": 1, "status": "started", "duration": "long" }), 400),
+        (json!({ "job_id": job, "status": "started" }), 400),
+        (json!({ "job_id": job, "step_number": 1.5, "status": "started" }), 400),
+        (json!({ "job_id": job, "step_number": -1, "status": "started" }), 400),
+        (json!({ "job_id": job, "step_number": 1e300, "status": "started" }), 400),
+        (json!({ "job_id": job, "step_number": 1, "status": "started", "duration": "long" }), 400),
         (
-            json!({ "job_id": "job_1_unknown", "step_number": 1, "status": "started", "details": { "video_url": "javascript:alert(1)" } }),
+            json!({ "job_id": job, "step_number": 1, "status": "started", "details": { "video_url": "javascript:alert(1)" } }),
             400,
         ),
-        (
-            json!({ "job_id": "job_1_unknown", "step_number": 7, "status": "completed", "details": { "creatomate_id": "a b" } }),
-            400,
-        ),
+        (json!({ "job_id": job, "step_number": 7, "status": "completed", "details": { "creatomate_id": "a b" } }), 400),
     ];
     for (body, status) in cases {
         let (found, answer) = send(&stack, "/api/webhooks/step-update", body.to_string().into_bytes()).await;
         assert_eq!(found, status, "{body}: {answer}");
         assert!(answer["message"].is_string() && answer["code"].is_string(), "{answer}");
     }
+    assert_eq!(stack.job(&job).await, before, "the job is as it was");
 }
 
 #[tokio::test]

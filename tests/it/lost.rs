@@ -113,7 +113,18 @@ fn print_repeats(what: &str, summary: &Value) {
 #[tokio::test]
 async fn purging_every_queue_in_the_middle_of_a_burst_loses_nothing() {
     let stack = Stack::open().await;
-    let jobs = burst(&stack).await;
+    let mut jobs = Vec::with_capacity(BURST);
+    for number in 0..BURST {
+        jobs.push(stack.submit("step_ms=10&render_ms=50").await);
+        if number % 5 == 4 {
+            stack.aws.purge_all().await;
+        }
+    }
+    let mut unfinished = 0;
+    for job in &jobs {
+        unfinished += usize::from(!stack.stored(job).await.status.is_final());
+    }
+    assert!(unfinished > 0, "the purges met work that was not done");
     for _ in 0..5 {
         stack.aws.purge_all().await;
         stack.sweep().await;
@@ -171,16 +182,8 @@ async fn a_repair_makes_what_a_lost_stream_never_made() {
     stack.sweep().await;
     assert!(stack.webhooks("main", &job).await.is_empty());
 
-    let mut cursor = Value::Null;
-    loop {
-        let (answer, error) =
-            stack.aws.invoke("fanout", &json!({ "repair": { "since": started.0, "cursor": cursor } })).await;
-        assert_eq!(error, None, "{answer}");
-        cursor = answer["cursor"].clone();
-        if cursor.is_null() {
-            break;
-        }
-    }
+    let repaired = stack.operate(&["repair", "--since-ms", &started.0.to_string()]).await;
+    assert!(repaired["scanned"].as_u64() > Some(0) && repaired["ensured"].as_u64() > Some(0), "{repaired}");
     let webhook = stack.webhook("main", &job, "job.completed").await;
     assert_eq!(webhook["body"]["data"]["video_url"], "https://cdn.example/v.mp4");
     stack.assert_queues_empty().await;
@@ -191,6 +194,20 @@ async fn a_repair_makes_what_a_lost_stream_never_made() {
     assert_eq!(stack.studio("/hooks/main/summary").await["received"], received);
     assert_counts_are_right(&stack).await;
     assert!(stack.aws.admission().await.active.is_empty(), "the slot is free");
+}
+
+#[tokio::test]
+async fn dead_letters_are_brought_back_and_worked_off() {
+    let stack = Stack::open().await;
+    stack.control("worker", json!({ "answer": 503 })).await;
+    let job = stack.submit("step_ms=5").await;
+    stack.aws.purge_all().await;
+    stack.aws.send("WorkDlqUrl", &json!({ "kind": "start.v1" })).await;
+    stack.control("worker", json!({})).await;
+    let moved = stack.operate(&["redrive"]).await;
+    assert_eq!(moved["WorkDlq"], 1, "{moved}");
+    stack.until_status(&job, "completed").await;
+    stack.assert_queues_empty().await;
 }
 
 #[tokio::test]

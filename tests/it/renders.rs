@@ -9,7 +9,7 @@ async fn the_official_sdk_takes_the_stand_in_for_creatomate() {
     let stack = Stack::open().await;
     let key = stack.aws.secret("CREATOMATE_API_KEY").await;
     let mut node = tokio::process::Command::new("node");
-    node.arg(stack.verify.join("creatomate.mjs")).arg(format!("{}/creatomate/v1", stack.studio)).arg(key);
+    node.arg(stack.local.join("verify/creatomate.mjs")).arg(format!("{}/creatomate/v1", stack.studio)).arg(key);
     let output = node.output().await.expect("Node.js runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");

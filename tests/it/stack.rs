@@ -21,8 +21,8 @@ pub struct Stack {
     pub key: String,
     pub aws: Aws,
     pub http: Client,
-    /// Where the outside programs of infra/verify are installed.
-    pub verify: PathBuf,
+    /// Where what instances share is installed.
+    pub local: PathBuf,
 }
 
 impl Stack {
@@ -32,13 +32,13 @@ impl Stack {
             std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json: use `cargo xtask test --only e2e`");
         let run: Value = serde_json::from_slice(&std::fs::read(&path).expect("run.json")).expect("JSON");
         // Instances stand beside what they share.
-        let verify = Path::new(&path).ancestors().nth(2).expect("a folder of instances").join("verify");
+        let local = Path::new(&path).ancestors().nth(2).expect("a folder of instances").to_owned();
         let text = |name: &str| run[name].as_str().unwrap_or_else(|| panic!("run.json has no `{name}`")).to_owned();
         // Needed by reqwest even where no TLS is spoken.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().expect("a client");
         let aws = Aws::open(&text("emulator_url"), &run).await;
-        let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http, verify };
+        let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http, local };
         stack.reset().await;
         stack.settle().await;
         stack
@@ -134,6 +134,18 @@ impl Stack {
             assert!(Instant::now() < deadline, "{what} did not come about");
             self.sweep().await;
         }
+    }
+
+    /// Runs a command of infra/local/stack.py, which is behind `cargo xtask redrive`, `repair` and others.
+    pub async fn operate(&self, arguments: &[&str]) -> Value {
+        let mut python = tokio::process::Command::new(self.local.join("venv/bin/python"));
+        python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local/stack.py"));
+        python.args(["--stack", &self.aws.stack]).args(arguments);
+        python.env("AWS_ENDPOINT_URL", &self.aws.endpoint).env("AWS_REGION", "us-east-1");
+        python.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let output = python.output().await.expect("Python runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     /// PUT to a control of the studio.

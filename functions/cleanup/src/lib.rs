@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lambda_runtime::LambdaEvent;
 use reelhook_app::ambient::Ambient;
-use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::reconcile::reconcile;
 use reelhook_app::sweep::{SweepPorts, sweep};
 use reelhook_aws::clients::Clients;
@@ -26,12 +26,14 @@ pub struct Config {
     jobs_table: String,
     counters_table: String,
     deliveries_table: String,
+    work_queue_url: String,
     deliveries_queue_url: String,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, DELIVERIES_QUEUE_URL and the jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL and the
+    /// jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -41,6 +43,7 @@ impl Config {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
             deliveries_table: environment.required("DELIVERIES_TABLE"),
+            work_queue_url: environment.required("WORK_QUEUE_URL"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             policy: environment.policy(),
         };
@@ -54,6 +57,7 @@ pub struct Deps {
     jobs: JobTable,
     due: DueTables,
     counters: Reconciler,
+    work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
     policy: Policy,
 }
@@ -73,6 +77,7 @@ impl Deps {
             due: DueTables { jobs: jobs.clone(), deliveries },
             counters: Reconciler { counters, jobs: jobs.clone() },
             jobs,
+            work: Queue::new(clients.sqs(), config.work_queue_url),
             deliveries: Queue::new(clients.sqs(), config.deliveries_queue_url),
             policy: config.policy,
         })
@@ -106,6 +111,8 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
     let ports = SweepPorts {
         due: &deps.due,
         jobs: &deps.jobs,
+        starts: &deps.jobs,
+        work: &deps.work,
         deliveries: &deps.deliveries,
         ambient: &System,
         policy: &deps.policy,

@@ -110,8 +110,9 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
     request.audit("render callback received");
+    let vouched = |secrets: &Secrets| voucher(request, &secrets.tokens, secrets.operator.as_ref());
+    let voucher = deps.secrets.check(vouched).await?;
     let secrets = deps.secrets.get().await;
-    let voucher = voucher(request, &secrets.tokens, secrets.operator.as_ref())?;
     if voucher == Voucher::Nobody && !secrets.confirmable {
         return Err(Problem::Unauthorized);
     }
@@ -124,5 +125,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         confirmable: secrets.confirmable,
     };
     let received = receive(&ports, &deps.work, &voucher, &render, &callback).await?;
+    tracing::info!(render_id = %render, status = callback.status, job_id = received.job().map(JobId::as_str),
+        outcome = received.word(), "took a render callback");
     answer(&received, &render, &callback)
 }

@@ -85,7 +85,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.get().await.caller(request)?;
+    let caller = deps.access.check(|access| access.caller(request)).await?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {
         tracing::info!(job_id = %job.id, caller = job.caller,

@@ -92,11 +92,14 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    deps.access.get().await.caller(request)?;
+    deps.access.check(|access| access.caller(request)).await?;
     match Asked::read(request)? {
         Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
         Asked::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
-        Asked::Log(id) => Ok(log_answer(&id, &deps.log.latest(&id, LOG_LINES).await?, System.now())),
+        Asked::Log(id) => {
+            let now = System.now();
+            Ok(log_answer(&id, &deps.log.latest(&id, LOG_LINES, now).await?, now))
+        }
     }
 }
 

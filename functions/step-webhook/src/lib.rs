@@ -110,12 +110,17 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
     request.audit("step update received");
-    let secrets = deps.secrets.get().await;
-    let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
     let now = System.now();
-    let reporter = reporter(request, &vouchers, now)?;
+    let vouched = |secrets: &Secrets| {
+        let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
+        reporter(request, &vouchers, now)
+    };
+    let reporter = deps.secrets.check(vouched).await?;
     let given = read(request, &reporter, now)?;
     let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, ambient: &System, policy: &deps.policy };
+    let (number, status) = (given.update.number, given.update.status);
     let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;
+    tracing::info!(job_id = %given.job_id, attempt = given.attempt, step = number, ?status, outcome = changed.word(),
+        "took a step update");
     answer(&changed, &request.request_id)
 }

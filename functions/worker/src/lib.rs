@@ -170,7 +170,10 @@ async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<()
         }
         WorkMessage::ApplyParked { job_id, render } => apply_parked(&renders, job_id, render).await?,
         WorkMessage::CancelWorker { job_id, attempt, url } => {
-            cancel_worker(&deps.http, &secrets.worker, System.now(), job_id, *attempt, url).await;
+            if !cancel_worker(&deps.http, &secrets.worker, System.now(), job_id, *attempt, url).await {
+                let source = "the worker could not be told".into();
+                return Err(StoreError::Busy { operation: "cancel run", source }.into());
+            }
         }
     }
     Ok(())

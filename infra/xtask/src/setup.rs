@@ -68,7 +68,8 @@ pub fn lint(workspace: &Workspace) -> anyhow::Result<LintTools> {
     let _lock = lock(workspace)?;
     let requirements = ["infra/local/requirements-lint.txt"];
     let python = environment(workspace, "venv-lint", &requirements, "template checkers (once, about half a minute)")?;
-    let emulator = inside_packages(&python, "samcli/local/rapid/aws-lambda-rie-x86_64")?;
+    let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
+    let emulator = inside_packages(&python, &format!("samcli/local/rapid/aws-lambda-rie-{architecture}"))?;
     Ok(LintTools { python, emulator })
 }
 
@@ -113,6 +114,11 @@ fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
     let (Some(node), Some(npm)) = (on_path("node"), on_path("npm")) else {
         bail!("Node.js is missing: install nodejs (20 or later) and npm, for example `apt-get install nodejs npm`");
     };
+    let new_enough = "process.exit(Number(process.versions.node.split('.')[0]) >= 20 ? 0 : 1)";
+    anyhow::ensure!(
+        quiet(Command::new(&node).args(["-e", new_enough]))?,
+        "Node.js is older than 20: install a newer one (Debian 12's own is 18; its successor's is 20)"
+    );
     let source = workspace.root.join("infra/verify");
     let directory = workspace.local().join("verify");
     fs::create_dir_all(&directory).context("make .local/verify")?;

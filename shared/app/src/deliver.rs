@@ -20,6 +20,10 @@ use crate::store::{Saved, StoreError};
 
 /// Waits up to this long also get a hint; longer ones are found by the sweep.
 const LONGEST_HINT: Duration = Duration::from_secs(900);
+/// How long settings may differ between functions: each keeps them for five minutes.
+const SETTINGS_SPREAD: Duration = Duration::from_secs(600);
+/// How long a delivery waits for its endpoint to become known.
+const SETTINGS_RETRY: Duration = Duration::from_secs(30);
 /// Conflicts in a row before reserving places is left to the next try.
 const TRIES: usize = 20;
 
@@ -32,14 +36,17 @@ pub struct EndpointState {
     pub window: RateWindow,
 }
 
+/// A delivery with its event: none where one is missing, an error where one can't be read.
+pub type Loaded = Result<Option<(Delivery, EventRow)>, StoreError>;
+
 /// Where deliveries are kept.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// Reads deliveries with their events, consistently, in as few calls as fit; in order, none where one is missing.
+    /// Reads deliveries with their events, consistently, in as few calls as fit; in order.
     ///
     /// # Errors
-    /// [`StoreError`].
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Option<(Delivery, EventRow)>>, StoreError>;
+    /// [`StoreError`] when none could be read.
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError>;
 
     /// Replaces a delivery, one version on, and writes its attempt's row, both or none.
     ///
@@ -113,11 +120,19 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
     let mut results: Vec<Result<(), StoreError>> = hints.iter().map(|_| Ok(())).collect();
     let mut by_endpoint: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
+    let mut later = Vec::new();
     let now = ports.ambient.now();
     for (index, entry) in loaded.into_iter().enumerate() {
-        let Some((delivery, event)) = entry else {
-            tracing::warn!(delivery_id = %hints[index].0, "a hint for a delivery that does not exist");
-            continue;
+        let (delivery, event) = match entry {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                tracing::warn!(delivery_id = %hints[index].0, "a hint for a delivery that does not exist");
+                continue;
+            }
+            Err(error) => {
+                results[index] = Err(error);
+                continue;
+            }
         };
         if seen.contains(&delivery.id) {
             continue;
@@ -132,11 +147,18 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
                 let key = delivery.endpoint_id.clone();
                 by_endpoint.entry(key).or_default().push(Ready { index, delivery, event, endpoint });
             }
+            // Whoever made the delivery may have read newer settings: they are the same everywhere after a while.
+            None if now < delivery.created_at.after(SETTINGS_SPREAD) => {
+                let until = now.after(SETTINGS_RETRY);
+                match one::postpone(ports, &delivery, until).await {
+                    Ok(hint) => later.extend(hint),
+                    Err(error) => results[index] = Err(error),
+                }
+            }
             None => results[index] = one::end(ports, &delivery, &Outcome::Gone).await,
         }
     }
     let groups = by_endpoint.into_values().map(|group| deliver_to_endpoint(ports, group));
-    let mut later = Vec::new();
     for (index, result) in join_all(groups).await.into_iter().flatten() {
         match result {
             Ok(Some(hint)) => later.push(hint),

@@ -134,6 +134,10 @@ fn read_endpoints(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Ve
                 continue;
             }
         }
+        if !url.username().is_empty() || url.password().is_some() {
+            wrong("must not hold a user or password; put an Authorization header into WEBHOOK_HEADERS");
+            continue;
+        }
         let id = endpoint_id(&url);
         if !endpoints.iter().any(|known| known.id == id) {
             endpoints.push(Endpoint { id, name: format!("webhook_{}", index + 1), url });
@@ -170,16 +174,30 @@ fn read_headers(text: &str, bad: &mut Vec<BadSetting>) -> Vec<(String, String)> 
                 name: "WEBHOOK_HEADERS",
                 wrong: format!("must not set `{}`, which belongs to the connection", name.trim()),
             }),
-            Some((name, value)) if !name.trim().is_empty() => {
+            Some((name, value)) if is_token(name.trim()) && is_field_value(value.trim()) => {
                 headers.push((name.trim().to_owned(), value.trim().to_owned()));
             }
-            _ => bad.push(BadSetting {
+            Some(_) => bad.push(BadSetting {
+                name: "WEBHOOK_HEADERS",
+                wrong: format!("has a name or value that HTTP does not allow after {} headers", headers.len()),
+            }),
+            None => bad.push(BadSetting {
                 name: "WEBHOOK_HEADERS",
                 wrong: format!("has an entry without a colon after {} headers", headers.len()),
             }),
         }
     }
     headers
+}
+
+/// Whether a text may be a header's name (RFC 9110, 5.6.2).
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Whether a text may be a header's value: visible ASCII, spaces and tabs.
+fn is_field_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
 }
 
 #[cfg(test)]
@@ -213,6 +231,16 @@ mod tests {
         let settings = read(&[("WEBHOOK_HEADERS", "Authorization:Bearer a:b, X-Custom:1")]).unwrap();
         assert_eq!(settings.headers[0], ("Authorization".to_owned(), "Bearer a:b".to_owned()));
         assert_eq!(settings.headers[1].1, "1");
+    }
+
+    #[test]
+    fn what_no_try_could_send_is_refused_when_it_is_read() {
+        for headers in ["Bad Name:1", "X-Ok:caf\u{e9}", ":1", "X-Line:a\nb"] {
+            let bad = read(&[("WEBHOOK_HEADERS", headers)]).unwrap_err();
+            assert_eq!(bad[0].name, "WEBHOOK_HEADERS", "{headers:?}");
+        }
+        let bad = read(&[("WEBHOOK_URLS", "https://ann:secret@a.example/x")]).unwrap_err();
+        assert!(bad[0].wrong.contains("entry 1") && !format!("{bad:?}").contains("secret"));
     }
 
     #[test]

@@ -241,6 +241,7 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
     let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
     let writes = deliveries.map(|(index, delivery)| async move { (index, ports.store.put_delivery(delivery).await) });
     progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+    log_events(&plans[..progress.until]);
 
     for (index, step) in each(&plans[..progress.until], |plan| &plan.counts) {
         progress.note(&[index], vec![ports.store.count(step).await]);
@@ -260,6 +261,18 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
         progress.note(&hints.0, ports.deliveries.send(hints.1).await);
     }
     progress.end()
+}
+
+/// The sentence of seed 001, with the ids that lead from the job to its deliveries.
+fn log_events(plans: &[Plan]) {
+    for plan in plans {
+        for event in &plan.events {
+            let of_event = plan.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
+            let deliveries: Vec<String> = of_event.map(|delivery| delivery.id.to_string()).collect();
+            tracing::info!(job_id = %event.job_id, event_id = %event.id, delivery_ids = deliveries.join(" "),
+                "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
+        }
+    }
 }
 
 /// The parts of all plans with the place of the plan that each belongs to.

@@ -38,6 +38,18 @@ pub enum Changed {
     NotFound,
 }
 
+impl Changed {
+    /// In a word, for logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Applied(_) => "applied",
+            Self::Ignored(..) => "ignored",
+            Self::Rejected(..) => "rejected",
+            Self::NotFound => "not_found",
+        }
+    }
+}
+
 /// Why a change did not come to an end.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {

@@ -30,7 +30,7 @@ pub trait RenderStore: Send + Sync {
     /// [`StoreError`].
     async fn jobs_of(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError>;
 
-    /// Keeps a callback for an hour, until a job knows its render.
+    /// Keeps a callback for an hour, until a job knows its render; an end is not replaced by a word that is none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -60,9 +60,18 @@ pub struct Callback {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The job whose run vouched for it, and to which alone it may go.
+    /// The run that vouched for it, and to which alone it may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<JobId>,
+    pub run: Option<Run>,
+}
+
+/// One attempt of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The job.
+    pub job_id: JobId,
+    /// Its attempt.
+    pub attempt: u32,
 }
 
 impl Callback {
@@ -71,6 +80,11 @@ impl Callback {
         let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let url = text("url").filter(|url| is_web_url(url));
         Some(Self { status: text("status")?, url, error: text("error_message").or_else(|| text("error")), run: None })
+    }
+
+    /// Whether it tells of an end.
+    pub fn is_final(&self) -> bool {
+        matches!(self.state().word, RenderWord::Succeeded | RenderWord::Failed)
     }
 
     /// In the domain's words.
@@ -116,6 +130,27 @@ pub enum Received {
     Hinted(JobId),
     /// No job knows the render; the callback was kept if it was vouched for.
     Unknown,
+}
+
+impl Received {
+    /// The job that it is about, where one is known.
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            Self::Reached(job) | Self::Stale(job) => Some(&job.id),
+            Self::Hinted(job_id) => Some(job_id),
+            Self::Unknown => None,
+        }
+    }
+
+    /// In a word, for logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Reached(_) => "reached",
+            Self::Stale(_) => "stale",
+            Self::Hinted(_) => "hinted",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What the render callbacks need.
@@ -169,14 +204,15 @@ async fn receive_for_run(
     if job.attempt != attempt {
         return Ok(Received::Stale(Box::new(job)));
     }
-    if job.render_id.is_some() {
+    if job.render_id.as_ref() == Some(render) {
         return apply(ports, job, render, callback).await;
     }
-    let own = Callback { run: Some(job_id.clone()), ..callback.clone() };
+    // The run has not told of this render yet.
+    let own = Callback { run: Some(Run { job_id: job_id.clone(), attempt }), ..callback.clone() };
     ports.renders.park(render, &own, ports.ambient.now()).await?;
-    // The run may have recorded the id in between.
+    // It may have done so in between.
     match ports.jobs.load(job_id).await? {
-        Some(job) if job.render_id.is_some() => apply(ports, job, render, callback).await,
+        Some(job) if job.render_id.as_ref() == Some(render) => apply(ports, job, render, callback).await,
         Some(job) => Ok(Received::Reached(Box::new(job))),
         None => Ok(Received::Unknown),
     }
@@ -217,19 +253,19 @@ async fn hint(
     work: &dyn Hints<WorkMessage>,
     render: &RenderId,
 ) -> Result<Received, ChangeError> {
-    let mut known = None;
+    let mut known = Vec::new();
     for id in ports.renders.jobs_of(render).await? {
         let Some(job) = ports.jobs.load(&id).await? else { continue };
         if job.deleted_at.is_none() && (!job.status.is_final() || job.render_timeout) {
-            known.get_or_insert(id);
+            known.push(id);
         }
     }
-    let Some(job_id) = known else { return Ok(Received::Unknown) };
+    let Some(first) = known.first().cloned() else { return Ok(Received::Unknown) };
     if ports.renders.may_hint(render, ports.ambient.now()).await? {
-        let message = WorkMessage::CheckRender { job_id: job_id.clone(), render: render.clone(), check: 0 };
-        send_all(work, vec![Delayed::now(message)]).await?;
+        let check = |job_id| Delayed::now(WorkMessage::CheckRender { job_id, render: render.clone(), check: 0 });
+        send_all(work, known.into_iter().map(check).collect()).await?;
     }
-    Ok(Received::Hinted(job_id))
+    Ok(Received::Hinted(first))
 }
 
 /// Applies a callback that came before its job knew the render.
@@ -238,10 +274,10 @@ async fn hint(
 /// [`ChangeError`].
 pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &RenderId) -> Result<(), ChangeError> {
     let Some(callback) = ports.renders.parked(render, ports.ambient.now()).await? else { return Ok(()) };
-    if callback.run.as_ref().is_some_and(|run| run != job_id) {
+    let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
+    if callback.run.as_ref().is_some_and(|run| run.job_id != *job_id || run.attempt != job.attempt) {
         return Ok(());
     }
-    let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
     apply(ports, job, render, &callback).await?;
     tracing::info!(job_id = %job_id, render_id = %render, status = callback.status, "applied an early render callback");
     Ok(())
@@ -267,6 +303,8 @@ pub async fn check_render(
     render: &RenderId,
     check: u8,
 ) -> Result<Changed, ChangeError> {
+    // The message that should have applied it may be lost.
+    apply_parked(ports, job_id, render).await?;
     let state = match &creatomate.key {
         Some(key) => ask(http, &creatomate.base, key, render).await,
         None => None,

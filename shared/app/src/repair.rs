@@ -102,7 +102,16 @@ pub async fn repair(
     let mut plans = Vec::new();
     let mut scanned = 0;
     for id in &page.ids {
-        let Some(job) = ports.jobs.load(id).await? else { continue };
+        let job = match ports.jobs.load(id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => continue,
+            // One job must not keep the others from being repaired.
+            Err(error @ StoreError::Unreadable { .. }) => {
+                tracing::error!(job_id = %id, %error, "a job can't be read and was not repaired");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         scanned += 1;
         plans.push(plan_missing(&job, since, ports.settings, ports.grace));
     }

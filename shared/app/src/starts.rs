@@ -133,7 +133,16 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
         let mut ready = ports.starts.oldest_ready(now, STARTS).await?.into_iter();
         let conflict = loop {
             let Some(id) = ready.next() else { break false };
-            let Some(job) = ports.jobs.load(&id).await? else { continue };
+            let job = match ports.jobs.load(&id).await {
+                Ok(Some(job)) => job,
+                Ok(None) => continue,
+                // It must not keep the ones behind it from starting.
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    tracing::error!(job_id = %id, %error, "a waiting job can't be read and was passed over");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
             let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
             let Ok(next) = admission.take(&job.next_slot(), now, lease, ports.worker.max) else { break true };

@@ -1,7 +1,7 @@
 //! Taking a worker's report: large details go to S3 before the job is saved (architecture.md, Writes).
 
 use async_trait::async_trait;
-use reelhook_domain::{Event, JobId, Policy, StepUpdate};
+use reelhook_domain::{Decision, Event, Job, JobId, Policy, StepUpdate, decide};
 use serde_json::json;
 
 use crate::ambient::Ambient;
@@ -35,6 +35,13 @@ pub struct StepPorts<'a> {
     pub policy: &'a Policy,
 }
 
+/// Whether a report would change the job: what is late or repeated writes nothing to S3.
+fn would_apply(job: &Job, attempt: Option<u32>, update: &StepUpdate, ports: &StepPorts<'_>) -> bool {
+    let plain = StepUpdate { details: None, ..update.clone() };
+    let decision = decide(job, &Event::Step { attempt, update: plain }, ports.ambient.now(), ports.policy);
+    matches!(decision, Decision::Apply(_))
+}
+
 /// Lets a report happen to its job; `attempt` is the run that its token names.
 ///
 /// # Errors
@@ -46,7 +53,9 @@ pub async fn report(
     mut update: StepUpdate,
 ) -> Result<Changed, ChangeError> {
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(Changed::NotFound) };
-    if let Some(details) = &update.details {
+    if let Some(details) = &update.details
+        && would_apply(&job, attempt, &update, ports)
+    {
         let text = details.to_string();
         let others: usize = job
             .steps

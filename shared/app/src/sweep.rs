@@ -6,7 +6,8 @@ use reelhook_domain::{DeliveryId, Event, EventId, JobId, Policy, Timestamp};
 
 use crate::ambient::Ambient;
 use crate::jobs::{Changed, JobStore, change};
-use crate::messages::{Delayed, DeliveryMessage, Hints, send_all};
+use crate::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
+use crate::starts::StartStore;
 use crate::store::StoreError;
 
 /// Shards of the due indexes.
@@ -46,6 +47,10 @@ pub struct SweepPorts<'a> {
     pub due: &'a dyn DueStore,
     /// Jobs.
     pub jobs: &'a dyn JobStore,
+    /// Who waits for a slot.
+    pub starts: &'a dyn StartStore,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
@@ -108,7 +113,18 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
         Ok(()) => swept.deliveries_hinted = count,
         Err(error) => swept.fail(&error),
     }
+    if let Err(error) = hint_start(ports, now).await {
+        swept.fail(&error);
+    }
     swept
+}
+
+/// Where a job is ready to start, the hint that a slot became free may be lost.
+async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
+    if ports.starts.oldest_ready(now, 1).await?.is_empty() {
+        return Ok(());
+    }
+    send_all(ports.work, vec![Delayed::now(WorkMessage::Start)]).await
 }
 
 impl Swept {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::fanout::CountStep;
 use reelhook_app::reconcile::{Counter, CounterStore};
@@ -13,6 +13,7 @@ use reelhook_app::submit::KeyRow;
 use reelhook_domain::{Admission, JobId, RenderId, Status, Timestamp};
 use uuid::Uuid;
 
+use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, is_expired, json, n, number, read, s, text, ttl};
 use crate::jobs::JobTable;
@@ -75,17 +76,9 @@ impl CounterTable {
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", n(admission.version - 1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
-            Ok(_) => return Ok(Saved::Done),
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
-                Some(item) if text(item, "write_id") == Some(&write_id) => Ok(Saved::Done),
-                Some(item) => Ok(Saved::Conflict(Some(Box::new(read(operation, item, "body")?)))),
-                None => Ok(Saved::Conflict(None)),
-            },
-            _ => Err(store_error(operation, error)),
+        match put.send().await {
+            Ok(_) => Ok(Saved::Done),
+            Err(error) => failed_put(operation, error, &write_id, |item| read(operation, item, "body")),
         }
     }
 
@@ -236,7 +229,10 @@ impl CounterStore for Reconciler {
     async fn suspect(&self, status: Status, day: &str, counted: i64, value: i64) -> Result<(), StoreError> {
         let update = self
             .update(status, day)
-            .update_expression("SET counted = :counted, counted_at_value = :value")
+            .update_expression(
+                "SET counted = :counted, counted_at_value = :value, expires_at = if_not_exists(expires_at, :end)",
+            )
+            .expression_attribute_values(":end", counter_end(day))
             .expression_attribute_values(":counted", n(counted))
             .expression_attribute_values(":value", n(value));
         update.send().await.map_err(|error| store_error("suspect counter", error))?;
@@ -252,7 +248,10 @@ impl CounterStore for Reconciler {
     async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
         let update = self
             .update(status, day)
-            .update_expression("SET #count = :to REMOVE counted, counted_at_value")
+            .update_expression(
+                "SET #count = :to, expires_at = if_not_exists(expires_at, :end) REMOVE counted, counted_at_value",
+            )
+            .expression_attribute_values(":end", counter_end(day))
             .condition_expression("#count = :was OR attribute_not_exists(#count)")
             .expression_attribute_names("#count", "count")
             .expression_attribute_values(":to", n(to))
@@ -268,6 +267,12 @@ impl CounterStore for Reconciler {
             Err(error) => Err(store_error("mend counter", error)),
         }
     }
+}
+
+/// When the counter of a day may go.
+fn counter_end(day: &str) -> AttributeValue {
+    let began = Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap_or(Timestamp(0));
+    ttl(began, COUNTER_DAYS + 1)
 }
 
 /// Renders: which jobs know them, and callbacks that wait for one.
@@ -286,7 +291,7 @@ impl RenderStore for RenderTable {
 
     async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError> {
         let counters = &self.counters;
-        let by = callback.run.as_ref().map_or(OPERATOR, JobId::as_str);
+        let by = callback.run.as_ref().map_or(OPERATOR, |run| run.job_id.as_str());
         let put = counters
             .client
             .put_item()
@@ -296,9 +301,17 @@ impl RenderStore for RenderTable {
             .item("body", json(callback))
             .item("by", s(by))
             .item("expires_at", n(now.seconds() + PARKED_S))
-            // A run's token can't take the place of what somebody else left; the operator's can.
-            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now OR #by = :by OR :by = :operator")
+            .item("final", AttributeValue::Bool(callback.is_final()))
+            // A run's token can't take the place of what somebody else left, the operator's can; and no word that comes
+            // late takes the place of an end.
+            .condition_expression(
+                "attribute_not_exists(pk) OR expires_at <= :now OR \
+                 ((#by = :by OR :by = :operator) AND (#final <> :true OR :final = :true))",
+            )
             .expression_attribute_names("#by", "by")
+            .expression_attribute_names("#final", "final")
+            .expression_attribute_values(":final", AttributeValue::Bool(callback.is_final()))
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":now", n(now.seconds()))
             .expression_attribute_values(":by", s(by))
             .expression_attribute_values(":operator", s(OPERATOR));

@@ -7,13 +7,14 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use reelhook_app::deliver::{DeliveryStore, EndpointState};
+use reelhook_app::deliver::{DeliveryStore, EndpointState, Loaded};
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::sweep::{PER_SHARD, shard};
 use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, RateWindow, Timestamp};
 use uuid::Uuid;
 
+use crate::conditional::failed_put;
 use crate::endpoints::EndpointTable;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
@@ -106,7 +107,7 @@ impl DeliveryTable {
 
 #[async_trait]
 impl DeliveryStore for DeliveryTable {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Option<(Delivery, EventRow)>>, StoreError> {
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError> {
         let operation = "load deliveries";
         let mut keys: Vec<Item> = Vec::with_capacity(ids.len() * 2);
         for (delivery, event) in ids {
@@ -134,13 +135,12 @@ impl DeliveryStore for DeliveryTable {
                 return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
             }
         }
-        ids.iter()
-            .map(|(delivery, event)| {
-                let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
-                let (Some(delivery), Some(event)) = rows else { return Ok(None) };
-                Ok(Some((read(operation, delivery, "body")?, read(operation, event, "body")?)))
-            })
-            .collect()
+        let rows = |(delivery, event): &(DeliveryId, EventId)| {
+            let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
+            let (Some(delivery), Some(event)) = rows else { return Ok(None) };
+            Ok(Some((read(operation, delivery, "body")?, read(operation, event, "body")?)))
+        };
+        Ok(ids.iter().map(rows).collect())
     }
 
     async fn begin(&self, delivery: &Delivery, attempt: &Attempt) -> Result<Saved<Delivery>, StoreError> {
@@ -182,17 +182,9 @@ impl DeliveryStore for DeliveryTable {
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", n(delivery.version - 1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
-            Ok(_) => return Ok(Saved::Done),
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
-                Some(item) if text(item, "write_id") == Some(&write_id) => Ok(Saved::Done),
-                Some(item) => Ok(Saved::Conflict(Some(Box::new(read(operation, item, "body")?)))),
-                None => Ok(Saved::Conflict(None)),
-            },
-            _ => Err(store_error(operation, error)),
+        match put.send().await {
+            Ok(_) => Ok(Saved::Done),
+            Err(error) => failed_put(operation, error, &write_id, |item| read(operation, item, "body")),
         }
     }
 

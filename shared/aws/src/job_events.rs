@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::counters::CounterTable;
 use crate::deliveries::DeliveryTable;
 use crate::errors::store_error;
-use crate::items::{Item, json, read, s, ttl};
+use crate::items::{Item, is_expired, json, read, s, ttl};
 
 /// Days that log lines are kept.
 const RETENTION_DAYS: i64 = 30;
@@ -36,7 +36,7 @@ impl JobEventTable {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn latest(&self, job: &JobId, limit: i32) -> Result<Vec<Value>, StoreError> {
+    pub async fn latest(&self, job: &JobId, limit: i32, now: Timestamp) -> Result<Vec<Value>, StoreError> {
         let operation = "read log";
         let query = self
             .client
@@ -44,10 +44,12 @@ impl JobEventTable {
             .table_name(&self.table)
             .key_condition_expression("job_id = :job")
             .expression_attribute_values(":job", s(job.as_str()))
+            .consistent_read(true)
             .scan_index_forward(false)
             .limit(limit);
         let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        answer.items().iter().rev().map(|item| read(operation, item, "line")).collect()
+        let alive = answer.items().iter().rev().filter(|item| !is_expired(item, now));
+        alive.map(|item| read(operation, item, "line")).collect()
     }
 
     async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {

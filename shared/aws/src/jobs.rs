@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::dialect::streamgank::QueueCounts;
@@ -18,6 +17,7 @@ use reelhook_domain::{Admission, Effect, Job, JobId, RenderId, Status, Timestamp
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::conditional::failed_put;
 use crate::counters::CounterTable;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, is_expired, json, n, read, s, text, ttl};
@@ -80,18 +80,9 @@ impl JobTable {
     /// Writes a job on condition of the version before it, or that there is none.
     async fn write(&self, operation: &'static str, job: &Job, expected: Option<u64>) -> Result<Saved<Job>, StoreError> {
         let write_id = Uuid::new_v4().simple().to_string();
-        let error = match self.put(to_item(job, &write_id), expected).send().await {
-            Ok(_) => return Ok(Saved::Done),
-            Err(error) => error,
-        };
-        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(store_error(operation, error));
-        };
-        match failed.item() {
-            // Our own write went through, only its answer got lost.
-            Some(item) if text(item, "write_id") == Some(&write_id) => Ok(Saved::Done),
-            Some(item) => Ok(Saved::Conflict(Some(Box::new(from_item(operation, item)?)))),
-            None => Ok(Saved::Conflict(None)),
+        match self.put(to_item(job, &write_id), expected).send().await {
+            Ok(_) => Ok(Saved::Done),
+            Err(error) => failed_put(operation, error, &write_id, |item| from_item(operation, item)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 pub mod clients;
+mod conditional;
 pub mod counters;
 pub mod deliveries;
 pub mod due;

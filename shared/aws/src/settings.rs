@@ -12,6 +12,8 @@ use crate::errors::store_error;
 
 /// How long settings are used before they are read again.
 const FRESH: Duration = Duration::from_secs(300);
+/// How old settings must be at least to be read again because they refused somebody.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Names that one call takes.
 const CALL: usize = 10;
 
@@ -66,8 +68,28 @@ impl<T> Settings<T> {
 
     /// The settings, read again when they are 5 minutes old; while that fails, the old ones stay in use.
     pub async fn get(&self) -> Arc<T> {
+        self.at_most(FRESH).await
+    }
+
+    /// What `check` says; where it refuses, it is asked once more about settings that are read anew, at most every 5 s:
+    /// a secret that was added a moment ago opens at once.
+    ///
+    /// # Errors
+    /// Those of `check`.
+    pub async fn check<R, E>(&self, check: impl Fn(&T) -> Result<R, E>) -> Result<R, E> {
+        let known = self.get().await;
+        match check(&known) {
+            Ok(passed) => Ok(passed),
+            Err(refused) => {
+                let newer = self.at_most(AGAIN).await;
+                if Arc::ptr_eq(&known, &newer) { Err(refused) } else { check(&newer) }
+            }
+        }
+    }
+
+    async fn at_most(&self, age: Duration) -> Arc<T> {
         let mut current = self.current.lock().await;
-        if current.0.elapsed() >= FRESH {
+        if current.0.elapsed() >= age {
             match read(&self.client, &self.path, self.names)
                 .await
                 .map_err(Into::into)
@@ -97,4 +119,38 @@ async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> Resul
         }
     }
     Ok(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_looked_at_again_with_newer_settings_but_not_each_time() {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&reads);
+        let http = infallible_client_fn(move |_: http::Request<_>| {
+            let read = counted.fetch_add(1, Ordering::Relaxed);
+            let body = format!(r#"{{"Parameters": [{{"Name": "/p/KEY", "Value": "{read}"}}]}}"#);
+            http::Response::builder().status(200).body(body).expect("an answer")
+        });
+        let config = aws_sdk_ssm::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::from_keys("id", "key", None))
+            .region(Region::new("us-east-1"))
+            .http_client(http);
+        let client = aws_sdk_ssm::Client::from_conf(config.build());
+        let settings = Settings::load(client, "/p".to_owned(), &["KEY"], |raw| Ok(raw.text("KEY"))).await.unwrap();
+        let is_one = |key: &Option<String>| if key.as_deref() == Some("1") { Ok(()) } else { Err("refused") };
+        assert_eq!(settings.check(is_one).await, Err("refused"), "they were read a moment ago");
+        settings.current.lock().await.0 -= AGAIN;
+        assert_eq!(settings.check(is_one).await, Ok(()));
+        assert_eq!(settings.check(is_one).await, Ok(()), "what passes is not read again");
+        assert_eq!(reads.load(Ordering::Relaxed), 2);
+    }
 }

@@ -65,13 +65,21 @@ impl Access {
     /// Finds out who calls.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`] without a valid key, where one is asked for.
+    /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another site's
+    /// page may have made a browser send the request.
     pub fn caller(&self, request: &ApiRequest) -> Result<Caller, Problem> {
-        match self.find(request) {
-            Some(hash) => Ok(Caller { fingerprint: fingerprint(&hash) }),
-            None if self.mode == Mode::Off => Ok(Caller { fingerprint: "local".to_owned() }),
-            None => Err(Problem::Unauthorized),
+        let caller = match self.find(request) {
+            Some(hash) => Caller { fingerprint: fingerprint(&hash) },
+            None if self.mode == Mode::Off => Caller { fingerprint: "local".to_owned() },
+            None => return Err(Problem::Unauthorized),
+        };
+        // A browser sends Basic credentials, and none at all, for any page that asks; a key in a header is sent knowingly.
+        let unasked = request.header("x-api-key").is_none()
+            && request.header("authorization").is_none_or(|text| !starts_with_word(text, "bearer"));
+        if unasked && request.changes_state() && !request.is_json() && !request.is_from_own_page() {
+            return Err(Problem::ForeignPage);
         }
+        Ok(caller)
     }
 
     fn find(&self, request: &ApiRequest) -> Option<[u8; 32]> {
@@ -98,6 +106,10 @@ impl Access {
         // All are compared, so that the time tells nothing.
         self.keys.iter().fold(None, |found, known| if same_hash(&given, known) { Some(given) } else { found })
     }
+}
+
+fn starts_with_word(text: &str, word: &str) -> bool {
+    text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case(word))
 }
 
 fn read_key(text: &str) -> [u8; 32] {
@@ -150,6 +162,35 @@ mod tests {
         check("authorization", "Bearer", false);
         check("x-api-key", "", false);
         check("x-forwarded-for", "127.0.0.1", false);
+    }
+
+    #[test]
+    fn another_site_s_page_can_t_use_what_the_browser_sends_by_itself() {
+        let basic = format!("Basic {}", STANDARD.encode("ann:secret"));
+        let check = |method: &str, headers: &[(&str, &str)], allowed: bool| {
+            let mut request = Request::new(Body::Empty);
+            *request.method_mut() = method.parse().unwrap();
+            for (name, value) in headers {
+                request
+                    .headers_mut()
+                    .insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            }
+            let found = access().caller(&ApiRequest::of(request));
+            assert_eq!(found.is_ok(), allowed, "{method} {headers:?}");
+            if !allowed {
+                assert_eq!(found, Err(Problem::ForeignPage));
+            }
+        };
+        let by_form = ("content-type", "application/x-www-form-urlencoded");
+        let host = ("host", "api.example.com");
+        check("POST", &[("authorization", &basic), by_form], false);
+        check("DELETE", &[("authorization", &basic)], false);
+        check("POST", &[("authorization", &basic), host, ("origin", "https://evil.example")], false);
+        check("POST", &[("authorization", &basic), host, ("origin", "https://api.example.com")], true);
+        check("POST", &[("authorization", &basic), ("content-type", "application/json; charset=utf-8")], true);
+        check("GET", &[("authorization", &basic)], true);
+        check("POST", &[("authorization", "Bearer first"), by_form], true);
+        check("POST", &[("x-api-key", "first")], true);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub enum Problem {
     KeyReused,
     /// Nobody vouches for the caller.
     Unauthorized,
+    /// Another site's page may have sent the request.
+    ForeignPage,
     /// There is no such job, or it is not the caller's.
     JobNotFound,
     /// A render callback without an id.
@@ -53,25 +55,6 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Every problem's code, for the table in docs/.
-    pub const CODES: [&str; 15] = [
-        "missing_parameters",
-        "bad_field",
-        "bad_json",
-        "no_object",
-        "body_too_large",
-        "bad_idempotency_key",
-        "idempotency_key_reused",
-        "unauthorized",
-        "job_not_found",
-        "render_id_missing",
-        "render_status_missing",
-        "render_unknown",
-        "unknown_route",
-        "busy",
-        "internal",
-    ];
-
     /// Status, code and sentence.
     pub fn parts(&self) -> (u16, &'static str, String) {
         match self {
@@ -91,6 +74,11 @@ impl Problem {
             Self::Unauthorized => {
                 (401, "unauthorized", "A valid API key, signature or callback token is required".to_owned())
             }
+            Self::ForeignPage => (
+                403,
+                "foreign_page",
+                "Send `Content-Type: application/json`, or call from a page of this server".to_owned(),
+            ),
             Self::JobNotFound => (404, "job_not_found", "Job not found".to_owned()),
             Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
             Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
@@ -160,7 +148,47 @@ impl From<ChangeError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// The one after `problem`, so that the compiler asks for each variant.
+    fn after(problem: &Problem) -> Option<Problem> {
+        Some(match problem {
+            Problem::MissingParameters { .. } => Problem::BadField { field: "f", right: "r".to_owned() },
+            Problem::BadField { .. } => Problem::BadJson(String::new()),
+            Problem::BadJson(_) => Problem::NoObject,
+            Problem::NoObject => Problem::BodyTooLarge,
+            Problem::BodyTooLarge => Problem::BadIdempotencyKey,
+            Problem::BadIdempotencyKey => Problem::KeyReused,
+            Problem::KeyReused => Problem::Unauthorized,
+            Problem::Unauthorized => Problem::ForeignPage,
+            Problem::ForeignPage => Problem::JobNotFound,
+            Problem::JobNotFound => Problem::RenderIdMissing,
+            Problem::RenderIdMissing => Problem::RenderStatusMissing,
+            Problem::RenderStatusMissing => Problem::RenderUnknown(String::new()),
+            Problem::RenderUnknown(_) => Problem::UnknownRoute,
+            Problem::UnknownRoute => Problem::Busy,
+            Problem::Busy => Problem::Internal,
+            Problem::Internal => return None,
+        })
+    }
+
+    #[test]
+    fn the_table_in_docs_lists_every_code_with_its_status_and_no_other() {
+        let first = Problem::MissingParameters { received: json!({}) };
+        let all = std::iter::successors(Some(first), after);
+        let known: BTreeSet<(String, String)> =
+            all.map(|problem| problem.parts()).map(|(status, code, _)| (code.to_owned(), status.to_string())).collect();
+        let table = include_str!("../../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        let listed: BTreeSet<(String, String)> = table
+            .filter_map(|row| row.split_once("` | "))
+            .map(|(code, rest)| (code.to_owned(), rest.split(' ').next().unwrap_or_default().to_owned()))
+            // The other tables have no status in their second column.
+            .filter(|(_, status)| status.parse::<u16>().is_ok())
+            .collect();
+        assert_eq!(known, listed);
+    }
 
     #[test]
     fn long_input_is_cut_where_it_is_echoed() {

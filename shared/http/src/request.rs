@@ -65,6 +65,23 @@ impl ApiRequest {
         self.headers.get(name).map(http::HeaderValue::as_bytes)
     }
 
+    /// Whether the method may change something (RFC 9110, 9.2.1).
+    pub fn changes_state(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
+    /// Whether the body is said to be JSON, which a browser sends to another site only after a preflight.
+    pub fn is_json(&self) -> bool {
+        let media_type = self.header("content-type").and_then(|text| text.split(';').next());
+        media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
+    }
+
+    /// Whether a page of this server sends it: `Origin` names the host that is asked.
+    pub fn is_from_own_page(&self) -> bool {
+        let origin = self.header("origin").and_then(|text| text.split_once("://"));
+        origin.is_some_and(|(_, host)| self.header("host") == Some(host))
+    }
+
     /// The W3C trace that the caller is in, if it looks like one.
     pub fn traceparent(&self) -> Option<String> {
         let text = self.header("traceparent")?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::deliver::{DeliveryStore, EndpointState};
+use reelhook_app::deliver::{DeliveryStore, EndpointState, Loaded};
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{
@@ -129,12 +129,12 @@ impl State {
 
 #[async_trait]
 impl DeliveryStore for MemoryDeliveries {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Option<(Delivery, EventRow)>>, StoreError> {
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("load")?;
         let state = self.state();
         let read = |(id, event): &(DeliveryId, EventId)| {
-            state.deliveries.get(id).cloned().zip(state.events.get(event).cloned())
+            Ok(state.deliveries.get(id).cloned().zip(state.events.get(event).cloned()))
         };
         done.answer(ids.iter().map(read).collect())
     }

@@ -148,6 +148,8 @@ impl Stack {
         SweepPorts {
             due: &self.due,
             jobs: &*self.jobs,
+            starts: &*self.jobs,
+            work: &self.work,
             deliveries: &self.hints,
             ambient: &*self.world,
             policy: &self.policy,

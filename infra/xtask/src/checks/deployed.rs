@@ -1,6 +1,9 @@
 //! Checks on a deployed stack.
 
+use std::fs;
+
 use anyhow::Context as _;
+use serde_json::Value;
 
 use super::{Context, lint_tools, source};
 use crate::rie::{Configuration, Environment, sample_events};
@@ -28,6 +31,8 @@ pub fn rie(context: &mut Context) -> anyhow::Result<()> {
     let functions = workspace.functions()?;
     let started = context.stack()?;
     let configurations = started.stack.call("reading the functions' configuration", &["env"], "")?;
+    let answers = fs::read(workspace.root.join("events/answers.json")).context("read events/answers.json")?;
+    let answers: Value = serde_json::from_slice(&answers).context("events/answers.json is no JSON")?;
     for function in functions {
         let configuration = Configuration::parse(&configurations[&function]);
         let events = sample_events(workspace, &function)?;
@@ -36,7 +41,10 @@ pub fn rie(context: &mut Context) -> anyhow::Result<()> {
         let url = &started.run.emulator_url;
         let environment = Environment::start(workspace, &tools, &bootstrap, &configuration, url, &log)?;
         for (name, event) in &events {
-            environment.invoke(event).with_context(|| format!("events/{function}/{name}"))?;
+            let case = format!("{function}/{}", name.trim_end_matches(".json"));
+            let answer = environment.invoke(event).with_context(|| format!("events/{case}"))?;
+            let (found, expected) = (&answer["statusCode"], &answers[&case]);
+            anyhow::ensure!(found == expected, "events/{case} is answered {found}, not {expected}: {answer}");
         }
         let start = environment.measured()?;
         ui::say(format!("{function:<20} {} events, INIT {:.0} ms", events.len(), start.init_ms));

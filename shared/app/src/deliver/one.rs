@@ -32,12 +32,26 @@ pub(super) async fn defer(
     delivery: &Delivery,
     place: Timestamp,
 ) -> Result<Later, StoreError> {
-    let next = delivery.defer(place, true, ports.grace);
-    match ports.store.save(&next).await? {
-        Saved::Done => {
-            tracing::info!(delivery_id = %next.id, endpoint = next.endpoint_name, until = %place, "rate limit: waiting");
-            Ok(hint_at(&next, place, ports.ambient.now()))
-        }
+    let (name, max) = (&delivery.endpoint_name, ports.settings.rate.max);
+    tracing::warn!(delivery_id = %delivery.id, until = %place,
+        "Rate limit exceeded for webhook {name}: {}/{max}", u64::from(max) + 1);
+    wait(ports, &delivery.defer(place, true, ports.grace), place).await
+}
+
+/// Lets a delivery wait for its endpoint, which these settings do not know.
+pub(super) async fn postpone(
+    ports: &DeliverPorts<'_>,
+    delivery: &Delivery,
+    until: Timestamp,
+) -> Result<Later, StoreError> {
+    tracing::warn!(delivery_id = %delivery.id, endpoint = delivery.endpoint_name, %until,
+        "the endpoint is not among the settings, they may be older than the delivery");
+    wait(ports, &delivery.defer(until, false, ports.grace), until).await
+}
+
+async fn wait(ports: &DeliverPorts<'_>, next: &Delivery, until: Timestamp) -> Result<Later, StoreError> {
+    match ports.store.save(next).await? {
+        Saved::Done => Ok(hint_at(next, until, ports.ambient.now())),
         Saved::Conflict(_) => Ok(None),
     }
 }
@@ -135,13 +149,14 @@ fn log(
         Ok(_) => format!("Request failed with status code {status}"),
         Err(error) => error.to_string(),
     };
+    let code = result.error.clone().unwrap_or_else(|| problem.clone());
     if goes_on {
         let wait = delivery.next_attempt_at.0 - ports.ambient.now().0;
         let total = ports.settings.retries.max_retries + 1;
         tracing::warn!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
             "Webhook delivery failed (attempt {attempts}/{total}): {name} - {problem}. Retrying in {wait}ms...");
     } else {
-        tracing::error!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
-            "Webhook delivery failed after {attempts} attempts: {name} - {problem}");
+        tracing::error!(%delivery_id, %event_id, %job_id, endpoint = name, status, duration_ms = ms,
+            traceparent = delivery.traceparent, "Webhook delivery failed after {attempts} attempts: {code}");
     }
 }

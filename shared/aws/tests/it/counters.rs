@@ -124,11 +124,22 @@ async fn a_suspicion_is_kept_beside_the_counter_and_gone_when_it_is_mended() {
     reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
     reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
     let [suspect, mend] = &calls.all()[..] else { panic!() };
-    assert_eq!(suspect.at("/UpdateExpression"), "SET counted = :counted, counted_at_value = :value");
-    assert_eq!(suspect.at("/ExpressionAttributeValues"), &json!({ ":counted": { "N": "4" }, ":value": { "N": "3" } }));
-    assert_eq!(mend.at("/UpdateExpression"), "SET #count = :to REMOVE counted, counted_at_value");
+    let kept = "expires_at = if_not_exists(expires_at, :end)";
+    // 32 days after the day began.
+    let end = json!({ "N": (1_704_067_200 + 32 * 86_400).to_string() });
+    assert_eq!(
+        suspect.at("/UpdateExpression"),
+        &json!(format!("SET counted = :counted, counted_at_value = :value, {kept}"))
+    );
+    let values = json!({ ":counted": { "N": "4" }, ":value": { "N": "3" }, ":end": end });
+    assert_eq!(suspect.at("/ExpressionAttributeValues"), &values);
+    assert_eq!(
+        mend.at("/UpdateExpression"),
+        &json!(format!("SET #count = :to, {kept} REMOVE counted, counted_at_value"))
+    );
     assert_eq!(mend.at("/ConditionExpression"), "#count = :was OR attribute_not_exists(#count)");
-    assert_eq!(mend.at("/ExpressionAttributeValues"), &json!({ ":to": { "N": "4" }, ":was": { "N": "3" } }));
+    let values = json!({ ":to": { "N": "4" }, ":was": { "N": "3" }, ":end": end });
+    assert_eq!(mend.at("/ExpressionAttributeValues"), &values);
 }
 
 #[tokio::test]
@@ -167,6 +178,18 @@ async fn a_parked_callback_comes_back_for_an_hour() {
     assert_eq!(renders_table.parked(&render(), Timestamp(NOON.0 + 3_600_000)).await.unwrap(), None);
     let (renders_table, _) = renders(|_, _| ok());
     assert_eq!(renders_table.parked(&render(), NOON).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_place_that_is_taken_stays_as_it_is() {
+    let (renders_table, calls) = renders(|_, _| condition_failed(None));
+    let late = Callback { status: "rendering".to_owned(), url: None, ..callback() };
+    renders_table.park(&render(), &late, NOON).await.unwrap();
+    let call = calls.only();
+    let values = call.at("/ExpressionAttributeValues");
+    assert_eq!((&values[":final"], &values[":by"]), (&json!({ "BOOL": false }), &json!({ "S": "operator" })));
+    let condition = call.at("/ConditionExpression").as_str().unwrap();
+    assert!(condition.contains("#final <> :true OR :final = :true"), "{condition}");
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use reelhook_app::deliver::DeliveryStore;
 use reelhook_app::endpoints::WebhookSettings;
 use reelhook_app::fanout::EventRow;
-use reelhook_app::store::Saved;
+use reelhook_app::store::{Saved, StoreError};
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Outcome, Policy, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, Outcome, Policy, Timestamp};
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
 
@@ -92,6 +92,23 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     assert!(item.get("due_at").is_none() && item.get("due_shard").is_none(), "{item}");
 }
 
+/// All of them, which can be read.
+async fn load(deliveries: &DeliveryTable, hints: &[(DeliveryId, EventId)]) -> Vec<Option<(Delivery, EventRow)>> {
+    deliveries.load(hints).await.unwrap().into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_row_that_can_t_be_read_fails_alone() {
+    let ((one, event_one), (mut two, event_two)) = (stored(1).await, stored(2).await);
+    two["body"] = json!({ "S": "{" });
+    let (deliveries, _) = table(move |_, _| found(&[&one, &event_one, &two, &event_two]));
+    let [first, second] = [rows(1), rows(2)];
+    let hints = [(first.0.id, first.1.id.clone()), (second.0.id, second.1.id.clone())];
+    let loaded = deliveries.load(&hints).await.unwrap();
+    assert_eq!(loaded[0].as_ref().unwrap(), &Some(first));
+    assert!(matches!(loaded[1], Err(StoreError::Unreadable { .. })), "{loaded:?}");
+}
+
 #[tokio::test]
 async fn deliveries_are_loaded_with_their_events_in_one_consistent_call_and_in_order() {
     let ((one, event_one), (two, event_two)) = (stored(1).await, stored(2).await);
@@ -99,8 +116,7 @@ async fn deliveries_are_loaded_with_their_events_in_one_consistent_call_and_in_o
     let (deliveries, calls) = table(move |_, _| found(&[&event_two, &two, &one, &event_one]));
     let [first, second] = [rows(1), rows(2)];
     let hints = [(second.0.id, second.1.id.clone()), (first.0.id, first.1.id.clone())];
-    let loaded = deliveries.load(&hints).await.unwrap();
-    assert_eq!(loaded, [Some(second), Some(first)]);
+    assert_eq!(load(&deliveries, &hints).await, [Some(second), Some(first)]);
     let call = calls.only();
     assert_eq!(call.operation, "BatchGetItem");
     assert_eq!(call.at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
@@ -124,7 +140,7 @@ async fn what_is_missing_is_none() {
     let (delivery, row) = rows(1);
     for answer in [found(&[]), found(&[&item]), found(&[&event])] {
         let (deliveries, _) = table(move |_, _| answer.clone());
-        assert_eq!(deliveries.load(&[(delivery.id, row.id.clone())]).await.unwrap(), [None]);
+        assert_eq!(load(&deliveries, &[(delivery.id, row.id.clone())]).await, [None]);
     }
 }
 
@@ -140,8 +156,7 @@ async fn unprocessed_keys_inside_a_200_are_asked_for_again() {
         _ => found(&[&event]),
     });
     let (delivery, row) = rows(1);
-    let loaded = deliveries.load(&[(delivery.id, row.id.clone())]).await.unwrap();
-    assert_eq!(loaded, [Some((delivery, row))]);
+    assert_eq!(load(&deliveries, &[(delivery.id, row.id.clone())]).await, [Some((delivery, row))]);
     let again = &calls.all()[1];
     assert_eq!(again.at("/RequestItems/Deliveries/Keys").as_array().unwrap().len(), 1, "only what is left");
     assert_eq!(again.at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));

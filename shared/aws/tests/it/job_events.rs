@@ -97,12 +97,16 @@ async fn a_batch_that_fails_fails_for_each_of_its_lines() {
 #[tokio::test]
 async fn the_latest_lines_come_oldest_first() {
     let (client, calls) = dynamodb(|_, _| {
-        let line = |n: i64| json!({ "line": { "S": format!(r#"{{"n":{n}}}"#) } });
-        (200, json!({ "Items": [line(3), line(2), line(1)] }))
+        let line = |n: i64, expires: i64| {
+            let expires = NOON.seconds() + expires;
+            json!({ "line": { "S": format!(r#"{{"n":{n}}}"#) }, "expires_at": { "N": expires.to_string() } })
+        };
+        (200, json!({ "Items": [line(3, 60), line(2, 60), line(1, 1), line(0, -1)] }))
     });
     let log = JobEventTable::new(client, "JobEvents");
-    let lines: Vec<Value> = log.latest(&job(), 200).await.unwrap();
+    let lines: Vec<Value> = log.latest(&job(), 200, NOON).await.unwrap();
     assert_eq!(lines, [json!({ "n": 1 }), json!({ "n": 2 }), json!({ "n": 3 })]);
     let call = calls.only();
     assert_eq!((call.at("/ScanIndexForward"), call.at("/Limit")), (&json!(false), &json!(200)));
+    assert_eq!(call.at("/ConsistentRead"), &json!(true));
 }

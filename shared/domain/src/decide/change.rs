@@ -102,6 +102,10 @@ impl<'a> Change<'a> {
             if let Some(watch) = &mut self.job.render {
                 watch.confirming = 0;
             }
+            // A watch that only confirmed an end of the other render has nothing left to do.
+            if self.job.render.as_ref().is_some_and(|watch| watch.since.is_none()) {
+                self.job.render = None;
+            }
             self.then(Effect::ApplyParked { render: render.clone() });
         }
     }

@@ -121,7 +121,16 @@ impl RenderStore for MemoryJobs {
     async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError> {
         self.enter("park").await;
         let done = self.faults.check("park")?;
-        self.state().parked.insert(render.clone(), (callback.clone(), now.after(PARKED)));
+        let mut state = self.state();
+        let taken = state.parked.get(render).is_some_and(|(there, until)| {
+            let job = |callback: &Callback| callback.run.as_ref().map(|run| run.job_id.clone());
+            let foreign = callback.run.is_some() && job(there) != job(callback);
+            *until > now && (foreign || (there.is_final() && !callback.is_final()))
+        });
+        if !taken {
+            state.parked.insert(render.clone(), (callback.clone(), now.after(PARKED)));
+        }
+        drop(state);
         done.answer(())
     }
 

@@ -152,6 +152,11 @@ async fn an_endpoint_that_is_not_configured_any_more_stops_its_deliveries_visibl
     let (mut stack, delivery) = with_one(&[]);
     stack.settings = webhook_settings(&[("WEBHOOK_URLS", "https://another.example/")]);
     send(&stack, &delivery).await.unwrap();
+    let waiting = stack.deliveries.only();
+    assert_eq!((waiting.status, waiting.attempts), (Pending, 0), "these settings may be older than the delivery");
+    assert!(waiting.due_at.is_some() && waiting.next_attempt_at > delivery.next_attempt_at);
+    stack.world.advance_s(600);
+    send(&stack, &delivery).await.unwrap();
     let stopped = stack.deliveries.only();
     assert_eq!((stopped.status, stopped.due_at, stopped.attempts), (Stopped, None, 0));
     assert_eq!(stopped.last_result.as_deref(), Some("endpoint is not configured any more"));

@@ -56,14 +56,18 @@ async fn a_token_of_a_job_that_is_gone_finds_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_for_another_render_than_the_job_s_finds_nothing() {
+async fn a_callback_for_a_render_that_its_run_has_not_told_of_waits() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let other = reelhook_domain::RenderId::parse("render_2").unwrap();
     let before = stack.jobs.get(&id);
     let seen = receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("succeeded")).await.unwrap();
-    assert_eq!(seen, Received::Unknown);
+    assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
     assert_eq!(stack.jobs.get(&id), before);
+    assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
+    // A word that comes late does not take the place of the end.
+    receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("rendering")).await.unwrap();
+    assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
 }
 
 #[tokio::test]

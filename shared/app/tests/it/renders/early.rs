@@ -1,7 +1,7 @@
 //! Callbacks that come before their render is known: kept for an hour, and applied in either order of events.
 
 use reelhook_app::messages::WorkMessage;
-use reelhook_app::renders::{Callback, Received, Voucher, apply_parked, receive};
+use reelhook_app::renders::{Callback, Received, Run, Voucher, apply_parked, receive};
 use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
 use reelhook_testkit::{MemoryJobs, NOON, Stack, response, step};
 
@@ -26,7 +26,7 @@ async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
         let expected = if which == 0 { "reached" } else { "unknown" };
         let shown = if matches!(seen, Received::Reached(_)) { "reached" } else { "unknown" };
         assert_eq!(shown, expected, "a run's token names its job, the operator's names nobody");
-        let run = (which == 0).then(|| id.clone());
+        let run = (which == 0).then(|| Run { job_id: id.clone(), attempt: 1 });
         assert_eq!(stack.jobs.parked_callback(&render()), Some(Callback { run, ..says("succeeded") }));
         assert_eq!(stack.jobs.get(&id).status, Status::Processing);
 

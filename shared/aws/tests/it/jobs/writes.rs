@@ -48,6 +48,13 @@ async fn a_conflict_gives_what_the_other_one_wrote() {
 }
 
 #[tokio::test]
+async fn a_put_that_meets_a_transaction_is_a_conflict_to_decide_again() {
+    let (jobs, calls) = table(|_, _| error("TransactionConflictException"));
+    assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Conflict(None));
+    assert_eq!(calls.all().len(), 1, "the change is decided again, not sent again");
+}
+
+#[tokio::test]
 async fn a_conflict_with_nothing_there_has_no_item() {
     let (jobs, _) = table(|_, _| condition_failed(None));
     assert_eq!(jobs.save(&claimed()).await.unwrap(), Saved::Conflict(None));
