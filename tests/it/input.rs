@@ -56,7 +56,7 @@ async fn bad_submissions_get_a_sentence_and_make_nothing() {
 async fn bad_callbacks_get_a_sentence_and_change_nothing() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=2").await;
-    let before = stack.until(&job, "in step 2", |job| job["currentStepNumber"] == 2).await;
+    let before = stack.until(&job, "silent after step 2", |job| job["progress"] == 24).await;
     let cases: Vec<(Value, u16)> = vec![
         (json!({}), 400),
         (json!({ "job_id": 5, "step_number": 1, "status": "started" }), 400),

@@ -19,8 +19,11 @@ async fn every_sample_event_is_answered() {
             let (answer, error) = stack.aws.invoke(&function, &event).await;
             let name = format!("{function}/{}", case.path().file_stem().expect("a name").to_string_lossy());
             assert_eq!(error, None, "{name}: {answer}");
-            assert_eq!(answer["statusCode"], answers[&name], "{name}: {answer}");
-            assert_eq!(answer["batchItemFailures"].as_array().map_or(0, Vec::len), 0, "{name}: {answer}");
+            // Nobody is at the address of that sample.
+            let given_again = answers[&name] == "given again";
+            let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
+            assert_eq!(failures, usize::from(given_again), "{name}: {answer}");
+            assert!(given_again || answer["statusCode"] == answers[&name], "{name}: {answer}");
             count += 1;
         }
     }
