@@ -11,7 +11,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from commands import deploy, functions, queues, secrets, smoke
+from commands import catalog, deploy, functions, queues, secrets, smoke
 from commands.cloud import Problem, Stack, is_local, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,6 +41,8 @@ def parser():
     made.add_argument("event", help="a JSON file, or - for standard input")
     made = command("repair", run_repair, "make what a lost stream never made")
     made.add_argument("--since-ms", type=int, required=True, help="Unix milliseconds")
+    made = command("catalog", lambda stack, given: catalog.load(stack, given.file), "load movies into the catalogue")
+    made.add_argument("file", help="JSON or CSV, as infra/catalog/README.md says")
     command("env", lambda stack, _: functions.configuration(stack), "what each function is configured with")
     command("queues", lambda stack, _: queues.depths(stack), "how much waits in each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their queues")

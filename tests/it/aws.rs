@@ -233,6 +233,14 @@ impl Aws {
         }
     }
 
+    /// Whether the stack's bucket has an object.
+    pub async fn has_object(&self, key: &str) -> bool {
+        let path = format!("/{}/{key}", self.output("BucketName"));
+        let (status, answer, _) = self.call("s3", "GET", &path, None, &Value::Null).await;
+        assert!(matches!(status, 200 | 404), "{answer}");
+        status == 200
+    }
+
     /// How many rows a table has.
     pub async fn count(&self, table: &str) -> i32 {
         let (mut count, mut start) = (0, None);

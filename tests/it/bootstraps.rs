@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The SDKs that a function may hold; settings come from SSM.
-const EXPECTED: [(&str, &[&str]); 8] = [
+const EXPECTED: [(&str, &[&str]); 10] = [
     ("generate", &["dynamodb", "ssm"]),
     ("job-status", &["dynamodb", "ssm"]),
+    ("job-control", &["dynamodb", "sqs", "ssm"]),
+    ("pages", &["dynamodb", "ssm"]),
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
     ("worker", &["dynamodb", "ssm"]),

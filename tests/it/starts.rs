@@ -90,9 +90,8 @@ async fn a_crash_between_post_and_confirm_is_made_good_by_the_run_itself() {
 #[tokio::test]
 async fn twenty_jobs_wait_while_the_queue_is_stopped_and_none_is_lost() {
     let stack = Stack::open().await;
-    let mut admission = stack.aws.admission().await;
-    admission.paused = true;
-    stack.aws.save_admission(&admission).await;
+    let (_, answer) = stack.post("/api/queue/toggle", &json!({})).await;
+    assert_eq!((&answer["isProcessing"], &answer["wasProcessing"]), (&json!(false), &json!(true)), "{answer}");
     let mut jobs = Vec::new();
     for _ in 0..20 {
         jobs.push(stack.submit("step_ms=5").await);
@@ -110,10 +109,8 @@ async fn twenty_jobs_wait_while_the_queue_is_stopped_and_none_is_lost() {
     for job in &jobs {
         assert_eq!(stack.job(job).await["status"], "pending");
     }
-    let mut admission = stack.aws.admission().await;
-    admission.paused = false;
-    admission.version += 1;
-    stack.aws.save_admission(&admission).await;
+    let (_, answer) = stack.post("/api/queue/toggle", &json!({})).await;
+    assert_eq!(answer["message"], "Queue processing started");
     for job in &jobs {
         let done = stack.until_status(job, "completed").await;
         assert_eq!((&done["retryCount"], &done["timeoutAt"]), (&json!(0), &json!(null)));

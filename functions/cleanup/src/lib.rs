@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lambda_runtime::LambdaEvent;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::queue::{RemovalPorts, remove_cleared};
 use reelhook_app::reconcile::reconcile;
 use reelhook_app::sweep::{SweepPorts, sweep};
 use reelhook_aws::clients::Clients;
@@ -99,6 +100,7 @@ pub struct Report {
     jobs_due: usize,
     jobs_changed: usize,
     deliveries_hinted: usize,
+    removed: usize,
     counters_mended: usize,
     failed: usize,
 }
@@ -118,6 +120,8 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         policy: &deps.policy,
     };
     let swept = sweep(&ports).await;
+    let removal = RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, ambient: &System, policy: &deps.policy };
+    let removed = remove_cleared(&removal).await?;
     let now = System.now();
     let mended =
         if event.payload.reconcile || now.seconds() % HOUR_S < 60 { reconcile(&deps.counters, now).await? } else { 0 };
@@ -125,6 +129,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         jobs_due: swept.jobs_due,
         jobs_changed: swept.jobs_changed,
         deliveries_hinted: swept.deliveries_hinted,
+        removed,
         counters_mended: mended,
         failed: swept.failed,
     };

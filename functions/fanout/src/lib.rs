@@ -127,7 +127,7 @@ impl Deps {
     }
 
     fn ports(&self) -> FanoutPorts<'_> {
-        FanoutPorts { store: &self.tables, work: &self.work, deliveries: &self.deliveries }
+        FanoutPorts { files: &self.bucket, store: &self.tables, work: &self.work, deliveries: &self.deliveries }
     }
 }
 

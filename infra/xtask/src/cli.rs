@@ -111,6 +111,11 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
         arch: Architecture,
     },
+    /// Load movies into the catalogue, which previews show; `up` and `demo` load infra/catalog/movies.json
+    Catalog {
+        #[command(subcommand)]
+        command: Catalog,
+    },
     /// Store the secrets of a stack on AWS in SSM; those that are not there are generated. Takes AWS credentials
     Secrets {
         /// The stack's name
@@ -134,6 +139,17 @@ enum Command {
     },
     /// Install what the other commands need into .local; they do it themselves when it is missing
     Setup,
+}
+
+#[derive(Debug, Subcommand)]
+enum Catalog {
+    /// Put the movies of a file into the table; one with the same country and id is replaced
+    Import {
+        /// JSON or CSV, as infra/catalog/README.md says
+        file: PathBuf,
+        #[command(flatten)]
+        target: operate::Target,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -209,6 +225,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
         Command::Bench { runs, only } => bench::init(workspace, runs, &only),
         Command::Package { arch } => package::package(workspace, arch),
+        Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Smoke { stack, key } => operate::smoke(workspace, &stack, &key),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),

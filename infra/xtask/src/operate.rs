@@ -45,6 +45,15 @@ pub fn invoke(workspace: &Workspace, target: &Target, function: &str, event: &Pa
     print(&answer)
 }
 
+/// Loads movies into the catalogue.
+pub fn import(workspace: &Workspace, target: &Target, file: &Path) -> anyhow::Result<()> {
+    let file = std::path::absolute(file).context("find the file")?;
+    let file = file.to_str().context("the file's path is no UTF-8")?;
+    let done = target.stack(workspace)?.call("the import", &["catalog", file], "")?;
+    println!("{} movies on {} shelves", done["movies"], done["rows"]);
+    Ok(())
+}
+
 /// Moves dead letters back to their queues.
 pub fn redrive(workspace: &Workspace, target: &Target) -> anyhow::Result<()> {
     let moved = target.stack(workspace)?.call("the redrive", &["redrive"], "")?;

@@ -20,6 +20,8 @@ use crate::stack::{Stack, emulator_environment};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, screen, ui};
 
+/// The movies that a local stack begins with.
+const CATALOG: &str = "infra/catalog/movies.json";
 /// The name of a local stack, and the end of its settings' path.
 pub const STACK: &str = "reelhook";
 /// The binary that stands for outside services.
@@ -413,6 +415,7 @@ fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options
     run.parameters = parameters;
     run.outputs = texts(&deployed["outputs"]);
     run.functions = texts(&deployed["functions"]);
+    stack.call("loading the catalogue", &["catalog", CATALOG], "")?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ const WRITES_AT_ONCE: usize = 16;
 /// Conflicts in a row before slots are left to the next try.
 const TRIES: usize = 20;
 
-/// A line of a job's log.
+/// A row of a job's history: a line of its log, what viewers saw, or both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
     /// Whose.
@@ -32,7 +32,18 @@ pub struct LogRow {
     /// When.
     pub at: Timestamp,
     /// The line as the dialect shows it.
-    pub line: Value,
+    pub line: Option<Value>,
+    /// What viewers saw in this version.
+    pub live: Option<LiveRow>,
+}
+
+/// What viewers of a job saw in one version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveRow {
+    /// The version before that they saw something of; 0 for none.
+    pub after: u64,
+    /// The events as the dialect shows them.
+    pub events: Vec<Value>,
 }
 
 /// What happened, written once per event; deliveries point to it.
@@ -81,6 +92,12 @@ pub trait FanoutStore: Send + Sync {
     /// [`StoreError`].
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
 
+    /// Removes a deleted job's history; nothing is left to remove the second time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError>;
+
     /// Counts a step unless it was counted.
     ///
     /// # Errors
@@ -103,7 +120,7 @@ pub trait FanoutStore: Send + Sync {
 /// What one version of a job wants done.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
-    /// Lines of the job's log.
+    /// Rows of the job's history.
     pub logs: Vec<LogRow>,
     /// Events that some endpoint wants.
     pub events: Vec<EventRow>,
@@ -115,6 +132,8 @@ pub struct Plan {
     pub slots: Vec<String>,
     /// Hints for the worker function.
     pub work: Vec<Delayed<WorkMessage>>,
+    /// A deleted job, whose log and files go.
+    pub purge: Option<JobId>,
 }
 
 /// Plans a version's effects; pure, so that a replay plans the same.
@@ -139,8 +158,14 @@ pub fn plan(job: &Job, settings: &WebhookSettings, grace: Duration) -> Plan {
                 version: job.version,
                 index,
                 at,
-                line: streamgank::log_line(job, event_type, *level, message, details, at),
+                line: Some(streamgank::log_line(job, event_type, *level, message, details, at)),
+                live: None,
             }),
+            Effect::Live { events, after } => {
+                let events = events.iter().map(|event| streamgank::live_event(job, event, at)).collect();
+                show_live(&mut plan, job, index, LiveRow { after: *after, events });
+            }
+            Effect::Purge => plan.purge = Some(job.id.clone()),
             Effect::Count { status, day, entered } => plan.counts.push(CountStep {
                 id: EventId::of(&job.id, job.version, index),
                 status: *status,
@@ -162,6 +187,21 @@ pub fn plan(job: &Job, settings: &WebhookSettings, grace: Duration) -> Plan {
         }
     }
     plan
+}
+
+/// What viewers saw goes with the version's first log line, which costs nothing more, or has a row of its own.
+fn show_live(plan: &mut Plan, job: &Job, index: usize, live: LiveRow) {
+    match plan.logs.first_mut() {
+        Some(row) => row.live = Some(live),
+        None => plan.logs.push(LogRow {
+            job_id: job.id.clone(),
+            version: job.version,
+            index,
+            at: job.updated_at,
+            line: None,
+            live: Some(live),
+        }),
+    }
 }
 
 /// Plans one event for every endpoint that wants it.
@@ -202,8 +242,25 @@ pub(crate) fn plan_event(
     plan.events.push(EventRow { id, event, job_id: job.id.clone(), at, data });
 }
 
+/// Files that belong to jobs.
+#[async_trait]
+pub trait FileStore: Send + Sync {
+    /// Removes everything below these prefixes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove(&self, prefixes: &[String]) -> Result<(), StoreError>;
+}
+
+/// Where the files of a job are.
+pub fn files_of(job: &JobId) -> [String; 2] {
+    [format!("details/{job}/"), format!("logs/{job}/")]
+}
+
 /// What fanout needs.
 pub struct FanoutPorts<'a> {
+    /// Jobs' files.
+    pub files: &'a dyn FileStore,
     /// Rows and counters.
     pub store: &'a dyn FanoutStore,
     /// The Work queue.
@@ -252,6 +309,12 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
         progress.note(&[first], vec![free_slots(ports.store, &slots).await]);
     }
 
+    for (index, plan) in plans[..progress.until].iter().enumerate() {
+        if let Some(job) = &plan.purge {
+            progress.note(&[index], vec![purge(ports, job).await]);
+        }
+    }
+
     let work = owned(&plans[..progress.until], |plan| merged(&plan.work));
     if !work.1.is_empty() {
         progress.note(&work.0, ports.work.send(work.1).await);
@@ -298,6 +361,11 @@ fn merged(work: &[Delayed<WorkMessage>]) -> Vec<Delayed<WorkMessage>> {
 
 fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
     Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
+}
+
+async fn purge(ports: &FanoutPorts<'_>, job: &JobId) -> Result<(), StoreError> {
+    ports.store.remove_logs(job).await?;
+    ports.files.remove(&files_of(job)).await
 }
 
 /// Gives slots back; those that are not held any more are passed over.

@@ -3,6 +3,7 @@
 pub use url::Url;
 
 pub mod ambient;
+pub mod catalog;
 pub mod deliver;
 pub mod dialect;
 pub mod endpoints;
@@ -10,6 +11,7 @@ pub mod fanout;
 pub mod jobs;
 pub mod messages;
 pub mod outbound;
+pub mod queue;
 pub mod reconcile;
 pub mod renders;
 pub mod repair;

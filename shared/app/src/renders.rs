@@ -13,7 +13,7 @@ use url::Url;
 use crate::ambient::Ambient;
 use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::messages::{Delayed, Hints, WorkMessage, send_all};
-use crate::outbound::{HttpSender, Method, OutboundRequest};
+use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
 use crate::store::StoreError;
 
 /// The whole of one question to Creatomate.
@@ -313,9 +313,63 @@ pub async fn check_render(
     change(ports.jobs, ports.ambient, ports.policy, job_id, &event).await
 }
 
+/// What Creatomate said when a person asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LookedUp {
+    /// The render, as it came.
+    Found(Value),
+    /// No job knows it.
+    Unknown,
+    /// It said nothing useful.
+    Failed,
+    /// It said nothing in time.
+    TimedOut,
+}
+
+/// Asks Creatomate about a render of a known job, and lets its jobs know.
+///
+/// # Errors
+/// [`ChangeError`].
+pub async fn look_up(
+    ports: &RenderPorts<'_>,
+    http: &dyn HttpSender,
+    creatomate: &Creatomate,
+    render: &RenderId,
+) -> Result<LookedUp, ChangeError> {
+    let ids = ports.renders.jobs_of(render).await?;
+    if ids.is_empty() {
+        return Ok(LookedUp::Unknown);
+    }
+    let Some(key) = &creatomate.key else { return Ok(LookedUp::Failed) };
+    let found = match fetch(http, &creatomate.base, key, render).await {
+        Ok(found) => found,
+        Err(OutboundError::TimedOut(_)) => return Ok(LookedUp::TimedOut),
+        Err(_) => return Ok(LookedUp::Failed),
+    };
+    let Some(callback) = Callback::read(&found) else { return Ok(LookedUp::Failed) };
+    for id in &ids {
+        let event = Event::RenderChecked { render: render.clone(), state: Some(callback.state()), check: 0 };
+        change(ports.jobs, ports.ambient, ports.policy, id, &event).await?;
+    }
+    Ok(LookedUp::Found(found))
+}
+
 async fn ask(http: &dyn HttpSender, base: &Url, key: &SecretString, render: &RenderId) -> Option<RenderState> {
+    let found = fetch(http, base, key, render).await.ok()?;
+    Callback::read(&found).map(|callback| callback.state())
+}
+
+/// The render object; anything but a 200 with JSON is an error, which is logged.
+async fn fetch(
+    http: &dyn HttpSender,
+    base: &Url,
+    key: &SecretString,
+    render: &RenderId,
+) -> Result<Value, OutboundError> {
     let mut url = base.clone();
-    url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "renders", render.as_str()]);
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["v1", "renders", render.as_str()]);
+    }
     let request = OutboundRequest {
         method: Method::Get,
         url,
@@ -326,16 +380,15 @@ async fn ask(http: &dyn HttpSender, base: &Url, key: &SecretString, render: &Ren
     };
     match http.send(request).await {
         Ok(response) if response.status == 200 => {
-            let render: Value = serde_json::from_slice(&response.body).ok()?;
-            Callback::read(&render).map(|callback| callback.state())
+            serde_json::from_slice(&response.body).map_err(|error| OutboundError::Other(error.to_string()))
         }
         Ok(response) => {
             tracing::warn!(render_id = %render, status = response.status, "Creatomate did not tell how the render stands");
-            None
+            Err(OutboundError::Other(format!("status {}", response.status)))
         }
         Err(error) => {
             tracing::warn!(render_id = %render, %error, "Creatomate could not be asked");
-            None
+            Err(error)
         }
     }
 }

@@ -143,6 +143,9 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            if admission.cleared.hides(&job) {
+                continue;
+            }
             let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
             let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
             let Ok(next) = admission.take(&job.next_slot(), now, lease, ports.worker.max) else { break true };

@@ -1,8 +1,8 @@
 //! The JobEvents table: a job's log, append-only, and the rows that fanout writes as a whole.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
-use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
+use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
+use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::counters::CounterTable;
 use crate::deliveries::DeliveryTable;
 use crate::errors::store_error;
-use crate::items::{Item, is_expired, json, read, s, ttl};
+use crate::items::{Item, is_expired, json, read, s, text, ttl};
 
 /// Days that log lines are kept.
 const RETENTION_DAYS: i64 = 30;
@@ -48,8 +48,54 @@ impl JobEventTable {
             .scan_index_forward(false)
             .limit(limit);
         let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        let alive = answer.items().iter().rev().filter(|item| !is_expired(item, now));
+        let shown = |item: &&Item| !is_expired(item, now) && item.contains_key("line");
+        let alive = answer.items().iter().rev().filter(shown);
         alive.map(|item| read(operation, item, "line")).collect()
+    }
+
+    /// What viewers saw of a job after version `after`, oldest first, at most `limit` rows; consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+        let operation = "read live events";
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("job_id = :job AND seq > :after")
+            .filter_expression("attribute_exists(live)")
+            .projection_expression("seq, live")
+            .expression_attribute_values(":job", s(job.as_str()))
+            // Behind every row of that version.
+            .expression_attribute_values(":after", s(format!("{after:010}.~")))
+            .consistent_read(true)
+            .limit(limit);
+        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+        let version = |item: &Item| text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok());
+        let items = answer.items().iter();
+        items.map(|item| Ok((version(item).unwrap_or_default(), read(operation, item, "live")?))).collect()
+    }
+
+    async fn remove(&self, job: &JobId) -> Result<(), StoreError> {
+        let operation = "remove log";
+        loop {
+            let query = self.client.query().table_name(&self.table).key_condition_expression("job_id = :job");
+            let query = query.expression_attribute_values(":job", s(job.as_str())).projection_expression("job_id, seq");
+            let answer = query.limit(BATCH_WRITE as i32).consistent_read(true).send().await;
+            let keys = answer.map_err(|error| store_error(operation, error))?.items.unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let request = |key: Item| {
+                let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is set");
+                WriteRequest::builder().delete_request(delete).build()
+            };
+            // What comes back unprocessed is found by the next query.
+            let requests = keys.into_iter().map(request).collect();
+            let answer = self.client.batch_write_item().request_items(&self.table, requests).send().await;
+            answer.map_err(|error| store_error(operation, error))?;
+        }
     }
 
     async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
@@ -72,14 +118,20 @@ impl JobEventTable {
 }
 
 fn log_item(row: &LogRow) -> Item {
-    [
+    let mut item: Item = [
         ("job_id", s(row.job_id.as_str())),
         ("seq", s(format!("{:010}.{:02}", row.version, row.index))),
-        ("line", json(&row.line)),
         ("expires_at", ttl(row.at, RETENTION_DAYS)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .into();
+    if let Some(line) = &row.line {
+        item.insert("line".to_owned(), json(line));
+    }
+    if let Some(live) = &row.live {
+        item.insert("live".to_owned(), json(live));
+    }
+    item
 }
 
 /// The tables that fanout writes.
@@ -113,6 +165,10 @@ impl FanoutStore for FanoutTables {
 
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         self.deliveries.put_delivery(delivery).await
+    }
+
+    async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {
+        self.log.remove(job).await
     }
 
     async fn count(&self, step: &CountStep) -> Result<(), StoreError> {

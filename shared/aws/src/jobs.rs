@@ -28,7 +28,7 @@ const RETENTION_DAYS: i64 = 30;
 /// Days that a deleted job's tombstone is kept: longer than the stream.
 const TOMBSTONE_DAYS: i64 = 3;
 /// The partition of jobs under way; see docs/adr/0003.
-const ACTIVE: &str = "active";
+pub(crate) const ACTIVE: &str = "active";
 /// Jobs under way that one read counts; more show as this many.
 const COUNTED: i32 = 1000;
 /// How long counters of final jobs are used before they are read again.
@@ -39,10 +39,10 @@ const PAGE: i32 = 100;
 /// The Jobs table.
 #[derive(Clone)]
 pub struct JobTable {
-    client: aws_sdk_dynamodb::Client,
-    table: String,
-    counters: CounterTable,
-    ambient: Arc<dyn Ambient>,
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
+    pub(crate) counters: CounterTable,
+    pub(crate) ambient: Arc<dyn Ambient>,
     finals: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
 }
 
@@ -99,7 +99,7 @@ impl JobTable {
     }
 
     /// Jobs with a value of a `KEYS_ONLY` index's partition key, in the order of its sort key.
-    fn query(
+    pub(crate) fn query(
         &self,
         index: &str,
         condition: &str,
@@ -142,8 +142,7 @@ impl JobTable {
         let mut total = 0;
         let mut start = None;
         loop {
-            let values = [(":day", s(format!("{}#{day}", status.name())))];
-            let query = self.query("by-status", "status_day = :day", &values).select(Select::Count);
+            let query = self.of_day(status, day)?.select(Select::Count);
             let answer = query.set_exclusive_start_key(start).send().await;
             let answer = answer.map_err(|error| store_error("count jobs", error))?;
             total += i64::from(answer.count());
@@ -152,6 +151,19 @@ impl JobTable {
                 return Ok(total);
             }
         }
+    }
+
+    /// Jobs of a status that were made on a day.
+    fn of_day(
+        &self,
+        status: Status,
+        day: &str,
+    ) -> Result<aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder, StoreError> {
+        let first = Timestamp::parse(&format!("{day}T00:00:00Z"))
+            .ok_or_else(|| StoreError::Unreadable { operation: "list jobs", reason: format!("`{day}` is no day") })?;
+        let values =
+            [(":month", s(status_month(status, day))), (":first", n(first.0)), (":last", n(first.0 + 86_399_999))];
+        Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 
     async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
@@ -266,13 +278,12 @@ impl StartStore for JobTable {
 #[async_trait]
 impl JobLister for JobTable {
     async fn page(&self, status: Status, day: &str, after: Option<&str>) -> Result<Page, StoreError> {
-        let status_day = format!("{}#{day}", status.name());
         let start = after.and_then(|after| {
             let (created, id) = after.split_once('/')?;
-            let key = [("status_day", s(&status_day)), ("created_at", n(created)), ("id", s(id))];
+            let key = [("status_month", s(status_month(status, day))), ("created_at", n(created)), ("id", s(id))];
             Some(key.map(|(name, value)| (name.to_owned(), value)).into())
         });
-        let query = self.query("by-status", "status_day = :day", &[(":day", s(&status_day))]).limit(PAGE);
+        let query = self.of_day(status, day)?.limit(PAGE);
         let answer = query.set_exclusive_start_key(start).send().await;
         let answer = answer.map_err(|error| store_error("list jobs", error))?;
         let next = answer.last_evaluated_key().and_then(|key| {
@@ -283,7 +294,7 @@ impl JobLister for JobTable {
     }
 }
 
-fn ids(items: &[Item]) -> Vec<JobId> {
+pub(crate) fn ids(items: &[Item]) -> Vec<JobId> {
     items.iter().filter_map(|item| JobId::parse(text(item, "id")?).ok()).collect()
 }
 
@@ -310,7 +321,7 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
         set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
         return item;
     }
-    set("status_day", s(format!("{}#{}", job.status.name(), job.created_at.day())));
+    set("status_month", s(status_month(job.status, &job.created_at.day())));
     if let Some(render) = &job.render_id {
         set("render_id", s(render.as_str()));
     }
@@ -325,6 +336,11 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
         set("active_rank", s(active_rank(job)));
     }
     item
+}
+
+/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012).
+fn status_month(status: Status, day: &str) -> String {
+    format!("{}#{}", status.name(), day.get(..7).unwrap_or(day))
 }
 
 /// Sorts waiting jobs by the time from which they may start.

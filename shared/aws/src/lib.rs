@@ -1,6 +1,7 @@
 //! Adapters to AWS: DynamoDB, SQS, S3 and SSM behind the ports of `reelhook-app`, and what every function starts with.
 
 mod calls;
+pub mod catalog;
 pub mod clients;
 mod conditional;
 pub mod counters;
@@ -11,6 +12,7 @@ pub mod environment;
 mod errors;
 pub mod items;
 pub mod job_events;
+mod job_lists;
 pub mod jobs;
 pub mod objects;
 pub mod queues;

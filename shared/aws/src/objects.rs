@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
+use reelhook_app::fanout::FileStore;
 use reelhook_app::steps::DetailStore;
 use reelhook_app::store::StoreError;
 
@@ -18,6 +19,21 @@ impl Bucket {
     /// The bucket called `name`.
     pub fn new(client: aws_sdk_s3::Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
+    }
+}
+
+#[async_trait]
+impl FileStore for Bucket {
+    async fn remove(&self, prefixes: &[String]) -> Result<(), StoreError> {
+        for prefix in prefixes {
+            let list = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+            let found = list.send().await.map_err(|error| store_error("list objects", error))?;
+            for key in found.contents().iter().filter_map(|object| object.key()) {
+                let delete = self.client.delete_object().bucket(&self.name).key(key).send().await;
+                delete.map_err(|error| store_error("delete object", error))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::jobs::from_item;
 /// How long a kind of effect that this version does not know may wait for a newer one.
 const UNKNOWN_KIND_MS: i64 = 15 * 60 * 1000;
 /// The kinds of effects that this version knows.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 10] = [
     "start.v1",
     "free_slot.v1",
     "notify.v1",
@@ -20,6 +20,8 @@ const KINDS: [&str; 8] = [
     "check_render.v1",
     "apply_parked.v1",
     "cancel_worker.v1",
+    "live.v1",
+    "purge.v1",
 ];
 
 /// What a record is.

@@ -60,6 +60,14 @@ pub enum Rejected {
     CannotComplete(Status),
     /// Only final jobs can be deleted.
     CannotDelete(Status),
+    /// There is no render to watch.
+    NoRender,
+    /// The video is there.
+    VideoExists,
+    /// The workflow was not brought to its end.
+    WorkflowIncomplete,
+    /// The render of a job in this state can't be watched.
+    CannotMonitor(Status),
     /// The job was deleted.
     Deleted,
 }
@@ -127,6 +135,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         due_at: Some(hint_at),
         caller: new.caller,
         traceparent: new.traceparent,
+        live_version: 0,
         emitted: Vec::new(),
         outbox: vec![
             Effect::Start { delay_s: 0 },
@@ -146,7 +155,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
 pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
     if job.deleted_at.is_some() {
         return match event {
-            Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Delete => {
+            Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Monitor | Event::Delete => {
                 Decision::Reject(Rejected::Deleted)
             }
             Event::Claim
@@ -171,6 +180,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::Cancel => commands::cancel(change),
         Event::Retry => commands::retry(change),
         Event::Complete { video_url } => commands::complete(change, video_url),
+        Event::Monitor => commands::monitor(change),
         Event::Delete => commands::delete(change),
         Event::Tick => timers::tick(change),
     }

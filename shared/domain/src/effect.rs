@@ -157,6 +157,17 @@ pub enum Effect {
         /// Which.
         render: RenderId,
     },
+    /// Show viewers what happened.
+    #[serde(rename = "live.v1")]
+    Live {
+        /// In order.
+        events: Vec<Live>,
+        /// The version before this one that they saw something of, so that they notice a gap.
+        after: u64,
+    },
+    /// The job was deleted: remove its log and its files.
+    #[serde(rename = "purge.v1")]
+    Purge,
     /// Tell the external worker that its run is not wanted any more.
     #[serde(rename = "cancel_worker.v1")]
     CancelWorker {
@@ -165,6 +176,42 @@ pub enum Effect {
         /// Where.
         url: String,
     },
+}
+
+/// What viewers of a job see; the rest follows from the job as it is in that version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Live {
+    /// A worker's report.
+    Step {
+        /// 0 to 8.
+        number: u8,
+        /// The step's name.
+        name: String,
+        /// The worker's word.
+        status: String,
+        /// The worker's key for the step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// The report's sequence.
+        sequence: i64,
+        /// The worker's word for where the workflow is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stage: Option<String>,
+        /// Whether the report told details.
+        details: bool,
+    },
+    /// A render on its way: planned, waiting, transcribing, rendering.
+    Render {
+        /// The service's word.
+        word: String,
+    },
+    /// The video is there.
+    RenderCompleted,
+    /// The render failed.
+    RenderFailed,
+    /// Anything else.
+    Job,
 }
 
 /// A reminder on the item of an event that went to receivers, for repairs.

@@ -40,6 +40,8 @@ pub struct StepUpdate {
     pub render_id: Option<RenderId>,
     /// A finished video.
     pub video_url: Option<String>,
+    /// The worker's word for where the workflow is.
+    pub stage: Option<String>,
     /// What step 1 extracted, as text.
     pub extracted: Option<String>,
     /// Why it failed.
@@ -142,6 +144,8 @@ pub enum Event {
         /// http or https.
         video_url: String,
     },
+    /// A person has the render watched again.
+    Monitor,
     /// A person deletes.
     Delete,
     /// The sweep found the job due.
@@ -169,6 +173,7 @@ impl StepUpdate {
             details: None,
             render_id: None,
             video_url: None,
+            stage: None,
             extracted: None,
             error: None,
             workflow_failed: false,

@@ -239,6 +239,9 @@ pub struct Job {
     /// The W3C trace that it began in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// The newest version that viewers see something of; 0 for none.
+    #[serde(default)]
+    pub live_version: u64,
     /// The last events that went to receivers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emitted: Vec<Emitted>,
@@ -253,6 +256,16 @@ impl Job {
         let start = self.started_at?;
         let end = self.completed_at.or(self.failed_at).or(self.cancelled_at).unwrap_or(now);
         Some((end.0 - start.0).max(0))
+    }
+
+    /// When it ended, if it did.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Pending | Status::Processing | Status::Rendering => None,
+            Status::Completed => self.completed_at,
+            Status::Failed => self.failed_at,
+            Status::Cancelled => self.cancelled_at,
+        }
     }
 
     /// The key of this job's next slot.

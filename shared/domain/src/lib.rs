@@ -14,10 +14,10 @@ mod policy;
 mod rate;
 mod time;
 
-pub use admission::{Admission, NoSlot};
+pub use admission::{Admission, Cleared, NoSlot};
 pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, NotNow, Outcome, RetryPolicy, retry_after};
-pub use effect::{Effect, Emitted, LogLevel, OutboundEvent};
+pub use effect::{Effect, Emitted, Live, LogLevel, OutboundEvent};
 pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
 pub use failure::{Advice, FailureClass, classify};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};

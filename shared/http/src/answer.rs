@@ -12,6 +12,8 @@ pub struct ApiAnswer {
     pub headers: Vec<(&'static str, String)>,
     /// JSON, or nothing.
     pub body: String,
+    /// What is no text, instead of the body.
+    pub bytes: Vec<u8>,
 }
 
 impl ApiAnswer {
@@ -23,7 +25,12 @@ impl ApiAnswer {
     /// A JSON answer that is text already.
     pub fn text(status: u16, body: String) -> Self {
         let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        Self { status, headers, body }
+        Self { status, headers, body, bytes: Vec::new() }
+    }
+
+    /// An answer that is no text; its type is a header of its own.
+    pub fn bytes(status: u16, bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::text(status, String::new()) }
     }
 
     /// With one more header; it replaces one of the same name.
@@ -39,7 +46,11 @@ impl ApiAnswer {
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
-        let body = if self.body.is_empty() { Body::Empty } else { Body::Text(self.body) };
+        let body = match (self.bytes.is_empty(), self.body.is_empty()) {
+            (false, _) => Body::Binary(self.bytes),
+            (true, false) => Body::Text(self.body),
+            (true, true) => Body::Empty,
+        };
         response.body(body).unwrap_or_else(|error| {
             tracing::error!(%error, "an answer had a bad header");
             let mut response = Response::new(Body::Empty);

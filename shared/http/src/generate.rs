@@ -98,7 +98,7 @@ pub fn platform_alias(platform: &str) -> &str {
 }
 
 /// The catalogue's name of a content type; `All` means none.
-fn content_type(text: String) -> Option<String> {
+pub(crate) fn content_type(text: String) -> Option<String> {
     match text.as_str() {
         "All" => None,
         "Serie" => Some("Série".to_owned()),

@@ -2,9 +2,13 @@
 
 pub mod access;
 pub mod answer;
+pub mod catalog;
+pub mod control;
 pub mod creatomate;
 pub mod generate;
 pub mod problem;
+pub mod queue;
+pub mod render;
 pub mod request;
 pub mod serve;
 pub mod status;

@@ -2,6 +2,7 @@
 
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::store::StoreError;
+use reelhook_domain::Status;
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
@@ -46,6 +47,44 @@ pub enum Problem {
     RenderStatusMissing,
     /// A render that no job knows.
     RenderUnknown(String),
+    /// A job in this state can't be cancelled.
+    CannotCancel(Status),
+    /// Only failed jobs can be retried.
+    CannotRetry(Status),
+    /// A job in this state takes no video.
+    CannotComplete(Status),
+    /// Only final jobs can be deleted.
+    CannotDelete(Status),
+    /// A video is handed in without its URL.
+    VideoUrlMissing,
+    /// There is no render to watch.
+    NoRender,
+    /// The video is there.
+    VideoExists,
+    /// The workflow was not brought to its end.
+    WorkflowIncomplete,
+    /// The render of a job in this state can't be watched.
+    CannotMonitor(Status),
+    /// The render service answered nothing useful.
+    RenderCheckFailed,
+    /// The render service did not answer in time.
+    RenderCheckTimeout,
+    /// A URL is missing.
+    UrlMissing {
+        /// With this sentence.
+        sentence: &'static str,
+    },
+    /// A preview without country, platforms or genre.
+    PreviewParametersMissing,
+    /// A trigger without an event.
+    EventMissing,
+    /// The caller asks too often.
+    RateLimited {
+        /// Until the next minute.
+        retry_after_s: u64,
+    },
+    /// Too many viewers.
+    TooManyStreams,
     /// There is no such route.
     UnknownRoute,
     /// A store is busy; the same request may go through later.
@@ -83,6 +122,42 @@ impl Problem {
             Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
             Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
             Self::RenderUnknown(id) => (404, "render_unknown", format!("Job not found for render ID: {id}")),
+            Self::CannotCancel(status) => {
+                (409, "cannot_cancel", format!("Cannot cancel job with status: {}", status.name()))
+            }
+            Self::CannotRetry(status) => (
+                400,
+                "cannot_retry",
+                format!("Cannot retry job with status: {}. Only failed jobs can be retried.", status.name()),
+            ),
+            Self::CannotComplete(status) => {
+                (409, "cannot_complete", format!("Cannot complete job with status: {}", status.name()))
+            }
+            Self::CannotDelete(_) => (400, "cannot_delete", "Job cannot be deleted".to_owned()),
+            Self::VideoUrlMissing => (400, "video_url_missing", "Video URL is required".to_owned()),
+            Self::NoRender => (400, "no_render", "Job has no Creatomate ID".to_owned()),
+            Self::VideoExists => (400, "video_exists", "Job already has video URL".to_owned()),
+            Self::WorkflowIncomplete => (
+                400,
+                "workflow_incomplete",
+                "Job workflow was incomplete - manual verification needed before monitoring".to_owned(),
+            ),
+            Self::CannotMonitor(status) => {
+                (400, "cannot_monitor", format!("Cannot monitor job with status: {}", status.name()))
+            }
+            Self::RenderCheckFailed => (502, "render_check_failed", "Failed to check Creatomate status".to_owned()),
+            Self::RenderCheckTimeout => (504, "render_check_timeout", "Failed to check Creatomate status".to_owned()),
+            Self::UrlMissing { sentence } => (400, "url_missing", (*sentence).to_owned()),
+            Self::PreviewParametersMissing => (
+                400,
+                "missing_parameters",
+                "Missing required parameters: country, platforms, and genre are required".to_owned(),
+            ),
+            Self::EventMissing => (400, "event_missing", "Event name is required".to_owned()),
+            Self::RateLimited { .. } => (429, "rate_limited", "Rate limit exceeded. Please slow down.".to_owned()),
+            Self::TooManyStreams => {
+                (503, "too_many_streams", "Too many live connections, please poll instead".to_owned())
+            }
             Self::UnknownRoute => (404, "unknown_route", "API endpoint not found".to_owned()),
             Self::Busy => (503, "busy", "The service is busy, please try again".to_owned()),
             Self::Internal => (500, "internal", "Something went wrong on our side".to_owned()),
@@ -102,8 +177,19 @@ impl Problem {
         if let Self::MissingParameters { received } = self {
             body["received"] = echo(received);
         }
+        if let Self::CannotDelete(status) = self {
+            let name = status.name();
+            body["error"] = json!(format!(
+                "Cannot delete job with status: {name}. Only completed, failed, or cancelled jobs can be deleted."
+            ));
+        }
+        if let Self::RateLimited { retry_after_s } = self {
+            body["retryAfter"] = json!(retry_after_s);
+            return ApiAnswer::json(status, &body).header("retry-after", retry_after_s.to_string());
+        }
         let answer = ApiAnswer::json(status, &body);
         match status {
+            503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),
             401 => answer.header("www-authenticate", "Bearer, Basic realm=\"reelhook\", charset=\"UTF-8\""),
             503 => answer.header("retry-after", "1"),
             _ => answer,
@@ -167,7 +253,23 @@ mod tests {
             Problem::JobNotFound => Problem::RenderIdMissing,
             Problem::RenderIdMissing => Problem::RenderStatusMissing,
             Problem::RenderStatusMissing => Problem::RenderUnknown(String::new()),
-            Problem::RenderUnknown(_) => Problem::UnknownRoute,
+            Problem::RenderUnknown(_) => Problem::CannotCancel(Status::Completed),
+            Problem::CannotCancel(status) => Problem::CannotRetry(*status),
+            Problem::CannotRetry(status) => Problem::CannotComplete(*status),
+            Problem::CannotComplete(status) => Problem::CannotDelete(*status),
+            Problem::CannotDelete(_) => Problem::VideoUrlMissing,
+            Problem::VideoUrlMissing => Problem::NoRender,
+            Problem::NoRender => Problem::VideoExists,
+            Problem::VideoExists => Problem::WorkflowIncomplete,
+            Problem::WorkflowIncomplete => Problem::CannotMonitor(Status::Failed),
+            Problem::CannotMonitor(_) => Problem::RenderCheckFailed,
+            Problem::RenderCheckFailed => Problem::RenderCheckTimeout,
+            Problem::RenderCheckTimeout => Problem::UrlMissing { sentence: "" },
+            Problem::UrlMissing { .. } => Problem::PreviewParametersMissing,
+            Problem::PreviewParametersMissing => Problem::EventMissing,
+            Problem::EventMissing => Problem::RateLimited { retry_after_s: 1 },
+            Problem::RateLimited { .. } => Problem::TooManyStreams,
+            Problem::TooManyStreams => Problem::UnknownRoute,
             Problem::UnknownRoute => Problem::Busy,
             Problem::Busy => Problem::Internal,
             Problem::Internal => return None,

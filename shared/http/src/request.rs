@@ -27,6 +27,7 @@ pub struct ApiRequest {
     /// The gateway's id of the request.
     pub request_id: String,
     headers: http::HeaderMap,
+    query: Vec<(String, String)>,
 }
 
 impl ApiRequest {
@@ -39,6 +40,8 @@ impl ApiRequest {
             _ => Default::default(),
         };
         let (path, token) = split_token(request.raw_http_path());
+        let query = request.query_string_parameters();
+        let query = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (parts, body) = request.into_parts();
         let body = match body {
             Body::Text(text) => text.into_bytes(),
@@ -46,7 +49,16 @@ impl ApiRequest {
             _ => Vec::new(),
         };
         let request_id = request_id.chars().filter(char::is_ascii_graphic).take(ID_LIMIT).collect();
-        Self { method: parts.method.to_string(), path, token, body, source_ip, request_id, headers: parts.headers }
+        Self {
+            method: parts.method.to_string(),
+            path,
+            token,
+            body,
+            source_ip,
+            request_id,
+            headers: parts.headers,
+            query,
+        }
     }
 
     /// A header's text, when it is visible ASCII.
@@ -87,6 +99,29 @@ impl ApiRequest {
         let text = self.header("traceparent")?;
         let shape = text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         shape.then(|| text.to_owned())
+    }
+
+    /// A parameter of the query, the first of its name.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameter `limit`, from 1 to `most`.
+    ///
+    /// # Errors
+    /// [`Problem::BadField`].
+    pub fn limit(&self, usual: usize, most: usize) -> Result<usize, Problem> {
+        let Some(text) = self.query("limit") else { return Ok(usual) };
+        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
+    }
+
+    /// Like [`Self::json`], where a body may be left out: null then.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn json_or_nothing(&self) -> Result<Value, Problem> {
+        if self.body.is_empty() { Ok(Value::Null) } else { self.json() }
     }
 
     /// The body as a JSON object.

@@ -41,7 +41,7 @@ impl Asked {
 /// The job, or 304 when the caller has this version.
 pub fn job_answer(request: &ApiRequest, found: &Job) -> ApiAnswer {
     let tag = format!("\"{}-{}\"", found.id, found.version);
-    let answer = if matches(request.header("if-none-match"), &tag) {
+    let answer = if matches_tag(request.header("if-none-match"), &tag) {
         ApiAnswer::text(304, String::new())
     } else {
         ApiAnswer::json(200, &json!({ "success": true, "job": job(found) }))
@@ -55,7 +55,7 @@ pub fn details_answer(request: &ApiRequest, found: &Job, now: Timestamp) -> ApiA
     if !found.status.is_final() {
         return ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }));
     }
-    let answer = if matches(request.header("if-none-match"), &tag) {
+    let answer = if matches_tag(request.header("if-none-match"), &tag) {
         ApiAnswer::text(304, String::new())
     } else {
         ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }))
@@ -70,7 +70,7 @@ pub fn log_answer(id: &JobId, lines: &[Value], now: Timestamp) -> ApiAnswer {
 }
 
 /// RFC 9110's weak comparison of If-None-Match.
-fn matches(header: Option<&str>, tag: &str) -> bool {
+pub fn matches_tag(header: Option<&str>, tag: &str) -> bool {
     header.is_some_and(|list| {
         list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
     })
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn if_none_match_is_a_list_of_weak_tags() {
-        let check = |header: Option<&str>, expected| assert_eq!(matches(header, "\"a-1\""), expected, "{header:?}");
+        let check = |header: Option<&str>, expected| assert_eq!(matches_tag(header, "\"a-1\""), expected, "{header:?}");
         check(Some("\"a-1\""), true);
         check(Some("W/\"a-1\", \"b\""), true);
         check(Some("*"), true);

@@ -127,6 +127,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         name,
         status,
         key: short(&body["step_key"], 64),
+        stage: short(&body["workflow_stage"], 64),
         sequence,
         duration,
         details: (!details.is_null()).then(|| details.clone()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use reelhook_app::fanout::FileStore;
 use reelhook_app::steps::DetailStore;
 use reelhook_app::store::StoreError;
 
@@ -30,6 +31,16 @@ impl DetailStore for MemoryDetails {
         tokio::task::yield_now().await;
         let done = self.faults.check("put")?;
         self.stored.lock().unwrap().insert(key.to_owned(), json);
+        done.answer(())
+    }
+}
+
+#[async_trait]
+impl FileStore for MemoryDetails {
+    async fn remove(&self, prefixes: &[String]) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("remove")?;
+        self.stored.lock().unwrap().retain(|key, _| !prefixes.iter().any(|prefix| key.starts_with(prefix)));
         done.answer(())
     }
 }

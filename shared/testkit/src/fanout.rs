@@ -95,6 +95,13 @@ impl FanoutStore for MemoryFanout {
         done.answer(())
     }
 
+    async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("remove_logs", job)?;
+        self.state().logs.retain(|(of, _, _), _| of != job);
+        done.answer(())
+    }
+
     async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("count", &step.id)?;

@@ -18,6 +18,7 @@ use reelhook_signing::SigningKeys;
 
 use crate::builders::{keys, make_job, webhook_settings, worker_settings};
 use crate::deliveries::MemoryDeliveries;
+use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
 use crate::fanout::MemoryFanout;
 use crate::http::{ScriptedHttp, response};
@@ -38,6 +39,8 @@ pub struct Stack {
     pub deliveries: Arc<MemoryDeliveries>,
     /// Log lines and counters.
     pub fanout: MemoryFanout,
+    /// The bucket.
+    pub files: MemoryDetails,
     /// The due indexes.
     pub due: MemoryDue,
     /// The Work queue.
@@ -76,6 +79,7 @@ impl Stack {
         let deliveries = Arc::new(MemoryDeliveries::default());
         Self {
             fanout: MemoryFanout::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
+            files: MemoryDetails::default(),
             due: MemoryDue::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
             work: MemoryQueue::new(Arc::clone(&world)),
             hints: MemoryQueue::new(Arc::clone(&world)),
@@ -104,7 +108,7 @@ impl Stack {
 
     /// What fanout works with.
     pub fn fanout_ports(&self) -> FanoutPorts<'_> {
-        FanoutPorts { store: &self.fanout, work: &self.work, deliveries: &self.hints }
+        FanoutPorts { files: &self.files, store: &self.fanout, work: &self.work, deliveries: &self.hints }
     }
 
     /// What the dispatcher works with.

@@ -1,6 +1,6 @@
 //! A job in StreamGank's words: the API's job, the log's lines and the webhooks' data (contract.md; seeds 000, 001).
 
-use reelhook_domain::{Job, LogLevel, OutboundEvent, Timestamp};
+use reelhook_domain::{Job, Live, LogLevel, OutboundEvent, Status, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// Jobs by status, for queue answers.
@@ -21,6 +21,18 @@ pub struct QueueCounts {
 }
 
 impl QueueCounts {
+    /// Those of one status.
+    pub fn of(&self, status: Status) -> u64 {
+        match status {
+            Status::Pending => self.pending,
+            Status::Processing => self.processing,
+            Status::Rendering => self.rendering,
+            Status::Completed => self.completed,
+            Status::Failed => self.failed,
+            Status::Cancelled => self.cancelled,
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.pending + self.processing + self.rendering + self.completed + self.failed + self.cancelled
@@ -91,6 +103,49 @@ pub fn log_line(of: &Job, event_type: &str, level: LogLevel, message: &str, deta
         "details": details,
         "source": "reelhook",
     })
+}
+
+/// One event of a job's stream (contract.md, Live updates).
+pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
+    let mut view = json!({
+        "job_id": of.id.as_str(),
+        "timestamp": at.to_string(),
+        "status": of.status.name(),
+        "progress": of.progress,
+        "currentStep": of.current_step,
+    });
+    view["type"] = match event {
+        Live::Step { number, name, status, key, sequence, stage, details } => {
+            view["status"] = json!(status);
+            view["step_number"] = json!(number);
+            view["step_name"] = json!(name);
+            view["step_key"] = json!(key);
+            view["sequence"] = json!(sequence);
+            view["workflow_stage"] = json!(stage);
+            view["validated"] = json!(true);
+            let told = of.steps.get(number).filter(|_| *details).and_then(|step| step.details.clone());
+            view["details"] = json!(told);
+            view["creatomate_id"] = json!(of.render_id.as_ref().map(|id| id.as_str()));
+            json!("step_update")
+        }
+        Live::Render { word } => {
+            view["status"] = json!(word);
+            json!(format!("render_{word}"))
+        }
+        Live::RenderCompleted => {
+            view["videoUrl"] = json!(of.video_url);
+            json!("render_completed")
+        }
+        Live::RenderFailed => {
+            view["error"] = json!(of.error);
+            json!("render_failed")
+        }
+        Live::Job => {
+            view["error"] = json!(of.error);
+            json!("job_update")
+        }
+    };
+    view
 }
 
 /// The `data` member of a webhook about this job.

@@ -30,7 +30,7 @@ fn renders(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (
 }
 
 fn admission(version: u64) -> Admission {
-    Admission { version, paused: true, active: [("job_1.1.1".to_owned(), NOON)].into() }
+    Admission { version, paused: true, active: [("job_1.1.1".to_owned(), NOON)].into(), ..Admission::default() }
 }
 
 #[tokio::test]
@@ -151,10 +151,10 @@ async fn a_counter_that_moved_while_it_was_mended_is_left_to_the_next_time() {
 #[tokio::test]
 async fn reconciling_over_a_busy_table_is_told() {
     let (reconciler, _) = reconciler(|_, _| error("ThrottlingException"));
-    assert_eq!(kind(&reconciler.counter(Status::Failed, "d").await.unwrap_err()), "busy");
-    assert_eq!(kind(&reconciler.count_jobs(Status::Failed, "d").await.unwrap_err()), "busy");
-    assert_eq!(kind(&reconciler.suspect(Status::Failed, "d", 1, 2).await.unwrap_err()), "busy");
-    assert_eq!(kind(&reconciler.mend(Status::Failed, "d", 1, 2).await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.counter(Status::Failed, "2024-01-01").await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.count_jobs(Status::Failed, "2024-01-01").await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.suspect(Status::Failed, "2024-01-01", 1, 2).await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.mend(Status::Failed, "2024-01-01", 1, 2).await.unwrap_err()), "busy");
 }
 
 fn render() -> RenderId {

@@ -27,7 +27,14 @@ fn job() -> JobId {
 }
 
 fn lines(count: usize) -> Vec<LogRow> {
-    let row = |index| LogRow { job_id: job(), version: 7, index, at: NOON, line: json!({ "z": index, "a": "Série" }) };
+    let row = |index| LogRow {
+        job_id: job(),
+        version: 7,
+        index,
+        at: NOON,
+        line: Some(json!({ "z": index, "a": "Série" })),
+        live: None,
+    };
     (0..count).map(row).collect()
 }
 

@@ -134,6 +134,8 @@ fn every_kind_of_effect_is_known() {
         { "kind": "check_render.v1", "render": "r", "check": 1, "delay_s": 2 },
         { "kind": "apply_parked.v1", "render": "r" },
         { "kind": "cancel_worker.v1", "attempt": 1, "url": "https://x.example" },
+        { "kind": "live.v1", "events": [{ "type": "job" }], "after": 3 },
+        { "kind": "purge.v1" },
     ]))
     .unwrap();
     assert_eq!(read(&record("INSERT", None, Some(&image(&job))), WRITTEN), Record::Version(Box::new(job)));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Decision, Ignored, Rejected};
 use crate::job::{Job, RenderWatch, Status};
-use crate::{Advice, Effect, Emitted, EventId, LogLevel, OutboundEvent, Policy, RenderId, Timestamp, classify};
+use crate::{Advice, Effect, Emitted, EventId, Live, LogLevel, OutboundEvent, Policy, RenderId, Timestamp, classify};
 
 /// What a waiting job shows.
 pub(super) const WAITING: &str = "Waiting in queue";
@@ -20,13 +20,14 @@ pub(super) struct Change<'a> {
     pub job: Job,
     pub now: Timestamp,
     pub policy: &'a Policy,
-    before: Status,
+    before: (Status, u32),
     effects: Vec<Effect>,
+    live: Vec<Live>,
 }
 
 impl<'a> Change<'a> {
     pub fn of(job: &Job, now: Timestamp, policy: &'a Policy) -> Self {
-        Self { before: job.status, job: job.clone(), now, policy, effects: Vec::new() }
+        Self { before: (job.status, job.attempt), job: job.clone(), now, policy, effects: Vec::new(), live: Vec::new() }
     }
 
     pub fn ignore(self, reason: Ignored) -> Decision {
@@ -39,6 +40,11 @@ impl<'a> Change<'a> {
 
     pub fn then(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Lets viewers see something.
+    pub fn live(&mut self, event: Live) {
+        self.live.push(event);
     }
 
     pub fn notify(&mut self, event: OutboundEvent) {
@@ -117,6 +123,7 @@ impl<'a> Change<'a> {
         self.job.failed_at = None;
         self.job.error = None;
         if video_url.is_some() {
+            self.live(Live::RenderCompleted);
             self.job.video_url = video_url;
             self.job.render_timeout = false;
             self.job.workflow_incomplete = false;
@@ -229,6 +236,7 @@ impl<'a> Change<'a> {
         }
         self.count();
         self.job.version += 1;
+        self.show_live();
         self.job.updated_at = self.now;
         self.job.due_at = due_at(&self.job, self.policy);
         for (index, effect) in self.effects.iter().enumerate() {
@@ -243,8 +251,24 @@ impl<'a> Change<'a> {
         Decision::Apply(Box::new(self.job))
     }
 
+    /// Viewers see each change of status; one that a render's end tells already is not told again.
+    fn show_live(&mut self) {
+        if self.job.deleted_at.is_some() {
+            return;
+        }
+        let told = self.live.iter().any(|event| matches!(event, Live::RenderCompleted | Live::RenderFailed));
+        if self.before != (self.job.status, self.job.attempt) && !told {
+            self.live.push(Live::Job);
+        }
+        if !self.live.is_empty() {
+            let after = std::mem::replace(&mut self.job.live_version, self.job.version);
+            let events = std::mem::take(&mut self.live);
+            self.then(Effect::Live { events, after });
+        }
+    }
+
     fn count(&mut self) {
-        let (before, after) = (self.before, self.job.status);
+        let (before, after) = (self.before.0, self.job.status);
         let day = self.job.created_at.day();
         let deleted = self.job.deleted_at.is_some();
         if before.is_final() && (before != after || deleted) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::change::Change;
 use super::{Decision, Ignored, Rejected};
 use crate::job::Status;
-use crate::{LogLevel, OutboundEvent};
+use crate::{Effect, LogLevel, OutboundEvent};
 
 /// A repeated retry within this time answers like the first.
 const RETRY_REPEAT_MS: i64 = 10_000;
@@ -58,6 +58,29 @@ pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
     change.apply()
 }
 
+/// Has the render asked about now, and watched on; a job that ended without its video renders again.
+pub(super) fn monitor(mut change: Change<'_>) -> Decision {
+    let Some(render) = change.job.render_id.clone() else { return change.reject(Rejected::NoRender) };
+    if change.job.video_url.is_some() {
+        return change.reject(Rejected::VideoExists);
+    }
+    match change.job.status {
+        Status::Pending | Status::Processing | Status::Rendering => {}
+        Status::Completed if change.job.workflow_incomplete => return change.reject(Rejected::WorkflowIncomplete),
+        Status::Completed => {
+            change.job.completed_at = None;
+            change.job.render_timeout = false;
+            change.job.render = None;
+            change.begin_rendering();
+            change.show("Checking the render");
+        }
+        status @ (Status::Failed | Status::Cancelled) => return change.reject(Rejected::CannotMonitor(status)),
+    }
+    change.then(Effect::CheckRender { render, check: 0, delay_s: 0 });
+    change.log("creatomate_monitoring", LogLevel::Info, "Render monitoring started");
+    change.apply()
+}
+
 pub(super) fn delete(mut change: Change<'_>) -> Decision {
     match change.job.status {
         Status::Completed | Status::Failed | Status::Cancelled => {}
@@ -67,5 +90,6 @@ pub(super) fn delete(mut change: Change<'_>) -> Decision {
     }
     change.job.deleted_at = Some(change.now);
     change.notify(OutboundEvent::Deleted);
+    change.then(Effect::Purge);
     change.apply()
 }

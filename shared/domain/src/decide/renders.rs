@@ -6,7 +6,7 @@ use super::change::{Change, awaits_video, whole_seconds};
 use super::starts::cut;
 use super::{Decision, Ignored};
 use crate::job::{RenderWatch, Status};
-use crate::{Effect, LogLevel, OutboundEvent, RenderId, RenderState, RenderWord};
+use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderWord};
 
 /// Tries to confirm a reported end before the schedule takes over again.
 pub(super) const CONFIRMATIONS: u8 = 8;
@@ -103,6 +103,14 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
     if starts {
         change.begin_rendering();
     }
+    let word = match &state.word {
+        RenderWord::Planned => Some("planned"),
+        RenderWord::Waiting => Some("waiting"),
+        RenderWord::Transcribing => Some("transcribing"),
+        RenderWord::Rendering => Some("rendering"),
+        RenderWord::Succeeded | RenderWord::Failed | RenderWord::Other(_) => None,
+    };
+    change.live(word.map_or(Live::Job, |word| Live::Render { word: word.to_owned() }));
     change.progress(percent);
     change.log("creatomate_monitoring", LogLevel::Info, shown.clone());
     change.show(shown);
@@ -140,6 +148,7 @@ fn end(change: &mut Change<'_>, ending: &Ending<'_>) {
             if !change.job.worker_done {
                 change.stop_worker();
             }
+            change.live(Live::RenderFailed);
             change.fail(cut(error), OutboundEvent::Failed);
         }
     }

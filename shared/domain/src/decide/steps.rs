@@ -6,7 +6,7 @@ use super::change::Change;
 use super::starts::cut;
 use super::{Decision, Ignored};
 use crate::job::Status;
-use crate::{LogLevel, OutboundEvent, StepStatus, StepUpdate};
+use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
 
 /// Reports that are remembered to know repeats.
 const SEEN: usize = 64;
@@ -68,6 +68,15 @@ fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
         StepStatus::Failed => ("failed", LogLevel::Error),
         StepStatus::RenderReady => ("creatomate_ready", LogLevel::Success),
     };
+    change.live(Live::Step {
+        number: update.number,
+        name: update.name.clone(),
+        status: word.to_owned(),
+        key: update.key.clone(),
+        sequence: update.sequence,
+        stage: update.stage.clone(),
+        details: update.details.is_some(),
+    });
     change.log_with(
         "webhook_received",
         level,

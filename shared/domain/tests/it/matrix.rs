@@ -100,6 +100,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("cancel", Event::Cancel),
         ("retry", Event::Retry),
         ("complete", complete()),
+        ("monitor", Event::Monitor),
         ("delete", Event::Delete),
     ]);
     events
@@ -172,6 +173,16 @@ fn facts(before: &Job, after: &Job, now: Timestamp) -> String {
     text
 }
 
+fn live(event: &Live) -> String {
+    match event {
+        Live::Step { number, status, .. } => format!("step_{number}_{status}"),
+        Live::Render { word } => word.clone(),
+        Live::RenderCompleted => "render_completed".to_owned(),
+        Live::RenderFailed => "render_failed".to_owned(),
+        Live::Job => "job".to_owned(),
+    }
+}
+
 fn effect(effect: &Effect) -> String {
     match effect {
         Effect::Start { delay_s } => format!("Start(+{delay_s}s)"),
@@ -183,6 +194,11 @@ fn effect(effect: &Effect) -> String {
         }
         Effect::CheckRender { render, check, delay_s } => format!("CheckRender({render} #{check} +{delay_s}s)"),
         Effect::ApplyParked { render } => format!("ApplyParked({render})"),
+        Effect::Live { events, after } => {
+            let names: Vec<String> = events.iter().map(live).collect();
+            format!("Live({} after {after})", names.join(" "))
+        }
+        Effect::Purge => "Purge".to_owned(),
         Effect::CancelWorker { attempt, .. } => format!("CancelWorker({attempt})"),
     }
 }

@@ -91,6 +91,7 @@ enum Move {
     Cancel,
     Retry,
     Complete,
+    Monitor,
     Delete,
     Tick,
     /// The clock moves to the time at which the job is due, and the sweep comes.
@@ -156,6 +157,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         1 => Just(Move::Cancel),
         3 => Just(Move::Retry),
         1 => Just(Move::Complete),
+        1 => Just(Move::Monitor),
         1 => Just(Move::Delete),
         3 => Just(Move::Tick),
         6 => Just(Move::Sweep),
@@ -257,6 +259,7 @@ impl Life {
             Move::Cancel => Event::Cancel,
             Move::Retry => Event::Retry,
             Move::Complete => complete(),
+            Move::Monitor => Event::Monitor,
             Move::Delete => Event::Delete,
             Move::Tick | Move::Sweep => Event::Tick,
             Move::Again(_) if self.past.is_empty() => return None,
@@ -355,7 +358,7 @@ fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Event, a
     }
     let awaits_video = before.status == Status::Completed && before.render_timeout && before.video_url.is_none();
     match event {
-        Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Delete => {}
+        Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Monitor | Event::Delete => {}
         Event::RenderChecked {
             state: Some(RenderState { word: RenderWord::Succeeded, url: Some(url), .. }), ..
         } if awaits_video => {
@@ -407,7 +410,13 @@ fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, decision
             }
             None
         }
-        Event::Claim | Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Delete | Event::Tick => None,
+        Event::Claim
+        | Event::Cancel
+        | Event::Retry
+        | Event::Complete { .. }
+        | Event::Monitor
+        | Event::Delete
+        | Event::Tick => None,
     };
     if of_a_run.is_some_and(|attempt| attempt < job.attempt) {
         let deleted = job.deleted_at.is_some();

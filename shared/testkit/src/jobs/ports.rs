@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::jobs::JobStore;
+use reelhook_app::queue::QueueStore;
 use reelhook_app::renders::{Callback, RenderStore};
 use reelhook_app::repair::{JobLister, Page};
 use reelhook_app::starts::{Claimed, StartStore};
@@ -151,6 +152,51 @@ impl RenderStore for MemoryJobs {
             state.hinted.insert(render.clone(), now.after(HINT));
         }
         done.answer(may)
+    }
+}
+
+#[async_trait]
+impl QueueStore for MemoryJobs {
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.replace_admission(admission).await
+    }
+
+    async fn newest(
+        &self,
+        status: Status,
+        month: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        self.enter("newest").await;
+        let done = self.faults.check("newest")?;
+        let state = self.state();
+        let listed = |job: &&Job| {
+            job.status == status
+                && job.deleted_at.is_none()
+                && job.created_at <= until
+                && job.created_at.day().starts_with(month)
+        };
+        let mut found: Vec<(Timestamp, JobId)> =
+            state.jobs.values().filter(listed).map(|job| (job.created_at, job.id.clone())).collect();
+        found.sort_by(|a, b| b.cmp(a));
+        found.truncate(limit);
+        done.answer(found)
+    }
+
+    async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        self.enter("load_all").await;
+        let done = self.faults.check("load_all")?;
+        let state = self.state();
+        done.answer(ids.iter().filter_map(|id| state.jobs.get(id).cloned()).collect())
+    }
+
+    async fn running(&self) -> Result<Vec<JobId>, StoreError> {
+        self.enter("running").await;
+        let done = self.faults.check("running")?;
+        let state = self.state();
+        let runs = |job: &&Job| matches!(job.status, Status::Processing | Status::Rendering);
+        done.answer(state.jobs.values().filter(runs).map(|job| job.id.clone()).collect())
     }
 }
 

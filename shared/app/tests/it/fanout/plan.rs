@@ -31,7 +31,7 @@ fn each_kind_of_effect_has_its_place_in_the_plan() {
         "level": "success", "type": "success", "message": "Done", "details": { "step_number": 8 },
         "source": "reelhook",
     });
-    assert_eq!(plan.logs, [LogRow { job_id: id.clone(), version: 7, index: 0, at: AT, line }]);
+    assert_eq!(plan.logs, [LogRow { job_id: id.clone(), version: 7, index: 0, at: AT, line: Some(line), live: None }]);
     let counted = EventId::parse(&format!("{id}.7.2")).unwrap();
     let count = CountStep { id: counted, status: Status::Completed, day: "2024-01-01".to_owned(), entered: true };
     assert_eq!(plan.counts, [count]);
@@ -164,6 +164,6 @@ fn a_version_without_effects_plans_nothing() {
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
     let planned = plan(&make_job(1, NOON, &Policy::default()), &settings(), GRACE);
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
-    assert_eq!(planned.logs[0].line["event_type"], "job_queued");
+    assert_eq!(planned.logs[0].line.as_ref().unwrap()["event_type"], "job_queued");
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));
 }

@@ -168,9 +168,9 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
         assert_eq!(item["schema"], json!({ "N": "1" }));
         item
     };
-    let active = ["status_day", "due_shard", "due_at", "active", "active_rank"];
+    let active = ["status_month", "due_shard", "due_at", "active", "active_rank"];
     let item = check(waiting(), &active).await;
-    assert_eq!(item["status_day"], json!({ "S": "pending#2024-01-01" }));
+    assert_eq!(item["status_month"], json!({ "S": "pending#2024-01" }));
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));
@@ -187,12 +187,12 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     for job in [completed(), failed(), cancelled()] {
         let render = job.render_id.is_some();
         let expected: &[&str] =
-            if render { &["status_day", "expires_at", "render_id"] } else { &["status_day", "expires_at"] };
+            if render { &["status_month", "expires_at", "render_id"] } else { &["status_month", "expires_at"] };
         let item = check(job, expected).await;
         assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 24 * 3600).to_string() }));
     }
     // The one final state in which something is still to come.
-    check(awaiting_video(), &["status_day", "expires_at", "render_id", "due_shard", "due_at"]).await;
+    check(awaiting_video(), &["status_month", "expires_at", "render_id", "due_shard", "due_at"]).await;
 
     let item = check(deleted(), &["expires_at"]).await;
     assert_eq!(

@@ -85,7 +85,10 @@ async fn counting_goes_over_all_pages() {
     assert_eq!(jobs.count(Status::Failed, "2024-01-01").await.unwrap(), 742);
     let all = calls.all();
     assert_eq!(all[0].at("/Select"), "COUNT");
-    assert_eq!(all[0].at("/ExpressionAttributeValues/:day/S"), "failed#2024-01-01");
+    let values = json!({
+        ":month": { "S": "failed#2024-01" }, ":first": { "N": "1704067200000" }, ":last": { "N": "1704153599999" },
+    });
+    assert_eq!(all[0].at("/ExpressionAttributeValues"), &values);
     assert_eq!(all[1].at("/ExclusiveStartKey"), &json!({ "id": { "S": "job_9" } }));
 }
 
@@ -95,7 +98,7 @@ async fn a_page_begins_where_the_one_before_ended() {
         0 => {
             let (status, mut body) = items(&["job_1", "job_2"]);
             body["LastEvaluatedKey"] = json!({
-                "status_day": { "S": "failed#2024-01-01" }, "created_at": { "N": "1704110400000" }, "id": { "S": "job_2" },
+                "status_month": { "S": "failed#2024-01" }, "created_at": { "N": "1704110400000" }, "id": { "S": "job_2" },
             });
             (status, body)
         }
@@ -109,7 +112,7 @@ async fn a_page_begins_where_the_one_before_ended() {
     let all = calls.all();
     assert_eq!(all[0].at("/ExclusiveStartKey"), &Value::Null);
     let key = json!({
-        "status_day": { "S": "failed#2024-01-01" }, "created_at": { "N": "1704110400000" }, "id": { "S": "job_2" },
+        "status_month": { "S": "failed#2024-01" }, "created_at": { "N": "1704110400000" }, "id": { "S": "job_2" },
     });
     assert_eq!(all[1].at("/ExclusiveStartKey"), &key);
 }

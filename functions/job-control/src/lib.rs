@@ -1,0 +1,215 @@
+//! Commands to jobs and to the queue, its numbers and its list, and a look at a render.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::change;
+use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::queue::{self, RemovalPorts};
+use reelhook_app::renders::{Creatomate, LookedUp, RenderPorts, look_up};
+use reelhook_app::sweep::{SweepPorts, sweep};
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::{CounterTable, RenderTable};
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::due::DueTables;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::queues::Queue;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::{JobId, Policy, RenderId};
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::control::Command;
+use reelhook_http::problem::Problem;
+use reelhook_http::queue::{
+    Asked, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
+};
+use reelhook_http::render::{looked_up_answer, read_look_up};
+use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve;
+use reelhook_outbound::{AllowList, GuardedClient};
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    deliveries_table: String,
+    work_queue_url: String,
+    deliveries_queue_url: String,
+    settings_path: String,
+    max_workers: usize,
+    creatomate: Url,
+    allow: AllowList,
+    mode: Mode,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL, SETTINGS_PATH,
+    /// MAX_WORKERS, CREATOMATE_BASE_URL, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
+        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            deliveries_table: environment.required("DELIVERIES_TABLE"),
+            work_queue_url: environment.required("WORK_QUEUE_URL"),
+            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            max_workers: environment.parsed("MAX_WORKERS", 3),
+            creatomate: environment.url("CREATOMATE_BASE_URL"),
+            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// Who may call, and how Creatomate is asked.
+struct Secrets {
+    access: Access,
+    creatomate: Creatomate,
+}
+
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CREATOMATE_API_KEY"];
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    renders: RenderTable,
+    due: DueTables,
+    work: Queue<WorkMessage>,
+    deliveries: Queue<DeliveryMessage>,
+    http: GuardedClient,
+    secrets: Settings<Secrets>,
+    policy: Policy,
+    max_workers: usize,
+}
+
+impl Deps {
+    /// Builds the clients and reads the secrets, before the first event.
+    ///
+    /// # Errors
+    /// When the secrets can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let (mode, creatomate) = (config.mode, config.creatomate);
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let access = Access::read(mode, &|name| raw.text(name));
+            let creatomate = Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") };
+            Ok(Secrets { access, creatomate })
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::JobStore::load(&jobs, &nobody)));
+        Ok(Self {
+            renders: RenderTable { counters, jobs: jobs.clone() },
+            due: DueTables {
+                jobs: jobs.clone(),
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
+            },
+            jobs,
+            work: Queue::new(sqs.clone(), config.work_queue_url),
+            deliveries: Queue::new(sqs, config.deliveries_queue_url),
+            http: GuardedClient::new(config.allow, None)?,
+            secrets: secrets?,
+            policy: config.policy,
+            max_workers: config.max_workers,
+        })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    Ok(serve(request, async |request| respond(deps, request).await).await)
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    if let Some((id, command)) = Command::read(request)? {
+        let changed = change(&deps.jobs, &System, &deps.policy, &id, &command.event()).await?;
+        tracing::info!(job_id = %id, ?command, caller = caller.fingerprint, outcome = changed.word(), "took a command");
+        return command.answer(changed);
+    }
+    if let Some(asked) = Asked::read(request)? {
+        tracing::info!(?asked, caller = caller.fingerprint, "took a call to the queue");
+        return of_queue(deps, asked).await;
+    }
+    match read_look_up(request)? {
+        Some(render) => look(deps, &render).await,
+        None => Err(Problem::UnknownRoute),
+    }
+}
+
+async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
+    let now = System.now();
+    Ok(match asked {
+        Asked::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
+        Asked::List { status, limit, cursor } => {
+            list_answer(&queue::list(&deps.jobs, now, status, limit, cursor).await?)
+        }
+        Asked::Clear => {
+            queue::clear(&deps.jobs, now).await?;
+            clear_answer()
+        }
+        Asked::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, now).await?),
+        Asked::Toggle(processing) => {
+            let (was, is) = queue::toggle(&deps.jobs, &deps.work, processing).await?;
+            toggle_answer(was, is)
+        }
+        Asked::Cleanup => {
+            let ports = SweepPorts {
+                due: &deps.due,
+                jobs: &deps.jobs,
+                starts: &deps.jobs,
+                work: &deps.work,
+                deliveries: &deps.deliveries,
+                ambient: &System,
+                policy: &deps.policy,
+            };
+            let swept = sweep(&ports).await;
+            let removal = RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, ambient: &System, policy: &deps.policy };
+            let removed = queue::remove_cleared(&removal).await?;
+            if swept.failed > 0 {
+                return Err(Problem::Busy);
+            }
+            cleanup_answer(swept.jobs_changed + swept.deliveries_hinted + removed)
+        }
+    })
+}
+
+async fn look(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
+    let secrets = deps.secrets.get().await;
+    let ports = RenderPorts {
+        jobs: &deps.jobs,
+        renders: &deps.renders,
+        ambient: &System,
+        policy: &deps.policy,
+        confirmable: true,
+    };
+    match look_up(&ports, &deps.http, &secrets.creatomate, render).await? {
+        LookedUp::Found(found) => Ok(looked_up_answer(render, &found)),
+        LookedUp::Unknown => Err(Problem::RenderUnknown(render.to_string())),
+        LookedUp::Failed => Err(Problem::RenderCheckFailed),
+        LookedUp::TimedOut => Err(Problem::RenderCheckTimeout),
+    }
+}

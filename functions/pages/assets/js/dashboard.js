@@ -1,0 +1,159 @@
+// Serves the dashboard: numbers, running and recent jobs, and how the webhooks stand.
+import { get } from "./api.js";
+import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
+import { STATUS, count, pill, plural, shortId, summary, when } from "./format.js";
+import { Live } from "./live.js";
+import { banner, workers } from "./queue-state.js";
+
+let stats = null;
+
+/** One tile for each status, a way into the queue. */
+function numbers() {
+  if (!$("n-pending")) {
+    show(
+      $("numbers"),
+      ...Object.entries(STATUS).map(([status, name]) =>
+        el("a", { class: `tile ${status}`, href: `/queue?status=${status}` }, el("span", { class: "name" }, name), el("span", { class: "number", id: `n-${status}` })),
+      ),
+    );
+  }
+  for (const status of Object.keys(STATUS)) setText($(`n-${status}`), count(stats[status]));
+  setText($("workers"), workers(stats));
+  banner(stats);
+}
+
+function take(next) {
+  const before = JSON.stringify(stats);
+  stats = next;
+  numbers();
+  if (JSON.stringify(stats) !== before) jobs();
+}
+
+async function poll() {
+  take((await get("/api/queue/status")).stats);
+}
+
+const jobs = throttle(loadJobs, 6000);
+
+async function loadJobs() {
+  if (document.hidden || !stats) return;
+  try {
+    const running = ["processing", "rendering", "pending"].filter((status) => stats[status] > 0);
+    const [recent, ...active] = await Promise.all([
+      get("/api/queue/jobs?limit=8"),
+      ...running.map((status) => get(`/api/queue/jobs?status=${status}&limit=6`)),
+    ]);
+    drawActive(active.flatMap((answer) => answer.jobs).slice(0, 6));
+    drawRecent(recent.jobs);
+  } catch (error) {
+    if (!$("recent").known) show($("recent"), trouble("The jobs could not be loaded", error, loadJobs));
+    if (!$("active").known) show($("active"), empty("Unknown", "The jobs could not be loaded."));
+  }
+}
+
+const link = (job) => el("a", { href: `/job/${encodeURIComponent(job.id)}`, class: "strong", title: job.id }, summary(job.parameters));
+
+function drawActive(list) {
+  if (!list.length) {
+    show($("active"), empty("Nothing is running", "A new video starts as soon as a worker is free."));
+    return;
+  }
+  keyed($("active"), list, (job) => job.id, (job) =>
+    el(
+      "article",
+      { class: "run" },
+      el("div", { class: "row between" }, link(job), pill(job.status)),
+      el("progress", { max: 100, value: job.progress, class: job.status, "aria-label": `Progress of job ${shortId(job.id)}` }),
+      el("p", { class: "muted small row between" }, el("span", {}, job.currentStep), el("span", { class: "num" }, `${job.progress}%`)),
+    ),
+  );
+}
+
+function drawRecent(list) {
+  if (!list.length) {
+    show($("recent"), empty("No jobs yet", "Your videos appear here.", el("a", { class: "btn", href: "/" }, "Make the first one")));
+    return;
+  }
+  keyed($("recent"), list, (job) => job.id, (job) =>
+    el("div", { class: "item row between" }, el("div", { class: "grow" }, link(job), el("p", { class: "muted small" }, when(job.createdAt))), pill(job.status)),
+  );
+}
+
+async function webhooks() {
+  try {
+    const { webhooks: state } = await get("/api/webhooks/status");
+    drawWebhooks(state);
+  } catch (error) {
+    const text = "Only an operator can see the webhooks.";
+    show($("webhooks"), error.status === 403 ? empty("Not for you to see", text) : trouble("The webhooks could not be loaded", error, webhooks));
+  }
+}
+
+function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, total_errors: errors = 0, rate_limits: sent = {}, error_counts: failed = {}, config = {} }) {
+  if (!total) {
+    show($("webhooks-state"));
+    show($("webhooks"), empty("No endpoint is set up", "Set WEBHOOK_URLS to be told when a video is done."));
+    return;
+  }
+  const well = active === total && !errors;
+  show($("webhooks-state"), well ? pill("completed", "Healthy") : active < total ? pill(active ? "warn" : "failed", `${count(total - active)} disabled`) : pill("warn", plural(errors, "error")));
+  const fact = (name, value) => [el("dt", {}, name), el("dd", {}, value)];
+  const endpoints = [...new Set([...Object.keys(sent), ...Object.keys(failed)])].sort();
+  show(
+    $("webhooks"),
+    el(
+      "dl",
+      { class: "facts" },
+      fact("Endpoints", `${count(active)} of ${count(total)} active`),
+      fact("Errors", count(errors)),
+      fact("Signing", config.secret_configured ? "On" : "Off: no secret is set"),
+      fact("Retries", `Up to ${count(config.max_retries)}`),
+      config.rate_limit ? fact("Rate limit", limit(config.rate_limit)) : [],
+    ),
+    ...endpoints.map((name) =>
+      el(
+        "div",
+        { class: "item row between" },
+        el("span", { class: "strong" }, name),
+        el("span", { class: "muted small" }, `${count(sent[name] ?? 0)} in this window · ${plural(failed[name] ?? 0, "error")}`),
+      ),
+    ),
+  );
+}
+
+/** "100/60000ms" in words. */
+function limit(text) {
+  const found = /^(\d+)\/(\d+)ms$/.exec(text);
+  return found ? `${found[1]} in ${Number(found[2]) / 1000} s` : text;
+}
+
+const live = new Live({
+  path: "/api/queue/status/stream",
+  names: ["status", "heartbeat"],
+  tokenBody: {},
+  every: 5000,
+  poll,
+  onMessage: (data, name) => name === "status" && data.stats && take(data.stats),
+  onTrouble: (error) => banner(stats, error),
+});
+
+async function begin() {
+  show($("numbers"), ...Object.keys(STATUS).map(() => el("div", { class: "tile" }, skeleton(2))));
+  show($("active"), skeleton(3));
+  show($("recent"), skeleton(6));
+  try {
+    await poll();
+    live.start();
+  } catch (error) {
+    show($("numbers"), trouble("The numbers could not be loaded", error, begin));
+    stats = {};
+    loadJobs();
+  }
+}
+
+show($("webhooks"), skeleton(5));
+begin();
+webhooks();
+// While jobs run, their progress moves without the numbers changing.
+setInterval(() => stats && stats.processing + stats.rendering > 0 && jobs(), 6000);
+setInterval(() => !document.hidden && webhooks(), 60_000);

@@ -1,0 +1,125 @@
+// Serves every page: making elements, keeping lists in step with data, and the shared empty, error and loading pieces.
+
+export const $ = (id) => document.getElementById(id);
+
+/** An element; `on…` members listen, the others are properties or attributes. Texts are always text. */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name in node) node[name] = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** The URL when it is http or https, else null. */
+export function safeUrl(text) {
+  try {
+    const url = new URL(text);
+    return ["http:", "https:"].includes(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Sets a text only where it changes, so that screen readers and selections stay in peace. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Makes `parent` show `items`: unchanged ones keep their element; a changed one, or the next in place of a lost one, keeps the keyboard focus. */
+export function keyed(parent, items, key, draw) {
+  const known = (parent.known ??= new Map());
+  const next = new Map();
+  const nodes = items.map((item) => {
+    const id = key(item);
+    const sign = JSON.stringify(item);
+    const old = known.get(id);
+    if (old?.sign === sign) {
+      next.set(id, old);
+      return old.node;
+    }
+    const node = draw(item);
+    next.set(id, { sign, node, was: old?.node });
+    return node;
+  });
+  const focus = parent.contains(document.activeElement) ? document.activeElement : null;
+  const at = focus ? [...parent.children].findIndex((child) => child.contains(focus)) : -1;
+  const heir = [...next.values()].find((entry) => entry.was?.contains(focus))?.node ?? nodes[Math.min(at, nodes.length - 1)];
+  if (nodes.length !== parent.children.length || nodes.some((node, index) => parent.children[index] !== node)) {
+    parent.replaceChildren(...nodes);
+    if (focus?.isConnected) focus.focus({ preventScroll: true });
+    else if (focus && heir) (heir.querySelector(`[data-act="${focus.dataset.act}"]`) ?? heir.querySelector("a, button"))?.focus();
+  }
+  for (const entry of next.values()) delete entry.was;
+  parent.known = next;
+}
+
+/** Forgets what `keyed` drew and shows something else. */
+export function show(parent, ...nodes) {
+  delete parent.known;
+  parent.replaceChildren(...nodes);
+}
+
+/** What is shown where there is nothing. */
+export const empty = (title, text, ...more) =>
+  el("div", { class: "empty" }, el("p", { class: "strong" }, title), el("p", {}, text), ...more);
+
+/** What went wrong, in the server's sentence, with a way to try again. */
+export function trouble(title, error, again) {
+  return el(
+    "div",
+    { class: "note bad", role: "alert" },
+    el("p", { class: "strong" }, title),
+    el("p", {}, error.message),
+    error.requestId && el("p", { class: "small" }, "Request ", el("code", {}, error.requestId)),
+    again && el("p", {}, el("button", { type: "button", class: "btn", onclick: again }, "Try again")),
+  );
+}
+
+/** Grey bars in place of what is being loaded. */
+export const skeleton = (lines) => el("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: lines }, () => el("span")));
+
+/** A short message that goes away by itself; errors stay longer. */
+export function toast(text, bad = false) {
+  const item = el("p", { class: bad ? "toast bad" : "toast" }, text);
+  $("toasts").append(item);
+  setTimeout(() => item.remove(), bad ? 9000 : 4500);
+}
+
+/** A toast from an error, with the request's id. */
+export const toastError = (error) => toast(error.requestId ? `${error.message} (request ${error.requestId})` : error.message, true);
+
+/** Switches a button; one that is off keeps the keyboard focus. */
+export function enable(button, on) {
+  button.setAttribute("aria-disabled", String(!on));
+}
+
+document.addEventListener(
+  "click",
+  (event) => {
+    if (!event.target.closest?.('[aria-disabled="true"]')) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  true,
+);
+
+/** Runs `work` now or later so that it runs at most once per `gap` ms, and once more after the last call. */
+export function throttle(work, gap) {
+  let timer = null;
+  let last = 0;
+  return () => {
+    timer ??= setTimeout(
+      () => {
+        timer = null;
+        last = Date.now();
+        work();
+      },
+      Math.max(0, last + gap - Date.now()),
+    );
+  };
+}

@@ -1,0 +1,104 @@
+// Serves the job page: the log and the webhook deliveries of one job.
+import { get } from "./api.js";
+import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
+import { clock, pill, plural, when } from "./format.js";
+
+const DELIVERY = {
+  pending: ["pending", "Pending"],
+  delivered: ["completed", "Delivered"],
+  exhausted: ["failed", "Gave up"],
+  stopped: ["cancelled", "Stopped"],
+};
+
+/** The latest lines, oldest first; it follows the end unless someone scrolled up. */
+export class Log {
+  #path;
+  soon = throttle(() => this.#load(), 4000);
+
+  constructor(id) {
+    this.#path = `/api/queue/job/${encodeURIComponent(id)}/logs`;
+    show($("log-state"), skeleton(5));
+  }
+
+  async #load() {
+    const scroll = $("log-scroll");
+    try {
+      const { data } = await get(this.#path);
+      const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 40;
+      scroll.hidden = !data.logs.length;
+      show($("log-state"), ...(data.logs.length ? [] : [empty("Nothing logged yet", "Lines appear here as the job goes on.")]));
+      const seen = {};
+      const lines = data.logs.map((line) => {
+        const same = `${line.timestamp} ${line.message}`;
+        seen[same] = (seen[same] ?? 0) + 1;
+        return { ...line, key: `${same} ${seen[same]}` };
+      });
+      keyed($("log"), lines, (line) => line.key, ({ timestamp, level, message }) =>
+        el("li", { class: level }, clock(timestamp), el("span", { class: "level" }, level), el("span", { class: "grow" }, message)),
+      );
+      setText($("log-count"), data.count >= 200 ? "The latest 200 lines" : plural(data.count, "line"));
+      if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+    } catch (error) {
+      if (scroll.hidden && error.status !== 404) show($("log-state"), trouble("The log could not be loaded", error, () => this.#load()));
+    }
+  }
+}
+
+/** What was sent about the job; it looks again while something is under way. */
+export class Deliveries {
+  #path;
+  #timer = null;
+  #rounds = 0;
+
+  constructor(id) {
+    this.#path = `/api/job/${encodeURIComponent(id)}/deliveries`;
+    show($("deliveries-state"), skeleton(2));
+  }
+
+  /** Loads now, and after an end a few times more, since deliveries come after it. */
+  follow(ended) {
+    this.#rounds = ended ? 4 : 0;
+    this.#load();
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+  }
+
+  async #load() {
+    this.stop();
+    try {
+      const { deliveries } = await get(this.#path);
+      this.#draw(deliveries);
+      const open = deliveries.some((one) => one.status === "pending");
+      if (this.#rounds > 0 || open) this.#timer = setTimeout(() => this.#again(), this.#rounds > 0 ? 3000 : 15_000);
+      this.#rounds -= 1;
+    } catch (error) {
+      if (error.status === 404) $("deliveries-card").hidden = true;
+      else if ($("deliveries-table").hidden) show($("deliveries-state"), trouble("The deliveries could not be loaded", error, () => this.#load()));
+    }
+  }
+
+  #again() {
+    if (!document.hidden) this.#load();
+    else this.#timer = setTimeout(() => this.#again(), 5000);
+  }
+
+  #draw(list) {
+    $("deliveries-table").hidden = !list.length;
+    show($("deliveries-state"), ...(list.length ? [] : [empty("No deliveries", "Webhooks about this job are listed here once there are any.")]));
+    keyed($("deliveries"), list, (one) => one.id, (one) => {
+      const [css, word] = DELIVERY[one.status] ?? ["pending", one.status];
+      const time = one.finishedAt ? when(one.finishedAt) : one.nextAttemptAt ? el("span", {}, "Next try ", when(one.nextAttemptAt)) : when(one.createdAt);
+      return el(
+        "tr",
+        {},
+        el("td", {}, el("code", {}, one.event)),
+        el("td", { "data-label": "Endpoint" }, one.endpoint),
+        el("td", { "data-label": "Status" }, pill(css, word)),
+        el("td", { "data-label": "Last result", class: "small" }, el("span", {}, one.lastResult ?? "–", el("span", { class: "muted" }, ` · ${one.attempts === 1 ? "1 try" : `${one.attempts} tries`}`))),
+        el("td", { "data-label": "Time", class: "small" }, time),
+      );
+    });
+  }
+}

@@ -1,0 +1,204 @@
+//! The files of the pages, inside the binary: with tags, compressed, and under a strict Content-Security-Policy.
+
+use std::io::Write;
+use std::sync::OnceLock;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reelhook_app::Url;
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::status::matches_tag;
+use sha2::{Digest, Sha256};
+
+/// Where pages name the origin of the stream.
+const STREAM_ORIGIN: &str = "{{STREAM_ORIGIN}}";
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// Files below this size are sent as they are.
+const COMPRESSED_FROM: usize = 1024;
+
+macro_rules! scripts {
+    ($($name:literal),* $(,)?) => {
+        [$((concat!("/assets/js/", $name), include_str!(concat!("../assets/js/", $name)))),*]
+    };
+}
+
+/// The modules; a test holds this list against the directory.
+const SCRIPTS: [(&str, &str); 14] = scripts![
+    "actions.js",
+    "api.js",
+    "dashboard.js",
+    "dialog.js",
+    "dom.js",
+    "form.js",
+    "format.js",
+    "job-lists.js",
+    "job.js",
+    "live.js",
+    "queue-state.js",
+    "queue.js",
+    "steps.js",
+    "words.js",
+];
+
+/// One file as it is sent.
+struct File {
+    content_type: &'static str,
+    text: String,
+    tag: String,
+    compressed: OnceLock<Vec<u8>>,
+}
+
+impl File {
+    fn new(content_type: &'static str, text: String) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        let tag = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        Self { content_type, text, tag: format!("\"{tag}\""), compressed: OnceLock::new() }
+    }
+
+    fn answer(&self, request: &ApiRequest) -> ApiAnswer {
+        let answer = if matches_tag(request.header("if-none-match"), &self.tag) {
+            ApiAnswer::text(304, String::new())
+        } else if self.text.len() >= COMPRESSED_FROM && takes_gzip(request.header("accept-encoding")) {
+            let bytes = self.compressed.get_or_init(|| gzip(&self.text)).clone();
+            ApiAnswer::bytes(200, bytes).header("content-encoding", "gzip")
+        } else {
+            ApiAnswer::text(200, self.text.clone())
+        };
+        answer
+            .header("content-type", self.content_type)
+            .header("etag", self.tag.clone())
+            .header("vary", "accept-encoding")
+            .header("cache-control", "private, no-cache")
+            .header("x-content-type-options", "nosniff")
+    }
+}
+
+/// All files.
+pub struct Files {
+    index: File,
+    dashboard: File,
+    queue: File,
+    job: File,
+    style: File,
+    icon: File,
+    description: File,
+    scripts: Vec<(&'static str, File)>,
+    policy: String,
+}
+
+impl Files {
+    /// The files for pages whose live updates come from this URL's origin, or from their own.
+    pub fn new(stream: Option<&Url>) -> Self {
+        let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        let page = |text: &str| File::new(HTML, text.replace(STREAM_ORIGIN, &origin));
+        Self {
+            index: page(include_str!("../assets/index.html")),
+            dashboard: page(include_str!("../assets/dashboard.html")),
+            queue: page(include_str!("../assets/queue.html")),
+            job: page(include_str!("../assets/job.html")),
+            style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css").to_owned()),
+            icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg").to_owned()),
+            description: File::new("application/json", include_str!("../openapi/openapi.json").to_owned()),
+            scripts: SCRIPTS.map(|(path, text)| (path, File::new(SCRIPT, text.to_owned()))).into(),
+            policy: policy(&origin),
+        }
+    }
+
+    /// A page or one of its files; none where the path is another's.
+    pub fn answer(&self, request: &ApiRequest) -> Option<ApiAnswer> {
+        let page = match &request.segments()[..] {
+            [] => &self.index,
+            ["dashboard"] => &self.dashboard,
+            ["queue"] => &self.queue,
+            ["job", _] => &self.job,
+            ["assets", "style.css"] => return Some(self.style.answer(request)),
+            ["assets", "favicon.svg"] | ["favicon.ico"] => return Some(self.icon.answer(request)),
+            ["assets", "js", _] => {
+                let found = self.scripts.iter().find(|(path, _)| *path == request.path);
+                return found.map(|(_, file)| file.answer(request));
+            }
+            _ => return None,
+        };
+        Some(
+            page.answer(request)
+                .header("content-security-policy", self.policy.clone())
+                .header("referrer-policy", "same-origin")
+                .header("x-frame-options", "DENY"),
+        )
+    }
+
+    /// GET /openapi.json
+    pub fn description(&self, request: &ApiRequest) -> ApiAnswer {
+        self.description.answer(request)
+    }
+}
+
+fn policy(stream_origin: &str) -> String {
+    let sources = [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' https: data:",
+        "media-src 'self' http: https:",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ];
+    format!("{}; connect-src 'self' {stream_origin}", sources.join("; ")).trim_end().to_owned()
+}
+
+/// Whether gzip is among the encodings that are taken (RFC 9110, 12.5.3).
+fn takes_gzip(header: Option<&str>) -> bool {
+    header.is_some_and(|list| {
+        list.split(',').any(|entry| {
+            let mut parts = entry.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+            (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
+        })
+    })
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // A Vec takes whatever is written.
+    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_module_in_the_directory_is_served() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/js");
+        let found: BTreeSet<String> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| format!("/assets/js/{}", entry.unwrap().file_name().into_string().unwrap()))
+            .collect();
+        assert_eq!(found, SCRIPTS.iter().map(|(path, _)| (*path).to_owned()).collect());
+    }
+
+    #[test]
+    fn encodings_are_taken_as_the_header_says() {
+        let check = |header: Option<&str>, expected| assert_eq!(takes_gzip(header), expected, "{header:?}");
+        check(Some("gzip, deflate, br"), true);
+        check(Some("br;q=1.0, gzip;q=0.8"), true);
+        check(Some("gzip;q=0"), false);
+        check(Some("br"), false);
+        check(None, false);
+    }
+
+    #[test]
+    fn the_policy_names_the_stream_s_origin_and_no_other() {
+        let stream = Url::parse("https://abc.lambda-url.us-east-1.on.aws/").unwrap();
+        let files = Files::new(Some(&stream));
+        assert!(files.policy.ends_with("connect-src 'self' https://abc.lambda-url.us-east-1.on.aws"));
+        assert!(files.job.text.contains("content=\"https://abc.lambda-url.us-east-1.on.aws\""));
+        assert!(Files::new(None).policy.ends_with("connect-src 'self'"));
+    }
+}

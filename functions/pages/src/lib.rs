@@ -1,0 +1,120 @@
+//! The pages with their files, the API's description, the catalogue, health, and whatever no other function serves.
+
+mod files;
+
+use std::convert::Infallible;
+
+use lambda_http::{Body, Request, Response};
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::catalog::preview;
+use reelhook_aws::catalog::CatalogTable;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::System;
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer};
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve;
+use serde_json::json;
+
+use crate::files::Files;
+
+/// What the function is configured with.
+pub struct Config {
+    catalog_table: String,
+    settings_path: String,
+    stream_url: Option<Url>,
+    mode: Mode,
+}
+
+impl Config {
+    /// Reads CATALOG_TABLE, SETTINGS_PATH, STREAM_URL, PUBLIC_BASE_URL and AUTH.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            catalog_table: environment.required("CATALOG_TABLE"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            stream_url: environment.optional_url("STREAM_URL"),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What the function works with.
+pub struct Deps {
+    catalog: CatalogTable,
+    files: Files,
+    access: Settings<Access>,
+}
+
+impl Deps {
+    /// Builds the clients and reads the keys, before the first event.
+    ///
+    /// # Errors
+    /// When the keys can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let mode = config.mode;
+        let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
+            Ok(Access::read(mode, &|name| raw.text(name)))
+        });
+        Ok(Self {
+            catalog: CatalogTable::new(clients.dynamodb(), config.catalog_table),
+            files: Files::new(config.stream_url.as_ref()),
+            access: access.await?,
+        })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    Ok(serve(request, async |request| respond(deps, request).await).await)
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+    match &request.segments()[..] {
+        ["health"] | ["api", "health"] if reads => return Ok(health()),
+        ["openapi.json"] if reads => return Ok(deps.files.description(request)),
+        _ => {}
+    }
+    deps.access.check(|access| access.caller(request)).await?;
+    if reads && let Some(answer) = deps.files.answer(request) {
+        return Ok(answer);
+    }
+    if request.method == "GET" && request.path == "/api/test" {
+        return Ok(disabled());
+    }
+    match Asked::read(request)? {
+        Some(Asked::Platforms(country)) => Ok(platforms_answer(&country)),
+        Some(Asked::Genres(country)) => Ok(genres_answer(&country)),
+        Some(Asked::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
+        None => Err(Problem::UnknownRoute),
+    }
+}
+
+fn health() -> ApiAnswer {
+    let now = System.now().to_string();
+    ApiAnswer::json(200, &json!({ "status": "healthy", "timestamp": now, "service": "reelhook" }))
+}
+
+/// The endpoint is disabled in the original and says so.
+fn disabled() -> ApiAnswer {
+    let info = "Submit a job with POST /api/generate instead";
+    ApiAnswer::json(200, &json!({ "success": true, "message": "The test endpoint is disabled", "info": info }))
+}

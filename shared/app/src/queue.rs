@@ -1,0 +1,310 @@
+//! The queue as its operator sees it: numbers, lists, stopping it, and clearing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use reelhook_domain::{Admission, Event, Job, JobId, Policy, Status, Timestamp};
+
+use crate::ambient::Ambient;
+use crate::dialect::streamgank::QueueCounts;
+use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::messages::{Delayed, Hints, WorkMessage, send_all};
+use crate::starts::StartStore;
+use crate::store::{Saved, StoreError};
+use crate::submit::SubmitStore;
+
+/// Conflicts in a row before the admission item is left to the next try.
+const TRIES: usize = 20;
+/// Pages that one list reads where clears hide what they hold.
+const PAGES: usize = 5;
+/// Hidden jobs of a status that one sweep removes.
+const REMOVED_AT_ONCE: usize = 200;
+/// Jobs that are changed at once.
+const CHANGES_AT_ONCE: usize = 8;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// The queue's numbers, lists and switches.
+#[async_trait]
+pub trait QueueStore: StartStore + SubmitStore {
+    /// Replaces the admission item, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
+
+    /// Jobs of a status that were made in a month (`2024-01`), up to a time, newest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn newest(
+        &self,
+        status: Status,
+        month: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
+
+    /// Those of these jobs that are there, in any order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
+
+    /// Jobs that run or render, at most 100; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn running(&self) -> Result<Vec<JobId>, StoreError>;
+}
+
+/// Where a list goes on: jobs made at `until` or before, but not these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Milliseconds.
+    pub until: Timestamp,
+    /// Jobs of that very millisecond that were listed already.
+    pub listed: BTreeSet<JobId>,
+}
+
+/// A part of the list of jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Newest first.
+    pub jobs: Vec<Job>,
+    /// Where the next part begins.
+    pub next: Option<Cursor>,
+}
+
+/// Lists jobs, of one status or of all, newest first. The number of reads does not grow with the number of jobs.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(
+    store: &dyn QueueStore,
+    now: Timestamp,
+    filter: Option<Status>,
+    limit: usize,
+    cursor: Option<Cursor>,
+) -> Result<Listed, StoreError> {
+    let cleared = store.admission().await?.cleared;
+    let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
+    let mut jobs = Vec::new();
+    for _ in 0..PAGES {
+        let (ids, next) = page(store, now, filter, limit - jobs.len(), &cursor).await?;
+        let mut found: BTreeMap<JobId, Job> =
+            store.load_all(&ids).await?.into_iter().map(|job| (job.id.clone(), job)).collect();
+        let shown = |job: &Job| {
+            job.deleted_at.is_none() && !cleared.hides(job) && filter.is_none_or(|status| job.status == status)
+        };
+        jobs.extend(ids.iter().filter_map(|id| found.remove(id)).filter(shown));
+        let Some(next) = next else { return Ok(Listed { jobs, next: None }) };
+        if jobs.len() >= limit {
+            return Ok(Listed { jobs, next: Some(next) });
+        }
+        cursor = next;
+    }
+    Ok(Listed { jobs, next: Some(cursor) })
+}
+
+async fn page(
+    store: &dyn QueueStore,
+    now: Timestamp,
+    filter: Option<Status>,
+    limit: usize,
+    cursor: &Cursor,
+) -> Result<(Vec<JobId>, Option<Cursor>), StoreError> {
+    let statuses: Vec<Status> = filter.map_or(Status::ALL.to_vec(), |status| vec![status]);
+    let months = months(now);
+    // One more than asked for tells whether there is a next part.
+    let most = limit + 1 + cursor.listed.len();
+    let reads =
+        statuses.iter().flat_map(|status| months.iter().map(|month| store.newest(*status, month, cursor.until, most)));
+    let mut found: Vec<(Timestamp, JobId)> = try_join_all(reads).await?.into_iter().flatten().collect();
+    // A job that moves shows under two statuses for a moment.
+    found.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
+    found.dedup_by(|a, b| a.1 == b.1);
+    found.retain(|(_, id)| !cursor.listed.contains(id));
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(until, _)| {
+        let mut listed: BTreeSet<JobId> =
+            found.iter().filter(|(at, _)| at == until).map(|(_, id)| id.clone()).collect();
+        if *until == cursor.until {
+            listed.extend(cursor.listed.iter().cloned());
+        }
+        Cursor { until: *until, listed }
+    });
+    Ok((found.into_iter().map(|(_, id)| id).collect(), next))
+}
+
+/// The months that jobs may be from: they are kept for 30 days after their end.
+fn months(now: Timestamp) -> Vec<String> {
+    let day_of_month: i64 = now.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1);
+    // The last day of the month before, and of the one before that.
+    let before = Timestamp(now.0 - day_of_month * DAY_MS);
+    let before_day: i64 = before.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1);
+    let earlier = Timestamp(before.0 - before_day * DAY_MS);
+    [now, before, earlier].map(|at| at.day().chars().take(7).collect()).into()
+}
+
+/// How the queue stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// Jobs by status.
+    pub counts: QueueCounts,
+    /// Jobs that run or render.
+    pub active: Vec<JobId>,
+    /// Runs under way.
+    pub running: usize,
+    /// Whether no further job starts.
+    pub paused: bool,
+}
+
+/// The queue's numbers, in three bounded reads and the counters.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatus, StoreError> {
+    let (counts, admission, active) =
+        futures_util::try_join!(store.queue_counts(), store.admission(), store.running())?;
+    let cleared = &admission.cleared;
+    let counts = QueueCounts {
+        pending: cleared.shown(Status::Pending, counts.pending),
+        completed: cleared.shown(Status::Completed, counts.completed),
+        failed: cleared.shown(Status::Failed, counts.failed),
+        cancelled: cleared.shown(Status::Cancelled, counts.cancelled),
+        ..counts
+    };
+    Ok(QueueStatus { counts, active, running: admission.running(now), paused: admission.paused })
+}
+
+/// Lets further jobs start or not; `None` turns it round. Returns what it was and what it is.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn toggle(
+    store: &dyn QueueStore,
+    work: &dyn Hints<WorkMessage>,
+    processing: Option<bool>,
+) -> Result<(bool, bool), StoreError> {
+    let mut was = true;
+    let mut is = true;
+    update(store, |admission| {
+        was = !admission.paused;
+        is = processing.unwrap_or(!was);
+        (was != is).then(|| admission.pause(!is))
+    })
+    .await?;
+    if is {
+        // Should this get lost, the sweep finds that jobs wait.
+        send_all(work, vec![Delayed::now(WorkMessage::Start)]).await?;
+    }
+    Ok((was, is))
+}
+
+/// Hides what waits and what has ended; the sweep removes it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn clear(store: &dyn QueueStore, now: Timestamp) -> Result<(), StoreError> {
+    let counts = store.queue_counts().await?;
+    update(store, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
+}
+
+/// Hides what has failed; the sweep removes it. Returns how many that are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn clear_failed(store: &dyn QueueStore, now: Timestamp) -> Result<u64, StoreError> {
+    let counts = store.queue_counts().await?;
+    let mut newly = 0;
+    update(store, |admission| {
+        let (next, hidden) = admission.clear_failed(now, counts.failed);
+        newly = hidden;
+        Some(next)
+    })
+    .await?;
+    Ok(newly)
+}
+
+async fn update(
+    store: &dyn QueueStore,
+    mut next: impl FnMut(&Admission) -> Option<Admission>,
+) -> Result<(), StoreError> {
+    for _ in 0..TRIES {
+        let Some(next) = next(&store.admission().await?) else { return Ok(()) };
+        if store.save_admission(&next).await? == Saved::Done {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Busy { operation: "change the queue", source: "others changed it each time".into() })
+}
+
+/// What removing hidden jobs needs.
+pub struct RemovalPorts<'a> {
+    /// The queue.
+    pub queue: &'a dyn QueueStore,
+    /// Jobs.
+    pub jobs: &'a dyn JobStore,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// The jobs' timers.
+    pub policy: &'a Policy,
+}
+
+/// Cancels and deletes what a clear hides, as far as one sweep goes; how many jobs.
+///
+/// # Errors
+/// [`ChangeError`]; the next sweep goes on.
+pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
+    let now = ports.ambient.now();
+    let cleared = ports.queue.admission().await?.cleared;
+    let Some(latest) = cleared.all.max(cleared.failed) else { return Ok(0) };
+    let mut removed: BTreeMap<Status, u64> = BTreeMap::new();
+    let mut done = true;
+    for status in cleared.hidden.keys() {
+        let months = months(now);
+        let reads = months.iter().map(|month| ports.queue.newest(*status, month, latest, REMOVED_AT_ONCE));
+        let ids: Vec<JobId> = try_join_all(reads).await?.into_iter().flatten().map(|(_, id)| id).collect();
+        let hidden = ports.queue.load_all(&ids).await?;
+        let hidden = hidden.into_iter().filter(|job| job.status == *status && cleared.hides(job));
+        let event = if *status == Status::Pending { Event::Cancel } else { Event::Delete };
+        let changes: Vec<Result<Changed, ChangeError>> = futures_util::stream::iter(hidden)
+            .map(|job| {
+                let event = &event;
+                async move { change(ports.jobs, ports.ambient, ports.policy, &job.id, event).await }
+            })
+            .buffer_unordered(CHANGES_AT_ONCE)
+            .collect()
+            .await;
+        for changed in changes {
+            // Something was there: the next sweep sees whether it was all.
+            done = false;
+            if let Changed::Applied(_) = changed? {
+                *removed.entry(*status).or_default() += 1;
+            }
+        }
+    }
+    update(ports.queue, |admission| {
+        // Who cleared again meanwhile has hidden more.
+        let same = admission.cleared.all == cleared.all && admission.cleared.failed == cleared.failed;
+        Some(admission.removed(&removed, done && same))
+    })
+    .await?;
+    Ok(removed.values().sum::<u64>() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_may_be_from_three_months() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        assert_eq!(months(at("2024-03-31T00:00:00Z")), ["2024-03", "2024-02", "2024-01"]);
+        assert_eq!(months(at("2024-01-01T00:00:00Z")), ["2024-01", "2023-12", "2023-11"]);
+    }
+}

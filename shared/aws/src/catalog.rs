@@ -1,0 +1,47 @@
+//! The Catalog table: a row for each genre of a movie, in the order in which previews show them.
+
+use async_trait::async_trait;
+use reelhook_app::catalog::{CatalogStore, Movie};
+use reelhook_app::store::StoreError;
+
+use crate::errors::store_error;
+use crate::items::{read, s};
+
+/// Rows of a shelf that one preview reads where it looks for one content type.
+const READ: i32 = 50;
+
+/// The Catalog table.
+#[derive(Debug, Clone)]
+pub struct CatalogTable {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl CatalogTable {
+    /// The table called `table`.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+}
+
+#[async_trait]
+impl CatalogStore for CatalogTable {
+    async fn best(&self, shelf: &str, content_type: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError> {
+        let operation = "read catalogue";
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("shelf = :shelf")
+            .expression_attribute_values(":shelf", s(shelf));
+        let query = match content_type {
+            None => query.limit(i32::try_from(limit).unwrap_or(READ)),
+            Some(wanted) => query
+                .filter_expression("content_type = :wanted")
+                .expression_attribute_values(":wanted", s(wanted))
+                .limit(READ),
+        };
+        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+        answer.items().iter().take(limit).map(|item| read(operation, item, "body")).collect()
+    }
+}

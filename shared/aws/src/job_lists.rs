@@ -1,0 +1,78 @@
+//! The lists of jobs: what the queue shows, from indexes that hold keys only.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use reelhook_app::queue::QueueStore;
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_domain::{Admission, Job, JobId, Status, Timestamp};
+
+use crate::errors::store_error;
+use crate::items::{Item, is_expired, n, number, s, text};
+use crate::jobs::{ACTIVE, JobTable, from_item, ids};
+
+/// Keys that one BatchGetItem takes.
+const BATCH_GET: usize = 100;
+/// Calls for keys that come back unprocessed, beyond what the SDK tries by itself.
+const TRIES: usize = 8;
+/// Running jobs that are named.
+const RUNNING: i32 = 100;
+
+#[async_trait]
+impl QueueStore for JobTable {
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.counters.save_admission(admission).await
+    }
+
+    async fn newest(
+        &self,
+        status: Status,
+        month: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        let values = [(":month", s(format!("{}#{month}", status.name()))), (":until", n(until.0))];
+        let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
+        let answer = query.scan_index_forward(false).limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
+        let answer = answer.map_err(|error| store_error("list jobs", error))?;
+        let entry = |item: &Item| Some((Timestamp(number(item, "created_at")?), JobId::parse(text(item, "id")?).ok()?));
+        Ok(answer.items().iter().filter_map(entry).collect())
+    }
+
+    async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        let operation = "load jobs";
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(BATCH_GET) {
+            let keys = chunk.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are set");
+            let mut wanted = Some(wanted);
+            for _ in 0..TRIES {
+                let Some(next) = wanted.take() else { break };
+                let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
+                let answer = answer.map_err(|error| store_error(operation, error))?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    if is_expired(&item, self.ambient.now()) {
+                        continue;
+                    }
+                    match from_item(operation, &item) {
+                        Ok(job) => found.push(job),
+                        // One job must not keep the list from being shown.
+                        Err(error) => tracing::error!(%error, "a job can't be read and is not listed"),
+                    }
+                }
+                wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
+            }
+            if wanted.is_some() {
+                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn running(&self) -> Result<Vec<JobId>, StoreError> {
+        // `pending` sorts before `processing` and `rendering`, `starting` behind them.
+        let values = [(":active", s(ACTIVE)), (":first", s("processing#")), (":last", s("rendering#~"))];
+        let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
+        let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
+        Ok(ids(answer.items()))
+    }
+}

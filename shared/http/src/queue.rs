@@ -1,0 +1,178 @@
+//! The queue: its numbers, its list with a cursor, and its switches (contract.md, StreamGank: jobs).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reelhook_app::dialect::streamgank::job;
+use reelhook_app::queue::{Cursor, Listed, QueueStatus};
+use reelhook_domain::{JobId, Status, Timestamp};
+use serde_json::{Value, json};
+
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// Jobs of one part of the list.
+const LIST: usize = 200;
+/// Jobs of one part at most.
+const LIST_MOST: usize = 500;
+
+/// What is asked of the queue.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// GET /api/queue/status
+    Status,
+    /// GET /api/queue/jobs
+    List {
+        /// Only jobs of this status.
+        status: Option<Status>,
+        /// At most so many.
+        limit: usize,
+        /// From here on.
+        cursor: Option<Cursor>,
+    },
+    /// POST /api/queue/clear
+    Clear,
+    /// POST /api/queue/clear-failed
+    ClearFailed,
+    /// POST /api/queue/toggle
+    Toggle(Option<bool>),
+    /// POST /api/queue/cleanup
+    Cleanup,
+}
+
+impl Asked {
+    /// Reads the route; none where it is another's.
+    ///
+    /// # Errors
+    /// [`Problem::BadField`] names the parameter.
+    pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
+        Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
+            ("GET", ["api", "queue", "status"]) => Self::Status,
+            ("GET", ["api", "queue", "jobs"]) => Self::List {
+                status: request.query("status").map(read_status).transpose()?.flatten(),
+                limit: request.limit(LIST, LIST_MOST)?,
+                cursor: request.query("cursor").map(read_cursor).transpose()?,
+            },
+            ("POST", ["api", "queue", "clear"]) => Self::Clear,
+            ("POST", ["api", "queue", "clear-failed"]) => Self::ClearFailed,
+            ("POST", ["api", "queue", "cleanup"]) => Self::Cleanup,
+            ("POST", ["api", "queue", "toggle"]) => match &request.json_or_nothing()?["processing"] {
+                Value::Null => Self::Toggle(None),
+                Value::Bool(processing) => Self::Toggle(Some(*processing)),
+                _ => return Err(Problem::BadField { field: "processing", right: "true or false".to_owned() }),
+            },
+            _ => return Ok(None),
+        }))
+    }
+}
+
+fn read_status(text: &str) -> Result<Option<Status>, Problem> {
+    if matches!(text, "" | "all") {
+        return Ok(None);
+    }
+    let found = Status::ALL.into_iter().find(|status| status.name() == text);
+    let right = "one of pending, processing, rendering, completed, failed, cancelled";
+    found.map(Some).ok_or_else(|| Problem::BadField { field: "status", right: right.to_owned() })
+}
+
+/// `until.id.id…` in base64url: opaque to clients.
+fn write_cursor(cursor: &Cursor) -> String {
+    let mut text = cursor.until.0.to_string();
+    for id in &cursor.listed {
+        text.push('/');
+        text.push_str(id.as_str());
+    }
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+fn read_cursor(text: &str) -> Result<Cursor, Problem> {
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (until, ids) = text.split_once('/')?;
+        let listed = ids.split('/').map(|id| JobId::parse(id).ok()).collect::<Option<_>>()?;
+        Some(Cursor { until: Timestamp(until.parse().ok()?), listed })
+    };
+    read().ok_or_else(|| Problem::BadField { field: "cursor", right: "the nextCursor of an answer".to_owned() })
+}
+
+/// The list's answer; jobs come without their steps' details.
+pub fn list_answer(listed: &Listed) -> ApiAnswer {
+    let jobs: Vec<Value> = listed.jobs.iter().map(summary).collect();
+    let mut body = json!({ "success": true, "jobs": jobs });
+    if let Some(next) = &listed.next {
+        body["nextCursor"] = json!(write_cursor(next));
+    }
+    ApiAnswer::json(200, &body)
+}
+
+fn summary(of: &reelhook_domain::Job) -> Value {
+    let mut view = job(of);
+    if let Some(view) = view.as_object_mut() {
+        view.remove("stepDetails");
+    }
+    view
+}
+
+/// `stats` of the queue.
+pub fn stats(status: &QueueStatus, max_workers: usize) -> Value {
+    let counts = &status.counts;
+    let by_status: serde_json::Map<String, Value> =
+        Status::ALL.iter().map(|status| (status.name().to_owned(), json!(counts.of(*status)))).collect();
+    let mut stats = json!({
+        "total": counts.total(),
+        "activeJobs": status.active.iter().map(JobId::as_str).collect::<Vec<_>>(),
+        "activeWorkers": status.running,
+        "availableWorkers": max_workers.saturating_sub(status.running),
+        "maxWorkers": max_workers,
+        "concurrentProcessing": max_workers > 1,
+        "isProcessing": !status.paused,
+    });
+    for (name, count) in &by_status {
+        stats[name] = count.clone();
+    }
+    stats["jobsByStatus"] = Value::Object(by_status);
+    stats
+}
+
+/// The answer of GET /api/queue/status.
+pub fn status_answer(status: &QueueStatus, max_workers: usize) -> ApiAnswer {
+    ApiAnswer::json(200, &json!({ "success": true, "stats": stats(status, max_workers) }))
+}
+
+/// The answer of a toggle.
+pub fn toggle_answer(was: bool, is: bool) -> ApiAnswer {
+    let message = format!("Queue processing {}", if is { "started" } else { "stopped" });
+    ApiAnswer::json(200, &json!({ "success": true, "message": message, "isProcessing": is, "wasProcessing": was }))
+}
+
+/// The answer of a clear.
+pub fn clear_answer() -> ApiAnswer {
+    ApiAnswer::json(200, &json!({ "success": true, "message": "All queues cleared successfully" }))
+}
+
+/// The answer of clearing what failed.
+pub fn clear_failed_answer(count: u64) -> ApiAnswer {
+    let message = format!("Cleared {count} failed jobs");
+    ApiAnswer::json(200, &json!({ "success": true, "message": message, "clearedCount": count }))
+}
+
+/// The answer of a sweep.
+pub fn cleanup_answer(count: usize) -> ApiAnswer {
+    let message = "Processing queue cleaned up successfully";
+    ApiAnswer::json(200, &json!({ "success": true, "message": message, "cleanedCount": count }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was_and_others_are_refused() {
+        let id = |text: &str| JobId::parse(text).unwrap();
+        let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
+        assert_eq!(read_cursor(&write_cursor(&cursor)).unwrap(), cursor);
+        for bad in ["", "x", "!!", "NQ"] {
+            assert!(read_cursor(bad).is_err(), "{bad}");
+        }
+    }
+}
