@@ -233,6 +233,30 @@ impl Aws {
         }
     }
 
+    /// Where the emulator serves the Function URL of the streams.
+    pub fn stream_url(&self) -> String {
+        let url = self.output("StreamUrl");
+        let id = url.split("//").nth(1).and_then(|rest| rest.split(['.', '/']).next()).expect("a Function URL");
+        format!("{}/_aws/lambda-url/{id}", self.endpoint)
+    }
+
+    /// What viewers of a job should have seen, by version.
+    pub async fn live_rows(&self, job: &str) -> Vec<(u64, Value)> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(self.output("JobEventsTable"))
+            .key_condition_expression("job_id = :job")
+            .filter_expression("attribute_exists(live)")
+            .expression_attribute_values(":job", AttributeValue::S(job.to_owned()));
+        let items = query.send().await.expect("rows").items.unwrap_or_default();
+        let row = |item: &Item| {
+            let version = item["seq"].as_s().expect("text").split('.').next().and_then(|text| text.parse().ok());
+            (version.expect("a version"), serde_json::from_str(item["live"].as_s().expect("text")).expect("JSON"))
+        };
+        items.iter().map(row).collect()
+    }
+
     /// Whether the stack's bucket has an object.
     pub async fn has_object(&self, key: &str) -> bool {
         let path = format!("/{}/{key}", self.output("BucketName"));

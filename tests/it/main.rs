@@ -11,6 +11,7 @@ mod cost;
 mod deliveries;
 mod input;
 mod journeys;
+mod live;
 mod lost;
 mod pages;
 mod renders;

@@ -23,7 +23,10 @@ async fn every_sample_event_is_answered() {
             let given_again = answers[&name] == "given again";
             let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
             assert_eq!(failures, usize::from(given_again), "{name}: {answer}");
-            assert!(given_again || answer["statusCode"] == answers[&name], "{name}: {answer}");
+            // What streams is no JSON: its head comes first.
+            let streamed = answers[&name] == "streamed" && answer.as_str().is_some_and(|text| text.contains("404"));
+            let fits = given_again || streamed || answer["statusCode"] == answers[&name];
+            assert!(fits, "{name}: {answer}");
             count += 1;
         }
     }

@@ -402,6 +402,7 @@ fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options
         ("OutboundAllow", studio),
         ("AllowHttpWebhooks", "true".to_owned()),
         ("DeletionProtection", "false".to_owned()),
+        ("LiveOverApi", "true".to_owned()),
         ("StreamRecordAgeSeconds", "60".to_owned()),
     ];
     let mut parameters: BTreeMap<String, String> =

@@ -20,3 +20,4 @@ pub mod steps;
 pub mod store;
 pub mod submit;
 pub mod sweep;
+pub mod watch;

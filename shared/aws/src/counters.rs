@@ -21,6 +21,8 @@ use crate::transactions::{Cancelled, cancelled};
 
 /// The partition of counters of final jobs; the sort key is day and status.
 const FINALS: &str = "finals";
+/// The item that says who may start.
+const ADMISSION: &str = "admission";
 /// The sort key of rows that are alone in their partition.
 const ALONE: &str = "-";
 /// Days that a counter is kept: as long as the jobs it counts.
@@ -58,8 +60,13 @@ impl CounterTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn admission(&self) -> Result<Admission, StoreError> {
-        let operation = "load admission";
-        let item = self.get(operation, "admission", ALONE).await?;
+        self.slots(ADMISSION).await
+    }
+
+    /// The item under `pk` that holds slots; a new one where there is none.
+    pub(crate) async fn slots(&self, pk: &str) -> Result<Admission, StoreError> {
+        let operation = "load slots";
+        let item = self.get(operation, pk, ALONE).await?;
         item.map_or_else(|| Ok(Admission::default()), |item| read(operation, &item, "body"))
     }
 
@@ -68,13 +75,18 @@ impl CounterTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        let operation = "save admission";
+        self.save_slots(ADMISSION, admission).await
+    }
+
+    /// Saves the slots under `pk`, one version on.
+    pub(crate) async fn save_slots(&self, pk: &str, slots: &Admission) -> Result<Saved<Admission>, StoreError> {
+        let operation = "save slots";
         let write_id = Uuid::new_v4().simple().to_string();
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(admission_item(admission, &write_id)));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(slots_item(pk, slots, &write_id)));
         let put = put
             .condition_expression("attribute_not_exists(pk) OR #version = :version")
             .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(admission.version - 1))
+            .expression_attribute_values(":version", n(slots.version - 1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
             Ok(_) => Ok(Saved::Done),
@@ -177,13 +189,17 @@ impl CounterTable {
 
 /// The admission item.
 pub fn admission_item(admission: &Admission, write_id: &str) -> Item {
+    slots_item(ADMISSION, admission, write_id)
+}
+
+fn slots_item(pk: &str, slots: &Admission, write_id: &str) -> Item {
     [
-        ("pk", s("admission")),
+        ("pk", s(pk)),
         ("sk", s(ALONE)),
         ("schema", n(SCHEMA)),
-        ("version", n(admission.version)),
+        ("version", n(slots.version)),
         ("write_id", s(write_id)),
-        ("body", json(admission)),
+        ("body", json(slots)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::watch::LiveStore;
 use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
 use serde_json::Value;
 
@@ -53,11 +54,7 @@ impl JobEventTable {
         alive.map(|item| read(operation, item, "line")).collect()
     }
 
-    /// What viewers saw of a job after version `after`, oldest first, at most `limit` rows; consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+    async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
         let operation = "read live events";
         let query = self
             .client
@@ -114,6 +111,13 @@ impl JobEventTable {
             }
         }
         Err(StoreError::Busy { operation, source: format!("{} rows stayed unprocessed", left.len()).into() })
+    }
+}
+
+#[async_trait]
+impl LiveStore for JobEventTable {
+    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+        self.live_rows(job, after, limit).await
     }
 }
 

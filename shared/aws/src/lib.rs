@@ -20,3 +20,4 @@ pub mod settings;
 pub mod start;
 pub mod stream;
 mod transactions;
+pub mod viewers;

@@ -11,5 +11,7 @@ pub mod queue;
 pub mod render;
 pub mod request;
 pub mod serve;
+pub mod sse;
 pub mod status;
 pub mod step;
+pub mod stream;

@@ -6,6 +6,7 @@ use reelhook_app::dialect::streamgank::job;
 use reelhook_app::queue::{Cursor, Listed, QueueStatus};
 use reelhook_domain::{JobId, Status, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
@@ -132,6 +133,14 @@ pub fn stats(status: &QueueStatus, max_workers: usize) -> Value {
     }
     stats["jobsByStatus"] = Value::Object(by_status);
     stats
+}
+
+/// A status event of the queue's stream, with the id of its numbers.
+pub fn live_status(status: &QueueStatus, max_workers: usize, now: Timestamp, client: &str) -> (String, Value) {
+    let stats = stats(status, max_workers);
+    let digest = Sha256::digest(stats.to_string().as_bytes());
+    let id = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    (id, json!({ "success": true, "stats": stats, "timestamp": now.0, "clientId": client }))
 }
 
 /// The answer of GET /api/queue/status.

