@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The SDKs that a function may hold; settings come from SSM.
-const EXPECTED: [(&str, &[&str]); 12] = [
+const EXPECTED: [(&str, &[&str]); 11] = [
     ("generate", &["dynamodb", "ssm"]),
     ("job-status", &["dynamodb", "ssm"]),
     ("job-control", &["dynamodb", "sqs", "ssm"]),
     ("job-stream", &["dynamodb", "ssm"]),
-    ("job-wait", &["dynamodb", "ssm"]),
     ("pages", &["dynamodb", "ssm"]),
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reelhook_domain::DeliveryStatus;
 use serde_json::{Value, json};
 
+use crate::aws::Item;
 use crate::stack::Stack;
 
 /// Jobs of one burst.
@@ -37,6 +38,8 @@ async fn counted(stack: &Stack) -> BTreeMap<String, i64> {
             item.get("count").map_or(0, |count| count.as_n().expect("a number").parse::<i64>().expect("a number"));
         *counts.entry(status).or_default() += count;
     }
+    // A counter whose jobs were all deleted says 0.
+    counts.retain(|_, count| *count != 0);
     counts
 }
 
@@ -47,7 +50,9 @@ async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
     loop {
         let scan = stack.aws.dynamodb.scan().table_name(stack.aws.output("JobsTable")).set_exclusive_start_key(start);
         let page = scan.send().await.expect("jobs");
-        for item in page.items().iter().filter(|item| item.contains_key("expires_at")) {
+        // A deleted job's tombstone is in no list.
+        let counts_for = |item: &&Item| item.contains_key("expires_at") && item.contains_key("status_month");
+        for item in page.items().iter().filter(counts_for) {
             *counts.entry(item["status"].as_s().expect("text").clone()).or_default() += 1;
         }
         start = page.last_evaluated_key;

@@ -1,210 +1,147 @@
-//! Live updates over a Function URL that streams: each event as it happens.
+//! Live updates of jobs and of the queue, over one of two transports: a Function URL that streams, or the HTTP API, which
+//! buffers and so gets a wait that ends at the first event. The template deploys this program once for each.
 
-use std::convert::Infallible;
+mod stream;
+mod wait;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use lambda_http::{Request, Response};
-use lambda_runtime::streaming::{Body, Sender, channel};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::queue;
-use reelhook_app::watch::{Begun, Watch, begin, connected, heartbeat};
-use reelhook_aws::environment::Environment;
-use reelhook_aws::start::System;
-use reelhook_domain::{JobId, Timestamp};
-use reelhook_http::answer::ApiAnswer;
-use reelhook_http::problem::Problem;
-use reelhook_http::request::ApiRequest;
-use reelhook_http::sse::{self, Asked};
-use reelhook_http::stream::admit;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use anyhow::Context as _;
+use reelhook_app::jobs::JobStore;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::job_events::JobEventTable;
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::viewers::Viewers;
+use reelhook_domain::JobId;
+use reelhook_http::access::{Access, Mode};
+use reelhook_signing::SigningKeys;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How often a job's history is looked at.
-const POLL_JOB: Duration = Duration::from_millis(500);
-/// The queue's numbers show at most once in so long.
-const POLL_QUEUE: Duration = Duration::from_secs(1);
-/// How often a silent stream says that it is alive.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How soon a viewer comes back after the stream's end.
-const RETRY_MS: u32 = 1000;
+pub use stream::handle as handle_stream;
+pub use wait::handle as handle_wait;
+
+/// How events travel; a streaming answer is none that the HTTP API understands, so each has its own runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Over the HTTP API.
+    Wait,
+    /// Over a Function URL with RESPONSE_STREAM.
+    Stream,
+}
+
+impl std::str::FromStr for Transport {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "wait" => Ok(Self::Wait),
+            "stream" => Ok(Self::Stream),
+            _ => Err("is `wait` or `stream`"),
+        }
+    }
+}
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    job_events_table: String,
+    counters_table: String,
+    settings_path: String,
+    max_workers: usize,
+    max_viewers: usize,
+    longest: Duration,
+    transport: Transport,
+    mode: Mode,
+}
+
+impl Config {
+    /// Reads TRANSPORT, JOBS_TABLE, JOB_EVENTS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, MAX_WORKERS, MAX_VIEWERS,
+    /// STREAM_SECONDS, PUBLIC_BASE_URL and AUTH.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            job_events_table: environment.required("JOB_EVENTS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            max_workers: environment.parsed("MAX_WORKERS", 3),
+            max_viewers: environment.parsed("MAX_VIEWERS", 100),
+            longest: Duration::from_secs(environment.parsed("STREAM_SECONDS", 300)),
+            transport: environment.parsed("TRANSPORT", Transport::Wait),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+
+    /// How events travel.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+}
+
+/// Who may watch.
+struct Secrets {
+    access: Access,
+    tokens: SigningKeys,
+}
+
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
 
 /// What the function works with.
 pub struct Deps {
-    shared: job_wait::Deps,
+    jobs: JobTable,
+    live: JobEventTable,
+    viewers: Viewers,
+    secrets: Settings<Secrets>,
+    max_workers: usize,
     longest: Duration,
 }
 
 impl Deps {
-    /// Reads what `job-wait` reads, and STREAM_SECONDS: how long a viewer stays before it has to come back.
+    /// Builds the clients and reads the secrets, before the first event.
     ///
     /// # Errors
-    /// When a variable is bad, or the secrets can't be read.
-    pub async fn from_environment() -> anyhow::Result<Self> {
-        let mut environment = Environment::of_process();
-        let longest = Duration::from_secs(environment.parsed("STREAM_SECONDS", 300));
-        environment.finish()?;
-        Ok(Self { shared: job_wait::Deps::new(job_wait::Config::from_environment()?).await?, longest })
+    /// When the secrets can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let mode = config.mode;
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let tokens = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
+            Ok(Secrets {
+                access: Access::read(mode, &|name| raw.text(name)),
+                tokens: tokens.context("CALLBACK_TOKEN_SECRET is not set")?,
+            })
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        Ok(Self {
+            jobs,
+            live: JobEventTable::new(dynamodb, config.job_events_table),
+            viewers: Viewers::new(counters, config.max_viewers),
+            secrets: secrets?,
+            max_workers: config.max_workers,
+            longest: config.longest,
+        })
     }
 }
 
-/// What is streamed, or answered at once.
-enum Answer {
-    Whole(ApiAnswer),
-    Stream(Body),
-}
-
-/// Answers a request.
-///
-/// # Errors
-/// Never: what goes wrong becomes an answer.
-pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>, Infallible> {
-    let request = ApiRequest::of(request);
-    let answer = match respond(deps, &request).await {
-        Ok(Answer::Stream(body)) => {
-            let head =
-                ApiAnswer::text(200, String::new()).header("content-type", EVENTS).header("x-accel-buffering", "no");
-            return Ok(with_body(head, body));
-        }
-        Ok(Answer::Whole(answer)) => answer,
-        Err(problem) => problem.streamgank(&request.request_id),
-    };
-    let body = Body::from(answer.body.clone());
-    Ok(with_body(answer, body))
-}
-
-const EVENTS: &str = "text/event-stream; charset=utf-8";
-
-fn with_body(head: ApiAnswer, body: Body) -> Response<Body> {
-    let (parts, _) = head.into_response().into_parts();
-    Response::from_parts(parts, body)
-}
-
-async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Problem> {
-    let now = System.now();
-    let asked = Asked::read(request)?.ok_or(Problem::UnknownRoute)?;
-    deps.shared.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match asked {
-        Asked::Job { id, last } => match begin(&deps.shared.jobs, &deps.shared.live, &id, last).await? {
-            Begun::NotFound => Err(Problem::JobNotFound),
-            Begun::Over => Ok(Answer::Whole(ApiAnswer::text(204, String::new()))),
-            Begun::Ended(seen) => {
-                Ok(Answer::Whole(ApiAnswer::text(200, sse::seen(&seen)).header("content-type", EVENTS)))
-            }
-            Begun::Watch(watch) => {
-                let viewer = enter(deps, request).await?;
-                Ok(Answer::Stream(stream(viewer, async move |viewer, sender| {
-                    show_job(viewer, sender, &id, watch, last.is_none()).await
-                })))
-            }
-        },
-        Asked::Queue { last } => {
-            let viewer = enter(deps, request).await?;
-            Ok(Answer::Stream(stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await)))
-        }
-    }
-}
-
-/// One viewer: its slot and how long it may stay.
-struct Viewer {
-    deps: Arc<Deps>,
-    slot: String,
-    until: Instant,
-}
-
-async fn enter(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
-    let now = System.now();
-    let slot = format!("stream.{}.{:08x}", request.request_id, System.random() as u32);
-    let longest = i64::try_from(deps.longest.as_millis()).unwrap_or(i64::MAX / 2);
-    if !deps.shared.viewers.enter(&slot, now, Timestamp(now.0 + longest + 5_000)).await? {
-        return Err(Problem::TooManyStreams);
-    }
-    Ok(Viewer { deps: Arc::clone(deps), slot, until: Instant::now() + deps.longest })
-}
-
-/// Runs `show` beside the answer; whoever leaves ends it, and so does a fault, after which the viewer comes back.
-fn stream<F>(viewer: Viewer, show: impl FnOnce(Arc<Viewer>, Sender) -> F + Send + 'static) -> Body
-where
-    F: Future<Output = Result<(), Gone>> + Send + 'static,
-{
-    let (sender, body) = channel();
-    let viewer = Arc::new(viewer);
-    tokio::spawn(async move {
-        if show(Arc::clone(&viewer), sender).await.is_err() {
-            tracing::info!(slot = viewer.slot, "a viewer left, or could not be shown more");
-        }
-        viewer.deps.shared.viewers.leave(&viewer.slot).await;
-    });
-    body
-}
-
-/// Nobody listens any more, or nothing more can be told.
-struct Gone;
-
-impl<E: std::error::Error> From<E> for Gone {
-    fn from(error: E) -> Self {
-        tracing::warn!(%error, "a stream ends early");
-        Self
-    }
-}
-
-async fn send(sender: &mut Sender, text: String) -> Result<(), Gone> {
-    // The receiver is gone.
-    sender.send_data(Bytes::from(text)).await.map_err(|_| Gone)
-}
-
-async fn show_job(
-    viewer: Arc<Viewer>,
-    mut sender: Sender,
-    id: &JobId,
-    mut watch: Watch,
-    first: bool,
-) -> Result<(), Gone> {
-    send(&mut sender, sse::retry(RETRY_MS) + &sse::position(&watch.position())).await?;
-    if first {
-        send(&mut sender, sse::unnumbered(&connected(id, System.now()))).await?;
-    }
-    let (mut poll, mut told) = (ticks(POLL_JOB), Instant::now());
-    while Instant::now() < viewer.until {
-        poll.tick().await;
-        let found = watch.next(&viewer.deps.shared.live, System.now()).await?;
-        if !found.is_empty() {
-            told = Instant::now();
-            send(&mut sender, found.iter().map(sse::seen).collect()).await?;
-        }
-        if found.iter().any(|seen| seen.ends) {
-            return Ok(());
-        }
-        if told.elapsed() >= HEARTBEAT {
-            told = Instant::now();
-            send(&mut sender, sse::unnumbered(&heartbeat(id, System.now()))).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn show_queue(viewer: Arc<Viewer>, mut sender: Sender, mut last: Option<String>) -> Result<(), Gone> {
-    send(&mut sender, sse::retry(RETRY_MS)).await?;
-    let client = format!("{:032x}", System.random());
-    let (mut poll, mut told) = (ticks(POLL_QUEUE), Instant::now());
-    while Instant::now() < viewer.until {
-        poll.tick().await;
-        let now = System.now();
-        let status = queue::status(&viewer.deps.shared.jobs, now).await?;
-        let (id, data) = reelhook_http::queue::live_status(&status, viewer.deps.shared.max_workers, now, &client);
-        if last.as_ref() != Some(&id) {
-            told = Instant::now();
-            send(&mut sender, sse::named("status", Some(&id), &data)).await?;
-            last = Some(id);
-        } else if told.elapsed() >= HEARTBEAT {
-            told = Instant::now();
-            send(&mut sender, sse::named("heartbeat", None, &serde_json::json!({}))).await?;
-        }
-    }
-    Ok(())
-}
-
-fn ticks(every: Duration) -> tokio::time::Interval {
+/// Ticks that are not made up for.
+fn ticks(every: Duration) -> Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -1,11 +1,18 @@
 //! The `job-stream` function: wiring only.
 
-use job_stream::{Deps, handle};
-use lambda_http::{Error, run_with_streaming_response, service_fn};
+use std::sync::Arc;
+
+use job_stream::{Config, Deps, Transport, handle_stream, handle_wait};
+use lambda_http::{Error, run, run_with_streaming_response, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
-    let deps = std::sync::Arc::new(Deps::from_environment().await?);
-    run_with_streaming_response(service_fn(|request| handle(&deps, request))).await
+    let config = Config::from_environment()?;
+    let transport = config.transport();
+    let deps = Arc::new(Deps::new(config).await?);
+    match transport {
+        Transport::Wait => run(service_fn(|request| handle_wait(&deps, request))).await,
+        Transport::Stream => run_with_streaming_response(service_fn(|request| handle_stream(&deps, request))).await,
+    }
 }

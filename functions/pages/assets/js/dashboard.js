@@ -84,6 +84,10 @@ async function webhooks() {
     const { webhooks: state } = await get("/api/webhooks/status");
     drawWebhooks(state);
   } catch (error) {
+    if (error.status === 404) {
+      $("webhooks").closest("section").hidden = true;
+      return;
+    }
     const text = "Only an operator can see the webhooks.";
     show($("webhooks"), error.status === 403 ? empty("Not for you to see", text) : trouble("The webhooks could not be loaded", error, webhooks));
   }

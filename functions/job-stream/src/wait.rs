@@ -1,34 +1,25 @@
-//! Live updates over the HTTP API, which buffers: a wait that ends at the first event, after 25 s at the latest; and
-//! the tokens with which streams are opened from elsewhere.
+//! A wait that ends at the first event, after 25 s at the latest; and the tokens with which streams are opened from
+//! elsewhere.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::queue;
 use reelhook_app::watch::{Begun, Seen, Watch, begin, connected};
-use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::job_events::JobEventTable;
-use reelhook_aws::jobs::JobTable;
-use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
-use reelhook_aws::viewers::Viewers;
+use reelhook_aws::start::System;
 use reelhook_domain::{JobId, Timestamp};
-use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::sse::{self, Asked};
 use reelhook_http::stream::{admit, read_token_request, token_answer};
-use reelhook_signing::SigningKeys;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
+
+use crate::{Deps, ticks};
 
 /// The longest wait: the HTTP API gives up after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -36,96 +27,6 @@ const LONGEST: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_millis(500);
 /// How soon a viewer comes back after an answer.
 const RETRY_MS: u32 = 500;
-
-/// What the function is configured with.
-pub struct Config {
-    jobs_table: String,
-    job_events_table: String,
-    counters_table: String,
-    settings_path: String,
-    max_workers: usize,
-    max_viewers: usize,
-    mode: Mode,
-}
-
-impl Config {
-    /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, MAX_WORKERS, MAX_VIEWERS, PUBLIC_BASE_URL and
-    /// AUTH.
-    ///
-    /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
-    pub fn from_environment() -> Result<Self, BadEnvironment> {
-        let mut environment = Environment::of_process();
-        let config = Self {
-            jobs_table: environment.required("JOBS_TABLE"),
-            job_events_table: environment.required("JOB_EVENTS_TABLE"),
-            counters_table: environment.required("COUNTERS_TABLE"),
-            settings_path: environment.required("SETTINGS_PATH"),
-            max_workers: environment.parsed("MAX_WORKERS", 3),
-            max_viewers: environment.parsed("MAX_VIEWERS", 100),
-            mode: {
-                let (auth, base) = environment.access();
-                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
-            },
-        };
-        environment.finish()?;
-        Ok(config)
-    }
-}
-
-/// Who may watch.
-pub struct Secrets {
-    /// API keys.
-    pub access: Access,
-    /// What stream tokens are signed with.
-    pub tokens: SigningKeys,
-}
-
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
-
-/// What the function works with; `job-stream` shows the same over another transport.
-pub struct Deps {
-    /// Jobs.
-    pub jobs: JobTable,
-    /// What viewers see of them.
-    pub live: JobEventTable,
-    /// Who watches.
-    pub viewers: Viewers,
-    /// Who may.
-    pub secrets: Settings<Secrets>,
-    /// MAX_WORKERS.
-    pub max_workers: usize,
-}
-
-impl Deps {
-    /// Builds the clients and reads the secrets, before the first event.
-    ///
-    /// # Errors
-    /// When the secrets can't be read.
-    pub async fn new(config: Config) -> anyhow::Result<Self> {
-        let clients = Clients::from_environment();
-        let dynamodb = clients.dynamodb();
-        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
-        let mode = config.mode;
-        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let tokens = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
-            Ok(Secrets {
-                access: Access::read(mode, &|name| raw.text(name)),
-                tokens: tokens.context("CALLBACK_TOKEN_SECRET is not set")?,
-            })
-        });
-        let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
-        Ok(Self {
-            jobs,
-            live: JobEventTable::new(dynamodb, config.job_events_table),
-            viewers: Viewers::new(counters, config.max_viewers),
-            secrets: secrets?,
-            max_workers: config.max_workers,
-        })
-    }
-}
 
 /// Answers a request.
 ///
@@ -185,7 +86,7 @@ async fn wait_for_job(
 }
 
 async fn next_events(deps: &Deps, watch: &mut Watch) -> Result<Vec<Seen>, Problem> {
-    let (end, mut poll) = (Instant::now() + LONGEST, ticks());
+    let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     while Instant::now() < end {
         poll.tick().await;
         let found = watch.next(&deps.live, System.now()).await?;
@@ -199,7 +100,7 @@ async fn next_events(deps: &Deps, watch: &mut Watch) -> Result<Vec<Seen>, Proble
 async fn wait_for_queue(deps: &Deps, last: Option<&str>, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let client = format!("{:032x}", System.random());
     let mut slot = None;
-    let (end, mut poll) = (Instant::now() + LONGEST, ticks());
+    let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     let answer = loop {
         poll.tick().await;
         let now = System.now();
@@ -230,12 +131,6 @@ async fn enter(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
     let slot = format!("wait.{}.{:08x}", request.request_id, System.random() as u32);
     let until = Timestamp(now.0 + i64::try_from(LONGEST.as_millis()).unwrap_or_default() + 5_000);
     if deps.viewers.enter(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
-}
-
-fn ticks() -> tokio::time::Interval {
-    let mut ticks = interval(POLL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
 }
 
 fn events(text: String) -> ApiAnswer {
