@@ -69,20 +69,8 @@ pub enum Problem {
     RenderCheckFailed,
     /// The render service did not answer in time.
     RenderCheckTimeout,
-    /// A URL is missing.
-    UrlMissing {
-        /// With this sentence.
-        sentence: &'static str,
-    },
     /// A preview without country, platforms or genre.
     PreviewParametersMissing,
-    /// A trigger without an event.
-    EventMissing,
-    /// The caller asks too often.
-    RateLimited {
-        /// Until the next minute.
-        retry_after_s: u64,
-    },
     /// Too many viewers.
     TooManyStreams,
     /// There is no such route.
@@ -147,14 +135,11 @@ impl Problem {
             }
             Self::RenderCheckFailed => (502, "render_check_failed", "Failed to check Creatomate status".to_owned()),
             Self::RenderCheckTimeout => (504, "render_check_timeout", "Failed to check Creatomate status".to_owned()),
-            Self::UrlMissing { sentence } => (400, "url_missing", (*sentence).to_owned()),
             Self::PreviewParametersMissing => (
                 400,
                 "missing_parameters",
                 "Missing required parameters: country, platforms, and genre are required".to_owned(),
             ),
-            Self::EventMissing => (400, "event_missing", "Event name is required".to_owned()),
-            Self::RateLimited { .. } => (429, "rate_limited", "Rate limit exceeded. Please slow down.".to_owned()),
             Self::TooManyStreams => {
                 (503, "too_many_streams", "Too many live connections, please poll instead".to_owned())
             }
@@ -182,10 +167,6 @@ impl Problem {
             body["error"] = json!(format!(
                 "Cannot delete job with status: {name}. Only completed, failed, or cancelled jobs can be deleted."
             ));
-        }
-        if let Self::RateLimited { retry_after_s } = self {
-            body["retryAfter"] = json!(retry_after_s);
-            return ApiAnswer::json(status, &body).header("retry-after", retry_after_s.to_string());
         }
         let answer = ApiAnswer::json(status, &body);
         match status {
@@ -264,11 +245,8 @@ mod tests {
             Problem::WorkflowIncomplete => Problem::CannotMonitor(Status::Failed),
             Problem::CannotMonitor(_) => Problem::RenderCheckFailed,
             Problem::RenderCheckFailed => Problem::RenderCheckTimeout,
-            Problem::RenderCheckTimeout => Problem::UrlMissing { sentence: "" },
-            Problem::UrlMissing { .. } => Problem::PreviewParametersMissing,
-            Problem::PreviewParametersMissing => Problem::EventMissing,
-            Problem::EventMissing => Problem::RateLimited { retry_after_s: 1 },
-            Problem::RateLimited { .. } => Problem::TooManyStreams,
+            Problem::RenderCheckTimeout => Problem::PreviewParametersMissing,
+            Problem::PreviewParametersMissing => Problem::TooManyStreams,
             Problem::TooManyStreams => Problem::UnknownRoute,
             Problem::UnknownRoute => Problem::Busy,
             Problem::Busy => Problem::Internal,
