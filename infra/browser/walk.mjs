@@ -1,0 +1,242 @@
+// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL]
+// Without --mock nothing but the documented API is used, so it runs against the real stack (a worker stand-in has to advance jobs).
+// --failed-job names a failed job to retry; without it (and without --mock) that walk is skipped. --slow: how long a job may take.
+import { chromium } from "playwright-core";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return i < 0 ? or : process.argv[i + 1]?.startsWith("--") || process.argv[i + 1] === undefined ? true : process.argv[i + 1]; };
+const ORIGIN = arg("origin", "http://127.0.0.1:3000").replace(/\/$/, ""), MOCK = Boolean(arg("mock", false)), SHOTS = arg("shots", "shots"), STREAM = arg("stream-origin", ORIGIN), SLOW = Number(arg("slow", 60)) * 1000, ONLY = arg("only", "");
+fs.mkdirSync(SHOTS, { recursive: true });
+const axeSource = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const auth = arg("user") ? { username: arg("user"), password: arg("password") } : undefined;
+const browser = await chromium.launch({ executablePath: arg("chromium", "/usr/bin/chromium"), args: ["--no-sandbox"] });
+const results = [];
+const DESK = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 };
+async function open({ viewport = DESK, colorScheme = "light", csp = true } = {}) {
+  const context = await browser.newContext({ viewport, colorScheme, httpCredentials: auth, bypassCSP: !csp, reducedMotion: "no-preference" });
+  const page = await context.newPage();
+  page.problems = []; page.allow = [];
+  page.on("console", (m) => { if (["error", "warning"].includes(m.type())) page.problems.push(`${m.text()} ${m.location().url}`); });
+  page.on("pageerror", (e) => page.problems.push("pageerror " + e.stack));
+  page.on("request", (r) => { if (![ORIGIN, STREAM].includes(new URL(r.url()).origin) && !r.url().startsWith("data:") && r.resourceType() !== "media" && !r.url().startsWith("blob:")) page.problems.push("other host " + r.url()); });
+  await page.addInitScript(() => { window.__csp = []; addEventListener("securitypolicyviolation", (e) => console.error("CSP " + e.violatedDirective + " " + e.blockedURI)); });
+  return page;
+}
+const assert = (ok, text) => { if (!ok) throw new Error(text); };
+async function walk(name, work) {
+  if (ONLY && !ONLY.split(",").includes(name)) return;
+  const page = { list: [] };
+  const made = async (o) => { const p = await open(o); page.list.push(p); return p; };
+  const started = Date.now();
+  try {
+    await work(made);
+    const bad = page.list.flatMap((p) => p.problems.filter((t) => !p.allow.some((a) => t.includes(a))));
+    assert(!bad.length, "console: " + bad.slice(0, 4).join(" | "));
+    results.push([name, "ok"]);
+  } catch (error) {
+    results.push([name, "FAILED " + error.message.split("\n").slice(0, 6).join(" / ")]);
+    await page.list.at(-1)?.screenshot({ path: `${SHOTS}/failed-${name}.png` }).catch(() => {});
+  }
+  console.log(results.at(-1).join(": "), `${((Date.now() - started) / 1000).toFixed(1)} s`);
+  for (const p of page.list) await p.context().close();
+}
+const badge = (page, text, timeout = 10000) => page.locator(`#badge:has-text("${text}")`).waitFor({ timeout });
+const api = (page, method, path, body) => page.evaluate(async ([method, path, body]) => (await fetch(path, { method, headers: { "content-type": "application/json" }, body: method === "GET" ? undefined : JSON.stringify(body ?? {}) })).json(), [method, path, body]);
+const mock = async (path, body) => (await fetch(ORIGIN + "/__mock/" + path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body) })).json();
+async function submit(page, { genre = "Horror", pause = false } = {}) {
+  await page.goto(ORIGIN + "/");
+  await page.locator("#platform:enabled").waitFor();
+  await page.selectOption("#platform", "Netflix");
+  await page.locator("#genre:enabled").waitFor();
+  await page.selectOption("#genre", genre);
+  if (pause) { await page.locator("#more summary").click(); await page.check("#pause"); }
+  await page.locator(".movie h3, #preview .empty").first().waitFor();
+  await page.locator("#submit:enabled").waitFor();
+}
+const job = (page) => page.url().split("/").at(-1);
+
+await walk("submit", async (made) => {
+  const page = await made();
+  await submit(page);
+  let posts = 0; page.on("request", (r) => { if (r.method() === "POST" && r.url().endsWith("/api/generate")) posts++; });
+  await page.locator("#submit").dblclick();
+  await page.waitForURL("**/job/*");
+  assert(posts === 1, `a double click made ${posts} requests`);
+  await badge(page, "Live");
+  await page.locator("#steps li.active").first().waitFor({ timeout: SLOW });
+  const seen = new Set(); const until = Date.now() + SLOW; let last = 0, fell = false;
+  while (Date.now() < until && !(await page.locator("#video video").count())) {
+    const state = await page.evaluate(() => ({ step: document.querySelector("#steps li.active")?.dataset.step, progress: document.getElementById("bar").value }));
+    if (state.step) seen.add(state.step); if (state.progress < last) fell = true; last = state.progress;
+    if (state.step === "4" && !seen.has("shot")) { seen.add("shot"); await page.screenshot({ path: `${SHOTS}/job-live.png`, fullPage: true }); }
+    await page.waitForTimeout(150);
+  }
+  assert(await page.locator("#video video").count(), "no video appeared");
+  assert(!fell, "the progress fell"); assert(seen.size >= 3, "steps seen live: " + [...seen]);
+  assert((await page.locator("#steps li.done").count()) === 7, "not all steps are done");
+  await page.locator("#video video").evaluate(async (v) => { v.muted = true; await v.play(); await new Promise((r) => setTimeout(r, 600)); if (!(v.currentTime > 0)) throw new Error("the video does not play"); });
+  assert(await page.locator("#badge").isHidden(), "the badge stays on a final job");
+});
+
+await walk("key", async (made) => {
+  // A submit whose answer is lost, sent again: the same key.
+  const page = await made(); page.allow.push("ERR_FAILED");
+  await submit(page);
+  const keys = []; let lose = true;
+  await page.route("**/api/generate", (route) => { keys.push(route.request().headers()["idempotency-key"]); return lose ? route.abort() : route.continue(); });
+  await page.locator("#submit").click(); await page.locator("#problem .note.bad").waitFor(); lose = false;
+  await page.screenshot({ path: `${SHOTS}/submit-error.png` });
+  await page.locator("#submit").click(); await page.waitForURL("**/job/*");
+  assert(keys.length === 2 && keys[0] === keys[1], "keys " + keys);
+});
+
+await walk("cancel-delete", async (made) => {
+  const page = await made();
+  await submit(page); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
+  await page.locator('#actions [data-act="cancel"]').click();
+  await page.screenshot({ path: `${SHOTS}/dialog.png` });
+  await page.keyboard.press("Escape"); assert(!(await page.locator("dialog[open]").count()), "Escape does not close");
+  await page.locator('#actions [data-act="cancel"]').click(); await page.locator("dialog .danger").click();
+  await page.locator(".head .pill.cancelled").waitFor();
+  await page.locator('#actions [data-act="delete"]').click(); await page.locator("dialog .danger").click();
+  await page.locator("h1:has-text('Job deleted')").waitFor();
+});
+
+await walk("failed-retry", async (made) => {
+  let id = arg("failed-job");
+  if (!id && MOCK) id = (await mock("make", { plan: { failAt: 3, until: 1 } })).id;
+  if (!id) return console.log("  skipped: no --failed-job");
+  const page = await made(); await page.goto(`${ORIGIN}/job/${id}`);
+  await page.locator("#problem .note.bad").waitFor({ timeout: SLOW });
+  assert(/What to do/.test(await page.locator("#problem").innerText()), "no advice");
+  await page.waitForTimeout(800);
+  await page.screenshot({ path: `${SHOTS}/job-failed.png`, fullPage: true });
+  await page.locator('#actions [data-act="retry"]').click(); await page.locator("dialog .primary").click();
+  await page.locator("#problem .note.bad").waitFor({ state: "detached" });
+  await badge(page, "Live");
+  await page.locator(".head .pill.processing").waitFor({ timeout: SLOW });
+  if (MOCK) await page.locator("#video video").waitFor({ timeout: SLOW });
+});
+
+await walk("cut-before", async (made) => {
+  // Refused from the start, then back: works against any stack.
+  const page = await made(); page.allow.push("503");
+  let refuse = true;
+  await page.route(/\/stream(\?|$)/, (route) => (refuse ? route.fulfill({ status: 503, body: "{}", contentType: "application/json" }) : route.continue()));
+  await page.goto(ORIGIN + "/queue"); await badge(page, "Polling"); refuse = false; await badge(page, "Live", 45000);
+});
+
+if (MOCK) await walk("cut-during", async (made) => {
+  const page = await made(); page.allow.push("503");
+  const { id } = await mock("make", { job: { frozen: true } });
+  await page.goto(`${ORIGIN}/job/${id}`); await badge(page, "Live");
+  await mock("set?mode=503"); await badge(page, "Polling");
+  await mock("calls?reset"); await page.waitForTimeout(7000);
+  const asked = (await mock("calls")).filter((c) => c.path === `/api/job/${id}` && c.inm);
+  assert(asked.length >= 2, "polls with an ETag: " + asked.length);
+  await page.screenshot({ path: `${SHOTS}/job-polling.png` });
+  await mock("set?mode=stream"); await badge(page, "Live", 30000);
+  await mock("calls?reset"); await page.waitForTimeout(6000);
+  assert((await mock("calls")).filter((c) => c.path === `/api/job/${id}`).length <= 2, "it still polls");
+});
+
+if (MOCK) await walk("bounded", async (made) => {
+  // A gateway that buffers: whole answers, then reconnects; never an error, all steps arrive.
+  await mock("set?mode=bounded");
+  const page = await made(); const { id } = await mock("make", {});
+  const seen = new Set();
+  await page.exposeFunction("__badge", (t) => seen.add(t));
+  await page.goto(`${ORIGIN}/job/${id}`);
+  await page.evaluate(() => new MutationObserver(() => window.__badge(document.getElementById("badge").textContent)).observe(document.getElementById("badge"), { childList: true, characterData: true, subtree: true }));
+  await page.locator("#video video").waitFor({ timeout: SLOW });
+  assert(![...seen].includes("Polling"), "flashed " + [...seen]);
+  const { id: quiet } = await mock("make", { job: { frozen: true } });
+  await page.goto(`${ORIGIN}/job/${quiet}`); await page.waitForTimeout(45000); await badge(page, "Live", 1000);
+  await mock("set?mode=stream");
+});
+
+if (STREAM !== ORIGIN) await walk("token", async (made) => {
+  // The stream's own origin: a token first, then the stream there.
+  const page = await made(); const seen = []; page.on("request", (r) => seen.push(r.method() + " " + r.url()));
+  await submit(page); await page.locator("#submit").click(); await page.waitForURL("**/job/*"); await page.locator("#video video").waitFor({ timeout: SLOW });
+  assert(seen.some((t) => t.startsWith("POST") && t.endsWith("/api/stream-token")), "no token asked"); assert(seen.some((t) => t.startsWith(`GET ${STREAM}/api/job/`) && t.includes("/stream?token=")), "no stream at " + STREAM);
+});
+
+await walk("paused", async (made) => {
+  const page = await made(); await submit(page, { pause: true }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
+  await page.locator("#problem .note.info").waitFor({ timeout: SLOW }); await page.waitForTimeout(500); await page.screenshot({ path: `${SHOTS}/job-extracted.png`, fullPage: true });
+  await page.locator("#problem a.btn").click(); await page.locator(".movie h3").first().waitFor(); assert(!(await page.locator("#pause").isChecked()), "the pause is kept"); assert((await page.inputValue("#genre")) === "Horror", "the genre is not kept");
+});
+
+await walk("hidden", async (made) => {
+  const page = await made(); await page.goto(ORIGIN + "/dashboard"); await badge(page, "Live");
+  const hide = (v) => page.evaluate((v) => { Object.defineProperty(document, "hidden", { value: v, configurable: true }); Object.defineProperty(document, "visibilityState", { value: v ? "hidden" : "visible", configurable: true }); document.dispatchEvent(new Event("visibilitychange")); }, v);
+  await hide(true); await badge(page, "Paused"); let asked = 0; page.on("request", (r) => r.url().includes("/api/") && asked++);
+  await page.waitForTimeout(7000); assert(asked === 0, `a hidden tab asked ${asked} times`);
+  await hide(false); await badge(page, "Live"); await page.waitForTimeout(500); assert(asked >= 2, "it did not catch up");
+});
+
+await walk("keyboard", async (made) => {
+  const page = await made(); await page.goto(ORIGIN + "/"); await page.locator("#genre:enabled").waitFor();
+  await page.keyboard.press("Tab"); assert((await page.evaluate(() => document.activeElement.className)) === "skip", "the first stop is the skip link");
+  await page.keyboard.press("Enter");
+  const to = async (id, n = 14) => { for (let i = 0; i < n; i++) { if ((await page.evaluate(() => document.activeElement.id)) === id) return; await page.keyboard.press("Tab"); } throw new Error("Tab does not reach " + id); };
+  await to("platform"); await page.keyboard.type("Netf"); await page.locator("#genre:enabled").waitFor(); await to("genre"); await page.keyboard.type("Horr");
+  await page.locator("#submit:enabled").waitFor(); await to("submit"); await page.screenshot({ path: `${SHOTS}/focus.png` }); await page.keyboard.press("Enter"); await page.waitForURL("**/job/*");
+  await page.locator('#actions [data-act="cancel"]').focus(); await page.keyboard.press("Enter"); await page.locator("dialog[open]").waitFor();
+  await page.keyboard.press("Tab"); await page.keyboard.press("Enter"); await page.locator(".head .pill.cancelled").waitFor();
+  await page.waitForTimeout(300);
+  assert((await page.evaluate(() => document.activeElement.dataset.act)) === "delete", "the focus is lost after cancel: " + (await page.evaluate(() => document.activeElement.outerHTML.slice(0, 80))));
+  await page.goto(ORIGIN + "/queue"); await page.locator("#jobs tr").first().waitFor();
+  await page.locator('.filter[data-status="cancelled"]').focus(); await page.keyboard.press("Space"); await page.locator("#jobs .pill.cancelled").first().waitFor();
+  await page.locator('#jobs [data-act="delete"]').first().focus(); await page.keyboard.press("Enter"); await page.keyboard.press("Tab"); await page.keyboard.press("Enter"); await page.locator(".toast").waitFor();
+  await page.waitForTimeout(700); assert(await page.evaluate(() => Boolean(document.activeElement.closest("#jobs, #main"))), "the focus is lost after delete");
+});
+
+async function shoot(made, name, path, ready) {
+  for (const [size, viewport] of [["desktop", DESK], ["phone", PHONE]]) for (const colorScheme of ["light", "dark"]) {
+    const page = await made({ viewport, colorScheme, csp: false });
+    await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await page.waitForTimeout(900);
+    await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`, fullPage: true });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide <= 0, `${name} ${size} scrolls sideways by ${wide}`);
+    await page.setViewportSize({ width: 360, height: 740 }); const wide2 = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide2 <= 0, `${name} at 360 scrolls sideways by ${wide2}`); await page.setViewportSize(viewport);
+    await page.evaluate(axeSource);
+    const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+    for (const v of violations) console.log(`  axe ${name} ${size} ${colorScheme} ${v.impact} ${v.id}: ${v.nodes.slice(0, 2).map((n) => n.target + " " + (n.any[0]?.message ?? "")).join(" ; ")}`);
+    assert(!violations.some((v) => ["serious", "critical"].includes(v.impact)), "axe");
+  }
+}
+const idOf = async (status, test = () => true) => (await (await fetch(`${ORIGIN}/api/queue/jobs?status=${status}`, { headers: auth ? { authorization: "Basic " + btoa(`${auth.username}:${auth.password}`) } : {} })).json()).jobs.find(test)?.id;
+await walk("shots-form", (made) => shoot(made, "form", "/?country=US&platform=Netflix&genre=Horror", ".movie h3"));
+await walk("shots-dashboard", (made) => shoot(made, "dashboard", "/dashboard", "#recent .item, #recent .empty"));
+await walk("shots-queue", (made) => shoot(made, "queue", "/queue", "#jobs tr"));
+for (const [name, status, test] of [["failed", "failed", (j) => j.noRetryReason], ["completed", "completed", (j) => j.videoUrl], ["processing", "processing"], ["rendering", "rendering"], ["retrying", "pending", (j) => j.retryAfter], ["timeout", "completed", (j) => j.renderTimeout], ["paused", "completed", (j) => j.pausedAfterExtraction]])
+  await walk("shots-" + name, async (made) => { const id = await idOf(status, test); if (!id) return console.log("  skipped: no such job"); await shoot(made, "job-" + name, "/job/" + id, "#steps li[data-step]"); });
+
+await walk("queue-actions", async (made) => {
+  const page = await made(); page.on("dialog", (d) => d.accept());
+  await page.goto(ORIGIN + "/queue"); await page.locator("#toggle:enabled").waitFor();
+  await page.locator("#toggle").click(); await page.locator("dialog .primary").click(); await page.locator("#toggle:has-text('Start queue')").waitFor(); await page.locator("#banner .note").waitFor();
+  await page.screenshot({ path: `${SHOTS}/queue-stopped.png` });
+  await page.locator("#toggle").click(); await page.locator("#toggle:has-text('Stop queue')").waitFor(); await page.locator("#banner").waitFor({ state: "hidden" });
+  await page.locator("#cleanup").click(); await page.locator(".toast:has-text('cleaned up')").waitFor();
+  if (await page.locator("#older:enabled").count()) { const first = await page.locator("#jobs a").first().getAttribute("href"); await page.locator("#older").click(); await page.locator("#page:has-text('Page 2')").waitFor(); assert((await page.locator("#jobs a").first().getAttribute("href")) !== first, "page 2 is page 1"); await page.locator("#newer").click(); await page.locator("#page:has-text('Page 1')").waitFor(); }
+  if (!MOCK && !arg("destroy", false)) return console.log("  clear and clear failed skipped: no --destroy");
+  if (await page.locator("#clear-failed:enabled").count()) { await page.locator("#clear-failed").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('Cleared')").waitFor(); await page.locator('.filter[data-status="failed"] .number:text-is("0")').waitFor(); }
+  await page.locator("#clear").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('All queues cleared')").waitFor();
+});
+
+if (MOCK) await walk("empty-and-errors", async (made) => {
+  await mock("empty"); const page = await made(); page.allow.push("404", "500", "ERR_FAILED");
+  for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".empty").first().waitFor(); await page.waitForTimeout(400); await page.screenshot({ path: `${SHOTS}/${name}-empty.png` }); }
+  await page.goto(`${ORIGIN}/job/job_1_x`); await page.locator("h1:has-text('Job not found')").waitFor(); await page.screenshot({ path: `${SHOTS}/job-missing.png` });
+  await page.goto(`${ORIGIN}/?platform=Netflix&genre=Drama`); await page.locator("#preview .note.bad code").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-error.png` });
+  await page.selectOption("#genre", "Western"); await page.locator("#preview .empty:has-text('No movie matches')").waitFor();
+  await page.selectOption("#genre", "Crime"); await page.locator("#preview .note.warn").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-few.png` });
+  await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await page.waitForTimeout(300); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
+});
+await browser.close();
+const bad = results.filter(([, r]) => r !== "ok");
+console.log(`${results.length - bad.length} of ${results.length} walks passed`);
+process.exit(bad.length ? 1 : 0);
