@@ -50,20 +50,6 @@ async fn a_job_goes_from_submit_to_a_video_and_a_verified_webhook() {
 }
 
 #[tokio::test]
-async fn an_instant_worker_makes_an_instant_job() {
-    let stack = Stack::open().await;
-    let mut took = Vec::new();
-    for _ in 0..5 {
-        let began = std::time::Instant::now();
-        let job = stack.submit("step_ms=0&render_ms=0").await;
-        stack.webhook("main", &job, "job.completed").await;
-        took.push(began.elapsed().as_millis());
-    }
-    took.sort_unstable();
-    println!("from submit to verified webhook: {took:?} ms");
-}
-
-#[tokio::test]
 async fn every_verifier_takes_a_webhook_whose_text_is_ascii() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5").await;

@@ -7,18 +7,7 @@ use reelhook_domain::{EndpointId, OutboundEvent, RateLimit, RetryPolicy};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-/// Headers that the HTTP client sets by itself.
-const OWNED_HEADERS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+use crate::outbound::CONNECTION_HEADERS;
 
 /// One receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,10 +159,12 @@ fn read_headers(text: &str, bad: &mut Vec<BadSetting>) -> Vec<(String, String)> 
     let mut headers = Vec::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         match part.split_once(':') {
-            Some((name, _)) if OWNED_HEADERS.contains(&name.trim().to_lowercase().as_str()) => bad.push(BadSetting {
-                name: "WEBHOOK_HEADERS",
-                wrong: format!("must not set `{}`, which belongs to the connection", name.trim()),
-            }),
+            Some((name, _)) if CONNECTION_HEADERS.contains(&name.trim().to_lowercase().as_str()) => {
+                bad.push(BadSetting {
+                    name: "WEBHOOK_HEADERS",
+                    wrong: format!("must not set `{}`, which belongs to the connection", name.trim()),
+                })
+            }
             Some((name, value)) if is_token(name.trim()) && is_field_value(value.trim()) => {
                 headers.push((name.trim().to_owned(), value.trim().to_owned()));
             }

@@ -7,6 +7,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
 
+/// Headers that frame the message or belong to the connection (RFC 9110, 7.6.1): the client's own, since a caller's
+/// content-length would let one request carry a second one into a kept connection.
+pub const CONNECTION_HEADERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// HTTP methods that we send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {

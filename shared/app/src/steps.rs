@@ -53,9 +53,7 @@ pub async fn report(
     mut update: StepUpdate,
 ) -> Result<Changed, ChangeError> {
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(Changed::NotFound) };
-    if let Some(details) = &update.details
-        && would_apply(&job, attempt, &update, ports)
-    {
+    if let Some(details) = &update.details {
         let text = details.to_string();
         let others: usize = job
             .steps
@@ -63,7 +61,8 @@ pub async fn report(
             .filter(|(number, _)| **number != update.number)
             .filter_map(|(_, step)| step.details.as_ref().map(|details| details.to_string().len()))
             .sum();
-        if text.len() > STEP_LIMIT || others + text.len() > TOTAL_LIMIT {
+        let large = text.len() > STEP_LIMIT || others + text.len() > TOTAL_LIMIT;
+        if large && would_apply(&job, attempt, &update, ports) {
             let bytes = text.len();
             let run = attempt.unwrap_or(job.attempt);
             let key = format!("details/{job_id}/{run}/step-{}-{}.json", update.number, update.sequence);

@@ -56,22 +56,33 @@ impl JobEventTable {
 
     async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
         let operation = "read live events";
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("job_id = :job AND seq > :after")
-            .filter_expression("attribute_exists(live)")
-            .projection_expression("seq, live")
-            .expression_attribute_values(":job", s(job.as_str()))
-            // Behind every row of that version.
-            .expression_attribute_values(":after", s(format!("{after:010}.~")))
-            .consistent_read(true)
-            .limit(limit);
-        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
         let version = |item: &Item| text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok());
-        let items = answer.items().iter();
-        items.map(|item| Ok((version(item).unwrap_or_default(), read(operation, item, "live")?))).collect()
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("job_id = :job AND seq > :after")
+                .filter_expression("attribute_exists(live)")
+                .projection_expression("seq, live")
+                .expression_attribute_values(":job", s(job.as_str()))
+                // Behind every row of that version.
+                .expression_attribute_values(":after", s(format!("{after:010}.~")))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .limit(limit);
+            let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+            let items = answer.items().iter();
+            let found: Vec<(u64, LiveRow)> = items
+                .map(|item| Ok((version(item).unwrap_or_default(), read(operation, item, "live")?)))
+                .collect::<Result<_, StoreError>>()?;
+            start = answer.last_evaluated_key;
+            // A page may hold log lines only: what viewers saw then stands behind it.
+            if !found.is_empty() || start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     async fn remove(&self, job: &JobId) -> Result<(), StoreError> {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use reelhook_app::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
+use reelhook_app::outbound::{
+    CONNECTION_HEADERS, HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse,
+};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
@@ -18,20 +20,6 @@ use crate::resolver::{Judge, JudgedResolver, Lookup, SystemLookup};
 
 const POOL_IDLE: Duration = Duration::from_secs(30);
 const POOL_IDLE_PER_HOST: usize = 4;
-
-/// Headers that frame the message or belong to the connection (RFC 9110, 7.6.1): the client's own, since a caller's
-/// content-length would let one request carry a second one into a kept connection.
-const CLIENT_HEADERS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// HTTP/1.1 client for URLs that we do not trust.
 ///
@@ -199,7 +187,7 @@ fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError
     for (index, (name, value)) in headers.into_iter().enumerate() {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_invalid| OutboundError::BadRequest(format!("name of header {} is not valid", index + 1)))?;
-        if CLIENT_HEADERS.contains(&name.as_str()) {
+        if CONNECTION_HEADERS.contains(&name.as_str()) {
             let reason = format!("header `{name}` is set by the client");
             return Err(OutboundError::BadRequest(reason));
         }

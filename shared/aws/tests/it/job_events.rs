@@ -1,7 +1,8 @@
 //! The JobEvents table: lines in batches, and rows that come back unprocessed inside a 200.
 
-use reelhook_app::fanout::{FanoutStore, LogRow};
+use reelhook_app::fanout::{FanoutStore, LiveRow, LogRow};
 use reelhook_app::store::StoreError;
+use reelhook_app::watch::LiveStore;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::job_events::{FanoutTables, JobEventTable};
@@ -99,6 +100,23 @@ async fn a_batch_that_fails_fails_for_each_of_its_lines() {
         assert_eq!(kinds(&results), [vec![expected; 25], vec!["done"; 5]].concat(), "{code}");
         assert!(calls.all().len() <= ATTEMPTS + 1);
     }
+}
+
+#[tokio::test]
+async fn what_viewers_saw_is_found_behind_a_page_of_log_lines() {
+    let (client, calls) = dynamodb(|_, before| match before {
+        0 => (200, json!({ "Items": [], "LastEvaluatedKey": { "seq": { "S": "0000000007.00" } } })),
+        _ => {
+            let live = json!({ "S": r#"{"after":3,"events":[{"type":"job_update"}]}"# });
+            (200, json!({ "Items": [{ "seq": { "S": "0000000009.01" }, "live": live }] }))
+        }
+    });
+    let log = JobEventTable::new(client, "JobEvents");
+    let found = log.live_since(&job(), 3, 200).await.unwrap();
+    assert_eq!(found, [(9, LiveRow { after: 3, events: vec![json!({ "type": "job_update" })] })]);
+    let all = calls.all();
+    assert_eq!(all[0].at("/ExpressionAttributeValues/:after/S"), "0000000003.~");
+    assert_eq!(all[1].at("/ExclusiveStartKey/seq/S"), "0000000007.00");
 }
 
 #[tokio::test]
