@@ -1,5 +1,6 @@
 // Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL]
 // Without --mock nothing but the documented API is used, so it runs against the real stack (a worker stand-in has to advance jobs).
+// Walks wait for what they want to see; `waitForTimeout` is only there where nothing may happen for a while.
 // --failed-job names a failed job to retry; without it (and without --mock) that walk is skipped. --slow: how long a job may take.
 import { chromium } from "playwright-core";
 import fs from "node:fs";
@@ -16,7 +17,10 @@ const DESK = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 };
 async function open({ viewport = DESK, colorScheme = "light", csp = true } = {}) {
   const context = await browser.newContext({ viewport, colorScheme, httpCredentials: auth, bypassCSP: !csp, reducedMotion: "no-preference" });
   const page = await context.newPage();
-  page.problems = []; page.allow = [];
+  page.problems = []; page.allow = []; page.busy = 0;
+  const counts = (r) => new URL(r.url()).pathname.startsWith("/api/") && !/\/stream$/.test(new URL(r.url()).pathname);
+  page.on("request", (r) => counts(r) && page.busy++);
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (r) => counts(r) && page.busy--);
   page.on("console", (m) => { if (["error", "warning"].includes(m.type())) page.problems.push(`${m.text()} ${m.location().url}`); });
   page.on("pageerror", (e) => page.problems.push("pageerror " + e.stack));
   page.on("request", (r) => { if (![ORIGIN, STREAM].includes(new URL(r.url()).origin) && !r.url().startsWith("data:") && r.resourceType() !== "media" && !r.url().startsWith("blob:")) page.problems.push("other host " + r.url()); });
@@ -41,23 +45,51 @@ async function walk(name, work) {
   console.log(results.at(-1).join(": "), `${((Date.now() - started) / 1000).toFixed(1)} s`);
   for (const p of page.list) await p.context().close();
 }
+/** Asks again until it is so. */
+async function until(test, text, timeout = 10000) {
+  for (const end = Date.now() + timeout; ; ) {
+    if (await test()) return;
+    if (Date.now() > end) throw new Error(typeof text === "function" ? await text() : text);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+/** What is being loaded is there. */
+const settled = (page) => until(async () => !page.busy && !(await page.locator(".skeleton:visible").count()), "the page does not settle", 20000);
+/** A button that may be pressed; ours are never `disabled`, so that they keep the focus. */
+const on = (id) => `#${id}[aria-disabled="false"]`;
+const focused = (page, selector) => page.evaluate((selector) => document.activeElement.matches(selector), selector);
+const focusedIs = (page) => page.evaluate(() => document.activeElement.outerHTML.slice(0, 100));
 const badge = (page, text, timeout = 10000) => page.locator(`#badge:has-text("${text}")`).waitFor({ timeout });
 const api = (page, method, path, body) => page.evaluate(async ([method, path, body]) => (await fetch(path, { method, headers: { "content-type": "application/json" }, body: method === "GET" ? undefined : JSON.stringify(body ?? {}) })).json(), [method, path, body]);
 const mock = async (path, body) => (await fetch(ORIGIN + "/__mock/" + path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body) })).json();
-async function submit(page, { genre = "Horror", pause = false } = {}) {
-  await page.goto(ORIGIN + "/");
+/** A job that stays at its second step, where the worker is the studio. */
+const STALLS = "studio:stall=2";
+async function submit(page, { genre = "Horror", pause = false, template = "auto" } = {}) {
+  await page.goto(`${ORIGIN}/?country=US&template=${encodeURIComponent(template)}`);
   await page.locator("#platform:enabled").waitFor();
   await page.selectOption("#platform", "Netflix");
   await page.locator("#genre:enabled").waitFor();
   await page.selectOption("#genre", genre);
-  if (pause) { await page.locator("#more summary").click(); await page.check("#pause"); }
+  if (pause) { if (!(await page.locator("#pause").isVisible())) await page.locator("#more summary").click(); await page.check("#pause"); }
   await page.locator(".movie h3, #preview .empty").first().waitFor();
-  await page.locator("#submit:enabled").waitFor();
+  await page.locator(on("submit")).waitFor();
 }
-const job = (page) => page.url().split("/").at(-1);
+/** A job that only this walk's page knows. */
+const fake = (over) => ({ status: "cancelled", parameters: { country: "US", platform: "Netflix", genre: "Horror", template: "auto" }, createdAt: new Date().toISOString(), startedAt: null, completedAt: null, failedAt: null, cancelledAt: null, creatomateId: null, videoUrl: null, retryCount: 0, maxRetries: 3, error: null, progress: 0, currentStep: "Waiting in queue", currentStepNumber: 0, stepDetails: {}, stepDuration: {}, workerId: null, pausedAfterExtraction: false, extractedMovies: null, ...over });
+const answer = (route, body, status = 200) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(body) });
+const refuseStreams = (page) => { page.allow.push("503"); return page.route(/\/stream(\?|$)/, (route) => answer(route, {}, 503)); };
 
 await walk("submit", async (made) => {
   const page = await made();
+  // Each state that was shown, however short.
+  await page.addInitScript(() => {
+    const seen = (window.__seen = { steps: [], fell: false }); let last = 0;
+    addEventListener("DOMContentLoaded", () => {
+      const bar = document.getElementById("bar"); if (!bar) return;
+      const look = () => { const step = document.querySelector("#steps li.active")?.dataset.step; if (step && !seen.steps.includes(step)) seen.steps.push(step); seen.fell ||= bar.value < last; last = bar.value; };
+      new MutationObserver(look).observe(document.getElementById("layout"), { subtree: true, childList: true, attributeFilter: ["value"] });
+    });
+  });
   await submit(page);
   let posts = 0; page.on("request", (r) => { if (r.method() === "POST" && r.url().endsWith("/api/generate")) posts++; });
   await page.locator("#submit").dblclick();
@@ -65,18 +97,15 @@ await walk("submit", async (made) => {
   assert(posts === 1, `a double click made ${posts} requests`);
   await badge(page, "Live");
   await page.locator("#steps li.active").first().waitFor({ timeout: SLOW });
-  const seen = new Set(); const until = Date.now() + SLOW; let last = 0, fell = false;
-  while (Date.now() < until && !(await page.locator("#video video").count())) {
-    const state = await page.evaluate(() => ({ step: document.querySelector("#steps li.active")?.dataset.step, progress: document.getElementById("bar").value }));
-    if (state.step) seen.add(state.step); if (state.progress < last) fell = true; last = state.progress;
-    if (state.step === "4" && !seen.has("shot")) { seen.add("shot"); await page.screenshot({ path: `${SHOTS}/job-live.png`, fullPage: true }); }
-    await page.waitForTimeout(150);
-  }
-  assert(await page.locator("#video video").count(), "no video appeared");
-  assert(!fell, "the progress fell"); assert(seen.size >= 3, "steps seen live: " + [...seen]);
-  assert((await page.locator("#steps li.done").count()) === 7, "not all steps are done");
-  await page.locator("#video video").evaluate(async (v) => { v.muted = true; await v.play(); await new Promise((r) => setTimeout(r, 600)); if (!(v.currentTime > 0)) throw new Error("the video does not play"); });
-  assert(await page.locator("#badge").isHidden(), "the badge stays on a final job");
+  await page.screenshot({ path: `${SHOTS}/job-live.png`, fullPage: true });
+  await page.locator("#video video").waitFor({ timeout: SLOW });
+  const { steps, fell } = await page.evaluate(() => window.__seen);
+  assert(!fell, "the progress fell"); assert(steps.length >= 3, "steps seen live: " + steps);
+  await until(async () => (await page.locator("#steps li.done").count()) === 7, "not all steps are done");
+  const video = page.locator("#video video");
+  await video.evaluate((v) => { v.muted = true; return v.play(); });
+  await until(() => video.evaluate((v) => v.currentTime > 0), "the video does not play");
+  await page.locator("#badge").waitFor({ state: "hidden" });
 });
 
 await walk("key", async (made) => {
@@ -92,15 +121,18 @@ await walk("key", async (made) => {
 });
 
 await walk("cancel-delete", async (made) => {
-  const page = await made();
-  await submit(page); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
+  // What the page asks for while the job is deleted may get a 404.
+  const page = await made(); page.allow.push("404");
+  await submit(page, { template: STALLS }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
   await page.locator('#actions [data-act="cancel"]').click();
   await page.screenshot({ path: `${SHOTS}/dialog.png` });
-  await page.keyboard.press("Escape"); assert(!(await page.locator("dialog[open]").count()), "Escape does not close");
+  await page.keyboard.press("Escape"); await page.locator("dialog[open]").waitFor({ state: "hidden" });
+  await until(() => focused(page, '#actions [data-act="cancel"]'), async () => "the focus is lost after Escape: " + (await focusedIs(page)));
   await page.locator('#actions [data-act="cancel"]').click(); await page.locator("dialog .danger").click();
   await page.locator(".head .pill.cancelled").waitFor();
   await page.locator('#actions [data-act="delete"]').click(); await page.locator("dialog .danger").click();
   await page.locator("h1:has-text('Job deleted')").waitFor();
+  await until(() => focused(page, "#failed-load a"), async () => "the focus is lost after the job: " + (await focusedIs(page)));
 });
 
 await walk("failed-retry", async (made) => {
@@ -110,7 +142,7 @@ await walk("failed-retry", async (made) => {
   const page = await made(); await page.goto(`${ORIGIN}/job/${id}`);
   await page.locator("#problem .note.bad").waitFor({ timeout: SLOW });
   assert(/What to do/.test(await page.locator("#problem").innerText()), "no advice");
-  await page.waitForTimeout(800);
+  await settled(page);
   await page.screenshot({ path: `${SHOTS}/job-failed.png`, fullPage: true });
   await page.locator('#actions [data-act="retry"]').click(); await page.locator("dialog .primary").click();
   await page.locator("#problem .note.bad").waitFor({ state: "detached" });
@@ -132,9 +164,8 @@ if (MOCK) await walk("cut-during", async (made) => {
   const { id } = await mock("make", { job: { frozen: true } });
   await page.goto(`${ORIGIN}/job/${id}`); await badge(page, "Live");
   await mock("set?mode=503"); await badge(page, "Polling");
-  await mock("calls?reset"); await page.waitForTimeout(7000);
-  const asked = (await mock("calls")).filter((c) => c.path === `/api/job/${id}` && c.inm);
-  assert(asked.length >= 2, "polls with an ETag: " + asked.length);
+  await mock("calls?reset");
+  await until(async () => (await mock("calls")).filter((c) => c.path === `/api/job/${id}` && c.inm).length >= 2, "it does not poll with an ETag", 20000);
   await page.screenshot({ path: `${SHOTS}/job-polling.png` });
   await mock("set?mode=stream"); await badge(page, "Live", 30000);
   await mock("calls?reset"); await page.waitForTimeout(6000);
@@ -165,7 +196,7 @@ if (STREAM !== ORIGIN) await walk("token", async (made) => {
 
 await walk("paused", async (made) => {
   const page = await made(); await submit(page, { pause: true }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
-  await page.locator("#problem .note.info").waitFor({ timeout: SLOW }); await page.waitForTimeout(500); await page.screenshot({ path: `${SHOTS}/job-extracted.png`, fullPage: true });
+  await page.locator("#problem .note.info").waitFor({ timeout: SLOW }); await settled(page); await page.screenshot({ path: `${SHOTS}/job-extracted.png`, fullPage: true });
   await page.locator("#problem a.btn").click(); await page.locator(".movie h3").first().waitFor(); assert(!(await page.locator("#pause").isChecked()), "the pause is kept"); assert((await page.inputValue("#genre")) === "Horror", "the genre is not kept");
 });
 
@@ -174,30 +205,95 @@ await walk("hidden", async (made) => {
   const hide = (v) => page.evaluate((v) => { Object.defineProperty(document, "hidden", { value: v, configurable: true }); Object.defineProperty(document, "visibilityState", { value: v ? "hidden" : "visible", configurable: true }); document.dispatchEvent(new Event("visibilitychange")); }, v);
   await hide(true); await badge(page, "Paused"); let asked = 0; page.on("request", (r) => r.url().includes("/api/") && asked++);
   await page.waitForTimeout(7000); assert(asked === 0, `a hidden tab asked ${asked} times`);
-  await hide(false); await badge(page, "Live"); await page.waitForTimeout(500); assert(asked >= 2, "it did not catch up");
+  await hide(false); await badge(page, "Live"); await until(() => asked >= 2, "it did not catch up");
 });
 
 await walk("keyboard", async (made) => {
-  const page = await made(); await page.goto(ORIGIN + "/"); await page.locator("#genre:enabled").waitFor();
+  const page = await made(); await page.goto(`${ORIGIN}/?country=US&template=${encodeURIComponent(STALLS)}`); await page.locator("#genre:enabled").waitFor();
   await page.keyboard.press("Tab"); assert((await page.evaluate(() => document.activeElement.className)) === "skip", "the first stop is the skip link");
   await page.keyboard.press("Enter");
   const to = async (id, n = 14) => { for (let i = 0; i < n; i++) { if ((await page.evaluate(() => document.activeElement.id)) === id) return; await page.keyboard.press("Tab"); } throw new Error("Tab does not reach " + id); };
   await to("platform"); await page.keyboard.type("Netf"); await page.locator("#genre:enabled").waitFor(); await to("genre"); await page.keyboard.type("Horr");
-  await page.locator("#submit:enabled").waitFor(); await to("submit"); await page.screenshot({ path: `${SHOTS}/focus.png` }); await page.keyboard.press("Enter"); await page.waitForURL("**/job/*");
+  await page.locator(on("submit")).waitFor(); await to("submit"); await page.screenshot({ path: `${SHOTS}/focus.png` }); await page.keyboard.press("Enter"); await page.waitForURL("**/job/*");
   await page.locator('#actions [data-act="cancel"]').focus(); await page.keyboard.press("Enter"); await page.locator("dialog[open]").waitFor();
   await page.keyboard.press("Tab"); await page.keyboard.press("Enter"); await page.locator(".head .pill.cancelled").waitFor();
-  await page.waitForTimeout(300);
-  assert((await page.evaluate(() => document.activeElement.dataset.act)) === "delete", "the focus is lost after cancel: " + (await page.evaluate(() => document.activeElement.outerHTML.slice(0, 80))));
+  await until(() => focused(page, '#actions [data-act="delete"]'), async () => "the focus is lost after cancel: " + (await focusedIs(page)));
   await page.goto(ORIGIN + "/queue"); await page.locator("#jobs tr").first().waitFor();
-  await page.locator('.filter[data-status="cancelled"]').focus(); await page.keyboard.press("Space"); await page.locator("#jobs .pill.cancelled").first().waitFor();
-  await page.locator('#jobs [data-act="delete"]').first().focus(); await page.keyboard.press("Enter"); await page.keyboard.press("Tab"); await page.keyboard.press("Enter"); await page.locator(".toast").waitFor();
-  await page.waitForTimeout(700); assert(await page.evaluate(() => Boolean(document.activeElement.closest("#jobs, #main"))), "the focus is lost after delete");
+  await page.locator('.filter[data-status="cancelled"]').focus(); await page.keyboard.press("Space"); await page.locator("#jobs .pill.cancelled").first().waitFor(); await settled(page);
+  const gone = await page.locator('#jobs [data-act="delete"]').first().getAttribute("data-job");
+  await page.locator(`#jobs [data-job="${gone}"]`).focus(); await page.keyboard.press("Enter"); await page.locator("dialog[open]").waitFor(); await page.keyboard.press("Tab"); await page.keyboard.press("Enter"); await page.locator(".toast").waitFor();
+  await page.locator(`#jobs [data-job="${gone}"]`).waitFor({ state: "detached" });
+  await until(() => focused(page, "#jobs a, #jobs-title"), async () => "the focus is lost after delete: " + (await focusedIs(page)));
+});
+
+await walk("focus", async (made) => {
+  // Each delete hands the keyboard on: to the next row, from the last row to the one before, from the only one to the heading.
+  const page = await made(); let jobs = ["a", "b", "c"].map((name) => fake({ id: `job_1_walk${name}` }));
+  await page.route("**/api/queue/jobs?*", (route) => answer(route, { success: true, jobs }));
+  await page.route("**/api/queue/job/*/delete", (route) => { jobs = jobs.filter((job) => !route.request().url().includes(job.id)); return answer(route, { success: true, message: "Deleted" }); });
+  await page.goto(ORIGIN + "/queue?status=cancelled");
+  for (const [id, heir] of [["job_1_walkb", '#jobs a[href="/job/job_1_walkc"]'], ["job_1_walkc", '#jobs a[href="/job/job_1_walka"]'], ["job_1_walka", "#jobs-title"]]) {
+    await page.locator(`#jobs [data-job="${id}"]`).focus(); await page.keyboard.press("Enter"); await page.locator("dialog .danger").press("Enter");
+    await page.locator(`#jobs [data-job="${id}"]`).waitFor({ state: "detached" });
+    await until(() => focused(page, heir), async () => `after ${id} the focus is at ${await focusedIs(page)}`);
+  }
+  await page.locator("#jobs-title").waitFor(); await page.screenshot({ path: `${SHOTS}/focus-heading.png` });
+});
+
+await walk("waits", async (made) => {
+  // A run has failed, and the next one is planned: the reason stands in the log only.
+  const page = await made(); await refuseStreams(page); const id = "job_1_walkwaits", before = new Date(Date.now() - 60000).toISOString();
+  const job = fake({ id, status: "pending", retryCount: 1, retryAfter: new Date(Date.now() + 90000).toISOString() }); let logs = 0;
+  const line = (error, attempt) => ({ timestamp: before, job_id: id, event_type: "job_log", level: "warning", type: "warning", message: `Run failed, trying again in 90 s: ${error}`, details: { error, attempt }, source: "reelhook" });
+  await page.route(`**/api/job/${id}`, (route) => answer(route, { success: true, job }));
+  await page.route(`**/api/queue/job/${id}/logs`, (route) => (logs++, answer(route, { success: true, data: { jobId: id, logs: [line("an older one", 0), line("Screenshot failed: browser crashed", 1)], count: 2, lastUpdate: before } })));
+  await page.route(`**/api/job/${id}/deliveries`, (route) => answer(route, { success: true, deliveries: [{ id: "d1", webhookId: "webhook_1", event: "job.failed", eventId: `${id}.4.0`, endpointId: "ep_1", status: "pending", attempts: 1, createdAt: before, nextAttemptAt: job.retryAfter, finishedAt: null, lastResult: "HTTP 503" }], count: 1 }));
+  await page.goto(`${ORIGIN}/job/${id}`); await page.locator("#problem .said").waitFor();
+  assert((await page.locator("#problem .said").innerText()) === "Screenshot failed: browser crashed", "another reason"); assert(logs === 1, `the log was asked for ${logs} times`);
+  const next = page.locator("#next-run"), first = await next.innerText(); assert(/^Attempt 2 begins in 1m \d+s\.$/.test(first), first);
+  await until(async () => (await next.innerText()) !== first, "it does not count down");
+  assert(await page.locator("#deliveries td:has-text('webhook_1')").count(), "the delivery's endpoint is not named");
+  await page.screenshot({ path: `${SHOTS}/job-waits.png`, fullPage: true });
+  job.retryAfter = before; await page.locator("#next-run:has-text('as soon as a worker is free')").waitFor();
+});
+
+await walk("limited", async (made) => {
+  // Too many calls: nothing is asked before the time is over, an action says so, and then it goes on.
+  const page = await made(); await refuseStreams(page); page.allow.push("429"); let limited = false;
+  await page.addInitScript(() => {
+    const plain = window.fetch; window.__sent = []; window.__refused = [];
+    window.fetch = async (...asked) => { window.__sent.push(performance.now()); const answer = await plain(...asked); if (answer.status === 429) window.__refused.push(performance.now()); return answer; };
+  });
+  await page.route("**/api/queue/status", (route) => (limited ? answer(route, { success: false, message: "Rate limit exceeded. Please slow down.", code: "rate_limited", retryAfter: 9 }, 429) : route.continue()));
+  await page.goto(ORIGIN + "/queue"); await badge(page, "Polling"); await settled(page); limited = true;
+  await page.locator("#banner:has-text('Too many requests')").waitFor(); limited = false;
+  await page.locator("#cleanup").click(); await page.locator(".toast.bad").waitFor();
+  assert(/Try again in \d s\.$/.test(await page.locator(".toast.bad").innerText()), "the toast says " + (await page.locator(".toast.bad").innerText()));
+  await page.locator("#banner").waitFor({ state: "hidden", timeout: 20000 });
+  const [sent, [refused]] = await page.evaluate(() => [window.__sent, window.__refused]);
+  assert(!sent.some((at) => at > refused && at < refused + 8990), "it asked within the time: " + sent.map((at) => Math.round(at - refused)));
+});
+
+await walk("calls", async (made) => {
+  // An upper bound, so that a slow machine can't make it fail: fewer than 60 calls a minute, live and without a stream.
+  for (const name of ["dashboard", "queue"]) for (const refused of [false, true]) {
+    const page = await made(); if (refused) await refuseStreams(page);
+    await page.goto(`${ORIGIN}/${name}`); await badge(page, refused ? "Polling" : "Live"); await settled(page);
+    let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++); await page.waitForTimeout(15000);
+    assert(calls < 15, `${name} ${refused ? "polling" : "live"}: ${calls} calls in 15 s`);
+  }
+});
+
+await walk("countries", async (made) => {
+  const page = await made(); await page.goto(`${ORIGIN}/?country=jp&platform=Netflix&genre=Horror`); await page.locator("#genre:enabled").waitFor();
+  assert((await page.inputValue("#country")) === "JP", "a job of another country became one of the US"); await page.locator("#country-hint").waitFor();
+  await page.selectOption("#country", "FR"); await page.locator("#country-hint").waitFor({ state: "hidden" }); await page.locator('#genre option[value="Comédie"]').waitFor({ state: "attached" });
 });
 
 async function shoot(made, name, path, ready) {
   for (const [size, viewport] of [["desktop", DESK], ["phone", PHONE]]) for (const colorScheme of ["light", "dark"]) {
     const page = await made({ viewport, colorScheme, csp: false });
-    await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await page.waitForTimeout(900);
+    await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await settled(page);
     await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`, fullPage: true });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide <= 0, `${name} ${size} scrolls sideways by ${wide}`);
     await page.setViewportSize({ width: 360, height: 740 }); const wide2 = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide2 <= 0, `${name} at 360 scrolls sideways by ${wide2}`); await page.setViewportSize(viewport);
@@ -215,26 +311,29 @@ for (const [name, status, test] of [["failed", "failed", (j) => j.noRetryReason]
   await walk("shots-" + name, async (made) => { const id = await idOf(status, test); if (!id) return console.log("  skipped: no such job"); await shoot(made, "job-" + name, "/job/" + id, "#steps li[data-step]"); });
 
 await walk("queue-actions", async (made) => {
-  const page = await made(); page.on("dialog", (d) => d.accept());
-  await page.goto(ORIGIN + "/queue"); await page.locator("#toggle:enabled").waitFor();
+  const page = await made();
+  await page.goto(ORIGIN + "/queue"); await page.locator(on("toggle")).waitFor(); await settled(page);
   await page.locator("#toggle").click(); await page.locator("dialog .primary").click(); await page.locator("#toggle:has-text('Start queue')").waitFor(); await page.locator("#banner .note").waitFor();
   await page.screenshot({ path: `${SHOTS}/queue-stopped.png` });
   await page.locator("#toggle").click(); await page.locator("#toggle:has-text('Stop queue')").waitFor(); await page.locator("#banner").waitFor({ state: "hidden" });
   await page.locator("#cleanup").click(); await page.locator(".toast:has-text('cleaned up')").waitFor();
-  if (await page.locator("#older:enabled").count()) { const first = await page.locator("#jobs a").first().getAttribute("href"); await page.locator("#older").click(); await page.locator("#page:has-text('Page 2')").waitFor(); assert((await page.locator("#jobs a").first().getAttribute("href")) !== first, "page 2 is page 1"); await page.locator("#newer").click(); await page.locator("#page:has-text('Page 1')").waitFor(); }
+  await settled(page);
+  if (await page.locator(on("older")).count()) { const first = await page.locator("#jobs a").first().getAttribute("href"); await page.locator("#older").click(); await page.locator("#page:has-text('Page 2')").waitFor(); assert((await page.locator("#jobs a").first().getAttribute("href")) !== first, "page 2 is page 1"); await page.locator("#newer").click(); await page.locator("#page:has-text('Page 1')").waitFor(); }
   if (!MOCK && !arg("destroy", false)) return console.log("  clear and clear failed skipped: no --destroy");
-  if (await page.locator("#clear-failed:enabled").count()) { await page.locator("#clear-failed").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('Cleared')").waitFor(); await page.locator('.filter[data-status="failed"] .number:text-is("0")').waitFor(); }
+  await settled(page);
+  if (await page.locator(on("clear-failed")).count()) { await page.locator("#clear-failed").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('Cleared')").waitFor(); await page.locator('.filter[data-status="failed"] .number:text-is("0")').waitFor(); }
+  if (!(await page.locator(on("clear")).count())) return console.log("  clear skipped: nothing to clear");
   await page.locator("#clear").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('All queues cleared')").waitFor();
 });
 
 if (MOCK) await walk("empty-and-errors", async (made) => {
   await mock("empty"); const page = await made(); page.allow.push("404", "500", "ERR_FAILED");
-  for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".empty").first().waitFor(); await page.waitForTimeout(400); await page.screenshot({ path: `${SHOTS}/${name}-empty.png` }); }
+  for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".empty").first().waitFor(); await settled(page); await page.screenshot({ path: `${SHOTS}/${name}-empty.png` }); }
   await page.goto(`${ORIGIN}/job/job_1_x`); await page.locator("h1:has-text('Job not found')").waitFor(); await page.screenshot({ path: `${SHOTS}/job-missing.png` });
   await page.goto(`${ORIGIN}/?platform=Netflix&genre=Drama`); await page.locator("#preview .note.bad code").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-error.png` });
   await page.selectOption("#genre", "Western"); await page.locator("#preview .empty:has-text('No movie matches')").waitFor();
   await page.selectOption("#genre", "Crime"); await page.locator("#preview .note.warn").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-few.png` });
-  await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await page.waitForTimeout(300); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
+  await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await settled(page); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
 });
 await browser.close();
 const bad = results.filter(([, r]) => r !== "ok");

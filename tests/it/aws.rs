@@ -265,6 +265,42 @@ impl Aws {
         status == 200
     }
 
+    /// An object of the stack's bucket, read as a role that may read it would.
+    pub async fn object(&self, key: &str) -> Option<Vec<u8>> {
+        let url = format!("{}/{}/{key}", self.endpoint, self.output("BucketName"));
+        let response = self.http.get(url).header("authorization", "").send().await.expect("the emulator answers");
+        let found = response.status().is_success();
+        let bytes = response.bytes().await.expect("the object");
+        found.then(|| bytes.to_vec())
+    }
+
+    /// Removes a job's lines, as TTL does after their days.
+    pub async fn forget_lines(&self, job: &str) {
+        let table = self.output("JobEventsTable");
+        let query = self.dynamodb.query().table_name(table).key_condition_expression("job_id = :job");
+        let query = query.expression_attribute_values(":job", AttributeValue::S(job.to_owned()));
+        for mut item in query.send().await.expect("rows").items.unwrap_or_default() {
+            item.retain(|name, _| matches!(name.as_str(), "job_id" | "seq"));
+            self.dynamodb.delete_item().table_name(table).set_key(Some(item)).send().await.expect("deleted");
+        }
+    }
+
+    /// Sets a counter.
+    pub async fn set_counter(&self, pk: &str, sk: &str, count: u32) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
+        let put = put.item("pk", text(pk)).item("sk", text(sk));
+        put.item("count", AttributeValue::N(count.to_string())).send().await.expect("put");
+    }
+
+    /// Removes jobs `{prefix}0` and so on, as if they had never been.
+    pub async fn remove_jobs(&self, prefix: &str, count: u32) {
+        for n in 0..count {
+            let delete = self.dynamodb.delete_item().table_name(self.output("JobsTable"));
+            delete.key("id", AttributeValue::S(format!("{prefix}{n}"))).send().await.expect("deleted");
+        }
+    }
+
     /// How many rows a table has.
     pub async fn count(&self, table: &str) -> i32 {
         let (mut count, mut start) = (0, None);

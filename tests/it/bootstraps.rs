@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The SDKs that a function may hold; settings come from SSM.
-const EXPECTED: [(&str, &[&str]); 11] = [
+const EXPECTED: [(&str, &[&str]); 13] = [
     ("generate", &["dynamodb", "ssm"]),
     ("job-status", &["dynamodb", "ssm"]),
+    ("job-logs", &["dynamodb", "s3", "ssm"]),
+    ("webhooks-admin", &["dynamodb", "sqs", "ssm"]),
     ("job-control", &["dynamodb", "sqs", "ssm"]),
     ("job-stream", &["dynamodb", "ssm"]),
     ("pages", &["dynamodb", "ssm"]),

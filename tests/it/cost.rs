@@ -124,6 +124,11 @@ async fn run_job(stack: &Stack, scenario: &str) {
         arrived
     })
     .await;
+    log_at_rest(stack).await;
+}
+
+/// Waits until nothing is left to do and every function has logged what it did.
+pub async fn log_at_rest(stack: &Stack) {
     let mut calm = (0, 0);
     quietly("a log at rest and empty queues", async || {
         let empty = stack.aws.depths().await.iter().all(|(_, depth)| *depth == 0);
@@ -132,6 +137,22 @@ async fn run_job(stack: &Stack, scenario: &str) {
         calm.0 == 10
     })
     .await;
+}
+
+/// What functions logged from a place on: the function, the line as it is, and as JSON where it is that.
+pub fn log_lines(from: u64) -> Vec<(String, String, Value)> {
+    let mut log = String::new();
+    let mut file = std::fs::File::open(log_path()).expect("the log");
+    file.seek(SeekFrom::Start(from)).expect("a place in it");
+    file.read_to_string(&mut log).expect("text");
+    let read = |line: &str| {
+        let entry: Value = serde_json::from_str(line).expect("JSON");
+        let text = |name: &str| entry[name].as_str().expect("a text").to_owned();
+        let line = text("line");
+        let fields = serde_json::from_str(&line).unwrap_or_default();
+        (crate_name(&text("function")), line, fields)
+    };
+    log.lines().map(read).collect()
 }
 
 async fn quietly(what: &str, mut check: impl AsyncFnMut() -> bool) {
@@ -149,17 +170,9 @@ async fn quietly(what: &str, mut check: impl AsyncFnMut() -> bool) {
 async fn measure(stack: &Stack) -> Measured {
     let (from, since) = (log_length(), SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis());
     run_job(stack, SCENARIO).await;
-    let mut log = String::new();
-    let mut file = std::fs::File::open(log_path()).expect("the log");
-    file.seek(SeekFrom::Start(from)).expect("a place in it");
-    file.read_to_string(&mut log).expect("text");
-
     let mut measured =
         Measured { calls: Vec::new(), log_bytes: 0.0, invocations: BTreeMap::new(), disturbed: BTreeSet::new() };
-    for entry in log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")) {
-        let (function, line) = (crate_name(entry["function"].as_str().expect("a name")), &entry["line"]);
-        let line = line.as_str().expect("a line");
-        let fields: Value = serde_json::from_str(line).unwrap_or_default();
+    for (function, line, fields) in log_lines(from) {
         let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
         let is_call = text("message") == "AWS call";
         if !FUNCTIONS.contains(&function.as_str()) {
@@ -365,6 +378,7 @@ fn log_path() -> PathBuf {
     run["function_log"].as_str().expect("run.json has `function_log`").into()
 }
 
-fn log_length() -> u64 {
+/// Where the log ends now.
+pub fn log_length() -> u64 {
     std::fs::metadata(log_path()).map_or(0, |file| file.len())
 }

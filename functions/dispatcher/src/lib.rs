@@ -93,12 +93,7 @@ impl Deps {
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
         let (allow_http, unsigned) = (config.allow_http, config.unsigned);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http).map_err(|bad| {
-                anyhow!(
-                    "settings can't be used: {}",
-                    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-                )
-            })?;
+            let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
             let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
             if secret.is_none() && !unsigned {
                 return Err(anyhow!("WEBHOOK_SECRET_KEY is not set"))

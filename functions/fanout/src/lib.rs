@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::LambdaEvent;
@@ -102,12 +101,7 @@ impl Deps {
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let allow_http = config.allow_http;
         let settings = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            WebhookSettings::read(&|name| raw.text(name), allow_http).map_err(|bad| {
-                anyhow!(
-                    "settings can't be used: {}",
-                    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-                )
-            })
+            Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?)
         });
         Ok(Self {
             jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System)),

@@ -10,6 +10,7 @@ use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{Job, Policy};
@@ -25,12 +26,14 @@ pub struct Config {
     jobs_table: String,
     counters_table: String,
     settings_path: String,
+    calls_per_minute: u32,
     mode: Mode,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH and the jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and the
+    /// jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -40,6 +43,7 @@ impl Config {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
+            calls_per_minute: environment.calls_per_minute(),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
@@ -55,6 +59,7 @@ impl Config {
 pub struct Deps {
     jobs: JobTable,
     access: Settings<Access>,
+    limits: Limits,
     policy: Policy,
 }
 
@@ -66,13 +71,14 @@ impl Deps {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
-        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters, Arc::new(System));
+        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
         let mode = config.mode;
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(mode, &|name| raw.text(name)))
         });
         let (access, ()) = tokio::join!(access, warm_up(jobs.queue_counts()));
-        Ok(Self { access: access?, jobs, policy: config.policy })
+        let limits = Limits::of_callers(counters, config.calls_per_minute);
+        Ok(Self { access: access?, limits, jobs, policy: config.policy })
     }
 }
 
@@ -86,6 +92,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.access.check(|access| access.caller(request)).await?;
+    deps.limits.admit(&caller.fingerprint).await?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {
         tracing::info!(job_id = %job.id, caller = job.caller,

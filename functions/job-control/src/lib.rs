@@ -17,6 +17,7 @@ use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::due::DueTables;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
 use reelhook_aws::queues::Queue;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
@@ -44,13 +45,15 @@ pub struct Config {
     max_workers: usize,
     creatomate: Url,
     allow: AllowList,
+    calls_per_minute: u32,
     mode: Mode,
     policy: Policy,
 }
 
 impl Config {
     /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL, SETTINGS_PATH,
-    /// MAX_WORKERS, CREATOMATE_BASE_URL, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH and the jobs' timers.
+    /// MAX_WORKERS, CREATOMATE_BASE_URL, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and the jobs'
+    /// timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -68,6 +71,7 @@ impl Config {
             max_workers: environment.parsed("MAX_WORKERS", 3),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
             allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            calls_per_minute: environment.calls_per_minute(),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
@@ -96,6 +100,7 @@ pub struct Deps {
     deliveries: Queue<DeliveryMessage>,
     http: GuardedClient,
     secrets: Settings<Secrets>,
+    limits: Limits,
     policy: Policy,
     max_workers: usize,
 }
@@ -119,6 +124,7 @@ impl Deps {
         let nobody = JobId::parse("warm-up")?;
         let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::JobStore::load(&jobs, &nobody)));
         Ok(Self {
+            limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
             due: DueTables {
                 jobs: jobs.clone(),
@@ -145,6 +151,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    deps.limits.admit(&caller.fingerprint).await?;
     if let Some((id, command)) = Command::read(request)? {
         let changed = change(&deps.jobs, &System, &deps.policy, &id, &command.event()).await?;
         tracing::info!(job_id = %id, ?command, caller = caller.fingerprint, outcome = changed.word(), "took a command");

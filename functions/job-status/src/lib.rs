@@ -1,4 +1,4 @@
-//! GET /api/job/{id}, its details and its log: one consistent read, and 304 where the caller has this version.
+//! GET /api/job/{id}, its details and its deliveries: one consistent read, and 304 where the caller has this version.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,33 +8,34 @@ use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::JobStore;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
+use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::job_events::JobEventTable;
 use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{Job, JobId};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::deliveries::deliveries_answer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
-use reelhook_http::status::{Asked, details_answer, job_answer, log_answer};
-
-/// Lines of the log that are shown.
-const LOG_LINES: i32 = 200;
+use reelhook_http::status::{Asked, details_answer, job_answer};
 
 /// What the function is configured with.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
-    job_events_table: String,
+    deliveries_table: String,
     settings_path: String,
+    calls_per_minute: u32,
     mode: Mode,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, JOB_EVENTS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL and AUTH.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH and
+    /// API_CALLS_PER_MINUTE.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -43,8 +44,9 @@ impl Config {
         let config = Self {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
-            job_events_table: environment.required("JOB_EVENTS_TABLE"),
+            deliveries_table: environment.required("DELIVERIES_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
+            calls_per_minute: environment.calls_per_minute(),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
@@ -58,8 +60,9 @@ impl Config {
 /// What the function works with.
 pub struct Deps {
     jobs: JobTable,
-    log: JobEventTable,
+    deliveries: DeliveryTable,
     access: Settings<Access>,
+    limits: Limits,
 }
 
 impl Deps {
@@ -71,15 +74,16 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters, Arc::new(System));
-        let log = JobEventTable::new(dynamodb, config.job_events_table);
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
         let mode = config.mode;
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(mode, &|name| raw.text(name)))
         });
         let nobody = JobId::parse("warm-up")?;
         let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
-        Ok(Self { access: access?, jobs, log })
+        let limits = Limits::of_callers(counters, config.calls_per_minute);
+        Ok(Self { access: access?, jobs, deliveries, limits })
     }
 }
 
@@ -92,13 +96,15 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    deps.access.check(|access| access.caller(request)).await?;
+    let caller = deps.access.check(|access| access.caller(request)).await?;
+    deps.limits.admit(&caller.fingerprint).await?;
     match Asked::read(request)? {
         Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
         Asked::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
-        Asked::Log(id) => {
-            let now = System.now();
-            Ok(log_answer(&id, &deps.log.latest(&id, LOG_LINES, now).await?, now))
+        Asked::Deliveries(id, part) => {
+            find(deps, &id).await?;
+            let (deliveries, next) = deps.deliveries.of_job(&id, part.before.as_deref(), part.limit).await?;
+            Ok(deliveries_answer(&deliveries, next.as_deref()))
         }
     }
 }

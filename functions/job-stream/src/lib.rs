@@ -14,6 +14,7 @@ use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::job_events::JobEventTable;
 use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::viewers::Viewers;
@@ -56,12 +57,13 @@ pub struct Config {
     max_viewers: usize,
     longest: Duration,
     transport: Transport,
+    calls_per_minute: u32,
     mode: Mode,
 }
 
 impl Config {
     /// Reads TRANSPORT, JOBS_TABLE, JOB_EVENTS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, MAX_WORKERS, MAX_VIEWERS,
-    /// STREAM_SECONDS, PUBLIC_BASE_URL and AUTH.
+    /// STREAM_SECONDS, PUBLIC_BASE_URL, AUTH and API_CALLS_PER_MINUTE.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -76,6 +78,7 @@ impl Config {
             max_viewers: environment.parsed("MAX_VIEWERS", 100),
             longest: Duration::from_secs(environment.parsed("STREAM_SECONDS", 300)),
             transport: environment.parsed("TRANSPORT", Transport::Wait),
+            calls_per_minute: environment.calls_per_minute(),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
@@ -105,6 +108,7 @@ pub struct Deps {
     live: JobEventTable,
     viewers: Viewers,
     secrets: Settings<Secrets>,
+    limits: Limits,
     max_workers: usize,
     longest: Duration,
 }
@@ -132,6 +136,7 @@ impl Deps {
         Ok(Self {
             jobs,
             live: JobEventTable::new(dynamodb, config.job_events_table),
+            limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             viewers: Viewers::new(counters, config.max_viewers),
             secrets: secrets?,
             max_workers: config.max_workers,

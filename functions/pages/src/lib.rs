@@ -10,7 +10,9 @@ use reelhook_app::ambient::Ambient;
 use reelhook_app::catalog::preview;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::System;
 use reelhook_http::access::{Access, Mode};
@@ -26,13 +28,15 @@ use crate::files::Files;
 /// What the function is configured with.
 pub struct Config {
     catalog_table: String,
+    counters_table: String,
     settings_path: String,
     stream_url: Option<Url>,
+    calls_per_minute: u32,
     mode: Mode,
 }
 
 impl Config {
-    /// Reads CATALOG_TABLE, SETTINGS_PATH, STREAM_URL, PUBLIC_BASE_URL and AUTH.
+    /// Reads CATALOG_TABLE, COUNTERS_TABLE, SETTINGS_PATH, STREAM_URL, PUBLIC_BASE_URL, AUTH and API_CALLS_PER_MINUTE.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -40,8 +44,10 @@ impl Config {
         let mut environment = Environment::of_process();
         let config = Self {
             catalog_table: environment.required("CATALOG_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
             stream_url: environment.optional_url("STREAM_URL"),
+            calls_per_minute: environment.calls_per_minute(),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
@@ -57,6 +63,7 @@ pub struct Deps {
     catalog: CatalogTable,
     files: Files,
     access: Settings<Access>,
+    limits: Limits,
 }
 
 impl Deps {
@@ -70,8 +77,11 @@ impl Deps {
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(mode, &|name| raw.text(name)))
         });
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         Ok(Self {
-            catalog: CatalogTable::new(clients.dynamodb(), config.catalog_table),
+            catalog: CatalogTable::new(dynamodb, config.catalog_table),
+            limits: Limits::of_callers(counters, config.calls_per_minute),
             files: Files::new(config.stream_url.as_ref()),
             access: access.await?,
         })
@@ -93,10 +103,12 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         ["openapi.json"] if reads => return Ok(deps.files.description(request)),
         _ => {}
     }
-    deps.access.check(|access| access.caller(request)).await?;
+    let caller = deps.access.check(|access| access.caller(request)).await?;
     if reads && let Some(answer) = deps.files.answer(request) {
         return Ok(answer);
     }
+    // A page comes with a dozen files: only calls count.
+    deps.limits.admit(&caller.fingerprint).await?;
     if request.method == "GET" && request.path == "/api/test" {
         return Ok(disabled());
     }

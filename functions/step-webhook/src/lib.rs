@@ -12,6 +12,7 @@ use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
@@ -30,12 +31,14 @@ pub struct Config {
     counters_table: String,
     bucket: String,
     settings_path: String,
+    reports_per_minute: u32,
     mode: Mode,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH and the jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH, JOB_REPORTS_PER_MINUTE and
+    /// the jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -46,6 +49,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             bucket: environment.required("BUCKET"),
             settings_path: environment.required("SETTINGS_PATH"),
+            reports_per_minute: environment.parsed("JOB_REPORTS_PER_MINUTE", 600),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
@@ -71,6 +75,7 @@ pub struct Deps {
     jobs: JobTable,
     bucket: Bucket,
     secrets: Settings<Secrets>,
+    limits: Limits,
     policy: Policy,
 }
 
@@ -83,7 +88,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb, config.jobs_table, counters, Arc::new(System));
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
         let mode = config.mode;
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
@@ -95,7 +100,13 @@ impl Deps {
         });
         let nobody = JobId::parse("warm-up")?;
         let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
-        Ok(Self { jobs, bucket: Bucket::new(clients.s3(), config.bucket), secrets: secrets?, policy: config.policy })
+        Ok(Self {
+            jobs,
+            bucket: Bucket::new(clients.s3(), config.bucket),
+            secrets: secrets?,
+            limits: Limits::of_jobs(counters, config.reports_per_minute),
+            policy: config.policy,
+        })
     }
 }
 
@@ -117,6 +128,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     };
     let reporter = deps.secrets.check(vouched).await?;
     let given = read(request, &reporter, now)?;
+    deps.limits.admit_report(&given.job_id).await?;
     let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, ambient: &System, policy: &deps.policy };
     let (number, status) = (given.update.number, given.update.status);
     let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;

@@ -403,6 +403,8 @@ fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options
         ("AllowHttpWebhooks", "true".to_owned()),
         ("DeletionProtection", "false".to_owned()),
         ("LiveOverApi", "true".to_owned()),
+        // All of a laptop's tools are one caller there.
+        ("ApiCallsPerMinute", "100000".to_owned()),
         ("StreamRecordAgeSeconds", "60".to_owned()),
     ];
     let mut parameters: BTreeMap<String, String> =

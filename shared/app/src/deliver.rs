@@ -1,9 +1,11 @@
 //! Sending what is due: claim, reserve a place in the limit, sign, send, write down what came of it (contract.md).
 
-mod message;
+mod chat;
+pub(crate) mod message;
 mod one;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +20,8 @@ use crate::messages::{Delayed, DeliveryMessage, Hints};
 use crate::outbound::HttpSender;
 use crate::store::{Saved, StoreError};
 
+pub(crate) use chat::ChatText;
+
 /// Waits up to this long also get a hint; longer ones are found by the sweep.
 const LONGEST_HINT: Duration = Duration::from_secs(900);
 /// How long settings may differ between functions: each keeps them for five minutes.
@@ -28,12 +32,27 @@ const SETTINGS_RETRY: Duration = Duration::from_secs(30);
 const TRIES: usize = 20;
 
 /// What is kept of an endpoint beside its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EndpointState {
     /// When a 410 disabled it.
     pub disabled_at: Option<Timestamp>,
     /// Its places in the rate limit.
     pub window: RateWindow,
+    /// It asked for nothing before then.
+    pub paused_until: Option<Timestamp>,
+    /// Failed tries since the last one that it took.
+    pub failures: u64,
+}
+
+/// What a batch learned about an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Learned {
+    /// Tries that failed.
+    pub failed: u64,
+    /// Whether it took one.
+    pub took: bool,
+    /// It asks for nothing before then.
+    pub pause_until: Option<Timestamp>,
 }
 
 /// A delivery with its event: none where one is missing, an error where one can't be read.
@@ -77,6 +96,12 @@ pub trait DeliveryStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError>;
+
+    /// Adds to what is kept of an endpoint: one that took a delivery has no failures any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError>;
 
     /// Disables an endpoint, with the reason that people see.
     ///
@@ -190,7 +215,7 @@ async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) ->
     let holds_place =
         |delivery: &Delivery| delivery.reserved && ports.settings.rate.still_holds(delivery.next_attempt_at, now);
     let waiting = group.iter().filter(|ready| !holds_place(&ready.delivery)).count();
-    let (disabled, places) = match places(ports, &id, waiting).await {
+    let (state, places) = match places(ports, &id, waiting, now).await {
         Ok(found) => found,
         Err(error) => {
             let errors = error.for_each(group.len());
@@ -200,37 +225,50 @@ async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) ->
     let mut places = places.into_iter();
     // Reserving took its time: a place at once is one that has come by now.
     let now = ports.ambient.now();
-    join_all(group.into_iter().map(|ready| {
+    let learned = Mutex::new(Learned::default());
+    let learned = &learned;
+    let answers = join_all(group.into_iter().map(|ready| {
         let place = if holds_place(&ready.delivery) { now } else { places.next().unwrap_or(now) };
         async move {
             let index = ready.index;
-            let result = if disabled {
+            let result = if state.disabled_at.is_some() {
                 one::end(ports, &ready.delivery, &Outcome::Disabled).await.map(|()| None)
+            } else if let Some(until) = state.paused_until.filter(|until| *until > now) {
+                one::pause(ports, &ready.delivery, until).await
             } else if place > now {
                 one::defer(ports, &ready.delivery, place).await
             } else {
-                one::send(ports, ready).await
+                one::send(ports, ready, learned).await
             };
             (index, result)
         }
     }))
-    .await
+    .await;
+    let learned = *learned.lock().expect("nobody panics with it");
+    let news = learned.failed > 0 || learned.pause_until.is_some() || (learned.took && state.failures > 0);
+    if news && let Err(error) = ports.store.learn(&id, learned).await {
+        // Nobody loses a delivery by it.
+        tracing::warn!(endpoint_id = %id, %error, "what an endpoint answered was not counted");
+    }
+    answers
 }
 
-/// Whether the endpoint is disabled, else a place in its limit for each of `count` deliveries.
-async fn places(ports: &DeliverPorts<'_>, id: &EndpointId, count: usize) -> Result<(bool, Vec<Timestamp>), StoreError> {
+/// How the endpoint stands and, where it takes anything now, a place in its limit for each of `count` deliveries.
+async fn places(
+    ports: &DeliverPorts<'_>,
+    id: &EndpointId,
+    count: usize,
+    now: Timestamp,
+) -> Result<(EndpointState, Vec<Timestamp>), StoreError> {
     for _ in 0..TRIES {
         let state = ports.store.endpoint(id).await?;
-        if state.disabled_at.is_some() {
-            return Ok((true, Vec::new()));
-        }
-        if count == 0 {
-            return Ok((false, Vec::new()));
+        if count == 0 || state.disabled_at.is_some() || state.paused_until.is_some_and(|until| until > now) {
+            return Ok((state, Vec::new()));
         }
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let (window, places) = state.window.reserve(count, ports.ambient.now(), ports.settings.rate);
         if ports.store.reserve(id, state.window, window).await? {
-            return Ok((false, places));
+            return Ok((state, places));
         }
     }
     Err(StoreError::Busy { operation: "reserve places", source: "others reserved first each time".into() })

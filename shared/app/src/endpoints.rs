@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reelhook_domain::{EndpointId, OutboundEvent, RateLimit, RetryPolicy};
+use reelhook_domain::{EndpointId, OutboundEvent, RateLimit, Receiver, RetryPolicy};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -18,6 +18,36 @@ pub struct Endpoint {
     pub name: String,
     /// Where.
     pub url: Url,
+}
+
+impl Endpoint {
+    /// Whose words it speaks.
+    pub fn receiver(&self) -> Receiver {
+        receiver(&self.url)
+    }
+}
+
+/// Hosts of Slack's incoming webhooks.
+const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
+/// Hosts of Discord's webhooks.
+const DISCORD: [&str; 4] = ["discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"];
+
+/// Whose words the receiver at a URL speaks, by its host; Discord's `/slack` takes Slack's.
+pub fn receiver(url: &Url) -> Receiver {
+    match url.host_str() {
+        Some(host) if SLACK.contains(&host) => Receiver::Slack,
+        Some(host) if DISCORD.contains(&host) && url.path().ends_with("/slack") => Receiver::Slack,
+        Some(host) if DISCORD.contains(&host) => Receiver::Discord,
+        _ => Receiver::Own,
+    }
+}
+
+/// A URL as people and logs may see it: the path of Slack's and Discord's is the secret itself.
+pub fn masked(url: &Url) -> String {
+    match receiver(url) {
+        Receiver::Own => url.to_string(),
+        Receiver::Slack | Receiver::Discord => format!("{}/***", url.origin().ascii_serialization()),
+    }
 }
 
 /// The settings of outbound webhooks (seed 001, contract.md).
@@ -47,6 +77,11 @@ pub struct BadSetting {
     pub wrong: String,
 }
 
+/// All settings that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("settings can't be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct BadSettings(pub Vec<BadSetting>);
+
 /// Where the raw settings come from: a variable's text by its name, empty ones as none.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -54,8 +89,8 @@ impl WebhookSettings {
     /// Reads seed 001's WEBHOOK_* settings; every bad one is listed.
     ///
     /// # Errors
-    /// All [`BadSetting`]s.
-    pub fn read(lookup: Lookup<'_>, allow_http: bool) -> Result<Self, Vec<BadSetting>> {
+    /// [`BadSettings`].
+    pub fn read(lookup: Lookup<'_>, allow_http: bool) -> Result<Self, BadSettings> {
         let mut bad = Vec::new();
         let mut number = |name: &'static str, default: u64, least: u64, most: u64| match lookup(name) {
             None => default,
@@ -78,7 +113,7 @@ impl WebhookSettings {
         let events = read_events(&events, &mut bad);
         let headers = read_headers(&lookup("WEBHOOK_HEADERS").unwrap_or_default(), &mut bad);
         if !bad.is_empty() {
-            return Err(bad);
+            return Err(BadSettings(bad));
         }
         Ok(Self {
             endpoints,
@@ -195,7 +230,21 @@ fn is_field_value(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<WebhookSettings, Vec<BadSetting>> {
+    #[test]
+    fn hosts_tell_whose_words_a_receiver_speaks_and_their_paths_are_secret() {
+        let check = |url: &str, expected: Receiver, shown: &str| {
+            let url = Url::parse(url).unwrap();
+            assert_eq!((receiver(&url), masked(&url).as_str()), (expected, shown));
+        };
+        check("https://hooks.slack.com/services/T0/B0/X", Receiver::Slack, "https://hooks.slack.com/***");
+        check("https://HOOKS.slack.com/services/T0", Receiver::Slack, "https://hooks.slack.com/***");
+        check("https://discord.com/api/webhooks/1/token", Receiver::Discord, "https://discord.com/***");
+        check("https://discord.com/api/webhooks/1/token/slack", Receiver::Slack, "https://discord.com/***");
+        check("https://hooks.slack.com.example/x", Receiver::Own, "https://hooks.slack.com.example/x");
+        check("https://a.example/discord.com", Receiver::Own, "https://a.example/discord.com");
+    }
+
+    fn read(pairs: &[(&str, &str)]) -> Result<WebhookSettings, BadSettings> {
         let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         WebhookSettings::read(&|name| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()), false)
     }
@@ -227,10 +276,10 @@ mod tests {
     #[test]
     fn what_no_try_could_send_is_refused_when_it_is_read() {
         for headers in ["Bad Name:1", "X-Ok:caf\u{e9}", ":1", "X-Line:a\nb"] {
-            let bad = read(&[("WEBHOOK_HEADERS", headers)]).unwrap_err();
+            let bad = read(&[("WEBHOOK_HEADERS", headers)]).unwrap_err().0;
             assert_eq!(bad[0].name, "WEBHOOK_HEADERS", "{headers:?}");
         }
-        let bad = read(&[("WEBHOOK_URLS", "https://ann:secret@a.example/x")]).unwrap_err();
+        let bad = read(&[("WEBHOOK_URLS", "https://ann:secret@a.example/x")]).unwrap_err().0;
         assert!(bad[0].wrong.contains("entry 1") && !format!("{bad:?}").contains("secret"));
     }
 
@@ -242,7 +291,8 @@ mod tests {
             ("WEBHOOK_TIMEOUT", "soon"),
             ("WEBHOOK_HEADERS", "Broken"),
         ])
-        .unwrap_err();
+        .unwrap_err()
+        .0;
         let names: Vec<&str> = bad.iter().map(|bad| bad.name).collect();
         assert_eq!(names, ["WEBHOOK_TIMEOUT", "WEBHOOK_URLS", "WEBHOOK_URLS", "WEBHOOK_EVENTS", "WEBHOOK_HEADERS"]);
         assert!(!format!("{bad:?}").contains("secret"));

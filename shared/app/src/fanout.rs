@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use reelhook_domain::{
-    Admission, Delivery, DeliveryId, DeliveryStatus, Effect, EventId, Job, JobId, OutboundEvent, Status, Timestamp,
+    Admission, Delivery, DeliveryId, DeliveryStatus, Effect, EventId, Job, JobId, LogTally, OutboundEvent, Status,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,17 +62,17 @@ pub struct EventRow {
     pub data: Value,
 }
 
-/// A job entering or leaving a final state, counted once per id.
+/// What a change does to the counters, counted once per id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountStep {
     /// The effect's id.
     pub id: EventId,
-    /// The final state.
-    pub status: Status,
     /// The day that the job was made on.
     pub day: String,
-    /// Entered or left.
-    pub entered: bool,
+    /// A final state that the job entered (true) or left.
+    pub status: Option<(Status, bool)>,
+    /// What came to the lines of logs.
+    pub log: LogTally,
 }
 
 /// Where effects become rows.
@@ -168,10 +169,20 @@ pub fn plan(job: &Job, settings: &WebhookSettings, grace: Duration) -> Plan {
             Effect::Purge => plan.purge = Some(job.id.clone()),
             Effect::Count { status, day, entered } => plan.counts.push(CountStep {
                 id: EventId::of(&job.id, job.version, index),
-                status: *status,
                 day: day.clone(),
-                entered: *entered,
+                status: Some((*status, *entered)),
+                log: LogTally::default(),
             }),
+            // With the job's own count, which costs nothing more.
+            Effect::CountLog { day, log } => match plan.counts.last_mut() {
+                Some(step) => step.log = *log,
+                None => plan.counts.push(CountStep {
+                    id: EventId::of(&job.id, job.version, index),
+                    day: day.clone(),
+                    status: None,
+                    log: *log,
+                }),
+            },
             Effect::CheckRender { render, check, delay_s } => plan.work.push(Delayed {
                 message: WorkMessage::CheckRender { job_id: job.id.clone(), render: render.clone(), check: *check },
                 delay_s: *delay_s,
@@ -217,29 +228,38 @@ pub(crate) fn plan_event(
     if settings.endpoints.is_empty() || !settings.events.contains(&event) {
         return;
     }
-    for endpoint in &settings.endpoints {
-        plan.deliveries.push(Delivery {
-            id: DeliveryId::of(&id, &endpoint.id),
-            event_id: id.clone(),
-            event,
-            job_id: job.id.clone(),
-            endpoint_id: endpoint.id.clone(),
-            endpoint_name: endpoint.name.clone(),
-            status: DeliveryStatus::Pending,
-            version: 1,
-            created_at: at,
-            attempts: 0,
-            next_attempt_at: at,
-            reserved: false,
-            lease_until: None,
-            due_at: Some(at.after(grace)),
-            finished_at: None,
-            last_result: None,
-            traceparent: job.traceparent.clone(),
-        });
-    }
     let data = streamgank::webhook_data(job, event, at);
-    plan.events.push(EventRow { id, event, job_id: job.id.clone(), at, data });
+    let row = EventRow { id, event, job_id: job.id.clone(), at, data };
+    plan.deliveries.extend(deliveries_of(&row, settings, grace, job.traceparent.as_deref()));
+    plan.events.push(row);
+}
+
+/// An event's deliveries: one for each endpoint.
+pub(crate) fn deliveries_of<'a>(
+    of: &'a EventRow,
+    settings: &'a WebhookSettings,
+    grace: Duration,
+    traceparent: Option<&'a str>,
+) -> impl Iterator<Item = Delivery> + use<'a> {
+    settings.endpoints.iter().map(move |endpoint| Delivery {
+        id: DeliveryId::of(&of.id, &endpoint.id),
+        event_id: of.id.clone(),
+        event: of.event,
+        job_id: of.job_id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        endpoint_name: endpoint.name.clone(),
+        status: DeliveryStatus::Pending,
+        version: 1,
+        created_at: of.at,
+        attempts: 0,
+        next_attempt_at: of.at,
+        reserved: false,
+        lease_until: None,
+        due_at: Some(of.at.after(grace)),
+        finished_at: None,
+        last_result: None,
+        traceparent: traceparent.map(str::to_owned),
+    })
 }
 
 /// Files that belong to jobs.
@@ -359,7 +379,8 @@ fn merged(work: &[Delayed<WorkMessage>]) -> Vec<Delayed<WorkMessage>> {
     merged
 }
 
-fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
+/// The hint for a delivery that may be sent at once.
+pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
     Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
 }
 

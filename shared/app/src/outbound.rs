@@ -109,6 +109,23 @@ pub enum OutboundError {
 }
 
 impl OutboundError {
+    /// The sentence for whoever chose the URL: a forbidden address reads like a name that does not exist.
+    pub fn message_for(&self, url: &Url) -> String {
+        match self {
+            Self::Forbidden { host } => Self::NotFound { host: host.clone() }.to_string(),
+            Self::Refused => {
+                let port = url.port_or_known_default().unwrap_or_default();
+                format!("{self} {}:{port}", url.host_str().unwrap_or_default())
+            }
+            Self::NotFound { .. }
+            | Self::TimedOut(_)
+            | Self::Reset
+            | Self::Tls(_)
+            | Self::BadRequest(_)
+            | Self::Other(_) => self.to_string(),
+        }
+    }
+
     /// The code that readers of seed 001 know; a forbidden address looks like a name that does not exist.
     pub fn code(&self) -> &'static str {
         match self {

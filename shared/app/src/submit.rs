@@ -9,7 +9,7 @@ use crate::dialect::streamgank::QueueCounts;
 use crate::store::{Saved, StoreError};
 
 /// How long a key is remembered (contract.md).
-const KEY_LIFE_MS: i64 = 24 * 3600 * 1000;
+pub(crate) const KEY_LIFE_MS: i64 = 24 * 3600 * 1000;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]

@@ -3,14 +3,17 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::fanout::CountStep;
+use reelhook_app::limits::LeaseStore;
 use reelhook_app::reconcile::{Counter, CounterStore};
 use reelhook_app::renders::{Callback, RenderStore};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::submit::KeyRow;
-use reelhook_domain::{Admission, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, JobId, LogTally, RenderId, Status, Timestamp};
 use uuid::Uuid;
 
 use crate::conditional::failed_put;
@@ -21,6 +24,8 @@ use crate::transactions::{Cancelled, cancelled};
 
 /// The partition of counters of final jobs; the sort key is day and status.
 const FINALS: &str = "finals";
+/// The counters of logs in those rows, in the order of a [`LogTally`].
+const LOG_COUNTERS: [&str; 6] = ["log_info", "log_success", "log_warning", "log_error", "log_bytes", "log_archived"];
 /// The item that says who may start.
 const ADMISSION: &str = "admission";
 /// The sort key of rows that are alone in their partition.
@@ -31,6 +36,8 @@ const COUNTER_DAYS: i64 = 31;
 const MARKER_DAYS: i64 = 3;
 /// Who vouched for a callback that no run's token came with.
 const OPERATOR: &str = "operator";
+/// How long a minute's calls are kept, from its begin.
+const RATE_S: i64 = 600;
 /// How long a callback waits for its render to be known.
 const PARKED_S: i64 = 3600;
 /// A render is checked out of turn once in so many seconds.
@@ -110,15 +117,30 @@ impl CounterTable {
     pub(crate) fn key_put(&self, row: &KeyRow, now: Timestamp) -> TransactWriteItem {
         let put = Put::builder()
             .table_name(&self.table)
-            .item("pk", s(key_partition(&row.caller, &row.key)))
-            .item("sk", s(ALONE))
-            .item("schema", n(SCHEMA))
-            .item("body_hash", s(&row.body_hash))
-            .item("answer", s(&row.answer))
-            .item("expires_at", n(row.expires_at.seconds()))
+            .set_item(Some(key_item(row)))
             .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
             .expression_attribute_values(":now", n(now.seconds()));
         TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
+    }
+
+    /// Writes a key's row; what is known of it, where somebody was there before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(key_item(row)));
+        let put = put
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", n(now.seconds()));
+        match put.send().await {
+            Ok(_) => Ok(None),
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
+                self.key(&row.caller, &row.key).await
+            }
+            Err(error) => Err(store_error("remember key", error)),
+        }
     }
 
     /// The row of a key.
@@ -134,13 +156,17 @@ impl CounterTable {
         }))
     }
 
-    /// The counters of final jobs over all days, which one query reads.
-    pub(crate) async fn totals(&self) -> Result<QueueCounts, StoreError> {
+    /// The counters of final jobs and of their logs over all days, which one query reads.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn totals(&self) -> Result<(QueueCounts, LogTally), StoreError> {
         let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :finals");
         let answer = query.expression_attribute_values(":finals", s(FINALS)).send().await;
         let answer = answer.map_err(|error| store_error("read counters", error))?;
-        let mut counts = QueueCounts::default();
+        let (mut counts, mut log) = (QueueCounts::default(), LogTally::default());
         for item in answer.items() {
+            log = log + LOG_COUNTERS.map(|name| number(item, name).unwrap_or_default()).into();
             let value = u64::try_from(number(item, "count").unwrap_or_default()).unwrap_or_default();
             match text(item, "sk").and_then(|sk| sk.split_once('#')).map(|(_, status)| status) {
                 Some("completed") => counts.completed += value,
@@ -149,7 +175,7 @@ impl CounterTable {
                 _ => {}
             }
         }
-        Ok(counts)
+        Ok((counts, log))
     }
 
     /// Counts a step unless it was counted: marker and counter in one transaction.
@@ -164,14 +190,22 @@ impl CounterTable {
             .item("sk", s(ALONE))
             .item("expires_at", ttl(now, MARKER_DAYS))
             .condition_expression("attribute_not_exists(pk)");
-        let update = Update::builder()
+        // What is counted of a log alone stands in a row of its own.
+        let (name, jobs) =
+            step.status.map_or(("log", 0), |(status, entered)| (status.name(), if entered { 1 } else { -1 }));
+        let mut adds = vec![("count", jobs)];
+        adds.extend(LOG_COUNTERS.into_iter().zip(<[i64; 6]>::from(step.log)).filter(|(_, added)| *added != 0));
+        let terms: Vec<String> = adds.iter().map(|(name, _)| format!("#{name} :{name}")).collect();
+        let mut update = Update::builder()
             .table_name(&self.table)
             .key("pk", s(FINALS))
-            .key("sk", s(format!("{}#{}", step.day, step.status.name())))
-            .update_expression("ADD #count :step SET expires_at = :expires")
-            .expression_attribute_names("#count", "count")
-            .expression_attribute_values(":step", n(if step.entered { 1 } else { -1 }))
+            .key("sk", s(format!("{}#{name}", step.day)))
+            .update_expression(format!("ADD {} SET expires_at = :expires", terms.join(", ")))
             .expression_attribute_values(":expires", ttl(now, COUNTER_DAYS));
+        for (name, added) in adds {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+            update = update.expression_attribute_values(format!(":{name}"), n(added));
+        }
         let marker = TransactWriteItem::builder().put(marker.build().expect("table and item are set")).build();
         let update = TransactWriteItem::builder().update(update.build().expect("table and key are set")).build();
         match self.client.transact_write_items().transact_items(marker).transact_items(update).send().await {
@@ -200,6 +234,19 @@ fn slots_item(pk: &str, slots: &Admission, write_id: &str) -> Item {
         ("version", n(slots.version)),
         ("write_id", s(write_id)),
         ("body", json(slots)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn key_item(row: &KeyRow) -> Item {
+    [
+        ("pk", s(key_partition(&row.caller, &row.key))),
+        ("sk", s(ALONE)),
+        ("schema", n(SCHEMA)),
+        ("body_hash", s(&row.body_hash)),
+        ("answer", s(&row.answer)),
+        ("expires_at", n(row.expires_at.seconds())),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -289,6 +336,27 @@ impl CounterStore for Reconciler {
 fn counter_end(day: &str) -> AttributeValue {
     let began = Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap_or(Timestamp(0));
     ttl(began, COUNTER_DAYS + 1)
+}
+
+#[async_trait]
+impl LeaseStore for CounterTable {
+    async fn lease(&self, caller: &str, minute: i64, count: u32, limit: u32) -> Result<u32, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(format!("rate#{caller}")))
+            .key("sk", s(format!("{minute:010}")))
+            .update_expression("ADD #count :count SET expires_at = :expires")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":count", n(count))
+            .expression_attribute_values(":expires", n(minute * 60 + RATE_S))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = update.send().await.map_err(|error| store_error("lease calls", error))?;
+        let leased = answer.attributes().and_then(|item| number(item, "count")).unwrap_or(i64::from(count));
+        let before = u32::try_from(leased - i64::from(count)).unwrap_or(u32::MAX);
+        Ok(limit.saturating_sub(before).min(count))
+    }
 }
 
 /// Renders: which jobs know them, and callbacks that wait for one.

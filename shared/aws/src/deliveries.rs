@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use reelhook_app::deliver::{DeliveryStore, EndpointState, Loaded};
+use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned, Loaded};
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::sweep::{PER_SHARD, shard};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, RateWindow, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, JobId, RateWindow, Timestamp};
 use uuid::Uuid;
 
 use crate::conditional::failed_put;
@@ -79,6 +79,64 @@ impl DeliveryTable {
         self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
     }
 
+    /// A job's deliveries before a place, newest first, at most 100, and the place where more follow; which there are is
+    /// eventually consistent, how they stand is not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_job(
+        &self,
+        job: &JobId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Delivery>, Option<String>), StoreError> {
+        let operation = "list deliveries";
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-job")
+            .expression_attribute_values(":job", s(job.as_str()))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit.min(BATCH_GET)).unwrap_or(i32::MAX));
+        let query = match before {
+            Some(before) => query
+                .key_condition_expression("job_id = :job AND place < :before")
+                .expression_attribute_values(":before", s(before)),
+            None => query.key_condition_expression("job_id = :job"),
+        };
+        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+        let part = |item: &Item, name: &str| text(item, name).unwrap_or_default().to_owned();
+        let keys: Vec<Item> = answer.items().iter().map(|item| key(&part(item, "pk"), &part(item, "sk"))).collect();
+        let found = self.get_all(operation, &keys).await?;
+        let in_order = keys.iter().filter_map(|key| found.get(text(key, "pk")?));
+        let deliveries = in_order.map(|item| read(operation, item, "body")).collect::<Result<_, _>>()?;
+        Ok((deliveries, answer.last_evaluated_key().map(|item| part(item, "place"))))
+    }
+
+    /// The items with these keys that are there, by partition; read consistently.
+    async fn get_all(&self, operation: &'static str, keys: &[Item]) -> Result<HashMap<String, Item>, StoreError> {
+        let mut found: HashMap<String, Item> = HashMap::new();
+        for chunk in keys.chunks(BATCH_GET) {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
+            let mut wanted = Some(wanted.expect("keys are set"));
+            // Keys that come back unprocessed are asked for again; the SDK's own retries cover throttling of the call.
+            for _ in 0..5 {
+                let Some(next) = wanted.take() else { break };
+                let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
+                let answer = answer.map_err(|error| store_error(operation, error))?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    found.insert(text(&item, "pk").unwrap_or_default().to_owned(), item);
+                }
+                wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
+            }
+            if wanted.is_some() {
+                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+            }
+        }
+        Ok(found)
+    }
+
     /// Deliveries of a shard that are due.
     ///
     /// # Errors
@@ -117,24 +175,7 @@ impl DeliveryStore for DeliveryTable {
                 }
             }
         }
-        let mut found: HashMap<String, Item> = HashMap::new();
-        for chunk in keys.chunks(BATCH_GET) {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
-            let mut wanted = Some(wanted.expect("keys are set"));
-            // Keys that come back unprocessed are asked for again; the SDK's own retries cover throttling of the call.
-            for _ in 0..5 {
-                let Some(next) = wanted.take() else { break };
-                let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
-                let answer = answer.map_err(|error| store_error(operation, error))?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    found.insert(text(&item, "pk").unwrap_or_default().to_owned(), item);
-                }
-                wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            }
-            if wanted.is_some() {
-                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
-            }
-        }
+        let found = self.get_all(operation, &keys).await?;
         let rows = |(delivery, event): &(DeliveryId, EventId)| {
             let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
             let (Some(delivery), Some(event)) = rows else { return Ok(None) };
@@ -196,6 +237,10 @@ impl DeliveryStore for DeliveryTable {
         self.endpoints()?.reserve(id, old, new).await
     }
 
+    async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
+        self.endpoints()?.learn(id, learned).await
+    }
+
     async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
         self.endpoints()?.disable(id, reason, now).await
     }
@@ -221,6 +266,7 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("write_id", s(write_id));
     set("event_id", s(delivery.event_id.as_str()));
     set("job_id", s(delivery.job_id.as_str()));
+    set("place", s(format!("{:013}.{}", delivery.created_at.0, delivery.id)));
     set("body", json(delivery));
     set("expires_at", ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), RETENTION_DAYS));
     if let Some(due) = delivery.due_at {

@@ -1,12 +1,13 @@
 //! The Endpoints table: what is kept of an endpoint beside its settings.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use reelhook_app::deliver::EndpointState;
+use futures_util::future::try_join_all;
+use reelhook_app::deliver::{EndpointState, Learned};
 use reelhook_app::store::StoreError;
 use reelhook_domain::{EndpointId, RateWindow, Timestamp};
 
 use crate::errors::store_error;
-use crate::items::{n, number, s};
+use crate::items::{Item, n, number, s};
 
 /// The Endpoints table.
 #[derive(Debug, Clone)]
@@ -24,11 +25,45 @@ impl EndpointTable {
     pub(crate) async fn state(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
         let item = get.send().await.map_err(|error| store_error("load endpoint", error))?.item.unwrap_or_default();
-        let used = number(&item, "window_used").and_then(|used| u32::try_from(used).ok()).unwrap_or_default();
-        Ok(EndpointState {
-            disabled_at: number(&item, "disabled_at").map(Timestamp),
-            window: RateWindow { index: number(&item, "window_index").unwrap_or_default(), used },
-        })
+        Ok(state(&item))
+    }
+
+    /// What is kept of each of these endpoints, in order; eventually consistent, for people to read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
+        let one = |id: &EndpointId| {
+            let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str()));
+            async move { get.send().await.map_err(|error| store_error("load endpoint", error)) }
+        };
+        let answers = try_join_all(ids.iter().map(one)).await?;
+        Ok(answers.into_iter().map(|answer| state(&answer.item.unwrap_or_default())).collect())
+    }
+
+    pub(crate) async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
+        let mut sets = vec!["failures = :failures"];
+        if !learned.took {
+            sets[0] = "failures = if_not_exists(failures, :none) + :failures";
+        }
+        if learned.pause_until.is_some() {
+            sets.push("paused_until = :until");
+        }
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(id.as_str()))
+            .update_expression(format!("SET {}", sets.join(", ")))
+            .expression_attribute_values(":failures", n(if learned.took { 0 } else { learned.failed }));
+        if !learned.took {
+            update = update.expression_attribute_values(":none", n(0));
+        }
+        if let Some(until) = learned.pause_until {
+            update = update.expression_attribute_values(":until", n(until.0));
+        }
+        update.send().await.map_err(|error| store_error("note answers", error))?;
+        Ok(())
     }
 
     pub(crate) async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError> {
@@ -65,5 +100,17 @@ impl EndpointTable {
             .expression_attribute_values(":reason", s(reason));
         update.send().await.map_err(|error| store_error("disable endpoint", error))?;
         Ok(())
+    }
+}
+
+fn state(item: &Item) -> EndpointState {
+    EndpointState {
+        disabled_at: number(item, "disabled_at").map(Timestamp),
+        window: RateWindow {
+            index: number(item, "window_index").unwrap_or_default(),
+            used: number(item, "window_used").and_then(|used| u32::try_from(used).ok()).unwrap_or_default(),
+        },
+        paused_until: number(item, "paused_until").map(Timestamp),
+        failures: number(item, "failures").and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
     }
 }

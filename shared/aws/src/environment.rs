@@ -117,6 +117,11 @@ impl Environment {
         })
     }
 
+    /// API_CALLS_PER_MINUTE, of each caller.
+    pub fn calls_per_minute(&mut self) -> u32 {
+        self.parsed("API_CALLS_PER_MINUTE", 100)
+    }
+
     /// The jobs' timers: PROCESSING_TIMEOUT_SECONDS, RENDER_CHECK_SECONDS, RETRY_DELAY_PERCENT, CLAIM_LEASE_SECONDS,
     /// HINT_GRACE_SECONDS.
     pub fn policy(&mut self) -> Policy {

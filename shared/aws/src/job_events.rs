@@ -1,20 +1,19 @@
 //! The JobEvents table: a job's log, append-only, and the rows that fanout writes as a whole.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
+use reelhook_app::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
-use serde_json::Value;
 
 use crate::counters::CounterTable;
 use crate::deliveries::DeliveryTable;
 use crate::errors::store_error;
-use crate::items::{Item, is_expired, json, read, s, text, ttl};
+use crate::items::{Item, json, read, s, text, ttl};
 
-/// Days that log lines are kept.
-const RETENTION_DAYS: i64 = 30;
 /// Rows of one BatchWriteItem.
 const BATCH_WRITE: usize = 25;
 /// Calls for rows that come back unprocessed.
@@ -33,25 +32,15 @@ impl JobEventTable {
         Self { client, table: table.into() }
     }
 
-    /// The newest `limit` lines of a job's log, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn latest(&self, job: &JobId, limit: i32, now: Timestamp) -> Result<Vec<Value>, StoreError> {
-        let operation = "read log";
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("job_id = :job")
-            .expression_attribute_values(":job", s(job.as_str()))
-            .consistent_read(true)
-            .scan_index_forward(false)
-            .limit(limit);
-        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        let shown = |item: &&Item| !is_expired(item, now) && item.contains_key("line");
-        let alive = answer.items().iter().rev().filter(shown);
-        alive.map(|item| read(operation, item, "line")).collect()
+    fn of_job_query(&self, job: &JobId, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table);
+        let query = query.expression_attribute_values(":job", s(job.as_str())).consistent_read(true);
+        match place {
+            Some(place) => query
+                .key_condition_expression(format!("job_id = :job AND {condition}"))
+                .expression_attribute_values(":place", s(place)),
+            None => query.key_condition_expression("job_id = :job"),
+        }
     }
 
     async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
@@ -125,6 +114,46 @@ impl JobEventTable {
     }
 }
 
+/// Lines of a query's answer, each with the place that `sort` names, and where more follows.
+async fn page(query: QueryFluentBuilder, sort: &str, rows: usize) -> Result<Page, StoreError> {
+    let operation = "read log";
+    let answer = query.limit(i32::try_from(rows).unwrap_or(i32::MAX)).send().await;
+    let answer = answer.map_err(|error| store_error(operation, error))?;
+    let place = |item: &Item| text(item, sort).unwrap_or_default().to_owned();
+    let lines = answer.items().iter().filter(|item| item.contains_key("line"));
+    let lines = lines.map(|item| Ok(Line { place: place(item), line: read(operation, item, "line")? }));
+    let last = answer.last_evaluated_key().map(place);
+    Ok(Page { lines: lines.collect::<Result<_, StoreError>>()?, last })
+}
+
+#[async_trait]
+impl LogStore for JobEventTable {
+    async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        page(self.of_job_query(job, "seq < :place", before).scan_index_forward(false), "seq", rows).await
+    }
+
+    async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        page(self.of_job_query(job, "seq > :place", after), "seq", rows).await
+    }
+
+    async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-day")
+            .key_condition_expression("day_shard = :day AND place BETWEEN :from AND :before")
+            .expression_attribute_values(":day", s(format!("{day}#{shard}")))
+            .expression_attribute_values(":from", s(from))
+            .expression_attribute_values(":before", s(before))
+            .scan_index_forward(false);
+        let mut page = page(query, "place", rows).await?;
+        // BETWEEN has both its ends.
+        page.lines.retain(|line| line.place != before);
+        Ok(page)
+    }
+}
+
 #[async_trait]
 impl LiveStore for JobEventTable {
     async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
@@ -133,15 +162,14 @@ impl LiveStore for JobEventTable {
 }
 
 fn log_item(row: &LogRow) -> Item {
-    let mut item: Item = [
-        ("job_id", s(row.job_id.as_str())),
-        ("seq", s(format!("{:010}.{:02}", row.version, row.index))),
-        ("expires_at", ttl(row.at, RETENTION_DAYS)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    let seq = format!("{:010}.{:02}", row.version, row.index);
+    let mut item: Item = [("job_id", s(row.job_id.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
     if let Some(line) = &row.line {
         item.insert("line".to_owned(), json(line));
+        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.job_id))));
+        item.insert("place".to_owned(), s(day_place(row.at, &row.job_id, &seq)));
     }
     if let Some(live) = &row.live {
         item.insert("live".to_owned(), json(live));

@@ -166,7 +166,11 @@ impl JobTable {
         Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 
-    async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
+    /// Jobs that have not ended, by status; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
         let query = self.query("by-active", "active = :active", &[(":active", s(ACTIVE))]).limit(COUNTED);
         let answer = query.projection_expression("active_rank").send().await;
         let answer = answer.map_err(|error| store_error("count active jobs", error))?;
@@ -188,7 +192,7 @@ impl JobTable {
         {
             return Ok(counts);
         }
-        let counts = self.counters.totals().await?;
+        let (counts, _) = self.counters.totals().await?;
         *kept = Some((Instant::now(), counts));
         Ok(counts)
     }

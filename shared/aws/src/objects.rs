@@ -1,8 +1,10 @@
 //! S3: what is too large or too broken for an item.
 
 use async_trait::async_trait;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use reelhook_app::fanout::FileStore;
+use reelhook_app::logs::Archive;
 use reelhook_app::steps::DetailStore;
 use reelhook_app::store::StoreError;
 
@@ -34,6 +36,28 @@ impl FileStore for Bucket {
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Archive for Bucket {
+    async fn put(&self, key: &str, gzip: Vec<u8>) -> Result<(), StoreError> {
+        let put = self.client.put_object().bucket(&self.name).key(key).content_type("application/x-ndjson");
+        let put = put.content_encoding("gzip").body(ByteStream::from(gzip)).send().await;
+        put.map_err(|error| store_error("put archive", error))?;
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let operation = "get archive";
+        let object = match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(object) => object,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error) => return Err(store_error(operation, error)),
+        };
+        let body = object.body.collect().await;
+        let body = body.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
+        Ok(Some(body.to_vec()))
     }
 }
 

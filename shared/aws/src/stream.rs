@@ -11,12 +11,13 @@ use crate::jobs::from_item;
 /// How long a kind of effect that this version does not know may wait for a newer one.
 const UNKNOWN_KIND_MS: i64 = 15 * 60 * 1000;
 /// The kinds of effects that this version knows.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "start.v1",
     "free_slot.v1",
     "notify.v1",
     "log.v1",
     "count.v1",
+    "count_log.v1",
     "check_render.v1",
     "apply_parked.v1",
     "cancel_worker.v1",

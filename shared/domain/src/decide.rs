@@ -10,7 +10,7 @@ mod timers;
 use serde_json::Value;
 
 use crate::job::{Dialect, Job, Start, Status};
-use crate::{Effect, Event, JobId, LogLevel, Policy, Timestamp};
+use crate::{Effect, Event, JobId, LogLevel, LogTally, Policy, Timestamp};
 use change::Change;
 
 /// What an event does to a job.
@@ -89,6 +89,9 @@ pub struct NewJob {
     pub traceparent: Option<String>,
 }
 
+/// The first line of a job's log.
+const QUEUED: &str = "Job added to the queue";
+
 /// Makes a job: version 1, attempt 1, pending and ready at once.
 pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
     let hint_at = now.after(policy.hint_grace);
@@ -136,13 +139,15 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         caller: new.caller,
         traceparent: new.traceparent,
         live_version: 0,
+        log: LogTally { info: 1, bytes: QUEUED.len() as i64, ..LogTally::default() },
+        log_counted: LogTally::default(),
         emitted: Vec::new(),
         outbox: vec![
             Effect::Start { delay_s: 0 },
             Effect::Log {
                 event_type: "job_queued".to_owned(),
                 level: LogLevel::Info,
-                message: "Job added to the queue".to_owned(),
+                message: QUEUED.to_owned(),
                 details: Value::Null,
             },
         ],
@@ -155,9 +160,12 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
 pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
     if job.deleted_at.is_some() {
         return match event {
-            Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Monitor | Event::Delete => {
-                Decision::Reject(Rejected::Deleted)
-            }
+            Event::Cancel
+            | Event::Retry
+            | Event::Complete { .. }
+            | Event::Monitor
+            | Event::LogArchived
+            | Event::Delete => Decision::Reject(Rejected::Deleted),
             Event::Claim
             | Event::Started { .. }
             | Event::StartDeferred { .. }
@@ -181,6 +189,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::Retry => commands::retry(change),
         Event::Complete { video_url } => commands::complete(change, video_url),
         Event::Monitor => commands::monitor(change),
+        Event::LogArchived => commands::log_archived(change),
         Event::Delete => commands::delete(change),
         Event::Tick => timers::tick(change),
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
+use crate::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Timestamp};
 
 /// The longest wait that a receiver can ask for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,6 +126,8 @@ pub enum Outcome {
     Answered {
         /// HTTP status.
         status: u16,
+        /// What the receiver means by it.
+        judgement: Judgement,
         /// Its Retry-After.
         retry_after: Option<Duration>,
     },
@@ -207,19 +209,24 @@ impl Delivery {
         let mut next = self.next();
         next.lease_until = None;
         let (ended, reason) = match outcome {
-            Outcome::Answered { status: 200..=299, .. } => (Some(DeliveryStatus::Delivered), "delivered".to_owned()),
-            Outcome::Answered { status: 410, .. } => {
-                (Some(DeliveryStatus::Stopped), "410: endpoint disabled".to_owned())
+            Outcome::Answered { judgement: Judgement::Taken, .. } => {
+                (Some(DeliveryStatus::Delivered), "delivered".to_owned())
+            }
+            Outcome::Answered { status, judgement: Judgement::Unwanted, .. } => {
+                (Some(DeliveryStatus::Stopped), format!("{status}: endpoint disabled"))
+            }
+            Outcome::Answered { status, judgement: Judgement::Refused, .. } => {
+                (Some(DeliveryStatus::Exhausted), format!("status {status}, which is final"))
             }
             Outcome::Disabled => (Some(DeliveryStatus::Stopped), "endpoint is disabled".to_owned()),
             Outcome::Gone => (Some(DeliveryStatus::Stopped), "endpoint is not configured any more".to_owned()),
-            Outcome::Answered { status, .. } if self.attempts > policy.max_retries => {
+            Outcome::Answered { status, judgement: Judgement::Later, .. } if self.attempts > policy.max_retries => {
                 (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.attempts))
             }
             Outcome::NoAnswer(code) if self.attempts > policy.max_retries => {
                 (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.attempts))
             }
-            Outcome::Answered { status, retry_after } => {
+            Outcome::Answered { status, judgement: Judgement::Later, retry_after } => {
                 let own = policy.wait(self.attempts, jitter);
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
                 next.next_attempt_at = now.after(own.max(asked));
@@ -290,7 +297,8 @@ mod tests {
     }
 
     fn answered(status: u16, retry_after: Option<u64>) -> Outcome {
-        Outcome::Answered { status, retry_after: retry_after.map(Duration::from_secs) }
+        let judgement = crate::Receiver::Own.judge(status);
+        Outcome::Answered { status, judgement, retry_after: retry_after.map(Duration::from_secs) }
     }
 
     fn tried(times: u32) -> Delivery {
@@ -316,6 +324,8 @@ mod tests {
         check(1, answered(503, Some(0)), DeliveryStatus::Pending, Some(1000));
         check(1, answered(429, Some(10_u64.pow(9))), DeliveryStatus::Pending, Some(86_400_000));
         check(1, answered(410, None), DeliveryStatus::Stopped, None);
+        let refused = Outcome::Answered { status: 400, judgement: Judgement::Refused, retry_after: None };
+        check(1, refused, DeliveryStatus::Exhausted, None);
         check(1, Outcome::Disabled, DeliveryStatus::Stopped, None);
         check(1, Outcome::Gone, DeliveryStatus::Stopped, None);
     }

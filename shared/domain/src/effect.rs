@@ -96,6 +96,78 @@ pub enum LogLevel {
     Error,
 }
 
+/// What a job's log holds: numbers of lines, or of what came to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "[i64; 6]", from = "[i64; 6]")]
+pub struct LogTally {
+    /// Lines for the record.
+    pub info: i64,
+    /// Lines about what went well.
+    pub success: i64,
+    /// Lines about what we coped with.
+    pub warning: i64,
+    /// Lines about failures.
+    pub error: i64,
+    /// Bytes of the lines' sentences and facts.
+    pub bytes: i64,
+    /// Archived logs: 0 or 1 for one job.
+    pub archived: i64,
+}
+
+impl LogTally {
+    /// All lines.
+    pub fn lines(&self) -> i64 {
+        self.info + self.success + self.warning + self.error
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// With one more line.
+    pub(crate) fn add(&mut self, level: LogLevel, bytes: usize) {
+        let lines = match level {
+            LogLevel::Info => &mut self.info,
+            LogLevel::Success => &mut self.success,
+            LogLevel::Warning => &mut self.warning,
+            LogLevel::Error => &mut self.error,
+        };
+        *lines += 1;
+        self.bytes += i64::try_from(bytes).unwrap_or(i64::MAX);
+    }
+}
+
+impl std::ops::Add for LogTally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (one, other) = (<[i64; 6]>::from(self), <[i64; 6]>::from(other));
+        std::array::from_fn(|index| one[index] + other[index]).into()
+    }
+}
+
+impl std::ops::Sub for LogTally {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        let (one, other) = (<[i64; 6]>::from(self), <[i64; 6]>::from(other));
+        std::array::from_fn(|index| one[index] - other[index]).into()
+    }
+}
+
+impl From<LogTally> for [i64; 6] {
+    fn from(tally: LogTally) -> Self {
+        [tally.info, tally.success, tally.warning, tally.error, tally.bytes, tally.archived]
+    }
+}
+
+impl From<[i64; 6]> for LogTally {
+    fn from([info, success, warning, error, bytes, archived]: [i64; 6]) -> Self {
+        Self { info, success, warning, error, bytes, archived }
+    }
+}
+
 /// One thing to do for a change; `kind` names it and its form's version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -140,6 +212,14 @@ pub enum Effect {
         day: String,
         /// Whether it was entered.
         entered: bool,
+    },
+    /// Count the lines of a job's log, once it has ended.
+    #[serde(rename = "count_log.v1")]
+    CountLog {
+        /// The day that the job was made on.
+        day: String,
+        /// What came to it since it was counted last.
+        log: LogTally,
     },
     /// Ask the render service how a render stands.
     #[serde(rename = "check_render.v1")]

@@ -146,6 +146,8 @@ pub enum Event {
     },
     /// A person has the render watched again.
     Monitor,
+    /// Its log was put into the archive.
+    LogArchived,
     /// A person deletes.
     Delete,
     /// The sweep found the job due.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Effect, Emitted, JobId, RenderId, Timestamp};
+use crate::{Effect, Emitted, JobId, LogTally, RenderId, Timestamp};
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -242,6 +242,12 @@ pub struct Job {
     /// The newest version that viewers see something of; 0 for none.
     #[serde(default)]
     pub live_version: u64,
+    /// What its log holds.
+    #[serde(default)]
+    pub log: LogTally,
+    /// What of it is in the counters.
+    #[serde(default, skip_serializing_if = "LogTally::is_empty")]
+    pub log_counted: LogTally,
     /// The last events that went to receivers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emitted: Vec<Emitted>,

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number: times, jitter and ids are arguments.
 
 mod admission;
+mod allowance;
 mod decide;
 mod delivery;
 mod effect;
@@ -12,16 +13,21 @@ mod ids;
 mod job;
 mod policy;
 mod rate;
+mod receiver;
 mod time;
 
 pub use admission::{Admission, Cleared, NoSlot};
+pub use allowance::{Allowance, CallLimit, Step};
 pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
-pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, NotNow, Outcome, RetryPolicy, retry_after};
-pub use effect::{Effect, Emitted, Live, LogLevel, OutboundEvent};
+pub use delivery::{
+    Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome, RetryPolicy, retry_after,
+};
+pub use effect::{Effect, Emitted, Live, LogLevel, LogTally, OutboundEvent};
 pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
 pub use failure::{Advice, FailureClass, classify};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
 pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
 pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
+pub use receiver::{Judgement, Receiver};
 pub use time::Timestamp;

@@ -21,6 +21,12 @@ impl RateLimit {
         let length = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1);
         place.0.div_euclid(length) == now.0.div_euclid(length)
     }
+
+    /// Whether a window is the one that `now` is in.
+    pub fn is_current(&self, window: RateWindow, now: Timestamp) -> bool {
+        let length = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1);
+        window.index == now.0.div_euclid(length)
+    }
 }
 
 /// The newest window that has sends, counted from the epoch in window lengths.

@@ -70,7 +70,7 @@ impl Access {
     pub fn caller(&self, request: &ApiRequest) -> Result<Caller, Problem> {
         let caller = match self.find(request) {
             Some(hash) => Caller { fingerprint: fingerprint(&hash) },
-            None if self.mode == Mode::Off => Caller { fingerprint: "local".to_owned() },
+            None if self.mode == Mode::Off => Caller { fingerprint: format!("local {}", request.source_ip) },
             None => return Err(Problem::Unauthorized),
         };
         // A browser sends Basic credentials, and none at all, for any page that asks; a key in a header is sent knowingly.

@@ -73,7 +73,8 @@ fn text(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
     }
 }
 
-fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
+/// The request's Idempotency-Key with the hash of its body.
+pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = request.header_bytes("idempotency-key") else { return Ok(None) };
     let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
     let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));

@@ -1,6 +1,7 @@
 //! What can be wrong with a request: status, stable code and sentence in one exhaustive match (docs/errors.md lists them).
 
 use reelhook_app::jobs::ChangeError;
+use reelhook_app::limits::Limited;
 use reelhook_app::store::StoreError;
 use reelhook_domain::Status;
 use serde_json::{Value, json};
@@ -71,6 +72,15 @@ pub enum Problem {
     RenderCheckTimeout,
     /// A preview without country, platforms or genre.
     PreviewParametersMissing,
+    /// A call that needs a URL comes without one; in the words of its route.
+    UrlMissing(&'static str),
+    /// An event is triggered without its name.
+    EventMissing,
+    /// More calls than may come in a minute.
+    RateLimited {
+        /// Seconds until there are some again.
+        retry_after: u64,
+    },
     /// Too many viewers.
     TooManyStreams,
     /// There is no such route.
@@ -140,6 +150,9 @@ impl Problem {
                 "missing_parameters",
                 "Missing required parameters: country, platforms, and genre are required".to_owned(),
             ),
+            Self::UrlMissing(sentence) => (400, "url_missing", (*sentence).to_owned()),
+            Self::EventMissing => (400, "event_missing", "Event name is required".to_owned()),
+            Self::RateLimited { .. } => (429, "rate_limited", "Rate limit exceeded. Please slow down.".to_owned()),
             Self::TooManyStreams => {
                 (503, "too_many_streams", "Too many live connections, please poll instead".to_owned())
             }
@@ -167,6 +180,10 @@ impl Problem {
             body["error"] = json!(format!(
                 "Cannot delete job with status: {name}. Only completed, failed, or cancelled jobs can be deleted."
             ));
+        }
+        if let Self::RateLimited { retry_after } = self {
+            body["retryAfter"] = json!(retry_after);
+            return ApiAnswer::json(status, &body).header("retry-after", retry_after.to_string());
         }
         let answer = ApiAnswer::json(status, &body);
         match status {
@@ -198,6 +215,12 @@ impl From<StoreError> for Problem {
             tracing::error!(%error, cause, "a request could not be answered");
             Self::Internal
         }
+    }
+}
+
+impl From<Limited> for Problem {
+    fn from(limited: Limited) -> Self {
+        Self::RateLimited { retry_after: limited.retry_after_s }
     }
 }
 
@@ -246,7 +269,10 @@ mod tests {
             Problem::CannotMonitor(_) => Problem::RenderCheckFailed,
             Problem::RenderCheckFailed => Problem::RenderCheckTimeout,
             Problem::RenderCheckTimeout => Problem::PreviewParametersMissing,
-            Problem::PreviewParametersMissing => Problem::TooManyStreams,
+            Problem::PreviewParametersMissing => Problem::UrlMissing("URL is required"),
+            Problem::UrlMissing(_) => Problem::EventMissing,
+            Problem::EventMissing => Problem::RateLimited { retry_after: 1 },
+            Problem::RateLimited { .. } => Problem::TooManyStreams,
             Problem::TooManyStreams => Problem::UnknownRoute,
             Problem::UnknownRoute => Problem::Busy,
             Problem::Busy => Problem::Internal,

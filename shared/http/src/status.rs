@@ -1,10 +1,11 @@
-//! GET /api/job/{id}, its details and its log, with an ETag from the version.
+//! GET /api/job/{id}, its details with an ETag from the version, and its deliveries.
 
 use reelhook_app::dialect::streamgank::{job, job_details};
 use reelhook_domain::{Job, JobId, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::answer::ApiAnswer;
+use crate::deliveries::ListPart;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -15,8 +16,8 @@ pub enum Asked {
     Job(JobId),
     /// GET /api/job/{id}/details
     Details(JobId),
-    /// GET /api/queue/job/{id}/logs
-    Log(JobId),
+    /// GET /api/job/{id}/deliveries
+    Deliveries(JobId, ListPart),
 }
 
 impl Asked {
@@ -32,7 +33,7 @@ impl Asked {
         match request.segments()[..] {
             ["api", "job", job] => Ok(Self::Job(id(job)?)),
             ["api", "job", job, "details"] => Ok(Self::Details(id(job)?)),
-            ["api", "queue", "job", job, "logs"] => Ok(Self::Log(id(job)?)),
+            ["api", "job", job, "deliveries"] => Ok(Self::Deliveries(id(job)?, ListPart::read(request)?)),
             _ => Err(Problem::UnknownRoute),
         }
     }
@@ -61,12 +62,6 @@ pub fn details_answer(request: &ApiRequest, found: &Job, now: Timestamp) -> ApiA
         ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }))
     };
     answer.header("etag", tag).header("cache-control", "private, no-cache")
-}
-
-/// The log's newest lines, oldest first.
-pub fn log_answer(id: &JobId, lines: &[Value], now: Timestamp) -> ApiAnswer {
-    let data = json!({ "jobId": id.as_str(), "logs": lines, "count": lines.len(), "lastUpdate": now.to_string() });
-    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
 }
 
 /// RFC 9110's weak comparison of If-None-Match.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::deliver::{DeliveryStore, EndpointState, Loaded};
+use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned, Loaded};
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{
@@ -179,6 +179,16 @@ impl DeliveryStore for MemoryDeliveries {
             endpoint.window = new;
         }
         done.answer(same)
+    }
+
+    async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("learn")?;
+        let mut state = self.state();
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        endpoint.failures = if learned.took { 0 } else { endpoint.failures + learned.failed };
+        endpoint.paused_until = endpoint.paused_until.max(learned.pause_until);
+        done.answer(())
     }
 
     async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
 use reelhook_app::reconcile::{Counter, CounterStore};
 use reelhook_app::starts::StartStore;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_domain::{Admission, Delivery, EventId, JobId, Status};
+use reelhook_domain::{Admission, Delivery, EventId, JobId, LogTally, Status};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -31,6 +31,7 @@ struct State {
     logs: BTreeMap<(JobId, u64, usize), LogRow>,
     counted: BTreeSet<EventId>,
     counters: BTreeMap<(String, Status), Counter>,
+    log: LogTally,
 }
 
 impl MemoryFanout {
@@ -51,6 +52,11 @@ impl MemoryFanout {
     /// What a counter says.
     pub fn counted(&self, status: Status, day: &str) -> i64 {
         self.state().counters.get(&(day.to_owned(), status)).map_or(0, |counter| counter.value)
+    }
+
+    /// What the counters say about logs.
+    pub fn log_tally(&self) -> LogTally {
+        self.state().log
     }
 
     /// Sets a counter, as a fault would.
@@ -107,8 +113,11 @@ impl FanoutStore for MemoryFanout {
         let done = self.faults.check_about("count", &step.id)?;
         let mut state = self.state();
         if state.counted.insert(step.id.clone()) {
-            let counter = state.counters.entry((step.day.clone(), step.status)).or_default();
-            counter.value += if step.entered { 1 } else { -1 };
+            state.log = state.log + step.log;
+            if let Some((status, entered)) = step.status {
+                let counter = state.counters.entry((step.day.clone(), status)).or_default();
+                counter.value += if entered { 1 } else { -1 };
+            }
         }
         done.answer(())
     }

@@ -13,6 +13,7 @@ mod http;
 mod jobs;
 mod queue;
 mod stack;
+mod triggers;
 mod world;
 
 pub use builders::{
@@ -27,4 +28,5 @@ pub use http::{Answer, ScriptedHttp, body_of, header, headers, response, with_he
 pub use jobs::MemoryJobs;
 pub use queue::{MemoryQueue, Queued};
 pub use stack::Stack;
+pub use triggers::MemoryTriggers;
 pub use world::{NOON, World};

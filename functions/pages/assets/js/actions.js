@@ -1,7 +1,7 @@
 // Serves the queue and job pages: retry, cancel and delete, each with its question.
 import { call } from "./api.js";
 import { confirm } from "./dialog.js";
-import { $, el, enable, toast, toastError } from "./dom.js";
+import { el, enable, refocus, toast, toastError } from "./dom.js";
 import { isActive, shortId, summary } from "./format.js";
 
 const ACTIONS = {
@@ -50,6 +50,7 @@ export function buttons(job, done, css = "btn small") {
 
 async function run(kind, job, button, done) {
   const { ask, send } = ACTIONS[kind];
+  const place = button.closest("tbody, #actions");
   const named = { ...ask, text: `${summary(job.parameters)} (${shortId(job.id)}). ${ask.text}` };
   try {
     if (!(await confirm(named))) return;
@@ -62,7 +63,10 @@ async function run(kind, job, button, done) {
     done(null);
   } finally {
     enable(button, true);
-    // What opened the question may have been drawn again meanwhile.
-    if (document.activeElement === document.body) (document.querySelector(`[data-job="${CSS.escape(job.id)}"]`) ?? $("main")).focus();
+    // What opened the question may have been drawn again meanwhile, or be gone.
+    if (document.activeElement === document.body) {
+      const same = place.querySelector(`[data-job="${CSS.escape(job.id)}"]`);
+      same ? same.focus() : refocus(place);
+    }
   }
 }

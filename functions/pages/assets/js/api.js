@@ -8,8 +8,21 @@ export class ApiError extends Error {
   }
 }
 
-/** Calls the API. Resolves to the body, or to null for 304; an aborted call rejects with AbortError. */
+// What the last answers said of all calls: none is taken until then (on a clock that nobody sets), or nobody is signed in.
+let until = 0;
+let signedOut = null;
+
+/** For how many more milliseconds the server takes no calls, after a 429. */
+export const resting = () => Math.max(0, until - performance.now());
+
+const tooMany = (seconds) => `Too many requests in a short time. Try again in ${Math.ceil(seconds)} s.`;
+
+/** Calls the API. Resolves to the body, or to null for 304; an aborted call rejects with AbortError. What the server would refuse is not sent. */
 export async function call(method, path, { body, headers = {}, signal, etag, timeout = 15000 } = {}) {
+  const rest = Math.ceil(resting() / 1000);
+  if (rest) throw new ApiError(tooMany(rest), { status: 429, code: "rate_limited", retryAfter: rest });
+  // Each further question would make the browser ask for the password again; what somebody does may try.
+  if (signedOut && method === "GET") throw signedOut;
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), timeout);
   const stop = () => limit.abort();
@@ -25,6 +38,7 @@ export async function call(method, path, { body, headers = {}, signal, etag, tim
       body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
       signal: limit.signal,
     });
+    if (response.status !== 401) signedOut = null;
     if (response.status === 304) return null;
     const text = await response.text();
     const answer = parse(text);
@@ -52,6 +66,7 @@ function parse(text) {
   }
 }
 
+/** The error for an answer; what it says of all calls is remembered. */
 function failure(response, answer) {
   const { status } = response;
   const message = answer?.message ?? answer?.error ?? answer?.Message;
@@ -59,7 +74,13 @@ function failure(response, answer) {
   // `error` may say more than `message` does.
   if (answer?.error && answer.error !== words) words = `${words}: ${answer.error}`;
   if (status === 401) words = "You are not signed in. Reload the page to sign in.";
-  const retryAfter = Number(answer?.retryAfter ?? response.headers.get("retry-after")) || 0;
-  if (status === 429 && retryAfter) words += ` Try again in ${Math.ceil(retryAfter)} s.`;
-  return new ApiError(words, { status, code: answer?.code, requestId: answer?.request_id, retryAfter });
+  // The gateway's own 429 names no time.
+  const retryAfter = Number(answer?.retryAfter ?? response.headers.get("retry-after")) || (status === 429 ? 5 : 0);
+  if (status === 429) {
+    words = tooMany(retryAfter);
+    until = Math.max(until, performance.now() + retryAfter * 1000);
+  }
+  const error = new ApiError(words, { status, code: answer?.code, requestId: answer?.request_id, retryAfter });
+  if (status === 401) signedOut = error;
+  return error;
 }

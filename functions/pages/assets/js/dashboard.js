@@ -33,7 +33,7 @@ async function poll() {
   take((await get("/api/queue/status")).stats);
 }
 
-const jobs = throttle(loadJobs, 6000);
+const jobs = throttle(loadJobs, 10_000);
 
 async function loadJobs() {
   if (document.hidden || !stats) return;
@@ -43,11 +43,14 @@ async function loadJobs() {
       get("/api/queue/jobs?limit=8"),
       ...running.map((status) => get(`/api/queue/jobs?status=${status}&limit=6`)),
     ]);
-    drawActive(active.flatMap((answer) => answer.jobs).slice(0, 6));
+    // One that went on between two answers is in both.
+    const found = new Map(active.flatMap((answer) => answer.jobs).map((job) => [job.id, job]));
+    drawActive([...found.values()].slice(0, 6));
     drawRecent(recent.jobs);
   } catch (error) {
     if (!$("recent").known) show($("recent"), trouble("The jobs could not be loaded", error, loadJobs));
     if (!$("active").known) show($("active"), empty("Unknown", "The jobs could not be loaded."));
+    if (error.retryAfter) jobs();
   }
 }
 
@@ -88,8 +91,10 @@ async function webhooks() {
       $("webhooks").closest("section").hidden = true;
       return;
     }
+    if (error.retryAfter) setTimeout(webhooks, error.retryAfter * 1000);
     const text = "Only an operator can see the webhooks.";
-    show($("webhooks"), error.status === 403 ? empty("Not for you to see", text) : trouble("The webhooks could not be loaded", error, webhooks));
+    if (error.status === 403) show($("webhooks"), empty("Not for you to see", text));
+    else if (!$("webhooks").querySelector("dl, .empty")) show($("webhooks"), trouble("The webhooks could not be loaded", error, webhooks));
   }
 }
 
@@ -152,6 +157,7 @@ async function begin() {
     show($("numbers"), trouble("The numbers could not be loaded", error, begin));
     stats = {};
     loadJobs();
+    if (error.status !== 401) live.start(false);
   }
 }
 
@@ -159,5 +165,5 @@ show($("webhooks"), skeleton(5));
 begin();
 webhooks();
 // While jobs run, their progress moves without the numbers changing.
-setInterval(() => stats && stats.processing + stats.rendering > 0 && jobs(), 6000);
+setInterval(() => stats && stats.processing + stats.rendering > 0 && jobs(), 10_000);
 setInterval(() => !document.hidden && webhooks(), 60_000);

@@ -1,4 +1,5 @@
-// Serves every page: making elements, keeping lists in step with data, and the shared empty, error and loading pieces.
+// Serves every page: making elements, keeping lists in step with data and the keyboard at its place, and the shared empty, error and loading pieces.
+import { resting } from "./api.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -30,7 +31,17 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Makes `parent` show `items`: unchanged ones keep their element; a changed one, or the next in place of a lost one, keeps the keyboard focus. */
+/** Where the keyboard goes when what it was at is gone: the first control in `place`, else the heading over it. */
+export function refocus(place) {
+  const control = [...place.querySelectorAll("a, button")].find((node) => node.checkVisibility());
+  if (control) return control.focus();
+  const section = place.closest("section");
+  const heading = (section?.checkVisibility() ? section : $("main")).querySelector("h1, h2");
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+/** Makes `parent` show `items`: unchanged ones keep their element; a changed one keeps the keyboard focus, a lost one hands it to the next, else to the one before. */
 export function keyed(parent, items, key, draw) {
   const known = (parent.known ??= new Map());
   const next = new Map();
@@ -43,25 +54,29 @@ export function keyed(parent, items, key, draw) {
       return old.node;
     }
     const node = draw(item);
-    next.set(id, { sign, node, was: old?.node });
+    next.set(id, { sign, node });
     return node;
   });
-  const focus = parent.contains(document.activeElement) ? document.activeElement : null;
-  const at = focus ? [...parent.children].findIndex((child) => child.contains(focus)) : -1;
-  const heir = [...next.values()].find((entry) => entry.was?.contains(focus))?.node ?? nodes[Math.min(at, nodes.length - 1)];
   if (nodes.length !== parent.children.length || nodes.some((node, index) => parent.children[index] !== node)) {
+    const focus = parent.contains(document.activeElement) ? document.activeElement : null;
+    const ids = [...known.keys()];
+    const at = focus ? ids.findIndex((id) => known.get(id).node.contains(focus)) : -1;
+    const heir = at < 0 ? undefined : [...ids.slice(at), ...ids.slice(0, at).reverse()].find((id) => next.has(id));
     parent.replaceChildren(...nodes);
+    const row = next.get(heir)?.node;
+    const same = heir === ids[at] && row?.querySelector(`[data-act="${focus?.dataset.act}"]`);
     if (focus?.isConnected) focus.focus({ preventScroll: true });
-    else if (focus && heir) (heir.querySelector(`[data-act="${focus.dataset.act}"]`) ?? heir.querySelector("a, button"))?.focus();
+    else if (focus) same ? same.focus() : refocus(row ?? parent);
   }
-  for (const entry of next.values()) delete entry.was;
   parent.known = next;
 }
 
-/** Forgets what `keyed` drew and shows something else. */
+/** Forgets what `keyed` drew and shows something else; the keyboard stays there or at the heading. */
 export function show(parent, ...nodes) {
+  const focus = parent.contains(document.activeElement) ? document.activeElement : null;
   delete parent.known;
   parent.replaceChildren(...nodes);
+  if (focus && !focus.isConnected) refocus(parent);
 }
 
 /** What is shown where there is nothing. */
@@ -108,18 +123,18 @@ document.addEventListener(
   true,
 );
 
-/** Runs `work` now or later so that it runs at most once per `gap` ms, and once more after the last call. */
+/** Runs `work` now or later so that it runs at most once per `gap` ms, not while the server takes no calls, and once more after the last call. */
 export function throttle(work, gap) {
   let timer = null;
-  let last = 0;
+  let last = -Infinity;
   return () => {
     timer ??= setTimeout(
       () => {
         timer = null;
-        last = Date.now();
+        last = performance.now();
         work();
       },
-      Math.max(0, last + gap - Date.now()),
+      Math.max(0, last + gap - performance.now(), resting()),
     );
   };
 }

@@ -1,7 +1,7 @@
 // Serves the first page: the form, its lists, and the preview of movies that follows the choices.
 import { call, get, post } from "./api.js";
 import { $, el, empty, enable, safeUrl, show, skeleton, trouble } from "./dom.js";
-import { plural } from "./format.js";
+import { country, plural } from "./format.js";
 
 const form = $("form");
 const submit = $("submit");
@@ -52,15 +52,19 @@ const names = (list) => (Array.isArray(list) ? list : []).map((item) => (typeof 
 async function load(withPlatforms) {
   lists?.abort();
   const { signal } = (lists = new AbortController());
-  const country = encodeURIComponent($("country").value);
+  const code = encodeURIComponent($("country").value);
+  $("country-hint").hidden = !$("borrowers").contains($("country").selectedOptions[0]);
+  enable(submit, false);
+  clearTimeout(timer);
+  preview?.abort();
   $("platform").disabled = withPlatforms;
   $("genre").disabled = true;
   show($("problem"));
   try {
-    if (withPlatforms) fill($("platform"), names((await get(`/api/platforms/${country}`, { signal })).platforms), "Choose a platform");
+    if (withPlatforms) fill($("platform"), names((await get(`/api/platforms/${code}`, { signal })).platforms), "Choose a platform");
     const platform = $("platform").value;
     const query = platform ? `?platform=${encodeURIComponent(platform)}` : "";
-    fill($("genre"), names((await get(`/api/genres/${country}${query}`, { signal })).genres), "Choose a genre");
+    fill($("genre"), names((await get(`/api/genres/${code}${query}`, { signal })).genres), "Choose a genre");
     changed();
   } catch (error) {
     if (signal.aborted) return;
@@ -94,7 +98,7 @@ async function look() {
     const { movies, count } = await post("/api/movies/preview", { country, platforms: [platform], genre, contentType }, { signal });
     $("preview-count").textContent = movies.length ? plural(count ?? movies.length, "movie") : "";
     if (!movies.length) {
-      show($("preview"), empty("No movie matches", "A job with these choices would fail. Try another genre, platform or content."));
+      show($("preview"), empty("No movie matches", "The catalogue has none for these choices, so the job may fail. Try another genre, platform, content or country."));
       return;
     }
     const few = movies.length < 3 && el("p", { class: "note warn" }, `A video needs three movies. With ${movies.length} the job may fail.`);
@@ -162,7 +166,11 @@ function busy(on) {
 }
 
 function restore() {
-  if ([...$("country").options].some((option) => option.value === wanted.country)) $("country").value = wanted.country;
+  // Jobs may be of any country; the same choices must not become another country's.
+  const asked = String(wanted.country ?? "").toUpperCase();
+  const code = /^[A-Z0-9]{1,8}$/.test(asked) ? asked : "US";
+  if (![...$("country").options].some((option) => option.value === code)) $("borrowers").append(el("option", { value: code }, country(code)));
+  $("country").value = code;
   const type = [...form.elements.contentType].find((radio) => radio.value === (wanted.contentType ?? ""));
   if (type) type.checked = true;
   if (wanted.template) $("template").value = wanted.template;

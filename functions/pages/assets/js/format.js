@@ -89,6 +89,15 @@ export function sameChoices({ country, platform, genre, contentType, template } 
   return `/?${query}`;
 }
 
+/** "FR" as "France"; anything else as it is. */
+export function country(code) {
+  try {
+    return new Intl.DisplayNames("en", { type: "region" }).of(code.toUpperCase());
+  } catch {
+    return code;
+  }
+}
+
 /** The duration in seconds from start to end, or to now. */
 export function elapsed(job) {
   if (!job.startedAt) return NaN;

@@ -13,17 +13,27 @@ const DELIVERY = {
 /** The latest lines, oldest first; it follows the end unless someone scrolled up. */
 export class Log {
   #path;
+  #onLines;
+  #stopped = false;
   soon = throttle(() => this.#load(), 4000);
 
-  constructor(id) {
+  /** `onLines(lines)` gets what was loaded. */
+  constructor(id, onLines) {
+    this.#onLines = onLines;
     this.#path = `/api/queue/job/${encodeURIComponent(id)}/logs`;
     show($("log-state"), skeleton(5));
   }
 
+  stop() {
+    this.#stopped = true;
+  }
+
   async #load() {
+    if (this.#stopped) return;
     const scroll = $("log-scroll");
     try {
       const { data } = await get(this.#path);
+      this.#onLines(data.logs);
       const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 40;
       scroll.hidden = !data.logs.length;
       show($("log-state"), ...(data.logs.length ? [] : [empty("Nothing logged yet", "Lines appear here as the job goes on.")]));
@@ -40,6 +50,7 @@ export class Log {
       if (atEnd) scroll.scrollTop = scroll.scrollHeight;
     } catch (error) {
       if (scroll.hidden && error.status !== 404) show($("log-state"), trouble("The log could not be loaded", error, () => this.#load()));
+      if (error.retryAfter) this.soon();
     }
   }
 }
@@ -49,6 +60,7 @@ export class Deliveries {
   #path;
   #timer = null;
   #rounds = 0;
+  #stopped = false;
 
   constructor(id) {
     this.#path = `/api/job/${encodeURIComponent(id)}/deliveries`;
@@ -62,31 +74,36 @@ export class Deliveries {
   }
 
   stop() {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
   async #load() {
-    this.stop();
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
     try {
-      const { deliveries } = await get(this.#path);
-      this.#draw(deliveries);
+      const { deliveries, nextCursor } = await get(this.#path);
+      this.#draw(deliveries, nextCursor);
       const open = deliveries.some((one) => one.status === "pending");
-      if (this.#rounds > 0 || open) this.#timer = setTimeout(() => this.#again(), this.#rounds > 0 ? 3000 : 15_000);
+      if (this.#rounds > 0 || open) this.#later(this.#rounds > 0 ? 3000 : 15_000);
       this.#rounds -= 1;
     } catch (error) {
       if (error.status === 404) $("deliveries-card").hidden = true;
       else if ($("deliveries-table").hidden) show($("deliveries-state"), trouble("The deliveries could not be loaded", error, () => this.#load()));
+      if (error.retryAfter) this.#later(error.retryAfter * 1000);
     }
   }
 
-  #again() {
-    if (!document.hidden) this.#load();
-    else this.#timer = setTimeout(() => this.#again(), 5000);
+  #later(ms) {
+    clearTimeout(this.#timer);
+    if (!this.#stopped) this.#timer = setTimeout(() => (document.hidden ? this.#later(5000) : this.#load()), ms);
   }
 
-  #draw(list) {
+  #draw(list, more) {
     $("deliveries-table").hidden = !list.length;
-    show($("deliveries-state"), ...(list.length ? [] : [empty("No deliveries", "Webhooks about this job are listed here once there are any.")]));
+    const nothing = !list.length && empty("No deliveries", "Webhooks about this job are listed here once there are any.");
+    const newest = more && el("p", { class: "muted small" }, `The newest ${list.length}`);
+    show($("deliveries-state"), ...[nothing, newest].filter(Boolean));
     keyed($("deliveries"), list, (one) => one.id, (one) => {
       const [css, word] = DELIVERY[one.status] ?? ["pending", one.status];
       const time = one.finishedAt ? when(one.finishedAt) : one.nextAttemptAt ? el("span", {}, "Next try ", when(one.nextAttemptAt)) : when(one.createdAt);
@@ -94,7 +111,7 @@ export class Deliveries {
         "tr",
         {},
         el("td", {}, el("code", {}, one.event)),
-        el("td", { "data-label": "Endpoint" }, one.endpoint),
+        el("td", { "data-label": "Endpoint" }, one.webhookId),
         el("td", { "data-label": "Status" }, pill(css, word)),
         el("td", { "data-label": "Last result", class: "small" }, el("span", {}, one.lastResult ?? "–", el("span", { class: "muted" }, ` · ${one.attempts === 1 ? "1 try" : `${one.attempts} tries`}`))),
         el("td", { "data-label": "Time", class: "small" }, time),

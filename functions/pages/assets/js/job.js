@@ -1,21 +1,22 @@
 // Serves the job page: it follows one job, live, and draws what is known of it.
 import { buttons, kinds } from "./actions.js";
 import { get } from "./api.js";
-import { $, el, empty, enable, safeUrl, setText, show, skeleton, throttle, toast, toastError, trouble } from "./dom.js";
-import { STATUS, duration, elapsed, isActive, pill, sameChoices, shortId, summary, when } from "./format.js";
+import { $, el, empty, enable, refocus, safeUrl, setText, show, skeleton, throttle, toast, toastError, trouble } from "./dom.js";
+import { STATUS, country, duration, elapsed, isActive, pill, sameChoices, shortId, summary, when } from "./format.js";
 import { Deliveries, Log } from "./job-lists.js";
 import { Live } from "./live.js";
 import { drawSteps, stepWords } from "./steps.js";
 import { banner } from "./queue-state.js";
-import { problem } from "./words.js";
+import { nextRun, problem } from "./words.js";
 
 const id = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
 const base = `/api/job/${encodeURIComponent(id)}`;
 const etag = { value: null };
-const log = new Log(id);
+const log = new Log(id, findFailure);
 const deliveries = new Deliveries(id);
 let job = null;
 let heardAt = 0;
+let failure = null;
 let gone = false;
 
 const live = new Live({
@@ -28,6 +29,7 @@ const live = new Live({
 
 /** Asks for the job; an answer that an event overtook is asked for again. */
 async function refresh(again = true) {
+  if (gone) return;
   const sent = Date.now();
   try {
     const answer = await get(base, { etag });
@@ -43,14 +45,17 @@ async function refresh(again = true) {
   }
 }
 
-const soon = throttle(() => refresh().catch(() => {}), 2500);
+const soon = throttle(() => refresh().catch((error) => error.retryAfter && soon()), 4000);
 
 function take(next) {
+  if (gone) return;
   const before = job;
   job = next;
   draw();
   if (before?.status !== job.status || before?.currentStepNumber !== job.currentStepNumber) announce();
   log.soon();
+  // The lines about a change may come a moment after it.
+  if (before && before.status !== job.status) setTimeout(log.soon, 5000);
   if (isActive(job)) live.start();
   else live.stop();
   if (before?.status !== job.status) deliveries.follow(!isActive(job));
@@ -79,7 +84,7 @@ function hear(event) {
   }
   const ended = isActive(job) && !isActive(next);
   etag.value = null;
-  if (ended || next.status !== job.status) refresh().catch(() => {});
+  if (ended || next.status !== job.status) refresh().catch(soon);
   if (ended) return;
   const moved = next.currentStepNumber !== job.currentStepNumber || next.status !== job.status;
   job = next;
@@ -96,7 +101,7 @@ function announce() {
   saying = setTimeout(
     () => {
       said = Date.now();
-      const step = isActive(job) ? `, ${job.currentStep}, ${job.progress} percent` : "";
+      const step = isActive(job) ? `, ${stepWords(job)}, ${job.progress} percent` : "";
       setText($("announce"), `${STATUS[job.status] ?? job.status}${step}`);
     },
     Math.max(300, said + 5000 - Date.now()),
@@ -114,9 +119,7 @@ function draw() {
   }
   if ($("actions").dataset.kinds !== kinds(job)) {
     $("actions").dataset.kinds = kinds(job);
-    const focused = $("actions").contains(document.activeElement);
     show($("actions"), ...buttons(job, done, "btn"));
-    if (focused) $("actions").querySelector("button")?.focus();
   }
   $("layout").classList.toggle("has-video", Boolean(job.videoUrl));
   $("bar").value = job.progress;
@@ -134,6 +137,7 @@ function draw() {
 function tick() {
   if (!job) return;
   const seconds = elapsed(job);
+  if ($("next-run")) setText($("next-run"), nextRun(job));
   setText($("elapsed"), Number.isNaN(seconds) ? "" : `${isActive(job) ? "Running for" : "Took"} ${duration(isActive(job) ? Math.floor(seconds) : seconds)}`);
 }
 
@@ -152,8 +156,17 @@ function part(node, data, make) {
   show(node, ...make().filter(Boolean));
 }
 
+/** Why the last run failed stands only in the log while the job waits for the next one. */
+function findFailure(lines) {
+  const said = (line) => line.event_type === "job_log" && line.level === "warning" && line.details?.error;
+  failure = lines.findLast(said)?.details ?? null;
+  if (!job) return;
+  drawProblem();
+  tick();
+}
+
 function drawProblem() {
-  const found = problem(job);
+  const found = problem(job, failure);
   part($("problem"), [found, job.parameters, job.creatomateId], () => {
     if (!found) return [];
     const check = found.check && el("button", { type: "button", class: "btn", onclick: (event) => checkRender(event.currentTarget) }, "Check the render now");
@@ -164,8 +177,8 @@ function drawProblem() {
         { class: `note ${found.tone}` },
         el("h2", {}, found.title),
         found.error && el("p", { class: "said" }, found.error),
+        found.waits && el("p", { id: "next-run", class: "strong num" }),
         found.lines.map((line) => el("p", {}, line)),
-        found.at && el("p", {}, `${found.at[0]}: `, when(found.at[1])),
         (check || same) && el("div", { class: "row" }, check, same),
       ),
     ];
@@ -242,22 +255,18 @@ function drawFacts() {
   });
 }
 
-/** "FR" as "France"; anything else as it is. */
-function country(code) {
-  try {
-    return new Intl.DisplayNames("en", { type: "region" }).of(code.toUpperCase());
-  } catch {
-    return code;
-  }
-}
-
 /** The job is not there, or not any more. */
 function vanish(deleted = false) {
   if (gone) return;
   gone = true;
   live.stop();
+  log.stop();
   deliveries.stop();
+  clearTimeout(saying);
   job = null;
+  // A question about it has no point any more.
+  $("confirm").close("");
+  const held = $("main").contains(document.activeElement);
   $("layout").hidden = true;
   show($("sub"));
   show($("actions"));
@@ -265,7 +274,7 @@ function vanish(deleted = false) {
   document.title = `${$("title").textContent} · Reelhook`;
   const text = deleted ? "The job, its log and its files are gone." : "It was deleted, or the address is wrong.";
   show($("failed-load"), el("div", { class: "card" }, empty($("title").textContent, text, el("a", { class: "btn", href: "/queue" }, "Back to the queue"))));
-  $("failed-load").querySelector("a").focus();
+  if (held) refocus($("failed-load"));
 }
 
 async function begin() {

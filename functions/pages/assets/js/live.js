@@ -1,9 +1,13 @@
 // Serves every page with live data: a stream of events, polling while it is away, and rest while the tab is hidden.
-import { post } from "./api.js";
+import { post, resting } from "./api.js";
 
 const SILENCE = 40_000;
 const RETRY_FIRST = 15_000;
 const RETRY_LONGEST = 120_000;
+// A stream that ends with each event is opened again at once so many times a minute, and then less often.
+const QUICK = 12;
+const SOON = 500;
+const LATER = 5000;
 const WORDS = {
   live: ["Live", "Updates arrive as they happen"],
   polling: ["Polling", "The live connection is away; asking every few seconds"],
@@ -13,7 +17,8 @@ const WORDS = {
 /**
  * Follows `path` (server-sent events).
  * `onMessage(data, name)` gets each event; `poll()` asks once by GET and rejects when it can't;
- * `onTrouble(error | null)` hears how polling goes. A stream that ends after each event and comes back is normal.
+ * `onTrouble(error | null)` hears how it goes. A stream that ends after each event and comes back is normal; it is opened
+ * again here and not by the browser, which would do it as often as something happens.
  */
 export class Live {
   #options;
@@ -25,8 +30,10 @@ export class Live {
   #retry = RETRY_FIRST;
   #errors = 0;
   #generation = 0;
+  #token = "";
   #expires = 0;
-  #renewed = 0;
+  #last = "";
+  #opened = [];
 
   constructor(options) {
     this.#options = { every: 3000, names: [], ...options };
@@ -67,6 +74,7 @@ export class Live {
 
   #rest() {
     this.#close();
+    this.#last = "";
     this.#polling = false;
     for (const name of Object.keys(this.#timers)) this.#clear(name);
   }
@@ -80,7 +88,9 @@ export class Live {
 
   async #open() {
     this.#close();
+    if (resting()) return this.#fall();
     const generation = this.#generation;
+    this.#opened.push(performance.now());
     let url;
     try {
       url = await this.#address();
@@ -91,10 +101,10 @@ export class Live {
     if (generation !== this.#generation || !this.#wanted) return;
     const source = new EventSource(url);
     this.#source = source;
-    this.#errors = 0;
     this.#listen();
     const heard = (event) => {
       if (this.#source !== source) return;
+      if (event.lastEventId) this.#last = event.lastEventId;
       this.#alive();
       const data = event.data ? parse(event.data) : null;
       if (data) this.#options.onMessage(data, event.type);
@@ -105,10 +115,15 @@ export class Live {
 
   async #address() {
     const origin = document.querySelector('meta[name="stream-origin"]')?.content ?? "";
-    if (!/^https?:\/\//.test(origin)) return this.#options.path;
-    const { token, expiresAt } = await post("/api/stream-token", this.#options.tokenBody);
-    this.#expires = typeof expiresAt === "number" ? expiresAt * (expiresAt < 1e12 ? 1000 : 1) : Date.parse(expiresAt);
-    return `${origin}${this.#options.path}?token=${encodeURIComponent(token)}`;
+    const elsewhere = /^https?:\/\//.test(origin);
+    if (elsewhere && !(this.#expires - Date.now() > 30_000)) {
+      const { token, expiresAt } = await post("/api/stream-token", this.#options.tokenBody);
+      this.#token = token;
+      this.#expires = Date.parse(expiresAt);
+    }
+    const query = new URLSearchParams(elsewhere ? { token: this.#token } : {});
+    if (this.#last) query.set("lastEventId", this.#last);
+    return `${elsewhere ? origin : ""}${this.#options.path}?${query}`.replace(/\?$/, "");
   }
 
   #alive() {
@@ -118,6 +133,7 @@ export class Live {
     this.#clear("poll");
     this.#clear("retry");
     this.#show("live");
+    this.#options.onTrouble?.(null);
     this.#listen();
   }
 
@@ -128,28 +144,27 @@ export class Live {
 
   #broken(source) {
     if (!this.#wanted) return;
-    const stale = this.#expires > 0 && this.#expires - Date.now() < 10_000;
-    if (stale && Date.now() - this.#renewed > 5000) {
-      this.#renewed = Date.now();
-      this.#ask();
-      this.#open();
-      return;
-    }
     this.#errors += 1;
-    // The first end of a connection is normal: the browser comes back by itself.
-    if (source.readyState === EventSource.CLOSED || this.#errors > 1) this.#fall();
+    // The first end of a connection is normal.
+    if (source.readyState === EventSource.CLOSED || this.#errors > 1) return this.#fall();
+    this.#close();
+    this.#opened = this.#opened.filter((at) => performance.now() - at < 60_000);
+    this.#later("retry", this.#opened.length < QUICK ? SOON : LATER, () => this.#open());
   }
 
   /** The stream is away: poll, and try it again later. */
   #fall() {
     this.#close();
     if (!this.#wanted || document.hidden) return;
+    // Asking by GET finds what was missed; why the stream refused is not told, so perhaps it was the token.
+    this.#last = "";
+    this.#expires = 0;
     this.#show("polling");
     if (!this.#polling) {
       this.#polling = true;
       this.#round();
     }
-    this.#later("retry", this.#retry, () => this.#open());
+    this.#later("retry", Math.max(this.#retry, resting()), () => this.#open());
     this.#retry = Math.min(this.#retry * 2, RETRY_LONGEST);
   }
 
@@ -164,6 +179,8 @@ export class Live {
       this.#options.onTrouble?.(null);
       return 0;
     } catch (error) {
+      // The browser would ask for the password at each further try.
+      if (error.status === 401) this.stop();
       this.#options.onTrouble?.(error);
       return (error.retryAfter ?? 0) * 1000;
     }

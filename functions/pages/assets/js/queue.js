@@ -9,7 +9,7 @@ import { banner, workers } from "./queue-state.js";
 
 const PAGE = 25;
 const asked = new URLSearchParams(location.search).get("status");
-let filter = asked in STATUS ? asked : "";
+let filter = Object.hasOwn(STATUS, asked) ? asked : "";
 let stats = null;
 let cursors = [""];
 let next = "";
@@ -71,15 +71,23 @@ async function load() {
   if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
   try {
     const answer = await get(`/api/queue/jobs?${query}`, { signal });
+    // The last job of a later page may be gone.
+    if (!answer.jobs.length && cursors.length > 1) {
+      cursors.pop();
+      return load();
+    }
     next = answer.nextCursor ?? "";
     draw(answer.jobs);
   } catch (error) {
     if (signal.aborted) return;
     if ($("table").hidden) show($("state"), trouble("The jobs could not be loaded", error, turn));
+    if (error.retryAfter) refresh();
   }
 }
 
 function draw(jobs) {
+  // First, so that a row that had the keyboard can hand it on.
+  keyed($("jobs"), jobs, (job) => job.id, row);
   $("table").hidden = !jobs.length;
   show($("state"));
   if (!jobs.length) {
@@ -87,7 +95,6 @@ function draw(jobs) {
     const make = !filter && el("a", { class: "btn", href: "/" }, "New video");
     show($("state"), empty(...nothing, ...(make ? [make] : [])));
   }
-  keyed($("jobs"), jobs, (job) => job.id, row);
   enable($("newer"), cursors.length > 1);
   enable($("older"), Boolean(next));
   setText($("page"), jobs.length ? `Page ${cursors.length}, ${plural(jobs.length, "job")}` : "");
@@ -187,7 +194,7 @@ poll().then(
   () => live.start(),
   (error) => {
     banner(null, error);
-    live.start(false);
+    if (error.status !== 401) live.start(false);
   },
 );
 setInterval(() => stats && stats.processing + stats.rendering > 0 && refresh(), 5000);

@@ -41,6 +41,7 @@ export function drawSteps(list, job) {
 
 /** One sentence about what goes on. */
 export function stepWords(job) {
+  if (job.status === "pending" && job.retryAfter) return "Waiting for the next attempt";
   const current = job.currentStepNumber ?? 0;
   if (current >= 1 && current <= 7) {
     if (job.status === "processing") return `Step ${current} of 7: ${job.currentStep}`;

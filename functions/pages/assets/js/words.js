@@ -1,16 +1,13 @@
 // Serves the job page: what is wrong with a job and what to do about it, in plain words.
+import { duration } from "./format.js";
 
-/** `{tone, title, lines[], check, same}` or null; `check` offers to ask the render service, `same` a new job with these choices. */
-export function problem(job) {
+/**
+ * `{tone, title, error, lines[], waits, check, same}` or null; `waits` shows when the next run begins, `check` offers to ask
+ * the render service, `same` a new job with these choices. `failure` are the newest failed run's details from the log.
+ */
+export function problem(job, failure = null) {
   if (job.status === "failed") return failed(job);
-  if (job.status === "pending" && job.retryAfter) {
-    return {
-      tone: "warn",
-      title: "The last run failed, another one is planned",
-      lines: ["You don't have to do anything: the job starts again by itself. The log tells what went wrong."],
-      at: ["Next run", job.retryAfter],
-    };
-  }
+  if (job.status === "pending" && (job.retryAfter || job.retryCount > 0)) return waiting(job, failure);
   if (job.status === "cancelled") return { tone: "info", title: "This job was cancelled", lines: ["Nothing more happens with it."], same: true };
   if (job.status !== "completed" || job.videoUrl) return null;
   if (job.pausedAfterExtraction) {
@@ -46,6 +43,21 @@ export function problem(job) {
     check: Boolean(job.creatomateId),
     same: true,
   };
+}
+
+function waiting(job, failure) {
+  // The newest one may be of an older run, where someone asked for this one.
+  const known = failure?.error && (failure.attempt ?? job.retryCount) === job.retryCount;
+  const lines = ["You don't have to do anything: the job starts again by itself."];
+  if (!known) lines.push("The log tells what went wrong.");
+  return { tone: "warn", title: "The last run failed, another one follows", error: known ? String(failure.error) : null, lines, waits: true };
+}
+
+/** When a job that waits for its next run begins it, and which attempt that will be. */
+export function nextRun(job) {
+  const attempt = `Attempt ${job.retryCount + 1}`;
+  const seconds = Math.ceil((Date.parse(job.retryAfter ?? "") - Date.now()) / 1000);
+  return seconds > 0 ? `${attempt} begins in ${duration(seconds)}.` : `${attempt} begins as soon as a worker is free.`;
 }
 
 function failed(job) {

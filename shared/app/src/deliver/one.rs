@@ -1,10 +1,13 @@
 //! One delivery: its try from the attempt's row to what came of it.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use reelhook_domain::{AttemptResult, Delivery, DeliveryStatus, Outcome, Timestamp, retry_after};
+use reelhook_domain::{
+    AttemptResult, Delivery, DeliveryStatus, Judgement, LONGEST_RETRY_AFTER, Outcome, Receiver, Timestamp, retry_after,
+};
 
-use super::{DeliverPorts, Ready, hint_at, message};
+use super::{DeliverPorts, Learned, Ready, hint_at, message};
 use crate::messages::{Delayed, DeliveryMessage};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::store::{Saved, StoreError};
@@ -49,6 +52,16 @@ pub(super) async fn postpone(
     wait(ports, &delivery.defer(until, false, ports.grace), until).await
 }
 
+/// Lets a delivery wait until its endpoint wants to be asked again.
+pub(super) async fn pause(
+    ports: &DeliverPorts<'_>,
+    delivery: &Delivery,
+    until: Timestamp,
+) -> Result<Later, StoreError> {
+    tracing::info!(delivery_id = %delivery.id, endpoint = delivery.endpoint_name, %until, "the endpoint asked to wait");
+    wait(ports, &delivery.defer(until, false, ports.grace), until).await
+}
+
 async fn wait(ports: &DeliverPorts<'_>, next: &Delivery, until: Timestamp) -> Result<Later, StoreError> {
     match ports.store.save(next).await? {
         Saved::Done => Ok(hint_at(next, until, ports.ambient.now())),
@@ -56,8 +69,12 @@ async fn wait(ports: &DeliverPorts<'_>, next: &Delivery, until: Timestamp) -> Re
     }
 }
 
-/// Makes one try.
-pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Result<Later, StoreError> {
+/// Makes one try, and notes what it says about the endpoint.
+pub(super) async fn send(
+    ports: &DeliverPorts<'_>,
+    ready: Ready<'_>,
+    learned: &Mutex<Learned>,
+) -> Result<Later, StoreError> {
     let began = ports.ambient.now();
     let lease = began.after(ports.settings.timeout + LEASE_MARGIN);
     let (delivery, mut attempt) = ready.delivery.begin(began, lease);
@@ -65,11 +82,13 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Result<L
         // Somebody else is at it.
         return Ok(None);
     }
-    let request = message::request(&delivery, &ready.event, &ready.endpoint.url, ports.settings, ports.secret, began);
+    let receiver = ready.endpoint.receiver();
+    let request = message::request(&delivery, &ready.event, ready.endpoint, ports.settings, ports.secret, began);
     let answer = ports.http.send(request).await;
 
     let now = ports.ambient.now();
-    let outcome = outcome(&answer, now);
+    let outcome = outcome(&answer, receiver, now);
+    note(learned, &outcome, answer.as_ref().ok().and_then(|response| quota_ends(response, receiver)), now);
     let jitter = ports.ambient.fraction();
     let (next, reason) = delivery.finish(&outcome, now, &ports.settings.retries, jitter, ports.grace);
     let goes_on = next.status == DeliveryStatus::Pending;
@@ -81,8 +100,8 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Result<L
     attempt.result = Some(result);
 
     ports.store.complete(&attempt).await?;
-    if matches!(outcome, Outcome::Answered { status: 410, .. }) {
-        ports.store.disable(&next.endpoint_id, "the receiver answered 410 Gone", now).await?;
+    if let Outcome::Answered { status, judgement: Judgement::Unwanted, .. } = outcome {
+        ports.store.disable(&next.endpoint_id, &format!("the receiver answered {status}"), now).await?;
     }
     match ports.store.save(&next).await? {
         Saved::Done if goes_on => Ok(hint_at(&next, next.next_attempt_at, now)),
@@ -94,14 +113,46 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Result<L
     }
 }
 
-fn outcome(answer: &Result<OutboundResponse, OutboundError>, now: Timestamp) -> Outcome {
+fn outcome(answer: &Result<OutboundResponse, OutboundError>, receiver: Receiver, now: Timestamp) -> Outcome {
     match answer {
         Ok(response) => Outcome::Answered {
             status: response.status,
-            retry_after: response.header("retry-after").and_then(|header| retry_after(header, now)),
+            judgement: receiver.judge(response.status),
+            retry_after: wait_asked(response, receiver, now),
         },
         Err(error) => Outcome::NoAnswer(error.code()),
     }
+}
+
+/// How long a response asks to wait: by Retry-After, or in the body of Discord's 429.
+fn wait_asked(response: &OutboundResponse, receiver: Receiver, now: Timestamp) -> Option<Duration> {
+    let by_header = response.header("retry-after").and_then(|header| retry_after(header, now));
+    let said = || serde_json::from_slice::<serde_json::Value>(&response.body).ok()?["retry_after"].as_f64();
+    let by_body = (receiver == Receiver::Discord && response.status == 429).then(said).flatten();
+    by_header.max(by_body.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+}
+
+/// How long Discord takes nothing more, where this was the last that its limit lets through (X-RateLimit-*).
+fn quota_ends(response: &OutboundResponse, receiver: Receiver) -> Option<Duration> {
+    let number = |name: &str| response.header(name).and_then(|text| text.trim().parse::<f64>().ok());
+    let used_up = receiver == Receiver::Discord && number("x-ratelimit-remaining") == Some(0.0);
+    used_up.then(|| number("x-ratelimit-reset-after"))?.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+/// Adds a try to what the batch learned; nobody is asked to wait for more than a day.
+fn note(learned: &Mutex<Learned>, outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) {
+    let mut learned = learned.lock().expect("nobody panics with it");
+    let asked = match outcome {
+        Outcome::Answered { status: 429, retry_after, .. } => *retry_after,
+        Outcome::Answered { .. } | Outcome::NoAnswer(_) | Outcome::Disabled | Outcome::Gone => None,
+    };
+    match outcome {
+        Outcome::Answered { judgement: Judgement::Taken, .. } => learned.took = true,
+        Outcome::Answered { .. } | Outcome::NoAnswer(_) => learned.failed += 1,
+        Outcome::Disabled | Outcome::Gone => {}
+    }
+    let until = asked.max(quota_ends).map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER)));
+    learned.pause_until = learned.pause_until.max(until);
 }
 
 fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> AttemptResult {

@@ -3,6 +3,9 @@
 mod change;
 mod deliver;
 mod fanout;
+mod hooks;
+mod limits;
+mod logs;
 mod nothing_is_lost;
 mod reconcile;
 mod renders;

@@ -1,12 +1,14 @@
 //! The Counters table: admission, counters with their markers, reconciliation, and callbacks that wait.
 
 use reelhook_app::fanout::CountStep;
+use reelhook_app::limits::LeaseStore;
 use reelhook_app::reconcile::{Counter, CounterStore};
 use reelhook_app::renders::{Callback, RenderStore};
 use reelhook_app::store::Saved;
+use reelhook_app::submit::KeyRow;
 use reelhook_aws::counters::{CounterTable, Reconciler, RenderTable};
 use reelhook_aws::jobs::JobTable;
-use reelhook_domain::{Admission, EventId, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, EventId, LogTally, RenderId, Status, Timestamp};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -68,7 +70,7 @@ async fn one_s_own_admission_whose_answer_was_lost_is_done() {
 
 fn step(entered: bool) -> CountStep {
     let id = EventId::parse("job_1.7.2").unwrap();
-    CountStep { id, status: Status::Failed, day: "2024-01-01".to_owned(), entered }
+    CountStep { id, day: "2024-01-01".to_owned(), status: Some((Status::Failed, entered)), log: LogTally::default() }
 }
 
 #[tokio::test]
@@ -83,9 +85,66 @@ async fn a_count_is_one_transaction_of_marker_and_counter() {
         assert_eq!(marker["Item"]["expires_at"], json!({ "N": (NOON.seconds() + 3 * 86_400).to_string() }));
         let update = call.at("/TransactItems/1/Update");
         assert_eq!(update["Key"], json!({ "pk": { "S": "finals" }, "sk": { "S": "2024-01-01#failed" } }));
-        assert_eq!(update["UpdateExpression"], "ADD #count :step SET expires_at = :expires");
-        assert_eq!(update["ExpressionAttributeValues"][":step"], json!({ "N": by }));
+        assert_eq!(update["UpdateExpression"], "ADD #count :count SET expires_at = :expires");
+        assert_eq!(update["ExpressionAttributeValues"][":count"], json!({ "N": by }));
     }
+}
+
+#[tokio::test]
+async fn the_lines_of_a_log_are_counted_in_the_same_transaction() {
+    let (counters, calls) = table(|_, _| ok());
+    let log = LogTally { info: 9, error: 1, bytes: 700, ..LogTally::default() };
+    counters.count(&CountStep { log, ..step(true) }, NOON).await.unwrap();
+    counters.count(&CountStep { log, status: None, ..step(true) }, NOON).await.unwrap();
+    let all = calls.all();
+    let update = all[0].at("/TransactItems/1/Update");
+    let expression = "ADD #count :count, #log_info :log_info, #log_error :log_error, #log_bytes :log_bytes \
+                      SET expires_at = :expires";
+    assert_eq!(update["UpdateExpression"], expression);
+    assert_eq!(update["ExpressionAttributeValues"][":log_bytes"], json!({ "N": "700" }));
+    let alone = all[1].at("/TransactItems/1/Update");
+    assert_eq!(alone["Key"]["sk"], json!({ "S": "2024-01-01#log" }));
+    assert_eq!(alone["ExpressionAttributeValues"][":count"], json!({ "N": "0" }));
+}
+
+#[tokio::test]
+async fn a_lease_grants_what_is_left_of_the_minute() {
+    let check = async |leased: i64, expected: u32| {
+        let (counters, calls) =
+            table(move |_, _| (200, json!({ "Attributes": { "count": { "N": leased.to_string() } } })));
+        assert_eq!(counters.lease("abc", 28_401_840, 5, 100).await.unwrap(), expected);
+        let call = calls.only();
+        assert_eq!(call.at("/Key"), &json!({ "pk": { "S": "rate#abc" }, "sk": { "S": "0028401840" } }));
+        assert_eq!(call.at("/UpdateExpression"), "ADD #count :count SET expires_at = :expires");
+        assert_eq!(call.at("/ExpressionAttributeValues/:expires/N"), "1704111000");
+    };
+    check(5, 5).await;
+    check(100, 5).await;
+    check(103, 2).await;
+    check(105, 0).await;
+    check(5000, 0).await;
+}
+
+#[tokio::test]
+async fn a_key_is_remembered_once() {
+    let row = KeyRow {
+        caller: "abc".to_owned(),
+        key: "k".to_owned(),
+        body_hash: "h".to_owned(),
+        answer: "{}".to_owned(),
+        expires_at: Timestamp(NOON.0 + 1000),
+    };
+    let (counters, _) = table(|_, _| ok());
+    assert_eq!(counters.remember(&row, NOON).await.unwrap(), None);
+    let (counters, _) = table(|_, before| match before {
+        0 => condition_failed(None),
+        _ => {
+            let item = json!({ "body_hash": { "S": "other" }, "answer": { "S": "first" }, "expires_at": { "N": "5" } });
+            (200, json!({ "Item": item }))
+        }
+    });
+    let known = counters.remember(&row, NOON).await.unwrap().unwrap();
+    assert_eq!((known.body_hash.as_str(), known.answer.as_str()), ("other", "first"));
 }
 
 #[tokio::test]

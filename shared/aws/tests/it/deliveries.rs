@@ -6,7 +6,9 @@ use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, Outcome, Policy, Timestamp};
+use reelhook_domain::{
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, JobId, Judgement, Outcome, Policy, Timestamp,
+};
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
 
@@ -83,7 +85,7 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
     assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
     assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));
-    let answered = Outcome::Answered { status: 200, retry_after: None };
+    let answered = Outcome::Answered { status: 200, judgement: Judgement::Taken, retry_after: None };
     let (ended, _) = delivery.finish(&answered, NOON, &settings().retries, 0.0, Policy::default().hint_grace);
     assert_eq!(ended.status, DeliveryStatus::Delivered);
     let (deliveries, calls) = table(|_, _| ok());
@@ -273,4 +275,23 @@ async fn a_function_without_endpoints_says_so() {
     let deliveries = DeliveryTable::new(client, "Deliveries", None);
     let failure = deliveries.endpoint(&settings().endpoints[0].id).await.unwrap_err();
     assert_eq!((kind(&failure), calls.all().len()), ("refused", 0));
+}
+
+#[tokio::test]
+async fn a_job_s_deliveries_are_found_by_the_index_and_read_as_they_stand() {
+    let ((one, _), (two, _)) = (stored(1).await, stored(2).await);
+    let keys = |item: &Value| json!({ "pk": item["pk"], "sk": item["sk"], "place": item["place"] });
+    let (newer, older) = (keys(&two), keys(&one));
+    let (deliveries, calls) = table(move |_, before| match before {
+        0 => (200, json!({ "Items": [newer, older], "LastEvaluatedKey": older })),
+        _ => found(&[&one, &two]),
+    });
+    let job = JobId::parse("job_1_a").unwrap();
+    let (found, next) = deliveries.of_job(&job, Some("1704110400001"), 2).await.unwrap();
+    assert_eq!(found.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [rows(2).0.id, rows(1).0.id]);
+    assert_eq!(next, Some(format!("{:013}.{}", NOON.0, rows(1).0.id)));
+    let all = calls.all();
+    assert_eq!(all[0].at("/IndexName"), "by-job");
+    assert_eq!(all[0].at("/KeyConditionExpression"), "job_id = :job AND place < :before");
+    assert_eq!(all[1].at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
 }

@@ -1,6 +1,6 @@
 //! The Endpoints table: places in the rate limit on condition, and endpoints that a 410 disabled.
 
-use reelhook_app::deliver::{DeliveryStore, EndpointState};
+use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned};
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
 use reelhook_domain::{EndpointId, RateWindow, Timestamp};
@@ -34,9 +34,15 @@ async fn an_endpoint_s_window_and_state_are_read() {
     let item = json!({
         "id": { "S": "ep_1" }, "window_index": { "N": "28401840" }, "window_used": { "N": "99" },
         "disabled_at": { "N": "1704110400000" }, "disabled_reason": { "S": "gone" },
+        "failures": { "N": "7" }, "paused_until": { "N": "1704110460000" },
     });
     let (store, _) = table(move |_, _| (200, json!({ "Item": item })));
-    let expected = EndpointState { disabled_at: Some(Timestamp(1_704_110_400_000)), window: OLD };
+    let expected = EndpointState {
+        disabled_at: Some(Timestamp(1_704_110_400_000)),
+        window: OLD,
+        failures: 7,
+        paused_until: Some(Timestamp(1_704_110_460_000)),
+    };
     assert_eq!(store.endpoint(&id()).await.unwrap(), expected);
 }
 
@@ -57,6 +63,22 @@ async fn places_are_taken_on_condition_of_the_window_that_was_read() {
     assert_eq!(call.at("/ExpressionAttributeValues"), &values);
     let (store, _) = table(|_, _| condition_failed(None));
     assert!(!store.reserve(&id(), OLD, NEW).await.unwrap(), "another one took places first");
+}
+
+#[tokio::test]
+async fn what_an_endpoint_answered_is_added_up_until_it_takes_something() {
+    let check = async |learned: Learned, expression: &str, values: serde_json::Value| {
+        let (store, calls) = table(|_, _| ok());
+        store.learn(&id(), learned).await.unwrap();
+        assert_eq!(calls.only().at("/UpdateExpression"), expression);
+        assert_eq!(calls.only().at("/ExpressionAttributeValues"), &values);
+    };
+    let failed = Learned { failed: 2, ..Learned::default() };
+    let values = json!({ ":failures": { "N": "2" }, ":none": { "N": "0" } });
+    check(failed, "SET failures = if_not_exists(failures, :none) + :failures", values).await;
+    let took = Learned { failed: 1, took: true, pause_until: Some(NOON) };
+    let values = json!({ ":failures": { "N": "0" }, ":until": { "N": "1704110400000" } });
+    check(took, "SET failures = :failures, paused_until = :until", values).await;
 }
 
 #[tokio::test]

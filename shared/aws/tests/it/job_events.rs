@@ -1,6 +1,7 @@
 //! The JobEvents table: lines in batches, and rows that come back unprocessed inside a 200.
 
 use reelhook_app::fanout::{FanoutStore, LiveRow, LogRow};
+use reelhook_app::logs::{Line, LogStore, Page};
 use reelhook_app::store::StoreError;
 use reelhook_app::watch::LiveStore;
 use reelhook_aws::counters::CounterTable;
@@ -8,7 +9,7 @@ use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::job_events::{FanoutTables, JobEventTable};
 use reelhook_domain::JobId;
 use reelhook_testkit::NOON;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
 
@@ -60,6 +61,8 @@ async fn lines_go_25_at_a_time() {
     let expected = json!({
         "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" }, "line": { "S": r#"{"z":0,"a":"Série"}"# },
         "expires_at": { "N": (NOON.seconds() + 30 * 86_400).to_string() },
+        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::logs::log_shard(&job())) },
+        "place": { "S": "1704110400000.job_1.0000000007.00" },
     });
     assert_eq!(first, expected);
 }
@@ -120,18 +123,31 @@ async fn what_viewers_saw_is_found_behind_a_page_of_log_lines() {
 }
 
 #[tokio::test]
-async fn the_latest_lines_come_oldest_first() {
+async fn a_page_of_lines_passes_rows_without_one_over_and_says_where_more_follow() {
     let (client, calls) = dynamodb(|_, _| {
-        let line = |n: i64, expires: i64| {
-            let expires = NOON.seconds() + expires;
-            json!({ "line": { "S": format!(r#"{{"n":{n}}}"#) }, "expires_at": { "N": expires.to_string() } })
+        let row = |seq: &str, line: bool| {
+            let mut row = json!({ "seq": { "S": seq }, "place": { "S": format!("17.{seq}") } });
+            if line {
+                row["line"] = json!({ "S": format!(r#"{{"n":"{seq}"}}"#) });
+            }
+            row
         };
-        (200, json!({ "Items": [line(3, 60), line(2, 60), line(1, 1), line(0, -1)] }))
+        let last = json!({ "job_id": { "S": "job_1" }, "seq": { "S": "1.00" }, "place": { "S": "17.1.00" } });
+        (200, json!({ "Items": [row("3.00", true), row("2.00", false), row("1.00", true)], "LastEvaluatedKey": last }))
     });
     let log = JobEventTable::new(client, "JobEvents");
-    let lines: Vec<Value> = log.latest(&job(), 200, NOON).await.unwrap();
-    assert_eq!(lines, [json!({ "n": 1 }), json!({ "n": 2 }), json!({ "n": 3 })]);
-    let call = calls.only();
-    assert_eq!((call.at("/ScanIndexForward"), call.at("/Limit")), (&json!(false), &json!(200)));
-    assert_eq!(call.at("/ConsistentRead"), &json!(true));
+    let line = |place: &str, seq: &str| Line { place: place.to_owned(), line: json!({ "n": seq }) };
+    let page = |lines, last: &str| Page { lines, last: Some(last.to_owned()) };
+    let newest = log.of_job(&job(), Some("4.00"), 200).await.unwrap();
+    assert_eq!(newest, page(vec![line("3.00", "3.00"), line("1.00", "1.00")], "1.00"));
+    log.of_job_since(&job(), None, 200).await.unwrap();
+    let day = log.of_day("2024-01-01", 3, "16", "17.3.00", 50).await.unwrap();
+    assert_eq!(day, page(vec![line("17.1.00", "1.00")], "17.1.00"), "BETWEEN has both its ends, a search has not");
+    let all = calls.all();
+    assert_eq!((all[0].at("/ScanIndexForward"), all[0].at("/Limit")), (&json!(false), &json!(200)));
+    assert_eq!(all[0].at("/ConsistentRead"), &json!(true));
+    assert_eq!(all[0].at("/KeyConditionExpression"), "job_id = :job AND seq < :place");
+    assert_eq!(all[1].at("/KeyConditionExpression"), "job_id = :job");
+    assert_eq!(all[2].at("/IndexName"), "by-day");
+    assert_eq!(all[2].at("/ExpressionAttributeValues/:day/S"), "2024-01-01#3");
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Decision, Ignored, Rejected};
 use crate::job::{Job, RenderWatch, Status};
-use crate::{Advice, Effect, Emitted, EventId, Live, LogLevel, OutboundEvent, Policy, RenderId, Timestamp, classify};
+use crate::{
+    Advice, Effect, Emitted, EventId, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId, Timestamp, classify,
+};
 
 /// What a waiting job shows.
 pub(super) const WAITING: &str = "Waiting in queue";
@@ -235,6 +237,7 @@ impl<'a> Change<'a> {
             }
         }
         self.count();
+        self.count_log();
         self.job.version += 1;
         self.show_live();
         self.job.updated_at = self.now;
@@ -276,6 +279,24 @@ impl<'a> Change<'a> {
         }
         if after.is_final() && before != after && !deleted {
             self.then(Effect::Count { status: after, day, entered: true });
+        }
+    }
+
+    /// Lines are counted together with the job's end, so that no line costs a write of its own.
+    fn count_log(&mut self) {
+        for effect in &self.effects {
+            if let Effect::Log { level, message, details, .. } = effect {
+                let facts = if details.is_null() { 0 } else { details.to_string().len() };
+                self.job.log.add(*level, message.len() + facts);
+            }
+        }
+        if !self.job.status.is_final() {
+            return;
+        }
+        let there = if self.job.deleted_at.is_some() { LogTally::default() } else { self.job.log };
+        let log = there - std::mem::replace(&mut self.job.log_counted, there);
+        if !log.is_empty() {
+            self.then(Effect::CountLog { day: self.job.created_at.day(), log });
         }
     }
 }

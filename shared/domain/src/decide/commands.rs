@@ -81,6 +81,15 @@ pub(super) fn monitor(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
+/// Its log is in the archive, and counted there once.
+pub(super) fn log_archived(mut change: Change<'_>) -> Decision {
+    if change.job.log.archived > 0 {
+        return change.ignore(Ignored::AlreadySo);
+    }
+    change.job.log.archived = 1;
+    change.apply()
+}
+
 pub(super) fn delete(mut change: Change<'_>) -> Decision {
     match change.job.status {
         Status::Completed | Status::Failed | Status::Cancelled => {}

@@ -101,6 +101,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("retry", Event::Retry),
         ("complete", complete()),
         ("monitor", Event::Monitor),
+        ("log archived", Event::LogArchived),
         ("delete", Event::Delete),
     ]);
     events
@@ -192,6 +193,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Count { status, entered, .. } => {
             format!("Count({}{})", if *entered { '+' } else { '-' }, status.name())
         }
+        Effect::CountLog { log, .. } => format!("CountLog({:+})", log.lines()),
         Effect::CheckRender { render, check, delay_s } => format!("CheckRender({render} #{check} +{delay_s}s)"),
         Effect::ApplyParked { render } => format!("ApplyParked({render})"),
         Effect::Live { events, after } => {

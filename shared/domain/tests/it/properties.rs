@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use reelhook_domain::*;
 
+use crate::invariants::*;
 use crate::story::*;
 
 proptest! {
@@ -92,6 +93,7 @@ enum Move {
     Retry,
     Complete,
     Monitor,
+    LogArchived,
     Delete,
     Tick,
     /// The clock moves to the time at which the job is due, and the sweep comes.
@@ -158,6 +160,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         3 => Just(Move::Retry),
         1 => Just(Move::Complete),
         1 => Just(Move::Monitor),
+        1 => Just(Move::LogArchived),
         1 => Just(Move::Delete),
         3 => Just(Move::Tick),
         6 => Just(Move::Sweep),
@@ -203,6 +206,8 @@ struct Life {
     open: BTreeSet<String>,
     /// Sum of the Count effects of each final state.
     counts: BTreeMap<Status, i32>,
+    /// Lines of the log that were written, and what of them is counted.
+    log: (LogTally, LogTally),
     /// Reports that were applied, each with the run that took it.
     applied: Vec<(u32, StepUpdate)>,
 }
@@ -211,7 +216,9 @@ impl Life {
     fn new(policy: Policy, pause: bool) -> Self {
         let story = Story::with(policy, pause);
         let nothing = BTreeSet::new();
-        Self { story, past: vec![], taken: nothing.clone(), open: nothing, counts: BTreeMap::new(), applied: vec![] }
+        let log = (story.job.log, LogTally::default());
+        let taken = nothing.clone();
+        Self { story, past: vec![], taken, open: nothing, counts: BTreeMap::new(), log, applied: vec![] }
     }
 
     fn meet(&mut self, wait_ms: i64, happens: &Move) {
@@ -260,6 +267,7 @@ impl Life {
             Move::Retry => Event::Retry,
             Move::Complete => complete(),
             Move::Monitor => Event::Monitor,
+            Move::LogArchived => Event::LogArchived,
             Move::Delete => Event::Delete,
             Move::Tick | Move::Sweep => Event::Tick,
             Move::Again(_) if self.past.is_empty() => return None,
@@ -285,6 +293,7 @@ impl Life {
             self.story.job = *after;
             self.invariant_each_slot_is_freed_once(&before);
             self.invariant_counts_say_what_the_job_is();
+            self.invariant_the_log_of_an_ended_job_is_counted();
         }
         invariant_what_is_not_final_is_due(&self.story.job);
         invariant_a_due_job_moves_on(&self.story);
@@ -349,147 +358,26 @@ impl Life {
             assert_eq!(counted, i32::from(is_so), "{} in the counters", status.name());
         }
     }
-}
 
-/// Only commands leave or amend a final state, and a confirmed success after a render timeout.
-fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Event, after: &Job) {
-    if !before.status.is_final() {
-        return;
-    }
-    let awaits_video = before.status == Status::Completed && before.render_timeout && before.video_url.is_none();
-    match event {
-        Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Monitor | Event::Delete => {}
-        Event::RenderChecked {
-            state: Some(RenderState { word: RenderWord::Succeeded, url: Some(url), .. }), ..
-        } if awaits_video => {
-            assert_eq!((after.status, after.video_url.as_ref()), (Status::Completed, Some(url)));
-            assert!(!after.render_timeout);
-            assert_eq!(told(after), [OutboundEvent::Completed]);
-        }
-        // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
-        Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
-            let asks = |effect: &Effect| matches!(effect, Effect::CheckRender { check: 0, .. } | Effect::Log { .. });
-            assert!(after.outbox.iter().all(asks), "a success that is not confirmed yet does {:?}", after.outbox);
-            let bare = |job: &Job| Job {
-                version: 0,
-                updated_at: Timestamp(0),
-                render: None,
-                due_at: None,
-                outbox: vec![],
-                ..job.clone()
-            };
-            assert_eq!(bare(after), bare(before));
-        }
-        callback => panic!("{callback:?} changes a {} job to {}", before.status.name(), after.status.name()),
-    }
-}
-
-fn invariant_progress_never_falls_within_an_attempt(before: &Job, after: &Job) {
-    assert!(after.progress <= 100);
-    if before.attempt == after.attempt {
-        assert!(before.progress <= after.progress, "progress falls from {} to {}", before.progress, after.progress);
-    } else {
-        assert_eq!((after.status, after.progress), (Status::Pending, 0), "a new attempt starts over");
-    }
-}
-
-fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, decision: &Decision) {
-    let nothing = |reasons: &[Ignored]| {
-        let right = matches!(decision, Decision::Ignore(reason) if reasons.contains(reason));
-        assert!(right, "{event:?} is of an older attempt, but: {decision:?}");
-    };
-    let of_a_run = match event {
-        Event::Started { attempt, .. } | Event::StartDeferred { attempt, .. } | Event::RunFailed { attempt, .. } => {
-            Some(*attempt)
-        }
-        Event::Step { attempt, .. } => *attempt,
-        Event::RenderReported { render, .. } | Event::RenderChecked { render, .. } => {
-            // A report without a token may bring an older run's render into the present one; then it is this run's.
-            if job.render_id.as_ref() != Some(render) {
-                nothing(&[Ignored::OtherRender, Ignored::FinalJob]);
+    fn invariant_the_log_of_an_ended_job_is_counted(&mut self) {
+        let job = &self.story.job;
+        let (written, counted) = &mut self.log;
+        for effect in &job.outbox {
+            match effect {
+                Effect::Log { level: LogLevel::Info, .. } => written.info += 1,
+                Effect::Log { level: LogLevel::Success, .. } => written.success += 1,
+                Effect::Log { level: LogLevel::Warning, .. } => written.warning += 1,
+                Effect::Log { level: LogLevel::Error, .. } => written.error += 1,
+                Effect::CountLog { log, .. } => *counted = *counted + *log,
+                _ => {}
             }
-            None
         }
-        Event::Claim
-        | Event::Cancel
-        | Event::Retry
-        | Event::Complete { .. }
-        | Event::Monitor
-        | Event::Delete
-        | Event::Tick => None,
-    };
-    if of_a_run.is_some_and(|attempt| attempt < job.attempt) {
-        let deleted = job.deleted_at.is_some();
-        nothing(&[if deleted { Ignored::FinalJob } else { Ignored::StaleAttempt }]);
-    }
-}
-
-fn invariant_each_change_is_one_version(before: &Job, after: &Job, now: Timestamp) {
-    assert_eq!((after.version, after.updated_at), (before.version + 1, now));
-}
-
-/// What the version before wanted done plays no part in the next one.
-fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: &Decision) {
-    let mut emptied = story.clone();
-    emptied.job.outbox.clear();
-    assert_eq!(emptied.decide(event), *decision);
-}
-
-fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {
-    let risen = after.attempt - before.attempt;
-    assert!(risen <= 1);
-    assert_eq!(after.retry_count - before.retry_count, risen);
-}
-
-fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, now: Timestamp) {
-    let notified = after.outbox.iter().enumerate().filter_map(|(index, effect)| match effect {
-        Effect::Notify { event } => {
-            let id = EventId::of(&after.id, after.version, index);
-            Some(Emitted { id, event: *event, version: after.version, at: now })
-        }
-        _ => None,
-    });
-    let all: Vec<Emitted> = before.emitted.iter().cloned().chain(notified).collect();
-    assert!(all.ends_with(&after.emitted), "emitted {:?} out of {all:?}", after.emitted);
-    assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "a reminder is lost");
-}
-
-fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
-    let comes = before.video_url.is_none() && after.video_url.is_some();
-    let told = told(after).into_iter().filter(|event| *event == OutboundEvent::Completed).count();
-    assert_eq!(told, usize::from(comes));
-    assert!(after.video_url.is_none() || after.status == Status::Completed);
-}
-
-fn invariant_times_and_error_fit_the_status(job: &Job) {
-    let status = job.status;
-    assert_eq!(job.completed_at.is_some(), status == Status::Completed);
-    assert_eq!(job.failed_at.is_some(), status == Status::Failed);
-    assert_eq!(job.cancelled_at.is_some(), status == Status::Cancelled);
-    assert_eq!(job.error.is_some(), status == Status::Failed);
-    assert!(job.started_at.is_some() || status == Status::Pending || status.is_final());
-    assert!(job.retry_after.is_none() || status == Status::Pending);
-}
-
-fn invariant_what_is_not_final_is_due(job: &Job) {
-    let confirming = job.render_timeout && job.video_url.is_none() && job.render.is_some();
-    let rests = job.status.is_final() && !confirming;
-    assert_eq!(job.due_at.is_none(), rests, "{} and due {:?}", job.status.name(), job.due_at);
-}
-
-/// When a job is due the sweep does something; a late one may have several checks to catch up with, and then it is done.
-fn invariant_a_due_job_moves_on(story: &Story) {
-    let mut swept = story.clone();
-    let Some(due) = swept.job.due_at else { return };
-    swept.now = swept.now.max(due);
-    for _ in 0..=story.policy.render_checks.len() + 1 {
-        match swept.decide(&Event::Tick) {
-            Decision::Apply(next) => swept.job = *next,
-            other => panic!("a {} job that is due stays as it is: {other:?}", swept.job.status.name()),
-        }
-        if swept.job.due_at.is_none_or(|due| due > swept.now) {
-            return;
+        let lines = |tally: &LogTally| [tally.info, tally.success, tally.warning, tally.error];
+        assert_eq!(lines(&job.log), lines(written), "lines that the job knows of");
+        if job.deleted_at.is_some() {
+            assert!(counted.is_empty(), "{counted:?} of a deleted job");
+        } else if job.status.is_final() {
+            assert_eq!(*counted, job.log);
         }
     }
-    panic!("the sweep does not get done with this job: {:#?}", swept.job);
 }

@@ -1,5 +1,6 @@
 //! Sending webhooks: the request, what its answer leads to, crashes in between, and the rate limit.
 
+mod chat;
 mod crashes;
 mod limits;
 mod outcomes;

@@ -4,7 +4,7 @@ mod checkpoint;
 mod plan;
 mod replay;
 
-use reelhook_domain::{Effect, Job, LogLevel, OutboundEvent, Policy, RenderId, Status, Timestamp};
+use reelhook_domain::{Effect, Job, LogLevel, LogTally, OutboundEvent, Policy, RenderId, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, make_job};
 use serde_json::json;
 
@@ -54,6 +54,7 @@ fn every_effect(n: u32) -> Vec<Effect> {
         Effect::CheckRender { render: render(), check: 2, delay_s: 4 },
         Effect::ApplyParked { render: render() },
         Effect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() },
+        Effect::CountLog { day: NOON.day(), log: LogTally { success: 1, bytes: 21, ..LogTally::default() } },
     ]
 }
 

@@ -6,7 +6,7 @@ use reelhook_app::endpoints::WebhookSettings;
 use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, plan};
 use reelhook_app::messages::{Delayed, WorkMessage};
 use reelhook_domain::{
-    Delivery, DeliveryId, DeliveryStatus, Effect, EventId, OutboundEvent, Policy, Status, Timestamp,
+    Delivery, DeliveryId, DeliveryStatus, Effect, EventId, LogTally, OutboundEvent, Policy, Status, Timestamp,
 };
 use reelhook_testkit::{NOON, make_job, webhook_settings};
 use serde_json::json;
@@ -33,7 +33,12 @@ fn each_kind_of_effect_has_its_place_in_the_plan() {
     });
     assert_eq!(plan.logs, [LogRow { job_id: id.clone(), version: 7, index: 0, at: AT, line: Some(line), live: None }]);
     let counted = EventId::parse(&format!("{id}.7.2")).unwrap();
-    let count = CountStep { id: counted, status: Status::Completed, day: "2024-01-01".to_owned(), entered: true };
+    let count = CountStep {
+        id: counted,
+        day: "2024-01-01".to_owned(),
+        status: Some((Status::Completed, true)),
+        log: LogTally { success: 1, bytes: 21, ..LogTally::default() },
+    };
     assert_eq!(plan.counts, [count]);
     assert_eq!(plan.slots, [slot(1)]);
     assert_eq!(

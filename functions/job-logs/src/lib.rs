@@ -1,0 +1,152 @@
+//! Logs: a job's lines, its archive, search over all jobs, and numbers.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lambda_http::{Body, Request, Response};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::JobStore;
+use reelhook_app::logs::{self, LogPorts, Search};
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::job_events::JobEventTable;
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
+use reelhook_aws::objects::Bucket;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::{JobId, Policy};
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::logs::{Asked, archive_answer, log_answer, search_answer, shown, stats_answer};
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    job_events_table: String,
+    bucket: String,
+    settings_path: String,
+    calls_per_minute: u32,
+    mode: Mode,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, JOB_EVENTS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH,
+    /// API_CALLS_PER_MINUTE and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            job_events_table: environment.required("JOB_EVENTS_TABLE"),
+            bucket: environment.required("BUCKET"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            calls_per_minute: environment.calls_per_minute(),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    counters: CounterTable,
+    lines: JobEventTable,
+    archive: Bucket,
+    access: Settings<Access>,
+    limits: Limits,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the keys, before the first event.
+    ///
+    /// # Errors
+    /// When the keys can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let mode = config.mode;
+        let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
+            Ok(Access::read(mode, &|name| raw.text(name)))
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
+        Ok(Self {
+            jobs,
+            limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
+            counters,
+            lines: JobEventTable::new(dynamodb, config.job_events_table),
+            archive: Bucket::new(clients.s3(), config.bucket),
+            access: access?,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    Ok(serve(request, async |request| respond(deps, request).await).await)
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let caller = deps.access.check(|access| access.caller(request)).await?;
+    deps.limits.admit(&caller.fingerprint).await?;
+    let ports = LogPorts {
+        lines: &deps.lines,
+        archive: &deps.archive,
+        jobs: &deps.jobs,
+        ambient: &System,
+        policy: &deps.policy,
+    };
+    let now = System.now();
+    Ok(match Asked::read(request)? {
+        Asked::Log(id) => {
+            let found = logs::search(&deps.lines, &shown(&id), now).await?;
+            log_answer(&id, &found.lines, None, now)
+        }
+        Asked::Kept(id, limit) => {
+            let (lines, archived) = logs::kept(&ports, &id, limit).await?;
+            log_answer(&id, &lines, Some(if archived { "archive" } else { "job_events" }), now)
+        }
+        Asked::Archive(id) => {
+            if !logs::archive(&ports, &id).await? {
+                return Err(Problem::JobNotFound);
+            }
+            archive_answer(&id, System.now())
+        }
+        Asked::Search(search) => found(deps, &search).await?,
+        Asked::Stats => {
+            let (totals, active) = tokio::try_join!(deps.counters.totals(), deps.jobs.active_counts())?;
+            let (ended, log) = totals;
+            stats_answer(ended.total() + active.total(), &log, now)
+        }
+    })
+}
+
+async fn found(deps: &Deps, search: &Search) -> Result<ApiAnswer, Problem> {
+    let began = Instant::now();
+    let found = logs::search(&deps.lines, search, System.now()).await?;
+    Ok(search_answer(search, &found, began.elapsed()))
+}

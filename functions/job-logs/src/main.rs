@@ -1,0 +1,11 @@
+//! The `job-logs` function: wiring only.
+
+use job_logs::{Config, Deps, handle};
+use lambda_http::{Error, run, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    reelhook_aws::start::logs();
+    let deps = Deps::new(Config::from_environment()?).await?;
+    run(service_fn(|request| handle(&deps, request))).await
+}

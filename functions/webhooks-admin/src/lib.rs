@@ -1,0 +1,199 @@
+//! Webhooks as their operator sees them: how they stand, a test, an event by hand; and whether a URL can be fetched, since
+//! this is the function behind the API that calls other people's URLs.
+
+use std::convert::Infallible;
+
+use anyhow::{Context, anyhow};
+use lambda_http::{Body, Request, Response};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
+use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::validate::validate;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::endpoints::EndpointTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::limits::Limits;
+use reelhook_aws::queues::Queue;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::triggers::TriggerTables;
+use reelhook_domain::{EndpointId, Policy};
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve;
+use reelhook_outbound::{AllowList, GuardedClient};
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    counters_table: String,
+    deliveries_table: String,
+    endpoints_table: String,
+    deliveries_queue_url: String,
+    settings_path: String,
+    allow_http: bool,
+    allow: AllowList,
+    calls_per_minute: u32,
+    mode: Mode,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS,
+    /// OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and HINT_GRACE_SECONDS.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
+        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
+        let config = Self {
+            counters_table: environment.required("COUNTERS_TABLE"),
+            deliveries_table: environment.required("DELIVERIES_TABLE"),
+            endpoints_table: environment.required("ENDPOINTS_TABLE"),
+            deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
+            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            calls_per_minute: environment.calls_per_minute(),
+            mode: {
+                let (auth, base) = environment.access();
+                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
+            },
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// Who may call, where webhooks go, and what they are signed with.
+struct Secrets {
+    access: Access,
+    webhooks: WebhookSettings,
+    secret: Option<SigningKeys>,
+}
+
+const SETTINGS: &[&str] = &[
+    "API_KEYS",
+    "API_USERNAME",
+    "API_PASSWORD",
+    "WEBHOOK_URLS",
+    "WEBHOOK_EVENTS",
+    "WEBHOOK_SECRET_KEY",
+    "WEBHOOK_MAX_RETRIES",
+    "WEBHOOK_RETRY_DELAY",
+    "WEBHOOK_RATE_LIMIT_WINDOW",
+    "WEBHOOK_RATE_LIMIT_MAX",
+];
+
+/// What the function works with.
+pub struct Deps {
+    tables: TriggerTables,
+    endpoints: EndpointTable,
+    hints: Queue<DeliveryMessage>,
+    http: GuardedClient,
+    secrets: Settings<Secrets>,
+    limits: Limits,
+    allow_http: bool,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the settings, before the first event.
+    ///
+    /// # Errors
+    /// When settings can't be read or used, or no secret is set on a deployed stack.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
+        let (mode, allow_http) = (config.mode, config.allow_http);
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
+            if secret.is_none() && mode == Mode::Required {
+                return Err(anyhow!("WEBHOOK_SECRET_KEY is not set"))
+                    .context("webhooks of a deployed stack are signed");
+            }
+            Ok(Secrets {
+                access: Access::read(mode, &|name| raw.text(name)),
+                webhooks: WebhookSettings::read(&|name| raw.text(name), allow_http)?,
+                secret,
+            })
+        });
+        let nobody = [EndpointId::parse("warm-up")?];
+        let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
+        Ok(Self {
+            tables: TriggerTables {
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
+                counters: counters.clone(),
+            },
+            endpoints,
+            hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
+            http: GuardedClient::new(config.allow, None)?,
+            secrets: secrets?,
+            limits: Limits::of_callers(counters, config.calls_per_minute),
+            allow_http,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    Ok(serve(request, async |request| respond(deps, request).await).await)
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    deps.limits.admit(&caller.fingerprint).await?;
+    let fingerprint = caller.fingerprint.clone();
+    let secrets = deps.secrets.get().await;
+    match Asked::read(request, caller, deps.allow_http)? {
+        Asked::Status => {
+            let ids: Vec<EndpointId> = secrets.webhooks.endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
+            let states = deps.endpoints.states(&ids).await?;
+            Ok(status_answer(&secrets.webhooks, &states, secrets.secret.is_some(), System.now()))
+        }
+        Asked::Test(url) => {
+            let tested = hooks::test(&deps.http, &System, secrets.secret.as_ref(), &url).await;
+            tracing::info!(caller = fingerprint, host = url.host_str(), status = tested.status, "tested a webhook");
+            Ok(test_answer(&tested, System.now()))
+        }
+        Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
+        Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
+    }
+}
+
+async fn by_hand(
+    deps: &Deps,
+    secrets: &Secrets,
+    trigger: Trigger,
+    key: Option<IdempotencyKey>,
+) -> Result<ApiAnswer, Problem> {
+    let ports = TriggerPorts {
+        store: &deps.tables,
+        hints: &deps.hints,
+        ambient: &System,
+        settings: &secrets.webhooks,
+        grace: deps.policy.hint_grace,
+    };
+    tracing::info!(caller = trigger.caller, event = trigger.event, "an event is triggered by hand");
+    let now = System.now();
+    match hooks::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
+        Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),
+        Triggered::KeyReused => Err(Problem::KeyReused),
+    }
+}

@@ -1,0 +1,11 @@
+//! The `webhooks-admin` function: wiring only.
+
+use lambda_http::{Error, run, service_fn};
+use webhooks_admin::{Config, Deps, handle};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    reelhook_aws::start::logs();
+    let deps = Deps::new(Config::from_environment()?).await?;
+    run(service_fn(|request| handle(&deps, request))).await
+}

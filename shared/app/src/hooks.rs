@@ -1,0 +1,246 @@
+//! Webhooks by hand: a test of any URL, and an event that an operator triggers (contract.md, Outbound webhooks).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use reelhook_domain::{Delivery, EventId, JobId, Judgement, OutboundEvent, Receiver, Timestamp};
+use reelhook_signing::{SigningKeys, js_json};
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use crate::ambient::Ambient;
+use crate::deliver::ChatText;
+use crate::deliver::message::{chat, plain_headers, post, signatures};
+use crate::endpoints::{WebhookSettings, masked, receiver};
+use crate::fanout::{EventRow, deliveries_of, hint};
+use crate::messages::{DeliveryMessage, Hints};
+use crate::outbound::HttpSender;
+use crate::store::StoreError;
+use crate::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
+
+/// How long a test may take.
+const TEST_DEADLINE: Duration = Duration::from_secs(5);
+/// The event of a test.
+const TEST: &str = "webhook.test";
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tested {
+    /// Whether the receiver took it.
+    pub success: bool,
+    /// HTTP status; 0 when no response came.
+    pub status: u16,
+    /// How long it took.
+    pub duration: Duration,
+    /// The URL, its path hidden where that is a secret.
+    pub url: String,
+    /// In a sentence.
+    pub message: String,
+    /// The error's code when no response came.
+    pub error: Option<&'static str>,
+}
+
+/// Sends `webhook.test` once to a URL, as a delivery would go there, but without the operator's headers.
+pub async fn test(http: &dyn HttpSender, ambient: &dyn Ambient, secret: Option<&SigningKeys>, url: &Url) -> Tested {
+    let now = ambient.now();
+    let message = "This is a test webhook from StreamGank";
+    let data = json!({ "message": message });
+    let request = match receiver(url) {
+        Receiver::Own => {
+            let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
+            let body = js_json::to_string(&body);
+            let id = format!("msg_{}", Uuid::from_u128(ambient.random()).simple());
+            let mut headers = plain_headers();
+            let own = [
+                ("x-streamgank-event", TEST.to_owned()),
+                ("x-streamgank-test", "true".to_owned()),
+                ("webhook-id", id.clone()),
+                ("webhook-timestamp", now.seconds().to_string()),
+            ];
+            headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
+            if let Some(keys) = secret {
+                headers.extend(signatures(&id, now, &body, keys));
+            }
+            post(url, headers, body, TEST_DEADLINE)
+        }
+        service @ (Receiver::Slack | Receiver::Discord) => {
+            let text = ChatText { event: TEST, data: &data, at: now };
+            chat(url, &text, service == Receiver::Slack, TEST_DEADLINE)
+        }
+    };
+    let answer = http.send(request).await;
+    let took = Duration::from_millis(u64::try_from(ambient.now().0 - now.0).unwrap_or(0));
+    let url_shown = masked(url);
+    match answer {
+        Ok(response) => {
+            let success = receiver(url).judge(response.status) == Judgement::Taken;
+            let message = if success {
+                "Webhook endpoint is reachable".to_owned()
+            } else {
+                format!("HTTP {} response", response.status)
+            };
+            let (status, duration) = (response.status, response.total);
+            Tested { success, status, duration, url: url_shown, message, error: None }
+        }
+        Err(error) => {
+            let (message, code) = (error.message_for(url), error.code());
+            Tested { success: false, status: 0, duration: took, url: url_shown, message, error: Some(code) }
+        }
+    }
+}
+
+/// Where an operator's events become deliveries.
+#[async_trait]
+pub trait TriggerStore: Send + Sync {
+    /// Writes an event unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
+
+    /// Writes a delivery unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
+
+    /// Remembers a key, unless it is known already: what is known of it then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
+}
+
+/// What an operator triggers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trigger {
+    /// The event's name.
+    pub event: String,
+    /// Its data.
+    pub data: Option<Value>,
+    /// Who asks, as a fingerprint.
+    pub caller: String,
+    /// The W3C trace of the request.
+    pub traceparent: Option<String>,
+}
+
+/// What triggering needs.
+pub struct TriggerPorts<'a> {
+    /// Events, deliveries and keys.
+    pub store: &'a dyn TriggerStore,
+    /// The Deliveries queue.
+    pub hints: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// WEBHOOK_* settings.
+    pub settings: &'a WebhookSettings,
+    /// How much later than its hint a delivery is due for the sweep.
+    pub grace: Duration,
+}
+
+/// What came of a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Triggered {
+    /// The answer's body; a repeat gets the first one again.
+    Answer(String),
+    /// The key was used with another body.
+    KeyReused,
+}
+
+/// How many deliveries were asked for and accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Results {
+    /// One for each endpoint, where the settings want the event.
+    pub total: usize,
+    /// Written down, and so sure to be tried.
+    pub accepted: usize,
+}
+
+/// Makes a delivery of an event for each endpoint; a repeat with the same key makes no more, and mends what was left undone.
+///
+/// # Errors
+/// [`StoreError`]; with a key the same request goes on where this one stopped.
+pub async fn trigger(
+    ports: &TriggerPorts<'_>,
+    trigger: Trigger,
+    key: Option<IdempotencyKey>,
+    answer: impl Fn(&EventId, Results) -> String,
+) -> Result<Triggered, StoreError> {
+    let now = ports.ambient.now();
+    let name = format!("trigger_{}_{:032x}", now.0, ports.ambient.random());
+    let (mut id, mut at) = (event_id(&name), now);
+    let wanted = OutboundEvent::parse(&trigger.event).filter(|event| ports.settings.events.contains(event));
+    let total = wanted.map_or(0, |_| ports.settings.endpoints.len());
+    let mut first = None;
+    if let Some(IdempotencyKey { key, body_hash }) = key {
+        let text = answer(&id, Results { total, accepted: total });
+        let expires_at = Timestamp(now.0 + KEY_LIFE_MS);
+        let row = KeyRow { caller: trigger.caller.clone(), key, body_hash, answer: text, expires_at };
+        let known = ports.store.remember(&row, now).await?;
+        if known.as_ref().is_some_and(|known| known.body_hash != row.body_hash) {
+            return Ok(Triggered::KeyReused);
+        }
+        let text = known.map_or(row.answer, |known| known.answer);
+        (id, at) = remembered(&text).unwrap_or((id, at));
+        first = Some(text);
+    }
+    let results = match wanted {
+        Some(event) => {
+            let data = trigger.data.unwrap_or_else(
+                || json!({ "message": "Manual webhook test trigger", "timestamp": at.to_string(), "manual": true }),
+            );
+            let about = data["job_id"].as_str().and_then(|id| JobId::parse(id).ok());
+            let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
+            let job_id = about.unwrap_or_else(of_event);
+            let row = EventRow { id: id.clone(), event, job_id, at, data };
+            make(ports, &row, trigger.traceparent.as_deref()).await?
+        }
+        None => Results::default(),
+    };
+    match first {
+        Some(text) if results.accepted == results.total => Ok(Triggered::Answer(text)),
+        Some(_) => Err(StoreError::Busy { operation: "trigger", source: "not every delivery was written".into() }),
+        None => Ok(Triggered::Answer(answer(&id, results))),
+    }
+}
+
+async fn make(ports: &TriggerPorts<'_>, row: &EventRow, traceparent: Option<&str>) -> Result<Results, StoreError> {
+    let deliveries: Vec<Delivery> = deliveries_of(row, ports.settings, ports.grace, traceparent).collect();
+    if deliveries.is_empty() {
+        return Ok(Results::default());
+    }
+    ports.store.put_event(row).await?;
+    let written = join_all(deliveries.iter().map(|delivery| ports.store.put_delivery(delivery))).await;
+    let (mut hints, mut failed) = (Vec::new(), None);
+    for (delivery, result) in deliveries.iter().zip(written) {
+        match result {
+            Ok(()) => hints.push(hint(delivery)),
+            Err(error) => {
+                tracing::warn!(delivery_id = %delivery.id, %error, "a triggered delivery was not written");
+                failed = Some(error);
+            }
+        }
+    }
+    let accepted = hints.len();
+    if let (0, Some(error)) = (accepted, failed) {
+        return Err(error);
+    }
+    // The sweep finds them by `due_at` all the same.
+    for error in ports.hints.send(hints).await.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "a hint was not sent, the sweep will act");
+    }
+    Ok(Results { total: deliveries.len(), accepted })
+}
+
+fn event_id(name: &str) -> EventId {
+    EventId::parse(&format!("{name}.1.0")).expect("letters, digits and `_`")
+}
+
+/// The event that a first answer told of, and its time.
+fn remembered(answer: &str) -> Option<(EventId, Timestamp)> {
+    let body: Value = serde_json::from_str(answer).ok()?;
+    let id = EventId::parse(body["eventId"].as_str()?).ok()?;
+    Some((id, Timestamp::parse(body["timestamp"].as_str()?)?))
+}

@@ -1,0 +1,244 @@
+//! Logs: search over jobs and days without a miss or a repeat, its bounds, and the archive.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use reelhook_app::logs::*;
+use reelhook_app::store::StoreError;
+use reelhook_domain::{Event, JobId, Timestamp};
+use reelhook_testkit::{NOON, Stack};
+use serde_json::{Value, json};
+
+const HOUR: i64 = 3_600_000;
+
+/// Lines in memory, by job and by day, as the table and its index have them.
+#[derive(Default)]
+struct Lines {
+    of_jobs: BTreeMap<(JobId, String), Value>,
+    of_days: BTreeMap<(String, u32, String), Value>,
+    reads: AtomicUsize,
+}
+
+impl Lines {
+    /// A line, or a row without one.
+    fn add(&mut self, job: &JobId, n: usize, at: Timestamp, line: Option<(&str, &str)>) {
+        let seq = format!("{n:010}.00");
+        let line = line.map(|(level, message)| {
+            json!({ "timestamp": at.to_string(), "level": level, "event_type": "job_log", "message": message, "n": n })
+        });
+        self.of_jobs.insert((job.clone(), seq.clone()), line.clone().unwrap_or_default());
+        if let Some(line) = line {
+            self.of_days.insert((at.day(), log_shard(job), day_place(at, job, &seq)), line);
+        }
+    }
+
+    fn page<'a>(&self, rows: impl Iterator<Item = (&'a str, &'a Value)>, count: usize) -> Page {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let rows: Vec<_> = rows.take(count).collect();
+        let lines = rows.iter().filter(|(_, line)| !line.is_null());
+        let lines = lines.map(|(place, line)| Line { place: (*place).to_owned(), line: (*line).clone() }).collect();
+        Page { lines, last: (rows.len() == count).then(|| rows[count - 1].0.to_owned()) }
+    }
+}
+
+#[async_trait]
+impl LogStore for Lines {
+    async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        let of_job = self.of_jobs.iter().rev().filter(|((of, _), _)| of == job);
+        let of_job = of_job.map(|((_, seq), line)| (seq.as_str(), line));
+        Ok(self.page(of_job.filter(|(seq, _)| before.is_none_or(|before| *seq < before)), rows))
+    }
+
+    async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        let of_job = self.of_jobs.iter().filter(|((of, _), _)| of == job);
+        let of_job = of_job.map(|((_, seq), line)| (seq.as_str(), line));
+        Ok(self.page(of_job.filter(|(seq, _)| after.is_none_or(|after| *seq > after)), rows))
+    }
+
+    async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
+        assert!(from < before, "DynamoDB takes no BETWEEN that ends before it begins");
+        let of_day = self.of_days.iter().rev().filter(|((of, number, _), _)| of == day && *number == shard);
+        let of_day = of_day.map(|((_, _, place), line)| (place.as_str(), line));
+        Ok(self.page(of_day.filter(|(place, _)| (from..before).contains(place)), rows))
+    }
+}
+
+#[derive(Default)]
+struct Files(Mutex<BTreeMap<String, Vec<u8>>>);
+
+#[async_trait]
+impl Archive for Files {
+    async fn put(&self, key: &str, gzip: Vec<u8>) -> Result<(), StoreError> {
+        self.0.lock().unwrap().insert(key.to_owned(), gzip);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+}
+
+fn job(n: usize) -> JobId {
+    JobId::parse(&format!("job_{n}")).unwrap()
+}
+
+fn everywhere(limit: usize) -> Search {
+    Search { job: None, ..Search::newest(&job(0), limit) }
+}
+
+fn numbers(lines: &[Value]) -> Vec<u64> {
+    lines.iter().map(|line| line["n"].as_u64().unwrap()).collect()
+}
+
+/// Every line that a search finds, part after part, newest part first; each part is oldest first.
+async fn all(lines: &Lines, mut wanted: Search) -> Vec<u64> {
+    let mut found: Vec<u64> = Vec::new();
+    loop {
+        let part = search(lines, &wanted, NOON).await.unwrap();
+        assert!(part.lines.len() <= wanted.limit);
+        found.splice(0..0, numbers(&part.lines));
+        wanted.before = part.next;
+        if wanted.before.is_none() {
+            return found;
+        }
+    }
+}
+
+/// 300 lines of 30 jobs over two days, some at the same millisecond, with rows in between that hold no line.
+fn two_days() -> Lines {
+    let mut lines = Lines::default();
+    for n in 0..300 {
+        let at = Timestamp(NOON.0 - 23 * HOUR + (n as i64 / 3) * 60_000);
+        let level = if n % 10 == 0 { "error" } else { "info" };
+        lines.add(&job(n % 30), n, at, (n % 7 != 3).then_some((level, "Frame of the Film")));
+    }
+    lines
+}
+
+fn expected(lines: &Lines, fits: impl Fn(&Value) -> bool) -> Vec<u64> {
+    let mut rows: Vec<_> = lines.of_days.iter().map(|((_, _, place), line)| (place.clone(), line)).collect();
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    rows.iter().filter(|(_, line)| fits(line)).map(|(_, line)| line["n"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_search_finds_every_line_of_the_day_once_and_in_order_whatever_its_parts() {
+    let lines = two_days();
+    for limit in [1, 7, 100, 1000] {
+        assert_eq!(all(&lines, everywhere(limit)).await, expected(&lines, |_| true), "{limit} at a time");
+    }
+}
+
+#[tokio::test]
+async fn filters_hold_everywhere() {
+    let lines = two_days();
+    let errors = Search { level: Some("error".to_owned()), ..everywhere(3) };
+    assert_eq!(all(&lines, errors).await, expected(&lines, |line| line["level"] == "error"));
+    let words = Search { contains: Some("FILM".to_owned()), ..everywhere(1000) };
+    assert_eq!(all(&lines, words).await.len(), expected(&lines, |_| true).len());
+    let other = Search { event_type: Some("job_failed".to_owned()), ..everywhere(10) };
+    assert!(all(&lines, other).await.is_empty());
+    let (from, to) = (Timestamp(NOON.0 - 22 * HOUR), Timestamp(NOON.0 - 21 * HOUR));
+    let times = |line: &Value| (from..=to).contains(&Timestamp::parse(line["timestamp"].as_str().unwrap()).unwrap());
+    let within = Search { from: Some(from), to: Some(to), ..everywhere(50) };
+    assert_eq!(all(&lines, within.clone()).await, expected(&lines, times));
+    let of_one = Search { job: Some(job(4)), ..within };
+    let of_day = expected(&lines, |line| times(line) && line["n"].as_u64().unwrap() % 30 == 4);
+    assert_eq!(all(&lines, of_one).await, of_day);
+}
+
+#[tokio::test]
+async fn a_day_is_what_a_search_covers_unless_it_says_more_and_a_month_is_all_there_is() {
+    let mut lines = Lines::default();
+    for (n, days) in [(1, 1), (2, 3), (3, 29), (4, 31)] {
+        lines.add(&job(1), 100 - n, Timestamp(NOON.0 - days * 24 * HOUR + HOUR), Some(("info", "x")));
+    }
+    assert_eq!(all(&lines, everywhere(10)).await, [99]);
+    let more = Search { from: Some(Timestamp(0)), ..everywhere(10) };
+    assert_eq!(all(&lines, more).await, [97, 98, 99]);
+    assert_eq!(all(&lines, Search::newest(&job(1), 10)).await, [97, 98, 99]);
+}
+
+#[tokio::test]
+async fn a_search_that_has_read_enough_says_so_and_goes_on_where_it_stopped() {
+    let mut lines = Lines::default();
+    for n in 0..40_000 {
+        let message = if n == 5 { "the needle" } else { "hay" };
+        lines.add(&job(n % 50), n, Timestamp(NOON.0 - 20 * HOUR + n as i64), Some(("info", message)));
+    }
+    let mut needle = Search { contains: Some("needle".to_owned()), ..everywhere(1000) };
+    let first = search(&lines, &needle, NOON).await.unwrap();
+    assert!(first.partial && first.lines.is_empty(), "{first:?}");
+    let reads = lines.reads.load(Ordering::Relaxed);
+    assert!(reads <= 64, "{reads} reads");
+    let mut parts = 1;
+    while needle.before.is_none() || parts < 10 {
+        let found = search(&lines, &needle, NOON).await.unwrap();
+        needle.before = found.next.clone();
+        parts += 1;
+        if !found.lines.is_empty() {
+            assert_eq!(numbers(&found.lines), [5]);
+            return;
+        }
+    }
+    panic!("the needle was not found in {parts} parts");
+}
+
+#[tokio::test]
+async fn the_number_of_reads_does_not_grow_with_jobs() {
+    let reads = async |jobs: usize| {
+        let mut lines = Lines::default();
+        for n in 0..jobs * 10 {
+            lines.add(&job(n % jobs), n, Timestamp(NOON.0 - HOUR + n as i64), Some(("info", "x")));
+        }
+        search(&lines, &everywhere(50), NOON).await.unwrap();
+        lines.reads.load(Ordering::Relaxed)
+    };
+    let (few, many) = (reads(10).await, reads(1000).await);
+    assert!(many <= few + 4, "{few} reads with 10 jobs, {many} with 1,000: the day before is not reached");
+}
+
+#[tokio::test]
+async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    let mut lines = Lines::default();
+    for n in 0..600 {
+        lines.add(&id, n, Timestamp(NOON.0 + n as i64), (n % 2 == 0).then_some(("info", "Série\nzwei")));
+    }
+    let (files, gone) = (Files::default(), Lines::default());
+    let ports =
+        |lines| LogPorts { lines, archive: &files, jobs: &*stack.jobs, ambient: &*stack.world, policy: &stack.policy };
+    assert!(archive(&ports(&lines), &id).await.unwrap());
+    let key = format!("logs/{id}/log.ndjson.gz");
+    assert_eq!(files.0.lock().unwrap().keys().collect::<Vec<_>>(), [&key]);
+    let (kept_lines, archived) = kept(&ports(&lines), &id, 10).await.unwrap();
+    assert_eq!((numbers(&kept_lines), archived), ((580..600).step_by(2).collect(), false));
+    let (kept_lines, archived) = kept(&ports(&gone), &id, 3).await.unwrap();
+    assert_eq!((numbers(&kept_lines), archived), (vec![594, 596, 598], true));
+    assert_eq!(kept_lines[0]["message"], "Série\nzwei");
+    assert_eq!(stack.jobs.get(&id).log.archived, 1);
+    // Once more writes the file anew and counts nothing.
+    assert!(archive(&ports(&lines), &id).await.unwrap());
+    assert_eq!(stack.jobs.get(&id).version, 2);
+    assert!(!archive(&ports(&lines), &job(404)).await.unwrap(), "no such job");
+    let nothing = kept(&ports(&gone), &job(404), 3).await.unwrap();
+    assert_eq!(nothing, (Vec::new(), false));
+}
+
+#[tokio::test]
+async fn an_archive_of_an_ended_job_is_counted_once_and_goes_with_the_job() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    let meet = |event| stack.jobs.apply(&id, &event, NOON, &stack.policy);
+    assert!(meet(Event::Cancel) && meet(Event::LogArchived) && !meet(Event::LogArchived));
+    stack.follow_stream().await.unwrap();
+    stack.replay_stream().await;
+    let counted = stack.fanout.log_tally();
+    assert_eq!((counted.archived, counted.lines()), (1, 2), "{counted:?}");
+    assert!(meet(Event::Delete));
+    stack.follow_stream().await.unwrap();
+    assert!(stack.fanout.log_tally().is_empty());
+}

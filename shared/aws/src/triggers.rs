@@ -1,0 +1,34 @@
+//! Where an operator's events become deliveries: rows of events and deliveries, and the keys of requests.
+
+use async_trait::async_trait;
+use reelhook_app::fanout::EventRow;
+use reelhook_app::hooks::TriggerStore;
+use reelhook_app::store::StoreError;
+use reelhook_app::submit::KeyRow;
+use reelhook_domain::{Delivery, Timestamp};
+
+use crate::counters::CounterTable;
+use crate::deliveries::DeliveryTable;
+
+/// The tables that a trigger writes.
+pub struct TriggerTables {
+    /// Events and deliveries.
+    pub deliveries: DeliveryTable,
+    /// Keys.
+    pub counters: CounterTable,
+}
+
+#[async_trait]
+impl TriggerStore for TriggerTables {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        self.deliveries.put_event(event).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.deliveries.put_delivery(delivery).await
+    }
+
+    async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+        self.counters.remember(row, now).await
+    }
+}

@@ -1,0 +1,155 @@
+//! What holds between a job before an event, the event, and the job after it.
+
+use reelhook_domain::*;
+
+use crate::story::*;
+
+/// Only commands leave or amend a final state, and a confirmed success after a render timeout.
+pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Event, after: &Job) {
+    if !before.status.is_final() {
+        return;
+    }
+    let awaits_video = before.status == Status::Completed && before.render_timeout && before.video_url.is_none();
+    match event {
+        Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Monitor | Event::LogArchived | Event::Delete => {
+        }
+        Event::RenderChecked {
+            state: Some(RenderState { word: RenderWord::Succeeded, url: Some(url), .. }), ..
+        } if awaits_video => {
+            assert_eq!((after.status, after.video_url.as_ref()), (Status::Completed, Some(url)));
+            assert!(!after.render_timeout);
+            assert_eq!(told(after), [OutboundEvent::Completed]);
+        }
+        // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
+        Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
+            let asks = |effect: &Effect| match effect {
+                Effect::CheckRender { check, .. } => *check == 0,
+                other => matches!(other, Effect::Log { .. } | Effect::CountLog { .. }),
+            };
+            assert!(after.outbox.iter().all(asks), "a success that is not confirmed yet does {:?}", after.outbox);
+            let bare = |job: &Job| Job {
+                version: 0,
+                updated_at: Timestamp(0),
+                render: None,
+                due_at: None,
+                log: LogTally::default(),
+                log_counted: LogTally::default(),
+                outbox: vec![],
+                ..job.clone()
+            };
+            assert_eq!(bare(after), bare(before));
+        }
+        callback => panic!("{callback:?} changes a {} job to {}", before.status.name(), after.status.name()),
+    }
+}
+
+pub fn invariant_progress_never_falls_within_an_attempt(before: &Job, after: &Job) {
+    assert!(after.progress <= 100);
+    if before.attempt == after.attempt {
+        assert!(before.progress <= after.progress, "progress falls from {} to {}", before.progress, after.progress);
+    } else {
+        assert_eq!((after.status, after.progress), (Status::Pending, 0), "a new attempt starts over");
+    }
+}
+
+pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, decision: &Decision) {
+    let nothing = |reasons: &[Ignored]| {
+        let right = matches!(decision, Decision::Ignore(reason) if reasons.contains(reason));
+        assert!(right, "{event:?} is of an older attempt, but: {decision:?}");
+    };
+    let of_a_run = match event {
+        Event::Started { attempt, .. } | Event::StartDeferred { attempt, .. } | Event::RunFailed { attempt, .. } => {
+            Some(*attempt)
+        }
+        Event::Step { attempt, .. } => *attempt,
+        Event::RenderReported { render, .. } | Event::RenderChecked { render, .. } => {
+            // A report without a token may bring an older run's render into the present one; then it is this run's.
+            if job.render_id.as_ref() != Some(render) {
+                nothing(&[Ignored::OtherRender, Ignored::FinalJob]);
+            }
+            None
+        }
+        Event::Claim
+        | Event::Cancel
+        | Event::Retry
+        | Event::Complete { .. }
+        | Event::Monitor
+        | Event::LogArchived
+        | Event::Delete
+        | Event::Tick => None,
+    };
+    if of_a_run.is_some_and(|attempt| attempt < job.attempt) {
+        let deleted = job.deleted_at.is_some();
+        nothing(&[if deleted { Ignored::FinalJob } else { Ignored::StaleAttempt }]);
+    }
+}
+
+pub fn invariant_each_change_is_one_version(before: &Job, after: &Job, now: Timestamp) {
+    assert_eq!((after.version, after.updated_at), (before.version + 1, now));
+}
+
+/// What the version before wanted done plays no part in the next one.
+pub fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: &Decision) {
+    let mut emptied = story.clone();
+    emptied.job.outbox.clear();
+    assert_eq!(emptied.decide(event), *decision);
+}
+
+pub fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {
+    let risen = after.attempt - before.attempt;
+    assert!(risen <= 1);
+    assert_eq!(after.retry_count - before.retry_count, risen);
+}
+
+pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, now: Timestamp) {
+    let notified = after.outbox.iter().enumerate().filter_map(|(index, effect)| match effect {
+        Effect::Notify { event } => {
+            let id = EventId::of(&after.id, after.version, index);
+            Some(Emitted { id, event: *event, version: after.version, at: now })
+        }
+        _ => None,
+    });
+    let all: Vec<Emitted> = before.emitted.iter().cloned().chain(notified).collect();
+    assert!(all.ends_with(&after.emitted), "emitted {:?} out of {all:?}", after.emitted);
+    assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "a reminder is lost");
+}
+
+pub fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
+    let comes = before.video_url.is_none() && after.video_url.is_some();
+    let told = told(after).into_iter().filter(|event| *event == OutboundEvent::Completed).count();
+    assert_eq!(told, usize::from(comes));
+    assert!(after.video_url.is_none() || after.status == Status::Completed);
+}
+
+pub fn invariant_times_and_error_fit_the_status(job: &Job) {
+    let status = job.status;
+    assert_eq!(job.completed_at.is_some(), status == Status::Completed);
+    assert_eq!(job.failed_at.is_some(), status == Status::Failed);
+    assert_eq!(job.cancelled_at.is_some(), status == Status::Cancelled);
+    assert_eq!(job.error.is_some(), status == Status::Failed);
+    assert!(job.started_at.is_some() || status == Status::Pending || status.is_final());
+    assert!(job.retry_after.is_none() || status == Status::Pending);
+}
+
+pub fn invariant_what_is_not_final_is_due(job: &Job) {
+    let confirming = job.render_timeout && job.video_url.is_none() && job.render.is_some();
+    let rests = job.status.is_final() && !confirming;
+    assert_eq!(job.due_at.is_none(), rests, "{} and due {:?}", job.status.name(), job.due_at);
+}
+
+/// When a job is due the sweep does something; a late one may have several checks to catch up with, and then it is done.
+pub fn invariant_a_due_job_moves_on(story: &Story) {
+    let mut swept = story.clone();
+    let Some(due) = swept.job.due_at else { return };
+    swept.now = swept.now.max(due);
+    for _ in 0..=story.policy.render_checks.len() + 1 {
+        match swept.decide(&Event::Tick) {
+            Decision::Apply(next) => swept.job = *next,
+            other => panic!("a {} job that is due stays as it is: {other:?}", swept.job.status.name()),
+        }
+        if swept.job.due_at.is_none_or(|due| due > swept.now) {
+            return;
+        }
+    }
+    panic!("the sweep does not get done with this job: {:#?}", swept.job);
+}

@@ -1,0 +1,171 @@
+//! Webhooks as their operator sees them: how they stand, a test, an event by hand, and whether a URL can be fetched.
+
+use reelhook_app::Url;
+use reelhook_app::deliver::EndpointState;
+use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::hooks::{Results, Tested, Trigger};
+use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::validate::Validated;
+use reelhook_domain::{EventId, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::access::Caller;
+use crate::answer::ApiAnswer;
+use crate::generate::key;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// Characters of a URL.
+const URL_LIMIT: usize = 2048;
+/// Characters of an event's name.
+const NAME_LIMIT: usize = 100;
+/// Bytes of an event's data: with the event around it, less than an item takes.
+const DATA_LIMIT: usize = 256 * 1024;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// GET /api/webhooks/status
+    Status,
+    /// POST /api/webhooks/test
+    Test(Url),
+    /// POST /api/webhooks/trigger
+    Trigger(Trigger, Option<IdempotencyKey>),
+    /// POST /api/validate-url
+    Validate(String),
+}
+
+impl Asked {
+    /// Reads the route; `allow_http` says whether webhooks may go to http URLs.
+    ///
+    /// # Errors
+    /// [`Problem`] names what is wrong.
+    pub fn read(request: &ApiRequest, caller: Caller, allow_http: bool) -> Result<Self, Problem> {
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/api/webhooks/status") => Ok(Self::Status),
+            ("POST", "/api/webhooks/test") => {
+                let text = read_url(&request.json()?, "Webhook URL is required")?;
+                let right = if allow_http { "an http or https URL" } else { "an https URL" };
+                let url = Url::parse(&text).ok().filter(|url| match url.scheme() {
+                    "https" => true,
+                    "http" => allow_http,
+                    _ => false,
+                });
+                url.map(Self::Test).ok_or_else(|| bad("url", right))
+            }
+            ("POST", "/api/webhooks/trigger") => {
+                Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))
+            }
+            ("POST", "/api/validate-url") => Ok(Self::Validate(read_url(&request.json()?, "URL is required")?)),
+            _ => Err(Problem::UnknownRoute),
+        }
+    }
+}
+
+fn bad(field: &'static str, right: &str) -> Problem {
+    Problem::BadField { field, right: right.to_owned() }
+}
+
+fn read_url(body: &Value, missing: &'static str) -> Result<String, Problem> {
+    match &body["url"] {
+        Value::Null => Err(Problem::UrlMissing(missing)),
+        Value::String(text) if text.trim().is_empty() => Err(Problem::UrlMissing(missing)),
+        Value::String(text) if text.chars().count() <= URL_LIMIT => Ok(text.trim().to_owned()),
+        _ => Err(bad("url", &format!("a text of at most {URL_LIMIT} characters"))),
+    }
+}
+
+fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Trigger, Problem> {
+    let event = match &body["event"] {
+        Value::Null => return Err(Problem::EventMissing),
+        Value::String(name) if name.trim().is_empty() => return Err(Problem::EventMissing),
+        Value::String(name) if name.chars().count() <= NAME_LIMIT => name.trim().to_owned(),
+        _ => return Err(bad("event", &format!("a text of at most {NAME_LIMIT} characters"))),
+    };
+    let data = match &body["data"] {
+        Value::Null => None,
+        data @ Value::Object(_) if data.to_string().len() <= DATA_LIMIT => Some(data.clone()),
+        _ => return Err(bad("data", "an object of at most 256 KiB")),
+    };
+    Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
+}
+
+/// How each endpoint stands, in the order of the settings.
+pub fn status_answer(
+    settings: &WebhookSettings,
+    states: &[EndpointState],
+    secret_configured: bool,
+    now: Timestamp,
+) -> ApiAnswer {
+    let (mut rates, mut errors) = (Map::new(), Map::new());
+    for (endpoint, state) in settings.endpoints.iter().zip(states) {
+        let used = if settings.rate.is_current(state.window, now) { state.window.used } else { 0 };
+        rates.insert(endpoint.name.clone(), json!(used));
+        errors.insert(endpoint.name.clone(), json!(state.failures));
+    }
+    let webhooks = json!({
+        "active_webhooks": states.iter().filter(|state| state.disabled_at.is_none()).count(),
+        "total_webhooks": settings.endpoints.len(),
+        "total_errors": states.iter().map(|state| state.failures).sum::<u64>(),
+        "rate_limits": rates,
+        "error_counts": errors,
+        "config": {
+            "max_retries": settings.retries.max_retries,
+            "retry_delay": u64::try_from(settings.retries.delay.as_millis()).unwrap_or(u64::MAX),
+            "rate_limit": format!("{}/{}ms", settings.rate.max, settings.rate.window.as_millis()),
+            "secret_configured": secret_configured,
+        },
+    });
+    ApiAnswer::json(200, &json!({ "success": true, "webhooks": webhooks, "timestamp": now.to_string() }))
+}
+
+/// What came of a test.
+pub fn test_answer(tested: &Tested, now: Timestamp) -> ApiAnswer {
+    let mut result = json!({
+        "success": tested.success,
+        "status": tested.status,
+        "duration": u64::try_from(tested.duration.as_millis()).unwrap_or(u64::MAX),
+        "url": tested.url,
+        "message": tested.message,
+    });
+    if let Some(error) = tested.error {
+        result["error"] = json!(error);
+    }
+    ApiAnswer::json(200, &json!({ "success": true, "test_result": result, "timestamp": now.to_string() }))
+}
+
+/// The body of a trigger's answer.
+pub fn trigger_body(id: &EventId, results: Results, now: Timestamp) -> String {
+    json!({
+        "success": true,
+        "message": "Webhook notifications sent",
+        "eventId": id.as_str(),
+        "results": {
+            "total": results.total,
+            "successful": results.accepted,
+            "failed": results.total - results.accepted,
+        },
+        "timestamp": now.to_string(),
+    })
+    .to_string()
+}
+
+/// What was found at a URL.
+pub fn validate_answer(found: &Validated) -> ApiAnswer {
+    let details = json!({
+        "url": found.url,
+        "status": found.status,
+        "contentType": found.content_type,
+        "redirects": found.redirects,
+        "duration": u64::try_from(found.duration.as_millis()).unwrap_or(u64::MAX),
+    });
+    let body = json!({
+        "success": true,
+        "valid": found.valid,
+        "reason": found.reason,
+        "details": details,
+        "message": found.reason,
+        "moviesCount": null,
+    });
+    ApiAnswer::json(200, &body)
+}

@@ -1,0 +1,220 @@
+//! Logs: a job's lines, its archive, search over all jobs, and numbers (contract.md, StreamGank: jobs).
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reelhook_app::logs::{Found, Search};
+use reelhook_domain::{JobId, LogTally, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// Lines that a page shows.
+const SHOWN: usize = 200;
+/// Lines of one answer at most.
+const MOST: usize = 1000;
+/// Lines of a search.
+const SEARCHED: usize = 100;
+/// Characters of a text that is searched for.
+const TEXT: usize = 200;
+
+/// What is asked of logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// GET /api/queue/job/{id}/logs
+    Log(JobId),
+    /// GET /api/queue/job/{id}/logs/persistent
+    Kept(JobId, usize),
+    /// POST /api/queue/job/{id}/logs/archive
+    Archive(JobId),
+    /// GET /api/logs/search
+    Search(Box<Search>),
+    /// GET /api/logs/stats
+    Stats,
+}
+
+impl Asked {
+    /// Reads the route.
+    ///
+    /// # Errors
+    /// [`Problem::UnknownRoute`]; an id that can't be one is [`Problem::JobNotFound`]; [`Problem::BadField`] names a parameter.
+    pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
+        let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
+        match (request.method.as_str(), &request.segments()[..]) {
+            ("GET", ["api", "queue", "job", job, "logs"]) => Ok(Self::Log(id(job)?)),
+            ("GET", ["api", "queue", "job", job, "logs", "persistent"]) => {
+                Ok(Self::Kept(id(job)?, request.limit(MOST, MOST)?))
+            }
+            ("POST", ["api", "queue", "job", job, "logs", "archive"]) => Ok(Self::Archive(id(job)?)),
+            ("GET", ["api", "logs", "search"]) => Ok(Self::Search(Box::new(read_search(request)?))),
+            ("GET", ["api", "logs", "stats"]) => Ok(Self::Stats),
+            _ => Err(Problem::UnknownRoute),
+        }
+    }
+}
+
+/// The newest lines that a page shows.
+pub fn shown(id: &JobId) -> Search {
+    Search::newest(id, SHOWN)
+}
+
+fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
+    let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
+    let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
+    let text = |name: &'static str| match given(name) {
+        Some(text) if text.chars().count() > TEXT => Err(bad(name, &format!("a text of at most {TEXT} characters"))),
+        text => Ok(text.map(str::to_owned)),
+    };
+    let time = |name: &'static str| {
+        given(name).map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
+    };
+    let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
+    let level = given("level");
+    if level.is_some_and(|level| !matches!(level, "info" | "success" | "warning" | "error")) {
+        return Err(bad("level", "one of info, success, warning, error"));
+    }
+    let (from, to) = (time("from").transpose()?, time("to").transpose()?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(bad("from", "a time before `to`"));
+    }
+    let before = request.query("cursor").map(|cursor| {
+        let place = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let shaped = |text: &String| {
+            let place =
+                text.len() < 400 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            // A place among a day's lines begins with its time.
+            place && (job.is_some() || text.get(..13).is_some_and(|ms| ms.parse::<i64>().is_ok()))
+        };
+        place.filter(shaped).ok_or_else(|| bad("cursor", "the nextCursor of an answer"))
+    });
+    Ok(Search {
+        job,
+        event_type: text("eventType")?,
+        level: level.map(str::to_owned),
+        contains: text("messageContains")?,
+        from,
+        to,
+        before: before.transpose()?,
+        limit: request.limit(SEARCHED, MOST)?,
+    })
+}
+
+/// RFC 3339 or Unix milliseconds, from 1970 to 9999.
+fn read_time(text: &str) -> Option<Timestamp> {
+    let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
+    (0..=253_402_300_799_999).contains(&time.0).then_some(time)
+}
+
+/// A job's lines, oldest first; `source` says where they were found, where that is of interest.
+pub fn log_answer(id: &JobId, lines: &[Value], source: Option<&str>, now: Timestamp) -> ApiAnswer {
+    let mut data = json!({
+        "jobId": id.as_str(),
+        "logs": lines,
+        "count": lines.len(),
+        "lastUpdate": now.to_string(),
+    });
+    if let Some(source) = source {
+        data["source"] = json!(source);
+    }
+    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
+}
+
+/// The log is in the archive.
+pub fn archive_answer(id: &JobId, now: Timestamp) -> ApiAnswer {
+    let message = format!("Logs for job {id} archived successfully");
+    let body = json!({ "success": true, "message": message, "jobId": id.as_str(), "timestamp": now.to_string() });
+    ApiAnswer::json(200, &body)
+}
+
+/// What a search found, with the filters that it was given and how long it took.
+pub fn search_answer(search: &Search, found: &Found, took: Duration) -> ApiAnswer {
+    let mut filters = Map::new();
+    let given = [
+        ("jobId", search.job.as_ref().map(|id| json!(id.as_str()))),
+        ("eventType", search.event_type.as_ref().map(|text| json!(text))),
+        ("level", search.level.as_ref().map(|text| json!(text))),
+        ("messageContains", search.contains.as_ref().map(|text| json!(text))),
+        ("limit", Some(json!(search.limit))),
+        ("from", search.from.map(|time| json!(time.to_string()))),
+        ("to", search.to.map(|time| json!(time.to_string()))),
+    ];
+    filters.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let mut data = json!({
+        "logs": found.lines,
+        "count": found.lines.len(),
+        "filters": filters,
+        "searchTime": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    });
+    if let Some(next) = &found.next {
+        data["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(next));
+    }
+    if found.partial {
+        data["partial"] = json!(true);
+    }
+    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
+}
+
+/// Numbers of logs and of their lines, as the counters have them: lines count once their job has ended.
+pub fn stats_answer(logs: u64, log: &LogTally, now: Timestamp) -> ApiAnswer {
+    let megabytes = log.bytes as f64 / (1024.0 * 1024.0);
+    let data = json!({
+        "active_log_files": logs,
+        "archived_log_files": log.archived,
+        "total_entries": log.lines(),
+        "by_level": { "info": log.info, "success": log.success, "warning": log.warning, "error": log.error },
+        "total_size_mb": (megabytes * 1000.0).round() / 1000.0,
+        "timestamp": now.to_string(),
+    });
+    ApiAnswer::json(200, &json!({ "success": true, "data": data }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::{Body, Request, RequestExt};
+
+    fn ask(query: &str) -> Result<Asked, Problem> {
+        let mut request = Request::new(Body::Empty);
+        *request.uri_mut() = format!("https://api.example.com/api/logs/search?{query}").parse().unwrap();
+        let request = request.with_raw_http_path("/api/logs/search");
+        let pairs = url_pairs(query);
+        Asked::read(&ApiRequest::of(request.with_query_string_parameters(pairs)))
+    }
+
+    fn url_pairs(query: &str) -> std::collections::HashMap<String, Vec<String>> {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), vec![value.to_owned()])).collect()
+    }
+
+    #[test]
+    fn every_bad_parameter_is_named() {
+        let check = |query: &str, field: &str| {
+            let Err(Problem::BadField { field: named, .. }) = ask(query) else { panic!("{query} was taken") };
+            assert_eq!(named, field, "{query}");
+        };
+        check("limit=0", "limit");
+        check("limit=1001", "limit");
+        check("level=loud", "level");
+        check("from=yesterday", "from");
+        check("to=-5", "to");
+        check("from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z", "from");
+        check("cursor=!", "cursor");
+        check("cursor=bm90IGEgcGxhY2U", "cursor");
+        check(&format!("messageContains={}", "a".repeat(201)), "messageContains");
+        check("jobId=a/b", "jobId");
+    }
+
+    #[test]
+    fn a_search_is_read_whole() {
+        let cursor = URL_SAFE_NO_PAD.encode("1704110400000.job_1_a.0000000002.00");
+        let asked =
+            ask(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
+        let Asked::Search(search) = asked else { panic!("{asked:?}") };
+        assert_eq!((search.level.as_deref(), search.event_type.as_deref()), (Some("error"), Some("job_failed")));
+        assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));
+        assert_eq!(search.before.as_deref(), Some("1704110400000.job_1_a.0000000002.00"));
+    }
+}

@@ -1,0 +1,52 @@
+//! Where triggered events go, in memory: events, deliveries and the keys of requests.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use reelhook_app::fanout::EventRow;
+use reelhook_app::hooks::TriggerStore;
+use reelhook_app::store::StoreError;
+use reelhook_app::submit::KeyRow;
+use reelhook_domain::{Delivery, Timestamp};
+
+use crate::deliveries::MemoryDeliveries;
+use crate::faults::Faults;
+
+/// What triggers write; faults go by the port's names: `put_event`, `put_delivery`, `remember`.
+#[derive(Debug, Default)]
+pub struct MemoryTriggers {
+    /// Events and deliveries.
+    pub deliveries: MemoryDeliveries,
+    keys: Mutex<BTreeMap<String, KeyRow>>,
+    /// Failures to come.
+    pub faults: Faults,
+}
+
+#[async_trait]
+impl TriggerStore for MemoryTriggers {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("put_event", &event.id)?;
+        self.deliveries.put_event(event);
+        done.answer(())
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("put_delivery", &delivery.endpoint_name)?;
+        self.deliveries.put_delivery(delivery);
+        done.answer(())
+    }
+
+    async fn remember(&self, row: &KeyRow, _now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("remember")?;
+        let mut keys = self.keys.lock().unwrap();
+        let known = keys.get(&row.key).cloned();
+        if known.is_none() {
+            keys.insert(row.key.clone(), row.clone());
+        }
+        done.answer(known)
+    }
+}
