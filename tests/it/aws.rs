@@ -71,6 +71,21 @@ impl Aws {
         target: Option<&str>,
         body: &Value,
     ) -> (u16, Value, Option<String>) {
+        let response = self.send_signed(service, method, path, target, body).await;
+        let error =
+            response.headers().get("x-amz-function-error").map(|value| value.to_str().unwrap_or("?").to_owned());
+        let (status, answer) = crate::stack::read(response).await;
+        (status, answer, error)
+    }
+
+    async fn send_signed(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        target: Option<&str>,
+        body: &Value,
+    ) -> reqwest::Response {
         let url = format!("{}{path}", self.endpoint);
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
@@ -96,11 +111,7 @@ impl Aws {
         for (name, value) in instructions.headers() {
             request = request.header(name, value);
         }
-        let response = request.send().await.expect("the emulator answers");
-        let error =
-            response.headers().get("x-amz-function-error").map(|value| value.to_str().unwrap_or("?").to_owned());
-        let (status, answer) = crate::stack::read(response).await;
-        (status, answer, error)
+        request.send().await.expect("the emulator answers")
     }
 
     /// Calls a function; its answer, and its error if it failed.
@@ -265,10 +276,10 @@ impl Aws {
         status == 200
     }
 
-    /// An object of the stack's bucket, read as a role that may read it would.
+    /// An object of the stack's bucket.
     pub async fn object(&self, key: &str) -> Option<Vec<u8>> {
-        let url = format!("{}/{}/{key}", self.endpoint, self.output("BucketName"));
-        let response = self.http.get(url).header("authorization", "").send().await.expect("the emulator answers");
+        let path = format!("/{}/{key}", self.output("BucketName"));
+        let response = self.send_signed("s3", "GET", &path, None, &Value::Null).await;
         let found = response.status().is_success();
         let bytes = response.bytes().await.expect("the object");
         found.then(|| bytes.to_vec())
