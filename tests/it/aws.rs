@@ -10,11 +10,14 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use reelhook_app::ambient::Ambient;
+use reelhook_app::fanout::{FanoutStore, LogRow};
 use reelhook_app::jobs::change;
 use reelhook_aws::counters::CounterTable;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::job_events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::start::System;
-use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy};
+use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Timestamp};
 use serde_json::{Value, json};
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
@@ -293,6 +296,20 @@ impl Aws {
         for mut item in query.send().await.expect("rows").items.unwrap_or_default() {
             item.retain(|name, _| matches!(name.as_str(), "job_id" | "seq"));
             self.dynamodb.delete_item().table_name(table).set_key(Some(item)).send().await.expect("deleted");
+        }
+    }
+
+    /// Writes rows of logs, as fanout does.
+    pub async fn put_lines(&self, rows: &[LogRow]) {
+        let table = |name: &str| self.output(name).to_owned();
+        let tables = FanoutTables {
+            log: JobEventTable::new(self.dynamodb.clone(), table("JobEventsTable")),
+            deliveries: DeliveryTable::new(self.dynamodb.clone(), table("DeliveriesTable"), None),
+            counters: CounterTable::new(self.dynamodb.clone(), table("CountersTable")),
+            now: || Timestamp(0),
+        };
+        for result in tables.put_logs(rows).await {
+            result.expect("written");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cost::log_at_rest;
 use crate::stack::{JsonText, Stack, read};
 
 async fn webhooks(stack: &Stack) -> Value {
@@ -86,6 +87,9 @@ async fn an_event_by_hand_arrives_signed_at_each_endpoint_once() {
     for hook in ["main", "second"] {
         let webhook = stack.webhook(hook, &job, "job.completed").await;
         assert_eq!(webhook["verification"]["standard_webhooks"]["ok"], true, "{webhook}");
+    }
+    log_at_rest(&stack).await;
+    for hook in ["main", "second"] {
         assert_eq!(stack.webhooks(hook, &job).await.len(), 1);
     }
     let (status, answer) = send(&json!({ "event": "job.failed" })).await;

@@ -45,13 +45,15 @@ async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
         (Method::POST, "/api/stream-token"),
     ];
     for (method, path) in routes {
-        // An instance may hold a call of before.
-        let response = loop {
-            let response = call(&method, path).await;
+        // An instance may hold a few calls of before.
+        let mut response = call(&method, path).await;
+        for _ in 0..20 {
             if response.status() == 429 {
-                break response;
+                break;
             }
-        };
+            response = call(&method, path).await;
+        }
+        assert_eq!(response.status(), 429, "{method} {path}");
         let wait: u64 = response.headers()["retry-after"].to_str().expect("ASCII").parse().expect("seconds");
         assert!((1..=60).contains(&wait), "{wait}");
         let (_, answer) = read(response).await;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reelhook_app::fanout::LogRow;
 use reelhook_domain::{Event, JobId, Policy, Timestamp, decide};
 use reelhook_testkit::make_job;
+use serde_json::json;
 
 use crate::cost::{log_at_rest, log_length, log_lines};
 use crate::stack::Stack;
@@ -33,6 +35,7 @@ async fn add_jobs(stack: &Stack, from: u32, to: u32) {
     let policy = Policy::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
     let now = Timestamp(i64::try_from(now).expect("a time"));
+    let mut lines = Vec::new();
     for n in from..to {
         let made = make_job(n, Timestamp(now.0 - 3_600_000 + i64::from(n)), &policy);
         let reelhook_domain::Decision::Apply(mut job) = decide(&made, &Event::Cancel, now, &policy) else {
@@ -41,7 +44,17 @@ async fn add_jobs(stack: &Stack, from: u32, to: u32) {
         job.id = JobId::parse(&format!("job_reads_{n}")).expect("an id");
         job.outbox.clear();
         stack.aws.save_job(&job).await;
+        let row = |index: usize| LogRow {
+            job_id: job.id.clone(),
+            version: 1,
+            index,
+            at: job.created_at,
+            line: Some(json!({ "timestamp": job.created_at.to_string(), "message": "A line" })),
+            live: None,
+        };
+        lines.extend((0..3).map(row));
     }
+    stack.aws.put_lines(&lines).await;
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::{CounterTable, RenderTable};
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
 use reelhook_aws::queues::Queue;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
@@ -29,6 +30,7 @@ pub struct Config {
     counters_table: String,
     work_queue_url: String,
     settings_path: String,
+    reports_per_minute: u32,
     policy: Policy,
 }
 
@@ -44,6 +46,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             work_queue_url: environment.required("WORK_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
+            reports_per_minute: environment.reports_per_minute(),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -65,6 +68,7 @@ pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
     work: Queue<WorkMessage>,
+    limits: Limits,
     secrets: Settings<Secrets>,
     policy: Policy,
 }
@@ -90,6 +94,7 @@ impl Deps {
         let nobody = JobId::parse("warm-up")?;
         let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
         Ok(Self {
+            limits: Limits::of_jobs(counters.clone(), config.reports_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
             jobs,
             work: Queue::new(clients.sqs(), config.work_queue_url),
@@ -117,6 +122,9 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return Err(Problem::Unauthorized);
     }
     let (render, callback) = read(request)?;
+    if let Voucher::Run(job_id, _) = &voucher {
+        deps.limits.admit_report(job_id).await?;
+    }
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,

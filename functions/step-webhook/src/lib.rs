@@ -49,7 +49,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             bucket: environment.required("BUCKET"),
             settings_path: environment.required("SETTINGS_PATH"),
-            reports_per_minute: environment.parsed("JOB_REPORTS_PER_MINUTE", 600),
+            reports_per_minute: environment.reports_per_minute(),
             mode: {
                 let (auth, base) = environment.access();
                 environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)

@@ -27,18 +27,22 @@ impl Endpoint {
     }
 }
 
-/// Hosts of Slack's incoming webhooks.
+/// Domains of Slack's incoming webhooks.
 const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
-/// Hosts of Discord's webhooks.
-const DISCORD: [&str; 4] = ["discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"];
+/// Domains of Discord's webhooks.
+const DISCORD: [&str; 2] = ["discord.com", "discordapp.com"];
 
-/// Whose words the receiver at a URL speaks, by its host; Discord's `/slack` takes Slack's.
+/// Whose receiver is at a URL, by its host.
 pub fn receiver(url: &Url) -> Receiver {
-    match url.host_str() {
-        Some(host) if SLACK.contains(&host) => Receiver::Slack,
-        Some(host) if DISCORD.contains(&host) && url.path().ends_with("/slack") => Receiver::Slack,
-        Some(host) if DISCORD.contains(&host) => Receiver::Discord,
-        _ => Receiver::Own,
+    // A name with a dot at its end is the same name.
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let within = |domain: &&str| host == *domain || host.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.'));
+    if SLACK.iter().any(within) {
+        Receiver::Slack
+    } else if DISCORD.iter().any(within) {
+        Receiver::Discord
+    } else {
+        Receiver::Own
     }
 }
 
@@ -239,7 +243,10 @@ mod tests {
         check("https://hooks.slack.com/services/T0/B0/X", Receiver::Slack, "https://hooks.slack.com/***");
         check("https://HOOKS.slack.com/services/T0", Receiver::Slack, "https://hooks.slack.com/***");
         check("https://discord.com/api/webhooks/1/token", Receiver::Discord, "https://discord.com/***");
-        check("https://discord.com/api/webhooks/1/token/slack", Receiver::Slack, "https://discord.com/***");
+        check("https://discord.com/api/webhooks/1/token/slack", Receiver::Discord, "https://discord.com/***");
+        check("https://canary.discordapp.com/api/webhooks/1/t", Receiver::Discord, "https://canary.discordapp.com/***");
+        check("https://discord.com./api/webhooks/1/t", Receiver::Discord, "https://discord.com./***");
+        check("https://notdiscord.com/api/webhooks/1/t", Receiver::Own, "https://notdiscord.com/api/webhooks/1/t");
         check("https://hooks.slack.com.example/x", Receiver::Own, "https://hooks.slack.com.example/x");
         check("https://a.example/discord.com", Receiver::Own, "https://a.example/discord.com");
     }

@@ -252,6 +252,7 @@ pub(crate) fn deliveries_of<'a>(
         version: 1,
         created_at: of.at,
         attempts: 0,
+        excused: 0,
         next_attempt_at: of.at,
         reserved: false,
         lease_until: None,

@@ -67,7 +67,7 @@ pub async fn test(http: &dyn HttpSender, ambient: &dyn Ambient, secret: Option<&
         }
         service @ (Receiver::Slack | Receiver::Discord) => {
             let text = ChatText { event: TEST, data: &data, at: now };
-            chat(url, &text, service == Receiver::Slack, TEST_DEADLINE)
+            chat(url, &text, service, TEST_DEADLINE)
         }
     };
     let answer = http.send(request).await;
@@ -158,7 +158,8 @@ pub struct Results {
     pub accepted: usize,
 }
 
-/// Makes a delivery of an event for each endpoint; a repeat with the same key makes no more, and mends what was left undone.
+/// Makes a delivery of an event for each endpoint; a repeat with the same key makes no other event, and mends what was
+/// left undone.
 ///
 /// # Errors
 /// [`StoreError`]; with a key the same request goes on where this one stopped.
@@ -183,7 +184,9 @@ pub async fn trigger(
             return Ok(Triggered::KeyReused);
         }
         let text = known.map_or(row.answer, |known| known.answer);
-        (id, at) = remembered(&text).unwrap_or((id, at));
+        let reason = || "the first answer of this key tells of no event".to_owned();
+        (id, at) =
+            remembered(&text).ok_or_else(|| StoreError::Unreadable { operation: "read key", reason: reason() })?;
         first = Some(text);
     }
     let results = match wanted {

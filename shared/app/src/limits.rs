@@ -69,7 +69,11 @@ impl Limiter {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "calls could not be counted, this one is let in");
+                    if error.is_busy() {
+                        tracing::warn!(%error, "calls could not be counted, this one is let in");
+                    } else {
+                        tracing::error!(%error, "calls can't be counted, all are let in");
+                    }
                     return Ok(());
                 }
             }

@@ -1,6 +1,6 @@
 //! Logs beyond a job's newest lines: search over jobs and days with a bound on what it reads, the archive, and numbers.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
 
 use async_trait::async_trait;
@@ -22,6 +22,8 @@ pub const LOG_DAYS: i64 = 30;
 const PAGES: usize = 64;
 /// Rows of a page, at least and at most.
 const ROWS: (usize, usize) = (50, 250);
+/// Bytes of the lines of one answer: Lambda carries 6 MB.
+const ANSWER_LIMIT: usize = 4_000_000;
 /// Bytes of an archived log that are read back.
 const ARCHIVE_LIMIT: u64 = 64 * 1024 * 1024;
 /// Milliseconds of a day.
@@ -91,6 +93,12 @@ pub trait Archive: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Removes a file, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove(&self, key: &str) -> Result<(), StoreError>;
 }
 
 /// What is searched for.
@@ -158,15 +166,14 @@ pub struct Found {
 
 /// Searches from the newest line backwards; without a job, in the 24 hours before `to` unless `from` says more.
 ///
-/// It reads at most 64 pages of at most 250 rows, however many jobs there are.
+/// It reads at most 64 pages of at most 250 rows, however many jobs there are, and finds at most 4 MB.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn search(store: &dyn LogStore, search: &Search, now: Timestamp) -> Result<Found, StoreError> {
     let kept = Timestamp(now.0 - LOG_DAYS * DAY_MS);
     let search = &Search { from: search.from.max(search.job.is_some().then_some(kept)), ..search.clone() };
-    let mut found = Vec::new();
-    let mut pages = PAGES;
+    let (mut found, mut bytes, mut pages) = (Vec::new(), 0, PAGES);
     let mut before = search.before.clone();
     for mut sources in sources(search, now) {
         let end = sources[0].end();
@@ -187,12 +194,18 @@ pub async fn search(store: &dyn LogStore, search: &Search, now: Timestamp) -> Re
             let newest = sources.iter_mut().filter_map(|source| Some((source.lines.front()?.place.clone(), source)));
             let Some((place, source)) = newest.max_by(|one, other| one.0.cmp(&other.0)) else { break };
             let line = source.lines.pop_front().expect("it has a front").line;
-            before = Some(place);
             if search.fits(&line) {
+                bytes += line.to_string().len();
+                if bytes > ANSWER_LIMIT && !found.is_empty() {
+                    return Ok(Found { lines: turned(found), next: before, partial: true });
+                }
                 found.push(line);
+                before = Some(place);
                 if found.len() >= search.limit {
                     return Ok(Found { lines: turned(found), next: before, partial: false });
                 }
+            } else {
+                before = Some(place);
             }
         }
         before = end.or(before);
@@ -210,7 +223,8 @@ fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
     if let Some(job) = &search.job {
         return vec![vec![Source::new(Of::Job(job.clone()), search.before.clone())]];
     }
-    let to = search.to.unwrap_or(now);
+    // No line is from tomorrow; a clock may be a little ahead.
+    let to = search.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
     let from = search.from.unwrap_or(Timestamp(to.0 - DAY_MS)).max(Timestamp(now.0 - LOG_DAYS * DAY_MS));
     let behind = |at: Timestamp| format!("{:013}", at.0 + 1);
     let before = search.before.clone().filter(|before| *before < behind(to)).unwrap_or_else(|| behind(to));
@@ -302,15 +316,27 @@ pub async fn kept(ports: &LogPorts<'_>, job: &JobId, limit: usize) -> Result<(Ve
     if !found.lines.is_empty() {
         return Ok((found.lines, false));
     }
-    let Some(gzip) = ports.archive.get(&archive_key(job)).await? else { return Ok((Vec::new(), false)) };
+    let deleted = || async { Ok(ports.jobs.load(job).await?.is_some_and(|job| job.deleted_at.is_some())) };
+    let archived = archived(ports.archive, job).await?;
+    if archived.is_empty() || deleted().await? {
+        return Ok((Vec::new(), false));
+    }
+    let newest = archived.into_iter().rev().scan(0, |bytes, line| {
+        *bytes += line.to_string().len();
+        (*bytes <= ANSWER_LIMIT).then_some(line)
+    });
+    Ok((turned(newest.take(limit).collect()), true))
+}
+
+/// The lines that the archive has of a job, oldest first.
+async fn archived(archive: &dyn Archive, job: &JobId) -> Result<Vec<Value>, StoreError> {
+    let Some(gzip) = archive.get(&archive_key(job)).await? else { return Ok(Vec::new()) };
     let unreadable = |reason: String| StoreError::Unreadable { operation: "read archive", reason };
     let mut text = String::new();
     let mut plain = GzDecoder::new(&gzip[..]).take(ARCHIVE_LIMIT);
     plain.read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
-    let lines: Vec<&str> = text.lines().collect();
-    let newest = &lines[lines.len().saturating_sub(limit)..];
-    let read = |line: &&str| serde_json::from_str(line).map_err(|error| unreadable(error.to_string()));
-    Ok((newest.iter().map(read).collect::<Result<_, _>>()?, true))
+    let read = |line: &str| serde_json::from_str(line).map_err(|error| unreadable(error.to_string()));
+    text.lines().map(read).collect()
 }
 
 /// Where a job's log is archived.
@@ -318,26 +344,37 @@ fn archive_key(job: &JobId) -> String {
     format!("logs/{job}/log.ndjson.gz")
 }
 
-/// Puts a job's log, as it is now, into the archive as gzip NDJSON, oldest line first; whether there is such a job.
+/// Puts a job's log into the archive as gzip NDJSON, oldest line first, behind what was archived before and is not in the
+/// table any more; whether there is such a job.
 ///
 /// # Errors
 /// [`ChangeError`].
 pub async fn archive(ports: &LogPorts<'_>, id: &JobId) -> Result<bool, ChangeError> {
     let Some(job) = ports.jobs.load(id).await?.filter(|job| job.deleted_at.is_none()) else { return Ok(false) };
-    let mut file = GzEncoder::new(Vec::new(), Compression::default());
-    let broken = |error: std::io::Error| StoreError::Unreadable { operation: "archive log", reason: error.to_string() };
+    let mut lines = Vec::new();
     let mut after = None;
     loop {
         let page = ports.lines.of_job_since(id, after.as_deref(), ROWS.1).await?;
-        for line in &page.lines {
-            writeln!(file, "{}", line.line).map_err(broken)?;
-        }
+        lines.extend(page.lines.into_iter().map(|line| line.line.to_string()));
         after = page.last;
         if after.is_none() {
             break;
         }
     }
+    let there: HashSet<&String> = lines.iter().collect();
+    let before = archived(ports.archive, id).await?.iter().map(Value::to_string).collect::<Vec<_>>();
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    let broken = |error: std::io::Error| StoreError::Unreadable { operation: "archive log", reason: error.to_string() };
+    for line in before.iter().filter(|line| !there.contains(line)).chain(&lines) {
+        writeln!(file, "{line}").map_err(broken)?;
+    }
     ports.archive.put(&archive_key(id), file.finish().map_err(broken)?).await?;
-    let changed = change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::LogArchived).await?;
-    Ok(!matches!(changed, Changed::NotFound))
+    match change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::LogArchived).await? {
+        Changed::NotFound => {
+            // It was deleted meanwhile, and its files with it, but for this one.
+            ports.archive.remove(&archive_key(id)).await?;
+            Ok(false)
+        }
+        Changed::Applied(_) | Changed::Ignored(..) | Changed::Rejected(..) => Ok(true),
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join_all, try_join3};
 use reelhook_domain::{Admission, Event, Job, JobId, Policy, Status, Timestamp};
 
 use crate::ambient::Ambient;
@@ -168,8 +168,7 @@ pub struct QueueStatus {
 /// # Errors
 /// [`StoreError`].
 pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatus, StoreError> {
-    let (counts, admission, active) =
-        futures_util::try_join!(store.queue_counts(), store.admission(), store.running())?;
+    let (counts, admission, active) = try_join3(store.queue_counts(), store.admission(), store.running()).await?;
     let cleared = &admission.cleared;
     let counts = QueueCounts {
         pending: cleared.shown(Status::Pending, counts.pending),

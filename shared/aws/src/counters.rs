@@ -25,7 +25,11 @@ use crate::transactions::{Cancelled, cancelled};
 /// The partition of counters of final jobs; the sort key is day and status.
 const FINALS: &str = "finals";
 /// The counters of logs in those rows, in the order of a [`LogTally`].
-const LOG_COUNTERS: [&str; 6] = ["log_info", "log_success", "log_warning", "log_error", "log_bytes", "log_archived"];
+const LOG_COUNTERS: [&str; 6] = ["log_info", "log_success", "log_warning", "log_error", "log_bytes", ARCHIVED];
+/// The counter of archived logs: in a row of its own, since archives outlive their jobs.
+const ARCHIVED: &str = "log_archived";
+/// Days that archives are kept.
+const ARCHIVE_DAYS: i64 = 365;
 /// The item that says who may start.
 const ADMISSION: &str = "admission";
 /// The sort key of rows that are alone in their partition.
@@ -193,22 +197,16 @@ impl CounterTable {
         // What is counted of a log alone stands in a row of its own.
         let (name, jobs) =
             step.status.map_or(("log", 0), |(status, entered)| (status.name(), if entered { 1 } else { -1 }));
-        let mut adds = vec![("count", jobs)];
-        adds.extend(LOG_COUNTERS.into_iter().zip(<[i64; 6]>::from(step.log)).filter(|(_, added)| *added != 0));
-        let terms: Vec<String> = adds.iter().map(|(name, _)| format!("#{name} :{name}")).collect();
-        let mut update = Update::builder()
-            .table_name(&self.table)
-            .key("pk", s(FINALS))
-            .key("sk", s(format!("{}#{name}", step.day)))
-            .update_expression(format!("ADD {} SET expires_at = :expires", terms.join(", ")))
-            .expression_attribute_values(":expires", ttl(now, COUNTER_DAYS));
-        for (name, added) in adds {
-            update = update.expression_attribute_names(format!("#{name}"), name);
-            update = update.expression_attribute_values(format!(":{name}"), n(added));
+        let of_log = LOG_COUNTERS.into_iter().zip(<[i64; 6]>::from(step.log)).filter(|(_, added)| *added != 0);
+        let (archived, lines): (Vec<_>, Vec<_>) = of_log.partition(|(name, _)| *name == ARCHIVED);
+        let adds = [vec![("count", jobs)], lines].concat();
+        let mut updates = vec![self.add(&format!("{}#{name}", step.day), &adds, ttl(now, COUNTER_DAYS))];
+        if !archived.is_empty() {
+            updates.push(self.add(&format!("{}#archived", step.day), &archived, ttl(now, ARCHIVE_DAYS)));
         }
         let marker = TransactWriteItem::builder().put(marker.build().expect("table and item are set")).build();
-        let update = TransactWriteItem::builder().update(update.build().expect("table and key are set")).build();
-        match self.client.transact_write_items().transact_items(marker).transact_items(update).send().await {
+        let write = self.client.transact_write_items().transact_items(marker);
+        match updates.into_iter().fold(write, |write, update| write.transact_items(update)).send().await {
             Ok(_) => Ok(()),
             Err(error) => match cancelled(operation, error) {
                 Cancelled::Condition(_) => Ok(()),
@@ -218,6 +216,24 @@ impl CounterTable {
                 Cancelled::Failed(error) => Err(error),
             },
         }
+    }
+}
+
+impl CounterTable {
+    /// Adds to counters of a row of final jobs, as a part of a transaction.
+    fn add(&self, row: &str, adds: &[(&str, i64)], expires_at: AttributeValue) -> TransactWriteItem {
+        let terms: Vec<String> = adds.iter().map(|(name, _)| format!("#{name} :{name}")).collect();
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", s(FINALS))
+            .key("sk", s(row))
+            .update_expression(format!("ADD {} SET expires_at = :expires", terms.join(", ")))
+            .expression_attribute_values(":expires", expires_at);
+        for (name, added) in adds {
+            update = update.expression_attribute_names(format!("#{name}"), *name);
+            update = update.expression_attribute_values(format!(":{name}"), n(added));
+        }
+        TransactWriteItem::builder().update(update.build().expect("table and key are set")).build()
     }
 }
 

@@ -42,28 +42,40 @@ impl EndpointTable {
     }
 
     pub(crate) async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
-        let mut sets = vec!["failures = :failures"];
+        let expression = match learned.took {
+            true => "SET failures = :failures",
+            false => "SET failures = if_not_exists(failures, :none) + :failures",
+        };
+        let mut update = self.client.update_item().table_name(&self.table).key("id", s(id.as_str()));
+        update = update.update_expression(expression);
+        update = update.expression_attribute_values(":failures", n(if learned.took { 0 } else { learned.failed }));
         if !learned.took {
-            sets[0] = "failures = if_not_exists(failures, :none) + :failures";
+            update = update.expression_attribute_values(":none", n(0));
         }
-        if learned.pause_until.is_some() {
-            sets.push("paused_until = :until");
+        update.send().await.map_err(|error| store_error("note answers", error))?;
+        match learned.pause_until {
+            Some(until) => self.pause(id, until).await,
+            None => Ok(()),
         }
-        let mut update = self
+    }
+
+    /// A longer pause that somebody else noted stays.
+    async fn pause(&self, id: &EndpointId, until: Timestamp) -> Result<(), StoreError> {
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("id", s(id.as_str()))
-            .update_expression(format!("SET {}", sets.join(", ")))
-            .expression_attribute_values(":failures", n(if learned.took { 0 } else { learned.failed }));
-        if !learned.took {
-            update = update.expression_attribute_values(":none", n(0));
+            .update_expression("SET paused_until = :until")
+            .condition_expression("attribute_not_exists(paused_until) OR paused_until < :until")
+            .expression_attribute_values(":until", n(until.0));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(store_error("pause endpoint", error)),
+            },
         }
-        if let Some(until) = learned.pause_until {
-            update = update.expression_attribute_values(":until", n(until.0));
-        }
-        update.send().await.map_err(|error| store_error("note answers", error))?;
-        Ok(())
     }
 
     pub(crate) async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError> {

@@ -122,6 +122,11 @@ impl Environment {
         self.parsed("API_CALLS_PER_MINUTE", 100)
     }
 
+    /// JOB_REPORTS_PER_MINUTE, of each job.
+    pub fn reports_per_minute(&mut self) -> u32 {
+        self.parsed("JOB_REPORTS_PER_MINUTE", 600)
+    }
+
     /// The jobs' timers: PROCESSING_TIMEOUT_SECONDS, RENDER_CHECK_SECONDS, RETRY_DELAY_PERCENT, CLAIM_LEASE_SECONDS,
     /// HINT_GRACE_SECONDS.
     pub fn policy(&mut self) -> Policy {

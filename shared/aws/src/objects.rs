@@ -59,6 +59,12 @@ impl Archive for Bucket {
         let body = body.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
         Ok(Some(body.to_vec()))
     }
+
+    async fn remove(&self, key: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_object().bucket(&self.name).key(key).send().await;
+        delete.map_err(|error| store_error("delete archive", error))?;
+        Ok(())
+    }
 }
 
 #[async_trait]

@@ -23,7 +23,7 @@ pub struct Allowance {
 pub struct CallLimit {
     /// Of one caller, over all instances.
     pub per_minute: u32,
-    /// Of these, calls that each instance lets in without a lease: for callers who ask seldom and are served by few.
+    /// Besides, calls that each instance lets in without counting them elsewhere: for callers who ask seldom.
     pub free: u32,
 }
 

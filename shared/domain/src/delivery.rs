@@ -9,6 +9,9 @@ use crate::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Ti
 /// The longest wait that a receiver can ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a delivery may go on without using up tries while its receiver takes nothing from anybody.
+const EXCUSED_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,6 +49,9 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// Tries begun.
     pub attempts: u32,
+    /// Tries of these that do not count, since the receiver took nothing from anybody then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub excused: u32,
     /// The next try.
     pub next_attempt_at: Timestamp,
     /// Whether its place within the rate limit is taken already.
@@ -220,20 +226,28 @@ impl Delivery {
             }
             Outcome::Disabled => (Some(DeliveryStatus::Stopped), "endpoint is disabled".to_owned()),
             Outcome::Gone => (Some(DeliveryStatus::Stopped), "endpoint is not configured any more".to_owned()),
-            Outcome::Answered { status, judgement: Judgement::Later, .. } if self.attempts > policy.max_retries => {
+            Outcome::Answered { status, judgement: Judgement::Busy, retry_after }
+                if now < self.created_at.after(EXCUSED_FOR) =>
+            {
+                next.excused += 1;
+                let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+                next.next_attempt_at = now.after(policy.wait(1, jitter).max(asked));
+                (None, format!("status {status}, waiting as asked"))
+            }
+            Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, .. } if self.is_last(policy) => {
                 (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.attempts))
             }
-            Outcome::NoAnswer(code) if self.attempts > policy.max_retries => {
+            Outcome::NoAnswer(code) if self.is_last(policy) => {
                 (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.attempts))
             }
-            Outcome::Answered { status, judgement: Judgement::Later, retry_after } => {
-                let own = policy.wait(self.attempts, jitter);
+            Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, retry_after } => {
+                let own = policy.wait(self.attempts - self.excused, jitter);
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
                 next.next_attempt_at = now.after(own.max(asked));
                 (None, format!("status {status}, trying again"))
             }
             Outcome::NoAnswer(code) => {
-                next.next_attempt_at = now.after(policy.wait(self.attempts, jitter));
+                next.next_attempt_at = now.after(policy.wait(self.attempts - self.excused, jitter));
                 (None, format!("{code}, trying again"))
             }
         };
@@ -249,9 +263,18 @@ impl Delivery {
         (next, reason)
     }
 
+    /// Whether the try that ends now is the last one.
+    fn is_last(&self, policy: &RetryPolicy) -> bool {
+        self.attempts - self.excused > policy.max_retries
+    }
+
     fn next(&self) -> Self {
         Self { version: self.version + 1, ..self.clone() }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Reads a Retry-After header: seconds, or an HTTP date (RFC 9110); anything else is none.
@@ -286,6 +309,7 @@ mod tests {
             version: 1,
             created_at: NOW,
             attempts: 0,
+            excused: 0,
             next_attempt_at: NOW,
             reserved: false,
             lease_until: None,
@@ -328,6 +352,28 @@ mod tests {
         check(1, refused, DeliveryStatus::Exhausted, None);
         check(1, Outcome::Disabled, DeliveryStatus::Stopped, None);
         check(1, Outcome::Gone, DeliveryStatus::Stopped, None);
+    }
+
+    #[test]
+    fn a_receiver_that_is_busy_for_everybody_uses_up_no_try_for_a_day() {
+        let busy =
+            || Outcome::Answered { status: 429, judgement: Judgement::Busy, retry_after: Some(Duration::from_secs(2)) };
+        let mut delivery = pending();
+        for n in 1..=50 {
+            let (begun, _) = delivery.begin(NOW, NOW.after(GRACE));
+            let (next, reason) = begun.finish(&busy(), NOW, &POLICY, 0.0, GRACE);
+            assert_eq!((next.status, next.attempts, next.excused), (DeliveryStatus::Pending, n, n), "{reason}");
+            assert_eq!(next.next_attempt_at.0 - NOW.0, 2000);
+            delivery = next;
+        }
+        // A fault of its own counts as the first one, and a day later being busy is one too.
+        let (begun, _) = delivery.begin(NOW, NOW.after(GRACE));
+        let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
+        assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
+        let late = NOW.after(EXCUSED_FOR);
+        let tired = Delivery { attempts: 54, excused: 50, ..pending() };
+        let (next, _) = tired.finish(&busy(), late, &POLICY, 0.0, GRACE);
+        assert_eq!(next.status, DeliveryStatus::Exhausted);
     }
 
     #[test]

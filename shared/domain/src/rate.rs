@@ -1,5 +1,6 @@
 //! An endpoint's sends per window: over the limit a delivery waits for its place, in order, and is never dropped.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,14 +19,21 @@ pub struct RateLimit {
 impl RateLimit {
     /// Whether a place that begins at `place` still counts at `now`: its window has not passed.
     pub fn still_holds(&self, place: Timestamp, now: Timestamp) -> bool {
-        let length = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1);
+        let length = self.length_ms();
         place.0.div_euclid(length) == now.0.div_euclid(length)
     }
 
-    /// Whether a window is the one that `now` is in.
-    pub fn is_current(&self, window: RateWindow, now: Timestamp) -> bool {
-        let length = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1);
-        window.index == now.0.div_euclid(length)
+    /// Sends of the window that `now` is in: all of them, where places of a later one are promised.
+    pub fn used(&self, window: RateWindow, now: Timestamp) -> u32 {
+        match window.index.cmp(&now.0.div_euclid(self.length_ms())) {
+            Ordering::Less => 0,
+            Ordering::Equal => window.used,
+            Ordering::Greater => self.max,
+        }
+    }
+
+    fn length_ms(&self) -> i64 {
+        i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1)
     }
 }
 
@@ -41,7 +49,7 @@ pub struct RateWindow {
 impl RateWindow {
     /// Takes `count` places: the window after them, and the time of each place, `now` or the start of a later window.
     pub fn reserve(self, count: u32, now: Timestamp, limit: RateLimit) -> (Self, Vec<Timestamp>) {
-        let length = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX).max(1);
+        let length = limit.length_ms();
         let current = now.0.div_euclid(length);
         let mut window = if self.index < current { Self { index: current, used: 0 } } else { self };
         let mut places = Vec::with_capacity(count as usize);
@@ -69,6 +77,8 @@ mod tests {
         let starts: Vec<i64> = places.iter().map(|place| place.0).collect();
         assert_eq!(starts, [now.0, now.0, now.0, 6_060_000, 6_060_000, 6_060_000, 6_120_000]);
         assert_eq!(window, RateWindow { index: 102, used: 1 });
+        let used = |at| LIMIT.used(window, Timestamp(at));
+        assert_eq!((used(now.0), used(6_120_000), used(6_180_000)), (3, 1, 0));
         // A later caller stands behind those who were promised places.
         let (_, next) = window.reserve(1, Timestamp(now.0 + 10), LIMIT);
         assert_eq!(next, [Timestamp(6_120_000)]);

@@ -18,6 +18,8 @@ pub enum Judgement {
     Taken,
     /// Not now: try again.
     Later,
+    /// Too many at once, for everybody: wait as it says, which is no fault of this delivery.
+    Busy,
     /// This message will never be taken.
     Refused,
     /// The receiver wants no more: the endpoint is disabled.
@@ -30,6 +32,7 @@ impl Receiver {
         match (self, status) {
             (_, 200..=299) => Judgement::Taken,
             (_, 410) => Judgement::Unwanted,
+            (Self::Slack | Self::Discord, 429) => Judgement::Busy,
             (Self::Own, _) => Judgement::Later,
             // A bad payload; a channel, app or hook that is gone or may not be written to.
             (Self::Slack, 400) => Judgement::Refused,
@@ -47,7 +50,7 @@ mod tests {
 
     #[test]
     fn each_service_means_its_own_things_by_its_answers() {
-        use Judgement::{Later, Refused, Taken, Unwanted};
+        use Judgement::{Busy, Later, Refused, Taken, Unwanted};
         let check = |status, expected: [Judgement; 3]| {
             let all = [Receiver::Own, Receiver::Slack, Receiver::Discord];
             assert_eq!(all.map(|receiver| receiver.judge(status)), expected, "{status}");
@@ -61,7 +64,7 @@ mod tests {
         check(404, [Later, Unwanted, Unwanted]);
         check(410, [Unwanted, Unwanted, Unwanted]);
         check(413, [Later, Later, Refused]);
-        check(429, [Later, Later, Later]);
+        check(429, [Later, Busy, Busy]);
         check(503, [Later, Later, Later]);
     }
 }

@@ -29,15 +29,8 @@ impl ListPart {
     /// # Errors
     /// [`Problem::BadField`].
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
-        let place = |cursor: &str| {
-            let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            text.filter(|text| !text.is_empty() && text.len() <= 64)
-        };
-        let before = request.query("cursor").map(|cursor| {
-            let right = || "the nextCursor of an answer".to_owned();
-            place(cursor).ok_or_else(|| Problem::BadField { field: "cursor", right: right() })
-        });
-        Ok(Self { limit: request.limit(LIST, MOST)?, before: before.transpose()? })
+        let before = request.cursor(|place| (place.len() <= 64).then_some(place))?;
+        Ok(Self { limit: request.limit(LIST, MOST)?, before })
     }
 }
 

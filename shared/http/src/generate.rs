@@ -79,7 +79,8 @@ pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Proble
     let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
     let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));
     let key = key.ok_or(Problem::BadIdempotencyKey)?;
-    let digest = Sha256::digest(&request.body);
+    // A key belongs to a route and a body.
+    let digest = Sha256::new().chain_update(&request.path).chain_update([0]).chain_update(&request.body).finalize();
     let body_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Some(IdempotencyKey { key: key.to_owned(), body_hash }))
 }

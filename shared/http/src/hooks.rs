@@ -99,8 +99,7 @@ pub fn status_answer(
 ) -> ApiAnswer {
     let (mut rates, mut errors) = (Map::new(), Map::new());
     for (endpoint, state) in settings.endpoints.iter().zip(states) {
-        let used = if settings.rate.is_current(state.window, now) { state.window.used } else { 0 };
-        rates.insert(endpoint.name.clone(), json!(used));
+        rates.insert(endpoint.name.clone(), json!(settings.rate.used(state.window, now)));
         errors.insert(endpoint.name.clone(), json!(state.failures));
     }
     let webhooks = json!({

@@ -80,16 +80,13 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(bad("from", "a time before `to`"));
     }
-    let before = request.query("cursor").map(|cursor| {
-        let place = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let shaped = |text: &String| {
-            let place =
-                text.len() < 400 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-            // A place among a day's lines begins with its time.
-            place && (job.is_some() || text.get(..13).is_some_and(|ms| ms.parse::<i64>().is_ok()))
-        };
-        place.filter(shaped).ok_or_else(|| bad("cursor", "the nextCursor of an answer"))
-    });
+    let before = request.cursor(|place| {
+        let shaped =
+            place.len() < 400 && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        // A place among a day's lines begins with its time.
+        let timed = || place.get(..13).is_some_and(|ms| ms.parse::<i64>().is_ok());
+        (shaped && (job.is_some() || timed())).then_some(place)
+    })?;
     Ok(Search {
         job,
         event_type: text("eventType")?,
@@ -97,7 +94,7 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
         contains: text("messageContains")?,
         from,
         to,
-        before: before.transpose()?,
+        before,
         limit: request.limit(SEARCHED, MOST)?,
     })
 }
@@ -174,19 +171,11 @@ pub fn stats_answer(logs: u64, log: &LogTally, now: Timestamp) -> ApiAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_http::{Body, Request, RequestExt};
+    use crate::request::asking;
 
     fn ask(query: &str) -> Result<Asked, Problem> {
-        let mut request = Request::new(Body::Empty);
-        *request.uri_mut() = format!("https://api.example.com/api/logs/search?{query}").parse().unwrap();
-        let request = request.with_raw_http_path("/api/logs/search");
-        let pairs = url_pairs(query);
-        Asked::read(&ApiRequest::of(request.with_query_string_parameters(pairs)))
-    }
-
-    fn url_pairs(query: &str) -> std::collections::HashMap<String, Vec<String>> {
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), vec![value.to_owned()])).collect()
+        let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        Asked::read(&asking("/api/logs/search", &pairs))
     }
 
     #[test]
@@ -202,6 +191,7 @@ mod tests {
         check("to=-5", "to");
         check("from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z", "from");
         check("cursor=!", "cursor");
+        check("jobId=job_1&cursor=", "cursor");
         check("cursor=bm90IGEgcGxhY2U", "cursor");
         check(&format!("messageContains={}", "a".repeat(201)), "messageContains");
         check("jobId=a/b", "jobId");

@@ -52,7 +52,7 @@ impl Asked {
             ("GET", ["api", "queue", "jobs"]) => Self::List {
                 status: request.query("status").map(read_status).transpose()?.flatten(),
                 limit: request.limit(LIST, LIST_MOST)?,
-                cursor: request.query("cursor").map(read_cursor).transpose()?,
+                cursor: request.cursor(read_cursor)?,
             },
             ("POST", ["api", "queue", "clear"]) => Self::Clear,
             ("POST", ["api", "queue", "clear-failed"]) => Self::ClearFailed,
@@ -86,14 +86,10 @@ fn write_cursor(cursor: &Cursor) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn read_cursor(text: &str) -> Result<Cursor, Problem> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (until, ids) = text.split_once('/')?;
-        let listed = ids.split('/').map(|id| JobId::parse(id).ok()).collect::<Option<_>>()?;
-        Some(Cursor { until: Timestamp(until.parse().ok()?), listed })
-    };
-    read().ok_or_else(|| Problem::BadField { field: "cursor", right: "the nextCursor of an answer".to_owned() })
+fn read_cursor(text: String) -> Option<Cursor> {
+    let (until, ids) = text.split_once('/')?;
+    let listed = ids.split('/').map(|id| JobId::parse(id).ok()).collect::<Option<_>>()?;
+    Some(Cursor { until: Timestamp(until.parse().ok()?), listed })
 }
 
 /// The list's answer; jobs come without their steps' details.
@@ -174,14 +170,17 @@ pub fn cleanup_answer(count: usize) -> ApiAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::asking;
 
     #[test]
     fn a_cursor_comes_back_as_it_was_and_others_are_refused() {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
-        assert_eq!(read_cursor(&write_cursor(&cursor)).unwrap(), cursor);
+        let read = |text: &str| Asked::read(&asking("/api/queue/jobs", &[("cursor", text)]));
+        let list = Asked::List { status: None, limit: LIST, cursor: Some(cursor.clone()) };
+        assert_eq!(read(&write_cursor(&cursor)), Ok(Some(list)));
         for bad in ["", "x", "!!", "NQ"] {
-            assert!(read_cursor(bad).is_err(), "{bad}");
+            assert!(matches!(read(bad), Err(Problem::BadField { field: "cursor", .. })), "{bad}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A request as handlers see it, made from API Gateway's or a Function URL's event.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use secrecy::SecretString;
@@ -116,6 +118,18 @@ impl ApiRequest {
         limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
     }
 
+    /// The parameter `cursor`, which is base64url of what `read` understands.
+    ///
+    /// # Errors
+    /// [`Problem::BadField`].
+    pub fn cursor<T>(&self, read: impl Fn(String) -> Option<T>) -> Result<Option<T>, Problem> {
+        let Some(text) = self.query("cursor") else { return Ok(None) };
+        let text = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let found = text.filter(|text| !text.is_empty()).and_then(read);
+        let right = || "the nextCursor of an answer".to_owned();
+        found.map(Some).ok_or_else(|| Problem::BadField { field: "cursor", right: right() })
+    }
+
     /// Like [`Self::json`], where a body may be left out: null then.
     ///
     /// # Errors
@@ -140,6 +154,15 @@ impl ApiRequest {
     pub fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|segment| !segment.is_empty()).collect()
     }
+}
+
+/// A GET of a path with parameters, for tests.
+#[cfg(test)]
+pub(crate) fn asking(path: &str, query: &[(&str, &str)]) -> ApiRequest {
+    let pairs = query.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
+    let pairs: std::collections::HashMap<String, Vec<String>> = pairs.collect();
+    let request = Request::new(Body::Empty).with_raw_http_path(path);
+    ApiRequest::of(request.with_query_string_parameters(pairs))
 }
 
 fn split_token(path: &str) -> (String, Option<SecretString>) {

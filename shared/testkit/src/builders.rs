@@ -128,6 +128,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         version: 1,
         created_at: now,
         attempts: 0,
+        excused: 0,
         next_attempt_at: now,
         reserved: false,
         lease_until: None,

@@ -18,7 +18,7 @@ use crate::faults::Faults;
 pub struct MemoryTriggers {
     /// Events and deliveries.
     pub deliveries: MemoryDeliveries,
-    keys: Mutex<BTreeMap<String, KeyRow>>,
+    keys: Mutex<BTreeMap<(String, String), KeyRow>>,
     /// Failures to come.
     pub faults: Faults,
 }
@@ -43,9 +43,10 @@ impl TriggerStore for MemoryTriggers {
         tokio::task::yield_now().await;
         let done = self.faults.check("remember")?;
         let mut keys = self.keys.lock().unwrap();
-        let known = keys.get(&row.key).cloned();
+        let key = (row.caller.clone(), row.key.clone());
+        let known = keys.get(&key).cloned();
         if known.is_none() {
-            keys.insert(row.key.clone(), row.clone());
+            keys.insert(key, row.clone());
         }
         done.answer(known)
     }

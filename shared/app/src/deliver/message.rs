@@ -36,7 +36,9 @@ pub(crate) fn plain_headers() -> Vec<(String, String)> {
 }
 
 /// A message in the words of a chat service: neither signed nor with headers of the operator.
-pub(crate) fn chat(url: &Url, text: &ChatText<'_>, slack: bool, deadline: Duration) -> OutboundRequest {
+pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: Receiver, deadline: Duration) -> OutboundRequest {
+    // Discord takes Slack's words at this path.
+    let slack = service == Receiver::Slack || url.path().ends_with("/slack");
     let body = if slack { chat::slack(text) } else { chat::discord(text) };
     post(url, plain_headers(), body.to_string(), deadline)
 }
@@ -62,8 +64,7 @@ pub(super) fn request(
     let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
     match endpoint.receiver() {
         Receiver::Own => {}
-        Receiver::Slack => return chat(url, &text, true, settings.timeout),
-        Receiver::Discord => return chat(url, &text, false, settings.timeout),
+        service @ (Receiver::Slack | Receiver::Discord) => return chat(url, &text, service, settings.timeout),
     }
     let body = envelope(event.event.name(), event.data.clone(), event.at, &delivery.endpoint_name);
     let body = js_json::to_string(&body);

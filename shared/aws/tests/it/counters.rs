@@ -105,6 +105,14 @@ async fn the_lines_of_a_log_are_counted_in_the_same_transaction() {
     let alone = all[1].at("/TransactItems/1/Update");
     assert_eq!(alone["Key"]["sk"], json!({ "S": "2024-01-01#log" }));
     assert_eq!(alone["ExpressionAttributeValues"][":count"], json!({ "N": "0" }));
+    // An archive outlives the jobs of its day, and so does its count.
+    let (counters, calls) = table(|_, _| ok());
+    let log = LogTally { archived: 1, ..LogTally::default() };
+    counters.count(&CountStep { log, ..step(true) }, NOON).await.unwrap();
+    let archived = calls.only().at("/TransactItems/2/Update").clone();
+    assert_eq!(archived["Key"]["sk"], json!({ "S": "2024-01-01#archived" }));
+    let expires = json!({ "N": (NOON.seconds() + 365 * 86_400).to_string() });
+    assert_eq!(archived["ExpressionAttributeValues"], json!({ ":log_archived": { "N": "1" }, ":expires": expires }));
 }
 
 #[tokio::test]

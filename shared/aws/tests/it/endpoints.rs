@@ -68,17 +68,21 @@ async fn places_are_taken_on_condition_of_the_window_that_was_read() {
 #[tokio::test]
 async fn what_an_endpoint_answered_is_added_up_until_it_takes_something() {
     let check = async |learned: Learned, expression: &str, values: serde_json::Value| {
-        let (store, calls) = table(|_, _| ok());
+        let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
         store.learn(&id(), learned).await.unwrap();
-        assert_eq!(calls.only().at("/UpdateExpression"), expression);
-        assert_eq!(calls.only().at("/ExpressionAttributeValues"), &values);
+        assert_eq!(calls.all()[0].at("/UpdateExpression"), expression);
+        assert_eq!(calls.all()[0].at("/ExpressionAttributeValues"), &values);
+        calls.all()
     };
     let failed = Learned { failed: 2, ..Learned::default() };
     let values = json!({ ":failures": { "N": "2" }, ":none": { "N": "0" } });
-    check(failed, "SET failures = if_not_exists(failures, :none) + :failures", values).await;
+    let calls = check(failed, "SET failures = if_not_exists(failures, :none) + :failures", values).await;
+    assert_eq!(calls.len(), 1);
     let took = Learned { failed: 1, took: true, pause_until: Some(NOON) };
-    let values = json!({ ":failures": { "N": "0" }, ":until": { "N": "1704110400000" } });
-    check(took, "SET failures = :failures, paused_until = :until", values).await;
+    let calls = check(took, "SET failures = :failures", json!({ ":failures": { "N": "0" } })).await;
+    // A longer pause stays: that the condition fails is no fault.
+    assert_eq!(calls[1].at("/ConditionExpression"), "attribute_not_exists(paused_until) OR paused_until < :until");
+    assert_eq!(calls[1].at("/ExpressionAttributeValues"), &json!({ ":until": { "N": "1704110400000" } }));
 }
 
 #[tokio::test]

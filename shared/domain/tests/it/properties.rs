@@ -364,16 +364,21 @@ impl Life {
         let (written, counted) = &mut self.log;
         for effect in &job.outbox {
             match effect {
-                Effect::Log { level: LogLevel::Info, .. } => written.info += 1,
-                Effect::Log { level: LogLevel::Success, .. } => written.success += 1,
-                Effect::Log { level: LogLevel::Warning, .. } => written.warning += 1,
-                Effect::Log { level: LogLevel::Error, .. } => written.error += 1,
+                Effect::Log { level, message, details, .. } => {
+                    match level {
+                        LogLevel::Info => written.info += 1,
+                        LogLevel::Success => written.success += 1,
+                        LogLevel::Warning => written.warning += 1,
+                        LogLevel::Error => written.error += 1,
+                    }
+                    let facts = if details.is_null() { 0 } else { details.to_string().len() };
+                    written.bytes += (message.len() + facts) as i64;
+                }
                 Effect::CountLog { log, .. } => *counted = *counted + *log,
                 _ => {}
             }
         }
-        let lines = |tally: &LogTally| [tally.info, tally.success, tally.warning, tally.error];
-        assert_eq!(lines(&job.log), lines(written), "lines that the job knows of");
+        assert_eq!(LogTally { archived: 0, ..job.log }, *written, "lines that the job knows of");
         if job.deleted_at.is_some() {
             assert!(counted.is_empty(), "{counted:?} of a deleted job");
         } else if job.status.is_final() {

@@ -101,6 +101,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             version: 1,
             created_at: AT,
             attempts: 0,
+            excused: 0,
             next_attempt_at: AT,
             reserved: false,
             lease_until: None,
