@@ -14,8 +14,8 @@ const auth = arg("user") ? { username: arg("user"), password: arg("password") } 
 const browser = await chromium.launch({ executablePath: arg("chromium", "/usr/bin/chromium"), args: ["--no-sandbox"] });
 const results = [];
 const DESK = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 };
-async function open({ viewport = DESK, colorScheme = "light", csp = true } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme, httpCredentials: auth, bypassCSP: !csp, reducedMotion: "no-preference" });
+async function open({ viewport = DESK, colorScheme = "light", csp = true, still = false } = {}) {
+  const context = await browser.newContext({ viewport, colorScheme, httpCredentials: auth, bypassCSP: !csp, reducedMotion: still ? "reduce" : "no-preference" });
   const page = await context.newPage();
   page.problems = []; page.allow = []; page.busy = 0;
   const counts = (r) => new URL(r.url()).pathname.startsWith("/api/") && !/\/stream$/.test(new URL(r.url()).pathname);
@@ -292,7 +292,7 @@ await walk("countries", async (made) => {
 
 async function shoot(made, name, path, ready) {
   for (const [size, viewport] of [["desktop", DESK], ["phone", PHONE]]) for (const colorScheme of ["light", "dark"]) {
-    const page = await made({ viewport, colorScheme, csp: false });
+    const page = await made({ viewport, colorScheme, csp: false, still: true });
     await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await settled(page);
     await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`, fullPage: true });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide <= 0, `${name} ${size} scrolls sideways by ${wide}`);

@@ -162,6 +162,19 @@ impl Aws {
         put.set_item(Some(reelhook_aws::counters::admission_item(admission, "test"))).send().await.expect("saved");
     }
 
+    /// The viewers' slots.
+    pub async fn viewers(&self) -> Admission {
+        let item = self.item("CountersTable", &[("pk", "viewers"), ("sk", "-")]).await;
+        item.map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("slots")).unwrap_or_default()
+    }
+
+    pub async fn save_viewers(&self, slots: &Admission) {
+        let mut item = reelhook_aws::counters::admission_item(slots, "test");
+        item.insert("pk".to_owned(), AttributeValue::S("viewers".to_owned()));
+        let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
+        put.set_item(Some(item)).send().await.expect("saved");
+    }
+
     /// Endpoints as they are when new.
     pub async fn enable_endpoints(&self) {
         let table = self.output("EndpointsTable");

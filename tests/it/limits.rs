@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::stack::{JsonText, Stack, read};
 
 /// A key that no other test uses (infra/local/test-profile.json).
-const KEY: &str = "rk_limited";
+pub const KEY: &str = "rk_limited";
 /// ApiCallsPerMinute of that profile.
 const CALLS: u32 = 1_000_000;
 const REPORTS: u32 = 600;
@@ -25,6 +25,12 @@ async fn use_up(stack: &Stack, caller: &str, used: u32) {
     }
 }
 
+/// Leaves the caller with that key no call of this minute.
+pub async fn use_up_calls(stack: &Stack) {
+    let fingerprint: String = reelhook_signing::hash_key(KEY)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    use_up(stack, &fingerprint, CALLS).await;
+}
+
 #[tokio::test]
 async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
     let stack = Stack::open().await;
@@ -32,9 +38,8 @@ async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
         let request = stack.http.request(method.clone(), format!("{}{path}", stack.api)).header("x-api-key", KEY);
         request.json_text(&json!({})).send().await.expect("an answer")
     };
-    let fingerprint: String = reelhook_signing::hash_key(KEY)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(call(&Method::GET, "/api/job/job_1_a").await.status(), 404, "the key is good");
-    use_up(&stack, &fingerprint, CALLS).await;
+    use_up_calls(&stack).await;
     let routes = [
         (Method::POST, "/api/generate"),
         (Method::GET, "/api/job/job_1_a"),

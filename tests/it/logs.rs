@@ -87,7 +87,8 @@ async fn a_job_s_lines_are_listed_searched_archived_counted_and_removed_with_it(
     .await;
     assert_eq!(status, 200, "{answer}");
     stack.eventually("the counters follow", || async { (stats(&stack).await == before).then_some(()) }).await;
-    assert!(!stack.aws.has_object(&format!("logs/{job}/log.ndjson.gz")).await);
+    let key = format!("logs/{job}/log.ndjson.gz");
+    stack.eventually("the archive is gone", || async { (!stack.aws.has_object(&key).await).then_some(()) }).await;
     assert!(lines(&stack, &kept).await.is_empty());
 }
 

@@ -9,6 +9,7 @@ mod callbacks;
 mod control;
 mod cost;
 mod deliveries;
+mod errors;
 mod hooks;
 mod input;
 mod journeys;

@@ -135,6 +135,12 @@ impl Creatomate {
         refuse(settings.status, settings.times, &mut kitchen.refused_gets)
     }
 
+    /// How long a GET takes.
+    fn slowness(&self) -> Result<Duration, Refusal> {
+        let settings: Settings = typed(self.kitchen().settings.clone()).map_err(Refusal::bad_request)?;
+        Ok(Duration::from_millis(settings.get_ms.unwrap_or_default()))
+    }
+
     fn submit(self: &Arc<Self>, body: &[u8], version: Version) -> Result<Vec<Value>, Refusal> {
         let settings = self.may_post()?;
         let requests = RenderRequest::parse(body, version).map_err(Refusal::bad_request)?;
@@ -287,6 +293,7 @@ async fn get_render(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     creatomate.authorize(&headers)?;
+    tokio::time::sleep(creatomate.slowness()?).await;
     creatomate.show(&id).map(Json)
 }
 

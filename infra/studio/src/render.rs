@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub status: Option<u16>,
     /// Only the first so many GETs.
     pub times: Option<u64>,
+    /// GETs of a render are answered after so many milliseconds.
+    pub get_ms: Option<u64>,
     /// POSTs of a render answer this status.
     pub post_status: Option<u16>,
     /// Only the first so many POSTs.

@@ -50,6 +50,11 @@ impl Archive for Bucket {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let operation = "get archive";
+        // A role that may list this prefix only is told 403, and not 404, for an object that is not there.
+        let list = self.client.list_objects_v2().bucket(&self.name).prefix(key).max_keys(1);
+        if list.send().await.map_err(|error| store_error(operation, error))?.contents().is_empty() {
+            return Ok(None);
+        }
         let object = match self.client.get_object().bucket(&self.name).key(key).send().await {
             Ok(object) => object,
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),

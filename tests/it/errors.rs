@@ -1,0 +1,162 @@
+//! Each documented error, provoked: docs/errors.md lists nothing that the API does not say.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use reelhook_domain::{Admission, RenderId, Status, Timestamp};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::limits::{KEY, use_up_calls};
+use crate::stack::{JsonText, Stack, read};
+
+/// Codes that only a broken stack answers with; unit tests with faults provoke them (shared/http, shared/app).
+const BROKEN: [&str; 2] = ["busy", "internal"];
+
+fn documented() -> BTreeMap<String, u16> {
+    let rows = include_str!("../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rows.filter_map(|row| row.split_once("` | "));
+    rows.filter_map(|(code, rest)| Some((code.to_owned(), rest.split(' ').next()?.parse().ok()?))).collect()
+}
+
+/// Errors that came, by code.
+struct Seen<'a> {
+    stack: &'a Stack,
+    codes: BTreeMap<String, u16>,
+}
+
+impl Seen<'_> {
+    async fn answer(&mut self, request: RequestBuilder, code: &str) {
+        let (status, answer) = read(request.send().await.expect("an answer")).await;
+        assert_eq!(answer["code"], code, "{status}: {answer}");
+        assert_eq!(answer["success"], false, "{answer}");
+        let sentences = [&answer["message"], &answer["error"], &answer["request_id"]];
+        assert!(sentences.iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty())), "{answer}");
+        self.codes.insert(code.to_owned(), status);
+    }
+
+    async fn post(&mut self, path: &str, body: Value, code: &str) {
+        self.answer(self.stack.request(Method::POST, path).json_text(&body), code).await;
+    }
+
+    async fn get(&mut self, path: &str, code: &str) {
+        self.answer(self.stack.request(Method::GET, path), code).await;
+    }
+}
+
+#[tokio::test]
+async fn every_documented_error_is_answered_with_its_code_status_and_both_sentences() {
+    let stack = Stack::open().await;
+    let mut seen = Seen { stack: &stack, codes: BTreeMap::new() };
+    bad_requests(&mut seen).await;
+    callers(&mut seen).await;
+    jobs(&mut seen).await;
+    renders(&mut seen).await;
+    limits(&mut seen).await;
+    let mut expected = documented();
+    expected.retain(|code, _| !BROKEN.contains(&code.as_str()));
+    assert_eq!(seen.codes, expected);
+}
+
+async fn bad_requests(seen: &mut Seen<'_>) {
+    let generate = "/api/generate";
+    let raw = |body: &str| {
+        let request = seen.stack.request(Method::POST, generate);
+        request.header("content-type", "application/json").body(body.to_owned())
+    };
+    let (bad, list, large) = (raw("{"), raw("[]"), raw(&format!("\"{}\"", "x".repeat(1024 * 1024))));
+    seen.answer(bad, "bad_json").await;
+    seen.answer(list, "no_object").await;
+    seen.answer(large, "body_too_large").await;
+    seen.post(generate, json!({ "country": "US" }), "missing_parameters").await;
+    seen.post(generate, json!({ "country": 5, "platform": "x", "genre": "y" }), "bad_field").await;
+    let keyed = |key: &str, genre: &str| {
+        let body = json!({ "country": "US", "platform": "netflix", "genre": genre, "template": "studio:step_ms=5" });
+        seen.stack.request(Method::POST, generate).header("idempotency-key", key).json_text(&body)
+    };
+    let (long, first) = (keyed(&"k".repeat(256), "Drama"), keyed("key of errors", "Drama"));
+    let other = keyed("key of errors", "Horror");
+    seen.answer(long, "bad_idempotency_key").await;
+    assert_eq!(first.send().await.expect("an answer").status(), 200);
+    seen.answer(other, "idempotency_key_reused").await;
+    seen.post("/api/webhooks/test", json!({}), "url_missing").await;
+    seen.post("/api/webhooks/trigger", json!({}), "event_missing").await;
+    seen.get("/api/nothing", "unknown_route").await;
+}
+
+async fn callers(seen: &mut Seen<'_>) {
+    let url = format!("{}/api/queue/toggle", seen.stack.api);
+    seen.answer(seen.stack.http.post(&url).json_text(&json!({})), "unauthorized").await;
+    let foreign = seen.stack.http.post(&url).basic_auth("anyone", Some(&seen.stack.key)).body("processing=false");
+    seen.answer(foreign, "foreign_page").await;
+}
+
+async fn jobs(seen: &mut Seen<'_>) {
+    let stack = seen.stack;
+    seen.get("/api/job/job_1_a", "job_not_found").await;
+    let done = stack.submit("step_ms=5").await;
+    stack.until_status(&done, "completed").await;
+    let job = |name: &str| format!("/api/job/{done}/{name}");
+    let monitor = |id: &str| format!("/api/queue/job/{id}/monitor-creatomate");
+    seen.post(&job("cancel"), json!({}), "cannot_cancel").await;
+    seen.post(&job("retry"), json!({}), "cannot_retry").await;
+    seen.post(&job("complete"), json!({}), "video_url_missing").await;
+    seen.post(&job("complete"), json!({ "videoUrl": "https://a.example/x.mp4" }), "cannot_complete").await;
+    seen.post(&monitor(&done), json!({}), "video_exists").await;
+    let running = stack.submit("step_ms=5&stall=3").await;
+    stack.until(&running, "silent after step 3", |job| job["progress"] == 36).await;
+    let delete = stack.request(Method::DELETE, &format!("/api/queue/job/{running}/delete"));
+    seen.answer(delete, "cannot_delete").await;
+    seen.post(&monitor(&running), json!({}), "no_render").await;
+    // Ends that take half an hour: as a timeout and a failure leave a job with a render.
+    for (status, code) in [(Status::Completed, "workflow_incomplete"), (Status::Failed, "cannot_monitor")] {
+        let mut job = stack.stored(&done).await;
+        job.version += 1;
+        (job.status, job.video_url) = (status, None);
+        job.workflow_incomplete = status == Status::Completed;
+        job.render_id = Some(RenderId::parse("render-of-errors").expect("an id"));
+        job.outbox.clear();
+        stack.aws.save_job(&job).await;
+        seen.post(&monitor(&done), json!({}), code).await;
+    }
+}
+
+async fn renders(seen: &mut Seen<'_>) {
+    let stack = seen.stack;
+    let token = stack.aws.secret("OPERATOR_CALLBACK_TOKEN").await;
+    let hook = format!("/w/{token}/api/webhooks/creatomate");
+    seen.post(&hook, json!({ "status": "rendering" }), "render_id_missing").await;
+    seen.post(&hook, json!({ "id": "nobody-knows" }), "render_status_missing").await;
+    seen.post(&hook, json!({ "id": "nobody-knows", "status": "rendering" }), "render_unknown").await;
+    let ask = "/api/status/render-of-errors";
+    stack.control("creatomate", json!({ "status": 500 })).await;
+    seen.get(ask, "render_check_failed").await;
+    stack.control("creatomate", json!({ "get_ms": 15_000 })).await;
+    seen.get(ask, "render_check_timeout").await;
+    stack.control("creatomate", json!({})).await;
+}
+
+async fn limits(seen: &mut Seen<'_>) {
+    let stack = seen.stack;
+    let watched = stack.submit("step_ms=5&stall=3").await;
+    stack.until(&watched, "silent after step 3", |job| job["progress"] == 36).await;
+    let before = stack.aws.viewers().await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
+    let until = Timestamp(i64::try_from(now).expect("a time") + 60_000);
+    let full = (0..500).map(|n| (format!("viewer {n}"), until)).collect();
+    stack.aws.save_viewers(&Admission { version: before.version + 1, active: full, ..before.clone() }).await;
+    // What is known is shown to anybody; who waits for more needs a place.
+    let waits = stack.request(Method::GET, &format!("/api/job/{watched}/stream")).header("last-event-id", "1000");
+    seen.answer(waits, "too_many_streams").await;
+    stack.aws.save_viewers(&Admission { version: before.version + 2, ..before }).await;
+    use_up_calls(stack).await;
+    let url = format!("{}/api/queue/status", stack.api);
+    let call = || stack.http.get(&url).header("x-api-key", KEY);
+    // An instance may hold a few calls of before.
+    for _ in 0..20 {
+        if call().send().await.expect("an answer").status() == 429 {
+            break;
+        }
+    }
+    seen.answer(call(), "rate_limited").await;
+}
