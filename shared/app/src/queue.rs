@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::{try_join_all, try_join3};
-use reelhook_domain::{Admission, Event, Job, JobId, Policy, Status, Timestamp};
+use reelhook_domain::{Admission, Cleared, Event, Job, JobId, Policy, Status, Timestamp};
 
 use crate::ambient::Ambient;
 use crate::dialect::streamgank::QueueCounts;
-use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::jobs::{ChangeError, Changed, JobStore, change_loaded};
 use crate::messages::{Delayed, Hints, WorkMessage, send_all};
 use crate::starts::StartStore;
 use crate::store::{Saved, StoreError};
@@ -43,6 +43,19 @@ pub trait QueueStore: StartStore + SubmitStore {
         &self,
         status: Status,
         month: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
+
+    /// Jobs of a status that were made in a month, from a time up to another, oldest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn oldest(
+        &self,
+        status: Status,
+        month: &str,
+        from: Timestamp,
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
@@ -259,32 +272,19 @@ pub struct RemovalPorts<'a> {
 /// # Errors
 /// [`ChangeError`]; the next sweep goes on.
 pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
-    let now = ports.ambient.now();
     let cleared = ports.queue.admission().await?.cleared;
-    let Some(latest) = cleared.all.max(cleared.failed) else { return Ok(0) };
+    if cleared.is_empty() {
+        return Ok(0);
+    }
     let mut removed: BTreeMap<Status, u64> = BTreeMap::new();
     let mut done = true;
     for status in cleared.hidden.keys() {
-        let months = months(now);
-        let reads = months.iter().map(|month| ports.queue.newest(*status, month, latest, REMOVED_AT_ONCE));
-        let ids: Vec<JobId> = try_join_all(reads).await?.into_iter().flatten().map(|(_, id)| id).collect();
-        let hidden = ports.queue.load_all(&ids).await?;
-        let hidden = hidden.into_iter().filter(|job| job.status == *status && cleared.hides(job));
-        let event = if *status == Status::Pending { Event::Cancel } else { Event::Delete };
-        let changes: Vec<Result<Changed, ChangeError>> = futures_util::stream::iter(hidden)
-            .map(|job| {
-                let event = &event;
-                async move { change(ports.jobs, ports.ambient, ports.policy, &job.id, event).await }
-            })
-            .buffer_unordered(CHANGES_AT_ONCE)
-            .collect()
-            .await;
-        for changed in changes {
-            // Something was there: the next sweep sees whether it was all.
-            done = false;
-            if let Changed::Applied(_) = changed? {
-                *removed.entry(*status).or_default() += 1;
+        for month in months(ports.ambient.now()) {
+            let (count, nothing_left) = remove_of_month(ports, &cleared, *status, &month).await?;
+            if count > 0 {
+                *removed.entry(*status).or_default() += count;
             }
+            done &= nothing_left;
         }
     }
     update(ports.queue, |admission| {
@@ -294,6 +294,40 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
     })
     .await?;
     Ok(removed.values().sum::<u64>() as usize)
+}
+
+/// Removes hidden jobs of a status that were made in a month, the oldest first: how many, and whether none is left.
+async fn remove_of_month(
+    ports: &RemovalPorts<'_>,
+    cleared: &Cleared,
+    status: Status,
+    month: &str,
+) -> Result<(u64, bool), ChangeError> {
+    let Some(latest) = cleared.all.max(cleared.failed) else { return Ok((0, true)) };
+    let event = if status == Status::Pending { Event::Clear { until: latest } } else { Event::Delete };
+    let (mut from, mut removed, mut found) = (Timestamp(0), 0, false);
+    for _ in 0..PAGES {
+        let page = ports.queue.oldest(status, month, from, latest, REMOVED_AT_ONCE).await?;
+        let ids: Vec<JobId> = page.iter().map(|(_, id)| id.clone()).collect();
+        let hidden = ports.queue.load_all(&ids).await?;
+        let hidden: Vec<Job> = hidden.into_iter().filter(|job| job.status == status && cleared.hides(job)).collect();
+        found |= !hidden.is_empty();
+        let changes = hidden.into_iter().map(|job| change_loaded(ports.jobs, ports.ambient, ports.policy, job, &event));
+        let changes: Vec<_> = futures_util::stream::iter(changes).buffer_unordered(CHANGES_AT_ONCE).collect().await;
+        for changed in changes {
+            removed += u64::from(matches!(changed?, Changed::Applied(_)));
+        }
+        match page.last() {
+            Some((last, _)) if page.len() >= REMOVED_AT_ONCE => from = *last,
+            // Something was there: the next sweep sees whether it was all.
+            _ => return Ok((removed, !found)),
+        }
+        if found {
+            break;
+        }
+    }
+    // Behind many that are not hidden, the count of those that are has to do.
+    Ok((removed, !found && cleared.shown(status, 1) == 1))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::ambient::Ambient;
-use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::store::StoreError;
 
@@ -131,8 +131,9 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
             return Ok(None);
         }
         let mut ready = ports.starts.oldest_ready(now, STARTS).await?.into_iter();
-        let conflict = loop {
-            let Some(id) = ready.next() else { break false };
+        let mut hidden = false;
+        let again = loop {
+            let Some(id) = ready.next() else { break hidden };
             let job = match ports.jobs.load(&id).await {
                 Ok(Some(job)) => job,
                 Ok(None) => continue,
@@ -143,7 +144,10 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if admission.cleared.hides(&job) {
+            if let Some(until) = admission.cleared.all.filter(|_| admission.cleared.hides(&job)) {
+                // The sweep would do it; here it makes room for what waits behind.
+                change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::Clear { until }).await?;
+                hidden = true;
                 continue;
             }
             let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
@@ -154,7 +158,7 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
                 Claimed::Conflict => break true,
             }
         };
-        if !conflict {
+        if !again {
             return Ok(None);
         }
     }

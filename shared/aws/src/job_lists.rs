@@ -1,6 +1,7 @@
 //! The lists of jobs: what the queue shows, from indexes that hold keys only.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use reelhook_app::queue::QueueStore;
 use reelhook_app::store::{Saved, StoreError};
@@ -32,10 +33,24 @@ impl QueueStore for JobTable {
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
         let values = [(":month", s(format!("{}#{month}", status.name()))), (":until", n(until.0))];
         let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
-        let answer = query.scan_index_forward(false).limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
-        let answer = answer.map_err(|error| store_error("list jobs", error))?;
-        let entry = |item: &Item| Some((Timestamp(number(item, "created_at")?), JobId::parse(text(item, "id")?).ok()?));
-        Ok(answer.items().iter().filter_map(entry).collect())
+        listed(query.scan_index_forward(false), limit).await
+    }
+
+    async fn oldest(
+        &self,
+        status: Status,
+        month: &str,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        if from > until {
+            return Ok(Vec::new());
+        }
+        let month = s(format!("{}#{month}", status.name()));
+        let values = [(":month", month), (":from", n(from.0)), (":until", n(until.0))];
+        let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
+        listed(self.query("by-status", condition, &values), limit).await
     }
 
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
@@ -75,4 +90,12 @@ impl QueueStore for JobTable {
         let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
         Ok(ids(answer.items()))
     }
+}
+
+/// What a query of the index by status finds.
+async fn listed(query: QueryFluentBuilder, limit: usize) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+    let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
+    let answer = answer.map_err(|error| store_error("list jobs", error))?;
+    let entry = |item: &Item| Some((Timestamp(number(item, "created_at")?), JobId::parse(text(item, "id")?).ok()?));
+    Ok(answer.items().iter().filter_map(entry).collect())
 }

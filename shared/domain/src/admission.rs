@@ -46,7 +46,7 @@ impl Cleared {
     pub fn hides(&self, job: &Job) -> bool {
         let before = |cut: Option<Timestamp>, at: Option<Timestamp>| cut.zip(at).is_some_and(|(cut, at)| at <= cut);
         match job.status {
-            Status::Pending => before(self.all, Some(job.created_at)),
+            Status::Pending => before(self.all, Some(job.waiting_since())),
             Status::Processing | Status::Rendering => false,
             Status::Completed | Status::Cancelled => before(self.all, job.ended_at()),
             Status::Failed => before(self.all.max(self.failed), job.ended_at()),

@@ -124,7 +124,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         worker_done: false,
         worker_id: None,
         cancel_url: None,
-        start: Start { ready_at: now, hint_at, failures: 0, claims: 0, claim: None },
+        start: Start { ready_at: now, since: None, hint_at, failures: 0, claims: 0, claim: None },
         render: None,
         paused_after_extraction: false,
         extracted: None,
@@ -161,6 +161,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
     if job.deleted_at.is_some() {
         return match event {
             Event::Cancel
+            | Event::Clear { .. }
             | Event::Retry
             | Event::Complete { .. }
             | Event::Monitor
@@ -186,6 +187,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::RenderReported { render, state, confirmable } => renders::reported(change, render, state, *confirmable),
         Event::RenderChecked { render, state, check } => renders::checked(change, render, state.as_ref(), *check),
         Event::Cancel => commands::cancel(change),
+        Event::Clear { until } => commands::clear(change, *until),
         Event::Retry => commands::retry(change),
         Event::Complete { video_url } => commands::complete(change, video_url),
         Event::Monitor => commands::monitor(change),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::RenderId;
+use crate::{RenderId, Timestamp};
 
 /// How a step stands, in the worker's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,6 +137,11 @@ pub enum Event {
     },
     /// A person cancels.
     Cancel,
+    /// A person cleared the queue: what waited at that time is cancelled.
+    Clear {
+        /// When.
+        until: Timestamp,
+    },
     /// A person retries.
     Retry,
     /// A person hands in the video.

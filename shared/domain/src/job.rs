@@ -99,6 +99,9 @@ pub struct Claim {
 pub struct Start {
     /// Not before this time.
     pub ready_at: Timestamp,
+    /// When this attempt began to wait; none for the first, which waits since the job was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// When the sweep sends another hint.
     pub hint_at: Timestamp,
     /// Starts of this attempt that the worker did not take.
@@ -257,6 +260,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// Since when this attempt waits, or has waited.
+    pub fn waiting_since(&self) -> Timestamp {
+        self.start.since.unwrap_or(self.created_at)
+    }
+
     /// The time from start to end, or to `now`, in milliseconds.
     pub fn duration_ms(&self, now: Timestamp) -> Option<i64> {
         let start = self.started_at?;

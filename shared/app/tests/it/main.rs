@@ -7,6 +7,7 @@ mod hooks;
 mod limits;
 mod logs;
 mod nothing_is_lost;
+mod queue;
 mod reconcile;
 mod renders;
 mod repair;

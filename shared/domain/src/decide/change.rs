@@ -204,6 +204,7 @@ impl<'a> Change<'a> {
         job.suggested_solution = None;
         job.retry_after = (delay > Duration::ZERO).then_some(ready_at);
         job.start.ready_at = ready_at;
+        job.start.since = Some(self.now);
         job.start.hint_at = ready_at.after(self.policy.hint_grace);
         job.start.failures = 0;
         self.show(WAITING);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::change::Change;
 use super::{Decision, Ignored, Rejected};
 use crate::job::Status;
-use crate::{Effect, LogLevel, OutboundEvent};
+use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.
 const RETRY_REPEAT_MS: i64 = 10_000;
@@ -23,6 +23,15 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     change.log("job_log", LogLevel::Warning, "Job cancelled");
     change.notify(OutboundEvent::Cancelled);
     change.apply()
+}
+
+/// A clear hides what waited then: only that is cancelled, and not what runs or waits anew by now.
+pub(super) fn clear(change: Change<'_>, until: Timestamp) -> Decision {
+    if change.job.status == Status::Pending && change.job.waiting_since() <= until {
+        cancel(change)
+    } else {
+        change.ignore(Ignored::AlreadySo)
+    }
 }
 
 pub(super) fn retry(mut change: Change<'_>) -> Decision {

@@ -71,6 +71,7 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         }
         Event::Claim
         | Event::Cancel
+        | Event::Clear { .. }
         | Event::Retry
         | Event::Complete { .. }
         | Event::Monitor

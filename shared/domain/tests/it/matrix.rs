@@ -98,6 +98,8 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("last check finds rendering", checked(word(RenderWord::Rendering), 4)),
         ("last check finds no answer", unanswered(4)),
         ("cancel", Event::Cancel),
+        ("clear, of now", Event::Clear { until: story.now }),
+        ("clear, of long ago", Event::Clear { until: Timestamp(0) }),
         ("retry", Event::Retry),
         ("complete", complete()),
         ("monitor", Event::Monitor),

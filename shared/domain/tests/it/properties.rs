@@ -90,6 +90,7 @@ enum Move {
         check: u8,
     },
     Cancel,
+    Clear,
     Retry,
     Complete,
     Monitor,
@@ -157,6 +158,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         6 => (run(), which(), prop::option::weighted(0.8, render_state()), 0_u8..6)
             .prop_map(|(run, render, state, check)| Move::Checked { run, render, state, check }),
         1 => Just(Move::Cancel),
+        1 => Just(Move::Clear),
         3 => Just(Move::Retry),
         1 => Just(Move::Complete),
         1 => Just(Move::Monitor),
@@ -264,6 +266,7 @@ impl Life {
                 Event::RenderChecked { render: render_of(*run, *render), state: state.clone(), check: *check }
             }
             Move::Cancel => Event::Cancel,
+            Move::Clear => Event::Clear { until: self.story.now },
             Move::Retry => Event::Retry,
             Move::Complete => complete(),
             Move::Monitor => Event::Monitor,

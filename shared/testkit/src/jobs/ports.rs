@@ -184,6 +184,21 @@ impl QueueStore for MemoryJobs {
         done.answer(found)
     }
 
+    async fn oldest(
+        &self,
+        status: Status,
+        month: &str,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        let mut found = self.newest(status, month, until, usize::MAX).await?;
+        found.reverse();
+        found.retain(|(at, _)| *at >= from);
+        found.truncate(limit);
+        Ok(found)
+    }
+
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         self.enter("load_all").await;
         let done = self.faults.check("load_all")?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reelhook_app::ambient::Ambient;
+use reelhook_app::queue::clear;
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{NOON, Stack, response};
 
@@ -224,4 +226,17 @@ async fn without_a_worker_url_jobs_wait_and_nothing_is_claimed() {
     stack.sweep().await;
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+}
+
+#[tokio::test]
+async fn what_a_clear_hides_keeps_nothing_behind_it_from_starting() {
+    let stack = Stack::with(&[], 3);
+    let hidden: Vec<JobId> = (1..=40).map(|n| stack.submit(n)).collect();
+    stack.world.advance_s(1);
+    clear(&*stack.jobs, stack.world.now()).await.unwrap();
+    stack.world.advance_s(1);
+    let new = stack.submit(41);
+    assert_eq!(start(&stack).await, 1);
+    assert_eq!(stack.jobs.get(&new).status, Status::Processing);
+    assert!(hidden.iter().all(|id| stack.jobs.get(id).status == Status::Cancelled), "each has its end and its event");
 }

@@ -65,6 +65,7 @@ fn full() -> Job {
         worker_id: Some("gpu-7".to_owned()),
         cancel_url: Some("https://worker.example/cancel".to_owned()),
         start: reelhook_domain::Start {
+            since: None,
             ready_at: at(7),
             hint_at: at(8),
             failures: 4,
