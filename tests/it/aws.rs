@@ -199,6 +199,15 @@ impl Aws {
         put.item("version", AttributeValue::N("1".to_owned())).send().await.expect("put");
     }
 
+    /// A delivery about a job as it is while its receiver takes long.
+    pub async fn leased_delivery(&self, job: &str) -> DeliveryId {
+        let mut delivery = self.deliveries_of(&[job.to_owned()]).await.remove(0);
+        delivery.lease_until = Some(System.now().after(Duration::from_secs(60)));
+        let pk = format!("delivery#{}", delivery.id);
+        self.put_delivery(&pk, "delivery", &serde_json::to_value(&delivery).expect("JSON")).await;
+        delivery.id
+    }
+
     /// Sends a message to the queue of an output.
     pub async fn send(&self, queue: &str, message: &Value) {
         let send = self.sqs.send_message().queue_url(self.output(queue)).message_body(message.to_string());

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelhook_domain::{Admission, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, JobId, RenderId, Status, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::limits::{KEY, use_up_calls};
+use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
 
-/// Codes that only a broken stack answers with; unit tests with faults provoke them (shared/http, shared/app).
+/// Codes that only a broken stack answers with; a unit test provokes them (shared/http/src/problem.rs).
 const BROKEN: [&str; 2] = ["busy", "internal"];
 
 fn documented() -> BTreeMap<String, u16> {
@@ -53,6 +53,7 @@ async fn every_documented_error_is_answered_with_its_code_status_and_both_senten
     jobs(&mut seen).await;
     renders(&mut seen).await;
     limits(&mut seen).await;
+    stack.aws.remove_jobs("job_errors_", 2).await;
     let mut expected = documented();
     expected.retain(|code, _| !BROKEN.contains(&code.as_str()));
     assert_eq!(seen.codes, expected);
@@ -82,6 +83,8 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     seen.post("/api/webhooks/test", json!({}), "url_missing").await;
     seen.post("/api/webhooks/trigger", json!({}), "event_missing").await;
     seen.get("/api/nothing", "unknown_route").await;
+    let delivery = "/api/webhooks/deliveries/5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a";
+    seen.get(delivery, "delivery_not_found").await;
 }
 
 async fn callers(seen: &mut Seen<'_>) {
@@ -103,21 +106,25 @@ async fn jobs(seen: &mut Seen<'_>) {
     seen.post(&job("complete"), json!({}), "video_url_missing").await;
     seen.post(&job("complete"), json!({ "videoUrl": "https://a.example/x.mp4" }), "cannot_complete").await;
     seen.post(&monitor(&done), json!({}), "video_exists").await;
+    stack.webhook("main", &done, "job.completed").await;
+    let slow = stack.aws.leased_delivery(&done).await;
+    seen.post(&format!("/api/webhooks/deliveries/{slow}/retry"), json!({}), "delivery_under_way").await;
     let running = stack.submit("step_ms=5&stall=3").await;
     stack.until(&running, "silent after step 3", |job| job["progress"] == 36).await;
     let delete = stack.request(Method::DELETE, &format!("/api/queue/job/{running}/delete"));
     seen.answer(delete, "cannot_delete").await;
     seen.post(&monitor(&running), json!({}), "no_render").await;
     // Ends that take half an hour: as a timeout and a failure leave a job with a render.
-    for (status, code) in [(Status::Completed, "workflow_incomplete"), (Status::Failed, "cannot_monitor")] {
+    let ends = [(Status::Completed, "workflow_incomplete"), (Status::Failed, "cannot_monitor")];
+    for (n, (status, code)) in ends.into_iter().enumerate() {
         let mut job = stack.stored(&done).await;
-        job.version += 1;
+        job.id = JobId::parse(&format!("job_errors_{n}")).expect("an id");
         (job.status, job.video_url) = (status, None);
         job.workflow_incomplete = status == Status::Completed;
         job.render_id = Some(RenderId::parse("render-of-errors").expect("an id"));
         job.outbox.clear();
         stack.aws.save_job(&job).await;
-        seen.post(&monitor(&done), json!({}), code).await;
+        seen.post(&monitor(job.id.as_str()), json!({}), code).await;
     }
 }
 
@@ -149,9 +156,11 @@ async fn limits(seen: &mut Seen<'_>) {
     let waits = stack.request(Method::GET, &format!("/api/job/{watched}/stream")).header("last-event-id", "1000");
     seen.answer(waits, "too_many_streams").await;
     stack.aws.save_viewers(&Admission { version: before.version + 2, ..before }).await;
-    use_up_calls(stack).await;
+    // A key that no other test uses (infra/local/test-profile.json).
+    let key = "rk_errors";
+    use_up_calls(stack, key).await;
     let url = format!("{}/api/queue/status", stack.api);
-    let call = || stack.http.get(&url).header("x-api-key", KEY);
+    let call = || stack.http.get(&url).header("x-api-key", key);
     // An instance may hold a few calls of before.
     for _ in 0..20 {
         if call().send().await.expect("an answer").status() == 429 {

@@ -164,3 +164,58 @@ async fn a_url_is_really_fetched() {
     let (status, answer) = stack.post("/api/validate-url", &json!({})).await;
     assert_eq!((status, &answer["message"]), (400, &json!("URL is required")));
 }
+
+#[tokio::test]
+async fn a_lost_webhook_is_found_looked_at_and_sent_again_under_its_id() {
+    let stack = Stack::open().await;
+    stack.control("hooks/second", json!({ "answer": 404, "body": "nobody here" })).await;
+    let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
+    stack.until_status(&job, "completed").await;
+    let path = format!("/api/webhooks/deliveries?jobId={job}&endpoint=webhook_2&status=exhausted");
+    let lost = stack
+        .eventually("it is given up", || async {
+            let (status, answer) = stack.get(&path).await;
+            assert_eq!(status, 200, "{answer}");
+            answer["deliveries"].as_array().expect("a list").first().cloned()
+        })
+        .await;
+    let id = lost["id"].as_str().expect("an id").to_owned();
+    // The whole list has it too, and the other endpoint's is not among the lost ones.
+    let (_, newest) = stack.get("/api/webhooks/deliveries?status=exhausted&limit=1").await;
+    assert_eq!(newest["deliveries"][0]["id"], id);
+    let one = format!("/api/webhooks/deliveries/{id}");
+    let (status, told) = stack.get(&one).await;
+    assert_eq!((status, &told["payload"]["data"]["job_id"]), (200, &json!(job)), "{told}");
+    let attempts = told["attempts"].as_array().expect("attempts");
+    assert_eq!(attempts.len(), 4);
+    for (number, attempt) in (1..).zip(attempts) {
+        assert_eq!((&attempt["number"], &attempt["outcome"]), (&json!(number), &json!("answered")));
+        assert_eq!(attempt["status"], 404);
+        assert_eq!(attempt["responseSha256"].as_str().map(str::len), Some(64), "{attempt}");
+        assert!(attempt["firstByteMs"].as_u64() <= attempt["durationMs"].as_u64());
+    }
+    stack.control("hooks/second", json!({})).await;
+    let (status, answer) = stack.post(&format!("{one}/retry"), &json!({})).await;
+    assert_eq!((status, &answer["delivery"]["replay"]), (200, &json!(true)), "{answer}");
+    let arrived = stack
+        .eventually("it arrives", || async {
+            let all = stack.webhooks("second", &job).await;
+            all.into_iter().find(|webhook| webhook["headers"]["webhook-replay"] == "true")
+        })
+        .await;
+    assert_eq!(arrived["headers"]["x-streamgank-delivery"], id);
+    assert_eq!(arrived["verification"]["standard_webhooks"]["ok"], true, "{arrived}");
+    assert_eq!(arrived["headers"]["webhook-sequence"], lost["sequence"].to_string());
+    stack
+        .eventually("it is known", || async {
+            let (_, told) = stack.get(&one).await;
+            (told["delivery"]["status"] == "delivered" && told["attempts"].as_array().map(Vec::len) == Some(5))
+                .then_some(())
+        })
+        .await;
+    let unknown = "/api/webhooks/deliveries/5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a";
+    let (status, answer) = stack.get(unknown).await;
+    assert_eq!((status, &answer["code"]), (404, &json!("delivery_not_found")));
+    let (status, answer) = stack.post(&format!("{unknown}/retry"), &json!({})).await;
+    assert_eq!((status, &answer["code"]), (404, &json!("delivery_not_found")));
+}

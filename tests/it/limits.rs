@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::stack::{JsonText, Stack, read};
 
 /// A key that no other test uses (infra/local/test-profile.json).
-pub const KEY: &str = "rk_limited";
+const KEY: &str = "rk_limited";
 /// ApiCallsPerMinute of that profile.
 const CALLS: u32 = 1_000_000;
 const REPORTS: u32 = 600;
@@ -25,9 +25,9 @@ async fn use_up(stack: &Stack, caller: &str, used: u32) {
     }
 }
 
-/// Leaves the caller with that key no call of this minute.
-pub async fn use_up_calls(stack: &Stack) {
-    let fingerprint: String = reelhook_signing::hash_key(KEY)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+/// Leaves the caller with a key no call of this minute.
+pub async fn use_up_calls(stack: &Stack, key: &str) {
+    let fingerprint: String = reelhook_signing::hash_key(key)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     use_up(stack, &fingerprint, CALLS).await;
 }
 
@@ -39,7 +39,7 @@ async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
         request.json_text(&json!({})).send().await.expect("an answer")
     };
     assert_eq!(call(&Method::GET, "/api/job/job_1_a").await.status(), 404, "the key is good");
-    use_up_calls(&stack).await;
+    use_up_calls(&stack, KEY).await;
     let routes = [
         (Method::POST, "/api/generate"),
         (Method::GET, "/api/job/job_1_a"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
+use reelhook_app::deliveries::list;
 use reelhook_app::jobs::JobStore;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
@@ -17,7 +18,7 @@ use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{Job, JobId};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::deliveries::deliveries_answer;
+use reelhook_http::deliveries::list_answer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -101,10 +102,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     match Asked::read(request)? {
         Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
         Asked::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
-        Asked::Deliveries(id, part) => {
-            find(deps, &id).await?;
-            let (deliveries, next) = deps.deliveries.of_job(&id, part.before.as_deref(), part.limit).await?;
-            Ok(deliveries_answer(&deliveries, next.as_deref()))
+        Asked::Deliveries(wanted) => {
+            if let Some(id) = &wanted.job {
+                find(deps, id).await?;
+            }
+            Ok(list_answer(&list(&deps.deliveries, &wanted, System.now()).await?))
         }
     }
 }

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use anyhow::{Context, anyhow};
 use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
+use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
 use reelhook_app::endpoints::WebhookSettings;
 use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::messages::DeliveryMessage;
@@ -24,6 +25,7 @@ use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
 use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -89,6 +91,7 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
+    "WEBHOOK_SCHEDULE",
     "WEBHOOK_MAX_RETRIES",
     "WEBHOOK_RETRY_DELAY",
     "WEBHOOK_RATE_LIMIT_WINDOW",
@@ -161,6 +164,10 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;
+    if let Some(asked) = deliveries::Asked::read(request)? {
+        tracing::info!(?asked, caller = fingerprint, "took a call about deliveries");
+        return of_deliveries(deps, asked).await;
+    }
     match Asked::read(request, caller, deps.allow_http)? {
         Asked::Status => {
             let ids: Vec<EndpointId> = secrets.webhooks.endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
@@ -174,6 +181,25 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
         Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
+    }
+}
+
+async fn of_deliveries(deps: &Deps, asked: deliveries::Asked) -> Result<ApiAnswer, Problem> {
+    let book = &deps.tables.deliveries;
+    match asked {
+        deliveries::Asked::List(wanted) => Ok(list_answer(&list(book, &wanted, System.now()).await?)),
+        deliveries::Asked::One(id) => {
+            let told = book.tell(id).await?.ok_or(Problem::DeliveryNotFound)?;
+            Ok(told_answer(&told))
+        }
+        deliveries::Asked::Again(id) => {
+            let ports = AgainPorts { book, hints: &deps.hints, ambient: &System, grace: deps.policy.hint_grace };
+            match again(&ports, id).await? {
+                Again::Due(delivery) => Ok(again_answer(&delivery, System.now())),
+                Again::UnderWay(_) => Err(Problem::DeliveryUnderWay),
+                Again::NotFound => Err(Problem::DeliveryNotFound),
+            }
+        }
     }
 }
 

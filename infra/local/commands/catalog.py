@@ -10,6 +10,7 @@ from commands.cloud import Problem, client
 LISTS = pathlib.Path(__file__).resolve().parents[2] / "catalog" / "lists.json"
 NUMBERS = {"id": int, "year": int, "imdb_score": float, "imdb_votes": int, "runtime_minutes": int}
 TEXTS = ("title", "country", "platform", "content_type")
+CONTENT_TYPES = {"film": "Film", "série": "Série", "serie": "Série"}
 URLS = ("trailer_url", "poster_url", "streaming_url")
 
 
@@ -34,7 +35,8 @@ def load(stack, file):
 
 
 def read(path):
-    text = path.read_text(encoding="utf-8")
+    # Spreadsheets begin their files with a mark.
+    text = path.read_text(encoding="utf-8-sig")
     if path.suffix.lower() == ".csv":
         movies = list(csv.DictReader(io.StringIO(text)))
         return [{**movie, "genres": [genre for genre in (movie.get("genres") or "").split("|") if genre]} for movie in movies]
@@ -52,6 +54,8 @@ def checked(place, movie):
             made[name] = kind(movie[name])
         except (KeyError, TypeError, ValueError):
             raise Problem(f"movie {place}: `{name}` must be a number") from None
+    if not 0 <= made["imdb_score"] <= 10 or made["imdb_votes"] < 0:
+        raise Problem(f"movie {place}: `imdb_score` must be from 0 to 10, and `imdb_votes` 0 or more")
     for name in TEXTS:
         made[name] = str(movie.get(name) or "").strip()
         if not made[name]:
@@ -60,9 +64,13 @@ def checked(place, movie):
         made[name] = str(movie.get(name) or "").strip()
         if made[name] and not made[name].startswith("https://"):
             raise Problem(f"movie {place}: `{name}` must be https, or empty")
-    made["genres"] = [str(genre).strip() for genre in movie.get("genres") or []]
-    if not made["genres"]:
-        raise Problem(f"movie {place}: `genres` is empty")
+    made["content_type"] = CONTENT_TYPES.get(made["content_type"].lower())
+    if not made["content_type"]:
+        raise Problem(f"movie {place}: `content_type` must be Film or Série")
+    genres = movie.get("genres")
+    if not isinstance(genres, list) or not genres:
+        raise Problem(f"movie {place}: `genres` must be a list of at least one genre")
+    made["genres"] = [str(genre).strip() for genre in genres]
     made["country"] = made["country"].upper()
     return made
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reelhook_domain::{EndpointId, OutboundEvent, RateLimit, Receiver, RetryPolicy};
+use reelhook_domain::{EndpointId, OutboundEvent, RateLimit, Receiver, Schedule};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -65,8 +65,10 @@ pub struct WebhookSettings {
     pub headers: Vec<(String, String)>,
     /// WEBHOOK_TIMEOUT: the whole of one try.
     pub timeout: Duration,
-    /// WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY, WEBHOOK_MAX_RETRY_DELAY.
-    pub retries: RetryPolicy,
+    /// WEBHOOK_SCHEDULE; or WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY, WEBHOOK_MAX_RETRY_DELAY.
+    pub schedule: Schedule,
+    /// WEBHOOK_PERMANENT_STATUSES: answers after which a webhook is not tried again.
+    pub permanent: BTreeSet<u16>,
     /// WEBHOOK_RATE_LIMIT_MAX, WEBHOOK_RATE_LIMIT_WINDOW.
     pub rate: RateLimit,
 }
@@ -115,6 +117,23 @@ impl WebhookSettings {
         let endpoints = read_endpoints(&lookup("WEBHOOK_URLS").unwrap_or_default(), allow_http, &mut bad);
         let events = lookup("WEBHOOK_EVENTS").unwrap_or_else(|| "job.completed,job.failed".to_owned());
         let events = read_events(&events, &mut bad);
+        let schedule = match lookup("WEBHOOK_SCHEDULE").as_deref().map(str::trim) {
+            None | Some("streamgank") => Schedule::Doubling {
+                max_retries: max_retries as u32,
+                delay: Duration::from_millis(delay),
+                max_delay: Duration::from_millis(max_delay),
+            },
+            Some("vidbuilder") => Schedule::Vidbuilder,
+            Some("standard") => Schedule::Standard,
+            Some(_) => {
+                bad.push(BadSetting {
+                    name: "WEBHOOK_SCHEDULE",
+                    wrong: "is `streamgank`, `vidbuilder` or `standard`".to_owned(),
+                });
+                Schedule::Standard
+            }
+        };
+        let permanent = read_statuses(&lookup("WEBHOOK_PERMANENT_STATUSES").unwrap_or_default(), &mut bad);
         let headers = read_headers(&lookup("WEBHOOK_HEADERS").unwrap_or_default(), &mut bad);
         if !bad.is_empty() {
             return Err(BadSettings(bad));
@@ -124,11 +143,8 @@ impl WebhookSettings {
             events,
             headers,
             timeout: Duration::from_millis(timeout),
-            retries: RetryPolicy {
-                max_retries: max_retries as u32,
-                delay: Duration::from_millis(delay),
-                max_delay: Duration::from_millis(max_delay),
-            },
+            schedule,
+            permanent,
             rate: RateLimit { max: max as u32, window: Duration::from_millis(window) },
         })
     }
@@ -191,6 +207,23 @@ fn read_events(text: &str, bad: &mut Vec<BadSetting>) -> BTreeSet<OutboundEvent>
         }
     }
     events
+}
+
+/// `400,401`: client errors but for those that ask to come again.
+fn read_statuses(text: &str, bad: &mut Vec<BadSetting>) -> BTreeSet<u16> {
+    let mut statuses = BTreeSet::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.parse() {
+            Ok(status @ 400..=499) if !matches!(status, 408 | 425 | 429) => {
+                statuses.insert(status);
+            }
+            _ => bad.push(BadSetting {
+                name: "WEBHOOK_PERMANENT_STATUSES",
+                wrong: format!("names `{part}`; it takes statuses from 400 to 499 but 408, 425 and 429"),
+            }),
+        }
+    }
+    statuses
 }
 
 /// `Name:value,Name:value`; a value may contain colons.
@@ -261,7 +294,9 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.events, [OutboundEvent::Completed, OutboundEvent::Failed].into());
         assert_eq!(settings.timeout, Duration::from_secs(10));
-        assert_eq!((settings.retries.max_retries, settings.rate.max), (3, 100));
+        assert_eq!((settings.schedule.retries(), settings.rate.max), (3, 100));
+        let standard = read(&[("WEBHOOK_SCHEDULE", "standard"), ("WEBHOOK_PERMANENT_STATUSES", "400, 401")]).unwrap();
+        assert_eq!((standard.schedule, standard.permanent), (Schedule::Standard, [400, 401].into()));
     }
 
     #[test]
@@ -296,12 +331,25 @@ mod tests {
             ("WEBHOOK_URLS", "http://secret.example/token,nonsense"),
             ("WEBHOOK_EVENTS", "job.exploded"),
             ("WEBHOOK_TIMEOUT", "soon"),
+            ("WEBHOOK_SCHEDULE", "never"),
+            ("WEBHOOK_PERMANENT_STATUSES", "429"),
             ("WEBHOOK_HEADERS", "Broken"),
         ])
         .unwrap_err()
         .0;
         let names: Vec<&str> = bad.iter().map(|bad| bad.name).collect();
-        assert_eq!(names, ["WEBHOOK_TIMEOUT", "WEBHOOK_URLS", "WEBHOOK_URLS", "WEBHOOK_EVENTS", "WEBHOOK_HEADERS"]);
+        assert_eq!(
+            names,
+            [
+                "WEBHOOK_TIMEOUT",
+                "WEBHOOK_URLS",
+                "WEBHOOK_URLS",
+                "WEBHOOK_EVENTS",
+                "WEBHOOK_SCHEDULE",
+                "WEBHOOK_PERMANENT_STATUSES",
+                "WEBHOOK_HEADERS"
+            ]
+        );
         assert!(!format!("{bad:?}").contains("secret"));
     }
 }

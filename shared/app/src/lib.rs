@@ -5,6 +5,7 @@ pub use url::Url;
 pub mod ambient;
 pub mod catalog;
 pub mod deliver;
+pub mod deliveries;
 pub mod dialect;
 pub mod endpoints;
 pub mod fanout;

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned, Loaded};
+use reelhook_app::deliveries::{DELIVERY_DAYS, DeliveryBook, Placed, Told, delivery_place, delivery_shard};
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::sweep::{PER_SHARD, shard};
@@ -20,8 +22,6 @@ use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
 use crate::transactions::{Cancelled, cancelled};
 
-/// Days that deliveries are kept.
-const RETENTION_DAYS: i64 = 30;
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
 
@@ -67,7 +67,7 @@ impl DeliveryTable {
         item.insert("schema".to_owned(), n(SCHEMA));
         item.insert("job_id".to_owned(), s(event.job_id.as_str()));
         item.insert("body".to_owned(), json(event));
-        item.insert("expires_at".to_owned(), ttl(event.at, RETENTION_DAYS));
+        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS));
         self.put_if_absent("put event", item).await
     }
 
@@ -77,41 +77,6 @@ impl DeliveryTable {
     /// [`StoreError`].
     pub async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
-    }
-
-    /// A job's deliveries before a place, newest first, at most 100, and the place where more follow; which there are is
-    /// eventually consistent, how they stand is not.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn of_job(
-        &self,
-        job: &JobId,
-        before: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<Delivery>, Option<String>), StoreError> {
-        let operation = "list deliveries";
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("by-job")
-            .expression_attribute_values(":job", s(job.as_str()))
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit.min(BATCH_GET)).unwrap_or(i32::MAX));
-        let query = match before {
-            Some(before) => query
-                .key_condition_expression("job_id = :job AND place < :before")
-                .expression_attribute_values(":before", s(before)),
-            None => query.key_condition_expression("job_id = :job"),
-        };
-        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        let part = |item: &Item, name: &str| text(item, name).unwrap_or_default().to_owned();
-        let keys: Vec<Item> = answer.items().iter().map(|item| key(&part(item, "pk"), &part(item, "sk"))).collect();
-        let found = self.get_all(operation, &keys).await?;
-        let in_order = keys.iter().filter_map(|key| found.get(text(key, "pk")?));
-        let deliveries = in_order.map(|item| read(operation, item, "body")).collect::<Result<_, _>>()?;
-        Ok((deliveries, answer.last_evaluated_key().map(|item| part(item, "place"))))
     }
 
     /// The items with these keys that are there, by partition; read consistently.
@@ -246,6 +211,61 @@ impl DeliveryStore for DeliveryTable {
     }
 }
 
+#[async_trait]
+impl DeliveryBook for DeliveryTable {
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let query = self.client.query().table_name(&self.table).index_name("by-job");
+        let query = query.key_condition_expression("job_id = :of AND place < :before");
+        placed(query.expression_attribute_values(":of", s(job.as_str())), before, limit).await
+    }
+
+    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let query = self.client.query().table_name(&self.table).index_name("by-day");
+        let query = query.key_condition_expression("day_shard = :of AND place < :before");
+        placed(query.expression_attribute_values(":of", s(format!("{day}#{shard}"))), before, limit).await
+    }
+
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let operation = "list deliveries";
+        let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_partition(*id), "delivery")).collect();
+        let found = self.get_all(operation, &keys).await?;
+        let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
+        in_order.map(|item| read(operation, item, "body")).collect()
+    }
+
+    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
+        let operation = "read delivery";
+        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :pk");
+        let query = query.expression_attribute_values(":pk", s(delivery_partition(id))).consistent_read(true);
+        let items = query.send().await.map_err(|error| store_error(operation, error))?.items.unwrap_or_default();
+        let of = |kind: &'static str| {
+            items.iter().filter(move |item| text(item, "sk").is_some_and(|sk| sk.starts_with(kind)))
+        };
+        let Some(delivery) = of("delivery").next() else { return Ok(None) };
+        let delivery: Delivery = read(operation, delivery, "body")?;
+        let attempts = of("attempt#").map(|item| read(operation, item, "body")).collect::<Result<_, _>>()?;
+        let event = self.get_all(operation, &[key(&event_partition(&delivery.event_id), "event")]).await?;
+        let event = event.into_values().next().map(|item| read(operation, &item, "body")).transpose()?;
+        Ok(Some(Told { delivery, event, attempts }))
+    }
+
+    async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
+        self.save(delivery).await
+    }
+}
+
+/// Places and ids that a query of an index finds before a place, newest first.
+async fn placed(query: QueryFluentBuilder, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    let query = query.expression_attribute_values(":before", s(before)).scan_index_forward(false);
+    let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
+    let answer = answer.map_err(|error| store_error("list deliveries", error))?;
+    let entry = |item: &Item| {
+        let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
+        Some((text(item, "place")?.to_owned(), id))
+    };
+    Ok(answer.items().iter().filter_map(entry).collect())
+}
+
 fn delivery_partition(id: DeliveryId) -> String {
     format!("delivery#{id}")
 }
@@ -266,9 +286,10 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("write_id", s(write_id));
     set("event_id", s(delivery.event_id.as_str()));
     set("job_id", s(delivery.job_id.as_str()));
-    set("place", s(format!("{:013}.{}", delivery.created_at.0, delivery.id)));
+    set("place", s(delivery_place(delivery)));
+    set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
     set("body", json(delivery));
-    set("expires_at", ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), RETENTION_DAYS));
+    set("expires_at", ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS));
     if let Some(due) = delivery.due_at {
         set("due_shard", s(format!("due#{}", shard(&delivery.id.to_string()))));
         set("due_at", n(due.0));
@@ -280,6 +301,6 @@ fn attempt_item(attempt: &Attempt) -> Item {
     let mut item = key(&delivery_partition(attempt.delivery_id), &format!("attempt#{:04}", attempt.number));
     item.insert("schema".to_owned(), n(SCHEMA));
     item.insert("body".to_owned(), json(attempt));
-    item.insert("expires_at".to_owned(), ttl(attempt.started_at, RETENTION_DAYS));
+    item.insert("expires_at".to_owned(), ttl(attempt.started_at, DELIVERY_DAYS));
     item
 }

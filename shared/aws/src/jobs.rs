@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::dialect::streamgank::QueueCounts;
@@ -99,12 +100,7 @@ impl JobTable {
     }
 
     /// Jobs with a value of a `KEYS_ONLY` index's partition key, in the order of its sort key.
-    pub(crate) fn query(
-        &self,
-        index: &str,
-        condition: &str,
-        values: &[(&str, AttributeValue)],
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    pub(crate) fn query(&self, index: &str, condition: &str, values: &[(&str, AttributeValue)]) -> QueryFluentBuilder {
         let mut query =
             self.client.query().table_name(&self.table).index_name(index).key_condition_expression(condition);
         for (name, value) in values {
@@ -154,11 +150,7 @@ impl JobTable {
     }
 
     /// Jobs of a status that were made on a day.
-    fn of_day(
-        &self,
-        status: Status,
-        day: &str,
-    ) -> Result<aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder, StoreError> {
+    fn of_day(&self, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
         let first = Timestamp::parse(&format!("{day}T00:00:00Z"))
             .ok_or_else(|| StoreError::Unreadable { operation: "list jobs", reason: format!("`{day}` is no day") })?;
         let values =
@@ -171,18 +163,23 @@ impl JobTable {
     /// # Errors
     /// [`StoreError`].
     pub async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
-        let query = self.query("by-active", "active = :active", &[(":active", s(ACTIVE))]).limit(COUNTED);
-        let answer = query.projection_expression("active_rank").send().await;
-        let answer = answer.map_err(|error| store_error("count active jobs", error))?;
-        let mut counts = QueueCounts::default();
-        for item in answer.items() {
-            match text(item, "active_rank").and_then(|rank| rank.split('#').next()) {
-                Some("processing") => counts.processing += 1,
-                Some("rendering") => counts.rendering += 1,
-                _ => counts.pending += 1,
-            }
+        let values = [(":active", s(ACTIVE))];
+        let ranks = self.ranks(self.query("by-active", "active = :active", &values)).await?;
+        let mut counts = counted(&ranks);
+        if ranks.len() >= COUNTED as usize {
+            // So many wait that those who run stand behind the page: they are counted by themselves.
+            let values = [(":active", s(ACTIVE)), (":first", s("processing#"))];
+            let query = self.query("by-active", "active = :active AND active_rank >= :first", &values);
+            let running = counted(&self.ranks(query).await?);
+            counts = QueueCounts { processing: running.processing, rendering: running.rendering, ..counts };
         }
         Ok(counts)
+    }
+
+    async fn ranks(&self, query: QueryFluentBuilder) -> Result<Vec<String>, StoreError> {
+        let answer = query.limit(COUNTED).projection_expression("active_rank").send().await;
+        let answer = answer.map_err(|error| store_error("count active jobs", error))?;
+        Ok(answer.items().iter().map(|item| text(item, "active_rank").unwrap_or_default().to_owned()).collect())
     }
 
     async fn final_counts(&self) -> Result<QueueCounts, StoreError> {
@@ -196,6 +193,19 @@ impl JobTable {
         *kept = Some((Instant::now(), counts));
         Ok(counts)
     }
+}
+
+/// Jobs that have not ended, by the status that their rank begins with.
+fn counted(ranks: &[String]) -> QueueCounts {
+    let mut counts = QueueCounts::default();
+    for rank in ranks {
+        match rank.split('#').next() {
+            Some("processing") => counts.processing += 1,
+            Some("rendering") => counts.rendering += 1,
+            _ => counts.pending += 1,
+        }
+    }
+    counts
 }
 
 #[async_trait]

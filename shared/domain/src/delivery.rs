@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Timestamp};
+use crate::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Schedule, Timestamp};
 
 /// The longest wait that a receiver can ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -52,6 +52,9 @@ pub struct Delivery {
     /// Tries of these that do not count, since the receiver took nothing from anybody then.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub excused: u32,
+    /// Whether it is sent once more after it had ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replay: bool,
     /// The next try.
     pub next_attempt_at: Timestamp,
     /// Whether its place within the rate limit is taken already.
@@ -104,6 +107,9 @@ pub struct AttemptResult {
     /// The address that was dialled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// SHA-256 of the response body as far as it was read, as hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_hash: Option<String>,
     /// The start of the response body, as text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub response: String,
@@ -145,25 +151,6 @@ pub enum Outcome {
     Gone,
 }
 
-/// How often and when to try again (WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY, WEBHOOK_MAX_RETRY_DELAY).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Tries after the first.
-    pub max_retries: u32,
-    /// The first wait.
-    pub delay: Duration,
-    /// The longest own wait.
-    pub max_delay: Duration,
-}
-
-impl RetryPolicy {
-    /// The wait after try `number`: doubled each time, capped, and up to a quarter more by `jitter` in 0..1.
-    pub fn wait(&self, number: u32, jitter: f64) -> Duration {
-        let doubled = self.delay.saturating_mul(1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX));
-        doubled.min(self.max_delay).mul_f64(1.0 + 0.25 * jitter.clamp(0.0, 1.0))
-    }
-}
-
 impl Delivery {
     /// Whether it may be sent now.
     ///
@@ -203,12 +190,29 @@ impl Delivery {
         next
     }
 
+    /// The next version, to be sent at once because a person wants it: one that had ended begins its schedule anew, with
+    /// the same id.
+    pub fn again(&self, now: Timestamp, grace: Duration) -> Self {
+        let mut next = self.next();
+        let ended = self.status != DeliveryStatus::Pending;
+        next.status = DeliveryStatus::Pending;
+        next.finished_at = None;
+        next.next_attempt_at = now;
+        next.due_at = Some(now.after(grace));
+        next.reserved = false;
+        if ended {
+            next.replay = true;
+            next.excused = self.attempts;
+        }
+        next
+    }
+
     /// The next version after a try, and why.
     pub fn finish(
         &self,
         outcome: &Outcome,
         now: Timestamp,
-        policy: &RetryPolicy,
+        schedule: &Schedule,
         jitter: f64,
         grace: Duration,
     ) -> (Self, String) {
@@ -231,23 +235,25 @@ impl Delivery {
             {
                 next.excused += 1;
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-                next.next_attempt_at = now.after(policy.wait(1, jitter).max(asked));
+                next.next_attempt_at = now.after(schedule.wait(1, jitter).max(asked));
                 (None, format!("status {status}, waiting as asked"))
             }
-            Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, .. } if self.is_last(policy) => {
+            Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, .. }
+                if self.is_last(schedule) =>
+            {
                 (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.attempts))
             }
-            Outcome::NoAnswer(code) if self.is_last(policy) => {
+            Outcome::NoAnswer(code) if self.is_last(schedule) => {
                 (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.attempts))
             }
             Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, retry_after } => {
-                let own = policy.wait(self.attempts - self.excused, jitter);
+                let own = schedule.wait(self.attempts - self.excused, jitter);
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
                 next.next_attempt_at = now.after(own.max(asked));
                 (None, format!("status {status}, trying again"))
             }
             Outcome::NoAnswer(code) => {
-                next.next_attempt_at = now.after(policy.wait(self.attempts - self.excused, jitter));
+                next.next_attempt_at = now.after(schedule.wait(self.attempts - self.excused, jitter));
                 (None, format!("{code}, trying again"))
             }
         };
@@ -264,8 +270,8 @@ impl Delivery {
     }
 
     /// Whether the try that ends now is the last one.
-    fn is_last(&self, policy: &RetryPolicy) -> bool {
-        self.attempts - self.excused > policy.max_retries
+    fn is_last(&self, schedule: &Schedule) -> bool {
+        self.attempts - self.excused > schedule.retries()
     }
 
     fn next(&self) -> Self {
@@ -292,8 +298,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
     const GRACE: Duration = Duration::from_secs(60);
-    const POLICY: RetryPolicy =
-        RetryPolicy { max_retries: 3, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30) };
+    const POLICY: Schedule =
+        Schedule::Doubling { max_retries: 3, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30) };
 
     fn pending() -> Delivery {
         let event_id = EventId::parse("job_1_a.3.0").unwrap();
@@ -310,6 +316,7 @@ mod tests {
             created_at: NOW,
             attempts: 0,
             excused: 0,
+            replay: false,
             next_attempt_at: NOW,
             reserved: false,
             lease_until: None,
@@ -377,11 +384,46 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_cap_with_a_quarter_of_jitter() {
-        assert_eq!(POLICY.wait(1, 0.0), Duration::from_secs(1));
-        assert_eq!(POLICY.wait(1, 1.0), Duration::from_millis(1250));
-        assert_eq!(POLICY.wait(6, 0.0), Duration::from_secs(30));
-        assert_eq!(POLICY.wait(60, 0.0), Duration::from_secs(30));
+    fn what_had_ended_begins_its_schedule_anew_under_the_same_id() {
+        let ended = Delivery { status: DeliveryStatus::Exhausted, finished_at: Some(NOW), due_at: None, ..tried(4) };
+        let ended = Delivery { lease_until: None, ..ended };
+        let again = ended.again(NOW, GRACE);
+        assert_eq!((again.id, again.replay, again.finished_at), (ended.id, true, None));
+        assert_eq!((again.check(NOW), again.due_at), (Ok(()), Some(NOW.after(GRACE))));
+        let (begun, attempt) = again.begin(NOW, NOW.after(GRACE));
+        assert_eq!(attempt.number, 5, "no row of an earlier try is written over");
+        let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
+        assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
+        // One that only waits is brought forward, and its tries go on counting.
+        let waiting = tried(2).defer(NOW.after(GRACE), true, GRACE).again(NOW, GRACE);
+        assert_eq!((waiting.check(NOW), waiting.replay, waiting.excused), (Ok(()), false, 0));
+    }
+
+    #[test]
+    fn the_ten_tries_of_standard_webhooks_go_over_three_days() {
+        let fails = |delivery: &Delivery, outcome: &Outcome, now| {
+            let (begun, attempt) = delivery.begin(now, now.after(GRACE));
+            let (next, reason) = begun.finish(outcome, now, &Schedule::Standard, 0.0, GRACE);
+            (next, attempt.number, reason)
+        };
+        let (mut delivery, mut now, mut tries) = (pending(), NOW, Vec::new());
+        while delivery.status == DeliveryStatus::Pending {
+            now = delivery.next_attempt_at.max(now);
+            assert_eq!(delivery.check(now), Ok(()));
+            assert!(now == NOW || delivery.check(Timestamp(now.0 - 1)).is_err(), "not before its time");
+            let (next, number, _) = fails(&delivery, &answered(500, None), now);
+            tries.push((number, (now.0 - NOW.0) / 1000));
+            delivery = next;
+        }
+        let waits = [0, 5, 305, 2105, 9305, 27_305, 63_305, 113_705, 185_705, 272_105];
+        assert_eq!(tries, (1..).zip(waits).collect::<Vec<_>>());
+        assert_eq!(delivery.last_result.as_deref(), Some("status 500 after 10 attempts"));
+        assert_eq!(waits[9], 75 * 3600 + 35 * 60 + 5);
+        // What a receiver asks for is a floor at each of them, and never more than a day.
+        for (asked, expected) in [(0, 5), (120, 120), (1_000_000_000, 86_400)] {
+            let (next, _, _) = fails(&pending(), &answered(503, Some(asked)), NOW);
+            assert_eq!((next.next_attempt_at.0 - NOW.0) / 1000, expected, "{asked}");
+        }
     }
 
     #[test]

@@ -90,6 +90,15 @@ impl EventId {
     }
 }
 
+impl EventId {
+    /// A number that rises with each event of a job, for receivers that put them in order.
+    pub fn sequence(&self) -> u64 {
+        let mut parts = self.0.rsplit('.').map(|part| part.parse::<u64>().unwrap_or_default());
+        let (index, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        version.saturating_mul(100).saturating_add(index.min(99))
+    }
+}
+
 /// The namespace of delivery ids.
 const DELIVERIES: Uuid = Uuid::from_u128(0x6f1d_3d0a_6c1e_5b0e_9a53_0f7a_6c2b_4d11);
 
@@ -131,6 +140,14 @@ mod tests {
         for bad in ["", "a b", "job/1", "é", &"x".repeat(81)] {
             assert!(JobId::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn later_events_of_a_job_have_higher_sequences() {
+        let job = JobId::parse("job_1_a").unwrap();
+        let sequences = [(1, 3), (2, 0), (2, 1), (10, 0), (21, 5)]
+            .map(|(version, index)| EventId::of(&job, version, index).sequence());
+        assert_eq!(sequences, [103, 200, 201, 1000, 2105]);
     }
 
     #[test]

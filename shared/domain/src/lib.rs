@@ -14,13 +14,14 @@ mod job;
 mod policy;
 mod rate;
 mod receiver;
+mod schedule;
 mod time;
 
 pub use admission::{Admission, Cleared, NoSlot};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
 pub use delivery::{
-    Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome, RetryPolicy, retry_after,
+    Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome, retry_after,
 };
 pub use effect::{Effect, Emitted, Live, LogLevel, LogTally, OutboundEvent};
 pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
@@ -30,4 +31,5 @@ pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
 pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
 pub use receiver::{Judgement, Receiver};
+pub use schedule::Schedule;
 pub use time::Timestamp;

@@ -1,68 +1,213 @@
-//! A job's webhook deliveries, as its page lists them.
+//! Deliveries as people look at them: lists with filters, one with its attempts, and one more try.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reelhook_domain::{Delivery, DeliveryStatus};
+use reelhook_app::deliveries::{Part, Told, Wanted};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
-use crate::request::ApiRequest;
+use crate::request::{ApiRequest, read_time};
 
-/// Deliveries of one part of the list.
+/// Deliveries of one part of a list.
 const LIST: usize = 50;
 /// Deliveries of one part at most.
 const MOST: usize = 100;
 
-/// Which part of a list is asked for.
+/// What is asked of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListPart {
-    /// At most so many.
-    pub limit: usize,
-    /// Those before this place.
-    pub before: Option<String>,
+pub enum Asked {
+    /// GET /api/webhooks/deliveries
+    List(Box<Wanted>),
+    /// GET /api/webhooks/deliveries/{id}
+    One(DeliveryId),
+    /// POST /api/webhooks/deliveries/{id}/retry
+    Again(DeliveryId),
 }
 
-impl ListPart {
-    /// Reads `limit` and `cursor`.
+impl Asked {
+    /// Reads the route; none where it is another's.
     ///
     /// # Errors
-    /// [`Problem::BadField`].
-    pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
-        let before = request.cursor(|place| (place.len() <= 64).then_some(place))?;
-        Ok(Self { limit: request.limit(LIST, MOST)?, before })
+    /// [`Problem::BadField`] names a parameter; an id that can't be one is [`Problem::DeliveryNotFound`].
+    pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
+        let id = |text: &str| DeliveryId::parse(text).ok_or(Problem::DeliveryNotFound);
+        Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
+            ("GET", ["api", "webhooks", "deliveries"]) => Self::List(Box::new(read_wanted(request)?)),
+            ("GET", ["api", "webhooks", "deliveries", one]) => Self::One(id(one)?),
+            ("POST", ["api", "webhooks", "deliveries", one, "retry"]) => Self::Again(id(one)?),
+            _ => return Ok(None),
+        }))
     }
 }
 
-/// The list's answer, newest first.
-pub fn deliveries_answer(deliveries: &[Delivery], next: Option<&str>) -> ApiAnswer {
-    let shown: Vec<Value> = deliveries.iter().map(summary).collect();
+/// A job's deliveries, of which `limit` and `cursor` name a part.
+///
+/// # Errors
+/// [`Problem::BadField`].
+pub fn of_job(request: &ApiRequest, job: JobId) -> Result<Wanted, Problem> {
+    let before = request.cursor(|place| (place.len() <= 64 && place.is_ascii()).then_some(place))?;
+    Ok(Wanted { job: Some(job), before, limit: request.limit(LIST, MOST)?, ..Wanted::default() })
+}
+
+fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
+    let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
+    let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
+    let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
+    let status = given("status").map(|text| {
+        let known =
+            [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
+        let found = known.into_iter().find(|status| status_name(*status) == text);
+        found.ok_or_else(|| bad("status", "one of pending, delivered, exhausted, stopped"))
+    });
+    let endpoint = given("endpoint").map(|text| {
+        let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        fits.then(|| text.to_owned()).ok_or_else(|| bad("endpoint", "an endpoint's id, or its name such as webhook_1"))
+    });
+    let time = |name: &'static str| {
+        given(name).map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
+    };
+    let (from, to) = (time("from").transpose()?, time("to").transpose()?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(bad("from", "a time before `to`"));
+    }
+    let timed = |place: String| {
+        let shaped = place.len() <= 64 && place.is_ascii();
+        (shaped && place.get(..13)?.parse::<i64>().is_ok()).then_some(place)
+    };
+    Ok(Wanted {
+        job,
+        endpoint: endpoint.transpose()?,
+        status: status.transpose()?,
+        from,
+        to,
+        before: request.cursor(timed)?,
+        limit: request.limit(LIST, MOST)?,
+    })
+}
+
+/// A part of a list, newest first.
+pub fn list_answer(part: &Part) -> ApiAnswer {
+    let shown: Vec<Value> = part.deliveries.iter().map(summary).collect();
     let mut body = json!({ "success": true, "count": shown.len(), "deliveries": shown });
-    if let Some(next) = next {
-        body["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(next));
+    if let Some(next) = &part.next {
+        body["nextCursor"] = json!(ApiRequest::write_cursor(next));
+    }
+    if part.partial {
+        body["partial"] = json!(true);
     }
     ApiAnswer::json(200, &body)
 }
 
+/// A delivery with its event and its attempts.
+pub fn told_answer(told: &Told) -> ApiAnswer {
+    let event = told.event.as_ref().map(|event| json!({ "data": event.data, "timestamp": event.at.to_string() }));
+    let attempts: Vec<Value> = told.attempts.iter().map(attempt).collect();
+    let body = json!({
+        "success": true,
+        "delivery": summary(&told.delivery),
+        "payload": event,
+        "attempts": attempts,
+    });
+    ApiAnswer::json(200, &body)
+}
+
+/// It is sent once more, or sooner.
+pub fn again_answer(delivery: &Delivery, now: Timestamp) -> ApiAnswer {
+    let body = json!({
+        "success": true,
+        "message": "Webhook delivery is sent again",
+        "delivery": summary(delivery),
+        "timestamp": now.to_string(),
+    });
+    ApiAnswer::json(200, &body)
+}
+
 fn summary(of: &Delivery) -> Value {
-    let status = match of.status {
-        DeliveryStatus::Pending => "pending",
-        DeliveryStatus::Delivered => "delivered",
-        DeliveryStatus::Exhausted => "exhausted",
-        DeliveryStatus::Stopped => "stopped",
-    };
     let next = (of.status == DeliveryStatus::Pending).then(|| of.next_attempt_at.to_string());
     json!({
         "id": of.id.to_string(),
+        "jobId": of.job_id.as_str(),
         "webhookId": of.endpoint_name,
         "event": of.event.name(),
         "eventId": of.event_id.as_str(),
+        "sequence": of.event_id.sequence(),
         "endpointId": of.endpoint_id.as_str(),
-        "status": status,
+        "status": status_name(of.status),
         "attempts": of.attempts,
+        "replay": of.replay,
         "createdAt": of.created_at.to_string(),
         "nextAttemptAt": next,
         "finishedAt": of.finished_at.map(|at| at.to_string()),
         "lastResult": of.last_result,
     })
+}
+
+/// A try; what came of one that nobody finished is not known.
+fn attempt(of: &Attempt) -> Value {
+    let result = of.result.as_ref();
+    json!({
+        "number": of.number,
+        "startedAt": of.started_at.to_string(),
+        "outcome": match result {
+            None => "unknown",
+            Some(result) if result.error.is_some() => "no_answer",
+            Some(_) => "answered",
+        },
+        "status": result.map(|result| result.status),
+        "error": result.and_then(|result| result.error.as_ref()),
+        "firstByteMs": result.and_then(|result| result.first_byte_ms),
+        "durationMs": result.map(|result| result.duration_ms),
+        "peer": result.and_then(|result| result.peer.as_ref()),
+        "response": result.map(|result| result.response.as_str()),
+        "responseSha256": result.and_then(|result| result.response_hash.as_ref()),
+        "nextAttemptAt": result.and_then(|result| result.next_attempt_at).map(|at| at.to_string()),
+        "reason": result.map(|result| result.reason.as_str()),
+    })
+}
+
+fn status_name(status: DeliveryStatus) -> &'static str {
+    match status {
+        DeliveryStatus::Pending => "pending",
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Exhausted => "exhausted",
+        DeliveryStatus::Stopped => "stopped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::asking;
+
+    fn ask(query: &[(&str, &str)]) -> Result<Option<Asked>, Problem> {
+        Asked::read(&asking("/api/webhooks/deliveries", query))
+    }
+
+    #[test]
+    fn every_bad_parameter_is_named() {
+        for (field, text) in [
+            ("status", "lost"),
+            ("endpoint", "a/b"),
+            ("from", "then"),
+            ("to", "-1"),
+            ("limit", "101"),
+            ("cursor", "bm90IGEgcGxhY2U"),
+            ("jobId", "a b"),
+        ] {
+            let Err(Problem::BadField { field: named, .. }) = ask(&[(field, text)]) else {
+                panic!("{field} was taken")
+            };
+            assert_eq!(named, field);
+        }
+        let unknown = Asked::read(&asking("/api/webhooks/deliveries/no-uuid", &[]));
+        assert_eq!(unknown, Err(Problem::DeliveryNotFound));
+    }
+
+    #[test]
+    fn a_list_is_read_whole() {
+        let query = [("status", "exhausted"), ("endpoint", "webhook_2"), ("from", "1704067200000"), ("limit", "7")];
+        let Ok(Some(Asked::List(wanted))) = ask(&query) else { panic!("no list") };
+        assert_eq!((wanted.status, wanted.limit), (Some(DeliveryStatus::Exhausted), 7));
+        assert_eq!((wanted.endpoint.as_deref(), wanted.from), (Some("webhook_2"), Some(Timestamp(1_704_067_200_000))));
+    }
 }

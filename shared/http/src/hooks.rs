@@ -109,8 +109,8 @@ pub fn status_answer(
         "rate_limits": rates,
         "error_counts": errors,
         "config": {
-            "max_retries": settings.retries.max_retries,
-            "retry_delay": u64::try_from(settings.retries.delay.as_millis()).unwrap_or(u64::MAX),
+            "max_retries": settings.schedule.retries(),
+            "retry_delay": u64::try_from(settings.schedule.wait(1, 0.0).as_millis()).unwrap_or(u64::MAX),
             "rate_limit": format!("{}/{}ms", settings.rate.max, settings.rate.window.as_millis()),
             "secret_configured": secret_configured,
         },

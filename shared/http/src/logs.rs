@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reelhook_app::logs::{Found, Search};
 use reelhook_domain::{JobId, LogTally, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
-use crate::request::ApiRequest;
+use crate::request::{ApiRequest, read_time};
 
 /// Lines that a page shows.
 const SHOWN: usize = 200;
@@ -99,12 +97,6 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
     })
 }
 
-/// RFC 3339 or Unix milliseconds, from 1970 to 9999.
-fn read_time(text: &str) -> Option<Timestamp> {
-    let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
-    (0..=253_402_300_799_999).contains(&time.0).then_some(time)
-}
-
 /// A job's lines, oldest first; `source` says where they were found, where that is of interest.
 pub fn log_answer(id: &JobId, lines: &[Value], source: Option<&str>, now: Timestamp) -> ApiAnswer {
     let mut data = json!({
@@ -146,7 +138,7 @@ pub fn search_answer(search: &Search, found: &Found, took: Duration) -> ApiAnswe
         "searchTime": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     });
     if let Some(next) = &found.next {
-        data["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(next));
+        data["nextCursor"] = json!(ApiRequest::write_cursor(next));
     }
     if found.partial {
         data["partial"] = json!(true);
@@ -199,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_search_is_read_whole() {
-        let cursor = URL_SAFE_NO_PAD.encode("1704110400000.job_1_a.0000000002.00");
+        let cursor = ApiRequest::write_cursor("1704110400000.job_1_a.0000000002.00");
         let asked =
             ask(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
         let Asked::Search(search) = asked else { panic!("{asked:?}") };

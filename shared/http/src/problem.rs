@@ -42,6 +42,10 @@ pub enum Problem {
     ForeignPage,
     /// There is no such job, or it is not the caller's.
     JobNotFound,
+    /// There is no such delivery.
+    DeliveryNotFound,
+    /// A delivery is being sent at this moment.
+    DeliveryUnderWay,
     /// A render callback without an id.
     RenderIdMissing,
     /// A render callback without a status.
@@ -117,6 +121,10 @@ impl Problem {
                 "Send `Content-Type: application/json`, or call from a page of this server".to_owned(),
             ),
             Self::JobNotFound => (404, "job_not_found", "Job not found".to_owned()),
+            Self::DeliveryNotFound => (404, "delivery_not_found", "Webhook delivery not found".to_owned()),
+            Self::DeliveryUnderWay => {
+                (409, "delivery_under_way", "This webhook is being sent at this moment".to_owned())
+            }
             Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
             Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
             Self::RenderUnknown(id) => (404, "render_unknown", format!("Job not found for render ID: {id}")),
@@ -188,7 +196,8 @@ impl Problem {
         let answer = ApiAnswer::json(status, &body);
         match status {
             503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),
-            401 => answer.header("www-authenticate", "Bearer, Basic realm=\"reelhook\", charset=\"UTF-8\""),
+            // Browsers ask for a password where this scheme stands alone; other clients know of theirs.
+            401 => answer.header("www-authenticate", "Basic realm=\"reelhook\", charset=\"UTF-8\""),
             503 => answer.header("retry-after", "1"),
             _ => answer,
         }
@@ -254,7 +263,9 @@ mod tests {
             Problem::KeyReused => Problem::Unauthorized,
             Problem::Unauthorized => Problem::ForeignPage,
             Problem::ForeignPage => Problem::JobNotFound,
-            Problem::JobNotFound => Problem::RenderIdMissing,
+            Problem::JobNotFound => Problem::DeliveryNotFound,
+            Problem::DeliveryNotFound => Problem::DeliveryUnderWay,
+            Problem::DeliveryUnderWay => Problem::RenderIdMissing,
             Problem::RenderIdMissing => Problem::RenderStatusMissing,
             Problem::RenderStatusMissing => Problem::RenderUnknown(String::new()),
             Problem::RenderUnknown(_) => Problem::CannotCancel(Status::Completed),
@@ -294,6 +305,19 @@ mod tests {
             .filter(|(_, status)| status.parse::<u16>().is_ok())
             .collect();
         assert_eq!(known, listed);
+    }
+
+    #[test]
+    fn a_store_that_fails_is_busy_or_broken_and_tells_nothing_of_its_cause() {
+        let busy = StoreError::Busy { operation: "load job", source: "throttled at 10.0.0.7".into() };
+        let refused = StoreError::Refused { operation: "load job", source: "AccessDenied for role x".into() };
+        for (error, status, code, wait) in [(busy, 503, "busy", true), (refused, 500, "internal", false)] {
+            let answer = Problem::from(error).streamgank("r-1");
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!((answer.status, &body["code"], &body["request_id"]), (status, &json!(code), &json!("r-1")));
+            assert_eq!(answer.headers.iter().any(|(name, _)| *name == "retry-after"), wait);
+            assert!(!answer.body.contains("10.0.0.7") && !answer.body.contains("role"), "{}", answer.body);
+        }
     }
 
     #[test]

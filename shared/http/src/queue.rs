@@ -1,7 +1,5 @@
 //! The queue: its numbers, its list with a cursor, and its switches (contract.md, StreamGank: jobs).
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reelhook_app::dialect::streamgank::job;
 use reelhook_app::queue::{Cursor, Listed, QueueStatus};
 use reelhook_domain::{JobId, Status, Timestamp};
@@ -83,7 +81,7 @@ fn write_cursor(cursor: &Cursor) -> String {
         text.push('/');
         text.push_str(id.as_str());
     }
-    URL_SAFE_NO_PAD.encode(text)
+    ApiRequest::write_cursor(&text)
 }
 
 fn read_cursor(text: String) -> Option<Cursor> {

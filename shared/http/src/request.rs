@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
+use reelhook_domain::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -130,6 +131,11 @@ impl ApiRequest {
         found.map(Some).ok_or_else(|| Problem::BadField { field: "cursor", right: right() })
     }
 
+    /// What [`Self::cursor`] reads.
+    pub fn write_cursor(place: &str) -> String {
+        URL_SAFE_NO_PAD.encode(place)
+    }
+
     /// Like [`Self::json`], where a body may be left out: null then.
     ///
     /// # Errors
@@ -154,6 +160,12 @@ impl ApiRequest {
     pub fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|segment| !segment.is_empty()).collect()
     }
+}
+
+/// RFC 3339 or Unix milliseconds, from 1970 to 9999.
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
+    let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
+    (0..=253_402_300_799_999).contains(&time.0).then_some(time)
 }
 
 /// A GET of a path with parameters, for tests.

@@ -1,11 +1,12 @@
 //! GET /api/job/{id}, its details with an ETag from the version, and its deliveries.
 
+use reelhook_app::deliveries::Wanted;
 use reelhook_app::dialect::streamgank::{job, job_details};
 use reelhook_domain::{Job, JobId, Timestamp};
 use serde_json::json;
 
 use crate::answer::ApiAnswer;
-use crate::deliveries::ListPart;
+use crate::deliveries::of_job;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -17,7 +18,7 @@ pub enum Asked {
     /// GET /api/job/{id}/details
     Details(JobId),
     /// GET /api/job/{id}/deliveries
-    Deliveries(JobId, ListPart),
+    Deliveries(Box<Wanted>),
 }
 
 impl Asked {
@@ -33,7 +34,7 @@ impl Asked {
         match request.segments()[..] {
             ["api", "job", job] => Ok(Self::Job(id(job)?)),
             ["api", "job", job, "details"] => Ok(Self::Details(id(job)?)),
-            ["api", "job", job, "deliveries"] => Ok(Self::Deliveries(id(job)?, ListPart::read(request)?)),
+            ["api", "job", job, "deliveries"] => Ok(Self::Deliveries(Box::new(of_job(request, id(job)?)?))),
             _ => Err(Problem::UnknownRoute),
         }
     }

@@ -45,6 +45,11 @@ impl MemoryDeliveries {
         self.state().deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
+    /// Writes a delivery over what is there.
+    pub fn overwrite(&self, delivery: &Delivery) {
+        self.state().deliveries.insert(delivery.id, delivery.clone());
+    }
+
     /// Forgets every row, as if they had never been made.
     pub fn forget(&self) {
         let mut state = self.state();

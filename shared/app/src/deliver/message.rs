@@ -76,9 +76,13 @@ pub(super) fn request(
             ("x-streamgank-delivery", delivery.id.to_string()),
             ("webhook-id", id.clone()),
             ("webhook-timestamp", now.seconds().to_string()),
+            ("webhook-sequence", event.id.sequence().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    if delivery.replay {
+        headers.push(("webhook-replay".to_owned(), "true".to_owned()));
+    }
     headers.extend(delivery.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
     if let Some(keys) = secret {
         headers.extend(signatures(&id, now, &body, keys));

@@ -8,6 +8,8 @@ use reelhook_domain::{
 };
 
 use super::{DeliverPorts, Learned, Ready, hint_at, message};
+use sha2::{Digest, Sha256};
+
 use crate::messages::{Delayed, DeliveryMessage};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::store::{Saved, StoreError};
@@ -22,7 +24,7 @@ type Later = Option<Delayed<DeliveryMessage>>;
 /// Ends a delivery without sending it.
 pub(super) async fn end(ports: &DeliverPorts<'_>, delivery: &Delivery, outcome: &Outcome) -> Result<(), StoreError> {
     let now = ports.ambient.now();
-    let (next, reason) = delivery.finish(outcome, now, &ports.settings.retries, 0.0, ports.grace);
+    let (next, reason) = delivery.finish(outcome, now, &ports.settings.schedule, 0.0, ports.grace);
     if ports.store.save(&next).await? == Saved::Done {
         tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
     }
@@ -87,10 +89,10 @@ pub(super) async fn send(
     let answer = ports.http.send(request).await;
 
     let now = ports.ambient.now();
-    let outcome = outcome(&answer, receiver, now);
+    let outcome = outcome(ports, &answer, receiver, now);
     note(learned, &outcome, answer.as_ref().ok().and_then(|response| quota_ends(response, receiver)), now);
     let jitter = ports.ambient.fraction();
-    let (next, reason) = delivery.finish(&outcome, now, &ports.settings.retries, jitter, ports.grace);
+    let (next, reason) = delivery.finish(&outcome, now, &ports.settings.schedule, jitter, ports.grace);
     let goes_on = next.status == DeliveryStatus::Pending;
     let took = Duration::from_millis(u64::try_from(now.0 - began.0).unwrap_or(0));
     let mut result = result(&answer, took);
@@ -113,14 +115,32 @@ pub(super) async fn send(
     }
 }
 
-fn outcome(answer: &Result<OutboundResponse, OutboundError>, receiver: Receiver, now: Timestamp) -> Outcome {
+fn outcome(
+    ports: &DeliverPorts<'_>,
+    answer: &Result<OutboundResponse, OutboundError>,
+    receiver: Receiver,
+    now: Timestamp,
+) -> Outcome {
     match answer {
         Ok(response) => Outcome::Answered {
             status: response.status,
-            judgement: receiver.judge(response.status),
+            judgement: judge(ports, response, receiver),
             retry_after: wait_asked(response, receiver, now),
         },
         Err(error) => Outcome::NoAnswer(error.code()),
+    }
+}
+
+/// What a response means: by its status, unless the operator or the receiver says that it is final.
+fn judge(ports: &DeliverPorts<'_>, response: &OutboundResponse, receiver: Receiver) -> Judgement {
+    match receiver.judge(response.status) {
+        Judgement::Later if receiver == Receiver::Own => match response.header("webhook-delivery").map(str::trim) {
+            Some("disable") => Judgement::Unwanted,
+            Some("abort-message") => Judgement::Refused,
+            _ if ports.settings.permanent.contains(&response.status) => Judgement::Refused,
+            _ => Judgement::Later,
+        },
+        judgement => judgement,
     }
 }
 
@@ -163,6 +183,7 @@ fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> A
         first_byte_ms: None,
         duration_ms: ms(took),
         peer: None,
+        response_hash: None,
         response: String::new(),
         next_attempt_at: None,
         reason: String::new(),
@@ -173,6 +194,7 @@ fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> A
             result.first_byte_ms = Some(ms(response.first_byte));
             result.duration_ms = ms(response.total);
             result.peer = response.peer.map(|peer| peer.to_string());
+            result.response_hash = Some(hex::encode(Sha256::digest(&response.body)));
             result.response = String::from_utf8_lossy(&response.body).chars().take(KEPT_RESPONSE).collect();
         }
         Err(error) => result.error = Some(error.code().to_owned()),
@@ -203,7 +225,7 @@ fn log(
     let code = result.error.clone().unwrap_or_else(|| problem.clone());
     if goes_on {
         let wait = delivery.next_attempt_at.0 - ports.ambient.now().0;
-        let total = ports.settings.retries.max_retries + 1;
+        let total = ports.settings.schedule.retries() + 1;
         tracing::warn!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
             "Webhook delivery failed (attempt {attempts}/{total}): {name} - {problem}. Retrying in {wait}ms...");
     } else {

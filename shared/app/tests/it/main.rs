@@ -2,6 +2,7 @@
 
 mod change;
 mod deliver;
+mod deliveries;
 mod fanout;
 mod hooks;
 mod limits;

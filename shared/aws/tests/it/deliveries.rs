@@ -1,6 +1,7 @@
 //! The Deliveries table: rows that are put once, loads in batches, and attempts in one transaction with their delivery.
 
 use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::deliveries::{DeliveryBook, delivery_place};
 use reelhook_app::endpoints::WebhookSettings;
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
@@ -86,7 +87,7 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
     assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));
     let answered = Outcome::Answered { status: 200, judgement: Judgement::Taken, retry_after: None };
-    let (ended, _) = delivery.finish(&answered, NOON, &settings().retries, 0.0, Policy::default().hint_grace);
+    let (ended, _) = delivery.finish(&answered, NOON, &settings().schedule, 0.0, Policy::default().hint_grace);
     assert_eq!(ended.status, DeliveryStatus::Delivered);
     let (deliveries, calls) = table(|_, _| ok());
     deliveries.save(&ended).await.unwrap();
@@ -278,20 +279,42 @@ async fn a_function_without_endpoints_says_so() {
 }
 
 #[tokio::test]
-async fn a_job_s_deliveries_are_found_by_the_index_and_read_as_they_stand() {
+async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
     let ((one, _), (two, _)) = (stored(1).await, stored(2).await);
     let keys = |item: &Value| json!({ "pk": item["pk"], "sk": item["sk"], "place": item["place"] });
     let (newer, older) = (keys(&two), keys(&one));
-    let (deliveries, calls) = table(move |_, before| match before {
-        0 => (200, json!({ "Items": [newer, older], "LastEvaluatedKey": older })),
+    let (deliveries, calls) = table(move |call, _| match call.operation.as_str() {
+        "Query" => (200, json!({ "Items": [newer, older] })),
         _ => found(&[&one, &two]),
     });
+    let place = |n: u32| (delivery_place(&rows(n).0), rows(n).0.id);
     let job = JobId::parse("job_1_a").unwrap();
-    let (found, next) = deliveries.of_job(&job, Some("1704110400001"), 2).await.unwrap();
-    assert_eq!(found.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [rows(2).0.id, rows(1).0.id]);
-    assert_eq!(next, Some(format!("{:013}.{}", NOON.0, rows(1).0.id)));
+    assert_eq!(deliveries.of_job(&job, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
+    assert_eq!(deliveries.of_day("2024-01-01", 3, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
+    let loaded = DeliveryBook::load_all(&deliveries, &[rows(2).0.id, rows(1).0.id]).await.unwrap();
+    assert_eq!(loaded, [rows(2).0, rows(1).0]);
     let all = calls.all();
-    assert_eq!(all[0].at("/IndexName"), "by-job");
-    assert_eq!(all[0].at("/KeyConditionExpression"), "job_id = :job AND place < :before");
-    assert_eq!(all[1].at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
+    assert_eq!((all[0].at("/IndexName"), all[1].at("/IndexName")), (&json!("by-job"), &json!("by-day")));
+    assert_eq!(all[1].at("/ExpressionAttributeValues/:of/S"), "2024-01-01#3");
+    assert_eq!(all[0].at("/KeyConditionExpression"), "job_id = :of AND place < :before");
+    assert_eq!(all[2].at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
+}
+
+#[tokio::test]
+async fn a_delivery_is_told_with_its_event_and_every_attempt() {
+    let (row, event) = stored(1).await;
+    let (_, tried) = begun();
+    let attempt = json!({
+        "pk": row["pk"], "sk": { "S": "attempt#0001" },
+        "body": { "S": serde_json::to_string(&tried).unwrap() },
+    });
+    let (deliveries, _) = table(move |call, _| match call.operation.as_str() {
+        "Query" => (200, json!({ "Items": [attempt, row] })),
+        _ => found(&[&event]),
+    });
+    let told = deliveries.tell(rows(1).0.id).await.unwrap().unwrap();
+    assert_eq!((told.delivery, told.event), (rows(1).0, Some(rows(1).1)));
+    assert_eq!(told.attempts, [begun().1]);
+    let (empty, _) = table(|_, _| ok());
+    assert_eq!(empty.tell(rows(1).0.id).await.unwrap(), None);
 }

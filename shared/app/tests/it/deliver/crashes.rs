@@ -246,6 +246,7 @@ async fn results_are_kept_as_they_came_for_people_to_read() {
         first_byte_ms: Some(12),
         duration_ms: 34,
         peer: None,
+        response_hash: Some("fc62e333ebc287cf77ed969c926f2ee0c791b6ba50f4f52a79c8c80f6db747ba".to_owned()),
         response: r#"{"accepted": true, "worker_id": "worker-1"}"#.to_owned(),
         next_attempt_at: None,
         reason: "delivered".to_owned(),

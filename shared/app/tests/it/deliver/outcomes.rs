@@ -213,3 +213,19 @@ async fn an_attempt_without_an_answer_has_the_error_s_code_and_the_time_it_took(
     assert_eq!((result.status, result.error.as_deref(), result.duration_ms), (0, Some("ETIMEDOUT"), 10_000));
     assert_eq!(result.next_attempt_at, Some(NOON.after(Duration::from_secs(11))), "counted from the end of the try");
 }
+
+#[tokio::test]
+async fn a_receiver_or_the_operator_may_say_that_an_answer_is_final() {
+    let told = |status, word: &str| Ok(with_header(response(status, ""), "webhook-delivery", word));
+    check(told(500, "abort-message"), (Exhausted, None, "status 500, which is final")).await;
+    check(told(429, "disable"), (Stopped, None, "429: endpoint disabled")).await;
+    check(told(200, "abort-message"), (Delivered, None, "delivered")).await;
+    check(told(500, "what?"), (Pending, Some(1000), "status 500, trying again")).await;
+    let (mut stack, delivery) = with_one(&[("WEBHOOK_PERMANENT_STATUSES", "400,422")]);
+    stack.http = ScriptedHttp::each([answered(404), answered(422)]);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(stack.deliveries.only().status, Pending);
+    stack.world.advance_s(1);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(stack.deliveries.only().last_result.as_deref(), Some("status 422, which is final"));
+}

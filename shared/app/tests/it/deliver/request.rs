@@ -42,6 +42,7 @@ async fn the_headers_are_these_and_no_others() {
         ("x-streamgank-signature", streamgank::signature(body, &keys())),
         ("webhook-id", id.clone()),
         ("webhook-timestamp", "1704110400".to_owned()),
+        ("webhook-sequence", "701".to_owned()),
         ("webhook-signature", standard::sign(&id, 1_704_110_400, body, &keys())),
         ("traceparent", TRACE.to_owned()),
     ]

@@ -1,0 +1,224 @@
+//! Deliveries as people look at them: lists by job, endpoint, status and time, one with its attempts, and one more try.
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, JobId, Timestamp};
+
+use crate::ambient::Ambient;
+use crate::fanout::EventRow;
+use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::store::{Saved, StoreError};
+use crate::sweep::shard;
+
+/// Partitions of a day's deliveries.
+pub const DELIVERY_SHARDS: u32 = 4;
+/// Days that deliveries are kept.
+pub const DELIVERY_DAYS: i64 = 30;
+/// Deliveries that are read at once.
+const PAGE: usize = 100;
+/// Times that one list reads.
+const READS: usize = 20;
+/// Conflicts in a row before a try by hand is left to the next call.
+const TRIES: usize = 10;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// The partition of a day's deliveries that one stands in.
+pub fn delivery_shard(id: DeliveryId) -> u32 {
+    shard(&id.to_string()) % DELIVERY_SHARDS
+}
+
+/// Where a delivery stands in a list: lists sort by time, then by id.
+pub fn delivery_place(delivery: &Delivery) -> String {
+    format!("{:013}.{}", delivery.created_at.0, delivery.id)
+}
+
+/// A delivery's place and id.
+pub type Placed = (String, DeliveryId);
+
+/// A delivery with what it tells of and what came of its tries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Its event.
+    pub event: Option<EventRow>,
+    /// Its tries, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Where deliveries are looked at.
+#[async_trait]
+pub trait DeliveryBook: Send + Sync {
+    /// Deliveries about a job before a place, newest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
+
+    /// Deliveries of a shard of a day before a place, newest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
+
+    /// Those of these deliveries that are there, in order; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError>;
+
+    /// A delivery with its event and its attempts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError>;
+
+    /// Replaces a delivery, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError>;
+}
+
+/// Which deliveries are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// About this job.
+    pub job: Option<JobId>,
+    /// To this endpoint, by its id or its name.
+    pub endpoint: Option<String>,
+    /// That stand so.
+    pub status: Option<DeliveryStatus>,
+    /// Made at this time or later.
+    pub from: Option<Timestamp>,
+    /// Made at this time or before.
+    pub to: Option<Timestamp>,
+    /// Before this place, where an earlier part ended.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Wanted {
+    fn fits(&self, delivery: &Delivery) -> bool {
+        let is = |name: &String| {
+            *name == delivery.endpoint_name || EndpointId::parse(name).as_ref() == Ok(&delivery.endpoint_id)
+        };
+        self.job.as_ref().is_none_or(|job| *job == delivery.job_id)
+            && self.endpoint.as_ref().is_none_or(is)
+            && self.status.is_none_or(|status| status == delivery.status)
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Newest first.
+    pub deliveries: Vec<Delivery>,
+    /// Where it goes on to older ones.
+    pub next: Option<String>,
+    /// Whether it stopped because it had read enough, and not because it had found enough.
+    pub partial: bool,
+}
+
+/// Lists deliveries, newest first; without a job, those of the last 24 hours unless `from` says more. It looks at no more
+/// than 2,000 of them, however many there are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(book: &dyn DeliveryBook, wanted: &Wanted, now: Timestamp) -> Result<Part, StoreError> {
+    let to = wanted.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
+    let usual = if wanted.job.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
+    let from = wanted.from.unwrap_or(usual).max(Timestamp(now.0 - DELIVERY_DAYS * DAY_MS));
+    let (first, behind) = (format!("{:013}", from.0), format!("{:013}", to.0 + 1));
+    let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
+    let mut part = Part::default();
+    for _ in 0..READS {
+        if before <= first {
+            return Ok(part);
+        }
+        let day = (time_of(&before) - 1).div_euclid(DAY_MS);
+        let found = match &wanted.job {
+            Some(job) => book.of_job(job, &before, PAGE).await?,
+            None => of_day(book, Timestamp(day * DAY_MS), &before).await?,
+        };
+        let full = found.len() >= PAGE;
+        let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place >= first).map(|(_, id)| *id).collect();
+        for delivery in book.load_all(&ids).await? {
+            if wanted.fits(&delivery) {
+                if part.deliveries.len() >= wanted.limit {
+                    part.next = part.deliveries.last().map(delivery_place);
+                    return Ok(part);
+                }
+                part.deliveries.push(delivery);
+            }
+        }
+        match (found.last(), &wanted.job) {
+            (Some((last, _)), _) if full => before.clone_from(last),
+            (_, Some(_)) => return Ok(part),
+            (_, None) => before = format!("{:013}", day * DAY_MS),
+        }
+    }
+    Ok(Part { next: Some(before), partial: true, ..part })
+}
+
+async fn of_day(book: &dyn DeliveryBook, day: Timestamp, before: &str) -> Result<Vec<Placed>, StoreError> {
+    let day = day.day();
+    let shards = (0..DELIVERY_SHARDS).map(|shard| book.of_day(&day, shard, before, PAGE));
+    let mut found: Vec<Placed> = try_join_all(shards).await?.into_iter().flatten().collect();
+    found.sort_by(|one, other| other.cmp(one));
+    found.truncate(PAGE);
+    Ok(found)
+}
+
+fn time_of(place: &str) -> i64 {
+    place.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
+}
+
+/// What trying once more needs.
+pub struct AgainPorts<'a> {
+    /// Deliveries.
+    pub book: &'a dyn DeliveryBook,
+    /// The Deliveries queue.
+    pub hints: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// How much later than its hint a delivery is due for the sweep.
+    pub grace: std::time::Duration,
+}
+
+/// What a try by hand led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    /// It is sent once more, or sooner.
+    Due(Box<Delivery>),
+    /// A try is under way at this moment.
+    UnderWay(Box<Delivery>),
+    /// There is no such delivery.
+    NotFound,
+}
+
+/// Sends a delivery once more, or sooner, under the same id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, StoreError> {
+    for _ in 0..TRIES {
+        let Some(delivery) = ports.book.load_all(&[id]).await?.into_iter().next() else { return Ok(Again::NotFound) };
+        let now = ports.ambient.now();
+        if delivery.lease_until.is_some_and(|lease| lease > now) {
+            return Ok(Again::UnderWay(Box::new(delivery)));
+        }
+        let next = delivery.again(now, ports.grace);
+        if ports.book.replace(&next).await? == Saved::Done {
+            let message = DeliveryMessage::Deliver { delivery_id: next.id, event_id: next.event_id.clone() };
+            // The sweep finds it by `due_at` all the same.
+            for error in ports.hints.send(vec![Delayed::now(message)]).await.into_iter().filter_map(Result::err) {
+                tracing::warn!(%error, "a hint was not sent, the sweep will act");
+            }
+            return Ok(Again::Due(Box::new(next)));
+        }
+    }
+    Err(StoreError::Busy { operation: "try again", source: "the delivery changed each time".into() })
+}

@@ -1,0 +1,178 @@
+//! Deliveries as people look at them: lists by any filter without a miss or a repeat, and one more try.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::deliver::deliver;
+use reelhook_app::deliveries::*;
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
+use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
+
+const HOUR: i64 = 3_600_000;
+
+#[derive(Default)]
+struct Book {
+    all: Mutex<BTreeMap<String, Delivery>>,
+    reads: AtomicUsize,
+}
+
+impl Book {
+    fn put(&self, delivery: &Delivery) {
+        self.all.lock().unwrap().insert(delivery_place(delivery), delivery.clone());
+    }
+
+    fn placed(&self, before: &str, limit: usize, of: impl Fn(&Delivery) -> bool) -> Vec<Placed> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let all = self.all.lock().unwrap();
+        let found = all.iter().rev().filter(|(place, one)| place.as_str() < before && of(one));
+        found.take(limit).map(|(place, one)| (place.clone(), one.id)).collect()
+    }
+}
+
+#[async_trait]
+impl DeliveryBook for Book {
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        Ok(self.placed(before, limit, |one| one.job_id == *job))
+    }
+
+    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        Ok(self.placed(before, limit, |one| one.created_at.day() == day && delivery_shard(one.id) == shard))
+    }
+
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let all = self.all.lock().unwrap();
+        let by_id: BTreeMap<DeliveryId, &Delivery> = all.values().map(|one| (one.id, one)).collect();
+        Ok(ids.iter().filter_map(|id| by_id.get(id).map(|one| (*one).clone())).collect())
+    }
+
+    async fn tell(&self, _id: DeliveryId) -> Result<Option<Told>, StoreError> {
+        Ok(None)
+    }
+
+    async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
+        self.put(delivery);
+        Ok(Saved::Done)
+    }
+}
+
+/// 700 deliveries of 35 jobs to two endpoints over 23 hours, some at the same millisecond.
+fn a_day() -> Book {
+    let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/,https://b.example/")]);
+    let book = Book::default();
+    for n in 0..700_u32 {
+        let endpoint = &settings.endpoints[(n % 2) as usize];
+        let at = Timestamp(NOON.0 - 23 * HOUR + i64::from(n / 3) * 60_000);
+        let (mut delivery, _) = a_delivery(n, endpoint, at);
+        delivery.created_at = at;
+        delivery.job_id = JobId::parse(&format!("job_{}", n % 35)).unwrap();
+        if n % 5 == 0 {
+            delivery.status = DeliveryStatus::Exhausted;
+        }
+        book.put(&delivery);
+    }
+    book
+}
+
+async fn all(book: &Book, mut wanted: Wanted) -> Vec<DeliveryId> {
+    let mut found = Vec::new();
+    for _ in 0..1000 {
+        let part = list(book, &wanted, NOON).await.unwrap();
+        assert!(part.deliveries.len() <= wanted.limit);
+        found.extend(part.deliveries.iter().map(|one| one.id));
+        wanted.before = part.next;
+        if wanted.before.is_none() {
+            return found;
+        }
+    }
+    panic!("the list has no end");
+}
+
+fn expected(book: &Book, fits: impl Fn(&Delivery) -> bool) -> Vec<DeliveryId> {
+    book.all.lock().unwrap().values().rev().filter(|one| fits(one)).map(|one| one.id).collect()
+}
+
+#[tokio::test]
+async fn every_delivery_is_listed_once_newest_first_whatever_the_parts() {
+    let book = a_day();
+    for limit in [1, 7, 99, 100] {
+        let wanted = Wanted { limit, ..Wanted::default() };
+        assert_eq!(all(&book, wanted).await, expected(&book, |_| true), "{limit} at a time");
+    }
+}
+
+#[tokio::test]
+async fn filters_hold_everywhere() {
+    let book = a_day();
+    let wanted = |limit| Wanted { limit, ..Wanted::default() };
+    let job = JobId::parse("job_4").unwrap();
+    let of_job = Wanted { job: Some(job.clone()), ..wanted(3) };
+    assert_eq!(all(&book, of_job).await, expected(&book, |one| one.job_id == job));
+    let lost = Wanted { status: Some(DeliveryStatus::Exhausted), ..wanted(10) };
+    assert_eq!(all(&book, lost).await, expected(&book, |one| one.status == DeliveryStatus::Exhausted));
+    let second = book.all.lock().unwrap().values().find(|one| one.endpoint_name == "webhook_2").unwrap().clone();
+    for endpoint in [second.endpoint_name.clone(), second.endpoint_id.to_string()] {
+        let to_one = Wanted { endpoint: Some(endpoint), ..wanted(100) };
+        assert_eq!(all(&book, to_one).await, expected(&book, |one| one.endpoint_name == "webhook_2"));
+    }
+    let (from, to) = (Timestamp(NOON.0 - 22 * HOUR), Timestamp(NOON.0 - 21 * HOUR));
+    let within = Wanted { from: Some(from), to: Some(to), ..wanted(20) };
+    assert_eq!(all(&book, within).await, expected(&book, |one| (from..=to).contains(&one.created_at)));
+}
+
+#[tokio::test]
+async fn a_list_looks_at_no_more_than_it_may_and_says_where_it_stopped() {
+    let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
+    let book = Book::default();
+    for n in 0..5000_u32 {
+        let at = Timestamp(NOON.0 - 10 * HOUR + i64::from(n));
+        let (mut delivery, _) = a_delivery(n, &settings.endpoints[0], at);
+        delivery.created_at = at;
+        if n == 3 {
+            delivery.status = DeliveryStatus::Stopped;
+        }
+        book.put(&delivery);
+    }
+    let wanted = Wanted { status: Some(DeliveryStatus::Stopped), limit: 10, ..Wanted::default() };
+    let first = list(&book, &wanted, NOON).await.unwrap();
+    assert!(first.partial && first.deliveries.is_empty() && first.next.is_some());
+    assert!(book.reads.load(Ordering::Relaxed) <= 20 * 4);
+    assert_eq!(all(&book, wanted).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay() {
+    let mut stack = Stack::with(&[("WEBHOOK_URLS", "https://a.example/"), ("WEBHOOK_MAX_RETRIES", "0")], 3);
+    let (delivery, event) = a_delivery(1, &stack.settings.endpoints[0], NOON);
+    stack.deliveries.put_event(&event);
+    stack.deliveries.put_delivery(&delivery);
+    stack.http = ScriptedHttp::always(500);
+    let hint = (delivery.id, delivery.event_id.clone());
+    deliver(&stack.deliver_ports(), std::slice::from_ref(&hint)).await.remove(0).unwrap();
+    let lost = stack.deliveries.only();
+    assert_eq!(lost.status, DeliveryStatus::Exhausted);
+    let book = Book::default();
+    book.put(&lost);
+    let ports = AgainPorts { book: &book, hints: &stack.hints, ambient: &*stack.world, grace: Duration::from_secs(60) };
+    let Again::Due(due) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
+    assert_eq!((due.status, due.replay, stack.hints.sent().len()), (DeliveryStatus::Pending, true, 1));
+    let missing = DeliveryId::of(&due.event_id, &stack.settings.endpoints[0].id);
+    assert_eq!(missing, due.id);
+    let begun = due.begin(stack.world.now(), stack.world.now().after(Duration::from_secs(15))).0;
+    book.put(&begun);
+    assert!(matches!(again(&ports, due.id).await.unwrap(), Again::UnderWay(_)), "never twice at once");
+    // As the table has it now.
+    stack.deliveries.overwrite(&due);
+    stack.http = ScriptedHttp::always(200);
+    deliver(&stack.deliver_ports(), &[hint]).await.remove(0).unwrap();
+    let request = stack.http.only_request();
+    assert_eq!(header(&request, "webhook-replay"), "true");
+    assert_eq!(header(&request, "webhook-id"), lost.id.webhook_id());
+    assert_eq!(header(&request, "webhook-sequence"), due.event_id.sequence().to_string());
+    let done = stack.deliveries.only();
+    assert_eq!((done.status, done.attempts), (DeliveryStatus::Delivered, 2));
+}

@@ -1,0 +1,83 @@
+//! When a webhook is tried again: the schedules of three documents, each wait up to a quarter longer by chance.
+
+use std::time::Duration;
+
+/// Waits of the notifications of VideoBuilder's documents (contract.md, VidBuilder), in seconds.
+const VIDBUILDER: [u64; 3] = [30, 120, 300];
+/// The waits that Standard Webhooks 1.0.0 recommends, in seconds: ten tries over three days.
+const STANDARD: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// How often and when to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY: each wait is twice the one before.
+    Doubling {
+        /// Tries after the first.
+        max_retries: u32,
+        /// The first wait.
+        delay: Duration,
+        /// The longest wait.
+        max_delay: Duration,
+    },
+    /// After 30 s, 2 min and 5 min.
+    Vidbuilder,
+    /// After 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h.
+    Standard,
+}
+
+impl Schedule {
+    /// Tries after the first.
+    pub fn retries(&self) -> u32 {
+        match self {
+            Self::Doubling { max_retries, .. } => *max_retries,
+            Self::Vidbuilder => VIDBUILDER.len() as u32,
+            Self::Standard => STANDARD.len() as u32,
+        }
+    }
+
+    /// The wait after try `number`, which counts from 1, longer by up to a quarter with `jitter` in 0..1; after the last
+    /// one, that wait again.
+    pub fn wait(&self, number: u32, jitter: f64) -> Duration {
+        let step = |waits: &[u64]| {
+            let place = (number.max(1) as usize - 1).min(waits.len() - 1);
+            Duration::from_secs(waits[place])
+        };
+        let wait = match self {
+            Self::Doubling { delay, max_delay, .. } => {
+                let doubled = delay.saturating_mul(1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX));
+                doubled.min(*max_delay)
+            }
+            Self::Vidbuilder => step(&VIDBUILDER),
+            Self::Standard => step(&STANDARD),
+        };
+        wait.mul_f64(1.0 + 0.25 * jitter.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOUBLING: Schedule =
+        Schedule::Doubling { max_retries: 3, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30) };
+
+    #[test]
+    fn waits_double_up_to_the_cap_with_a_quarter_of_jitter() {
+        assert_eq!(DOUBLING.wait(1, 0.0), Duration::from_secs(1));
+        assert_eq!(DOUBLING.wait(1, 1.0), Duration::from_millis(1250));
+        assert_eq!(DOUBLING.wait(6, 0.0), Duration::from_secs(30));
+        assert_eq!(DOUBLING.wait(60, 0.0), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn fixed_schedules_are_those_of_their_documents() {
+        let sum = |schedule: Schedule, jitter| -> u64 {
+            (1..=schedule.retries()).map(|number| schedule.wait(number, jitter).as_secs()).sum()
+        };
+        assert_eq!((Schedule::Vidbuilder.retries(), sum(Schedule::Vidbuilder, 0.0)), (3, 30 + 120 + 300));
+        let (hours, rest) = (75 * 3600, 35 * 60 + 5);
+        assert_eq!((Schedule::Standard.retries(), sum(Schedule::Standard, 0.0)), (9, hours + rest));
+        assert!(sum(Schedule::Standard, 1.0) <= (hours + rest) * 5 / 4);
+        assert_eq!(Schedule::Standard.wait(40, 0.0), Duration::from_secs(86_400));
+    }
+}
