@@ -159,6 +159,20 @@ await walk("cut-before", async (made) => {
   await page.goto(ORIGIN + "/queue"); await badge(page, "Polling"); refuse = false; await badge(page, "Live", 45000);
 });
 
+await walk("cut-off", async (made) => {
+  // The network goes in the middle of a run and comes back: what happened meanwhile is there, each line once.
+  const page = await made(); page.allow.push("ERR_INTERNET_DISCONNECTED", "Failed to fetch", "ERR_NETWORK");
+  await submit(page, { template: "studio:step_ms=700" }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
+  await badge(page, "Live"); await page.locator('#steps li[data-step="2"].running, #steps li[data-step="3"]').first().waitFor();
+  await page.context().setOffline(true); await until(async () => (await page.locator("#badge").textContent()) !== "Live", "it does not notice", 30000);
+  await page.waitForTimeout(2000); await page.context().setOffline(false);
+  await page.locator("#video video").waitFor({ timeout: SLOW }); await settled(page);
+  const id = new URL(page.url()).pathname.split("/").at(-1);
+  const told = async () => (await (await page.request.get(`${ORIGIN}/api/queue/job/${id}/logs`)).json()).data.logs.length;
+  await until(async () => (await page.locator("#log .line, #log li").count()) === (await told()), async () => `the log shows ${await page.locator("#log .line, #log li").count()} of ${await told()} lines`, 20000);
+  assert((await page.locator("#percent").textContent()) === "100%", "not at the end");
+});
+
 if (MOCK) await walk("cut-during", async (made) => {
   const page = await made(); page.allow.push("503");
   const { id } = await mock("make", { job: { frozen: true } });
