@@ -195,7 +195,10 @@ impl Aws {
     pub async fn put_delivery(&self, pk: &str, sk: &str, body: &Value) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = self.dynamodb.put_item().table_name(self.output("DeliveriesTable"));
-        let put = put.item("pk", text(pk)).item("sk", text(sk)).item("body", text(&body.to_string()));
+        let mut put = put.item("pk", text(pk)).item("sk", text(sk)).item("body", text(&body.to_string()));
+        if let Some(job) = body["job_id"].as_str() {
+            put = put.item("job_id", text(job));
+        }
         put.item("version", AttributeValue::N("1".to_owned())).send().await.expect("put");
     }
 

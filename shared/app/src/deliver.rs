@@ -55,8 +55,9 @@ pub struct Learned {
     pub pause_until: Option<Timestamp>,
 }
 
-/// A delivery with its event: none where one is missing, an error where one can't be read.
-pub type Loaded = Result<Option<(Delivery, EventRow)>, StoreError>;
+/// A delivery with its event, which may be gone before it; none where the delivery is missing, an error where one can't
+/// be read.
+pub type Loaded = Result<Option<(Delivery, Option<EventRow>)>, StoreError>;
 
 /// Where deliveries are kept.
 #[async_trait]
@@ -167,13 +168,17 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
             Ok(()) => {}
             Err(NotNow::Final | NotNow::Early(_) | NotNow::Leased(_)) => continue,
         }
+        let Some(event) = event else {
+            results[index] = one::end(ports, &delivery, &Outcome::Empty).await;
+            continue;
+        };
         match ports.settings.endpoint(&delivery.endpoint_id) {
             Some(endpoint) => {
                 let key = delivery.endpoint_id.clone();
                 by_endpoint.entry(key).or_default().push(Ready { index, delivery, event, endpoint });
             }
             // Whoever made the delivery may have read newer settings: they are the same everywhere after a while.
-            None if now < delivery.created_at.after(SETTINGS_SPREAD) => {
+            None if now < delivery.wanted_since().after(SETTINGS_SPREAD) => {
                 let until = now.after(SETTINGS_RETRY);
                 match one::postpone(ports, &delivery, until).await {
                     Ok(hint) => later.extend(hint),

@@ -20,6 +20,8 @@ const PAGE: usize = 100;
 const READS: usize = 20;
 /// Conflicts in a row before a try by hand is left to the next call.
 const TRIES: usize = 10;
+/// A repeated call within this time answers like the first.
+const REPEAT_MS: i64 = 10_000;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
@@ -43,7 +45,7 @@ pub struct Told {
     pub delivery: Delivery,
     /// Its event.
     pub event: Option<EventRow>,
-    /// Its tries, in order.
+    /// Its tries in order, of very many the newest.
     pub attempts: Vec<Attempt>,
 }
 
@@ -138,7 +140,9 @@ pub async fn list(book: &dyn DeliveryBook, wanted: &Wanted, now: Timestamp) -> R
         if before <= first {
             return Ok(part);
         }
-        let day = (time_of(&before) - 1).div_euclid(DAY_MS);
+        // A place with an id stands among those of its millisecond, a time alone before them.
+        let newest = time_of(&before) - i64::from(before.len() == first.len());
+        let day = newest.div_euclid(DAY_MS);
         let found = match &wanted.job {
             Some(job) => book.of_job(job, &before, PAGE).await?,
             None => of_day(book, Timestamp(day * DAY_MS), &before).await?,
@@ -199,14 +203,20 @@ pub enum Again {
     NotFound,
 }
 
-/// Sends a delivery once more, or sooner, under the same id.
+/// Sends a delivery once more, or sooner, under the same id; a repeat within 10 s changes nothing.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, StoreError> {
     for _ in 0..TRIES {
-        let Some(delivery) = ports.book.load_all(&[id]).await?.into_iter().next() else { return Ok(Again::NotFound) };
+        // Without its event there is nothing to send.
+        let Some(Told { delivery, event: Some(_), .. }) = ports.book.tell(id).await? else {
+            return Ok(Again::NotFound);
+        };
         let now = ports.ambient.now();
+        if delivery.again_at.is_some_and(|at| now.0 - at.0 < REPEAT_MS) {
+            return Ok(Again::Due(Box::new(delivery)));
+        }
         if delivery.lease_until.is_some_and(|lease| lease > now) {
             return Ok(Again::UnderWay(Box::new(delivery)));
         }

@@ -253,6 +253,7 @@ pub(crate) fn deliveries_of<'a>(
         created_at: of.at,
         attempts: 0,
         excused: 0,
+        again_at: None,
         replay: false,
         next_attempt_at: of.at,
         reserved: false,

@@ -22,6 +22,8 @@ use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
 use crate::transactions::{Cancelled, cancelled};
 
+/// The newest attempts that one delivery is shown with.
+const TOLD_ATTEMPTS: i32 = 100;
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
 
@@ -67,7 +69,8 @@ impl DeliveryTable {
         item.insert("schema".to_owned(), n(SCHEMA));
         item.insert("job_id".to_owned(), s(event.job_id.as_str()));
         item.insert("body".to_owned(), json(event));
-        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS));
+        // Longer than a delivery that is tried for days.
+        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
         self.put_if_absent("put event", item).await
     }
 
@@ -143,8 +146,9 @@ impl DeliveryStore for DeliveryTable {
         let found = self.get_all(operation, &keys).await?;
         let rows = |(delivery, event): &(DeliveryId, EventId)| {
             let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
-            let (Some(delivery), Some(event)) = rows else { return Ok(None) };
-            Ok(Some((read(operation, delivery, "body")?, read(operation, event, "body")?)))
+            let (Some(delivery), event) = rows else { return Ok(None) };
+            let event = event.map(|event| read(operation, event, "body")).transpose()?;
+            Ok(Some((read(operation, delivery, "body")?, event)))
         };
         Ok(ids.iter().map(rows).collect())
     }
@@ -230,20 +234,34 @@ impl DeliveryBook for DeliveryTable {
         let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_partition(*id), "delivery")).collect();
         let found = self.get_all(operation, &keys).await?;
         let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
-        in_order.map(|item| read(operation, item, "body")).collect()
+        let readable = |item: &Item| match read(operation, item, "body") {
+            Ok(delivery) => Some(delivery),
+            Err(error) => {
+                // One delivery must not keep the list from being shown.
+                tracing::error!(%error, "a delivery can't be read and is not listed");
+                None
+            }
+        };
+        Ok(in_order.filter_map(readable).collect())
     }
 
     async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
         let operation = "read delivery";
-        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :pk");
-        let query = query.expression_attribute_values(":pk", s(delivery_partition(id))).consistent_read(true);
-        let items = query.send().await.map_err(|error| store_error(operation, error))?.items.unwrap_or_default();
-        let of = |kind: &'static str| {
-            items.iter().filter(move |item| text(item, "sk").is_some_and(|sk| sk.starts_with(kind)))
-        };
-        let Some(delivery) = of("delivery").next() else { return Ok(None) };
-        let delivery: Delivery = read(operation, delivery, "body")?;
-        let attempts = of("attempt#").map(|item| read(operation, item, "body")).collect::<Result<_, _>>()?;
+        let partition = delivery_partition(id);
+        let found = self.get_all(operation, &[key(&partition, "delivery")]).await?;
+        let Some(item) = found.get(&partition) else { return Ok(None) };
+        let delivery: Delivery = read(operation, item, "body")?;
+        let query = self.client.query().table_name(&self.table);
+        let query = query
+            .key_condition_expression("pk = :pk AND begins_with(sk, :attempts)")
+            .expression_attribute_values(":pk", s(&partition))
+            .expression_attribute_values(":attempts", s("attempt#"))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(TOLD_ATTEMPTS);
+        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+        let attempts = answer.items().iter().rev().map(|item| read(operation, item, "body"));
+        let attempts = attempts.collect::<Result<_, _>>()?;
         let event = self.get_all(operation, &[key(&event_partition(&delivery.event_id), "event")]).await?;
         let event = event.into_values().next().map(|item| read(operation, &item, "body")).transpose()?;
         Ok(Some(Told { delivery, event, attempts }))
@@ -298,7 +316,7 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
 }
 
 fn attempt_item(attempt: &Attempt) -> Item {
-    let mut item = key(&delivery_partition(attempt.delivery_id), &format!("attempt#{:04}", attempt.number));
+    let mut item = key(&delivery_partition(attempt.delivery_id), &format!("attempt#{:06}", attempt.number));
     item.insert("schema".to_owned(), n(SCHEMA));
     item.insert("body".to_owned(), json(attempt));
     item.insert("expires_at".to_owned(), ttl(attempt.started_at, DELIVERY_DAYS));

@@ -52,6 +52,9 @@ pub struct Delivery {
     /// Tries of these that do not count, since the receiver took nothing from anybody then.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub excused: u32,
+    /// When a person had it sent once more after it had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Timestamp>,
     /// Whether it is sent once more after it had ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replay: bool,
@@ -149,6 +152,8 @@ pub enum Outcome {
     Disabled,
     /// The endpoint is not configured any more; nothing was sent.
     Gone,
+    /// What it carries is not kept any more; nothing was sent.
+    Empty,
 }
 
 impl Delivery {
@@ -202,6 +207,7 @@ impl Delivery {
         next.reserved = false;
         if ended {
             next.replay = true;
+            next.again_at = Some(now);
             next.excused = self.attempts;
         }
         next
@@ -230,30 +236,31 @@ impl Delivery {
             }
             Outcome::Disabled => (Some(DeliveryStatus::Stopped), "endpoint is disabled".to_owned()),
             Outcome::Gone => (Some(DeliveryStatus::Stopped), "endpoint is not configured any more".to_owned()),
+            Outcome::Empty => (Some(DeliveryStatus::Stopped), "its event is not kept any more".to_owned()),
             Outcome::Answered { status, judgement: Judgement::Busy, retry_after }
-                if now < self.created_at.after(EXCUSED_FOR) =>
+                if now < self.wanted_since().after(EXCUSED_FOR) =>
             {
                 next.excused += 1;
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-                next.next_attempt_at = now.after(schedule.wait(1, jitter).max(asked));
+                next.next_attempt_at = now.after(schedule.wait(next.excused, jitter).max(asked));
                 (None, format!("status {status}, waiting as asked"))
             }
             Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, .. }
                 if self.is_last(schedule) =>
             {
-                (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.attempts))
+                (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.counted()))
             }
             Outcome::NoAnswer(code) if self.is_last(schedule) => {
-                (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.attempts))
+                (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.counted()))
             }
             Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, retry_after } => {
-                let own = schedule.wait(self.attempts - self.excused, jitter);
+                let own = schedule.wait(self.counted(), jitter);
                 let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
                 next.next_attempt_at = now.after(own.max(asked));
                 (None, format!("status {status}, trying again"))
             }
             Outcome::NoAnswer(code) => {
-                next.next_attempt_at = now.after(schedule.wait(self.attempts - self.excused, jitter));
+                next.next_attempt_at = now.after(schedule.wait(self.counted(), jitter));
                 (None, format!("{code}, trying again"))
             }
         };
@@ -269,9 +276,19 @@ impl Delivery {
         (next, reason)
     }
 
+    /// Since when somebody wants it sent.
+    pub fn wanted_since(&self) -> Timestamp {
+        self.again_at.unwrap_or(self.created_at)
+    }
+
+    /// Tries that count.
+    pub fn counted(&self) -> u32 {
+        self.attempts - self.excused
+    }
+
     /// Whether the try that ends now is the last one.
     fn is_last(&self, schedule: &Schedule) -> bool {
-        self.attempts - self.excused > schedule.retries()
+        self.counted() > schedule.retries()
     }
 
     fn next(&self) -> Self {
@@ -316,6 +333,7 @@ mod tests {
             created_at: NOW,
             attempts: 0,
             excused: 0,
+            again_at: None,
             replay: false,
             next_attempt_at: NOW,
             reserved: false,
@@ -370,7 +388,8 @@ mod tests {
             let (begun, _) = delivery.begin(NOW, NOW.after(GRACE));
             let (next, reason) = begun.finish(&busy(), NOW, &POLICY, 0.0, GRACE);
             assert_eq!((next.status, next.attempts, next.excused), (DeliveryStatus::Pending, n, n), "{reason}");
-            assert_eq!(next.next_attempt_at.0 - NOW.0, 2000);
+            let own = POLICY.wait(n, 0.0).as_millis() as i64;
+            assert_eq!(next.next_attempt_at.0 - NOW.0, own.max(2000), "it backs off, and never below what was asked");
             delivery = next;
         }
         // A fault of its own counts as the first one, and a day later being busy is one too.

@@ -91,11 +91,13 @@ impl EventId {
 }
 
 impl EventId {
-    /// A number that rises with each event of a job, for receivers that put them in order.
-    pub fn sequence(&self) -> u64 {
-        let mut parts = self.0.rsplit('.').map(|part| part.parse::<u64>().unwrap_or_default());
+    /// A number that rises with each event of a job, for receivers that put them in order; none for what the job itself did
+    /// not do.
+    pub fn sequence(&self, job: &JobId) -> Option<u64> {
+        let own = self.0.strip_prefix(job.as_str())?.strip_prefix('.')?;
+        let mut parts = own.rsplit('.').map(|part| part.parse::<u64>().unwrap_or_default());
         let (index, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        version.saturating_mul(100).saturating_add(index.min(99))
+        Some(version.saturating_mul(100).saturating_add(index.min(99)))
     }
 }
 
@@ -146,7 +148,8 @@ mod tests {
     fn later_events_of_a_job_have_higher_sequences() {
         let job = JobId::parse("job_1_a").unwrap();
         let sequences = [(1, 3), (2, 0), (2, 1), (10, 0), (21, 5)]
-            .map(|(version, index)| EventId::of(&job, version, index).sequence());
+            .map(|(version, index)| EventId::of(&job, version, index).sequence(&job).unwrap());
+        assert_eq!(EventId::parse("trigger_1_a.1.0").unwrap().sequence(&job), None, "no event of this job");
         assert_eq!(sequences, [103, 200, 201, 1000, 2105]);
     }
 

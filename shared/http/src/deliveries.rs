@@ -130,7 +130,7 @@ fn summary(of: &Delivery) -> Value {
         "webhookId": of.endpoint_name,
         "event": of.event.name(),
         "eventId": of.event_id.as_str(),
-        "sequence": of.event_id.sequence(),
+        "sequence": of.event_id.sequence(&of.job_id),
         "endpointId": of.endpoint_id.as_str(),
         "status": status_name(of.status),
         "attempts": of.attempts,

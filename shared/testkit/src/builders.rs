@@ -129,6 +129,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         created_at: now,
         attempts: 0,
         excused: 0,
+        again_at: None,
         replay: false,
         next_attempt_at: now,
         reserved: false,

@@ -139,7 +139,7 @@ impl DeliveryStore for MemoryDeliveries {
         let done = self.faults.check("load")?;
         let state = self.state();
         let read = |(id, event): &(DeliveryId, EventId)| {
-            Ok(state.deliveries.get(id).cloned().zip(state.events.get(event).cloned()))
+            Ok(state.deliveries.get(id).cloned().map(|delivery| (delivery, state.events.get(event).cloned())))
         };
         done.answer(ids.iter().map(read).collect())
     }

@@ -76,10 +76,11 @@ pub(super) fn request(
             ("x-streamgank-delivery", delivery.id.to_string()),
             ("webhook-id", id.clone()),
             ("webhook-timestamp", now.seconds().to_string()),
-            ("webhook-sequence", event.id.sequence().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    let sequence = event.id.sequence(&event.job_id);
+    headers.extend(sequence.map(|sequence| ("webhook-sequence".to_owned(), sequence.to_string())));
     if delivery.replay {
         headers.push(("webhook-replay".to_owned(), "true".to_owned()));
     }

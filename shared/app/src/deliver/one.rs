@@ -164,12 +164,12 @@ fn note(learned: &Mutex<Learned>, outcome: &Outcome, quota_ends: Option<Duration
     let mut learned = learned.lock().expect("nobody panics with it");
     let asked = match outcome {
         Outcome::Answered { status: 429, retry_after, .. } => *retry_after,
-        Outcome::Answered { .. } | Outcome::NoAnswer(_) | Outcome::Disabled | Outcome::Gone => None,
+        Outcome::Answered { .. } | Outcome::NoAnswer(_) | Outcome::Disabled | Outcome::Gone | Outcome::Empty => None,
     };
     match outcome {
         Outcome::Answered { judgement: Judgement::Taken, .. } => learned.took = true,
         Outcome::Answered { .. } | Outcome::NoAnswer(_) => learned.failed += 1,
-        Outcome::Disabled | Outcome::Gone => {}
+        Outcome::Disabled | Outcome::Gone | Outcome::Empty => {}
     }
     let until = asked.max(quota_ends).map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER)));
     learned.pause_until = learned.pause_until.max(until);
@@ -211,7 +211,7 @@ fn log(
     goes_on: bool,
 ) {
     let name = &delivery.endpoint_name;
-    let (ms, status, attempts) = (result.duration_ms, result.status, delivery.attempts);
+    let (ms, status, attempts) = (result.duration_ms, result.status, delivery.counted().max(1));
     let (delivery_id, event_id, job_id) = (delivery.id, &delivery.event_id, &delivery.job_id);
     if delivery.status == DeliveryStatus::Delivered {
         tracing::info!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::deliver::deliver;
 use reelhook_app::deliveries::*;
+use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
@@ -18,6 +19,7 @@ const HOUR: i64 = 3_600_000;
 #[derive(Default)]
 struct Book {
     all: Mutex<BTreeMap<String, Delivery>>,
+    event: Mutex<Option<EventRow>>,
     reads: AtomicUsize,
 }
 
@@ -50,8 +52,10 @@ impl DeliveryBook for Book {
         Ok(ids.iter().filter_map(|id| by_id.get(id).map(|one| (*one).clone())).collect())
     }
 
-    async fn tell(&self, _id: DeliveryId) -> Result<Option<Told>, StoreError> {
-        Ok(None)
+    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
+        let delivery = self.load_all(&[id]).await?.into_iter().next();
+        let event = self.event.lock().unwrap().clone();
+        Ok(delivery.map(|delivery| Told { delivery, event, attempts: Vec::new() }))
     }
 
     async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
@@ -103,6 +107,19 @@ async fn every_delivery_is_listed_once_newest_first_whatever_the_parts() {
         let wanted = Wanted { limit, ..Wanted::default() };
         assert_eq!(all(&book, wanted).await, expected(&book, |_| true), "{limit} at a time");
     }
+}
+
+#[tokio::test]
+async fn what_is_made_at_midnight_is_listed_whole() {
+    let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
+    let (book, midnight) = (Book::default(), Timestamp(NOON.0 - 12 * HOUR));
+    for n in 0..9_u32 {
+        let (mut delivery, _) = a_delivery(n, &settings.endpoints[0], midnight);
+        delivery.created_at = Timestamp(midnight.0 - i64::from(n % 2));
+        book.put(&delivery);
+    }
+    let wanted = Wanted { limit: 2, ..Wanted::default() };
+    assert_eq!(all(&book, wanted).await, expected(&book, |_| true));
 }
 
 #[tokio::test]
@@ -158,10 +175,13 @@ async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay()
     let book = Book::default();
     book.put(&lost);
     let ports = AgainPorts { book: &book, hints: &stack.hints, ambient: &*stack.world, grace: Duration::from_secs(60) };
+    assert_eq!(again(&ports, lost.id).await.unwrap(), Again::NotFound, "without its event there is nothing to send");
+    *book.event.lock().unwrap() = Some(event);
     let Again::Due(due) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
+    let Again::Due(repeated) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
+    assert_eq!((&repeated, stack.hints.sent().len()), (&due, 1), "a double click sends once");
     assert_eq!((due.status, due.replay, stack.hints.sent().len()), (DeliveryStatus::Pending, true, 1));
-    let missing = DeliveryId::of(&due.event_id, &stack.settings.endpoints[0].id);
-    assert_eq!(missing, due.id);
+    stack.world.advance_s(10);
     let begun = due.begin(stack.world.now(), stack.world.now().after(Duration::from_secs(15))).0;
     book.put(&begun);
     assert!(matches!(again(&ports, due.id).await.unwrap(), Again::UnderWay(_)), "never twice at once");
@@ -172,7 +192,8 @@ async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay()
     let request = stack.http.only_request();
     assert_eq!(header(&request, "webhook-replay"), "true");
     assert_eq!(header(&request, "webhook-id"), lost.id.webhook_id());
-    assert_eq!(header(&request, "webhook-sequence"), due.event_id.sequence().to_string());
+    let sequence = due.event_id.sequence(&due.job_id).unwrap().to_string();
+    assert_eq!(header(&request, "webhook-sequence"), sequence);
     let done = stack.deliveries.only();
     assert_eq!((done.status, done.attempts), (DeliveryStatus::Delivered, 2));
 }

@@ -97,7 +97,8 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
 
 /// All of them, which can be read.
 async fn load(deliveries: &DeliveryTable, hints: &[(DeliveryId, EventId)]) -> Vec<Option<(Delivery, EventRow)>> {
-    deliveries.load(hints).await.unwrap().into_iter().map(Result::unwrap).collect()
+    let loaded = deliveries.load(hints).await.unwrap().into_iter().map(Result::unwrap);
+    loaded.map(|row| row.map(|(delivery, event)| (delivery, event.expect("its event")))).collect()
 }
 
 #[tokio::test]
@@ -108,7 +109,8 @@ async fn a_row_that_can_t_be_read_fails_alone() {
     let [first, second] = [rows(1), rows(2)];
     let hints = [(first.0.id, first.1.id.clone()), (second.0.id, second.1.id.clone())];
     let loaded = deliveries.load(&hints).await.unwrap();
-    assert_eq!(loaded[0].as_ref().unwrap(), &Some(first));
+    let (delivery, event) = first;
+    assert_eq!(loaded[0].as_ref().unwrap(), &Some((delivery, Some(event))));
     assert!(matches!(loaded[1], Err(StoreError::Unreadable { .. })), "{loaded:?}");
 }
 
@@ -141,10 +143,14 @@ async fn a_hint_that_comes_twice_asks_for_its_rows_once() {
 async fn what_is_missing_is_none() {
     let (item, event) = stored(1).await;
     let (delivery, row) = rows(1);
-    for answer in [found(&[]), found(&[&item]), found(&[&event])] {
+    let hint = [(delivery.id, row.id.clone())];
+    for answer in [found(&[]), found(&[&event])] {
         let (deliveries, _) = table(move |_, _| answer.clone());
-        assert_eq!(load(&deliveries, &[(delivery.id, row.id.clone())]).await, [None]);
+        assert_eq!(load(&deliveries, &hint).await, [None]);
     }
+    // A delivery whose event is gone has to end, so it is not none.
+    let (deliveries, _) = table(move |_, _| found(&[&item]));
+    assert_eq!(deliveries.load(&hint).await.unwrap().remove(0).unwrap(), Some((delivery, None)));
 }
 
 #[tokio::test]
@@ -197,7 +203,7 @@ async fn an_attempt_begins_in_one_transaction_with_its_delivery() {
     assert_eq!(put["ExpressionAttributeValues"], json!({ ":version": { "N": "1" } }));
     let row = call.at("/TransactItems/1/Put");
     assert_eq!(row["Item"]["pk"], put["Item"]["pk"]);
-    assert_eq!(row["Item"]["sk"], json!({ "S": "attempt#0001" }));
+    assert_eq!(row["Item"]["sk"], json!({ "S": "attempt#000001" }));
     let body: Attempt = serde_json::from_str(row["Item"]["body"]["S"].as_str().unwrap()).unwrap();
     assert_eq!(body, attempt);
 }
@@ -235,7 +241,7 @@ async fn completing_an_attempt_writes_its_row_whatever_became_of_the_delivery() 
     deliveries.complete(&attempt).await.unwrap();
     let call = calls.only();
     assert_eq!((call.operation.as_str(), call.at("/ConditionExpression")), ("PutItem", &Value::Null));
-    assert_eq!(call.at("/Item/sk"), &json!({ "S": "attempt#0001" }));
+    assert_eq!(call.at("/Item/sk"), &json!({ "S": "attempt#000001" }));
     let (deliveries, _) = table(|_, _| error("ThrottlingException"));
     assert_eq!(kind(&deliveries.complete(&attempt).await.unwrap_err()), "busy");
 }
@@ -305,11 +311,12 @@ async fn a_delivery_is_told_with_its_event_and_every_attempt() {
     let (row, event) = stored(1).await;
     let (_, tried) = begun();
     let attempt = json!({
-        "pk": row["pk"], "sk": { "S": "attempt#0001" },
+        "pk": row["pk"], "sk": { "S": "attempt#000001" },
         "body": { "S": serde_json::to_string(&tried).unwrap() },
     });
-    let (deliveries, _) = table(move |call, _| match call.operation.as_str() {
-        "Query" => (200, json!({ "Items": [attempt, row] })),
+    let (deliveries, _) = table(move |call, before| match (call.operation.as_str(), before) {
+        ("Query", _) => (200, json!({ "Items": [attempt] })),
+        (_, 0) => found(&[&row]),
         _ => found(&[&event]),
     });
     let told = deliveries.tell(rows(1).0.id).await.unwrap().unwrap();

@@ -229,3 +229,15 @@ async fn a_receiver_or_the_operator_may_say_that_an_answer_is_final() {
     send(&stack, &delivery).await.unwrap();
     assert_eq!(stack.deliveries.only().last_result.as_deref(), Some("status 422, which is final"));
 }
+
+#[tokio::test]
+async fn a_delivery_whose_event_is_not_kept_any_more_ends_visibly() {
+    let (stack, delivery) = with_one(&[]);
+    stack.deliveries.forget();
+    stack.deliveries.put_delivery(&delivery);
+    send(&stack, &delivery).await.unwrap();
+    let end = stack.deliveries.only();
+    assert_eq!((end.status, end.due_at), (Stopped, None));
+    assert_eq!(end.last_result.as_deref(), Some("its event is not kept any more"));
+    assert!(stack.http.requests().is_empty());
+}

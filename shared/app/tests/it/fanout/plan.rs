@@ -102,6 +102,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             created_at: AT,
             attempts: 0,
             excused: 0,
+            again_at: None,
             replay: false,
             next_attempt_at: AT,
             reserved: false,
