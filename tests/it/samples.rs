@@ -1,5 +1,7 @@
 //! Every sample event under events/ is executed: functions answer it without failing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::stack::Stack;
@@ -34,5 +36,32 @@ async fn every_sample_event_is_answered() {
     let functions = std::fs::read_dir(root.join("../functions")).expect("functions/").flatten();
     for function in functions {
         assert!(root.join(function.file_name()).is_dir(), "{:?} has no samples", function.file_name());
+    }
+}
+
+#[test]
+fn every_route_has_a_sample() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let (mut routes, mut paths) = (BTreeSet::new(), BTreeSet::new());
+    for folder in std::fs::read_dir(&root).expect("events/").flatten().filter(|entry| entry.path().is_dir()) {
+        for case in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
+            let event: Value = serde_json::from_slice(&std::fs::read(case.path()).expect("an event")).expect("JSON");
+            routes.extend(event["routeKey"].as_str().map(str::to_owned));
+            paths.extend(event["rawPath"].as_str().map(str::to_owned));
+        }
+    }
+    let template = include_str!("../../template.yaml");
+    for line in template.lines().filter(|line| line.contains("Type: HttpApi, Properties") && line.contains("Path: '")) {
+        let part = |name: &str, end: char| {
+            line.split_once(name).expect("a property").1.split(end).next().expect("a value").to_owned()
+        };
+        let route = format!("{} {}", part("Method: ", ','), part("Path: '", '\''));
+        assert!(routes.contains(&route), "{route} has no sample event");
+    }
+    // What the pages' function serves by itself.
+    for path in
+        ["/", "/dashboard", "/queue", "/openapi.json", "/health", "/api/health", "/api/test", "/api/movies/preview"]
+    {
+        assert!(paths.contains(path), "{path} has no sample event");
     }
 }

@@ -7,8 +7,10 @@ use reelhook_app::store::StoreError;
 use crate::errors::store_error;
 use crate::items::{read, s};
 
-/// Rows of a shelf that one preview reads where it looks for one content type.
-const READ: i32 = 50;
+/// Rows of a shelf that one call reads where it looks for one content type.
+const READ: i32 = 100;
+/// Calls for one shelf.
+const PAGES: usize = 10;
 
 /// The Catalog table.
 #[derive(Debug, Clone)]
@@ -28,20 +30,31 @@ impl CatalogTable {
 impl CatalogStore for CatalogTable {
     async fn best(&self, shelf: &str, content_type: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError> {
         let operation = "read catalogue";
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("shelf = :shelf")
-            .expression_attribute_values(":shelf", s(shelf));
-        let query = match content_type {
-            None => query.limit(i32::try_from(limit).unwrap_or(READ)),
-            Some(wanted) => query
-                .filter_expression("content_type = :wanted")
-                .expression_attribute_values(":wanted", s(wanted))
-                .limit(READ),
-        };
-        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        answer.items().iter().take(limit).map(|item| read(operation, item, "body")).collect()
+        let (mut movies, mut start) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("shelf = :shelf")
+                .expression_attribute_values(":shelf", s(shelf))
+                .set_exclusive_start_key(start);
+            let query = match content_type {
+                None => query.limit(i32::try_from(limit).unwrap_or(READ)),
+                Some(wanted) => query
+                    .filter_expression("content_type = :wanted")
+                    .expression_attribute_values(":wanted", s(wanted))
+                    .limit(READ),
+            };
+            let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+            for item in answer.items().iter().take(limit - movies.len()) {
+                movies.push(read(operation, item, "body")?);
+            }
+            start = answer.last_evaluated_key;
+            if movies.len() >= limit || start.is_none() {
+                break;
+            }
+        }
+        Ok(movies)
     }
 }

@@ -1,5 +1,6 @@
 //! What the adapters make of AWS's answers: real SDK clients with their retries, over replayed HTTP.
 
+mod catalog;
 mod counters;
 mod deliveries;
 mod endpoints;
