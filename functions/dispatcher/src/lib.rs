@@ -37,15 +37,13 @@ impl Config {
     /// [`BadEnvironment`] lists everything that is wrong.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
-        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
-        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
         let config = Self {
             deliveries_table: environment.required("DELIVERIES_TABLE"),
             endpoints_table: environment.required("ENDPOINTS_TABLE"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
             allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
-            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            allow: environment.outbound(AllowList::parse),
             policy: environment.policy(),
             unsigned: environment.optional("AUTH").as_deref() == Some("none"),
         };

@@ -59,8 +59,6 @@ impl Config {
     /// [`BadEnvironment`] lists everything that is wrong.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
-        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
-        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
         let config = Self {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
@@ -70,12 +68,9 @@ impl Config {
             settings_path: environment.required("SETTINGS_PATH"),
             max_workers: environment.parsed("MAX_WORKERS", 3),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
-            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            allow: environment.outbound(AllowList::parse),
             calls_per_minute: environment.calls_per_minute(),
-            mode: {
-                let (auth, base) = environment.access();
-                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
-            },
+            mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
         };
         environment.finish()?;

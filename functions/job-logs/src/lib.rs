@@ -52,10 +52,7 @@ impl Config {
             bucket: environment.required("BUCKET"),
             settings_path: environment.required("SETTINGS_PATH"),
             calls_per_minute: environment.calls_per_minute(),
-            mode: {
-                let (auth, base) = environment.access();
-                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
-            },
+            mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
         };
         environment.finish()?;

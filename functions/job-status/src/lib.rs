@@ -48,10 +48,7 @@ impl Config {
             deliveries_table: environment.required("DELIVERIES_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
             calls_per_minute: environment.calls_per_minute(),
-            mode: {
-                let (auth, base) = environment.access();
-                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
-            },
+            mode: environment.access(Mode::read, Mode::Required),
         };
         environment.finish()?;
         Ok(config)

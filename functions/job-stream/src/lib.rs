@@ -79,10 +79,7 @@ impl Config {
             longest: Duration::from_secs(environment.parsed("STREAM_SECONDS", 300)),
             transport: environment.parsed("TRANSPORT", Transport::Wait),
             calls_per_minute: environment.calls_per_minute(),
-            mode: {
-                let (auth, base) = environment.access();
-                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
-            },
+            mode: environment.access(Mode::read, Mode::Required),
         };
         environment.finish()?;
         Ok(config)

@@ -55,8 +55,6 @@ impl Config {
     /// [`BadEnvironment`] lists everything that is wrong.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
-        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
-        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
         let config = Self {
             counters_table: environment.required("COUNTERS_TABLE"),
             deliveries_table: environment.required("DELIVERIES_TABLE"),
@@ -64,12 +62,9 @@ impl Config {
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
             allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
-            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            allow: environment.outbound(AllowList::parse),
             calls_per_minute: environment.calls_per_minute(),
-            mode: {
-                let (auth, base) = environment.access();
-                environment.checked(Mode::read(auth.as_deref(), base.as_ref()), Mode::Required)
-            },
+            mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
         };
         environment.finish()?;

@@ -44,8 +44,6 @@ impl Config {
     /// [`BadEnvironment`] lists everything that is wrong.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
-        let allow = environment.optional("OUTBOUND_ALLOW").unwrap_or_default();
-        let runtime = environment.optional("AWS_LAMBDA_RUNTIME_API");
         let config = Self {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
@@ -54,7 +52,7 @@ impl Config {
             max_workers: environment.parsed("MAX_WORKERS", 3),
             base: environment.required_public_base(),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
-            allow: environment.checked(AllowList::parse(&allow, runtime.as_deref()), AllowList::default()),
+            allow: environment.outbound(AllowList::parse),
             policy: environment.policy(),
             unsigned: environment.optional("AUTH").as_deref() == Some("none"),
         };

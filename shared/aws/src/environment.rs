@@ -97,9 +97,22 @@ impl Environment {
         })
     }
 
-    /// AUTH, and PUBLIC_BASE_URL where there is one: what says whether callers need a key.
-    pub fn access(&mut self) -> (Option<String>, Option<reelhook_app::Url>) {
-        (self.optional("AUTH"), self.public_base())
+    /// What `read` makes of AUTH and of PUBLIC_BASE_URL where there is one, which say whether callers need a key; `otherwise`
+    /// where it refuses them.
+    pub fn access<T, E: Display>(
+        &mut self,
+        read: impl FnOnce(Option<&str>, Option<&reelhook_app::Url>) -> Result<T, E>,
+        otherwise: T,
+    ) -> T {
+        let (auth, base) = (self.optional("AUTH"), self.public_base());
+        self.checked(read(auth.as_deref(), base.as_ref()), otherwise)
+    }
+
+    /// What `read` makes of OUTBOUND_ALLOW and of the address of the Runtime API, which say what may be called.
+    pub fn outbound<T: Default, E: Display>(&mut self, read: impl FnOnce(&str, Option<&str>) -> Result<T, E>) -> T {
+        let allow = self.optional("OUTBOUND_ALLOW").unwrap_or_default();
+        let runtime = self.optional("AWS_LAMBDA_RUNTIME_API");
+        self.checked(read(&allow, runtime.as_deref()), T::default())
     }
 
     /// PUBLIC_BASE_URL, or one of the names that the four systems had for it (contract.md, Settings).

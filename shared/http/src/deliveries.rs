@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
-use crate::request::{ApiRequest, read_time};
+use crate::request::ApiRequest;
 
 /// Deliveries of one part of a list.
 const LIST: usize = 50;
@@ -63,13 +63,7 @@ fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
         let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         fits.then(|| text.to_owned()).ok_or_else(|| bad("endpoint", "an endpoint's id, or its name such as webhook_1"))
     });
-    let time = |name: &'static str| {
-        given(name).map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
-    };
-    let (from, to) = (time("from").transpose()?, time("to").transpose()?);
-    if from.zip(to).is_some_and(|(from, to)| from > to) {
-        return Err(bad("from", "a time before `to`"));
-    }
+    let (from, to) = request.times()?;
     let timed = |place: String| {
         let shaped = place.len() <= 64 && place.is_ascii();
         (shaped && place.get(..13)?.parse::<i64>().is_ok()).then_some(place)

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
-use crate::request::{ApiRequest, read_time};
+use crate::request::ApiRequest;
 
 /// Lines that a page shows.
 const SHOWN: usize = 200;
@@ -66,18 +66,12 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
         Some(text) if text.chars().count() > TEXT => Err(bad(name, &format!("a text of at most {TEXT} characters"))),
         text => Ok(text.map(str::to_owned)),
     };
-    let time = |name: &'static str| {
-        given(name).map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
-    };
     let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
     let level = given("level");
     if level.is_some_and(|level| !matches!(level, "info" | "success" | "warning" | "error")) {
         return Err(bad("level", "one of info, success, warning, error"));
     }
-    let (from, to) = (time("from").transpose()?, time("to").transpose()?);
-    if from.zip(to).is_some_and(|(from, to)| from > to) {
-        return Err(bad("from", "a time before `to`"));
-    }
+    let (from, to) = request.times()?;
     let before = request.cursor(|place| {
         let shaped =
             place.len() < 400 && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));

@@ -119,6 +119,25 @@ impl ApiRequest {
         limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
     }
 
+    /// The parameters `from` and `to`, each where it is given.
+    ///
+    /// # Errors
+    /// [`Problem::BadField`], also where they are in the wrong order.
+    pub fn times(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+        let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
+        let time = |name: &'static str| {
+            let given = self.query(name).filter(|text| !text.is_empty());
+            given
+                .map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
+                .transpose()
+        };
+        let (from, to) = (time("from")?, time("to")?);
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            return Err(bad("from", "a time before `to`"));
+        }
+        Ok((from, to))
+    }
+
     /// The parameter `cursor`, which is base64url of what `read` understands.
     ///
     /// # Errors
@@ -163,7 +182,7 @@ impl ApiRequest {
 }
 
 /// RFC 3339 or Unix milliseconds, from 1970 to 9999.
-pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
+fn read_time(text: &str) -> Option<Timestamp> {
     let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
     (0..=253_402_300_799_999).contains(&time.0).then_some(time)
 }
