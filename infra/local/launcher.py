@@ -17,6 +17,7 @@ MENDS = [
     functions.own_environment,
     functions.ssm_resources,
     functions.sqs_batch_actions,
+    functions.statements_are_actions,
     functions.loopback_counts_as_tls,
     http.http_api_body,
     parameters.numbers_of_event_sources,

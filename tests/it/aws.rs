@@ -232,7 +232,10 @@ impl Aws {
             .expression_attribute_values(":pk", AttributeValue::S(format!("delivery#{id}")))
             .expression_attribute_values(":attempt", AttributeValue::S("attempt#".to_owned()));
         let items = query.send().await.expect("attempts").items.unwrap_or_default();
-        items.iter().map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt")).collect()
+        let read = |item: &Item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt");
+        let delivery = self.delivery(id).await.expect("the delivery");
+        let tries = delivery.tries(items.iter().map(read).collect());
+        tries.iter().map(|one| serde_json::to_value(one).expect("JSON")).collect()
     }
 
     /// All deliveries of some jobs.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelhook_domain::{Admission, JobId, RenderId, Status, Timestamp};
+use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_domain::{Admission, DeliveryId, EndpointId, JobId, RenderId, Status, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -85,6 +86,8 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     seen.get("/api/nothing", "unknown_route").await;
     let delivery = "/api/webhooks/deliveries/5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a";
     seen.get(delivery, "delivery_not_found").await;
+    seen.post("/api/webhooks/endpoints/webhook_99/enable", json!({}), "endpoint_not_found").await;
+    seen.get("/api/webhooks/recover/rec_5f0c2b7e9d134a6688e1c07ab2d94f31", "recovery_not_found").await;
 }
 
 async fn callers(seen: &mut Seen<'_>) {
@@ -109,6 +112,8 @@ async fn jobs(seen: &mut Seen<'_>) {
     stack.webhook("main", &done, "job.completed").await;
     let slow = stack.aws.leased_delivery(&done).await;
     seen.post(&format!("/api/webhooks/deliveries/{slow}/retry"), json!({}), "delivery_under_way").await;
+    let stopped = delivery_of_a_disabled_endpoint(stack, &done).await;
+    seen.post(&format!("/api/webhooks/deliveries/{stopped}/retry"), json!({}), "endpoint_disabled").await;
     let running = stack.submit("step_ms=5&stall=3").await;
     stack.until(&running, "silent after step 3", |job| job["progress"] == 36).await;
     let delete = stack.request(Method::DELETE, &format!("/api/queue/job/{running}/delete"));
@@ -126,6 +131,21 @@ async fn jobs(seen: &mut Seen<'_>) {
         stack.aws.save_job(&job).await;
         seen.post(&monitor(job.id.as_str()), json!({}), code).await;
     }
+}
+
+/// A delivery about a job to an endpoint of its own, which is disabled: the stack's two go on.
+async fn delivery_of_a_disabled_endpoint(stack: &Stack, job: &str) -> DeliveryId {
+    let endpoint = EndpointId::parse("ep_errors").expect("an id");
+    let put = stack.aws.dynamodb.put_item().table_name(stack.aws.output("EndpointsTable"));
+    let put = put.item("id", AttributeValue::S(endpoint.as_str().to_owned()));
+    put.item("disabled_at", AttributeValue::N("0".to_owned())).send().await.expect("put");
+    let mut delivery = stack.aws.deliveries_of(&[job.to_owned()]).await.remove(0);
+    delivery.id = DeliveryId::of(&delivery.event_id, &endpoint);
+    delivery.endpoint_id = endpoint;
+    delivery.lease_until = None;
+    let pk = format!("delivery#{}", delivery.id);
+    stack.aws.put_delivery(&pk, "delivery", &serde_json::to_value(&delivery).expect("JSON")).await;
+    delivery.id
 }
 
 async fn renders(seen: &mut Seen<'_>) {

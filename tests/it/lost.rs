@@ -1,9 +1,11 @@
 //! Nothing is lost: queues purged, the stream replayed, its records dropped, processes killed, in the middle of a burst.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reelhook_domain::DeliveryStatus;
+use futures_util::StreamExt;
+use reelhook_domain::{Delivery, DeliveryStatus};
 use serde_json::{Value, json};
 
 use crate::aws::Item;
@@ -244,4 +246,99 @@ async fn killing_processes_at_random_loses_nothing() {
     assert_nothing_was_lost(&stack, &jobs).await;
     print_repeats("main", &stack.studio("/hooks/main/summary").await);
     print_repeats("second", &stack.studio("/hooks/second/summary").await);
+}
+
+/// Events of the storm; each goes to two endpoints.
+const STORM: usize = 1000;
+/// Dispatchers that are killed in it.
+const STORM_KILLS: usize = 200;
+
+/// Triggers events, some at once.
+async fn storm(stack: &Stack) -> Vec<String> {
+    let jobs: Vec<String> = (0..STORM).map(|n| format!("storm-{}-{n}", std::process::id())).collect();
+    let trigger = |job: &String| {
+        let body = json!({ "event": "job.completed", "data": { "job_id": job } });
+        async move {
+            let (status, answer) = stack.post("/api/webhooks/trigger", &body).await;
+            assert_eq!((status, &answer["results"]["successful"]), (200, &json!(2)), "{answer}");
+        }
+    };
+    futures_util::stream::iter(&jobs).map(trigger).buffer_unordered(4).collect::<Vec<()>>().await;
+    jobs
+}
+
+/// Webhooks that came to either receiver, without repeats.
+async fn distinct(stack: &Stack) -> u64 {
+    let mut count = 0;
+    for hook in ["main", "second"] {
+        let summary = stack.studio(&format!("/hooks/{hook}/summary")).await;
+        let number = |name: &str| summary[name].as_u64().expect("a count");
+        count += number("received") - number("repeats");
+    }
+    count
+}
+
+#[tokio::test]
+async fn two_hundred_dispatchers_killed_in_two_thousand_deliveries_lose_none() {
+    let stack = Stack::open().await;
+    let mut seed = u64::from(std::process::id()) | 1;
+    println!("seed {seed}");
+    let before = distinct(&stack).await;
+    let mut kills = 0;
+    let killing = async {
+        while kills < STORM_KILLS {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            for pid in stack.aws.processes("dispatcher").into_iter().take(1 + (seed % 2) as usize) {
+                let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+                kills += usize::from(killed.is_ok_and(|status| status.success()));
+            }
+            let pause = Duration::from_millis(10 + (seed >> 16) % 60);
+            tokio::time::interval_at(tokio::time::Instant::now() + pause, pause).tick().await;
+        }
+    };
+    let (jobs, ()) = tokio::join!(storm(&stack), killing);
+    // As long as it comes forward it may take its time.
+    let mut seen = distinct(&stack).await;
+    while seen < before + 2 * STORM as u64 {
+        let polls = AtomicUsize::new(0);
+        seen = stack
+            .eventually("another webhook", || async {
+                // The queue gives the messages of the dead again; the sweep is for those that were given too often.
+                if polls.fetch_add(1, Ordering::Relaxed) % 300 == 299 {
+                    stack.sweep().await;
+                }
+                let now = distinct(&stack).await;
+                (now > seen).then_some(now)
+            })
+            .await;
+    }
+    let done = |all: &[Delivery]| all.iter().filter(|one| one.status == DeliveryStatus::Delivered).count();
+    let all = stack
+        .eventually("every end is written down", || async {
+            let all = stack.aws.deliveries_of(&jobs).await;
+            (done(&all) == 2 * STORM).then_some(all)
+        })
+        .await;
+    let delivered = done(&all);
+    let due = all.iter().filter(|one| one.due_at.is_some()).count();
+    let dead: u64 =
+        stack.aws.depths().await.iter().filter(|(name, _)| name.contains("Dlq")).map(|(_, depth)| depth).sum();
+    let tries: u32 = all.iter().map(|one| one.attempts).sum();
+    println!(
+        "{kills} dispatchers killed; {} sent = {delivered} delivered + {due} due + {dead} dead-lettered; {tries} tries",
+        all.len()
+    );
+    assert_eq!((all.len(), due, dead), (2 * STORM, 0, 0));
+    for hook in ["main", "second"] {
+        print_repeats(hook, &stack.studio(&format!("/hooks/{hook}/summary")).await);
+    }
+    for job in jobs.iter().step_by(50) {
+        for hook in ["main", "second"] {
+            let webhooks = stack.webhooks(hook, job).await;
+            let ids: BTreeSet<&str> = webhooks.iter().filter_map(|webhook| webhook["webhook_id"].as_str()).collect();
+            assert_eq!(ids.len(), 1, "{hook} got {job} under one id");
+        }
+    }
 }

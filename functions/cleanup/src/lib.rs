@@ -1,17 +1,20 @@
 //! The schedule: every minute, whatever is due and did not happen; every hour, counters held against the jobs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::LambdaEvent;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::queue::{RemovalPorts, remove_cleared};
 use reelhook_app::reconcile::reconcile;
+use reelhook_app::recover::{RecoverPorts, go_on_with_all};
 use reelhook_app::sweep::{SweepPorts, sweep};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::{CounterTable, Reconciler};
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::due::DueTables;
+use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::queues::Queue;
@@ -21,20 +24,23 @@ use serde::{Deserialize, Serialize};
 
 /// Counters are held against the jobs in the first minute of each hour.
 const HOUR_S: i64 = 3600;
+/// How long a sweep works on recoveries.
+const RECOVERY_BUDGET: Duration = Duration::from_secs(35);
 
 /// What the function is configured with.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
     deliveries_table: String,
+    endpoints_table: String,
     work_queue_url: String,
     deliveries_queue_url: String,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL and the
-    /// jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL and
+    /// the jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -44,6 +50,7 @@ impl Config {
             jobs_table: environment.required("JOBS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
             deliveries_table: environment.required("DELIVERIES_TABLE"),
+            endpoints_table: environment.required("ENDPOINTS_TABLE"),
             work_queue_url: environment.required("WORK_QUEUE_URL"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             policy: environment.policy(),
@@ -73,7 +80,8 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
-        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
+        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
+        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints));
         Ok(Self {
             due: DueTables { jobs: jobs.clone(), deliveries },
             counters: Reconciler { counters, jobs: jobs.clone() },
@@ -101,6 +109,7 @@ pub struct Report {
     jobs_changed: usize,
     deliveries_hinted: usize,
     removed: usize,
+    recoveries: usize,
     counters_mended: usize,
     failed: usize,
 }
@@ -125,11 +134,22 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
     let now = System.now();
     let mended =
         if event.payload.reconcile || now.seconds() % HOUR_S < 60 { reconcile(&deps.counters, now).await? } else { 0 };
+    let table = &deps.due.deliveries;
+    let recovery = RecoverPorts {
+        store: table,
+        book: table,
+        desk: table,
+        hints: &deps.deliveries,
+        ambient: &System,
+        grace: deps.policy.hint_grace,
+    };
+    let recoveries = go_on_with_all(&recovery, now.after(RECOVERY_BUDGET)).await?;
     let report = Report {
         jobs_due: swept.jobs_due,
         jobs_changed: swept.jobs_changed,
         deliveries_hinted: swept.deliveries_hinted,
         removed,
+        recoveries,
         counters_mended: mended,
         failed: swept.failed,
     };

@@ -4,8 +4,8 @@ use anyhow::{Context, anyhow};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::deliver::{DeliverPorts, deliver};
-use reelhook_app::endpoints::WebhookSettings;
 use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::settings::WebhookSettings;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
@@ -70,6 +70,13 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_MAX_RETRY_DELAY",
     "WEBHOOK_RATE_LIMIT_WINDOW",
     "WEBHOOK_RATE_LIMIT_MAX",
+    "WEBHOOK_ENDPOINT_POLICIES",
+    "WEBHOOK_CONCURRENCY",
+    "WEBHOOK_CIRCUIT_FAILURES",
+    "WEBHOOK_CIRCUIT_DELAY",
+    "WEBHOOK_CIRCUIT_MAX_DELAY",
+    "WEBHOOK_DISABLE_AFTER",
+    "WEBHOOK_DISABLE_AFTER_FAILURES",
     "WEBHOOK_PERMANENT_STATUSES",
 ];
 

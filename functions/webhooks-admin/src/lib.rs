@@ -2,14 +2,17 @@
 //! this is the function behind the API that calls other people's URLs.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
-use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::recover::{self, RecoverPorts, RecoveryStore};
+use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::validate;
 use reelhook_aws::clients::Clients;
@@ -26,12 +29,18 @@ use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
-use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
+use reelhook_http::hooks::{Asked, enable_answer, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
+use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
+
+/// How long a recovery is worked on before it is answered; the rest goes on in the background.
+const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
+/// Recoveries that a list shows.
+const RECOVERIES_SHOWN: usize = 20;
 
 /// What the function is configured with.
 pub struct Config {
@@ -86,12 +95,21 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
+    "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
+    "WEBHOOK_PERMANENT_STATUSES",
     "WEBHOOK_MAX_RETRIES",
     "WEBHOOK_RETRY_DELAY",
     "WEBHOOK_MAX_RETRY_DELAY",
     "WEBHOOK_RATE_LIMIT_WINDOW",
     "WEBHOOK_RATE_LIMIT_MAX",
+    "WEBHOOK_ENDPOINT_POLICIES",
+    "WEBHOOK_CONCURRENCY",
+    "WEBHOOK_CIRCUIT_FAILURES",
+    "WEBHOOK_CIRCUIT_DELAY",
+    "WEBHOOK_CIRCUIT_MAX_DELAY",
+    "WEBHOOK_DISABLE_AFTER",
+    "WEBHOOK_DISABLE_AFTER_FAILURES",
 ];
 
 /// What the function works with.
@@ -133,7 +151,7 @@ impl Deps {
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
         Ok(Self {
             tables: TriggerTables {
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
                 counters: counters.clone(),
             },
             endpoints,
@@ -164,6 +182,10 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         tracing::info!(?asked, caller = fingerprint, "took a call about deliveries");
         return of_deliveries(deps, asked).await;
     }
+    if let Some(asked) = AskedOfRecoveries::read(request, System.now())? {
+        tracing::info!(?asked, caller = fingerprint, "took a call about recoveries");
+        return of_recoveries(deps, asked).await;
+    }
     match Asked::read(request, caller, deps.allow_http)? {
         Asked::Status => {
             let ids: Vec<EndpointId> = secrets.webhooks.endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
@@ -176,6 +198,13 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
             Ok(test_answer(&tested, System.now()))
         }
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
+        Asked::Enable(name) => {
+            let endpoint = secrets.webhooks.named(&name).ok_or(Problem::EndpointNotFound)?;
+            let desk: &dyn EndpointDesk = &deps.tables.deliveries;
+            desk.enable(&endpoint.id).await?;
+            tracing::info!(caller = fingerprint, endpoint_id = %endpoint.id, "an endpoint was enabled");
+            Ok(enable_answer(endpoint, &desk.endpoint(&endpoint.id).await?, System.now()))
+        }
         Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
 }
@@ -189,12 +218,40 @@ async fn of_deliveries(deps: &Deps, asked: deliveries::Asked) -> Result<ApiAnswe
             Ok(told_answer(&told))
         }
         deliveries::Asked::Again(id) => {
-            let ports = AgainPorts { book, hints: &deps.hints, ambient: &System, grace: deps.policy.hint_grace };
+            let (desk, grace) = (book, deps.policy.hint_grace);
+            let ports = AgainPorts { book, desk, hints: &deps.hints, ambient: &System, grace };
             match again(&ports, id).await? {
                 Again::Due(delivery) => Ok(again_answer(&delivery, System.now())),
                 Again::UnderWay(_) => Err(Problem::DeliveryUnderWay),
+                Again::Disabled => Err(Problem::EndpointDisabled),
                 Again::NotFound => Err(Problem::DeliveryNotFound),
             }
+        }
+    }
+}
+
+async fn of_recoveries(deps: &Deps, asked: AskedOfRecoveries) -> Result<ApiAnswer, Problem> {
+    let table = &deps.tables.deliveries;
+    let ports = RecoverPorts {
+        store: table,
+        book: table,
+        desk: table,
+        hints: &deps.hints,
+        ambient: &System,
+        grace: deps.policy.hint_grace,
+    };
+    match asked {
+        AskedOfRecoveries::Begin(filter, dry_run) => {
+            Ok(recovery_answer(&recover::begin(&ports, filter, dry_run, RECOVERY_BUDGET).await?))
+        }
+        AskedOfRecoveries::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
+        AskedOfRecoveries::One(id) => {
+            let recovery = table.recovery(&id).await?.ok_or(Problem::RecoveryNotFound)?;
+            Ok(one_answer(&recovery))
+        }
+        AskedOfRecoveries::Cancel(id) => {
+            let recovery = recover::cancel(&ports, &id).await?.ok_or(Problem::RecoveryNotFound)?;
+            Ok(one_answer(&recovery))
         }
     }
 }

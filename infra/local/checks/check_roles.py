@@ -1,4 +1,4 @@
-"""AUTH=true: what each function's own role lets it do (mend ssm_resources).
+"""AUTH=true: what each function's own role lets it do (mends ssm_resources, sqs_batch_actions, statements_are_actions).
 
 Function All has the policies, None has only logs, Narrow has those of other resources."""
 
@@ -36,6 +36,7 @@ OPS = {
  "ddb_tx_write": lambda e: c("dynamodb").transact_write_items(TransactItems=[{"Put": {"TableName": T, "Item": {"pk": S("b")}}}, {"ConditionCheck": {"TableName": T, "Key": {"pk": S("zz")}, "ConditionExpression": "attribute_not_exists(pk)"}}]) and "ok",
  "ddb_tx_get": lambda e: len(c("dynamodb").transact_get_items(TransactItems=[{"Get": {"TableName": T, "Key": {"pk": S("a")}}}])["Responses"]),
  "ddb_batch": lambda e: c("dynamodb").batch_write_item(RequestItems={T: [{"PutRequest": {"Item": {"pk": S("c")}}}]}) and "ok",
+ "ddb_statement": lambda e: c("dynamodb").batch_execute_statement(Statements=[{"Statement": f"UPDATE \\"{T}\\" SET n=? WHERE pk=?", "Parameters": [{"N": "1"}, S("a")]}])["Responses"][0].get("Error", "ok"),
  "ddb_leading": lambda e: c("dynamodb").get_item(TableName=T, Key={"pk": S("a")})["Item"]["pk"]["S"],
  "post_to_connection": lambda e: c("apigatewaymanagementapi", endpoint_url=e["ws"]).post_to_connection(ConnectionId=e["cid"], Data=b"hi") and "ok",
 }

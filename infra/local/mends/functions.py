@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socketserver
 import threading
 from datetime import datetime, timezone
@@ -69,6 +70,27 @@ def ssm_resources():
         return arn
 
     iam.extract_resource_arn = extract_resource_arn
+
+
+def statements_are_actions():
+    """With AUTH=true, BatchExecuteStatement is judged statement by statement, by its verb and its table, as DynamoDB does:
+    AWS knows no dynamodb:BatchExecuteStatement."""
+    checks = iam.dynamodb_transaction_checks
+    verb = re.compile(r"""\s*(SELECT|INSERT|UPDATE|DELETE)\b(?:\s+INTO|.*?\sFROM)?\s+"([^"]+)\"""", re.IGNORECASE | re.DOTALL)
+
+    def transaction_checks(iam_action, body, region, account_id):
+        if iam_action != "dynamodb:BatchExecuteStatement":
+            return checks(iam_action, body, region, account_id)
+        found = []
+        for statement in json.loads(body or b"{}").get("Statements", []):
+            match = verb.match(statement["Statement"])
+            # One that can't be read is judged as an action that nobody has.
+            action, table = match.groups() if match else ("Unknown", "*")
+            action = f"dynamodb:PartiQL{action.capitalize()}"
+            found.append((action, iam._dynamodb_table_arn(table, region, account_id)))
+        return found
+
+    iam.dynamodb_transaction_checks = transaction_checks
 
 
 def sqs_batch_actions():

@@ -15,6 +15,8 @@ use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, setup, ui};
 
+pub mod dispatcher;
+
 /// The baseline: infra/hello.
 const HELLO: &str = "hello";
 /// The same program, reading a secret while it starts: what no function with secrets can start faster than.

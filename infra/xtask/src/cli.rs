@@ -97,6 +97,7 @@ enum Command {
         keep_going: bool,
     },
     /// Measure cold starts, sizes and memory against a hello world with the same SDK clients
+    #[command(args_conflicts_with_subcommands = true)]
     Bench {
         /// Starts of each function
         #[arg(long, default_value_t = 31)]
@@ -104,6 +105,8 @@ enum Command {
         /// Only this function; may be repeated
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
+        #[command(subcommand)]
+        other: Option<Bench>,
     },
     /// Build the functions for AWS into target/lambda/<name>/bootstrap; `sam deploy` takes them from there
     Package {
@@ -139,6 +142,20 @@ enum Command {
     },
     /// Install what the other commands need into .local; they do it themselves when it is missing
     Setup,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Measure deliveries per CPU-second and memory of the dispatcher against a bare loop that only signs and POSTs
+    #[command(after_help = bench::dispatcher::ABOUT)]
+    Dispatcher {
+        /// Rounds, each with the dispatcher and the bare loop
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+        runs: u64,
+        /// Deliveries that are measured in each; whole batches of ten
+        #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..))]
+        deliveries: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -223,7 +240,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
-        Command::Bench { runs, only } => bench::init(workspace, runs, &only),
+        Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
+            bench::dispatcher::run(workspace, runs, deliveries)
+        }
+        Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),

@@ -16,6 +16,8 @@ use crate::interrupt;
 /// The variable that marks every process of an instance; it is inherited, down to the functions' bootstraps.
 pub const MARKER: &str = "REELHOOK_INSTANCE";
 const TICK: Duration = Duration::from_millis(20);
+/// Ticks in /proc/PID/stat: USER_HZ, which is 100 on the processors that we build for.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A process as no other ever was: numbers are used again, a number together with its start time is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,11 @@ impl ProcessId {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
     }
+
+    /// Processor time that it used by now, user and system, of all its threads; in seconds.
+    pub fn cpu_seconds(self) -> Option<f64> {
+        cpu_seconds(&fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?)
+    }
 }
 
 /// State and start time in /proc/PID/stat, whose second field may hold spaces and brackets.
@@ -69,6 +76,13 @@ fn state_and_start(stat: &str) -> Option<(char, u64)> {
     let state = fields.next()?.chars().next()?;
     let started = fields.nth(18)?.parse().ok()?;
     Some((state, started))
+}
+
+/// User and system time in /proc/PID/stat.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let (user, system): (f64, f64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some((user + system) / TICKS_PER_SECOND)
 }
 
 /// Every process whose environment holds the marker of the instance in this directory.
@@ -236,8 +250,9 @@ mod tests {
 
     #[test]
     fn a_command_name_with_brackets_does_not_shift_the_fields() {
-        let stat = "42 (a) b) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 8675309 1 1";
+        let stat = "42 (a) b) S 1 42 42 0 -1 4194560 1 0 0 0 250 50 7 7 20 0 1 0 8675309 1 1";
         assert_eq!(state_and_start(stat), Some(('S', 8_675_309)));
+        assert_eq!(cpu_seconds(stat), Some(3.0));
     }
 
     #[test]

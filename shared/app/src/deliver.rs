@@ -1,26 +1,35 @@
-//! Sending what is due: claim, reserve a place in the limit, sign, send, write down what came of it (contract.md).
+//! Sending what is due: claim, ask the endpoint's limits, sign, send, note what came of it (contract.md).
+//!
+//! A batch makes few calls: one to load, one for each endpoint's limits, one to claim, and one for all tries that end
+//! while the one before is under way. No try waits for another endpoint's.
 
 mod chat;
 pub(crate) mod message;
 mod one;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, NotNow, Outcome, RateWindow, Timestamp};
+use futures_channel::mpsc;
+use futures_util::future::{join, join_all};
+use futures_util::stream::StreamExt;
+use reelhook_domain::{
+    Asking, Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Held, NotNow, Outcome,
+    Seen, Standing, TRY_MARGIN, Timestamp, Verdict,
+};
 use reelhook_signing::SigningKeys;
 
 use crate::ambient::Ambient;
-use crate::endpoints::{Endpoint, WebhookSettings};
+use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::fanout::EventRow;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
 use crate::outbound::HttpSender;
+use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
 
 pub(crate) use chat::ChatText;
+use one::Tried;
 
 /// Waits up to this long also get a hint; longer ones are found by the sweep.
 const LONGEST_HINT: Duration = Duration::from_secs(900);
@@ -28,81 +37,54 @@ const LONGEST_HINT: Duration = Duration::from_secs(900);
 const SETTINGS_SPREAD: Duration = Duration::from_secs(600);
 /// How long a delivery waits for its endpoint to become known.
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
-/// Conflicts in a row before reserving places is left to the next try.
+/// Conflicts in a row before admission is left to the next try.
 const TRIES: usize = 20;
-
-/// What is kept of an endpoint beside its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EndpointState {
-    /// When a 410 disabled it.
-    pub disabled_at: Option<Timestamp>,
-    /// Its places in the rate limit.
-    pub window: RateWindow,
-    /// It asked for nothing before then.
-    pub paused_until: Option<Timestamp>,
-    /// Failed tries since the last one that it took.
-    pub failures: u64,
-}
-
-/// What a batch learned about an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Learned {
-    /// Tries that failed.
-    pub failed: u64,
-    /// Whether it took one.
-    pub took: bool,
-    /// It asks for nothing before then.
-    pub pause_until: Option<Timestamp>,
-}
+/// Ends of tries that are saved at once.
+const SAVED_AT_ONCE: usize = 25;
 
 /// A delivery with its event, which may be gone before it; none where the delivery is missing, an error where one can't
 /// be read.
 pub type Loaded = Result<Option<(Delivery, Option<EventRow>)>, StoreError>;
 
+/// Where deliveries change.
+#[async_trait]
+pub trait SaveDeliveries: Send + Sync {
+    /// Replaces deliveries, each one version on, in as few calls as fit; one answer for each, in order.
+    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>>;
+}
+
 /// Where deliveries are kept.
 #[async_trait]
-pub trait DeliveryStore: Send + Sync {
+pub trait DeliveryStore: SaveDeliveries + EndpointDesk {
     /// Reads deliveries with their events, consistently, in as few calls as fit; in order.
     ///
     /// # Errors
     /// [`StoreError`] when none could be read.
     async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError>;
 
-    /// Replaces a delivery, one version on, and writes its attempt's row, both or none.
+    /// Writes rows of tries that are not the newest any more, in as few calls as fit.
     ///
     /// # Errors
-    /// [`StoreError`].
-    async fn begin(&self, delivery: &Delivery, attempt: &Attempt) -> Result<Saved<Delivery>, StoreError>;
+    /// [`StoreError`]; writing them again writes the same.
+    async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError>;
 
-    /// Completes an attempt's row.
+    /// Saves who may be sent, if the endpoint still is as it was; whether it was.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn complete(&self, attempt: &Attempt) -> Result<(), StoreError>;
+    async fn admit(&self, id: &EndpointId, was: &EndpointState, next: &EndpointState) -> Result<bool, StoreError>;
 
-    /// Replaces a delivery, one version on.
+    /// Adds what a batch saw of an endpoint: how it stands now.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn save(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError>;
+    async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError>;
 
-    /// What is kept of an endpoint.
+    /// Notes that an endpoint's operator was warned; whether nobody else had noted that before.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError>;
-
-    /// Replaces an endpoint's window if it is still `old`; whether it was.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError>;
-
-    /// Adds to what is kept of an endpoint: one that took a delivery has no failures any more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError>;
+    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError>;
 
     /// Disables an endpoint, with the reason that people see.
     ///
@@ -137,16 +119,71 @@ struct Ready<'a> {
     endpoint: &'a Endpoint,
 }
 
+/// A delivery's next version, before it is saved.
+struct Change {
+    index: usize,
+    next: Delivery,
+    /// When its endpoint may be asked again.
+    hint: Option<Timestamp>,
+}
+
+/// The deliveries of a batch that go to one endpoint.
+struct Group<'a> {
+    endpoint: &'a Endpoint,
+    state: EndpointState,
+    holder: u64,
+    probe: bool,
+    /// Whether slots were taken, which have to be given back.
+    admitted: bool,
+    going: Vec<Ready<'a>>,
+}
+
+/// Answers to a batch's messages, in order. An error means: give this message again.
+type Results = Vec<Result<(), StoreError>>;
+
 /// Works off a batch of hints; one answer for each, in order. An error means: give this message again.
-pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Vec<Result<(), StoreError>> {
-    let loaded = match ports.store.load(hints).await {
-        Ok(loaded) => loaded,
+pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Results {
+    let mut results: Results = hints.iter().map(|_| Ok(())).collect();
+    let (ready, mut changes) = match ports.store.load(hints).await {
+        Ok(loaded) => sort_out(ports, hints, loaded, &mut results),
         Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
-    let mut results: Vec<Result<(), StoreError>> = hints.iter().map(|_| Ok(())).collect();
-    let mut by_endpoint: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
+    let mut groups = Vec::with_capacity(ready.len());
+    for (admitted, indexes) in join_all(ready.into_values().map(|group| admit(ports, group))).await {
+        match admitted {
+            Ok((group, waiting)) => {
+                changes.extend(waiting);
+                groups.push(group);
+            }
+            Err(error) => fail(&mut results, &indexes, error),
+        }
+    }
+    begin(ports, &mut groups, &mut changes, &mut results).await;
+    let (sender, ended) = mpsc::unbounded();
+    let tries = async move {
+        join_all(groups.into_iter().map(|group| try_all(ports, group, sender.clone()))).await;
+        drop(sender);
+    };
+    let ends = async {
+        let mut ended = ended.ready_chunks(SAVED_AT_ONCE);
+        while let Some(chunk) = ended.next().await {
+            finish(ports, chunk, &mut results).await;
+        }
+    };
+    join(tries, ends).await;
+    results
+}
+
+/// Parts what may be sent, by endpoint, from what ends or waits without being sent.
+fn sort_out<'a>(
+    ports: &DeliverPorts<'a>,
+    hints: &[(DeliveryId, EventId)],
+    loaded: Vec<Loaded>,
+    results: &mut Results,
+) -> (BTreeMap<EndpointId, Vec<Ready<'a>>>, Vec<Change>) {
+    let mut ready: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
+    let mut changes = Vec::new();
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
-    let mut later = Vec::new();
     let now = ports.ambient.now();
     for (index, entry) in loaded.into_iter().enumerate() {
         let (delivery, event) = match entry {
@@ -169,114 +206,220 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
             Err(NotNow::Final | NotNow::Early(_) | NotNow::Leased(_)) => continue,
         }
         let Some(event) = event else {
-            results[index] = one::end(ports, &delivery, &Outcome::Empty).await;
+            changes.push(one::end(ports, index, &delivery, &Outcome::Empty));
             continue;
         };
         match ports.settings.endpoint(&delivery.endpoint_id) {
             Some(endpoint) => {
                 let key = delivery.endpoint_id.clone();
-                by_endpoint.entry(key).or_default().push(Ready { index, delivery, event, endpoint });
+                ready.entry(key).or_default().push(Ready { index, delivery, event, endpoint });
             }
             // Whoever made the delivery may have read newer settings: they are the same everywhere after a while.
             None if now < delivery.wanted_since().after(SETTINGS_SPREAD) => {
-                let until = now.after(SETTINGS_RETRY);
-                match one::postpone(ports, &delivery, until).await {
-                    Ok(hint) => later.extend(hint),
-                    Err(error) => results[index] = Err(error),
-                }
+                changes.push(one::hold(ports, index, &delivery, now.after(SETTINGS_RETRY), Held::Settings));
             }
-            None => results[index] = one::end(ports, &delivery, &Outcome::Gone).await,
+            None => changes.push(one::end(ports, index, &delivery, &Outcome::Gone)),
         }
     }
-    let groups = by_endpoint.into_values().map(|group| deliver_to_endpoint(ports, group));
-    for (index, result) in join_all(groups).await.into_iter().flatten() {
-        match result {
-            Ok(Some(hint)) => later.push(hint),
-            Ok(None) => {}
-            Err(error) => results[index] = Err(error),
-        }
-    }
-    // The sweep finds them by `due_at` all the same: a hint that can't be sent is only logged.
-    for error in ports_send(ports, later).await {
-        tracing::warn!(error = %error, "a delayed hint was not sent, the sweep will act");
-    }
-    results
+    (ready, changes)
 }
 
-async fn ports_send(ports: &DeliverPorts<'_>, later: Vec<Delayed<DeliveryMessage>>) -> Vec<StoreError> {
-    if later.is_empty() {
-        return Vec::new();
-    }
-    ports.hints.send(later).await.into_iter().filter_map(Result::err).collect()
+type AdmittedGroup<'a> = (Result<(Group<'a>, Vec<Change>), StoreError>, Vec<usize>);
+
+/// Asks the limits of an endpoint which of its deliveries go.
+async fn admit<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> AdmittedGroup<'a> {
+    let indexes = ready.iter().map(|ready| ready.index).collect();
+    (verdicts(ports, ready).await, indexes)
 }
 
-/// One answer per delivery: its place in the batch, and a hint to send, if any.
-type Answer = (usize, Result<Option<Delayed<DeliveryMessage>>, StoreError>);
-
-async fn deliver_to_endpoint(ports: &DeliverPorts<'_>, group: Vec<Ready<'_>>) -> Vec<Answer> {
-    let id = group[0].delivery.endpoint_id.clone();
-    let now = ports.ambient.now();
-    // A place whose window has passed, say over an outage, is taken anew.
-    let holds_place =
-        |delivery: &Delivery| delivery.reserved && ports.settings.rate.still_holds(delivery.next_attempt_at, now);
-    let waiting = group.iter().filter(|ready| !holds_place(&ready.delivery)).count();
-    let (state, places) = match places(ports, &id, waiting, now).await {
-        Ok(found) => found,
-        Err(error) => {
-            let errors = error.for_each(group.len());
-            return group.iter().zip(errors).map(|(ready, error)| (ready.index, Err(error))).collect();
-        }
-    };
-    let mut places = places.into_iter();
-    // Reserving took its time: a place at once is one that has come by now.
-    let now = ports.ambient.now();
-    let learned = Mutex::new(Learned::default());
-    let learned = &learned;
-    let answers = join_all(group.into_iter().map(|ready| {
-        let place = if holds_place(&ready.delivery) { now } else { places.next().unwrap_or(now) };
-        async move {
-            let index = ready.index;
-            let result = if state.disabled_at.is_some() {
-                one::end(ports, &ready.delivery, &Outcome::Disabled).await.map(|()| None)
-            } else if let Some(until) = state.paused_until.filter(|until| *until > now) {
-                one::pause(ports, &ready.delivery, until).await
-            } else if place > now {
-                one::defer(ports, &ready.delivery, place).await
-            } else {
-                one::send(ports, ready, learned).await
-            };
-            (index, result)
-        }
-    }))
-    .await;
-    let learned = *learned.lock().expect("nobody panics with it");
-    let news = learned.failed > 0 || learned.pause_until.is_some() || (learned.took && state.failures > 0);
-    if news && let Err(error) = ports.store.learn(&id, learned).await {
-        // Nobody loses a delivery by it.
-        tracing::warn!(endpoint_id = %id, %error, "what an endpoint answered was not counted");
-    }
-    answers
-}
-
-/// How the endpoint stands and, where it takes anything now, a place in its limit for each of `count` deliveries.
-async fn places(
-    ports: &DeliverPorts<'_>,
-    id: &EndpointId,
-    count: usize,
-    now: Timestamp,
-) -> Result<(EndpointState, Vec<Timestamp>), StoreError> {
+async fn verdicts<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> Result<(Group<'a>, Vec<Change>), StoreError> {
+    let endpoint = ready[0].endpoint;
+    let holder = ports.ambient.random() as u64;
+    let mut state = ports.store.endpoint(&endpoint.id).await?;
     for _ in 0..TRIES {
-        let state = ports.store.endpoint(id).await?;
-        if count == 0 || state.disabled_at.is_some() || state.paused_until.is_some_and(|until| until > now) {
-            return Ok((state, Vec::new()));
+        let now = ports.ambient.now();
+        let asking: Vec<Asking> = ready.iter().map(|ready| ready.delivery.asking(endpoint.policy.rate, now)).collect();
+        let admitted = state.admit(&endpoint.policy, &asking, holder, now);
+        if let Some(next) = &admitted.next
+            && !ports.store.admit(&endpoint.id, &state, next).await?
+        {
+            state = ports.store.endpoint(&endpoint.id).await?;
+            continue;
         }
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let (window, places) = state.window.reserve(count, ports.ambient.now(), ports.settings.rate);
-        if ports.store.reserve(id, state.window, window).await? {
-            return Ok((state, places));
+        let mut group = Group {
+            endpoint,
+            state,
+            holder,
+            probe: admitted.probe,
+            admitted: admitted.verdicts.contains(&Verdict::Go),
+            going: Vec::with_capacity(ready.len()),
+        };
+        let mut waiting = Vec::new();
+        for (ready, verdict) in ready.into_iter().zip(admitted.verdicts) {
+            match verdict {
+                Verdict::Go => group.going.push(ready),
+                Verdict::Wait(until, held) => {
+                    waiting.push(one::hold(ports, ready.index, &ready.delivery, until, held));
+                }
+                Verdict::Stop => waiting.push(one::end(ports, ready.index, &ready.delivery, &Outcome::Disabled)),
+            }
+        }
+        return Ok((group, waiting));
+    }
+    Err(StoreError::Busy { operation: "admit deliveries", source: "others were admitted first each time".into() })
+}
+
+/// Claims what goes and saves what waits; what was not claimed is taken out of its group.
+async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group<'_>], changes: &mut Vec<Change>, results: &mut Results) {
+    let now = ports.ambient.now();
+    // The newest try so far gives way to the one that begins.
+    let earlier = groups.iter().flat_map(|group| &group.going);
+    let earlier: Vec<(DeliveryId, Attempt)> =
+        earlier.filter_map(|ready| Some((ready.delivery.id, ready.delivery.last.clone()?))).collect();
+    if !earlier.is_empty()
+        && let Err(error) = ports.store.keep(&earlier).await
+    {
+        let going = groups.iter_mut().flat_map(|group| group.going.drain(..));
+        let indexes: Vec<usize> = going.map(|ready| ready.index).collect();
+        fail(results, &indexes, error);
+    }
+    for group in &mut *groups {
+        for ready in &mut group.going {
+            let next = ready.delivery.begin(now, now.after(group.endpoint.policy.timeout + TRY_MARGIN));
+            ready.delivery = next.clone();
+            changes.push(Change { index: ready.index, next, hint: None });
         }
     }
-    Err(StoreError::Busy { operation: "reserve places", source: "others reserved first each time".into() })
+    if changes.is_empty() {
+        return;
+    }
+    let next: Vec<Delivery> = changes.iter().map(|change| change.next.clone()).collect();
+    let mut later = Vec::new();
+    let mut claimed = vec![false; results.len()];
+    for (change, saved) in changes.iter().zip(ports.store.save_all(&next).await) {
+        match saved {
+            Ok(Saved::Done) => {
+                claimed[change.index] = true;
+                later.extend(change.hint.and_then(|until| hint_at(&change.next, until, now)));
+            }
+            // Somebody else is at it.
+            Ok(Saved::Conflict(_)) => {}
+            Err(error) => results[change.index] = Err(error),
+        }
+    }
+    for group in groups {
+        group.going.retain(|ready| claimed[ready.index]);
+    }
+    send_hints(ports, later).await;
+}
+
+/// What came of a try, on its way to be saved.
+type Ended = mpsc::UnboundedSender<Tried>;
+
+/// Makes the tries of one endpoint at once, and tells the endpoint's state what came of them.
+async fn try_all(ports: &DeliverPorts<'_>, group: Group<'_>, ended: Ended) {
+    let Group { endpoint, state, holder, probe, admitted, going } = group;
+    if !admitted {
+        return;
+    }
+    let count = u64::try_from(going.len()).unwrap_or(1).max(1);
+    let tries = going.into_iter().map(|ready| async {
+        let tried = one::send(ports, ready).await;
+        let (seen, took) = (tried.seen, tried.took);
+        // The other end is only gone when the whole batch is.
+        let _ = ended.unbounded_send(tried);
+        (seen, took)
+    });
+    let mut seen = Seen::default();
+    let mut took = Duration::ZERO;
+    for (one, duration) in join_all(tries).await {
+        seen.took += one.took;
+        seen.failed += one.failed;
+        seen.overloaded |= one.overloaded;
+        seen.pause_until = seen.pause_until.max(one.pause_until);
+        took += duration;
+    }
+    seen.latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX) / count;
+    let now = ports.ambient.now();
+    let report = state.report(&endpoint.policy, holder, &seen, probe, now);
+    if let Err(error) = tell(ports, endpoint, &report, now).await {
+        // Nobody loses a delivery by it, and a slot that is not given back ends by itself.
+        tracing::warn!(endpoint_id = %endpoint.id, %error, "what an endpoint answered was not noted");
+    }
+}
+
+/// Notes what a batch saw, and warns of or disables an endpoint that has failed for too long.
+async fn tell(
+    ports: &DeliverPorts<'_>,
+    endpoint: &Endpoint,
+    report: &EndpointReport,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let state = ports.store.report(&endpoint.id, report).await?;
+    let (endpoint_id, name, failures) = (&endpoint.id, &endpoint.name, state.failures);
+    match state.standing(&endpoint.policy, now) {
+        Standing::Fine => {}
+        Standing::Warn(percent) => {
+            if ports.store.warn(&endpoint.id, percent).await? {
+                tracing::warn!(%endpoint_id, endpoint = name, failures, percent,
+                    "an endpoint fails and will be disabled unless it takes a webhook");
+            }
+        }
+        Standing::Disable(reason) => {
+            ports.store.disable(&endpoint.id, &reason, now).await?;
+            tracing::error!(%endpoint_id, endpoint = name, failures, reason, "an endpoint was disabled");
+        }
+    }
+    Ok(())
+}
+
+/// Saves what came of tries.
+async fn finish(ports: &DeliverPorts<'_>, ended: Vec<Tried>, results: &mut Results) {
+    let mut changes = Vec::with_capacity(ended.len());
+    for tried in ended {
+        match tried.end {
+            Ok(change) => changes.push(change),
+            Err(error) => results[tried.index] = Err(error),
+        }
+    }
+    let next: Vec<Delivery> = changes.iter().map(|change| change.next.clone()).collect();
+    if next.is_empty() {
+        return;
+    }
+    let now = ports.ambient.now();
+    let (mut later, mut late) = (Vec::new(), Vec::new());
+    for (change, saved) in changes.into_iter().zip(ports.store.save_all(&next).await) {
+        match saved {
+            Ok(Saved::Done) => later.extend(change.hint.and_then(|until| hint_at(&change.next, until, now))),
+            Ok(Saved::Conflict(_)) => late.extend(change.next.last.map(|attempt| (change.next.id, attempt))),
+            Err(error) => results[change.index] = Err(error),
+        }
+    }
+    send_hints(ports, later).await;
+    if late.is_empty() {
+        return;
+    }
+    // Another one took over and left these tries as unknown.
+    tracing::warn!(count = late.len(), "leases ran out during tries, others took over");
+    if let Err(error) = ports.store.keep(&late).await {
+        tracing::warn!(%error, "what came of tries that took too long was not noted");
+    }
+}
+
+/// The sweep finds what waits by `due_at` all the same: a hint that can't be sent is only logged.
+async fn send_hints(ports: &DeliverPorts<'_>, later: Vec<Delayed<DeliveryMessage>>) {
+    if later.is_empty() {
+        return;
+    }
+    for error in ports.hints.send(later).await.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "a delayed hint was not sent, the sweep will act");
+    }
+}
+
+fn fail(results: &mut Results, indexes: &[usize], error: StoreError) {
+    for (index, error) in indexes.iter().zip(error.for_each(indexes.len())) {
+        results[*index] = Err(error);
+    }
 }
 
 /// A hint for `until`, when that is soon enough for a queue.

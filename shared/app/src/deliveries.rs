@@ -5,6 +5,8 @@ use futures_util::future::try_join_all;
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, JobId, Timestamp};
 
 use crate::ambient::Ambient;
+use crate::deliver::SaveDeliveries;
+use crate::endpoints::EndpointDesk;
 use crate::fanout::EventRow;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
 use crate::store::{Saved, StoreError};
@@ -51,7 +53,7 @@ pub struct Told {
 
 /// Where deliveries are looked at.
 #[async_trait]
-pub trait DeliveryBook: Send + Sync {
+pub trait DeliveryBook: SaveDeliveries {
     /// Deliveries about a job before a place, newest first; eventually consistent.
     ///
     /// # Errors
@@ -64,6 +66,12 @@ pub trait DeliveryBook: Send + Sync {
     /// [`StoreError`].
     async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
 
+    /// Deliveries of a shard of a day after a place, oldest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn of_day_after(&self, day: &str, shard: u32, after: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
+
     /// Those of these deliveries that are there, in order; strongly consistent.
     ///
     /// # Errors
@@ -75,12 +83,6 @@ pub trait DeliveryBook: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError>;
-
-    /// Replaces a delivery, one version on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError>;
 }
 
 /// Which deliveries are wanted.
@@ -184,6 +186,8 @@ fn time_of(place: &str) -> i64 {
 pub struct AgainPorts<'a> {
     /// Deliveries.
     pub book: &'a dyn DeliveryBook,
+    /// Endpoints.
+    pub desk: &'a dyn EndpointDesk,
     /// The Deliveries queue.
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
@@ -199,6 +203,8 @@ pub enum Again {
     Due(Box<Delivery>),
     /// A try is under way at this moment.
     UnderWay(Box<Delivery>),
+    /// Its endpoint is disabled.
+    Disabled,
     /// There is no such delivery.
     NotFound,
 }
@@ -220,8 +226,14 @@ pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, Stor
         if delivery.lease_until.is_some_and(|lease| lease > now) {
             return Ok(Again::UnderWay(Box::new(delivery)));
         }
+        if ports.desk.endpoint(&delivery.endpoint_id).await?.disabled_at.is_some() {
+            return Ok(Again::Disabled);
+        }
         let next = delivery.again(now, ports.grace);
-        if ports.book.replace(&next).await? == Saved::Done {
+        let missing = || StoreError::Busy { operation: "try again", source: "no answer".into() };
+        let saved = ports.book.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
+        if saved == Saved::Done {
+            ports.desk.ask_now(&next.endpoint_id).await?;
             let message = DeliveryMessage::Deliver { delivery_id: next.id, event_id: next.event_id.clone() };
             // The sweep finds it by `due_at` all the same.
             for error in ports.hints.send(vec![Delayed::now(message)]).await.into_iter().filter_map(Result::err) {

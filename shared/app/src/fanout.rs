@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dialect::streamgank;
-use crate::endpoints::WebhookSettings;
 use crate::messages::{Delayed, DeliveryMessage, Hints, WorkMessage};
+use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
 
 /// Deliveries that are written at once.
@@ -255,12 +255,14 @@ pub(crate) fn deliveries_of<'a>(
         excused: 0,
         again_at: None,
         replay: false,
+        recovery: None,
         next_attempt_at: of.at,
-        reserved: false,
+        held: None,
         lease_until: None,
         due_at: Some(of.at.after(grace)),
         finished_at: None,
         last_result: None,
+        last: None,
         traceparent: traceparent.map(str::to_owned),
     })
 }

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::ambient::Ambient;
 use crate::deliver::ChatText;
 use crate::deliver::message::{chat, plain_headers, post, signatures};
-use crate::endpoints::{WebhookSettings, masked, receiver};
+use crate::endpoints::{masked, receiver};
 use crate::fanout::{EventRow, deliveries_of, hint};
 use crate::messages::{DeliveryMessage, Hints};
 use crate::outbound::HttpSender;
+use crate::settings::WebhookSettings;
 use crate::store::StoreError;
 use crate::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
 

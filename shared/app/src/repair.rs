@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use reelhook_domain::{Job, JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::endpoints::WebhookSettings;
 use crate::fanout::{FanoutPorts, Plan, Stopped, plan_event, work_off};
 use crate::jobs::JobStore;
+use crate::settings::WebhookSettings;
 use crate::store::StoreError;
 
 /// Days of jobs that are looked through: as long as jobs are kept.

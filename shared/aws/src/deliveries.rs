@@ -5,22 +5,23 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
-use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned, Loaded};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures_util::future::join_all;
+use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
 use reelhook_app::deliveries::{DELIVERY_DAYS, DeliveryBook, Placed, Told, delivery_place, delivery_shard};
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::sweep::{PER_SHARD, shard};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EventId, JobId, RateWindow, Timestamp};
+use reelhook_domain::{
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
+};
 use uuid::Uuid;
 
-use crate::conditional::failed_put;
+use crate::batch::{BATCH_WRITE, STATEMENTS, Update, put, update_all, write_all};
 use crate::endpoints::EndpointTable;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
-use crate::transactions::{Cancelled, cancelled};
 
 /// The newest attempts that one delivery is shown with.
 const TOLD_ATTEMPTS: i32 = 100;
@@ -30,8 +31,8 @@ const BATCH_GET: usize = 100;
 /// The Deliveries table, with the endpoints beside it.
 #[derive(Debug, Clone)]
 pub struct DeliveryTable {
-    client: aws_sdk_dynamodb::Client,
-    table: String,
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
     endpoints: Option<EndpointTable>,
 }
 
@@ -83,7 +84,11 @@ impl DeliveryTable {
     }
 
     /// The items with these keys that are there, by partition; read consistently.
-    async fn get_all(&self, operation: &'static str, keys: &[Item]) -> Result<HashMap<String, Item>, StoreError> {
+    pub(crate) async fn get_all(
+        &self,
+        operation: &'static str,
+        keys: &[Item],
+    ) -> Result<HashMap<String, Item>, StoreError> {
         let mut found: HashMap<String, Item> = HashMap::new();
         for chunk in keys.chunks(BATCH_GET) {
             let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
@@ -132,6 +137,34 @@ impl DeliveryTable {
 }
 
 #[async_trait]
+impl SaveDeliveries for DeliveryTable {
+    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+        let operation = "save deliveries";
+        let chunk = |chunk: &[Delivery]| {
+            let updates = chunk.iter().map(delivery_update).collect();
+            let theirs = |item: &Item| read(operation, item, "body");
+            update_all(operation, &self.client, &self.table, updates, theirs)
+        };
+        join_all(deliveries.chunks(STATEMENTS).map(chunk)).await.into_iter().flatten().collect()
+    }
+}
+
+#[async_trait]
+impl EndpointDesk for DeliveryTable {
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+        self.endpoints()?.state(id).await
+    }
+
+    async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.ask_now(id).await
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.enable(id).await
+    }
+}
+
+#[async_trait]
 impl DeliveryStore for DeliveryTable {
     async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError> {
         let operation = "load deliveries";
@@ -153,61 +186,24 @@ impl DeliveryStore for DeliveryTable {
         Ok(ids.iter().map(rows).collect())
     }
 
-    async fn begin(&self, delivery: &Delivery, attempt: &Attempt) -> Result<Saved<Delivery>, StoreError> {
-        let operation = "begin attempt";
-        let write_id = Uuid::new_v4().simple().to_string();
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(delivery_item(delivery, &write_id)))
-            .condition_expression("#version = :version")
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(delivery.version - 1));
-        let row = Put::builder().table_name(&self.table).set_item(Some(attempt_item(attempt)));
-        let put = TransactWriteItem::builder().put(put.build().expect("table and item are set")).build();
-        let row = TransactWriteItem::builder().put(row.build().expect("table and item are set")).build();
-        match self.client.transact_write_items().transact_items(put).transact_items(row).send().await {
-            Ok(_) => Ok(Saved::Done),
-            Err(error) => match cancelled(operation, error) {
-                Cancelled::Condition(_) | Cancelled::Conflict => Ok(Saved::Conflict(None)),
-                Cancelled::Failed(error) => Err(error),
-            },
+    async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError> {
+        for chunk in attempts.chunks(BATCH_WRITE) {
+            let puts = chunk.iter().map(|(id, attempt)| put(attempt_item(*id, attempt))).collect();
+            write_all("keep attempts", &self.client, &self.table, puts).await?;
         }
-    }
-
-    async fn complete(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(attempt_item(attempt)));
-        put.send().await.map_err(|error| store_error("complete attempt", error))?;
         Ok(())
     }
 
-    async fn save(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
-        let operation = "save delivery";
-        let write_id = Uuid::new_v4().simple().to_string();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(delivery_item(delivery, &write_id)))
-            .condition_expression("#version = :version")
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(delivery.version - 1))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match put.send().await {
-            Ok(_) => Ok(Saved::Done),
-            Err(error) => failed_put(operation, error, &write_id, |item| read(operation, item, "body")),
-        }
+    async fn admit(&self, id: &EndpointId, was: &EndpointState, next: &EndpointState) -> Result<bool, StoreError> {
+        self.endpoints()?.admit(id, was, next).await
     }
 
-    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
-        self.endpoints()?.state(id).await
+    async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
+        self.endpoints()?.report(id, report).await
     }
 
-    async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError> {
-        self.endpoints()?.reserve(id, old, new).await
-    }
-
-    async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
-        self.endpoints()?.learn(id, learned).await
+    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+        self.endpoints()?.warn(id, percent).await
     }
 
     async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
@@ -219,14 +215,23 @@ impl DeliveryStore for DeliveryTable {
 impl DeliveryBook for DeliveryTable {
     async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-job");
-        let query = query.key_condition_expression("job_id = :of AND place < :before");
-        placed(query.expression_attribute_values(":of", s(job.as_str())), before, limit).await
+        let query = query.key_condition_expression("job_id = :of AND place < :place");
+        let query = query.expression_attribute_values(":of", s(job.as_str()));
+        placed(query.scan_index_forward(false), before, limit).await
     }
 
     async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-day");
-        let query = query.key_condition_expression("day_shard = :of AND place < :before");
-        placed(query.expression_attribute_values(":of", s(format!("{day}#{shard}"))), before, limit).await
+        let query = query.key_condition_expression("day_shard = :of AND place < :place");
+        let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
+        placed(query.scan_index_forward(false), before, limit).await
+    }
+
+    async fn of_day_after(&self, day: &str, shard: u32, after: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let query = self.client.query().table_name(&self.table).index_name("by-day");
+        let query = query.key_condition_expression("day_shard = :of AND place > :place");
+        let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
+        placed(query.scan_index_forward(true), after, limit).await
     }
 
     async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
@@ -260,21 +265,17 @@ impl DeliveryBook for DeliveryTable {
             .scan_index_forward(false)
             .limit(TOLD_ATTEMPTS);
         let answer = query.send().await.map_err(|error| store_error(operation, error))?;
-        let attempts = answer.items().iter().rev().map(|item| read(operation, item, "body"));
-        let attempts = attempts.collect::<Result<_, _>>()?;
+        let rows = answer.items().iter().rev().map(|item| read(operation, item, "body"));
+        let attempts = delivery.tries(rows.collect::<Result<_, _>>()?);
         let event = self.get_all(operation, &[key(&event_partition(&delivery.event_id), "event")]).await?;
         let event = event.into_values().next().map(|item| read(operation, &item, "body")).transpose()?;
         Ok(Some(Told { delivery, event, attempts }))
     }
-
-    async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
-        self.save(delivery).await
-    }
 }
 
-/// Places and ids that a query of an index finds before a place, newest first.
-async fn placed(query: QueryFluentBuilder, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
-    let query = query.expression_attribute_values(":before", s(before)).scan_index_forward(false);
+/// Places and ids that a query of an index finds on one side of a place.
+async fn placed(query: QueryFluentBuilder, place: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    let query = query.expression_attribute_values(":place", s(place));
     let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error("list deliveries", error))?;
     let entry = |item: &Item| {
@@ -307,16 +308,48 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("place", s(delivery_place(delivery)));
     set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
     set("body", json(delivery));
-    set("expires_at", ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS));
+    set("expires_at", expiry(delivery));
     if let Some(due) = delivery.due_at {
-        set("due_shard", s(format!("due#{}", shard(&delivery.id.to_string()))));
+        set("due_shard", due_shard(delivery.id));
         set("due_at", n(due.0));
     }
     item
 }
 
-fn attempt_item(attempt: &Attempt) -> Item {
-    let mut item = key(&delivery_partition(attempt.delivery_id), &format!("attempt#{:06}", attempt.number));
+/// What changes from one version of a delivery to the next.
+fn delivery_update(delivery: &Delivery) -> Update {
+    let write_id = Uuid::new_v4().simple().to_string();
+    let mut set = vec![
+        ("version", n(delivery.version)),
+        ("write_id", s(&write_id)),
+        ("body", json(delivery)),
+        ("expires_at", expiry(delivery)),
+    ];
+    if let Some(due) = delivery.due_at {
+        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.0))]);
+    }
+    Update {
+        key: [s(delivery_partition(delivery.id)), s("delivery")],
+        set,
+        remove: match delivery.due_at {
+            Some(_) => &[],
+            None => &["due_shard", "due_at"],
+        },
+        version: n(delivery.version - 1),
+        write_id,
+    }
+}
+
+fn expiry(delivery: &Delivery) -> AttributeValue {
+    ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS)
+}
+
+fn due_shard(id: DeliveryId) -> AttributeValue {
+    s(format!("due#{}", shard(&id.to_string())))
+}
+
+fn attempt_item(id: DeliveryId, attempt: &Attempt) -> Item {
+    let mut item = key(&delivery_partition(id), &format!("attempt#{:06}", attempt.number));
     item.insert("schema".to_owned(), n(SCHEMA));
     item.insert("body".to_owned(), json(attempt));
     item.insert("expires_at".to_owned(), ttl(attempt.started_at, DELIVERY_DAYS));

@@ -1,13 +1,14 @@
 //! The Endpoints table: what is kept of an endpoint beside its settings.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures_util::future::try_join_all;
-use reelhook_app::deliver::{EndpointState, Learned};
 use reelhook_app::store::StoreError;
-use reelhook_domain::{EndpointId, RateWindow, Timestamp};
+use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
 
 use crate::errors::store_error;
-use crate::items::{Item, n, number, s};
+use crate::items::{Item, n, number, s, text};
 
 /// The Endpoints table.
 #[derive(Debug, Clone)]
@@ -41,88 +42,259 @@ impl EndpointTable {
         Ok(answers.into_iter().map(|answer| state(&answer.item.unwrap_or_default())).collect())
     }
 
-    pub(crate) async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
-        let expression = match learned.took {
-            true => "SET failures = :failures",
-            false => "SET failures = if_not_exists(failures, :none) + :failures",
-        };
-        let mut update = self.client.update_item().table_name(&self.table).key("id", s(id.as_str()));
-        update = update.update_expression(expression);
-        update = update.expression_attribute_values(":failures", n(if learned.took { 0 } else { learned.failed }));
-        if !learned.took {
-            update = update.expression_attribute_values(":none", n(0));
+    /// Saves who may be sent, on condition that nothing changed since `was` was read.
+    pub(crate) async fn admit(
+        &self,
+        id: &EndpointId,
+        was: &EndpointState,
+        next: &EndpointState,
+    ) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.set("revision", n(next.revision));
+        change.set("window_index", n(next.window.index));
+        change.set("window_used", n(next.window.used));
+        change.set_or_remove("circuit_until", next.circuit_until.map(|at| n(at.0)));
+        change.set_or_remove("candidate", next.candidate.map(|at| n(at.0)));
+        change.set_or_remove("line", next.line.map(|at| n(at.0)));
+        for slot in next.slots.iter().filter(|slot| !was.slots.contains(slot)) {
+            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.tries, slot.until.0)));
         }
-        update.send().await.map_err(|error| store_error("note answers", error))?;
-        match learned.pause_until {
-            Some(until) => self.pause(id, until).await,
-            None => Ok(()),
+        for slot in was.slots.iter().filter(|slot| next.slots.iter().all(|other| other.holder != slot.holder)) {
+            change.remove(&slot_name(slot.holder));
         }
+        let update = change.apply(self.update(id));
+        // An item that is not there has changed nothing yet.
+        let update = update
+            .condition_expression("#revision = :was OR (attribute_not_exists(#revision) AND :was = :none)")
+            .expression_attribute_names("#revision", "revision")
+            .expression_attribute_values(":was", n(was.revision))
+            .expression_attribute_values(":none", n(0));
+        when(update, "admit deliveries").await
+    }
+
+    /// Adds what a batch saw: how the endpoint stands now.
+    pub(crate) async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.remove(&slot_name(report.holder));
+        change.set("latency_ms", n(report.latency_ms));
+        change.set_or_remove("width", report.width.map(n));
+        match report.failed {
+            None => {
+                for name in ["failures", "failing_since", "warned", "circuit_until", "candidate", "probes"] {
+                    change.remove(name);
+                }
+            }
+            Some(failed) => {
+                if failed > 0 {
+                    change.add("failures", n(failed));
+                    change.set_once("failing_since", n(report.at.0));
+                }
+                if let Some(until) = report.circuit_until {
+                    change.set("circuit_until", n(until.0));
+                }
+                change.set("probes", n(report.probes));
+            }
+        }
+        let update = change.apply(self.update(id)).return_values(ReturnValue::AllNew);
+        let answer = update.send().await.map_err(|error| store_error("report on endpoint", error))?;
+        let mut state = state(&answer.attributes.unwrap_or_default());
+        if let Some(until) = report.pause_until.filter(|until| state.paused_until < Some(*until)) {
+            self.pause(id, until).await?;
+            state.paused_until = Some(until);
+        }
+        Ok(state)
+    }
+
+    /// Notes a warning, unless it or a later one is noted; whether it was not.
+    pub(crate) async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.set("warned", n(percent));
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression("attribute_not_exists(#warned) OR #warned < :percent")
+            .expression_attribute_names("#warned", "warned")
+            .expression_attribute_values(":percent", n(percent));
+        when(update, "note a warning").await
     }
 
     /// A longer pause that somebody else noted stays.
     async fn pause(&self, id: &EndpointId, until: Timestamp) -> Result<(), StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(id.as_str()))
-            .update_expression("SET paused_until = :until")
-            .condition_expression("attribute_not_exists(paused_until) OR paused_until < :until")
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("paused_until", n(until.0));
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression("attribute_not_exists(#paused) OR #paused < :until")
+            .expression_attribute_names("#paused", "paused_until")
             .expression_attribute_values(":until", n(until.0));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(store_error("pause endpoint", error)),
-            },
-        }
+        when(update, "pause endpoint").await.map(|_| ())
     }
 
-    pub(crate) async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(id.as_str()))
-            .update_expression("SET window_index = :index, window_used = :used")
-            .condition_expression(
-                "attribute_not_exists(window_index) OR (window_index = :old_index AND window_used = :old_used)",
-            )
-            .expression_attribute_values(":index", n(new.index))
-            .expression_attribute_values(":used", n(new.used))
-            .expression_attribute_values(":old_index", n(old.index))
-            .expression_attribute_values(":old_used", n(old.used));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(store_error("reserve places", error)),
-            },
+    /// Has an endpoint with an open circuit probed at the next delivery.
+    pub(crate) async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.remove("circuit_until");
+        change.remove("candidate");
+        let update = change.apply(self.update(id));
+        let update = update.condition_expression("attribute_exists(#open)");
+        when(update.expression_attribute_names("#open", "circuit_until"), "ask endpoint now").await.map(|_| ())
+    }
+
+    /// Lets an endpoint be asked again.
+    pub(crate) async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        for name in TROUBLES {
+            change.remove(name);
         }
+        let update = change.apply(self.update(id)).condition_expression("attribute_exists(id)");
+        // An endpoint that nothing is kept of has no troubles.
+        when(update, "enable endpoint").await.map(|_| ())
     }
 
     pub(crate) async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(id.as_str()))
-            .update_expression("SET disabled_at = if_not_exists(disabled_at, :now), disabled_reason = :reason")
-            .expression_attribute_values(":now", n(now.0))
-            .expression_attribute_values(":reason", s(reason));
-        update.send().await.map_err(|error| store_error("disable endpoint", error))?;
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set_once("disabled_at", n(now.0));
+        change.set_once("disabled_reason", s(reason));
+        change.apply(self.update(id)).send().await.map_err(|error| store_error("disable endpoint", error))?;
         Ok(())
+    }
+
+    fn update(&self, id: &EndpointId) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).key("id", s(id.as_str()))
+    }
+}
+
+/// What an endpoint that is asked anew has no more.
+const TROUBLES: [&str; 9] = [
+    "disabled_at",
+    "disabled_reason",
+    "paused_until",
+    "failures",
+    "failing_since",
+    "warned",
+    "circuit_until",
+    "candidate",
+    "probes",
+];
+/// Attributes of tries that are under way begin so.
+const SLOT: &str = "slot_";
+
+fn slot_name(holder: u64) -> String {
+    format!("{SLOT}{holder:x}")
+}
+
+/// Whether an update's condition held.
+async fn when(update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            _ => Err(store_error(operation, error)),
+        },
+    }
+}
+
+/// An update expression in the making.
+struct Expression {
+    set: Vec<String>,
+    add: Vec<String>,
+    remove: Vec<String>,
+    names: Vec<(String, String)>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Expression {
+    fn new() -> Self {
+        Self { set: Vec::new(), add: Vec::new(), remove: Vec::new(), names: Vec::new(), values: Vec::new() }
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#n{}", self.names.len());
+        self.names.push((placeholder.clone(), name.to_owned()));
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.push((placeholder.clone(), value));
+        placeholder
+    }
+
+    fn set(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.set.push(format!("{name} = {value}"));
+    }
+
+    fn set_once(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.set.push(format!("{name} = if_not_exists({name}, {value})"));
+    }
+
+    fn set_or_remove(&mut self, name: &str, value: Option<AttributeValue>) {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.remove(name),
+        }
+    }
+
+    fn add(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.add.push(format!("{name} {value}"));
+    }
+
+    fn remove(&mut self, name: &str) {
+        let name = self.name(name);
+        self.remove.push(name);
+    }
+
+    fn apply(self, update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+        let clauses = [("SET", self.set), ("ADD", self.add), ("REMOVE", self.remove)];
+        let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
+        let text: Vec<String> = clauses.map(|(word, parts)| format!("{word} {}", parts.join(", "))).collect();
+        let mut update = update.update_expression(text.join(" "));
+        for (placeholder, name) in self.names {
+            update = update.expression_attribute_names(placeholder, name);
+        }
+        for (placeholder, value) in self.values {
+            update = update.expression_attribute_values(placeholder, value);
+        }
+        update
     }
 }
 
 fn state(item: &Item) -> EndpointState {
+    let time = |name: &str| number(item, name).map(Timestamp);
+    let small = |name: &str| number(item, name).and_then(|number| u32::try_from(number).ok());
+    let large = |name: &str| number(item, name).and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
     EndpointState {
-        disabled_at: number(item, "disabled_at").map(Timestamp),
+        revision: large("revision"),
+        disabled_at: time("disabled_at"),
+        disabled_reason: text(item, "disabled_reason").map(str::to_owned),
         window: RateWindow {
             index: number(item, "window_index").unwrap_or_default(),
-            used: number(item, "window_used").and_then(|used| u32::try_from(used).ok()).unwrap_or_default(),
+            used: small("window_used").unwrap_or_default(),
         },
-        paused_until: number(item, "paused_until").map(Timestamp),
-        failures: number(item, "failures").and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
+        paused_until: time("paused_until"),
+        failures: large("failures"),
+        failing_since: time("failing_since"),
+        warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
+        circuit_until: time("circuit_until"),
+        probes: small("probes").unwrap_or_default(),
+        candidate: time("candidate"),
+        width: small("width"),
+        latency_ms: large("latency_ms"),
+        line: time("line"),
+        slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
     }
+}
+
+/// `slot_<holder>`: how many tries, and until when.
+fn slot(name: &str, value: &AttributeValue) -> Option<Slot> {
+    let holder = u64::from_str_radix(name.strip_prefix(SLOT)?, 16).ok()?;
+    let (tries, until) = value.as_s().ok()?.split_once(' ')?;
+    Some(Slot { holder, tries: tries.parse().ok()?, until: Timestamp(until.parse().ok()?) })
 }

@@ -2,22 +2,18 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
 use reelhook_app::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
 
+use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::counters::CounterTable;
 use crate::deliveries::DeliveryTable;
 use crate::errors::store_error;
 use crate::items::{Item, json, read, s, text, ttl};
-
-/// Rows of one BatchWriteItem.
-const BATCH_WRITE: usize = 25;
-/// Calls for rows that come back unprocessed.
-const TRIES: usize = 4;
 
 /// The JobEvents table.
 #[derive(Debug, Clone)]
@@ -96,21 +92,8 @@ impl JobEventTable {
     }
 
     async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
-        let operation = "write log";
-        let request = |row: &LogRow| {
-            let put = PutRequest::builder().set_item(Some(log_item(row))).build().expect("the item is set");
-            WriteRequest::builder().put_request(put).build()
-        };
-        let mut left: Vec<WriteRequest> = chunk.iter().map(request).collect();
-        for _ in 0..TRIES {
-            let answer = self.client.batch_write_item().request_items(&self.table, left).send().await;
-            let answer = answer.map_err(|error| store_error(operation, error))?;
-            left = answer.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
-            if left.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Busy { operation, source: format!("{} rows stayed unprocessed", left.len()).into() })
+        let requests = chunk.iter().map(|row| put(log_item(row))).collect();
+        write_all("write log", &self.client, &self.table, requests).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Adapters to AWS: DynamoDB, SQS, S3 and SSM behind the ports of `reelhook-app`, and what every function starts with.
 
+mod batch;
 mod calls;
 pub mod catalog;
 pub mod clients;
@@ -17,6 +18,7 @@ pub mod jobs;
 pub mod limits;
 pub mod objects;
 pub mod queues;
+pub mod recoveries;
 pub mod settings;
 pub mod start;
 pub mod stream;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Schedule, Timestamp};
+use crate::{
+    Asking, DeliveryId, EndpointId, EventId, Held, JobId, Judgement, OutboundEvent, RateLimit, Schedule, Timestamp,
+};
 
 /// The longest wait that a receiver can ask for.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -58,11 +60,14 @@ pub struct Delivery {
     /// Whether it is sent once more after it had ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replay: bool,
+    /// The recovery that had it sent once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<String>,
     /// The next try.
     pub next_attempt_at: Timestamp,
-    /// Whether its place within the rate limit is taken already.
-    #[serde(default)]
-    pub reserved: bool,
+    /// What it waits for, where that is not its own schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// A try is under way until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
@@ -75,16 +80,17 @@ pub struct Delivery {
     /// What the last try gave, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_result: Option<String>,
+    /// The newest try; it has no row of its own before the next one begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Attempt>,
     /// The trace that the job began in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
-/// One try, written before the send and completed after it.
+/// One try, noted before the send and completed after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Whose.
-    pub delivery_id: DeliveryId,
     /// From 1.
     pub number: u32,
     /// When it began.
@@ -174,23 +180,33 @@ impl Delivery {
         if self.next_attempt_at > now { Err(NotNow::Early(self.next_attempt_at)) } else { Ok(()) }
     }
 
-    /// The next version with a try under way until `lease_until`, and that try's row.
-    pub fn begin(&self, now: Timestamp, lease_until: Timestamp) -> (Self, Attempt) {
+    /// The next version with a try under way until `lease_until`; the try before is the caller's to keep.
+    pub fn begin(&self, now: Timestamp, lease_until: Timestamp) -> Self {
         let mut next = self.next();
         next.attempts += 1;
         next.lease_until = Some(lease_until);
-        next.due_at = Some(lease_until);
-        next.reserved = false;
-        let attempt = Attempt { delivery_id: self.id, number: next.attempts, started_at: now, result: None };
-        (next, attempt)
+        // A due time that is late enough stays, which spares the index two writes.
+        next.due_at = self.due_at.max(Some(lease_until));
+        next.held = None;
+        next.last = Some(Attempt { number: next.attempts, started_at: now, result: None });
+        next
     }
 
-    /// The next version, waiting until `until` without using up a try; `reserved` when a place in the limit is taken.
-    pub fn defer(&self, until: Timestamp, reserved: bool, grace: Duration) -> Self {
+    /// How it asks its endpoint to be sent.
+    pub fn asking(&self, rate: RateLimit, now: Timestamp) -> Asking {
+        Asking {
+            // A place whose window has passed, say over an outage, is taken anew.
+            has_place: self.held == Some(Held::Rate) && rate.still_holds(self.next_attempt_at, now),
+            was_in_line: self.held == Some(Held::Line),
+        }
+    }
+
+    /// The next version, waiting until `until` without using up a try.
+    pub fn hold(&self, until: Timestamp, held: Held, grace: Duration) -> Self {
         let mut next = self.next();
         next.next_attempt_at = until;
         next.due_at = Some(until.after(grace));
-        next.reserved = reserved;
+        next.held = Some(held);
         next.lease_until = None;
         next
     }
@@ -204,13 +220,20 @@ impl Delivery {
         next.finished_at = None;
         next.next_attempt_at = now;
         next.due_at = Some(now.after(grace));
-        next.reserved = false;
+        next.held = None;
         if ended {
             next.replay = true;
             next.again_at = Some(now);
             next.excused = self.attempts;
         }
         next
+    }
+
+    /// The same, with the recovery that wanted it.
+    #[must_use]
+    pub fn recovered_by(mut self, recovery: &str) -> Self {
+        self.recovery = Some(recovery.to_owned());
+        self
     }
 
     /// The next version after a try, and why.
@@ -276,6 +299,15 @@ impl Delivery {
         (next, reason)
     }
 
+    /// Its tries, with those that have rows of their own.
+    pub fn tries(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
+        let mut tries = rows;
+        if let Some(last) = self.last.as_ref().filter(|last| tries.iter().all(|row| row.number != last.number)) {
+            tries.push(last.clone());
+        }
+        tries
+    }
+
     /// Since when somebody wants it sent.
     pub fn wanted_since(&self) -> Timestamp {
         self.again_at.unwrap_or(self.created_at)
@@ -298,15 +330,6 @@ impl Delivery {
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-/// Reads a Retry-After header: seconds, or an HTTP date (RFC 9110); anything else is none.
-pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
-    let header = header.trim();
-    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
-    }
-    Timestamp::parse_http_date(header).map(|date| date.wait_from(now))
 }
 
 #[cfg(test)]
@@ -335,12 +358,14 @@ mod tests {
             excused: 0,
             again_at: None,
             replay: false,
+            recovery: None,
             next_attempt_at: NOW,
-            reserved: false,
+            held: None,
             lease_until: None,
             due_at: Some(NOW.after(GRACE)),
             finished_at: None,
             last_result: None,
+            last: None,
             traceparent: None,
         }
     }
@@ -385,7 +410,7 @@ mod tests {
             || Outcome::Answered { status: 429, judgement: Judgement::Busy, retry_after: Some(Duration::from_secs(2)) };
         let mut delivery = pending();
         for n in 1..=50 {
-            let (begun, _) = delivery.begin(NOW, NOW.after(GRACE));
+            let begun = delivery.begin(NOW, NOW.after(GRACE));
             let (next, reason) = begun.finish(&busy(), NOW, &POLICY, 0.0, GRACE);
             assert_eq!((next.status, next.attempts, next.excused), (DeliveryStatus::Pending, n, n), "{reason}");
             let own = POLICY.wait(n, 0.0).as_millis() as i64;
@@ -393,7 +418,7 @@ mod tests {
             delivery = next;
         }
         // A fault of its own counts as the first one, and a day later being busy is one too.
-        let (begun, _) = delivery.begin(NOW, NOW.after(GRACE));
+        let begun = delivery.begin(NOW, NOW.after(GRACE));
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
         assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
         let late = NOW.after(EXCUSED_FOR);
@@ -409,21 +434,21 @@ mod tests {
         let again = ended.again(NOW, GRACE);
         assert_eq!((again.id, again.replay, again.finished_at), (ended.id, true, None));
         assert_eq!((again.check(NOW), again.due_at), (Ok(()), Some(NOW.after(GRACE))));
-        let (begun, attempt) = again.begin(NOW, NOW.after(GRACE));
-        assert_eq!(attempt.number, 5, "no row of an earlier try is written over");
+        let begun = again.begin(NOW, NOW.after(GRACE));
+        assert_eq!(begun.last.as_ref().unwrap().number, 5, "no row of an earlier try is written over");
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
         assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
         // One that only waits is brought forward, and its tries go on counting.
-        let waiting = tried(2).defer(NOW.after(GRACE), true, GRACE).again(NOW, GRACE);
+        let waiting = tried(2).hold(NOW.after(GRACE), Held::Rate, GRACE).again(NOW, GRACE);
         assert_eq!((waiting.check(NOW), waiting.replay, waiting.excused), (Ok(()), false, 0));
     }
 
     #[test]
     fn the_ten_tries_of_standard_webhooks_go_over_three_days() {
         let fails = |delivery: &Delivery, outcome: &Outcome, now| {
-            let (begun, attempt) = delivery.begin(now, now.after(GRACE));
+            let begun = delivery.begin(now, now.after(GRACE));
             let (next, reason) = begun.finish(outcome, now, &Schedule::Standard, 0.0, GRACE);
-            (next, attempt.number, reason)
+            (next, begun.attempts, reason)
         };
         let (mut delivery, mut now, mut tries) = (pending(), NOW, Vec::new());
         while delivery.status == DeliveryStatus::Pending {
@@ -447,27 +472,13 @@ mod tests {
 
     #[test]
     fn only_one_at_a_time_and_not_before_its_time() {
-        let (begun, attempt) = pending().begin(NOW, NOW.after(GRACE));
-        assert_eq!((attempt.number, begun.attempts), (1, 1));
+        let begun = pending().begin(NOW, NOW.after(GRACE));
+        let last = Attempt { number: 1, started_at: NOW, result: None };
+        assert_eq!((begun.last.clone(), begun.attempts), (Some(last), 1));
         assert_eq!(begun.check(NOW), Err(NotNow::Leased(NOW.after(GRACE))));
         assert_eq!(begun.check(NOW.after(GRACE)), Ok(()), "a lease that ran out is taken up again");
-        let later = pending().defer(NOW.after(GRACE), true, GRACE);
+        let later = pending().hold(NOW.after(GRACE), Held::Rate, GRACE);
         assert_eq!(later.check(NOW), Err(NotNow::Early(NOW.after(GRACE))));
-        assert_eq!((later.attempts, later.reserved), (0, true));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let check = |text: &str, expected: Option<u64>| {
-            assert_eq!(retry_after(text, Timestamp(1_445_412_420_000)), expected.map(Duration::from_secs), "{text}");
-        };
-        check("0", Some(0));
-        check(" 120 ", Some(120));
-        check("Wed, 21 Oct 2015 07:28:00 GMT", Some(60));
-        check("Wed, 21 Oct 2015 07:00:00 GMT", Some(0));
-        check("soon", None);
-        check("", None);
-        check("-5", None);
-        check("99999999999999999999999", Some(u64::MAX));
+        assert_eq!((later.attempts, later.held), (0, Some(Held::Rate)));
     }
 }

@@ -3,10 +3,12 @@
 //! Nothing here does I/O, reads a clock or draws a random number: times, jitter and ids are arguments.
 
 mod admission;
+mod admit;
 mod allowance;
 mod decide;
 mod delivery;
 mod effect;
+mod endpoint;
 mod event;
 mod failure;
 mod ids;
@@ -18,12 +20,14 @@ mod schedule;
 mod time;
 
 pub use admission::{Admission, Cleared, NoSlot};
+pub use admit::{Admitted, Asking, Held, Verdict};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
-pub use delivery::{
-    Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome, retry_after,
-};
+pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome};
 pub use effect::{Effect, Emitted, Live, LogLevel, LogTally, OutboundEvent};
+pub use endpoint::{
+    Circuit, EndpointPolicy, EndpointReport, EndpointState, Patience, Seen, Slot, Standing, TRY_MARGIN,
+};
 pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
 pub use failure::{Advice, FailureClass, classify};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
@@ -31,5 +35,5 @@ pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
 pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
 pub use receiver::{Judgement, Receiver};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, retry_after};
 pub use time::Timestamp;

@@ -1,6 +1,9 @@
-//! When a webhook is tried again: the schedules of three documents, each wait up to a quarter longer by chance.
+//! When a webhook is tried again: the schedules of three documents, each wait up to a quarter longer by chance, and what
+//! a receiver asks for.
 
 use std::time::Duration;
+
+use crate::Timestamp;
 
 /// Waits of the notifications of VideoBuilder's documents (contract.md, VidBuilder), in seconds.
 const VIDBUILDER: [u64; 3] = [30, 120, 300];
@@ -54,6 +57,15 @@ impl Schedule {
     }
 }
 
+/// Reads a Retry-After header: seconds, or an HTTP date (RFC 9110); anything else is none.
+pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
+    let header = header.trim();
+    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
+    }
+    Timestamp::parse_http_date(header).map(|date| date.wait_from(now))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +91,20 @@ mod tests {
         assert_eq!((Schedule::Standard.retries(), sum(Schedule::Standard, 0.0)), (9, hours + rest));
         assert!(sum(Schedule::Standard, 1.0) <= (hours + rest) * 5 / 4);
         assert_eq!(Schedule::Standard.wait(40, 0.0), Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(retry_after(text, Timestamp(1_445_412_420_000)), expected.map(Duration::from_secs), "{text}");
+        };
+        check("0", Some(0));
+        check(" 120 ", Some(120));
+        check("Wed, 21 Oct 2015 07:28:00 GMT", Some(60));
+        check("Wed, 21 Oct 2015 07:00:00 GMT", Some(0));
+        check("soon", None);
+        check("", None);
+        check("-5", None);
+        check("99999999999999999999999", Some(u64::MAX));
     }
 }

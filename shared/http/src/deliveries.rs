@@ -53,16 +53,8 @@ fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
     let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
     let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
-    let status = given("status").map(|text| {
-        let known =
-            [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
-        let found = known.into_iter().find(|status| status_name(*status) == text);
-        found.ok_or_else(|| bad("status", "one of pending, delivered, exhausted, stopped"))
-    });
-    let endpoint = given("endpoint").map(|text| {
-        let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        fits.then(|| text.to_owned()).ok_or_else(|| bad("endpoint", "an endpoint's id, or its name such as webhook_1"))
-    });
+    let status = given("status").map(read_status);
+    let endpoint = given("endpoint").map(read_endpoint);
     let (from, to) = request.times()?;
     let timed = |place: String| {
         let shaped = place.len() <= 64 && place.is_ascii();
@@ -77,6 +69,22 @@ fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
         before: request.cursor(timed)?,
         limit: request.limit(LIST, MOST)?,
     })
+}
+
+/// How a delivery stands, by its name.
+pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Problem> {
+    let known =
+        [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
+    let found = known.into_iter().find(|status| status_name(*status) == text);
+    let right = || "one of pending, delivered, exhausted, stopped".to_owned();
+    found.ok_or_else(|| Problem::BadField { field: "status", right: right() })
+}
+
+/// An endpoint's id or name.
+pub(crate) fn read_endpoint(text: &str) -> Result<String, Problem> {
+    let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let right = || "an endpoint's id, or its name such as webhook_1".to_owned();
+    fits.then(|| text.to_owned()).ok_or_else(|| Problem::BadField { field: "endpoint", right: right() })
 }
 
 /// A part of a list, newest first.
@@ -117,7 +125,8 @@ pub fn again_answer(delivery: &Delivery, now: Timestamp) -> ApiAnswer {
 }
 
 fn summary(of: &Delivery) -> Value {
-    let next = (of.status == DeliveryStatus::Pending).then(|| of.next_attempt_at.to_string());
+    let pending = of.status == DeliveryStatus::Pending;
+    let next = pending.then(|| of.next_attempt_at.to_string());
     json!({
         "id": of.id.to_string(),
         "jobId": of.job_id.as_str(),
@@ -128,7 +137,9 @@ fn summary(of: &Delivery) -> Value {
         "endpointId": of.endpoint_id.as_str(),
         "status": status_name(of.status),
         "attempts": of.attempts,
+        "waitsFor": of.held.filter(|_| pending),
         "replay": of.replay,
+        "recoveryId": of.recovery,
         "createdAt": of.created_at.to_string(),
         "nextAttemptAt": next,
         "finishedAt": of.finished_at.map(|at| at.to_string()),
@@ -159,7 +170,7 @@ fn attempt(of: &Attempt) -> Value {
     })
 }
 
-fn status_name(status: DeliveryStatus) -> &'static str {
+pub(crate) fn status_name(status: DeliveryStatus) -> &'static str {
     match status {
         DeliveryStatus::Pending => "pending",
         DeliveryStatus::Delivered => "delivered",

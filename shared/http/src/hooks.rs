@@ -1,12 +1,12 @@
 //! Webhooks as their operator sees them: how they stand, a test, an event by hand, and whether a URL can be fetched.
 
 use reelhook_app::Url;
-use reelhook_app::deliver::EndpointState;
-use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::endpoints::{Endpoint, masked};
 use reelhook_app::hooks::{Results, Tested, Trigger};
+use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::Validated;
-use reelhook_domain::{EventId, Timestamp};
+use reelhook_domain::{EndpointState, EventId, Schedule, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
@@ -33,6 +33,8 @@ pub enum Asked {
     Trigger(Trigger, Option<IdempotencyKey>),
     /// POST /api/validate-url
     Validate(String),
+    /// POST /api/webhooks/endpoints/{id}/enable, by id or by name
+    Enable(String),
 }
 
 impl Asked {
@@ -41,6 +43,11 @@ impl Asked {
     /// # Errors
     /// [`Problem`] names what is wrong.
     pub fn read(request: &ApiRequest, caller: Caller, allow_http: bool) -> Result<Self, Problem> {
+        if let ("POST", ["api", "webhooks", "endpoints", one, "enable"]) =
+            (request.method.as_str(), &request.segments()[..])
+        {
+            return Ok(Self::Enable((*one).to_owned()));
+        }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/api/webhooks/status") => Ok(Self::Status),
             ("POST", "/api/webhooks/test") => {
@@ -97,11 +104,13 @@ pub fn status_answer(
     secret_configured: bool,
     now: Timestamp,
 ) -> ApiAnswer {
+    let policy = &settings.policy;
     let (mut rates, mut errors) = (Map::new(), Map::new());
     for (endpoint, state) in settings.endpoints.iter().zip(states) {
-        rates.insert(endpoint.name.clone(), json!(settings.rate.used(state.window, now)));
+        rates.insert(endpoint.name.clone(), json!(endpoint.policy.rate.used(state.window, now)));
         errors.insert(endpoint.name.clone(), json!(state.failures));
     }
+    let endpoints = settings.endpoints.iter().zip(states).map(|(endpoint, state)| standing(endpoint, state, now));
     let webhooks = json!({
         "active_webhooks": states.iter().filter(|state| state.disabled_at.is_none()).count(),
         "total_webhooks": settings.endpoints.len(),
@@ -109,13 +118,66 @@ pub fn status_answer(
         "rate_limits": rates,
         "error_counts": errors,
         "config": {
-            "max_retries": settings.schedule.retries(),
-            "retry_delay": u64::try_from(settings.schedule.wait(1, 0.0).as_millis()).unwrap_or(u64::MAX),
-            "rate_limit": format!("{}/{}ms", settings.rate.max, settings.rate.window.as_millis()),
+            "max_retries": policy.schedule.retries(),
+            "retry_delay": u64::try_from(policy.schedule.wait(1, 0.0).as_millis()).unwrap_or(u64::MAX),
+            "rate_limit": format!("{}/{}ms", policy.rate.max, policy.rate.window.as_millis()),
             "secret_configured": secret_configured,
         },
+        "endpoints": endpoints.collect::<Vec<Value>>(),
     });
     ApiAnswer::json(200, &json!({ "success": true, "webhooks": webhooks, "timestamp": now.to_string() }))
+}
+
+/// How one endpoint stands, and what its deliveries keep to.
+fn standing(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
+    let policy = &endpoint.policy;
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let ahead = |at: Option<Timestamp>| time(at.filter(|at| *at > now));
+    let open = state.is_open(policy);
+    let name = match state {
+        _ if state.disabled_at.is_some() => "disabled",
+        _ if open => "circuit_open",
+        _ if ahead(state.paused_until).is_some() => "paused",
+        _ if state.failures > 0 => "failing",
+        _ => "healthy",
+    };
+    let schedule = match policy.schedule {
+        Schedule::Doubling { .. } => "streamgank",
+        Schedule::Vidbuilder => "vidbuilder",
+        Schedule::Standard => "standard",
+    };
+    let until = |until: Timestamp| (!policy.patience.time.is_zero()).then(|| until.after(policy.patience.time));
+    json!({
+        "id": endpoint.id.as_str(),
+        "name": endpoint.name,
+        "url": masked(&endpoint.url),
+        "status": name,
+        "failures": state.failures,
+        "failingSince": time(state.failing_since),
+        "disabledAt": time(state.disabled_at),
+        "disabledReason": state.disabled_reason,
+        "disablesAt": time(state.failing_since.filter(|_| state.disabled_at.is_none()).and_then(until)),
+        "warnedPercent": state.warned,
+        "nextProbeAt": ahead(state.circuit_until.filter(|_| open)),
+        "pausedUntil": ahead(state.paused_until),
+        "latencyMs": (state.latency_ms > 0).then_some(state.latency_ms),
+        "underWay": state.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.tries).sum::<u32>(),
+        "concurrency": state.width(policy),
+        "policy": {
+            "schedule": schedule,
+            "retries": policy.schedule.retries(),
+            "timeoutMs": u64::try_from(policy.timeout.as_millis()).unwrap_or(u64::MAX),
+            "concurrency": policy.concurrency,
+            "rateLimit": format!("{}/{}ms", policy.rate.max, policy.rate.window.as_millis()),
+            "permanentStatuses": endpoint.permanent,
+        },
+    })
+}
+
+/// An endpoint that may be asked again.
+pub fn enable_answer(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> ApiAnswer {
+    let message = "Webhook endpoint is enabled";
+    ApiAnswer::json(200, &json!({ "success": true, "message": message, "endpoint": standing(endpoint, state, now) }))
 }
 
 /// What came of a test.

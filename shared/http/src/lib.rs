@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod logs;
 pub mod problem;
 pub mod queue;
+pub mod recover;
 pub mod render;
 pub mod request;
 pub mod serve;

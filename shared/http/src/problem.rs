@@ -46,6 +46,12 @@ pub enum Problem {
     DeliveryNotFound,
     /// A delivery is being sent at this moment.
     DeliveryUnderWay,
+    /// A delivery's endpoint is disabled.
+    EndpointDisabled,
+    /// There is no such endpoint.
+    EndpointNotFound,
+    /// There is no such recovery.
+    RecoveryNotFound,
     /// A render callback without an id.
     RenderIdMissing,
     /// A render callback without a status.
@@ -125,6 +131,11 @@ impl Problem {
             Self::DeliveryUnderWay => {
                 (409, "delivery_under_way", "This webhook is being sent at this moment".to_owned())
             }
+            Self::EndpointDisabled => {
+                (409, "endpoint_disabled", "The endpoint is disabled; enable it before you send again".to_owned())
+            }
+            Self::EndpointNotFound => (404, "endpoint_not_found", "Webhook endpoint not found".to_owned()),
+            Self::RecoveryNotFound => (404, "recovery_not_found", "Webhook recovery not found".to_owned()),
             Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
             Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
             Self::RenderUnknown(id) => (404, "render_unknown", format!("Job not found for render ID: {id}")),
@@ -265,7 +276,10 @@ mod tests {
             Problem::ForeignPage => Problem::JobNotFound,
             Problem::JobNotFound => Problem::DeliveryNotFound,
             Problem::DeliveryNotFound => Problem::DeliveryUnderWay,
-            Problem::DeliveryUnderWay => Problem::RenderIdMissing,
+            Problem::DeliveryUnderWay => Problem::EndpointDisabled,
+            Problem::EndpointDisabled => Problem::EndpointNotFound,
+            Problem::EndpointNotFound => Problem::RecoveryNotFound,
+            Problem::RecoveryNotFound => Problem::RenderIdMissing,
             Problem::RenderIdMissing => Problem::RenderStatusMissing,
             Problem::RenderStatusMissing => Problem::RenderUnknown(String::new()),
             Problem::RenderUnknown(_) => Problem::CannotCancel(Status::Completed),

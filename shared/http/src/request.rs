@@ -182,7 +182,7 @@ impl ApiRequest {
 }
 
 /// RFC 3339 or Unix milliseconds, from 1970 to 9999.
-fn read_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
     let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
     (0..=253_402_300_799_999).contains(&time.0).then_some(time)
 }
@@ -194,6 +194,15 @@ pub(crate) fn asking(path: &str, query: &[(&str, &str)]) -> ApiRequest {
     let pairs: std::collections::HashMap<String, Vec<String>> = pairs.collect();
     let request = Request::new(Body::Empty).with_raw_http_path(path);
     ApiRequest::of(request.with_query_string_parameters(pairs))
+}
+
+/// A POST of JSON, for tests.
+#[cfg(test)]
+pub(crate) fn posting(path: &str, body: &Value) -> ApiRequest {
+    let mut request = Request::new(Body::Text(body.to_string())).with_raw_http_path(path);
+    *request.method_mut() = lambda_http::http::Method::POST;
+    request.headers_mut().insert("content-type", lambda_http::http::HeaderValue::from_static("application/json"));
+    ApiRequest::of(request)
 }
 
 fn split_token(path: &str) -> (String, Option<SecretString>) {

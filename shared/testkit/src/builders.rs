@@ -1,8 +1,9 @@
 //! Jobs, deliveries and settings as tests need them, made by the real code as far as it goes.
 
 use reelhook_app::Url;
-use reelhook_app::endpoints::{Endpoint, WebhookSettings};
+use reelhook_app::endpoints::Endpoint;
 use reelhook_app::fanout::EventRow;
+use reelhook_app::settings::WebhookSettings;
 use reelhook_app::starts::WorkerSettings;
 use reelhook_domain::{
     Decision, Delivery, DeliveryId, DeliveryStatus, Dialect, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy,
@@ -131,12 +132,14 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         excused: 0,
         again_at: None,
         replay: false,
+        recovery: None,
         next_attempt_at: now,
-        reserved: false,
+        held: None,
         lease_until: None,
         due_at: Some(now.after(Policy::default().hint_grace)),
         finished_at: None,
         last_result: None,
+        last: None,
         traceparent: a_new_job(n).traceparent,
     };
     let data =

@@ -1,19 +1,23 @@
 //! The Deliveries and Endpoints tables in memory: events once, deliveries by version, a row for each attempt.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned, Loaded};
+use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
+use reelhook_app::deliveries::{DeliveryBook, Placed, Told, delivery_place, delivery_shard};
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, JobId, RateWindow, Timestamp,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
 };
 
 use crate::faults::Faults;
 
-/// Deliveries; faults go by the port's names: `load`, `begin`, `complete`, `save`, `endpoint`, `reserve`, `disable`.
+/// Deliveries; faults go by the port's names, but `begin` is a save that claims: `load`, `begin`, `save`, `keep`,
+/// `endpoint`, `admit`, `report`, `warn`, `disable`.
 #[derive(Debug, Default)]
 pub struct MemoryDeliveries {
     state: Mutex<State>,
@@ -25,9 +29,9 @@ pub struct MemoryDeliveries {
 struct State {
     events: BTreeMap<EventId, EventRow>,
     deliveries: BTreeMap<DeliveryId, Delivery>,
+    places: BTreeMap<String, DeliveryId>,
     attempts: BTreeMap<(DeliveryId, u32), Attempt>,
     endpoints: BTreeMap<EndpointId, EndpointState>,
-    reasons: BTreeMap<EndpointId, String>,
 }
 
 impl MemoryDeliveries {
@@ -42,12 +46,16 @@ impl MemoryDeliveries {
 
     /// Writes a delivery unless it is there.
     pub fn put_delivery(&self, delivery: &Delivery) {
-        self.state().deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
+        let mut state = self.state();
+        state.places.insert(delivery_place(delivery), delivery.id);
+        state.deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
     /// Writes a delivery over what is there.
     pub fn overwrite(&self, delivery: &Delivery) {
-        self.state().deliveries.insert(delivery.id, delivery.clone());
+        let mut state = self.state();
+        state.places.insert(delivery_place(delivery), delivery.id);
+        state.deliveries.insert(delivery.id, delivery.clone());
     }
 
     /// Forgets every row, as if they had never been made.
@@ -55,7 +63,13 @@ impl MemoryDeliveries {
         let mut state = self.state();
         state.events.clear();
         state.deliveries.clear();
+        state.places.clear();
         state.attempts.clear();
+    }
+
+    /// Forgets what deliveries carry.
+    pub fn forget_events(&self) {
+        self.state().events.clear();
     }
 
     /// A delivery.
@@ -100,7 +114,9 @@ impl MemoryDeliveries {
 
     /// A delivery's attempts, in order.
     pub fn attempts(&self, id: DeliveryId) -> Vec<Attempt> {
-        self.state().attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect()
+        let state = self.state();
+        let rows = state.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect();
+        state.deliveries.get(&id).map(|delivery| delivery.tries(rows)).unwrap_or_default()
     }
 
     /// What is kept of an endpoint.
@@ -110,7 +126,7 @@ impl MemoryDeliveries {
 
     /// Why an endpoint is disabled.
     pub fn disabled_reason(&self, id: &EndpointId) -> Option<String> {
-        self.state().reasons.get(id).cloned()
+        self.endpoint_state(id).disabled_reason
     }
 
     /// Deliveries that have not ended.
@@ -120,6 +136,17 @@ impl MemoryDeliveries {
 }
 
 impl State {
+    /// The places of these among those, in their order.
+    fn placed<'a>(
+        &self,
+        among: impl Iterator<Item = (&'a String, &'a DeliveryId)>,
+        of: impl Fn(&Delivery) -> bool,
+        limit: usize,
+    ) -> Vec<Placed> {
+        let found = among.filter(|(_, id)| self.deliveries.get(id).is_some_and(&of));
+        found.take(limit).map(|(place, id)| (place.clone(), *id)).collect()
+    }
+
     fn replace(&mut self, delivery: &Delivery) -> Saved<Delivery> {
         match self.deliveries.get(&delivery.id) {
             Some(stored) if stored.version + 1 == delivery.version => {
@@ -130,6 +157,108 @@ impl State {
             None => Saved::Conflict(None),
         }
     }
+}
+
+#[async_trait]
+impl SaveDeliveries for MemoryDeliveries {
+    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+        tokio::task::yield_now().await;
+        let one = |delivery: &Delivery| {
+            let sort = if delivery.lease_until.is_some() { "begin" } else { "save" };
+            let done = self.faults.check_about(sort, &delivery.id)?;
+            let saved = self.state().replace(delivery);
+            done.answer(saved)
+        };
+        deliveries.iter().map(one).collect()
+    }
+}
+
+#[async_trait]
+impl EndpointDesk for MemoryDeliveries {
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+        tokio::task::yield_now().await;
+        self.faults.check("endpoint")?.answer(self.endpoint_state(id))
+    }
+
+    async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let done = self.faults.check("ask_now")?;
+        if let Some(endpoint) = self.state().endpoints.get_mut(id) {
+            endpoint.revision += 1;
+            endpoint.circuit_until = None;
+            endpoint.candidate = None;
+        }
+        done.answer(())
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let done = self.faults.check("enable")?;
+        if let Some(endpoint) = self.state().endpoints.get_mut(id) {
+            let EndpointState { revision, window, line, .. } = *endpoint;
+            let (slots, latency_ms) = (std::mem::take(&mut endpoint.slots), endpoint.latency_ms);
+            let kept = EndpointState {
+                revision: revision + 1,
+                window,
+                line,
+                slots,
+                latency_ms,
+                width: endpoint.width,
+                ..EndpointState::default()
+            };
+            *endpoint = kept;
+        }
+        done.answer(())
+    }
+}
+
+#[async_trait]
+impl DeliveryBook for MemoryDeliveries {
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let done = self.faults.check("of_job")?;
+        let state = self.state();
+        let earlier = state.places.range::<str, _>((Bound::Unbounded, Bound::Excluded(before))).rev();
+        done.answer(state.placed(earlier, |one| one.job_id == *job, limit))
+    }
+
+    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let done = self.faults.check("of_day")?;
+        let state = self.state();
+        let earlier = state.places.range::<str, _>((Bound::Unbounded, Bound::Excluded(before))).rev();
+        done.answer(state.placed(earlier, |one| in_shard(one, day, shard), limit))
+    }
+
+    async fn of_day_after(&self, day: &str, shard: u32, after: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let done = self.faults.check("of_day_after")?;
+        let state = self.state();
+        let later = state.places.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+        let of_day = later.take_while(|(place, _)| time_of(place).day() == day);
+        done.answer(state.placed(of_day, |one| in_shard(one, day, shard), limit))
+    }
+
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let done = self.faults.check("load_all")?;
+        let state = self.state();
+        done.answer(ids.iter().filter_map(|id| state.deliveries.get(id).cloned()).collect())
+    }
+
+    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
+        let done = self.faults.check("tell")?;
+        let attempts = self.attempts(id);
+        let state = self.state();
+        let told = state.deliveries.get(&id).map(|delivery| Told {
+            delivery: delivery.clone(),
+            event: state.events.get(&delivery.event_id).cloned(),
+            attempts,
+        });
+        done.answer(told)
+    }
+}
+
+fn time_of(place: &str) -> Timestamp {
+    Timestamp(place[..13].parse().expect("places begin with a time"))
+}
+
+fn in_shard(delivery: &Delivery, day: &str, shard: u32) -> bool {
+    delivery.created_at.day() == day && delivery_shard(delivery.id) == shard
 }
 
 #[async_trait]
@@ -144,64 +273,53 @@ impl DeliveryStore for MemoryDeliveries {
         done.answer(ids.iter().map(read).collect())
     }
 
-    async fn begin(&self, delivery: &Delivery, attempt: &Attempt) -> Result<Saved<Delivery>, StoreError> {
+    async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
-        let done = self.faults.check_about("begin", &delivery.id)?;
-        let mut state = self.state();
-        let saved = state.replace(delivery);
-        if saved == Saved::Done {
-            state.attempts.insert((attempt.delivery_id, attempt.number), attempt.clone());
-        }
-        done.answer(saved)
-    }
-
-    async fn complete(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
-        let done = self.faults.check_about("complete", &attempt.delivery_id)?;
-        self.state().attempts.insert((attempt.delivery_id, attempt.number), attempt.clone());
+        let done = self.faults.check("keep")?;
+        let rows = attempts.iter().map(|(id, attempt)| ((*id, attempt.number), attempt.clone()));
+        self.state().attempts.extend(rows);
         done.answer(())
     }
 
-    async fn save(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
+    async fn admit(&self, id: &EndpointId, was: &EndpointState, next: &EndpointState) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
-        let done = self.faults.check_about("save", &delivery.id)?;
-        let saved = self.state().replace(delivery);
-        done.answer(saved)
-    }
-
-    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
-        tokio::task::yield_now().await;
-        self.faults.check("endpoint")?.answer(self.endpoint_state(id))
-    }
-
-    async fn reserve(&self, id: &EndpointId, old: RateWindow, new: RateWindow) -> Result<bool, StoreError> {
-        tokio::task::yield_now().await;
-        let done = self.faults.check("reserve")?;
+        let done = self.faults.check("admit")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        let same = endpoint.window == old;
+        let same = endpoint.revision == was.revision;
         if same {
-            endpoint.window = new;
+            endpoint.clone_from(next);
         }
         done.answer(same)
     }
 
-    async fn learn(&self, id: &EndpointId, learned: Learned) -> Result<(), StoreError> {
+    async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
         tokio::task::yield_now().await;
-        let done = self.faults.check("learn")?;
+        let done = self.faults.check("report")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        endpoint.failures = if learned.took { 0 } else { endpoint.failures + learned.failed };
-        endpoint.paused_until = endpoint.paused_until.max(learned.pause_until);
-        done.answer(())
+        report.apply(endpoint);
+        done.answer(endpoint.clone())
+    }
+
+    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("warn")?;
+        let mut state = self.state();
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        let first = endpoint.warned < percent;
+        endpoint.warned = endpoint.warned.max(percent);
+        done.answer(first)
     }
 
     async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("disable")?;
         let mut state = self.state();
-        state.endpoints.entry(id.clone()).or_default().disabled_at.get_or_insert(now);
-        state.reasons.insert(id.clone(), reason.to_owned());
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        endpoint.revision += 1;
+        endpoint.disabled_at.get_or_insert(now);
+        endpoint.disabled_reason = Some(reason.to_owned());
         done.answer(())
     }
 }

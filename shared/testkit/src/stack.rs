@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::deliver::{DeliverPorts, deliver};
-use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::deliveries::AgainPorts;
 use reelhook_app::fanout::{FanoutPorts, Stopped, plan, work_off};
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::recover::RecoverPorts;
 use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
 use reelhook_app::repair::RepairPorts;
+use reelhook_app::settings::WebhookSettings;
 use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
 use reelhook_app::sweep::{SweepPorts, Swept, sweep};
 use reelhook_domain::{Job, JobId, Policy};
@@ -24,6 +26,7 @@ use crate::fanout::MemoryFanout;
 use crate::http::{ScriptedHttp, response};
 use crate::jobs::MemoryJobs;
 use crate::queue::MemoryQueue;
+use crate::recoveries::MemoryRecoveries;
 use crate::world::World;
 
 /// Rounds after which a stack that still has work is said to feed itself.
@@ -37,6 +40,8 @@ pub struct Stack {
     pub jobs: Arc<MemoryJobs>,
     /// The Deliveries and Endpoints tables.
     pub deliveries: Arc<MemoryDeliveries>,
+    /// Recoveries.
+    pub recoveries: MemoryRecoveries,
     /// Log lines and counters.
     pub fanout: MemoryFanout,
     /// The bucket.
@@ -79,6 +84,7 @@ impl Stack {
         let deliveries = Arc::new(MemoryDeliveries::default());
         Self {
             fanout: MemoryFanout::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
+            recoveries: MemoryRecoveries::default(),
             files: MemoryDetails::default(),
             due: MemoryDue::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
             work: MemoryQueue::new(Arc::clone(&world)),
@@ -120,6 +126,29 @@ impl Stack {
             ambient: &*self.world,
             settings: &self.settings,
             secret: self.secret.as_ref(),
+            grace: self.policy.hint_grace,
+        }
+    }
+
+    /// What a try by hand is made with.
+    pub fn again_ports(&self) -> AgainPorts<'_> {
+        AgainPorts {
+            book: &*self.deliveries,
+            desk: &*self.deliveries,
+            hints: &self.hints,
+            ambient: &*self.world,
+            grace: self.policy.hint_grace,
+        }
+    }
+
+    /// What deliveries are recovered with.
+    pub fn recover_ports(&self) -> RecoverPorts<'_> {
+        RecoverPorts {
+            store: &self.recoveries,
+            book: &*self.deliveries,
+            desk: &*self.deliveries,
+            hints: &self.hints,
+            ambient: &*self.world,
             grace: self.policy.hint_grace,
         }
     }

@@ -10,6 +10,15 @@ const DELIVERY = {
   stopped: ["cancelled", "Stopped"],
 };
 
+/** What a delivery waits for, though its own time may have come. */
+const WAITS_FOR = {
+  rate: "for the rate limit",
+  line: "for its turn",
+  circuit: "until the receiver answers again",
+  pause: "as the receiver asked",
+  settings: "for the endpoint's settings",
+};
+
 /** The latest lines, oldest first; it follows the end unless someone scrolled up. */
 export class Log {
   #path;
@@ -106,7 +115,9 @@ export class Deliveries {
     show($("deliveries-state"), ...[nothing, newest].filter(Boolean));
     keyed($("deliveries"), list, (one) => one.id, (one) => {
       const [css, word] = DELIVERY[one.status] ?? ["pending", one.status];
-      const time = one.finishedAt ? when(one.finishedAt) : one.nextAttemptAt ? el("span", {}, "Next try ", when(one.nextAttemptAt)) : when(one.createdAt);
+      const waits = WAITS_FOR[one.waitsFor];
+      const next = one.nextAttemptAt && el("span", {}, "Next try ", when(one.nextAttemptAt), waits && el("span", { class: "muted" }, ` · waits ${waits}`));
+      const time = one.finishedAt ? when(one.finishedAt) : (next ?? when(one.createdAt));
       return el(
         "tr",
         {},

@@ -9,9 +9,10 @@ use url::Url;
 
 use super::chat::{self, ChatText};
 use crate::dialect::streamgank::envelope;
-use crate::endpoints::{Endpoint, WebhookSettings};
+use crate::endpoints::Endpoint;
 use crate::fanout::EventRow;
 use crate::outbound::{Method, OutboundRequest};
+use crate::settings::WebhookSettings;
 
 /// Bytes of a receiver's answer that are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
@@ -64,7 +65,7 @@ pub(super) fn request(
     let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
     match endpoint.receiver() {
         Receiver::Own => {}
-        service @ (Receiver::Slack | Receiver::Discord) => return chat(url, &text, service, settings.timeout),
+        service @ (Receiver::Slack | Receiver::Discord) => return chat(url, &text, service, endpoint.policy.timeout),
     }
     let body = envelope(event.event.name(), event.data.clone(), event.at, &delivery.endpoint_name);
     let body = js_json::to_string(&body);
@@ -97,5 +98,5 @@ pub(super) fn request(
         headers.retain(|(known, _)| *known != name);
         headers.push((name, value.clone()));
     }
-    post(url, headers, body, settings.timeout)
+    post(url, headers, body, endpoint.policy.timeout)
 }

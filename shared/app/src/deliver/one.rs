@@ -1,122 +1,101 @@
-//! One delivery: its try from the attempt's row to what came of it.
+//! One delivery: its try, from the request to what came of it.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use reelhook_domain::{
-    AttemptResult, Delivery, DeliveryStatus, Judgement, LONGEST_RETRY_AFTER, Outcome, Receiver, Timestamp, retry_after,
+    AttemptResult, Delivery, DeliveryStatus, Held, Judgement, LONGEST_RETRY_AFTER, Outcome, Receiver, Seen, Timestamp,
+    retry_after,
 };
-
-use super::{DeliverPorts, Learned, Ready, hint_at, message};
 use sha2::{Digest, Sha256};
 
-use crate::messages::{Delayed, DeliveryMessage};
+use super::{Change, DeliverPorts, Ready, message};
+use crate::endpoints::Endpoint;
 use crate::outbound::{OutboundError, OutboundResponse};
-use crate::store::{Saved, StoreError};
+use crate::store::StoreError;
 
-/// How much longer than the try itself its lease is.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// Characters of the response that are kept.
 const KEPT_RESPONSE: usize = 1024;
 
-type Later = Option<Delayed<DeliveryMessage>>;
+/// What came of a try.
+pub(super) struct Tried {
+    /// The message that it answers.
+    pub index: usize,
+    /// What it says about the endpoint.
+    pub seen: Seen,
+    /// How long it took.
+    pub took: Duration,
+    /// The delivery's next version.
+    pub end: Result<Change, StoreError>,
+}
 
 /// Ends a delivery without sending it.
-pub(super) async fn end(ports: &DeliverPorts<'_>, delivery: &Delivery, outcome: &Outcome) -> Result<(), StoreError> {
-    let now = ports.ambient.now();
-    let (next, reason) = delivery.finish(outcome, now, &ports.settings.schedule, 0.0, ports.grace);
-    if ports.store.save(&next).await? == Saved::Done {
-        tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
-    }
-    Ok(())
+pub(super) fn end(ports: &DeliverPorts<'_>, index: usize, delivery: &Delivery, outcome: &Outcome) -> Change {
+    let schedule = &ports.settings.policy.schedule;
+    let (next, reason) = delivery.finish(outcome, ports.ambient.now(), schedule, 0.0, ports.grace);
+    tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
+    Change { index, next, hint: None }
 }
 
-/// Lets a delivery wait for its place in the rate limit.
-pub(super) async fn defer(
+/// Lets a delivery wait without using up a try.
+pub(super) fn hold(
     ports: &DeliverPorts<'_>,
-    delivery: &Delivery,
-    place: Timestamp,
-) -> Result<Later, StoreError> {
-    let (name, max) = (&delivery.endpoint_name, ports.settings.rate.max);
-    tracing::warn!(delivery_id = %delivery.id, until = %place,
-        "Rate limit exceeded for webhook {name}: {}/{max}", u64::from(max) + 1);
-    wait(ports, &delivery.defer(place, true, ports.grace), place).await
-}
-
-/// Lets a delivery wait for its endpoint, which these settings do not know.
-pub(super) async fn postpone(
-    ports: &DeliverPorts<'_>,
+    index: usize,
     delivery: &Delivery,
     until: Timestamp,
-) -> Result<Later, StoreError> {
-    tracing::warn!(delivery_id = %delivery.id, endpoint = delivery.endpoint_name, %until,
-        "the endpoint is not among the settings, they may be older than the delivery");
-    wait(ports, &delivery.defer(until, false, ports.grace), until).await
-}
-
-/// Lets a delivery wait until its endpoint wants to be asked again.
-pub(super) async fn pause(
-    ports: &DeliverPorts<'_>,
-    delivery: &Delivery,
-    until: Timestamp,
-) -> Result<Later, StoreError> {
-    tracing::info!(delivery_id = %delivery.id, endpoint = delivery.endpoint_name, %until, "the endpoint asked to wait");
-    wait(ports, &delivery.defer(until, false, ports.grace), until).await
-}
-
-async fn wait(ports: &DeliverPorts<'_>, next: &Delivery, until: Timestamp) -> Result<Later, StoreError> {
-    match ports.store.save(next).await? {
-        Saved::Done => Ok(hint_at(next, until, ports.ambient.now())),
-        Saved::Conflict(_) => Ok(None),
+    held: Held,
+) -> Change {
+    let (delivery_id, name) = (delivery.id, &delivery.endpoint_name);
+    match held {
+        Held::Rate => {
+            let max = ports.settings.endpoint(&delivery.endpoint_id).map_or(0, |endpoint| endpoint.policy.rate.max);
+            let next = u64::from(max) + 1;
+            tracing::warn!(%delivery_id, %until, "Rate limit exceeded for webhook {name}: {next}/{max}");
+        }
+        Held::Settings => tracing::warn!(%delivery_id, endpoint = name, %until,
+            "the endpoint is not among the settings, they may be older than the delivery"),
+        Held::Line | Held::Circuit | Held::Pause => {
+            tracing::info!(%delivery_id, endpoint = name, %until, ?held, "a delivery waits for its endpoint");
+        }
     }
+    Change { index, next: delivery.hold(until, held, ports.grace), hint: Some(until) }
 }
 
-/// Makes one try, and notes what it says about the endpoint.
-pub(super) async fn send(
-    ports: &DeliverPorts<'_>,
-    ready: Ready<'_>,
-    learned: &Mutex<Learned>,
-) -> Result<Later, StoreError> {
+/// Makes the try that was begun, and says what follows.
+pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Tried {
+    let Ready { index, delivery, event, endpoint } = ready;
+    let receiver = endpoint.receiver();
     let began = ports.ambient.now();
-    let lease = began.after(ports.settings.timeout + LEASE_MARGIN);
-    let (delivery, mut attempt) = ready.delivery.begin(began, lease);
-    if let Saved::Conflict(_) = ports.store.begin(&delivery, &attempt).await? {
-        // Somebody else is at it.
-        return Ok(None);
-    }
-    let receiver = ready.endpoint.receiver();
-    let request = message::request(&delivery, &ready.event, ready.endpoint, ports.settings, ports.secret, began);
+    let request = message::request(&delivery, &event, endpoint, ports.settings, ports.secret, began);
     let answer = ports.http.send(request).await;
 
     let now = ports.ambient.now();
-    let outcome = outcome(ports, &answer, receiver, now);
-    note(learned, &outcome, answer.as_ref().ok().and_then(|response| quota_ends(response, receiver)), now);
+    let outcome = outcome(endpoint, &answer, receiver, now);
+    let seen = seen(&outcome, answer.as_ref().ok().and_then(|response| quota_ends(response, receiver)), now);
     let jitter = ports.ambient.fraction();
-    let (next, reason) = delivery.finish(&outcome, now, &ports.settings.schedule, jitter, ports.grace);
+    let (mut next, reason) = delivery.finish(&outcome, now, &endpoint.policy.schedule, jitter, ports.grace);
     let goes_on = next.status == DeliveryStatus::Pending;
     let took = Duration::from_millis(u64::try_from(now.0 - began.0).unwrap_or(0));
     let mut result = result(&answer, took);
     result.reason = reason;
     result.next_attempt_at = goes_on.then_some(next.next_attempt_at);
-    log(ports, &next, &answer, &result, goes_on);
-    attempt.result = Some(result);
-
-    ports.store.complete(&attempt).await?;
-    if let Outcome::Answered { status, judgement: Judgement::Unwanted, .. } = outcome {
-        ports.store.disable(&next.endpoint_id, &format!("the receiver answered {status}"), now).await?;
+    log(endpoint, &next, &answer, &result, now);
+    if let Some(last) = &mut next.last {
+        last.result = Some(result);
     }
-    match ports.store.save(&next).await? {
-        Saved::Done if goes_on => Ok(hint_at(&next, next.next_attempt_at, now)),
-        Saved::Done => Ok(None),
-        Saved::Conflict(_) => {
-            tracing::warn!(delivery_id = %next.id, "the lease ran out during a try, another one took over");
-            Ok(None)
+    let hint = goes_on.then_some(next.next_attempt_at);
+    let mut tried = Tried { index, seen, took, end: Ok(Change { index, next, hint }) };
+    if let Outcome::Answered { status, judgement: Judgement::Unwanted, .. } = outcome {
+        let reason = format!("the receiver answered {status}");
+        tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "an endpoint was disabled");
+        if let Err(error) = ports.store.disable(&endpoint.id, &reason, now).await {
+            tried.end = Err(error);
         }
     }
+    tried
 }
 
 fn outcome(
-    ports: &DeliverPorts<'_>,
+    endpoint: &Endpoint,
     answer: &Result<OutboundResponse, OutboundError>,
     receiver: Receiver,
     now: Timestamp,
@@ -124,7 +103,7 @@ fn outcome(
     match answer {
         Ok(response) => Outcome::Answered {
             status: response.status,
-            judgement: judge(ports, response, receiver),
+            judgement: judge(endpoint, response, receiver),
             retry_after: wait_asked(response, receiver, now),
         },
         Err(error) => Outcome::NoAnswer(error.code()),
@@ -132,12 +111,12 @@ fn outcome(
 }
 
 /// What a response means: by its status, unless the operator or the receiver says that it is final.
-fn judge(ports: &DeliverPorts<'_>, response: &OutboundResponse, receiver: Receiver) -> Judgement {
+fn judge(endpoint: &Endpoint, response: &OutboundResponse, receiver: Receiver) -> Judgement {
     match receiver.judge(response.status) {
         Judgement::Later if receiver == Receiver::Own => match response.header("webhook-delivery").map(str::trim) {
             Some("disable") => Judgement::Unwanted,
             Some("abort-message") => Judgement::Refused,
-            _ if ports.settings.permanent.contains(&response.status) => Judgement::Refused,
+            _ if endpoint.permanent.contains(&response.status) => Judgement::Refused,
             _ => Judgement::Later,
         },
         judgement => judgement,
@@ -159,20 +138,18 @@ fn quota_ends(response: &OutboundResponse, receiver: Receiver) -> Option<Duratio
     used_up.then(|| number("x-ratelimit-reset-after"))?.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
-/// Adds a try to what the batch learned; nobody is asked to wait for more than a day.
-fn note(learned: &Mutex<Learned>, outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) {
-    let mut learned = learned.lock().expect("nobody panics with it");
-    let asked = match outcome {
-        Outcome::Answered { status: 429, retry_after, .. } => *retry_after,
-        Outcome::Answered { .. } | Outcome::NoAnswer(_) | Outcome::Disabled | Outcome::Gone | Outcome::Empty => None,
+/// What a try says about its endpoint; nobody is asked to wait for more than a day.
+fn seen(outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) -> Seen {
+    let (took, overloaded, asked) = match outcome {
+        Outcome::Answered { judgement: Judgement::Taken, .. } => (true, false, None),
+        Outcome::Answered { status: 429 | 503, retry_after, .. } => (false, true, *retry_after),
+        Outcome::Answered { status: 502 | 504, .. } => (false, true, None),
+        Outcome::Answered { .. } | Outcome::NoAnswer(_) | Outcome::Disabled | Outcome::Gone | Outcome::Empty => {
+            (false, false, None)
+        }
     };
-    match outcome {
-        Outcome::Answered { judgement: Judgement::Taken, .. } => learned.took = true,
-        Outcome::Answered { .. } | Outcome::NoAnswer(_) => learned.failed += 1,
-        Outcome::Disabled | Outcome::Gone | Outcome::Empty => {}
-    }
-    let until = asked.max(quota_ends).map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER)));
-    learned.pause_until = learned.pause_until.max(until);
+    let pause_until = asked.max(quota_ends).map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER)));
+    Seen { took: u32::from(took), failed: u32::from(!took), overloaded, pause_until, latency_ms: 0 }
 }
 
 fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> AttemptResult {
@@ -204,11 +181,11 @@ fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> A
 
 /// The sentences of seed 001, with fields to search by.
 fn log(
-    ports: &DeliverPorts<'_>,
+    endpoint: &Endpoint,
     delivery: &Delivery,
     answer: &Result<OutboundResponse, OutboundError>,
     result: &AttemptResult,
-    goes_on: bool,
+    now: Timestamp,
 ) {
     let name = &delivery.endpoint_name;
     let (ms, status, attempts) = (result.duration_ms, result.status, delivery.counted().max(1));
@@ -223,9 +200,9 @@ fn log(
         Err(error) => error.to_string(),
     };
     let code = result.error.clone().unwrap_or_else(|| problem.clone());
-    if goes_on {
-        let wait = delivery.next_attempt_at.0 - ports.ambient.now().0;
-        let total = ports.settings.schedule.retries() + 1;
+    if delivery.status == DeliveryStatus::Pending {
+        let wait = delivery.next_attempt_at.0 - now.0;
+        let total = endpoint.policy.schedule.retries() + 1;
         tracing::warn!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
             "Webhook delivery failed (attempt {attempts}/{total}): {name} - {problem}. Retrying in {wait}ms...");
     } else {

@@ -1,73 +1,20 @@
 //! Deliveries as people look at them: lists by any filter without a miss or a repeat, and one more try.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use reelhook_app::ambient::Ambient;
-use reelhook_app::deliver::deliver;
+use reelhook_app::deliver::{DeliveryStore, deliver};
 use reelhook_app::deliveries::*;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
-use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
+use reelhook_testkit::{MemoryDeliveries, NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
 
 const HOUR: i64 = 3_600_000;
 
-#[derive(Default)]
-struct Book {
-    all: Mutex<BTreeMap<String, Delivery>>,
-    event: Mutex<Option<EventRow>>,
-    reads: AtomicUsize,
-}
-
-impl Book {
-    fn put(&self, delivery: &Delivery) {
-        self.all.lock().unwrap().insert(delivery_place(delivery), delivery.clone());
-    }
-
-    fn placed(&self, before: &str, limit: usize, of: impl Fn(&Delivery) -> bool) -> Vec<Placed> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        let all = self.all.lock().unwrap();
-        let found = all.iter().rev().filter(|(place, one)| place.as_str() < before && of(one));
-        found.take(limit).map(|(place, one)| (place.clone(), one.id)).collect()
-    }
-}
-
-#[async_trait]
-impl DeliveryBook for Book {
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
-        Ok(self.placed(before, limit, |one| one.job_id == *job))
-    }
-
-    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
-        Ok(self.placed(before, limit, |one| one.created_at.day() == day && delivery_shard(one.id) == shard))
-    }
-
-    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
-        let all = self.all.lock().unwrap();
-        let by_id: BTreeMap<DeliveryId, &Delivery> = all.values().map(|one| (one.id, one)).collect();
-        Ok(ids.iter().filter_map(|id| by_id.get(id).map(|one| (*one).clone())).collect())
-    }
-
-    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
-        let delivery = self.load_all(&[id]).await?.into_iter().next();
-        let event = self.event.lock().unwrap().clone();
-        Ok(delivery.map(|delivery| Told { delivery, event, attempts: Vec::new() }))
-    }
-
-    async fn replace(&self, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
-        self.put(delivery);
-        Ok(Saved::Done)
-    }
-}
-
 /// 700 deliveries of 35 jobs to two endpoints over 23 hours, some at the same millisecond.
-fn a_day() -> Book {
+fn a_day() -> MemoryDeliveries {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/,https://b.example/")]);
-    let book = Book::default();
+    let book = MemoryDeliveries::default();
     for n in 0..700_u32 {
         let endpoint = &settings.endpoints[(n % 2) as usize];
         let at = Timestamp(NOON.0 - 23 * HOUR + i64::from(n / 3) * 60_000);
@@ -77,12 +24,12 @@ fn a_day() -> Book {
         if n % 5 == 0 {
             delivery.status = DeliveryStatus::Exhausted;
         }
-        book.put(&delivery);
+        book.put_delivery(&delivery);
     }
     book
 }
 
-async fn all(book: &Book, mut wanted: Wanted) -> Vec<DeliveryId> {
+async fn all(book: &MemoryDeliveries, mut wanted: Wanted) -> Vec<DeliveryId> {
     let mut found = Vec::new();
     for _ in 0..1000 {
         let part = list(book, &wanted, NOON).await.unwrap();
@@ -96,8 +43,10 @@ async fn all(book: &Book, mut wanted: Wanted) -> Vec<DeliveryId> {
     panic!("the list has no end");
 }
 
-fn expected(book: &Book, fits: impl Fn(&Delivery) -> bool) -> Vec<DeliveryId> {
-    book.all.lock().unwrap().values().rev().filter(|one| fits(one)).map(|one| one.id).collect()
+fn expected(book: &MemoryDeliveries, fits: impl Fn(&Delivery) -> bool) -> Vec<DeliveryId> {
+    let mut all: Vec<Delivery> = book.all().into_iter().filter(fits).collect();
+    all.sort_by_key(|one| std::cmp::Reverse(delivery_place(one)));
+    all.into_iter().map(|one| one.id).collect()
 }
 
 #[tokio::test]
@@ -112,11 +61,11 @@ async fn every_delivery_is_listed_once_newest_first_whatever_the_parts() {
 #[tokio::test]
 async fn what_is_made_at_midnight_is_listed_whole() {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
-    let (book, midnight) = (Book::default(), Timestamp(NOON.0 - 12 * HOUR));
+    let (book, midnight) = (MemoryDeliveries::default(), Timestamp(NOON.0 - 12 * HOUR));
     for n in 0..9_u32 {
         let (mut delivery, _) = a_delivery(n, &settings.endpoints[0], midnight);
         delivery.created_at = Timestamp(midnight.0 - i64::from(n % 2));
-        book.put(&delivery);
+        book.put_delivery(&delivery);
     }
     let wanted = Wanted { limit: 2, ..Wanted::default() };
     assert_eq!(all(&book, wanted).await, expected(&book, |_| true));
@@ -131,7 +80,7 @@ async fn filters_hold_everywhere() {
     assert_eq!(all(&book, of_job).await, expected(&book, |one| one.job_id == job));
     let lost = Wanted { status: Some(DeliveryStatus::Exhausted), ..wanted(10) };
     assert_eq!(all(&book, lost).await, expected(&book, |one| one.status == DeliveryStatus::Exhausted));
-    let second = book.all.lock().unwrap().values().find(|one| one.endpoint_name == "webhook_2").unwrap().clone();
+    let second = book.all().into_iter().find(|one| one.endpoint_name == "webhook_2").unwrap();
     for endpoint in [second.endpoint_name.clone(), second.endpoint_id.to_string()] {
         let to_one = Wanted { endpoint: Some(endpoint), ..wanted(100) };
         assert_eq!(all(&book, to_one).await, expected(&book, |one| one.endpoint_name == "webhook_2"));
@@ -144,7 +93,7 @@ async fn filters_hold_everywhere() {
 #[tokio::test]
 async fn a_list_looks_at_no_more_than_it_may_and_says_where_it_stopped() {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
-    let book = Book::default();
+    let book = MemoryDeliveries::default();
     for n in 0..5000_u32 {
         let at = Timestamp(NOON.0 - 10 * HOUR + i64::from(n));
         let (mut delivery, _) = a_delivery(n, &settings.endpoints[0], at);
@@ -152,12 +101,12 @@ async fn a_list_looks_at_no_more_than_it_may_and_says_where_it_stopped() {
         if n == 3 {
             delivery.status = DeliveryStatus::Stopped;
         }
-        book.put(&delivery);
+        book.put_delivery(&delivery);
     }
     let wanted = Wanted { status: Some(DeliveryStatus::Stopped), limit: 10, ..Wanted::default() };
     let first = list(&book, &wanted, NOON).await.unwrap();
     assert!(first.partial && first.deliveries.is_empty() && first.next.is_some());
-    assert!(book.reads.load(Ordering::Relaxed) <= 20 * 4);
+    assert!(book.faults.calls("of_day") <= 20 * 4);
     assert_eq!(all(&book, wanted).await.len(), 1);
 }
 
@@ -172,18 +121,20 @@ async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay()
     deliver(&stack.deliver_ports(), std::slice::from_ref(&hint)).await.remove(0).unwrap();
     let lost = stack.deliveries.only();
     assert_eq!(lost.status, DeliveryStatus::Exhausted);
-    let book = Book::default();
-    book.put(&lost);
-    let ports = AgainPorts { book: &book, hints: &stack.hints, ambient: &*stack.world, grace: Duration::from_secs(60) };
+    let ports = stack.again_ports();
+    stack.deliveries.forget_events();
     assert_eq!(again(&ports, lost.id).await.unwrap(), Again::NotFound, "without its event there is nothing to send");
-    *book.event.lock().unwrap() = Some(event);
+    stack.deliveries.put_event(&event);
+    stack.deliveries.disable(&lost.endpoint_id, "a test", NOON).await.unwrap();
+    assert_eq!(again(&ports, lost.id).await.unwrap(), Again::Disabled, "it would be stopped at once");
+    stack.deliveries.enable(&lost.endpoint_id).await.unwrap();
     let Again::Due(due) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
     let Again::Due(repeated) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
     assert_eq!((&repeated, stack.hints.sent().len()), (&due, 1), "a double click sends once");
     assert_eq!((due.status, due.replay, stack.hints.sent().len()), (DeliveryStatus::Pending, true, 1));
     stack.world.advance_s(10);
-    let begun = due.begin(stack.world.now(), stack.world.now().after(Duration::from_secs(15))).0;
-    book.put(&begun);
+    let begun = due.begin(stack.world.now(), stack.world.now().after(Duration::from_secs(15)));
+    stack.deliveries.overwrite(&begun);
     assert!(matches!(again(&ports, due.id).await.unwrap(), Again::UnderWay(_)), "never twice at once");
     // As the table has it now.
     stack.deliveries.overwrite(&due);

@@ -10,6 +10,7 @@ mod logs;
 mod nothing_is_lost;
 mod queue;
 mod reconcile;
+mod recover;
 mod renders;
 mod repair;
 mod starts;

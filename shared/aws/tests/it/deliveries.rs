@@ -1,9 +1,10 @@
-//! The Deliveries table: rows that are put once, loads in batches, and attempts in one transaction with their delivery.
+//! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
-use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::deliver::{DeliveryStore, SaveDeliveries};
 use reelhook_app::deliveries::{DeliveryBook, delivery_place};
-use reelhook_app::endpoints::WebhookSettings;
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::fanout::EventRow;
+use reelhook_app::settings::WebhookSettings;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
@@ -13,9 +14,7 @@ use reelhook_domain::{
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
 
-use crate::replay::{
-    ATTEMPTS, Answer, Call, Calls, LATER, NEVER, cancelled, condition_failed, dynamodb, error, kind, ok,
-};
+use crate::replay::{Answer, Call, Calls, LATER, NEVER, condition_failed, dynamodb, error, kind, ok};
 
 fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (DeliveryTable, Calls) {
     let (client, calls) = dynamodb(script);
@@ -31,8 +30,22 @@ fn rows(n: u32) -> (Delivery, EventRow) {
     a_delivery(n, &settings().endpoints[0], NOON)
 }
 
-fn begun() -> (Delivery, Attempt) {
-    rows(1).0.begin(NOON, Timestamp(NOON.0 + 15_000))
+fn begun(n: u32) -> Delivery {
+    rows(n).0.begin(NOON, Timestamp(NOON.0 + 15_000))
+}
+
+/// The answer of a batch of statements; none for one that went through.
+fn statements(errors: &[Option<(&str, Option<&Value>)>]) -> Answer {
+    let one = |error: &Option<(&str, Option<&Value>)>| match error {
+        None => json!({ "TableName": "Deliveries" }),
+        Some((code, item)) => json!({ "Error": { "Code": code, "Message": "why", "Item": item } }),
+    };
+    (200, json!({ "Responses": errors.iter().map(one).collect::<Vec<_>>() }))
+}
+
+/// Saves one.
+async fn save(deliveries: &DeliveryTable, delivery: &Delivery) -> Result<Saved<Delivery>, StoreError> {
+    deliveries.save_all(std::slice::from_ref(delivery)).await.remove(0)
 }
 
 /// What DynamoDB would keep of a delivery and of its event.
@@ -87,12 +100,12 @@ async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
     assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));
     let answered = Outcome::Answered { status: 200, judgement: Judgement::Taken, retry_after: None };
-    let (ended, _) = delivery.finish(&answered, NOON, &settings().schedule, 0.0, Policy::default().hint_grace);
+    let (ended, _) = delivery.finish(&answered, NOON, &settings().policy.schedule, 0.0, Policy::default().hint_grace);
     assert_eq!(ended.status, DeliveryStatus::Delivered);
-    let (deliveries, calls) = table(|_, _| ok());
-    deliveries.save(&ended).await.unwrap();
-    let item = calls.only().at("/Item").clone();
-    assert!(item.get("due_at").is_none() && item.get("due_shard").is_none(), "{item}");
+    let (deliveries, calls) = table(|_, _| statements(&[None]));
+    save(&deliveries, &ended).await.unwrap();
+    let statement = calls.only().at("/Statements/0/Statement").as_str().unwrap().to_owned();
+    assert!(statement.contains(" REMOVE \"due_shard\" REMOVE \"due_at\" WHERE "), "{statement}");
 }
 
 /// All of them, which can be read.
@@ -193,87 +206,97 @@ async fn more_than_a_hundred_keys_take_several_calls() {
 }
 
 #[tokio::test]
-async fn an_attempt_begins_in_one_transaction_with_its_delivery() {
-    let (deliveries, calls) = table(|_, _| ok());
-    let (delivery, attempt) = begun();
-    assert_eq!(deliveries.begin(&delivery, &attempt).await.unwrap(), Saved::Done);
+async fn deliveries_change_in_one_call_each_on_condition_of_its_version() {
+    let (deliveries, calls) = table(|_, _| statements(&[None, Some(("ConditionalCheckFailed", None))]));
+    let saved = deliveries.save_all(&[begun(1), begun(2)]).await;
+    assert_eq!(saved.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [Saved::Done, Saved::Conflict(None)]);
     let call = calls.only();
-    let put = call.at("/TransactItems/0/Put");
-    assert_eq!(put["ConditionExpression"], "#version = :version");
-    assert_eq!(put["ExpressionAttributeValues"], json!({ ":version": { "N": "1" } }));
-    let row = call.at("/TransactItems/1/Put");
-    assert_eq!(row["Item"]["pk"], put["Item"]["pk"]);
-    assert_eq!(row["Item"]["sk"], json!({ "S": "attempt#000001" }));
-    let body: Attempt = serde_json::from_str(row["Item"]["body"]["S"].as_str().unwrap()).unwrap();
-    assert_eq!(body, attempt);
+    assert_eq!(call.operation, "BatchExecuteStatement");
+    let first = call.at("/Statements/0");
+    assert_eq!(
+        first["Statement"],
+        "UPDATE \"Deliveries\" SET \"version\"=? SET \"write_id\"=? SET \"body\"=? SET \"expires_at\"=? SET \
+         \"due_shard\"=? SET \"due_at\"=? WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?"
+    );
+    let parameters = first["Parameters"].as_array().unwrap();
+    let pk = format!("delivery#{}", begun(1).id);
+    assert_eq!(parameters[6..], [json!({ "S": pk }), json!({ "S": "delivery" }), json!({ "N": "1" })]);
+    let body: Delivery = serde_json::from_str(parameters[2]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(body, begun(1));
+    assert_eq!(first["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
 }
 
 #[tokio::test]
-async fn an_attempt_that_another_one_began_is_a_conflict() {
-    for reasons in
-        [["ConditionalCheckFailed", "None"], ["TransactionConflict", "None"], ["None", "TransactionConflict"]]
-    {
-        let (deliveries, _) = table(move |_, _| cancelled(&reasons));
-        let (delivery, attempt) = begun();
-        assert_eq!(deliveries.begin(&delivery, &attempt).await.unwrap(), Saved::Conflict(None), "{reasons:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_attempt_that_could_not_begin_is_told() {
-    for (answer, expected) in [
-        (cancelled(&["ThrottlingError", "None"]), "busy"),
-        (cancelled(&["ValidationError", "None"]), "refused"),
-        (error("InternalServerError"), "busy"),
-        (error("AccessDeniedException"), "refused"),
-    ] {
-        let shown = format!("{answer:?}");
-        let (deliveries, _) = table(move |_, _| answer.clone());
-        let (delivery, attempt) = begun();
-        assert_eq!(kind(&deliveries.begin(&delivery, &attempt).await.unwrap_err()), expected, "{shown}");
-    }
-}
-
-#[tokio::test]
-async fn completing_an_attempt_writes_its_row_whatever_became_of_the_delivery() {
-    let (deliveries, calls) = table(|_, _| ok());
-    let attempt = begun().1;
-    deliveries.complete(&attempt).await.unwrap();
-    let call = calls.only();
-    assert_eq!((call.operation.as_str(), call.at("/ConditionExpression")), ("PutItem", &Value::Null));
-    assert_eq!(call.at("/Item/sk"), &json!({ "S": "attempt#000001" }));
-    let (deliveries, _) = table(|_, _| error("ThrottlingException"));
-    assert_eq!(kind(&deliveries.complete(&attempt).await.unwrap_err()), "busy");
+async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
+    let (deliveries, calls) = table(|call, _| {
+        let count = call.at("/Statements").as_array().unwrap().len();
+        statements(&vec![if count == 25 { None } else { Some(("ThrottlingError", None)) }; count])
+    });
+    let all: Vec<Delivery> = (0..30).map(begun).collect();
+    let saved: Vec<bool> = deliveries.save_all(&all).await.iter().map(Result::is_ok).collect();
+    assert_eq!(saved, [vec![true; 25], vec![false; 5]].concat());
+    assert_eq!(calls.all().len(), 2);
 }
 
 #[tokio::test]
 async fn a_delivery_that_another_one_changed_is_a_conflict_with_theirs() {
     let (item, _) = stored(1).await;
-    let (deliveries, calls) = table(move |_, _| condition_failed(Some(&item)));
-    let saved = deliveries.save(&begun().0).await.unwrap();
+    let (deliveries, _) = table(move |_, _| statements(&[Some(("ConditionalCheckFailed", Some(&item)))]));
+    let saved = save(&deliveries, &begun(1)).await.unwrap();
     assert_eq!(saved, Saved::Conflict(Some(Box::new(rows(1).0))));
-    assert_eq!(calls.only().at("/ReturnValuesOnConditionCheckFailure"), "ALL_OLD");
-    let (deliveries, _) = table(|_, _| condition_failed(None));
-    assert_eq!(deliveries.save(&begun().0).await.unwrap(), Saved::Conflict(None));
+    for code in ["ConditionalCheckFailed", "TransactionConflict"] {
+        let (deliveries, _) = table(move |_, _| statements(&[Some((code, None))]));
+        assert_eq!(save(&deliveries, &begun(1)).await.unwrap(), Saved::Conflict(None), "{code}");
+    }
 }
 
 #[tokio::test]
 async fn one_s_own_save_whose_answer_was_lost_is_done() {
     let (deliveries, calls) = table(|call, before| match before {
         0 => error("InternalServerError"),
-        _ => condition_failed(Some(call.at("/Item"))),
+        _ => {
+            let item = json!({ "write_id": call.at("/Statements/0/Parameters/1") });
+            statements(&[Some(("ConditionalCheckFailed", Some(&item)))])
+        }
     });
-    assert_eq!(deliveries.save(&begun().0).await.unwrap(), Saved::Done);
+    assert_eq!(save(&deliveries, &begun(1)).await.unwrap(), Saved::Done);
     assert_eq!(calls.all().len(), 2);
 }
 
 #[tokio::test]
 async fn a_save_that_failed_is_told() {
-    let (deliveries, calls) = table(|_, _| error("ProvisionedThroughputExceededException"));
-    assert_eq!(kind(&deliveries.save(&begun().0).await.unwrap_err()), "busy");
-    assert_eq!(calls.all().len(), ATTEMPTS);
-    let (deliveries, _) = table(|_, _| error("AccessDeniedException"));
-    assert_eq!(kind(&deliveries.save(&begun().0).await.unwrap_err()), "refused");
+    for (answer, expected) in [
+        (statements(&[Some(("ThrottlingError", None))]), "busy"),
+        (statements(&[Some(("ProvisionedThroughputExceeded", None))]), "busy"),
+        (statements(&[Some(("AccessDenied", None))]), "refused"),
+        (statements(&[]), "busy"),
+        (error("ProvisionedThroughputExceededException"), "busy"),
+        (error("AccessDeniedException"), "refused"),
+    ] {
+        let shown = format!("{answer:?}");
+        let (deliveries, _) = table(move |_, _| answer.clone());
+        assert_eq!(kind(&save(&deliveries, &begun(1)).await.unwrap_err()), expected, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn tries_that_are_not_the_newest_any_more_get_rows_in_one_call() {
+    let (deliveries, calls) = table(|_, before| match before {
+        0 => (200, json!({ "UnprocessedItems": { "Deliveries": [{ "PutRequest": { "Item": {} } }] } })),
+        _ => ok(),
+    });
+    let kept: Vec<(DeliveryId, Attempt)> = (1..3).map(|n| (begun(n).id, begun(n).last.unwrap())).collect();
+    deliveries.keep(&kept).await.unwrap();
+    let calls = calls.all();
+    let rows = calls[0].at("/RequestItems/Deliveries");
+    assert_eq!((calls.len(), rows.as_array().unwrap().len()), (2, 2), "what was not processed is asked for again");
+    let item = &rows[0]["PutRequest"]["Item"];
+    assert_eq!(
+        (&item["sk"], &item["pk"]["S"]),
+        (&json!({ "S": "attempt#000001" }), &json!(format!("delivery#{}", kept[0].0)))
+    );
+    let (deliveries, _) = table(|_, _| error("ThrottlingException"));
+    assert_eq!(kind(&deliveries.keep(&kept).await.unwrap_err()), "busy");
 }
 
 #[tokio::test]
@@ -302,14 +325,14 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
     let all = calls.all();
     assert_eq!((all[0].at("/IndexName"), all[1].at("/IndexName")), (&json!("by-job"), &json!("by-day")));
     assert_eq!(all[1].at("/ExpressionAttributeValues/:of/S"), "2024-01-01#3");
-    assert_eq!(all[0].at("/KeyConditionExpression"), "job_id = :of AND place < :before");
+    assert_eq!(all[0].at("/KeyConditionExpression"), "job_id = :of AND place < :place");
     assert_eq!(all[2].at("/RequestItems/Deliveries/ConsistentRead"), &json!(true));
 }
 
 #[tokio::test]
 async fn a_delivery_is_told_with_its_event_and_every_attempt() {
     let (row, event) = stored(1).await;
-    let (_, tried) = begun();
+    let tried = begun(1).last.unwrap();
     let attempt = json!({
         "pk": row["pk"], "sk": { "S": "attempt#000001" },
         "body": { "S": serde_json::to_string(&tried).unwrap() },
@@ -321,7 +344,7 @@ async fn a_delivery_is_told_with_its_event_and_every_attempt() {
     });
     let told = deliveries.tell(rows(1).0.id).await.unwrap().unwrap();
     assert_eq!((told.delivery, told.event), (rows(1).0, Some(rows(1).1)));
-    assert_eq!(told.attempts, [begun().1]);
+    assert_eq!(told.attempts, [begun(1).last.unwrap()]);
     let (empty, _) = table(|_, _| ok());
     assert_eq!(empty.tell(rows(1).0.id).await.unwrap(), None);
 }

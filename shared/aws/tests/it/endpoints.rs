@@ -1,9 +1,10 @@
-//! The Endpoints table: places in the rate limit on condition, and endpoints that a 410 disabled.
+//! The Endpoints table: who is admitted on condition, and what is noted without one.
 
-use reelhook_app::deliver::{DeliveryStore, EndpointState, Learned};
+use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
-use reelhook_domain::{EndpointId, RateWindow, Timestamp};
+use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::json;
 
@@ -19,8 +20,20 @@ fn id() -> EndpointId {
     EndpointId::parse("ep_1").unwrap()
 }
 
-const OLD: RateWindow = RateWindow { index: 28_401_840, used: 99 };
-const NEW: RateWindow = RateWindow { index: 28_401_841, used: 3 };
+/// A call's expression with names and values in the place of their placeholders.
+fn resolved(call: &Call, expression: &str) -> String {
+    let mut text = call.at(expression).as_str().unwrap_or_default().to_owned();
+    for (part, shown) in [("/ExpressionAttributeNames", false), ("/ExpressionAttributeValues", true)] {
+        let mut known: Vec<_> = call.at(part).as_object().into_iter().flatten().collect();
+        // `:v1` is the beginning of `:v10`.
+        known.sort_by_key(|(placeholder, _)| std::cmp::Reverse(placeholder.len()));
+        for (placeholder, value) in known {
+            let value = if shown { value.as_object().unwrap().values().next().unwrap() } else { value };
+            text = text.replace(placeholder.as_str(), value.as_str().unwrap());
+        }
+    }
+    text
+}
 
 #[tokio::test]
 async fn an_endpoint_that_nothing_is_kept_of_is_open() {
@@ -30,78 +43,152 @@ async fn an_endpoint_that_nothing_is_kept_of_is_open() {
 }
 
 #[tokio::test]
-async fn an_endpoint_s_window_and_state_are_read() {
+async fn an_endpoint_s_state_is_read() {
     let item = json!({
         "id": { "S": "ep_1" }, "window_index": { "N": "28401840" }, "window_used": { "N": "99" },
-        "disabled_at": { "N": "1704110400000" }, "disabled_reason": { "S": "gone" },
-        "failures": { "N": "7" }, "paused_until": { "N": "1704110460000" },
+        "disabled_at": { "N": "1704110400000" }, "disabled_reason": { "S": "gone" }, "revision": { "N": "12" },
+        "failures": { "N": "7" }, "paused_until": { "N": "1704110460000" }, "failing_since": { "N": "1704110400001" },
+        "circuit_until": { "N": "1704110400002" }, "probes": { "N": "2" }, "candidate": { "N": "1704110400003" },
+        "warned": { "N": "50" }, "width": { "N": "4" }, "latency_ms": { "N": "321" }, "line": { "N": "1704110400004" },
+        "slot_1f": { "S": "3 1704110400005" }, "slot_of_nobody": { "S": "?" },
     });
     let (store, _) = table(move |_, _| (200, json!({ "Item": item })));
+    let at = |ms: i64| Some(Timestamp(1_704_110_400_000 + ms));
     let expected = EndpointState {
-        disabled_at: Some(Timestamp(1_704_110_400_000)),
-        window: OLD,
+        revision: 12,
+        disabled_at: at(0),
+        disabled_reason: Some("gone".to_owned()),
+        window: RateWindow { index: 28_401_840, used: 99 },
+        paused_until: at(60_000),
         failures: 7,
-        paused_until: Some(Timestamp(1_704_110_460_000)),
+        failing_since: at(1),
+        circuit_until: at(2),
+        probes: 2,
+        candidate: at(3),
+        warned: 50,
+        width: Some(4),
+        latency_ms: 321,
+        line: at(4),
+        slots: vec![Slot { holder: 31, tries: 3, until: Timestamp(1_704_110_400_005) }],
     };
     assert_eq!(store.endpoint(&id()).await.unwrap(), expected);
 }
 
 #[tokio::test]
-async fn places_are_taken_on_condition_of_the_window_that_was_read() {
+async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
+    let was = EndpointState {
+        revision: 7,
+        slots: vec![Slot { holder: 1, tries: 2, until: NOON }],
+        ..EndpointState::default()
+    };
+    let next = EndpointState {
+        revision: 8,
+        window: RateWindow { index: 5, used: 6 },
+        line: Some(NOON),
+        slots: vec![Slot { holder: 2, tries: 3, until: Timestamp(9) }],
+        ..EndpointState::default()
+    };
     let (store, calls) = table(|_, _| ok());
-    assert!(store.reserve(&id(), OLD, NEW).await.unwrap());
+    assert!(store.admit(&id(), &was, &next).await.unwrap());
     let call = calls.only();
-    assert_eq!(call.at("/UpdateExpression"), "SET window_index = :index, window_used = :used");
     assert_eq!(
-        call.at("/ConditionExpression"),
-        "attribute_not_exists(window_index) OR (window_index = :old_index AND window_used = :old_used)"
+        resolved(&call, "/UpdateExpression"),
+        "SET revision = 8, window_index = 5, window_used = 6, line = 1704110400000, slot_2 = 3 9 \
+         REMOVE circuit_until, candidate, slot_1"
     );
-    let values = json!({
-        ":index": { "N": "28401841" }, ":used": { "N": "3" },
-        ":old_index": { "N": "28401840" }, ":old_used": { "N": "99" },
-    });
-    assert_eq!(call.at("/ExpressionAttributeValues"), &values);
+    assert_eq!(resolved(&call, "/ConditionExpression"), "revision = 7 OR (attribute_not_exists(revision) AND 7 = 0)");
     let (store, _) = table(|_, _| condition_failed(None));
-    assert!(!store.reserve(&id(), OLD, NEW).await.unwrap(), "another one took places first");
+    assert!(!store.admit(&id(), &was, &next).await.unwrap(), "another one was admitted first");
+}
+
+fn report(failed: Option<u64>) -> EndpointReport {
+    EndpointReport {
+        holder: 31,
+        at: NOON,
+        failed,
+        latency_ms: 40,
+        width: Some(2),
+        circuit_until: None,
+        probes: 0,
+        pause_until: None,
+    }
 }
 
 #[tokio::test]
-async fn what_an_endpoint_answered_is_added_up_until_it_takes_something() {
-    let check = async |learned: Learned, expression: &str, values: serde_json::Value| {
-        let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
-        store.learn(&id(), learned).await.unwrap();
-        assert_eq!(calls.all()[0].at("/UpdateExpression"), expression);
-        assert_eq!(calls.all()[0].at("/ExpressionAttributeValues"), &values);
+async fn what_a_batch_saw_is_noted_whatever_others_note() {
+    let check = async |report: EndpointReport, expected: &str| {
+        let (store, calls) = table(|_, _| (200, json!({ "Attributes": { "failures": { "N": "9" } } })));
+        assert_eq!(store.report(&id(), &report).await.unwrap().failures, 9);
+        let call = calls.all().remove(0);
+        assert_eq!(resolved(&call, "/UpdateExpression"), expected);
+        assert_eq!((call.at("/ConditionExpression"), call.at("/ReturnValues")), (&json!(null), &json!("ALL_NEW")));
         calls.all()
     };
-    let failed = Learned { failed: 2, ..Learned::default() };
-    let values = json!({ ":failures": { "N": "2" }, ":none": { "N": "0" } });
-    let calls = check(failed, "SET failures = if_not_exists(failures, :none) + :failures", values).await;
-    assert_eq!(calls.len(), 1);
-    let took = Learned { failed: 1, took: true, pause_until: Some(NOON) };
-    let calls = check(took, "SET failures = :failures", json!({ ":failures": { "N": "0" } })).await;
+    check(
+        report(None),
+        "SET latency_ms = 40, width = 2 ADD revision 1 \
+         REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
+    )
+    .await;
+    let failed = EndpointReport { circuit_until: Some(Timestamp(5)), probes: 3, width: None, ..report(Some(2)) };
+    check(
+        failed,
+        "SET latency_ms = 40, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
+         probes = 3 ADD revision 1, failures 2 REMOVE slot_1f, width",
+    )
+    .await;
+    let nothing = EndpointReport { width: None, ..report(Some(0)) };
+    check(nothing, "SET latency_ms = 40, probes = 0 ADD revision 1 REMOVE slot_1f, width").await;
     // A longer pause stays: that the condition fails is no fault.
-    assert_eq!(calls[1].at("/ConditionExpression"), "attribute_not_exists(paused_until) OR paused_until < :until");
-    assert_eq!(calls[1].at("/ExpressionAttributeValues"), &json!({ ":until": { "N": "1704110400000" } }));
+    let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
+    let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
+    assert_eq!(store.report(&id(), &pausing).await.unwrap().paused_until, Some(NOON));
+    let pause = &calls.all()[1];
+    assert_eq!(resolved(pause, "/UpdateExpression"), "SET paused_until = 1704110400000 ADD revision 1");
+    let condition = "attribute_not_exists(paused_until) OR paused_until < 1704110400000";
+    assert_eq!(resolved(pause, "/ConditionExpression"), condition);
 }
 
 #[tokio::test]
-async fn disabling_keeps_since_when_and_tells_why() {
+async fn one_of_many_gives_each_warning() {
+    let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
+    assert!(store.warn(&id(), 50).await.unwrap());
+    assert!(!store.warn(&id(), 50).await.unwrap());
+    assert_eq!(resolved(&calls.all()[0], "/ConditionExpression"), "attribute_not_exists(warned) OR warned < 50");
+}
+
+#[tokio::test]
+async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it() {
     let (store, calls) = table(|_, _| ok());
-    store.disable(&id(), "the receiver answered 410 Gone", NOON).await.unwrap();
-    let call = calls.only();
-    let expression = "SET disabled_at = if_not_exists(disabled_at, :now), disabled_reason = :reason";
-    assert_eq!(call.at("/UpdateExpression"), expression);
-    let values = json!({ ":now": { "N": "1704110400000" }, ":reason": { "S": "the receiver answered 410 Gone" } });
-    assert_eq!(call.at("/ExpressionAttributeValues"), &values);
+    store.disable(&id(), "the receiver answered 410", NOON).await.unwrap();
+    assert_eq!(
+        resolved(&calls.only(), "/UpdateExpression"),
+        "SET disabled_at = if_not_exists(disabled_at, 1704110400000), \
+         disabled_reason = if_not_exists(disabled_reason, the receiver answered 410) ADD revision 1"
+    );
+    let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
+    store.enable(&id()).await.unwrap();
+    // An endpoint that nothing is kept of, and one whose circuit is closed, need nothing.
+    store.enable(&id()).await.unwrap();
+    store.ask_now(&id()).await.unwrap();
+    assert_eq!(resolved(&calls.all()[2], "/UpdateExpression"), "ADD revision 1 REMOVE circuit_until, candidate");
+    assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), "attribute_exists(circuit_until)");
+    assert_eq!(
+        resolved(&calls.all()[0], "/UpdateExpression"),
+        "ADD revision 1 REMOVE disabled_at, disabled_reason, paused_until, failures, failing_since, warned, \
+         circuit_until, candidate, probes"
+    );
 }
 
 #[tokio::test]
 async fn failures_are_told_apart() {
+    let (was, next) = (EndpointState::default(), EndpointState::default());
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (store, _) = table(move |_, _| error(code));
         assert_eq!(kind(&store.endpoint(&id()).await.unwrap_err()), expected);
-        assert_eq!(kind(&store.reserve(&id(), OLD, NEW).await.unwrap_err()), expected);
+        assert_eq!(kind(&store.admit(&id(), &was, &next).await.unwrap_err()), expected);
+        assert_eq!(kind(&store.report(&id(), &report(None)).await.unwrap_err()), expected);
+        assert_eq!(kind(&store.warn(&id(), 50).await.unwrap_err()), expected);
         assert_eq!(kind(&store.disable(&id(), "why", NOON).await.unwrap_err()), expected);
     }
 }

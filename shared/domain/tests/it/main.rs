@@ -1,7 +1,9 @@
 //! What the domain promises, seen through its public API: every state and event, generated lives, and told journeys.
 
 mod any_order;
+mod endpoints;
 mod invariants;
+mod isolation;
 mod journeys;
 mod matrix;
 mod properties;

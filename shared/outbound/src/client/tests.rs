@@ -1,4 +1,4 @@
-//! What needs a resolver, a rule or root certificates of the test's own: names that change, and TLS.
+//! What needs a resolver, a rule or root certificates of the test's own: names that change, hosts in every spelling, TLS.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -6,22 +6,22 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
 use super::*;
+
+mod address_table;
+mod canary;
+mod spellings;
+mod tls;
 
 /// Stands for a public address: the only one that passes the tests' rule.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
-/// Made for these tests with `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 36500
-/// -addext subjectAltName=DNS:receiver.test -addext basicConstraints=critical,CA:FALSE`.
-const CERTIFICATE: &[u8] = include_bytes!("../../tests/it/fixtures/receiver.crt.der");
-const KEY: &[u8] = include_bytes!("../../tests/it/fixtures/receiver.key.der");
-
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+
+/// Enough for what is refused before anything is dialled, and short where a fault lets it be dialled.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 type Answer = io::Result<Vec<IpAddr>>;
 
@@ -86,31 +86,31 @@ fn assert_never_dialled(listener: &TcpListener) {
 }
 
 /// Answers so many connections, one request each.
-fn answering(listener: TcpListener, connections: usize) -> JoinHandle<io::Result<()>> {
+fn answering(listener: TcpListener, connections: usize, answer: &'static [u8]) -> JoinHandle<io::Result<()>> {
     thread::spawn(move || {
         for _ in 0..connections {
             let (stream, _peer) = listener.accept()?;
-            converse(stream)?;
+            converse(stream, answer)?;
         }
         Ok(())
     })
 }
 
-fn converse(mut stream: impl Read + Write) -> io::Result<()> {
+fn converse(mut stream: impl Read + Write, answer: &[u8]) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
         head.extend(byte);
     }
-    stream.write_all(ANSWER)?;
+    stream.write_all(answer)?;
     stream.flush()
 }
 
 #[tokio::test]
 async fn a_name_that_turns_private_is_not_dialled() {
     let (private, public, port) = private_and_public();
-    let server = answering(public, 2);
+    let server = answering(public, 2, ANSWER);
     let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE]), Ok(vec![METADATA]), Ok(vec![PUBLIC])];
     let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
     let url = format!("http://rebinding.test:{port}/");
@@ -129,7 +129,7 @@ async fn a_name_that_turns_private_is_not_dialled() {
 #[tokio::test]
 async fn of_a_mixed_answer_only_the_public_part_is_dialled() {
     let (private, public, port) = private_and_public();
-    let server = answering(public, 3);
+    let server = answering(public, 3, ANSWER);
     let answers =
         vec![Ok(vec![PRIVATE, PUBLIC]), Ok(vec![PUBLIC, PRIVATE]), Ok(vec![METADATA, PRIVATE, PUBLIC, PRIVATE])];
     let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
@@ -152,6 +152,36 @@ async fn a_public_part_that_refuses_is_not_replaced_by_the_private_part() {
         assert_eq!(refused.expect_err("nobody listens"), OutboundError::Refused);
     }
     assert_never_dialled(&private);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_no_reason_to_look_the_name_up_again() {
+    let (private, public, port) = private_and_public();
+    let hang_up = thread::spawn(move || public.accept().map(drop));
+    // The second answer is there for whoever asks for it.
+    let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE])];
+    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    let url = format!("http://rebinding.test:{port}/");
+    let broken = client.send(request(&url)).await;
+    assert_eq!(broken.expect_err("nobody answers"), OutboundError::Reset);
+    hang_up.join().expect("no panic").expect("one connection");
+
+    let host = "rebinding.test".to_owned();
+    let refused = client.send(request(&url)).await;
+    assert_eq!(refused.expect_err("the second answer"), OutboundError::Forbidden { host });
+    assert_never_dialled(&private);
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_name_that_turned_private_is_not_followed() {
+    let (private, public, port) = private_and_public();
+    let server = answering(public, 1, b"HTTP/1.1 307 Moved\r\nconnection: close\r\nlocation: /\r\n\r\n");
+    let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE])];
+    let client = client_that_finds(answers, |_any| true, RootCertStore::empty());
+    let sent = client.send(request(&format!("http://rebinding.test:{port}/"))).await;
+    assert_eq!(sent.expect("an answer").status, 307);
+    assert_never_dialled(&private);
+    server.join().expect("no panic").expect("one connection");
 }
 
 #[tokio::test]
@@ -191,63 +221,4 @@ async fn a_lookup_that_does_not_end_meets_the_deadline() {
     let deadline = Duration::from_millis(100);
     let refused = client.send(OutboundRequest { deadline, ..request("http://silent.test/") }).await;
     assert_eq!(refused.expect_err("silence"), OutboundError::TimedOut(100));
-}
-
-/// Speaks TLS with the tests' certificate on one connection.
-fn answering_by_tls(listener: TcpListener) -> JoinHandle<io::Result<Option<Vec<u8>>>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("protocol versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], PrivatePkcs8KeyDer::from(KEY).into())
-        .expect("the tests' certificate");
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    thread::spawn(move || {
-        let (stream, _peer) = listener.accept()?;
-        let connection = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        let mut stream = StreamOwned::new(connection, stream);
-        converse(&mut stream)?;
-        Ok(stream.conn.alpn_protocol().map(<[u8]>::to_vec))
-    })
-}
-
-fn roots_with_the_tests_certificate() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(CERTIFICATE)).expect("the tests' certificate");
-    roots
-}
-
-#[tokio::test]
-async fn a_trusted_receiver_is_called_by_tls() {
-    let (private, public, port) = private_and_public();
-    let server = answering_by_tls(public);
-    let roots = roots_with_the_tests_certificate();
-    let client = client_that_finds(vec![Ok(vec![PRIVATE, PUBLIC])], only_the_stand_in, roots);
-    let response = client.send(request(&format!("https://receiver.test:{port}/"))).await;
-    let response = response.expect("an answer");
-    assert_eq!((response.status, response.body.as_ref()), (200, b"ok".as_slice()));
-    assert_eq!(response.peer, Some(SocketAddr::new(PUBLIC, port)));
-    let protocol = server.join().expect("no panic").expect("one connection");
-    assert_eq!(protocol.as_deref(), Some(b"http/1.1".as_slice()));
-    assert_never_dialled(&private);
-}
-
-#[tokio::test]
-async fn a_receiver_that_proves_another_name_or_none_fails_the_handshake() {
-    let mozilla = || webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    for (case, host, roots) in [
-        ("another name", "other.test", roots_with_the_tests_certificate()),
-        ("an address", "127.0.0.2", roots_with_the_tests_certificate()),
-        ("an unknown issuer", "receiver.test", mozilla()),
-    ] {
-        let (_private, public, port) = private_and_public();
-        let server = answering_by_tls(public);
-        let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots);
-        let refused = client.send(request(&format!("https://{host}:{port}/secret"))).await;
-        let refused = refused.expect_err(case);
-        assert!(matches!(refused, OutboundError::Tls(_)), "{case}: {refused:?}");
-        assert!(!refused.to_string().contains("secret"), "{refused}");
-        assert!(server.join().expect("no panic").is_err(), "{case}: no request may arrive");
-    }
 }

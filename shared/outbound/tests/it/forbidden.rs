@@ -6,121 +6,32 @@ use url::Url;
 
 use crate::server::{Server, answer, client_of, get};
 
-/// Spellings of 127.0.0.1 and of names for it; the listener's port is put behind each.
-const LOOPBACK_IPV4: [&str; 26] = [
+/// Spellings of loopback and of its name; the listener's port is put behind each. The whole table of spellings is run
+/// beside the client, in `client/tests/spellings.rs`: here are the ones that need the system's resolver.
+const LOOPBACK: [&str; 14] = [
     "127.0.0.1",
-    "127.0.0.1.",
-    "127.1",
-    "127.0.1",
-    "2130706433",
-    "017700000001",
-    "0x7f000001",
-    "0X7F.0x0.0x0.0x1",
-    "0177.0.0.1",
-    "0177.0.0.01",
-    "00000177.0.0.1",
-    "0x7f.1",
-    "0x7f.0.1.",
-    "%31%32%37.0.0.1",
-    "127.0.0.%31",
-    "①②⑦.⓪.⓪.①",
-    "127。0。0。1",
-    "127.0.0.1",
-    "1２7.0.0.1",
-    "127\t.0.0.1",
-    "127.0.0\n.1",
-    "127.\u{ad}0.0.1",
+    "127.0.0.2",
+    "0.0.0.0",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
     "localhost",
     "LOCALHOST",
+    "loc%61lhost",
     "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
+    "ＬＯＣＡＬＨＯＳＴ",
+    "localhoſt",
+    "ⅼocalhost",
     "local\u{200b}host",
-];
-
-/// Spellings that reach an IPv4 or IPv6 loopback listener where the network stack allows them to.
-const LOOPBACK_OTHERWISE: [&str; 10] = [
-    "0.0.0.0",
-    "0",
-    "127.0.0.2",
-    "127.255.255.254",
-    "[::]",
-    "[::1]",
-    "[0:0:0:0:0:0:0:1]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[::127.0.0.1]",
-];
-
-/// URLs that have no business with a listener of ours; nothing is sent, so nothing answers late.
-const OTHERS: [&str; 44] = [
-    "http://127.0.0.1/",
-    "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next",
-    "https://127.0.0.1/",
-    "https://localhost/",
-    "http://localhost:9001/",
-    "http://169.254.169.254/latest/meta-data/",
-    "http://169.254.169.254:80/latest/api/token",
-    "http://2852039166/latest/meta-data/",
-    "http://0xa9.0xfe.0xa9.0xfe/",
-    "http://0251.0376.0251.0376/",
-    "http://[::ffff:169.254.169.254]/",
-    "http://[::ffff:a9fe:a9fe]/",
-    "http://169.254.170.2/v2/credentials",
-    "http://[fd00:ec2::254]/latest/meta-data/",
-    "http://100.100.100.200/",
-    "http://10.0.0.1/",
-    "http://172.16.0.1/",
-    "http://192.168.0.1/",
-    "http://192.0.0.1/",
-    "http://198.18.0.1/",
-    "http://203.0.113.1/",
-    "http://224.0.0.1/",
-    "http://255.255.255.255/",
-    "http://0/",
-    "http://[::]/",
-    "http://[::1]/",
-    "http://[::127.0.0.1]/",
-    "http://[64:ff9b::7f00:1]/",
-    "http://[64:ff9b::169.254.169.254]/",
-    "http://[64:ff9b:1::7f00:1]/",
-    "http://[2002:7f00:1::]/",
-    "http://[2001::1]/",
-    "http://[fec0::1]/",
-    "http://[fe80::1]/",
-    "http://[fc00::1]/",
-    "http://[ff02::1]/",
-    "http://[2001:db8::1]/",
-    "ftp://example.com/",
-    "ftp://127.0.0.1/",
-    "file:///etc/passwd",
-    "file://localhost/etc/passwd",
-    "gopher://127.0.0.1:6379/_FLUSHALL",
-    "ws://example.com/",
-    "data:text/plain,hello",
-];
-
-/// What no URL parser should let through at all; if one does, the client has to refuse it.
-const MALFORMED: [&str; 12] = [
-    "http://",
-    "http:///",
-    "http://256.0.0.1/",
-    "http://127.0.0.1.1/",
-    "http://0x7f.0.0.0.1/",
-    "http://4294967296/",
-    "http://127.0.0.1:99999/",
-    "http://[fe80::1%25lo]/",
-    "http://[::1/",
-    "http://127.0.0.1%00.example.com/",
-    "http://exa mple.com/",
-    "//127.0.0.1/",
 ];
 
 fn nothing_listed() -> GuardedClient {
     GuardedClient::new(AllowList::default(), None).expect("a client")
 }
 
-/// Refused by the parser, or by the client with the name of the host and nothing else of the URL.
+/// Refused with the name of the host and nothing else of the URL.
 async fn check_refused(client: &GuardedClient, url: &str) {
-    let Ok(parsed) = Url::parse(url) else { return };
+    let parsed = Url::parse(url).expect(url);
     let host = parsed.host_str().filter(|host| !host.is_empty());
     let host = host.unwrap_or(parsed.scheme()).to_owned();
     let refused = client.send(get(parsed)).await.expect_err(url);
@@ -133,10 +44,8 @@ async fn no_spelling_of_loopback_is_dialled() {
     let client = nothing_listed();
     let mut server = Server::start(vec![answer("200 OK", "", b"")]).await;
     let port = server.address.port();
-    for host in LOOPBACK_IPV4.iter().chain(&LOOPBACK_OTHERWISE) {
-        let url = format!("http://{host}:{port}/");
-        assert!(Url::parse(&url).is_ok(), "{url} tests nothing");
-        check_refused(&client, &url).await;
+    for host in LOOPBACK {
+        check_refused(&client, &format!("http://{host}:{port}/")).await;
     }
     assert_eq!(server.connections().await, 0);
 }
@@ -147,27 +56,10 @@ async fn no_spelling_of_ipv6_loopback_is_dialled() {
     let Ok(mut server) = Server::start_at("[::]:0", vec![answer("200 OK", "", b"")]).await else { return };
     let port = server.address.port();
     server.address = format!("[::1]:{port}").parse().expect("a socket");
-    for host in LOOPBACK_IPV4.iter().chain(&LOOPBACK_OTHERWISE) {
+    for host in LOOPBACK {
         check_refused(&nothing_listed(), &format!("http://{host}:{port}/")).await;
     }
     assert_eq!(server.connections().await, 0);
-}
-
-#[tokio::test]
-async fn no_private_address_and_no_other_scheme_is_called() {
-    let client = nothing_listed();
-    for url in OTHERS {
-        assert!(Url::parse(url).is_ok(), "{url} tests nothing");
-        check_refused(&client, url).await;
-    }
-}
-
-#[tokio::test]
-async fn malformed_urls_are_refused_by_the_parser_or_by_us() {
-    let client = nothing_listed();
-    for url in MALFORMED {
-        check_refused(&client, url).await;
-    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! The guarded client as its callers see it, against listeners on loopback.
 
-mod addresses;
 mod exchange;
 mod forbidden;
+mod hostile;
 mod limits;
 mod proxies;
 mod server;

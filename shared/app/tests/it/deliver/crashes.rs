@@ -26,9 +26,9 @@ async fn the_attempt_is_written_before_the_send_and_completed_after_it() {
         Ok(response(200, ""))
     });
     send(&stack, &delivery).await.unwrap();
-    // The lease: the whole of one try and 5 s.
-    let lease = Some(NOON.after(Duration::from_secs(15)));
-    assert_eq!(*seen.lock().unwrap(), [(vec![(1, None)], lease, lease, 1)]);
+    // The lease: the whole of one try and 5 s. The sweep looks a minute after the first hint.
+    let (lease, due) = (Some(NOON.after(Duration::from_secs(15))), Some(NOON.after(Duration::from_secs(60))));
+    assert_eq!(*seen.lock().unwrap(), [(vec![(1, None)], lease, due, 1)]);
     assert_eq!(tries(&stack.deliveries), [(1, Some(200))]);
 }
 
@@ -47,9 +47,9 @@ async fn after_a_crash_in_the_middle_the_first_try_stays_unknown_and_the_next_ha
     drop(crashed);
     assert_eq!(tries(&stack.deliveries), [(1, None)]);
 
-    stack.world.advance(Duration::from_secs(14));
-    assert_eq!(stack.sweep().await.deliveries_hinted, 0, "its lease still runs");
-    stack.world.advance(Duration::from_secs(1));
+    stack.world.advance_s(59);
+    assert_eq!(stack.sweep().await.deliveries_hinted, 0, "its first hint may still come");
+    stack.world.advance_s(1);
     assert_eq!(stack.sweep().await.deliveries_hinted, 1);
     assert_eq!(stack.dispatch().await, 1);
     assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))]);
@@ -62,7 +62,7 @@ async fn after_a_crash_in_the_middle_the_first_try_stays_unknown_and_the_next_ha
 async fn an_unknown_try_counts_as_one_of_the_tries() {
     let (mut stack, delivery) = with_one(&[("WEBHOOK_MAX_RETRIES", "1")]);
     stack.http = ScriptedHttp::always(500);
-    stack.deliveries.faults.busy("complete", 1);
+    stack.deliveries.faults.busy("save", 1);
     assert!(send(&stack, &delivery).await.is_err());
     stack.world.advance_s(15);
     send(&stack, &delivery).await.unwrap();
@@ -82,7 +82,7 @@ async fn the_lease_keeps_a_second_dispatcher_out() {
 #[tokio::test]
 async fn a_hint_during_a_try_is_done_with_and_sends_nothing() {
     let (stack, delivery) = with_one(&[]);
-    stack.deliveries.faults.busy("complete", 1);
+    stack.deliveries.faults.busy("save", 1);
     assert!(send(&stack, &delivery).await.is_err());
     stack.world.advance_s(14);
     send(&stack, &delivery).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_try_that_outlives_its_lease_writes_its_own_row_and_nothing_else() {
 
 #[tokio::test]
 async fn while_the_store_is_busy_before_the_send_nothing_is_sent_and_the_message_comes_again() {
-    for operation in ["load", "endpoint", "reserve", "begin"] {
+    for operation in ["load", "endpoint", "admit", "begin"] {
         let (stack, delivery) = with_one(&[]);
         stack.deliveries.faults.busy(operation, 1);
         let error = send(&stack, &delivery).await.unwrap_err();
@@ -124,18 +124,17 @@ async fn while_the_store_is_busy_before_the_send_nothing_is_sent_and_the_message
 
 #[tokio::test]
 async fn while_the_store_is_busy_after_the_send_it_is_sent_again_under_the_same_id() {
-    for operation in ["complete", "save"] {
-        let (stack, delivery) = with_one(&[]);
-        stack.deliveries.faults.busy(operation, 1);
-        assert!(send(&stack, &delivery).await.unwrap_err().is_busy(), "{operation}");
-        assert_eq!(stack.deliveries.only().status, DeliveryStatus::Pending, "{operation}");
-        stack.world.advance_s(15);
-        assert_eq!(stack.sweep().await.deliveries_hinted, 1, "{operation}");
-        stack.dispatch().await;
-        assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered, "{operation}");
-        let ids: Vec<String> = stack.http.requests().iter().map(|request| header(request, "webhook-id")).collect();
-        assert_eq!(ids, [delivery.id.webhook_id(), delivery.id.webhook_id()], "{operation}");
-    }
+    let (stack, delivery) = with_one(&[]);
+    stack.deliveries.faults.busy("save", 1);
+    assert!(send(&stack, &delivery).await.unwrap_err().is_busy());
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Pending);
+    stack.world.advance_s(60);
+    assert_eq!(stack.sweep().await.deliveries_hinted, 1);
+    stack.dispatch().await;
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
+    let ids: Vec<String> = stack.http.requests().iter().map(|request| header(request, "webhook-id")).collect();
+    assert_eq!(ids, [delivery.id.webhook_id(), delivery.id.webhook_id()]);
+    assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))], "what came of the first is not known");
 }
 
 #[tokio::test]
@@ -160,6 +159,19 @@ async fn a_begin_that_was_written_and_not_answered_ends_by_its_lease() {
     stack.world.advance_s(15);
     send(&stack, &delivery).await.unwrap();
     assert_eq!(tries(&stack.deliveries), [(1, None), (2, Some(200))]);
+}
+
+#[tokio::test]
+async fn a_try_is_not_made_before_the_one_before_it_is_kept() {
+    let (mut stack, delivery) = with_one(&[]);
+    stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
+    send(&stack, &delivery).await.unwrap();
+    stack.world.advance_s(1);
+    stack.deliveries.faults.busy("keep", 1);
+    assert!(send(&stack, &delivery).await.unwrap_err().is_busy());
+    assert_eq!(stack.http.requests().len(), 1);
+    send(&stack, &delivery).await.unwrap();
+    assert_eq!(tries(&stack.deliveries), [(1, Some(500)), (2, Some(200))]);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn the_body_is_the_seed_s_envelope_as_javascript_writes_it() {
     );
     assert_eq!(request.url.as_str(), ONE.1);
     assert_eq!(request.method, reelhook_app::outbound::Method::Post);
-    assert_eq!(request.deadline, stack.settings.timeout);
+    assert_eq!(request.deadline, stack.settings.policy.timeout);
     assert_eq!(request.response_limit, 16 * 1024);
 }
 
@@ -166,7 +166,7 @@ async fn a_job_without_a_trace_has_none_on_its_deliveries() {
     let (stack, delivery) = with_one(&[]);
     let untraced = reelhook_domain::Delivery { traceparent: None, version: 2, ..delivery.clone() };
     let store: &dyn reelhook_app::deliver::DeliveryStore = &*stack.deliveries;
-    store.save(&untraced).await.unwrap();
+    store.save_all(&[untraced]).await.remove(0).unwrap();
     send(&stack, &delivery).await.unwrap();
     assert!(!headers(&stack.http.only_request()).contains_key("traceparent"));
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reelhook_app::endpoints::WebhookSettings;
 use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, plan};
 use reelhook_app::messages::{Delayed, WorkMessage};
+use reelhook_app::settings::WebhookSettings;
 use reelhook_domain::{
     Delivery, DeliveryId, DeliveryStatus, Effect, EventId, LogTally, OutboundEvent, Policy, Status, Timestamp,
 };
@@ -104,12 +104,14 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             excused: 0,
             again_at: None,
             replay: false,
+            recovery: None,
             next_attempt_at: AT,
-            reserved: false,
+            held: None,
             lease_until: None,
             due_at: Some(AT.after(GRACE)),
             finished_at: None,
             last_result: None,
+            last: None,
             traceparent: job.traceparent.clone(),
         })
         .collect();

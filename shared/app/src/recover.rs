@@ -1,0 +1,415 @@
+//! Recovery: every delivery of a time range that a filter fits is counted, or sent once more, however many there are.
+//!
+//! A recovery is a row with a cursor. Whoever works on it takes a page, changes its deliveries, and saves the cursor on
+//! condition that nobody else did. A page that is taken twice, after a crash say, finds its own mark on what it had done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, OutboundEvent, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ambient::Ambient;
+use crate::deliveries::{DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed};
+use crate::endpoints::EndpointDesk;
+use crate::fanout::hint;
+use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::store::{Saved, StoreError};
+
+/// Deliveries that are looked at before the cursor is saved.
+const PAGE: usize = 100;
+/// Who works on a recovery and is not heard of for so long has died.
+pub const RECOVERY_LEASE: Duration = Duration::from_secs(30);
+/// Conflicts in a row before a cancel is left to the next call.
+const TRIES: usize = 10;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// A recovery's id: `rec_` and 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecoveryId(String);
+
+impl RecoveryId {
+    /// The id of these bits.
+    pub fn of(bits: u128) -> Self {
+        Self(format!("rec_{bits:032x}"))
+    }
+
+    /// Reads an id; none where it can't be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("rec_")?;
+        let fits =
+            digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Which deliveries are recovered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Made at this time or later.
+    pub from: Timestamp,
+    /// Made at this time or before.
+    pub to: Timestamp,
+    /// To this endpoint, by its id or its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// That tell of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<OutboundEvent>,
+    /// That stand so.
+    pub statuses: Vec<DeliveryStatus>,
+}
+
+impl Filter {
+    fn fits(&self, delivery: &Delivery, id: &RecoveryId) -> bool {
+        let is = |name: &String| {
+            *name == delivery.endpoint_name || EndpointId::parse(name).as_ref() == Ok(&delivery.endpoint_id)
+        };
+        let marked = delivery.recovery.as_deref() == Some(id.as_str());
+        self.endpoint.as_ref().is_none_or(is)
+            && self.event.is_none_or(|event| event == delivery.event)
+            && (marked || self.statuses.contains(&delivery.status))
+    }
+}
+
+/// How a recovery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecoveryStatus {
+    /// It goes on.
+    Running,
+    /// It has looked at everything.
+    Done,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// A recovery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Its id.
+    pub id: RecoveryId,
+    /// Which deliveries.
+    pub filter: Filter,
+    /// Whether it only counts.
+    pub dry_run: bool,
+    /// How it stands.
+    pub status: RecoveryStatus,
+    /// Rises by one with each change.
+    pub version: u64,
+    /// When a person asked for it.
+    pub created_at: Timestamp,
+    /// When it came forward last.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// By which somebody has to go on with it; none when it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// The place that it has come to.
+    pub cursor: String,
+    /// Deliveries that it looked at.
+    pub examined: u64,
+    /// Those of them that the filter fits.
+    pub matched: u64,
+    /// Those of these that are sent once more.
+    pub replayed: u64,
+    /// Those that are not, since a try was under way.
+    pub under_way: u64,
+    /// Those that are not, since their endpoint is disabled.
+    pub disabled: u64,
+}
+
+impl Recovery {
+    /// How far it has come in its time range, in percent.
+    pub fn progress(&self) -> u8 {
+        let whole = (self.filter.to.0 - self.filter.from.0).max(1);
+        let done = (time_of(&self.cursor) - self.filter.from.0).clamp(0, whole);
+        match self.status {
+            RecoveryStatus::Done => 100,
+            RecoveryStatus::Running | RecoveryStatus::Cancelled => {
+                u8::try_from(done * 100 / whole).unwrap_or(99).min(99)
+            }
+        }
+    }
+
+    fn next(&self, now: Timestamp) -> Self {
+        Self { version: self.version + 1, updated_at: now, ..self.clone() }
+    }
+
+    fn end(&mut self, status: RecoveryStatus, now: Timestamp) {
+        self.status = status;
+        self.finished_at = Some(now);
+        self.due_at = None;
+    }
+}
+
+/// Where recoveries are kept.
+#[async_trait]
+pub trait RecoveryStore: Send + Sync {
+    /// Writes a new one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn insert(&self, recovery: &Recovery) -> Result<(), StoreError>;
+
+    /// Reads one, consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn recovery(&self, id: &RecoveryId) -> Result<Option<Recovery>, StoreError>;
+
+    /// Replaces one, one version on; whether nobody else had.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_recovery(&self, recovery: &Recovery) -> Result<bool, StoreError>;
+
+    /// The newest ones; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn newest_recoveries(&self, limit: usize) -> Result<Vec<Recovery>, StoreError>;
+
+    /// Those that somebody has to go on with, the longest overdue first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn due_recoveries(&self, now: Timestamp) -> Result<Vec<RecoveryId>, StoreError>;
+}
+
+/// What recovering needs.
+pub struct RecoverPorts<'a> {
+    /// Recoveries.
+    pub store: &'a dyn RecoveryStore,
+    /// Deliveries.
+    pub book: &'a dyn DeliveryBook,
+    /// Endpoints.
+    pub desk: &'a dyn EndpointDesk,
+    /// The Deliveries queue.
+    pub hints: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// How much later than its hint a delivery is due for the sweep.
+    pub grace: Duration,
+}
+
+/// Begins a recovery and works on it for `budget`; what is left goes on in the background.
+///
+/// # Errors
+/// [`StoreError`] when it could not be begun; a later fault is only logged, the background tries again.
+pub async fn begin(
+    ports: &RecoverPorts<'_>,
+    filter: Filter,
+    dry_run: bool,
+    budget: Duration,
+) -> Result<Recovery, StoreError> {
+    let now = ports.ambient.now();
+    // Nothing older is kept.
+    let from = filter.from.max(Timestamp(now.0 - (DELIVERY_DAYS + 1) * DAY_MS));
+    let recovery = Recovery {
+        id: RecoveryId::of(Uuid::from_u128(ports.ambient.random()).as_u128()),
+        cursor: format!("{:013}", from.0),
+        filter: Filter { from, to: filter.to.max(from), ..filter },
+        dry_run,
+        status: RecoveryStatus::Running,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        finished_at: None,
+        due_at: Some(now.after(RECOVERY_LEASE)),
+        examined: 0,
+        matched: 0,
+        replayed: 0,
+        under_way: 0,
+        disabled: 0,
+    };
+    ports.store.insert(&recovery).await?;
+    match go_on(ports, &recovery.id, now.after(budget)).await {
+        Ok(Some(later)) => Ok(later),
+        Ok(None) => Ok(recovery),
+        Err(error) => {
+            tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");
+            Ok(recovery)
+        }
+    }
+}
+
+/// Goes on with every recovery that nobody works on, until `until`; how many it worked on.
+///
+/// # Errors
+/// [`StoreError`] of the first that failed; it is due again.
+pub async fn go_on_with_all(ports: &RecoverPorts<'_>, until: Timestamp) -> Result<usize, StoreError> {
+    let due = ports.store.due_recoveries(ports.ambient.now()).await?;
+    let (mut worked_on, mut failed) = (0, None);
+    for id in &due {
+        if ports.ambient.now() >= until {
+            break;
+        }
+        match go_on(ports, id, until).await {
+            Ok(_) => worked_on += 1,
+            // It does not keep the others back.
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(worked_on), Err)
+}
+
+/// Works on a recovery until `until`, page by page: how it stands then, none where there is no such.
+///
+/// # Errors
+/// [`StoreError`]; the page is done again later, which does no harm.
+pub async fn go_on(
+    ports: &RecoverPorts<'_>,
+    id: &RecoveryId,
+    until: Timestamp,
+) -> Result<Option<Recovery>, StoreError> {
+    let Some(mut recovery) = ports.store.recovery(id).await? else { return Ok(None) };
+    let mut endpoints = BTreeMap::new();
+    while recovery.status == RecoveryStatus::Running {
+        let mut next = page(ports, &recovery, &mut endpoints).await?;
+        let now = ports.ambient.now();
+        let stop = next.status == RecoveryStatus::Running && now >= until;
+        if next.status == RecoveryStatus::Running {
+            // Whoever stops here lets the next one begin.
+            next.due_at = Some(if stop { now } else { now.after(RECOVERY_LEASE) });
+        }
+        if !ports.store.save_recovery(&next).await? {
+            // Somebody else works on it, or a person ended it.
+            return ports.store.recovery(id).await;
+        }
+        recovery = next;
+        if stop {
+            break;
+        }
+    }
+    Ok(Some(recovery))
+}
+
+/// Ends a recovery; what it has sent stays sent. None where there is no such.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<Recovery>, StoreError> {
+    for _ in 0..TRIES {
+        let Some(recovery) = ports.store.recovery(id).await? else { return Ok(None) };
+        if recovery.status != RecoveryStatus::Running {
+            return Ok(Some(recovery));
+        }
+        let now = ports.ambient.now();
+        let mut next = recovery.next(now);
+        next.end(RecoveryStatus::Cancelled, now);
+        if ports.store.save_recovery(&next).await? {
+            return Ok(Some(next));
+        }
+    }
+    Err(StoreError::Busy { operation: "cancel recovery", source: "it came forward each time".into() })
+}
+
+/// Whether an endpoint that was met takes anything.
+type Met = BTreeMap<EndpointId, bool>;
+
+/// Looks at the next deliveries: the recovery after them, not saved yet.
+async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> Result<Recovery, StoreError> {
+    let now = ports.ambient.now();
+    let mut next = recovery.next(now);
+    let day = time_of(&recovery.cursor).div_euclid(DAY_MS);
+    let found = of_day_after(ports.book, Timestamp(day * DAY_MS), &recovery.cursor).await?;
+    let behind = format!("{:013}", recovery.filter.to.0 + 1);
+    let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
+    next.examined += ids.len() as u64;
+    let deliveries = ports.book.load_all(&ids).await?;
+    let mut again = Vec::new();
+    for delivery in deliveries.iter().filter(|one| recovery.filter.fits(one, &recovery.id)) {
+        next.matched += 1;
+        if recovery.dry_run {
+            continue;
+        }
+        if delivery.recovery.as_deref() == Some(recovery.id.as_str()) {
+            // From a time when this page was done before.
+            next.replayed += 1;
+        } else if !takes(ports, &delivery.endpoint_id, met).await? {
+            next.disabled += 1;
+        } else if delivery.lease_until.is_some_and(|lease| lease > now) {
+            next.under_way += 1;
+        } else {
+            again.push(delivery.again(now, ports.grace).recovered_by(recovery.id.as_str()));
+        }
+    }
+    let (sent, conflicts) = send(ports, &again).await?;
+    next.replayed += sent;
+    next.under_way += conflicts;
+    match found.last() {
+        Some((last, _)) if found.len() >= PAGE && ids.len() == found.len() => next.cursor.clone_from(last),
+        _ => next.cursor = format!("{:013}", (day + 1) * DAY_MS),
+    }
+    if next.cursor >= behind {
+        next.end(RecoveryStatus::Done, now);
+    }
+    Ok(next)
+}
+
+/// Whether an endpoint takes anything; one whose circuit is open is probed at once, since a person says that it is mended.
+async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, met: &mut Met) -> Result<bool, StoreError> {
+    if let Some(known) = met.get(id) {
+        return Ok(*known);
+    }
+    let takes = ports.desk.endpoint(id).await?.disabled_at.is_none();
+    if takes {
+        ports.desk.ask_now(id).await?;
+    }
+    met.insert(id.clone(), takes);
+    Ok(takes)
+}
+
+/// Saves and hints; how many are sent, and how many somebody else changed at the same moment.
+async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64), StoreError> {
+    if again.is_empty() {
+        return Ok((0, 0));
+    }
+    let (mut sent, mut conflicts) = (Vec::with_capacity(again.len()), 0);
+    for (delivery, saved) in again.iter().zip(ports.book.save_all(again).await) {
+        match saved? {
+            Saved::Done => sent.push(hint(delivery)),
+            Saved::Conflict(_) => conflicts += 1,
+        }
+    }
+    let count = sent.len() as u64;
+    let sent: Vec<Delayed<DeliveryMessage>> = sent;
+    // The sweep finds them by `due_at` all the same.
+    for error in ports.hints.send(sent).await.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "a hint was not sent, the sweep will act");
+    }
+    Ok((count, conflicts))
+}
+
+/// The next deliveries of a day after a place, oldest first.
+async fn of_day_after(book: &dyn DeliveryBook, day: Timestamp, after: &str) -> Result<Vec<Placed>, StoreError> {
+    let day = day.day();
+    let shards = (0..DELIVERY_SHARDS).map(|shard| book.of_day_after(&day, shard, after, PAGE));
+    let mut found: Vec<Placed> = try_join_all(shards).await?.into_iter().flatten().collect();
+    found.sort();
+    found.truncate(PAGE);
+    Ok(found)
+}
+
+fn time_of(place: &str) -> i64 {
+    place.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
+}
+
+/// Statuses without repeats, in order.
+pub fn statuses(all: impl IntoIterator<Item = DeliveryStatus>) -> Vec<DeliveryStatus> {
+    let mut seen = BTreeSet::new();
+    all.into_iter().filter(|status| seen.insert(*status as u8)).collect()
+}

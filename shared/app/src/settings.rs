@@ -1,0 +1,420 @@
+//! The settings of outbound webhooks (seed 001, contract.md): who gets which events, and how.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use reelhook_domain::{Circuit, EndpointId, EndpointPolicy, OutboundEvent, Patience, RateLimit, Schedule};
+use serde::Deserialize;
+use url::Url;
+
+use crate::endpoints::{Endpoint, endpoint_id};
+use crate::outbound::CONNECTION_HEADERS;
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 86_400_000;
+/// How short and how long a try may be.
+const TIMEOUT_MS: (u64, u64) = (100, 30_000);
+/// How short and how long a window of the rate limit may be.
+const WINDOW_MS: (u64, u64) = (1000, DAY_MS);
+
+/// The settings of outbound webhooks (seed 001, contract.md).
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// WEBHOOK_URLS.
+    pub endpoints: Vec<Endpoint>,
+    /// WEBHOOK_EVENTS.
+    pub events: BTreeSet<OutboundEvent>,
+    /// WEBHOOK_HEADERS, for configured endpoints only.
+    pub headers: Vec<(String, String)>,
+    /// WEBHOOK_TIMEOUT, WEBHOOK_SCHEDULE or WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY,
+    /// WEBHOOK_RATE_LIMIT_*, WEBHOOK_CONCURRENCY, WEBHOOK_CIRCUIT_*, WEBHOOK_DISABLE_AFTER*: what every endpoint keeps to
+    /// unless WEBHOOK_ENDPOINT_POLICIES says otherwise.
+    pub policy: EndpointPolicy,
+}
+
+/// A setting that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` {wrong}")]
+pub struct BadSetting {
+    /// The variable.
+    pub name: &'static str,
+    /// What is wrong with it and what would be right.
+    pub wrong: String,
+}
+
+/// All settings that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("settings can't be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct BadSettings(pub Vec<BadSetting>);
+
+/// Where the raw settings come from: a variable's text by its name, empty ones as none.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl WebhookSettings {
+    /// Reads seed 001's WEBHOOK_* settings and our own; every bad one is listed.
+    ///
+    /// # Errors
+    /// [`BadSettings`].
+    pub fn read(lookup: Lookup<'_>, allow_http: bool) -> Result<Self, BadSettings> {
+        let mut bad = Vec::new();
+        let (policy, doubling) = read_policy(lookup, &mut bad);
+        let permanent = read_statuses(&lookup("WEBHOOK_PERMANENT_STATUSES").unwrap_or_default(), &mut bad);
+        let overrides = read_overrides(lookup("WEBHOOK_ENDPOINT_POLICIES"), &mut bad);
+        let urls = read_urls(&lookup("WEBHOOK_URLS").unwrap_or_default(), allow_http, &mut bad);
+        let endpoints = urls.into_iter().map(|(id, name, url)| {
+            let own = overrides.get(&name).or_else(|| overrides.get(id.as_str()));
+            let mut endpoint = Endpoint { id, name, url, policy, permanent: permanent.clone() };
+            if let Some(own) = own {
+                own.apply(&mut endpoint, doubling);
+            }
+            endpoint
+        });
+        let endpoints: Vec<Endpoint> = endpoints.collect();
+        for name in overrides.keys() {
+            if !endpoints.iter().any(|endpoint| endpoint.name == *name || endpoint.id.as_str() == name) {
+                let wrong = format!("names `{name}`, which is no endpoint of WEBHOOK_URLS");
+                bad.push(BadSetting { name: "WEBHOOK_ENDPOINT_POLICIES", wrong });
+            }
+        }
+        let events = lookup("WEBHOOK_EVENTS").unwrap_or_else(|| "job.completed,job.failed".to_owned());
+        let events = read_events(&events, &mut bad);
+        let headers = read_headers(&lookup("WEBHOOK_HEADERS").unwrap_or_default(), &mut bad);
+        if bad.is_empty() { Ok(Self { endpoints, events, headers, policy }) } else { Err(BadSettings(bad)) }
+    }
+
+    /// The endpoint with this id or name.
+    pub fn named(&self, name: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.name == name || endpoint.id.as_str() == name)
+    }
+
+    /// The endpoint with this id, while it is configured.
+    pub fn endpoint(&self, id: &EndpointId) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == *id)
+    }
+}
+
+/// What every endpoint keeps to, and the schedule of seed 001 for those who want that one.
+fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy, Schedule) {
+    let mut number = |name: &'static str, default: u64, least: u64, most: u64| match lookup(name) {
+        None => default,
+        Some(text) => match text.trim().parse::<u64>() {
+            Ok(value) if (least..=most).contains(&value) => value,
+            _ => {
+                bad.push(BadSetting { name, wrong: format!("is a whole number from {least} to {most}") });
+                default
+            }
+        },
+    };
+    let ms = Duration::from_millis;
+    let timeout = ms(number("WEBHOOK_TIMEOUT", 10_000, TIMEOUT_MS.0, TIMEOUT_MS.1));
+    let max_retries = number("WEBHOOK_MAX_RETRIES", 3, 0, 20);
+    let delay = ms(number("WEBHOOK_RETRY_DELAY", 1000, 1, DAY_MS));
+    let max_delay = ms(number("WEBHOOK_MAX_RETRY_DELAY", 30_000, 1, DAY_MS));
+    let window = ms(number("WEBHOOK_RATE_LIMIT_WINDOW", 60_000, WINDOW_MS.0, WINDOW_MS.1));
+    let max = number("WEBHOOK_RATE_LIMIT_MAX", 100, 1, 1_000_000) as u32;
+    let concurrency = number("WEBHOOK_CONCURRENCY", 50, 1, 1000) as u32;
+    let circuit = Circuit {
+        failures: number("WEBHOOK_CIRCUIT_FAILURES", 10, 0, 1_000_000),
+        delay: ms(number("WEBHOOK_CIRCUIT_DELAY", 30_000, 1000, DAY_MS)),
+        max_delay: ms(number("WEBHOOK_CIRCUIT_MAX_DELAY", 900_000, 1000, DAY_MS)),
+    };
+    let patience = Patience {
+        failures: number("WEBHOOK_DISABLE_AFTER_FAILURES", 1000, 0, 1_000_000_000),
+        time: ms(number("WEBHOOK_DISABLE_AFTER", 5 * DAY_MS, 0, 30 * DAY_MS)),
+        least: circuit.failures.max(1),
+    };
+    let doubling = Schedule::Doubling { max_retries: max_retries as u32, delay, max_delay };
+    let schedule = match lookup("WEBHOOK_SCHEDULE").as_deref().map(str::trim) {
+        None | Some("streamgank") => doubling,
+        Some("vidbuilder") => Schedule::Vidbuilder,
+        Some("standard") => Schedule::Standard,
+        Some(_) => {
+            let wrong = "is `streamgank`, `vidbuilder` or `standard`".to_owned();
+            bad.push(BadSetting { name: "WEBHOOK_SCHEDULE", wrong });
+            Schedule::Standard
+        }
+    };
+    let rate = RateLimit { max, window };
+    (EndpointPolicy { schedule, timeout, rate, concurrency, circuit, patience }, doubling)
+}
+
+/// What one endpoint keeps to instead.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Own {
+    schedule: Option<OwnSchedule>,
+    timeout: Option<u64>,
+    rate_limit_max: Option<u32>,
+    rate_limit_window: Option<u64>,
+    concurrency: Option<u32>,
+    permanent_statuses: Option<Vec<u16>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OwnSchedule {
+    Streamgank,
+    Vidbuilder,
+    Standard,
+}
+
+impl Own {
+    fn wrong(&self) -> Option<String> {
+        let outside = |value: Option<u64>, (least, most): (u64, u64), name: &str| {
+            let out = value.is_some_and(|value| !(least..=most).contains(&value));
+            out.then(|| format!("`{name}` is from {least} to {most}"))
+        };
+        let statuses = self.permanent_statuses.iter().flatten().any(|status| !may_be_final(*status));
+        outside(self.timeout, TIMEOUT_MS, "timeout")
+            .or_else(|| outside(self.rate_limit_max.map(u64::from), (1, 1_000_000), "rateLimitMax"))
+            .or_else(|| outside(self.rate_limit_window, WINDOW_MS, "rateLimitWindow"))
+            .or_else(|| outside(self.concurrency.map(u64::from), (1, 1000), "concurrency"))
+            .or_else(|| statuses.then(|| "`permanentStatuses` are from 400 to 499 but 408, 425 and 429".to_owned()))
+    }
+
+    fn apply(&self, endpoint: &mut Endpoint, doubling: Schedule) {
+        let policy = &mut endpoint.policy;
+        match self.schedule {
+            Some(OwnSchedule::Streamgank) => policy.schedule = doubling,
+            Some(OwnSchedule::Vidbuilder) => policy.schedule = Schedule::Vidbuilder,
+            Some(OwnSchedule::Standard) => policy.schedule = Schedule::Standard,
+            None => {}
+        }
+        policy.timeout = self.timeout.map_or(policy.timeout, Duration::from_millis);
+        policy.rate.max = self.rate_limit_max.unwrap_or(policy.rate.max);
+        policy.rate.window = self.rate_limit_window.map_or(policy.rate.window, Duration::from_millis);
+        policy.concurrency = self.concurrency.unwrap_or(policy.concurrency);
+        if let Some(statuses) = &self.permanent_statuses {
+            endpoint.permanent = statuses.iter().copied().collect();
+        }
+    }
+}
+
+/// `{"webhook_2": {"schedule": "standard", "concurrency": 4}}`: by name or by id.
+fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<String, Own> {
+    let name = "WEBHOOK_ENDPOINT_POLICIES";
+    let Some(text) = text else { return BTreeMap::new() };
+    let overrides: BTreeMap<String, Own> = match serde_json::from_str(&text) {
+        Ok(overrides) => overrides,
+        Err(error) => {
+            let wrong = format!("is JSON like {{\"webhook_2\": {{\"schedule\": \"standard\"}}}}: {error}");
+            bad.push(BadSetting { name, wrong });
+            return BTreeMap::new();
+        }
+    };
+    for (endpoint, own) in &overrides {
+        if let Some(wrong) = own.wrong() {
+            bad.push(BadSetting { name, wrong: format!("says for `{endpoint}` what can't be: {wrong}") });
+        }
+    }
+    overrides
+}
+
+fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(EndpointId, String, Url)> {
+    let mut endpoints: Vec<(EndpointId, String, Url)> = Vec::new();
+    for (index, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
+        // The URL itself may be a secret (Slack, Discord): only its place is named.
+        let mut wrong = |wrong: &str| {
+            bad.push(BadSetting { name: "WEBHOOK_URLS", wrong: format!("entry {} {wrong}", index + 1) });
+        };
+        let Ok(url) = Url::parse(part) else {
+            wrong("is not a URL");
+            continue;
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if allow_http => {}
+            "http" => {
+                wrong("must be https (or set ALLOW_HTTP_WEBHOOKS)");
+                continue;
+            }
+            _ => {
+                wrong("must be an https URL");
+                continue;
+            }
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            wrong("must not hold a user or password; put an Authorization header into WEBHOOK_HEADERS");
+            continue;
+        }
+        let id = endpoint_id(&url);
+        if !endpoints.iter().any(|(known, ..)| *known == id) {
+            endpoints.push((id, format!("webhook_{}", index + 1), url));
+        }
+    }
+    endpoints
+}
+
+fn read_events(text: &str, bad: &mut Vec<BadSetting>) -> BTreeSet<OutboundEvent> {
+    let mut events = BTreeSet::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match OutboundEvent::parse(part) {
+            Some(event) => {
+                events.insert(event);
+            }
+            None => bad.push(BadSetting { name: "WEBHOOK_EVENTS", wrong: format!("names an unknown event `{part}`") }),
+        }
+    }
+    events
+}
+
+/// Client errors but for those that ask to come again.
+fn may_be_final(status: u16) -> bool {
+    (400..=499).contains(&status) && !matches!(status, 408 | 425 | 429)
+}
+
+/// `400,401`.
+fn read_statuses(text: &str, bad: &mut Vec<BadSetting>) -> BTreeSet<u16> {
+    let mut statuses = BTreeSet::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.parse() {
+            Ok(status) if may_be_final(status) => {
+                statuses.insert(status);
+            }
+            _ => bad.push(BadSetting {
+                name: "WEBHOOK_PERMANENT_STATUSES",
+                wrong: format!("names `{part}`; it takes statuses from 400 to 499 but 408, 425 and 429"),
+            }),
+        }
+    }
+    statuses
+}
+
+/// `Name:value,Name:value`; a value may contain colons.
+fn read_headers(text: &str, bad: &mut Vec<BadSetting>) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.split_once(':') {
+            Some((name, _)) if CONNECTION_HEADERS.contains(&name.trim().to_lowercase().as_str()) => {
+                bad.push(BadSetting {
+                    name: "WEBHOOK_HEADERS",
+                    wrong: format!("must not set `{}`, which belongs to the connection", name.trim()),
+                })
+            }
+            Some((name, value)) if is_token(name.trim()) && is_field_value(value.trim()) => {
+                headers.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+            Some(_) => bad.push(BadSetting {
+                name: "WEBHOOK_HEADERS",
+                wrong: format!("has a name or value that HTTP does not allow after {} headers", headers.len()),
+            }),
+            None => bad.push(BadSetting {
+                name: "WEBHOOK_HEADERS",
+                wrong: format!("has an entry without a colon after {} headers", headers.len()),
+            }),
+        }
+    }
+    headers
+}
+
+/// Whether a text may be a header's name (RFC 9110, 5.6.2).
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Whether a text may be a header's value: visible ASCII, spaces and tabs.
+fn is_field_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<WebhookSettings, BadSettings> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        WebhookSettings::read(&|name| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()), false)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_seed() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.events, [OutboundEvent::Completed, OutboundEvent::Failed].into());
+        assert_eq!(settings.policy.timeout, Duration::from_secs(10));
+        assert_eq!((settings.policy.schedule.retries(), settings.policy.rate.max), (3, 100));
+        let hook = ("WEBHOOK_URLS", "https://a.example/x");
+        let statuses = ("WEBHOOK_PERMANENT_STATUSES", "400, 401");
+        let standard = read(&[hook, ("WEBHOOK_SCHEDULE", "standard"), statuses]).unwrap().endpoints.remove(0);
+        assert_eq!((standard.policy.schedule, standard.permanent), (Schedule::Standard, [400, 401].into()));
+    }
+
+    #[test]
+    fn an_endpoint_may_keep_to_something_of_its_own() {
+        let urls = ("WEBHOOK_URLS", "https://a.example/x,https://b.example/y");
+        let own = r#"{"webhook_2": {"schedule": "vidbuilder", "concurrency": 2, "timeout": 5000, "rateLimitMax": 7,
+            "rateLimitWindow": 1000, "permanentStatuses": [404]}}"#;
+        let settings = read(&[urls, ("WEBHOOK_ENDPOINT_POLICIES", own)]).unwrap();
+        let [one, two] = &settings.endpoints[..] else { panic!("two endpoints") };
+        assert_eq!((one.policy, one.permanent.len()), (settings.policy, 0));
+        assert_eq!((two.policy.schedule, two.policy.concurrency), (Schedule::Vidbuilder, 2));
+        assert_eq!(two.policy.timeout, Duration::from_secs(5));
+        assert_eq!(two.policy.rate, RateLimit { max: 7, window: Duration::from_secs(1) });
+        assert_eq!(two.permanent, [404].into());
+        for (own, why) in [
+            (r#"{"webhook_3": {}}"#, "no endpoint of WEBHOOK_URLS"),
+            (r#"{"webhook_1": {"concurrency": 0}}"#, "`concurrency` is from 1 to 1000"),
+            (r#"{"webhook_1": {"permanentStatuses": [429]}}"#, "but 408, 425 and 429"),
+            (r#"{"webhook_1": {"speed": 1}}"#, "unknown field `speed`"),
+            ("fast", "is JSON like"),
+        ] {
+            let bad = read(&[urls, ("WEBHOOK_ENDPOINT_POLICIES", own)]).unwrap_err().to_string();
+            assert!(bad.contains(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reordering_urls_moves_no_id_and_repeats_count_once() {
+        let one = read(&[("WEBHOOK_URLS", "https://a.example/x,https://b.example/y,https://a.example/x")]).unwrap();
+        let two = read(&[("WEBHOOK_URLS", "https://b.example/y, https://a.example/x")]).unwrap();
+        assert_eq!(one.endpoints.len(), 2);
+        assert_eq!(one.endpoints[0].id, two.endpoints[1].id);
+        assert_eq!((one.endpoints[1].name.as_str(), two.endpoints[0].name.as_str()), ("webhook_2", "webhook_1"));
+    }
+
+    #[test]
+    fn header_values_may_contain_colons() {
+        let settings = read(&[("WEBHOOK_HEADERS", "Authorization:Bearer a:b, X-Custom:1")]).unwrap();
+        assert_eq!(settings.headers[0], ("Authorization".to_owned(), "Bearer a:b".to_owned()));
+        assert_eq!(settings.headers[1].1, "1");
+    }
+
+    #[test]
+    fn what_no_try_could_send_is_refused_when_it_is_read() {
+        for headers in ["Bad Name:1", "X-Ok:caf\u{e9}", ":1", "X-Line:a\nb"] {
+            let bad = read(&[("WEBHOOK_HEADERS", headers)]).unwrap_err().0;
+            assert_eq!(bad[0].name, "WEBHOOK_HEADERS", "{headers:?}");
+        }
+        let bad = read(&[("WEBHOOK_URLS", "https://ann:secret@a.example/x")]).unwrap_err().0;
+        assert!(bad[0].wrong.contains("entry 1") && !format!("{bad:?}").contains("secret"));
+    }
+
+    #[test]
+    fn every_bad_setting_is_listed_and_no_url_is_shown() {
+        let bad = read(&[
+            ("WEBHOOK_URLS", "http://secret.example/token,nonsense"),
+            ("WEBHOOK_EVENTS", "job.exploded"),
+            ("WEBHOOK_TIMEOUT", "soon"),
+            ("WEBHOOK_CONCURRENCY", "0"),
+            ("WEBHOOK_SCHEDULE", "never"),
+            ("WEBHOOK_PERMANENT_STATUSES", "429"),
+            ("WEBHOOK_HEADERS", "Broken"),
+        ])
+        .unwrap_err()
+        .0;
+        let names: Vec<&str> = bad.iter().map(|bad| bad.name).collect();
+        assert_eq!(
+            names,
+            [
+                "WEBHOOK_TIMEOUT",
+                "WEBHOOK_CONCURRENCY",
+                "WEBHOOK_SCHEDULE",
+                "WEBHOOK_PERMANENT_STATUSES",
+                "WEBHOOK_URLS",
+                "WEBHOOK_URLS",
+                "WEBHOOK_EVENTS",
+                "WEBHOOK_HEADERS"
+            ]
+        );
+        assert!(!format!("{bad:?}").contains("secret"));
+    }
+}

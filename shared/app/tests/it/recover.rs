@@ -1,0 +1,183 @@
+//! Recovery: counts and sends once more whatever a filter fits, through crashes, and no delivery twice.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::recover::*;
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Timestamp};
+use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
+
+const HOUR: i64 = 3_600_000;
+/// Time enough for everything.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Deliveries over three days to two endpoints: of ten, six are exhausted, two stopped, one delivered, one pending.
+fn with(count: u32) -> Stack {
+    let urls = ("WEBHOOK_URLS", "https://a.example/,https://b.example/");
+    let stack = Stack::with(&[urls, ("WEBHOOK_RATE_LIMIT_MAX", "1000000"), ("WEBHOOK_CONCURRENCY", "1000")], 3);
+    for n in 0..count {
+        let at = Timestamp(NOON.0 - 72 * HOUR + i64::from(n) * (72 * HOUR / i64::from(count)));
+        let (mut delivery, event) = a_delivery(n, &stack.settings.endpoints[(n / 10 % 2) as usize], at);
+        delivery.created_at = at;
+        delivery.next_attempt_at = Timestamp(NOON.0 + 24 * HOUR);
+        delivery.status = match n % 10 {
+            0..6 => DeliveryStatus::Exhausted,
+            6..8 => DeliveryStatus::Stopped,
+            8 => DeliveryStatus::Delivered,
+            _ => DeliveryStatus::Pending,
+        };
+        stack.deliveries.put_event(&event);
+        stack.deliveries.put_delivery(&delivery);
+    }
+    stack
+}
+
+fn lost() -> Filter {
+    Filter {
+        from: Timestamp(NOON.0 - 72 * HOUR),
+        to: NOON,
+        endpoint: None,
+        event: None,
+        statuses: vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
+    }
+}
+
+fn by_id(stack: &Stack) -> BTreeMap<DeliveryId, Delivery> {
+    stack.deliveries.all().into_iter().map(|one| (one.id, one)).collect()
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_everything_and_changes_nothing() {
+    let stack = with(1000);
+    let before = by_id(&stack);
+    let check = async |filter: Filter, expected: u64| {
+        let done = begin(&stack.recover_ports(), filter.clone(), true, LONG).await.unwrap();
+        assert_eq!((done.status, done.matched, done.replayed), (RecoveryStatus::Done, expected, 0), "{filter:?}");
+        assert_eq!((done.progress(), done.due_at), (100, None));
+    };
+    check(lost(), 800).await;
+    check(Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() }, 100).await;
+    check(Filter { endpoint: Some("webhook_2".to_owned()), ..lost() }, 400).await;
+    check(Filter { endpoint: Some(stack.settings.endpoints[0].id.to_string()), ..lost() }, 400).await;
+    check(Filter { event: Some(OutboundEvent::Timeout), ..lost() }, 0).await;
+    check(Filter { event: Some(OutboundEvent::Completed), ..lost() }, 800).await;
+    let day = Filter { from: Timestamp(NOON.0 - 36 * HOUR), to: Timestamp(NOON.0 - 12 * HOUR - 1), ..lost() };
+    let within = |one: &&Delivery| (day.from..=day.to).contains(&one.created_at) && day.statuses.contains(&one.status);
+    check(day.clone(), before.values().filter(within).count() as u64).await;
+    assert_eq!(by_id(&stack), before);
+    assert!(stack.hints.sent().is_empty());
+}
+
+#[tokio::test]
+async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
+    let stack = with(10_000);
+    let before = by_id(&stack);
+    let ports = stack.recover_ports();
+    let begun = begin(&ports, lost(), false, Duration::ZERO).await.unwrap();
+    assert_eq!((begun.status, begun.examined), (RecoveryStatus::Running, 100), "a page at the time of asking");
+    let mut crashes = 0;
+    for round in 0.. {
+        assert!(round < 1000, "the recovery has no end");
+        // The process ends after some steps, wherever it is then.
+        let mut working = Box::pin(go_on_with_all(&ports, stack.world.now().after(LONG)));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut ended = false;
+        for _ in 0..1 + round % 4 {
+            if working.as_mut().poll(&mut context).is_ready() {
+                ended = true;
+                break;
+            }
+        }
+        drop(working);
+        crashes += usize::from(!ended);
+        match round % 3 {
+            0 => stack.recoveries.faults.order("save_recovery", [Fault::Pass, Fault::LostAnswer]),
+            1 => stack.deliveries.faults.order("save", [Fault::Pass, Fault::LostAnswer, Fault::Busy]),
+            _ => stack.hints.faults.busy("send", 1),
+        }
+        stack.world.advance(RECOVERY_LEASE);
+        if stack.recoveries.recovery(&begun.id).await.unwrap().unwrap().status == RecoveryStatus::Done {
+            break;
+        }
+    }
+    assert!(crashes >= 20, "{crashes} crashes");
+    let done = stack.recoveries.recovery(&begun.id).await.unwrap().unwrap();
+    assert_eq!((done.examined, done.matched, done.replayed), (10_000, 8000, 8000));
+    stack.deliveries.faults.clear();
+    stack.hints.faults.clear();
+    let waiting = || stack.deliveries.all().iter().any(|one| one.replay && one.status == DeliveryStatus::Pending);
+    for round in 0.. {
+        assert!(round < 20, "they are not sent");
+        stack.world.advance_s(60);
+        stack.sweep().await;
+        stack.dispatch().await;
+        if !waiting() {
+            break;
+        }
+    }
+    let mut sent: BTreeMap<String, usize> = BTreeMap::new();
+    for request in stack.http.requests() {
+        assert_eq!(header(&request, "webhook-replay"), "true");
+        *sent.entry(header(&request, "webhook-id")).or_default() += 1;
+    }
+    assert!(sent.values().all(|times| *times == 1));
+    let wanted = before.values().filter(|one| lost().statuses.contains(&one.status));
+    assert_eq!(sent.into_keys().collect::<Vec<_>>(), {
+        let mut ids: Vec<String> = wanted.map(|one| one.id.webhook_id()).collect();
+        ids.sort();
+        ids
+    });
+    for (id, after) in by_id(&stack) {
+        if lost().statuses.contains(&before[&id].status) {
+            assert_eq!(after.status, DeliveryStatus::Delivered);
+        } else {
+            assert_eq!(after, before[&id], "the filter does not fit it");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_cancelled_stops_and_what_it_sent_stays_sent() {
+    let stack = with(1000);
+    let ports = stack.recover_ports();
+    let begun = begin(&ports, lost(), false, Duration::ZERO).await.unwrap();
+    let ended = cancel(&ports, &begun.id).await.unwrap().unwrap();
+    assert_eq!((ended.status, ended.replayed, ended.due_at), (RecoveryStatus::Cancelled, 80, None));
+    assert!(ended.progress() < 100);
+    assert_eq!(go_on_with_all(&ports, stack.world.now().after(LONG)).await.unwrap(), 0);
+    assert_eq!(go_on(&ports, &begun.id, stack.world.now().after(LONG)).await.unwrap(), Some(ended.clone()));
+    assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 80);
+    assert_eq!(cancel(&ports, &begun.id).await.unwrap(), Some(ended), "twice is once");
+    assert_eq!(cancel(&ports, &RecoveryId::of(7)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_can_t_be_sent_now_is_counted_apart() {
+    let stack = with(100);
+    stack.deliveries.disable(&stack.settings.endpoints[1].id, "a test", NOON).await.unwrap();
+    let under_way = Delivery {
+        lease_until: Some(stack.world.now().after(LONG)),
+        ..stack.deliveries.all().into_iter().find(|one| one.endpoint_name == "webhook_1").unwrap()
+    };
+    stack.deliveries.overwrite(&Delivery { status: DeliveryStatus::Pending, ..under_way });
+    let all = [DeliveryStatus::Exhausted, DeliveryStatus::Stopped, DeliveryStatus::Pending, DeliveryStatus::Delivered];
+    let done = begin(&stack.recover_ports(), Filter { statuses: all.to_vec(), ..lost() }, false, LONG).await.unwrap();
+    assert_eq!((done.matched, done.replayed, done.under_way, done.disabled), (100, 49, 1, 50));
+    assert_eq!(done.status, RecoveryStatus::Done);
+}
+
+#[tokio::test]
+async fn two_who_work_on_one_do_it_once() {
+    let stack = with(1000);
+    let ports = stack.recover_ports();
+    let begun = begin(&ports, lost(), false, Duration::ZERO).await.unwrap();
+    let until = stack.world.now().after(LONG);
+    let (one, other) = tokio::join!(go_on(&ports, &begun.id, until), go_on(&ports, &begun.id, until));
+    assert!(one.is_ok() && other.is_ok());
+    let done = go_on(&ports, &begun.id, until).await.unwrap().unwrap();
+    assert_eq!((done.status, done.matched), (RecoveryStatus::Done, 800));
+    assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 800);
+    assert!(stack.deliveries.all().iter().all(|one| one.version <= 2), "none was changed twice");
+}

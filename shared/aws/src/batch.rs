@@ -1,0 +1,136 @@
+//! Many rows in few calls: puts and deletes as BatchWriteItem, conditional updates as BatchExecuteStatement.
+//!
+//! BatchExecuteStatement is the only call that takes many conditions and answers each for itself; a transaction costs
+//! twice as much and fails as a whole (ADR 15).
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum, BatchStatementRequest, PutRequest,
+    ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
+use reelhook_app::store::{Saved, StoreError};
+
+use crate::errors::store_error;
+use crate::items::{Item, text};
+
+/// Rows of one BatchWriteItem.
+pub(crate) const BATCH_WRITE: usize = 25;
+/// Statements of one BatchExecuteStatement.
+pub(crate) const STATEMENTS: usize = 25;
+/// Calls for rows that come back unprocessed.
+const TRIES: usize = 4;
+
+/// A request that writes an item as a whole.
+pub(crate) fn put(item: Item) -> WriteRequest {
+    let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is set");
+    WriteRequest::builder().put_request(put).build()
+}
+
+/// Writes at most [`BATCH_WRITE`] rows, those that come back unprocessed again.
+///
+/// # Errors
+/// [`StoreError`]; some rows may be written then.
+pub(crate) async fn write_all(
+    operation: &'static str,
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    requests: Vec<WriteRequest>,
+) -> Result<(), StoreError> {
+    let mut left = requests;
+    for _ in 0..TRIES {
+        let answer = client.batch_write_item().request_items(table, left).send().await;
+        let answer = answer.map_err(|error| store_error(operation, error))?;
+        left = answer.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
+        if left.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Busy { operation, source: format!("{} rows stayed unprocessed", left.len()).into() })
+}
+
+/// A conditional update of an item: what is set, what is removed, and the version that it must have.
+pub(crate) struct Update {
+    /// `pk` and `sk`.
+    pub key: [AttributeValue; 2],
+    /// Attributes and their values, always in the same order, so that statements read alike.
+    pub set: Vec<(&'static str, AttributeValue)>,
+    /// Attributes that go.
+    pub remove: &'static [&'static str],
+    /// The version before.
+    pub version: AttributeValue,
+    /// Who writes: the `write_id` among the attributes.
+    pub write_id: String,
+}
+
+impl Update {
+    fn request(self, table: &str) -> BatchStatementRequest {
+        let mut statement = format!("UPDATE \"{table}\"");
+        for (name, _) in &self.set {
+            statement.push_str(&format!(" SET \"{name}\"=?"));
+        }
+        for name in self.remove {
+            statement.push_str(&format!(" REMOVE \"{name}\""));
+        }
+        statement.push_str(" WHERE \"pk\"=? AND \"sk\"=? AND \"version\"=?");
+        let values = self.set.into_iter().map(|(_, value)| value).chain(self.key).chain([self.version]);
+        BatchStatementRequest::builder()
+            .statement(statement)
+            .set_parameters(Some(values.collect()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("the statement is set")
+    }
+}
+
+/// Makes at most [`STATEMENTS`] updates; one answer for each, in order, with the item as `theirs` reads it where it has
+/// another version.
+pub(crate) async fn update_all<T>(
+    operation: &'static str,
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    updates: Vec<Update>,
+    theirs: impl Fn(&Item) -> Result<T, StoreError>,
+) -> Vec<Result<Saved<T>, StoreError>> {
+    let write_ids: Vec<String> = updates.iter().map(|update| update.write_id.clone()).collect();
+    let statements = updates.into_iter().map(|update| update.request(table)).collect();
+    let answer = match client.batch_execute_statement().set_statements(Some(statements)).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return store_error(operation, error).for_each(write_ids.len()).into_iter().map(Err).collect();
+        }
+    };
+    let mut answers = answer.responses.unwrap_or_default().into_iter();
+    let one = |write_id: &String| {
+        let missing = || StoreError::Busy { operation, source: "a statement has no answer".into() };
+        match answers.next().ok_or_else(missing)?.error {
+            None => Ok(Saved::Done),
+            Some(error) => failed(operation, &error, write_id, &theirs),
+        }
+    };
+    write_ids.iter().map(one).collect()
+}
+
+fn failed<T>(
+    operation: &'static str,
+    error: &BatchStatementError,
+    write_id: &str,
+    theirs: impl Fn(&Item) -> Result<T, StoreError>,
+) -> Result<Saved<T>, StoreError> {
+    use BatchStatementErrorCodeEnum as Code;
+    let source = || format!("{}: {}", error.code().map_or("none", Code::as_str), error.message().unwrap_or("")).into();
+    match error.code() {
+        Some(Code::ConditionalCheckFailed) => match error.item() {
+            // One's own write, whose answer got lost.
+            Some(item) if text(item, "write_id") == Some(write_id) => Ok(Saved::Done),
+            Some(item) => Ok(Saved::Conflict(Some(Box::new(theirs(item)?)))),
+            None => Ok(Saved::Conflict(None)),
+        },
+        Some(Code::TransactionConflict) => Ok(Saved::Conflict(None)),
+        Some(
+            Code::InternalServerError
+            | Code::ProvisionedThroughputExceeded
+            | Code::RequestLimitExceeded
+            | Code::ThrottlingError,
+        ) => Err(StoreError::Busy { operation, source: source() }),
+        _ => Err(StoreError::Refused { operation, source: source() }),
+    }
+}

@@ -1,0 +1,271 @@
+//! How an endpoint stands: its failures, its circuit, how much it takes at once, and when it is disabled.
+
+use std::time::Duration;
+
+use crate::{RateLimit, RateWindow, Schedule, Timestamp};
+
+/// How much longer than a try its slot and its lease are held.
+pub const TRY_MARGIN: Duration = Duration::from_secs(5);
+/// How long an endpoint is taken to need for an answer before any came.
+const UNKNOWN_LATENCY_MS: u64 = 500;
+/// An endpoint whose answers take this long gets only a part of its limit,
+const SLOW_MS: u64 = 2000;
+/// one of so many parts.
+const SLOW_SHARE: u32 = 5;
+/// Parts of its patience, in percent, after which an endpoint's operator is warned.
+const WARNINGS: [u8; 3] = [50, 75, 90];
+
+/// What an endpoint's deliveries keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndpointPolicy {
+    /// When a try is made again.
+    pub schedule: Schedule,
+    /// The whole of one try.
+    pub timeout: Duration,
+    /// Sends per window.
+    pub rate: RateLimit,
+    /// Tries at once, at least 1.
+    pub concurrency: u32,
+    /// When nothing more is sent for a while.
+    pub circuit: Circuit,
+    /// When the endpoint is disabled.
+    pub patience: Patience,
+}
+
+/// When an endpoint that fails is left alone, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circuit {
+    /// Failed tries in a row that open it; 0 for never.
+    pub failures: u64,
+    /// Until the first probe; each probe that fails doubles it.
+    pub delay: Duration,
+    /// The longest time between probes.
+    pub max_delay: Duration,
+}
+
+impl Circuit {
+    /// The time until the next probe after `probes` that failed.
+    pub fn wait(&self, probes: u32) -> Duration {
+        self.delay.saturating_mul(1_u32.checked_shl(probes).unwrap_or(u32::MAX)).min(self.max_delay)
+    }
+}
+
+/// How long an endpoint may fail before it is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Failed tries in a row; 0 for any number.
+    pub failures: u64,
+    /// Time since the first of them; zero for any time.
+    pub time: Duration,
+    /// Failed tries in a row before time counts: who is sent one webhook a week has not failed for a week.
+    pub least: u64,
+}
+
+/// What is kept of an endpoint beside its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EndpointState {
+    /// Rises with each change: who admits on an older one admits again.
+    pub revision: u64,
+    /// When it was disabled.
+    pub disabled_at: Option<Timestamp>,
+    /// Why.
+    pub disabled_reason: Option<String>,
+    /// Its places in the rate limit.
+    pub window: RateWindow,
+    /// It asked for nothing before then.
+    pub paused_until: Option<Timestamp>,
+    /// Failed tries since the last one that it took.
+    pub failures: u64,
+    /// When the first of these failed.
+    pub failing_since: Option<Timestamp>,
+    /// The warning that was given last, in percent of its patience.
+    pub warned: u8,
+    /// Nothing is sent before then but the probe that runs until then.
+    pub circuit_until: Option<Timestamp>,
+    /// Probes in a row that failed.
+    pub probes: u32,
+    /// The opening of the circuit whose probe is chosen.
+    pub candidate: Option<Timestamp>,
+    /// Tries at once that it takes at the moment, where these are fewer than its limit.
+    pub width: Option<u32>,
+    /// How long its answers take, smoothed; 0 before any came.
+    pub latency_ms: u64,
+    /// The end of the line of those who wait for a slot.
+    pub line: Option<Timestamp>,
+    /// Tries that are under way.
+    pub slots: Vec<Slot>,
+}
+
+/// Tries that one batch has under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Whose.
+    pub holder: u64,
+    /// How many.
+    pub tries: u32,
+    /// Who holds it longer has died.
+    pub until: Timestamp,
+}
+
+/// What a batch saw of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Tries that it took.
+    pub took: u32,
+    /// Tries that failed.
+    pub failed: u32,
+    /// Whether one of them said that there are too many (429, 502, 503, 504).
+    pub overloaded: bool,
+    /// It asks for nothing before then.
+    pub pause_until: Option<Timestamp>,
+    /// The mean time that its tries took, in milliseconds.
+    pub latency_ms: u64,
+}
+
+/// What a batch changes about an endpoint; written without a condition, so none of it is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndpointReport {
+    /// The slot that is given back.
+    pub holder: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Failures that are added, or none where it took a webhook: it has no failures then.
+    pub failed: Option<u64>,
+    /// How long its answers take.
+    pub latency_ms: u64,
+    /// Tries at once from now on; none for its limit.
+    pub width: Option<u32>,
+    /// Nothing is sent before then; none where that does not change.
+    pub circuit_until: Option<Timestamp>,
+    /// Probes in a row that failed.
+    pub probes: u32,
+    /// It asks for nothing before then.
+    pub pause_until: Option<Timestamp>,
+}
+
+/// What follows from an endpoint's failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    Fine,
+    /// Its operator is told that so many percent of its patience are over.
+    Warn(u8),
+    /// It is disabled, with the reason that people see.
+    Disable(String),
+}
+
+impl EndpointState {
+    /// Tries at once that it takes at the moment.
+    pub fn width(&self, policy: &EndpointPolicy) -> u32 {
+        let limit = policy.concurrency.max(1);
+        let width = self.width.unwrap_or(limit).clamp(1, limit);
+        // Each slow try keeps a whole invocation of the dispatcher busy.
+        if self.latency_ms >= SLOW_MS { width.min(limit.div_ceil(SLOW_SHARE)) } else { width }
+    }
+
+    /// How long its answers take.
+    pub fn latency_ms(&self) -> u64 {
+        if self.latency_ms == 0 { UNKNOWN_LATENCY_MS } else { self.latency_ms }
+    }
+
+    /// Whether so many failed tries in a row have opened its circuit.
+    pub fn is_open(&self, policy: &EndpointPolicy) -> bool {
+        policy.circuit.failures > 0 && self.failures >= policy.circuit.failures
+    }
+
+    /// What a batch that was admitted on this state changes; `probe` says whether it was sent to see how things are.
+    pub fn report(
+        &self,
+        policy: &EndpointPolicy,
+        holder: u64,
+        seen: &Seen,
+        probe: bool,
+        now: Timestamp,
+    ) -> EndpointReport {
+        let width = self.width(policy);
+        let open = self.is_open(policy);
+        let width = match (seen.overloaded, seen.took) {
+            (true, _) => width / 2,
+            // Back from an open circuit it is asked gently.
+            (false, 1..) if open => seen.took,
+            (false, took) => width.saturating_add(took),
+        };
+        let width = (width < policy.concurrency.max(1)).then_some(width.max(1));
+        let tried = seen.took + seen.failed > 0;
+        let latency_ms = match self.latency_ms {
+            old if !tried => old,
+            0 => seen.latency_ms.max(1),
+            old => ((old * 3 + seen.latency_ms) / 4).max(1),
+        };
+        let failed = (seen.took == 0).then_some(u64::from(seen.failed));
+        let opens = policy.circuit.failures > 0
+            && failed.is_some_and(|n| n > 0 && self.failures + n >= policy.circuit.failures);
+        let probes = if probe && seen.took == 0 { self.probes.saturating_add(1) } else { self.probes };
+        let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes)));
+        // A probe that could not be made says nothing; the next may be made at once.
+        let circuit_until = if probe && !tried { Some(now) } else { circuit_until };
+        let probes = if probe && !tried { self.probes } else { probes };
+        EndpointReport {
+            holder,
+            at: now,
+            failed,
+            latency_ms,
+            width,
+            circuit_until,
+            probes,
+            pause_until: seen.pause_until,
+        }
+    }
+
+    /// What follows from how it stands after a report.
+    pub fn standing(&self, policy: &EndpointPolicy, now: Timestamp) -> Standing {
+        let patience = &policy.patience;
+        if self.disabled_at.is_some() || self.failures == 0 {
+            return Standing::Fine;
+        }
+        let by_count = (patience.failures > 0).then(|| self.failures.saturating_mul(100) / patience.failures);
+        let since = self.failing_since.unwrap_or(now);
+        let failing = Duration::from_millis(u64::try_from(now.0 - since.0).unwrap_or(0));
+        let counts = !patience.time.is_zero() && self.failures >= patience.least;
+        let by_time = counts.then(|| u64::try_from(failing.as_millis() * 100 / patience.time.as_millis().max(1)));
+        let by_time = by_time.map(|percent| percent.unwrap_or(u64::MAX));
+        if by_count.is_some_and(|percent| percent >= 100) {
+            return Standing::Disable(format!("{} tries in a row failed", self.failures));
+        }
+        if by_time.is_some_and(|percent| percent >= 100) {
+            return Standing::Disable(format!("every try since {since} failed"));
+        }
+        let used = by_count.max(by_time).unwrap_or(0);
+        let reached = WARNINGS.into_iter().rev().find(|level| u64::from(*level) <= used);
+        reached.filter(|level| *level > self.warned).map_or(Standing::Fine, Standing::Warn)
+    }
+}
+
+impl EndpointReport {
+    /// The state after it.
+    pub fn apply(&self, state: &mut EndpointState) {
+        state.revision += 1;
+        state.slots.retain(|slot| slot.holder != self.holder);
+        state.latency_ms = self.latency_ms;
+        state.width = self.width;
+        match self.failed {
+            None => {
+                state.failures = 0;
+                state.failing_since = None;
+                state.warned = 0;
+                state.circuit_until = None;
+                state.candidate = None;
+                state.probes = 0;
+            }
+            Some(failed) => {
+                state.failures += failed;
+                if failed > 0 {
+                    state.failing_since = state.failing_since.or(Some(self.at));
+                }
+                state.circuit_until = self.circuit_until.or(state.circuit_until);
+                state.probes = self.probes;
+            }
+        }
+        state.paused_until = state.paused_until.max(self.pause_until);
+    }
+}

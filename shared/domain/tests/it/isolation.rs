@@ -1,0 +1,288 @@
+//! A simulation of the dispatcher in virtual time: one dead and one slow endpoint do not delay the others.
+//!
+//! The queue, the invocations and the endpoints are modelled, what is decided about deliveries is the real thing.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use reelhook_domain::*;
+
+const ENDPOINTS: usize = 20;
+/// One that never answers.
+const DEAD: usize = 0;
+/// One that takes 9 s.
+const SLOW: usize = 1;
+/// Invocations at once (`DeliveryConcurrency`).
+const INVOCATIONS: usize = 50;
+/// Messages of one invocation.
+const BATCH: usize = 10;
+/// What an invocation does beside its tries, in milliseconds: loads, claims, saves.
+const CALLS_MS: i64 = 20;
+/// How long webhooks keep coming.
+const MINUTES: i64 = 10;
+/// Webhooks a second to each endpoint.
+const PER_SECOND: f64 = 2.0;
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a person would set for it.
+fn policy() -> EndpointPolicy {
+    EndpointPolicy {
+        schedule: Schedule::Standard,
+        timeout: TIMEOUT,
+        rate: RateLimit { max: 100_000, window: Duration::from_secs(60) },
+        concurrency: 50,
+        circuit: Circuit { failures: 10, delay: Duration::from_secs(30), max_delay: Duration::from_secs(900) },
+        patience: Patience { failures: 1000, time: Duration::from_secs(5 * 86_400), least: 10 },
+    }
+}
+
+/// Random numbers that are the same in each run (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In 0..1.
+    fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+enum Happens {
+    /// A message can be received.
+    Visible(usize),
+    /// Tries of one endpoint in one invocation have ended.
+    Ended { endpoint: usize, report: EndpointReport, tries: Vec<(usize, Outcome, i64)> },
+    /// An invocation is over.
+    Free,
+}
+
+struct World {
+    now: i64,
+    chance: Chance,
+    later: BinaryHeap<Reverse<(i64, usize)>>,
+    happens: Vec<Option<Happens>>,
+    queue: VecDeque<usize>,
+    running: usize,
+    deliveries: Vec<(usize, Delivery)>,
+    endpoints: Vec<EndpointState>,
+    most_running: usize,
+}
+
+/// What a run came to.
+struct Outcomes {
+    /// From made to delivered, in milliseconds, of the healthy ones.
+    waits: Vec<i64>,
+    by_endpoint: BTreeMap<usize, (usize, usize)>,
+    /// Times that a message was received.
+    received: usize,
+    most_running: usize,
+}
+
+impl World {
+    fn at(&mut self, time: i64, happens: Happens) {
+        self.later.push(Reverse((time.max(self.now), self.happens.len())));
+        self.happens.push(Some(happens));
+    }
+
+    /// How an endpoint answers, and after how many milliseconds.
+    fn answer(&mut self, endpoint: usize) -> (Outcome, i64) {
+        let taken = Outcome::Answered { status: 200, judgement: Judgement::Taken, retry_after: None };
+        match endpoint {
+            DEAD => (Outcome::NoAnswer("ETIMEDOUT"), TIMEOUT.as_millis() as i64),
+            SLOW => (taken, 9000),
+            _ => (taken, 50 + (self.chance.fraction() * 100.0) as i64),
+        }
+    }
+
+    /// A hint waits in whole seconds.
+    fn hint(&mut self, delivery: usize, until: Timestamp) {
+        let wait = (until.0 - self.now).max(0);
+        self.at(self.now + (wait + 999) / 1000 * 1000, Happens::Visible(delivery));
+    }
+
+    fn invoke(&mut self) {
+        let batch: Vec<usize> = (0..BATCH).filter_map(|_| self.queue.pop_front()).collect();
+        self.running += 1;
+        self.most_running = self.most_running.max(self.running);
+        let now = Timestamp(self.now);
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for id in batch {
+            if self.deliveries[id].1.check(now).is_ok() {
+                groups.entry(self.deliveries[id].0).or_default().push(id);
+            }
+        }
+        let mut over = self.now + CALLS_MS;
+        for (endpoint, group) in groups {
+            over = over.max(self.send(endpoint, &group));
+        }
+        self.at(over, Happens::Free);
+    }
+
+    /// Sends what is admitted; when the last of it has ended.
+    fn send(&mut self, endpoint: usize, group: &[usize]) -> i64 {
+        let (policy, now) = (policy(), Timestamp(self.now));
+        let asking: Vec<Asking> = group.iter().map(|id| self.deliveries[*id].1.asking(policy.rate, now)).collect();
+        let holder = self.chance.next();
+        let state = self.endpoints[endpoint].clone();
+        let admitted = state.admit(&policy, &asking, holder, now);
+        if let Some(next) = admitted.next {
+            self.endpoints[endpoint] = next;
+        }
+        let (mut tries, mut seen, mut latest) = (Vec::new(), Seen::default(), self.now);
+        let mut took_ms = 0;
+        for (id, verdict) in group.iter().zip(admitted.verdicts) {
+            let delivery = &self.deliveries[*id].1;
+            match verdict {
+                Verdict::Go => {
+                    let begun = delivery.begin(now, now.after(policy.timeout + TRY_MARGIN));
+                    self.deliveries[*id].1 = begun;
+                    let (outcome, ms) = self.answer(endpoint);
+                    let ok = matches!(outcome, Outcome::Answered { .. });
+                    seen.took += u32::from(ok);
+                    seen.failed += u32::from(!ok);
+                    took_ms += ms as u64;
+                    latest = latest.max(self.now + CALLS_MS + ms);
+                    tries.push((*id, outcome, self.now + CALLS_MS + ms));
+                }
+                Verdict::Wait(until, held) => {
+                    self.deliveries[*id].1 = delivery.hold(until, held, Duration::from_secs(60));
+                    self.hint(*id, until);
+                }
+                Verdict::Stop => panic!("no endpoint is disabled within the run"),
+            }
+        }
+        if !tries.is_empty() {
+            seen.latency_ms = took_ms / tries.len() as u64;
+            let report = state.report(&policy, holder, &seen, admitted.probe, Timestamp(latest));
+            self.at(latest, Happens::Ended { endpoint, report, tries });
+        }
+        latest
+    }
+
+    fn ended(&mut self, endpoint: usize, report: &EndpointReport, tries: Vec<(usize, Outcome, i64)>) {
+        report.apply(&mut self.endpoints[endpoint]);
+        for (id, outcome, at) in tries {
+            let jitter = self.chance.fraction();
+            let delivery = &self.deliveries[id].1;
+            let grace = Duration::from_secs(60);
+            let (next, _) = delivery.finish(&outcome, Timestamp(at), &policy().schedule, jitter, grace);
+            let (goes_on, until) = (next.status == DeliveryStatus::Pending, next.next_attempt_at);
+            self.deliveries[id].1 = next;
+            if goes_on {
+                self.hint(id, until);
+            }
+        }
+    }
+}
+
+fn delivery(n: usize, endpoint: usize, at: Timestamp) -> Delivery {
+    let event_id = EventId::parse(&format!("job_1_{n:x}.3.0")).unwrap();
+    let endpoint_id = EndpointId::parse(&format!("ep_{endpoint}")).unwrap();
+    let row = serde_json::json!({
+        "id": DeliveryId::of(&event_id, &endpoint_id), "event_id": event_id, "event": "job.completed",
+        "job_id": format!("job_1_{n:x}"), "endpoint_id": endpoint_id, "endpoint_name": format!("webhook_{endpoint}"),
+        "status": "pending", "version": 1, "created_at": at, "attempts": 0, "next_attempt_at": at,
+        "due_at": at.after(Duration::from_secs(60)),
+    });
+    serde_json::from_value(row).unwrap()
+}
+
+/// Sends to these endpoints for some minutes, and goes on until all that can be delivered is.
+fn run(used: std::ops::Range<usize>) -> Outcomes {
+    let mut world = World {
+        now: 0,
+        chance: Chance(7),
+        later: BinaryHeap::new(),
+        happens: Vec::new(),
+        queue: VecDeque::new(),
+        running: 0,
+        deliveries: Vec::new(),
+        endpoints: vec![EndpointState::default(); ENDPOINTS],
+        most_running: 0,
+    };
+    for endpoint in used.clone() {
+        // The same webhooks come in every run.
+        let mut chance = Chance(endpoint as u64);
+        let mut at = 1_704_110_400_000.0;
+        let end = at + (MINUTES * 60_000) as f64;
+        loop {
+            at -= (1.0 - chance.fraction()).ln() * 1000.0 / PER_SECOND;
+            if at >= end {
+                break;
+            }
+            let made = Timestamp(at as i64);
+            let id = world.deliveries.len();
+            world.deliveries.push((endpoint, delivery(id, endpoint, made)));
+            world.at(made.0, Happens::Visible(id));
+        }
+    }
+    let mut received = 0;
+    let end = 1_704_110_400_000 + 3 * MINUTES * 60_000;
+    while let Some(Reverse((time, index))) = world.later.pop() {
+        if time > end {
+            break;
+        }
+        world.now = time;
+        match world.happens[index].take().expect("each happens once") {
+            Happens::Visible(id) => {
+                received += 1;
+                world.queue.push_back(id);
+            }
+            Happens::Ended { endpoint, report, tries } => world.ended(endpoint, &report, tries),
+            Happens::Free => world.running -= 1,
+        }
+        while world.running < INVOCATIONS && !world.queue.is_empty() {
+            world.invoke();
+        }
+    }
+    let mut outcomes = Outcomes { waits: Vec::new(), by_endpoint: BTreeMap::new(), received, most_running: 0 };
+    outcomes.most_running = world.most_running;
+    for (endpoint, delivery) in &world.deliveries {
+        let delivered = delivery.status == DeliveryStatus::Delivered;
+        let counts = outcomes.by_endpoint.entry(*endpoint).or_default();
+        counts.0 += 1;
+        counts.1 += usize::from(delivered);
+        if *endpoint > SLOW && delivered {
+            outcomes.waits.push(delivery.finished_at.expect("delivered ones have ended").0 - delivery.created_at.0);
+        }
+    }
+    outcomes.waits.sort_unstable();
+    outcomes
+}
+
+fn p99(waits: &[i64]) -> i64 {
+    waits[waits.len() * 99 / 100]
+}
+
+#[test]
+fn a_dead_and_a_slow_endpoint_leave_the_others_their_time() {
+    let (alone, together) = (run(2..ENDPOINTS), run(0..ENDPOINTS));
+    let (before, after) = (p99(&alone.waits), p99(&together.waits));
+    println!(
+        "p99 of {} healthy deliveries: {before} ms alone, {after} ms beside a dead and a slow endpoint; \
+         {} messages received, {} invocations at once at most",
+        alone.waits.len(),
+        together.received,
+        together.most_running,
+    );
+    assert_eq!(alone.waits.len(), together.waits.len(), "every healthy one is delivered in both");
+    assert!(alone.waits.len() > 18_000);
+    for endpoint in 2..ENDPOINTS {
+        let (made, delivered) = together.by_endpoint[&endpoint];
+        assert_eq!(made, delivered);
+    }
+    assert!(after as f64 <= before as f64 * 1.1, "p99 was {before} ms and is {after} ms");
+    let (made, delivered) = together.by_endpoint[&SLOW];
+    assert!(made > 1000 && delivered == made, "{delivered} of {made} to the slow one");
+    assert_eq!(together.by_endpoint[&DEAD].1, 0);
+    let (to_dead, all) = (together.by_endpoint[&DEAD].0, together.by_endpoint.values().map(|counts| counts.0).sum());
+    let all: usize = all;
+    assert!(together.received < all + to_dead * 12 + made * 4, "waiting makes few messages: {}", together.received);
+}

@@ -1,0 +1,163 @@
+//! Receivers by TLS: the one that is trusted, and those that prove too little or break off.
+
+use std::net::TcpStream;
+
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::*;
+
+/// Made for these tests: `openssl ca -selfsign` with keys from `openssl genpkey -algorithm EC -pkeyopt
+/// ec_paramgen_curve:P-256`, `/CN=receiver.test`, `basicConstraints=critical,CA:FALSE` and, but for the nameless one,
+/// `subjectAltName=DNS:receiver.test`; valid from 2000 to 2100 unless the name says otherwise.
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../tests/it/fixtures/", $name))
+    };
+}
+const RECEIVER: &[u8] = fixture!("receiver.crt.der");
+const KEY: &[u8] = fixture!("receiver.key.der");
+/// From 2000 to 2001.
+const EXPIRED: &[u8] = fixture!("expired.crt.der");
+/// From 2099 to 2100.
+const EARLY: &[u8] = fixture!("early.crt.der");
+/// With the name as its subject only.
+const NAMELESS: &[u8] = fixture!("nameless.crt.der");
+/// With `extendedKeyUsage=clientAuth`.
+const CLIENT: &[u8] = fixture!("client.crt.der");
+/// The same names, signed by itself with a key of its own.
+const STRANGER: &[u8] = fixture!("stranger.crt.der");
+const STRANGERS_KEY: &[u8] = fixture!("stranger.key.der");
+
+type TlsStream = StreamOwned<ServerConnection, TcpStream>;
+
+/// Speaks TLS on one connection, whether or not the key is the certificate's.
+fn speaking_tls<T: Send + 'static>(
+    listener: TcpListener,
+    certificate: &'static [u8],
+    key: &'static [u8],
+    conversation: impl FnOnce(TlsStream) -> io::Result<T> + Send + 'static,
+) -> JoinHandle<io::Result<T>> {
+    let key = any_supported_type(&PrivatePkcs8KeyDer::from(key).into()).expect("a key");
+    let certified = CertifiedKey::new(vec![CertificateDer::from(certificate)], key);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    thread::spawn(move || {
+        let (stream, _peer) = listener.accept()?;
+        let connection = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
+        conversation(StreamOwned::new(connection, stream))
+    })
+}
+
+fn mozillas_roots() -> RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
+}
+
+fn roots_with(certificate: &'static [u8]) -> RootCertStore {
+    let mut roots = mozillas_roots();
+    roots.add(CertificateDer::from(certificate)).expect("the tests' certificate");
+    roots
+}
+
+#[tokio::test]
+async fn a_trusted_receiver_is_called_by_tls() {
+    let (private, public, port) = private_and_public();
+    let server = speaking_tls(public, RECEIVER, KEY, |mut stream| {
+        converse(&mut stream, ANSWER)?;
+        Ok(stream.conn.alpn_protocol().map(<[u8]>::to_vec))
+    });
+    let client = client_that_finds(vec![Ok(vec![PRIVATE, PUBLIC])], only_the_stand_in, roots_with(RECEIVER));
+    let response = client.send(request(&format!("https://receiver.test:{port}/"))).await;
+    let response = response.expect("an answer");
+    assert_eq!((response.status, response.body.as_ref()), (200, b"ok".as_slice()));
+    assert_eq!(response.peer, Some(SocketAddr::new(PUBLIC, port)));
+    let protocol = server.join().expect("no panic").expect("one connection");
+    assert_eq!(protocol.as_deref(), Some(b"http/1.1".as_slice()));
+    assert_never_dialled(&private);
+}
+
+#[tokio::test]
+async fn a_receiver_that_proves_too_little_fails_the_handshake() {
+    for (case, host, certificate, key, roots, words) in [
+        ("another name", "other.test", RECEIVER, KEY, roots_with(RECEIVER), "not valid for name"),
+        ("a name below", "a.receiver.test", RECEIVER, KEY, roots_with(RECEIVER), "not valid for name"),
+        ("an address", "127.0.0.2", RECEIVER, KEY, roots_with(RECEIVER), "not valid for name"),
+        ("no name", "receiver.test", NAMELESS, KEY, roots_with(RECEIVER), "not valid for any names"),
+        ("expired", "receiver.test", EXPIRED, KEY, roots_with(RECEIVER), "certificate expired"),
+        ("too early", "receiver.test", EARLY, KEY, roots_with(RECEIVER), "not valid yet"),
+        (
+            "a client's certificate",
+            "receiver.test",
+            CLIENT,
+            KEY,
+            roots_with(RECEIVER),
+            "does not allow extended key usage",
+        ),
+        ("signed by itself", "receiver.test", RECEIVER, KEY, mozillas_roots(), "UnknownIssuer"),
+        ("signed in another's name", "receiver.test", STRANGER, STRANGERS_KEY, roots_with(RECEIVER), "BadSignature"),
+        ("without its key", "receiver.test", RECEIVER, STRANGERS_KEY, roots_with(RECEIVER), "BadSignature"),
+    ] {
+        let (_private, public, port) = private_and_public();
+        let server = speaking_tls(public, certificate, key, |mut stream| converse(&mut stream, ANSWER));
+        let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots);
+        let refused = client.send(request(&format!("https://{host}:{port}/secret"))).await;
+        let refused = refused.expect_err(case);
+        let OutboundError::Tls(told) = &refused else { panic!("{case}: {refused:?}") };
+        assert!(told.contains(words), "{case}: {told}");
+        assert!(!refused.to_string().contains("secret"), "{refused}");
+        assert!(server.join().expect("no panic").is_err(), "{case}: no request may arrive");
+    }
+}
+
+/// How a receiver that has shaken hands goes on, and what becomes of it.
+#[tokio::test]
+async fn a_receiver_that_breaks_off_after_the_handshake_has_not_answered() {
+    const UNTIL_CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok";
+    const CUT: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok";
+    for (case, answer, farewell, body) in [
+        ("a body until close", UNTIL_CLOSE, true, Ok(b"ok".as_slice())),
+        ("a body until close that anybody may have cut", UNTIL_CLOSE, false, Err(OutboundError::Reset)),
+        ("a body that was cut", CUT, true, Err(OutboundError::Reset)),
+        ("no answer", b"".as_slice(), true, Err(OutboundError::Reset)),
+        ("no answer and no farewell", b"".as_slice(), false, Err(OutboundError::Reset)),
+    ] {
+        let (_private, public, port) = private_and_public();
+        let server = speaking_tls(public, RECEIVER, KEY, move |mut stream| {
+            converse(&mut stream, answer)?;
+            if farewell {
+                stream.conn.send_close_notify();
+                stream.flush()?;
+            }
+            Ok(())
+        });
+        let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots_with(RECEIVER));
+        let outcome = client.send(request(&format!("https://receiver.test:{port}/"))).await;
+        assert_eq!(outcome.map(|response| response.body), body.map(Bytes::from_static), "{case}");
+        server.join().expect("no panic").expect("one request");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_silent_after_the_handshake_meets_the_deadline() {
+    let (_private, public, port) = private_and_public();
+    let server = speaking_tls(public, RECEIVER, KEY, |mut stream| {
+        converse(&mut stream, b"")?;
+        // Ends when the client leaves.
+        Ok(stream.read(&mut [0]).unwrap_or(0))
+    });
+    let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots_with(RECEIVER));
+    let deadline = Duration::from_secs(2);
+    let silent = request(&format!("https://receiver.test:{port}/"));
+    let refused = client.send(OutboundRequest { deadline, ..silent }).await;
+    assert_eq!(refused.expect_err("silence"), OutboundError::TimedOut(2000));
+    // Waited for aside, since it is this thread's runtime that closes the connection.
+    let left = tokio::task::spawn_blocking(|| server.join()).await.expect("no panic");
+    assert_eq!(left.expect("no panic").expect("one request"), 0);
+}
