@@ -86,6 +86,8 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     seen.get("/api/nothing", "unknown_route").await;
     let delivery = "/api/webhooks/deliveries/5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a";
     seen.get(delivery, "delivery_not_found").await;
+    let large = json!({ "event": "job.completed", "data": { "x": "y".repeat(300_000) } });
+    seen.post("/api/webhooks/trigger", large, "payload_too_large").await;
     seen.post("/api/webhooks/endpoints/webhook_99/enable", json!({}), "endpoint_not_found").await;
     seen.get("/api/webhooks/recover/rec_5f0c2b7e9d134a6688e1c07ab2d94f31", "recovery_not_found").await;
 }

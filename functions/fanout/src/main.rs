@@ -3,7 +3,7 @@
 use fanout::{Config, Deps, handle};
 use lambda_runtime::{Error, run, service_fn};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
     let deps = Deps::new(Config::from_environment()?).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use job_stream::{Config, Deps, Transport, handle_stream, handle_wait};
 use lambda_http::{Error, run, run_with_streaming_response, service_fn};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
     let config = Config::from_environment()?;

@@ -3,7 +3,7 @@
 use lambda_http::{Error, run, service_fn};
 use webhooks_admin::{Config, Deps, handle};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     reelhook_aws::start::logs();
     let deps = Deps::new(Config::from_environment()?).await?;

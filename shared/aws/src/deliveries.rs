@@ -140,8 +140,10 @@ impl DeliveryTable {
 impl SaveDeliveries for DeliveryTable {
     async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
         let operation = "save deliveries";
+        let call = Uuid::new_v4().simple();
         let chunk = |chunk: &[Delivery]| {
-            let updates = chunk.iter().map(delivery_update).collect();
+            // Each delivery is in a call once, so the call's id tells its writes from all others.
+            let updates = chunk.iter().map(|delivery| delivery_update(delivery, call.to_string())).collect();
             let theirs = |item: &Item| read(operation, item, "body");
             update_all(operation, &self.client, &self.table, updates, theirs)
         };
@@ -317,8 +319,7 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
 }
 
 /// What changes from one version of a delivery to the next.
-fn delivery_update(delivery: &Delivery) -> Update {
-    let write_id = Uuid::new_v4().simple().to_string();
+fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
     let mut set = vec![
         ("version", n(delivery.version)),
         ("write_id", s(&write_id)),

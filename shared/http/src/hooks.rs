@@ -92,7 +92,8 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
     let data = match &body["data"] {
         Value::Null => None,
         data @ Value::Object(_) if data.to_string().len() <= DATA_LIMIT => Some(data.clone()),
-        _ => return Err(bad("data", "an object of at most 256 KiB")),
+        Value::Object(_) => return Err(Problem::PayloadTooLarge),
+        _ => return Err(bad("data", "an object")),
     };
     Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
 }

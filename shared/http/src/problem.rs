@@ -32,6 +32,8 @@ pub enum Problem {
     NoObject,
     /// The body is too large.
     BodyTooLarge,
+    /// The data of an event by hand is larger than a webhook may be.
+    PayloadTooLarge,
     /// The Idempotency-Key is empty, too long, or no visible ASCII.
     BadIdempotencyKey,
     /// The Idempotency-Key was used with another body.
@@ -110,6 +112,10 @@ impl Problem {
             Self::BadJson(why) => (400, "bad_json", format!("The body is not valid JSON: {why}")),
             Self::NoObject => (400, "no_object", "The body must be a JSON object".to_owned()),
             Self::BodyTooLarge => (413, "body_too_large", "The body must not be larger than 1 MiB".to_owned()),
+            Self::PayloadTooLarge => {
+                let right = "`data` must not be larger than 256 KiB; send a link to what is larger";
+                (413, "payload_too_large", right.to_owned())
+            }
             Self::BadIdempotencyKey => {
                 (400, "bad_idempotency_key", "`Idempotency-Key` must have 1 to 255 visible ASCII characters".to_owned())
             }
@@ -269,7 +275,8 @@ mod tests {
             Problem::BadField { .. } => Problem::BadJson(String::new()),
             Problem::BadJson(_) => Problem::NoObject,
             Problem::NoObject => Problem::BodyTooLarge,
-            Problem::BodyTooLarge => Problem::BadIdempotencyKey,
+            Problem::BodyTooLarge => Problem::PayloadTooLarge,
+            Problem::PayloadTooLarge => Problem::BadIdempotencyKey,
             Problem::BadIdempotencyKey => Problem::KeyReused,
             Problem::KeyReused => Problem::Unauthorized,
             Problem::Unauthorized => Problem::ForeignPage,

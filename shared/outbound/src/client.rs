@@ -19,7 +19,8 @@ use crate::failure::{classify, timed_out};
 use crate::resolver::{Judge, JudgedResolver, Lookup, SystemLookup};
 
 const POOL_IDLE: Duration = Duration::from_secs(30);
-const POOL_IDLE_PER_HOST: usize = 4;
+/// A batch may send as many webhooks to one host at once; those that stay open need no handshake the next time.
+const POOL_IDLE_PER_HOST: usize = 16;
 
 /// HTTP/1.1 client for URLs that we do not trust.
 ///

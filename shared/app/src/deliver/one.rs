@@ -71,7 +71,8 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Tried {
     let now = ports.ambient.now();
     let outcome = outcome(endpoint, &answer, receiver, now);
     let seen = seen(&outcome, answer.as_ref().ok().and_then(|response| quota_ends(response, receiver)), now);
-    let jitter = ports.ambient.fraction();
+    // Only who goes on needs chance, which costs a call of the system.
+    let jitter = if seen.took > 0 { 0.0 } else { ports.ambient.fraction() };
     let (mut next, reason) = delivery.finish(&outcome, now, &endpoint.policy.schedule, jitter, ports.grace);
     let goes_on = next.status == DeliveryStatus::Pending;
     let took = Duration::from_millis(u64::try_from(now.0 - began.0).unwrap_or(0));
