@@ -19,13 +19,15 @@ use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::queues::Queue;
 use reelhook_aws::start::System;
-use reelhook_domain::Policy;
+use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Counters are held against the jobs in the first minute of each hour.
 const HOUR_S: i64 = 3600;
 /// How long a sweep works on recoveries.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(35);
+/// What a page of a recovery may take at the end of a run.
+const LAST_PAGE_MS: i64 = 8000;
 
 /// What the function is configured with.
 pub struct Config {
@@ -129,11 +131,12 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         policy: &deps.policy,
     };
     let swept = sweep(&ports).await;
+    let mut failed = swept.failed;
     let removal = RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, ambient: &System, policy: &deps.policy };
-    let removed = remove_cleared(&removal).await?;
+    let removed = part(remove_cleared(&removal).await, &mut failed);
     let now = System.now();
-    let mended =
-        if event.payload.reconcile || now.seconds() % HOUR_S < 60 { reconcile(&deps.counters, now).await? } else { 0 };
+    let hourly = event.payload.reconcile || now.seconds() % HOUR_S < 60;
+    let mended = if hourly { part(reconcile(&deps.counters, now).await, &mut failed) } else { 0 };
     let table = &deps.due.deliveries;
     let recovery = RecoverPorts {
         store: table,
@@ -143,7 +146,8 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         ambient: &System,
         grace: deps.policy.hint_grace,
     };
-    let recoveries = go_on_with_all(&recovery, now.after(RECOVERY_BUDGET)).await?;
+    let end = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX) - LAST_PAGE_MS);
+    let recoveries = part(go_on_with_all(&recovery, end.min(now.after(RECOVERY_BUDGET))).await, &mut failed);
     let report = Report {
         jobs_due: swept.jobs_due,
         jobs_changed: swept.jobs_changed,
@@ -151,11 +155,20 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         removed,
         recoveries,
         counters_mended: mended,
-        failed: swept.failed,
+        failed,
     };
     tracing::info!(?report, "swept");
     if report.failed > 0 {
         return Err(format!("{} parts of the sweep failed", report.failed).into());
     }
     Ok(report)
+}
+
+/// What a part did; that it failed keeps no other from its turn.
+fn part<E: std::fmt::Display>(result: Result<usize, E>, failed: &mut usize) -> usize {
+    result.unwrap_or_else(|error| {
+        *failed += 1;
+        tracing::error!(%error, "part of the sweep failed, the next one tries again");
+        0
+    })
 }

@@ -37,8 +37,12 @@ const LONGEST_HINT: Duration = Duration::from_secs(900);
 const SETTINGS_SPREAD: Duration = Duration::from_secs(600);
 /// How long a delivery waits for its endpoint to become known.
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
-/// Conflicts in a row before admission is left to the next try.
-const TRIES: usize = 20;
+/// Conflicts in a row before a group waits: whoever changed the endpoint each time is sending to it.
+const TRIES: usize = 5;
+/// How long it waits then, and as much longer by chance.
+const CROWDED: Duration = Duration::from_secs(1);
+/// A message that comes so much too early was delayed in whole seconds by another clock: it is sent again.
+const EARLY_MS: i64 = 2000;
 /// Ends of tries that are saved at once.
 const SAVED_AT_ONCE: usize = 25;
 
@@ -68,11 +72,16 @@ pub trait DeliveryStore: SaveDeliveries + EndpointDesk {
     /// [`StoreError`]; writing them again writes the same.
     async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError>;
 
-    /// Saves who may be sent, if the endpoint still is as it was; whether it was.
+    /// Saves who may be sent, if the endpoint still is as it was; else how it is now.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn admit(&self, id: &EndpointId, was: &EndpointState, next: &EndpointState) -> Result<bool, StoreError>;
+    async fn admit(
+        &self,
+        id: &EndpointId,
+        was: &EndpointState,
+        next: &EndpointState,
+    ) -> Result<Option<EndpointState>, StoreError>;
 
     /// Adds what a batch saw of an endpoint: how it stands now.
     ///
@@ -85,6 +94,12 @@ pub trait DeliveryStore: SaveDeliveries + EndpointDesk {
     /// # Errors
     /// [`StoreError`].
     async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError>;
+
+    /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Disables an endpoint, with the reason that people see.
     ///
@@ -144,7 +159,7 @@ type Results = Vec<Result<(), StoreError>>;
 /// Works off a batch of hints; one answer for each, in order. An error means: give this message again.
 pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Results {
     let mut results: Results = hints.iter().map(|_| Ok(())).collect();
-    let (ready, mut changes) = match ports.store.load(hints).await {
+    let (ready, mut changes, early) = match ports.store.load(hints).await {
         Ok(loaded) => sort_out(ports, hints, loaded, &mut results),
         Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
@@ -159,6 +174,7 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
         }
     }
     begin(ports, &mut groups, &mut changes, &mut results).await;
+    send_hints(ports, early).await;
     let (sender, ended) = mpsc::unbounded();
     let tries = async move {
         join_all(groups.into_iter().map(|group| try_all(ports, group, sender.clone()))).await;
@@ -174,15 +190,18 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
     results
 }
 
-/// Parts what may be sent, by endpoint, from what ends or waits without being sent.
+/// A batch: what may be sent, by endpoint; what ends or waits without being sent; messages that came too early.
+type Sorted<'a> = (BTreeMap<EndpointId, Vec<Ready<'a>>>, Vec<Change>, Vec<Delayed<DeliveryMessage>>);
+
+/// Parts what may be sent from what may not.
 fn sort_out<'a>(
     ports: &DeliverPorts<'a>,
     hints: &[(DeliveryId, EventId)],
     loaded: Vec<Loaded>,
     results: &mut Results,
-) -> (BTreeMap<EndpointId, Vec<Ready<'a>>>, Vec<Change>) {
+) -> Sorted<'a> {
     let mut ready: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
-    let mut changes = Vec::new();
+    let (mut changes, mut early) = (Vec::new(), Vec::new());
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
     let now = ports.ambient.now();
     for (index, entry) in loaded.into_iter().enumerate() {
@@ -203,6 +222,10 @@ fn sort_out<'a>(
         seen.push(delivery.id);
         match delivery.check(now) {
             Ok(()) => {}
+            Err(NotNow::Early(until)) if until.0 - now.0 <= EARLY_MS => {
+                early.extend(hint_at(&delivery, until, now));
+                continue;
+            }
             Err(NotNow::Final | NotNow::Early(_) | NotNow::Leased(_)) => continue,
         }
         let Some(event) = event else {
@@ -221,7 +244,7 @@ fn sort_out<'a>(
             None => changes.push(one::end(ports, index, &delivery, &Outcome::Gone)),
         }
     }
-    (ready, changes)
+    (ready, changes, early)
 }
 
 type AdmittedGroup<'a> = (Result<(Group<'a>, Vec<Change>), StoreError>, Vec<usize>);
@@ -241,9 +264,9 @@ async fn verdicts<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> Result
         let asking: Vec<Asking> = ready.iter().map(|ready| ready.delivery.asking(endpoint.policy.rate, now)).collect();
         let admitted = state.admit(&endpoint.policy, &asking, holder, now);
         if let Some(next) = &admitted.next
-            && !ports.store.admit(&endpoint.id, &state, next).await?
+            && let Some(now) = ports.store.admit(&endpoint.id, &state, next).await?
         {
-            state = ports.store.endpoint(&endpoint.id).await?;
+            state = now;
             continue;
         }
         let mut group = Group {
@@ -266,7 +289,14 @@ async fn verdicts<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> Result
         }
         return Ok((group, waiting));
     }
-    Err(StoreError::Busy { operation: "admit deliveries", source: "others were admitted first each time".into() })
+    // So many send to it at this moment that waiting for one's turn would only hold the batch up.
+    let group = Group { endpoint, state, holder, probe: false, admitted: false, going: Vec::new() };
+    let now = ports.ambient.now();
+    let wait = |ready: Ready<'_>| {
+        let until = now.after(CROWDED + CROWDED.mul_f64(3.0 * ports.ambient.fraction()));
+        one::hold(ports, ready.index, &ready.delivery, until, Held::Line)
+    };
+    Ok((group, ready.into_iter().map(wait).collect()))
 }
 
 /// Claims what goes and saves what waits; what was not claimed is taken out of its group.
@@ -279,8 +309,11 @@ async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group<'_>], changes: &mut
     if !earlier.is_empty()
         && let Err(error) = ports.store.keep(&earlier).await
     {
-        let going = groups.iter_mut().flat_map(|group| group.going.drain(..));
-        let indexes: Vec<usize> = going.map(|ready| ready.index).collect();
+        let mut indexes = Vec::with_capacity(earlier.len());
+        for group in &mut *groups {
+            let again = group.going.extract_if(.., |ready| ready.delivery.last.is_some());
+            indexes.extend(again.map(|ready| ready.index));
+        }
         fail(results, &indexes, error);
     }
     for group in &mut *groups {
@@ -366,8 +399,9 @@ async fn tell(
             }
         }
         Standing::Disable(reason) => {
-            ports.store.disable(&endpoint.id, &reason, now).await?;
-            tracing::error!(%endpoint_id, endpoint = name, failures, reason, "an endpoint was disabled");
+            if ports.store.give_up(&endpoint.id, failures, &reason, now).await? {
+                tracing::error!(%endpoint_id, endpoint = name, failures, reason, "an endpoint was disabled");
+            }
         }
     }
     Ok(())

@@ -382,6 +382,8 @@ async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64)
     for (delivery, saved) in again.iter().zip(ports.book.save_all(again).await) {
         match saved? {
             Saved::Done => sent.push(hint(delivery)),
+            // Another one works on the same page.
+            Saved::Conflict(Some(theirs)) if theirs.recovery == delivery.recovery => sent.push(hint(delivery)),
             Saved::Conflict(_) => conflicts += 1,
         }
     }

@@ -112,7 +112,7 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
     let max_delay = ms(number("WEBHOOK_MAX_RETRY_DELAY", 30_000, 1, DAY_MS));
     let window = ms(number("WEBHOOK_RATE_LIMIT_WINDOW", 60_000, WINDOW_MS.0, WINDOW_MS.1));
     let max = number("WEBHOOK_RATE_LIMIT_MAX", 100, 1, 1_000_000) as u32;
-    let concurrency = number("WEBHOOK_CONCURRENCY", 50, 1, 1000) as u32;
+    let concurrency = number("WEBHOOK_CONCURRENCY", 20, 1, 1000) as u32;
     let circuit = Circuit {
         failures: number("WEBHOOK_CIRCUIT_FAILURES", 10, 0, 1_000_000),
         delay: ms(number("WEBHOOK_CIRCUIT_DELAY", 30_000, 1000, DAY_MS)),

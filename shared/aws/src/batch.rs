@@ -82,7 +82,7 @@ impl Update {
 }
 
 /// Makes at most [`STATEMENTS`] updates; one answer for each, in order, with the item as `theirs` reads it where it has
-/// another version.
+/// another version. Those that the table was too busy for are tried again, under the same `write_id`.
 pub(crate) async fn update_all<T>(
     operation: &'static str,
     client: &aws_sdk_dynamodb::Client,
@@ -91,22 +91,33 @@ pub(crate) async fn update_all<T>(
     theirs: impl Fn(&Item) -> Result<T, StoreError>,
 ) -> Vec<Result<Saved<T>, StoreError>> {
     let write_ids: Vec<String> = updates.iter().map(|update| update.write_id.clone()).collect();
-    let statements = updates.into_iter().map(|update| update.request(table)).collect();
-    let answer = match client.batch_execute_statement().set_statements(Some(statements)).send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            return store_error(operation, error).for_each(write_ids.len()).into_iter().map(Err).collect();
+    let requests: Vec<BatchStatementRequest> = updates.into_iter().map(|update| update.request(table)).collect();
+    let missing = || StoreError::Busy { operation, source: "a statement has no answer".into() };
+    let mut results: Vec<Result<Saved<T>, StoreError>> = write_ids.iter().map(|_| Err(missing())).collect();
+    let mut left: Vec<usize> = (0..requests.len()).collect();
+    for _ in 0..TRIES {
+        let statements = left.iter().map(|index| requests[*index].clone()).collect();
+        let answer = match client.batch_execute_statement().set_statements(Some(statements)).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                for (index, error) in left.iter().zip(store_error(operation, error).for_each(left.len())) {
+                    results[*index] = Err(error);
+                }
+                return results;
+            }
+        };
+        for (index, answer) in left.iter().zip(answer.responses.unwrap_or_default()) {
+            results[*index] = match answer.error {
+                None => Ok(Saved::Done),
+                Some(error) => failed(operation, &error, &write_ids[*index], &theirs),
+            };
         }
-    };
-    let mut answers = answer.responses.unwrap_or_default().into_iter();
-    let one = |write_id: &String| {
-        let missing = || StoreError::Busy { operation, source: "a statement has no answer".into() };
-        match answers.next().ok_or_else(missing)?.error {
-            None => Ok(Saved::Done),
-            Some(error) => failed(operation, &error, write_id, &theirs),
+        left.retain(|index| results[*index].as_ref().is_err_and(StoreError::is_busy));
+        if left.is_empty() {
+            break;
         }
-    };
-    write_ids.iter().map(one).collect()
+    }
+    results
 }
 
 fn failed<T>(

@@ -50,7 +50,10 @@ fn shorten(value: &mut Value) {
     match value {
         Value::String(text) if text.len() > LONGEST => *value = text.len().into(),
         Value::Array(values) => values.iter_mut().for_each(shorten),
-        Value::Object(members) => members.values_mut().for_each(shorten),
+        // A statement names attributes; its values stand beside it.
+        Value::Object(members) => {
+            members.iter_mut().filter(|(name, _)| *name != "Statement").for_each(|(_, value)| shorten(value));
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

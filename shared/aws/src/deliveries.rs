@@ -196,8 +196,17 @@ impl DeliveryStore for DeliveryTable {
         Ok(())
     }
 
-    async fn admit(&self, id: &EndpointId, was: &EndpointState, next: &EndpointState) -> Result<bool, StoreError> {
+    async fn admit(
+        &self,
+        id: &EndpointId,
+        was: &EndpointState,
+        next: &EndpointState,
+    ) -> Result<Option<EndpointState>, StoreError> {
         self.endpoints()?.admit(id, was, next).await
+    }
+
+    async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.endpoints()?.give_up(id, failures, reason, now).await
     }
 
     async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {

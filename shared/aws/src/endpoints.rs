@@ -2,10 +2,10 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp, Width};
 
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text};
@@ -48,7 +48,7 @@ impl EndpointTable {
         id: &EndpointId,
         was: &EndpointState,
         next: &EndpointState,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<EndpointState>, StoreError> {
         let mut change = Expression::new();
         change.set("revision", n(next.revision));
         change.set("window_index", n(next.window.index));
@@ -68,8 +68,23 @@ impl EndpointTable {
             .condition_expression("#revision = :was OR (attribute_not_exists(#revision) AND :was = :none)")
             .expression_attribute_names("#revision", "revision")
             .expression_attribute_values(":was", n(was.revision))
-            .expression_attribute_values(":none", n(0));
-        when(update, "admit deliveries").await
+            .expression_attribute_values(":none", n(0))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let theirs = match update.send().await {
+            Ok(_) => return Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().map(state),
+                _ => return Err(store_error("admit deliveries", error)),
+            },
+        };
+        match theirs {
+            // One's own write, whose answer got lost.
+            Some(theirs) if theirs.slots.iter().any(|slot| next.slots.contains(slot) && !was.slots.contains(slot)) => {
+                Ok(None)
+            }
+            Some(theirs) => Ok(Some(theirs)),
+            None => Ok(Some(self.state(id).await?)),
+        }
     }
 
     /// Adds what a batch saw: how the endpoint stands now.
@@ -78,7 +93,11 @@ impl EndpointTable {
         change.add("revision", n(1));
         change.remove(&slot_name(report.holder));
         change.set("latency_ms", n(report.latency_ms));
-        change.set_or_remove("width", report.width.map(n));
+        match report.width {
+            Width::Same => {}
+            Width::Narrow(width) => change.set("width", n(width)),
+            Width::Whole => change.remove("width"),
+        }
         match report.failed {
             None => {
                 for name in ["failures", "failing_since", "warned", "circuit_until", "candidate", "probes"] {
@@ -93,7 +112,9 @@ impl EndpointTable {
                 if let Some(until) = report.circuit_until {
                     change.set("circuit_until", n(until.0));
                 }
-                change.set("probes", n(report.probes));
+                if let Some(probes) = report.probes {
+                    change.set("probes", n(probes));
+                }
             }
         }
         let update = change.apply(self.update(id)).return_values(ReturnValue::AllNew);
@@ -112,7 +133,9 @@ impl EndpointTable {
         change.set("warned", n(percent));
         let update = change.apply(self.update(id));
         let update = update
-            .condition_expression("attribute_not_exists(#warned) OR #warned < :percent")
+            .condition_expression(
+                "attribute_exists(failures) AND (attribute_not_exists(#warned) OR #warned < :percent)",
+            )
             .expression_attribute_names("#warned", "warned")
             .expression_attribute_values(":percent", n(percent));
         when(update, "note a warning").await
@@ -163,13 +186,33 @@ impl EndpointTable {
         Ok(())
     }
 
+    /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
+    pub(crate) async fn give_up(
+        &self,
+        id: &EndpointId,
+        failures: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("disabled_at", n(now.0));
+        change.set("disabled_reason", s(reason));
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression("failures >= :failures AND attribute_not_exists(#disabled)")
+            .expression_attribute_names("#disabled", "disabled_at")
+            .expression_attribute_values(":failures", n(failures));
+        when(update, "disable endpoint").await
+    }
+
     fn update(&self, id: &EndpointId) -> UpdateItemFluentBuilder {
         self.client.update_item().table_name(&self.table).key("id", s(id.as_str()))
     }
 }
 
 /// What an endpoint that is asked anew has no more.
-const TROUBLES: [&str; 9] = [
+const TROUBLES: [&str; 12] = [
     "disabled_at",
     "disabled_reason",
     "paused_until",
@@ -179,6 +222,9 @@ const TROUBLES: [&str; 9] = [
     "circuit_until",
     "candidate",
     "probes",
+    "width",
+    "latency_ms",
+    "line",
 ];
 /// Attributes of tries that are under way begin so.
 const SLOT: &str = "slot_";

@@ -54,7 +54,11 @@ pub struct Admitted {
 }
 
 /// The shortest step of the line.
-const SHORTEST_STEP: Duration = Duration::from_millis(50);
+const SHORTEST_STEP: Duration = Duration::from_millis(5);
+/// The line is no longer than this, however many stand in it: an endpoint may become faster meanwhile.
+const LONGEST_LINE: Duration = Duration::from_secs(300);
+/// The longest wait for a circuit: as long as a message can wait in a queue.
+const LONGEST_HELD: Duration = Duration::from_secs(900);
 
 impl EndpointState {
     /// Decides about these deliveries; `holder` names the batch's slot.
@@ -82,8 +86,17 @@ impl EndpointState {
         let mut next = self.clone();
         next.revision += 1;
         if let Some(until) = self.circuit_until.filter(|until| *until > now) {
+            if self.slots.iter().any(|slot| slot.until == until) {
+                // The probe is under way: what comes of it is known by then.
+                return Admitted {
+                    verdicts: vec![Verdict::Wait(until, Held::Circuit); count],
+                    next: None,
+                    probe: false,
+                };
+            }
             // One comes back as the probe, the others when it is over.
-            let mut verdicts = vec![Verdict::Wait(until.after(interval), Held::Circuit); count];
+            let behind = until.after(interval).min(now.after(LONGEST_HELD)).max(until);
+            let mut verdicts = vec![Verdict::Wait(behind, Held::Circuit); count];
             let chosen = self.candidate == Some(until);
             if !chosen {
                 verdicts[0] = Verdict::Wait(until, Held::Circuit);
@@ -95,7 +108,7 @@ impl EndpointState {
         next.circuit_until = Some(over);
         next.candidate = None;
         next.take(holder, 1, over, now);
-        let mut verdicts = vec![Verdict::Wait(over.after(interval), Held::Circuit); count];
+        let mut verdicts = vec![Verdict::Wait(over, Held::Circuit); count];
         verdicts[0] = Verdict::Go;
         Admitted { verdicts, next: Some(next), probe: true }
     }
@@ -108,7 +121,6 @@ impl EndpointState {
         // A little slower than the endpoint, or the line would come before there are slots.
         let step = Duration::from_millis(self.latency_ms() * 11 / 10 / u64::from(width));
         let step = step.clamp(SHORTEST_STEP, policy.timeout);
-        let again = Duration::from_millis(self.latency_ms() / 2).clamp(step, policy.timeout);
         let mut next = self.clone();
         let mut verdicts = vec![Verdict::Go; asking.len()];
         let mut going = 0;
@@ -134,12 +146,12 @@ impl EndpointState {
                     going += 1;
                     Verdict::Go
                 }
-            } else if has_place || was_in_line {
-                Verdict::Wait(now.after(again), Held::Line)
             } else {
-                let place = line.unwrap_or(now).after(step);
+                let place = line.unwrap_or(now).after(step).min(now.after(LONGEST_LINE));
                 next.line = Some(place);
-                Verdict::Wait(place, Held::Line)
+                // A place in the rate limit is kept as long as its window lasts.
+                let keeps = has_place && policy.rate.still_holds(place, now);
+                Verdict::Wait(place, if keeps { Held::Rate } else { Held::Line })
             };
         }
         if going > 0 {

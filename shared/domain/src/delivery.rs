@@ -302,8 +302,12 @@ impl Delivery {
     /// Its tries, with those that have rows of their own.
     pub fn tries(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
         let mut tries = rows;
-        if let Some(last) = self.last.as_ref().filter(|last| tries.iter().all(|row| row.number != last.number)) {
-            tries.push(last.clone());
+        if let Some(last) = &self.last {
+            // A row that says "unknown" may have been written before the end was known.
+            tries.retain(|row| row.number != last.number || (row.result.is_some() && last.result.is_none()));
+            if tries.iter().all(|row| row.number != last.number) {
+                tries.push(last.clone());
+            }
         }
         tries
     }

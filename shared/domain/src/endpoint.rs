@@ -11,7 +11,7 @@ const UNKNOWN_LATENCY_MS: u64 = 500;
 /// An endpoint whose answers take this long gets only a part of its limit,
 const SLOW_MS: u64 = 2000;
 /// one of so many parts.
-const SLOW_SHARE: u32 = 5;
+const SLOW_SHARE: u32 = 2;
 /// Parts of its patience, in percent, after which an endpoint's operator is warned.
 const WARNINGS: [u8; 3] = [50, 75, 90];
 
@@ -133,14 +133,25 @@ pub struct EndpointReport {
     pub failed: Option<u64>,
     /// How long its answers take.
     pub latency_ms: u64,
-    /// Tries at once from now on; none for its limit.
-    pub width: Option<u32>,
+    /// What becomes of its width.
+    pub width: Width,
     /// Nothing is sent before then; none where that does not change.
     pub circuit_until: Option<Timestamp>,
-    /// Probes in a row that failed.
-    pub probes: u32,
+    /// Probes in a row that failed; none where that does not change.
+    pub probes: Option<u32>,
     /// It asks for nothing before then.
     pub pause_until: Option<Timestamp>,
+}
+
+/// What becomes of the tries at once that an endpoint takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// Nothing, whatever others found.
+    Same,
+    /// So many from now on.
+    Narrow(u32),
+    /// As many as its limit says.
+    Whole,
 }
 
 /// What follows from an endpoint's failures.
@@ -182,29 +193,32 @@ impl EndpointState {
         probe: bool,
         now: Timestamp,
     ) -> EndpointReport {
-        let width = self.width(policy);
+        let limit = policy.concurrency.max(1);
         let open = self.is_open(policy);
-        let width = match (seen.overloaded, seen.took) {
-            (true, _) => width / 2,
+        let narrow = |width: u32| if width < limit { Width::Narrow(width.max(1)) } else { Width::Whole };
+        let width = match (seen.overloaded, seen.took, self.width) {
+            (true, _, width) => Width::Narrow((width.unwrap_or(limit) / 2).max(1)),
             // Back from an open circuit it is asked gently.
-            (false, 1..) if open => seen.took,
-            (false, took) => width.saturating_add(took),
+            (false, took @ 1.., _) if open => narrow(took),
+            (false, took, Some(width)) => narrow(width.saturating_add(took)),
+            (false, _, None) => Width::Same,
         };
-        let width = (width < policy.concurrency.max(1)).then_some(width.max(1));
         let tried = seen.took + seen.failed > 0;
         let latency_ms = match self.latency_ms {
             old if !tried => old,
+            // What came before the circuit opened says nothing about now.
+            _ if open && seen.took > 0 => seen.latency_ms.max(1),
             0 => seen.latency_ms.max(1),
             old => ((old * 3 + seen.latency_ms) / 4).max(1),
         };
         let failed = (seen.took == 0).then_some(u64::from(seen.failed));
         let opens = policy.circuit.failures > 0
             && failed.is_some_and(|n| n > 0 && self.failures + n >= policy.circuit.failures);
-        let probes = if probe && seen.took == 0 { self.probes.saturating_add(1) } else { self.probes };
-        let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes)));
+        let failed_probe = probe && seen.failed > 0 && seen.took == 0;
+        let probes = failed_probe.then(|| self.probes.saturating_add(1));
+        let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes.unwrap_or(self.probes))));
         // A probe that could not be made says nothing; the next may be made at once.
         let circuit_until = if probe && !tried { Some(now) } else { circuit_until };
-        let probes = if probe && !tried { self.probes } else { probes };
         EndpointReport {
             holder,
             at: now,
@@ -229,6 +243,11 @@ impl EndpointState {
         let counts = !patience.time.is_zero() && self.failures >= patience.least;
         let by_time = counts.then(|| u64::try_from(failing.as_millis() * 100 / patience.time.as_millis().max(1)));
         let by_time = by_time.map(|percent| percent.unwrap_or(u64::MAX));
+        let last_warning = WARNINGS[WARNINGS.len() - 1];
+        if by_count.max(by_time).is_some_and(|percent| percent >= 100) && self.warned < last_warning {
+            // Nobody is disabled without a warning, however long nothing was sent.
+            return Standing::Warn(last_warning);
+        }
         if by_count.is_some_and(|percent| percent >= 100) {
             return Standing::Disable(format!("{} tries in a row failed", self.failures));
         }
@@ -247,7 +266,11 @@ impl EndpointReport {
         state.revision += 1;
         state.slots.retain(|slot| slot.holder != self.holder);
         state.latency_ms = self.latency_ms;
-        state.width = self.width;
+        match self.width {
+            Width::Same => {}
+            Width::Narrow(width) => state.width = Some(width),
+            Width::Whole => state.width = None,
+        }
         match self.failed {
             None => {
                 state.failures = 0;
@@ -263,7 +286,7 @@ impl EndpointReport {
                     state.failing_since = state.failing_since.or(Some(self.at));
                 }
                 state.circuit_until = self.circuit_until.or(state.circuit_until);
-                state.probes = self.probes;
+                state.probes = self.probes.unwrap_or(state.probes);
             }
         }
         state.paused_until = state.paused_until.max(self.pause_until);

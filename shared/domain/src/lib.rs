@@ -26,7 +26,7 @@ pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome};
 pub use effect::{Effect, Emitted, Live, LogLevel, LogTally, OutboundEvent};
 pub use endpoint::{
-    Circuit, EndpointPolicy, EndpointReport, EndpointState, Patience, Seen, Slot, Standing, TRY_MARGIN,
+    Circuit, EndpointPolicy, EndpointReport, EndpointState, Patience, Seen, Slot, Standing, TRY_MARGIN, Width,
 };
 pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
 pub use failure::{Advice, FailureClass, classify};

@@ -193,17 +193,9 @@ impl EndpointDesk for MemoryDeliveries {
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
         let done = self.faults.check("enable")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
-            let EndpointState { revision, window, line, .. } = *endpoint;
-            let (slots, latency_ms) = (std::mem::take(&mut endpoint.slots), endpoint.latency_ms);
-            let kept = EndpointState {
-                revision: revision + 1,
-                window,
-                line,
-                slots,
-                latency_ms,
-                width: endpoint.width,
-                ..EndpointState::default()
-            };
+            let (revision, window) = (endpoint.revision + 1, endpoint.window);
+            let slots = std::mem::take(&mut endpoint.slots);
+            let kept = EndpointState { revision, window, slots, ..EndpointState::default() };
             *endpoint = kept;
         }
         done.answer(())
@@ -281,16 +273,34 @@ impl DeliveryStore for MemoryDeliveries {
         done.answer(())
     }
 
-    async fn admit(&self, id: &EndpointId, was: &EndpointState, next: &EndpointState) -> Result<bool, StoreError> {
+    async fn admit(
+        &self,
+        id: &EndpointId,
+        was: &EndpointState,
+        next: &EndpointState,
+    ) -> Result<Option<EndpointState>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("admit")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        let same = endpoint.revision == was.revision;
-        if same {
+        let theirs = (endpoint.revision != was.revision).then(|| endpoint.clone());
+        if theirs.is_none() {
             endpoint.clone_from(next);
         }
-        done.answer(same)
+        done.answer(theirs)
+    }
+
+    async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let done = self.faults.check("give_up")?;
+        let mut state = self.state();
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        let first = endpoint.failures >= failures && endpoint.disabled_at.is_none();
+        if first {
+            endpoint.revision += 1;
+            endpoint.disabled_at = Some(now);
+            endpoint.disabled_reason = Some(reason.to_owned());
+        }
+        done.answer(first)
     }
 
     async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {

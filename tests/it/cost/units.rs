@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::aws::{Aws, Item};
@@ -27,9 +27,9 @@ struct Written {
     /// 2 in a transaction, where everything counts twice.
     factor: f64,
     version: u64,
-    size: f64,
-    /// Its key in each index, where it has one.
-    indexed: Vec<Option<Vec<Value>>>,
+    /// What it has then, or only what a statement changes.
+    item: Map<String, Value>,
+    partial: bool,
 }
 
 /// The units of each call, in order (none where it is not DynamoDB's), and the bytes that its items take in the end.
@@ -39,35 +39,38 @@ pub async fn measure(aws: &Aws, calls: &[Call]) -> (Vec<Units>, f64) {
         tables.insert(aws.output(output).to_owned(), keys(aws, aws.output(output)).await);
     }
     let mut units = vec![Units::default(); calls.len()];
-    let mut written: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+    let mut written: BTreeMap<String, (String, Vec<Written>)> = BTreeMap::new();
     let ours = || calls.iter().enumerate().filter(|(_, call)| call.service == "DynamoDB");
     for (index, call) in ours() {
-        for (table, item) in puts(call) {
-            let keys = &tables[table];
-            let indexed =
-                keys.of_indexes.iter().map(|names| names.iter().map(|name| item.get(name).cloned()).collect());
+        for (table, item, partial) in puts(call) {
             let version = item["version"]["N"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
-            let write =
-                Written { call: index, factor: factor(call), version, size: size(item), indexed: indexed.collect() };
-            written.entry(name(table, item, keys)).or_default().push(write);
+            let name = name(&table, &item, &tables[&table]);
+            let item = item.as_object().expect("an item").clone();
+            let write = Written { call: index, factor: factor(call), version, item, partial };
+            written.entry(name).or_insert_with(|| (table, Vec::new())).1.push(write);
         }
     }
     let mut sizes = BTreeMap::new();
     let mut stored = 0.0;
-    for (name, versions) in &mut written {
+    for (name, (table, versions)) in &mut written {
         // Functions log at the end of their run, so that lines may come in another order than the versions.
         versions.sort_by_key(|write| write.version);
-        let mut before: Option<&Written> = None;
+        let indexes = &tables[table.as_str()].of_indexes;
+        let indexed = |item: &Map<String, Value>| -> Vec<Option<Vec<Value>>> {
+            indexes.iter().map(|names| names.iter().map(|name| item.get(name).cloned()).collect()).collect()
+        };
+        let (mut before, mut largest) = (Map::new(), 0.0_f64);
         for write in versions.iter() {
-            let larger = before.map_or(write.size, |before| before.size.max(write.size));
-            let none = vec![None; write.indexed.len()];
-            let old = before.map_or(&none, |before| &before.indexed);
-            let moved: f64 = old.iter().zip(&write.indexed).map(|(old, new)| index_writes(old, new)).sum();
+            let item = if write.partial { changed(&before, &write.item) } else { write.item.clone() };
+            let larger = size(&item).max(size(&before));
+            let (old, new) = (indexed(&before), indexed(&item));
+            let moved: f64 = old.iter().zip(&new).map(|(old, new)| index_writes(old, new)).sum();
             units[write.call].write += write.factor * (kilobytes(larger, 1.0) + moved);
-            before = Some(write);
+            largest = largest.max(size(&item));
+            before = item;
         }
-        sizes.insert(name.clone(), versions.iter().map(|write| write.size).fold(0.0, f64::max));
-        stored += before.map_or(0.0, |last| last.size + 100.0);
+        sizes.insert(name.clone(), largest);
+        stored += if before.is_empty() { 0.0 } else { size(&before) + 100.0 };
     }
     for (index, call) in ours() {
         for (table, key) in updates(call) {
@@ -153,32 +156,62 @@ fn stored_size(item: &Item) -> f64 {
     item.iter().map(|(name, of)| (name.len() + value(of)) as f64).sum()
 }
 
+/// An item after a statement: null is an attribute that goes.
+fn changed(before: &Map<String, Value>, change: &Map<String, Value>) -> Map<String, Value> {
+    let mut item = before.clone();
+    item.extend(change.clone());
+    item.retain(|_, value| !value.is_null());
+    item
+}
+
 /// The size of an item in a logged request, where a number stands for a long text's length.
-fn size(item: &Value) -> f64 {
+fn size(item: &Map<String, Value>) -> f64 {
     let value = |value: &Value| match (&value["S"], &value["N"]) {
         (Value::String(text), _) => text.len() as u64,
         (Value::Number(length), _) => length.as_u64().expect("a length"),
         (_, Value::String(number)) => number.len() as u64 / 2 + 2,
         _ => 1,
     };
-    let attributes = item.as_object().expect("an item").iter();
-    attributes.map(|(name, of)| (name.len() as u64 + value(of)) as f64).sum()
+    item.iter().map(|(name, of)| (name.len() as u64 + value(of)) as f64).sum()
 }
 
-/// Items that a call puts.
-fn puts(call: &Call) -> Vec<(&str, &Value)> {
+/// Items that a call writes, with their tables, and whether only in part.
+fn puts(call: &Call) -> Vec<(String, Value, bool)> {
     let request = &call.request;
+    let whole = |table: &str, item: &Value| (table.to_owned(), item.clone(), false);
     match call.operation.as_str() {
-        "PutItem" => vec![(table(request), &request["Item"])],
+        "PutItem" => vec![whole(table(request), &request["Item"])],
         "BatchWriteItem" => of_tables(request)
             .flat_map(|(table, writes)| {
-                writes.as_array().expect("writes").iter().map(move |write| (table, &write["PutRequest"]["Item"]))
+                writes.as_array().expect("writes").iter().map(move |write| whole(table, &write["PutRequest"]["Item"]))
             })
             .collect(),
-        "TransactWriteItems" => actions(request, "Put").map(|put| (table(put), &put["Item"])).collect(),
+        "TransactWriteItems" => actions(request, "Put").map(|put| whole(table(put), &put["Item"])).collect(),
+        "BatchExecuteStatement" => request["Statements"].as_array().expect("statements").iter().map(update).collect(),
         "UpdateItem" | "GetItem" | "BatchGetItem" | "Query" => Vec::new(),
         other => panic!("teach tests/it/cost/units.rs what {other} costs"),
     }
+}
+
+/// What `UPDATE "table" SET "name"=? ... REMOVE "name" ... WHERE "pk"=? AND "sk"=? AND "version"=?` changes.
+fn update(statement: &Value) -> (String, Value, bool) {
+    let text = statement["Statement"].as_str().expect("a statement");
+    let mut parameters = statement["Parameters"].as_array().expect("parameters").iter();
+    let mut quoted = text.split('"');
+    let (mut item, mut table) = (Map::new(), None);
+    while let (Some(before), Some(name)) = (quoted.next(), quoted.next()) {
+        match before.trim_start_matches("=?").trim() {
+            "UPDATE" => table = Some(name.to_owned()),
+            "REMOVE" => drop(item.insert(name.to_owned(), Value::Null)),
+            // The version that it must have is not what it gets.
+            "AND" if name == "version" => {}
+            "SET" | "WHERE" | "AND" => {
+                drop(item.insert(name.to_owned(), parameters.next().expect("a value for each").clone()));
+            }
+            other => panic!("teach tests/it/cost/units.rs what `{other}` means in `{text}`"),
+        }
+    }
+    (table.expect("a table"), Value::Object(item), true)
 }
 
 /// Keys that a call updates.

@@ -87,9 +87,11 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Tried {
     let mut tried = Tried { index, seen, took, end: Ok(Change { index, next, hint }) };
     if let Outcome::Answered { status, judgement: Judgement::Unwanted, .. } = outcome {
         let reason = format!("the receiver answered {status}");
-        tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "an endpoint was disabled");
-        if let Err(error) = ports.store.disable(&endpoint.id, &reason, now).await {
-            tried.end = Err(error);
+        match ports.store.disable(&endpoint.id, &reason, now).await {
+            Ok(()) => {
+                tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "an endpoint was disabled")
+            }
+            Err(error) => tried.end = Err(error),
         }
     }
     tried

@@ -178,6 +178,7 @@ async fn two_who_work_on_one_do_it_once() {
     assert!(one.is_ok() && other.is_ok());
     let done = go_on(&ports, &begun.id, until).await.unwrap().unwrap();
     assert_eq!((done.status, done.matched), (RecoveryStatus::Done, 800));
+    assert_eq!((done.replayed, done.under_way), (800, 0));
     assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 800);
     assert!(stack.deliveries.all().iter().all(|one| one.version <= 2), "none was changed twice");
 }

@@ -235,7 +235,7 @@ async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
     let all: Vec<Delivery> = (0..30).map(begun).collect();
     let saved: Vec<bool> = deliveries.save_all(&all).await.iter().map(Result::is_ok).collect();
     assert_eq!(saved, [vec![true; 25], vec![false; 5]].concat());
-    assert_eq!(calls.all().len(), 2);
+    assert_eq!(calls.all().len(), 1 + 4, "the throttled ones are tried four times");
 }
 
 #[tokio::test]
@@ -277,6 +277,19 @@ async fn a_save_that_failed_is_told() {
         let (deliveries, _) = table(move |_, _| answer.clone());
         assert_eq!(kind(&save(&deliveries, &begun(1)).await.unwrap_err()), expected, "{shown}");
     }
+}
+
+#[tokio::test]
+async fn a_save_that_the_table_was_too_busy_for_is_made_again_under_its_id() {
+    let (deliveries, calls) = table(|_, before| match before {
+        0 => statements(&[None, Some(("ThrottlingError", None))]),
+        _ => statements(&[None]),
+    });
+    let saved = deliveries.save_all(&[begun(1), begun(2)]).await;
+    assert_eq!(saved.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [Saved::Done, Saved::Done]);
+    let calls = calls.all();
+    assert_eq!(calls[1].at("/Statements").as_array().unwrap().len(), 1);
+    assert_eq!(calls[1].at("/Statements/0"), calls[0].at("/Statements/1"));
 }
 
 #[tokio::test]

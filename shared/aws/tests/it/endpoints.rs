@@ -4,7 +4,7 @@ use reelhook_app::deliver::DeliveryStore;
 use reelhook_app::endpoints::EndpointDesk;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
-use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp, Width};
 use reelhook_testkit::NOON;
 use serde_json::json;
 
@@ -89,7 +89,7 @@ async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
         ..EndpointState::default()
     };
     let (store, calls) = table(|_, _| ok());
-    assert!(store.admit(&id(), &was, &next).await.unwrap());
+    assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), None);
     let call = calls.only();
     assert_eq!(
         resolved(&call, "/UpdateExpression"),
@@ -97,8 +97,22 @@ async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
          REMOVE circuit_until, candidate, slot_1"
     );
     assert_eq!(resolved(&call, "/ConditionExpression"), "revision = 7 OR (attribute_not_exists(revision) AND 7 = 0)");
-    let (store, _) = table(|_, _| condition_failed(None));
-    assert!(!store.admit(&id(), &was, &next).await.unwrap(), "another one was admitted first");
+    assert_eq!(call.at("/ReturnValuesOnConditionCheckFailure"), "ALL_OLD");
+    let item = json!({ "revision": { "N": "9" }, "slot_5": { "S": "1 9" } });
+    let (store, _) = table(move |_, _| condition_failed(Some(&item)));
+    let theirs = store.admit(&id(), &was, &next).await.unwrap().expect("another one was admitted first");
+    assert_eq!((theirs.revision, theirs.slots.len()), (9, 1));
+    // Without the item in the answer it is read.
+    let (store, calls) = table(|_, before| if before == 0 { condition_failed(None) } else { ok() });
+    assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), Some(EndpointState::default()));
+    assert_eq!(calls.operations(), ["UpdateItem", "GetItem"]);
+    // One's own slot stands there when the answer of the first try got lost.
+    let own = json!({ "revision": { "N": "8" }, "slot_2": { "S": "3 9" } });
+    let (store, _) = table(move |_, before| match before {
+        0 => error("InternalServerError"),
+        _ => condition_failed(Some(&own)),
+    });
+    assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), None);
 }
 
 fn report(failed: Option<u64>) -> EndpointReport {
@@ -107,9 +121,9 @@ fn report(failed: Option<u64>) -> EndpointReport {
         at: NOON,
         failed,
         latency_ms: 40,
-        width: Some(2),
+        width: Width::Narrow(2),
         circuit_until: None,
-        probes: 0,
+        probes: None,
         pause_until: None,
     }
 }
@@ -130,15 +144,16 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
          REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
     )
     .await;
-    let failed = EndpointReport { circuit_until: Some(Timestamp(5)), probes: 3, width: None, ..report(Some(2)) };
+    let failed =
+        EndpointReport { circuit_until: Some(Timestamp(5)), probes: Some(3), width: Width::Whole, ..report(Some(2)) };
     check(
         failed,
         "SET latency_ms = 40, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
          probes = 3 ADD revision 1, failures 2 REMOVE slot_1f, width",
     )
     .await;
-    let nothing = EndpointReport { width: None, ..report(Some(0)) };
-    check(nothing, "SET latency_ms = 40, probes = 0 ADD revision 1 REMOVE slot_1f, width").await;
+    let nothing = EndpointReport { width: Width::Same, ..report(Some(0)) };
+    check(nothing, "SET latency_ms = 40 ADD revision 1 REMOVE slot_1f").await;
     // A longer pause stays: that the condition fails is no fault.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
@@ -154,7 +169,11 @@ async fn one_of_many_gives_each_warning() {
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
     assert!(store.warn(&id(), 50).await.unwrap());
     assert!(!store.warn(&id(), 50).await.unwrap());
-    assert_eq!(resolved(&calls.all()[0], "/ConditionExpression"), "attribute_not_exists(warned) OR warned < 50");
+    let condition = "attribute_exists(failures) AND (attribute_not_exists(warned) OR warned < 50)";
+    assert_eq!(resolved(&calls.all()[0], "/ConditionExpression"), condition);
+    assert!(!store.give_up(&id(), 7, "why", NOON).await.unwrap(), "another one was first, or it took something");
+    let condition = "failures >= 7 AND attribute_not_exists(disabled_at)";
+    assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), condition);
 }
 
 #[tokio::test]
@@ -176,7 +195,7 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
     assert_eq!(
         resolved(&calls.all()[0], "/UpdateExpression"),
         "ADD revision 1 REMOVE disabled_at, disabled_reason, paused_until, failures, failing_since, warned, \
-         circuit_until, candidate, probes"
+         circuit_until, candidate, probes, width, latency_ms, line"
     );
 }
 
