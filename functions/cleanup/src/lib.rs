@@ -146,7 +146,9 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         ambient: &System,
         grace: deps.policy.hint_grace,
     };
-    let end = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX) - LAST_PAGE_MS);
+    // Whoever calls the handler without a deadline has none.
+    let deadline = Some(event.context.deadline).filter(|ms| *ms > 0).and_then(|ms| i64::try_from(ms).ok());
+    let end = Timestamp(deadline.unwrap_or(i64::MAX) - LAST_PAGE_MS);
     let recoveries = part(go_on_with_all(&recovery, end.min(now.after(RECOVERY_BUDGET))).await, &mut failed);
     let report = Report {
         jobs_due: swept.jobs_due,

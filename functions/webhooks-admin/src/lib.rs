@@ -11,7 +11,7 @@ use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
 use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::messages::DeliveryMessage;
-use reelhook_app::recover::{self, RecoverPorts, RecoveryStore};
+use reelhook_app::recover::{self, Begun, RecoverPorts, RecoveryStore};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::validate;
@@ -182,7 +182,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         tracing::info!(?asked, caller = fingerprint, "took a call about deliveries");
         return of_deliveries(deps, asked).await;
     }
-    if let Some(asked) = AskedOfRecoveries::read(request, System.now())? {
+    if let Some(asked) = AskedOfRecoveries::read(request, &caller, System.now())? {
         tracing::info!(?asked, caller = fingerprint, "took a call about recoveries");
         return of_recoveries(deps, asked).await;
     }
@@ -241,9 +241,10 @@ async fn of_recoveries(deps: &Deps, asked: AskedOfRecoveries) -> Result<ApiAnswe
         grace: deps.policy.hint_grace,
     };
     match asked {
-        AskedOfRecoveries::Begin(filter, dry_run) => {
-            Ok(recovery_answer(&recover::begin(&ports, filter, dry_run, RECOVERY_BUDGET).await?))
-        }
+        AskedOfRecoveries::Begin(wish) => match recover::begin(&ports, wish, RECOVERY_BUDGET).await? {
+            Begun::Recovery(recovery) => Ok(recovery_answer(&recovery)),
+            Begun::KeyReused => Err(Problem::KeyReused),
+        },
         AskedOfRecoveries::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
         AskedOfRecoveries::One(id) => {
             let recovery = table.recovery(&id).await?.ok_or(Problem::RecoveryNotFound)?;

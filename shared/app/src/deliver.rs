@@ -294,7 +294,9 @@ async fn verdicts<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> Result
     let now = ports.ambient.now();
     let wait = |ready: Ready<'_>| {
         let until = now.after(CROWDED + CROWDED.mul_f64(3.0 * ports.ambient.fraction()));
-        one::hold(ports, ready.index, &ready.delivery, until, Held::Line)
+        let rate = endpoint.policy.rate;
+        let keeps = ready.delivery.asking(rate, now).has_place && rate.still_holds(until, now);
+        one::hold(ports, ready.index, &ready.delivery, until, if keeps { Held::Rate } else { Held::Line })
     };
     Ok((group, ready.into_iter().map(wait).collect()))
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, OutboundEvent, Timestamp};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
 use crate::deliveries::{DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed};
@@ -18,6 +18,7 @@ use crate::endpoints::EndpointDesk;
 use crate::fanout::hint;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
 use crate::store::{Saved, StoreError};
+use crate::submit::IdempotencyKey;
 
 /// Deliveries that are looked at before the cursor is saved.
 const PAGE: usize = 100;
@@ -37,6 +38,12 @@ impl RecoveryId {
     /// The id of these bits.
     pub fn of(bits: u128) -> Self {
         Self(format!("rec_{bits:032x}"))
+    }
+
+    /// The id of what this caller asks for by this key: the same each time.
+    fn of_key((caller, key): &(String, IdempotencyKey)) -> Self {
+        let digest = Sha256::new().chain_update(caller).chain_update([0]).chain_update(&key.key).finalize();
+        Self(format!("rec_{}", hex::encode(&digest[..16])))
     }
 
     /// Reads an id; none where it can't be one.
@@ -103,6 +110,9 @@ pub struct Recovery {
     pub filter: Filter,
     /// Whether it only counts.
     pub dry_run: bool,
+    /// SHA-256 of the request, as hex, where that had an Idempotency-Key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// How it stands.
     pub status: RecoveryStatus,
     /// Rises by one with each change.
@@ -158,11 +168,11 @@ impl Recovery {
 /// Where recoveries are kept.
 #[async_trait]
 pub trait RecoveryStore: Send + Sync {
-    /// Writes a new one.
+    /// Writes a new one; whether there was none with its id.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn insert(&self, recovery: &Recovery) -> Result<(), StoreError>;
+    async fn insert(&self, recovery: &Recovery) -> Result<bool, StoreError>;
 
     /// Reads one, consistently.
     ///
@@ -205,24 +215,42 @@ pub struct RecoverPorts<'a> {
     pub grace: Duration,
 }
 
-/// Begins a recovery and works on it for `budget`; what is left goes on in the background.
+/// What a person asks for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Which deliveries.
+    pub filter: Filter,
+    /// Whether they are only counted.
+    pub dry_run: bool,
+    /// Who asks, as a fingerprint, and the request's Idempotency-Key.
+    pub key: Option<(String, IdempotencyKey)>,
+}
+
+/// What came of a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// The recovery, or the one that the same key began before.
+    Recovery(Box<Recovery>),
+    /// The key was used with another body.
+    KeyReused,
+}
+
+/// Begins a recovery and works on it for `budget`; what is left goes on in the background. A repeat with the same key
+/// begins no other.
 ///
 /// # Errors
 /// [`StoreError`] when it could not be begun; a later fault is only logged, the background tries again.
-pub async fn begin(
-    ports: &RecoverPorts<'_>,
-    filter: Filter,
-    dry_run: bool,
-    budget: Duration,
-) -> Result<Recovery, StoreError> {
+pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Result<Begun, StoreError> {
+    let Wish { filter, dry_run, key } = wish;
     let now = ports.ambient.now();
     // Nothing older is kept.
     let from = filter.from.max(Timestamp(now.0 - (DELIVERY_DAYS + 1) * DAY_MS));
     let recovery = Recovery {
-        id: RecoveryId::of(Uuid::from_u128(ports.ambient.random()).as_u128()),
+        id: key.as_ref().map_or_else(|| RecoveryId::of(ports.ambient.random()), RecoveryId::of_key),
         cursor: format!("{:013}", from.0),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
+        asked: key.map(|(_, key)| key.body_hash),
         status: RecoveryStatus::Running,
         version: 1,
         created_at: now,
@@ -235,15 +263,16 @@ pub async fn begin(
         under_way: 0,
         disabled: 0,
     };
-    ports.store.insert(&recovery).await?;
-    match go_on(ports, &recovery.id, now.after(budget)).await {
-        Ok(Some(later)) => Ok(later),
-        Ok(None) => Ok(recovery),
-        Err(error) => {
-            tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");
-            Ok(recovery)
-        }
+    if !ports.store.insert(&recovery).await? {
+        let missing = || StoreError::Busy { operation: "begin recovery", source: "it was there and is not".into() };
+        let first = ports.store.recovery(&recovery.id).await?.ok_or_else(missing)?;
+        return Ok(if first.asked == recovery.asked { Begun::Recovery(Box::new(first)) } else { Begun::KeyReused });
     }
+    let later = work(ports, &recovery.id, now.after(budget), true).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");
+        None
+    });
+    Ok(Begun::Recovery(Box::new(later.unwrap_or(recovery))))
 }
 
 /// Goes on with every recovery that nobody works on, until `until`; how many it worked on.
@@ -275,8 +304,17 @@ pub async fn go_on(
     id: &RecoveryId,
     until: Timestamp,
 ) -> Result<Option<Recovery>, StoreError> {
+    work(ports, id, until, false).await
+}
+
+async fn work(
+    ports: &RecoverPorts<'_>,
+    id: &RecoveryId,
+    until: Timestamp,
+    probe: bool,
+) -> Result<Option<Recovery>, StoreError> {
     let Some(mut recovery) = ports.store.recovery(id).await? else { return Ok(None) };
-    let mut endpoints = BTreeMap::new();
+    let mut endpoints = Met { takes: BTreeMap::new(), probe };
     while recovery.status == RecoveryStatus::Running {
         let mut next = page(ports, &recovery, &mut endpoints).await?;
         let now = ports.ambient.now();
@@ -317,8 +355,14 @@ pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<
     Err(StoreError::Busy { operation: "cancel recovery", source: "it came forward each time".into() })
 }
 
-/// Whether an endpoint that was met takes anything.
-type Met = BTreeMap<EndpointId, bool>;
+/// Endpoints that were met.
+struct Met {
+    /// Whether each takes anything.
+    takes: BTreeMap<EndpointId, bool>,
+    /// Whether one whose circuit is open is probed at once: a person who begins a recovery says that it is mended, the
+    /// background says nothing.
+    probe: bool,
+}
 
 /// Looks at the next deliveries: the recovery after them, not saved yet.
 async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> Result<Recovery, StoreError> {
@@ -339,10 +383,10 @@ async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> R
         if delivery.recovery.as_deref() == Some(recovery.id.as_str()) {
             // From a time when this page was done before.
             next.replayed += 1;
-        } else if !takes(ports, &delivery.endpoint_id, met).await? {
-            next.disabled += 1;
         } else if delivery.lease_until.is_some_and(|lease| lease > now) {
             next.under_way += 1;
+        } else if !takes(ports, &delivery.endpoint_id, met).await? {
+            next.disabled += 1;
         } else {
             again.push(delivery.again(now, ports.grace).recovered_by(recovery.id.as_str()));
         }
@@ -360,16 +404,16 @@ async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> R
     Ok(next)
 }
 
-/// Whether an endpoint takes anything; one whose circuit is open is probed at once, since a person says that it is mended.
+/// Whether an endpoint takes anything.
 async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, met: &mut Met) -> Result<bool, StoreError> {
-    if let Some(known) = met.get(id) {
+    if let Some(known) = met.takes.get(id) {
         return Ok(*known);
     }
     let takes = ports.desk.endpoint(id).await?.disabled_at.is_none();
-    if takes {
+    if takes && met.probe {
         ports.desk.ask_now(id).await?;
     }
-    met.insert(id.clone(), takes);
+    met.takes.insert(id.clone(), takes);
     Ok(takes)
 }
 

@@ -121,7 +121,7 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
     let patience = Patience {
         failures: number("WEBHOOK_DISABLE_AFTER_FAILURES", 1000, 0, 1_000_000_000),
         time: ms(number("WEBHOOK_DISABLE_AFTER", 5 * DAY_MS, 0, 30 * DAY_MS)),
-        least: circuit.failures.max(1),
+        least: if circuit.failures > 0 { circuit.failures } else { 10 },
     };
     let doubling = Schedule::Doubling { max_retries: max_retries as u32, delay, max_delay };
     let schedule = match lookup("WEBHOOK_SCHEDULE").as_deref().map(str::trim) {

@@ -92,11 +92,13 @@ impl EndpointTable {
         let mut change = Expression::new();
         change.add("revision", n(1));
         change.remove(&slot_name(report.holder));
-        change.set("latency_ms", n(report.latency_ms));
+        if let Some(latency_ms) = report.latency_ms {
+            change.set("latency_ms", n(latency_ms));
+        }
         match report.width {
             Width::Same => {}
             Width::Narrow(width) => change.set("width", n(width)),
-            Width::Whole => change.remove("width"),
+            Width::Wider(more) => change.add("width", n(more)),
         }
         match report.failed {
             None => {
@@ -158,7 +160,7 @@ impl EndpointTable {
     pub(crate) async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
-        change.remove("circuit_until");
+        change.set("circuit_until", n(0));
         change.remove("candidate");
         let update = change.apply(self.update(id));
         let update = update.condition_expression("attribute_exists(#open)");

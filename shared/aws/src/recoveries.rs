@@ -1,6 +1,8 @@
 //! Recoveries: rows of the Deliveries table that stand in its indexes under a name of their own.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use reelhook_app::deliveries::DELIVERY_DAYS;
 use reelhook_app::recover::{Recovery, RecoveryId, RecoveryStore};
 use reelhook_app::store::{Saved, StoreError};
@@ -19,11 +21,10 @@ const DUE: i32 = 20;
 
 #[async_trait]
 impl RecoveryStore for DeliveryTable {
-    async fn insert(&self, recovery: &Recovery) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(&self.table);
-        let put = put.set_item(Some(item(recovery, &Uuid::new_v4().simple().to_string())));
-        put.send().await.map_err(|error| store_error("put recovery", error))?;
-        Ok(())
+    async fn insert(&self, recovery: &Recovery) -> Result<bool, StoreError> {
+        let write_id = Uuid::new_v4().simple().to_string();
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(recovery, &write_id)));
+        saved("put recovery", put.condition_expression("attribute_not_exists(pk)"), &write_id).await
     }
 
     async fn recovery(&self, id: &RecoveryId) -> Result<Option<Recovery>, StoreError> {
@@ -33,7 +34,6 @@ impl RecoveryStore for DeliveryTable {
     }
 
     async fn save_recovery(&self, recovery: &Recovery) -> Result<bool, StoreError> {
-        let operation = "save recovery";
         let write_id = Uuid::new_v4().simple().to_string();
         let put = self
             .client
@@ -42,17 +42,8 @@ impl RecoveryStore for DeliveryTable {
             .set_item(Some(item(recovery, &write_id)))
             .condition_expression("#version = :version")
             .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(recovery.version - 1))
-            .return_values_on_condition_check_failure(
-                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
-            );
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                let saved = failed_put::<Recovery>(operation, error, &write_id, |item| read(operation, item, "body"))?;
-                Ok(saved == Saved::Done)
-            }
-        }
+            .expression_attribute_values(":version", n(recovery.version - 1));
+        saved("save recovery", put, &write_id).await
     }
 
     async fn newest_recoveries(&self, limit: usize) -> Result<Vec<Recovery>, StoreError> {
@@ -81,6 +72,18 @@ impl RecoveryStore for DeliveryTable {
             .limit(DUE);
         let answer = query.send().await.map_err(|error| store_error("find due recoveries", error))?;
         Ok(answer.items().iter().filter_map(id_of).collect())
+    }
+}
+
+/// Whether a put's condition held; one's own put whose answer got lost counts.
+async fn saved(operation: &'static str, put: PutItemFluentBuilder, write_id: &str) -> Result<bool, StoreError> {
+    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match put.send().await {
+        Ok(_) => Ok(true),
+        Err(error) => {
+            let saved = failed_put::<Recovery>(operation, error, write_id, |item| read(operation, item, "body"))?;
+            Ok(saved == Saved::Done)
+        }
     }
 }
 

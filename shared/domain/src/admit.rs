@@ -57,7 +57,9 @@ pub struct Admitted {
 const SHORTEST_STEP: Duration = Duration::from_millis(5);
 /// The line is no longer than this, however many stand in it: an endpoint may become faster meanwhile.
 const LONGEST_LINE: Duration = Duration::from_secs(300);
-/// The longest wait for a circuit: as long as a message can wait in a queue.
+/// What a slot is held for beside the try itself, in milliseconds.
+const CALLS_MS: u64 = 40;
+/// The longest wait for a circuit or for a place: as long as a message can wait in a queue.
 const LONGEST_HELD: Duration = Duration::from_secs(900);
 
 impl EndpointState {
@@ -85,7 +87,9 @@ impl EndpointState {
         let interval = policy.circuit.wait(self.probes);
         let mut next = self.clone();
         next.revision += 1;
-        if let Some(until) = self.circuit_until.filter(|until| *until > now) {
+        let opened = self.circuit_until.unwrap_or_else(|| now.after(interval));
+        next.circuit_until = Some(opened);
+        if let Some(until) = Some(opened).filter(|until| *until > now) {
             if self.slots.iter().any(|slot| slot.until == until) {
                 // The probe is under way: what comes of it is known by then.
                 return Admitted {
@@ -95,14 +99,15 @@ impl EndpointState {
                 };
             }
             // One comes back as the probe, the others when it is over.
-            let behind = until.after(interval).min(now.after(LONGEST_HELD)).max(until);
+            let behind = until.after(policy.timeout + TRY_MARGIN).min(now.after(LONGEST_HELD)).max(until);
             let mut verdicts = vec![Verdict::Wait(behind, Held::Circuit); count];
             let chosen = self.candidate == Some(until);
             if !chosen {
                 verdicts[0] = Verdict::Wait(until, Held::Circuit);
                 next.candidate = Some(until);
             }
-            return Admitted { verdicts, next: (!chosen).then_some(next), probe: false };
+            let changed = !chosen || self.circuit_until.is_none();
+            return Admitted { verdicts, next: changed.then_some(next), probe: false };
         }
         let over = now.after(policy.timeout + TRY_MARGIN);
         next.circuit_until = Some(over);
@@ -119,7 +124,7 @@ impl EndpointState {
         let busy: u32 = self.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.tries).sum();
         let mut free = width.saturating_sub(busy);
         // A little slower than the endpoint, or the line would come before there are slots.
-        let step = Duration::from_millis(self.latency_ms() * 11 / 10 / u64::from(width));
+        let step = Duration::from_millis((self.latency_ms() + CALLS_MS) * 11 / 10 / u64::from(width));
         let step = step.clamp(SHORTEST_STEP, policy.timeout);
         let mut next = self.clone();
         let mut verdicts = vec![Verdict::Go; asking.len()];
@@ -130,21 +135,22 @@ impl EndpointState {
             let Asking { has_place, was_in_line } = asking[index];
             let line = next.line.filter(|line| *line > now);
             // While most slots are free nobody has to stand behind those whose turn is yet to come.
-            let may_pass = has_place || was_in_line || line.is_none() || free * 2 > width;
+            let may_pass = has_place || was_in_line || line.is_none() || (width > 1 && free * 2 > width);
             verdicts[index] = if free > 0 && may_pass {
-                let place = if has_place {
-                    now
-                } else {
-                    let (window, places) = next.window.reserve(1, now, policy.rate);
-                    next.window = window;
-                    places[0]
-                };
-                if place > now {
-                    Verdict::Wait(place, Held::Rate)
-                } else {
-                    free -= 1;
-                    going += 1;
-                    Verdict::Go
+                let place = if has_place { Some((next.window, now)) } else { next.window.reserve(now, policy.rate) };
+                match place {
+                    Some((window, place)) => {
+                        next.window = window;
+                        if place > now {
+                            Verdict::Wait(place, Held::Rate)
+                        } else {
+                            free -= 1;
+                            going += 1;
+                            Verdict::Go
+                        }
+                    }
+                    // It asks again when places are promised for then.
+                    None => Verdict::Wait(now.after(LONGEST_HELD), Held::Line),
                 }
             } else {
                 let place = line.unwrap_or(now).after(step).min(now.after(LONGEST_LINE));

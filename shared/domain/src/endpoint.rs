@@ -131,8 +131,8 @@ pub struct EndpointReport {
     pub at: Timestamp,
     /// Failures that are added, or none where it took a webhook: it has no failures then.
     pub failed: Option<u64>,
-    /// How long its answers take.
-    pub latency_ms: u64,
+    /// How long its answers take; none where nothing was tried.
+    pub latency_ms: Option<u64>,
     /// What becomes of its width.
     pub width: Width,
     /// Nothing is sent before then; none where that does not change.
@@ -150,8 +150,8 @@ pub enum Width {
     Same,
     /// So many from now on.
     Narrow(u32),
-    /// As many as its limit says.
-    Whole,
+    /// So many more, whatever others found.
+    Wider(u32),
 }
 
 /// What follows from an endpoint's failures.
@@ -195,22 +195,19 @@ impl EndpointState {
     ) -> EndpointReport {
         let limit = policy.concurrency.max(1);
         let open = self.is_open(policy);
-        let narrow = |width: u32| if width < limit { Width::Narrow(width.max(1)) } else { Width::Whole };
         let width = match (seen.overloaded, seen.took, self.width) {
-            (true, _, width) => Width::Narrow((width.unwrap_or(limit) / 2).max(1)),
+            (true, _, width) => Width::Narrow((width.unwrap_or(limit).min(limit) / 2).max(1)),
             // Back from an open circuit it is asked gently.
-            (false, took @ 1.., _) if open => narrow(took),
-            (false, took, Some(width)) => narrow(width.saturating_add(took)),
-            (false, _, None) => Width::Same,
+            (false, took @ 1.., _) if open => Width::Narrow(took.min(limit)),
+            (false, took @ 1.., Some(width)) if width < limit => Width::Wider(took),
+            (false, ..) => Width::Same,
         };
         let tried = seen.took + seen.failed > 0;
-        let latency_ms = match self.latency_ms {
-            old if !tried => old,
+        let latency_ms = tried.then(|| match self.latency_ms {
             // What came before the circuit opened says nothing about now.
-            _ if open && seen.took > 0 => seen.latency_ms.max(1),
-            0 => seen.latency_ms.max(1),
+            old if old == 0 || (open && seen.took > 0) => seen.latency_ms.max(1),
             old => ((old * 3 + seen.latency_ms) / 4).max(1),
-        };
+        });
         let failed = (seen.took == 0).then_some(u64::from(seen.failed));
         let opens = policy.circuit.failures > 0
             && failed.is_some_and(|n| n > 0 && self.failures + n >= policy.circuit.failures);
@@ -265,11 +262,11 @@ impl EndpointReport {
     pub fn apply(&self, state: &mut EndpointState) {
         state.revision += 1;
         state.slots.retain(|slot| slot.holder != self.holder);
-        state.latency_ms = self.latency_ms;
+        state.latency_ms = self.latency_ms.unwrap_or(state.latency_ms);
         match self.width {
             Width::Same => {}
             Width::Narrow(width) => state.width = Some(width),
-            Width::Whole => state.width = None,
+            Width::Wider(more) => state.width = Some(state.width.unwrap_or(0).saturating_add(more)),
         }
         match self.failed {
             None => {

@@ -1,19 +1,21 @@
 //! Recoveries: deliveries of a time range that are counted or sent once more, in the background.
 
-use reelhook_app::recover::{Filter, Recovery, RecoveryId, RecoveryStatus, statuses};
+use reelhook_app::recover::{Filter, Recovery, RecoveryId, RecoveryStatus, Wish, statuses};
 use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp};
 use serde_json::{Value, json};
 
+use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::deliveries::{read_endpoint, read_status, status_name};
+use crate::generate::key;
 use crate::problem::Problem;
 use crate::request::{ApiRequest, read_time};
 
 /// What is asked of recoveries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Asked {
-    /// POST /api/webhooks/recover; whether it only counts.
-    Begin(Filter, bool),
+    /// POST /api/webhooks/recover
+    Begin(Wish),
     /// GET /api/webhooks/recover
     List,
     /// GET /api/webhooks/recover/{id}
@@ -26,8 +28,8 @@ impl Asked {
     /// Reads the route; none where it is another's.
     ///
     /// # Errors
-    /// [`Problem::BadField`] names a field; an id that can't be one is [`Problem::RecoveryNotFound`].
-    pub fn read(request: &ApiRequest, now: Timestamp) -> Result<Option<Self>, Problem> {
+    /// [`Problem`] names what is wrong; an id that can't be one is [`Problem::RecoveryNotFound`].
+    pub fn read(request: &ApiRequest, caller: &Caller, now: Timestamp) -> Result<Option<Self>, Problem> {
         let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::RecoveryNotFound);
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "webhooks", "recover"]) => {
@@ -37,7 +39,8 @@ impl Asked {
                     Value::Bool(dry_run) => *dry_run,
                     _ => return Err(bad("dryRun", "true or false")),
                 };
-                Self::Begin(read_filter(&body, now)?, dry_run)
+                let key = key(request)?.map(|key| (caller.fingerprint.clone(), key));
+                Self::Begin(Wish { filter: read_filter(&body, now)?, dry_run, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,
             ("GET", ["api", "webhooks", "recover", one]) => Self::One(id(one)?),
@@ -140,8 +143,15 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
-    fn begin(body: Value) -> Result<Option<Asked>, Problem> {
-        Asked::read(&posting("/api/webhooks/recover", &body), NOW)
+    fn read(request: &ApiRequest) -> Result<Option<Asked>, Problem> {
+        Asked::read(request, &Caller { fingerprint: "ann".to_owned() }, NOW)
+    }
+
+    fn begin(body: Value) -> Result<(Filter, bool), Problem> {
+        match read(&posting("/api/webhooks/recover", &body))? {
+            Some(Asked::Begin(wish)) => Ok((wish.filter, wish.dry_run)),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -155,7 +165,7 @@ mod tests {
             statuses: statuses.to_vec(),
         };
         let plain = filter(&[DeliveryStatus::Exhausted, DeliveryStatus::Stopped]);
-        assert_eq!(begin(json!({ "from": from.0 })), Ok(Some(Asked::Begin(plain, false))));
+        assert_eq!(begin(json!({ "from": from.0 })), Ok((plain, false)));
         let body = json!({
             "from": from.to_string(), "to": "2030-01-01T00:00:00Z", "endpoint": "webhook_2", "event": "job.failed",
             "status": ["delivered", "delivered"], "dryRun": true,
@@ -165,7 +175,7 @@ mod tests {
             event: Some(OutboundEvent::Failed),
             ..filter(&[DeliveryStatus::Delivered])
         };
-        assert_eq!(begin(body), Ok(Some(Asked::Begin(whole, true))), "nothing is recovered that is yet to come");
+        assert_eq!(begin(body), Ok((whole, true)), "nothing is recovered that is yet to come");
     }
 
     #[test]
@@ -187,7 +197,7 @@ mod tests {
             let Err(Problem::BadField { field: named, .. }) = begin(body) else { panic!("{field}: {value}") };
             assert_eq!(named, field);
         }
-        let unknown = Asked::read(&crate::request::asking("/api/webhooks/recover/rec_1", &[]), NOW);
-        assert_eq!(unknown, Err(Problem::RecoveryNotFound));
+        let unknown = read(&crate::request::asking("/api/webhooks/recover/rec_1", &[]));
+        assert_eq!(unknown.unwrap_err(), Problem::RecoveryNotFound);
     }
 }

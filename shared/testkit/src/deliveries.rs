@@ -184,7 +184,7 @@ impl EndpointDesk for MemoryDeliveries {
         let done = self.faults.check("ask_now")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             endpoint.revision += 1;
-            endpoint.circuit_until = None;
+            endpoint.circuit_until = endpoint.circuit_until.map(|_| Timestamp(0));
             endpoint.candidate = None;
         }
         done.answer(())

@@ -20,10 +20,12 @@ pub struct MemoryRecoveries {
 
 #[async_trait]
 impl RecoveryStore for MemoryRecoveries {
-    async fn insert(&self, recovery: &Recovery) -> Result<(), StoreError> {
+    async fn insert(&self, recovery: &Recovery) -> Result<bool, StoreError> {
         let done = self.faults.check("insert")?;
-        self.all.lock().unwrap().insert(recovery.id.clone(), recovery.clone());
-        done.answer(())
+        let mut all = self.all.lock().unwrap();
+        let new = !all.contains_key(&recovery.id);
+        all.entry(recovery.id.clone()).or_insert_with(|| recovery.clone());
+        done.answer(new)
     }
 
     async fn recovery(&self, id: &RecoveryId) -> Result<Option<Recovery>, StoreError> {

@@ -46,14 +46,15 @@ pub(super) fn hold(
 ) -> Change {
     let (delivery_id, name) = (delivery.id, &delivery.endpoint_name);
     match held {
-        Held::Rate => {
+        // One that has a place and waits for a slot was told so before.
+        Held::Rate if delivery.held != Some(Held::Rate) => {
             let max = ports.settings.endpoint(&delivery.endpoint_id).map_or(0, |endpoint| endpoint.policy.rate.max);
             let next = u64::from(max) + 1;
             tracing::warn!(%delivery_id, %until, "Rate limit exceeded for webhook {name}: {next}/{max}");
         }
         Held::Settings => tracing::warn!(%delivery_id, endpoint = name, %until,
             "the endpoint is not among the settings, they may be older than the delivery"),
-        Held::Line | Held::Circuit | Held::Pause => {
+        Held::Rate | Held::Line | Held::Circuit | Held::Pause => {
             tracing::info!(%delivery_id, endpoint = name, %until, ?held, "a delivery waits for its endpoint");
         }
     }

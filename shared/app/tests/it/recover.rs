@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use reelhook_app::ambient::Ambient;
 use reelhook_app::deliver::DeliveryStore;
-use reelhook_app::recover::*;
+use reelhook_app::recover::{
+    self, Begun, Filter, RECOVERY_LEASE, Recovery, RecoveryId, RecoveryStatus, RecoveryStore, Wish, cancel, go_on,
+    go_on_with_all,
+};
+use reelhook_app::submit::IdempotencyKey;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
 
@@ -44,6 +48,15 @@ fn lost() -> Filter {
     }
 }
 
+/// A recovery that is begun without a key.
+async fn begin(stack: &Stack, filter: Filter, dry_run: bool, budget: Duration) -> Recovery {
+    let wish = Wish { filter, dry_run, key: None };
+    match recover::begin(&stack.recover_ports(), wish, budget).await.unwrap() {
+        Begun::Recovery(recovery) => *recovery,
+        Begun::KeyReused => panic!("there is no key"),
+    }
+}
+
 fn by_id(stack: &Stack) -> BTreeMap<DeliveryId, Delivery> {
     stack.deliveries.all().into_iter().map(|one| (one.id, one)).collect()
 }
@@ -53,7 +66,7 @@ async fn a_dry_run_counts_everything_and_changes_nothing() {
     let stack = with(1000);
     let before = by_id(&stack);
     let check = async |filter: Filter, expected: u64| {
-        let done = begin(&stack.recover_ports(), filter.clone(), true, LONG).await.unwrap();
+        let done = begin(&stack, filter.clone(), true, LONG).await;
         assert_eq!((done.status, done.matched, done.replayed), (RecoveryStatus::Done, expected, 0), "{filter:?}");
         assert_eq!((done.progress(), done.due_at), (100, None));
     };
@@ -75,7 +88,7 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
     let stack = with(10_000);
     let before = by_id(&stack);
     let ports = stack.recover_ports();
-    let begun = begin(&ports, lost(), false, Duration::ZERO).await.unwrap();
+    let begun = begin(&stack, lost(), false, Duration::ZERO).await;
     assert_eq!((begun.status, begun.examined), (RecoveryStatus::Running, 100), "a page at the time of asking");
     let mut crashes = 0;
     for round in 0.. {
@@ -142,7 +155,7 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
 async fn one_that_is_cancelled_stops_and_what_it_sent_stays_sent() {
     let stack = with(1000);
     let ports = stack.recover_ports();
-    let begun = begin(&ports, lost(), false, Duration::ZERO).await.unwrap();
+    let begun = begin(&stack, lost(), false, Duration::ZERO).await;
     let ended = cancel(&ports, &begun.id).await.unwrap().unwrap();
     assert_eq!((ended.status, ended.replayed, ended.due_at), (RecoveryStatus::Cancelled, 80, None));
     assert!(ended.progress() < 100);
@@ -163,7 +176,7 @@ async fn what_can_t_be_sent_now_is_counted_apart() {
     };
     stack.deliveries.overwrite(&Delivery { status: DeliveryStatus::Pending, ..under_way });
     let all = [DeliveryStatus::Exhausted, DeliveryStatus::Stopped, DeliveryStatus::Pending, DeliveryStatus::Delivered];
-    let done = begin(&stack.recover_ports(), Filter { statuses: all.to_vec(), ..lost() }, false, LONG).await.unwrap();
+    let done = begin(&stack, Filter { statuses: all.to_vec(), ..lost() }, false, LONG).await;
     assert_eq!((done.matched, done.replayed, done.under_way, done.disabled), (100, 49, 1, 50));
     assert_eq!(done.status, RecoveryStatus::Done);
 }
@@ -172,7 +185,7 @@ async fn what_can_t_be_sent_now_is_counted_apart() {
 async fn two_who_work_on_one_do_it_once() {
     let stack = with(1000);
     let ports = stack.recover_ports();
-    let begun = begin(&ports, lost(), false, Duration::ZERO).await.unwrap();
+    let begun = begin(&stack, lost(), false, Duration::ZERO).await;
     let until = stack.world.now().after(LONG);
     let (one, other) = tokio::join!(go_on(&ports, &begun.id, until), go_on(&ports, &begun.id, until));
     assert!(one.is_ok() && other.is_ok());
@@ -181,4 +194,22 @@ async fn two_who_work_on_one_do_it_once() {
     assert_eq!((done.replayed, done.under_way), (800, 0));
     assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 800);
     assert!(stack.deliveries.all().iter().all(|one| one.version <= 2), "none was changed twice");
+}
+
+#[tokio::test]
+async fn a_repeat_with_the_same_key_begins_no_other() {
+    let stack = with(100);
+    let ask = async |caller: &str, body: &str| {
+        let key = IdempotencyKey { key: "once".to_owned(), body_hash: body.to_owned() };
+        let filter = Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() };
+        let wish = Wish { filter, dry_run: false, key: Some((caller.to_owned(), key)) };
+        recover::begin(&stack.recover_ports(), wish, LONG).await.unwrap()
+    };
+    let Begun::Recovery(first) = ask("ann", "body").await else { panic!("a new key") };
+    assert_eq!(first.replayed, 10);
+    stack.dispatch().await;
+    assert_eq!(ask("ann", "body").await, Begun::Recovery(first.clone()), "what was delivered since is not sent again");
+    assert_eq!(ask("ann", "another").await, Begun::KeyReused);
+    let Begun::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
+    assert_ne!(other.id, first.id);
 }

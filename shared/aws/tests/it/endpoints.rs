@@ -120,7 +120,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
         holder: 31,
         at: NOON,
         failed,
-        latency_ms: 40,
+        latency_ms: Some(40),
         width: Width::Narrow(2),
         circuit_until: None,
         probes: None,
@@ -144,16 +144,20 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
          REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
     )
     .await;
-    let failed =
-        EndpointReport { circuit_until: Some(Timestamp(5)), probes: Some(3), width: Width::Whole, ..report(Some(2)) };
+    let failed = EndpointReport {
+        circuit_until: Some(Timestamp(5)),
+        probes: Some(3),
+        width: Width::Wider(7),
+        ..report(Some(2))
+    };
     check(
         failed,
         "SET latency_ms = 40, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
-         probes = 3 ADD revision 1, failures 2 REMOVE slot_1f, width",
+         probes = 3 ADD revision 1, width 7, failures 2 REMOVE slot_1f",
     )
     .await;
-    let nothing = EndpointReport { width: Width::Same, ..report(Some(0)) };
-    check(nothing, "SET latency_ms = 40 ADD revision 1 REMOVE slot_1f").await;
+    let nothing = EndpointReport { width: Width::Same, latency_ms: None, ..report(Some(0)) };
+    check(nothing, "ADD revision 1 REMOVE slot_1f").await;
     // A longer pause stays: that the condition fails is no fault.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
@@ -190,7 +194,7 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
     // An endpoint that nothing is kept of, and one whose circuit is closed, need nothing.
     store.enable(&id()).await.unwrap();
     store.ask_now(&id()).await.unwrap();
-    assert_eq!(resolved(&calls.all()[2], "/UpdateExpression"), "ADD revision 1 REMOVE circuit_until, candidate");
+    assert_eq!(resolved(&calls.all()[2], "/UpdateExpression"), "SET circuit_until = 0 ADD revision 1 REMOVE candidate");
     assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), "attribute_exists(circuit_until)");
     assert_eq!(
         resolved(&calls.all()[0], "/UpdateExpression"),

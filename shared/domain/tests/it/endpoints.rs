@@ -81,12 +81,12 @@ fn no_more_tries_are_under_way_than_an_endpoint_takes_and_the_others_line_up() {
     kept.state.latency_ms = 400;
     let (first, admitted) = kept.ask(&[Asking::default(); 3]);
     assert_eq!(admitted.verdicts, [Verdict::Go; 3]);
-    let line = |step: i64| Verdict::Wait(Timestamp(NOW.0 + step * 110), Held::Line);
+    let line = |step: i64| Verdict::Wait(Timestamp(NOW.0 + step * 121), Held::Line);
     assert_eq!(kept.verdicts(3), [Verdict::Go, line(1), line(2)], "in the pace of its answers");
     assert_eq!(kept.verdicts(2), [line(3), line(4)]);
     kept.report(first, Seen { took: 3, latency_ms: 400, ..Seen::default() }, false);
     // Their turn has come: they go before a newer one, and who finds no slot again stands at the end.
-    kept.wait(Duration::from_millis(220));
+    kept.wait(Duration::from_millis(242));
     let waited = Asking { was_in_line: true, ..Asking::default() };
     let (_, admitted) = kept.ask(&[Asking::default(), waited, waited, waited]);
     let Verdict::Wait(_, Held::Line) = admitted.verdicts[0] else { panic!("{:?}", admitted.verdicts) };
@@ -120,7 +120,8 @@ fn an_endpoint_that_says_it_has_too_much_is_sent_half_at_once_until_it_takes_mor
         assert!(kept.batch(1, true));
         assert_eq!(width(&kept), expected);
     }
-    assert_eq!(kept.state.width, None, "its limit is its own again");
+    assert!(kept.batch(1, true));
+    assert_eq!(width(&kept), 4, "and no wider than its limit");
 }
 
 #[test]
@@ -140,8 +141,12 @@ fn an_open_circuit_lets_one_probe_through_and_then_longer_and_longer_none() {
         assert!(kept.batch(1, false));
     }
     let wait = |seconds: u32| Verdict::Wait(after(seconds), Held::Circuit);
-    assert_eq!(kept.verdicts(3), [wait(30), wait(60), wait(60)], "one comes back as the probe");
-    assert_eq!(kept.verdicts(2), [wait(60), wait(60)], "which is chosen once");
+    assert_eq!(
+        kept.verdicts(3),
+        [wait(30), wait(45), wait(45)],
+        "one comes back as the probe, the others when it is over"
+    );
+    assert_eq!(kept.verdicts(2), [wait(45), wait(45)], "which is chosen once");
     kept.wait(30 * SECOND);
     let (holder, admitted) = kept.ask(&[Asking::default(); 3]);
     assert!(admitted.probe);
@@ -297,8 +302,8 @@ fn a_place_in_the_rate_limit_is_kept_while_there_is_no_slot() {
 #[test]
 fn after_an_outage_the_pace_is_that_of_the_answers_that_come_now() {
     let mut kept = Kept::new();
-    kept.state.latency_ms = 10_000;
-    kept.state.failures = 3;
+    kept.state =
+        EndpointState { latency_ms: 10_000, failures: 3, circuit_until: Some(NOW), ..EndpointState::default() };
     let (holder, admitted) = kept.ask(&[Asking::default()]);
     assert!(admitted.probe);
     kept.report(holder, Seen { took: 1, latency_ms: 50, ..Seen::default() }, true);
@@ -325,4 +330,58 @@ fn nobody_is_disabled_without_a_warning_however_long_nothing_was_sent() {
     let Standing::Warn(90) = kept.report(2, Seen { failed: 1, ..seen() }, false) else { panic!("no warning") };
     kept.state.warned = 90;
     assert!(matches!(kept.report(3, Seen { failed: 1, ..seen() }, false), Standing::Disable(_)));
+}
+
+#[test]
+fn a_batch_that_ends_late_does_not_undo_what_others_found() {
+    let mut kept = Kept::new();
+    kept.policy.concurrency = 20;
+    kept.state.width = Some(10);
+    let before = kept.state.clone();
+    kept.report(1, Seen { failed: 1, overloaded: true, ..seen() }, false);
+    assert_eq!(kept.state.width, Some(5));
+    let report = |seen| before.report(&kept.policy, 2, &seen, false, kept.now);
+    for (seen, expected) in [(Seen { failed: 1, ..seen() }, 5), (Seen::default(), 5), (Seen { took: 2, ..seen() }, 7)] {
+        let mut state = kept.state.clone();
+        report(seen).apply(&mut state);
+        assert_eq!(state.width, Some(expected));
+    }
+}
+
+#[test]
+fn a_circuit_that_many_opened_at_once_pauses_before_its_first_probe() {
+    let mut kept = Kept::new();
+    let before = kept.state.clone();
+    for holder in 0..3 {
+        before.report(&kept.policy, holder, &Seen { failed: 1, ..seen() }, false, kept.now).apply(&mut kept.state);
+    }
+    assert_eq!(kept.verdicts(1), [Verdict::Wait(after(30), Held::Circuit)]);
+    assert_eq!(kept.state.circuit_until, Some(after(30)));
+}
+
+#[test]
+fn of_a_backlog_beyond_what_can_be_promised_each_gets_its_turn() {
+    let mut kept = Kept::new();
+    kept.policy.rate = RateLimit { max: 2, window: 60 * SECOND };
+    let mut waiting: Vec<(Timestamp, Asking)> = vec![(NOW, Asking::default()); 100];
+    let mut sent = 0;
+    for _ in 0..400 {
+        let due: Vec<Asking> = waiting.extract_if(.., |(at, _)| *at <= kept.now).map(|(_, asking)| asking).collect();
+        for asking in due {
+            let (holder, admitted) = kept.ask(&[asking]);
+            match admitted.verdicts[0] {
+                Verdict::Go => {
+                    sent += 1;
+                    kept.report(holder, Seen { took: 1, ..seen() }, false);
+                }
+                Verdict::Wait(until, held) => {
+                    let has_place = held == Held::Rate;
+                    waiting.push((until, Asking { has_place, was_in_line: !has_place }));
+                }
+                Verdict::Stop => panic!("it is not disabled"),
+            }
+        }
+        kept.wait(30 * SECOND);
+    }
+    assert_eq!((sent, waiting.len()), (100, 0));
 }
