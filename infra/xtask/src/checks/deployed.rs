@@ -18,7 +18,7 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     let run_file = started.instance.run_file();
     let mut command = std::process::Command::new(program);
     // One after the other: they share one stack, and some purge its queues.
-    command.arg("--test-threads=1").current_dir(directory).env("REELHOOK_RUN", run_file);
+    command.args(["--test-threads=1", "--show-output"]).current_dir(directory).env("REELHOOK_RUN", run_file);
     process::run(&mut command, "the end-to-end tests")
         .with_context(|| format!("logs are in {}", started.instance.directory.display()))?;
     started.check()
