@@ -76,6 +76,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_gets_everything_when_it_is_men
     stack.control("hooks/second", json!({})).await;
     let (status, answer) = stack.post("/api/webhooks/endpoints/webhook_2/enable", &json!({})).await;
     assert_eq!((status, &answer["endpoint"]["status"]), (200, &json!("healthy")), "{answer}");
+    assert!(answer["recovery"]["matched"].as_u64() > Some(0), "what waited is woken: {answer}");
     let statuses = stack
         .eventually("none is pending", || async {
             let deliveries = stack.aws.deliveries_of(&jobs).await;

@@ -39,6 +39,8 @@ use reelhook_signing::SigningKeys;
 
 /// How long a recovery is worked on before it is answered; the rest goes on in the background.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
+/// How long what waits for an endpoint is woken before the answer; the rest goes on in the background.
+const WAKE_BUDGET: Duration = Duration::from_secs(2);
 /// Recoveries that a list shows.
 const RECOVERIES_SHOWN: usize = 20;
 
@@ -200,10 +202,10 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
         Asked::Enable(name) => {
             let endpoint = secrets.webhooks.named(&name).ok_or(Problem::EndpointNotFound)?;
-            let desk: &dyn EndpointDesk = &deps.tables.deliveries;
-            desk.enable(&endpoint.id).await?;
-            tracing::info!(caller = fingerprint, endpoint_id = %endpoint.id, "an endpoint was enabled");
-            Ok(enable_answer(endpoint, &desk.endpoint(&endpoint.id).await?, System.now()))
+            tracing::info!(caller = fingerprint, endpoint_id = %endpoint.id, "an endpoint is enabled");
+            let recovery = recover::enable(&recover_ports(deps), endpoint, WAKE_BUDGET).await?;
+            let state = deps.tables.deliveries.endpoint(&endpoint.id).await?;
+            Ok(enable_answer(endpoint, &state, &recovery, System.now()))
         }
         Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
@@ -230,16 +232,20 @@ async fn of_deliveries(deps: &Deps, asked: deliveries::Asked) -> Result<ApiAnswe
     }
 }
 
-async fn of_recoveries(deps: &Deps, asked: AskedOfRecoveries) -> Result<ApiAnswer, Problem> {
+fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
     let table = &deps.tables.deliveries;
-    let ports = RecoverPorts {
+    RecoverPorts {
         store: table,
         book: table,
         desk: table,
         hints: &deps.hints,
         ambient: &System,
         grace: deps.policy.hint_grace,
-    };
+    }
+}
+
+async fn of_recoveries(deps: &Deps, asked: AskedOfRecoveries) -> Result<ApiAnswer, Problem> {
+    let (table, ports) = (&deps.tables.deliveries, recover_ports(deps));
     match asked {
         AskedOfRecoveries::Begin(wish) => match recover::begin(&ports, wish, RECOVERY_BUDGET).await? {
             Begun::Recovery(recovery) => Ok(recovery_answer(&recovery)),

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
 use crate::deliveries::{DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed};
-use crate::endpoints::EndpointDesk;
+use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::fanout::hint;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
 use crate::store::{Saved, StoreError};
@@ -273,6 +273,29 @@ pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Re
         None
     });
     Ok(Begun::Recovery(Box::new(later.unwrap_or(recovery))))
+}
+
+/// Lets an endpoint be asked again, and sends what waits for it now: a recovery of its pending deliveries.
+///
+/// # Errors
+/// [`StoreError`]; doing it again does no harm.
+pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Duration) -> Result<Recovery, StoreError> {
+    let before = ports.desk.endpoint(&endpoint.id).await?;
+    ports.desk.enable(&endpoint.id).await?;
+    let now = ports.ambient.now();
+    let since = before.failing_since.into_iter().chain(before.disabled_at).min().unwrap_or(now);
+    let filter = Filter {
+        // Whatever waits was made within its schedule before, or within the day that an answer may excuse.
+        from: Timestamp(since.0 - DAY_MS - i64::try_from(endpoint.policy.schedule.length().as_millis()).unwrap_or(0)),
+        to: now,
+        endpoint: Some(endpoint.id.to_string()),
+        event: None,
+        statuses: vec![DeliveryStatus::Pending],
+    };
+    match begin(ports, Wish { filter, dry_run: false, key: None }, budget).await? {
+        Begun::Recovery(recovery) => Ok(*recovery),
+        Begun::KeyReused => Err(StoreError::Busy { operation: "enable endpoint", source: "there is no key".into() }),
+    }
 }
 
 /// Goes on with every recovery that nobody works on, until `until`; how many it worked on.

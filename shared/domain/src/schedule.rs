@@ -38,6 +38,11 @@ impl Schedule {
         }
     }
 
+    /// The longest time from the first try to the last.
+    pub fn length(&self) -> Duration {
+        (1..=self.retries()).map(|number| self.wait(number, 1.0)).sum()
+    }
+
     /// The wait after try `number`, which counts from 1, longer by up to a quarter with `jitter` in 0..1; after the last
     /// one, that wait again.
     pub fn wait(&self, number: u32, jitter: f64) -> Duration {
@@ -90,6 +95,7 @@ mod tests {
         let (hours, rest) = (75 * 3600, 35 * 60 + 5);
         assert_eq!((Schedule::Standard.retries(), sum(Schedule::Standard, 0.0)), (9, hours + rest));
         assert!(sum(Schedule::Standard, 1.0) <= (hours + rest) * 5 / 4);
+        assert_eq!(Schedule::Vidbuilder.length(), Duration::from_millis(450_000 * 5 / 4));
         assert_eq!(Schedule::Standard.wait(40, 0.0), Duration::from_secs(86_400));
     }
 

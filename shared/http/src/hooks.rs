@@ -3,6 +3,7 @@
 use reelhook_app::Url;
 use reelhook_app::endpoints::{Endpoint, masked};
 use reelhook_app::hooks::{Results, Tested, Trigger};
+use reelhook_app::recover::Recovery;
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::Validated;
@@ -13,6 +14,7 @@ use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::generate::key;
 use crate::problem::Problem;
+use crate::recover::shown;
 use crate::request::ApiRequest;
 
 /// Characters of a URL.
@@ -175,10 +177,15 @@ fn standing(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value
     })
 }
 
-/// An endpoint that may be asked again.
-pub fn enable_answer(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> ApiAnswer {
-    let message = "Webhook endpoint is enabled";
-    ApiAnswer::json(200, &json!({ "success": true, "message": message, "endpoint": standing(endpoint, state, now) }))
+/// An endpoint that may be asked again, and what waited for it.
+pub fn enable_answer(endpoint: &Endpoint, state: &EndpointState, woken: &Recovery, now: Timestamp) -> ApiAnswer {
+    let body = json!({
+        "success": true,
+        "message": "Webhook endpoint is enabled",
+        "endpoint": standing(endpoint, state, now),
+        "recovery": shown(woken),
+    });
+    ApiAnswer::json(200, &body)
 }
 
 /// What came of a test.

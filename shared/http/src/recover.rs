@@ -111,7 +111,8 @@ pub fn recoveries_answer(recoveries: &[Recovery]) -> ApiAnswer {
     ApiAnswer::json(200, &json!({ "success": true, "count": shown.len(), "recoveries": shown }))
 }
 
-fn shown(of: &Recovery) -> Value {
+/// A recovery as clients see it.
+pub(crate) fn shown(of: &Recovery) -> Value {
     let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status_name(*status)).collect();
     json!({
         "id": of.id.as_str(),

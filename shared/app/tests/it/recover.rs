@@ -213,3 +213,24 @@ async fn a_repeat_with_the_same_key_begins_no_other() {
     let Begun::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
     assert_ne!(other.id, first.id);
 }
+
+#[tokio::test]
+async fn what_waits_for_an_endpoint_goes_when_it_is_enabled() {
+    let stack = with(100);
+    let endpoint = &stack.settings.endpoints[0];
+    let began = Timestamp(NOON.0 - 72 * HOUR);
+    stack.deliveries.disable(&endpoint.id, "a test", began).await.unwrap();
+    let waiting = |stack: &Stack| {
+        let all = stack.deliveries.all().into_iter();
+        all.filter(|one| one.status == DeliveryStatus::Pending && one.endpoint_id == endpoint.id).count()
+    };
+    assert_eq!(waiting(&stack), 5);
+    let woken = recover::enable(&stack.recover_ports(), endpoint, LONG).await.unwrap();
+    assert_eq!((woken.status, woken.matched, woken.replayed), (RecoveryStatus::Done, 5, 5));
+    assert_eq!(stack.deliveries.endpoint_state(&endpoint.id).disabled_at, None);
+    stack.dispatch().await;
+    assert_eq!(waiting(&stack), 0);
+    assert!(
+        stack.http.requests().iter().all(|request| !request.headers.iter().any(|(name, _)| name == "webhook-replay"))
+    );
+}
