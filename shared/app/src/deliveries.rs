@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, JobId, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 
 use crate::ambient::Ambient;
 use crate::deliver::SaveDeliveries;
@@ -25,7 +25,7 @@ const TRIES: usize = 10;
 /// A repeated call within this time answers like the first.
 const REPEAT_MS: i64 = 10_000;
 /// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// The partition of a day's deliveries that one stands in.
 pub fn delivery_shard(id: DeliveryId) -> u32 {
@@ -106,11 +106,8 @@ pub struct Wanted {
 
 impl Wanted {
     fn fits(&self, delivery: &Delivery) -> bool {
-        let is = |name: &String| {
-            *name == delivery.endpoint_name || EndpointId::parse(name).as_ref() == Ok(&delivery.endpoint_id)
-        };
         self.job.as_ref().is_none_or(|job| *job == delivery.job_id)
-            && self.endpoint.as_ref().is_none_or(is)
+            && self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
             && self.status.is_none_or(|status| status == delivery.status)
     }
 }
@@ -178,7 +175,13 @@ async fn of_day(book: &dyn DeliveryBook, day: Timestamp, before: &str) -> Result
     Ok(found)
 }
 
-fn time_of(place: &str) -> i64 {
+/// Whether a delivery goes to the endpoint with this id or name.
+pub(crate) fn goes_to(delivery: &Delivery, endpoint: &str) -> bool {
+    endpoint == delivery.endpoint_name || endpoint == delivery.endpoint_id.as_str()
+}
+
+/// The time of a place, in Unix milliseconds.
+pub(crate) fn time_of(place: &str) -> i64 {
     place.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
 }
 

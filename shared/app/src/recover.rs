@@ -3,7 +3,7 @@
 //! A recovery is a row with a cursor. Whoever works on it takes a page, changes its deliveries, and saves the cursor on
 //! condition that nobody else did. A page that is taken twice, after a crash say, finds its own mark on what it had done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
-use crate::deliveries::{DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed};
+use crate::deliveries::{DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed, goes_to, time_of};
 use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::fanout::hint;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
@@ -26,8 +26,6 @@ const PAGE: usize = 100;
 pub const RECOVERY_LEASE: Duration = Duration::from_secs(30);
 /// Conflicts in a row before a cancel is left to the next call.
 const TRIES: usize = 10;
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 /// A recovery's id: `rec_` and 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,11 +77,8 @@ pub struct Filter {
 
 impl Filter {
     fn fits(&self, delivery: &Delivery, id: &RecoveryId) -> bool {
-        let is = |name: &String| {
-            *name == delivery.endpoint_name || EndpointId::parse(name).as_ref() == Ok(&delivery.endpoint_id)
-        };
         let marked = delivery.recovery.as_deref() == Some(id.as_str());
-        self.endpoint.as_ref().is_none_or(is)
+        self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
             && self.event.is_none_or(|event| event == delivery.event)
             && (marked || self.statuses.contains(&delivery.status))
     }
@@ -473,12 +468,13 @@ async fn of_day_after(book: &dyn DeliveryBook, day: Timestamp, after: &str) -> R
     Ok(found)
 }
 
-fn time_of(place: &str) -> i64 {
-    place.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
-}
-
 /// Statuses without repeats, in order.
 pub fn statuses(all: impl IntoIterator<Item = DeliveryStatus>) -> Vec<DeliveryStatus> {
-    let mut seen = BTreeSet::new();
-    all.into_iter().filter(|status| seen.insert(*status as u8)).collect()
+    let mut unique = Vec::new();
+    for status in all {
+        if !unique.contains(&status) {
+            unique.push(status);
+        }
+    }
+    unique
 }
