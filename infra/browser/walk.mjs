@@ -1,10 +1,11 @@
-// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL]
+// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL] [--receiver URL]
 // Without --mock nothing but the documented API is used, so it runs against the real stack (a worker stand-in has to advance jobs).
 // Walks wait for what they want to see; `waitForTimeout` is only there where nothing may happen for a while.
 // --failed-job names a failed job to retry; without it (and without --mock) that walk is skipped. --slow: how long a job may take.
 import { chromium } from "playwright-core";
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import { walkWebhooks } from "./webhooks.mjs";
 const require = createRequire(import.meta.url);
 const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return i < 0 ? or : process.argv[i + 1]?.startsWith("--") || process.argv[i + 1] === undefined ? true : process.argv[i + 1]; };
 const ORIGIN = arg("origin", "http://127.0.0.1:3000").replace(/\/$/, ""), MOCK = Boolean(arg("mock", false)), SHOTS = arg("shots", "shots"), STREAM = arg("stream-origin", ORIGIN), SLOW = Number(arg("slow", 60)) * 1000, ONLY = arg("only", "");
@@ -304,13 +305,15 @@ await walk("countries", async (made) => {
   await page.selectOption("#country", "FR"); await page.locator("#country-hint").waitFor({ state: "hidden" }); await page.locator('#genre option[value="Comédie"]').waitFor({ state: "attached" });
 });
 
-async function shoot(made, name, path, ready) {
+/** Both sizes and schemes, also at 360 px, and through axe; `then(page)` comes before each picture. */
+async function shoot(made, name, path, ready, then) {
   for (const [size, viewport] of [["desktop", DESK], ["phone", PHONE]]) for (const colorScheme of ["light", "dark"]) {
     const page = await made({ viewport, colorScheme, csp: false, still: true });
-    await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await settled(page);
-    await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`, fullPage: true });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide <= 0, `${name} ${size} scrolls sideways by ${wide}`);
-    await page.setViewportSize({ width: 360, height: 740 }); const wide2 = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth); assert(wide2 <= 0, `${name} at 360 scrolls sideways by ${wide2}`); await page.setViewportSize(viewport);
+    await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await settled(page); await then?.(page);
+    await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`, fullPage: !then });
+    const beyond = () => page.evaluate(() => { const dialog = document.querySelector("dialog[open]"); return Math.max(document.documentElement.scrollWidth - innerWidth, dialog ? dialog.scrollWidth - dialog.clientWidth : 0); });
+    const wide = await beyond(); assert(wide <= 0, `${name} ${size} scrolls sideways by ${wide}`);
+    await page.setViewportSize({ width: 360, height: 740 }); const wide2 = await beyond(); assert(wide2 <= 0, `${name} at 360 scrolls sideways by ${wide2}`); await page.setViewportSize(viewport);
     await page.evaluate(axeSource);
     const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
     for (const v of violations) console.log(`  axe ${name} ${size} ${colorScheme} ${v.impact} ${v.id}: ${v.nodes.slice(0, 2).map((n) => n.target + " " + (n.any[0]?.message ?? "")).join(" ; ")}`);
@@ -349,6 +352,7 @@ if (MOCK) await walk("empty-and-errors", async (made) => {
   await page.selectOption("#genre", "Crime"); await page.locator("#preview .note.warn").waitFor(); await page.screenshot({ path: `${SHOTS}/preview-few.png` });
   await page.route("**/api/queue/**", (r) => r.abort()); for (const name of ["dashboard", "queue"]) { await page.goto(`${ORIGIN}/${name}`); await page.locator(".note.bad").first().waitFor(); await settled(page); await page.screenshot({ path: `${SHOTS}/${name}-error.png` }); }
 });
+await walkWebhooks({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, api, answer, ORIGIN, SHOTS, receiver: arg("receiver", "") });
 await browser.close();
 const bad = results.filter(([, r]) => r.startsWith("FAILED")), skipped = results.filter(([, r]) => r.startsWith("skipped"));
 console.log(`${results.length - bad.length - skipped.length} walks passed, ${skipped.length} skipped, ${bad.length} failed`);

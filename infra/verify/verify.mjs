@@ -1,9 +1,13 @@
-// A receiver's own code in Node.js: says for each delivery on standard input whether seed 001's sample and the official
-// libraries accept it. One JSON object a line, in and out; ends with its input.
+// A receiver's own code in Node.js: says for each delivery on standard input whether seed 001's sample, the official
+// libraries and our snippet for receivers accept it. One JSON object a line, in and out; ends with its input.
+// A delivery is {headers, body_base64, secret}, or with `secrets` (newest first) and `public_keys`: lists of which each
+// one alone has to be enough, since a receiver may hold any of them while keys rotate.
 import crypto from "node:crypto";
 import readline from "node:readline";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
+// From infra/verify and from its copy in .local/verify alike.
+import { verify as verifySnippet } from "../../docs/receivers/verify.mjs";
 
 // Seed 001, as written there.
 function verifyWebhookSignature(payload, signature, secret) {
@@ -19,17 +23,27 @@ function librarySecret(secret) {
     return secret.startsWith("whsec_") ? secret : `whsec_${Buffer.from(secret).toString("base64")}`;
 }
 
-function verify({ headers, body_base64, secret }) {
+function verify({ headers, body_base64, secret, secrets = [secret], public_keys: publicKeys }) {
+    if (secrets.length === 0) throw new Error("no secrets");
     const body = Buffer.from(body_base64, "base64");
     const signature = headers["x-streamgank-signature"];
     const standard = headers["webhook-signature"];
     const receivers = {
-        seed_sample: signature && (() => verifyWebhookSignature(JSON.parse(body), signature, secret)),
+        // Its header is made with the newest secret only.
+        seed_sample: signature && (() => verifyWebhookSignature(JSON.parse(body), signature, secrets[0])),
         standardwebhooks: standard && (() => accepts(StandardWebhook)),
         svix: standard && (() => accepts(SvixWebhook)),
+        snippet: standard && (() => snippetAccepts("secrets", secrets)),
     };
+    if (publicKeys) receivers.snippet_v1a = () => snippetAccepts("publicKeys", publicKeys);
     function accepts(Webhook) {
-        new Webhook(librarySecret(secret)).verify(body, headers);
+        for (const each of secrets) new Webhook(librarySecret(each)).verify(body, headers);
+        return true;
+    }
+    function snippetAccepts(kind, keys) {
+        const [id, timestamp] = [headers["webhook-id"], headers["webhook-timestamp"]];
+        // All of them, then each one.
+        for (const held of [keys, ...keys]) verifySnippet({ id, timestamp, signature: standard, body, [kind]: held });
         return true;
     }
     return report(receivers);

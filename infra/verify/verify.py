@@ -1,14 +1,32 @@
-"""A receiver's own code in Python: says for each delivery on standard input whether seed 001's sample and the official
-libraries accept it. One JSON object a line, in and out; ends with its input."""
+"""A receiver's own code in Python: says for each delivery on standard input whether seed 001's sample, the official
+libraries and our snippet for receivers accept it. One JSON object a line, in and out; ends with its input.
+
+A delivery is {headers, body_base64, secret}, or with `secrets` (newest first) and `public_keys`: lists of which each one
+alone has to be enough, since a receiver may hold any of them while keys rotate."""
 
 import base64
 import hashlib
 import hmac
+import importlib.util
 import json
+import pathlib
 import sys
 
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 from svix.webhooks import Webhook as SvixWebhook
+
+
+def load_snippet():
+    """From infra/verify and from its copy in .local/verify alike; by its path, since it is called like this program."""
+    path = pathlib.Path(__file__).resolve().parents[2] / "docs/receivers/verify.py"
+    spec = importlib.util.spec_from_file_location("snippet", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode = True
+    spec.loader.exec_module(module)
+    return module
+
+
+snippet = load_snippet()
 
 
 # Seed 001, as written there. It can accept bodies in ASCII only: json.dumps escapes everything else.
@@ -30,20 +48,37 @@ def library_secret(secret):
 
 
 def verify(delivery):
-    headers, secret = delivery["headers"], delivery["secret"]
+    headers = delivery["headers"]
+    secrets = delivery["secrets"] if "secrets" in delivery else [delivery["secret"]]
+    if not secrets:
+        raise ValueError("no secrets")
+    public_keys = delivery.get("public_keys")
     body = base64.b64decode(delivery["body_base64"])
     signature = headers.get("x-streamgank-signature")
     standard = headers.get("webhook-signature")
 
     def accepts(webhook):
-        webhook(library_secret(secret)).verify(body, headers)
+        for each in secrets:
+            webhook(library_secret(each)).verify(body, headers)
         return True
 
-    return report({
-        "seed_sample": signature and (lambda: verify_webhook_signature(json.loads(body), signature, secret)),
+    def snippet_accepts(kind, keys):
+        id, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
+        # All of them, then each one.
+        for held in [keys, *keys]:
+            snippet.verify(id=id, timestamp=timestamp, signature=standard, body=body, **{kind: held})
+        return True
+
+    receivers = {
+        # Its header is made with the newest secret only.
+        "seed_sample": signature and (lambda: verify_webhook_signature(json.loads(body), signature, secrets[0])),
         "standardwebhooks": standard and (lambda: accepts(StandardWebhook)),
         "svix": standard and (lambda: accepts(SvixWebhook)),
-    })
+        "snippet": standard and (lambda: snippet_accepts("secrets", secrets)),
+    }
+    if public_keys is not None:
+        receivers["snippet_v1a"] = lambda: snippet_accepts("public_keys", public_keys)
+    return report(receivers)
 
 
 def report(receivers):

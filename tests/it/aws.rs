@@ -179,10 +179,24 @@ impl Aws {
     pub async fn enable_endpoints(&self) {
         let table = self.output("EndpointsTable");
         let scan = self.dynamodb.scan().table_name(table).send().await.expect("endpoints");
-        for item in scan.items() {
+        // Fanout may tell a removed endpoint for some seconds more: such deliveries end where its state says who it was.
+        for item in scan.items().iter().filter(|item| !item.contains_key("registration")) {
             let delete = self.dynamodb.delete_item().table_name(table).key("id", item["id"].clone());
             delete.send().await.expect("deleted");
         }
+    }
+
+    /// Makes an endpoint one that has failed so many times in a row, of which its operator was warned.
+    pub async fn fail_endpoint(&self, id: &str, failures: u64) {
+        let update = self.dynamodb.update_item().table_name(self.output("EndpointsTable"));
+        let update = update.key("id", AttributeValue::S(id.to_owned()));
+        let update = update.update_expression("SET failures = :failures, warned = :warned ADD revision :one");
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let update = update
+            .expression_attribute_values(":failures", number(failures))
+            .expression_attribute_values(":warned", number(90))
+            .expression_attribute_values(":one", number(1));
+        update.send().await.expect("an endpoint that fails");
     }
 
     pub async fn delivery(&self, id: &str) -> Option<Delivery> {

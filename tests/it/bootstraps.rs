@@ -16,7 +16,7 @@ const EXPECTED: [(&str, &[&str]); 13] = [
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
     ("worker", &["dynamodb", "ssm"]),
     ("fanout", &["dynamodb", "s3", "sqs", "ssm"]),
-    ("dispatcher", &["dynamodb", "sqs", "ssm"]),
+    ("dispatcher", &["dynamodb", "eventbridge", "sqs", "ssm"]),
     ("cleanup", &["dynamodb", "sqs"]),
 ];
 

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
 
-/// Codes that only a broken stack answers with; a unit test provokes them (shared/http/src/problem.rs).
-const BROKEN: [&str; 2] = ["busy", "internal"];
+/// Codes that only a broken or a full stack answers with; unit tests provoke them (shared/http/src/problem.rs,
+/// shared/app/tests/it/registrations.rs).
+const BROKEN: [&str; 4] = ["busy", "internal", "no_secrets_key", "too_many_endpoints"];
 
 fn documented() -> BTreeMap<String, u16> {
     let rows = include_str!("../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
@@ -89,6 +90,19 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     let large = json!({ "event": "job.completed", "data": { "x": "y".repeat(300_000) } });
     seen.post("/api/webhooks/trigger", large, "payload_too_large").await;
     seen.post("/api/webhooks/endpoints/webhook_99/enable", json!({}), "endpoint_not_found").await;
+    let (hook, endpoints) = (format!("{}/hooks/errors", seen.stack.studio), "/api/webhooks/endpoints");
+    seen.post(endpoints, json!({ "url": hook, "colour": "red" }), "unknown_field").await;
+    seen.post(&format!("{endpoints}/webhook_1/secret/rotate"), json!({}), "endpoint_configured").await;
+    let (_, made) = seen.stack.post(endpoints, &json!({ "url": hook, "enabled": false })).await;
+    let one = format!("{endpoints}/{}", made["endpoint"]["id"].as_str().expect("an id"));
+    let stale = seen.stack.request(Method::PATCH, &one).header("if-match", "\"7\"").json_text(&json!({}));
+    seen.answer(stale, "version_mismatch").await;
+    for _ in 0..7 {
+        assert_eq!(seen.stack.post(&format!("{one}/secret/rotate"), &json!({})).await.0, 200);
+    }
+    seen.post(&format!("{one}/secret/rotate"), json!({}), "too_many_secrets").await;
+    let removed = seen.stack.request(Method::DELETE, &one).header("content-type", "application/json");
+    assert_eq!(removed.send().await.expect("an answer").status(), 200);
     seen.get("/api/webhooks/recover/rec_5f0c2b7e9d134a6688e1c07ab2d94f31", "recovery_not_found").await;
 }
 

@@ -9,6 +9,8 @@ mod callbacks;
 mod control;
 mod cost;
 mod deliveries;
+mod destinations;
+mod endpoints;
 mod errors;
 mod hooks;
 mod input;

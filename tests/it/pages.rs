@@ -9,7 +9,9 @@ use crate::stack::Stack;
 #[tokio::test]
 async fn pages_come_with_their_policy_a_tag_and_compressed() {
     let stack = Stack::open().await;
-    for path in ["/", "/dashboard", "/queue", "/job/job_1_x"] {
+    for path in
+        ["/", "/dashboard", "/queue", "/job/job_1_x", "/webhooks", "/webhooks/deliveries", "/webhooks/deliveries/x"]
+    {
         let get = || stack.request(reqwest::Method::GET, path);
         let page = get().header("accept-encoding", "gzip").send().await.expect("a page");
         assert_eq!(page.status(), 200, "{path}");
@@ -94,6 +96,9 @@ async fn the_description_of_the_api_names_every_route_and_no_other() {
         "/dashboard",
         "/queue",
         "/job/{id}",
+        "/webhooks",
+        "/webhooks/deliveries",
+        "/webhooks/deliveries/{id}",
         "/openapi.json",
         "/health",
         "/api/health",

@@ -1,17 +1,23 @@
 //! The Deliveries queue: sends signed webhooks and writes down what came of each try.
 
-use anyhow::{Context, anyhow};
+use std::time::Duration;
+
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::deliver::{DeliverPorts, deliver};
+use reelhook_app::directory::Directory;
 use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::parcels::Carriers;
+use reelhook_app::registrations::Vault;
 use reelhook_app::settings::WebhookSettings;
+use reelhook_aws::carrier::CloudCarrier;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::queues::Queue;
-use reelhook_aws::settings::Settings;
+use reelhook_aws::registrations::RegistrationTable;
+use reelhook_aws::settings::{Settings, required};
 use reelhook_aws::start::{System, Verdict, batch};
 use reelhook_domain::Policy;
 use reelhook_outbound::{AllowList, GuardedClient};
@@ -52,11 +58,14 @@ impl Config {
     }
 }
 
-/// Endpoints, and what their webhooks are signed with.
+/// Endpoints, and what their secrets are sealed with.
 struct Secrets {
     webhooks: WebhookSettings,
-    secret: Option<SigningKeys>,
+    vault: Option<Vault>,
 }
+
+/// How long a list of registered endpoints is used; only webhooks about webhooks ask for it.
+const AUDIENCE_FRESH: Duration = Duration::from_secs(5);
 
 const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
@@ -78,13 +87,16 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_DISABLE_AFTER",
     "WEBHOOK_DISABLE_AFTER_FAILURES",
     "WEBHOOK_PERMANENT_STATUSES",
+    "ENDPOINT_SECRETS_KEY",
 ];
 
 /// What the function works with.
 pub struct Deps {
     deliveries: DeliveryTable,
+    registrations: RegistrationTable,
+    directory: Directory,
     hints: Queue<DeliveryMessage>,
-    http: GuardedClient,
+    carriers: Carriers<GuardedClient, CloudCarrier>,
     secrets: Settings<Secrets>,
     policy: Policy,
 }
@@ -101,17 +113,24 @@ impl Deps {
         let (allow_http, unsigned) = (config.allow_http, config.unsigned);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
-            let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
-            if secret.is_none() && !unsigned {
-                return Err(anyhow!("WEBHOOK_SECRET_KEY is not set"))
-                    .context("webhooks of a deployed stack are signed");
+            let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
+            if !unsigned {
+                required(&[
+                    ("WEBHOOK_SECRET_KEY", webhooks.secret.is_some()),
+                    ("ENDPOINT_SECRETS_KEY", vault.is_some()),
+                ])?;
             }
-            Ok(Secrets { webhooks, secret })
+            Ok(Secrets { webhooks, vault })
         });
         Ok(Self {
-            deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints)),
+            deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
+            registrations: RegistrationTable::new(endpoints, AUDIENCE_FRESH),
+            directory: Directory::default(),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
-            http: GuardedClient::new(config.allow, None)?,
+            carriers: Carriers {
+                web: GuardedClient::new(config.allow, None)?,
+                cloud: CloudCarrier::new(clients.sqs(), clients.eventbridge()),
+            },
             secrets: secrets.await?,
             policy: config.policy,
         })
@@ -131,10 +150,12 @@ async fn work_off(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
     let ports = DeliverPorts {
         store: &deps.deliveries,
         hints: &deps.hints,
-        http: &deps.http,
+        registrations: &deps.registrations,
+        directory: &deps.directory,
+        vault: secrets.vault.as_ref(),
+        carrier: &deps.carriers,
         ambient: &System,
         settings: &secrets.webhooks,
-        secret: secrets.secret.as_ref(),
         grace: deps.policy.hint_grace,
     };
     let hints: Vec<_> = messages

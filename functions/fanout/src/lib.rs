@@ -1,24 +1,29 @@
 //! The Jobs stream: turns each version's outbox into rows and messages; and repairs what a lost stream never made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::ambient::Ambient;
-use reelhook_app::fanout::{FanoutPorts, Plan, plan, work_off};
+use reelhook_app::audience::{Audience, Subscribers};
+use reelhook_app::fanout::{FanoutPorts, Plan, notifies, plan, work_off};
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::steps::DetailStore;
+use reelhook_app::store::StoreError;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::job_events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::queues::Queue;
+use reelhook_aws::registrations::RegistrationTable;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::System;
 use reelhook_aws::stream::{Record, read};
@@ -26,11 +31,15 @@ use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+/// How long a list of registered endpoints is used.
+const AUDIENCE_FRESH: Duration = Duration::from_secs(5);
+
 /// What the function is configured with.
 pub struct Config {
     jobs_table: String,
     job_events_table: String,
     deliveries_table: String,
+    endpoints_table: String,
     counters_table: String,
     work_queue_url: String,
     deliveries_queue_url: String,
@@ -42,8 +51,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, DELIVERIES_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL,
-    /// FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and HINT_GRACE_SECONDS.
+    /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL,
+    /// DELIVERIES_QUEUE_URL, FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and HINT_GRACE_SECONDS.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -53,6 +62,7 @@ impl Config {
             jobs_table: environment.required("JOBS_TABLE"),
             job_events_table: environment.required("JOB_EVENTS_TABLE"),
             deliveries_table: environment.required("DELIVERIES_TABLE"),
+            endpoints_table: environment.required("ENDPOINTS_TABLE"),
             counters_table: environment.required("COUNTERS_TABLE"),
             work_queue_url: environment.required("WORK_QUEUE_URL"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
@@ -87,6 +97,7 @@ pub struct Deps {
     failures: Queue<PoisonNote>,
     bucket: Bucket,
     settings: Settings<WebhookSettings>,
+    registrations: RegistrationTable,
     policy: Policy,
 }
 
@@ -99,6 +110,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
         let allow_http = config.allow_http;
         let settings = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?)
@@ -116,6 +128,7 @@ impl Deps {
             failures: Queue::new(sqs, config.failures_queue_url),
             bucket: Bucket::new(clients.s3(), config.bucket),
             settings: settings.await?,
+            registrations: RegistrationTable::new(endpoints, AUDIENCE_FRESH),
             policy: config.policy,
         })
     }
@@ -165,15 +178,14 @@ pub enum Answer {
 /// # Errors
 /// Only a repair that could not go on: the same cursor can be tried again.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lambda_runtime::Error> {
-    let settings = deps.settings.get().await;
     match event.payload {
-        Call::Stream { records } => Ok(Answer::Stream(stream(deps, &settings, &records).await)),
+        Call::Stream { records } => Ok(Answer::Stream(stream(deps, &records).await)),
         Call::Repair { repair: request } => {
             let ports = RepairPorts {
                 lister: &deps.jobs,
                 jobs: &deps.jobs,
                 fanout: deps.ports(),
-                settings: &settings,
+                audience: &read_audience(deps).await?,
                 grace: deps.policy.hint_grace,
             };
             let cursor = request.cursor.unwrap_or_default();
@@ -182,13 +194,34 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lam
     }
 }
 
+/// Who is told of what.
+async fn read_audience(deps: &Deps) -> Result<Audience, StoreError> {
+    let (settings, registered) = tokio::join!(deps.settings.get(), deps.registrations.subscribers());
+    Ok(Audience::new(&settings, registered?))
+}
+
 /// Everything up to the first record that fails is done; that one and all after it come again.
-async fn stream(deps: &Deps, settings: &WebhookSettings, records: &[EventRecord]) -> DynamoDbEventResponse {
+async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut plans = Vec::with_capacity(records.len());
-    let mut stopped = None;
+    let (mut stopped, mut audience) = (None, None);
     for (index, record) in records.iter().enumerate() {
         match read(record, System.now()) {
-            Record::Version(job) => plans.push(plan(&job, settings, deps.policy.hint_grace)),
+            Record::Version(job) => {
+                if audience.is_none() && notifies(&job) {
+                    match read_audience(deps).await {
+                        Ok(found) => audience = Some(found),
+                        Err(error) => {
+                            let cause = std::error::Error::source(&error).map(ToString::to_string);
+                            tracing::error!(%error, cause, "nobody knows whom to tell, the rest of the batch comes again");
+                            stopped = Some(index);
+                            break;
+                        }
+                    }
+                }
+                // Without an audience there is nothing that somebody could be told of.
+                let nobody = Audience::default();
+                plans.push(plan(&job, audience.as_ref().unwrap_or(&nobody), deps.policy.hint_grace));
+            }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {
                 tracing::error!(
@@ -214,6 +247,11 @@ async fn stream(deps: &Deps, settings: &WebhookSettings, records: &[EventRecord]
         tracing::error!(%failure, error = %failure.source, cause, "the rest of the batch comes again");
         stopped = Some(failure.index);
     }
+    checkpoint(records, stopped)
+}
+
+/// The answer of a batch that stopped at a record, or went through.
+fn checkpoint(records: &[EventRecord], stopped: Option<usize>) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     if let Some(record) = stopped.and_then(|index| records.get(index)) {
         let mut failure = DynamoDbBatchItemFailure::default();

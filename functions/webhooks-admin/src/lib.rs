@@ -1,17 +1,20 @@
 //! Webhooks as their operator sees them: how they stand, a test, an event by hand; and whether a URL can be fetched, since
 //! this is the function behind the API that calls other people's URLs.
 
+mod endpoints;
+
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
+use reelhook_app::audience::{Audience, Subscribers};
 use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
-use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::messages::DeliveryMessage;
 use reelhook_app::recover::{self, Begun, RecoverPorts, RecoveryStore};
+use reelhook_app::registrations::{RegistrationStore, Vault};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::validate;
@@ -22,14 +25,17 @@ use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::limits::Limits;
 use reelhook_aws::queues::Queue;
-use reelhook_aws::settings::Settings;
+use reelhook_aws::registrations::RegistrationTable;
+use reelhook_aws::settings::{Settings, required};
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
-use reelhook_http::hooks::{Asked, enable_answer, status_answer, test_answer, trigger_body, validate_answer};
+use reelhook_http::endpoint_fields::Reach;
+use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
+use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
@@ -39,8 +45,6 @@ use reelhook_signing::SigningKeys;
 
 /// How long a recovery is worked on before it is answered; the rest goes on in the background.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
-/// How long what waits for an endpoint is woken before the answer; the rest goes on in the background.
-const WAKE_BUDGET: Duration = Duration::from_secs(2);
 /// Recoveries that a list shows.
 const RECOVERIES_SHOWN: usize = 20;
 
@@ -51,7 +55,7 @@ pub struct Config {
     endpoints_table: String,
     deliveries_queue_url: String,
     settings_path: String,
-    allow_http: bool,
+    reach: Reach,
     allow: AllowList,
     calls_per_minute: u32,
     mode: Mode,
@@ -60,7 +64,7 @@ pub struct Config {
 
 impl Config {
     /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS,
-    /// OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and HINT_GRACE_SECONDS.
+    /// DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and HINT_GRACE_SECONDS.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -72,7 +76,11 @@ impl Config {
             endpoints_table: environment.required("ENDPOINTS_TABLE"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
-            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
+            reach: Reach {
+                allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
+                destinations: list_of(environment.optional("DESTINATIONS")),
+                region: environment.required("AWS_REGION"),
+            },
             allow: environment.outbound(AllowList::parse),
             calls_per_minute: environment.calls_per_minute(),
             mode: environment.access(Mode::read, Mode::Required),
@@ -83,11 +91,17 @@ impl Config {
     }
 }
 
-/// Who may call, where webhooks go, and what they are signed with.
+/// `one,two`
+fn list_of(text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Who may call, where webhooks go, and what secrets of endpoints are sealed with.
 struct Secrets {
     access: Access,
     webhooks: WebhookSettings,
-    secret: Option<SigningKeys>,
+    vault: Option<Vault>,
 }
 
 const SETTINGS: &[&str] = &[
@@ -97,6 +111,8 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
+    "WEBHOOK_HEADERS",
+    "ENDPOINT_SECRETS_KEY",
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_PERMANENT_STATUSES",
@@ -121,8 +137,9 @@ pub struct Deps {
     hints: Queue<DeliveryMessage>,
     http: GuardedClient,
     secrets: Settings<Secrets>,
+    registrations: RegistrationTable,
     limits: Limits,
-    allow_http: bool,
+    reach: Reach,
     policy: Policy,
 }
 
@@ -136,18 +153,17 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let (mode, allow_http) = (config.mode, config.allow_http);
+        let (mode, allow_http) = (config.mode, config.reach.allow_http);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let secret = raw.get("WEBHOOK_SECRET_KEY").and_then(SigningKeys::parse);
-            if secret.is_none() && mode == Mode::Required {
-                return Err(anyhow!("WEBHOOK_SECRET_KEY is not set"))
-                    .context("webhooks of a deployed stack are signed");
+            let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
+            let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
+            if mode == Mode::Required {
+                required(&[
+                    ("WEBHOOK_SECRET_KEY", webhooks.secret.is_some()),
+                    ("ENDPOINT_SECRETS_KEY", vault.is_some()),
+                ])?;
             }
-            Ok(Secrets {
-                access: Access::read(mode, &|name| raw.text(name)),
-                webhooks: WebhookSettings::read(&|name| raw.text(name), allow_http)?,
-                secret,
-            })
+            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), webhooks, vault })
         });
         let nobody = [EndpointId::parse("warm-up")?];
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
@@ -156,12 +172,13 @@ impl Deps {
                 deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
                 counters: counters.clone(),
             },
+            registrations: RegistrationTable::new(endpoints.clone(), Duration::ZERO),
             endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, None)?,
             secrets: secrets?,
             limits: Limits::of_callers(counters, config.calls_per_minute),
-            allow_http,
+            reach: config.reach,
             policy: config.policy,
         })
     }
@@ -176,6 +193,12 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    if let Some(of) = asks_for_keys(request) {
+        deps.limits.admit(&format!("keys {}", request.source_ip)).await?;
+        // An id that can't be one is nobody's.
+        let of = of.map(|id| EndpointId::parse(id).ok());
+        return public_keys(deps, of).await;
+    }
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
@@ -188,25 +211,21 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         tracing::info!(?asked, caller = fingerprint, "took a call about recoveries");
         return of_recoveries(deps, asked).await;
     }
-    match Asked::read(request, caller, deps.allow_http)? {
+    if let Some(asked) = AskedOfEndpoints::read(request, &caller, &deps.reach)? {
+        let desk = endpoints::Desk { deps, secrets: &secrets };
+        return endpoints::answer(&desk, asked, request.traceparent(), &fingerprint).await;
+    }
+    match Asked::read(request, caller, deps.reach.allow_http)? {
         Asked::Status => {
-            let ids: Vec<EndpointId> = secrets.webhooks.endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
-            let states = deps.endpoints.states(&ids).await?;
-            Ok(status_answer(&secrets.webhooks, &states, secrets.secret.is_some(), System.now()))
+            let desk = endpoints::Desk { deps, secrets: &secrets };
+            Ok(status_answer(&secrets.webhooks, &desk.all().await?, System.now()))
         }
         Asked::Test(url) => {
-            let tested = hooks::test(&deps.http, &System, secrets.secret.as_ref(), &url).await;
+            let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
             tracing::info!(caller = fingerprint, host = url.host_str(), status = tested.status, "tested a webhook");
             Ok(test_answer(&tested, System.now()))
         }
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
-        Asked::Enable(name) => {
-            let endpoint = secrets.webhooks.named(&name).ok_or(Problem::EndpointNotFound)?;
-            tracing::info!(caller = fingerprint, endpoint_id = %endpoint.id, "an endpoint is enabled");
-            let recovery = recover::enable(&recover_ports(deps), endpoint, WAKE_BUDGET).await?;
-            let state = deps.tables.deliveries.endpoint(&endpoint.id).await?;
-            Ok(enable_answer(endpoint, &state, &recovery, System.now()))
-        }
         Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
 }
@@ -226,10 +245,24 @@ async fn of_deliveries(deps: &Deps, asked: deliveries::Asked) -> Result<ApiAnswe
                 Again::Due(delivery) => Ok(again_answer(&delivery, System.now())),
                 Again::UnderWay(_) => Err(Problem::DeliveryUnderWay),
                 Again::Disabled => Err(Problem::EndpointDisabled),
+                Again::Removed => Err(Problem::EndpointNotFound),
                 Again::NotFound => Err(Problem::DeliveryNotFound),
             }
         }
     }
+}
+
+/// Public keys of one endpoint as they are now, or of all as they were a moment ago: anybody may ask.
+async fn public_keys(deps: &Deps, of: Option<Option<EndpointId>>) -> Result<ApiAnswer, Problem> {
+    let all = match of {
+        None => deps.registrations.public_keys().await?,
+        Some(None) => Arc::default(),
+        Some(Some(id)) => {
+            let one = deps.registrations.registration(&id).await?;
+            Arc::new(one.into_iter().map(|one| (one.id, one.public_keys)).collect())
+        }
+    };
+    Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), System.now()))
 }
 
 fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
@@ -269,11 +302,12 @@ async fn by_hand(
     trigger: Trigger,
     key: Option<IdempotencyKey>,
 ) -> Result<ApiAnswer, Problem> {
+    let audience = Audience::new(&secrets.webhooks, deps.registrations.subscribers().await?);
     let ports = TriggerPorts {
         store: &deps.tables,
         hints: &deps.hints,
         ambient: &System,
-        settings: &secrets.webhooks,
+        audience: &audience,
         grace: deps.policy.hint_grace,
     };
     tracing::info!(caller = trigger.caller, event = trigger.event, "an event is triggered by hand");

@@ -81,6 +81,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     let parameters = [
         ("WEBHOOK_URLS", url.to_string()),
         ("WEBHOOK_SECRET_KEY", SECRET.to_owned()),
+        ("ENDPOINT_SECRETS_KEY", SECRET.to_owned()),
         // Places in the limit are taken as always, but never waited for.
         ("WEBHOOK_RATE_LIMIT_MAX", "1000000".to_owned()),
         ("WEBHOOK_RATE_LIMIT_WINDOW", "1000".to_owned()),

@@ -20,7 +20,7 @@ use crate::config::{Config, Language};
 use crate::faults::Connection;
 use crate::kept::{Kept, now_ms};
 use crate::outside::OutsideProcess;
-use crate::verify::{Secrets, Verification, header_texts};
+use crate::verify::{Held, Secrets, Verification, header_texts};
 
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 const LISTED: usize = 1_000;
@@ -39,6 +39,8 @@ struct Arrival {
     repeat: u64,
     /// The status it was answered; none where no whole head was sent.
     answered: Option<u16>,
+    /// The secrets that its receiver held then.
+    held: Option<Held>,
     /// Empty until all verifiers are done.
     verification: OnceLock<Verification>,
 }
@@ -47,6 +49,8 @@ struct Arrival {
 #[derive(Default)]
 struct Hook {
     behaviour: Behaviour,
+    /// Its own secrets, where it does not hold the sender's.
+    held: Option<Held>,
     /// Deliveries since the behaviour was set.
     behaved: u64,
     received: u64,
@@ -99,6 +103,13 @@ impl Receiver {
         Ok(())
     }
 
+    /// Gives one receiver secrets of its own, as PUT /control/hooks/{name}/secrets does; without any it holds the sender's.
+    fn hold(&self, name: &str, held: Held) {
+        let mut arrivals = self.arrivals();
+        let hook = arrivals.hooks.entry(name.to_owned()).or_default();
+        hook.held = (!held.secrets.is_empty()).then_some(held);
+    }
+
     /// What arrived at one receiver and is wanted: `{received, next}`.
     pub fn received(&self, name: &str, query: &ReceivedQuery) -> Value {
         let limit = query.limit.unwrap_or(LISTED);
@@ -135,7 +146,8 @@ impl Receiver {
         let mut arrivals = self.arrivals();
         arrivals.kept.remove(|arrival| arrival.name == name);
         if let Some(hook) = arrivals.hooks.get_mut(name) {
-            *hook = Hook { behaviour: std::mem::take(&mut hook.behaviour), behaved: hook.behaved, ..Hook::default() };
+            let Hook { behaviour, held, behaved, .. } = std::mem::take(hook);
+            *hook = Hook { behaviour, held, behaved, ..Hook::default() };
         }
     }
 
@@ -160,6 +172,7 @@ impl Receiver {
         let hook = arrivals.hooks.entry(name.clone()).or_default();
         let behaviour = hook.behave();
         let repeat = hook.count(event.as_deref(), webhook_id.as_deref());
+        let held = hook.held.clone();
         let arrival = Arrival {
             name,
             at_ms: now_ms(),
@@ -170,6 +183,7 @@ impl Receiver {
             webhook_id,
             repeat,
             answered: behaviour.status(),
+            held,
             verification: OnceLock::new(),
             body: Bytes::copy_from_slice(&body),
         };
@@ -180,9 +194,10 @@ impl Receiver {
     /// Asks every verifier; runs beside the answer.
     async fn verify(self: Arc<Self>, arrival: Arc<Arrival>) {
         let secrets = self.config.secret_of(&arrival.name).and_then(Secrets::parse);
-        let verification = match &secrets {
-            Some(secrets) => self.verify_with(secrets, &arrival).await,
-            None => Verification::default(),
+        let verification = match (&arrival.held, &secrets) {
+            (Some(held), _) => self.verify_held(held, &arrival).await,
+            (None, Some(secrets)) => self.verify_with(secrets, &arrival).await,
+            (None, None) => Verification::default(),
         };
         if let Some(hook) = self.arrivals().hooks.get_mut(&arrival.name) {
             for (verifier, ok) in verification.outcomes() {
@@ -195,6 +210,28 @@ impl Receiver {
         }
         // One task verifies an arrival, so nothing was set before.
         let _ = arrival.verification.set(verification);
+    }
+
+    /// Each secret and each public key alone.
+    async fn verify_held(&self, held: &Held, arrival: &Arrival) -> Verification {
+        let mut verification = held.verify(&arrival.headers, &arrival.body);
+        let mut delivery = arrival.for_outside(&held.secrets[0]);
+        delivery["secrets"] = json!(held.secrets);
+        if !held.public_keys.is_empty() {
+            delivery["public_keys"] = json!(held.public_keys);
+        }
+        // The newest secret alone makes seed 001's header, which is checked elsewhere.
+        if let Some(headers) = delivery["headers"].as_object_mut() {
+            headers.remove("x-streamgank-signature");
+        }
+        for process in &self.outside {
+            let check = Some(process.verify(&delivery).await);
+            match process.language {
+                Language::Node => verification.node = check,
+                Language::Python => verification.python = check,
+            }
+        }
+        verification
     }
 
     async fn verify_with(&self, secrets: &Secrets, arrival: &Arrival) -> Verification {
@@ -332,6 +369,7 @@ pub(crate) fn routes(receiver: Arc<Receiver>) -> Router {
         .route("/hooks/{name}/received", get(list_received).delete(clear_received))
         .route("/hooks/{name}/summary", get(show_summary))
         .route("/control/hooks/{name}", put(put_behaviour).merge(get(get_behaviour)))
+        .route("/control/hooks/{name}/secrets", put(put_secrets))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(receiver)
 }
@@ -374,6 +412,16 @@ async fn put_behaviour(
     let settings: Value = control_body(&body)?;
     receiver.set(&name, settings).map_err(Problem::bad_request)?;
     Ok(get_behaviour(State(receiver), Path(name)).await)
+}
+
+async fn put_secrets(
+    State(receiver): State<Arc<Receiver>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let held: Held = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    receiver.hold(&name, held);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn get_behaviour(State(receiver): State<Arc<Receiver>>, Path(name): Path<String>) -> Json<Value> {

@@ -11,7 +11,7 @@ use crate::package::{self, Architecture};
 use crate::ports::Asked;
 use crate::up::{self, Options, Pair};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, logs, setup};
+use crate::{bench, checks, demo, listen, logs, setup};
 
 /// Everything that a developer does with this checkout.
 #[derive(Debug, Parser)]
@@ -59,6 +59,9 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         grep: Option<String>,
     },
+    /// Receive webhooks on this machine: print each, and whether its signature fits
+    #[command(after_help = listen::EXAMPLE)]
+    Listen(listen::Options),
     /// Send an event to a function and print its answer
     Invoke {
         /// The function's crate, for example `generate`
@@ -235,6 +238,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 false => logs::show(&path, &filter),
             }
         }
+        Command::Listen(options) => listen::run(workspace, &options),
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
         Command::Queues { target } => operate::queues(workspace, &target),
         Command::Redrive { target } => operate::redrive(workspace, &target),

@@ -11,6 +11,7 @@ mod demo;
 mod http;
 mod instance;
 mod interrupt;
+mod listen;
 mod logs;
 mod mp4;
 mod operate;

@@ -18,7 +18,7 @@ use crate::process::{Group, MARKER, ProcessId};
 use crate::setup::{self, StackTools};
 use crate::stack::{Stack, emulator_environment};
 use crate::workspace::{Profile, Workspace};
-use crate::{interrupt, screen, ui};
+use crate::{interrupt, listen, screen, ui};
 
 /// The movies that a local stack begins with.
 const CATALOG: &str = "infra/catalog/movies.json";
@@ -385,8 +385,14 @@ fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Resul
 
 /// The secrets that are generated where there are none.
 pub fn generated_secrets() -> BTreeMap<String, Value> {
-    let names =
-        ["API_KEYS", "CALLBACK_TOKEN_SECRET", "OPERATOR_CALLBACK_TOKEN", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY"];
+    let names = [
+        "API_KEYS",
+        "CALLBACK_TOKEN_SECRET",
+        "OPERATOR_CALLBACK_TOKEN",
+        "WEBHOOK_SECRET_KEY",
+        "ENDPOINT_SECRETS_KEY",
+        "CREATOMATE_API_KEY",
+    ];
     names.into_iter().map(|name| (name.to_owned(), Value::Null)).collect()
 }
 
@@ -399,7 +405,7 @@ fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options
         ("SettingsPath", run.settings_path.clone()),
         ("WorkerUrl", format!("http://{studio}/worker/jobs")),
         ("CreatomateBaseUrl", format!("http://{studio}/creatomate")),
-        ("OutboundAllow", studio),
+        ("OutboundAllow", format!("{studio},127.0.0.1:{}", listen::PORT)),
         ("AllowHttpWebhooks", "true".to_owned()),
         ("DeletionProtection", "false".to_owned()),
         ("LiveOverApi", "true".to_owned()),

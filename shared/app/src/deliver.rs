@@ -3,11 +3,13 @@
 //! A batch makes few calls: one to load, one for each endpoint's limits, one to claim, and one for all tries that end
 //! while the one before is under way. No try waits for another endpoint's.
 
+mod admit;
 mod chat;
 pub(crate) mod message;
 mod one;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,32 +17,29 @@ use futures_channel::mpsc;
 use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt;
 use reelhook_domain::{
-    Asking, Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Held, NotNow, Outcome,
-    Seen, Standing, TRY_MARGIN, Timestamp, Verdict,
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, NotNow, Outcome, Seen, Standing,
+    TRY_MARGIN, Timestamp,
 };
-use reelhook_signing::SigningKeys;
 
 use crate::ambient::Ambient;
+use crate::announce::{AnnouncePorts, EventStore};
+use crate::directory::{Directory, DirectoryPorts, Known};
 use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::fanout::EventRow;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
-use crate::outbound::HttpSender;
+use crate::operational::{self, News, OperationalPorts};
+use crate::parcels::Carrier;
+use crate::registrations::{RegistrationStore, Vault};
 use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
 
+use admit::admit;
 pub(crate) use chat::ChatText;
+pub use message::is_ours;
 use one::Tried;
 
 /// Waits up to this long also get a hint; longer ones are found by the sweep.
 const LONGEST_HINT: Duration = Duration::from_secs(900);
-/// How long settings may differ between functions: each keeps them for five minutes.
-const SETTINGS_SPREAD: Duration = Duration::from_secs(600);
-/// How long a delivery waits for its endpoint to become known.
-const SETTINGS_RETRY: Duration = Duration::from_secs(30);
-/// Conflicts in a row before a group waits: whoever changed the endpoint each time is sending to it.
-const TRIES: usize = 5;
-/// How long it waits then, and as much longer by chance.
-const CROWDED: Duration = Duration::from_secs(1);
 /// A message that comes so much too early was delayed in whole seconds by another clock: it is sent again.
 const EARLY_MS: i64 = 2000;
 /// Ends of tries that are saved at once.
@@ -59,7 +58,7 @@ pub trait SaveDeliveries: Send + Sync {
 
 /// Where deliveries are kept.
 #[async_trait]
-pub trait DeliveryStore: SaveDeliveries + EndpointDesk {
+pub trait DeliveryStore: SaveDeliveries + EndpointDesk + EventStore {
     /// Reads deliveries with their events, consistently, in as few calls as fit; in order.
     ///
     /// # Errors
@@ -101,11 +100,18 @@ pub trait DeliveryStore: SaveDeliveries + EndpointDesk {
     /// [`StoreError`].
     async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Disables an endpoint, with the reason that people see.
+    /// Notes that everybody who wants to know was told that an endpoint is failing since then, whether it still is; or that
+    /// it recovered.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError>;
+    async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError>;
+
+    /// Notes that everybody who wants to know was told that an endpoint is disabled.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn told(&self, id: &EndpointId) -> Result<(), StoreError>;
 }
 
 /// What sending needs.
@@ -114,24 +120,50 @@ pub struct DeliverPorts<'a> {
     pub store: &'a dyn DeliveryStore,
     /// The Deliveries queue.
     pub hints: &'a dyn Hints<DeliveryMessage>,
-    /// The guarded client.
-    pub http: &'a dyn HttpSender,
+    /// Registered endpoints.
+    pub registrations: &'a dyn RegistrationStore,
+    /// Those that were met before.
+    pub directory: &'a Directory,
+    /// ENDPOINT_SECRETS_KEY; without one, registered endpoints get nothing.
+    pub vault: Option<&'a Vault>,
+    /// Brings webhooks to their receivers.
+    pub carrier: &'a dyn Carrier,
     /// Clock and randomness.
     pub ambient: &'a dyn Ambient,
     /// WEBHOOK_* settings.
     pub settings: &'a WebhookSettings,
-    /// WEBHOOK_SECRET_KEY; without one, nothing is signed.
-    pub secret: Option<&'a SigningKeys>,
     /// How much later than its hint a delivery is due for the sweep.
     pub grace: Duration,
 }
 
-/// A delivery that may be sent now, with all that it takes.
-struct Ready<'a> {
+impl DeliverPorts<'_> {
+    fn operational(&self) -> OperationalPorts<'_> {
+        OperationalPorts {
+            announce: AnnouncePorts { store: self.store, hints: self.hints, grace: self.grace },
+            subscribers: self.registrations,
+            settings: self.settings,
+        }
+    }
+
+    async fn find(&self, id: &EndpointId, state: &EndpointState) -> Result<Known, StoreError> {
+        let ports = DirectoryPorts { store: self.registrations, vault: self.vault, settings: self.settings };
+        self.directory.find(&ports, id, state, self.ambient.now()).await
+    }
+}
+
+/// A delivery whose time has come.
+struct Asked {
     index: usize,
     delivery: Delivery,
     event: EventRow,
-    endpoint: &'a Endpoint,
+}
+
+/// A delivery that may be sent now, with all that it takes.
+struct Ready {
+    index: usize,
+    delivery: Delivery,
+    event: EventRow,
+    endpoint: Arc<Endpoint>,
 }
 
 /// A delivery's next version, before it is saved.
@@ -143,14 +175,14 @@ struct Change {
 }
 
 /// The deliveries of a batch that go to one endpoint.
-struct Group<'a> {
-    endpoint: &'a Endpoint,
+struct Group {
+    endpoint: Arc<Endpoint>,
     state: EndpointState,
     holder: u64,
     probe: bool,
     /// Whether slots were taken, which have to be given back.
     admitted: bool,
-    going: Vec<Ready<'a>>,
+    going: Vec<Ready>,
 }
 
 /// Answers to a batch's messages, in order. An error means: give this message again.
@@ -164,11 +196,11 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
         Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
     let mut groups = Vec::with_capacity(ready.len());
-    for (admitted, indexes) in join_all(ready.into_values().map(|group| admit(ports, group))).await {
+    for (admitted, indexes) in join_all(ready.into_iter().map(|(id, group)| admit(ports, id, group))).await {
         match admitted {
             Ok((group, waiting)) => {
                 changes.extend(waiting);
-                groups.push(group);
+                groups.extend(group);
             }
             Err(error) => fail(&mut results, &indexes, error),
         }
@@ -191,16 +223,16 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
 }
 
 /// A batch: what may be sent, by endpoint; what ends or waits without being sent; messages that came too early.
-type Sorted<'a> = (BTreeMap<EndpointId, Vec<Ready<'a>>>, Vec<Change>, Vec<Delayed<DeliveryMessage>>);
+type Sorted = (BTreeMap<EndpointId, Vec<Asked>>, Vec<Change>, Vec<Delayed<DeliveryMessage>>);
 
 /// Parts what may be sent from what may not.
-fn sort_out<'a>(
-    ports: &DeliverPorts<'a>,
+fn sort_out(
+    ports: &DeliverPorts<'_>,
     hints: &[(DeliveryId, EventId)],
     loaded: Vec<Loaded>,
     results: &mut Results,
-) -> Sorted<'a> {
-    let mut ready: BTreeMap<EndpointId, Vec<Ready<'_>>> = BTreeMap::new();
+) -> Sorted {
+    let mut ready: BTreeMap<EndpointId, Vec<Asked>> = BTreeMap::new();
     let (mut changes, mut early) = (Vec::new(), Vec::new());
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
     let now = ports.ambient.now();
@@ -232,77 +264,28 @@ fn sort_out<'a>(
             changes.push(one::end(ports, index, &delivery, &Outcome::Empty));
             continue;
         };
-        match ports.settings.endpoint(&delivery.endpoint_id) {
-            Some(endpoint) => {
-                let key = delivery.endpoint_id.clone();
-                ready.entry(key).or_default().push(Ready { index, delivery, event, endpoint });
-            }
-            // Whoever made the delivery may have read newer settings: they are the same everywhere after a while.
-            None if now < delivery.wanted_since().after(SETTINGS_SPREAD) => {
-                changes.push(one::hold(ports, index, &delivery, now.after(SETTINGS_RETRY), Held::Settings));
-            }
-            None => changes.push(one::end(ports, index, &delivery, &Outcome::Gone)),
-        }
+        ready.entry(delivery.endpoint_id.clone()).or_default().push(Asked { index, delivery, event });
     }
     (ready, changes, early)
 }
 
-type AdmittedGroup<'a> = (Result<(Group<'a>, Vec<Change>), StoreError>, Vec<usize>);
-
-/// Asks the limits of an endpoint which of its deliveries go.
-async fn admit<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> AdmittedGroup<'a> {
-    let indexes = ready.iter().map(|ready| ready.index).collect();
-    (verdicts(ports, ready).await, indexes)
-}
-
-async fn verdicts<'a>(ports: &DeliverPorts<'a>, ready: Vec<Ready<'a>>) -> Result<(Group<'a>, Vec<Change>), StoreError> {
-    let endpoint = ready[0].endpoint;
-    let holder = ports.ambient.random() as u64;
-    let mut state = ports.store.endpoint(&endpoint.id).await?;
-    for _ in 0..TRIES {
-        let now = ports.ambient.now();
-        let asking: Vec<Asking> = ready.iter().map(|ready| ready.delivery.asking(endpoint.policy.rate, now)).collect();
-        let admitted = state.admit(&endpoint.policy, &asking, holder, now);
-        if let Some(next) = &admitted.next
-            && let Some(now) = ports.store.admit(&endpoint.id, &state, next).await?
-        {
-            state = now;
-            continue;
-        }
-        let mut group = Group {
-            endpoint,
-            state,
-            holder,
-            probe: admitted.probe,
-            admitted: admitted.verdicts.contains(&Verdict::Go),
-            going: Vec::with_capacity(ready.len()),
-        };
-        let mut waiting = Vec::new();
-        for (ready, verdict) in ready.into_iter().zip(admitted.verdicts) {
-            match verdict {
-                Verdict::Go => group.going.push(ready),
-                Verdict::Wait(until, held) => {
-                    waiting.push(one::hold(ports, ready.index, &ready.delivery, until, held));
-                }
-                Verdict::Stop => waiting.push(one::end(ports, ready.index, &ready.delivery, &Outcome::Disabled)),
-            }
-        }
-        return Ok((group, waiting));
-    }
-    // So many send to it at this moment that waiting for one's turn would only hold the batch up.
-    let group = Group { endpoint, state, holder, probe: false, admitted: false, going: Vec::new() };
-    let now = ports.ambient.now();
-    let wait = |ready: Ready<'_>| {
-        let until = now.after(CROWDED + CROWDED.mul_f64(3.0 * ports.ambient.fraction()));
-        let rate = endpoint.policy.rate;
-        let keeps = ready.delivery.asking(rate, now).has_place && rate.still_holds(until, now);
-        one::hold(ports, ready.index, &ready.delivery, until, if keeps { Held::Rate } else { Held::Line })
+/// Tells that an endpoint is disabled, and notes that; where that fails, whoever meets it next tries again.
+async fn tell_disabled(ports: &DeliverPorts<'_>, endpoint: &Endpoint) {
+    let told = async {
+        let state = ports.store.endpoint(&endpoint.id).await?;
+        let Some(at) = state.disabled_at.filter(|_| !state.told) else { return Ok(()) };
+        let reason = state.disabled_reason.unwrap_or_default();
+        operational::tell(&ports.operational(), News::Disabled(endpoint, at, &reason), ports.ambient.now()).await?;
+        ports.store.told(&endpoint.id).await
     };
-    Ok((group, ready.into_iter().map(wait).collect()))
+    let told: Result<(), StoreError> = told.await;
+    if let Err(error) = told {
+        tracing::warn!(endpoint_id = %endpoint.id, %error, "that an endpoint is disabled was not told yet");
+    }
 }
 
 /// Claims what goes and saves what waits; what was not claimed is taken out of its group.
-async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group<'_>], changes: &mut Vec<Change>, results: &mut Results) {
+async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group], changes: &mut Vec<Change>, results: &mut Results) {
     let now = ports.ambient.now();
     // The newest try so far gives way to the one that begins.
     let earlier = groups.iter().flat_map(|group| &group.going);
@@ -352,12 +335,14 @@ async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group<'_>], changes: &mut
 type Ended = mpsc::UnboundedSender<Tried>;
 
 /// Makes the tries of one endpoint at once, and tells the endpoint's state what came of them.
-async fn try_all(ports: &DeliverPorts<'_>, group: Group<'_>, ended: Ended) {
+async fn try_all(ports: &DeliverPorts<'_>, group: Group, ended: Ended) {
     let Group { endpoint, state, holder, probe, admitted, going } = group;
     if !admitted {
         return;
     }
     let count = u64::try_from(going.len()).unwrap_or(1).max(1);
+    // Webhooks about webhooks cause none about their receiver: nothing circles.
+    let tells = going.iter().any(|ready| !ready.delivery.event.is_operational());
     let tries = going.into_iter().map(|ready| async {
         let tried = one::send(ports, ready).await;
         let (seen, took) = (tried.seen, tried.took);
@@ -377,22 +362,28 @@ async fn try_all(ports: &DeliverPorts<'_>, group: Group<'_>, ended: Ended) {
     seen.latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX) / count;
     let now = ports.ambient.now();
     let report = state.report(&endpoint.policy, holder, &seen, probe, now);
-    if let Err(error) = tell(ports, endpoint, &report, now).await {
+    if let Err(error) = note(ports, &endpoint, &report, tells, now).await {
         // Nobody loses a delivery by it, and a slot that is not given back ends by itself.
         tracing::warn!(endpoint_id = %endpoint.id, %error, "what an endpoint answered was not noted");
     }
 }
 
-/// Notes what a batch saw, and warns of or disables an endpoint that has failed for too long.
-async fn tell(
+/// Notes what a batch saw, and warns of or disables an endpoint that has failed for too long; `tells` says whether others
+/// are told of a warning.
+async fn note(
     ports: &DeliverPorts<'_>,
     endpoint: &Endpoint,
     report: &EndpointReport,
+    tells: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let state = ports.store.report(&endpoint.id, report).await?;
     let (endpoint_id, name, failures) = (&endpoint.id, &endpoint.name, state.failures);
-    match state.standing(&endpoint.policy, now) {
+    let standing = state.standing(&endpoint.policy, now);
+    if tells {
+        tell_standing(ports, endpoint, &state, &standing, now).await?;
+    }
+    match standing {
         Standing::Fine => {}
         Standing::Warn(percent) => {
             if ports.store.warn(&endpoint.id, percent).await? {
@@ -403,8 +394,39 @@ async fn tell(
         Standing::Disable(reason) => {
             if ports.store.give_up(&endpoint.id, failures, &reason, now).await? {
                 tracing::error!(%endpoint_id, endpoint = name, failures, reason, "an endpoint was disabled");
+                tell_disabled(ports, endpoint).await;
             }
         }
+    }
+    Ok(())
+}
+
+/// Tells that an endpoint fails, or that it does not any more, where that was not told yet. What is told is noted after it
+/// was told: who dies in between tells the same again, which does no harm.
+async fn tell_standing(
+    ports: &DeliverPorts<'_>,
+    endpoint: &Endpoint,
+    state: &EndpointState,
+    standing: &Standing,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let warning = match standing {
+        Standing::Warn(percent) => Some(*percent),
+        // The webhooks before were about webhooks, so that nobody was told of their warning.
+        Standing::Fine => (state.warned > 0 && state.told_failing.is_none()).then_some(state.warned),
+        Standing::Disable(_) => None,
+    };
+    let mut recovered = state.told_failing.filter(|_| state.failures == 0);
+    if let Some(percent) = warning {
+        operational::tell(&ports.operational(), News::Failing(endpoint, state, percent), now).await?;
+        let since = state.failing_since.unwrap_or(now);
+        // It may have taken a webhook meanwhile, and whoever saw that had nothing to tell of yet.
+        let still = ports.store.told_failing(&endpoint.id, Some(since)).await?;
+        recovered = recovered.or((!still).then_some(since));
+    }
+    if let Some(since) = recovered {
+        operational::tell(&ports.operational(), News::Recovered(endpoint, since), now).await?;
+        ports.store.told_failing(&endpoint.id, None).await?;
     }
     Ok(())
 }

@@ -208,6 +208,8 @@ pub enum Again {
     UnderWay(Box<Delivery>),
     /// Its endpoint is disabled.
     Disabled,
+    /// Its endpoint is not registered any more.
+    Removed,
     /// There is no such delivery.
     NotFound,
 }
@@ -229,7 +231,11 @@ pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, Stor
         if delivery.lease_until.is_some_and(|lease| lease > now) {
             return Ok(Again::UnderWay(Box::new(delivery)));
         }
-        if ports.desk.endpoint(&delivery.endpoint_id).await?.disabled_at.is_some() {
+        let endpoint = ports.desk.endpoint(&delivery.endpoint_id).await?;
+        if endpoint.removed_at.is_some() {
+            return Ok(Again::Removed);
+        }
+        if endpoint.disabled_at.is_some() {
             return Ok(Again::Disabled);
         }
         let next = delivery.again(now, ports.grace);

@@ -4,20 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reelhook_domain::{
-    Admission, Delivery, DeliveryId, DeliveryStatus, Effect, EventId, Job, JobId, LogTally, OutboundEvent, Status,
-    Timestamp,
-};
+use reelhook_domain::{Admission, Delivery, Effect, EventId, Job, JobId, LogTally, OutboundEvent, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::announce::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
+use crate::audience::Audience;
 use crate::dialect::streamgank;
 use crate::messages::{Delayed, DeliveryMessage, Hints, WorkMessage};
-use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
 
-/// Deliveries that are written at once.
-const WRITES_AT_ONCE: usize = 16;
 /// Conflicts in a row before slots are left to the next try.
 const TRIES: usize = 20;
 
@@ -77,21 +73,9 @@ pub struct CountStep {
 
 /// Where effects become rows.
 #[async_trait]
-pub trait FanoutStore: Send + Sync {
+pub trait FanoutStore: EventStore {
     /// Writes log rows, in as few calls as fit; one answer for each, in order. Writing one again writes the same.
     async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>>;
-
-    /// Writes an event unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
-
-    /// Writes a delivery unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
 
     /// Removes a deleted job's history; nothing is left to remove the second time.
     ///
@@ -137,8 +121,13 @@ pub struct Plan {
     pub purge: Option<JobId>,
 }
 
+/// Whether somebody may have to be told of a version, so that its plan needs to know whom.
+pub fn notifies(job: &Job) -> bool {
+    job.outbox.iter().any(|effect| matches!(effect, Effect::Notify { .. }))
+}
+
 /// Plans a version's effects; pure, so that a replay plans the same.
-pub fn plan(job: &Job, settings: &WebhookSettings, grace: Duration) -> Plan {
+pub fn plan(job: &Job, audience: &Audience, grace: Duration) -> Plan {
     let mut plan = Plan::default();
     let at = job.updated_at;
     for (index, effect) in job.outbox.iter().enumerate() {
@@ -152,7 +141,7 @@ pub fn plan(job: &Job, settings: &WebhookSettings, grace: Duration) -> Plan {
             }
             Effect::Notify { event } => {
                 let id = EventId::of(&job.id, job.version, index);
-                plan_event(&mut plan, job, id, *event, at, settings, grace);
+                plan_event(&mut plan, job, id, *event, at, audience, grace);
             }
             Effect::Log { event_type, level, message, details } => plan.logs.push(LogRow {
                 job_id: job.id.clone(),
@@ -222,49 +211,17 @@ pub(crate) fn plan_event(
     id: EventId,
     event: OutboundEvent,
     at: Timestamp,
-    settings: &WebhookSettings,
+    audience: &Audience,
     grace: Duration,
 ) {
-    if settings.endpoints.is_empty() || !settings.events.contains(&event) {
+    let mut wanted = audience.of(event, at).peekable();
+    if wanted.peek().is_none() {
         return;
     }
     let data = streamgank::webhook_data(job, event, at);
     let row = EventRow { id, event, job_id: job.id.clone(), at, data };
-    plan.deliveries.extend(deliveries_of(&row, settings, grace, job.traceparent.as_deref()));
+    plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.traceparent.as_deref())));
     plan.events.push(row);
-}
-
-/// An event's deliveries: one for each endpoint.
-pub(crate) fn deliveries_of<'a>(
-    of: &'a EventRow,
-    settings: &'a WebhookSettings,
-    grace: Duration,
-    traceparent: Option<&'a str>,
-) -> impl Iterator<Item = Delivery> + use<'a> {
-    settings.endpoints.iter().map(move |endpoint| Delivery {
-        id: DeliveryId::of(&of.id, &endpoint.id),
-        event_id: of.id.clone(),
-        event: of.event,
-        job_id: of.job_id.clone(),
-        endpoint_id: endpoint.id.clone(),
-        endpoint_name: endpoint.name.clone(),
-        status: DeliveryStatus::Pending,
-        version: 1,
-        created_at: of.at,
-        attempts: 0,
-        excused: 0,
-        again_at: None,
-        replay: false,
-        recovery: None,
-        next_attempt_at: of.at,
-        held: None,
-        lease_until: None,
-        due_at: Some(of.at.after(grace)),
-        finished_at: None,
-        last_result: None,
-        last: None,
-        traceparent: traceparent.map(str::to_owned),
-    })
 }
 
 /// Files that belong to jobs.
@@ -382,11 +339,6 @@ fn merged(work: &[Delayed<WorkMessage>]) -> Vec<Delayed<WorkMessage>> {
         }
     }
     merged
-}
-
-/// The hint for a delivery that may be sent at once.
-pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
-    Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
 }
 
 async fn purge(ports: &FanoutPorts<'_>, job: &JobId) -> Result<(), StoreError> {

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
-use reelhook_domain::{Delivery, EventId, JobId, Judgement, OutboundEvent, Receiver, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Receiver, Timestamp};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
 use crate::ambient::Ambient;
+use crate::announce::{AnnouncePorts, EventStore, Results, announce};
+use crate::audience::{Audience, Subscriber};
 use crate::deliver::ChatText;
 use crate::deliver::message::{chat, plain_headers, post, signatures};
 use crate::endpoints::{masked, receiver};
-use crate::fanout::{EventRow, deliveries_of, hint};
+use crate::fanout::EventRow;
 use crate::messages::{DeliveryMessage, Hints};
 use crate::outbound::HttpSender;
-use crate::settings::WebhookSettings;
 use crate::store::StoreError;
 use crate::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
 
@@ -25,6 +25,8 @@ use crate::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
 const TEST_DEADLINE: Duration = Duration::from_secs(5);
 /// The event of a test.
 const TEST: &str = "webhook.test";
+/// What a test says.
+const TEST_MESSAGE: &str = "This is a test webhook from StreamGank";
 
 /// What came of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +48,7 @@ pub struct Tested {
 /// Sends `webhook.test` once to a URL, as a delivery would go there, but without the operator's headers.
 pub async fn test(http: &dyn HttpSender, ambient: &dyn Ambient, secret: Option<&SigningKeys>, url: &Url) -> Tested {
     let now = ambient.now();
-    let message = "This is a test webhook from StreamGank";
-    let data = json!({ "message": message });
+    let data = json!({ "message": TEST_MESSAGE });
     let request = match receiver(url) {
         Receiver::Own => {
             let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
@@ -94,24 +95,36 @@ pub async fn test(http: &dyn HttpSender, ambient: &dyn Ambient, secret: Option<&
 
 /// Where an operator's events become deliveries.
 #[async_trait]
-pub trait TriggerStore: Send + Sync {
-    /// Writes an event unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
-
-    /// Writes a delivery unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
-
+pub trait TriggerStore: EventStore {
     /// Remembers a key, unless it is known already: what is known of it then.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
+}
+
+/// A test for one endpoint, which goes the way of all webhooks; `random` makes its id.
+pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
+    let id = event_id(&format!("test_{endpoint}_{}_{random:032x}", now.0));
+    let job_id = JobId::parse(endpoint.as_str()).expect("an endpoint's id has the form of all ids");
+    let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
+    EventRow { id, event: OutboundEvent::Test, job_id, at: now, data }
+}
+
+/// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same time and bits make the same test.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn test_endpoint(
+    ports: &AnnouncePorts<'_>,
+    endpoint: &Subscriber,
+    at: Timestamp,
+    random: u128,
+    traceparent: Option<&str>,
+) -> Result<DeliveryId, StoreError> {
+    let event = test_event(&endpoint.id, at, random);
+    announce(ports, &event, std::iter::once(endpoint), traceparent).await?;
+    Ok(DeliveryId::of(&event.id, &endpoint.id))
 }
 
 /// What an operator triggers.
@@ -135,8 +148,8 @@ pub struct TriggerPorts<'a> {
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
     pub ambient: &'a dyn Ambient,
-    /// WEBHOOK_* settings.
-    pub settings: &'a WebhookSettings,
+    /// Who is told.
+    pub audience: &'a Audience,
     /// How much later than its hint a delivery is due for the sweep.
     pub grace: Duration,
 }
@@ -148,15 +161,6 @@ pub enum Triggered {
     Answer(String),
     /// The key was used with another body.
     KeyReused,
-}
-
-/// How many deliveries were asked for and accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Results {
-    /// One for each endpoint, where the settings want the event.
-    pub total: usize,
-    /// Written down, and so sure to be tried.
-    pub accepted: usize,
 }
 
 /// Makes a delivery of an event for each endpoint; a repeat with the same key makes no other event, and mends what was
@@ -173,8 +177,8 @@ pub async fn trigger(
     let now = ports.ambient.now();
     let name = format!("trigger_{}_{:032x}", now.0, ports.ambient.random());
     let (mut id, mut at) = (event_id(&name), now);
-    let wanted = OutboundEvent::parse(&trigger.event).filter(|event| ports.settings.events.contains(event));
-    let total = wanted.map_or(0, |_| ports.settings.endpoints.len());
+    let wanted = OutboundEvent::parse(&trigger.event);
+    let total = wanted.map_or(0, |event| ports.audience.of(event, now).count());
     let mut first = None;
     if let Some(IdempotencyKey { key, body_hash }) = key {
         let text = answer(&id, Results { total, accepted: total });
@@ -199,7 +203,8 @@ pub async fn trigger(
             let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
             let job_id = about.unwrap_or_else(of_event);
             let row = EventRow { id: id.clone(), event, job_id, at, data };
-            make(ports, &row, trigger.traceparent.as_deref()).await?
+            let tell = AnnouncePorts { store: ports.store, hints: ports.hints, grace: ports.grace };
+            announce(&tell, &row, ports.audience.of(event, at), trigger.traceparent.as_deref()).await?
         }
         None => Results::default(),
     };
@@ -208,34 +213,6 @@ pub async fn trigger(
         Some(_) => Err(StoreError::Busy { operation: "trigger", source: "not every delivery was written".into() }),
         None => Ok(Triggered::Answer(answer(&id, results))),
     }
-}
-
-async fn make(ports: &TriggerPorts<'_>, row: &EventRow, traceparent: Option<&str>) -> Result<Results, StoreError> {
-    let deliveries: Vec<Delivery> = deliveries_of(row, ports.settings, ports.grace, traceparent).collect();
-    if deliveries.is_empty() {
-        return Ok(Results::default());
-    }
-    ports.store.put_event(row).await?;
-    let written = join_all(deliveries.iter().map(|delivery| ports.store.put_delivery(delivery))).await;
-    let (mut hints, mut failed) = (Vec::new(), None);
-    for (delivery, result) in deliveries.iter().zip(written) {
-        match result {
-            Ok(()) => hints.push(hint(delivery)),
-            Err(error) => {
-                tracing::warn!(delivery_id = %delivery.id, %error, "a triggered delivery was not written");
-                failed = Some(error);
-            }
-        }
-    }
-    let accepted = hints.len();
-    if let (0, Some(error)) = (accepted, failed) {
-        return Err(error);
-    }
-    // The sweep finds them by `due_at` all the same.
-    for error in ports.hints.send(hints).await.into_iter().filter_map(Result::err) {
-        tracing::warn!(%error, "a hint was not sent, the sweep will act");
-    }
-    Ok(Results { total: deliveries.len(), accepted })
 }
 
 fn event_id(name: &str) -> EventId {

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
+use crate::announce::hint;
 use crate::deliveries::{DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed, goes_to, time_of};
 use crate::endpoints::{Endpoint, EndpointDesk};
-use crate::fanout::hint;
 use crate::messages::{Delayed, DeliveryMessage, Hints};
 use crate::store::{Saved, StoreError};
 use crate::submit::IdempotencyKey;
@@ -427,7 +427,8 @@ async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, met: &mut Met) -> Resu
     if let Some(known) = met.takes.get(id) {
         return Ok(*known);
     }
-    let takes = ports.desk.endpoint(id).await?.disabled_at.is_none();
+    let state = ports.desk.endpoint(id).await?;
+    let takes = state.disabled_at.is_none() && state.removed_at.is_none();
     if takes && met.probe {
         ports.desk.ask_now(id).await?;
     }

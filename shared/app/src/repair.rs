@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use reelhook_domain::{Job, JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audience::Audience;
 use crate::fanout::{FanoutPorts, Plan, Stopped, plan_event, work_off};
 use crate::jobs::JobStore;
-use crate::settings::WebhookSettings;
 use crate::store::StoreError;
 
 /// Days of jobs that are looked through: as long as jobs are kept.
@@ -76,8 +76,8 @@ pub struct RepairPorts<'a> {
     pub jobs: &'a dyn JobStore,
     /// Rows and messages.
     pub fanout: FanoutPorts<'a>,
-    /// WEBHOOK_* settings.
-    pub settings: &'a WebhookSettings,
+    /// Who is told.
+    pub audience: &'a Audience,
     /// How much later than its hint a delivery is due.
     pub grace: Duration,
 }
@@ -113,17 +113,17 @@ pub async fn repair(
             Err(error) => return Err(error.into()),
         };
         scanned += 1;
-        plans.push(plan_missing(&job, since, ports.settings, ports.grace));
+        plans.push(plan_missing(&job, since, ports.audience, ports.grace));
     }
     work_off(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
     Ok(Repaired { scanned, ensured, cursor: next(&cursor, page.next) })
 }
 
-fn plan_missing(job: &Job, since: Timestamp, settings: &WebhookSettings, grace: Duration) -> Plan {
+fn plan_missing(job: &Job, since: Timestamp, audience: &Audience, grace: Duration) -> Plan {
     let mut plan = Plan::default();
     for emitted in job.emitted.iter().filter(|emitted| emitted.at >= since) {
-        plan_event(&mut plan, job, emitted.id.clone(), emitted.event, emitted.at, settings, grace);
+        plan_event(&mut plan, job, emitted.id.clone(), emitted.event, emitted.at, audience, grace);
     }
     plan
 }

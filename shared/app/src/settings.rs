@@ -1,35 +1,36 @@
 //! The settings of outbound webhooks (seed 001, contract.md): who gets which events, and how.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_domain::{Circuit, EndpointId, EndpointPolicy, OutboundEvent, Patience, RateLimit, Schedule};
-use serde::Deserialize;
+use reelhook_domain::{Circuit, EndpointId, EndpointPolicy, EventFilter, EventPattern, Patience, RateLimit, Schedule};
+use reelhook_signing::SigningKeys;
 use url::Url;
 
-use crate::endpoints::{Endpoint, endpoint_id};
+use crate::endpoints::{Destination, Endpoint, Form, Signers, endpoint_id, web_url};
 use crate::outbound::CONNECTION_HEADERS;
-
-/// Milliseconds of a day.
-const DAY_MS: u64 = 86_400_000;
-/// How short and how long a try may be.
-const TIMEOUT_MS: (u64, u64) = (100, 30_000);
-/// How short and how long a window of the rate limit may be.
-const WINDOW_MS: (u64, u64) = (1000, DAY_MS);
+use crate::policies::{
+    CONCURRENCY, DAY_MS, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
+};
 
 /// The settings of outbound webhooks (seed 001, contract.md).
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     /// WEBHOOK_URLS.
-    pub endpoints: Vec<Endpoint>,
-    /// WEBHOOK_EVENTS.
-    pub events: BTreeSet<OutboundEvent>,
-    /// WEBHOOK_HEADERS, for configured endpoints only.
-    pub headers: Vec<(String, String)>,
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// WEBHOOK_EVENTS, for configured endpoints only.
+    pub events: EventFilter,
+    /// WEBHOOK_SECRET_KEY; without one, nothing is signed.
+    pub secret: Option<SigningKeys>,
     /// WEBHOOK_TIMEOUT, WEBHOOK_SCHEDULE or WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY,
     /// WEBHOOK_RATE_LIMIT_*, WEBHOOK_CONCURRENCY, WEBHOOK_CIRCUIT_*, WEBHOOK_DISABLE_AFTER*: what every endpoint keeps to
     /// unless WEBHOOK_ENDPOINT_POLICIES says otherwise.
     pub policy: EndpointPolicy,
+    /// WEBHOOK_PERMANENT_STATUSES.
+    pub permanent: BTreeSet<u16>,
+    /// The schedule of seed 001, with WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY.
+    pub doubling: Schedule,
 }
 
 /// A setting that can't be used.
@@ -61,34 +62,42 @@ impl WebhookSettings {
         let permanent = read_statuses(&lookup("WEBHOOK_PERMANENT_STATUSES").unwrap_or_default(), &mut bad);
         let overrides = read_overrides(lookup("WEBHOOK_ENDPOINT_POLICIES"), &mut bad);
         let urls = read_urls(&lookup("WEBHOOK_URLS").unwrap_or_default(), allow_http, &mut bad);
+        let events = lookup("WEBHOOK_EVENTS").unwrap_or_else(|| "job.completed,job.failed".to_owned());
+        let events = read_events(&events, &mut bad);
+        let headers = read_headers(&lookup("WEBHOOK_HEADERS").unwrap_or_default(), &mut bad);
+        let secret = lookup("WEBHOOK_SECRET_KEY").as_deref().and_then(SigningKeys::parse);
+        let nothing = OwnPolicy::default();
         let endpoints = urls.into_iter().map(|(id, name, url)| {
-            let own = overrides.get(&name).or_else(|| overrides.get(id.as_str()));
-            let mut endpoint = Endpoint { id, name, url, policy, permanent: permanent.clone() };
-            if let Some(own) = own {
-                own.apply(&mut endpoint, doubling);
-            }
-            endpoint
+            let own = overrides.get(&name).or_else(|| overrides.get(id.as_str())).unwrap_or(&nothing);
+            Arc::new(Endpoint {
+                id,
+                name,
+                destination: Destination::Web(url),
+                policy: own.over(&policy, doubling),
+                permanent: own.permanent_statuses.clone().unwrap_or_else(|| permanent.clone()),
+                headers: headers.clone(),
+                form: Form::default(),
+                signers: Signers { hmac: secret.clone(), asymmetric: Vec::new() },
+            })
         });
-        let endpoints: Vec<Endpoint> = endpoints.collect();
+        let endpoints: Vec<Arc<Endpoint>> = endpoints.collect();
         for name in overrides.keys() {
             if !endpoints.iter().any(|endpoint| endpoint.name == *name || endpoint.id.as_str() == name) {
                 let wrong = format!("names `{name}`, which is no endpoint of WEBHOOK_URLS");
                 bad.push(BadSetting { name: "WEBHOOK_ENDPOINT_POLICIES", wrong });
             }
         }
-        let events = lookup("WEBHOOK_EVENTS").unwrap_or_else(|| "job.completed,job.failed".to_owned());
-        let events = read_events(&events, &mut bad);
-        let headers = read_headers(&lookup("WEBHOOK_HEADERS").unwrap_or_default(), &mut bad);
-        if bad.is_empty() { Ok(Self { endpoints, events, headers, policy }) } else { Err(BadSettings(bad)) }
+        let settings = Self { endpoints, events, secret, policy, permanent, doubling };
+        if bad.is_empty() { Ok(settings) } else { Err(BadSettings(bad)) }
     }
 
     /// The endpoint with this id or name.
-    pub fn named(&self, name: &str) -> Option<&Endpoint> {
+    pub fn named(&self, name: &str) -> Option<&Arc<Endpoint>> {
         self.endpoints.iter().find(|endpoint| endpoint.name == name || endpoint.id.as_str() == name)
     }
 
     /// The endpoint with this id, while it is configured.
-    pub fn endpoint(&self, id: &EndpointId) -> Option<&Endpoint> {
+    pub fn endpoint(&self, id: &EndpointId) -> Option<&Arc<Endpoint>> {
         self.endpoints.iter().find(|endpoint| endpoint.id == *id)
     }
 }
@@ -111,8 +120,8 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
     let delay = ms(number("WEBHOOK_RETRY_DELAY", 1000, 1, DAY_MS));
     let max_delay = ms(number("WEBHOOK_MAX_RETRY_DELAY", 30_000, 1, DAY_MS));
     let window = ms(number("WEBHOOK_RATE_LIMIT_WINDOW", 60_000, WINDOW_MS.0, WINDOW_MS.1));
-    let max = number("WEBHOOK_RATE_LIMIT_MAX", 100, 1, 1_000_000) as u32;
-    let concurrency = number("WEBHOOK_CONCURRENCY", 20, 1, 1000) as u32;
+    let max = number("WEBHOOK_RATE_LIMIT_MAX", 100, RATE_MAX.0, RATE_MAX.1) as u32;
+    let concurrency = number("WEBHOOK_CONCURRENCY", 20, CONCURRENCY.0, CONCURRENCY.1) as u32;
     let circuit = Circuit {
         failures: number("WEBHOOK_CIRCUIT_FAILURES", 10, 0, 1_000_000),
         delay: ms(number("WEBHOOK_CIRCUIT_DELAY", 30_000, 1000, DAY_MS)),
@@ -124,11 +133,10 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
         least: if circuit.failures > 0 { circuit.failures } else { 10 },
     };
     let doubling = Schedule::Doubling { max_retries: max_retries as u32, delay, max_delay };
-    let schedule = match lookup("WEBHOOK_SCHEDULE").as_deref().map(str::trim) {
-        None | Some("streamgank") => doubling,
-        Some("vidbuilder") => Schedule::Vidbuilder,
-        Some("standard") => Schedule::Standard,
-        Some(_) => {
+    let schedule = match lookup("WEBHOOK_SCHEDULE").as_deref().map(|name| ScheduleName::parse(name.trim())) {
+        None => doubling,
+        Some(Some(name)) => name.schedule(doubling),
+        Some(None) => {
             let wrong = "is `streamgank`, `vidbuilder` or `standard`".to_owned();
             bad.push(BadSetting { name: "WEBHOOK_SCHEDULE", wrong });
             Schedule::Standard
@@ -138,63 +146,11 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
     (EndpointPolicy { schedule, timeout, rate, concurrency, circuit, patience }, doubling)
 }
 
-/// What one endpoint keeps to instead.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Own {
-    schedule: Option<OwnSchedule>,
-    timeout: Option<u64>,
-    rate_limit_max: Option<u32>,
-    rate_limit_window: Option<u64>,
-    concurrency: Option<u32>,
-    permanent_statuses: Option<Vec<u16>>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OwnSchedule {
-    Streamgank,
-    Vidbuilder,
-    Standard,
-}
-
-impl Own {
-    fn wrong(&self) -> Option<String> {
-        let outside = |value: Option<u64>, (least, most): (u64, u64), name: &str| {
-            let out = value.is_some_and(|value| !(least..=most).contains(&value));
-            out.then(|| format!("`{name}` is from {least} to {most}"))
-        };
-        let statuses = self.permanent_statuses.iter().flatten().any(|status| !may_be_final(*status));
-        outside(self.timeout, TIMEOUT_MS, "timeout")
-            .or_else(|| outside(self.rate_limit_max.map(u64::from), (1, 1_000_000), "rateLimitMax"))
-            .or_else(|| outside(self.rate_limit_window, WINDOW_MS, "rateLimitWindow"))
-            .or_else(|| outside(self.concurrency.map(u64::from), (1, 1000), "concurrency"))
-            .or_else(|| statuses.then(|| "`permanentStatuses` are from 400 to 499 but 408, 425 and 429".to_owned()))
-    }
-
-    fn apply(&self, endpoint: &mut Endpoint, doubling: Schedule) {
-        let policy = &mut endpoint.policy;
-        match self.schedule {
-            Some(OwnSchedule::Streamgank) => policy.schedule = doubling,
-            Some(OwnSchedule::Vidbuilder) => policy.schedule = Schedule::Vidbuilder,
-            Some(OwnSchedule::Standard) => policy.schedule = Schedule::Standard,
-            None => {}
-        }
-        policy.timeout = self.timeout.map_or(policy.timeout, Duration::from_millis);
-        policy.rate.max = self.rate_limit_max.unwrap_or(policy.rate.max);
-        policy.rate.window = self.rate_limit_window.map_or(policy.rate.window, Duration::from_millis);
-        policy.concurrency = self.concurrency.unwrap_or(policy.concurrency);
-        if let Some(statuses) = &self.permanent_statuses {
-            endpoint.permanent = statuses.iter().copied().collect();
-        }
-    }
-}
-
 /// `{"webhook_2": {"schedule": "standard", "concurrency": 4}}`: by name or by id.
-fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<String, Own> {
+fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<String, OwnPolicy> {
     let name = "WEBHOOK_ENDPOINT_POLICIES";
     let Some(text) = text else { return BTreeMap::new() };
-    let overrides: BTreeMap<String, Own> = match serde_json::from_str(&text) {
+    let overrides: BTreeMap<String, OwnPolicy> = match serde_json::from_str(&text) {
         Ok(overrides) => overrides,
         Err(error) => {
             let wrong = format!("is JSON like {{\"webhook_2\": {{\"schedule\": \"standard\"}}}}: {error}");
@@ -217,26 +173,13 @@ fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(En
         let mut wrong = |wrong: &str| {
             bad.push(BadSetting { name: "WEBHOOK_URLS", wrong: format!("entry {} {wrong}", index + 1) });
         };
-        let Ok(url) = Url::parse(part) else {
-            wrong("is not a URL");
-            continue;
+        let url = match web_url(part, allow_http) {
+            Ok(url) => url,
+            Err(right) => {
+                wrong(&format!("must be {right}"));
+                continue;
+            }
         };
-        match url.scheme() {
-            "https" => {}
-            "http" if allow_http => {}
-            "http" => {
-                wrong("must be https (or set ALLOW_HTTP_WEBHOOKS)");
-                continue;
-            }
-            _ => {
-                wrong("must be an https URL");
-                continue;
-            }
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            wrong("must not hold a user or password; put an Authorization header into WEBHOOK_HEADERS");
-            continue;
-        }
         let id = endpoint_id(&url);
         if !endpoints.iter().any(|(known, ..)| *known == id) {
             endpoints.push((id, format!("webhook_{}", index + 1), url));
@@ -245,22 +188,15 @@ fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(En
     endpoints
 }
 
-fn read_events(text: &str, bad: &mut Vec<BadSetting>) -> BTreeSet<OutboundEvent> {
-    let mut events = BTreeSet::new();
+fn read_events(text: &str, bad: &mut Vec<BadSetting>) -> EventFilter {
+    let mut patterns = Vec::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        match OutboundEvent::parse(part) {
-            Some(event) => {
-                events.insert(event);
-            }
+        match EventPattern::parse(part) {
+            Some(pattern) => patterns.push(pattern),
             None => bad.push(BadSetting { name: "WEBHOOK_EVENTS", wrong: format!("names an unknown event `{part}`") }),
         }
     }
-    events
-}
-
-/// Client errors but for those that ask to come again.
-fn may_be_final(status: u16) -> bool {
-    (400..=499).contains(&status) && !matches!(status, 408 | 425 | 429)
+    EventFilter::new(patterns)
 }
 
 /// `400,401`.
@@ -273,7 +209,7 @@ fn read_statuses(text: &str, bad: &mut Vec<BadSetting>) -> BTreeSet<u16> {
             }
             _ => bad.push(BadSetting {
                 name: "WEBHOOK_PERMANENT_STATUSES",
-                wrong: format!("names `{part}`; it takes statuses from 400 to 499 but 408, 425 and 429"),
+                wrong: format!("names `{part}`; it takes statuses {FINAL_STATUSES}"),
             }),
         }
     }
@@ -308,12 +244,12 @@ fn read_headers(text: &str, bad: &mut Vec<BadSetting>) -> Vec<(String, String)> 
 }
 
 /// Whether a text may be a header's name (RFC 9110, 5.6.2).
-fn is_token(text: &str) -> bool {
+pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Whether a text may be a header's value: visible ASCII, spaces and tabs.
-fn is_field_value(text: &str) -> bool {
+pub fn is_field_value(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
 }
 
@@ -329,13 +265,13 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_seed() {
         let settings = read(&[]).unwrap();
-        assert_eq!(settings.events, [OutboundEvent::Completed, OutboundEvent::Failed].into());
+        assert_eq!(settings.events.names(), ["job.completed", "job.failed"]);
         assert_eq!(settings.policy.timeout, Duration::from_secs(10));
         assert_eq!((settings.policy.schedule.retries(), settings.policy.rate.max), (3, 100));
         let hook = ("WEBHOOK_URLS", "https://a.example/x");
         let statuses = ("WEBHOOK_PERMANENT_STATUSES", "400, 401");
         let standard = read(&[hook, ("WEBHOOK_SCHEDULE", "standard"), statuses]).unwrap().endpoints.remove(0);
-        assert_eq!((standard.policy.schedule, standard.permanent), (Schedule::Standard, [400, 401].into()));
+        assert_eq!((standard.policy.schedule, &standard.permanent), (Schedule::Standard, &[400, 401].into()));
     }
 
     #[test]
@@ -373,9 +309,11 @@ mod tests {
 
     #[test]
     fn header_values_may_contain_colons() {
-        let settings = read(&[("WEBHOOK_HEADERS", "Authorization:Bearer a:b, X-Custom:1")]).unwrap();
-        assert_eq!(settings.headers[0], ("Authorization".to_owned(), "Bearer a:b".to_owned()));
-        assert_eq!(settings.headers[1].1, "1");
+        let hook = ("WEBHOOK_URLS", "https://a.example/x");
+        let settings = read(&[hook, ("WEBHOOK_HEADERS", "Authorization:Bearer a:b, X-Custom:1")]).unwrap();
+        let headers = &settings.endpoints[0].headers;
+        assert_eq!(headers[0], ("Authorization".to_owned(), "Bearer a:b".to_owned()));
+        assert_eq!(headers[1].1, "1");
     }
 
     #[test]

@@ -3,21 +3,57 @@
 //! BatchExecuteStatement is the only call that takes many conditions and answers each for itself; a transaction costs
 //! twice as much and fails as a whole (ADR 15).
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum, BatchStatementRequest, PutRequest,
-    ReturnValuesOnConditionCheckFailure, WriteRequest,
+    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum, BatchStatementRequest, KeysAndAttributes,
+    PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
 use reelhook_app::store::{Saved, StoreError};
 
 use crate::errors::store_error;
 use crate::items::{Item, text};
 
+/// Keys that one BatchGetItem takes.
+const BATCH_GET: usize = 100;
 /// Rows of one BatchWriteItem.
 pub(crate) const BATCH_WRITE: usize = 25;
 /// Statements of one BatchExecuteStatement.
 pub(crate) const STATEMENTS: usize = 25;
 /// Calls for rows that come back unprocessed.
 const TRIES: usize = 4;
+
+/// The items with these keys that are there, by the text of their attribute `name`; read consistently.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn get_all(
+    operation: &'static str,
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    name: &str,
+    keys: &[Item],
+) -> Result<HashMap<String, Item>, StoreError> {
+    let mut found: HashMap<String, Item> = HashMap::new();
+    for chunk in keys.chunks(BATCH_GET) {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
+        let mut wanted = Some(wanted.expect("keys are set"));
+        // Keys that come back unprocessed are asked for again; the SDK's own retries cover throttling of the call.
+        for _ in 0..=TRIES {
+            let Some(next) = wanted.take() else { break };
+            let answer = client.batch_get_item().request_items(table, next).send().await;
+            let answer = answer.map_err(|error| store_error(operation, error))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                found.insert(text(&item, name).unwrap_or_default().to_owned(), item);
+            }
+            wanted = answer.unprocessed_keys.unwrap_or_default().remove(table);
+        }
+        if wanted.is_some() {
+            return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+        }
+    }
+    Ok(found)
+}
 
 /// A request that writes an item as a whole.
 pub(crate) fn put(item: Item) -> WriteRequest {

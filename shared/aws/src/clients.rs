@@ -61,6 +61,12 @@ impl Clients {
         aws_sdk_sqs::Client::from_conf(config)
     }
 
+    /// EventBridge.
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        let config = aws_sdk_eventbridge::config::Builder::from(&self.config).interceptor(Calls).build();
+        aws_sdk_eventbridge::Client::from_conf(config)
+    }
+
     /// S3; path style where the endpoint is a local one.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.endpoint_is_local);

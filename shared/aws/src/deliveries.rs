@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
+use reelhook_app::announce::EventStore;
 use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
 use reelhook_app::deliveries::{DELIVERY_DAYS, DeliveryBook, Placed, Told, delivery_place, delivery_shard};
 use reelhook_app::endpoints::EndpointDesk;
@@ -18,15 +19,13 @@ use reelhook_domain::{
 };
 use uuid::Uuid;
 
-use crate::batch::{BATCH_WRITE, STATEMENTS, Update, put, update_all, write_all};
+use crate::batch::{BATCH_WRITE, STATEMENTS, Update, get_all, put, update_all, write_all};
 use crate::endpoints::EndpointTable;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
 
 /// The newest attempts that one delivery is shown with.
 const TOLD_ATTEMPTS: i32 = 100;
-/// Keys that one BatchGetItem takes.
-const BATCH_GET: usize = 100;
 
 /// The Deliveries table, with the endpoints beside it.
 #[derive(Debug, Clone)]
@@ -61,53 +60,13 @@ impl DeliveryTable {
         }
     }
 
-    /// Writes an event unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        let mut item = key(&event_partition(&event.id), "event");
-        item.insert("schema".to_owned(), n(SCHEMA));
-        item.insert("job_id".to_owned(), s(event.job_id.as_str()));
-        item.insert("body".to_owned(), json(event));
-        // Longer than a delivery that is tried for days.
-        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
-        self.put_if_absent("put event", item).await
-    }
-
-    /// Writes a delivery unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
-    }
-
     /// The items with these keys that are there, by partition; read consistently.
     pub(crate) async fn get_all(
         &self,
         operation: &'static str,
         keys: &[Item],
     ) -> Result<HashMap<String, Item>, StoreError> {
-        let mut found: HashMap<String, Item> = HashMap::new();
-        for chunk in keys.chunks(BATCH_GET) {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
-            let mut wanted = Some(wanted.expect("keys are set"));
-            // Keys that come back unprocessed are asked for again; the SDK's own retries cover throttling of the call.
-            for _ in 0..5 {
-                let Some(next) = wanted.take() else { break };
-                let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
-                let answer = answer.map_err(|error| store_error(operation, error))?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    found.insert(text(&item, "pk").unwrap_or_default().to_owned(), item);
-                }
-                wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            }
-            if wanted.is_some() {
-                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
-            }
-        }
-        Ok(found)
+        get_all(operation, &self.client, &self.table, "pk", keys).await
     }
 
     /// Deliveries of a shard that are due.
@@ -133,6 +92,23 @@ impl DeliveryTable {
                 Some((id, EventId::parse(text(item, "event_id")?).ok()?))
             })
             .collect())
+    }
+}
+
+#[async_trait]
+impl EventStore for DeliveryTable {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        let mut item = key(&event_partition(&event.id), "event");
+        item.insert("schema".to_owned(), n(SCHEMA));
+        item.insert("job_id".to_owned(), s(event.job_id.as_str()));
+        item.insert("body".to_owned(), json(event));
+        // Longer than a delivery that is tried for days.
+        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
+        self.put_if_absent("put event", item).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
     }
 }
 
@@ -163,6 +139,10 @@ impl EndpointDesk for DeliveryTable {
 
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
         self.endpoints()?.enable(id).await
+    }
+
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
+        self.endpoints()?.disable(id, reason, now, told).await
     }
 }
 
@@ -217,8 +197,12 @@ impl DeliveryStore for DeliveryTable {
         self.endpoints()?.warn(id, percent).await
     }
 
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.endpoints()?.disable(id, reason, now).await
+    async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        self.endpoints()?.told_failing(id, since).await
+    }
+
+    async fn told(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.told(id).await
     }
 }
 

@@ -1,20 +1,22 @@
 //! The Endpoints table: what is kept of an endpoint beside its settings.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use futures_util::future::try_join_all;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp, Width};
 
+use crate::batch::get_all;
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text};
 
 /// The Endpoints table.
 #[derive(Debug, Clone)]
 pub struct EndpointTable {
-    client: aws_sdk_dynamodb::Client,
-    table: String,
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
 }
 
 impl EndpointTable {
@@ -29,17 +31,14 @@ impl EndpointTable {
         Ok(state(&item))
     }
 
-    /// What is kept of each of these endpoints, in order; eventually consistent, for people to read.
+    /// What is kept of each of these endpoints, in order.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
-        let one = |id: &EndpointId| {
-            let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str()));
-            async move { get.send().await.map_err(|error| store_error("load endpoint", error)) }
-        };
-        let answers = try_join_all(ids.iter().map(one)).await?;
-        Ok(answers.into_iter().map(|answer| state(&answer.item.unwrap_or_default())).collect())
+        let keys: Vec<Item> = ids.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
+        let found = get_all("load endpoints", &self.client, &self.table, "id", &keys).await?;
+        Ok(ids.iter().map(|id| found.get(id.as_str()).map(state).unwrap_or_default()).collect())
     }
 
     /// Saves who may be sent, on condition that nothing changed since `was` was read.
@@ -70,7 +69,7 @@ impl EndpointTable {
             .expression_attribute_values(":was", n(was.revision))
             .expression_attribute_values(":none", n(0))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let theirs = match update.send().await {
+        let theirs = match sent(update).await {
             Ok(_) => return Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().map(state),
@@ -94,6 +93,9 @@ impl EndpointTable {
         change.remove(&slot_name(report.holder));
         if let Some(latency_ms) = report.latency_ms {
             change.set("latency_ms", n(latency_ms));
+        }
+        if let Some(permille) = report.success_permille {
+            change.set("success_permille", n(permille));
         }
         match report.width {
             Width::Same => {}
@@ -120,7 +122,7 @@ impl EndpointTable {
             }
         }
         let update = change.apply(self.update(id)).return_values(ReturnValue::AllNew);
-        let answer = update.send().await.map_err(|error| store_error("report on endpoint", error))?;
+        let answer = sent(update).await.map_err(|error| store_error("report on endpoint", error))?;
         let mut state = state(&answer.attributes.unwrap_or_default());
         if let Some(until) = report.pause_until.filter(|until| state.paused_until < Some(*until)) {
             self.pause(id, until).await?;
@@ -179,13 +181,41 @@ impl EndpointTable {
         when(update, "enable endpoint").await.map(|_| ())
     }
 
-    pub(crate) async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Disables an endpoint, unless it is.
+    pub(crate) async fn disable(
+        &self,
+        id: &EndpointId,
+        reason: &str,
+        now: Timestamp,
+        told: bool,
+    ) -> Result<(), StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
-        change.set_once("disabled_at", n(now.0));
-        change.set_once("disabled_reason", s(reason));
-        change.apply(self.update(id)).send().await.map_err(|error| store_error("disable endpoint", error))?;
-        Ok(())
+        change.set("disabled_at", n(now.0));
+        change.set("disabled_reason", s(reason));
+        change.set_or_remove("told", told.then(|| n(1)));
+        let update = change.apply(self.update(id)).condition_expression("attribute_not_exists(#disabled)");
+        when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
+    }
+
+    /// Notes that it was told that an endpoint fails, if it still does, or that it recovered; whether that was noted.
+    pub(crate) async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.set_or_remove("told_failing", since.map(|since| n(since.0)));
+        let update = change.apply(self.update(id));
+        let update = match since {
+            Some(_) => update.condition_expression("attribute_exists(failures)"),
+            None => update.condition_expression("attribute_exists(id)"),
+        };
+        when(update, "note what was told").await
+    }
+
+    /// Notes that it was told that an endpoint is disabled.
+    pub(crate) async fn told(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.set("told", n(1));
+        let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
+        when(update.expression_attribute_names("#disabled", "disabled_at"), "note what was told").await.map(|_| ())
     }
 
     /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
@@ -200,6 +230,7 @@ impl EndpointTable {
         change.add("revision", n(1));
         change.set("disabled_at", n(now.0));
         change.set("disabled_reason", s(reason));
+        change.remove("told");
         let update = change.apply(self.update(id));
         let update = update
             .condition_expression("failures >= :failures AND attribute_not_exists(#disabled)")
@@ -214,9 +245,11 @@ impl EndpointTable {
 }
 
 /// What an endpoint that is asked anew has no more.
-const TROUBLES: [&str; 12] = [
+pub(crate) const TROUBLES: [&str; 15] = [
     "disabled_at",
     "disabled_reason",
+    "told",
+    "told_failing",
     "paused_until",
     "failures",
     "failing_since",
@@ -226,8 +259,11 @@ const TROUBLES: [&str; 12] = [
     "probes",
     "width",
     "latency_ms",
+    "success_permille",
     "line",
 ];
+/// Updates that meet a transaction in a row before they fail.
+const TRIES: usize = 8;
 /// Attributes of tries that are under way begin so.
 const SLOT: &str = "slot_";
 
@@ -235,9 +271,24 @@ fn slot_name(holder: u64) -> String {
     format!("{SLOT}{holder:x}")
 }
 
+/// Sends an update, and again where a registration is changed at the same moment: that takes milliseconds.
+async fn sent(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>> {
+    let mut answer = update.clone().send().await;
+    for _ in 1..TRIES {
+        let conflict = |error: &SdkError<UpdateItemError, HttpResponse>| {
+            matches!(error.as_service_error(), Some(UpdateItemError::TransactionConflictException(_)))
+        };
+        if !answer.as_ref().is_err_and(conflict) {
+            break;
+        }
+        answer = update.clone().send().await;
+    }
+    answer
+}
+
 /// Whether an update's condition held.
 async fn when(update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
-    match update.send().await {
+    match sent(update).await {
         Ok(_) => Ok(true),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
@@ -320,8 +371,11 @@ fn state(item: &Item) -> EndpointState {
     let large = |name: &str| number(item, name).and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
     EndpointState {
         revision: large("revision"),
+        registration: number(item, "registration").and_then(|number| u64::try_from(number).ok()),
+        removed_at: time("removed_at"),
         disabled_at: time("disabled_at"),
         disabled_reason: text(item, "disabled_reason").map(str::to_owned),
+        told: number(item, "told").is_some(),
         window: RateWindow {
             index: number(item, "window_index").unwrap_or_default(),
             used: small("window_used").unwrap_or_default(),
@@ -329,12 +383,14 @@ fn state(item: &Item) -> EndpointState {
         paused_until: time("paused_until"),
         failures: large("failures"),
         failing_since: time("failing_since"),
+        told_failing: time("told_failing"),
         warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
         circuit_until: time("circuit_until"),
         probes: small("probes").unwrap_or_default(),
         candidate: time("candidate"),
         width: small("width"),
         latency_ms: large("latency_ms"),
+        success_permille: small("success_permille"),
         line: time("line"),
         slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
     }

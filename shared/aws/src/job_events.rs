@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
 use reelhook_app::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::store::{Saved, StoreError};
@@ -173,6 +174,17 @@ pub struct FanoutTables {
 }
 
 #[async_trait]
+impl EventStore for FanoutTables {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        self.deliveries.put_event(event).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.deliveries.put_delivery(delivery).await
+    }
+}
+
+#[async_trait]
 impl FanoutStore for FanoutTables {
     async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>> {
         let mut results = Vec::with_capacity(rows.len());
@@ -183,14 +195,6 @@ impl FanoutStore for FanoutTables {
             }
         }
         results
-    }
-
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        self.deliveries.put_event(event).await
-    }
-
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.deliveries.put_delivery(delivery).await
     }
 
     async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {

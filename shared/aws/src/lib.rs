@@ -2,6 +2,7 @@
 
 mod batch;
 mod calls;
+pub mod carrier;
 pub mod catalog;
 pub mod clients;
 mod conditional;
@@ -19,6 +20,7 @@ pub mod limits;
 pub mod objects;
 pub mod queues;
 pub mod recoveries;
+pub mod registrations;
 pub mod settings;
 pub mod start;
 pub mod stream;

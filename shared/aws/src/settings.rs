@@ -38,6 +38,18 @@ impl Raw {
     }
 }
 
+/// Says which of these are not there.
+///
+/// # Errors
+/// Names them all.
+pub fn required(settings: &[(&str, bool)]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = settings.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!("not set, though a deployed stack needs it: {}", missing.join(", "))
+}
+
 /// What makes a function's own settings of raw ones.
 type Parse<T> = Box<dyn Fn(&Raw) -> anyhow::Result<T> + Send + Sync>;
 

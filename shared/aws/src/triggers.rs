@@ -1,6 +1,7 @@
 //! Where an operator's events become deliveries: rows of events and deliveries, and the keys of requests.
 
 use async_trait::async_trait;
+use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::EventRow;
 use reelhook_app::hooks::TriggerStore;
 use reelhook_app::store::StoreError;
@@ -19,7 +20,7 @@ pub struct TriggerTables {
 }
 
 #[async_trait]
-impl TriggerStore for TriggerTables {
+impl EventStore for TriggerTables {
     async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
         self.deliveries.put_event(event).await
     }
@@ -27,7 +28,10 @@ impl TriggerStore for TriggerTables {
     async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         self.deliveries.put_delivery(delivery).await
     }
+}
 
+#[async_trait]
+impl TriggerStore for TriggerTables {
     async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
         self.counters.remember(row, now).await
     }

@@ -12,8 +12,12 @@ const UNKNOWN_LATENCY_MS: u64 = 500;
 const SLOW_MS: u64 = 2000;
 /// one of so many parts.
 const SLOW_SHARE: u32 = 2;
-/// Parts of its patience, in percent, after which an endpoint's operator is warned.
-const WARNINGS: [u8; 3] = [50, 75, 90];
+/// Parts of its patience, in percent, after which an endpoint's operator is warned; the first as soon as it fails at all.
+const WARNINGS: [u8; 4] = [1, 50, 75, 90];
+/// What one try counts among the recent ones: about the last twenty matter.
+const RECENT: f64 = 0.1;
+/// What failing now, and being slow, take from a health of 100.
+const TROUBLE: u32 = 10;
 
 /// What an endpoint's deliveries keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +70,16 @@ pub struct Patience {
 pub struct EndpointState {
     /// Rises with each change: who admits on an older one admits again.
     pub revision: u64,
+    /// The version of its registration; none where it stands in the settings.
+    pub registration: Option<u64>,
+    /// When its registration was removed.
+    pub removed_at: Option<Timestamp>,
     /// When it was disabled.
     pub disabled_at: Option<Timestamp>,
     /// Why.
     pub disabled_reason: Option<String>,
+    /// Whether everybody who wants to know was told that it is disabled.
+    pub told: bool,
     /// Its places in the rate limit.
     pub window: RateWindow,
     /// It asked for nothing before then.
@@ -80,6 +90,8 @@ pub struct EndpointState {
     pub failing_since: Option<Timestamp>,
     /// The warning that was given last, in percent of its patience.
     pub warned: u8,
+    /// Since when it was failing when everybody who wants to know was told of it; until they are told that it recovered.
+    pub told_failing: Option<Timestamp>,
     /// Nothing is sent before then but the probe that runs until then.
     pub circuit_until: Option<Timestamp>,
     /// Probes in a row that failed.
@@ -90,6 +102,8 @@ pub struct EndpointState {
     pub width: Option<u32>,
     /// How long its answers take, smoothed; 0 before any came.
     pub latency_ms: u64,
+    /// How many of a thousand recent tries it took; none before any was made.
+    pub success_permille: Option<u32>,
     /// The end of the line of those who wait for a slot.
     pub line: Option<Timestamp>,
     /// Tries that are under way.
@@ -133,6 +147,8 @@ pub struct EndpointReport {
     pub failed: Option<u64>,
     /// How long its answers take; none where nothing was tried.
     pub latency_ms: Option<u64>,
+    /// How many of a thousand recent tries it took; none where nothing was tried.
+    pub success_permille: Option<u32>,
     /// What becomes of its width.
     pub width: Width,
     /// Nothing is sent before then; none where that does not change.
@@ -184,6 +200,35 @@ impl EndpointState {
         policy.circuit.failures > 0 && self.failures >= policy.circuit.failures
     }
 
+    /// How well it takes webhooks, from 0 (disabled) to 100: the share of recent tries that it took, less a tenth each
+    /// while it fails and while it is slow; at most a tenth while its circuit is open.
+    pub fn health(&self, policy: &EndpointPolicy) -> u32 {
+        if self.disabled_at.is_some() {
+            return 0;
+        }
+        let taken = self.success_permille.unwrap_or(1000) / 10;
+        let failing = if self.failures > 0 { TROUBLE } else { 0 };
+        let slow = if self.latency_ms >= SLOW_MS { TROUBLE } else { 0 };
+        let score = taken.saturating_sub(failing + slow);
+        if self.is_open(policy) { score.min(TROUBLE) } else { score }
+    }
+
+    /// How much of its patience is used, in percent.
+    pub fn patience_used(&self, policy: &EndpointPolicy, now: Timestamp) -> u64 {
+        let (by_count, by_time) = self.used(policy, now);
+        by_count.max(by_time).unwrap_or(0).min(100)
+    }
+
+    /// How much of its patience is used by count and by time, in percent; none where that does not count.
+    fn used(&self, policy: &EndpointPolicy, now: Timestamp) -> (Option<u64>, Option<u64>) {
+        let patience = &policy.patience;
+        let by_count = (patience.failures > 0).then(|| self.failures.saturating_mul(100) / patience.failures);
+        let failing = self.failing_since.map_or(0, |since| u128::try_from(now.0 - since.0).unwrap_or(0));
+        let counts = !patience.time.is_zero() && self.failures >= patience.least;
+        let percent = || u64::try_from(failing * 100 / patience.time.as_millis().max(1)).unwrap_or(u64::MAX);
+        (by_count, counts.then(percent))
+    }
+
     /// What a batch that was admitted on this state changes; `probe` says whether it was sent to see how things are.
     pub fn report(
         &self,
@@ -208,6 +253,13 @@ impl EndpointState {
             old if old == 0 || (open && seen.took > 0) => seen.latency_ms.max(1),
             old => ((old * 3 + seen.latency_ms) / 4).max(1),
         });
+        let success_permille = tried.then(|| {
+            let old = 1.0 - RECENT;
+            let weight = old.powi(i32::try_from(seen.took + seen.failed).unwrap_or(i32::MAX));
+            let rate = f64::from(seen.took) / f64::from(seen.took + seen.failed);
+            let known = self.success_permille.map_or(rate, |permille| f64::from(permille) / 1000.0);
+            (1000.0 * (known * weight + rate * (1.0 - weight))).round() as u32
+        });
         let failed = (seen.took == 0).then_some(u64::from(seen.failed));
         let opens = policy.circuit.failures > 0
             && failed.is_some_and(|n| n > 0 && self.failures + n >= policy.circuit.failures);
@@ -221,6 +273,7 @@ impl EndpointState {
             at: now,
             failed,
             latency_ms,
+            success_permille,
             width,
             circuit_until,
             probes,
@@ -234,12 +287,7 @@ impl EndpointState {
         if self.disabled_at.is_some() || self.failures == 0 {
             return Standing::Fine;
         }
-        let by_count = (patience.failures > 0).then(|| self.failures.saturating_mul(100) / patience.failures);
-        let since = self.failing_since.unwrap_or(now);
-        let failing = Duration::from_millis(u64::try_from(now.0 - since.0).unwrap_or(0));
-        let counts = !patience.time.is_zero() && self.failures >= patience.least;
-        let by_time = counts.then(|| u64::try_from(failing.as_millis() * 100 / patience.time.as_millis().max(1)));
-        let by_time = by_time.map(|percent| percent.unwrap_or(u64::MAX));
+        let (by_count, by_time) = self.used(policy, now);
         let last_warning = WARNINGS[WARNINGS.len() - 1];
         if by_count.max(by_time).is_some_and(|percent| percent >= 100) && self.warned < last_warning {
             // Nobody is disabled without a warning, however long nothing was sent.
@@ -249,10 +297,14 @@ impl EndpointState {
             return Standing::Disable(format!("{} tries in a row failed", self.failures));
         }
         if by_time.is_some_and(|percent| percent >= 100) {
+            let since = self.failing_since.unwrap_or(now);
             return Standing::Disable(format!("every try since {since} failed"));
         }
         let used = by_count.max(by_time).unwrap_or(0);
-        let reached = WARNINGS.into_iter().rev().find(|level| u64::from(*level) <= used);
+        let fails = self.failures >= patience.least;
+        let used = if fails { used.max(u64::from(WARNINGS[0])) } else { used };
+        let levels = WARNINGS.into_iter().skip(usize::from(!fails)).rev();
+        let reached = levels.into_iter().find(|level| u64::from(*level) <= used);
         reached.filter(|level| *level > self.warned).map_or(Standing::Fine, Standing::Warn)
     }
 }
@@ -263,6 +315,7 @@ impl EndpointReport {
         state.revision += 1;
         state.slots.retain(|slot| slot.holder != self.holder);
         state.latency_ms = self.latency_ms.unwrap_or(state.latency_ms);
+        state.success_permille = self.success_permille.or(state.success_permille);
         match self.width {
             Width::Same => {}
             Width::Narrow(width) => state.width = Some(width),

@@ -68,7 +68,8 @@ text_id!(
     RenderId, 128
 );
 text_id!(
-    /// A webhook endpoint: `ep_` and the first half of its URL's SHA-256, so that the order of URLs does not matter.
+    /// A webhook endpoint: `ep_` and 32 digits: of its URL's SHA-256 where it stands in the settings, so that the order of
+    /// URLs does not matter, else random.
     EndpointId, 64
 );
 text_id!(

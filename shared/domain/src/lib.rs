@@ -13,6 +13,7 @@ mod event;
 mod failure;
 mod ids;
 mod job;
+mod outbound_event;
 mod policy;
 mod rate;
 mod receiver;
@@ -24,7 +25,7 @@ pub use admit::{Admitted, Asking, Held, Verdict};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome};
-pub use effect::{Effect, Emitted, Live, LogLevel, LogTally, OutboundEvent};
+pub use effect::{Effect, Emitted, Live, LogLevel, LogTally};
 pub use endpoint::{
     Circuit, EndpointPolicy, EndpointReport, EndpointState, Patience, Seen, Slot, Standing, TRY_MARGIN, Width,
 };
@@ -32,6 +33,7 @@ pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
 pub use failure::{Advice, FailureClass, classify};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
 pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
+pub use outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
 pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
 pub use receiver::{Judgement, Receiver};

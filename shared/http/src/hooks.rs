@@ -1,24 +1,23 @@
 //! Webhooks as their operator sees them: how they stand, a test, an event by hand, and whether a URL can be fetched.
 
 use reelhook_app::Url;
-use reelhook_app::endpoints::{Endpoint, masked};
-use reelhook_app::hooks::{Results, Tested, Trigger};
-use reelhook_app::recover::Recovery;
+use reelhook_app::announce::Results;
+use reelhook_app::endpoints::web_url;
+use reelhook_app::hooks::{Tested, Trigger};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::Validated;
-use reelhook_domain::{EndpointState, EventId, Schedule, Timestamp};
+use reelhook_domain::{EventId, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
+use crate::endpoint_fields::URL_LIMIT;
+use crate::endpoints::Shown;
 use crate::generate::key;
 use crate::problem::Problem;
-use crate::recover::shown;
 use crate::request::ApiRequest;
 
-/// Characters of a URL.
-const URL_LIMIT: usize = 2048;
 /// Characters of an event's name.
 const NAME_LIMIT: usize = 100;
 /// Bytes of an event's data: with the event around it, less than an item takes.
@@ -35,8 +34,6 @@ pub enum Asked {
     Trigger(Trigger, Option<IdempotencyKey>),
     /// POST /api/validate-url
     Validate(String),
-    /// POST /api/webhooks/endpoints/{id}/enable, by id or by name
-    Enable(String),
 }
 
 impl Asked {
@@ -45,22 +42,11 @@ impl Asked {
     /// # Errors
     /// [`Problem`] names what is wrong.
     pub fn read(request: &ApiRequest, caller: Caller, allow_http: bool) -> Result<Self, Problem> {
-        if let ("POST", ["api", "webhooks", "endpoints", one, "enable"]) =
-            (request.method.as_str(), &request.segments()[..])
-        {
-            return Ok(Self::Enable((*one).to_owned()));
-        }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/api/webhooks/status") => Ok(Self::Status),
             ("POST", "/api/webhooks/test") => {
                 let text = read_url(&request.json()?, "Webhook URL is required")?;
-                let right = if allow_http { "an http or https URL" } else { "an https URL" };
-                let url = Url::parse(&text).ok().filter(|url| match url.scheme() {
-                    "https" => true,
-                    "http" => allow_http,
-                    _ => false,
-                });
-                url.map(Self::Test).ok_or_else(|| bad("url", right))
+                web_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
             }
             ("POST", "/api/webhooks/trigger") => {
                 Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))
@@ -100,92 +86,29 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
     Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
 }
 
-/// How each endpoint stands, in the order of the settings.
-pub fn status_answer(
-    settings: &WebhookSettings,
-    states: &[EndpointState],
-    secret_configured: bool,
-    now: Timestamp,
-) -> ApiAnswer {
+/// How each endpoint stands, those of the settings first.
+pub fn status_answer(settings: &WebhookSettings, endpoints: &[Shown], now: Timestamp) -> ApiAnswer {
     let policy = &settings.policy;
     let (mut rates, mut errors) = (Map::new(), Map::new());
-    for (endpoint, state) in settings.endpoints.iter().zip(states) {
+    for Shown { endpoint, state, .. } in endpoints {
         rates.insert(endpoint.name.clone(), json!(endpoint.policy.rate.used(state.window, now)));
         errors.insert(endpoint.name.clone(), json!(state.failures));
     }
-    let endpoints = settings.endpoints.iter().zip(states).map(|(endpoint, state)| standing(endpoint, state, now));
     let webhooks = json!({
-        "active_webhooks": states.iter().filter(|state| state.disabled_at.is_none()).count(),
-        "total_webhooks": settings.endpoints.len(),
-        "total_errors": states.iter().map(|state| state.failures).sum::<u64>(),
+        "active_webhooks": endpoints.iter().filter(|one| one.state.disabled_at.is_none()).count(),
+        "total_webhooks": endpoints.len(),
+        "total_errors": endpoints.iter().map(|one| one.state.failures).sum::<u64>(),
         "rate_limits": rates,
         "error_counts": errors,
         "config": {
             "max_retries": policy.schedule.retries(),
             "retry_delay": u64::try_from(policy.schedule.wait(1, 0.0).as_millis()).unwrap_or(u64::MAX),
             "rate_limit": format!("{}/{}ms", policy.rate.max, policy.rate.window.as_millis()),
-            "secret_configured": secret_configured,
+            "secret_configured": settings.secret.is_some(),
         },
-        "endpoints": endpoints.collect::<Vec<Value>>(),
+        "endpoints": endpoints.iter().map(|one| one.view(now)).collect::<Vec<Value>>(),
     });
     ApiAnswer::json(200, &json!({ "success": true, "webhooks": webhooks, "timestamp": now.to_string() }))
-}
-
-/// How one endpoint stands, and what its deliveries keep to.
-fn standing(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
-    let policy = &endpoint.policy;
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let ahead = |at: Option<Timestamp>| time(at.filter(|at| *at > now));
-    let open = state.is_open(policy);
-    let name = match state {
-        _ if state.disabled_at.is_some() => "disabled",
-        _ if open => "circuit_open",
-        _ if ahead(state.paused_until).is_some() => "paused",
-        _ if state.failures > 0 => "failing",
-        _ => "healthy",
-    };
-    let schedule = match policy.schedule {
-        Schedule::Doubling { .. } => "streamgank",
-        Schedule::Vidbuilder => "vidbuilder",
-        Schedule::Standard => "standard",
-    };
-    let until = |until: Timestamp| (!policy.patience.time.is_zero()).then(|| until.after(policy.patience.time));
-    json!({
-        "id": endpoint.id.as_str(),
-        "name": endpoint.name,
-        "url": masked(&endpoint.url),
-        "status": name,
-        "failures": state.failures,
-        "failingSince": time(state.failing_since),
-        "disabledAt": time(state.disabled_at),
-        "disabledReason": state.disabled_reason,
-        "disablesAt": time(state.failing_since.filter(|_| state.disabled_at.is_none()).and_then(until)),
-        "warnedPercent": state.warned,
-        "nextProbeAt": ahead(state.circuit_until.filter(|_| open)),
-        "pausedUntil": ahead(state.paused_until),
-        "latencyMs": (state.latency_ms > 0).then_some(state.latency_ms),
-        "underWay": state.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.tries).sum::<u32>(),
-        "concurrency": state.width(policy),
-        "policy": {
-            "schedule": schedule,
-            "retries": policy.schedule.retries(),
-            "timeoutMs": u64::try_from(policy.timeout.as_millis()).unwrap_or(u64::MAX),
-            "concurrency": policy.concurrency,
-            "rateLimit": format!("{}/{}ms", policy.rate.max, policy.rate.window.as_millis()),
-            "permanentStatuses": endpoint.permanent,
-        },
-    })
-}
-
-/// An endpoint that may be asked again, and what waited for it.
-pub fn enable_answer(endpoint: &Endpoint, state: &EndpointState, woken: &Recovery, now: Timestamp) -> ApiAnswer {
-    let body = json!({
-        "success": true,
-        "message": "Webhook endpoint is enabled",
-        "endpoint": standing(endpoint, state, now),
-        "recovery": shown(woken),
-    });
-    ApiAnswer::json(200, &body)
 }
 
 /// What came of a test.

@@ -6,6 +6,8 @@ pub mod catalog;
 pub mod control;
 pub mod creatomate;
 pub mod deliveries;
+pub mod endpoint_fields;
+pub mod endpoints;
 pub mod generate;
 pub mod hooks;
 pub mod logs;

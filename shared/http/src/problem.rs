@@ -1,9 +1,11 @@
 //! What can be wrong with a request: status, stable code and sentence in one exhaustive match (docs/errors.md lists them).
 
+use reelhook_app::endpoint_secrets::MOST_SECRETS;
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::limits::Limited;
+use reelhook_app::registrations::MOST_ENDPOINTS;
 use reelhook_app::store::StoreError;
-use reelhook_domain::Status;
+use reelhook_domain::{Status, Timestamp};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
@@ -52,6 +54,18 @@ pub enum Problem {
     EndpointDisabled,
     /// There is no such endpoint.
     EndpointNotFound,
+    /// A field that endpoints do not have.
+    UnknownField(String),
+    /// An endpoint stands in the settings, and is changed there.
+    EndpointConfigured,
+    /// As many endpoints are registered as may be.
+    TooManyEndpoints,
+    /// As many of an endpoint's secrets are valid as may be; when the next one ends.
+    TooManySecrets(Option<Timestamp>),
+    /// It has another version than the caller saw.
+    VersionMismatch,
+    /// Secrets of endpoints can't be kept, since there is no key for them.
+    NoSecretsKey,
     /// There is no such recovery.
     RecoveryNotFound,
     /// A render callback without an id.
@@ -141,6 +155,29 @@ impl Problem {
                 (409, "endpoint_disabled", "The endpoint is disabled; enable it before you send again".to_owned())
             }
             Self::EndpointNotFound => (404, "endpoint_not_found", "Webhook endpoint not found".to_owned()),
+            Self::UnknownField(name) => {
+                let name: String = name.chars().take(64).collect();
+                (400, "unknown_field", format!("`{name}` is no field of a webhook endpoint"))
+            }
+            Self::EndpointConfigured => (
+                409,
+                "endpoint_configured",
+                "This endpoint stands in WEBHOOK_URLS and is changed there; here it can be enabled and disabled"
+                    .to_owned(),
+            ),
+            Self::TooManyEndpoints => {
+                (409, "too_many_endpoints", format!("At most {MOST_ENDPOINTS} endpoints can be registered"))
+            }
+            Self::TooManySecrets(ends) => {
+                let ends = ends.map_or_else(String::new, |ends| format!("; the next one ends at {ends}"));
+                (409, "too_many_secrets", format!("At most {MOST_SECRETS} secrets are valid at once{ends}"))
+            }
+            Self::VersionMismatch => {
+                (412, "version_mismatch", "The endpoint was changed since; read it again".to_owned())
+            }
+            Self::NoSecretsKey => {
+                (503, "no_secrets_key", "ENDPOINT_SECRETS_KEY is not set; `cargo xtask secrets` makes one".to_owned())
+            }
             Self::RecoveryNotFound => (404, "recovery_not_found", "Webhook recovery not found".to_owned()),
             Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
             Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
@@ -213,6 +250,8 @@ impl Problem {
         let answer = ApiAnswer::json(status, &body);
         match status {
             503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),
+            // Nobody is helped by waiting.
+            503 if *self == Self::NoSecretsKey => answer,
             // Browsers ask for a password where this scheme stands alone; other clients know of theirs.
             401 => answer.header("www-authenticate", "Basic realm=\"reelhook\", charset=\"UTF-8\""),
             503 => answer.header("retry-after", "1"),
@@ -285,7 +324,13 @@ mod tests {
             Problem::DeliveryNotFound => Problem::DeliveryUnderWay,
             Problem::DeliveryUnderWay => Problem::EndpointDisabled,
             Problem::EndpointDisabled => Problem::EndpointNotFound,
-            Problem::EndpointNotFound => Problem::RecoveryNotFound,
+            Problem::EndpointNotFound => Problem::UnknownField(String::new()),
+            Problem::UnknownField(_) => Problem::EndpointConfigured,
+            Problem::EndpointConfigured => Problem::TooManyEndpoints,
+            Problem::TooManyEndpoints => Problem::TooManySecrets(None),
+            Problem::TooManySecrets(_) => Problem::VersionMismatch,
+            Problem::VersionMismatch => Problem::NoSecretsKey,
+            Problem::NoSecretsKey => Problem::RecoveryNotFound,
             Problem::RecoveryNotFound => Problem::RenderIdMissing,
             Problem::RenderIdMissing => Problem::RenderStatusMissing,
             Problem::RenderStatusMissing => Problem::RenderUnknown(String::new()),

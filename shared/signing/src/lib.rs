@@ -1,14 +1,18 @@
 //! Signatures and secrets: what we sign for receivers, what we accept from workers, and the proof that it was checked.
 
+pub mod asymmetric;
 pub mod js_json;
 mod keys;
 mod mac;
+mod seal;
 pub mod standard;
 pub mod stream_token;
 pub mod streamgank;
 pub mod token;
 mod verified;
 
+pub use asymmetric::PrivateKey;
 pub use keys::{SigningKeys, hash_key, same_hash, same_secret};
+pub use seal::{SealError, SealingKeys};
 pub use token::{CallbackToken, Claims};
 pub use verified::{Verified, VerifyError};

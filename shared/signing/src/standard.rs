@@ -45,13 +45,7 @@ pub fn verify<'a>(
     keys: &SigningKeys,
     now_seconds: i64,
 ) -> Result<Verified<&'a [u8]>, VerifyError> {
-    if id.is_empty() || timestamp.is_empty() || signature_header.is_empty() {
-        return Err(VerifyError::Missing);
-    }
-    if !is_message_id(id) {
-        return Err(VerifyError::Malformed);
-    }
-    check_age(parse_timestamp(timestamp)?, now_seconds)?;
+    checked(id, timestamp, signature_header, now_seconds)?;
     let known = any_key(keys, |secret| {
         let expected = encoded_mac(secret, id, timestamp, body);
         v1_tokens(signature_header).fold(0.into(), |found, given| found | given.as_bytes().ct_eq(expected.as_bytes()))
@@ -60,6 +54,33 @@ pub fn verify<'a>(
         return Err(VerifyError::Mismatch);
     }
     Ok(Verified::new(body))
+}
+
+/// Whether the three headers are there, of their form, and recent.
+pub(crate) fn checked(id: &str, timestamp: &str, signatures: &str, now_seconds: i64) -> Result<(), VerifyError> {
+    if id.is_empty() || timestamp.is_empty() || signatures.is_empty() {
+        return Err(VerifyError::Missing);
+    }
+    if !is_message_id(id) {
+        return Err(VerifyError::Malformed);
+    }
+    check_age(parse_timestamp(timestamp)?, now_seconds)
+}
+
+/// What every scheme of Standard Webhooks signs: `{id}.{timestamp}.{body}`.
+pub(crate) fn signed_bytes(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
+    [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
+}
+
+/// Whether a text is a secret in the form of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes.
+pub fn is_secret(text: &str) -> bool {
+    let decoded = text.strip_prefix(SECRET_PREFIX).and_then(|encoded| SECRET_ENCODING.decode(encoded).ok());
+    decoded.is_some_and(|key| (24..=64).contains(&key.len()))
+}
+
+/// The secret of these bytes, in the form of Standard Webhooks.
+pub fn secret_of(bytes: &[u8; 32]) -> String {
+    format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes))
 }
 
 fn is_message_id(id: &str) -> bool {

@@ -15,19 +15,26 @@ use serde_json::json;
 use crate::world::NOON;
 
 /// The secret of all tests, and an older one that is still valid.
+const SECRETS: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, an older secret";
+
+/// The secrets of all tests.
 pub fn keys() -> SigningKeys {
-    SigningKeys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, an older secret").expect("two secrets")
+    SigningKeys::parse(SECRETS).expect("two secrets")
 }
 
-/// WEBHOOK_* settings by name; http is allowed, and every event is wanted unless WEBHOOK_EVENTS says otherwise.
+/// WEBHOOK_* settings by name; http is allowed, every event of jobs is wanted unless WEBHOOK_EVENTS says otherwise, and
+/// all is signed with [`keys`] unless WEBHOOK_SECRET_KEY says otherwise.
 ///
 /// # Panics
 /// When they are no settings.
 pub fn webhook_settings(pairs: &[(&str, &str)]) -> WebhookSettings {
-    let all = OutboundEvent::ALL.map(OutboundEvent::name).join(",");
     let lookup = |name: &str| {
         let given = pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        given.or_else(|| (name == "WEBHOOK_EVENTS").then(|| all.clone()))
+        given.or_else(|| match name {
+            "WEBHOOK_EVENTS" => Some("job.*".to_owned()),
+            "WEBHOOK_SECRET_KEY" => Some(SECRETS.to_owned()),
+            _ => None,
+        })
     };
     WebhookSettings::read(&lookup, true).expect("settings that can be used")
 }

@@ -5,10 +5,12 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use reelhook_app::announce::EventStore;
 use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
 use reelhook_app::deliveries::{DeliveryBook, Placed, Told, delivery_place, delivery_shard};
 use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::fanout::EventRow;
+use reelhook_app::registrations::Registration;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
@@ -17,7 +19,7 @@ use reelhook_domain::{
 use crate::faults::Faults;
 
 /// Deliveries; faults go by the port's names, but `begin` is a save that claims: `load`, `begin`, `save`, `keep`,
-/// `endpoint`, `admit`, `report`, `warn`, `disable`.
+/// `endpoint`, `admit`, `report`, `warn`, `disable`; those of registrations by theirs.
 #[derive(Debug, Default)]
 pub struct MemoryDeliveries {
     state: Mutex<State>,
@@ -26,16 +28,17 @@ pub struct MemoryDeliveries {
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     events: BTreeMap<EventId, EventRow>,
     deliveries: BTreeMap<DeliveryId, Delivery>,
     places: BTreeMap<String, DeliveryId>,
     attempts: BTreeMap<(DeliveryId, u32), Attempt>,
-    endpoints: BTreeMap<EndpointId, EndpointState>,
+    pub(crate) endpoints: BTreeMap<EndpointId, EndpointState>,
+    pub(crate) registrations: BTreeMap<EndpointId, Registration>,
 }
 
 impl MemoryDeliveries {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
@@ -193,10 +196,24 @@ impl EndpointDesk for MemoryDeliveries {
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
         let done = self.faults.check("enable")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
-            let (revision, window) = (endpoint.revision + 1, endpoint.window);
-            let slots = std::mem::take(&mut endpoint.slots);
-            let kept = EndpointState { revision, window, slots, ..EndpointState::default() };
+            let EndpointState { revision, registration, removed_at, window, .. } = *endpoint;
+            let (revision, slots) = (revision + 1, std::mem::take(&mut endpoint.slots));
+            let kept = EndpointState { revision, registration, removed_at, window, slots, ..EndpointState::default() };
             *endpoint = kept;
+        }
+        done.answer(())
+    }
+
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("disable")?;
+        let mut state = self.state();
+        let endpoint = state.endpoints.entry(id.clone()).or_default();
+        endpoint.revision += 1;
+        if endpoint.disabled_at.is_none() {
+            endpoint.disabled_at = Some(now);
+            endpoint.disabled_reason = Some(reason.to_owned());
+            endpoint.told = told;
         }
         done.answer(())
     }
@@ -299,6 +316,7 @@ impl DeliveryStore for MemoryDeliveries {
             endpoint.revision += 1;
             endpoint.disabled_at = Some(now);
             endpoint.disabled_reason = Some(reason.to_owned());
+            endpoint.told = false;
         }
         done.answer(first)
     }
@@ -322,14 +340,40 @@ impl DeliveryStore for MemoryDeliveries {
         done.answer(first)
     }
 
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
-        let done = self.faults.check("disable")?;
+        let done = self.faults.check("told_failing")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        endpoint.revision += 1;
-        endpoint.disabled_at.get_or_insert(now);
-        endpoint.disabled_reason = Some(reason.to_owned());
+        let holds = since.is_none() || endpoint.failures > 0;
+        if holds {
+            endpoint.told_failing = since;
+        }
+        done.answer(holds)
+    }
+
+    async fn told(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let done = self.faults.check("told")?;
+        if let Some(endpoint) = self.state().endpoints.get_mut(id) {
+            endpoint.told = true;
+        }
+        done.answer(())
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryDeliveries {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("put_event")?;
+        Self::put_event(self, event);
+        done.answer(())
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("put_delivery")?;
+        Self::put_delivery(self, delivery);
         done.answer(())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
 use reelhook_app::reconcile::{Counter, CounterStore};
 use reelhook_app::starts::StartStore;
@@ -86,21 +87,6 @@ impl FanoutStore for MemoryFanout {
         rows.iter().map(put).collect()
     }
 
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
-        let done = self.faults.check_about("put_event", &event.id)?;
-        self.deliveries.put_event(event);
-        done.answer(())
-    }
-
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
-        let done =
-            self.faults.check_about("put_delivery", &format!("{}/{}", delivery.event_id, delivery.endpoint_name))?;
-        self.deliveries.put_delivery(delivery);
-        done.answer(())
-    }
-
     async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("remove_logs", job)?;
@@ -128,6 +114,24 @@ impl FanoutStore for MemoryFanout {
 
     async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
         self.jobs.replace_admission(admission).await
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryFanout {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check_about("put_event", &event.id)?;
+        self.deliveries.put_event(event);
+        done.answer(())
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done =
+            self.faults.check_about("put_delivery", &format!("{}/{}", delivery.event_id, delivery.endpoint_name))?;
+        self.deliveries.put_delivery(delivery);
+        done.answer(())
     }
 }
 

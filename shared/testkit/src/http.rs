@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_app::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundResponse};
+use reelhook_app::parcels::{Carrier, CloudParcel, Parcel};
 use serde_json::Value;
 
 /// What a request gives.
@@ -18,12 +19,13 @@ type Script = Arc<dyn Fn(&OutboundRequest) -> Answer + Send + Sync>;
 pub struct ScriptedHttp {
     script: Mutex<Script>,
     requests: Mutex<Vec<OutboundRequest>>,
+    parcels: Mutex<Vec<CloudParcel>>,
 }
 
 impl ScriptedHttp {
     /// Answers with `script`, which may look at the world and move its clock.
     pub fn new(script: impl Fn(&OutboundRequest) -> Answer + Send + Sync + 'static) -> Self {
-        Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default() }
+        Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default(), parcels: Mutex::default() }
     }
 
     /// Answers each request with this status and an empty body.
@@ -52,6 +54,11 @@ impl ScriptedHttp {
         self.requests.lock().unwrap().clone()
     }
 
+    /// What was sent to services of AWS so far; they take everything.
+    pub fn cloud_parcels(&self) -> Vec<CloudParcel> {
+        self.parcels.lock().unwrap().clone()
+    }
+
     /// The only request so far.
     ///
     /// # Panics
@@ -60,6 +67,19 @@ impl ScriptedHttp {
         let mut requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
         requests.remove(0)
+    }
+}
+
+#[async_trait]
+impl Carrier for ScriptedHttp {
+    async fn carry(&self, parcel: Parcel) -> Result<OutboundResponse, OutboundError> {
+        match parcel {
+            Parcel::Web(request) => self.send(request).await,
+            Parcel::Cloud(parcel) => {
+                self.parcels.lock().unwrap().push(parcel);
+                Ok(response(200, "taken"))
+            }
+        }
     }
 }
 

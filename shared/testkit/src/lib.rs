@@ -13,6 +13,7 @@ mod http;
 mod jobs;
 mod queue;
 mod recoveries;
+mod registrations;
 mod stack;
 mod triggers;
 mod world;

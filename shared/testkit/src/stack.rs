@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
+use reelhook_app::audience::{Audience, Subscribers};
 use reelhook_app::deliver::{DeliverPorts, deliver};
 use reelhook_app::deliveries::AgainPorts;
+use reelhook_app::directory::Directory;
 use reelhook_app::fanout::{FanoutPorts, Stopped, plan, work_off};
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::recover::RecoverPorts;
+use reelhook_app::registrations::{RegistrationPorts, Vault};
 use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
 use reelhook_app::repair::RepairPorts;
 use reelhook_app::settings::WebhookSettings;
@@ -18,7 +21,7 @@ use reelhook_app::sweep::{SweepPorts, Swept, sweep};
 use reelhook_domain::{Job, JobId, Policy};
 use reelhook_signing::SigningKeys;
 
-use crate::builders::{keys, make_job, webhook_settings, worker_settings};
+use crate::builders::{make_job, webhook_settings, worker_settings};
 use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
@@ -56,8 +59,10 @@ pub struct Stack {
     pub http: ScriptedHttp,
     /// WEBHOOK_* settings.
     pub settings: WebhookSettings,
-    /// WEBHOOK_SECRET_KEY.
-    pub secret: Option<SigningKeys>,
+    /// ENDPOINT_SECRETS_KEY.
+    pub vault: Vault,
+    /// Registered endpoints that the dispatcher met.
+    pub directory: Directory,
     /// How workers are asked.
     pub worker: WorkerSettings,
     /// How Creatomate is asked.
@@ -91,7 +96,8 @@ impl Stack {
             hints: MemoryQueue::new(Arc::clone(&world)),
             http: ScriptedHttp::new(|_| Ok(response(200, r#"{"accepted": true, "worker_id": "worker-1"}"#))),
             settings: webhook_settings(settings),
-            secret: Some(keys()),
+            vault: Vault::new(&SigningKeys::parse("the key of secrets").expect("a key")),
+            directory: Directory::default(),
             worker: worker_settings(max_workers),
             creatomate: Creatomate {
                 base: Url::parse("https://api.creatomate.example").expect("a URL"),
@@ -122,12 +128,27 @@ impl Stack {
         DeliverPorts {
             store: &*self.deliveries,
             hints: &self.hints,
-            http: &self.http,
+            registrations: &*self.deliveries,
+            directory: &self.directory,
+            vault: Some(&self.vault),
+            carrier: &self.http,
             ambient: &*self.world,
             settings: &self.settings,
-            secret: self.secret.as_ref(),
             grace: self.policy.hint_grace,
         }
+    }
+
+    /// Who is told of what, as fanout knows it.
+    ///
+    /// # Panics
+    /// When registered endpoints can't be listed.
+    pub async fn audience(&self) -> Audience {
+        Audience::new(&self.settings, self.deliveries.subscribers().await.expect("a list"))
+    }
+
+    /// What endpoints are registered with.
+    pub fn registration_ports(&self) -> RegistrationPorts<'_> {
+        RegistrationPorts { store: &*self.deliveries, ambient: &*self.world, vault: &self.vault }
     }
 
     /// What a try by hand is made with.
@@ -190,12 +211,12 @@ impl Stack {
     }
 
     /// What a repair works with.
-    pub fn repair_ports(&self) -> RepairPorts<'_> {
+    pub fn repair_ports<'a>(&'a self, audience: &'a Audience) -> RepairPorts<'a> {
         RepairPorts {
             lister: &*self.jobs,
             jobs: &*self.jobs,
             fanout: self.fanout_ports(),
-            settings: &self.settings,
+            audience,
             grace: self.policy.hint_grace,
         }
     }
@@ -233,7 +254,8 @@ impl Stack {
     /// # Errors
     /// [`Stopped`].
     pub async fn fan_out(&self, versions: &[Job]) -> Result<(), Stopped> {
-        let plans: Vec<_> = versions.iter().map(|job| plan(job, &self.settings, self.policy.hint_grace)).collect();
+        let audience = self.audience().await;
+        let plans: Vec<_> = versions.iter().map(|job| plan(job, &audience, self.policy.hint_grace)).collect();
         work_off(&self.fanout_ports(), &plans).await
     }
 

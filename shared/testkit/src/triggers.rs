@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::EventRow;
 use reelhook_app::hooks::TriggerStore;
 use reelhook_app::store::StoreError;
@@ -24,7 +25,7 @@ pub struct MemoryTriggers {
 }
 
 #[async_trait]
-impl TriggerStore for MemoryTriggers {
+impl EventStore for MemoryTriggers {
     async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check_about("put_event", &event.id)?;
@@ -38,7 +39,10 @@ impl TriggerStore for MemoryTriggers {
         self.deliveries.put_delivery(delivery);
         done.answer(())
     }
+}
 
+#[async_trait]
+impl TriggerStore for MemoryTriggers {
     async fn remember(&self, row: &KeyRow, _now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("remember")?;

@@ -57,6 +57,19 @@ export async function call(method, path, { body, headers = {}, signal, etag, tim
 
 export const get = (path, options) => call("GET", path, options);
 export const post = (path, body, options) => call("POST", path, { ...options, body });
+export const patch = (path, body, options) => call("PATCH", path, { ...options, body });
+
+/** A POST that makes something: its key stays with one body until that succeeded, so that a repeat can't make a second one. */
+export function postOnce() {
+  let sent = { body: "", key: "" };
+  return async (path, body) => {
+    const text = JSON.stringify(body);
+    if (sent.body !== text) sent = { body: text, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+    const answer = await call("POST", path, { body, headers: { "idempotency-key": sent.key } });
+    sent = { body: "", key: "" };
+    return answer;
+  };
+}
 
 function parse(text) {
   try {

@@ -101,7 +101,7 @@ async function webhooks() {
 function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, total_errors: errors = 0, rate_limits: sent = {}, error_counts: failed = {}, config = {} }) {
   if (!total) {
     show($("webhooks-state"));
-    show($("webhooks"), empty("No endpoint is set up", "Set WEBHOOK_URLS to be told when a video is done."));
+    show($("webhooks"), empty("No endpoint yet", "Add one to be told when a video is done.", el("a", { class: "btn", href: "/webhooks" }, "Add an endpoint")));
     return;
   }
   const well = active === total && !errors;

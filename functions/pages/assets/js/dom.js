@@ -16,6 +16,14 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+/** An element of a picture. */
+export function svg(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
 /** The URL when it is http or https, else null. */
 export function safeUrl(text) {
   try {
@@ -97,6 +105,20 @@ export function trouble(title, error, again) {
 
 /** Grey bars in place of what is being loaded. */
 export const skeleton = (lines) => el("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: lines }, () => el("span")));
+
+/** A button that copies what `text()` gives; it says so itself, since toasts are behind open dialogs. Null where there is no clipboard. */
+export function copyButton(text, what, label = "Copy") {
+  if (!navigator.clipboard) return null;
+  const word = el("span", { "aria-live": "polite" }, label);
+  let timer = null;
+  const say = (said) => {
+    setText(word, said);
+    clearTimeout(timer);
+    timer = setTimeout(setText, 2000, word, label);
+  };
+  const copy = () => navigator.clipboard.writeText(text()).then(() => say("Copied"), () => say("Not copied"));
+  return el("button", { type: "button", class: "btn small", title: `Copy ${what}`, onclick: copy }, word, el("span", { class: "hide" }, ` ${what}`));
+}
 
 /** A short message that goes away by itself; errors stay longer. */
 export function toast(text, bad = false) {

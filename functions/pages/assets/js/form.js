@@ -1,5 +1,5 @@
 // Serves the first page: the form, its lists, and the preview of movies that follows the choices.
-import { call, get, post } from "./api.js";
+import { get, post, postOnce } from "./api.js";
 import { $, el, empty, enable, safeUrl, show, skeleton, trouble } from "./dom.js";
 import { country, plural } from "./format.js";
 
@@ -11,7 +11,7 @@ let lists = null;
 let preview = null;
 let timer = null;
 let sending = false;
-let attempt = { body: "", key: "" };
+const generate = postOnce();
 
 function remembered() {
   try {
@@ -142,15 +142,10 @@ function poster(item, title) {
 async function send(event) {
   event.preventDefault();
   if (sending || submit.ariaDisabled === "true") return;
-  const chosen = choices();
-  const body = JSON.stringify(chosen);
-  // The key stays with these choices until they made a job, so that a repeat can't make a second one.
-  if (attempt.body !== body) attempt = { body, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
   busy(true);
   show($("problem"));
   try {
-    const answer = await call("POST", "/api/generate", { body: chosen, headers: { "idempotency-key": attempt.key } });
-    attempt = { body: "", key: "" };
+    const answer = await generate("/api/generate", choices());
     location.assign(`/job/${encodeURIComponent(answer.jobId)}`);
   } catch (error) {
     show($("problem"), trouble("The video was not submitted", error));

@@ -45,6 +45,7 @@ const UNITS = [
   ["second", 1],
 ];
 const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const shortTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 function relative(at) {
@@ -61,12 +62,29 @@ export function when(text) {
   return el("time", { dateTime: new Date(at).toISOString(), title: exact.format(at), "data-relative": true }, relative(at));
 }
 
+export const isPast = (text) => Date.parse(text ?? "") <= Date.now();
+
 /** The time of day, for log lines. */
 export function clock(text) {
   const at = new Date(text);
   if (Number.isNaN(at.getTime())) return el("span", {}, "–");
   return el("time", { dateTime: at.toISOString(), title: exact.format(at) }, at.toLocaleTimeString("en-GB"));
 }
+
+/** What a field for date and time holds, from what the API takes; both empty where there is none. */
+export function toLocal(text) {
+  const at = Date.parse(text ?? "");
+  return Number.isNaN(at) ? "" : new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** The way back. */
+export function fromLocal(text) {
+  const at = new Date(text || NaN);
+  return Number.isNaN(at.getTime()) ? "" : at.toISOString();
+}
+
+/** A time range as "12 Mar 2026, 09:15 to 10:00". */
+export const range = (from, to) => shortTime.formatRange(Date.parse(from), Date.parse(to));
 
 setInterval(() => {
   for (const node of document.querySelectorAll("time[data-relative]")) {

@@ -1,23 +1,8 @@
 // Serves the job page: the log and the webhook deliveries of one job.
 import { get } from "./api.js";
+import { deliveryPath, deliveryPill, deliveryTime } from "./delivery-words.js";
 import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
-import { clock, pill, plural, when } from "./format.js";
-
-const DELIVERY = {
-  pending: ["pending", "Pending"],
-  delivered: ["completed", "Delivered"],
-  exhausted: ["failed", "Gave up"],
-  stopped: ["cancelled", "Stopped"],
-};
-
-/** What a delivery waits for, though its own time may have come. */
-const WAITS_FOR = {
-  rate: "for the rate limit",
-  line: "for its turn",
-  circuit: "until the receiver answers again",
-  pause: "as the receiver asked",
-  settings: "for the endpoint's settings",
-};
+import { clock, plural, shortId } from "./format.js";
 
 /** The latest lines, oldest first; it follows the end unless someone scrolled up. */
 export class Log {
@@ -113,20 +98,16 @@ export class Deliveries {
     const nothing = !list.length && empty("No deliveries", "Webhooks about this job are listed here once there are any.");
     const newest = more && el("p", { class: "muted small" }, `The newest ${list.length}`);
     show($("deliveries-state"), ...[nothing, newest].filter(Boolean));
-    keyed($("deliveries"), list, (one) => one.id, (one) => {
-      const [css, word] = DELIVERY[one.status] ?? ["pending", one.status];
-      const waits = WAITS_FOR[one.waitsFor];
-      const next = one.nextAttemptAt && el("span", {}, "Next try ", when(one.nextAttemptAt), waits && el("span", { class: "muted" }, ` · waits ${waits}`));
-      const time = one.finishedAt ? when(one.finishedAt) : (next ?? when(one.createdAt));
-      return el(
+    keyed($("deliveries"), list, (one) => one.id, (one) =>
+      el(
         "tr",
         {},
-        el("td", {}, el("code", {}, one.event)),
-        el("td", { "data-label": "Endpoint" }, one.webhookId),
-        el("td", { "data-label": "Status" }, pill(css, word)),
+        el("td", {}, el("a", { href: deliveryPath(one.id) }, el("code", {}, one.event))),
+        el("td", { "data-label": "Endpoint" }, el("span", { class: "nowrap-text", title: one.webhookId }, one.webhookId.startsWith("ep_") ? shortId(one.webhookId) : one.webhookId)),
+        el("td", { "data-label": "Status" }, deliveryPill(one)),
         el("td", { "data-label": "Last result", class: "small" }, el("span", {}, one.lastResult ?? "–", el("span", { class: "muted" }, ` · ${one.attempts === 1 ? "1 try" : `${one.attempts} tries`}`))),
-        el("td", { "data-label": "Time", class: "small" }, time),
-      );
-    });
+        el("td", { "data-label": "Time", class: "small" }, deliveryTime(one)),
+      ),
+    );
   }
 }

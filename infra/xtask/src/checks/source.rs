@@ -1,5 +1,6 @@
 //! Checks of the sources, which need no stack.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
@@ -12,6 +13,8 @@ use crate::{process, setup};
 
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
+/// Where Python is.
+const PYTHON: [&str; 3] = ["infra/local", "infra/verify", "docs/receivers"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
@@ -45,18 +48,19 @@ pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     let mut command = workspace.command(&python);
     // Compiled in memory: the checkout stays as it is.
     command.args(["-c", "import ast, sys\nfor p in sys.argv[1:]: ast.parse(open(p, encoding='utf-8').read(), p)"]);
-    process::run(command.args(files(workspace, &["infra/local", "infra/verify"], "py")?), "parsing Python")?;
+    process::run(command.args(files(workspace, &PYTHON, "py")?), "parsing Python")?;
     let mut command = workspace.command(&python);
     command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
     process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
     let node = on_path("node").context("Node.js is missing: install nodejs (20 or later)")?;
-    for script in files(workspace, &["infra/verify"], "mjs")? {
+    for script in files(workspace, &["infra/verify", "docs/receivers"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
     }
     Ok(())
 }
 
-/// The receivers' programs start with their libraries: each refuses a delivery that nobody signed.
+/// The receivers' programs start with their libraries: each refuses a delivery that nobody signed. The code of
+/// docs/receivers judges its vectors as the official libraries do, and its servers answer as they should.
 pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
     let tools = setup::stack(context.workspace)?;
     let delivery = r#"{"headers": {"x-streamgank-signature": "sha256=00"}, "body_base64": "e30=", "secret": "s"}"#;
@@ -66,6 +70,18 @@ pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
         let line = process::output(&mut command, format!("{delivery}\n").as_bytes(), script)?;
         let said: Value = serde_json::from_str(&line).with_context(|| format!("{script} answered no JSON: {line}"))?;
         anyhow::ensure!(said["ok"] == false, "{script} accepted a wrong signature: {line}");
+    }
+    let (node, python, verify) = (tools.node.as_os_str(), tools.python.as_os_str(), tools.verify.as_os_str());
+    let snippets: [(&OsStr, &str, &[&OsStr]); 5] = [
+        (python, "vectors.py", &["--check".as_ref()]),
+        (python, "check.py", &["--official".as_ref()]),
+        (node, "check.mjs", &[verify]),
+        (python, "check_server.py", &[node, "server.mjs".as_ref()]),
+        (python, "check_server.py", &[python, "server.py".as_ref()]),
+    ];
+    for (program, script, arguments) in snippets {
+        let script = format!("docs/receivers/{script}");
+        process::run(context.workspace.command(program).arg(&script).args(arguments), &script)?;
     }
     Ok(())
 }

@@ -49,6 +49,11 @@ fn title(event: &str) -> (String, u32) {
         OutboundEvent::WorkflowIncomplete => ("⚠️ StreamGank Workflow Incomplete", YELLOW),
         OutboundEvent::RenderTimeout => ("⏱️ StreamGank Render Timed Out", YELLOW),
         OutboundEvent::Deleted => ("🗑️ StreamGank Job Deleted", GRAY),
+        OutboundEvent::EndpointFailing => ("⚠️ Webhook Endpoint Fails", YELLOW),
+        OutboundEvent::EndpointDisabled => ("⛔ Webhook Endpoint Disabled", RED),
+        OutboundEvent::EndpointRecovered => ("✅ Webhook Endpoint Recovered", GREEN),
+        OutboundEvent::DeliveryExhausted => ("❌ Webhook Given Up", RED),
+        OutboundEvent::Test => ("🔔 StreamGank webhook.test", GRAY),
     };
     (title.to_owned(), color)
 }

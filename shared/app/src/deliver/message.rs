@@ -1,18 +1,19 @@
-//! The HTTP request of a delivery: exact body bytes, and headers that are made anew at each try, or a service's own form.
+//! The parcel of a delivery: exact body bytes, and headers that are made anew at each try, or a service's own form.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use reelhook_domain::{Delivery, Receiver, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
+use serde_json::{Value, json};
 use url::Url;
 
 use super::chat::{self, ChatText};
 use crate::dialect::streamgank::envelope;
-use crate::endpoints::Endpoint;
+use crate::endpoints::{Destination, Endpoint, Payload, Signers};
 use crate::fanout::EventRow;
 use crate::outbound::{Method, OutboundRequest};
-use crate::settings::WebhookSettings;
+use crate::parcels::{CloudParcel, CloudTarget, Parcel};
 
 /// Bytes of a receiver's answer that are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
@@ -52,51 +53,127 @@ pub(crate) fn signatures(id: &str, now: Timestamp, body: &str, keys: &SigningKey
     ]
 }
 
-/// Builds the request (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
-pub(super) fn request(
+/// The signatures of an endpoint's own secrets and keys: all of them, so that each can be replaced in peace.
+fn signed(id: &str, now: Timestamp, body: &str, signers: &Signers) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> =
+        signers.hmac.iter().flat_map(|keys| signatures(id, now, body, keys)).collect();
+    for key in &signers.asymmetric {
+        let token = key.sign(id, now.seconds(), body.as_bytes());
+        match headers.iter_mut().find(|(name, _)| name == "webhook-signature") {
+            Some((_, tokens)) => *tokens = format!("{tokens} {token}"),
+            None => headers.push(("webhook-signature".to_owned(), token)),
+        }
+    }
+    headers
+}
+
+/// The body of a webhook.
+fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
+    let data = match endpoint.form.payload {
+        Payload::Full => event.data.clone(),
+        Payload::Thin => thin(&event.data),
+    };
+    envelope(event.event.name(), data, event.at, &delivery.endpoint_name)
+}
+
+/// Of what an event tells, and where the rest can be read.
+fn thin(data: &Value) -> Value {
+    let mut thin = json!({});
+    let places = [
+        ("delivery_id", "/api/webhooks/deliveries/"),
+        ("job_id", "/api/job/"),
+        ("endpoint_id", "/api/webhooks/endpoints/"),
+    ];
+    for (name, path) in places {
+        if let Some(id) = data[name].as_str() {
+            thin[name] = json!(id);
+            if thin.get("href").is_none() {
+                thin["href"] = json!(format!("{path}{id}"));
+            }
+        }
+    }
+    if let Some(status) = data.get("status") {
+        thin["status"] = status.clone();
+    }
+    thin
+}
+
+/// Builds what is sent (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
+pub(crate) fn parcel(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint, now: Timestamp) -> Parcel {
+    let deadline = endpoint.policy.timeout;
+    if let (Destination::Web(url), service @ (Receiver::Slack | Receiver::Discord)) =
+        (&endpoint.destination, endpoint.receiver())
+    {
+        let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
+        return Parcel::Web(chat(url, &text, service, deadline));
+    }
+    let mut body = body(delivery, event, endpoint);
+    if let Destination::Bus(_) = endpoint.destination {
+        // An event of a bus has no headers, and who may put one there is the bus's matter.
+        body["id"] = json!(delivery.id.webhook_id());
+    }
+    let body = if endpoint.form.ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) };
+    let headers = || headers(delivery, event, endpoint, &body, now);
+    let (to, attributes) = match &endpoint.destination {
+        Destination::Web(url) => {
+            let all = [plain_headers(), headers()].concat();
+            return Parcel::Web(post(url, with_own(all, &endpoint.headers), body, deadline));
+        }
+        Destination::Queue(arn) => (CloudTarget::Queue(arn.clone()), headers()),
+        Destination::Bus(arn) => (CloudTarget::Bus(arn.clone()), Vec::new()),
+    };
+    let id = delivery.id.webhook_id();
+    Parcel::Cloud(CloudParcel {
+        to,
+        body,
+        attributes,
+        once: delivery.again_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
+        event: event.event.name(),
+        subject: event.job_id.to_string(),
+        at: event.at,
+        deadline,
+    })
+}
+
+fn headers(
     delivery: &Delivery,
     event: &EventRow,
     endpoint: &Endpoint,
-    settings: &WebhookSettings,
-    secret: Option<&SigningKeys>,
+    body: &str,
     now: Timestamp,
-) -> OutboundRequest {
-    let url = &endpoint.url;
-    let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
-    match endpoint.receiver() {
-        Receiver::Own => {}
-        service @ (Receiver::Slack | Receiver::Discord) => return chat(url, &text, service, endpoint.policy.timeout),
-    }
-    let body = envelope(event.event.name(), event.data.clone(), event.at, &delivery.endpoint_name);
-    let body = js_json::to_string(&body);
+) -> Vec<(String, String)> {
     let id = delivery.id.webhook_id();
-    let mut headers = plain_headers();
-    headers.extend(
-        [
-            ("x-streamgank-event", event.event.name().to_owned()),
-            ("x-streamgank-delivery", delivery.id.to_string()),
-            ("webhook-id", id.clone()),
-            ("webhook-timestamp", now.seconds().to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
+    let named = |(name, value): (&str, String)| (name.to_owned(), value);
+    let mut headers: Vec<(String, String)> = [
+        ("x-streamgank-event", event.event.name().to_owned()),
+        ("x-streamgank-delivery", delivery.id.to_string()),
+        ("webhook-id", id.clone()),
+        ("webhook-timestamp", now.seconds().to_string()),
+    ]
+    .map(named)
+    .into();
     let sequence = event.id.sequence(&event.job_id);
-    headers.extend(sequence.map(|sequence| ("webhook-sequence".to_owned(), sequence.to_string())));
+    headers.extend(sequence.map(|sequence| named(("webhook-sequence", sequence.to_string()))));
     if delivery.replay {
-        headers.push(("webhook-replay".to_owned(), "true".to_owned()));
+        headers.push(named(("webhook-replay", "true".to_owned())));
     }
-    headers.extend(delivery.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
-    if let Some(keys) = secret {
-        headers.extend(signatures(&id, now, &body, keys));
-    }
-    // A header of the operator replaces one of ours by the same name, but for the signed ones.
-    for (name, value) in &settings.headers {
+    headers.extend(delivery.traceparent.iter().map(|trace| named(("traceparent", trace.clone()))));
+    headers.extend(signed(&id, now, body, &endpoint.signers));
+    headers
+}
+
+/// Whether an endpoint's own headers may replace this one of ours: none that is signed, or tells which webhook it is.
+pub fn is_ours(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.starts_with("webhook-") || name == "x-streamgank-signature" || name == "x-streamgank-delivery"
+}
+
+/// A header of the endpoint replaces one of ours by the same name, but for those that are [`is_ours`].
+fn with_own(mut headers: Vec<(String, String)>, own: &[(String, String)]) -> Vec<(String, String)> {
+    for (name, value) in own.iter().filter(|(name, _)| !is_ours(name)) {
         let name = name.to_lowercase();
-        if name.starts_with("webhook-") || name == "x-streamgank-signature" || name == "x-streamgank-delivery" {
-            continue;
-        }
         headers.retain(|(known, _)| *known != name);
         headers.push((name, value.clone()));
     }
-    post(url, headers, body, endpoint.policy.timeout)
+    headers
 }

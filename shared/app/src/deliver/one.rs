@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use reelhook_domain::{
-    AttemptResult, Delivery, DeliveryStatus, Held, Judgement, LONGEST_RETRY_AFTER, Outcome, Receiver, Seen, Timestamp,
-    retry_after,
+    AttemptResult, Delivery, DeliveryStatus, Held, Judgement, LONGEST_RETRY_AFTER, Outcome, RateLimit, Receiver, Seen,
+    Timestamp, retry_after,
 };
 use sha2::{Digest, Sha256};
 
 use super::{Change, DeliverPorts, Ready, message};
 use crate::endpoints::Endpoint;
+use crate::operational::{News, tell};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::store::StoreError;
 
@@ -36,19 +37,20 @@ pub(super) fn end(ports: &DeliverPorts<'_>, index: usize, delivery: &Delivery, o
     Change { index, next, hint: None }
 }
 
-/// Lets a delivery wait without using up a try.
+/// Lets a delivery wait without using up a try; `rate` is its endpoint's limit, where that is known.
 pub(super) fn hold(
     ports: &DeliverPorts<'_>,
     index: usize,
     delivery: &Delivery,
     until: Timestamp,
     held: Held,
+    rate: Option<RateLimit>,
 ) -> Change {
     let (delivery_id, name) = (delivery.id, &delivery.endpoint_name);
     match held {
         // One that has a place and waits for a slot was told so before.
         Held::Rate if delivery.held != Some(Held::Rate) => {
-            let max = ports.settings.endpoint(&delivery.endpoint_id).map_or(0, |endpoint| endpoint.policy.rate.max);
+            let max = rate.map_or(0, |rate| rate.max);
             let next = u64::from(max) + 1;
             tracing::warn!(%delivery_id, %until, "Rate limit exceeded for webhook {name}: {next}/{max}");
         }
@@ -62,12 +64,13 @@ pub(super) fn hold(
 }
 
 /// Makes the try that was begun, and says what follows.
-pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Tried {
+pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready) -> Tried {
     let Ready { index, delivery, event, endpoint } = ready;
+    let endpoint = &*endpoint;
     let receiver = endpoint.receiver();
     let began = ports.ambient.now();
-    let request = message::request(&delivery, &event, endpoint, ports.settings, ports.secret, began);
-    let answer = ports.http.send(request).await;
+    let parcel = message::parcel(&delivery, &event, endpoint, began);
+    let answer = ports.carrier.carry(parcel).await;
 
     let now = ports.ambient.now();
     let outcome = outcome(endpoint, &answer, receiver, now);
@@ -85,17 +88,28 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready<'_>) -> Tried {
         last.result = Some(result);
     }
     let hint = goes_on.then_some(next.next_attempt_at);
-    let mut tried = Tried { index, seen, took, end: Ok(Change { index, next, hint }) };
+    let follows = follow_up(ports, endpoint, &next, &outcome, now).await;
+    Tried { index, seen, took, end: follows.map(|()| Change { index, next, hint }) }
+}
+
+/// What has to be done about an end before it is saved, so that it is not forgotten.
+async fn follow_up(
+    ports: &DeliverPorts<'_>,
+    endpoint: &Endpoint,
+    next: &Delivery,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if let Outcome::Answered { status, judgement: Judgement::Unwanted, .. } = outcome {
         let reason = format!("the receiver answered {status}");
-        match ports.store.disable(&endpoint.id, &reason, now).await {
-            Ok(()) => {
-                tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "an endpoint was disabled")
-            }
-            Err(error) => tried.end = Err(error),
-        }
+        ports.store.disable(&endpoint.id, &reason, now, false).await?;
+        tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "an endpoint was disabled");
+        super::tell_disabled(ports, endpoint).await;
     }
-    tried
+    if next.status == DeliveryStatus::Exhausted {
+        tell(&ports.operational(), News::Exhausted(endpoint, next), now).await?;
+    }
+    Ok(())
 }
 
 fn outcome(

@@ -183,7 +183,12 @@ pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         | OutboundEvent::CompletedWithIssues
         | OutboundEvent::Timeout
         | OutboundEvent::WorkflowIncomplete
-        | OutboundEvent::RenderTimeout => {}
+        | OutboundEvent::RenderTimeout
+        | OutboundEvent::EndpointFailing
+        | OutboundEvent::EndpointDisabled
+        | OutboundEvent::EndpointRecovered
+        | OutboundEvent::DeliveryExhausted
+        | OutboundEvent::Test => {}
     }
     data
 }

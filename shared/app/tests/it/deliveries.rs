@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reelhook_app::ambient::Ambient;
-use reelhook_app::deliver::{DeliveryStore, deliver};
+use reelhook_app::deliver::deliver;
 use reelhook_app::deliveries::*;
 use reelhook_app::endpoints::EndpointDesk;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
@@ -125,7 +125,7 @@ async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay()
     stack.deliveries.forget_events();
     assert_eq!(again(&ports, lost.id).await.unwrap(), Again::NotFound, "without its event there is nothing to send");
     stack.deliveries.put_event(&event);
-    stack.deliveries.disable(&lost.endpoint_id, "a test", NOON).await.unwrap();
+    stack.deliveries.disable(&lost.endpoint_id, "a test", NOON, true).await.unwrap();
     assert_eq!(again(&ports, lost.id).await.unwrap(), Again::Disabled, "it would be stopped at once");
     stack.deliveries.enable(&lost.endpoint_id).await.unwrap();
     let Again::Due(due) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reelhook_app::Url;
+use reelhook_app::announce::Results;
 use reelhook_app::hooks::*;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::store::StoreError;
@@ -85,11 +86,12 @@ async fn by_hand(
     data: Option<Value>,
     key: Option<(&str, &str)>,
 ) -> Result<Triggered, StoreError> {
+    let audience = stack.audience().await;
     let ports = TriggerPorts {
         store: tables,
         hints: &stack.hints,
         ambient: &*stack.world,
-        settings: &stack.settings,
+        audience: &audience,
         grace: stack.policy.hint_grace,
     };
     let asked = Trigger { event: event.to_owned(), data, caller: "ann".to_owned(), traceparent: None };

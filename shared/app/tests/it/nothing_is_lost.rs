@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::change;
 use reelhook_app::outbound::OutboundError;
@@ -198,7 +199,8 @@ fn check_end(stack: &Stack, outside: &Outside) {
     let received = outside.received.lock().unwrap();
     for delivery in stack.deliveries.all() {
         assert_eq!(delivery.status, DeliveryStatus::Delivered, "{delivery:?}");
-        let receiver = stack.settings.endpoint(&delivery.endpoint_id).unwrap().url.host_str().unwrap().to_owned();
+        let receiver = Url::parse(&stack.settings.endpoint(&delivery.endpoint_id).unwrap().shown()).unwrap();
+        let receiver = receiver.host_str().unwrap().to_owned();
         assert!(received.contains_key(&(receiver, delivery.id.webhook_id())), "{delivery:?} never arrived");
     }
     assert_eq!(received.len(), stack.deliveries.all().len(), "nothing came under another id");
@@ -287,7 +289,8 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
     stack.drop_stream();
     let mut cursor = Some(Cursor::default());
     while let Some(at) = cursor {
-        cursor = repair(&stack.repair_ports(), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
+        let audience = stack.audience().await;
+        cursor = repair(&stack.repair_ports(&audience), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
     }
     for _ in 0..600 {
         stack.dispatch().await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reelhook_app::ambient::Ambient;
-use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::endpoints::EndpointDesk;
 use reelhook_app::recover::{
     self, Begun, Filter, RECOVERY_LEASE, Recovery, RecoveryId, RecoveryStatus, RecoveryStore, Wish, cancel, go_on,
     go_on_with_all,
@@ -169,7 +169,7 @@ async fn one_that_is_cancelled_stops_and_what_it_sent_stays_sent() {
 #[tokio::test]
 async fn what_can_t_be_sent_now_is_counted_apart() {
     let stack = with(100);
-    stack.deliveries.disable(&stack.settings.endpoints[1].id, "a test", NOON).await.unwrap();
+    stack.deliveries.disable(&stack.settings.endpoints[1].id, "a test", NOON, true).await.unwrap();
     let under_way = Delivery {
         lease_until: Some(stack.world.now().after(LONG)),
         ..stack.deliveries.all().into_iter().find(|one| one.endpoint_name == "webhook_1").unwrap()
@@ -219,7 +219,7 @@ async fn what_waits_for_an_endpoint_goes_when_it_is_enabled() {
     let stack = with(100);
     let endpoint = &stack.settings.endpoints[0];
     let began = Timestamp(NOON.0 - 72 * HOUR);
-    stack.deliveries.disable(&endpoint.id, "a test", began).await.unwrap();
+    stack.deliveries.disable(&endpoint.id, "a test", began, true).await.unwrap();
     let waiting = |stack: &Stack| {
         let all = stack.deliveries.all().into_iter();
         all.filter(|one| one.status == DeliveryStatus::Pending && one.endpoint_id == endpoint.id).count()

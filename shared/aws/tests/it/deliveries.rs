@@ -1,5 +1,6 @@
 //! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
+use reelhook_app::announce::EventStore;
 use reelhook_app::deliver::{DeliveryStore, SaveDeliveries};
 use reelhook_app::deliveries::{DeliveryBook, delivery_place};
 use reelhook_app::endpoints::EndpointDesk;

@@ -50,14 +50,19 @@ async fn an_endpoint_s_state_is_read() {
         "failures": { "N": "7" }, "paused_until": { "N": "1704110460000" }, "failing_since": { "N": "1704110400001" },
         "circuit_until": { "N": "1704110400002" }, "probes": { "N": "2" }, "candidate": { "N": "1704110400003" },
         "warned": { "N": "50" }, "width": { "N": "4" }, "latency_ms": { "N": "321" }, "line": { "N": "1704110400004" },
+        "registration": { "N": "5" }, "removed_at": { "N": "1704110400006" }, "told_failing": { "N": "1704110400007" }, "told": { "N": "1" }, "success_permille": { "N": "912" },
         "slot_1f": { "S": "3 1704110400005" }, "slot_of_nobody": { "S": "?" },
     });
     let (store, _) = table(move |_, _| (200, json!({ "Item": item })));
     let at = |ms: i64| Some(Timestamp(1_704_110_400_000 + ms));
     let expected = EndpointState {
         revision: 12,
+        registration: Some(5),
+        removed_at: at(6),
+        told_failing: at(7),
         disabled_at: at(0),
         disabled_reason: Some("gone".to_owned()),
+        told: true,
         window: RateWindow { index: 28_401_840, used: 99 },
         paused_until: at(60_000),
         failures: 7,
@@ -68,6 +73,7 @@ async fn an_endpoint_s_state_is_read() {
         warned: 50,
         width: Some(4),
         latency_ms: 321,
+        success_permille: Some(912),
         line: at(4),
         slots: vec![Slot { holder: 31, tries: 3, until: Timestamp(1_704_110_400_005) }],
     };
@@ -121,6 +127,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
         at: NOON,
         failed,
         latency_ms: Some(40),
+        success_permille: Some(950),
         width: Width::Narrow(2),
         circuit_until: None,
         probes: None,
@@ -140,7 +147,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     };
     check(
         report(None),
-        "SET latency_ms = 40, width = 2 ADD revision 1 \
+        "SET latency_ms = 40, success_permille = 950, width = 2 ADD revision 1 \
          REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
     )
     .await;
@@ -152,11 +159,11 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     };
     check(
         failed,
-        "SET latency_ms = 40, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
+        "SET latency_ms = 40, success_permille = 950, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
          probes = 3 ADD revision 1, width 7, failures 2 REMOVE slot_1f",
     )
     .await;
-    let nothing = EndpointReport { width: Width::Same, latency_ms: None, ..report(Some(0)) };
+    let nothing = EndpointReport { width: Width::Same, latency_ms: None, success_permille: None, ..report(Some(0)) };
     check(nothing, "ADD revision 1 REMOVE slot_1f").await;
     // A longer pause stays: that the condition fails is no fault.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
@@ -183,12 +190,17 @@ async fn one_of_many_gives_each_warning() {
 #[tokio::test]
 async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it() {
     let (store, calls) = table(|_, _| ok());
-    store.disable(&id(), "the receiver answered 410", NOON).await.unwrap();
+    store.disable(&id(), "the receiver answered 410", NOON, false).await.unwrap();
+    store.disable(&id(), "an operator", NOON, true).await.unwrap();
+    store.told(&id()).await.unwrap();
+    let [by_receiver, by_operator, told] = &calls.all()[..] else { panic!("three calls") };
     assert_eq!(
-        resolved(&calls.only(), "/UpdateExpression"),
-        "SET disabled_at = if_not_exists(disabled_at, 1704110400000), \
-         disabled_reason = if_not_exists(disabled_reason, the receiver answered 410) ADD revision 1"
+        resolved(by_receiver, "/UpdateExpression"),
+        "SET disabled_at = 1704110400000, disabled_reason = the receiver answered 410 ADD revision 1 REMOVE told"
     );
+    assert_eq!(resolved(by_receiver, "/ConditionExpression"), "attribute_not_exists(disabled_at)");
+    assert!(resolved(by_operator, "/UpdateExpression").contains("told = 1"), "nobody has to be told");
+    assert_eq!(resolved(told, "/UpdateExpression"), "SET told = 1");
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
     store.enable(&id()).await.unwrap();
     // An endpoint that nothing is kept of, and one whose circuit is closed, need nothing.
@@ -198,8 +210,8 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
     assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), "attribute_exists(circuit_until)");
     assert_eq!(
         resolved(&calls.all()[0], "/UpdateExpression"),
-        "ADD revision 1 REMOVE disabled_at, disabled_reason, paused_until, failures, failing_since, warned, \
-         circuit_until, candidate, probes, width, latency_ms, line"
+        "ADD revision 1 REMOVE disabled_at, disabled_reason, told, told_failing, paused_until, failures, failing_since, warned, \
+         circuit_until, candidate, probes, width, latency_ms, success_permille, line"
     );
 }
 
@@ -212,6 +224,6 @@ async fn failures_are_told_apart() {
         assert_eq!(kind(&store.admit(&id(), &was, &next).await.unwrap_err()), expected);
         assert_eq!(kind(&store.report(&id(), &report(None)).await.unwrap_err()), expected);
         assert_eq!(kind(&store.warn(&id(), 50).await.unwrap_err()), expected);
-        assert_eq!(kind(&store.disable(&id(), "why", NOON).await.unwrap_err()), expected);
+        assert_eq!(kind(&store.disable(&id(), "why", NOON, false).await.unwrap_err()), expected);
     }
 }

@@ -1,5 +1,6 @@
 //! What the adapters make of AWS's answers: real SDK clients with their retries, over replayed HTTP.
 
+mod carrier;
 mod catalog;
 mod counters;
 mod deliveries;
@@ -8,6 +9,7 @@ mod job_events;
 mod jobs;
 mod objects;
 mod queues;
+mod registrations;
 mod replay;
 mod settings;
 mod start;

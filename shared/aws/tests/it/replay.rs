@@ -136,6 +136,14 @@ pub fn sqs(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (
     (aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, http).build()), calls)
 }
 
+/// EventBridge, answered by `script`.
+pub fn eventbridge(
+    script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
+) -> (aws_sdk_eventbridge::Client, Calls) {
+    let (http, calls) = replay(script);
+    (aws_sdk_eventbridge::Client::from_conf(config!(aws_sdk_eventbridge, http).build()), calls)
+}
+
 /// SSM, answered by `script`.
 pub fn ssm(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_ssm::Client, Calls) {
     let (http, calls) = replay(script);

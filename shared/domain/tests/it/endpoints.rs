@@ -245,7 +245,7 @@ fn warnings_come_once_each_before_an_endpoint_is_disabled_by_time() {
     }
     let shown: Vec<(u32, &str)> = told.iter().map(|(minute, text)| (*minute, text.as_str())).collect();
     let disabled = "every try since 2024-01-01T12:00:00.000Z failed";
-    assert_eq!(shown, [(30, "50"), (45, "75"), (54, "90"), (60, disabled)]);
+    assert_eq!(shown, [(2, "1"), (30, "50"), (45, "75"), (54, "90"), (60, disabled)]);
 }
 
 #[test]
@@ -265,7 +265,9 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
     kept.policy.circuit.failures = 0;
     kept.policy.patience.time = Duration::ZERO;
     let fail = |kept: &mut Kept, failed| kept.report(1, Seen { failed, ..seen() }, false);
-    assert_eq!(fail(&mut kept, 49), Standing::Fine);
+    assert_eq!(fail(&mut kept, 2), Standing::Fine);
+    assert_eq!(fail(&mut kept, 47), Standing::Warn(1), "as soon as it fails at all");
+    kept.state.warned = 1;
     assert_eq!(fail(&mut kept, 27), Standing::Warn(75), "the highest that is reached");
     kept.state.warned = 90;
     assert_eq!(fail(&mut kept, 24), Standing::Disable("100 tries in a row failed".to_owned()));
@@ -274,6 +276,28 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
     kept.policy = policy();
     assert_eq!(kept.report(1, Seen { took: 1, ..seen() }, false), Standing::Fine, "one that it took, and all is well");
     assert_eq!((kept.state.failures, kept.state.failing_since, kept.state.warned), (0, None, 0));
+}
+
+#[test]
+fn health_is_the_share_of_recent_tries_less_what_is_wrong_now() {
+    let mut kept = Kept::new();
+    assert_eq!(kept.state.health(&kept.policy), 100, "nothing speaks against it");
+    kept.report(1, Seen { took: 20, ..seen() }, false);
+    assert_eq!(kept.state.health(&kept.policy), 100);
+    kept.report(1, Seen { failed: 1, ..seen() }, false);
+    assert_eq!((kept.state.success_permille, kept.state.health(&kept.policy)), (Some(900), 80));
+    kept.report(1, Seen { failed: 9, ..seen() }, false);
+    assert_eq!(kept.state.health(&kept.policy), 10, "its circuit is open, or nearly all failed");
+    kept.report(1, Seen { took: 1, ..seen() }, false);
+    let mended = kept.state.health(&kept.policy);
+    for _ in 0..20 {
+        kept.report(1, Seen { took: 1, ..seen() }, false);
+    }
+    assert!(mended < 50 && kept.state.health(&kept.policy) > 90, "{mended} and then {:?}", kept.state);
+    kept.state.latency_ms = 3000;
+    assert!(kept.state.health(&kept.policy) < 90, "slow");
+    kept.state.disabled_at = Some(kept.now);
+    assert_eq!(kept.state.health(&kept.policy), 0);
 }
 
 #[test]
@@ -325,7 +349,8 @@ fn who_was_admitted_before_others_found_too_much_does_not_undo_it() {
 fn nobody_is_disabled_without_a_warning_however_long_nothing_was_sent() {
     let mut kept = Kept::new();
     kept.policy.circuit.failures = 0;
-    assert_eq!(kept.report(1, Seen { failed: 12, ..seen() }, false), Standing::Fine);
+    assert_eq!(kept.report(1, Seen { failed: 12, ..seen() }, false), Standing::Warn(1));
+    kept.state.warned = 1;
     kept.wait(7 * 24 * 3600 * SECOND);
     let Standing::Warn(90) = kept.report(2, Seen { failed: 1, ..seen() }, false) else { panic!("no warning") };
     kept.state.warned = 90;

@@ -1,7 +1,9 @@
 //! What each effect is planned as.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use reelhook_app::audience::Audience;
 use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, plan};
 use reelhook_app::messages::{Delayed, WorkMessage};
 use reelhook_app::settings::WebhookSettings;
@@ -20,10 +22,14 @@ fn settings() -> WebhookSettings {
     webhook_settings(&[TWO])
 }
 
+fn audience(settings: &WebhookSettings) -> Audience {
+    Audience::new(settings, Arc::default())
+}
+
 #[test]
 fn each_kind_of_effect_has_its_place_in_the_plan() {
     let job = record(1, every_effect(1));
-    let plan = plan(&job, &settings(), GRACE);
+    let plan = plan(&job, &audience(&settings()), GRACE);
     let id = job.id.clone();
 
     let line = json!({
@@ -64,7 +70,7 @@ fn each_kind_of_effect_has_its_place_in_the_plan() {
 fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
     let job = record(1, every_effect(1));
     let settings = settings();
-    let plan = plan(&job, &settings, GRACE);
+    let plan = plan(&job, &audience(&settings), GRACE);
     let event_id = EventId::parse(&format!("{}.7.1", job.id)).unwrap();
     let data = json!({
         "job_id": job.id.as_str(),
@@ -136,9 +142,9 @@ fn events_name_what_is_special_about_them() {
         (OutboundEvent::Cancelled, "cancelled_at", at),
         (OutboundEvent::ExtractionCompleted, "extracted_movies", json!("three movies")),
     ];
-    for event in OutboundEvent::ALL {
+    for event in OutboundEvent::ALL.into_iter().filter(|event| !event.is_operational()) {
         job.outbox = vec![Effect::Notify { event }];
-        let data = plan(&job, &settings(), GRACE).events.remove(0).data;
+        let data = plan(&job, &audience(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {
             assert_eq!(data.get(*name), (*of == event).then_some(value), "{event:?} {name}");
         }
@@ -148,12 +154,12 @@ fn events_name_what_is_special_about_them() {
 #[test]
 fn planning_again_gives_the_same_plan() {
     let job = record(1, every_effect(1));
-    assert_eq!(plan(&job, &settings(), GRACE), plan(&job, &settings(), GRACE));
+    assert_eq!(plan(&job, &audience(&settings()), GRACE), plan(&job, &audience(&settings()), GRACE));
 }
 
 #[test]
 fn without_endpoints_an_event_has_no_rows() {
-    let planned = plan(&record(1, every_effect(1)), &webhook_settings(&[]), GRACE);
+    let planned = plan(&record(1, every_effect(1)), &audience(&webhook_settings(&[])), GRACE);
     assert!(planned.events.is_empty() && planned.deliveries.is_empty());
     assert_eq!(planned.logs.len(), 1, "the rest goes on");
 }
@@ -161,18 +167,18 @@ fn without_endpoints_an_event_has_no_rows() {
 #[test]
 fn an_event_that_nobody_wants_has_no_rows() {
     let failed_only = webhook_settings(&[TWO, ("WEBHOOK_EVENTS", "job.failed")]);
-    let planned = plan(&record(1, every_effect(1)), &failed_only, GRACE);
+    let planned = plan(&record(1, every_effect(1)), &audience(&failed_only), GRACE);
     assert!(planned.events.is_empty() && planned.deliveries.is_empty());
 }
 
 #[test]
 fn a_version_without_effects_plans_nothing() {
-    assert_eq!(plan(&record(1, Vec::new()), &settings(), GRACE), Plan::default());
+    assert_eq!(plan(&record(1, Vec::new()), &audience(&settings()), GRACE), Plan::default());
 }
 
 #[test]
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
-    let planned = plan(&make_job(1, NOON, &Policy::default()), &settings(), GRACE);
+    let planned = plan(&make_job(1, NOON, &Policy::default()), &audience(&settings()), GRACE);
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
     assert_eq!(planned.logs[0].line.as_ref().unwrap()["event_type"], "job_queued");
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));

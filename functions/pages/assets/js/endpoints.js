@@ -1,0 +1,110 @@
+// Serves the webhook pages: endpoints and event types from the API, and what an endpoint is called and needs, in words.
+import { get } from "./api.js";
+import { el, svg } from "./dom.js";
+import { duration, isPast, pill, plural, shortId, when } from "./format.js";
+
+const PAGE = 100;
+export const TYPES = { http: "Web address", sqs: "SQS queue", eventbridge: "EventBridge bus" };
+
+const HEALTH = {
+  healthy: ["completed", "Healthy"],
+  failing: ["warn", "Failing"],
+  paused: ["warn", "Paused"],
+  circuit_open: ["failed", "Circuit open"],
+  disabled: ["cancelled", "Disabled"],
+};
+
+/** What it is called in a list; one that is not known any more by the end of its id. */
+export const nameOf = (names, id, name = id) => names.get(id) ?? shortId(name);
+
+/** The endpoints of the first `pages` pages, and whether there are more. */
+export async function loadEndpoints(pages = 1) {
+  const endpoints = [];
+  let cursor = "";
+  for (let page = 0; page < pages; page++) {
+    const query = new URLSearchParams({ limit: PAGE });
+    if (cursor) query.set("cursor", cursor);
+    const answer = await get(`/api/webhooks/endpoints?${query}`);
+    endpoints.push(...answer.endpoints);
+    cursor = answer.nextCursor ?? "";
+    if (!cursor) break;
+  }
+  return { endpoints, more: Boolean(cursor) };
+}
+
+let known = null;
+/** The event types, asked for once and again after a failure. */
+export function eventTypes() {
+  known ??= get("/api/webhooks/event-types").then(
+    (answer) => answer.eventTypes,
+    (error) => {
+      known = null;
+      throw error;
+    },
+  );
+  return known;
+}
+
+export const endpointPath = (id, rest = "") => `/api/webhooks/endpoints/${encodeURIComponent(id)}${rest}`;
+export const isOff = (endpoint) => endpoint.enabled === false || endpoint.health?.status === "disabled";
+export const address = (endpoint) => endpoint.url ?? endpoint.arn ?? "";
+
+/** What people call it: its description, else the host or the last part of the ARN, else its name. */
+export function title(endpoint) {
+  if (endpoint.description) return endpoint.description;
+  if (endpoint.arn) return endpoint.arn.split(/[:/]/).at(-1);
+  try {
+    return new URL(endpoint.url).host;
+  } catch {
+    return endpoint.name;
+  }
+}
+
+export function healthPill(endpoint) {
+  const status = isOff(endpoint) ? "disabled" : endpoint.health?.status;
+  return pill(...(HEALTH[status] ?? ["pending", status ?? "Unknown"]));
+}
+
+/** The score as a meter with its number and a word. */
+export function scoreMeter({ score }) {
+  if (typeof score !== "number") return el("p", { class: "muted small" }, "No score yet");
+  const [word, tone] = score >= 90 ? ["good", "completed"] : score >= 50 ? ["shaky", "warn"] : ["poor", "failed"];
+  const picture = svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: score, height: 8 }));
+  return el(
+    "div",
+    { class: "bar" },
+    el("div", { class: `meter ${tone}`, role: "meter", "aria-label": "Health score", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": score, "aria-valuetext": `${score} of 100, ${word}` }, picture),
+    el("span", { class: "small" }, el("span", { class: "strong num" }, score), ` of 100, ${word}`),
+  );
+}
+
+/** "97% of recent tries succeeded · 120 ms · 2 of 20 under way". */
+export function figures({ health }) {
+  const percent = health.recentSuccessPercent;
+  return [
+    typeof percent === "number" ? `${Math.round(percent)}% of recent tries succeeded` : "No recent tries",
+    typeof health.latencyMs === "number" && `answers in ${health.latencyMs < 1000 ? `${Math.round(health.latencyMs)} ms` : duration(health.latencyMs / 1000)}`,
+    health.underWay > 0 && `${health.underWay} of ${health.concurrencyNow} under way`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** What is the matter with it and what comes next, as a note; null while all is well. */
+export function matter(endpoint) {
+  const { health } = endpoint;
+  const note = (tone, ...lines) => el("div", { class: `note ${tone}` }, lines.filter(Boolean).map((line) => el("p", {}, line)));
+  if (isOff(endpoint)) {
+    const reason = health.disabledReason && `: ${health.disabledReason}`;
+    return note("", ["Disabled ", health.disabledAt && when(health.disabledAt), reason, "."], "Nothing is sent until you enable it. What ends meanwhile can be recovered.");
+  }
+  if (health.status === "paused") return note("warn", ["The receiver asked for a pause. It is asked again ", when(health.pausedUntil), "."]);
+  if (health.status !== "failing" && health.status !== "circuit_open") return null;
+  const open = health.status === "circuit_open";
+  return note(
+    open ? "bad" : "warn",
+    ["Failing since ", when(health.failingSince), health.failures > 0 && `: ${plural(health.failures, "failure")} in a row`, "."],
+    open && ["Deliveries wait. ", !health.nextProbeAt || isPast(health.nextProbeAt) ? "A probe is due." : ["It is probed ", when(health.nextProbeAt), "."]].flat(),
+    health.disablesAt && ["It will be disabled ", when(health.disablesAt), " if it goes on."],
+  );
+}

@@ -1,0 +1,270 @@
+//! Calls about endpoints: those of the settings, which are only enabled and disabled here, and those that are registered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::announce::AnnouncePorts;
+use reelhook_app::audience::{Subscriber, Subscribers};
+use reelhook_app::endpoint_secrets::{NotRotated, Rotation, rotate};
+use reelhook_app::endpoints::{Endpoint, EndpointDesk};
+use reelhook_app::hooks::test_endpoint;
+use reelhook_app::previews::{example, example_endpoint, preview};
+use reelhook_app::recover;
+use reelhook_app::registrations::{
+    Changed, Opened, Registered, RegistrationPorts, RegistrationStore, Vault, Wish, change, look, register, remove,
+};
+use reelhook_aws::start::System;
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Timestamp};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::endpoints::{
+    Asked, Patch, Shown, changed_answer, enable_answer, event_types_answer, list_answer, one_answer, preview_answer,
+    registered_answer, removed_answer, secrets_answer, test_answer,
+};
+use reelhook_http::problem::Problem;
+
+use crate::{Deps, Secrets, recover_ports};
+
+/// How long what waits for an endpoint is woken before the answer; the rest goes on in the background.
+const WAKE_BUDGET: Duration = Duration::from_secs(2);
+/// The latest time that 13 digits tell, in Unix milliseconds: the newest endpoints come first.
+const LATEST: i64 = 9_999_999_999_999;
+
+/// What is known while one call is answered.
+pub struct Desk<'a> {
+    /// Clients and tables.
+    pub deps: &'a Deps,
+    /// Settings.
+    pub secrets: &'a Secrets,
+}
+
+/// Answers a call about endpoints.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn answer(
+    desk: &Desk<'_>,
+    asked: Asked,
+    traceparent: Option<String>,
+    caller: &str,
+) -> Result<ApiAnswer, Problem> {
+    let now = System.now();
+    match asked {
+        Asked::List(limit, after) => {
+            let places = desk.places().await?;
+            // The place of one that was removed meanwhile is known all the same.
+            let rest: Vec<_> =
+                places.iter().filter(|(place, _)| after.as_ref().is_none_or(|after| place > after)).collect();
+            let part = &rest[..rest.len().min(limit)];
+            let next = part.last().filter(|_| part.len() < rest.len()).map(|(place, _)| place.as_str());
+            let ids: Vec<EndpointId> = part.iter().map(|(_, id)| id.clone()).collect();
+            Ok(list_answer(&desk.shown(&ids).await?, next, now))
+        }
+        Asked::Register(wish) => desk.register(*wish, traceparent.as_deref(), caller).await,
+        Asked::One(name) => Ok(one_answer(&desk.find(&name).await?, now)),
+        Asked::Change(name, patch) => desk.change(&name, &patch, caller).await,
+        Asked::Remove(name) => {
+            let id = desk.id(&name)?;
+            if !remove(&desk.deps.registrations, &id, now).await? {
+                return Err(Problem::EndpointNotFound);
+            }
+            tracing::info!(caller, endpoint_id = %id, "an endpoint is deleted");
+            Ok(removed_answer(&id, now))
+        }
+        Asked::Enable(name) => {
+            let endpoint = desk.find(&name).await?.endpoint;
+            tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is enabled");
+            let recovery = recover::enable(&recover_ports(desk.deps), &endpoint, WAKE_BUDGET).await?;
+            Ok(enable_answer(&desk.find(&name).await?, &recovery, System.now()))
+        }
+        Asked::Test(name) => {
+            let shown = desk.find(&name).await?;
+            if shown.state.disabled_at.is_some() {
+                return Err(Problem::EndpointDisabled);
+            }
+            Ok(test_answer(desk.test(&shown.endpoint, now, System.random(), traceparent.as_deref()).await?))
+        }
+        Asked::Preview(name, event) => {
+            let endpoint = desk.find(&name).await?.endpoint;
+            let events = event.map_or_else(|| OutboundEvent::ALL.to_vec(), |event| vec![event]);
+            let previews: Vec<_> = events.into_iter().map(|event| preview(&endpoint, event, now)).collect();
+            Ok(preview_answer(&previews))
+        }
+        Asked::Secrets(name) => {
+            let id = desk.registered(&name).await?;
+            let opened = look(&desk.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
+            tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, "an endpoint's secrets are shown");
+            Ok(secrets_answer(&opened, "Secrets that are valid now, newest first", now))
+        }
+        Asked::Rotate(name, rotation) => desk.rotate(&name, *rotation, caller).await,
+        Asked::EventTypes => {
+            let endpoint = example_endpoint(&desk.secrets.webhooks);
+            Ok(event_types_answer(|event| example(&endpoint, event, now).data))
+        }
+    }
+}
+
+impl Desk<'_> {
+    fn vault(&self) -> Result<&Vault, Problem> {
+        self.secrets.vault.as_ref().ok_or(Problem::NoSecretsKey)
+    }
+
+    fn ports(&self) -> Result<RegistrationPorts<'_>, Problem> {
+        Ok(RegistrationPorts { store: &self.deps.registrations, ambient: &System, vault: self.vault()? })
+    }
+
+    /// An id that is none of the settings'.
+    fn id(&self, name: &str) -> Result<EndpointId, Problem> {
+        match self.secrets.webhooks.named(name) {
+            Some(_) => Err(Problem::EndpointConfigured),
+            None => EndpointId::parse(name).map_err(|_| Problem::EndpointNotFound),
+        }
+    }
+
+    /// The id of an endpoint that is registered.
+    async fn registered(&self, name: &str) -> Result<EndpointId, Problem> {
+        let id = self.id(name)?;
+        let there = self.deps.registrations.registration(&id).await?;
+        there.map(|registration| registration.id).ok_or(Problem::EndpointNotFound)
+    }
+
+    /// All endpoints in order, those of the settings first, then the newest, each with its place.
+    async fn places(&self) -> Result<Vec<(String, EndpointId)>, Problem> {
+        let configured = self.secrets.webhooks.endpoints.iter().enumerate();
+        let mut places: Vec<_> = configured.map(|(index, one)| (format!("0.{index:06}"), one.id.clone())).collect();
+        for Subscriber { id, since, .. } in self.deps.registrations.subscribers().await?.iter() {
+            places.push((format!("1.{:013}.{id}", LATEST - since.0), id.clone()));
+        }
+        places.sort();
+        Ok(places)
+    }
+
+    /// Every endpoint as people see it.
+    pub async fn all(&self) -> Result<Vec<Shown>, Problem> {
+        let ids: Vec<EndpointId> = self.places().await?.into_iter().map(|(_, id)| id).collect();
+        self.shown(&ids).await
+    }
+
+    /// These endpoints as people see them; those that were removed meanwhile are left out.
+    async fn shown(&self, ids: &[EndpointId]) -> Result<Vec<Shown>, Problem> {
+        let settings = &self.secrets.webhooks;
+        let registered: Vec<EndpointId> = ids.iter().filter(|id| settings.endpoint(id).is_none()).cloned().collect();
+        let (states, mut registrations) =
+            tokio::try_join!(self.deps.endpoints.states(ids), self.deps.registrations.load_all(&registered))?;
+        let mut all = Vec::with_capacity(ids.len());
+        for (id, state) in ids.iter().zip(states) {
+            match (settings.endpoint(id), registrations.remove(id)) {
+                (Some(endpoint), _) => all.push(self.of_settings(endpoint, state)),
+                (None, Some(registration)) => match self.vault()?.open(&registration) {
+                    Ok(private) => all.push(self.of_registration(Opened { registration, private }, state)),
+                    // One that a lost key sealed must not hide the others.
+                    Err(error) => tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened"),
+                },
+                (None, None) => {}
+            }
+        }
+        Ok(all)
+    }
+
+    fn of_settings(&self, endpoint: &Arc<Endpoint>, state: EndpointState) -> Shown {
+        let events = self.secrets.webhooks.events.clone();
+        Shown { endpoint: Arc::clone(endpoint), state, events, registration: None }
+    }
+
+    fn of_registration(&self, opened: Opened, state: EndpointState) -> Shown {
+        let Opened { registration, private } = opened;
+        let (endpoint, _) = registration.endpoint(&private, &self.secrets.webhooks, System.now());
+        let events = registration.choices.events.clone();
+        Shown { endpoint: Arc::new(endpoint), state, events, registration: Some(registration) }
+    }
+
+    /// An endpoint by its id or name.
+    async fn find(&self, name: &str) -> Result<Shown, Problem> {
+        let desk = &self.deps.tables.deliveries;
+        if let Some(endpoint) = self.secrets.webhooks.named(name) {
+            return Ok(self.of_settings(endpoint, desk.endpoint(&endpoint.id).await?));
+        }
+        let id = self.registered(name).await?;
+        let opened = look(&self.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
+        Ok(self.of_registration(opened, desk.endpoint(&id).await?))
+    }
+
+    async fn register(&self, wish: Wish, traceparent: Option<&str>, caller: &str) -> Result<ApiAnswer, Problem> {
+        let enabled = wish.enabled;
+        let opened = match register(&self.ports()?, wish).await? {
+            Registered::Done(opened) => *opened,
+            Registered::KeyReused => return Err(Problem::KeyReused),
+            Registered::TooMany => return Err(Problem::TooManyEndpoints),
+        };
+        let (id, at) = (opened.registration.id.clone(), opened.registration.created_at);
+        tracing::info!(caller, endpoint_id = %id, "an endpoint is registered");
+        let shown = self.of_registration(opened, self.deps.tables.deliveries.endpoint(&id).await?);
+        // A repeat with the same key sends the same test, and so no other.
+        let test = match enabled {
+            true => self.test(&shown.endpoint, at, 0, traceparent).await.ok(),
+            false => None,
+        };
+        Ok(registered_answer(&shown, test, System.now()))
+    }
+
+    async fn change(&self, name: &str, patch: &Patch, caller: &str) -> Result<ApiAnswer, Problem> {
+        let shown = self.find(name).await?;
+        if patch.seen.is_some() && shown.registration.is_none() {
+            // Those of the settings have no version.
+            return Err(Problem::VersionMismatch);
+        }
+        if patch.changes_fields() || shown.registration.is_some() {
+            let id = self.id(name)?;
+            let edit = |choices: &mut _, private: &mut _| patch.apply(choices, private);
+            match change(&self.ports()?, &id, patch.seen, edit).await?? {
+                Changed::Done(_) => {}
+                Changed::OtherVersion => return Err(Problem::VersionMismatch),
+                Changed::NotFound => return Err(Problem::EndpointNotFound),
+            }
+        }
+        let (endpoint, disabled) = (&shown.endpoint, shown.state.disabled_at.is_some());
+        match patch.enabled {
+            Some(true) if disabled => {
+                recover::enable(&recover_ports(self.deps), endpoint, WAKE_BUDGET).await?;
+            }
+            Some(false) if !disabled => {
+                let desk = &self.deps.tables.deliveries;
+                desk.disable(&endpoint.id, "disabled by its operator", System.now(), true).await?;
+            }
+            Some(_) | None => {}
+        }
+        tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is changed");
+        Ok(changed_answer(&self.find(name).await?, System.now()))
+    }
+
+    async fn rotate(&self, name: &str, rotation: Rotation, caller: &str) -> Result<ApiAnswer, Problem> {
+        let id = self.registered(name).await?;
+        let grace_s = rotation.grace.as_secs();
+        match rotate(&self.ports()?, &id, rotation).await? {
+            Ok(Changed::Done(opened)) => {
+                tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, grace_s,
+                    "an endpoint has a new secret");
+                let message = "The newest secret signs from now on, beside those before it until they end";
+                Ok(secrets_answer(&opened, message, System.now()))
+            }
+            Ok(Changed::OtherVersion | Changed::NotFound) => Err(Problem::EndpointNotFound),
+            Err(NotRotated::TooMany(ends)) => Err(Problem::TooManySecrets(ends)),
+            Err(NotRotated::KeyReused) => Err(Problem::KeyReused),
+        }
+    }
+
+    async fn test(
+        &self,
+        endpoint: &Endpoint,
+        at: Timestamp,
+        random: u128,
+        traceparent: Option<&str>,
+    ) -> Result<DeliveryId, Problem> {
+        let Deps { tables, hints, policy, .. } = self.deps;
+        let ports = AnnouncePorts { store: tables, hints, grace: policy.hint_grace };
+        // It gets the test, whatever it subscribes to.
+        let (id, name) = (endpoint.id.clone(), endpoint.name.clone());
+        let to = Subscriber { id, name, events: EventFilter::default(), since: Timestamp(0) };
+        Ok(test_endpoint(&ports, &to, at, random, traceparent).await?)
+    }
+}

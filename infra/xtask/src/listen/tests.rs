@@ -1,0 +1,361 @@
+//! Webhooks over a real connection: what is printed, and what is answered.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::json;
+use sha2::Sha256;
+
+use super::*;
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const OTHER: &str = "whsec_b3RoZXJvdGhlcm90aGVyb3RoZXI=";
+const BODY: &str = r#"{"event":"job.completed","data":{"job_id":"job_1","size":1.0}}"#;
+/// For a sender that waits for an answer.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What was printed.
+#[derive(Clone, Default)]
+struct Printed(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Listening {
+    port: u16,
+    printed: Printed,
+}
+
+impl Listening {
+    fn with(judge: Judge) -> Self {
+        Self::new(judge, PATIENCE, |_| {})
+    }
+
+    fn new(judge: Judge, patience: Duration, set: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Self::options();
+        set(&mut options);
+        let printed = Printed::default();
+        let state = Mutex::new(State::new(&options, Box::new(printed.clone())));
+        let receiver = Arc::new(Receiver { options, judge, paint: Paint::PLAIN, patience, state });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        receiver.start(listener);
+        Self { port, printed }
+    }
+
+    fn options() -> Options {
+        Options {
+            port: 0,
+            secrets: Vec::new(),
+            public_keys: Vec::new(),
+            keys_url: None,
+            answer: 200,
+            fail: 0,
+            slow_ms: 0,
+            raw: false,
+        }
+    }
+
+    /// The whole answer to these bytes.
+    fn answer(&self, sent: &[u8]) -> String {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(sent).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn status(&self, sent: &[u8]) -> u16 {
+        self.answer(sent)[9..12].parse().unwrap()
+    }
+
+    /// Sends a webhook. It is printed before it is answered.
+    fn post(&self, headers: &[(&str, String)], body: &str) -> u16 {
+        let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n{fields}\r\n", body.len());
+        self.status(format!("{head}{body}").as_bytes())
+    }
+
+    fn printed(&self) -> String {
+        String::from_utf8(self.printed.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn judge(secrets: &[&str], public_keys: &[&str]) -> Judge {
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    Judge::new(&texts(secrets), &texts(public_keys), None).unwrap()
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn mac(key: &[u8], content: &[u8]) -> Vec<u8> {
+    Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(content).finalize().into_bytes().to_vec()
+}
+
+fn headers(id: &str, timestamp: u64, tokens: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", tokens.to_owned()),
+    ]
+}
+
+fn signed(secret: &str, id: &str, body: &str) -> Vec<(&'static str, String)> {
+    signed_at(now(), secret, id, body)
+}
+
+fn signed_at(timestamp: u64, secret: &str, id: &str, body: &str) -> Vec<(&'static str, String)> {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let token = STANDARD.encode(mac(&key, format!("{id}.{timestamp}.{body}").as_bytes()));
+    headers(id, timestamp, &format!("v1,{token}"))
+}
+
+fn key_pair(seed: u8) -> (Ed25519KeyPair, String) {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+    let public = format!("whpk_{}", STANDARD.encode(pair.public_key().as_ref()));
+    (pair, public)
+}
+
+fn signed_with_key(pair: &Ed25519KeyPair, id: &str) -> Vec<(&'static str, String)> {
+    let timestamp = now();
+    let signature = pair.sign(format!("{id}.{timestamp}.{BODY}").as_bytes());
+    headers(id, timestamp, &format!("v1a,{}", STANDARD.encode(signature.as_ref())))
+}
+
+/// The value of a line of a block.
+fn line<'a>(printed: &'a str, name: &str) -> Option<&'a str> {
+    printed.lines().find_map(|line| line.strip_prefix("  ")?.strip_prefix(name)).map(str::trim)
+}
+
+#[test]
+fn a_signed_webhook_is_shown_with_who_signed_it() {
+    let listening = Listening::with(judge(&[OTHER, SECRET], &[]));
+    let mut headers = signed(SECRET, "wh_1", BODY);
+    headers.extend([
+        ("X-StreamGank-Event", "job.completed".to_owned()),
+        ("X-StreamGank-Signature", format!("sha256={}", hex::encode(mac(SECRET.as_bytes(), BODY.as_bytes())))),
+        ("webhook-sequence", "7".to_owned()),
+        ("webhook-replay", "true".to_owned()),
+    ]);
+    assert_eq!(listening.post(&headers, BODY), 200);
+    let printed = listening.printed();
+    let first = printed.lines().next().unwrap();
+    assert!(first.ends_with("Z  job.completed  answered 200"), "{first}");
+    assert_eq!(line(&printed, "webhook-id"), Some("wh_1"));
+    assert_eq!(line(&printed, "marks"), Some("sequence 7, replay"));
+    assert_eq!(line(&printed, "verified"), Some("v1 by secret 2"));
+    assert_eq!(line(&printed, "streamgank"), Some("by secret 2"));
+    assert!(line(&printed, "signed").unwrap().ends_with(" s ago"), "{printed}");
+    assert!(printed.ends_with("      \"job_id\": \"job_1\",\n      \"size\": 1.0\n    }\n  }\n\n"), "{printed}");
+}
+
+#[test]
+fn a_webhook_that_comes_again_is_counted() {
+    let listening = Listening::with(judge(&[SECRET], &[]));
+    for id in ["wh_1", "wh_2", "wh_1", "wh_1"] {
+        listening.post(&signed(SECRET, id, BODY), BODY);
+    }
+    let printed = listening.printed();
+    let ids: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("  webhook-id    ")).collect();
+    assert_eq!(ids, ["wh_1", "wh_2", "wh_1   repeat 2", "wh_1   repeat 3"]);
+}
+
+#[test]
+fn why_a_webhook_is_not_verified_is_said_and_it_is_answered_all_the_same() {
+    let good = signed(SECRET, "wh_1", BODY);
+    let mut unsigned = good.clone();
+    unsigned.pop();
+    let cases = [
+        (signed(OTHER, "wh_1", BODY), "the signature does not match; it has tokens of v1"),
+        (headers("wh_1", now(), "v1a,AAAA v1,AAAA"), "the signature does not match; it has tokens of v1a, v1"),
+        (unsigned, "a header of the signature is missing: webhook-signature"),
+        (headers("wh.1", now(), "v1,AAAA"), "the id or the timestamp is malformed"),
+        (signed_at(now() - 400, SECRET, "wh_1", BODY), "the webhook is too old"),
+        (signed_at(now() + 400, SECRET, "wh_1", BODY), "the webhook is from the future"),
+    ];
+    for (headers, why) in cases {
+        let listening = Listening::new(judge(&[SECRET], &[]), PATIENCE, |options| options.answer = 204);
+        assert_eq!(listening.post(&headers, BODY), 204);
+        let printed = listening.printed();
+        assert_eq!(line(&printed, "NOT VERIFIED"), Some(why), "{printed}");
+        assert_eq!(line(&printed, "verified"), None);
+    }
+    let listening = Listening::with(judge(&[SECRET], &[]));
+    let mut headers = good;
+    headers.push(("x-streamgank-signature", "sha256=00".to_owned()));
+    listening.post(&headers, BODY);
+    let printed = listening.printed();
+    assert_eq!(line(&printed, "streamgank"), Some("none of the secrets made x-streamgank-signature"));
+    assert_eq!(line(&printed, "verified"), Some("v1 by secret 1"));
+}
+
+#[test]
+fn without_keys_nothing_is_verified() {
+    let listening = Listening::with(judge(&["", " "], &[]));
+    listening.post(&signed(SECRET, "wh_1", BODY), BODY);
+    assert_eq!(line(&listening.printed(), "not verified"), Some("no secret and no public key is known"));
+}
+
+#[test]
+fn a_public_key_verifies_v1a_and_both_kinds_are_named() {
+    let (pair, public) = key_pair(1);
+    let mut headers = signed_with_key(&pair, "wh_1");
+    let listening = Listening::with(judge(&[SECRET], &[&key_pair(2).1, &public]));
+    listening.post(&headers, BODY);
+    assert_eq!(line(&listening.printed(), "verified"), Some("v1a by key 2"));
+    let timestamp: u64 = headers[1].1.parse().unwrap();
+    let tokens = format!("{} {}", signed_at(timestamp, SECRET, "wh_1", BODY)[2].1, headers[2].1);
+    headers[2].1 = tokens;
+    let listening = Listening::with(judge(&[SECRET], &[&public]));
+    listening.post(&headers, BODY);
+    assert_eq!(line(&listening.printed(), "verified"), Some("v1 by secret 1, v1a by key 1"));
+}
+
+#[test]
+fn published_keys_are_read_again_once_a_minute_at_most() {
+    let ((old, old_public), (new, new_public), (foreign, _)) = (key_pair(1), key_pair(2), key_pair(3));
+    let reads = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&reads);
+    let published = Published::new(move || {
+        *count.lock().unwrap() += 1;
+        let first = *count.lock().unwrap() == 1;
+        let (kid, key) = if first { ("sec_1", &old_public) } else { ("sec_2", &new_public) };
+        judge::published_keys(&json!({"keys": [{"kid": kid, "endpointId": "ep_1", "whpk": key}]}))
+    });
+    let judge = Judge::new(&[], &[], Some(published.unwrap())).unwrap();
+    assert_eq!(judge.counts(), (0, 1));
+    let listening = Listening::with(judge);
+    for (pair, expected) in
+        [(&old, Some("v1a by sec_1 of ep_1")), (&new, Some("v1a by sec_2 of ep_1")), (&foreign, None), (&foreign, None)]
+    {
+        let before = listening.printed().len();
+        listening.post(&signed_with_key(pair, "wh_1"), BODY);
+        assert_eq!(line(&listening.printed()[before..], "verified"), expected);
+    }
+    assert_eq!(*reads.lock().unwrap(), 2);
+}
+
+#[test]
+fn keys_that_can_not_be_any_are_named_by_their_number_and_not_repeated() {
+    let error = |secrets: &[&str], public_keys: &[&str]| {
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        format!("{:#}", Judge::new(&texts(secrets), &texts(public_keys), None).err().unwrap())
+    };
+    assert_eq!(error(&[SECRET, "whsk_AAAA"], &[]), "secret 2 can't be one");
+    assert_eq!(error(&[], &["whpk_AAAA"]), "public key 1 is not `whpk_` and base64 of 32 bytes");
+    assert!(judge::published_keys(&json!({"keys": [{"kid": "sec_1", "whpk": "x"}]})).is_err());
+    assert!(judge::published_keys(&json!([])).is_err());
+}
+
+#[test]
+fn the_first_ones_fail_as_told() {
+    let listening = Listening::new(judge(&[], &[]), PATIENCE, |options| {
+        (options.fail, options.answer, options.slow_ms) = (2, 503, 30);
+    });
+    let began = Instant::now();
+    assert_eq!([(); 4].map(|()| listening.post(&[], BODY)), [500, 500, 503, 503]);
+    assert!(began.elapsed() >= Duration::from_millis(120));
+}
+
+#[test]
+fn what_is_too_large_or_malformed_is_refused_and_the_next_is_taken() {
+    let listening = Listening::with(judge(&[], &[]));
+    let large = vec![b'x'; request::BODY_LIMIT + 1];
+    let mut sent = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", large.len()).into_bytes();
+    sent.extend(large);
+    assert_eq!(listening.status(&sent), 413);
+    let head = format!("POST / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(request::HEAD_LIMIT));
+    assert_eq!(listening.status(head.as_bytes()), 431);
+    assert_eq!(listening.status(b"POST\x1b[31m\r\n\r\n"), 400);
+    assert!(listening.answer(b"DELETE / HTTP/1.1\r\n\r\n").contains("\r\nAllow: POST\r\n"));
+    let printed = listening.printed();
+    for said in [
+        "refused with 413: the body is larger than 1 MiB",
+        "refused with 431: the headers are larger than 32 KiB",
+        "refused with 400: no HTTP/1.1: ",
+        "refused with 405: DELETE /: webhooks are POSTs",
+    ] {
+        assert!(printed.contains(said), "{said}: {printed}");
+    }
+    assert!(
+        listening.answer(b"GET / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\ncargo xtask listen: webhooks are POSTed here\n")
+    );
+    assert_eq!(listening.post(&[], "{}"), 200);
+}
+
+#[test]
+fn a_sender_that_does_not_come_to_its_end_is_refused() {
+    let listening = Listening::new(judge(&[], &[]), Duration::from_millis(50), |_| {});
+    assert_eq!(listening.status(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n{"), 408);
+    assert!(listening.printed().contains("refused with 408"));
+}
+
+#[test]
+fn chunks_are_put_together_before_they_are_verified() {
+    let listening = Listening::with(judge(&[SECRET], &[]));
+    let fields: String =
+        signed(SECRET, "wh_1", BODY).iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let (one, two) = BODY.split_at(10);
+    let chunks = format!("a\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", two.len());
+    let head = format!("POST /hook?x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n{fields}\r\n");
+    let answer = listening.answer(format!("{head}{chunks}").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{answer}");
+    let printed = listening.printed();
+    assert_eq!(line(&printed, "verified"), Some("v1 by secret 1"));
+    assert!(printed.contains("job.completed  /hook?x  answered 200\n"), "{printed}");
+}
+
+#[test]
+fn long_bodies_are_cut_and_raw_ones_stay_as_they_came() {
+    let listening = Listening::new(judge(&[], &[]), PATIENCE, |options| options.raw = true);
+    let text = format!("{}é{}", "x".repeat(4095), "y".repeat(1000));
+    listening.post(&[], &text);
+    let printed = listening.printed();
+    assert!(printed.ends_with(&format!("\n{}\n[cut: 1002 bytes more]\n\n", "x".repeat(4095))), "{printed}");
+    listening.post(&[], "{\"a\" :1}");
+    assert!(listening.printed().ends_with("\n{\"a\" :1}\n\n"));
+    listening.post(&[], "");
+    assert!(listening.printed().ends_with("\n(no body)\n\n"));
+}
+
+#[test]
+fn nothing_that_is_sent_steers_the_terminal() {
+    let listening = Listening::with(judge(&[SECRET], &[]));
+    let tricks = "\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}";
+    // In a header these would be refused: what httparse lets through is tried.
+    let mut headers = headers("\u{9b}31m\u{202e}", now(), "\u{9b}1m,AAAA");
+    headers.push(("x-streamgank-event", "job.\u{9b}31m".to_owned()));
+    assert_eq!(listening.post(&headers, tricks), 200);
+    assert_eq!(listening.post(&[], &json!({"event": tricks, "data": tricks}).to_string()), 200);
+    let printed = listening.printed();
+    assert!(printed.contains("job.\\u{9b}31m") && printed.contains("\\u{1b}[2J"), "{printed}");
+    assert!(printed.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{printed:?}");
+}
+
+#[test]
+fn a_reader_that_is_gone_is_noticed() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut state = State::new(&Listening::options(), Box::new(Gone));
+    state.print("x");
+    assert!(state.is_out_gone);
+}

@@ -1,0 +1,107 @@
+//! Endpoints as those who send know them: of the settings, or registered, read again when their registration changed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reelhook_domain::{EndpointId, EndpointState, Timestamp};
+
+use crate::endpoints::Endpoint;
+use crate::registrations::{RegistrationStore, Vault};
+use crate::settings::WebhookSettings;
+use crate::store::StoreError;
+
+/// How long a registration is used at most: settings, of which parts come, change as well.
+const FRESH: Duration = Duration::from_secs(60);
+/// Registrations that are kept at once.
+const KEPT: usize = 2000;
+
+/// What is known about where something goes.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// Here.
+    Endpoint(Arc<Endpoint>),
+    /// The endpoint was registered, and is not any more.
+    Removed,
+    /// These settings do not know it, and nobody registered it.
+    Unknown,
+    /// It is registered, and what is private about it can't be opened: the key is missing, or another one.
+    Sealed,
+}
+
+/// Registered endpoints that were met.
+#[derive(Debug, Default)]
+pub struct Directory {
+    met: Mutex<HashMap<EndpointId, Met>>,
+}
+
+#[derive(Debug, Clone)]
+struct Met {
+    version: u64,
+    until: Timestamp,
+    endpoint: Arc<Endpoint>,
+}
+
+/// What looking endpoints up needs.
+pub struct DirectoryPorts<'a> {
+    /// Registrations.
+    pub store: &'a dyn RegistrationStore,
+    /// ENDPOINT_SECRETS_KEY; without one no registration can be opened.
+    pub vault: Option<&'a Vault>,
+    /// WEBHOOK_* settings.
+    pub settings: &'a WebhookSettings,
+}
+
+impl Directory {
+    /// The endpoint whose state this is: as its registration is now, since each change of that changes the state.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find(
+        &self,
+        ports: &DirectoryPorts<'_>,
+        id: &EndpointId,
+        state: &EndpointState,
+        now: Timestamp,
+    ) -> Result<Known, StoreError> {
+        if let Some(endpoint) = ports.settings.endpoint(id) {
+            return Ok(Known::Endpoint(Arc::clone(endpoint)));
+        }
+        let Some(version) = state.registration else { return Ok(Known::Unknown) };
+        if state.removed_at.is_some() {
+            return Ok(Known::Removed);
+        }
+        if let Some(met) = self.met(id).filter(|met| met.version >= version && met.until > now) {
+            return Ok(Known::Endpoint(met.endpoint));
+        }
+        let Some(registration) = ports.store.registration(id).await? else { return Ok(Known::Removed) };
+        let private = match ports.vault.map(|vault| vault.open(&registration)) {
+            Some(Ok(private)) => private,
+            Some(Err(error)) => {
+                tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened, its webhooks wait");
+                return Ok(Known::Sealed);
+            }
+            None => {
+                tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set, webhooks of an endpoint wait");
+                return Ok(Known::Sealed);
+            }
+        };
+        let (endpoint, ends) = registration.endpoint(&private, ports.settings, now);
+        let endpoint = Arc::new(endpoint);
+        let until = now.after(FRESH).min(ends.unwrap_or(Timestamp(i64::MAX)));
+        self.keep(id, Met { version: registration.version, until, endpoint: Arc::clone(&endpoint) }, now);
+        Ok(Known::Endpoint(endpoint))
+    }
+
+    fn met(&self, id: &EndpointId) -> Option<Met> {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn keep(&self, id: &EndpointId, met: Met, now: Timestamp) {
+        let mut all = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KEPT {
+            all.retain(|_, met| met.until > now);
+        }
+        all.insert(id.clone(), met);
+    }
+}

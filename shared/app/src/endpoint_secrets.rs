@@ -1,0 +1,145 @@
+//! Secrets of registered endpoints: each comes with a key pair, and several sign at once while they rotate.
+
+use std::time::Duration;
+
+use reelhook_domain::{EndpointId, Timestamp};
+use reelhook_signing::{PrivateKey, standard};
+use serde::{Deserialize, Serialize};
+
+use crate::ambient::Ambient;
+use crate::registrations::{Changed, RegistrationPorts, change, digest, first_bits};
+use crate::store::StoreError;
+use crate::submit::IdempotencyKey;
+
+/// Secrets of one endpoint that may be valid at once.
+pub const MOST_SECRETS: usize = 8;
+
+/// A secret and a key pair that came to an endpoint together.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointSecret {
+    /// `sec_` and 32 hexadecimal digits.
+    pub id: String,
+    /// `whsec_…`.
+    pub secret: String,
+    /// What the key pair is made from, as hexadecimal digits.
+    pub seed: String,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// The hash of the request that made it, where that had a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Until when it signs, once a newer one is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl EndpointSecret {
+    /// A new one with these bits as its id, and the receiver's own secret where there is one.
+    pub(crate) fn new(ambient: &dyn Ambient, id: u128, secret: Option<String>) -> Self {
+        let (shared, seed) = (random_bytes(ambient), random_bytes(ambient));
+        Self {
+            id: format!("sec_{id:032x}"),
+            secret: secret.unwrap_or_else(|| standard::secret_of(&shared)),
+            seed: hex::encode(seed),
+            created_at: ambient.now(),
+            request: None,
+            expires_at: None,
+        }
+    }
+
+    /// Whether it still signs.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|until| until > now)
+    }
+
+    /// The key pair that came with it.
+    pub fn key(&self) -> Option<PrivateKey> {
+        let mut seed = [0; 32];
+        hex::decode_to_slice(&self.seed, &mut seed).ok()?;
+        PrivateKey::from_seed(&seed)
+    }
+}
+
+impl std::fmt::Debug for EndpointSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EndpointSecret({})", self.id)
+    }
+}
+
+/// A public key that verifies an endpoint's webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// That of its secret.
+    pub id: String,
+    /// `whpk_…`.
+    pub key: String,
+    /// Until when it verifies new webhooks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How secrets change places; `Debug` hides the secret.
+#[derive(Clone)]
+pub struct Rotation {
+    /// The receiver's own new secret.
+    pub secret: Option<String>,
+    /// How long those before it go on signing beside it.
+    pub grace: Duration,
+    /// Who asks, and by which key.
+    pub key: Option<(String, IdempotencyKey)>,
+}
+
+impl std::fmt::Debug for Rotation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rotation({:?})", self.grace)
+    }
+}
+
+/// Why there is no new secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRotated {
+    /// As many secrets are valid as may be; the next of them ends then.
+    TooMany(Option<Timestamp>),
+    /// The key was used with another body.
+    KeyReused,
+}
+
+/// Gives an endpoint a new secret, which signs at once, beside those that it has. A repeat with the same key changes
+/// nothing.
+///
+/// # Errors
+/// [`StoreError`]; inside, [`NotRotated`].
+pub async fn rotate(
+    ports: &RegistrationPorts<'_>,
+    id: &EndpointId,
+    rotation: Rotation,
+) -> Result<Result<Changed, NotRotated>, StoreError> {
+    let now = ports.ambient.now();
+    let bits = match &rotation.key {
+        Some((caller, key)) => first_bits(&digest(&[id.as_str().as_bytes(), caller.as_bytes(), key.key.as_bytes()])),
+        None => ports.ambient.random(),
+    };
+    let request = rotation.key.map(|(_, key)| key.body_hash);
+    let new = EndpointSecret { request, ..EndpointSecret::new(ports.ambient, bits, rotation.secret) };
+    let until = now.after(rotation.grace);
+    change(ports, id, None, |_, private| {
+        if let Some(known) = private.secrets.iter().find(|secret| secret.id == new.id) {
+            return if known.request == new.request { Ok(()) } else { Err(NotRotated::KeyReused) };
+        }
+        for secret in &mut private.secrets {
+            secret.expires_at = Some(secret.expires_at.map_or(until, |ends| ends.min(until)));
+        }
+        private.secrets.retain(|secret| secret.is_live(now));
+        if private.secrets.len() >= MOST_SECRETS {
+            return Err(NotRotated::TooMany(private.secrets.iter().filter_map(|secret| secret.expires_at).min()));
+        }
+        private.secrets.insert(0, new.clone());
+        Ok(())
+    })
+    .await
+}
+
+/// 32 bytes that nobody can guess, of twice 128.
+fn random_bytes(ambient: &dyn Ambient) -> [u8; 32] {
+    digest(&[&ambient.random().to_be_bytes(), &ambient.random().to_be_bytes()])
+}

@@ -1,0 +1,208 @@
+//! What a webhook of each event looks like: examples that the real rules make, and what an endpoint would get of them.
+
+use reelhook_domain::{
+    Decision, Dialect, EndpointId, EndpointState, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy, RenderId,
+    StepStatus, StepUpdate, Timestamp, create, decide,
+};
+use serde_json::json;
+use url::Url;
+
+use crate::announce::delivery_of;
+use crate::audience::Subscriber;
+use crate::deliver::message::parcel;
+use crate::dialect::streamgank;
+use crate::endpoints::{Destination, Endpoint, Form, Signers};
+use crate::fanout::EventRow;
+use crate::hooks;
+use crate::operational::{self, News};
+use crate::parcels::Parcel;
+use crate::settings::WebhookSettings;
+
+/// Milliseconds of a minute.
+const MINUTE_MS: i64 = 60_000;
+
+/// What an endpoint would be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Of what.
+    pub event: OutboundEvent,
+    /// HTTP headers, or the attributes of a message; the endpoint's own without their values.
+    pub headers: Vec<(String, String)>,
+    /// The exact body.
+    pub body: String,
+}
+
+/// An endpoint that nobody has, for examples.
+pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
+    Endpoint {
+        id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
+        name: "webhook_1".to_owned(),
+        destination: Destination::Web(Url::parse("https://receiver.example/webhooks").expect("a URL")),
+        policy: settings.policy,
+        permanent: settings.permanent.clone(),
+        headers: Vec::new(),
+        form: Form::default(),
+        signers: Signers::default(),
+    }
+}
+
+/// What this endpoint would be sent now of an event.
+pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Preview {
+    let example = example(endpoint, event, now);
+    let to = Subscriber {
+        id: endpoint.id.clone(),
+        name: endpoint.name.clone(),
+        events: reelhook_domain::EventFilter::default(),
+        since: now,
+    };
+    let delivery = delivery_of(&example, &to, std::time::Duration::ZERO, None);
+    let (mut headers, body) = match parcel(&delivery, &example, endpoint, now) {
+        Parcel::Web(request) => (request.headers, String::from_utf8_lossy(&request.body).into_owned()),
+        Parcel::Cloud(parcel) => (parcel.attributes, parcel.body),
+    };
+    for (name, value) in &mut headers {
+        if endpoint.headers.iter().any(|(own, given)| own.eq_ignore_ascii_case(name) && given == value) {
+            "***".clone_into(value);
+        }
+    }
+    Preview { event, headers, body }
+}
+
+/// An example of an event: about a job that lived through it, or about this endpoint.
+pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
+    let since = Timestamp(now.0 - 10 * MINUTE_MS);
+    let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
+    let of_webhooks = |news: News<'_>| operational::event(news, now);
+    let row = match event {
+        OutboundEvent::EndpointFailing => of_webhooks(News::Failing(endpoint, &failing, 1)),
+        OutboundEvent::EndpointDisabled => of_webhooks(News::Disabled(endpoint, now, "1000 tries in a row failed")),
+        OutboundEvent::EndpointRecovered => of_webhooks(News::Recovered(endpoint, since)),
+        OutboundEvent::DeliveryExhausted => {
+            let job = of_job(OutboundEvent::Completed, since);
+            let row = job_row(&job, OutboundEvent::Completed);
+            let to = Subscriber {
+                id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
+                name: endpoint.name.clone(),
+                events: reelhook_domain::EventFilter::default(),
+                since,
+            };
+            let mut delivery = delivery_of(&row, &to, std::time::Duration::ZERO, None);
+            delivery.attempts = endpoint.policy.schedule.retries() + 1;
+            delivery.last_result = Some(format!("status 500 after {} attempts", delivery.attempts));
+            of_webhooks(News::Exhausted(endpoint, &delivery))
+        }
+        OutboundEvent::Test => Some(hooks::test_event(&endpoint.id, now, 0)),
+        OutboundEvent::Completed
+        | OutboundEvent::Failed
+        | OutboundEvent::Cancelled
+        | OutboundEvent::ExtractionCompleted
+        | OutboundEvent::ScriptCompleted
+        | OutboundEvent::CompletedWithIssues
+        | OutboundEvent::FailedNoRetry
+        | OutboundEvent::Timeout
+        | OutboundEvent::WorkflowIncomplete
+        | OutboundEvent::RenderTimeout
+        | OutboundEvent::Deleted => Some(job_row(&of_job(event, since), event)),
+    };
+    row.expect("an example has good ids")
+}
+
+fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
+    let at = job.updated_at;
+    let data = streamgank::webhook_data(job, event, at);
+    EventRow { id: EventId::of(&job.id, job.version, 0), event, job_id: job.id.clone(), at, data }
+}
+
+/// A job that was made at this time and lived until the event.
+fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
+    let policy = Policy::default();
+    let new = NewJob {
+        id: JobId::streamgank(at, 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff),
+        dialect: Dialect::StreamGank,
+        input: json!({
+            "country": "FR", "platform": "Netflix", "genre": "Comédie", "contentType": "Série", "template": "auto",
+            "pauseAfterExtraction": event == OutboundEvent::ExtractionCompleted,
+        }),
+        pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
+        caller: None,
+        traceparent: None,
+    };
+    let job = create(new, at, &policy);
+    let live = |job: Job, (minute, event): (i64, Event)| match decide(
+        &job,
+        &event,
+        Timestamp(at.0 + minute * MINUTE_MS),
+        &policy,
+    ) {
+        Decision::Apply(next) => *next,
+        Decision::Ignore(_) | Decision::Reject(_) => job,
+    };
+    story(event).into_iter().fold(job, live)
+}
+
+/// What happens to a job until it tells of this event, each with the minute in which it does.
+fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
+    let video = || "https://cdn.example.com/videos/video.mp4".to_owned();
+    let render = || RenderId::parse("6f1d3d0a-6c1e-4b0e-9a53-0f7a6c2b4d11").ok();
+    let started = |minute, attempt| {
+        let taken = Event::Started { attempt, worker_id: Some("worker-1".to_owned()), cancel_url: None };
+        [(minute, Event::Claim), (minute, taken)]
+    };
+    let step = |number: u8, update: &dyn Fn(&mut StepUpdate)| {
+        let mut report = StepUpdate::plain(number, StepStatus::Completed, i64::from(number) * 1000);
+        update(&mut report);
+        Event::Step { attempt: Some(1), update: report }
+    };
+    let fails = |attempt, error: &str| Event::RunFailed { attempt, error: error.to_owned() };
+    let mut story: Vec<(i64, Event)> = started(0, 1).into();
+    story.extend(match event {
+        OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = Some(video())))],
+        OutboundEvent::Failed => {
+            let again = started(10, 2);
+            vec![
+                (1, fails(1, "network unreachable")),
+                again[0].clone(),
+                again[1].clone(),
+                (11, fails(2, "network unreachable")),
+            ]
+        }
+        OutboundEvent::FailedNoRetry => vec![(1, fails(1, "insufficient credits"))],
+        OutboundEvent::Cancelled => vec![(2, Event::Cancel)],
+        OutboundEvent::Deleted => vec![(2, Event::Cancel), (3, Event::Delete)],
+        OutboundEvent::ExtractionCompleted => {
+            vec![(1, step(1, &|report| report.extracted = Some("Amélie, Intouchables, Le Dîner de cons".to_owned())))]
+        }
+        OutboundEvent::ScriptCompleted => vec![(3, step(8, &|report| report.render_id = render()))],
+        OutboundEvent::CompletedWithIssues => vec![(3, step(8, &|_| {}))],
+        OutboundEvent::Timeout => vec![(31, Event::Tick)],
+        OutboundEvent::WorkflowIncomplete => {
+            vec![(3, step(7, &|report| report.render_id = render())), (31, Event::Tick)]
+        }
+        OutboundEvent::RenderTimeout => {
+            let checks = [5, 15, 25, 35].map(|minute| (minute, Event::Tick));
+            let mut story = vec![(3, step(8, &|report| report.render_id = render()))];
+            story.extend(checks);
+            story.push((45, Event::Tick));
+            story
+        }
+        OutboundEvent::EndpointFailing
+        | OutboundEvent::EndpointDisabled
+        | OutboundEvent::EndpointRecovered
+        | OutboundEvent::DeliveryExhausted
+        | OutboundEvent::Test => Vec::new(),
+    });
+    story
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_of_each_example_really_told_of_its_event() {
+        for event in OutboundEvent::ALL.into_iter().filter(|event| !event.is_operational()) {
+            let job = of_job(event, Timestamp(1_704_110_400_000));
+            assert!(job.emitted.iter().any(|emitted| emitted.event == event), "{event:?}: {:?}", job.emitted);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Webhooks about webhooks: told once each, to the others, and never in circles.
+
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::announce::AnnouncePorts;
+use reelhook_app::audience::Subscribers;
+use reelhook_app::endpoints::{Destination, Endpoint, EndpointDesk};
+use reelhook_app::hooks::test_endpoint;
+use reelhook_app::previews::{example, example_endpoint};
+use reelhook_app::recover;
+use reelhook_app::registrations::{Choices, Registered, Wish, register};
+use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
+use reelhook_testkit::{Stack, body_of, response, run, started};
+
+/// One endpoint that fails, and one that hears of it.
+async fn two(settings: &[(&str, &str)], failing: &[&str]) -> (Stack, EndpointId) {
+    let stack = Stack::with(settings, 3);
+    let mut ids = Vec::new();
+    for (url, events) in
+        [("https://failing.example/", failing), ("https://watching.example/", &["endpoint.*", "delivery.*"])]
+    {
+        let patterns = events.iter().map(|name| EventPattern::parse(name).unwrap());
+        let wish = Wish {
+            choices: Choices { events: EventFilter::new(patterns), ..Choices::default() },
+            destination: Destination::Web(Url::parse(url).unwrap()),
+            headers: Vec::new(),
+            secret: None,
+            enabled: true,
+            key: None,
+        };
+        let Registered::Done(opened) = register(&stack.registration_ports(), wish).await.unwrap() else {
+            panic!("full")
+        };
+        ids.push(opened.registration.id);
+    }
+    let id = ids.remove(0);
+    (stack, id)
+}
+
+fn answer_failing(stack: &Stack, status: u16) {
+    stack.http.script(move |request| {
+        let fails = request.url.host_str() == Some("failing.example");
+        Ok(response(if fails { status } else { 200 }, ""))
+    });
+}
+
+fn told(stack: &Stack) -> Vec<String> {
+    let requests = stack.http.requests();
+    let watching = requests.iter().filter(|request| request.url.host_str() == Some("watching.example"));
+    watching.map(|request| body_of(request)["event"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn jobs(stack: &Stack, numbers: std::ops::Range<u32>) {
+    for n in numbers {
+        let id = stack.submit(n);
+        for event in [vec![Event::Claim, started(1)], run(1, None)].concat() {
+            assert!(stack.jobs.apply(&id, &event, stack.world.now(), &stack.policy));
+        }
+    }
+}
+
+/// Time goes on until every delivery has ended.
+async fn until_all_ended(stack: &Stack) {
+    for _ in 0..5000 {
+        stack.settle().await;
+        if stack.deliveries.unfinished() == 0 {
+            return;
+        }
+        stack.world.advance_s(5);
+        stack.sweep().await;
+    }
+    panic!("it never ends: {:?}", stack.deliveries.all());
+}
+
+const SETTINGS: [(&str, &str); 3] =
+    [("WEBHOOK_DISABLE_AFTER_FAILURES", "20"), ("WEBHOOK_CIRCUIT_FAILURES", "5"), ("WEBHOOK_MAX_RETRIES", "3")];
+
+#[tokio::test]
+async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recovered() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 500);
+    jobs(&stack, 0..8).await;
+    until_all_ended(&stack).await;
+    let events = told(&stack);
+    let count = |name: &str| events.iter().filter(|event| *event == name).count();
+    // As soon as it fails, at 50, 75 and 90 %, and when it is over.
+    assert_eq!(
+        (count("endpoint.failing"), count("endpoint.disabled"), count("endpoint.recovered")),
+        (4, 1, 0),
+        "{events:?}"
+    );
+    let of_jobs = || stack.deliveries.all().into_iter().filter(|one| !one.event.is_operational());
+    let exhausted = of_jobs().filter(|one| one.status == DeliveryStatus::Exhausted).count();
+    assert!(exhausted > 0 && of_jobs().any(|one| one.status == DeliveryStatus::Stopped));
+    assert_eq!(count("delivery.exhausted"), exhausted, "one for each that was given up");
+    assert!(stack.deliveries.endpoint_state(&failing).told);
+
+    // Mended, enabled and recovered: each arrives once more, or for the first time.
+    answer_failing(&stack, 200);
+    stack.deliveries.enable(&failing).await.unwrap();
+    let filter = recover::Filter {
+        from: reelhook_domain::Timestamp(0),
+        to: stack.world.now(),
+        endpoint: Some(failing.to_string()),
+        statuses: vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
+        event: None,
+    };
+    let wish = recover::Wish { filter, dry_run: false, key: None };
+    recover::begin(&stack.recover_ports(), wish, std::time::Duration::from_secs(30)).await.unwrap();
+    until_all_ended(&stack).await;
+    assert!(of_jobs().all(|one| one.status == DeliveryStatus::Delivered));
+    assert_eq!(told(&stack).len(), events.len(), "who was enabled by hand has nothing to recover from");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_comes_back_by_itself_has_recovered_once() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 503);
+    jobs(&stack, 0..3).await;
+    for _ in 0..40 {
+        stack.settle().await;
+        if told(&stack).contains(&"endpoint.failing".to_owned()) {
+            break;
+        }
+        stack.world.advance_s(2);
+    }
+    answer_failing(&stack, 200);
+    until_all_ended(&stack).await;
+    jobs(&stack, 3..6).await;
+    until_all_ended(&stack).await;
+    let events = told(&stack);
+    assert_eq!(events.iter().filter(|event| *event == "endpoint.recovered").count(), 1, "{events:?}");
+    assert_eq!(events.last().map(String::as_str), Some("endpoint.recovered"));
+    let state = stack.deliveries.endpoint_state(&failing);
+    assert_eq!((state.failures, state.warned), (0, 0));
+}
+
+#[tokio::test]
+async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
+    let (stack, failing) = two(&SETTINGS, &["*"]).await;
+    stack.http.script(|_| Ok(response(500, "")));
+    jobs(&stack, 0..8).await;
+    until_all_ended(&stack).await;
+    let all = stack.deliveries.all();
+    let about = |event: OutboundEvent| all.iter().filter(|one| one.event == event).count();
+    assert!(
+        all.iter().filter(|one| one.event.is_operational()).all(|one| one.endpoint_id.as_str() != one.job_id.as_str())
+    );
+    // Eight jobs' webhooks at most are given up; of operational ones nobody is told.
+    assert!(about(OutboundEvent::DeliveryExhausted) <= 8, "{}", about(OutboundEvent::DeliveryExhausted));
+    assert!((1..=8).contains(&about(OutboundEvent::EndpointFailing)), "{}", about(OutboundEvent::EndpointFailing));
+    assert!((1..=2).contains(&about(OutboundEvent::EndpointDisabled)));
+    assert!(stack.deliveries.endpoint_state(&failing).disabled_at.is_some());
+}
+
+#[tokio::test]
+async fn a_receiver_that_wants_no_more_is_told_of_although_the_first_try_to_tell_failed() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 410);
+    jobs(&stack, 0..1).await;
+    stack.follow_stream().await.unwrap();
+    stack.deliveries.faults.busy("subscribers", 1);
+    stack.dispatch().await;
+    assert!(told(&stack).is_empty() && stack.deliveries.endpoint_state(&failing).disabled_at.is_some());
+    jobs(&stack, 1..2).await;
+    until_all_ended(&stack).await;
+    assert_eq!(told(&stack), ["endpoint.disabled"]);
+    stack.world.advance_s(1);
+    jobs(&stack, 2..3).await;
+    until_all_ended(&stack).await;
+    assert_eq!(told(&stack), ["endpoint.disabled"], "once");
+}
+
+/// The endpoint fails until others are told of it.
+async fn until_told(stack: &Stack, name: &str) {
+    for _ in 0..200 {
+        stack.settle().await;
+        if told(stack).iter().any(|event| event == name) {
+            return;
+        }
+        stack.world.advance_s(2);
+    }
+    panic!("nobody was told of {name}: {:?}", told(stack));
+}
+
+#[tokio::test]
+async fn a_test_that_is_taken_first_does_not_keep_a_recovery_from_being_told() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 500);
+    jobs(&stack, 0..3).await;
+    until_told(&stack, "endpoint.failing").await;
+    answer_failing(&stack, 200);
+    let announce = AnnouncePorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
+    stack.deliveries.ask_now(&failing).await.unwrap();
+    let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
+    test_endpoint(&announce, &to, stack.world.now(), 1, None).await.unwrap();
+    stack.dispatch().await;
+    assert_eq!(stack.deliveries.endpoint_state(&failing).failures, 0, "the test was taken");
+    until_all_ended(&stack).await;
+    assert_eq!(told(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
+    assert_eq!(stack.deliveries.endpoint_state(&failing).told_failing, None);
+}
+
+#[tokio::test]
+async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 500);
+    let announce = AnnouncePorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
+    let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
+    for n in 0..2 {
+        test_endpoint(&announce, &to, stack.world.now(), n, None).await.unwrap();
+    }
+    for _ in 0..4 {
+        stack.settle().await;
+        stack.world.advance_s(2);
+    }
+    assert!(stack.deliveries.endpoint_state(&failing).warned > 0 && told(&stack).is_empty());
+    jobs(&stack, 0..1).await;
+    until_told(&stack, "endpoint.failing").await;
+}
+
+#[tokio::test]
+async fn who_recovers_while_others_are_told_that_it_fails_has_that_told_too() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 500);
+    // What is told is noted on an endpoint that does not fail any more.
+    stack.deliveries.faults.order("told_failing", []);
+    jobs(&stack, 0..2).await;
+    until_told(&stack, "endpoint.failing").await;
+    stack.deliveries.faults.busy("told_failing", 1);
+    answer_failing(&stack, 200);
+    until_all_ended(&stack).await;
+    jobs(&stack, 2..3).await;
+    until_all_ended(&stack).await;
+    let recovered = told(&stack).iter().filter(|event| *event == "endpoint.recovered").count();
+    assert_eq!(recovered, 1, "told again under the same id, and so once");
+    assert_eq!(stack.deliveries.endpoint_state(&failing).told_failing, None);
+}
+
+#[tokio::test]
+async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
+    let stack = Stack::with(&SETTINGS, 3);
+    let endpoint = example_endpoint(&stack.settings);
+    let secret = Endpoint {
+        destination: Destination::Web(Url::parse("https://x.example/s3cret?token=s3cret").unwrap()),
+        ..endpoint
+    };
+    for event in OutboundEvent::ALL {
+        let row = example(&secret, event, stack.world.now());
+        assert!(!row.data.to_string().contains("s3cret"), "{}", row.data);
+        assert_eq!(row.data["url"].is_string(), matches!(event.group(), EventGroup::Endpoint | EventGroup::Delivery));
+    }
+}

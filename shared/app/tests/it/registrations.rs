@@ -1,0 +1,380 @@
+//! Registered endpoints: how they change, what their webhooks carry, and secrets that rotate without a webhook lost.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::endpoint_secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
+use reelhook_app::endpoints::{Arn, Destination, EndpointDesk, Form, Payload};
+use reelhook_app::parcels::CloudTarget;
+use reelhook_app::policies::{OwnPolicy, ScheduleName};
+use reelhook_app::previews::preview;
+use reelhook_app::registrations::{
+    Changed, Choices, MOST_ENDPOINTS, Opened, Registered, Vault, Wish, change, look, register, remove,
+};
+use reelhook_app::submit::IdempotencyKey;
+use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventPattern, Held, OutboundEvent};
+use reelhook_signing::{SigningKeys, asymmetric, standard, streamgank};
+use reelhook_testkit::{NOON, Stack, body_of, header, headers, response, run, started};
+use serde_json::json;
+
+fn filter(names: &[&str]) -> EventFilter {
+    EventFilter::new(names.iter().map(|name| EventPattern::parse(name).unwrap()))
+}
+
+fn wish(url: &str, events: &[&str]) -> Wish {
+    Wish {
+        choices: Choices { events: filter(events), ..Choices::default() },
+        destination: Destination::Web(Url::parse(url).unwrap()),
+        headers: Vec::new(),
+        secret: None,
+        enabled: true,
+        key: None,
+    }
+}
+
+async fn registered(stack: &Stack, wish: Wish) -> Opened {
+    match register(&stack.registration_ports(), wish).await.unwrap() {
+        Registered::Done(opened) => *opened,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stack() -> Stack {
+    Stack::with(&[], 3)
+}
+
+/// A job that ends well, with all that follows.
+async fn a_job(stack: &Stack, n: u32) {
+    let id = stack.submit(n);
+    for event in [vec![Event::Claim, started(1)], run(1, None)].concat() {
+        assert!(stack.jobs.apply(&id, &event, stack.world.now(), &stack.policy));
+    }
+    stack.settle().await;
+}
+
+#[tokio::test]
+async fn an_endpoint_gets_what_it_subscribes_to_from_then_on_signed_with_its_own_secret() {
+    let stack = stack();
+    a_job(&stack, 1).await;
+    stack.world.advance_s(1);
+    let opened = registered(&stack, wish("https://own.example/hook", &["job.*"])).await;
+    registered(&stack, wish("https://other.example/hook", &["job.failed"])).await;
+    a_job(&stack, 2).await;
+    stack.replay_stream().await;
+    stack.settle().await;
+    let request = stack.http.only_request();
+    assert_eq!(request.url.as_str(), "https://own.example/hook");
+    let body = body_of(&request);
+    let id = opened.registration.id.to_string();
+    assert_eq!((&body["event"], &body["webhook_id"]), (&json!("job.completed_with_issues"), &json!(id)));
+    let keys = SigningKeys::parse(&opened.private.secrets[0].secret).unwrap();
+    let signature = header(&request, "webhook-signature");
+    let (id, at) = (header(&request, "webhook-id"), header(&request, "webhook-timestamp"));
+    standard::verify(&id, &at, &signature, &request.body, &keys, stack.world.now().seconds()).unwrap();
+    streamgank::verify_hex(&request.body, &header(&request, "x-streamgank-signature"), &keys).unwrap();
+    assert!(!signature.contains("v1a"));
+}
+
+#[tokio::test]
+async fn what_an_endpoint_chooses_shows_in_its_webhooks() {
+    let stack = stack();
+    let mut thin = wish("https://thin.example/", &["*"]);
+    thin.choices.form = Form { payload: Payload::Thin, ascii: false };
+    thin.choices.asymmetric = true;
+    thin.choices.policy =
+        OwnPolicy { timeout: Some(2000), schedule: Some(ScheduleName::Standard), ..OwnPolicy::default() };
+    thin.headers = vec![("X-Team".to_owned(), "billing".to_owned()), ("Webhook-Id".to_owned(), "forged".to_owned())];
+    let thin = registered(&stack, thin).await;
+    let mut ascii = wish("https://ascii.example/", &["job.*"]);
+    ascii.choices.form.ascii = true;
+    registered(&stack, ascii).await;
+    a_job(&stack, 1).await;
+    let requests = stack.http.requests();
+    let to = |host: &str| requests.iter().find(|request| request.url.host_str() == Some(host)).unwrap();
+
+    let request = to("thin.example");
+    let body = body_of(request);
+    let job = body["data"]["job_id"].as_str().unwrap();
+    assert_eq!(body["data"], json!({ "job_id": job, "href": format!("/api/job/{job}"), "status": "completed" }));
+    let sent = headers(request);
+    assert_eq!((sent["x-team"].as_str(), request.deadline), ("billing", Duration::from_secs(2)));
+    assert_ne!(sent["webhook-id"], "forged");
+    let public = [thin.registration.public_keys[0].key.clone()];
+    let (id, at, tokens) = (&sent["webhook-id"], &sent["webhook-timestamp"], &sent["webhook-signature"]);
+    asymmetric::verify(id, at, tokens, &request.body, &public, stack.world.now().seconds()).unwrap();
+    let keys = SigningKeys::parse(&thin.private.secrets[0].secret).unwrap();
+    standard::verify(id, at, tokens, &request.body, &keys, stack.world.now().seconds()).unwrap();
+
+    let request = to("ascii.example");
+    assert!(request.body.is_ascii() && request.body.windows(6).any(|part| part == b"\\u00e9"));
+    assert_eq!(body_of(request)["data"]["parameters"]["genre"], "Comédie 🎬");
+}
+
+#[tokio::test]
+async fn queues_and_buses_get_the_same_webhooks() {
+    let stack = stack();
+    for (arn, service) in [
+        ("arn:aws:sqs:us-east-1:123456789012:webhooks", "sqs"),
+        ("arn:aws:events:us-east-1:123456789012:event-bus/videos", "events"),
+    ] {
+        let arn = Arn::parse(arn, service).unwrap();
+        let destination = if service == "sqs" { Destination::Queue(arn) } else { Destination::Bus(arn) };
+        registered(&stack, Wish { destination, ..wish("https://none.example/", &["job.*"]) }).await;
+    }
+    a_job(&stack, 1).await;
+    assert!(stack.http.requests().is_empty());
+    let parcels = stack.http.cloud_parcels();
+    assert_eq!(parcels.len(), 2);
+    for parcel in parcels {
+        let text = |name: &str| parcel.attributes.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        let body: serde_json::Value = serde_json::from_str(&parcel.body).unwrap();
+        assert_eq!((parcel.event, &body["event"]), ("job.completed_with_issues", &json!(parcel.event)));
+        if let CloudTarget::Bus(_) = parcel.to {
+            assert_eq!((&body["id"], parcel.attributes.len()), (&json!(parcel.once), 0), "events have no headers");
+            continue;
+        }
+        assert_eq!((text("webhook-id"), &body["id"]), (parcel.once.clone(), &json!(null)));
+        assert!(text("webhook-signature").starts_with("v1,"), "signed as any other");
+        assert!(parcel.attributes.len() <= 10, "as many as a message of SQS may have");
+    }
+    assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
+}
+
+#[tokio::test]
+async fn secrets_rotate_under_load_and_each_receiver_accepts_every_webhook() {
+    let stack = stack();
+    let ports = stack.registration_ports();
+    let mut wish = wish("https://own.example/", &["job.*"]);
+    wish.choices.asymmetric = true;
+    let id = registered(&stack, wish).await.registration.id;
+    let mut n = 0;
+    for _ in 0..6 {
+        // Who held one of these when it was the newest still holds it.
+        let held = look(&ports, &id).await.unwrap().unwrap().private.secrets;
+        let rotation = Rotation { secret: None, grace: Duration::from_secs(3600), key: None };
+        let Changed::Done(now) = rotate(&ports, &id, rotation).await.unwrap().unwrap() else { panic!("no endpoint") };
+        assert_eq!(now.private.secrets.len(), held.len() + 1);
+        let before = stack.http.requests().len();
+        for _ in 0..3 {
+            n += 1;
+            a_job(&stack, n).await;
+        }
+        let requests = stack.http.requests();
+        assert_eq!(requests.len(), before + 3);
+        for request in &requests[before..] {
+            let sent = headers(request);
+            let (id, at, tokens) = (&sent["webhook-id"], &sent["webhook-timestamp"], &sent["webhook-signature"]);
+            for secret in &now.private.secrets {
+                let keys = SigningKeys::parse(&secret.secret).unwrap();
+                standard::verify(id, at, tokens, &request.body, &keys, stack.world.now().seconds()).unwrap();
+                let public = [secret.key().unwrap().public()];
+                asymmetric::verify(id, at, tokens, &request.body, &public, stack.world.now().seconds()).unwrap();
+            }
+        }
+        stack.world.advance_s(60);
+    }
+    stack.world.advance_s(3600);
+    a_job(&stack, n + 1).await;
+    let tokens = header(stack.http.requests().last().unwrap(), "webhook-signature");
+    assert_eq!(tokens.split(' ').count(), 2, "after their time only the newest signs: {tokens}");
+}
+
+#[tokio::test]
+async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_all_others() {
+    let stack = stack();
+    let ports = stack.registration_ports();
+    let id = registered(&stack, wish("https://own.example/", &["job.*"])).await.registration.id;
+    let turn = async |grace: u64| {
+        let rotation = Rotation { secret: None, grace: Duration::from_secs(grace), key: None };
+        rotate(&ports, &id, rotation).await.unwrap()
+    };
+    for _ in 1..MOST_SECRETS {
+        turn(60).await.unwrap();
+    }
+    assert_eq!(turn(60).await, Err(NotRotated::TooMany(Some(NOON.after(Duration::from_secs(60))))));
+    let Ok(Changed::Done(now)) = turn(0).await else { panic!("refused") };
+    assert_eq!(now.private.secrets.len(), 1);
+    let key = IdempotencyKey { key: "once".to_owned(), body_hash: "h".to_owned() };
+    let once = || Rotation { secret: None, grace: Duration::ZERO, key: Some(("ann".to_owned(), key.clone())) };
+    let one = rotate(&ports, &id, once()).await.unwrap();
+    assert_eq!(one, rotate(&ports, &id, once()).await.unwrap(), "a repeat changes nothing");
+    let other = Rotation {
+        key: Some(("ann".to_owned(), IdempotencyKey { body_hash: "i".to_owned(), ..key.clone() })),
+        ..once()
+    };
+    assert_eq!(rotate(&ports, &id, other).await.unwrap(), Err(NotRotated::KeyReused));
+}
+
+#[tokio::test]
+async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
+    let stack = stack();
+    let ports = stack.registration_ports();
+    let id = registered(&stack, wish("https://one.example/", &["job.*"])).await.registration.id;
+    a_job(&stack, 1).await;
+    let to = |url: &'static str| {
+        move |_: &mut Choices, private: &mut reelhook_app::registrations::Private| {
+            private.destination = Destination::Web(Url::parse(url).unwrap());
+            Ok::<(), Infallible>(())
+        }
+    };
+    stack.http.script(|_| Ok(response(500, "")));
+    stack.settle().await;
+    let other = change(&ports, &id, Some(7), to("https://two.example/")).await.unwrap().unwrap();
+    assert_eq!(other, Changed::OtherVersion);
+    let Changed::Done(now) = change(&ports, &id, Some(1), to("https://two.example/")).await.unwrap().unwrap() else {
+        panic!("not changed")
+    };
+    assert_eq!(now.registration.version, 2);
+    let Changed::Done(same) = change(&ports, &id, None, to("https://two.example/")).await.unwrap().unwrap() else {
+        panic!("not there")
+    };
+    assert_eq!(same.registration.version, 2, "nothing changed");
+    assert_eq!(stack.deliveries.endpoint_state(&id).failures, 0, "the new URL has not failed");
+    a_job(&stack, 2).await;
+    let hosts: Vec<_> =
+        stack.http.requests().iter().map(|request| request.url.host_str().unwrap().to_owned()).collect();
+    assert_eq!(hosts, ["one.example", "two.example"]);
+
+    assert!(remove(ports.store, &id, NOON).await.unwrap() && !remove(ports.store, &id, NOON).await.unwrap());
+    a_job(&stack, 3).await;
+    assert_eq!(stack.http.requests().len(), 2);
+    let unknown = EndpointId::parse("ep_unknown").unwrap();
+    assert_eq!(change(&ports, &unknown, None, to("https://x.example/")).await.unwrap(), Ok(Changed::NotFound));
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
+    let stack = stack();
+    let id = registered(&stack, wish("https://one.example/", &["job.*"])).await.registration.id;
+    let job = stack.submit(1);
+    for event in [vec![Event::Claim, started(1)], run(1, None)].concat() {
+        assert!(stack.jobs.apply(&job, &event, stack.world.now(), &stack.policy));
+    }
+    stack.follow_stream().await.unwrap();
+    remove(&*stack.deliveries, &id, NOON).await.unwrap();
+    stack.settle().await;
+    let delivery = stack.deliveries.only();
+    assert_eq!(delivery.status, DeliveryStatus::Stopped);
+    assert_eq!(delivery.last_result.as_deref(), Some("endpoint is not configured any more"));
+}
+
+#[tokio::test]
+async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
+    let stack = stack();
+    let keyed = |url: &str, hash: &str| Wish {
+        key: Some(("ann".to_owned(), IdempotencyKey { key: "k".to_owned(), body_hash: hash.to_owned() })),
+        enabled: false,
+        ..wish(url, &["job.*"])
+    };
+    let ports = stack.registration_ports();
+    let one = registered(&stack, keyed("https://one.example/", "1")).await;
+    assert_eq!(registered(&stack, keyed("https://one.example/", "1")).await, one);
+    let reused = register(&ports, keyed("https://two.example/", "2")).await.unwrap();
+    assert_eq!(reused, Registered::KeyReused);
+    remove(ports.store, &one.registration.id, NOON).await.unwrap();
+    let (two, again) = tokio::join!(
+        registered(&stack, keyed("https://one.example/", "1")),
+        registered(&stack, keyed("https://one.example/", "1"))
+    );
+    assert_eq!(two, again, "any number at once makes one");
+    assert_ne!(one.registration.id, two.registration.id, "an id that was removed does not come back");
+    let one = registered(&stack, keyed("https://one.example/", "1")).await;
+    assert_eq!(one, two);
+    a_job(&stack, 1).await;
+    assert!(stack.http.requests().is_empty());
+    stack.deliveries.enable(&one.registration.id).await.unwrap();
+    a_job(&stack, 2).await;
+    assert_eq!(stack.http.requests().len(), 1, "enabling does not forget who it is");
+}
+
+#[tokio::test]
+async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same() {
+    let stack = stack();
+    let ports = stack.registration_ports();
+    let key = IdempotencyKey { key: "k".to_owned(), body_hash: "h".to_owned() };
+    let keyed = || Wish { key: Some(("ann".to_owned(), key.clone())), ..wish("https://one.example/", &["job.*"]) };
+    let one = registered(&stack, keyed()).await;
+    for _ in 1..MOST_ENDPOINTS {
+        registered(&stack, wish("https://many.example/", &["job.deleted"])).await;
+    }
+    let more = register(&ports, wish("https://more.example/", &["job.*"])).await.unwrap();
+    assert_eq!(more, Registered::TooMany);
+    assert_eq!(registered(&stack, keyed()).await, one);
+}
+
+#[tokio::test]
+async fn webhooks_wait_while_the_key_that_opens_their_endpoint_is_not_there_and_go_when_it_is() {
+    let mut stack = stack();
+    let id = registered(&stack, wish("https://one.example/", &["job.*"])).await.registration.id;
+    let key = |text: &str| Vault::new(&SigningKeys::parse(text).unwrap());
+    stack.vault = key("another key");
+    a_job(&stack, 1).await;
+    assert!(stack.http.requests().is_empty());
+    assert_eq!(stack.deliveries.only().held, Some(Held::Settings));
+    stack.vault = key("another key, the key of secrets");
+    stack.world.advance_s(300);
+    stack.settle().await;
+    assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
+    // A change of nothing seals it with the newest key, and the old one can go.
+    let nothing = |_: &mut Choices, _: &mut reelhook_app::registrations::Private| Ok::<(), Infallible>(());
+    change(&stack.registration_ports(), &id, None, nothing).await.unwrap().unwrap();
+    stack.vault = key("another key");
+    a_job(&stack, 2).await;
+    assert_eq!(stack.http.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_private_is_sealed_where_it_is_kept_and_never_shown_by_accident() {
+    let stack = stack();
+    let mut wish = wish("https://hooks.slack.com/services/T0/B0/token", &["job.*"]);
+    wish.headers = vec![("Authorization".to_owned(), "Bearer hush".to_owned())];
+    let opened = registered(&stack, wish).await;
+    let row = serde_json::to_string(&opened.registration).unwrap();
+    let secret = &opened.private.secrets[0];
+    for hidden in [secret.secret.as_str(), &secret.seed, "hush", "token"] {
+        assert!(!row.contains(hidden) && !format!("{opened:?}").contains(hidden), "{hidden}");
+    }
+    assert!(standard::is_secret(&secret.secret));
+}
+
+#[test]
+fn a_preview_is_what_would_be_sent_without_the_values_of_own_headers() {
+    let settings = reelhook_testkit::webhook_settings(&[
+        ("WEBHOOK_URLS", "https://one.example/"),
+        ("WEBHOOK_HEADERS", "Authorization:Bearer hush"),
+    ]);
+    for event in OutboundEvent::ALL {
+        let shown = preview(&settings.endpoints[0], event, NOON);
+        let body: serde_json::Value = serde_json::from_str(&shown.body).unwrap();
+        assert_eq!((&body["event"], &body["webhook_id"]), (&json!(event.name()), &json!("webhook_1")), "{event:?}");
+        assert!(!format!("{shown:?}").contains("hush"));
+        let own = shown.headers.iter().find(|(name, _)| name == "authorization").unwrap();
+        assert_eq!(own.1, "***");
+    }
+}
+
+#[test]
+fn names_of_resources_are_read_as_far_as_they_matter() {
+    let check = |text: &str, service: &str, expected: Option<(&str, &str, &str)>| {
+        let arn = Arn::parse(text, service);
+        assert_eq!(arn.as_ref().map(Arn::parts), expected, "{text}");
+    };
+    check("arn:aws:sqs:eu-west-1:123456789012:hooks.fifo", "sqs", Some(("eu-west-1", "123456789012", "hooks.fifo")));
+    check(
+        "arn:aws-cn:events:cn-north-1:123456789012:event-bus/default",
+        "events",
+        Some(("cn-north-1", "123456789012", "event-bus/default")),
+    );
+    for bad in [
+        "",
+        "arn:aws:sqs:eu-west-1:12345:hooks",
+        "arn:aws:sns:eu-west-1:123456789012:hooks",
+        "arn:aws:sqs:eu-west-1:123456789012:a b",
+        "arn:aws:sqs::123456789012:hooks",
+        "arn:aws:sqs:eu-west-1:123456789012:a:b",
+    ] {
+        check(bad, "sqs", None);
+    }
+}

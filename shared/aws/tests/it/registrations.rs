@@ -1,0 +1,136 @@
+//! Registered endpoints: two rows that change as one, a list that tells no secret, and conflicts with those who send.
+
+use std::time::Duration;
+
+use reelhook_app::audience::Subscribers;
+use reelhook_app::registrations::{Choices, Registration, RegistrationStore, Start};
+use reelhook_app::store::Saved;
+use reelhook_aws::endpoints::EndpointTable;
+use reelhook_aws::registrations::RegistrationTable;
+use reelhook_domain::{EndpointId, EventFilter, EventPattern, OutboundEvent};
+use reelhook_testkit::NOON;
+use serde_json::{Value, json};
+
+use crate::replay::{Answer, Call, Calls, cancelled, dynamodb, error, kind, ok};
+
+fn table(
+    fresh: Duration,
+    script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
+) -> (RegistrationTable, Calls) {
+    let (client, calls) = dynamodb(script);
+    (RegistrationTable::new(EndpointTable::new(client, "Endpoints"), fresh), calls)
+}
+
+fn registration(version: u64) -> Registration {
+    let events = EventFilter::new(EventPattern::parse("job.*"));
+    Registration {
+        id: EndpointId::parse("ep_1").unwrap(),
+        version,
+        created_at: NOON,
+        updated_at: NOON,
+        choices: Choices { events, ..Choices::default() },
+        public_keys: Vec::new(),
+        request: None,
+        sealed: "a1.sealed".to_owned(),
+    }
+}
+
+fn stored(version: u64) -> Value {
+    json!({ "id": { "S": "registration#ep_1" }, "body": { "S": serde_json::to_string(&registration(version)).unwrap() } })
+}
+
+#[tokio::test]
+async fn a_registration_and_what_those_who_send_look_at_change_as_one() {
+    let (table, calls) = table(Duration::ZERO, |_, _| ok());
+    assert_eq!(table.save_registration(&registration(1), Start::AsItIs).await.unwrap(), Saved::Done);
+    assert_eq!(table.save_registration(&registration(2), Start::AsItIs).await.unwrap(), Saved::Done);
+    assert_eq!(table.save_registration(&registration(1), Start::Disabled("not yet")).await.unwrap(), Saved::Done);
+    assert!(table.remove_registration(&registration(2), NOON).await.unwrap());
+    assert_eq!(calls.operations(), ["TransactWriteItems"; 4]);
+    let all = calls.all();
+    let put = |call: &Call| call.at("/TransactItems/0/Put").clone();
+    assert_eq!(put(&all[0])["ConditionExpression"], "attribute_not_exists(id)");
+    assert_eq!(put(&all[1])["ConditionExpression"], "#version = :was");
+    assert_eq!(put(&all[1])["ExpressionAttributeValues"][":was"]["N"], "1");
+    let item = &put(&all[0])["Item"];
+    assert_eq!((&item["id"]["S"], &item["registry"]["S"]), (&json!("registration#ep_1"), &json!("endpoints")));
+    let state = all[1].at("/TransactItems/1/Update");
+    assert_eq!(
+        (&state["Key"]["id"]["S"], &state["ExpressionAttributeValues"][":version"]["N"]),
+        (&json!("ep_1"), &json!("2"))
+    );
+    assert_eq!(
+        state["UpdateExpression"], "SET registration = :version ADD revision :one",
+        "who admits on the old one admits again"
+    );
+    let disabled = all[2].at("/TransactItems/1/Update");
+    assert!(disabled["UpdateExpression"].as_str().unwrap().contains("disabled_at = :at"));
+    assert_eq!(all[3].at("/TransactItems/0/Delete/ConditionExpression"), "#version = :was");
+    let removed = all[3].at("/TransactItems/1/Update/UpdateExpression");
+    assert_eq!(removed, "SET removed_at = :now, expires_at = :expires ADD revision :one");
+    assert_eq!(all[0].at("/TransactItems/1/Update/ConditionExpression"), "attribute_not_exists(registration)");
+}
+
+#[tokio::test]
+async fn another_destination_has_not_failed_and_stays_disabled_if_it_was() {
+    let (table, calls) = table(Duration::ZERO, |_, _| ok());
+    table.save_registration(&registration(3), Start::Anew).await.unwrap();
+    let call = calls.only();
+    let forgets = call.at("/TransactItems/1/Update/UpdateExpression").as_str().unwrap();
+    assert!(forgets.contains("failures") && forgets.contains("circuit_until"), "{forgets}");
+    assert!(!forgets.contains("disabled") && !forgets.contains("told,"), "{forgets}");
+}
+
+#[tokio::test]
+async fn who_was_faster_is_told_and_who_only_sends_is_not_waited_for() {
+    let (faster, calls) = table(Duration::ZERO, |call, _| match call.operation.as_str() {
+        "TransactWriteItems" => cancelled(&["ConditionalCheckFailed", "None"]),
+        _ => (200, json!({ "Item": stored(5) })),
+    });
+    let saved = faster.save_registration(&registration(2), Start::AsItIs).await.unwrap();
+    assert_eq!(saved, Saved::Conflict(Some(Box::new(registration(5)))));
+    assert_eq!(calls.operations(), ["TransactWriteItems", "GetItem"]);
+    assert!(!faster.remove_registration(&registration(2), NOON).await.unwrap());
+    let (sending, calls) =
+        table(Duration::ZERO, |_, before| if before < 3 { cancelled(&["None", "TransactionConflict"]) } else { ok() });
+    assert_eq!(sending.save_registration(&registration(2), Start::AsItIs).await.unwrap(), Saved::Done);
+    assert_eq!(calls.all().len(), 4);
+    let (always, _) = table(Duration::ZERO, |_, _| cancelled(&["None", "TransactionConflict"]));
+    assert_eq!(kind(&always.save_registration(&registration(2), Start::AsItIs).await.unwrap_err()), "busy");
+}
+
+#[tokio::test]
+async fn the_list_is_read_to_its_end_and_used_for_a_while() {
+    let entry = |id: &str, events: &str| {
+        json!({ "id": { "S": format!("registration#{id}") }, "place": { "S": format!("1704110400000.{id}") },
+            "events": { "S": events }, "public_keys": { "S": "[]" } })
+    };
+    let first = json!({ "Items": [entry("ep_1", r#"["job.failed"]"#), entry("ep_2", r#"["job.exploded"]"#)],
+        "LastEvaluatedKey": { "id": { "S": "registration#ep_2" } } });
+    let rest = json!({ "Items": [entry("ep_3", r#"["*"]"#)] });
+    let script =
+        move |call: &Call, _| (200, if call.at("/ExclusiveStartKey").is_null() { first.clone() } else { rest.clone() });
+    let (table, calls) = table(Duration::from_secs(60), script);
+    for _ in 0..3 {
+        let all = table.subscribers().await.unwrap();
+        let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["ep_1", "ep_2", "ep_3"]);
+        assert!(!OutboundEvent::ALL.into_iter().any(|event| all[1].events.takes(event)), "of a newer version's event");
+        assert!(all[0].events.takes(OutboundEvent::Failed) && !all[0].events.takes(OutboundEvent::Completed));
+        assert_eq!(all[0].since, NOON);
+    }
+    assert_eq!(calls.operations(), ["Query", "Query"], "once, in two parts");
+    let keys = table.public_keys().await.unwrap();
+    assert_eq!((keys.len(), keys[0].1.len()), (3, 0));
+}
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
+        let (table, _) = table(Duration::ZERO, move |_, _| error(code));
+        assert_eq!(kind(&table.subscribers().await.unwrap_err()), expected);
+        assert_eq!(kind(&table.registration(&registration(1).id).await.unwrap_err()), expected);
+        assert_eq!(kind(&table.save_registration(&registration(1), Start::AsItIs).await.unwrap_err()), expected);
+        assert_eq!(kind(&table.load_all(&[registration(1).id]).await.unwrap_err()), expected);
+    }
+}
