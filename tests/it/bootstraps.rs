@@ -43,7 +43,9 @@ fn sdks(binary: &[u8]) -> BTreeSet<String> {
             let length: usize = digits.chars().rev().collect::<String>().parse().unwrap_or(0);
             let name = binary.get(at + MARK.len()..(at + length).max(at + MARK.len())).unwrap_or_default();
             // Texts of log lines stand behind digits too; a crate's name has nothing but letters and digits.
-            if !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric) {
+            // A crate's name is whole: where letters go on, the digits before it were another text's.
+            let whole = !binary.get(at + length).is_some_and(u8::is_ascii_lowercase);
+            if whole && !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric) {
                 found.insert(String::from_utf8_lossy(name).into_owned());
             }
         }

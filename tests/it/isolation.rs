@@ -17,12 +17,13 @@ pub async fn trigger(stack: &Stack, name: &str, count: usize) -> Vec<String> {
     jobs
 }
 
-/// How an endpoint stands.
+/// How an endpoint stands: its health.
 pub async fn endpoint(stack: &Stack, name: &str) -> Value {
     let (status, answer) = stack.get("/api/webhooks/status").await;
     assert_eq!(status, 200, "{answer}");
     let all = answer["webhooks"]["endpoints"].as_array().expect("endpoints").iter();
-    all.clone().find(|endpoint| endpoint["name"] == name).unwrap_or_else(|| panic!("no {name} in {answer}")).clone()
+    let found = all.clone().find(|endpoint| endpoint["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {answer}"))["health"].clone()
 }
 
 fn times(webhooks: &[Value]) -> Vec<i64> {
@@ -75,7 +76,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_gets_everything_when_it_is_men
         .await;
     stack.control("hooks/second", json!({})).await;
     let (status, answer) = stack.post("/api/webhooks/endpoints/webhook_2/enable", &json!({})).await;
-    assert_eq!((status, &answer["endpoint"]["status"]), (200, &json!("healthy")), "{answer}");
+    assert_eq!((status, &answer["endpoint"]["health"]["status"]), (200, &json!("healthy")), "{answer}");
     assert!(answer["recovery"]["matched"].as_u64() > Some(0), "what waited is woken: {answer}");
     let statuses = stack
         .eventually("none is pending", || async {

@@ -320,3 +320,77 @@ fn number(value: &Value, field: &'static str, (least, most): (u64, u64)) -> Resu
     let read = value.as_u64().filter(|value| (least..=most).contains(value));
     read.ok_or_else(|| bad(field, format!("a whole number from {least} to {most}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:hooks";
+
+    fn reach() -> Reach {
+        let elsewhere = "arn:aws:sqs:us-east-1:123456789012:hooks".to_owned();
+        Reach { allow_http: false, destinations: vec![QUEUE.to_owned(), elsewhere], region: "eu-central-1".to_owned() }
+    }
+
+    fn merged(fields: &mut Fields, body: &Value) -> Result<(), String> {
+        fields.merge(body.as_object().unwrap(), &reach()).map_err(|problem| problem.parts().2)
+    }
+
+    fn hook(body: Value) -> Result<Fields, String> {
+        let mut fields = Fields::default();
+        merged(&mut fields, &json!({ "url": "https://a.example/x" }))?;
+        merged(&mut fields, &body)?;
+        Ok(fields)
+    }
+
+    #[test]
+    fn what_is_not_named_stays_and_null_is_the_default() {
+        let mut fields = hook(json!({ "rateLimit": { "max": 5, "windowMs": 2000 }, "asciiJson": true })).unwrap();
+        merged(&mut fields, &json!({ "rateLimit": { "max": 9 }, "events": ["*"] })).unwrap();
+        let policy = &fields.choices.policy;
+        assert_eq!((policy.rate_limit_max, policy.rate_limit_window), (Some(9), Some(2000)));
+        merged(&mut fields, &json!({ "rateLimit": { "max": null } })).unwrap();
+        assert_eq!((fields.choices.policy.rate_limit_max, fields.choices.policy.rate_limit_window), (None, Some(2000)));
+        merged(&mut fields, &json!({ "rateLimit": null, "asciiJson": null, "events": null })).unwrap();
+        assert_eq!((fields.choices.policy.rate_limit_window, fields.choices.form.ascii), (None, false));
+        assert_eq!(fields.choices, Fields::default().choices);
+        assert_eq!(fields.destination.map(|to| to.shown()).as_deref(), Some("https://a.example/x"));
+    }
+
+    #[test]
+    fn headers_merge_by_name_whatever_their_case() {
+        let mut fields = hook(json!({ "headers": { "X-One": "1", "X-Two": "2" } })).unwrap();
+        merged(&mut fields, &json!({ "headers": { "x-one": "3", "X-TWO": null } })).unwrap();
+        assert_eq!(fields.headers, [("x-one".to_owned(), "3".to_owned())]);
+        merged(&mut fields, &json!({ "headers": null })).unwrap();
+        assert!(fields.headers.is_empty());
+    }
+
+    #[test]
+    fn what_an_answer_hides_is_not_taken_for_a_value() {
+        let refused = hook(json!({ "headers": { "Authorization": "***" } })).unwrap_err();
+        assert!(refused.contains("not ***"), "{refused}");
+        let refused = hook(json!({ "url": "https://hooks.slack.com/***" })).unwrap_err();
+        assert!(refused.contains("not ***"), "{refused}");
+    }
+
+    #[test]
+    fn a_destination_keeps_its_type_and_is_one_that_the_stack_reaches() {
+        let mut queue = Fields::default();
+        merged(&mut queue, &json!({ "type": "sqs", "arn": QUEUE })).unwrap();
+        for (body, why) in [
+            (json!({ "type": "http", "url": "https://a.example/" }), "as it was registered"),
+            (json!({ "url": "https://a.example/" }), "left out for the type `sqs`"),
+            (json!({ "arn": "arn:aws:sqs:us-east-1:123456789012:hooks" }), "eu-central-1"),
+            (json!({ "arn": "arn:aws:sqs:eu-central-1:123456789012:other" }), "QueueDestinations"),
+            (json!({ "arn": "hooks" }), "arn:aws:sqs:region:account:name"),
+            (json!({ "headers": { "X-One": "1" } }), "left out but for the type `http`"),
+        ] {
+            let refused = merged(&mut queue, &body).unwrap_err();
+            assert!(refused.contains(why), "{body}: {refused}");
+        }
+        merged(&mut queue, &json!({ "type": "sqs", "description": "the same" })).unwrap();
+    }
+}
