@@ -159,8 +159,9 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   });
   await walk("shots-deliveries", (made_) => shoot(made_, "deliveries", "/webhooks/deliveries", "#deliveries tr, #state .empty"));
   await walk("shots-delivery", async (made_) => {
-    // One with several tries, if there is one, and else the newest.
-    const page = await start(made_); const { deliveries } = await api(page, "GET", "/api/webhooks/deliveries?limit=100"); const tried = [...deliveries].sort((a, b) => b.attempts - a.attempts); if (!tried.length) return "no delivery";
+    // One with several tries, if there is one, and else the newest; of an endpoint that is still there.
+    const page = await start(made_); const { endpoints } = await api(page, "GET", "/api/webhooks/endpoints"); const { deliveries } = await api(page, "GET", "/api/webhooks/deliveries?limit=100");
+    const tried = deliveries.filter((one) => endpoints.some(({ id }) => id === one.endpointId)).sort((a, b) => b.attempts - a.attempts); if (!tried.length) return "no delivery";
     await shoot(made_, "delivery", `/webhooks/deliveries/${tried[0].id}`, "#timeline li:not(.bare)"); const open = deliveries.find((one) => one.status === "pending" && one.attempts); if (open) await shoot(made_, "delivery-pending", `/webhooks/deliveries/${open.id}`, "#timeline .next");
   });
   for (const name of ["form", "secret", "preview", "recover"]) await walk(`shots-sheet-${name}`, async (made_) => {

@@ -410,6 +410,10 @@ async fn tell_standing(
     standing: &Standing,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if state.disabled_at.is_some() {
+        // That says more.
+        return Ok(());
+    }
     let warning = match standing {
         Standing::Warn(percent) => Some(*percent),
         // The webhooks before were about webhooks, so that nobody was told of their warning.

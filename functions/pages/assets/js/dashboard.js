@@ -1,10 +1,13 @@
 // Serves the dashboard: numbers, running and recent jobs, and how the webhooks stand.
 import { get } from "./api.js";
 import { $, el, empty, keyed, setText, show, skeleton, throttle, trouble } from "./dom.js";
+import { title } from "./endpoints.js";
 import { STATUS, count, pill, plural, shortId, summary, when } from "./format.js";
 import { Live } from "./live.js";
 import { banner, workers } from "./queue-state.js";
 
+/** Endpoints that are shown; the others are a click away. */
+const SHOWN = 6;
 let stats = null;
 
 /** One tile for each status, a way into the queue. */
@@ -98,7 +101,7 @@ async function webhooks() {
   }
 }
 
-function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, total_errors: errors = 0, rate_limits: sent = {}, error_counts: failed = {}, config = {} }) {
+function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, total_errors: errors = 0, rate_limits: sent = {}, endpoints = [], config = {} }) {
   if (!total) {
     show($("webhooks-state"));
     show($("webhooks"), empty("No endpoint yet", "Add one to be told when a video is done.", el("a", { class: "btn", href: "/webhooks" }, "Add an endpoint")));
@@ -107,7 +110,6 @@ function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, 
   const well = active === total && !errors;
   show($("webhooks-state"), well ? pill("completed", "Healthy") : active < total ? pill(active ? "warn" : "failed", `${count(total - active)} disabled`) : pill("warn", plural(errors, "error")));
   const fact = (name, value) => [el("dt", {}, name), el("dd", {}, value)];
-  const endpoints = [...new Set([...Object.keys(sent), ...Object.keys(failed)])].sort();
   show(
     $("webhooks"),
     el(
@@ -119,14 +121,15 @@ function drawWebhooks({ active_webhooks: active = 0, total_webhooks: total = 0, 
       fact("Retries", `Up to ${count(config.max_retries)}`),
       config.rate_limit ? fact("Rate limit", limit(config.rate_limit)) : [],
     ),
-    ...endpoints.map((name) =>
+    ...endpoints.slice(0, SHOWN).map((endpoint) =>
       el(
         "div",
         { class: "item row between" },
-        el("span", { class: "strong" }, name),
-        el("span", { class: "muted small" }, `${count(sent[name] ?? 0)} in this window · ${plural(failed[name] ?? 0, "error")}`),
+        el("a", { class: "strong", href: `/webhooks#${endpoint.id}` }, title(endpoint)),
+        el("span", { class: "muted small" }, `health ${endpoint.health.score} · ${count(sent[endpoint.name] ?? 0)} in this window · ${plural(endpoint.health.failures, "error")}`),
       ),
     ),
+    endpoints.length > SHOWN ? el("a", { class: "small", href: "/webhooks" }, `${count(endpoints.length - SHOWN)} more`) : [],
   );
 }
 

@@ -55,7 +55,7 @@ pub(super) fn hold(
             tracing::warn!(%delivery_id, %until, "Rate limit exceeded for webhook {name}: {next}/{max}");
         }
         Held::Settings => tracing::warn!(%delivery_id, endpoint = name, %until,
-            "the endpoint is not among the settings, they may be older than the delivery"),
+            "the endpoint is not known: settings are older than the delivery, or a key is missing"),
         Held::Rate | Held::Line | Held::Circuit | Held::Pause => {
             tracing::info!(%delivery_id, endpoint = name, %until, ?held, "a delivery waits for its endpoint");
         }
