@@ -155,12 +155,14 @@ impl Desk<'_> {
         for (id, state) in ids.iter().zip(states) {
             match (settings.endpoint(id), registrations.remove(id)) {
                 (Some(endpoint), _) => all.push(self.of_settings(endpoint, state)),
-                (None, Some(registration)) => match self.secrets.vault.as_ref().map(|vault| vault.open(&registration)) {
-                    Some(Ok(private)) => all.push(self.of_registration(Opened { registration, private }, state)),
-                    // One that a lost key sealed must not hide the others.
-                    Some(Err(error)) => tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened"),
-                    None => tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set"),
-                },
+                (None, Some(registration)) => {
+                    match self.secrets.vault.as_ref().map(|vault| vault.open(&registration)) {
+                        Some(Ok(private)) => all.push(self.of_registration(Opened { registration, private }, state)),
+                        // One that a lost key sealed must not hide the others.
+                        Some(Err(error)) => tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened"),
+                        None => tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set"),
+                    }
+                }
                 (None, None) => {}
             }
         }

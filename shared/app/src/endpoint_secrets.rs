@@ -7,7 +7,7 @@ use reelhook_signing::{PrivateKey, standard};
 use serde::{Deserialize, Serialize};
 
 use crate::ambient::Ambient;
-use crate::registrations::{Changed, RegistrationPorts, change, digest, first_bits};
+use crate::registrations::{Changed, RegistrationPorts, change, digest};
 use crate::store::StoreError;
 use crate::submit::IdempotencyKey;
 
@@ -25,9 +25,9 @@ pub struct EndpointSecret {
     pub seed: String,
     /// Since when.
     pub created_at: Timestamp,
-    /// The hash of the request that made it, where that had a key.
+    /// The request that made it, where that had a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
+    pub request: Option<Request>,
     /// Until when it signs, once a newer one is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -64,6 +64,15 @@ impl std::fmt::Debug for EndpointSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "EndpointSecret({})", self.id)
     }
+}
+
+/// A request that had an Idempotency-Key, as hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Of its caller and key.
+    pub key: String,
+    /// Of its body.
+    pub body: String,
 }
 
 /// A public key that verifies an endpoint's webhooks.
@@ -115,16 +124,18 @@ pub async fn rotate(
     rotation: Rotation,
 ) -> Result<Result<Changed, NotRotated>, StoreError> {
     let now = ports.ambient.now();
-    let bits = match &rotation.key {
-        Some((caller, key)) => first_bits(&digest(&[id.as_str().as_bytes(), caller.as_bytes(), key.key.as_bytes()])),
-        None => ports.ambient.random(),
-    };
-    let request = rotation.key.map(|(_, key)| key.body_hash);
-    let new = EndpointSecret { request, ..EndpointSecret::new(ports.ambient, bits, rotation.secret) };
+    let request = rotation.key.map(|(caller, key)| Request {
+        key: hex::encode(digest(&[caller.as_bytes(), key.key.as_bytes()])),
+        body: key.body_hash,
+    });
+    let secret = EndpointSecret::new(ports.ambient, ports.ambient.random(), rotation.secret);
+    let new = EndpointSecret { request, ..secret };
     let until = now.after(rotation.grace);
     change(ports, id, None, |_, private| {
-        if let Some(known) = private.secrets.iter().find(|secret| secret.id == new.id) {
-            return if known.request == new.request { Ok(()) } else { Err(NotRotated::KeyReused) };
+        let by_key = |made: &Request| new.request.as_ref().is_some_and(|request| request.key == made.key);
+        let mut made = private.secrets.iter().filter_map(|secret| secret.request.as_ref());
+        if let Some(made) = made.find(|made| by_key(made)) {
+            return if Some(made) == new.request.as_ref() { Ok(()) } else { Err(NotRotated::KeyReused) };
         }
         for secret in &mut private.secrets {
             secret.expires_at = Some(secret.expires_at.map_or(until, |ends| ends.min(until)));

@@ -323,7 +323,7 @@ fn endpoint_id(bits: u128) -> EndpointId {
     EndpointId::parse(&format!("ep_{bits:032x}")).expect("hex is a valid id")
 }
 
-pub(crate) fn first_bits(hash: &[u8; 32]) -> u128 {
+fn first_bits(hash: &[u8; 32]) -> u128 {
     hash[..16].iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
