@@ -393,6 +393,31 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
 }
 
 #[tokio::test]
+async fn an_endpoint_that_comes_back_by_itself_is_told_of_as_failing_and_as_recovered() {
+    let stack = Stack::open().await;
+    let names = ["flapping", "hearing"].map(|name| format!("{name}-{}", std::process::id()));
+    stack.control(&format!("hooks/{}", names[0]), json!({ "answer": 503 })).await;
+    let hearing = hook(&stack, &names[1], json!({ "events": ["endpoint.*"] })).await;
+    let flapping = hook(&stack, &names[0], json!({ "events": ["job.completed"] })).await;
+    let told = async |event: &str| arrived(&stack, &names[1], event).await.len();
+    let body = json!({ "event": "job.completed", "data": { "job_id": format!("flapping-{}", std::process::id()) } });
+    for _ in 0..4 {
+        assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
+    }
+    stack.eventually("it is told that it fails", || async { (told("endpoint.failing").await > 0).then_some(()) }).await;
+    stack.control(&format!("hooks/{}", names[0]), json!({})).await;
+    assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
+    stack
+        .eventually("it is told that it recovered", || async { (told("endpoint.recovered").await == 1).then_some(()) })
+        .await;
+    let (_, answer) = stack.get(&format!("{PATH}/{flapping}")).await;
+    assert_eq!(answer["endpoint"]["health"]["failures"], 0, "{answer}");
+    for id in [&flapping, &hearing] {
+        remove(&stack, id).await;
+    }
+}
+
+#[tokio::test]
 async fn queues_and_buses_are_destinations_like_any_other() {
     let stack = Stack::open().await;
     let queue = stack.aws.destination_queue("reelhook-test-destination").await;

@@ -77,12 +77,13 @@ pub async fn answer(
             let recovery = recover::enable(&recover_ports(desk.deps), &endpoint, WAKE_BUDGET).await?;
             Ok(enable_answer(&desk.find(&name).await?, &recovery, System.now()))
         }
-        Asked::Test(name) => {
+        Asked::Test(name, key) => {
             let shown = desk.find(&name).await?;
             if shown.state.disabled_at.is_some() {
                 return Err(Problem::EndpointDisabled);
             }
-            Ok(test_answer(desk.test(&shown.endpoint, now, System.random(), traceparent.as_deref()).await?))
+            let random = key.map_or_else(|| System.random(), |(caller, key)| key.bits(&caller, 0));
+            Ok(test_answer(desk.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
         Asked::Preview(name, event) => {
             let endpoint = desk.find(&name).await?.endpoint;
@@ -204,7 +205,14 @@ impl Desk<'_> {
         let shown = self.of_registration(opened, self.deps.tables.deliveries.endpoint(&id).await?);
         // A repeat with the same key sends the same test, and so no other.
         let test = match enabled {
-            true => self.test(&shown.endpoint, at, 0, traceparent).await.ok(),
+            // The endpoint is there all the same: whoever repeats this without a key would have two.
+            true => match self.test(&shown.endpoint, at, 0, traceparent).await {
+                Ok(id) => Some(id),
+                Err(problem) => {
+                    tracing::warn!(endpoint_id = %id, ?problem, "a new endpoint's test was not sent");
+                    None
+                }
+            },
             false => None,
         };
         Ok(registered_answer(&shown, test, System.now()))

@@ -7,9 +7,9 @@ use reelhook_signing::{PrivateKey, standard};
 use serde::{Deserialize, Serialize};
 
 use crate::ambient::Ambient;
-use crate::registrations::{Changed, RegistrationPorts, change, digest};
+use crate::registrations::{Changed, RegistrationPorts, change};
 use crate::store::StoreError;
-use crate::submit::IdempotencyKey;
+use crate::submit::{IdempotencyKey, digest};
 
 /// Secrets of one endpoint that may be valid at once.
 pub const MOST_SECRETS: usize = 8;
@@ -124,10 +124,9 @@ pub async fn rotate(
     rotation: Rotation,
 ) -> Result<Result<Changed, NotRotated>, StoreError> {
     let now = ports.ambient.now();
-    let request = rotation.key.map(|(caller, key)| Request {
-        key: hex::encode(digest(&[caller.as_bytes(), key.key.as_bytes()])),
-        body: key.body_hash,
-    });
+    let request = rotation
+        .key
+        .map(|(caller, key)| Request { key: format!("{:032x}", key.bits(&caller, 0)), body: key.body_hash });
     let secret = EndpointSecret::new(ports.ambient, ports.ambient.random(), rotation.secret);
     let new = EndpointSecret { request, ..secret };
     let until = now.after(rotation.grace);

@@ -103,15 +103,15 @@ pub trait TriggerStore: EventStore {
     async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
 }
 
-/// A test for one endpoint, which goes the way of all webhooks; `random` makes its id.
+/// A test for one endpoint, which goes the way of all webhooks; `random` makes its id, and 0 is the one of its registration.
 pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
-    let id = event_id(&format!("test_{endpoint}_{}_{random:032x}", now.0));
+    let id = event_id(&format!("test_{endpoint}_{random:032x}"));
     let job_id = JobId::parse(endpoint.as_str()).expect("an endpoint's id has the form of all ids");
     let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
     EventRow { id, event: OutboundEvent::Test, job_id, at: now, data }
 }
 
-/// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same time and bits make the same test.
+/// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same bits make the same test.
 ///
 /// # Errors
 /// [`StoreError`].

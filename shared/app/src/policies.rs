@@ -19,7 +19,7 @@ pub const WINDOW_MS: (u64, u64) = (1000, DAY_MS);
 
 /// What one endpoint keeps to; what is not there is as for all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct OwnPolicy {
     /// When a try is made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +91,10 @@ impl ScheduleName {
 }
 
 impl OwnPolicy {
+    /// What WEBHOOK_ENDPOINT_POLICIES may name.
+    pub(crate) const NAMES: [&str; 6] =
+        ["schedule", "timeout", "rateLimitMax", "rateLimitWindow", "concurrency", "permanentStatuses"];
+
     /// What is wrong with it, in the words of WEBHOOK_ENDPOINT_POLICIES.
     pub(crate) fn wrong(&self) -> Option<String> {
         let outside = |value: Option<u64>, (least, most): (u64, u64), name: &str| {

@@ -158,6 +158,11 @@ fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<S
             return BTreeMap::new();
         }
     };
+    // Of a newer version's registrations what we do not know is passed over; in a setting it is a mistake.
+    let raw: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_str(&text).unwrap_or_default();
+    for field in raw.values().flat_map(BTreeMap::keys).filter(|field| !OwnPolicy::NAMES.contains(&field.as_str())) {
+        bad.push(BadSetting { name, wrong: format!("has an unknown field `{field}`") });
+    }
     for (endpoint, own) in &overrides {
         if let Some(wrong) = own.wrong() {
             bad.push(BadSetting { name, wrong: format!("says for `{endpoint}` what can't be: {wrong}") });

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use reelhook_domain::{Dialect, Job, JobId, NewJob, Policy, Timestamp, create};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
 use crate::dialect::streamgank::QueueCounts;
@@ -35,6 +36,24 @@ pub struct IdempotencyKey {
     pub key: String,
     /// SHA-256 of the body, as hex.
     pub body_hash: String,
+}
+
+impl IdempotencyKey {
+    /// 128 bits that follow from who uses the key, in which round.
+    pub fn bits(&self, caller: &str, round: usize) -> u128 {
+        let hash = digest(&[caller.as_bytes(), self.key.as_bytes(), round.to_string().as_bytes()]);
+        hash[..16].iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+    }
+}
+
+/// SHA-256 of parts, each with its length before it, so that none can be taken for two.
+pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }
 
 /// What is remembered of a key.

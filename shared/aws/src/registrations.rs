@@ -25,8 +25,8 @@ const LISTING: &str = "list endpoints";
 const LIST: &str = "endpoints";
 /// Days that a removed endpoint's row is kept, since deliveries to it may be recovered so long.
 const REMOVED_DAYS: i64 = 35;
-/// What says that an endpoint is disabled.
-const DISABLED: [&str; 3] = ["disabled_at", "disabled_reason", "told"];
+/// What stays when an endpoint's webhooks go somewhere else: that it is disabled, and what others were told of it.
+const STAYS: [&str; 4] = ["disabled_at", "disabled_reason", "told", "told_failing"];
 /// How long a list of public keys is used: as long as whoever asks may keep it.
 const KEYS_FRESH: Duration = Duration::from_secs(60);
 /// Transactions that meet others in a row before a change fails.
@@ -173,7 +173,7 @@ impl RegistrationStore for RegistrationTable {
                 .expression_attribute_values(":reason", s(reason)),
             // What is disabled stays so until somebody enables it.
             Start::Anew => {
-                let failures: Vec<&str> = TROUBLES.into_iter().filter(|name| !DISABLED.contains(name)).collect();
+                let failures: Vec<&str> = TROUBLES.into_iter().filter(|name| !STAYS.contains(name)).collect();
                 update.update_expression(format!("{changed} ADD revision :one REMOVE {}", failures.join(", ")))
             }
         };

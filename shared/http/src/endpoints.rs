@@ -9,6 +9,7 @@ use reelhook_app::policies::ScheduleName;
 use reelhook_app::previews::Preview;
 use reelhook_app::recover::Recovery;
 use reelhook_app::registrations::{Choices, Opened, Private, Registration, Wish};
+use reelhook_app::submit::IdempotencyKey;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Receiver, Timestamp};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
@@ -41,8 +42,8 @@ pub enum Asked {
     Remove(String),
     /// POST /api/webhooks/endpoints/{id}/enable
     Enable(String),
-    /// POST /api/webhooks/endpoints/{id}/test
-    Test(String),
+    /// POST /api/webhooks/endpoints/{id}/test: with a key, the same test each time.
+    Test(String, Option<(String, IdempotencyKey)>),
     /// GET /api/webhooks/endpoints/{id}/preview: of one event, or of all.
     Preview(String, Option<OutboundEvent>),
     /// GET /api/webhooks/endpoints/{id}/secret
@@ -88,7 +89,7 @@ impl Asked {
             ("PATCH", [one]) => Self::Change((*one).to_owned(), read_patch(request, reach)?),
             ("DELETE", [one]) => Self::Remove((*one).to_owned()),
             ("POST", [one, "enable"]) => Self::Enable((*one).to_owned()),
-            ("POST", [one, "test"]) => Self::Test((*one).to_owned()),
+            ("POST", [one, "test"]) => Self::Test((*one).to_owned(), keyed()?),
             ("GET", [one, "preview"]) => Self::Preview((*one).to_owned(), read_event(request)?),
             ("GET", [one, "secret"]) => Self::Secrets((*one).to_owned()),
             ("POST", [one, "secret", "rotate"]) => {
@@ -106,11 +107,7 @@ fn object(request: &ApiRequest) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-fn read_wish(
-    request: &ApiRequest,
-    reach: &Reach,
-    key: Option<(String, reelhook_app::submit::IdempotencyKey)>,
-) -> Result<Wish, Problem> {
+fn read_wish(request: &ApiRequest, reach: &Reach, key: Option<(String, IdempotencyKey)>) -> Result<Wish, Problem> {
     let body = object(request)?;
     check_names(&body, &["secret"])?;
     let mut fields = Fields::default();
@@ -182,10 +179,7 @@ fn read_secret(body: &Map<String, Value>) -> Result<Option<String>, Problem> {
     }
 }
 
-fn read_rotation(
-    request: &ApiRequest,
-    key: Option<(String, reelhook_app::submit::IdempotencyKey)>,
-) -> Result<Rotation, Problem> {
+fn read_rotation(request: &ApiRequest, key: Option<(String, IdempotencyKey)>) -> Result<Rotation, Problem> {
     let body = match request.json_or_nothing()? {
         Value::Object(body) => body,
         _ => Map::new(),
@@ -443,4 +437,31 @@ pub fn keys_answer<'a>(keys: impl Iterator<Item = (&'a EndpointId, &'a PublicKey
     };
     let keys: Vec<Value> = keys.filter_map(shown).collect();
     ApiAnswer::json(200, &json!({ "keys": keys })).header("cache-control", "public, max-age=60")
+}
+
+#[cfg(test)]
+mod tests {
+    use reelhook_domain::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_verify_are_listed_in_both_forms_and_those_whose_time_is_over_are_not() {
+        let id = EndpointId::parse("ep_1").unwrap();
+        let key = |id: &str, expires_at: Option<i64>| PublicKey {
+            id: id.to_owned(),
+            // RFC 8037, A.2.
+            key: "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+            expires_at: expires_at.map(Timestamp),
+        };
+        let keys = [key("sec_1", None), key("sec_2", Some(2000)), key("sec_3", Some(1000))];
+        let answer = keys_answer(keys.iter().map(|key| (&id, key)), Timestamp(1000));
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        let expected = |kid: &str, expires_at: Value| {
+            json!({ "kid": kid, "endpointId": "ep_1", "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "whpk": keys[0].key, "expiresAt": expires_at })
+        };
+        let until = json!(Timestamp(2000).to_string());
+        assert_eq!(body["keys"], json!([expected("sec_1", Value::Null), expected("sec_2", until)]));
+    }
 }

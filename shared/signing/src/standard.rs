@@ -72,9 +72,10 @@ pub(crate) fn signed_bytes(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
     [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
 }
 
-/// Whether a text is a secret in the form of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes.
+/// Whether a text is a secret in the form of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes, padded, which
+/// every receiver's library reads.
 pub fn is_secret(text: &str) -> bool {
-    let decoded = text.strip_prefix(SECRET_PREFIX).and_then(|encoded| SECRET_ENCODING.decode(encoded).ok());
+    let decoded = text.strip_prefix(SECRET_PREFIX).and_then(|encoded| STANDARD.decode(encoded).ok());
     decoded.is_some_and(|key| (24..=64).contains(&key.len()))
 }
 

@@ -335,8 +335,10 @@ impl DeliveryStore for MemoryDeliveries {
         let done = self.faults.check("warn")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        let first = endpoint.warned < percent;
-        endpoint.warned = endpoint.warned.max(percent);
+        let first = endpoint.failures > 0 && endpoint.warned < percent;
+        if first {
+            endpoint.warned = percent;
+        }
         done.answer(first)
     }
 

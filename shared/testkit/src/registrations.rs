@@ -90,6 +90,7 @@ fn forget_failures(of: &mut EndpointState) {
         disabled_at: known.disabled_at,
         disabled_reason: known.disabled_reason,
         told: known.told,
+        told_failing: known.told_failing,
         window: known.window,
         slots: known.slots,
         ..EndpointState::default()

@@ -55,7 +55,7 @@ function buttons(endpoint, changed) {
   return [
     button("test", "Send a test", (node) => run(node, () => sendTest(endpoint))),
     own && button("edit", "Edit", () => editEndpoint(endpoint, changed)),
-    own && button("preview", "Preview", () => openPreview(endpoint)),
+    button("preview", "Preview", () => openPreview(endpoint)),
     own && button("secret", "Secret", () => openSecrets(endpoint)),
     off
       ? button("switch", "Enable", (node) => run(node, () => turnOn(endpoint), changed))

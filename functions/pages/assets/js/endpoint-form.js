@@ -79,7 +79,7 @@ async function saveChanges(known, body, tag, sheet) {
 function registered({ endpoint, test }, sheet) {
   const secret = el("button", { type: "button", class: "btn primary", onclick: () => (sheet.close(), openSecrets(endpoint)) }, "Show its secret");
   sheet.show(
-    el("div", { class: "note completed", role: "status" }, el("p", { class: "strong" }, `${title(endpoint)} is added`), el("p", {}, "A test webhook is on its way to it. Your receiver needs the secret to check that a webhook is from us.")),
+    el("div", { class: "note completed", role: "status" }, el("p", { class: "strong" }, `${title(endpoint)} is added`), el("p", {}, `${test ? "A test webhook is on its way to it. " : ""}Your receiver needs the secret to check that a webhook is from us.`)),
     el(
       "div",
       { class: "row end" },
@@ -143,6 +143,7 @@ function draw(types, known) {
     const http = (known?.type ?? form.elements.type.value) === "http";
     target.hidden = !http;
     arn.hidden = http;
+    form.querySelector("#f-headers").hidden = !http;
   };
   form.addEventListener("change", fits);
   fits();
@@ -163,14 +164,15 @@ function read(form, known) {
     events: chosenEvents(form.querySelector("#f-events")),
     payload: text("payload"),
     asciiJson: data.has("asciiJson"),
-    signatures: data.has("v1a") ? ["v1", "v1a"] : ["v1"],
+    // Who takes no signature has none in the answer, and is told of this only where it is asked for.
+    ...(known && data.has("v1a") === known.signatures.includes("v1a") ? {} : { signatures: data.has("v1a") ? ["v1", "v1a"] : ["v1"] }),
     schedule: text("schedule") || null,
     timeoutMs: number(text("timeoutMs")),
     concurrency: number(text("concurrency")),
     rateLimit: max === null && seconds === null ? null : { max, windowMs: typeof seconds === "number" ? seconds * 1000 : seconds },
     permanentStatuses: text("permanentStatuses") ? text("permanentStatuses").split(/[\s,;]+/).filter(Boolean).map(number) : null,
   };
-  const headers = changedHeaders(form.querySelector("#f-headers"), known?.headers);
+  const headers = http ? changedHeaders(form.querySelector("#f-headers"), known?.headers) : {};
   const body = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => (known ? differs(name, value, known) : value !== null)));
   if (Object.keys(headers).length) body.headers = headers;
   if (known) return body;

@@ -8,7 +8,7 @@ use reelhook_app::endpoints::{Destination, Endpoint, EndpointDesk};
 use reelhook_app::hooks::test_endpoint;
 use reelhook_app::previews::{example, example_endpoint};
 use reelhook_app::recover;
-use reelhook_app::registrations::{Choices, Registered, Wish, register};
+use reelhook_app::registrations::{Choices, Private, Registered, Wish, change, register};
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
 use reelhook_testkit::{Stack, body_of, response, run, started};
 
@@ -220,11 +220,9 @@ async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job()
 }
 
 #[tokio::test]
-async fn who_recovers_while_others_are_told_that_it_fails_has_that_told_too() {
+async fn a_recovery_whose_telling_was_not_noted_is_told_again_under_the_same_id() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
-    // What is told is noted on an endpoint that does not fail any more.
-    stack.deliveries.faults.order("told_failing", []);
     jobs(&stack, 0..2).await;
     until_told(&stack, "endpoint.failing").await;
     stack.deliveries.faults.busy("told_failing", 1);
@@ -250,4 +248,21 @@ async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
         assert!(!row.data.to_string().contains("s3cret"), "{}", row.data);
         assert_eq!(row.data["url"].is_string(), matches!(event.group(), EventGroup::Endpoint | EventGroup::Delivery));
     }
+}
+
+#[tokio::test]
+async fn a_move_of_an_endpoint_does_not_keep_its_recovery_from_being_told() {
+    let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
+    answer_failing(&stack, 500);
+    jobs(&stack, 0..3).await;
+    until_told(&stack, "endpoint.failing").await;
+    let moved = |_: &mut Choices, private: &mut Private| {
+        private.destination = Destination::Web(Url::parse("https://moved.example/").unwrap());
+        Ok::<(), std::convert::Infallible>(())
+    };
+    change(&stack.registration_ports(), &failing, None, moved).await.unwrap().unwrap();
+    until_all_ended(&stack).await;
+    jobs(&stack, 3..4).await;
+    until_all_ended(&stack).await;
+    assert_eq!(told(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
 }

@@ -176,6 +176,18 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
 }
 
 #[tokio::test]
+async fn what_others_were_told_is_noted_while_it_is_so_and_taken_back() {
+    let (store, calls) = table(|_, before| if before == 1 { condition_failed(None) } else { ok() });
+    assert!(store.told_failing(&id(), Some(NOON)).await.unwrap());
+    assert!(!store.told_failing(&id(), Some(NOON)).await.unwrap(), "it took a webhook meanwhile");
+    assert!(store.told_failing(&id(), None).await.unwrap());
+    let all = calls.all();
+    assert_eq!(resolved(&all[0], "/UpdateExpression"), "SET told_failing = 1704110400000");
+    assert_eq!(resolved(&all[0], "/ConditionExpression"), "attribute_exists(failures)");
+    assert_eq!(resolved(&all[2], "/UpdateExpression"), "REMOVE told_failing");
+}
+
+#[tokio::test]
 async fn one_of_many_gives_each_warning() {
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
     assert!(store.warn(&id(), 50).await.unwrap());

@@ -102,8 +102,9 @@ async fn who_was_faster_is_told_and_who_only_sends_is_not_waited_for() {
 #[tokio::test]
 async fn the_list_is_read_to_its_end_and_used_for_a_while() {
     let entry = |id: &str, events: &str| {
+        let keys = if id == "ep_3" { r#"[{"id": "sec_1", "key": "whpk_x"}]"# } else { "[]" };
         json!({ "id": { "S": format!("registration#{id}") }, "place": { "S": format!("1704110400000.{id}") },
-            "events": { "S": events }, "public_keys": { "S": "[]" } })
+            "events": { "S": events }, "public_keys": { "S": keys } })
     };
     let first = json!({ "Items": [entry("ep_1", r#"["job.failed"]"#), entry("ep_2", r#"["job.exploded"]"#)],
         "LastEvaluatedKey": { "id": { "S": "registration#ep_2" } } });
@@ -121,7 +122,10 @@ async fn the_list_is_read_to_its_end_and_used_for_a_while() {
     }
     assert_eq!(calls.operations(), ["Query", "Query"], "once, in two parts");
     let keys = table.public_keys().await.unwrap();
-    assert_eq!((keys.len(), keys[0].1.len()), (3, 0));
+    let of = |place: usize| keys[place].1.iter().map(|key| key.key.as_str()).collect::<Vec<_>>();
+    assert_eq!((keys.len(), of(0), keys[2].0.as_str(), of(2)), (3, vec![], "ep_3", vec!["whpk_x"]));
+    table.public_keys().await.unwrap();
+    assert_eq!(calls.all().len(), 4, "and they are kept for a minute");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::audience::Audience;
-use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, plan};
+use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
 use reelhook_app::messages::{Delayed, WorkMessage};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_domain::{
@@ -182,4 +182,13 @@ fn a_new_job_is_a_start_and_a_line_of_its_log() {
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
     assert_eq!(planned.logs[0].line.as_ref().unwrap()["event_type"], "job_queued");
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));
+}
+
+#[test]
+fn only_versions_that_notify_need_to_know_whom() {
+    assert!(notifies(&record(1, every_effect(1))));
+    let silent = every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::Notify { .. })).collect();
+    let job = record(1, silent);
+    assert!(!notifies(&job));
+    assert_eq!(plan(&job, &audience(&settings()), GRACE), plan(&job, &Audience::default(), GRACE));
 }
