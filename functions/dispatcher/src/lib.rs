@@ -64,9 +64,6 @@ struct Secrets {
     vault: Option<Vault>,
 }
 
-/// How long a list of registered endpoints is used; only webhooks about webhooks ask for it.
-const AUDIENCE_FRESH: Duration = Duration::from_secs(5);
-
 const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
@@ -124,7 +121,8 @@ impl Deps {
         });
         Ok(Self {
             deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
-            registrations: RegistrationTable::new(endpoints, AUDIENCE_FRESH),
+            // Only webhooks about webhooks ask for the list, and each is told once.
+            registrations: RegistrationTable::new(endpoints, Duration::ZERO),
             directory: Directory::default(),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             carriers: Carriers {

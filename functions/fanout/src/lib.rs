@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// How long a list of registered endpoints is used.
-const AUDIENCE_FRESH: Duration = Duration::from_secs(5);
+const AUDIENCE_FRESH: Duration = Duration::from_secs(1);
 
 /// What the function is configured with.
 pub struct Config {
