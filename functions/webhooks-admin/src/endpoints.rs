@@ -15,7 +15,7 @@ use reelhook_app::registrations::{
     Changed, Opened, Registered, RegistrationPorts, RegistrationStore, Vault, Wish, change, look, register, remove,
 };
 use reelhook_aws::start::System;
-use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::endpoints::{
     Asked, Patch, Shown, changed_answer, enable_answer, event_types_answer, list_answer, one_answer, preview_answer,
@@ -273,9 +273,6 @@ impl Desk<'_> {
     ) -> Result<DeliveryId, Problem> {
         let Deps { tables, hints, policy, .. } = self.deps;
         let ports = AnnouncePorts { store: tables, hints, grace: policy.hint_grace };
-        // It gets the test, whatever it subscribes to.
-        let (id, name) = (endpoint.id.clone(), endpoint.name.clone());
-        let to = Subscriber { id, name, events: EventFilter::default(), since: Timestamp(0) };
-        Ok(test_endpoint(&ports, &to, at, random, traceparent).await?)
+        Ok(test_endpoint(&ports, &Subscriber::alone(endpoint), at, random, traceparent).await?)
     }
 }

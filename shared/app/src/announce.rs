@@ -8,7 +8,7 @@ use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus};
 
 use crate::audience::Subscriber;
 use crate::fanout::EventRow;
-use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::messages::{Delayed, DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
 
 /// Deliveries that are written at once.
@@ -113,9 +113,6 @@ pub async fn announce(
     if let (0, Some(error)) = (accepted, failed) {
         return Err(error);
     }
-    // The sweep finds them by `due_at` all the same.
-    for error in ports.hints.send(hints).await.into_iter().filter_map(Result::err) {
-        tracing::warn!(%error, "a hint was not sent, the sweep will act");
-    }
+    hint_at_deliveries(ports.hints, hints).await;
     Ok(Results { total: deliveries.len(), accepted })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reelhook_domain::{EndpointId, EventFilter, OutboundEvent, Timestamp};
 
+use crate::endpoints::Endpoint;
 use crate::settings::WebhookSettings;
 use crate::store::StoreError;
 
@@ -21,10 +22,18 @@ pub struct Subscriber {
     pub since: Timestamp,
 }
 
+impl Subscriber {
+    /// An endpoint that is told something by itself, whatever it subscribes to.
+    pub fn alone(endpoint: &Endpoint) -> Self {
+        let (id, name) = (endpoint.id.clone(), endpoint.name.clone());
+        Self { id, name, events: EventFilter::default(), since: Timestamp(0) }
+    }
+}
+
 /// Where registered endpoints are listed.
 #[async_trait]
 pub trait Subscribers: Send + Sync {
-    /// All of them; a new one is among them after some seconds at the latest.
+    /// All of them; a new one is among them after a second at the latest.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -26,7 +26,7 @@ use crate::announce::{AnnouncePorts, EventStore};
 use crate::directory::{Directory, DirectoryPorts, Known};
 use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::fanout::EventRow;
-use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::messages::{Delayed, DeliveryMessage, Hints, hint_at_deliveries};
 use crate::operational::{self, News, OperationalPorts};
 use crate::parcels::Carrier;
 use crate::registrations::{RegistrationStore, Vault};
@@ -206,7 +206,7 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
         }
     }
     begin(ports, &mut groups, &mut changes, &mut results).await;
-    send_hints(ports, early).await;
+    hint_at_deliveries(ports.hints, early).await;
     let (sender, ended) = mpsc::unbounded();
     let tries = async move {
         join_all(groups.into_iter().map(|group| try_all(ports, group, sender.clone()))).await;
@@ -328,7 +328,7 @@ async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group], changes: &mut Vec
     for group in groups {
         group.going.retain(|ready| claimed[ready.index]);
     }
-    send_hints(ports, later).await;
+    hint_at_deliveries(ports.hints, later).await;
 }
 
 /// What came of a try, on its way to be saved.
@@ -457,7 +457,7 @@ async fn finish(ports: &DeliverPorts<'_>, ended: Vec<Tried>, results: &mut Resul
             Err(error) => results[change.index] = Err(error),
         }
     }
-    send_hints(ports, later).await;
+    hint_at_deliveries(ports.hints, later).await;
     if late.is_empty() {
         return;
     }
@@ -465,16 +465,6 @@ async fn finish(ports: &DeliverPorts<'_>, ended: Vec<Tried>, results: &mut Resul
     tracing::warn!(count = late.len(), "leases ran out during tries, others took over");
     if let Err(error) = ports.store.keep(&late).await {
         tracing::warn!(%error, "what came of tries that took too long was not noted");
-    }
-}
-
-/// The sweep finds what waits by `due_at` all the same: a hint that can't be sent is only logged.
-async fn send_hints(ports: &DeliverPorts<'_>, later: Vec<Delayed<DeliveryMessage>>) {
-    if later.is_empty() {
-        return;
-    }
-    for error in ports.hints.send(later).await.into_iter().filter_map(Result::err) {
-        tracing::warn!(%error, "a delayed hint was not sent, the sweep will act");
     }
 }
 

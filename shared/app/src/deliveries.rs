@@ -5,10 +5,11 @@ use futures_util::future::try_join_all;
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 
 use crate::ambient::Ambient;
+use crate::announce::hint;
 use crate::deliver::SaveDeliveries;
 use crate::endpoints::EndpointDesk;
 use crate::fanout::EventRow;
-use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::{Saved, StoreError};
 use crate::sweep::shard;
 
@@ -243,11 +244,7 @@ pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, Stor
         let saved = ports.book.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
         if saved == Saved::Done {
             ports.desk.ask_now(&next.endpoint_id).await?;
-            let message = DeliveryMessage::Deliver { delivery_id: next.id, event_id: next.event_id.clone() };
-            // The sweep finds it by `due_at` all the same.
-            for error in ports.hints.send(vec![Delayed::now(message)]).await.into_iter().filter_map(Result::err) {
-                tracing::warn!(%error, "a hint was not sent, the sweep will act");
-            }
+            hint_at_deliveries(ports.hints, vec![hint(&next)]).await;
             return Ok(Again::Due(Box::new(next)));
         }
     }

@@ -90,3 +90,13 @@ pub async fn send_all<M>(hints: &dyn Hints<M>, messages: Vec<Delayed<M>>) -> Res
     }
     hints.send(messages).await.into_iter().collect()
 }
+
+/// Sends hints at deliveries. The sweep finds deliveries by `due_at` all the same: one that can't be sent is only logged.
+pub(crate) async fn hint_at_deliveries(hints: &dyn Hints<DeliveryMessage>, messages: Vec<Delayed<DeliveryMessage>>) {
+    if messages.is_empty() {
+        return;
+    }
+    for error in hints.send(messages).await.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "a hint was not sent, the sweep will act");
+    }
+}

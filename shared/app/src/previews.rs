@@ -1,5 +1,7 @@
 //! What a webhook of each event looks like: examples that the real rules make, and what an endpoint would get of them.
 
+use std::time::Duration;
+
 use reelhook_domain::{
     Decision, Dialect, EndpointId, EndpointState, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy, RenderId,
     StepStatus, StepUpdate, Timestamp, create, decide,
@@ -49,13 +51,7 @@ pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
 /// What this endpoint would be sent now of an event.
 pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Preview {
     let example = example(endpoint, event, now);
-    let to = Subscriber {
-        id: endpoint.id.clone(),
-        name: endpoint.name.clone(),
-        events: reelhook_domain::EventFilter::default(),
-        since: now,
-    };
-    let delivery = delivery_of(&example, &to, std::time::Duration::ZERO, None);
+    let delivery = delivery_of(&example, &Subscriber::alone(endpoint), Duration::ZERO, None);
     let (mut headers, body) = match parcel(&delivery, &example, endpoint, now) {
         Parcel::Web(request) => (request.headers, String::from_utf8_lossy(&request.body).into_owned()),
         Parcel::Cloud(parcel) => (parcel.attributes, parcel.body),
@@ -80,13 +76,7 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
         OutboundEvent::DeliveryExhausted => {
             let job = of_job(OutboundEvent::Completed, since);
             let row = job_row(&job, OutboundEvent::Completed);
-            let to = Subscriber {
-                id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
-                name: endpoint.name.clone(),
-                events: reelhook_domain::EventFilter::default(),
-                since,
-            };
-            let mut delivery = delivery_of(&row, &to, std::time::Duration::ZERO, None);
+            let mut delivery = delivery_of(&row, &Subscriber::alone(endpoint), Duration::ZERO, None);
             delivery.attempts = endpoint.policy.schedule.retries() + 1;
             delivery.last_result = Some(format!("status 500 after {} attempts", delivery.attempts));
             of_webhooks(News::Exhausted(endpoint, &delivery))

@@ -16,7 +16,7 @@ use crate::ambient::Ambient;
 use crate::announce::hint;
 use crate::deliveries::{DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed, goes_to, time_of};
 use crate::endpoints::{Endpoint, EndpointDesk};
-use crate::messages::{Delayed, DeliveryMessage, Hints};
+use crate::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::{Saved, StoreError};
 use crate::submit::IdempotencyKey;
 
@@ -451,11 +451,7 @@ async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64)
         }
     }
     let count = sent.len() as u64;
-    let sent: Vec<Delayed<DeliveryMessage>> = sent;
-    // The sweep finds them by `due_at` all the same.
-    for error in ports.hints.send(sent).await.into_iter().filter_map(Result::err) {
-        tracing::warn!(%error, "a hint was not sent, the sweep will act");
-    }
+    hint_at_deliveries(ports.hints, sent).await;
     Ok((count, conflicts))
 }
 

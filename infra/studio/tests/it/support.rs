@@ -42,13 +42,13 @@ pub async fn start(config: Config) -> Studio {
 
 /// Asks again until there is an answer; fails the test after the deadline.
 pub async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
+    let (start, mut poll) = (Instant::now(), tokio::time::interval(Duration::from_millis(5)));
     loop {
+        poll.tick().await;
         if let Some(answer) = ask() {
             return answer;
         }
         assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
