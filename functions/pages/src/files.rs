@@ -11,8 +11,8 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::status::matches_tag;
 use sha2::{Digest, Sha256};
 
-/// Where pages name the origin of the stream.
-const STREAM_ORIGIN: &str = "{{STREAM_ORIGIN}}";
+/// What stands around the content of each page.
+const FRAME: &str = include_str!("../assets/frame.html");
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Files below this size are sent as they are.
@@ -57,6 +57,82 @@ const SCRIPTS: [(&str, &str); 30] = scripts![
     "webhooks.js",
     "words.js",
 ];
+
+/// What is a page's own.
+struct Page {
+    title: &'static str,
+    description: &'static str,
+    /// The module that begins, without its ending.
+    script: &'static str,
+    /// Where the navigation stands: the link, and `page` for that page itself or `true` for one below it.
+    current: Option<(&'static str, &'static str)>,
+    content: &'static str,
+}
+
+impl Page {
+    /// The whole page, whose live updates come from this origin.
+    fn text(&self, stream_origin: &str) -> String {
+        let parts = [
+            ("{{STREAM_ORIGIN}}", stream_origin),
+            ("{{TITLE}}", self.title),
+            ("{{DESCRIPTION}}", self.description),
+            ("{{SCRIPT}}", self.script),
+        ];
+        let mut text = parts.iter().fold(FRAME.to_owned(), |text, (name, value)| text.replace(name, value));
+        if let Some((link, word)) = self.current {
+            // The name of the product links to the first page too.
+            let link = format!("<a href=\"{link}\"");
+            text = text.replace(&format!("{link}>"), &format!("{link} aria-current=\"{word}\">"));
+        }
+        text.replace("{{CONTENT}}", self.content)
+    }
+}
+
+macro_rules! page {
+    ($name:literal, $title:literal, $description:literal, $script:literal, $current:expr) => {
+        Page {
+            title: $title,
+            description: $description,
+            script: $script,
+            current: $current,
+            content: include_str!(concat!("../assets/", $name)),
+        }
+    };
+}
+
+const INDEX: Page =
+    page!("index.html", "New video", "Choose what the video is about and submit it.", "form", Some(("/", "page")));
+const DASHBOARD: Page = page!(
+    "dashboard.html",
+    "Dashboard",
+    "How the queue and the webhooks stand.",
+    "dashboard",
+    Some(("/dashboard", "page"))
+);
+const QUEUE: Page =
+    page!("queue.html", "Queue", "All jobs, and what can be done with them.", "queue", Some(("/queue", "page")));
+const JOB: Page = page!("job.html", "Job", "One job: its steps, its video, its log and its deliveries.", "job", None);
+const WEBHOOKS: Page = page!(
+    "webhooks.html",
+    "Webhooks",
+    "Where Reelhook sends webhooks, and how each endpoint stands.",
+    "webhooks",
+    Some(("/webhooks", "page"))
+);
+const DELIVERIES: Page = page!(
+    "deliveries.html",
+    "Deliveries",
+    "Every webhook that was sent or will be.",
+    "deliveries",
+    Some(("/webhooks", "true"))
+);
+const DELIVERY: Page = page!(
+    "delivery.html",
+    "Delivery",
+    "One webhook: its content and each try to deliver it.",
+    "delivery",
+    Some(("/webhooks", "true"))
+);
 
 /// One file as it is sent.
 struct File {
@@ -111,15 +187,15 @@ impl Files {
     /// The files for pages whose live updates come from this URL's origin, or from their own.
     pub fn new(stream: Option<&Url>) -> Self {
         let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-        let page = |text: &str| File::new(HTML, text.replace(STREAM_ORIGIN, &origin));
+        let page = |page: Page| File::new(HTML, page.text(&origin));
         Self {
-            index: page(include_str!("../assets/index.html")),
-            dashboard: page(include_str!("../assets/dashboard.html")),
-            queue: page(include_str!("../assets/queue.html")),
-            job: page(include_str!("../assets/job.html")),
-            webhooks: page(include_str!("../assets/webhooks.html")),
-            deliveries: page(include_str!("../assets/deliveries.html")),
-            delivery: page(include_str!("../assets/delivery.html")),
+            index: page(INDEX),
+            dashboard: page(DASHBOARD),
+            queue: page(QUEUE),
+            job: page(JOB),
+            webhooks: page(WEBHOOKS),
+            deliveries: page(DELIVERIES),
+            delivery: page(DELIVERY),
             style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css").to_owned()),
             icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg").to_owned()),
             description: File::new("application/json", include_str!("../openapi/openapi.json").to_owned()),
@@ -206,6 +282,27 @@ mod tests {
             .map(|entry| format!("/assets/js/{}", entry.unwrap().file_name().into_string().unwrap()))
             .collect();
         assert_eq!(found, SCRIPTS.iter().map(|(path, _)| (*path).to_owned()).collect());
+    }
+
+    #[test]
+    fn each_page_is_whole_and_says_where_it_stands() {
+        let check = |page: Page, current: Option<&str>| {
+            let (title, text) = (page.title, page.text("https://stream.example"));
+            assert!(!text.contains("{{"), "{title} has a gap");
+            assert!(text.contains(&format!("<title>{title} · Reelhook</title>")));
+            assert!(text.contains(&format!("/assets/js/{}.js", page.script)) && text.contains("<main id=\"main\""));
+            let navigation = text.lines().find(|line| line.contains("<nav aria-label=\"Main\"")).unwrap();
+            let marked: Vec<&str> = navigation.split("<a ").filter(|link| link.contains("aria-current")).collect();
+            assert_eq!(marked.first().copied(), current, "{title}");
+            assert!(marked.len() <= 1, "{title}: {marked:?}");
+        };
+        check(INDEX, Some("href=\"/\" aria-current=\"page\">New video</a>"));
+        check(DASHBOARD, Some("href=\"/dashboard\" aria-current=\"page\">Dashboard</a>"));
+        check(QUEUE, Some("href=\"/queue\" aria-current=\"page\">Queue</a>"));
+        check(JOB, None);
+        check(WEBHOOKS, Some("href=\"/webhooks\" aria-current=\"page\">Webhooks</a></nav>"));
+        check(DELIVERIES, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
+        check(DELIVERY, Some("href=\"/webhooks\" aria-current=\"true\">Webhooks</a></nav>"));
     }
 
     #[test]
