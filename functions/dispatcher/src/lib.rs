@@ -1,7 +1,5 @@
 //! The Deliveries queue: sends signed webhooks and writes down what came of each try.
 
-use std::time::Duration;
-
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::deliver::{DeliverPorts, deliver};
@@ -121,8 +119,7 @@ impl Deps {
         });
         Ok(Self {
             deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
-            // Only webhooks about webhooks ask for the list, and each is told once.
-            registrations: RegistrationTable::new(endpoints, Duration::ZERO),
+            registrations: RegistrationTable::new(endpoints),
             directory: Directory::default(),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             carriers: Carriers {

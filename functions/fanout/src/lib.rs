@@ -1,7 +1,6 @@
 //! The Jobs stream: turns each version's outbox into rows and messages; and repairs what a lost stream never made.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -30,9 +29,6 @@ use reelhook_aws::stream::{Record, read};
 use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-/// How long a list of registered endpoints is used.
-const AUDIENCE_FRESH: Duration = Duration::from_secs(1);
 
 /// What the function is configured with.
 pub struct Config {
@@ -128,7 +124,7 @@ impl Deps {
             failures: Queue::new(sqs, config.failures_queue_url),
             bucket: Bucket::new(clients.s3(), config.bucket),
             settings: settings.await?,
-            registrations: RegistrationTable::new(endpoints, AUDIENCE_FRESH),
+            registrations: RegistrationTable::new(endpoints),
             policy: config.policy,
         })
     }

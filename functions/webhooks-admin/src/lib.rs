@@ -172,7 +172,7 @@ impl Deps {
                 deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
                 counters: counters.clone(),
             },
-            registrations: RegistrationTable::new(endpoints.clone(), Duration::ZERO),
+            registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, None)?,

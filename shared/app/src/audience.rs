@@ -33,7 +33,7 @@ impl Subscriber {
 /// Where registered endpoints are listed.
 #[async_trait]
 pub trait Subscribers: Send + Sync {
-    /// All of them; a new one is among them after a second at the latest.
+    /// All of them; a new one is among them a moment after it was registered.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -35,22 +35,21 @@ const TRIES: usize = 8;
 /// The public keys of one endpoint.
 pub type Keys = (EndpointId, Vec<PublicKey>);
 
-/// A list that is used for a while.
-type Known<T> = Arc<Mutex<Option<(Instant, Arc<Vec<T>>)>>>;
+/// All of them, and when they were read.
+type KeysThen = (Instant, Arc<Vec<Keys>>);
 
 /// Registered endpoints in the Endpoints table.
 #[derive(Debug, Clone)]
 pub struct RegistrationTable {
     endpoints: EndpointTable,
-    fresh: Duration,
-    subscribers: Known<Subscriber>,
-    keys: Known<Keys>,
+    /// Those that were listed last, and when.
+    keys: Arc<Mutex<Option<KeysThen>>>,
 }
 
 impl RegistrationTable {
-    /// Those in this table; a list of who subscribes is used for `fresh` before it is read again.
-    pub fn new(endpoints: EndpointTable, fresh: Duration) -> Self {
-        Self { endpoints, fresh, subscribers: Arc::default(), keys: Arc::default() }
+    /// Those in this table.
+    pub fn new(endpoints: EndpointTable) -> Self {
+        Self { endpoints, keys: Arc::default() }
     }
 
     /// What the index lists, the newest first; eventually consistent.
@@ -74,31 +73,21 @@ impl RegistrationTable {
         }
     }
 
-    /// A list that was read a moment ago, or a new one.
-    async fn known<T>(
-        &self,
-        known: &Known<T>,
-        fresh: Duration,
-        read: impl Fn(&Item) -> Result<T, StoreError>,
-    ) -> Result<Arc<Vec<T>>, StoreError> {
-        let mut known = known.lock().await;
-        if let Some((at, all)) = known.as_ref()
-            && at.elapsed() < fresh
-        {
-            return Ok(Arc::clone(all));
-        }
-        let all = self.list(read).await?;
-        *known = Some((Instant::now(), Arc::clone(&all)));
-        Ok(all)
-    }
-
     /// The public keys of all endpoints, as they were a minute ago at the earliest: anybody may ask for them.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn public_keys(&self) -> Result<Arc<Vec<Keys>>, StoreError> {
+        let mut known = self.keys.lock().await;
+        if let Some((at, all)) = known.as_ref()
+            && at.elapsed() < KEYS_FRESH
+        {
+            return Ok(Arc::clone(all));
+        }
         let read = |item: &Item| Ok((subscriber_of(item)?.id, read(LISTING, item, "public_keys")?));
-        self.known(&self.keys, KEYS_FRESH, read).await
+        let all = self.list(read).await?;
+        *known = Some((Instant::now(), Arc::clone(&all)));
+        Ok(all)
     }
 
     /// Those of these registrations that are there, by id; consistent.
@@ -134,7 +123,7 @@ impl RegistrationTable {
 #[async_trait]
 impl Subscribers for RegistrationTable {
     async fn subscribers(&self) -> Result<Arc<Vec<Subscriber>>, StoreError> {
-        self.known(&self.subscribers, self.fresh, subscriber_of).await
+        self.list(subscriber_of).await
     }
 }
 
