@@ -11,6 +11,7 @@ mod effect;
 mod endpoint;
 mod event;
 mod failure;
+pub mod film;
 mod ids;
 mod job;
 mod outbound_event;
