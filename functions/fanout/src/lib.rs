@@ -8,7 +8,7 @@ use lambda_runtime::LambdaEvent;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::audience::{Audience, Subscribers};
 use reelhook_app::fanout::{FanoutPorts, Plan, notifies, plan, work_off};
-use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::messages::{DeliveryMessage, DrawMessage, WorkMessage};
 use reelhook_app::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::steps::DetailStore;
@@ -39,6 +39,7 @@ pub struct Config {
     counters_table: String,
     work_queue_url: String,
     deliveries_queue_url: String,
+    render_queue_url: String,
     failures_queue_url: String,
     bucket: String,
     settings_path: String,
@@ -48,7 +49,7 @@ pub struct Config {
 
 impl Config {
     /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL,
-    /// DELIVERIES_QUEUE_URL, FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and HINT_GRACE_SECONDS.
+    /// DELIVERIES_QUEUE_URL, RENDER_QUEUE_URL, FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and HINT_GRACE_SECONDS.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -62,6 +63,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             work_queue_url: environment.required("WORK_QUEUE_URL"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
+            render_queue_url: environment.required("RENDER_QUEUE_URL"),
             failures_queue_url: environment.required("FAILURES_QUEUE_URL"),
             bucket: environment.required("BUCKET"),
             settings_path: environment.required("SETTINGS_PATH"),
@@ -90,6 +92,7 @@ pub struct Deps {
     tables: FanoutTables,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
+    draw: Queue<DrawMessage>,
     failures: Queue<PoisonNote>,
     bucket: Bucket,
     settings: Settings<WebhookSettings>,
@@ -121,6 +124,7 @@ impl Deps {
             },
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
+            draw: Queue::new(sqs.clone(), config.render_queue_url),
             failures: Queue::new(sqs, config.failures_queue_url),
             bucket: Bucket::new(clients.s3(), config.bucket),
             settings: settings.await?,
@@ -130,7 +134,13 @@ impl Deps {
     }
 
     fn ports(&self) -> FanoutPorts<'_> {
-        FanoutPorts { files: &self.bucket, store: &self.tables, work: &self.work, deliveries: &self.deliveries }
+        FanoutPorts {
+            files: &self.bucket,
+            store: &self.tables,
+            work: &self.work,
+            draw: &self.draw,
+            deliveries: &self.deliveries,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use reelhook_aws::jobs::JobTable;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, Verdict, batch};
 use reelhook_domain::Policy;
+use reelhook_domain::drawing::Renderer;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
@@ -28,6 +29,7 @@ pub struct Config {
     counters_table: String,
     settings_path: String,
     worker_url: Option<Url>,
+    renderer: Renderer,
     max_workers: usize,
     base: Url,
     creatomate: Url,
@@ -37,7 +39,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, WORKER_URL, MAX_WORKERS, PUBLIC_BASE_URL,
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, WORKER_URL, RENDERER, MAX_WORKERS, PUBLIC_BASE_URL,
     /// CREATOMATE_BASE_URL, OUTBOUND_ALLOW and the jobs' timers.
     ///
     /// # Errors
@@ -49,6 +51,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
             worker_url: environment.optional_url("WORKER_URL"),
+            renderer: environment.renderer(),
             max_workers: environment.parsed("MAX_WORKERS", 3),
             base: environment.required_public_base(),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
@@ -90,6 +93,7 @@ impl Deps {
         let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
         let (worker_url, max, base, creatomate) =
             (config.worker_url, config.max_workers, config.base, config.creatomate);
+        let renderer = config.renderer;
         let unsigned = config.unsigned;
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
@@ -97,6 +101,7 @@ impl Deps {
             Ok(Secrets {
                 worker: WorkerSettings {
                     url: worker_url.clone(),
+                    renderer,
                     max,
                     base: base.clone(),
                     tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,

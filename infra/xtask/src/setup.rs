@@ -27,6 +27,8 @@ pub struct StackTools {
     pub verify: PathBuf,
     /// ffmpeg.
     pub ffmpeg: PathBuf,
+    /// The fonts of videos.
+    pub fonts: PathBuf,
 }
 
 /// What only the template's checks need.
@@ -60,7 +62,8 @@ pub fn stack(workspace: &Workspace) -> anyhow::Result<StackTools> {
     let _lock = lock(workspace)?;
     let (node, verify) = verifiers(workspace)?;
     let ffmpeg = ffmpeg(workspace)?;
-    Ok(StackTools { python, node, verify, ffmpeg })
+    let fonts = fonts(workspace)?;
+    Ok(StackTools { python, node, verify, ffmpeg, fonts })
 }
 
 /// What the template's checks need.
@@ -136,6 +139,21 @@ fn verifiers(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
         })?;
     }
     Ok((node, directory))
+}
+
+/// The fonts of videos; the script does nothing where they are there.
+fn fonts(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let directory = workspace.local().join("fonts");
+    let mut install = workspace.command(workspace.root.join("infra/fonts.sh"));
+    install.arg(&directory).stdout(Stdio::null());
+    if directory.exists() {
+        process::run(&mut install, "looking at the fonts")?;
+    } else {
+        ui::step("Installing fonts for videos (once, about half a minute)", || {
+            process::run(&mut install, "installing fonts")
+        })?;
+    }
+    Ok(directory)
 }
 
 /// ffmpeg: the one on PATH, else the one inside a Python package.

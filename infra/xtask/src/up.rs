@@ -116,7 +116,7 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
     let stack = Stack::local(workspace, tools.python.clone(), &starting.run);
     put_secrets(&stack, &mut starting.run, options)?;
     starting.start_studio(workspace, &tools, options)?;
-    deploy(workspace, &stack, &mut starting.run, options)?;
+    deploy(workspace, &stack, &mut starting.run, &tools, options)?;
     starting.finish(stack, options.detach)
 }
 
@@ -152,7 +152,7 @@ fn redeploy(
 ) -> anyhow::Result<Started> {
     let stack = Stack::local(workspace, tools.python.clone(), &run);
     put_secrets(&stack, &mut run, options)?;
-    deploy(workspace, &stack, &mut run, options)?;
+    deploy(workspace, &stack, &mut run, tools, options)?;
     instance.save(&run)?;
     Ok(Started { run, instance, stack, processes: None })
 }
@@ -396,7 +396,14 @@ pub fn generated_secrets() -> BTreeMap<String, Value> {
     names.into_iter().map(|name| (name.to_owned(), Value::Null)).collect()
 }
 
-fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Result<()> {
+fn deploy(
+    workspace: &Workspace,
+    stack: &Stack,
+    run: &mut Run,
+    tools: &StackTools,
+    options: &Options,
+) -> anyhow::Result<()> {
+    let text = |path: &Path| path.to_str().map(str::to_owned).context("the path of the checkout is no UTF-8");
     let studio = format!("127.0.0.1:{}", run.ports.studio);
     let usual = [
         ("Architecture", std::env::consts::ARCH.replace("aarch64", "arm64")),
@@ -406,6 +413,9 @@ fn deploy(workspace: &Workspace, stack: &Stack, run: &mut Run, options: &Options
         ("WorkerUrl", format!("http://{studio}/worker/jobs")),
         ("CreatomateBaseUrl", format!("http://{studio}/creatomate")),
         ("OutboundAllow", format!("{studio},127.0.0.1:{}", listen::PORT)),
+        ("FontsDirectory", text(&tools.fonts)?),
+        ("Ffmpeg", text(&tools.ffmpeg)?),
+        ("RenderConcurrency", "2".to_owned()),
         ("AllowHttpWebhooks", "true".to_owned()),
         ("DeletionProtection", "false".to_owned()),
         ("LiveOverApi", "true".to_owned()),

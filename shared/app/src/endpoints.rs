@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, Receiver, Timestamp};
+use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, Receiver, Timestamp};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -83,8 +83,15 @@ impl Arn {
 pub struct Form {
     /// How much of what happened is told.
     pub payload: Payload,
+    /// In whose words they are.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub dialect: Dialect,
     /// Whether everything but ASCII is escaped, for receivers that write the body again before they check it.
     pub ascii: bool,
+}
+
+fn is_usual(dialect: &Dialect) -> bool {
+    *dialect == Dialect::default()
 }
 
 /// How much of what happened a body tells.

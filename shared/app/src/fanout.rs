@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reelhook_domain::{Admission, Delivery, Effect, EventId, Job, JobId, LogTally, OutboundEvent, Status, Timestamp};
+use reelhook_domain::{
+    Admission, Delivery, Effect, EventGroup, EventId, Job, JobId, LogTally, OutboundEvent, Status, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::announce::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::audience::Audience;
-use crate::dialect::streamgank;
-use crate::messages::{Delayed, DeliveryMessage, Hints, WorkMessage};
+use crate::callback;
+use crate::dialect::{streamgank, webhook_data};
+use crate::messages::{Delayed, DeliveryMessage, DrawMessage, Hints, WorkMessage};
 use crate::store::{Saved, StoreError};
 
 /// Conflicts in a row before slots are left to the next try.
@@ -56,6 +59,19 @@ pub struct EventRow {
     pub at: Timestamp,
     /// The `data` member.
     pub data: Value,
+    /// A client's own URL that is told too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+}
+
+/// A client's own URL that is told of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// http or https.
+    pub url: String,
+    /// The event before, which nobody needs to be told of any more once this one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<EventId>,
 }
 
 /// What a change does to the counters, counted once per id.
@@ -117,6 +133,10 @@ pub struct Plan {
     pub slots: Vec<String>,
     /// Hints for the worker function.
     pub work: Vec<Delayed<WorkMessage>>,
+    /// Hints for renderers.
+    pub draw: Vec<Delayed<DrawMessage>>,
+    /// Files that go.
+    pub removed: Vec<String>,
     /// A deleted job, whose log and files go.
     pub purge: Option<JobId>,
 }
@@ -155,6 +175,12 @@ pub fn plan(job: &Job, audience: &Audience, grace: Duration) -> Plan {
                 let events = events.iter().map(|event| streamgank::live_event(job, event, at)).collect();
                 show_live(&mut plan, job, index, LiveRow { after: *after, events });
             }
+            Effect::Draw { hints, delay_s } => {
+                let message = DrawMessage::Draw { job_id: job.id.clone(), attempt: job.attempt };
+                let hint = Delayed { message, delay_s: *delay_s };
+                plan.draw.extend(std::iter::repeat_n(hint, usize::try_from(*hints).unwrap_or(1)));
+            }
+            Effect::RemoveFiles { keys } => plan.removed.extend(keys.iter().cloned()),
             Effect::Purge => plan.purge = Some(job.id.clone()),
             Effect::Count { status, day, entered } => plan.counts.push(CountStep {
                 id: EventId::of(&job.id, job.version, index),
@@ -214,14 +240,24 @@ pub(crate) fn plan_event(
     audience: &Audience,
     grace: Duration,
 ) {
-    let mut wanted = audience.of(event, at).peekable();
+    let callback = job.callback.as_deref().filter(|_| event.group() == EventGroup::Video);
+    let own = callback.map(callback::subscriber);
+    let mut wanted = audience.of(event, at).chain(&own).peekable();
     if wanted.peek().is_none() {
         return;
     }
-    let data = streamgank::webhook_data(job, event, at);
-    let row = EventRow { id, event, job_id: job.id.clone(), at, data };
+    let data = webhook_data(job, event, at);
+    let callback = callback.map(|url| Callback { url: url.to_owned(), supersedes: superseded(job, event) });
+    let row = EventRow { id, event, job_id: job.id.clone(), at, data, callback };
     plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.traceparent.as_deref())));
     plan.events.push(row);
+}
+
+/// That a video was started is no news any more once it has ended.
+fn superseded(job: &Job, event: OutboundEvent) -> Option<EventId> {
+    let ended = matches!(event, OutboundEvent::VideoCompleted | OutboundEvent::VideoFailed);
+    let started = job.emitted.iter().find(|emitted| emitted.event == OutboundEvent::VideoStarted);
+    started.filter(|_| ended).map(|emitted| emitted.id.clone())
 }
 
 /// Files that belong to jobs.
@@ -235,8 +271,8 @@ pub trait FileStore: Send + Sync {
 }
 
 /// Where the files of a job are.
-pub fn files_of(job: &JobId) -> [String; 2] {
-    [format!("details/{job}/"), format!("logs/{job}/")]
+pub fn files_of(job: &JobId) -> [String; 3] {
+    [format!("details/{job}/"), format!("logs/{job}/"), format!("films/{job}/")]
 }
 
 /// What fanout needs.
@@ -247,6 +283,8 @@ pub struct FanoutPorts<'a> {
     pub store: &'a dyn FanoutStore,
     /// The Work queue.
     pub work: &'a dyn Hints<WorkMessage>,
+    /// The Render queue.
+    pub draw: &'a dyn Hints<DrawMessage>,
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
 }
@@ -292,6 +330,9 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
     }
 
     for (index, plan) in plans[..progress.until].iter().enumerate() {
+        if !plan.removed.is_empty() {
+            progress.note(&[index], vec![ports.files.remove(&plan.removed).await]);
+        }
         if let Some(job) = &plan.purge {
             progress.note(&[index], vec![purge(ports, job).await]);
         }
@@ -300,6 +341,10 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
     let work = owned(&plans[..progress.until], |plan| merged(&plan.work));
     if !work.1.is_empty() {
         progress.note(&work.0, ports.work.send(work.1).await);
+    }
+    let draw = owned(&plans[..progress.until], |plan| plan.draw.clone());
+    if !draw.1.is_empty() {
+        progress.note(&draw.0, ports.draw.send(draw.1).await);
     }
     let hints = owned(&plans[..progress.until], |plan| plan.deliveries.iter().map(hint).collect());
     if !hints.1.is_empty() {

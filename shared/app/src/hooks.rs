@@ -108,7 +108,7 @@ pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventR
     let id = event_id(&format!("test_{endpoint}_{random:032x}"));
     let job_id = JobId::parse(endpoint.as_str()).expect("an endpoint's id has the form of all ids");
     let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
-    EventRow { id, event: OutboundEvent::Test, job_id, at: now, data }
+    EventRow { id, event: OutboundEvent::Test, job_id, at: now, data, callback: None }
 }
 
 /// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same bits make the same test.
@@ -202,7 +202,7 @@ pub async fn trigger(
             let about = data["job_id"].as_str().and_then(|id| JobId::parse(id).ok());
             let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
             let job_id = about.unwrap_or_else(of_event);
-            let row = EventRow { id: id.clone(), event, job_id, at, data };
+            let row = EventRow { id: id.clone(), event, job_id, at, data, callback: None };
             let tell = AnnouncePorts { store: ports.store, hints: ports.hints, grace: ports.grace };
             announce(&tell, &row, ports.audience.of(event, at), trigger.traceparent.as_deref()).await?
         }

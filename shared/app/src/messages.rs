@@ -43,6 +43,20 @@ pub enum WorkMessage {
     },
 }
 
+/// Hints for renderers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum DrawMessage {
+    /// A piece of this job's drawing is open: claim one.
+    #[serde(rename = "draw.v1")]
+    Draw {
+        /// Whose.
+        job_id: JobId,
+        /// The run.
+        attempt: u32,
+    },
+}
+
 /// Hints for the dispatcher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]

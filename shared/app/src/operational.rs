@@ -101,7 +101,7 @@ pub(crate) fn event(news: News<'_>, now: Timestamp) -> Option<EventRow> {
             JobId::parse(news.endpoint().id.as_str()).ok()?
         }
     };
-    Some(EventRow { id: EventId::parse(&subject).ok()?, event, job_id, at, data })
+    Some(EventRow { id: EventId::parse(&subject).ok()?, event, job_id, at, data, callback: None })
 }
 
 fn about(endpoint: &Endpoint) -> Value {

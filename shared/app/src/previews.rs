@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo};
+use reelhook_domain::film::Format;
 use reelhook_domain::{
-    Decision, Dialect, EndpointId, EndpointState, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy, RenderId,
-    StepStatus, StepUpdate, Timestamp, create, decide,
+    Decision, Dialect, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, NewJob, OutboundEvent,
+    Policy, RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
 };
 use serde_json::json;
 use url::Url;
@@ -12,7 +14,7 @@ use url::Url;
 use crate::announce::delivery_of;
 use crate::audience::Subscriber;
 use crate::deliver::message::parcel;
-use crate::dialect::streamgank;
+use crate::dialect::webhook_data;
 use crate::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::fanout::EventRow;
 use crate::hooks;
@@ -92,6 +94,9 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
         | OutboundEvent::Timeout
         | OutboundEvent::WorkflowIncomplete
         | OutboundEvent::RenderTimeout
+        | OutboundEvent::VideoStarted
+        | OutboundEvent::VideoCompleted
+        | OutboundEvent::VideoFailed
         | OutboundEvent::Deleted => Some(job_row(&of_job(event, since), event)),
     };
     row.expect("an example has good ids")
@@ -99,16 +104,21 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
 
 fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     let at = job.updated_at;
-    let data = streamgank::webhook_data(job, event, at);
-    EventRow { id: EventId::of(&job.id, job.version, 0), event, job_id: job.id.clone(), at, data }
+    let data = webhook_data(job, event, at);
+    EventRow { id: EventId::of(&job.id, job.version, 0), event, job_id: job.id.clone(), at, data, callback: None }
 }
 
 /// A job that was made at this time and lived until the event.
 fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
     let policy = Policy::default();
+    let random = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff;
+    let of_video = event.group() == EventGroup::Video;
+    let film = FilmPlan { renderer: Renderer::Own, formats: vec![Format::Standard], scenes: vec![120, 150, 120] };
     let new = NewJob {
-        id: JobId::streamgank(at, 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff),
-        dialect: Dialect::StreamGank,
+        id: if of_video { JobId::uuid(random) } else { JobId::streamgank(at, random) },
+        dialect: if of_video { Dialect::VidBuilder } else { Dialect::StreamGank },
+        film: of_video.then_some(film),
+        callback: None,
         input: json!({
             "country": "FR", "platform": "Netflix", "genre": "Comédie", "contentType": "Série", "template": "auto",
             "pauseAfterExtraction": event == OutboundEvent::ExtractionCompleted,
@@ -144,6 +154,9 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
         Event::Step { attempt: Some(1), update: report }
     };
     let fails = |attempt, error: &str| Event::RunFailed { attempt, error: error.to_owned() };
+    if event.group() == EventGroup::Video {
+        return video_story(event);
+    }
     let mut story: Vec<(i64, Event)> = started(0, 1).into();
     story.extend(match event {
         OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = Some(video())))],
@@ -175,12 +188,44 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
             story.push((45, Event::Tick));
             story
         }
-        OutboundEvent::EndpointFailing
+        OutboundEvent::VideoStarted
+        | OutboundEvent::VideoCompleted
+        | OutboundEvent::VideoFailed
+        | OutboundEvent::EndpointFailing
         | OutboundEvent::EndpointDisabled
         | OutboundEvent::EndpointRecovered
         | OutboundEvent::DeliveryExhausted
         | OutboundEvent::Test => Vec::new(),
     });
+    story
+}
+
+/// What happens to a video until it tells of this event.
+fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
+    let runs = [(0, Event::Claim), (0, Event::RunHere { attempt: 1, renderer: Renderer::Own })];
+    let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });
+    let done = |claim, video: Option<StoredVideo>| (1, Event::PieceDone { attempt: 1, claim, video });
+    let video = StoredVideo {
+        format: Format::Standard,
+        key: "videos/2025-11-12/standard/video.mp4".to_owned(),
+        bytes: 4_200_000,
+        link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),
+    };
+    let error = "Scene 2 (stats): the picture `logo.png` is no PNG, JPEG, WebP or GIF".to_owned();
+    let mut story: Vec<(i64, Event)> = runs.into();
+    match event {
+        OutboundEvent::VideoCompleted => {
+            for scene in 1..=3 {
+                story.extend([claimed(1), done(scene, None)]);
+            }
+            story.extend([claimed(1), done(4, Some(video))]);
+        }
+        OutboundEvent::VideoFailed => {
+            let failed = Event::PieceFailed { attempt: 1, claim: 1, error, permanent: true };
+            story.extend([claimed(1), (1, failed)]);
+        }
+        _ => {}
+    }
     story
 }
 

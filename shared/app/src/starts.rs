@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::{
     Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, decide, retry_after,
 };
@@ -63,8 +64,10 @@ pub trait StartStore: Send + Sync {
 
 /// How workers are asked.
 pub struct WorkerSettings {
-    /// WORKER_URL; without one, jobs wait.
+    /// WORKER_URL; without one, runs are done here.
     pub url: Option<Url>,
+    /// RENDERER: who draws the films of runs that are done here.
+    pub renderer: Renderer,
     /// MAX_WORKERS: runs at once.
     pub max: usize,
     /// PUBLIC_BASE_URL, where callbacks come back to.
@@ -106,10 +109,6 @@ enum Asked {
 /// # Errors
 /// [`ChangeError`]; a claim that was made is then given back by its lease.
 pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
-    if ports.worker.url.is_none() {
-        tracing::warn!("WORKER_URL is not set: jobs wait");
-        return Ok(0);
-    }
     let mut started = 0;
     while started < STARTS {
         let Some(job) = claim_one(ports).await? else { break };
@@ -165,10 +164,16 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
     Ok(None)
 }
 
-/// Asks the worker to run a claimed job; whether it runs.
+/// Asks the worker to run a claimed job, unless that is ours to do; whether it runs.
 async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
-    let asked = ask(ports, job).await;
     let attempt = job.attempt;
+    let Some(url) = ports.worker.url.as_ref().filter(|_| job.film.is_none()) else {
+        let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
+        change(ports.jobs, ports.ambient, ports.policy, &job.id, &event).await?;
+        tracing::info!(job_id = %job.id, attempt, traceparent = job.traceparent, "a job is run here");
+        return Ok(true);
+    };
+    let asked = ask(ports, job, url).await;
     let (event, runs) = match asked {
         Asked::Accepted { worker_id, cancel_url } => (Event::Started { attempt, worker_id, cancel_url }, true),
         Asked::Busy { wait, reason } => (Event::StartDeferred { attempt, wait, reason }, false),
@@ -185,10 +190,7 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
     Ok(runs)
 }
 
-async fn ask(ports: &StartPorts<'_>, job: &Job) -> Asked {
-    let Some(url) = &ports.worker.url else {
-        return Asked::Busy { wait: None, reason: "WORKER_URL is not set".to_owned() };
-    };
+async fn ask(ports: &StartPorts<'_>, job: &Job, url: &Url) -> Asked {
     let claims = token::Claims { job_id: job.id.to_string(), attempt: job.attempt };
     let token = token::mint(&claims, &ports.worker.tokens);
     let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());

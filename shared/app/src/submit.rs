@@ -1,6 +1,7 @@
 //! Making a job: one conditional put, or with an Idempotency-Key one transaction of key row and job.
 
 use async_trait::async_trait;
+use reelhook_domain::drawing::FilmPlan;
 use reelhook_domain::{Dialect, Job, JobId, NewJob, Policy, Timestamp, create};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -21,6 +22,10 @@ pub struct Submission {
     pub input: Value,
     /// End after extraction.
     pub pause_after_extraction: bool,
+    /// What it takes to draw its film, where that is known.
+    pub film: Option<FilmPlan>,
+    /// A URL of the client, which is told how it goes.
+    pub callback: Option<String>,
     /// Who asks, as a fingerprint.
     pub caller: String,
     /// The W3C trace of the request.
@@ -115,17 +120,35 @@ pub async fn submit(
 ) -> Result<Submitted, StoreError> {
     let counts = store.queue_counts().await?;
     let now = ambient.now();
+    let id = JobId::streamgank(now, ambient.random());
+    submit_as(store, now, policy, id, submission, |job| answer(job, &counts)).await
+}
+
+/// Makes a job with this id, which is new, and the answer that `answer` builds from it.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_as(
+    store: &dyn SubmitStore,
+    now: Timestamp,
+    policy: &Policy,
+    id: JobId,
+    submission: Submission,
+    answer: impl Fn(&Job) -> String,
+) -> Result<Submitted, StoreError> {
     let caller = submission.caller;
     let new = NewJob {
-        id: JobId::streamgank(now, ambient.random()),
+        id,
         dialect: submission.dialect,
         input: submission.input,
         pause_after_extraction: submission.pause_after_extraction,
+        film: submission.film,
+        callback: submission.callback,
         caller: Some(caller.clone()),
         traceparent: submission.traceparent,
     };
     let job = create(new, now, policy);
-    let text = answer(&job, &counts);
+    let text = answer(&job);
     let Some(IdempotencyKey { key, body_hash }) = submission.key else {
         // A conflict would need the same 128 random bits in the same millisecond.
         return match store.insert(&job).await? {

@@ -60,7 +60,15 @@ impl CounterTable {
         Self { client, table: table.into() }
     }
 
-    async fn get(&self, operation: &'static str, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
+    pub(crate) fn client(&self) -> &aws_sdk_dynamodb::Client {
+        &self.client
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.table
+    }
+
+    pub(crate) async fn get(&self, operation: &'static str, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
         let get =
             self.client.get_item().table_name(&self.table).key("pk", s(pk)).key("sk", s(sk)).consistent_read(true);
         Ok(get.send().await.map_err(|error| store_error(operation, error))?.item)

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reelhook_domain::Policy;
+use reelhook_domain::drawing::Renderer;
 
 /// Variables that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +129,18 @@ impl Environment {
             self.bad.push("PUBLIC_BASE_URL is missing".to_owned());
             no_url()
         })
+    }
+
+    /// RENDERER: `own` or `creatomate`.
+    pub fn renderer(&mut self) -> Renderer {
+        match self.optional("RENDERER").as_deref() {
+            None | Some("own") => Renderer::Own,
+            Some("creatomate") => Renderer::Creatomate,
+            Some(other) => {
+                self.bad.push(format!("RENDERER is `own` or `creatomate`, not `{other}`"));
+                Renderer::Own
+            }
+        }
     }
 
     /// API_CALLS_PER_MINUTE, of each caller.

@@ -1,10 +1,12 @@
 //! What every function starts with: logs, clock and randomness, and the loop over a batch of messages.
 
 use std::future::Future;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use reelhook_app::ambient::Ambient;
+use reelhook_app::drawing::Pulse;
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
 use serde::de::DeserializeOwned;
@@ -39,6 +41,13 @@ impl Ambient for System {
     fn random(&self) -> u128 {
         // A version 4 UUID has 122 random bits; two of them make 128 whole ones.
         Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64)
+    }
+}
+
+#[async_trait]
+impl Pulse for System {
+    async fn after(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod commands;
+mod drawing;
 mod renders;
 mod starts;
 mod steps;
@@ -9,6 +10,7 @@ mod timers;
 
 use serde_json::Value;
 
+use crate::drawing::FilmPlan;
 use crate::job::{Dialect, Job, Start, Status};
 use crate::{Effect, Event, JobId, LogLevel, LogTally, Policy, Timestamp};
 use change::Change;
@@ -68,6 +70,8 @@ pub enum Rejected {
     WorkflowIncomplete,
     /// The render of a job in this state can't be watched.
     CannotMonitor(Status),
+    /// There is no video of ours to delete.
+    NoVideo,
     /// The job was deleted.
     Deleted,
 }
@@ -83,6 +87,10 @@ pub struct NewJob {
     pub input: Value,
     /// End after extraction.
     pub pause_after_extraction: bool,
+    /// What it takes to draw its film, where that is known.
+    pub film: Option<FilmPlan>,
+    /// A URL of its client, which is told how it goes.
+    pub callback: Option<String>,
     /// Who asks, as a fingerprint of the key.
     pub caller: Option<String>,
     /// The W3C trace that it began in.
@@ -126,6 +134,10 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         cancel_url: None,
         start: Start { ready_at: now, since: None, hint_at, failures: 0, claims: 0, claim: None },
         render: None,
+        film: new.film,
+        drawing: None,
+        videos: Vec::new(),
+        callback: new.callback,
         paused_after_extraction: false,
         extracted: None,
         workflow_incomplete: false,
@@ -166,6 +178,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
             | Event::Complete { .. }
             | Event::Monitor
             | Event::LogArchived
+            | Event::DeleteVideo
             | Event::Delete => Decision::Reject(Rejected::Deleted),
             Event::Claim
             | Event::Started { .. }
@@ -174,6 +187,13 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
             | Event::Step { .. }
             | Event::RenderReported { .. }
             | Event::RenderChecked { .. }
+            | Event::RunHere { .. }
+            | Event::ClaimPiece { .. }
+            | Event::Composed { .. }
+            | Event::PieceMoved { .. }
+            | Event::PieceWaits { .. }
+            | Event::PieceDone { .. }
+            | Event::PieceFailed { .. }
             | Event::Tick => Decision::Ignore(Ignored::FinalJob),
         };
     }
@@ -186,12 +206,24 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::Step { attempt, update } => steps::step(change, *attempt, update),
         Event::RenderReported { render, state, confirmable } => renders::reported(change, render, state, *confirmable),
         Event::RenderChecked { render, state, check } => renders::checked(change, render, state.as_ref(), *check),
+        Event::RunHere { attempt, renderer } => drawing::run_here(change, *attempt, *renderer),
+        Event::ClaimPiece { attempt } => drawing::claim_piece(change, *attempt),
+        Event::Composed { attempt, claim, film } => drawing::composed(change, *attempt, *claim, film),
+        Event::PieceMoved { attempt, claim, frames } => drawing::piece_moved(change, *attempt, *claim, *frames),
+        Event::PieceWaits { attempt, claim, render, percent, wait } => {
+            drawing::piece_waits(change, *attempt, *claim, render, *percent, *wait)
+        }
+        Event::PieceDone { attempt, claim, video } => drawing::piece_done(change, *attempt, *claim, video.as_ref()),
+        Event::PieceFailed { attempt, claim, error, permanent } => {
+            drawing::piece_failed(change, *attempt, *claim, error, *permanent)
+        }
         Event::Cancel => commands::cancel(change),
         Event::Clear { until } => commands::clear(change, *until),
         Event::Retry => commands::retry(change),
         Event::Complete { video_url } => commands::complete(change, video_url),
         Event::Monitor => commands::monitor(change),
         Event::LogArchived => commands::log_archived(change),
+        Event::DeleteVideo => commands::delete_video(change),
         Event::Delete => commands::delete(change),
         Event::Tick => timers::tick(change),
     }

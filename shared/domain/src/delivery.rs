@@ -160,6 +160,8 @@ pub enum Outcome {
     Gone,
     /// What it carries is not kept any more; nothing was sent.
     Empty,
+    /// A later event says more; nothing more is sent.
+    Superseded,
 }
 
 impl Delivery {
@@ -259,6 +261,7 @@ impl Delivery {
             }
             Outcome::Disabled => (Some(DeliveryStatus::Stopped), "endpoint is disabled".to_owned()),
             Outcome::Gone => (Some(DeliveryStatus::Stopped), "endpoint is not configured any more".to_owned()),
+            Outcome::Superseded => (Some(DeliveryStatus::Stopped), "a later event says more".to_owned()),
             Outcome::Empty => (Some(DeliveryStatus::Stopped), "its event is not kept any more".to_owned()),
             Outcome::Answered { status, judgement: Judgement::Busy, retry_after }
                 if now < self.wanted_since().after(EXCUSED_FOR) =>

@@ -168,6 +168,20 @@ pub enum Effect {
         /// The version before this one that they saw something of, so that they notice a gap.
         after: u64,
     },
+    /// Pieces of a drawing wait for renderers.
+    #[serde(rename = "draw.v1")]
+    Draw {
+        /// How many.
+        hints: u32,
+        /// Not before so many seconds.
+        delay_s: u32,
+    },
+    /// Remove these files of the job.
+    #[serde(rename = "remove_files.v1")]
+    RemoveFiles {
+        /// Where they are in the bucket.
+        keys: Vec<String>,
+    },
     /// The job was deleted: remove its log and its files.
     #[serde(rename = "purge.v1")]
     Purge,

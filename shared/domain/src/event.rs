@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::drawing::{FilmPlan, Renderer, StoredVideo};
 use crate::{RenderId, Timestamp};
 
 /// How a step stands, in the worker's words.
@@ -135,6 +136,69 @@ pub enum Event {
         /// Which scheduled check this was; 0 for one out of turn.
         check: u8,
     },
+    /// A claimed job is run by ourselves.
+    RunHere {
+        /// The run.
+        attempt: u32,
+        /// Who draws what has to be found out first.
+        renderer: Renderer,
+    },
+    /// A renderer takes a piece of a drawing.
+    ClaimPiece {
+        /// The run.
+        attempt: u32,
+    },
+    /// What a film shows was found out.
+    Composed {
+        /// The run.
+        attempt: u32,
+        /// Of the piece.
+        claim: u32,
+        /// What it takes to draw it.
+        film: FilmPlan,
+    },
+    /// A renderer is at work.
+    PieceMoved {
+        /// The run.
+        attempt: u32,
+        /// Of the piece.
+        claim: u32,
+        /// Frames of the piece that are drawn.
+        frames: u32,
+    },
+    /// A piece is drawn elsewhere, and looked at again later.
+    PieceWaits {
+        /// The run.
+        attempt: u32,
+        /// Of the piece.
+        claim: u32,
+        /// The render.
+        render: RenderId,
+        /// How far it is, 0 to 100.
+        percent: u8,
+        /// How much later.
+        wait: Duration,
+    },
+    /// A piece is done.
+    PieceDone {
+        /// The run.
+        attempt: u32,
+        /// Of the piece.
+        claim: u32,
+        /// The picture that it made, if it made one.
+        video: Option<StoredVideo>,
+    },
+    /// A piece can't be done.
+    PieceFailed {
+        /// The run.
+        attempt: u32,
+        /// Of the piece.
+        claim: u32,
+        /// Why, in a sentence that names what.
+        error: String,
+        /// Whether trying again would fail again.
+        permanent: bool,
+    },
     /// A person cancels.
     Cancel,
     /// A person cleared the queue: what waited at that time is cancelled.
@@ -153,6 +217,8 @@ pub enum Event {
     Monitor,
     /// Its log was put into the archive.
     LogArchived,
+    /// A person deletes the video, and not the job.
+    DeleteVideo,
     /// A person deletes.
     Delete,
     /// The sweep found the job due.

@@ -78,6 +78,11 @@ text_id!(
 );
 
 impl JobId {
+    /// The VidBuilder form: a UUID of version 4 out of random bits.
+    pub fn uuid(random: u128) -> Self {
+        Self(uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().hyphenated().to_string())
+    }
+
     /// The StreamGank form, from the time and at least 64 random bits.
     pub fn streamgank(now: Timestamp, random: u128) -> Self {
         Self(format!("job_{}_{random:032x}", now.0))

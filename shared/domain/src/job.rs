@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Effect, Emitted, JobId, LogTally, RenderId, Timestamp};
+use crate::drawing::{Drawing, FilmPlan, StoredVideo};
+use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp};
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,11 +53,14 @@ impl Status {
 }
 
 /// Whose words a job's clients speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// Seeds 000 and 001.
+    #[default]
     StreamGank,
+    /// Seed 002.
+    VidBuilder,
 }
 
 /// The names of a run's steps, 0 to 8.
@@ -206,6 +210,18 @@ pub struct Job {
     /// The watch over its render.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub render: Option<RenderWatch>,
+    /// What it takes to draw its film, where that is ours to do and known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub film: Option<FilmPlan>,
+    /// The run that we do ourselves, while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Drawing>,
+    /// The pictures that we made and stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub videos: Vec<StoredVideo>,
+    /// A URL of its client, which is told how it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
     /// Ended after extraction, as was asked.
     #[serde(default)]
     pub paused_after_extraction: bool,
@@ -280,6 +296,11 @@ impl Job {
             Status::Failed => self.failed_at,
             Status::Cancelled => self.cancelled_at,
         }
+    }
+
+    /// Whether receivers were told of an event before.
+    pub fn was_told(&self, event: OutboundEvent) -> bool {
+        self.emitted.iter().any(|emitted| emitted.event == event)
     }
 
     /// The key of this job's next slot.

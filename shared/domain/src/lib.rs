@@ -7,6 +7,7 @@ mod admit;
 mod allowance;
 mod decide;
 mod delivery;
+pub mod drawing;
 mod effect;
 mod endpoint;
 mod event;

@@ -40,6 +40,15 @@ pub enum OutboundEvent {
     /// The job was deleted.
     #[serde(rename = "job.deleted")]
     Deleted,
+    /// A video is being made.
+    #[serde(rename = "video.started")]
+    VideoStarted,
+    /// A video is ready.
+    #[serde(rename = "video.completed")]
+    VideoCompleted,
+    /// A video can't be made, or nobody wants it any more.
+    #[serde(rename = "video.failed")]
+    VideoFailed,
     /// An endpoint fails, and will be disabled if it goes on.
     #[serde(rename = "endpoint.failing")]
     EndpointFailing,
@@ -62,6 +71,8 @@ pub enum OutboundEvent {
 pub enum EventGroup {
     /// A job.
     Job,
+    /// A video that a client asked for scene by scene.
+    Video,
     /// An endpoint.
     Endpoint,
     /// A delivery.
@@ -72,12 +83,13 @@ pub enum EventGroup {
 
 impl EventGroup {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Job, Self::Endpoint, Self::Delivery, Self::Webhook];
+    pub const ALL: [Self; 5] = [Self::Job, Self::Video, Self::Endpoint, Self::Delivery, Self::Webhook];
 
     /// The first part of the names of its events.
     pub fn name(self) -> &'static str {
         match self {
             Self::Job => "job",
+            Self::Video => "video",
             Self::Endpoint => "endpoint",
             Self::Delivery => "delivery",
             Self::Webhook => "webhook",
@@ -87,7 +99,7 @@ impl EventGroup {
 
 impl OutboundEvent {
     /// Every event: those of jobs in the order of the contract, then those of webhooks.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
@@ -99,6 +111,9 @@ impl OutboundEvent {
         Self::WorkflowIncomplete,
         Self::RenderTimeout,
         Self::Deleted,
+        Self::VideoStarted,
+        Self::VideoCompleted,
+        Self::VideoFailed,
         Self::EndpointFailing,
         Self::EndpointDisabled,
         Self::EndpointRecovered,
@@ -120,6 +135,9 @@ impl OutboundEvent {
             Self::WorkflowIncomplete => "job.workflow_incomplete",
             Self::RenderTimeout => "job.render_timeout",
             Self::Deleted => "job.deleted",
+            Self::VideoStarted => "video.started",
+            Self::VideoCompleted => "video.completed",
+            Self::VideoFailed => "video.failed",
             Self::EndpointFailing => "endpoint.failing",
             Self::EndpointDisabled => "endpoint.disabled",
             Self::EndpointRecovered => "endpoint.recovered",
@@ -142,6 +160,9 @@ impl OutboundEvent {
             Self::WorkflowIncomplete => "The run took longer than it may, with a render under way.",
             Self::RenderTimeout => "The render did not end in time.",
             Self::Deleted => "The job was deleted.",
+            Self::VideoStarted => "A video is being made.",
+            Self::VideoCompleted => "A video is ready.",
+            Self::VideoFailed => "A video can't be made, or was cancelled.",
             Self::EndpointFailing => "An endpoint fails, and will be disabled if it goes on.",
             Self::EndpointDisabled => "An endpoint was disabled: it failed for too long, or asked for it.",
             Self::EndpointRecovered => "An endpoint that was failing takes webhooks again.",
@@ -164,6 +185,7 @@ impl OutboundEvent {
             | Self::WorkflowIncomplete
             | Self::RenderTimeout
             | Self::Deleted => EventGroup::Job,
+            Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => EventGroup::Video,
             Self::EndpointFailing | Self::EndpointDisabled | Self::EndpointRecovered => EventGroup::Endpoint,
             Self::DeliveryExhausted => EventGroup::Delivery,
             Self::Test => EventGroup::Webhook,
@@ -174,8 +196,28 @@ impl OutboundEvent {
     /// the next.
     pub fn is_operational(self) -> bool {
         match self.group() {
-            EventGroup::Job => false,
+            EventGroup::Job | EventGroup::Video => false,
             EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => true,
+        }
+    }
+
+    /// What receivers of a video are told instead of an event of its job; most they are not told at all.
+    pub fn of_video(self) -> Option<Self> {
+        match self {
+            Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => Some(self),
+            Self::Completed => Some(Self::VideoCompleted),
+            Self::Failed | Self::FailedNoRetry | Self::Timeout | Self::Cancelled => Some(Self::VideoFailed),
+            Self::ExtractionCompleted
+            | Self::ScriptCompleted
+            | Self::CompletedWithIssues
+            | Self::WorkflowIncomplete
+            | Self::RenderTimeout
+            | Self::Deleted
+            | Self::EndpointFailing
+            | Self::EndpointDisabled
+            | Self::EndpointRecovered
+            | Self::DeliveryExhausted
+            | Self::Test => None,
         }
     }
 

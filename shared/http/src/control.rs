@@ -98,6 +98,7 @@ fn refused(reason: Rejected) -> Problem {
         Rejected::VideoExists => Problem::VideoExists,
         Rejected::WorkflowIncomplete => Problem::WorkflowIncomplete,
         Rejected::CannotMonitor(status) => Problem::CannotMonitor(status),
+        Rejected::NoVideo => Problem::VideoGone,
         Rejected::Deleted => Problem::JobNotFound,
     }
 }

@@ -44,6 +44,8 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         dialect: Dialect::StreamGank,
         input,
         pause_after_extraction: pause,
+        film: None,
+        callback: None,
         caller: caller.fingerprint,
         traceparent: request.traceparent(),
         key: key(request)?,

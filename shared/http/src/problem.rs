@@ -28,6 +28,53 @@ pub enum Problem {
         /// What would be right.
         right: String,
     },
+    /// A part of a video's configuration is wrong.
+    BadPart {
+        /// Where it stands, such as `scenes[2].duration`.
+        place: String,
+        /// What would be right.
+        right: String,
+    },
+    /// A video without scenes; what came is echoed.
+    NoScenes {
+        /// What came.
+        received: Value,
+    },
+    /// A video that nobody is told of, where somebody has to be.
+    CallbackMissing,
+    /// What is to be told is no URL; what came is echoed.
+    CallbackFormat {
+        /// What came.
+        received: Value,
+    },
+    /// A URL of another protocol than webhooks go over; what came is echoed.
+    CallbackProtocol {
+        /// What came.
+        received: Value,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// The configuration in a form is no JSON.
+    BadConfig(String),
+    /// A form that can't be read.
+    BadForm(String),
+    /// A form that is too large.
+    FormTooLarge,
+    /// There is no such video, or it is not ready.
+    VideoNotFound,
+    /// There is no such video any more.
+    VideoGone,
+    /// A video that was waited for can't be made.
+    VideoFailed {
+        /// Whose.
+        job_id: String,
+        /// Why.
+        error: String,
+    },
+    /// There is no such job; in VidBuilder's words.
+    NoJob(String),
+    /// There is no such track of music.
+    TrackNotFound,
     /// The body is no JSON.
     BadJson(String),
     /// The body is JSON, but no object.
@@ -123,6 +170,23 @@ impl Problem {
         match self {
             Self::MissingParameters { .. } => (400, "missing_parameters", "Missing required parameters".to_owned()),
             Self::BadField { field, right } => (400, "bad_field", format!("`{field}` must be {right}")),
+            Self::BadPart { place, right } => (400, "bad_field", format!("`{place}` must be {right}")),
+            Self::NoScenes { .. } => {
+                (400, "no_scenes", "Invalid video configuration. Must include scenes array.".to_owned())
+            }
+            Self::CallbackMissing => {
+                (400, "webhook_url_missing", "Webhook URL is required for async video generation.".to_owned())
+            }
+            Self::CallbackFormat { .. } => (400, "webhook_url_format", "Invalid webhook URL format.".to_owned()),
+            Self::CallbackProtocol { .. } => (400, "webhook_url_protocol", "Invalid webhook URL protocol.".to_owned()),
+            Self::BadConfig(_) => (400, "bad_config", "Invalid JSON configuration".to_owned()),
+            Self::BadForm(why) => (400, "bad_form", format!("The form can't be read: {why}")),
+            Self::FormTooLarge => (413, "form_too_large", "The form must not be larger than 4 MiB".to_owned()),
+            Self::VideoNotFound => (404, "video_not_found", "Video not found".to_owned()),
+            Self::VideoGone => (404, "video_gone", "Video not found or already deleted".to_owned()),
+            Self::VideoFailed { .. } => (422, "video_failed", "Failed to generate video".to_owned()),
+            Self::NoJob(_) => (404, "job_not_found", "Job not found".to_owned()),
+            Self::TrackNotFound => (404, "track_not_found", "Music track not found".to_owned()),
             Self::BadJson(why) => (400, "bad_json", format!("The body is not valid JSON: {why}")),
             Self::NoObject => (400, "no_object", "The body must be a JSON object".to_owned()),
             Self::BodyTooLarge => (413, "body_too_large", "The body must not be larger than 1 MiB".to_owned()),
@@ -235,7 +299,7 @@ impl Problem {
             "request_id": request_id,
         });
         if let Self::MissingParameters { received } = self {
-            body["received"] = echo(received);
+            body["received"] = Self::echo(received);
         }
         if let Self::CannotDelete(status) = self {
             let name = status.name();
@@ -245,10 +309,16 @@ impl Problem {
         }
         if let Self::RateLimited { retry_after } = self {
             body["retryAfter"] = json!(retry_after);
-            return ApiAnswer::json(status, &body).header("retry-after", retry_after.to_string());
         }
-        let answer = ApiAnswer::json(status, &body);
-        match status {
+        self.headers(ApiAnswer::json(status, &body))
+    }
+
+    /// The headers that go with it, in any words.
+    pub(crate) fn headers(&self, answer: ApiAnswer) -> ApiAnswer {
+        if let Self::RateLimited { retry_after } = self {
+            return answer.header("retry-after", retry_after.to_string());
+        }
+        match self.parts().0 {
             503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),
             // Nobody is helped by waiting.
             503 if *self == Self::NoSecretsKey => answer,
@@ -258,15 +328,15 @@ impl Problem {
             _ => answer,
         }
     }
-}
 
-/// Input as it may be shown again: cut where it is long.
-fn echo(value: &Value) -> Value {
-    let text = value.to_string();
-    if text.len() <= ECHO_LIMIT {
-        return value.clone();
+    /// Input as it may be shown again: cut where it is long.
+    pub(crate) fn echo(value: &Value) -> Value {
+        let text = value.to_string();
+        if text.len() <= ECHO_LIMIT {
+            return value.clone();
+        }
+        Value::String(format!("{}…", &text[..text.floor_char_boundary(ECHO_LIMIT)]))
     }
-    Value::String(format!("{}…", &text[..text.floor_char_boundary(ECHO_LIMIT)]))
 }
 
 impl From<StoreError> for Problem {
@@ -311,7 +381,20 @@ mod tests {
     fn after(problem: &Problem) -> Option<Problem> {
         Some(match problem {
             Problem::MissingParameters { .. } => Problem::BadField { field: "f", right: "r".to_owned() },
-            Problem::BadField { .. } => Problem::BadJson(String::new()),
+            Problem::BadField { .. } => Problem::BadPart { place: "p".to_owned(), right: "r".to_owned() },
+            Problem::BadPart { .. } => Problem::NoScenes { received: Value::Null },
+            Problem::NoScenes { .. } => Problem::CallbackMissing,
+            Problem::CallbackMissing => Problem::CallbackFormat { received: Value::Null },
+            Problem::CallbackFormat { .. } => Problem::CallbackProtocol { received: Value::Null, right: "r" },
+            Problem::CallbackProtocol { .. } => Problem::BadConfig(String::new()),
+            Problem::BadConfig(_) => Problem::BadForm(String::new()),
+            Problem::BadForm(_) => Problem::FormTooLarge,
+            Problem::FormTooLarge => Problem::VideoNotFound,
+            Problem::VideoNotFound => Problem::VideoGone,
+            Problem::VideoGone => Problem::VideoFailed { job_id: String::new(), error: String::new() },
+            Problem::VideoFailed { .. } => Problem::NoJob(String::new()),
+            Problem::NoJob(_) => Problem::TrackNotFound,
+            Problem::TrackNotFound => Problem::BadJson(String::new()),
             Problem::BadJson(_) => Problem::NoObject,
             Problem::NoObject => Problem::BodyTooLarge,
             Problem::BodyTooLarge => Problem::PayloadTooLarge,

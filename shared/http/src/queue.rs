@@ -75,7 +75,7 @@ fn read_status(text: &str) -> Result<Option<Status>, Problem> {
 }
 
 /// `until.id.id…` in base64url: opaque to clients.
-fn write_cursor(cursor: &Cursor) -> String {
+pub(crate) fn write_cursor(cursor: &Cursor) -> String {
     let mut text = cursor.until.0.to_string();
     for id in &cursor.listed {
         text.push('/');
@@ -84,7 +84,7 @@ fn write_cursor(cursor: &Cursor) -> String {
     ApiRequest::write_cursor(&text)
 }
 
-fn read_cursor(text: String) -> Option<Cursor> {
+pub(crate) fn read_cursor(text: String) -> Option<Cursor> {
     let (until, ids) = text.split_once('/')?;
     let listed = ids.split('/').map(|id| JobId::parse(id).ok()).collect::<Option<_>>()?;
     Some(Cursor { until: Timestamp(until.parse().ok()?), listed })

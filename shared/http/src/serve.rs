@@ -7,8 +7,18 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Answers a request with what `respond` makes of it; every line that is logged meanwhile carries `request_id`.
+/// Answers a request with what `respond` makes of it, errors in StreamGank's words; every line that is logged meanwhile
+/// carries `request_id`.
 pub async fn serve(
+    request: Request,
+    respond: impl AsyncFnOnce(&ApiRequest) -> Result<ApiAnswer, Problem>,
+) -> Response<Body> {
+    serve_in(Problem::streamgank, request, respond).await
+}
+
+/// [`serve`] with errors in other words.
+pub async fn serve_in(
+    words: fn(&Problem, &str) -> ApiAnswer,
     request: Request,
     respond: impl AsyncFnOnce(&ApiRequest) -> Result<ApiAnswer, Problem>,
 ) -> Response<Body> {
@@ -16,5 +26,5 @@ pub async fn serve(
     // A level that no filter leaves out.
     let span = tracing::error_span!("request", request_id = request.request_id);
     let answer = respond(&request).instrument(span).await;
-    answer.unwrap_or_else(|problem| problem.streamgank(&request.request_id)).into_response()
+    answer.unwrap_or_else(|problem| words(&problem, &request.request_id)).into_response()
 }

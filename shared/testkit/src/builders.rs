@@ -5,6 +5,7 @@ use reelhook_app::endpoints::Endpoint;
 use reelhook_app::fanout::EventRow;
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::starts::WorkerSettings;
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::{
     Decision, Delivery, DeliveryId, DeliveryStatus, Dialect, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy,
     RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
@@ -43,6 +44,7 @@ pub fn webhook_settings(pairs: &[(&str, &str)]) -> WebhookSettings {
 pub fn worker_settings(max: usize) -> WorkerSettings {
     WorkerSettings {
         url: Some(Url::parse("https://worker.example/run").expect("a URL")),
+        renderer: Renderer::Own,
         max,
         base: Url::parse("https://reelhook.example/").expect("a URL"),
         tokens: SigningKeys::parse("the secret of tokens").expect("a secret"),
@@ -63,6 +65,8 @@ pub fn a_new_job(n: u32) -> NewJob {
             "pauseAfterExtraction": false,
         }),
         pause_after_extraction: false,
+        film: None,
+        callback: None,
         caller: Some("caller".to_owned()),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     }
@@ -151,5 +155,5 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     };
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
-    (delivery, EventRow { id, event, job_id, at: now, data })
+    (delivery, EventRow { id, event, job_id, at: now, data, callback: None })
 }

@@ -5,27 +5,35 @@ use std::sync::{Arc, Mutex};
 use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::audience::{Audience, Subscribers};
+use reelhook_app::compose::Workflow;
 use reelhook_app::deliver::{DeliverPorts, deliver};
 use reelhook_app::deliveries::AgainPorts;
 use reelhook_app::directory::Directory;
+use reelhook_app::drawing::{DrawPorts, Worked, draw_one};
 use reelhook_app::fanout::{FanoutPorts, Stopped, plan, work_off};
 use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::messages::{DeliveryMessage, DrawMessage, WorkMessage};
+use reelhook_app::orders::{self, Order, OrderPorts, Ordered};
+use reelhook_app::pictures::Gallery;
 use reelhook_app::recover::RecoverPorts;
 use reelhook_app::registrations::{RegistrationPorts, Vault};
 use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use reelhook_app::renderscript::CreatomateStudio;
 use reelhook_app::repair::RepairPorts;
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
 use reelhook_app::sweep::{SweepPorts, Swept, sweep};
+use reelhook_domain::film::Film;
 use reelhook_domain::{Job, JobId, Policy};
 use reelhook_signing::SigningKeys;
+use serde_json::json;
 
 use crate::builders::{make_job, webhook_settings, worker_settings};
 use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
 use crate::fanout::MemoryFanout;
+use crate::films::{MemoryReels, NoPulse, Shelves};
 use crate::http::{ScriptedHttp, response};
 use crate::jobs::MemoryJobs;
 use crate::queue::MemoryQueue;
@@ -57,6 +65,12 @@ pub struct Stack {
     pub hints: MemoryQueue<DeliveryMessage>,
     /// Worker, Creatomate and receivers; all answer 200 `{"accepted": true}` unless scripted.
     pub http: ScriptedHttp,
+    /// The Render queue.
+    pub draw: MemoryQueue<DrawMessage>,
+    /// Movies.
+    pub catalog: Shelves,
+    /// Films, scenes, videos, and the studio that draws them.
+    pub reels: MemoryReels,
     /// WEBHOOK_* settings.
     pub settings: WebhookSettings,
     /// ENDPOINT_SECRETS_KEY.
@@ -94,6 +108,9 @@ impl Stack {
             due: MemoryDue::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
             work: MemoryQueue::new(Arc::clone(&world)),
             hints: MemoryQueue::new(Arc::clone(&world)),
+            draw: MemoryQueue::new(Arc::clone(&world)),
+            catalog: Shelves::default(),
+            reels: MemoryReels::default(),
             http: ScriptedHttp::new(|_| Ok(response(200, r#"{"accepted": true, "worker_id": "worker-1"}"#))),
             settings: webhook_settings(settings),
             vault: Vault::new(&SigningKeys::parse("the key of secrets").expect("a key")),
@@ -120,7 +137,13 @@ impl Stack {
 
     /// What fanout works with.
     pub fn fanout_ports(&self) -> FanoutPorts<'_> {
-        FanoutPorts { files: &self.files, store: &self.fanout, work: &self.work, deliveries: &self.hints }
+        FanoutPorts {
+            files: &self.files,
+            store: &self.fanout,
+            work: &self.work,
+            draw: &self.draw,
+            deliveries: &self.hints,
+        }
     }
 
     /// What the dispatcher works with.
@@ -184,6 +207,81 @@ impl Stack {
             policy: &self.policy,
             worker: &self.worker,
         }
+    }
+
+    /// Orders a film, told at `callback`.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    pub async fn order(&self, film: Film, callback: Option<&str>) -> JobId {
+        let ports = OrderPorts {
+            jobs: &*self.jobs,
+            reels: &self.reels,
+            links: &self.reels,
+            speeds: &self.reels,
+            ambient: &*self.world,
+            policy: &self.policy,
+            renderer: self.worker.renderer,
+        };
+        let order = Order {
+            input: json!({ "quality": "1080p", "scenes": film.scenes.len() }),
+            film,
+            warnings: Vec::new(),
+            callback: callback.map(str::to_owned),
+            uploads: Vec::new(),
+            traceparent: None,
+            key: None,
+        };
+        match orders::order(&ports, order, "caller".to_owned()).await.expect("an order") {
+            Ordered::Answer { job_id, .. } => job_id,
+            Ordered::KeyReused => panic!("no key was used"),
+        }
+    }
+
+    /// A renderer takes one message.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: the message comes again.
+    pub async fn draw_on(&self, message: &DrawMessage) -> Result<Worked, ChangeError> {
+        let DrawMessage::Draw { job_id, attempt } = message;
+        let music = |track: &str| Some(format!("https://reelhook.example/music/{track}"));
+        let ports = DrawPorts {
+            jobs: &*self.jobs,
+            reels: &self.reels,
+            studio: &self.reels,
+            remote: &CreatomateStudio {
+                service: &self.creatomate,
+                http: &self.http,
+                links: &self.reels,
+                music: &music,
+            },
+            composer: &Workflow {
+                jobs: &*self.jobs,
+                catalog: &self.catalog,
+                ambient: &*self.world,
+                policy: &self.policy,
+            },
+            pictures: &Gallery { reels: &self.reels, http: &self.http },
+            speeds: &self.reels,
+            ambient: &*self.world,
+            pulse: &NoPulse,
+            policy: &self.policy,
+            links: &self.worker.tokens,
+            base: &self.worker.base,
+        };
+        draw_one(&ports, job_id, *attempt).await
+    }
+
+    /// A renderer takes all messages that show now; how many.
+    ///
+    /// # Panics
+    /// When one of them fails.
+    pub async fn render(&self) -> usize {
+        let messages = self.draw.receive();
+        for message in &messages {
+            self.draw_on(message).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
+        }
+        messages.len()
     }
 
     /// What render callbacks and checks work with.
@@ -320,7 +418,7 @@ impl Stack {
     pub async fn settle(&self) {
         for _ in 0..ROUNDS {
             self.follow_stream().await.expect("fanout works off");
-            if self.work().await + self.dispatch().await == 0
+            if self.work().await + self.render().await + self.dispatch().await == 0
                 && *self.position.lock().unwrap() == self.jobs.stream_len()
             {
                 return;

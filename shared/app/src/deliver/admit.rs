@@ -6,6 +6,7 @@ use std::time::Duration;
 use reelhook_domain::{Asking, EndpointId, Held, Outcome, Verdict};
 
 use super::{Asked, Change, DeliverPorts, Group, Ready, one, tell_disabled};
+use crate::callback::{self, callback_id};
 use crate::directory::Known;
 use crate::store::StoreError;
 
@@ -37,8 +38,15 @@ async fn verdicts(ports: &DeliverPorts<'_>, id: &EndpointId, asked: Vec<Asked>) 
     let holder = ports.ambient.random() as u64;
     let mut state = ports.store.endpoint(id).await?;
     let mut last = None;
+    let callback = asked.first().and_then(|asked| asked.event.callback.as_ref());
+    let own = callback.filter(|callback| callback_id(&callback.url) == *id);
+    let own = own.and_then(|callback| callback::endpoint(&callback.url, ports.settings));
     for _ in 0..TRIES {
-        let endpoint = match ports.find(id, &state).await? {
+        let known = match &own {
+            Some(endpoint) => Known::Endpoint(Arc::clone(endpoint)),
+            None => ports.find(id, &state).await?,
+        };
+        let endpoint = match known {
             Known::Endpoint(endpoint) => endpoint,
             Known::Removed => {
                 let gone = |asked: Asked| one::end(ports, asked.index, &asked.delivery, &Outcome::Gone);

@@ -49,6 +49,9 @@ fn title(event: &str) -> (String, u32) {
         OutboundEvent::WorkflowIncomplete => ("⚠️ StreamGank Workflow Incomplete", YELLOW),
         OutboundEvent::RenderTimeout => ("⏱️ StreamGank Render Timed Out", YELLOW),
         OutboundEvent::Deleted => ("🗑️ StreamGank Job Deleted", GRAY),
+        OutboundEvent::VideoStarted => ("🎬 Video Started", GRAY),
+        OutboundEvent::VideoCompleted => ("✅ Video Completed", GREEN),
+        OutboundEvent::VideoFailed => ("❌ Video Failed", RED),
         OutboundEvent::EndpointFailing => ("⚠️ Webhook Endpoint Fails", YELLOW),
         OutboundEvent::EndpointDisabled => ("⛔ Webhook Endpoint Disabled", RED),
         OutboundEvent::EndpointRecovered => ("✅ Webhook Endpoint Recovered", GREEN),
@@ -64,6 +67,7 @@ fn parts(of: &ChatText<'_>) -> Parts {
     let text = |value: &Value, most: usize| value.as_str().filter(|text| !text.is_empty()).map(|text| cut(text, most));
     let facts = [
         ("Job ID", &data["job_id"]),
+        ("Job ID", &data["jobId"]),
         ("Duration", &data["duration"]),
         ("Country", &data["parameters"]["country"]),
         ("Platform", &data["parameters"]["platform"]),

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::{Delivery, Receiver, Timestamp};
+use reelhook_domain::{Delivery, Dialect, Receiver, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::chat::{self, ChatText};
 use crate::dialect::streamgank::envelope;
+use crate::dialect::vidbuilder;
 use crate::endpoints::{Destination, Endpoint, Payload, Signers};
 use crate::fanout::EventRow;
 use crate::outbound::{Method, OutboundRequest};
@@ -82,6 +83,7 @@ fn thin(data: &Value) -> Value {
     let places = [
         ("delivery_id", "/api/webhooks/deliveries/"),
         ("job_id", "/api/job/"),
+        ("jobId", "/api/job-status/"),
         ("endpoint_id", "/api/webhooks/endpoints/"),
     ];
     for (name, path) in places {
@@ -106,6 +108,9 @@ pub(crate) fn parcel(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint,
     {
         let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
         return Parcel::Web(chat(url, &text, service, deadline));
+    }
+    if let (Destination::Web(url), Dialect::VidBuilder) = (&endpoint.destination, endpoint.form.dialect) {
+        return Parcel::Web(notification(delivery, event, endpoint, url, now));
     }
     let mut body = body(delivery, event, endpoint);
     if let Destination::Bus(_) = endpoint.destination {
@@ -133,6 +138,33 @@ pub(crate) fn parcel(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint,
         at: event.at,
         deadline,
     })
+}
+
+/// What a client's own URL is told (contract.md, VidBuilder): bare, with a signature in hex beside ours.
+fn notification(
+    delivery: &Delivery,
+    event: &EventRow,
+    endpoint: &Endpoint,
+    url: &Url,
+    now: Timestamp,
+) -> OutboundRequest {
+    let body = js_json::to_string(&event.data);
+    let id = delivery.id.webhook_id();
+    let mut headers: Vec<(String, String)> = [
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", "VidBuilder/1.0".to_owned()),
+        ("x-webhook-event", vidbuilder::notified(event.event).to_owned()),
+        ("webhook-id", id.clone()),
+        ("webhook-timestamp", now.seconds().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    headers.extend(delivery.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
+    if let Some(keys) = &endpoint.signers.hmac {
+        headers.push(("x-webhook-signature".to_owned(), streamgank::hex_signature(body.as_bytes(), keys)));
+        headers.push(("webhook-signature".to_owned(), standard::sign(&id, now.seconds(), body.as_bytes(), keys)));
+    }
+    post(url, headers, body, endpoint.policy.timeout)
 }
 
 fn headers(

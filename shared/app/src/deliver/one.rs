@@ -162,9 +162,12 @@ fn seen(outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) -> Seen
         Outcome::Answered { judgement: Judgement::Taken, .. } => (true, false, None),
         Outcome::Answered { status: 429 | 503, retry_after, .. } => (false, true, *retry_after),
         Outcome::Answered { status: 502 | 504, .. } => (false, true, None),
-        Outcome::Answered { .. } | Outcome::NoAnswer(_) | Outcome::Disabled | Outcome::Gone | Outcome::Empty => {
-            (false, false, None)
-        }
+        Outcome::Answered { .. }
+        | Outcome::NoAnswer(_)
+        | Outcome::Disabled
+        | Outcome::Gone
+        | Outcome::Empty
+        | Outcome::Superseded => (false, false, None),
     };
     let pause_until = asked.max(quota_ends).map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER)));
     Seen { took: u32::from(took), failed: u32::from(!took), overloaded, pause_until, latency_ms: 0 }

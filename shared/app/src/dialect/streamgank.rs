@@ -184,6 +184,9 @@ pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         | OutboundEvent::Timeout
         | OutboundEvent::WorkflowIncomplete
         | OutboundEvent::RenderTimeout
+        | OutboundEvent::VideoStarted
+        | OutboundEvent::VideoCompleted
+        | OutboundEvent::VideoFailed
         | OutboundEvent::EndpointFailing
         | OutboundEvent::EndpointDisabled
         | OutboundEvent::EndpointRecovered

@@ -3,6 +3,7 @@
 mod change;
 mod deliver;
 mod deliveries;
+mod drawing;
 mod fanout;
 mod hooks;
 mod limits;

@@ -81,7 +81,7 @@ async fn an_endpoint_gets_what_it_subscribes_to_from_then_on_signed_with_its_own
 async fn what_an_endpoint_chooses_shows_in_its_webhooks() {
     let stack = stack();
     let mut thin = wish("https://thin.example/", &["*"]);
-    thin.choices.form = Form { payload: Payload::Thin, ascii: false };
+    thin.choices.form = Form { payload: Payload::Thin, ..Form::default() };
     thin.choices.asymmetric = true;
     thin.choices.policy =
         OwnPolicy { timeout: Some(2000), schedule: Some(ScheduleName::Standard), ..OwnPolicy::default() };

@@ -16,6 +16,8 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
         dialect: Dialect::StreamGank,
         input: json!({ "country": "US", "platform": "Netflix", "genre": "Horror" }),
         pause_after_extraction: true,
+        film: None,
+        callback: None,
         caller: "caller".to_owned(),
         traceparent: Some("00-trace-01".to_owned()),
         key: key.map(|(key, body)| IdempotencyKey { key: key.to_owned(), body_hash: body.to_owned() }),

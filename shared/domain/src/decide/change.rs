@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Decision, Ignored, Rejected};
-use crate::job::{Job, RenderWatch, Status};
+use crate::drawing::Drawing;
+use crate::job::{Dialect, Job, RenderWatch, Status};
 use crate::{
     Advice, Effect, Emitted, EventId, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId, Timestamp, classify,
 };
@@ -49,8 +50,15 @@ impl<'a> Change<'a> {
         self.live.push(event);
     }
 
+    /// Tells receivers; those of a video are told less, and in events of its own.
     pub fn notify(&mut self, event: OutboundEvent) {
-        self.then(Effect::Notify { event });
+        let event = match self.job.dialect {
+            Dialect::StreamGank => Some(event),
+            Dialect::VidBuilder => event.of_video(),
+        };
+        if let Some(event) = event {
+            self.then(Effect::Notify { event });
+        }
     }
 
     pub fn log(&mut self, event_type: &str, level: LogLevel, message: impl Into<String>) {
@@ -186,6 +194,12 @@ impl<'a> Change<'a> {
         job.last_sequence = None;
         job.render_id = None;
         job.render = None;
+        job.drawing = None;
+        job.videos.clear();
+        if job.dialect == Dialect::StreamGank {
+            // What was composed is composed anew.
+            job.film = None;
+        }
         job.video_url = None;
         job.error = None;
         job.started_at = None;
@@ -235,6 +249,7 @@ impl<'a> Change<'a> {
                 let confirming = awaits_video(&self.job) && self.job.deleted_at.is_none();
                 self.job.render = self.job.render.take().filter(|watch| confirming && watch.confirming > 0);
                 self.job.retry_after = None;
+                self.job.drawing = None;
             }
         }
         self.count();
@@ -305,11 +320,16 @@ impl<'a> Change<'a> {
 /// The time by which something has to happen; none when nothing has to.
 fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
     let watched = job.render.as_ref().map(|watch| watch.next_at);
+    let drawing = job.drawing.as_ref().and_then(Drawing::due_at);
     match job.status {
         Status::Pending => Some(job.start.claim.as_ref().map_or(job.start.hint_at, |claim| claim.lease_until)),
         Status::Processing => {
             let timeout = job.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
-            Some(watched.map_or(timeout, |watched| watched.min(timeout)))
+            [watched, drawing, Some(timeout)].into_iter().flatten().min()
+        }
+        Status::Rendering if job.drawing.is_some() => {
+            let timeout = job.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
+            Some(drawing.map_or(timeout, |drawing| drawing.min(timeout)))
         }
         Status::Rendering => Some(watched.unwrap_or(job.updated_at)),
         // Only while a success that was reported after a render timeout is being confirmed.

@@ -108,6 +108,25 @@ pub(super) fn delete(mut change: Change<'_>) -> Decision {
     }
     change.job.deleted_at = Some(change.now);
     change.notify(OutboundEvent::Deleted);
+    remove_videos(&mut change);
     change.then(Effect::Purge);
     change.apply()
+}
+
+/// Deletes the pictures, and keeps the job.
+pub(super) fn delete_video(mut change: Change<'_>) -> Decision {
+    if change.job.videos.is_empty() {
+        return change.reject(Rejected::NoVideo);
+    }
+    remove_videos(&mut change);
+    change.job.video_url = None;
+    change.log("job_log", LogLevel::Info, "Video deleted");
+    change.apply()
+}
+
+fn remove_videos(change: &mut Change<'_>) {
+    let keys: Vec<String> = change.job.videos.drain(..).map(|video| video.key).collect();
+    if !keys.is_empty() {
+        change.then(Effect::RemoveFiles { keys });
+    }
 }

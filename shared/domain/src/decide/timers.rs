@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::change::Change;
 use super::renders::{CHECK_LEASE, CONFIRMATIONS, give_up_confirming, time_out};
-use super::{Decision, Ignored};
+use super::{Decision, Ignored, drawing};
 use crate::job::{RenderWatch, Status};
 use crate::{Effect, LogLevel, OutboundEvent};
 
@@ -18,6 +18,7 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
     match change.job.status {
         Status::Pending => waiting(change),
         Status::Processing => running(change),
+        Status::Rendering if change.job.drawing.is_some() => running(change),
         Status::Rendering => watched(change),
         Status::Completed => watched(change),
         Status::Failed | Status::Cancelled => change.ignore(Ignored::NotDue),
@@ -42,7 +43,7 @@ fn running(mut change: Change<'_>) -> Decision {
     let timeout = change.policy.processing_timeout;
     let started = change.job.started_at.unwrap_or(change.job.updated_at);
     if started.after(timeout) > change.now {
-        return watched(change);
+        return if change.job.drawing.is_some() { drawing::tick(change) } else { watched(change) };
     }
     change.job.timeout_at = Some(change.now);
     change.stop_worker();

@@ -11,8 +11,13 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
     }
     let awaits_video = before.status == Status::Completed && before.render_timeout && before.video_url.is_none();
     match event {
-        Event::Cancel | Event::Retry | Event::Complete { .. } | Event::Monitor | Event::LogArchived | Event::Delete => {
-        }
+        Event::Cancel
+        | Event::Retry
+        | Event::Complete { .. }
+        | Event::Monitor
+        | Event::LogArchived
+        | Event::DeleteVideo
+        | Event::Delete => {}
         Event::RenderChecked {
             state: Some(RenderState { word: RenderWord::Succeeded, url: Some(url), .. }), ..
         } if awaits_video => {
@@ -61,6 +66,13 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         Event::Started { attempt, .. } | Event::StartDeferred { attempt, .. } | Event::RunFailed { attempt, .. } => {
             Some(*attempt)
         }
+        Event::RunHere { attempt, .. }
+        | Event::ClaimPiece { attempt }
+        | Event::Composed { attempt, .. }
+        | Event::PieceMoved { attempt, .. }
+        | Event::PieceWaits { attempt, .. }
+        | Event::PieceDone { attempt, .. }
+        | Event::PieceFailed { attempt, .. } => Some(*attempt),
         Event::Step { attempt, .. } => *attempt,
         Event::RenderReported { render, .. } | Event::RenderChecked { render, .. } => {
             // A report without a token may bring an older run's render into the present one; then it is this run's.
@@ -76,6 +88,7 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         | Event::Complete { .. }
         | Event::Monitor
         | Event::LogArchived
+        | Event::DeleteVideo
         | Event::Delete
         | Event::Tick => None,
     };
@@ -117,7 +130,11 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
 
 pub fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
     let comes = before.video_url.is_none() && after.video_url.is_some();
-    let told = told(after).into_iter().filter(|event| *event == OutboundEvent::Completed).count();
+    let news = match after.dialect {
+        Dialect::StreamGank => OutboundEvent::Completed,
+        Dialect::VidBuilder => OutboundEvent::VideoCompleted,
+    };
+    let told = told(after).into_iter().filter(|event| *event == news).count();
     assert_eq!(told, usize::from(comes));
     assert!(after.video_url.is_none() || after.status == Status::Completed);
 }

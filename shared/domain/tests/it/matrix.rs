@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::*;
 
 use crate::story::*;
@@ -28,6 +29,11 @@ fn states() -> Vec<(&'static str, Story)> {
         ("failed with its render", Story::rendering().then(checked(failed(), 1))),
         ("cancelled while rendering", Story::rendering().then(Event::Cancel)),
         ("deleted", Story::completed().then(Event::Delete)),
+        ("composing here", Story::composing()),
+        ("drawing here, after its steps", Story::composing().then(composed(1)).then(claim_piece())),
+        ("a video, one scene drawn, one claimed", Story::drawing().then(done(1)).then(claim_piece())),
+        ("a video, joining", Story::drawing().then(done(1)).then(claim_piece()).then(done(2)).then(claim_piece())),
+        ("a video, made", Story::filmed()),
     ];
     for (_, story) in &mut states {
         // Some time passes, less than until anything is due.
@@ -105,6 +111,15 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("monitor", Event::Monitor),
         ("log archived", Event::LogArchived),
         ("delete", Event::Delete),
+        ("delete video", Event::DeleteVideo),
+        ("run here", Event::RunHere { attempt, renderer: Renderer::Own }),
+        ("a piece is claimed", Event::ClaimPiece { attempt }),
+        ("piece 2 moves", Event::PieceMoved { attempt, claim: 2, frames: 45 }),
+        ("piece 2 is done", Event::PieceDone { attempt, claim: 2, video: None }),
+        ("piece 3 is done, with a video", Event::PieceDone { attempt, claim: 3, video: Some(stored()) }),
+        ("piece 2 fails, retryable", piece_failed(2, false)),
+        ("piece 2 fails, not retryable", piece_failed(2, true)),
+        ("piece 2 is done, stale attempt", Event::PieceDone { attempt: attempt - 1, claim: 2, video: None }),
     ]);
     events
 }
@@ -203,6 +218,8 @@ fn effect(effect: &Effect) -> String {
             format!("Live({} after {after})", names.join(" "))
         }
         Effect::Purge => "Purge".to_owned(),
+        Effect::Draw { hints, delay_s } => format!("Draw(x{hints} +{delay_s}s)"),
+        Effect::RemoveFiles { keys } => format!("RemoveFiles({})", keys.join(" ")),
         Effect::CancelWorker { attempt, .. } => format!("CancelWorker({attempt})"),
     }
 }

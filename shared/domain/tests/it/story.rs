@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo};
+use reelhook_domain::film::Format;
 use reelhook_domain::*;
 use serde_json::json;
 
@@ -34,10 +36,44 @@ impl Story {
             dialect: Dialect::StreamGank,
             input: json!({ "country": "US" }),
             pause_after_extraction,
+            film: None,
+            callback: None,
             caller: None,
             traceparent: None,
         };
         Self { job: create(new, NOON, &policy), now: NOON, policy, last_report: None }
+    }
+
+    /// A video of two scenes that waits for its turn.
+    pub fn video() -> Self {
+        let waiting = Self::waiting();
+        let new = NewJob {
+            id: waiting.job.id.clone(),
+            dialect: Dialect::VidBuilder,
+            input: json!({ "quality": "720p" }),
+            pause_after_extraction: false,
+            film: Some(film()),
+            callback: Some("https://client.example/hook".to_owned()),
+            caller: None,
+            traceparent: None,
+        };
+        Self { job: create(new, NOON, &waiting.policy), ..waiting }
+    }
+
+    /// A video of which the first scene is being drawn.
+    pub fn drawing() -> Self {
+        Self::video().then(Event::Claim).then(run_here()).then(claim_piece())
+    }
+
+    /// A video that is made.
+    pub fn filmed() -> Self {
+        let drawn = Self::drawing().then(done(1)).then(claim_piece()).then(done(2)).then(claim_piece());
+        drawn.then(Event::PieceDone { attempt: 1, claim: 3, video: Some(stored()) })
+    }
+
+    /// A job without a worker, whose film is being composed.
+    pub fn composing() -> Self {
+        Self::claimed().then(run_here()).then(claim_piece())
     }
 
     /// A job that the worker function has taken.
@@ -270,4 +306,38 @@ pub fn checked(state: RenderState, check: u8) -> Event {
 /// The render service could not be asked about `render_1`.
 pub fn unanswered(check: u8) -> Event {
     Event::RenderChecked { render: render("render_1"), state: None, check }
+}
+
+/// Two scenes of two and one seconds, in one picture.
+pub fn film() -> FilmPlan {
+    FilmPlan { renderer: Renderer::Own, formats: vec![Format::Standard], scenes: vec![60, 30] }
+}
+
+pub fn run_here() -> Event {
+    Event::RunHere { attempt: 1, renderer: Renderer::Own }
+}
+
+pub fn claim_piece() -> Event {
+    Event::ClaimPiece { attempt: 1 }
+}
+
+pub fn composed(claim: u32) -> Event {
+    Event::Composed { attempt: 1, claim, film: film() }
+}
+
+pub fn done(claim: u32) -> Event {
+    Event::PieceDone { attempt: 1, claim, video: None }
+}
+
+pub fn piece_failed(claim: u32, permanent: bool) -> Event {
+    Event::PieceFailed { attempt: 1, claim, error: "Scene 1: boom".to_owned(), permanent }
+}
+
+pub fn stored() -> StoredVideo {
+    StoredVideo {
+        format: Format::Standard,
+        key: "videos/2024-01-01/standard/job_1_a.mp4".to_owned(),
+        bytes: 1000,
+        link: VIDEO.to_owned(),
+    }
 }

@@ -8,7 +8,8 @@ use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
 use reelhook_app::messages::{Delayed, WorkMessage};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_domain::{
-    Delivery, DeliveryId, DeliveryStatus, Effect, EventId, LogTally, OutboundEvent, Policy, Status, Timestamp,
+    Delivery, DeliveryId, DeliveryStatus, Effect, EventGroup, EventId, LogTally, OutboundEvent, Policy, Status,
+    Timestamp,
 };
 use reelhook_testkit::{NOON, make_job, webhook_settings};
 use serde_json::json;
@@ -91,7 +92,10 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
         "metadata": { "country": "FR", "platform": "Netflix" },
     });
     let event = OutboundEvent::Completed;
-    assert_eq!(plan.events, [EventRow { id: event_id.clone(), event, job_id: job.id.clone(), at: AT, data }]);
+    assert_eq!(
+        plan.events,
+        [EventRow { id: event_id.clone(), event, job_id: job.id.clone(), at: AT, data, callback: None }]
+    );
 
     let expected: Vec<Delivery> = settings
         .endpoints
@@ -142,7 +146,7 @@ fn events_name_what_is_special_about_them() {
         (OutboundEvent::Cancelled, "cancelled_at", at),
         (OutboundEvent::ExtractionCompleted, "extracted_movies", json!("three movies")),
     ];
-    for event in OutboundEvent::ALL.into_iter().filter(|event| !event.is_operational()) {
+    for event in OutboundEvent::ALL.into_iter().filter(|event| event.group() == EventGroup::Job) {
         job.outbox = vec![Effect::Notify { event }];
         let data = plan(&job, &audience(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::queue::clear;
 use reelhook_domain::{Event, JobId, Status};
-use reelhook_testkit::{NOON, Stack, response};
+use reelhook_testkit::{NOON, Stack};
 
 use super::{asked, start};
 
@@ -207,25 +207,6 @@ async fn a_busy_store_gives_the_message_again() {
         stack.settle().await;
         assert_eq!(stack.jobs.get(&id).status, Status::Processing, "{operation}");
     }
-}
-
-#[tokio::test]
-async fn without_a_worker_url_jobs_wait_and_nothing_is_claimed() {
-    let mut stack = Stack::with(&[], 3);
-    stack.worker.url = None;
-    let id = stack.submit(1);
-    stack.settle().await;
-    let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.version, job.start.claim), (Status::Pending, 1, None));
-    assert!(stack.jobs.admission_item().active.is_empty());
-    assert!(stack.http.requests().is_empty());
-    // Once there is one, the sweep's next hint starts it.
-    stack.worker = reelhook_testkit::worker_settings(3);
-    stack.http.script(|_| Ok(response(202, "")));
-    stack.world.advance_s(60);
-    stack.sweep().await;
-    stack.settle().await;
-    assert_eq!(stack.jobs.get(&id).status, Status::Processing);
 }
 
 #[tokio::test]

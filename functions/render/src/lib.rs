@@ -1,0 +1,169 @@
+//! The Render queue: composes films, draws their scenes, joins them, or has Creatomate do it; a piece for each message.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use lambda_runtime::LambdaEvent;
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::compose::Workflow;
+use reelhook_app::drawing::{DrawPorts, draw_one};
+use reelhook_app::jobs::ChangeError;
+use reelhook_app::messages::DrawMessage;
+use reelhook_app::pictures::Gallery;
+use reelhook_app::renders::Creatomate;
+use reelhook_app::renderscript::CreatomateStudio;
+use reelhook_app::store::StoreError;
+use reelhook_aws::catalog::CatalogTable;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::reels::Reels;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_domain::Policy;
+use reelhook_http::video::track_link;
+use reelhook_outbound::{AllowList, GuardedClient};
+use reelhook_render::OwnStudio;
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    catalog_table: String,
+    bucket: String,
+    settings_path: String,
+    base: Url,
+    creatomate: Url,
+    allow: AllowList,
+    fonts: PathBuf,
+    ffmpeg: PathBuf,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, CATALOG_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CREATOMATE_BASE_URL,
+    /// OUTBOUND_ALLOW, FONTS_DIRECTORY, FFMPEG and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            catalog_table: environment.required("CATALOG_TABLE"),
+            bucket: environment.required("BUCKET"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            base: environment.required_public_base(),
+            creatomate: environment.url("CREATOMATE_BASE_URL"),
+            allow: environment.outbound(AllowList::parse),
+            fonts: environment.required("FONTS_DIRECTORY").into(),
+            ffmpeg: environment.required("FFMPEG").into(),
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+/// What links are signed with, and how Creatomate is asked.
+struct Secrets {
+    links: SigningKeys,
+    creatomate: Creatomate,
+}
+
+const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "CREATOMATE_API_KEY"];
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    counters: CounterTable,
+    catalog: CatalogTable,
+    reels: Reels,
+    studio: OwnStudio,
+    http: GuardedClient,
+    secrets: Settings<Secrets>,
+    base: Url,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the secrets, before the first event. Fonts are read when the first scene is drawn.
+    ///
+    /// # Errors
+    /// When the secrets can't be read or the HTTP client can't be built.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let dynamodb = clients.dynamodb();
+        let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
+        let creatomate = config.creatomate;
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
+            Ok(Secrets {
+                links: links.context("CALLBACK_TOKEN_SECRET is not set")?,
+                creatomate: Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") },
+            })
+        });
+        Ok(Self {
+            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System)),
+            counters,
+            catalog: CatalogTable::new(dynamodb, config.catalog_table),
+            reels: Reels::new(clients.s3_for_files(), config.bucket),
+            studio: OwnStudio::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
+            http: GuardedClient::new(config.allow, None)?,
+            secrets: secrets.await?,
+            base: config.base,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Works a batch of hints off, one after the other.
+///
+/// # Errors
+/// Never: messages that have to come again are named in the answer.
+pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+    Ok(batch(event.payload, |messages: Vec<DrawMessage>| work_off(deps, messages)).await)
+}
+
+async fn work_off(deps: &Deps, messages: Vec<DrawMessage>) -> Vec<Verdict> {
+    let secrets = deps.secrets.get().await;
+    let music = |track: &str| {
+        let track = reelhook_music::find(track)?;
+        Some(track_link(track.filename, &deps.base, &secrets.links, System.now()))
+    };
+    let ports = DrawPorts {
+        jobs: &deps.jobs,
+        reels: &deps.reels,
+        studio: &deps.studio,
+        remote: &CreatomateStudio { service: &secrets.creatomate, http: &deps.http, links: &deps.reels, music: &music },
+        composer: &Workflow { jobs: &deps.jobs, catalog: &deps.catalog, ambient: &System, policy: &deps.policy },
+        pictures: &Gallery { reels: &deps.reels, http: &deps.http },
+        speeds: &deps.counters,
+        ambient: &System,
+        pulse: &System,
+        policy: &deps.policy,
+        links: &secrets.links,
+        base: &deps.base,
+    };
+    let mut verdicts = Vec::with_capacity(messages.len());
+    for DrawMessage::Draw { job_id, attempt } in &messages {
+        verdicts.push(match draw_one(&ports, job_id, *attempt).await {
+            Ok(worked) => {
+                tracing::debug!(%job_id, attempt, ?worked, "worked off a hint");
+                Verdict::Done
+            }
+            // Its lease ends soon, and the sweep hints again.
+            Err(ChangeError::Store(error)) => Verdict::Retry(error),
+            Err(error @ ChangeError::Contended(_)) => {
+                Verdict::Retry(StoreError::Busy { operation: "change job", source: error.to_string().into() })
+            }
+        });
+    }
+    verdicts
+}

@@ -1,0 +1,250 @@
+//! VidBuilder's API: takes orders for videos, shows how they stand, gives them out, and deletes them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lambda_http::{Body, Request, Response};
+use reelhook_app::Url;
+use reelhook_app::ambient::Ambient;
+use reelhook_app::jobs::{Changed, JobStore, change};
+use reelhook_app::orders::{self, OrderPorts, Ordered};
+use reelhook_app::queue;
+use reelhook_app::starts::StartStore;
+use reelhook_app::uploads::Links;
+use reelhook_aws::clients::Clients;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::JobTable;
+use reelhook_aws::limits::Limits;
+use reelhook_aws::reels::Reels;
+use reelhook_aws::settings::Settings;
+use reelhook_aws::start::{System, warm_up};
+use reelhook_domain::drawing::Renderer;
+use reelhook_domain::{Event, Job, JobId, Policy};
+use reelhook_http::access::{Access, Mode};
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::serve_in;
+use reelhook_http::video::{self, Asked};
+use reelhook_signing::SigningKeys;
+
+/// What the function is configured with.
+pub struct Config {
+    jobs_table: String,
+    counters_table: String,
+    bucket: String,
+    settings_path: String,
+    base: Option<Url>,
+    calls_per_minute: u32,
+    mode: Mode,
+    allow_http: bool,
+    max_workers: usize,
+    wait: Duration,
+    renderer: Renderer,
+    policy: Policy,
+}
+
+impl Config {
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE,
+    /// ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, WAIT_SECONDS, RENDERER and the jobs' timers.
+    ///
+    /// # Errors
+    /// [`BadEnvironment`] lists everything that is wrong.
+    pub fn from_environment() -> Result<Self, BadEnvironment> {
+        let mut environment = Environment::of_process();
+        let config = Self {
+            jobs_table: environment.required("JOBS_TABLE"),
+            counters_table: environment.required("COUNTERS_TABLE"),
+            bucket: environment.required("BUCKET"),
+            settings_path: environment.required("SETTINGS_PATH"),
+            base: environment.public_base(),
+            calls_per_minute: environment.calls_per_minute(),
+            mode: environment.access(Mode::read, Mode::Required),
+            allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
+            max_workers: environment.parsed("MAX_WORKERS", 3),
+            wait: Duration::from_secs(environment.parsed("WAIT_SECONDS", 25)),
+            renderer: environment.renderer(),
+            policy: environment.policy(),
+        };
+        environment.finish()?;
+        Ok(config)
+    }
+}
+
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
+
+/// Who may call, and what links are signed with.
+struct Secrets {
+    access: Access,
+    links: SigningKeys,
+}
+
+/// What the function works with.
+pub struct Deps {
+    jobs: JobTable,
+    counters: CounterTable,
+    reels: Reels,
+    limits: Limits,
+    secrets: Settings<Secrets>,
+    base: Option<Url>,
+    allow_http: bool,
+    max_workers: usize,
+    wait: Duration,
+    renderer: Renderer,
+    policy: Policy,
+}
+
+impl Deps {
+    /// Builds the clients and reads the keys, before the first event.
+    ///
+    /// # Errors
+    /// When the keys can't be read.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let clients = Clients::from_environment();
+        let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
+        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
+        let mode = config.mode;
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
+            let links = links.context("CALLBACK_TOKEN_SECRET is not set")?;
+            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), links })
+        });
+        let nobody = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        Ok(Self {
+            limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
+            reels: Reels::new(clients.s3_for_files(), config.bucket),
+            secrets: secrets?,
+            jobs,
+            counters,
+            base: config.base,
+            allow_http: config.allow_http,
+            max_workers: config.max_workers,
+            wait: config.wait,
+            renderer: config.renderer,
+            policy: config.policy,
+        })
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Never: what goes wrong becomes an answer.
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
+    Ok(serve_in(Problem::vidbuilder, request, async |request| respond(deps, request).await).await)
+}
+
+async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    let asked = Asked::read(request)?;
+    let now = System.now();
+    if let Some(link) = asked.linked(request) {
+        let secrets = deps.secrets.get().await;
+        link.check(now, &secrets.links)?;
+        return answer(deps, request, asked, None).await;
+    }
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    deps.limits.admit(&caller.fingerprint).await?;
+    answer(deps, request, asked, Some(caller.fingerprint)).await
+}
+
+async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<String>) -> Result<ApiAnswer, Problem> {
+    let now = System.now();
+    match asked {
+        Asked::Make { wait } => make(deps, request, caller.unwrap_or_default(), wait).await,
+        Asked::Upload => {
+            let upload = video::read_upload(request, System.random())?;
+            let url = deps.reels.upload(&upload).await?;
+            Ok(video::upload_answer(&upload, &url, now))
+        }
+        Asked::Status(id) => {
+            let job = find(deps, &id).await?.ok_or_else(|| Problem::NoJob(id.to_string()))?;
+            Ok(video::status_answer(&job))
+        }
+        Asked::Download(id, format) => {
+            let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
+            let made = job.videos.iter().find(|made| made.format == format).ok_or(Problem::VideoNotFound)?;
+            Ok(video::download_answer(&deps.reels.download(&made.key).await?))
+        }
+        Asked::List { limit, cursor } => {
+            let completed = Some(reelhook_domain::Status::Completed);
+            Ok(video::list_answer(&queue::list(&deps.jobs, now, completed, limit, cursor).await?))
+        }
+        Asked::Delete(id) => {
+            let changed = change(&deps.jobs, &System, &deps.policy, &id, &Event::DeleteVideo).await?;
+            tracing::info!(job_id = %id, caller, outcome = changed.word(), "a video was to be deleted");
+            match changed {
+                Changed::Applied(_) => Ok(video::deleted_answer(&id)),
+                Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Err(Problem::VideoGone),
+            }
+        }
+        Asked::Queue => {
+            let status = queue::status(&deps.jobs, now).await?;
+            let waiting = deps.jobs.oldest_ready(now, video::QUEUED_SHOWN).await?;
+            Ok(video::queue_answer(&status, &waiting, deps.max_workers))
+        }
+        Asked::Tracks => {
+            let secrets = deps.secrets.get().await;
+            let tracks = reelhook_music::TRACKS.iter().map(|track| (track.id, track.name, track.filename));
+            Ok(video::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
+        }
+        Asked::Track(name) => match reelhook_music::find(&name) {
+            Some(track) => Ok(ApiAnswer::bytes(200, track.file.to_vec()).header("content-type", "audio/mpeg")),
+            None => Err(Problem::TrackNotFound),
+        },
+    }
+}
+
+/// Takes an order; where the caller waits for the video, waits with it for as long as this function may.
+async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> Result<ApiAnswer, Problem> {
+    let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
+    let order = video::read(request, !wait, deps.allow_http, || System.random(), track).await?;
+    let ports = OrderPorts {
+        jobs: &deps.jobs,
+        reels: &deps.reels,
+        links: &deps.reels,
+        speeds: &deps.counters,
+        ambient: &System,
+        policy: &deps.policy,
+        renderer: deps.renderer,
+    };
+    let Ordered::Answer { body, job_id } = orders::order(&ports, order, caller).await? else {
+        return Err(Problem::KeyReused);
+    };
+    if wait && let Some(job) = wait_for(deps, &job_id).await? {
+        return video::finished_answer(&job);
+    }
+    Ok(ApiAnswer::text(202, body))
+}
+
+/// The job once it has ended; none where that takes longer than this function may wait.
+async fn wait_for(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {
+    let mut looks = tokio::time::interval(Duration::from_millis(500));
+    let waited = tokio::time::timeout(deps.wait, async {
+        loop {
+            looks.tick().await;
+            match find(deps, id).await? {
+                Some(job) if job.status.is_final() => return Ok(job),
+                Some(_) => {}
+                None => return Err(Problem::NoJob(id.to_string())),
+            }
+        }
+    });
+    waited.await.ok().transpose()
+}
+
+async fn find(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {
+    Ok(deps.jobs.load(id).await?.filter(|job| job.deleted_at.is_none()))
+}
+
+/// Where the API is: as it is configured, or as it was called.
+fn base(deps: &Deps, request: &ApiRequest) -> Result<Url, Problem> {
+    if let Some(base) = &deps.base {
+        return Ok(base.clone());
+    }
+    let host = request.header("host").unwrap_or_default();
+    Url::parse(&format!("https://{host}")).map_err(|_| Problem::Internal)
+}

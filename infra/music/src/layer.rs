@@ -1,0 +1,157 @@
+//! A stereo loop that sounds are laid into: what runs over the end goes on at the beginning.
+
+use crate::RATE;
+use crate::filter::{Biquad, OnePole};
+
+/// How fast a track goes and how long it is.
+#[derive(Clone, Copy)]
+pub struct Tempo {
+    /// Beats a minute.
+    pub beats_per_minute: f64,
+    /// Bars of four beats.
+    pub bars: usize,
+}
+
+impl Tempo {
+    /// The length in beats.
+    pub fn beats(self) -> f64 {
+        self.bars as f64 * 4.0
+    }
+
+    /// How many seconds so many beats last.
+    pub fn seconds(self, beats: f64) -> f64 {
+        beats * 60.0 / self.beats_per_minute
+    }
+
+    /// The length in samples.
+    pub fn samples(self) -> usize {
+        (self.seconds(self.beats()) * RATE).round() as usize
+    }
+}
+
+/// One instrument's loop.
+#[derive(Clone)]
+pub struct Layer {
+    /// The tempo that its beats are counted in.
+    pub tempo: Tempo,
+    /// The left and the right channel.
+    pub sides: [Vec<f64>; 2],
+}
+
+impl Layer {
+    /// A silent loop.
+    pub fn new(tempo: Tempo) -> Layer {
+        let silence = vec![0.0; tempo.samples()];
+        Layer { tempo, sides: [silence.clone(), silence] }
+    }
+
+    /// Lays a sound into the loop; `pan` goes from -1, left, to 1, right.
+    pub fn play(&mut self, beat: f64, sound: &[f64], gain: f64, pan: f64) {
+        let angle = (pan + 1.0) * std::f64::consts::FRAC_PI_4;
+        self.lay(0, beat, sound, gain * angle.cos());
+        self.lay(1, beat, sound, gain * angle.sin());
+    }
+
+    /// Lays two versions of a sound into the loop, one on each side.
+    pub fn play_wide(&mut self, beat: f64, left: &[f64], right: &[f64], gain: f64) {
+        self.lay(0, beat, left, gain);
+        self.lay(1, beat, right, gain);
+    }
+
+    fn lay(&mut self, side: usize, beat: f64, sound: &[f64], gain: f64) {
+        let length = self.sides[side].len();
+        let start = (self.tempo.seconds(beat) * RATE).round() as i64;
+        let mut at = start.rem_euclid(length as i64) as usize;
+        for sample in sound {
+            self.sides[side][at] += sample * gain;
+            at += 1;
+            if at == length {
+                at = 0;
+            }
+        }
+    }
+
+    /// Adds another loop of the same length.
+    pub fn add(&mut self, other: &Layer, gain: f64) {
+        for (mine, theirs) in self.sides.iter_mut().zip(&other.sides) {
+            mine.iter_mut().zip(theirs).for_each(|(sample, more)| *sample += more * gain);
+        }
+    }
+
+    /// Makes the whole loop louder or softer.
+    pub fn scale(&mut self, gain: f64) {
+        self.sides.iter_mut().flatten().for_each(|sample| *sample *= gain);
+    }
+
+    /// Changes the strength along the loop; the beat gives the factor.
+    pub fn shape(&mut self, gain: impl Fn(f64) -> f64) {
+        let beats_per_sample = self.tempo.beats() / self.tempo.samples() as f64;
+        for side in &mut self.sides {
+            for (at, sample) in side.iter_mut().enumerate() {
+                *sample *= gain(at as f64 * beats_per_sample);
+            }
+        }
+    }
+
+    /// Runs a filter round each side. The first round only warms it up, so that the second has no seam.
+    pub fn run<F: FnMut(f64) -> f64>(&mut self, filter: impl Fn() -> F) {
+        for side in &mut self.sides {
+            let mut filter = filter();
+            for &sample in side.iter() {
+                filter(sample);
+            }
+            for sample in side.iter_mut() {
+                *sample = filter(*sample);
+            }
+        }
+    }
+
+    /// Takes away what is below `hertz`.
+    pub fn cut_below(&mut self, hertz: f64) {
+        self.run(|| {
+            let mut filter = Biquad::high_pass(hertz, 0.707);
+            move |sample| filter.run(sample)
+        });
+    }
+
+    /// Takes away what is above `hertz`, gently.
+    pub fn soften_above(&mut self, hertz: f64) {
+        self.run(|| {
+            let mut filter = OnePole::new(hertz);
+            move |sample| filter.low(sample)
+        });
+    }
+
+    /// Lifts or lowers what lies around `hertz`.
+    pub fn peak(&mut self, hertz: f64, q: f64, decibels: f64) {
+        self.run(|| {
+            let mut filter = Biquad::peak(hertz, q, decibels);
+            move |sample| filter.run(sample)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Layer, Tempo};
+
+    #[test]
+    fn what_runs_over_the_end_goes_on_at_the_beginning() {
+        let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 1 });
+        let last = layer.tempo.samples() - 1;
+
+        layer.play_wide(4.0 - 4.0 / layer.tempo.samples() as f64, &[1.0, 2.0], &[0.0, 3.0], 1.0);
+
+        assert_eq!((layer.sides[0][last], layer.sides[0][0]), (1.0, 2.0));
+        assert_eq!((layer.sides[1][last], layer.sides[1][0]), (0.0, 3.0));
+    }
+
+    #[test]
+    fn a_sound_before_the_beginning_is_heard_at_the_end() {
+        let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 1 });
+
+        layer.play_wide(-1.0, &[1.0], &[1.0], 1.0);
+
+        assert_eq!(layer.sides[0][layer.tempo.samples() * 3 / 4], 1.0);
+    }
+}

@@ -1,0 +1,37 @@
+//! Composes the background music of `shared/music`: each track from its score to an MP3.
+
+mod encode;
+mod filter;
+mod harmony;
+mod layer;
+mod loudness;
+mod random;
+mod reverb;
+mod song;
+mod tracks;
+mod voices;
+mod wav;
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use anyhow::{Context as _, bail};
+
+/// Samples a second.
+const RATE: f64 = 44_100.0;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    let [folder, ffmpeg, only @ ..] = arguments.as_slice() else {
+        bail!("usage: reelhook-music-maker OUT FFMPEG [NAME...]");
+    };
+    fs::create_dir_all(folder).with_context(|| format!("create `{}`", folder.display()))?;
+    for score in tracks::SCORES {
+        if only.is_empty() || only.iter().any(|name| name.as_os_str() == score.name) {
+            let layer = (score.compose)();
+            encode::encode(&layer, score.name, score.kilobits, folder, ffmpeg)?;
+            println!("{}: {:.1} LUFS", score.name, loudness::loudness(&layer));
+        }
+    }
+    Ok(())
+}

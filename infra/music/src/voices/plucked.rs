@@ -1,0 +1,101 @@
+//! Plucked strings after Karplus and Strong: a burst of noise that goes round a tuned delay and dulls.
+
+use super::samples;
+use crate::RATE;
+use crate::filter::OnePole;
+use crate::harmony::hertz;
+use crate::random::Random;
+
+/// How a string is made and plucked.
+#[derive(Clone, Copy)]
+pub struct Pluck {
+    /// Seconds until a string at A3 has fallen by sixty decibels.
+    pub ring: f64,
+    /// Where the treble of the pluck ends, in hertz.
+    pub bright: f64,
+    /// How fast the treble dies, 0 to 0.5.
+    pub damp: f64,
+    /// Where it is plucked, as a part of the string.
+    pub place: f64,
+}
+
+/// One note, let ring for `seconds` and then stopped by the hand.
+pub fn pluck(pitch: i32, seconds: f64, string: Pluck, random: &mut Random) -> Vec<f64> {
+    let frequency = hertz(f64::from(pitch));
+    let period = RATE / frequency;
+    // The damping filter delays by `damp` samples; an all-pass tunes what is left of a sample.
+    let whole = (period - string.damp - 0.3).floor();
+    let rest = period - string.damp - whole;
+    let tuning = (1.0 - rest) / (1.0 + rest);
+    // Short strings ring shorter.
+    let ring = string.ring * (220.0 / frequency).powf(0.5);
+    let keep = 10f64.powf(-3.0 / (frequency * ring));
+
+    let mut line = excitation(whole as usize, string, random);
+    let (mut damped, mut tuned_in, mut tuned_out) = (0.0, 0.0, 0.0);
+    let mut at = 0;
+    let total = samples(seconds + 0.12);
+    let stop = samples(seconds);
+    (0..total)
+        .map(|sample| {
+            let out = line[at];
+            let dull = (1.0 - string.damp) * out + string.damp * damped;
+            damped = out;
+            let back = dull * keep;
+            tuned_out = tuning * back + tuned_in - tuning * tuned_out;
+            tuned_in = back;
+            line[at] = tuned_out;
+            at = (at + 1) % line.len();
+            let hand = if sample < stop { 1.0 } else { (total - sample) as f64 / (total - stop) as f64 };
+            // The first samples rise, so that the pluck is soft and not a click.
+            out * hand * hand * (sample as f64 / 40.0).min(1.0)
+        })
+        .collect()
+}
+
+/// Noise, dulled, with the notches that the plucked place leaves, and without an offset.
+fn excitation(length: usize, string: Pluck, random: &mut Random) -> Vec<f64> {
+    let mut dull = OnePole::new(string.bright);
+    let mut softer = OnePole::new(string.bright * 1.5);
+    let noise: Vec<f64> = (0..2 * length).map(|_| softer.low(dull.low(random.signed()))).collect();
+    let noise = &noise[length..];
+    let place = ((string.place * length as f64) as usize).max(1);
+    let mut line: Vec<f64> = (0..length).map(|at| noise[at] - 0.85 * noise[(at + length - place) % length]).collect();
+    let mean = line.iter().sum::<f64>() / length as f64;
+    line.iter_mut().for_each(|sample| *sample -= mean);
+    // Every pluck has the same strength, however its noise fell.
+    let power = (line.iter().map(|sample| sample * sample).sum::<f64>() / length as f64).sqrt();
+    line.iter_mut().for_each(|sample| *sample *= 0.35 / power);
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pluck, pluck};
+    use crate::RATE;
+    use crate::harmony::hertz;
+    use crate::random::Random;
+
+    #[test]
+    fn strings_are_in_tune() {
+        for pitch in [43, 57, 69, 76] {
+            check(pitch);
+        }
+    }
+
+    fn check(pitch: i32) {
+        let string = Pluck { ring: 4.0, bright: 3_000.0, damp: 0.3, place: 0.2 };
+        let sound = pluck(pitch, 1.5, string, &mut Random::new(1));
+
+        // As many whole periods as fit into a fifth of a second repeat best after exactly that time.
+        let frequency = hertz(f64::from(pitch));
+        let periods = (frequency / 5.0).floor();
+        let exact = periods * RATE / frequency;
+        let likeness = |lag: usize| -> f64 { (5_000..25_000).map(|at| sound[at] * sound[at + lag]).sum() };
+        let around = exact as usize - 40..exact as usize + 40;
+        let best = around.max_by(|one, two| likeness(*one).total_cmp(&likeness(*two))).expect("the range is not empty");
+
+        let cents = 1_200.0 * (best as f64 / exact).log2();
+        assert!(cents.abs() < 3.0, "`{pitch}` is {cents:.1} cents off");
+    }
+}

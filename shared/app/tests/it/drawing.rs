@@ -1,0 +1,306 @@
+//! Videos from order to notification: drawn here, drawn by Creatomate, composed here; and what dying renderers leave.
+
+use std::time::Duration;
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::catalog::Movie;
+use reelhook_app::drawing::Worked;
+use reelhook_app::messages::DrawMessage;
+use reelhook_domain::drawing::Renderer;
+use reelhook_domain::film::{Content, Film, Format, ImageRef, Music, Quality, Scene, SceneKind, Theme};
+use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status};
+use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
+use serde_json::{Value, json};
+
+const HOOK: &str = "https://client.example/hook";
+
+fn scene(title: &str, frames: u32) -> Scene {
+    let content = Content { title: title.to_owned(), ..Content::default() };
+    Scene { kind: SceneKind::HeroTitle, frames, content, transition: None, entrance: Default::default() }
+}
+
+fn film(scenes: usize) -> Film {
+    Film {
+        title: Some("A film".to_owned()),
+        theme: Theme::Corporate,
+        quality: Quality::FullHd,
+        reels: false,
+        music: None,
+        scenes: (0..scenes).map(|place| scene(&format!("Scene {place}"), 90)).collect(),
+    }
+}
+
+fn quiet() -> Stack {
+    Stack::with(&[("WEBHOOK_URLS", "")], 3)
+}
+
+fn job(stack: &Stack, id: &JobId) -> Job {
+    stack.jobs.get(id)
+}
+
+/// What the client was told, in order: statuses of the bodies.
+fn told(stack: &Stack) -> Vec<Value> {
+    stack.http.requests().iter().filter(|request| request.url.as_str() == HOOK).map(body_of).collect()
+}
+
+#[tokio::test]
+async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002() {
+    let stack = quiet();
+    let id = stack.order(film(3), Some(HOOK)).await;
+    stack.world.advance_s(10);
+    stack.settle().await;
+    let made = job(&stack, &id);
+    assert_eq!((made.status, made.progress), (Status::Completed, 100));
+    let key = format!("videos/2024-01-01/standard/{id}.mp4");
+    assert_eq!(stack.reels.stored()[&key], b"[Standard 0][Standard 1][Standard 2]");
+    assert_eq!(stack.reels.left(), 0, "the disk is empty again");
+
+    let told = told(&stack);
+    assert_eq!(told.len(), 2, "{told:?}");
+    let started = json!({
+        "jobId": id.as_str(), "status": "started", "message": "Video generation started",
+        "timestamp": "2024-01-01T12:00:10.000Z",
+    });
+    assert_eq!(told[0], started);
+    let completed = &told[1];
+    for (name, expected) in [
+        ("jobId", json!(id.as_str())),
+        ("status", json!("completed")),
+        ("progress", json!(100)),
+        ("message", json!("Video generated successfully")),
+        ("videoUrl", json!(format!("/api/download/{id}"))),
+        ("duration", json!(9)),
+        ("scenes", json!(3)),
+        ("reelsGenerated", json!(false)),
+    ] {
+        assert_eq!(completed[name], expected, "{name} of {completed}");
+    }
+    assert_eq!(completed["s3Upload"]["standard"]["s3Key"], json!(key));
+    assert_eq!(completed["s3Upload"]["standard"]["expiresIn"], json!("7 days"));
+    let requests = stack.http.requests();
+    let sent = requests.last().expect("a webhook");
+    assert_eq!(header(sent, "user-agent"), "VidBuilder/1.0");
+    assert_eq!(header(sent, "x-webhook-event"), "completed");
+    let hex = header(sent, "x-webhook-signature");
+    assert!(hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hex}");
+    assert!(headers(sent).contains_key("webhook-signature") && !headers(sent).contains_key("x-streamgank-event"));
+}
+
+#[tokio::test]
+async fn reels_are_a_second_picture_with_a_link_of_their_own() {
+    let stack = quiet();
+    let id = stack.order(Film { reels: true, ..film(2) }, None).await;
+    stack.settle().await;
+    let made = job(&stack, &id);
+    let formats: Vec<Format> = made.videos.iter().map(|video| video.format).collect();
+    assert_eq!(formats, [Format::Standard, Format::Reels]);
+    assert!(made.videos[1].link.contains(&format!("/api/download/{id}_reels?token=")));
+    assert_eq!(stack.reels.drawn().len(), 4);
+}
+
+#[tokio::test]
+async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
+    let stack = quiet();
+    *stack.reels.deadly.lock().unwrap() = Some(2);
+    let id = stack.order(film(4), Some(HOOK)).await;
+    let message = DrawMessage::Draw { job_id: id.clone(), attempt: 1 };
+    stack.follow_stream().await.unwrap();
+    stack.work().await;
+    stack.follow_stream().await.unwrap();
+    stack.draw.purge();
+    for _ in 0..2 {
+        assert_eq!(stack.draw_on(&message).await.unwrap(), Worked::Reported);
+    }
+    // The third renderer is killed in the middle of its scene; the others work on.
+    tokio::select! {
+        done = stack.draw_on(&message) => panic!("{done:?}"),
+        () = turns(200) => {}
+    }
+    assert_eq!(stack.draw_on(&message).await.unwrap(), Worked::Reported);
+    assert_eq!(stack.draw_on(&message).await.unwrap(), Worked::Nothing, "its scene is held by a lease");
+    *stack.reels.deadly.lock().unwrap() = None;
+    let before = stack.world.now().0;
+    while !job(&stack, &id).status.is_final() {
+        stack.world.advance_s(60);
+        stack.sweep().await;
+        stack.settle().await;
+        assert!(stack.world.now().0 - before <= 120_000, "taken up within two minutes");
+    }
+    assert_eq!(job(&stack, &id).attempt, 1);
+    let mut scenes: Vec<usize> = stack.reels.drawn().into_iter().map(|(_, scene)| scene).collect();
+    scenes.sort_unstable();
+    assert_eq!(scenes, [0, 1, 2, 3], "each was drawn once");
+    let completed: Vec<Value> = told(&stack).into_iter().filter(|body| body["status"] == "completed").collect();
+    assert_eq!(completed.len(), 1);
+}
+
+/// Lets others run so many times.
+async fn turns(count: usize) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_edit_of_one_scene_draws_one_scene() {
+    let stack = quiet();
+    stack.order(film(5), None).await;
+    stack.settle().await;
+    let mut edited = film(5);
+    edited.scenes[3] = scene("Something else", 90);
+    let id = stack.order(edited, None).await;
+    stack.settle().await;
+    assert_eq!(job(&stack, &id).status, Status::Completed);
+    assert_eq!(stack.reels.drawn().len(), 6);
+}
+
+#[tokio::test]
+async fn a_scene_that_can_not_be_drawn_fails_the_video_with_its_name() {
+    let stack = quiet();
+    let mut bad = film(2);
+    bad.scenes[1].content.images.push(ImageRef::Key("uploads/0123456789abcdef0123456789abcdef.png".to_owned()));
+    let id = stack.order(bad, Some(HOOK)).await;
+    stack.settle().await;
+    let failed = job(&stack, &id);
+    assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
+    let error = failed.error.unwrap();
+    assert!(error.starts_with("Scene 2: the picture `uploads/"), "{error}");
+    assert_eq!(told(&stack)[1]["error"], json!(error));
+}
+
+#[tokio::test]
+async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
+    let stack = quiet();
+    stack.reels.faults.busy("draw", 1);
+    let id = stack.order(film(3), Some(HOOK)).await;
+    stack.settle().await;
+    assert_eq!(job(&stack, &id).attempt, 2);
+    stack.world.advance_s(120);
+    stack.sweep().await;
+    stack.settle().await;
+    assert_eq!(job(&stack, &id).status, Status::Completed);
+    assert_eq!(stack.reels.drawn().len(), 3);
+    let statuses: Vec<Value> = told(&stack).into_iter().map(|body| body["status"].clone()).collect();
+    assert_eq!(statuses, ["started", "completed"], "started is told once");
+}
+
+#[tokio::test]
+async fn cancelling_tells_the_client_that_it_failed() {
+    let stack = quiet();
+    let id = stack.order(film(2), Some(HOOK)).await;
+    stack.follow_stream().await.unwrap();
+    assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
+    stack.settle().await;
+    let told = told(&stack);
+    assert_eq!((told.len(), &told[0]["status"], &told[0]["error"]), (1, &json!("failed"), &json!("Cancelled")));
+    assert_eq!(stack.reels.drawn(), []);
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_took_is_dropped_once_the_end_is_told() {
+    let stack = quiet();
+    stack.http.script(|_| Ok(response(500, "")));
+    let id = stack.order(film(1), Some(HOOK)).await;
+    stack.settle().await;
+    stack.http.script(|_| Ok(response(200, "")));
+    let waiting = |stack: &Stack| {
+        let all = stack.deliveries.all();
+        all.iter().map(|delivery| (delivery.event.name(), delivery.status)).collect::<Vec<_>>()
+    };
+    assert_eq!(job(&stack, &id).status, Status::Completed);
+    let mut all = waiting(&stack);
+    all.sort_by_key(|(name, _)| *name);
+    assert_eq!(all, [("video.completed", DeliveryStatus::Pending), ("video.started", DeliveryStatus::Stopped)]);
+    let delivery =
+        stack.deliveries.all().into_iter().find(|delivery| delivery.status == DeliveryStatus::Pending).unwrap();
+    let wait = delivery.next_attempt_at.0 - delivery.created_at.0;
+    assert!((30_000..=37_500).contains(&wait), "after 30 s, and a quarter at most: {wait}");
+    stack.world.advance(Duration::from_secs(40));
+    stack.settle().await;
+    assert_eq!(told(&stack).last().unwrap()["status"], json!("completed"));
+}
+
+#[tokio::test]
+async fn creatomate_draws_a_film_and_its_file_is_copied() {
+    let mut stack = quiet();
+    stack.worker.renderer = Renderer::Creatomate;
+    stack.http = ScriptedHttp::new(|request| {
+        let path = request.url.path();
+        Ok(match (request.body.is_empty(), path) {
+            (false, "/v1/renders") => {
+                let script = body_of(request);
+                assert_eq!(script["source"]["width"], json!(1920));
+                assert_eq!(script["source"]["elements"].as_array().unwrap().len(), 3);
+                assert_eq!(script["source"]["elements"][2]["volume"], json!("30%"));
+                response(202, r#"[{"id": "render_1", "status": "planned"}]"#)
+            }
+            (true, "/v1/renders/render_1") => {
+                response(200, r#"{"id": "render_1", "status": "succeeded", "url": "https://cdn.example/v.mp4"}"#)
+            }
+            (true, "/v.mp4") => response(200, "the video"),
+            _ => response(200, ""),
+        })
+    });
+    let music = Music { track: "corp-1".to_owned(), volume: 0.3, fade_in_ms: 1000, fade_out_ms: 2000 };
+    let id = stack.order(Film { music: Some(music), ..film(2) }, Some(HOOK)).await;
+    stack.settle().await;
+    assert_eq!(job(&stack, &id).status, Status::Processing);
+    stack.world.advance_s(11);
+    stack.settle().await;
+    assert_eq!(job(&stack, &id).status, Status::Completed);
+    assert_eq!(stack.reels.stored()[&format!("videos/2024-01-01/standard/{id}.mp4")], b"the video");
+}
+
+fn movie(id: u64, title: &str) -> Movie {
+    Movie {
+        id,
+        title: title.to_owned(),
+        platform: "Netflix".to_owned(),
+        year: 2019,
+        imdb_score: 7.5,
+        imdb_votes: 120_000,
+        runtime_minutes: 98,
+        trailer_url: String::new(),
+        poster_url: String::new(),
+        streaming_url: String::new(),
+        genres: vec!["Comédie".to_owned()],
+        content_type: "Film".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
+    let mut stack = Stack::default();
+    stack.worker.url = None;
+    *stack.catalog.0.lock().unwrap() = vec![movie(1, "One"), movie(2, "Two"), movie(3, "Three")];
+    let id = stack.submit(1);
+    stack.settle().await;
+    let made = job(&stack, &id);
+    assert_eq!(made.status, Status::Completed);
+    assert_eq!(made.steps.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(made.video_url.unwrap().starts_with("https://reelhook.example/api/download/job_"));
+    assert_eq!(stack.reels.drawn().len(), 5, "a title, three movies, a last card");
+    let events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
+    assert_eq!(events, ["job.completed"]);
+}
+
+#[tokio::test]
+async fn a_job_without_a_worker_pauses_after_extraction_and_fails_where_nothing_is_found() {
+    let mut stack = Stack::default();
+    stack.worker.url = None;
+    let id = stack.submit(1);
+    stack.settle().await;
+    let failed = job(&stack, &id);
+    assert_eq!(failed.status, Status::Failed);
+    assert!(failed.error.unwrap().starts_with("No movies found"));
+
+    *stack.catalog.0.lock().unwrap() = vec![movie(1, "One")];
+    let mut asked = make_job(2, NOON, &stack.policy);
+    asked.pause_after_extraction = true;
+    stack.jobs.put(&asked);
+    let id = asked.id;
+    stack.settle().await;
+    let paused = job(&stack, &id);
+    assert_eq!((paused.status, paused.paused_after_extraction), (Status::Completed, true));
+    assert!(paused.extracted.unwrap().contains("One"));
+}

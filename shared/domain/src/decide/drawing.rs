@@ -1,0 +1,321 @@
+//! A run that we do ourselves: its pieces are claimed, worked at, handed in, and taken from renderers that died.
+
+use std::time::Duration;
+
+use super::change::{Change, whole_seconds};
+use super::starts::cut;
+use super::{Decision, Ignored};
+use crate::drawing::{Drawing, FilmPlan, Piece, PieceClaim, Renderer, Stage, StoredVideo};
+use crate::film::Format;
+use crate::job::{Dialect, Status};
+use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, Timestamp};
+
+/// How long a renderer may be silent before its piece is free again.
+const LEASE: Duration = Duration::from_secs(45);
+/// Leases end at multiples of this, so that not each sign of life moves the job's due time.
+const LEASE_STEP_MS: i64 = 15_000;
+/// Renderers that a piece may lose before its run fails.
+const CRASHES: u32 = 3;
+/// The time between two looks of viewers at the progress.
+const SHOWN_EVERY_MS: i64 = 2000;
+/// Pieces that a lost hint is made good for at once.
+const HINTS_AGAIN: usize = 10;
+/// Pieces that nobody claims get new hints at least this often.
+const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
+/// The share of the progress bar at which drawing begins, where nothing came before it.
+const FIRST_PERCENT: u32 = 5;
+/// The share at which it begins after a workflow's steps.
+const STEPS_PERCENT: u32 = 85;
+/// The share at which all is drawn.
+const DRAWN_PERCENT: u32 = 95;
+
+/// A run that was claimed is done here: the first pieces wait for their renderers.
+pub(super) fn run_here(mut change: Change<'_>, attempt: u32, renderer: Renderer) -> Decision {
+    if attempt != change.job.attempt {
+        return change.ignore(Ignored::StaleAttempt);
+    }
+    if change.job.status != Status::Pending {
+        return change.ignore(Ignored::Duplicate);
+    }
+    change.begin_run();
+    let now = change.now;
+    let mut drawing = Drawing {
+        stage: Stage::Composing,
+        film: None,
+        renderer,
+        pieces: Vec::new(),
+        claims: 0,
+        moved_at: now,
+        hint_at: now,
+        shown_at: now,
+    };
+    match change.job.film.clone() {
+        Some(film) => draw(&mut change, &mut drawing, film),
+        None => begin_stage(&mut change, &mut drawing, Stage::Composing, 1),
+    }
+    change.job.drawing = Some(drawing);
+    if change.job.dialect == Dialect::VidBuilder && !change.job.was_told(OutboundEvent::VideoStarted) {
+        change.notify(OutboundEvent::VideoStarted);
+    }
+    change.apply()
+}
+
+/// What the film shows is known: the steps before are done, and it is drawn.
+pub(super) fn composed(change: Change<'_>, attempt: u32, claim: u32, film: &FilmPlan) -> Decision {
+    with_piece(change, attempt, claim, |change, drawing, _| {
+        if change.job.status == Status::Processing {
+            change.job.status = Status::Rendering;
+            change.live(Live::Render { word: "planned".to_owned() });
+        }
+        change.job.film = Some(film.clone());
+        draw(change, drawing, film.clone());
+    })
+}
+
+/// Starts drawing a film.
+fn draw(change: &mut Change<'_>, drawing: &mut Drawing, film: FilmPlan) {
+    let (stage, pieces) = match film.renderer {
+        Renderer::Own => (Stage::Scenes, film.scenes.len() * film.formats.len()),
+        Renderer::Creatomate => (Stage::Remote, film.formats.len()),
+    };
+    drawing.film = Some(film);
+    begin_stage(change, drawing, stage, pieces);
+    show_progress(change, drawing);
+}
+
+fn begin_stage(change: &mut Change<'_>, drawing: &mut Drawing, stage: Stage, pieces: usize) {
+    drawing.stage = stage;
+    drawing.pieces = vec![Piece::default(); pieces];
+    moved(change, drawing);
+    change.then(Effect::Draw { hints: u32::try_from(pieces).unwrap_or(u32::MAX), delay_s: 0 });
+}
+
+/// A renderer takes the first piece that is open.
+pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
+    if let Some(ignored) = not_drawing(&change, attempt) {
+        return change.ignore(ignored);
+    }
+    let Some(mut drawing) = change.job.drawing.take() else { return change.ignore(Ignored::NotReady) };
+    let now = change.now;
+    let ready = |piece: &&mut Piece| piece.is_open() && piece.ready_at.is_none_or(|at| at <= now);
+    let number = drawing.claims + 1;
+    let Some(piece) = drawing.pieces.iter_mut().find(ready) else {
+        return change.ignore(Ignored::NotReady);
+    };
+    piece.claim = Some(PieceClaim { number, lease_until: lease(now) });
+    piece.ready_at = None;
+    drawing.claims = number;
+    moved(&change, &mut drawing);
+    change.job.drawing = Some(drawing);
+    change.apply()
+}
+
+/// A sign of life from a renderer, with the frames of its piece that are drawn.
+pub(super) fn piece_moved(change: Change<'_>, attempt: u32, claim: u32, frames: u32) -> Decision {
+    with_piece(change, attempt, claim, |change, drawing, index| {
+        let piece = &mut drawing.pieces[index];
+        piece.frames = piece.frames.max(frames);
+        piece.claim = Some(PieceClaim { number: claim, lease_until: lease(change.now) });
+        // Who was lost before this one was not lost by the piece.
+        piece.crashes = 0;
+        show_progress(change, drawing);
+    })
+}
+
+/// A piece that is drawn elsewhere is looked at again later.
+pub(super) fn piece_waits(
+    change: Change<'_>,
+    attempt: u32,
+    claim: u32,
+    render: &RenderId,
+    percent: u8,
+    wait: Duration,
+) -> Decision {
+    with_piece(change, attempt, claim, |change, drawing, index| {
+        let all = drawing.film.as_ref().map_or(0, FilmPlan::frames);
+        let piece = &mut drawing.pieces[index];
+        piece.claim = None;
+        piece.crashes = 0;
+        piece.render = Some(render.clone());
+        piece.ready_at = Some(change.now.after(wait));
+        piece.frames = piece.frames.max(all * u32::from(percent.min(100)) / 100);
+        moved(change, drawing);
+        drawing.hint_at = change.now.after(wait + change.policy.hint_grace);
+        change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) });
+        show_progress(change, drawing);
+    })
+}
+
+/// A piece is done; the last one of a stage begins the next, or ends the job.
+pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Option<&StoredVideo>) -> Decision {
+    with_piece(change, attempt, claim, |change, drawing, index| {
+        let frames = drawing.film.as_ref().map_or(0, |film| match drawing.stage {
+            Stage::Scenes => film.scenes[index % film.scenes.len()],
+            Stage::Composing | Stage::Joining | Stage::Remote => film.frames(),
+        });
+        let piece = &mut drawing.pieces[index];
+        piece.claim = None;
+        piece.done = true;
+        piece.frames = frames;
+        if let Some(video) = video {
+            change.job.videos.retain(|known| known.format != video.format);
+            change.job.videos.push(video.clone());
+        }
+        moved(change, drawing);
+        show_progress(change, drawing);
+        if drawing.pieces.iter().any(|piece| !piece.done) {
+            return;
+        }
+        match drawing.stage {
+            Stage::Composing => {}
+            Stage::Scenes => {
+                let pictures = drawing.film.as_ref().map_or(1, |film| film.formats.len());
+                begin_stage(change, drawing, Stage::Joining, pictures);
+                change.progress(95);
+                change.show("Assembling the video");
+                change.live(Live::Job);
+            }
+            Stage::Joining | Stage::Remote => finish(change),
+        }
+    })
+}
+
+/// All pictures are stored.
+fn finish(change: &mut Change<'_>) {
+    change.job.videos.sort_by_key(|video| video.format);
+    let standard = change.job.videos.iter().find(|video| video.format == Format::Standard);
+    let link = standard.map(|video| video.link.clone());
+    let shown = match change.job.dialect {
+        Dialect::StreamGank => {
+            change.job.worker_done = true;
+            change.live(Live::Step {
+                number: 7,
+                name: crate::job::step_name(7).to_owned(),
+                status: "completed".to_owned(),
+                key: None,
+                sequence: change.now.0,
+                stage: None,
+                details: false,
+            });
+            "Video generation completed!"
+        }
+        Dialect::VidBuilder => "Video generated successfully",
+    };
+    change.complete(link, shown, OutboundEvent::Completed);
+}
+
+/// A piece can't be done; `permanent` says that trying again would fail again.
+pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, error: &str, permanent: bool) -> Decision {
+    if let Some(ignored) = not_drawing(&change, attempt) {
+        return change.ignore(ignored);
+    }
+    if change.job.drawing.as_ref().and_then(|drawing| drawing.claimed(claim)).is_none() {
+        return change.ignore(Ignored::StaleAttempt);
+    }
+    change.live(Live::RenderFailed);
+    if permanent {
+        change.job.no_retry_reason = Some("The video can't be made from this input".to_owned());
+        change.job.suggested_solution = Some("Change what the error names, and submit a new job".to_owned());
+        change.fail(cut(error), OutboundEvent::FailedNoRetry);
+    } else {
+        change.fail_run(cut(error));
+    }
+    change.apply()
+}
+
+/// What the sweep does: pieces of renderers that died are free again, and open ones are hinted at again.
+pub(super) fn tick(mut change: Change<'_>) -> Decision {
+    let now = change.now;
+    let Some(mut drawing) = change.job.drawing.take() else { return change.ignore(Ignored::NotDue) };
+    let mut lost = 0;
+    let mut given_up = None;
+    for index in 0..drawing.pieces.len() {
+        let piece = &mut drawing.pieces[index];
+        if piece.claim.as_ref().is_some_and(|claim| claim.lease_until <= now) {
+            piece.claim = None;
+            piece.crashes += 1;
+            lost += 1;
+            if piece.crashes >= CRASHES {
+                given_up = Some(index);
+            }
+        }
+    }
+    if let Some(index) = given_up {
+        let what = drawing.piece_name(index);
+        change.live(Live::RenderFailed);
+        change.fail_run(&format!("{what} could not be made: its renderer died {CRASHES} times"));
+        return change.apply();
+    }
+    if lost > 0 {
+        change.log("job_log", LogLevel::Warning, format!("{lost} renderers fell silent, others take over"));
+        moved(&change, &mut drawing);
+        change.then(Effect::Draw { hints: lost, delay_s: 0 });
+    } else if drawing.hint_at <= now {
+        let open = drawing.pieces.iter().filter(|piece| piece.is_open()).count().clamp(1, HINTS_AGAIN);
+        let waited = Duration::from_millis(u64::try_from(now.0 - drawing.moved_at.0).unwrap_or(0));
+        let grace = change.policy.hint_grace;
+        drawing.hint_at = now.after(waited.clamp(grace, LONGEST_HINT_WAIT.max(grace)));
+        change.then(Effect::Draw { hints: u32::try_from(open).unwrap_or(1), delay_s: 0 });
+    } else {
+        return change.ignore(Ignored::NotDue);
+    }
+    change.job.drawing = Some(drawing);
+    change.apply()
+}
+
+/// Why a report of a renderer changes nothing, where it does not.
+fn not_drawing(change: &Change<'_>, attempt: u32) -> Option<Ignored> {
+    if attempt != change.job.attempt {
+        return Some(Ignored::StaleAttempt);
+    }
+    match change.job.status {
+        Status::Completed | Status::Failed | Status::Cancelled => Some(Ignored::FinalJob),
+        Status::Pending => Some(Ignored::NotReady),
+        Status::Processing | Status::Rendering => change.job.drawing.is_none().then_some(Ignored::NotReady),
+    }
+}
+
+/// Changes the piece that a claim holds; one that was given to another renderer stays as it is.
+fn with_piece(
+    mut change: Change<'_>,
+    attempt: u32,
+    claim: u32,
+    act: impl FnOnce(&mut Change<'_>, &mut Drawing, usize),
+) -> Decision {
+    if let Some(ignored) = not_drawing(&change, attempt) {
+        return change.ignore(ignored);
+    }
+    let Some(mut drawing) = change.job.drawing.take() else { return change.ignore(Ignored::NotReady) };
+    let Some(index) = drawing.claimed(claim) else { return change.ignore(Ignored::StaleAttempt) };
+    act(&mut change, &mut drawing, index);
+    change.job.drawing = Some(drawing);
+    change.apply()
+}
+
+fn moved(change: &Change<'_>, drawing: &mut Drawing) {
+    drawing.moved_at = change.now;
+    drawing.hint_at = change.now.after(change.policy.hint_grace);
+}
+
+/// Shows how far the drawing is, but not each time.
+fn show_progress(change: &mut Change<'_>, drawing: &mut Drawing) {
+    let Some(film) = &drawing.film else { return };
+    let (all, drawn) = (film.all_frames().max(1), drawing.drawn().min(film.all_frames()));
+    let first = match change.job.status {
+        Status::Rendering => STEPS_PERCENT,
+        Status::Pending | Status::Processing | Status::Completed | Status::Failed | Status::Cancelled => FIRST_PERCENT,
+    };
+    let percent = first + (DRAWN_PERCENT - first) * drawn / all;
+    change.progress(u8::try_from(percent).unwrap_or(95));
+    change.show(format!("Rendering frames: {drawn}/{all}"));
+    if change.now.0 - drawing.shown_at.0 >= SHOWN_EVERY_MS {
+        drawing.shown_at = change.now;
+        change.live(Live::Job);
+    }
+}
+
+/// When a lease that begins now ends.
+fn lease(now: Timestamp) -> Timestamp {
+    let end = now.after(LEASE).0;
+    Timestamp((end + LEASE_STEP_MS - 1) / LEASE_STEP_MS * LEASE_STEP_MS)
+}

@@ -1,0 +1,273 @@
+//! Runs that we do ourselves: their pieces, what is shown of them, and what renderers that die leave behind.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use reelhook_domain::drawing::{Renderer, Stage, Task};
+use reelhook_domain::film::Format;
+use reelhook_domain::*;
+
+use crate::invariants::*;
+use crate::story::*;
+
+#[test]
+fn a_video_is_drawn_scene_by_scene_joined_and_told() {
+    let mut story = Story::video().then(Event::Claim);
+    story.apply(run_here());
+    assert_eq!(story.told(), [OutboundEvent::VideoStarted]);
+    assert!(story.job.outbox.contains(&Effect::Draw { hints: 2, delay_s: 0 }));
+    story.apply(claim_piece());
+    let drawing = story.job.drawing.as_ref().unwrap();
+    assert_eq!(drawing.task(0), Task::Scene { format: Format::Standard, scene: 0 });
+    story.apply(claim_piece());
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "no third scene");
+    story.wait(5).apply(Event::PieceMoved { attempt: 1, claim: 1, frames: 45 });
+    assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Rendering frames: 45/90", 50));
+    story.apply(done(1));
+    story.apply(done(2));
+    assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Assembling the video", 95));
+    story.apply(claim_piece());
+    assert_eq!(story.job.drawing.as_ref().unwrap().task(0), Task::Join { format: Format::Standard });
+    story.apply(Event::PieceDone { attempt: 1, claim: 3, video: Some(stored()) });
+    assert_eq!(story.told(), [OutboundEvent::VideoCompleted]);
+    assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
+    assert_eq!(story.job.drawing, None);
+}
+
+#[test]
+fn a_dead_renderer_s_piece_is_free_within_two_minutes_and_the_others_keep_theirs() {
+    let mut story = Story::drawing().then(claim_piece());
+    let begun = story.now;
+    // The second one goes on giving signs of life, the first is silent.
+    while story.job.due_at.unwrap() > story.now {
+        story.wait(5).apply(Event::PieceMoved { attempt: 1, claim: 2, frames: 10 });
+    }
+    let waited = (story.now.0 - begun.0) / 1000;
+    assert!(waited <= 60, "the sweep, which comes each minute, may act after {waited} s");
+    story.apply(Event::Tick);
+    let drawing = story.job.drawing.as_ref().unwrap();
+    assert!(drawing.pieces[0].is_open() && !drawing.pieces[1].is_open());
+    assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 0 }));
+    assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "what the dead one did comes too late");
+    story.apply(claim_piece());
+    story.apply(done(3));
+    assert!(story.job.drawing.as_ref().unwrap().pieces[0].done);
+}
+
+#[test]
+fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
+    let mut story = Story::drawing();
+    for _ in 0..2 {
+        story.sweep();
+        story.apply(claim_piece());
+    }
+    story.sweep();
+    assert_eq!((story.job.status, story.job.attempt), (Status::Pending, 2), "the run is tried again");
+    story.wait(60).apply(Event::Claim);
+    story.apply(Event::RunHere { attempt: 2, renderer: Renderer::Own });
+    for _ in 0..3 {
+        story.apply(Event::ClaimPiece { attempt: 2 });
+        story.sweep();
+    }
+    assert_eq!(story.job.status, Status::Failed);
+    assert_eq!(story.job.error.as_deref(), Some("Scene 1 could not be made: its renderer died 3 times"));
+    assert_eq!(story.told(), [OutboundEvent::VideoFailed]);
+}
+
+#[test]
+fn hints_that_were_lost_are_sent_again() {
+    let mut story = Story::video().then(Event::Claim).then(run_here());
+    story.sweep();
+    assert!(story.job.outbox.contains(&Effect::Draw { hints: 2, delay_s: 0 }));
+}
+
+#[test]
+fn cancelling_stops_renderers_and_tells_the_client() {
+    let mut story = Story::drawing();
+    story.apply(Event::Cancel);
+    assert_eq!(story.told(), [OutboundEvent::VideoFailed]);
+    assert_eq!(story.ignored(Event::PieceMoved { attempt: 1, claim: 1, frames: 1 }), Ignored::FinalJob);
+}
+
+#[test]
+fn bad_input_fails_at_once_and_a_renderer_s_trouble_is_tried_again() {
+    let failed = Story::drawing().then(piece_failed(1, true));
+    assert_eq!((failed.job.status, failed.job.retry_count), (Status::Failed, 0));
+    assert_eq!(failed.job.error.as_deref(), Some("Scene 1: boom"));
+    let again = Story::drawing().then(piece_failed(1, false));
+    assert_eq!((again.job.status, again.job.retry_count), (Status::Pending, 1));
+    assert_eq!(again.job.film, Some(film()), "the film is the client's");
+}
+
+#[test]
+fn a_job_without_a_worker_is_composed_drawn_and_completed() {
+    let mut story = Story::composing();
+    assert_eq!(story.job.drawing.as_ref().unwrap().stage, Stage::Composing);
+    story.apply(composed(1));
+    assert_eq!(story.job.status, Status::Rendering);
+    for claim in 2..=4 {
+        story.apply(claim_piece());
+        let video = (claim == 4).then(stored);
+        story.apply(Event::PieceDone { attempt: 1, claim, video });
+    }
+    assert_eq!(story.told(), [OutboundEvent::Completed]);
+    assert_eq!(story.job.video_url.as_deref(), Some(VIDEO));
+    // Another run composes anew.
+    let again = Story::composing().then(composed(1)).then(claim_piece()).then(piece_failed(2, false));
+    assert_eq!(again.job.film, None);
+}
+
+#[test]
+fn a_drawing_that_takes_too_long_times_out() {
+    let mut story = Story::composing().then(composed(1));
+    while !story.job.status.is_final() {
+        story.sweep();
+        if !story.job.status.is_final() && story.job.drawing.as_ref().is_some_and(|drawing| drawing.pieces[0].is_open())
+        {
+            let number = story.job.drawing.as_ref().unwrap().claims + 1;
+            story.apply(claim_piece());
+            story.apply(Event::PieceMoved { attempt: 1, claim: number, frames: 1 });
+        }
+    }
+    assert_eq!(story.told(), [OutboundEvent::Timeout]);
+}
+
+#[test]
+fn a_render_elsewhere_is_looked_at_again_and_again() {
+    let mut story = Story::video();
+    story.job.film = Some(drawing::FilmPlan { renderer: Renderer::Creatomate, ..film() });
+    let mut story = story.then(Event::Claim).then(run_here()).then(claim_piece());
+    let wait = std::time::Duration::from_secs(10);
+    story.apply(Event::PieceWaits { attempt: 1, claim: 1, render: render("render_1"), percent: 50, wait });
+    assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 10 }));
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "not before its time");
+    story.wait(10).apply(claim_piece());
+    let task = story.job.drawing.as_ref().unwrap().task(0);
+    assert_eq!(task, Task::Remote { format: Format::Standard, render: Some(render("render_1")) });
+    story.apply(Event::PieceDone { attempt: 1, claim: 2, video: Some(stored()) });
+    assert_eq!(story.told(), [OutboundEvent::VideoCompleted]);
+}
+
+#[test]
+fn deleting_the_video_keeps_the_job_and_removes_the_file_once() {
+    let mut story = Story::filmed();
+    story.apply(Event::DeleteVideo);
+    assert!(story.job.outbox.contains(&Effect::RemoveFiles { keys: vec![stored().key] }));
+    assert_eq!((story.job.status, &story.job.video_url), (Status::Completed, &None));
+    assert_eq!(story.rejected(Event::DeleteVideo), Rejected::NoVideo);
+}
+
+/// What renderers, people and the sweep may do to a drawing, in any order.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Start,
+    Take,
+    Move(u32),
+    Hand(u32),
+    Fail(u32, bool),
+    Cancel,
+    Retry,
+    Sweep,
+}
+
+fn a_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        4 => Just(Move::Start),
+        8 => Just(Move::Take),
+        6 => (0_u32..8).prop_map(Move::Move),
+        10 => (0_u32..8).prop_map(Move::Hand),
+        1 => ((0_u32..8), any::<bool>()).prop_map(|(claim, permanent)| Move::Fail(claim, permanent)),
+        1 => Just(Move::Cancel),
+        2 => Just(Move::Retry),
+        4 => Just(Move::Sweep),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_drawing_keeps_the_invariants(
+        of_client in any::<bool>(),
+        moves in prop::collection::vec((0_i64..40_000, a_move()), 1..60),
+    ) {
+        let mut story = if of_client { Story::video() } else { Story::waiting() };
+        let mut ends = BTreeSet::new();
+        for (wait_ms, happens) in moves {
+            story.now = Timestamp(story.now.0 + wait_ms);
+            for event in events(&mut story, happens) {
+                let decision = story.decide(&event);
+                invariant_an_older_attempt_changes_nothing(&story.job, &event, &decision);
+                let Decision::Apply(after) = decision else { continue };
+                let before = std::mem::replace(&mut story.job, *after);
+                invariant_a_final_state_absorbs_every_callback(&before, &event, &story.job);
+                invariant_progress_never_falls_within_an_attempt(&before, &story.job);
+                invariant_each_change_is_one_version(&before, &story.job, story.now);
+                invariant_attempt_and_retries_rise_together(&before, &story.job);
+                invariant_emitted_matches_the_notifications(&before, &story.job, story.now);
+                invariant_the_video_is_told_once_when_it_comes(&before, &story.job);
+                invariant_times_and_error_fit_the_status(&story.job);
+                invariant_what_is_not_final_is_due(&story.job);
+                prop_assert_eq!(story.job.status.is_final() && story.job.drawing.is_some(), false);
+                let pieces = story.job.drawing.iter().flat_map(|drawing| &drawing.pieces);
+                let claims: Vec<u32> = pieces.filter_map(|piece| Some(piece.claim.as_ref()?.number)).collect();
+                prop_assert_eq!(claims.iter().collect::<BTreeSet<_>>().len(), claims.len(), "a claim is one piece's");
+                for event in told(&story.job) {
+                    if event != OutboundEvent::VideoStarted {
+                        ends.insert((story.job.attempt, event));
+                    }
+                }
+            }
+        }
+        let attempts: BTreeSet<u32> = ends.iter().map(|(attempt, _)| *attempt).collect();
+        prop_assert!(attempts.len() == ends.len(), "a run ends once: {:?}", ends);
+        // By the sweep alone everything ends.
+        for _ in 0..400 {
+            if story.job.status.is_final() {
+                break;
+            }
+            let due = story.job.due_at.unwrap();
+            story.now = story.now.max(due);
+            let ready = story.job.start.ready_at <= story.now && story.job.start.claim.is_none();
+            if story.job.status == Status::Pending && ready {
+                let attempt = story.job.attempt;
+                story.apply(Event::Claim);
+                story.apply(Event::RunHere { attempt, renderer: Renderer::Own });
+            } else {
+                story.apply(Event::Tick);
+            }
+        }
+        prop_assert!(story.job.status.is_final(), "a drawing that nobody works at goes on for ever");
+    }
+}
+
+fn events(story: &mut Story, happens: Move) -> Vec<Event> {
+    let attempt = story.job.attempt;
+    // Claims are named by how far they are behind the newest one.
+    let claims = story.job.drawing.as_ref().map_or(0, |drawing| drawing.claims);
+    let claim = |behind: u32| claims.saturating_sub(behind);
+    match happens {
+        Move::Start => vec![Event::Claim, Event::RunHere { attempt, renderer: Renderer::Own }],
+        Move::Take => vec![Event::ClaimPiece { attempt }],
+        Move::Move(behind) => vec![Event::PieceMoved { attempt, claim: claim(behind), frames: 20 + behind }],
+        Move::Hand(behind) => {
+            let stage = story.job.drawing.as_ref().map(|drawing| drawing.stage);
+            let claim = claim(behind);
+            match stage {
+                Some(Stage::Composing) => vec![Event::Composed { attempt, claim, film: film() }],
+                Some(Stage::Joining) => vec![Event::PieceDone { attempt, claim, video: Some(stored()) }],
+                Some(Stage::Scenes | Stage::Remote) | None => vec![Event::PieceDone { attempt, claim, video: None }],
+            }
+        }
+        Move::Fail(behind, permanent) => {
+            let error = "Scene 1: boom".to_owned();
+            vec![Event::PieceFailed { attempt, claim: claim(behind), error, permanent }]
+        }
+        Move::Cancel => vec![Event::Cancel],
+        Move::Retry => vec![Event::Retry],
+        Move::Sweep => {
+            story.now = story.now.max(story.job.due_at.unwrap_or(story.now));
+            vec![Event::Tick]
+        }
+    }
+}

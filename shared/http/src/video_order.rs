@@ -1,0 +1,154 @@
+//! An order for a video, in JSON or as a form with pictures (contract.md, VidBuilder; seed 002).
+
+use bytes::Bytes;
+use futures_util::stream;
+use lambda_http::http::header::CONTENT_TYPE;
+use reelhook_app::Url;
+use reelhook_app::endpoints::web_url;
+use reelhook_app::films::IMAGE_LIMIT;
+use reelhook_app::orders::Order;
+use reelhook_app::uploads::{Upload, sniff};
+use serde_json::{Value, json};
+
+use crate::film::{MOST_IMAGES, text};
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// Bytes of a form (contract.md, VidBuilder).
+const FORM_LIMIT: usize = 4 * 1024 * 1024;
+/// Characters of a URL.
+const URL_LIMIT: usize = 2000;
+
+/// The parts of a request.
+struct Parts {
+    config: Value,
+    callback: Value,
+    files: Vec<(String, Bytes)>,
+}
+
+/// Reads a request for a video. `random` makes the keys of pictures, `track` finds a track's id by one of its names.
+///
+/// # Errors
+/// [`Problem`] names what is wrong and what would be right.
+pub async fn read(
+    request: &ApiRequest,
+    needs_callback: bool,
+    allow_http: bool,
+    mut random: impl FnMut() -> u128,
+    track: impl Fn(&str) -> Option<&'static str>,
+) -> Result<Order, Problem> {
+    let Parts { config, callback, files } = match boundary(request) {
+        Some(boundary) => form(request, boundary).await?,
+        None => {
+            let config = request.json()?;
+            Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
+        }
+    };
+    if config["scenes"].as_array().is_none_or(Vec::is_empty) {
+        return Err(Problem::NoScenes { received: config });
+    }
+    let callback = read_callback(&callback, needs_callback, allow_http)?;
+    let mut uploads = Vec::with_capacity(files.len());
+    let mut attached = Vec::with_capacity(files.len());
+    for (place, (name, bytes)) in files.into_iter().enumerate() {
+        let media_type = sniff(&bytes).unwrap_or_default();
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadPart {
+            place: format!("images[{place}]"),
+            right: "a PNG, JPEG, WebP or GIF picture".to_owned(),
+        })?;
+        attached.push((name, upload.key.clone()));
+        uploads.push((upload, bytes.to_vec()));
+    }
+    let wish = crate::film::read(&config, &attached, track)?;
+    let input = json!({
+        "title": wish.film.title,
+        "type": text(&config, "", &["type"])?.unwrap_or_else(|| "flexible".to_owned()),
+        "theme": wish.film.theme,
+        "quality": wish.film.quality,
+        "music": wish.film.music.as_ref().map(|music| &music.track),
+        "generateReels": wish.film.reels,
+        "scenes": wish.film.scenes.len(),
+    });
+    Ok(Order {
+        film: wish.film,
+        warnings: wish.warnings,
+        input,
+        callback: callback.map(Url::into),
+        uploads,
+        traceparent: request.traceparent(),
+        key: crate::generate::key(request)?,
+    })
+}
+
+fn boundary(request: &ApiRequest) -> Option<String> {
+    multer::parse_boundary(request.header(CONTENT_TYPE.as_str())?).ok()
+}
+
+/// multipart/form-data (RFC 7578): `config`, `webhookUrl`, `images`.
+async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> {
+    if request.body.len() > FORM_LIMIT {
+        return Err(Problem::FormTooLarge);
+    }
+    let body = Bytes::copy_from_slice(&request.body);
+    let mut form = multer::Multipart::new(stream::iter([Ok::<_, std::convert::Infallible>(body)]), boundary);
+    let mut parts = Parts { config: Value::Null, callback: Value::Null, files: Vec::new() };
+    let bad = |error: multer::Error| Problem::BadForm(error.to_string());
+    while let Some(field) = form.next_field().await.map_err(bad)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let file = field.file_name().map(str::to_owned);
+        let bytes = field.bytes().await.map_err(bad)?;
+        match (name.trim_end_matches("[]"), file) {
+            ("config", _) => {
+                parts.config = serde_json::from_slice(&bytes).map_err(|error| Problem::BadConfig(error.to_string()))?;
+            }
+            ("webhookUrl", _) => parts.callback = json!(String::from_utf8_lossy(&bytes).trim()),
+            ("images" | "image", file) => parts.files.push((file.unwrap_or_default(), bytes)),
+            // Browsers send fields that nobody here reads.
+            _ => {}
+        }
+        if parts.files.len() > MOST_IMAGES {
+            let right = format!("at most {MOST_IMAGES} pictures");
+            return Err(Problem::BadPart { place: "images".to_owned(), right });
+        }
+    }
+    if parts.callback.is_null() {
+        parts.callback = parts.config["webhookUrl"].clone();
+    }
+    Ok(parts)
+}
+
+fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {
+    let text = match given {
+        Value::Null => "",
+        Value::String(text) => text.trim(),
+        _ => return Err(Problem::CallbackFormat { received: given.clone() }),
+    };
+    if text.is_empty() {
+        return if needed { Err(Problem::CallbackMissing) } else { Ok(None) };
+    }
+    let received = || given.clone();
+    let url = Url::parse(text).ok().filter(|_| text.len() <= URL_LIMIT);
+    let url = url.ok_or_else(|| Problem::CallbackFormat { received: received() })?;
+    match url.scheme() {
+        "http" if !allow_http => return Err(Problem::CallbackProtocol { received: received(), right: "an HTTPS URL" }),
+        "http" | "https" => {}
+        _ => return Err(Problem::CallbackProtocol { received: received(), right: "a valid HTTP/HTTPS URL" }),
+    }
+    let url = web_url(url.as_str(), allow_http).map_err(|_| Problem::CallbackFormat { received: received() })?;
+    Ok(Some(url))
+}
+
+/// Reads which picture is to be uploaded: POST /api/uploads `{contentType, size}`.
+///
+/// # Errors
+/// [`Problem::BadField`].
+pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
+    let body = request.json()?;
+    let size = body["size"].as_u64().filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
+    let right = || format!("the picture's size in bytes, from 1 to {IMAGE_LIMIT}");
+    let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
+    let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();
+    let upload = Upload::new(body["contentType"].as_str().unwrap_or_default(), size, random);
+    upload.ok_or_else(|| Problem::BadField { field: "contentType", right: right() })
+}

@@ -1,0 +1,195 @@
+//! Draws contact sheets of every kind of scene, theme, script, transition and entrance, to look at and for the handbook.
+//! Usage: contact_sheet FONTS DESTINATION [only a sheet whose name holds this]
+
+mod samples;
+
+use std::path::{Path, PathBuf};
+
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{self, FilterType};
+use image::{Rgb, RgbImage, RgbaImage};
+use reelhook_domain::film::{Content, Entrance, Format, Scene, SceneKind, Theme, Transition};
+use reelhook_render::{Cut, Fonts, Pictures, Shot};
+
+const GAP: u32 = 10;
+
+type Failure = Box<dyn std::error::Error>;
+
+struct Sheets {
+    fonts: Fonts,
+    pictures: Pictures,
+    destination: PathBuf,
+    only: Option<String>,
+}
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(fonts), Some(destination)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: contact_sheet FONTS DESTINATION [NAME]".into());
+    };
+    std::fs::create_dir_all(&destination)?;
+    let mut sheets = Sheets {
+        fonts: Fonts::load(Path::new(&fonts))?,
+        pictures: samples::pictures(),
+        destination: destination.into(),
+        only: arguments.next(),
+    };
+    let kinds = SceneKind::ALL;
+    for format in [Format::Standard, Format::Reels] {
+        let word = match format {
+            Format::Standard => "wide",
+            Format::Reels => "tall",
+        };
+        let usual: Vec<_> = kinds
+            .into_iter()
+            .zip(Theme::ALL.into_iter().cycle())
+            .map(|(kind, theme)| (theme, kind, samples::usual(kind)))
+            .collect();
+        sheets.stills(&format!("kinds-{word}"), format, 3, &usual)?;
+        let other: Vec<_> = kinds
+            .into_iter()
+            .zip(Theme::ALL.into_iter().cycle().skip(4))
+            .map(|(kind, theme)| (theme, kind, samples::usual(kind)))
+            .collect();
+        sheets.stills(&format!("kinds-{word}-2"), format, 3, &other)?;
+        for (name, kind) in
+            [("title", SceneKind::HeroTitle), ("list", SceneKind::FeatureList), ("stats", SceneKind::Stats)]
+        {
+            let themes: Vec<_> = Theme::ALL.into_iter().map(|theme| (theme, kind, samples::usual(kind))).collect();
+            sheets.stills(&format!("themes-{name}-{word}"), format, 2, &themes)?;
+        }
+        for (name, texts, count) in [
+            ("long", &samples::LONG[..], 8),
+            ("arabic", &samples::ARABIC[..], 3),
+            ("hebrew", &samples::HEBREW[..], 4),
+            ("emoji", &samples::EMOJI[..], 4),
+            ("chinese", &samples::CHINESE[..], 3),
+            ("japanese", &samples::JAPANESE[..], 4),
+            ("korean", &samples::KOREAN[..], 5),
+            ("hindi", &samples::HINDI[..], 3),
+            ("thai", &samples::THAI[..], 6),
+            ("crowded", &samples::LONG[3..], 12),
+            ("empty", &[""][..], 0),
+        ] {
+            let all: Vec<_> = kinds
+                .into_iter()
+                .zip(Theme::ALL.into_iter().cycle())
+                .map(|(kind, theme)| (theme, kind, samples::filled(kind, texts, count)))
+                .collect();
+            sheets.stills(&format!("text-{name}-{word}"), format, 3, &all)?;
+        }
+    }
+    sheets.strips()
+}
+
+fn size(format: Format) -> (u32, u32) {
+    match format {
+        Format::Standard => (1920, 1080),
+        Format::Reels => (1080, 1920),
+    }
+}
+
+impl Sheets {
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    fn stills(
+        &mut self,
+        name: &str,
+        format: Format,
+        columns: u32,
+        scenes: &[(Theme, SceneKind, Content)],
+    ) -> Result<(), Failure> {
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let mut tiles = Vec::new();
+        for (theme, kind, content) in scenes {
+            let scene = samples::scene(*kind, content.clone());
+            let cut = Cut { scene: &scene, before: None, theme: *theme, size: size(format), format };
+            let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
+            tiles.push(shot.still(149));
+        }
+        let (columns, width) = match format {
+            Format::Standard => (columns, 620),
+            Format::Reels => (columns * 2, 310),
+        };
+        self.save(name, &tiles, columns, width)
+    }
+
+    /// Frames of every transition, then of every entrance.
+    fn strips(&mut self) -> Result<(), Failure> {
+        let format = Format::Standard;
+        let before = samples::scene(SceneKind::HeroTitle, samples::usual(SceneKind::HeroTitle));
+        let content = samples::usual(SceneKind::FeatureList);
+        if self.wants("transitions") {
+            let mut tiles = Vec::new();
+            for transition in
+                [Transition::Fade, Transition::Slide, Transition::Zoom, Transition::Rotate, Transition::Blur]
+            {
+                let scene =
+                    Scene { transition: Some(transition), ..samples::scene(SceneKind::FeatureList, content.clone()) };
+                let cut = Cut { scene: &scene, before: Some(&before), theme: Theme::Ocean, size: size(format), format };
+                let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
+                tiles.extend([0, 5, 8, 10, 13, 18].map(|frame| shot.still(frame)));
+            }
+            self.save("transitions", &tiles, 6, 320)?;
+        }
+        if self.wants("entrances") {
+            let mut tiles = Vec::new();
+            for entrance in [Entrance::Rise, Entrance::Fade, Entrance::Slide, Entrance::Zoom, Entrance::None] {
+                let scene = Scene { entrance, ..samples::scene(SceneKind::FeatureList, content.clone()) };
+                let cut = Cut { scene: &scene, before: None, theme: Theme::Vibrant, size: size(format), format };
+                let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
+                tiles.extend([1, 5, 9, 14, 20, 40].map(|frame| shot.still(frame)));
+            }
+            self.save("entrances", &tiles, 6, 320)?;
+        }
+        if self.wants("moments") {
+            let mut tiles = Vec::new();
+            for (kind, theme) in
+                [(SceneKind::Stats, Theme::Dark), (SceneKind::Quiz, Theme::Sunset), (SceneKind::Cta, Theme::Luxury)]
+            {
+                let scene = samples::scene(kind, samples::usual(kind));
+                let cut = Cut { scene: &scene, before: None, theme, size: size(format), format };
+                let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
+                tiles.extend([4, 12, 30, 85, 104, 149].map(|frame| shot.still(frame)));
+            }
+            self.save("moments", &tiles, 6, 320)?;
+        }
+        Ok(())
+    }
+
+    fn save(&self, name: &str, tiles: &[RgbaImage], columns: u32, width: u32) -> Result<(), Failure> {
+        let Some(first) = tiles.first() else { return Ok(()) };
+        let height = width * first.height() / first.width();
+        let rows = (tiles.len() as u32).div_ceil(columns);
+        let mut sheet =
+            RgbImage::from_pixel(columns * (width + GAP) + GAP, rows * (height + GAP) + GAP, Rgb([128, 130, 134]));
+        for (index, tile) in (0..).zip(tiles) {
+            let small = imageops::resize(tile, width, height, FilterType::Triangle);
+            let small = image::DynamicImage::ImageRgba8(small).into_rgb8();
+            let (column, row) = (index % columns, index / columns);
+            imageops::replace(
+                &mut sheet,
+                &small,
+                i64::from(GAP + column * (width + GAP)),
+                i64::from(GAP + row * (height + GAP)),
+            );
+        }
+        let path = self.destination.join(format!("{name}.jpg"));
+        let mut quality = 90;
+        loop {
+            let mut bytes = Vec::new();
+            JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&sheet)?;
+            if bytes.len() <= 900_000 || quality <= 40 {
+                std::fs::write(&path, bytes)?;
+                break;
+            }
+            quality -= 10;
+        }
+        println!("{}", path.display());
+        Ok(())
+    }
+}

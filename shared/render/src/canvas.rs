@@ -1,0 +1,263 @@
+//! A picture that is drawn on in design pixels: shapes, soft shadows, text and pictures, turned around for right-to-left cards.
+
+use cosmic_text::SwashContent;
+use image::RgbaImage;
+use tiny_skia::{
+    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
+    PremultipliedColorU8, Shader, SpreadMode, Stroke, Transform,
+};
+
+use crate::area::Area;
+use crate::emoji;
+use crate::fonts::Fonts;
+use crate::text::{Side, Typeset, extent};
+use crate::theme::Rgb;
+
+/// What a shape is filled with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fill {
+    Solid(Rgb, f32),
+    /// From the top left to the bottom right.
+    Sweep(Rgb, Rgb),
+    /// From the top, with its opacity, to the bottom, with its opacity.
+    Down(Rgb, f32, Rgb, f32),
+}
+
+pub(crate) struct Canvas {
+    pub pixmap: Pixmap,
+    scale: f32,
+    origin: (f32, f32),
+    mirror: Option<f32>,
+}
+
+impl Canvas {
+    /// A clear canvas of device pixels whose left upper corner is at `origin` of the card (device pixels too).
+    pub fn new(width: u32, height: u32, origin: (i32, i32), scale: f32, mirror: Option<f32>) -> Option<Self> {
+        let pixmap = Pixmap::new(width.max(1), height.max(1))?;
+        Some(Self { pixmap, scale, origin: (origin.0 as f32, origin.1 as f32), mirror })
+    }
+
+    /// Where an area of the card is, in pixels of this canvas.
+    fn place(&self, area: Area) -> Area {
+        let x = self.mirror.map_or(area.x, |width| width - area.x - area.w);
+        Area {
+            x: x * self.scale - self.origin.0,
+            y: area.y * self.scale - self.origin.1,
+            w: area.w * self.scale,
+            h: area.h * self.scale,
+        }
+    }
+
+    pub fn round(&mut self, area: Area, radius: f32, fill: Fill) {
+        let at = self.place(area);
+        let Some(path) = rounded(at, radius * self.scale) else { return };
+        self.fill(&path, at, fill);
+    }
+
+    pub fn disc(&mut self, x: f32, y: f32, radius: f32, fill: Fill) {
+        self.round(Area::new(x - radius, y - radius, 2.0 * radius, 2.0 * radius), radius, fill);
+    }
+
+    fn fill(&mut self, path: &Path, at: Area, fill: Fill) {
+        let gradient = |from: (f32, f32), to: (f32, f32), a: Color, b: Color| {
+            let stops = vec![GradientStop::new(0.0, a), GradientStop::new(1.0, b)];
+            let (from, to) = (Point::from_xy(from.0, from.1), Point::from_xy(to.0, to.1));
+            LinearGradient::new(from, to, stops, SpreadMode::Pad, Transform::identity())
+                .unwrap_or(Shader::SolidColor(a))
+        };
+        let shader = match fill {
+            Fill::Solid(rgb, alpha) => Shader::SolidColor(colour(rgb, alpha)),
+            Fill::Sweep(a, b) => gradient((at.x, at.y), (at.right(), at.bottom()), colour(a, 1.0), colour(b, 1.0)),
+            Fill::Down(a, from, b, to) => gradient((at.x, at.y), (at.x, at.bottom()), colour(a, from), colour(b, to)),
+        };
+        let paint = Paint { shader, anti_alias: true, ..Paint::default() };
+        self.pixmap.fill_path(path, &paint, FillRule::Winding, Transform::identity(), None);
+    }
+
+    pub fn edge(&mut self, area: Area, radius: f32, width: f32, rgb: Rgb, alpha: f32) {
+        let at = self.place(area.inset(width / 2.0, width / 2.0));
+        if let Some(path) = rounded(at, (radius - width / 2.0).max(0.0) * self.scale) {
+            self.stroke(&path, width * self.scale, rgb, alpha);
+        }
+    }
+
+    /// An open line through points of the card; `mirrored` is false for signs that are read, such as a check mark.
+    pub fn line(&mut self, points: &[(f32, f32)], width: f32, rgb: Rgb, alpha: f32) {
+        let mut builder = PathBuilder::new();
+        for (index, &(x, y)) in points.iter().enumerate() {
+            let at = self.place(Area { x, y, w: 0.0, h: 0.0 });
+            if index == 0 { builder.move_to(at.x, at.y) } else { builder.line_to(at.x, at.y) }
+        }
+        if let Some(path) = builder.finish() {
+            self.stroke(&path, width * self.scale, rgb, alpha);
+        }
+    }
+
+    /// A path whose unit square is stretched over an area; never turned around.
+    pub fn sign(&mut self, area: Area, points: &[(f32, f32)], width: f32, rgb: Rgb) {
+        let at = self.place(area);
+        let mut builder = PathBuilder::new();
+        for (index, &(x, y)) in points.iter().enumerate() {
+            let (x, y) = (at.x + x * at.w, at.y + y * at.h);
+            if index == 0 { builder.move_to(x, y) } else { builder.line_to(x, y) }
+        }
+        if let Some(path) = builder.finish() {
+            self.stroke(&path, width * self.scale, rgb, 1.0);
+        }
+    }
+
+    pub fn check(&mut self, area: Area, width: f32, rgb: Rgb) {
+        self.sign(area, &[(0.05, 0.55), (0.38, 0.86), (0.95, 0.18)], width, rgb);
+    }
+
+    fn stroke(&mut self, path: &Path, width: f32, rgb: Rgb, alpha: f32) {
+        let paint = Paint { shader: Shader::SolidColor(colour(rgb, alpha)), anti_alias: true, ..Paint::default() };
+        let stroke = Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
+        self.pixmap.stroke_path(path, &paint, &stroke, Transform::identity(), None);
+    }
+
+    /// A soft shadow below an area; it reaches `blur` beyond it, so leave room.
+    pub fn shadow(&mut self, area: Area, radius: f32, blur: f32, down: f32, strength: f32) {
+        let at = self.place(Area { y: area.y + down, ..area });
+        let (blur, radius) = (blur * self.scale, radius * self.scale);
+        let (width, height) = (self.pixmap.width(), self.pixmap.height());
+        let (half_w, half_h) = (at.w / 2.0, at.h / 2.0);
+        let radius = radius.min(half_w).min(half_h);
+        for (y, row) in self.pixmap.pixels_mut().chunks_exact_mut(width as usize).enumerate().take(height as usize) {
+            let dy = ((y as f32 + 0.5 - at.y - half_h).abs() - half_h + radius).max(0.0);
+            for (x, pixel) in row.iter_mut().enumerate() {
+                let dx = ((x as f32 + 0.5 - at.x - half_w).abs() - half_w + radius).max(0.0);
+                let outside = (dx * dx + dy * dy).sqrt() - radius;
+                let part = (0.5 - outside / (2.0 * blur)).clamp(0.0, 1.0);
+                let alpha = part * part * (3.0 - 2.0 * part) * strength;
+                if alpha > 0.002 {
+                    over(pixel, (0, 0, 0), (alpha * 255.0) as u32);
+                }
+            }
+        }
+    }
+
+    /// Draws a set text with its top at `y` in a box from `x` of `width`.
+    pub fn text(&mut self, fonts: &mut Fonts, set: &Typeset, x: f32, y: f32, width: f32) {
+        let at = self.place(Area { x, y, w: width, h: set.height });
+        for run in set.buffer.layout_runs() {
+            let Some((left, right)) = extent(run.glyphs) else { continue };
+            let free = at.w - (right - left);
+            let start = match (set.style.side, set.rtl) {
+                (Side::Start, false) => 0.0,
+                (Side::Start, true) => free,
+                (Side::Centre, true | false) => free / 2.0,
+            };
+            for glyph in run.glyphs {
+                let rgb = glyph.color_opt.map_or((0, 0, 0), |colour| (colour.r(), colour.g(), colour.b()));
+                let place = (at.x + start - left, at.y + run.line_y);
+                if Some(glyph.font_id) == fonts.emoji {
+                    self.emoji(fonts, glyph, place);
+                    continue;
+                }
+                let physical = glyph.physical(place, 1.0);
+                let Some(image) = fonts.swash.get_image(&mut fonts.system, physical.cache_key) else { continue };
+                let (left, top) = (physical.x + image.placement.left, physical.y - image.placement.top);
+                let across = image.placement.width as usize;
+                let bytes = match image.content {
+                    SwashContent::Mask => 1,
+                    SwashContent::Color | SwashContent::SubpixelMask => 4,
+                };
+                for (row, line) in image.data.chunks_exact((across * bytes).max(1)).enumerate() {
+                    for (column, source) in line.chunks_exact(bytes).enumerate() {
+                        let Some(pixel) = pixel(&mut self.pixmap, left + column as i32, top + row as i32) else {
+                            continue;
+                        };
+                        match *source {
+                            [alpha] => over(pixel, rgb, u32::from(alpha)),
+                            [r, g, b, alpha] => over(pixel, (r, g, b), u32::from(alpha)),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn emoji(&mut self, fonts: &mut Fonts, glyph: &cosmic_text::LayoutGlyph, (x, y): (f32, f32)) {
+        let size = glyph.font_size;
+        let key = (glyph.glyph_id, size.to_bits());
+        if !fonts.emojis.contains_key(&key) {
+            let font = fonts.system.get_font(glyph.font_id, glyph.font_weight);
+            let drawn = font.and_then(|font| emoji::draw(font.data(), glyph.glyph_id, size));
+            fonts.emojis.insert(key, drawn);
+        }
+        let Some(Some(drawn)) = fonts.emojis.get(&key) else { return };
+        let x = (x + glyph.x + glyph.x_offset * size - size * 0.25).round() as i32;
+        let y = (y + glyph.y - glyph.y_offset * size - size * 1.25).round() as i32;
+        let paint = tiny_skia::PixmapPaint::default();
+        self.pixmap.draw_pixmap(x, y, drawn.as_ref(), &paint, Transform::identity(), None);
+    }
+
+    /// Draws a picture that has just the area's size in device pixels, its corners rounded.
+    pub fn picture(&mut self, image: &RgbaImage, area: Area, radius: f32) {
+        let at = self.place(area);
+        let at = Area { x: at.x.round(), y: at.y.round(), w: image.width() as f32, h: image.height() as f32 };
+        let radius = (radius * self.scale).min(at.w / 2.0).min(at.h / 2.0);
+        for (x, y, source) in image.enumerate_pixels() {
+            let dx = ((x as f32 + 0.5 - at.w / 2.0).abs() - at.w / 2.0 + radius).max(0.0);
+            let dy = ((y as f32 + 0.5 - at.h / 2.0).abs() - at.h / 2.0 + radius).max(0.0);
+            let cover = (0.5 - ((dx * dx + dy * dy).sqrt() - radius)).clamp(0.0, 1.0);
+            let [r, g, b, alpha] = source.0;
+            let alpha = (f32::from(alpha) * if radius > 0.5 { cover } else { 1.0 }) as u32;
+            if let Some(pixel) = pixel(&mut self.pixmap, at.x as i32 + x as i32, at.y as i32 + y as i32) {
+                over(pixel, (r, g, b), alpha);
+            }
+        }
+    }
+}
+
+pub(crate) fn colour(rgb: Rgb, alpha: f32) -> Color {
+    let mut colour = Color::from_rgba8(rgb.0, rgb.1, rgb.2, 255);
+    colour.apply_opacity(alpha);
+    colour
+}
+
+fn pixel(pixmap: &mut Pixmap, x: i32, y: i32) -> Option<&mut PremultipliedColorU8> {
+    let (width, height) = (pixmap.width(), pixmap.height());
+    let (x, y) = (u32::try_from(x).ok()?, u32::try_from(y).ok()?);
+    if x >= width || y >= height {
+        return None;
+    }
+    pixmap.pixels_mut().get_mut((y * width + x) as usize)
+}
+
+/// Puts a colour over a pixel; `alpha` is 0 to 255.
+fn over(pixel: &mut PremultipliedColorU8, (r, g, b): (u8, u8, u8), alpha: u32) {
+    let keep = 255 - alpha;
+    let one = |source: u8, below: u8| ((u32::from(source) * alpha + u32::from(below) * keep + 127) / 255) as u8;
+    let a = (alpha + (u32::from(pixel.alpha()) * keep + 127) / 255).min(255) as u8;
+    let mixed = PremultipliedColorU8::from_rgba(
+        one(r, pixel.red()).min(a),
+        one(g, pixel.green()).min(a),
+        one(b, pixel.blue()).min(a),
+        a,
+    );
+    if let Some(mixed) = mixed {
+        *pixel = mixed;
+    }
+}
+
+/// A rectangle with round corners.
+pub(crate) fn rounded(at: Area, radius: f32) -> Option<Path> {
+    let radius = radius.min(at.w / 2.0).min(at.h / 2.0).max(0.0);
+    let mut path = PathBuilder::new();
+    let (l, t, r, b) = (at.x, at.y, at.right(), at.bottom());
+    let k = radius * 0.447_715;
+    path.move_to(l + radius, t);
+    path.line_to(r - radius, t);
+    path.cubic_to(r - k, t, r, t + k, r, t + radius);
+    path.line_to(r, b - radius);
+    path.cubic_to(r, b - k, r - k, b, r - radius, b);
+    path.line_to(l + radius, b);
+    path.cubic_to(l + k, b, l, b - k, l, b - radius);
+    path.line_to(l, t + radius);
+    path.cubic_to(l, t + k, l + k, t, l + radius, t);
+    path.close();
+    path.finish()
+}

@@ -1,0 +1,202 @@
+//! Puts the layers of a card together; only what moved since the last frame is drawn anew.
+
+use tiny_skia::Pixmap;
+
+use crate::layer::{Layer, Show, Sprite};
+use crate::motion::{Pose, Timeline, WHOLE};
+use crate::yuv::Patch;
+
+/// How a layer was drawn: which of its faces, and how it stood.
+type Drawn = Option<(usize, Pose)>;
+
+/// A card that is being shown.
+pub(crate) struct Card {
+    base: Pixmap,
+    layers: Vec<Layer>,
+    timeline: Timeline,
+    drawn: Vec<Drawn>,
+    pub canvas: Pixmap,
+}
+
+impl Card {
+    pub fn new(base: Pixmap, layers: Vec<Layer>, timeline: Timeline) -> Self {
+        let drawn = vec![None; layers.len()];
+        Self { canvas: base.clone(), base, layers, timeline, drawn }
+    }
+
+    /// Brings the canvas to this frame; returns what changed on it.
+    pub fn show(&mut self, frame: u32) -> Vec<Patch> {
+        let next: Vec<Drawn> = self.layers.iter().map(|layer| stand(layer, &self.timeline, frame)).collect();
+        let mut dirty: Vec<Patch> = Vec::new();
+        for ((layer, old), new) in self.layers.iter().zip(&self.drawn).zip(&next) {
+            if old == new {
+                continue;
+            }
+            for state in [old, new] {
+                let patch = bounds(layer, state).within(self.canvas.width(), self.canvas.height());
+                if !patch.is_empty() {
+                    add(&mut dirty, patch);
+                }
+            }
+        }
+        for &patch in &dirty {
+            self.restore(patch);
+            for (layer, state) in self.layers.iter().zip(&next) {
+                let Some((face, pose)) = state else { continue };
+                let Some(sprite) = layer.faces.get(*face) else { continue };
+                if bounds(layer, state).meet(patch).is_empty() {
+                    continue;
+                }
+                if pose.scale == WHOLE {
+                    put(&mut self.canvas, sprite, *pose, patch);
+                } else {
+                    put_scaled(&mut self.canvas, sprite, *pose, patch);
+                }
+            }
+        }
+        self.drawn = next;
+        dirty
+    }
+
+    fn restore(&mut self, patch: Patch) {
+        let width = self.canvas.width() as usize;
+        let (base, canvas) = (self.base.data(), self.canvas.data_mut());
+        for y in patch.top as usize..patch.bottom as usize {
+            let row = (y * width + patch.left as usize) * 4..(y * width + patch.right as usize) * 4;
+            canvas[row.clone()].copy_from_slice(&base[row]);
+        }
+    }
+}
+
+fn stand(layer: &Layer, timeline: &Timeline, frame: u32) -> Drawn {
+    let pose = match layer.order {
+        Some(order) => timeline.pose(order, frame)?,
+        None => Pose::REST,
+    };
+    match layer.show {
+        Show::Part => Some((0, pose)),
+        Show::Counter { order } => {
+            let last = layer.faces.len().saturating_sub(1);
+            let counted = timeline.counted(order, frame);
+            Some((((counted * last as f32).round() as usize).min(last), pose))
+        }
+        Show::Answer => match timeline.revealed(frame) {
+            0 => None,
+            alpha => Some((0, Pose { alpha: (u32::from(alpha) * u32::from(pose.alpha) / 255) as u8, ..pose })),
+        },
+        Show::Button => {
+            let scale = pose.scale * timeline.pulse(frame) / WHOLE;
+            Some((0, Pose { scale, ..pose }))
+        }
+        Show::Glint { travel } => {
+            let part = timeline.glint(frame)?;
+            let alpha = ((part * std::f32::consts::PI).sin() * 255.0) as u8;
+            Some((0, Pose { alpha, dx: (part * travel) as i32, ..Pose::REST }))
+        }
+    }
+}
+
+/// Joins a patch with those that it touches.
+fn add(dirty: &mut Vec<Patch>, mut patch: Patch) {
+    while let Some(at) = dirty.iter().position(|other| !other.meet(patch).is_empty()) {
+        patch = patch.join(dirty.swap_remove(at));
+    }
+    dirty.push(patch);
+}
+
+fn bounds(layer: &Layer, state: &Drawn) -> Patch {
+    let nothing = Patch { left: 0, top: 0, right: 0, bottom: 0 };
+    let Some((face, pose)) = state else { return nothing };
+    let Some(sprite) = layer.faces.get(*face) else { return nothing };
+    place(sprite, *pose).0
+}
+
+/// Where a sprite stands: its patch, and the left and top edge and the scale exactly.
+fn place(sprite: &Sprite, pose: Pose) -> (Patch, f32, f32, f32) {
+    let scale = pose.scale as f32 / WHOLE as f32;
+    let (w, h) = (sprite.pixmap.width() as f32, sprite.pixmap.height() as f32);
+    let left = (sprite.x + pose.dx) as f32 + w * (1.0 - scale) / 2.0;
+    let top = (sprite.y + pose.dy) as f32 + h * (1.0 - scale) / 2.0;
+    let patch = Patch {
+        left: left.floor() as i32,
+        top: top.floor() as i32,
+        right: (left + w * scale).ceil() as i32,
+        bottom: (top + h * scale).ceil() as i32,
+    };
+    (patch, left, top, scale)
+}
+
+fn put(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
+    let (patch, _, _, _) = place(sprite, pose);
+    let seen = patch.meet(clip);
+    if seen.is_empty() {
+        return;
+    }
+    let (across, from) = (canvas.width() as usize, sprite.pixmap.width() as usize);
+    let out = canvas.data_mut();
+    let alpha = u32::from(pose.alpha);
+    for y in seen.top..seen.bottom {
+        let source = ((y - patch.top) as usize * from + (seen.left - patch.left) as usize) * 4;
+        let length = (seen.right - seen.left) as usize * 4;
+        let source = &sprite.pixmap.data()[source..source + length];
+        let at = (y as usize * across + seen.left as usize) * 4;
+        for (below, above) in out[at..at + length].chunks_exact_mut(4).zip(source.chunks_exact(4)) {
+            if above[3] != 0 {
+                blend(
+                    below,
+                    [u32::from(above[0]), u32::from(above[1]), u32::from(above[2]), u32::from(above[3])],
+                    alpha,
+                );
+            }
+        }
+    }
+}
+
+fn put_scaled(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
+    let (patch, left, top, scale) = place(sprite, pose);
+    let seen = patch.meet(clip);
+    let across = canvas.width() as usize;
+    let out = canvas.data_mut();
+    for y in seen.top..seen.bottom {
+        let v = (y as f32 + 0.5 - top) / scale - 0.5;
+        for x in seen.left..seen.right {
+            let u = (x as f32 + 0.5 - left) / scale - 0.5;
+            let above = sample(&sprite.pixmap, u, v);
+            let at = (y as usize * across + x as usize) * 4;
+            if above[3] != 0 {
+                blend(&mut out[at..at + 4], above, u32::from(pose.alpha));
+            }
+        }
+    }
+}
+
+fn blend(below: &mut [u8], above: [u32; 4], alpha: u32) {
+    let keep = 255 - (above[3] * alpha + 127) / 255;
+    for (below, above) in below.iter_mut().zip(above).take(3) {
+        *below = ((above * alpha + u32::from(*below) * keep + 127) / 255).min(255) as u8;
+    }
+}
+
+/// The colour between four pixels; clear outside.
+fn sample(picture: &Pixmap, u: f32, v: f32) -> [u32; 4] {
+    let (x, y) = (u.floor(), v.floor());
+    let (part_x, part_y) = (((u - x) * 256.0) as u32, ((v - y) * 256.0) as u32);
+    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let pixel = |dx: i32, dy: i32| {
+        let (x, y) = (x as i32 + dx, y as i32 + dy);
+        if x < 0 || y < 0 || x >= width || y >= height {
+            return [0; 4];
+        }
+        let at = (y * width + x) as usize * 4;
+        let data = picture.data();
+        [u32::from(data[at]), u32::from(data[at + 1]), u32::from(data[at + 2]), u32::from(data[at + 3])]
+    };
+    let (a, b, c, d) = (pixel(0, 0), pixel(1, 0), pixel(0, 1), pixel(1, 1));
+    let mut out = [0; 4];
+    for (channel, out) in out.iter_mut().enumerate() {
+        let upper = a[channel] * (256 - part_x) + b[channel] * part_x;
+        let lower = c[channel] * (256 - part_x) + d[channel] * part_x;
+        *out = (upper * (256 - part_y) + lower * part_y + (1 << 15)) >> 16;
+    }
+    out
+}

@@ -1,0 +1,159 @@
+//! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// No text shows more; what a card can hold is far less.
+const LONGEST: usize = 4_000;
+
+/// A run of text of one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub text: String,
+    pub bold: bool,
+    pub kind: Kind,
+}
+
+/// Which typeface a run wants whatever the theme says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    Emoji,
+    Japanese,
+}
+
+/// Drops control characters, joins white space, keeps single line breaks.
+pub(crate) fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(LONGEST));
+    let mut space = false;
+    let mut breaks = false;
+    for character in text.chars().take(LONGEST) {
+        match character {
+            '\n' | '\u{2028}' | '\u{2029}' => breaks = true,
+            _ if character.is_whitespace() => space = true,
+            _ if character.is_control() || is_invisible(character) => {}
+            _ => {
+                if breaks && !out.is_empty() {
+                    out.push('\n');
+                } else if space && !out.is_empty() {
+                    out.push(' ');
+                }
+                (breaks, space) = (false, false);
+                out.push(character);
+            }
+        }
+    }
+    out
+}
+
+/// Marks that change direction from inside a text, and code points that are no characters.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+        || (character as u32) & 0xFFFE == 0xFFFE
+}
+
+/// The runs of a cleaned text; a `**` without its partner is shown as it is.
+pub(crate) fn spans(text: &str) -> Vec<Span> {
+    let japanese = text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'));
+    let parts: Vec<&str> = text.split("**").collect();
+    let paired = parts.len() - usize::from(parts.len().is_multiple_of(2));
+    let mut out: Vec<Span> = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        let bold = index % 2 == 1 && index < paired;
+        if index >= paired {
+            push(&mut out, "**", false, Kind::Plain);
+        }
+        for grapheme in part.graphemes(true) {
+            push(&mut out, grapheme, bold, kind(grapheme, japanese));
+        }
+    }
+    out
+}
+
+fn push(out: &mut Vec<Span>, text: &str, bold: bool, kind: Kind) {
+    match out.last_mut() {
+        Some(last) if last.bold == bold && last.kind == kind => last.text.push_str(text),
+        Some(_) | None => out.push(Span { text: text.to_owned(), bold, kind }),
+    }
+}
+
+fn kind(grapheme: &str, japanese: bool) -> Kind {
+    if is_emoji(grapheme) {
+        return Kind::Emoji;
+    }
+    let wide = |character: char| matches!(character, '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
+    if japanese && grapheme.chars().next().is_some_and(wide) { Kind::Japanese } else { Kind::Plain }
+}
+
+/// Whether a grapheme is shown in colour.
+pub(crate) fn is_emoji(grapheme: &str) -> bool {
+    let mut characters = grapheme.chars();
+    let Some(first) = characters.next() else { return false };
+    if grapheme.contains('\u{FE0E}') {
+        return false;
+    }
+    let pictograph = matches!(first,
+        '\u{1F1E6}'..='\u{1F1FF}' | '\u{1F300}'..='\u{1F64F}' | '\u{1F680}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7F0}'
+        | '\u{1F900}'..='\u{1FAFF}' | '\u{1F004}' | '\u{1F0CF}' | '\u{1F18E}' | '\u{1F191}'..='\u{1F19A}'
+        | '\u{1F201}' | '\u{1F21A}' | '\u{1F22F}' | '\u{1F232}'..='\u{1F23A}' | '\u{1F250}' | '\u{1F251}'
+        | '\u{231A}' | '\u{231B}' | '\u{23E9}'..='\u{23EC}' | '\u{23F0}' | '\u{23F3}' | '\u{25FD}' | '\u{25FE}'
+        | '\u{2614}' | '\u{2615}' | '\u{2648}'..='\u{2653}' | '\u{267F}' | '\u{2693}' | '\u{26A1}' | '\u{26AA}' | '\u{26AB}'
+        | '\u{26BD}' | '\u{26BE}' | '\u{26C4}' | '\u{26C5}' | '\u{26CE}' | '\u{26D4}' | '\u{26EA}' | '\u{26F2}' | '\u{26F3}'
+        | '\u{26F5}' | '\u{26FA}' | '\u{26FD}' | '\u{2705}' | '\u{270A}' | '\u{270B}' | '\u{2728}' | '\u{274C}' | '\u{274E}'
+        | '\u{2753}'..='\u{2755}' | '\u{2757}' | '\u{2795}'..='\u{2797}' | '\u{27B0}' | '\u{27BF}' | '\u{2B1B}' | '\u{2B1C}'
+        | '\u{2B50}' | '\u{2B55}' | '\u{2764}');
+    pictograph || characters.any(|character| matches!(character, '\u{FE0F}' | '\u{20E3}' | '\u{1F3FB}'..='\u{1F3FF}'))
+}
+
+/// Whether a text reads from right to left; nothing is said by one without letters.
+pub(crate) fn is_rtl(text: &str) -> Option<bool> {
+    text.chars().find_map(|character| match character {
+        '\u{0590}'..='\u{08FF}'
+        | '\u{FB1D}'..='\u{FDFF}'
+        | '\u{FE70}'..='\u{FEFC}'
+        | '\u{10800}'..='\u{10FFF}'
+        | '\u{1E800}'..='\u{1EFFF}' => Some(true),
+        _ if character.is_alphabetic() => Some(false),
+        _ => None,
+    })
+}
+
+/// Whether letters join or stack, so that they are not spaced and lines stand further apart.
+pub(crate) fn is_complex(text: &str) -> bool {
+    text.chars().any(
+        |character| matches!(character, '\u{0590}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{FB1D}'..='\u{FDFF}'),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bold_parts_come_in_pairs() {
+        let bold =
+            |text: &str| spans(text).into_iter().filter(|span| span.bold).map(|span| span.text).collect::<Vec<_>>();
+        assert_eq!(bold("a **b** c"), ["b"]);
+        assert_eq!(bold("a **b"), Vec::<String>::new());
+        assert_eq!(spans("2 ** 3")[0].text, "2 ** 3");
+    }
+
+    #[test]
+    fn control_characters_are_dropped_and_white_space_joined() {
+        assert_eq!(clean("  a\u{0}\u{7}b \t c\r\n\n d\u{202E} "), "ab c\nd");
+    }
+
+    #[test]
+    fn emoji_sequences_are_one_run() {
+        for text in ["👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "❤️", "👍🏽"] {
+            assert_eq!(spans(text), [Span { text: text.to_owned(), bold: false, kind: Kind::Emoji }], "{text}");
+        }
+        assert!(!is_emoji("1") && !is_emoji("a") && !is_emoji("©"));
+    }
+
+    #[test]
+    fn direction_is_that_of_the_first_letter() {
+        assert_eq!(is_rtl("1. שלום"), Some(true));
+        assert_eq!(is_rtl("Hello שלום"), Some(false));
+        assert_eq!(is_rtl("123"), None);
+    }
+}

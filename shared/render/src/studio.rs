@@ -1,0 +1,151 @@
+//! Our own renderer behind the port of drawings: fonts that are loaded once, pictures, ffmpeg, and a desk on the disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use reelhook_app::drawing::{self, Desk, DrawError, Pictures as Named, Studio};
+use reelhook_domain::film::Music;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::{Cut, Ffmpeg, Fonts, Pictures, RenderError, Shot, Soundtrack, key};
+
+/// Draws and joins with what is on this machine.
+pub struct OwnStudio {
+    fonts_directory: PathBuf,
+    /// Loaded with the first scene: joining needs none.
+    fonts: Arc<Mutex<Option<Fonts>>>,
+    ffmpeg: Ffmpeg,
+    desks: PathBuf,
+}
+
+impl OwnStudio {
+    /// With the fonts below `fonts` (infra/fonts.sh), this ffmpeg, and room for files below `desks`.
+    pub fn new(fonts: PathBuf, ffmpeg: PathBuf, desks: PathBuf) -> Self {
+        Self { fonts_directory: fonts, fonts: Arc::default(), ffmpeg: Ffmpeg { program: ffmpeg }, desks }
+    }
+}
+
+#[async_trait]
+impl Studio for OwnStudio {
+    fn hash(&self, cut: drawing::Cut<'_>, pictures: &Named) -> String {
+        let mut hash = Sha256::new();
+        let text = key(&own(cut));
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(&text);
+        // A picture may change under its URL.
+        for (image, bytes) in pictures {
+            hash.update(serde_json::to_vec(image).unwrap_or_default());
+            hash.update(Sha256::digest(bytes));
+        }
+        hex::encode(hash.finalize())
+    }
+
+    async fn draw(
+        &self,
+        cut: drawing::Cut<'_>,
+        pictures: Named,
+        to: &Path,
+        drawn: Arc<AtomicU32>,
+    ) -> Result<(), DrawError> {
+        let shot = self.shot(cut, pictures).await?;
+        let progress = move |frames| drawn.store(frames, Ordering::Relaxed);
+        self.ffmpeg.encode(shot, to, progress, std::future::pending()).await.map_err(failure)
+    }
+
+    async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError> {
+        let desk = to.parent().unwrap_or(Path::new("."));
+        let mut soundtrack = None;
+        if let Some((music, track)) = music.and_then(|music| Some((music, reelhook_music::find(&music.track)?))) {
+            let file = desk.join(track.filename);
+            write(&file, track.file)?;
+            soundtrack = Some(Soundtrack {
+                file,
+                volume: music.volume,
+                fade_in_ms: music.fade_in_ms,
+                fade_out_ms: music.fade_out_ms,
+            });
+        }
+        self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, desk).await.map_err(failure)
+    }
+
+    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
+        let desk = tempfile::Builder::new().prefix("film-").tempdir_in(&self.desks).map_err(no_disk)?;
+        Ok(Box::new(OwnDesk(desk)))
+    }
+}
+
+impl OwnStudio {
+    /// Lays a scene out, on a thread that may block.
+    async fn shot(&self, cut: drawing::Cut<'_>, named: Named) -> Result<Shot, DrawError> {
+        let (film, place) = (cut.film, cut.scene);
+        let scene = film.scenes[place].clone();
+        let before = place.checked_sub(1).map(|before| film.scenes[before].clone());
+        let (theme, format, size) = (film.theme, cut.format, film.quality.size(cut.format));
+        let (fonts, directory) = (Arc::clone(&self.fonts), self.fonts_directory.clone());
+        let laid_out = tokio::task::spawn_blocking(move || {
+            let mut pictures = Pictures::default();
+            for (image, bytes) in named {
+                pictures.insert(image, &bytes)?;
+            }
+            let mut fonts = fonts.lock().unwrap_or_else(PoisonError::into_inner);
+            let loaded = match &mut *fonts {
+                Some(loaded) => loaded,
+                none => none.insert(Fonts::load(&directory)?),
+            };
+            Shot::new(loaded, &Cut { scene: &scene, before: before.as_ref(), theme, size, format }, &pictures)
+        });
+        match laid_out.await {
+            Ok(shot) => shot.map_err(failure),
+            Err(error) => Err(DrawError::Renderer(format!("the layout ended early: {error}"))),
+        }
+    }
+}
+
+fn own(cut: drawing::Cut<'_>) -> Cut<'_> {
+    let scenes = &cut.film.scenes;
+    Cut {
+        scene: &scenes[cut.scene],
+        before: cut.scene.checked_sub(1).map(|before| &scenes[before]),
+        theme: cut.film.theme,
+        size: cut.film.quality.size(cut.format),
+        format: cut.format,
+    }
+}
+
+/// What of it its client can mend, and what another try may.
+fn failure(error: RenderError) -> DrawError {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    match error {
+        RenderError::Image { .. } | RenderError::Size { .. } => DrawError::Input(error.to_string()),
+        RenderError::Fonts { .. }
+        | RenderError::Io { .. }
+        | RenderError::Ffmpeg { .. }
+        | RenderError::Stopped
+        | RenderError::Drawing => DrawError::Renderer(format!("{error}{cause}")),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), DrawError> {
+    std::fs::write(path, bytes).map_err(no_disk)
+}
+
+fn no_disk(error: std::io::Error) -> DrawError {
+    DrawError::Renderer(format!("no room on the disk: {error}"))
+}
+
+struct OwnDesk(TempDir);
+
+impl Desk for OwnDesk {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, DrawError> {
+        let path = self.path().join(name);
+        write(&path, bytes)?;
+        Ok(path)
+    }
+}

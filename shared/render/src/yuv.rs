@@ -1,0 +1,121 @@
+//! Frames as an encoder wants them: planar YUV 4:2:0 in the colours of BT.709, limited range.
+
+use tiny_skia::Pixmap;
+
+/// A rectangle of device pixels: left, top, and the first column and row after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patch {
+    pub left: i32,
+    pub top: i32,
+    pub right: i32,
+    pub bottom: i32,
+}
+
+impl Patch {
+    pub fn join(self, other: Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+
+    /// What of it lies within `width` by `height`.
+    pub fn within(self, width: u32, height: u32) -> Self {
+        Self {
+            left: self.left.clamp(0, width as i32),
+            top: self.top.clamp(0, height as i32),
+            right: self.right.clamp(0, width as i32),
+            bottom: self.bottom.clamp(0, height as i32),
+        }
+    }
+
+    pub fn meet(self, other: Self) -> Self {
+        Self {
+            left: self.left.max(other.left),
+            top: self.top.max(other.top),
+            right: self.right.min(other.right),
+            bottom: self.bottom.min(other.bottom),
+        }
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.left >= self.right || self.top >= self.bottom
+    }
+}
+
+/// One frame: the Y plane, then U, then V.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yuv {
+    width: usize,
+    height: usize,
+    bytes: Vec<u8>,
+}
+
+impl Yuv {
+    /// A black frame; both sides are even.
+    pub fn new(width: u32, height: u32) -> Self {
+        let (width, height) = (width as usize, height as usize);
+        let mut bytes = vec![16; width * height * 3 / 2];
+        bytes[width * height..].fill(128);
+        Self { width, height, bytes }
+    }
+
+    /// All planes, as ffmpeg reads them with `-f rawvideo -pix_fmt yuv420p`.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes over the pixels of `patch`, an opaque picture of this frame's size.
+    pub(crate) fn take(&mut self, picture: &Pixmap, patch: Patch) {
+        let patch = patch.within(self.width as u32, self.height as u32);
+        if patch.is_empty() {
+            return;
+        }
+        let (left, top) = (patch.left as usize & !1, patch.top as usize & !1);
+        let (right, bottom) = ((patch.right as usize + 1) & !1, (patch.bottom as usize + 1) & !1);
+        let (width, pixels) = (self.width, picture.data());
+        let (luma, chroma) = self.bytes.split_at_mut(width * self.height);
+        let (blue, red) = chroma.split_at_mut(width * self.height / 4);
+        for y in (top..bottom).step_by(2) {
+            let source = |y: usize| &pixels[(y * width + left) * 4..(y * width + right) * 4];
+            let (upper, lower) = (source(y), source(y + 1));
+            for (row, line) in [(y, upper), (y + 1, lower)] {
+                let out = &mut luma[row * width + left..row * width + right];
+                for (out, pixel) in out.iter_mut().zip(line.chunks_exact(4)) {
+                    let (r, g, b) = (i32::from(pixel[0]), i32::from(pixel[1]), i32::from(pixel[2]));
+                    *out = (((11_966 * r + 40_254 * g + 4_064 * b + 32_768) >> 16) + 16) as u8;
+                }
+            }
+            let at = y / 2 * (width / 2);
+            let out_blue = &mut blue[at + left / 2..at + right / 2];
+            let out_red = &mut red[at + left / 2..at + right / 2];
+            let pairs = upper.chunks_exact(8).zip(lower.chunks_exact(8));
+            for ((out_blue, out_red), (a, b)) in out_blue.iter_mut().zip(out_red).zip(pairs) {
+                let sum = |at: usize| i32::from(a[at]) + i32::from(a[at + 4]) + i32::from(b[at]) + i32::from(b[at + 4]);
+                let (r, g, b) = (sum(0), sum(1), sum(2));
+                *out_blue = (((-6_596 * r - 22_188 * g + 28_784 * b + (1 << 17)) >> 18) + 128) as u8;
+                *out_red = (((28_784 * r - 26_145 * g - 2_639 * b + (1 << 17)) >> 18) + 128) as u8;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_black_and_red_are_what_bt_709_says() {
+        for (rgb, expected) in
+            [([255, 255, 255], [235, 128, 128]), ([0, 0, 0], [16, 128, 128]), ([255, 0, 0], [63, 102, 240])]
+        {
+            let mut picture = Pixmap::new(2, 2).expect("a size");
+            picture.fill(tiny_skia::Color::from_rgba8(rgb[0], rgb[1], rgb[2], 255));
+            let mut frame = Yuv::new(2, 2);
+            frame.take(&picture, Patch { left: 0, top: 0, right: 2, bottom: 2 });
+            assert_eq!([frame.bytes()[0], frame.bytes()[4], frame.bytes()[5]], expected, "{rgb:?}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Films, scenes and videos in memory, and a studio of paper that draws them; files are entries of one map.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelhook_app::catalog::{CatalogStore, Movie};
+use reelhook_app::drawing::{Cut, Desk, DrawError, Pictures, Pulse, Speeds, Studio};
+use reelhook_app::films::{FilmStore, ReelStore, film_key};
+use reelhook_app::store::StoreError;
+use reelhook_app::uploads::{Links, Upload};
+use reelhook_domain::JobId;
+use reelhook_domain::film::{Film, Format, Music};
+
+use crate::faults::Faults;
+
+type Files = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
+
+/// The bucket of films, the studio, and the disk between them.
+#[derive(Debug, Default)]
+pub struct MemoryReels {
+    disk: Files,
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    speeds: Mutex<BTreeMap<String, f64>>,
+    drawn: Mutex<Vec<(Format, usize)>>,
+    desks: AtomicU32,
+    /// A renderer that takes this scene is never heard of again.
+    pub deadly: Mutex<Option<usize>>,
+    /// Failures of `draw`, `put`.
+    pub faults: Faults,
+}
+
+impl MemoryReels {
+    /// What is stored, by key.
+    pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
+        self.objects.lock().unwrap().clone()
+    }
+
+    /// Stores an object.
+    pub fn store(&self, key: &str, bytes: &[u8]) {
+        self.objects.lock().unwrap().insert(key.to_owned(), bytes.to_vec());
+    }
+
+    /// Which scenes were drawn to their end, in order.
+    pub fn drawn(&self) -> Vec<(Format, usize)> {
+        self.drawn.lock().unwrap().clone()
+    }
+
+    /// Files that are left on the disk.
+    pub fn left(&self) -> usize {
+        self.disk.lock().unwrap().len()
+    }
+
+    fn file(&self, path: &Path) -> Vec<u8> {
+        self.disk.lock().unwrap().get(path).cloned().expect("a file that was written")
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("put")?;
+        self.objects.lock().unwrap().insert(key.to_owned(), bytes);
+        done.answer(())
+    }
+}
+
+#[async_trait]
+impl FilmStore for MemoryReels {
+    async fn put_film(&self, job: &JobId, film: &Film) -> Result<(), StoreError> {
+        self.put(&film_key(job), serde_json::to_vec(film).unwrap()).await
+    }
+
+    async fn film(&self, job: &JobId) -> Result<Film, StoreError> {
+        tokio::task::yield_now().await;
+        let objects = self.objects.lock().unwrap();
+        let reason = || "it is not there".to_owned();
+        let film = objects
+            .get(&film_key(job))
+            .ok_or_else(|| StoreError::Unreadable { operation: "film", reason: reason() })?;
+        Ok(serde_json::from_slice(film).unwrap())
+    }
+}
+
+#[async_trait]
+impl ReelStore for MemoryReels {
+    async fn has_scene(&self, key: &str) -> Result<bool, StoreError> {
+        tokio::task::yield_now().await;
+        Ok(self.objects.lock().unwrap().contains_key(key))
+    }
+
+    async fn put_scene(&self, key: &str, from: &Path) -> Result<(), StoreError> {
+        self.put(key, self.file(from)).await
+    }
+
+    async fn fetch_scene(&self, key: &str, to: &Path) -> Result<bool, StoreError> {
+        tokio::task::yield_now().await;
+        let Some(scene) = self.objects.lock().unwrap().get(key).cloned() else { return Ok(false) };
+        self.disk.lock().unwrap().insert(to.to_owned(), scene);
+        Ok(true)
+    }
+
+    async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        tokio::task::yield_now().await;
+        Ok(self.objects.lock().unwrap().get(key).filter(|image| image.len() <= limit).cloned())
+    }
+
+    async fn put_video(&self, key: &str, _: &str, from: &Path) -> Result<u64, StoreError> {
+        let video = self.file(from);
+        let bytes = video.len() as u64;
+        self.put(key, video).await?;
+        Ok(bytes)
+    }
+}
+
+#[async_trait]
+impl Links for MemoryReels {
+    async fn download(&self, key: &str) -> Result<String, StoreError> {
+        Ok(format!("https://bucket.example/{key}?signed"))
+    }
+
+    async fn upload(&self, upload: &Upload) -> Result<String, StoreError> {
+        Ok(format!("https://bucket.example/{}?signed", upload.key))
+    }
+
+    async fn put_image(&self, upload: &Upload, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.put(&upload.key, bytes).await
+    }
+}
+
+#[async_trait]
+impl Speeds for MemoryReels {
+    async fn note(&self, quality: &str, frames: u32, seconds: f64) -> Result<(), StoreError> {
+        self.speeds.lock().unwrap().insert(quality.to_owned(), f64::from(frames) / seconds);
+        Ok(())
+    }
+
+    async fn speed(&self, quality: &str) -> Result<Option<f64>, StoreError> {
+        Ok(self.speeds.lock().unwrap().get(quality).copied())
+    }
+}
+
+#[async_trait]
+impl Studio for MemoryReels {
+    fn hash(&self, cut: Cut<'_>, pictures: &Pictures) -> String {
+        let scene = serde_json::to_string(&cut.film.scenes[cut.scene]).unwrap();
+        let text = format!("{scene}{:?}{:?}{}", cut.format, cut.film.theme, pictures.len());
+        format!("{:016x}", text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))))
+    }
+
+    async fn draw(&self, cut: Cut<'_>, _: Pictures, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
+        tokio::task::yield_now().await;
+        if *self.deadly.lock().unwrap() == Some(cut.scene) {
+            std::future::pending::<()>().await;
+        }
+        let done = self.faults.check("draw").map_err(|error| DrawError::Renderer(error.to_string()))?;
+        done.answer(()).map_err(|error| DrawError::Renderer(error.to_string()))?;
+        drawn.store(cut.film.scenes[cut.scene].frames, Ordering::Relaxed);
+        let text = format!("[{:?} {}]", cut.format, cut.scene);
+        self.disk.lock().unwrap().insert(to.to_owned(), text.into_bytes());
+        self.drawn.lock().unwrap().push((cut.format, cut.scene));
+        Ok(())
+    }
+
+    async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, _: u32, to: &Path) -> Result<(), DrawError> {
+        tokio::task::yield_now().await;
+        let mut whole: Vec<u8> = scenes.iter().flat_map(|scene| self.file(scene)).collect();
+        whole.extend(music.iter().flat_map(|music| music.track.bytes()));
+        self.disk.lock().unwrap().insert(to.to_owned(), whole);
+        Ok(())
+    }
+
+    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
+        let number = self.desks.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(PaperDesk { path: format!("/desk/{number}").into(), disk: Arc::clone(&self.disk) }))
+    }
+}
+
+struct PaperDesk {
+    path: PathBuf,
+    disk: Files,
+}
+
+impl Desk for PaperDesk {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, DrawError> {
+        let path = self.path.join(name);
+        self.disk.lock().unwrap().insert(path.clone(), bytes.to_vec());
+        Ok(path)
+    }
+}
+
+impl Drop for PaperDesk {
+    fn drop(&mut self) {
+        self.disk.lock().unwrap().retain(|path, _| !path.starts_with(&self.path));
+    }
+}
+
+/// A pulse that never beats: what is done takes no time.
+#[derive(Debug, Default)]
+pub struct NoPulse;
+
+#[async_trait]
+impl Pulse for NoPulse {
+    async fn after(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
+/// Movies of every shelf.
+#[derive(Debug, Default)]
+pub struct Shelves(pub Mutex<Vec<Movie>>);
+
+#[async_trait]
+impl CatalogStore for Shelves {
+    async fn best(&self, _: &str, _: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError> {
+        Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+}
