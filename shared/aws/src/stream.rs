@@ -2,7 +2,7 @@
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_domain::{Job, Timestamp};
+use reelhook_domain::{Effect, Job, Timestamp};
 use serde_json::Value;
 
 use crate::items::{Item, n, number, s};
@@ -10,21 +10,6 @@ use crate::jobs::from_item;
 
 /// How long a kind of effect that this version does not know may wait for a newer one.
 const UNKNOWN_KIND_MS: i64 = 15 * 60 * 1000;
-/// The kinds of effects that this version knows.
-const KINDS: [&str; 11] = [
-    "start.v1",
-    "free_slot.v1",
-    "notify.v1",
-    "log.v1",
-    "count.v1",
-    "count_log.v1",
-    "check_render.v1",
-    "apply_parked.v1",
-    "cancel_worker.v1",
-    "live.v1",
-    "purge.v1",
-];
-
 /// What a record is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
@@ -56,7 +41,7 @@ pub fn read(record: &EventRecord, now: Timestamp) -> Record {
         Ok(kinds) => kinds,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
     };
-    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !KINDS.contains(kind));
+    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !Effect::KINDS.contains(kind));
     if let Some(kind) = unknown {
         let made = record.change.approximate_creation_date_time.timestamp_millis();
         let reason = format!("the outbox holds an effect of the unknown kind `{kind}`");

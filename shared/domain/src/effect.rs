@@ -195,6 +195,25 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The kinds that this version knows: each variant's name above, for whoever has to tell a newer version's.
+    pub const KINDS: [&str; 13] = [
+        "start.v1",
+        "free_slot.v1",
+        "notify.v1",
+        "log.v1",
+        "count.v1",
+        "count_log.v1",
+        "check_render.v1",
+        "apply_parked.v1",
+        "live.v1",
+        "draw.v1",
+        "remove_files.v1",
+        "purge.v1",
+        "cancel_worker.v1",
+    ];
+}
+
 /// What viewers of a job see; the rest follows from the job as it is in that version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

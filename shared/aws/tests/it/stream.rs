@@ -136,6 +136,8 @@ fn every_kind_of_effect_is_known() {
         { "kind": "cancel_worker.v1", "attempt": 1, "url": "https://x.example" },
         { "kind": "live.v1", "events": [{ "type": "job" }], "after": 3 },
         { "kind": "purge.v1" },
+        { "kind": "draw.v1", "hints": 2, "delay_s": 0 },
+        { "kind": "remove_files.v1", "keys": ["videos/a.mp4"] },
     ]))
     .unwrap();
     assert_eq!(read(&record("INSERT", None, Some(&image(&job))), WRITTEN), Record::Version(Box::new(job)));
