@@ -22,6 +22,17 @@ use serde_json::{Value, json};
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
+/// Every queue, dead letters and failures included.
+const QUEUES: [&str; 7] = [
+    "WorkQueueUrl",
+    "DeliveriesQueueUrl",
+    "RenderQueueUrl",
+    "WorkDlqUrl",
+    "DeliveriesDlqUrl",
+    "RenderDlqUrl",
+    "FailuresQueueUrl",
+];
+
 /// Direct access to what is behind the API.
 pub struct Aws {
     pub endpoint: String,
@@ -399,7 +410,7 @@ impl Aws {
     /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.
     pub async fn depths(&self) -> Vec<(&'static str, u64)> {
         let mut depths = Vec::new();
-        for queue in ["WorkQueueUrl", "DeliveriesQueueUrl", "WorkDlqUrl", "DeliveriesDlqUrl", "FailuresQueueUrl"] {
+        for queue in QUEUES {
             let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
             let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
             let count = |name: QueueAttributeName| {
@@ -418,7 +429,7 @@ impl Aws {
     }
 
     pub async fn purge_all(&self) {
-        for queue in ["WorkQueueUrl", "DeliveriesQueueUrl"] {
+        for queue in ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl"] {
             self.sqs.purge_queue().queue_url(self.output(queue)).send().await.expect("purged");
         }
     }

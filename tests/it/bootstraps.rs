@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The SDKs that a function may hold; settings come from SSM.
-const EXPECTED: [(&str, &[&str]); 13] = [
+const EXPECTED: [(&str, &[&str]); 15] = [
     ("generate", &["dynamodb", "ssm"]),
     ("job-status", &["dynamodb", "ssm"]),
     ("job-logs", &["dynamodb", "s3", "ssm"]),
@@ -15,6 +15,8 @@ const EXPECTED: [(&str, &[&str]); 13] = [
     ("step-webhook", &["dynamodb", "s3", "ssm"]),
     ("creatomate-webhook", &["dynamodb", "sqs", "ssm"]),
     ("worker", &["dynamodb", "ssm"]),
+    ("render", &["dynamodb", "s3", "ssm"]),
+    ("videos", &["dynamodb", "s3", "ssm"]),
     ("fanout", &["dynamodb", "s3", "sqs", "ssm"]),
     ("dispatcher", &["dynamodb", "eventbridge", "sqs", "ssm"]),
     ("cleanup", &["dynamodb", "sqs"]),

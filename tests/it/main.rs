@@ -28,3 +28,4 @@ mod samples;
 mod stack;
 mod starts;
 mod timers;
+mod videos;

@@ -139,16 +139,18 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let asked = Asked::read(request)?;
-    let now = System.now();
-    if let Some(link) = asked.linked(request) {
+    let asked = Asked::read(request);
+    if let Ok(asked) = &asked
+        && let Some(link) = asked.linked(request)
+    {
         let secrets = deps.secrets.get().await;
-        link.check(now, &secrets.links)?;
-        return answer(deps, request, asked, None).await;
+        link.check(System.now(), &secrets.links)?;
+        return answer(deps, request, asked.clone(), None).await;
     }
+    // Who has no key learns nothing of what would be right.
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
     deps.limits.admit(&caller.fingerprint).await?;
-    answer(deps, request, asked, Some(caller.fingerprint)).await
+    answer(deps, request, asked?, Some(caller.fingerprint)).await
 }
 
 async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<String>) -> Result<ApiAnswer, Problem> {

@@ -16,10 +16,18 @@ const NAME: &str = "webhookUrl";
 /// The whole of one try.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What ids of clients' URLs begin with.
+const PREFIX: &str = "cb_";
+
+/// Whether an endpoint is a client's URL.
+pub fn is_callback(id: &EndpointId) -> bool {
+    id.as_str().starts_with(PREFIX)
+}
+
 /// The id of a client's URL: not the one that it would have as an endpoint of the settings, whose words are others.
 pub fn callback_id(url: &str) -> EndpointId {
     let digest = Sha256::digest(url.as_bytes());
-    EndpointId::parse(&format!("cb_{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
+    EndpointId::parse(&format!("{PREFIX}{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
 }
 
 /// Who is told at a client's URL.
@@ -32,8 +40,8 @@ pub fn endpoint(url: &str, settings: &WebhookSettings) -> Option<Arc<Endpoint>> 
     let policy = EndpointPolicy {
         schedule: Schedule::Vidbuilder,
         timeout: TIMEOUT,
-        // A client's URL is nobody's to enable again, so it is never disabled for failing.
-        patience: Patience { failures: 0, time: Duration::ZERO, least: 0 },
+        // A client's URL is nobody's to enable again: it is never disabled, and nobody else is told that it fails.
+        patience: Patience { failures: 0, time: Duration::ZERO, least: u64::MAX },
         ..settings.policy
     };
     Some(Arc::new(Endpoint {

@@ -2,7 +2,7 @@
 //! stand here, and a film of drawn cards; told in the same seven steps.
 
 use async_trait::async_trait;
-use reelhook_domain::film::{Content, Entrance, FRAME_RATE, Film, ImageRef, Item, Music, Quality, Scene};
+use reelhook_domain::film::{Content, Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene};
 use reelhook_domain::film::{SceneKind, Theme, Transition};
 use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate};
 use serde_json::{Value, json};
@@ -178,8 +178,8 @@ fn film(choice: &Choice, movies: &[Movie], script: &[String], words: &Words) -> 
     };
     let last = Content {
         title: words.last.to_owned(),
+        subtitle: movies.iter().map(|movie| movie.title.as_str()).collect::<Vec<_>>().join("  ·  "),
         button: of_place(words.button),
-        items: movies.iter().map(|movie| Item { title: movie.title.clone(), ..Item::default() }).collect(),
         ..Content::default()
     };
     let mut scenes = vec![scene(SceneKind::HeroTitle, 3.0, first, None)];

@@ -21,8 +21,6 @@ use crate::films::{ReelStore, link_subject, scene_key, video_key};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
 use crate::store::StoreError;
 
-/// The time between two signs of life.
-const BEAT: Duration = Duration::from_secs(5);
 /// How long a link is good that has to last as long as its video, in seconds.
 const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
 
@@ -284,7 +282,7 @@ fn sentence(task: &Task, error: &DrawError) -> String {
 /// Gives signs of life until the piece is not wanted any more: why.
 async fn keep_lease(ports: &DrawPorts<'_>, id: &JobId, attempt: u32, claim: u32, drawn: &AtomicU32) -> Ignored {
     loop {
-        ports.pulse.after(BEAT).await;
+        ports.pulse.after(ports.policy.beat()).await;
         let event = Event::PieceMoved { attempt, claim, frames: drawn.load(Ordering::Relaxed) };
         match change(ports.jobs, ports.ambient, ports.policy, id, &event).await {
             Ok(Changed::Applied(_)) => {}

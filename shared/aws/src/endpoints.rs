@@ -5,12 +5,16 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use reelhook_app::callback::is_callback;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp, Width};
 
 use crate::batch::get_all;
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text};
+
+/// How long what is kept of a client's URL is kept after it was last told something, in seconds.
+const CALLBACK_S: i64 = 35 * 24 * 3600;
 
 /// The Endpoints table.
 #[derive(Debug, Clone)]
@@ -60,6 +64,11 @@ impl EndpointTable {
         }
         for slot in was.slots.iter().filter(|slot| next.slots.iter().all(|other| other.holder != slot.holder)) {
             change.remove(&slot_name(slot.holder));
+        }
+        let last = next.slots.iter().map(|slot| slot.until).max();
+        if let Some(last) = last.filter(|_| is_callback(id)) {
+            // Clients' URLs come and go.
+            change.set("expires_at", n(last.seconds() + CALLBACK_S));
         }
         let update = change.apply(self.update(id));
         // An item that is not there has changed nothing yet.

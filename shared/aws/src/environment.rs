@@ -154,12 +154,13 @@ impl Environment {
     }
 
     /// The jobs' timers: PROCESSING_TIMEOUT_SECONDS, RENDER_CHECK_SECONDS, RETRY_DELAY_PERCENT, CLAIM_LEASE_SECONDS,
-    /// HINT_GRACE_SECONDS.
+    /// PIECE_LEASE_SECONDS, HINT_GRACE_SECONDS.
     pub fn policy(&mut self) -> Policy {
         let default = Policy::default();
         let seconds = |duration: Duration| duration.as_secs();
         let processing = self.parsed("PROCESSING_TIMEOUT_SECONDS", seconds(default.processing_timeout));
         let lease = self.parsed("CLAIM_LEASE_SECONDS", seconds(default.claim_lease));
+        let piece = self.parsed("PIECE_LEASE_SECONDS", seconds(default.piece_lease));
         let grace = self.parsed("HINT_GRACE_SECONDS", seconds(default.hint_grace));
         let percent = self.parsed("RETRY_DELAY_PERCENT", default.retry_delay_percent);
         let checks = match self.optional("RENDER_CHECK_SECONDS") {
@@ -174,6 +175,7 @@ impl Environment {
             render_checks: checks,
             retry_delay_percent: percent,
             claim_lease: Duration::from_secs(lease),
+            piece_lease: Duration::from_secs(piece),
             hint_grace: Duration::from_secs(grace),
             max_retries: default.max_retries,
         }

@@ -13,6 +13,8 @@ pub struct Policy {
     pub retry_delay_percent: u32,
     /// How long a claimed job may wait for its worker's answer before it is offered again (60 s).
     pub claim_lease: Duration,
+    /// How long a renderer may be silent before its piece is free again (45 s); it tells that it lives nine times as often.
+    pub piece_lease: Duration,
     /// How much later than its hint a waiting thing is due for the sweep (60 s).
     pub hint_grace: Duration,
     /// Automatic and asked-for retries of one job (1).
@@ -26,6 +28,7 @@ impl Default for Policy {
             render_checks: [2, 12, 22, 32].map(|minutes| Duration::from_secs(minutes * 60)).to_vec(),
             retry_delay_percent: 100,
             claim_lease: Duration::from_secs(60),
+            piece_lease: Duration::from_secs(45),
             hint_grace: Duration::from_secs(60),
             max_retries: 1,
         }
@@ -38,6 +41,11 @@ impl Default for Policy {
 pub struct PolicyError(String);
 
 impl Policy {
+    /// The time between a renderer's signs of life.
+    pub fn beat(&self) -> Duration {
+        self.piece_lease / 9
+    }
+
     /// Reads `120,720,1320,1920`: seconds after rendering began.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The content of a scene: which of its members says what, under the names that clients give them.
 
 use reelhook_domain::film::{Content, ImageRef, Item, SceneKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::film::{Images, short, text, wrong};
 use crate::problem::Problem;
@@ -69,7 +69,10 @@ pub(crate) fn content(
         subtitle: get(&["subtitle", "subheading", "subtext", "tagline"])?,
         button: get(&["buttonText", "button", "ctaText", "cta"])?,
         footnote: get(&["footnote", "price", "url", "website", "contact", "footer", "note"])?,
-        author: get(&["author", "name", "customer", "person"])?,
+        author: match kind {
+            SceneKind::Testimonial => get(&["author", "name", "customer", "person"])?,
+            _ => get(&["author"])?,
+        },
         role: get(&["role", "position", "jobTitle", "authorTitle", "company"])?,
         items: items(place, kind, value, images)?,
         images: pictures(place, value, images)?,
@@ -87,10 +90,15 @@ pub(crate) fn content(
 
 fn items(place: &str, kind: SceneKind, value: &Value, images: &mut Images<'_>) -> Result<Vec<Item>, Problem> {
     for (one, other) in SIDES.into_iter().filter(|_| kind == SceneKind::Comparison) {
-        if value[one].is_object() || value[other].is_object() {
+        if [one, other].iter().any(|side| value[*side].is_object() || value[*side].is_array()) {
             let mut sides = Vec::with_capacity(2);
             for (side, marked) in [(one, false), (other, true)] {
-                let mut column = item(&format!("{place}.{side}"), kind, &value[side], images)?;
+                let place = format!("{place}.{side}");
+                // A list alone is what the column says.
+                let mut column = match &value[side] {
+                    points @ Value::Array(_) => item(&place, kind, &json!({ "points": points }), images)?,
+                    column => item(&place, kind, column, images)?,
+                };
                 column.marked |= marked;
                 if column.title.is_empty() {
                     column.title = side[..1].to_uppercase() + &side[1..];

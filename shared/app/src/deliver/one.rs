@@ -9,6 +9,7 @@ use reelhook_domain::{
 use sha2::{Digest, Sha256};
 
 use super::{Change, DeliverPorts, Ready, message};
+use crate::callback::is_callback;
 use crate::endpoints::Endpoint;
 use crate::operational::{News, tell};
 use crate::outbound::{OutboundError, OutboundResponse};
@@ -131,7 +132,10 @@ fn outcome(
 /// What a response means: by its status, unless the operator or the receiver says that it is final.
 fn judge(endpoint: &Endpoint, response: &OutboundResponse, receiver: Receiver) -> Judgement {
     match receiver.judge(response.status) {
+        // Nobody could enable a client's URL again: only this webhook is unwanted there.
+        Judgement::Unwanted if is_callback(&endpoint.id) => Judgement::Refused,
         Judgement::Later if receiver == Receiver::Own => match response.header("webhook-delivery").map(str::trim) {
+            Some("disable") if is_callback(&endpoint.id) => Judgement::Refused,
             Some("disable") => Judgement::Unwanted,
             Some("abort-message") => Judgement::Refused,
             _ if endpoint.permanent.contains(&response.status) => Judgement::Refused,

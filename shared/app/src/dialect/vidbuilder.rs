@@ -83,18 +83,18 @@ fn error(job: &Job) -> &str {
 }
 
 fn completed(job: &Job) -> Value {
+    let film = job.film.as_ref();
     let mut files = json!({ "enabled": true });
     for video in &job.videos {
         files[name(video.format)] =
             json!({ "s3Key": video.key, "signedUrl": video.link, "expiresIn": LINK_LIFE.1, "size": video.bytes });
     }
-    let film = job.film.as_ref();
     let reels = job.videos.iter().any(|video| video.format == Format::Reels);
     let mut view = json!({
         "jobId": job.id.as_str(),
         "status": "completed",
         "progress": 100,
-        "message": if job.videos.is_empty() { "Video deleted" } else { "Video generated successfully" },
+        "message": if film.is_some() && job.videos.is_empty() { "Video deleted" } else { "Video generated successfully" },
         "videoUrl": download(job, Format::Standard),
         "duration": film.map(|film| seconds(film.seconds())),
         "scenes": film.map(|film| film.scenes.len()),

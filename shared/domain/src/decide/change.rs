@@ -8,7 +8,8 @@ use super::{Decision, Ignored, Rejected};
 use crate::drawing::Drawing;
 use crate::job::{Dialect, Job, RenderWatch, Status};
 use crate::{
-    Advice, Effect, Emitted, EventId, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId, Timestamp, classify,
+    Advice, Effect, Emitted, EventId, FailureClass, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId,
+    Timestamp, classify,
 };
 
 /// What a waiting job shows.
@@ -157,8 +158,13 @@ impl<'a> Change<'a> {
 
     /// A run has failed: try again if its class and the retries left say so, else end.
     pub fn fail_run(&mut self, error: &str) {
+        self.fail_run_of(classify(error), error);
+    }
+
+    /// [`Self::fail_run`] where it is known what kind of failure it is.
+    pub fn fail_run_of(&mut self, class: FailureClass, error: &str) {
         let retries = self.job.retry_count;
-        match classify(error).advice(retries) {
+        match class.advice(retries) {
             Advice::Never { reason, solution } => {
                 self.job.no_retry_reason = Some(reason.to_owned());
                 self.job.suggested_solution = Some(solution.to_owned());

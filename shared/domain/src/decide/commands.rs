@@ -115,7 +115,7 @@ pub(super) fn delete(mut change: Change<'_>) -> Decision {
 
 /// Deletes the pictures, and keeps the job.
 pub(super) fn delete_video(mut change: Change<'_>) -> Decision {
-    if change.job.videos.is_empty() {
+    if change.job.videos.is_empty() || !change.job.status.is_final() {
         return change.reject(Rejected::NoVideo);
     }
     remove_videos(&mut change);

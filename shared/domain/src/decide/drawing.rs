@@ -8,12 +8,10 @@ use super::{Decision, Ignored};
 use crate::drawing::{Drawing, FilmPlan, Piece, PieceClaim, Renderer, Stage, StoredVideo};
 use crate::film::Format;
 use crate::job::{Dialect, Status};
-use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, Timestamp};
+use crate::{Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, Timestamp, classify};
 
-/// How long a renderer may be silent before its piece is free again.
-const LEASE: Duration = Duration::from_secs(45);
-/// Leases end at multiples of this, so that not each sign of life moves the job's due time.
-const LEASE_STEP_MS: i64 = 15_000;
+/// Leases end at multiples of this part of them, so that not each sign of life moves the job's due time.
+const LEASE_STEPS: u32 = 3;
 /// Renderers that a piece may lose before its run fails.
 const CRASHES: u32 = 3;
 /// The time between two looks of viewers at the progress.
@@ -102,7 +100,7 @@ pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
     let Some(piece) = drawing.pieces.iter_mut().find(ready) else {
         return change.ignore(Ignored::NotReady);
     };
-    piece.claim = Some(PieceClaim { number, lease_until: lease(now) });
+    piece.claim = Some(PieceClaim { number, lease_until: lease(&change) });
     piece.ready_at = None;
     drawing.claims = number;
     moved(&change, &mut drawing);
@@ -115,9 +113,7 @@ pub(super) fn piece_moved(change: Change<'_>, attempt: u32, claim: u32, frames: 
     with_piece(change, attempt, claim, |change, drawing, index| {
         let piece = &mut drawing.pieces[index];
         piece.frames = piece.frames.max(frames);
-        piece.claim = Some(PieceClaim { number: claim, lease_until: lease(change.now) });
-        // Who was lost before this one was not lost by the piece.
-        piece.crashes = 0;
+        piece.claim = Some(PieceClaim { number: claim, lease_until: lease(change) });
         show_progress(change, drawing);
     })
 }
@@ -135,7 +131,6 @@ pub(super) fn piece_waits(
         let all = drawing.film.as_ref().map_or(0, FilmPlan::frames);
         let piece = &mut drawing.pieces[index];
         piece.claim = None;
-        piece.crashes = 0;
         piece.render = Some(render.clone());
         piece.ready_at = Some(change.now.after(wait));
         piece.frames = piece.frames.max(all * u32::from(percent.min(100)) / 100);
@@ -209,16 +204,20 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
     if let Some(ignored) = not_drawing(&change, attempt) {
         return change.ignore(ignored);
     }
-    if change.job.drawing.as_ref().and_then(|drawing| drawing.claimed(claim)).is_none() {
-        return change.ignore(Ignored::StaleAttempt);
-    }
+    let stage = change.job.drawing.as_ref().filter(|drawing| drawing.claimed(claim).is_some());
+    let Some(stage) = stage.map(|drawing| drawing.stage) else { return change.ignore(Ignored::StaleAttempt) };
     change.live(Live::RenderFailed);
     if permanent {
         change.job.no_retry_reason = Some("The video can't be made from this input".to_owned());
         change.job.suggested_solution = Some("Change what the error names, and submit a new job".to_owned());
         change.fail(cut(error), OutboundEvent::FailedNoRetry);
     } else {
-        change.fail_run(cut(error));
+        // Names that clients chose stand in what our own renderer says; only another service's words mean something.
+        let class = match stage {
+            Stage::Remote => classify(error),
+            Stage::Composing | Stage::Scenes | Stage::Joining => FailureClass::Other,
+        };
+        change.fail_run_of(class, cut(error));
     }
     change.apply()
 }
@@ -243,7 +242,8 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
     if let Some(index) = given_up {
         let what = drawing.piece_name(index);
         change.live(Live::RenderFailed);
-        change.fail_run(&format!("{what} could not be made: its renderer died {CRASHES} times"));
+        let error = format!("{what} could not be made: its renderer died {CRASHES} times");
+        change.fail_run_of(FailureClass::Other, &error);
         return change.apply();
     }
     if lost > 0 {
@@ -315,7 +315,8 @@ fn show_progress(change: &mut Change<'_>, drawing: &mut Drawing) {
 }
 
 /// When a lease that begins now ends.
-fn lease(now: Timestamp) -> Timestamp {
-    let end = now.after(LEASE).0;
-    Timestamp((end + LEASE_STEP_MS - 1) / LEASE_STEP_MS * LEASE_STEP_MS)
+fn lease(change: &Change<'_>) -> Timestamp {
+    let step = i64::try_from((change.policy.piece_lease / LEASE_STEPS).as_millis()).unwrap_or(i64::MAX).max(1);
+    let end = change.now.after(change.policy.piece_lease).0;
+    Timestamp((end + step - 1) / step * step)
 }

@@ -1,0 +1,543 @@
+//! Videos on the deployed stack: asked for, drawn, joined, told, downloaded, deleted; and renderers that are killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::stack::{JsonText, Stack, read};
+
+const HOOK: &str = "client";
+
+fn scene(kind: &str, seconds: f64, content: Value) -> Value {
+    json!({ "type": kind, "duration": seconds, "content": content })
+}
+
+/// A small film whose scenes nobody drew before: their titles are new.
+fn film(scenes: usize, seconds: f64) -> Value {
+    let nonce = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_nanos();
+    let titles =
+        (0..scenes).map(|place| scene("hero-title", seconds, json!({ "title": format!("{place} of {nonce}") })));
+    json!({ "quality": "720p", "theme": "ocean", "scenes": titles.collect::<Vec<_>>() })
+}
+
+async fn order(stack: &Stack, mut film: Value) -> String {
+    film["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", stack.studio));
+    let (status, answer) = stack.post("/api/generate-video-async", &film).await;
+    assert_eq!(status, 202, "{answer}");
+    assert_eq!((&answer["status"], &answer["webhookConfigured"]), (&json!("queued"), &json!(true)), "{answer}");
+    let id = answer["jobId"].as_str().expect("an id").to_owned();
+    assert_eq!(answer["statusUrl"], json!(format!("/api/job-status/{id}")));
+    assert!(uuid_v4(&id), "{id}");
+    id
+}
+
+fn uuid_v4(id: &str) -> bool {
+    id.len() == 36 && id.as_bytes()[14] == b'4'
+}
+
+async fn until(stack: &Stack, id: &str, wanted: &str) -> Value {
+    stack
+        .eventually(&format!("{wanted} of {id}"), || async {
+            let (status, answer) = stack.get(&format!("/api/job-status/{id}")).await;
+            assert_eq!(status, 200, "{answer}");
+            assert!(wanted == "failed" || answer["status"] != "failed", "{answer}");
+            (answer["status"] == wanted).then_some(answer)
+        })
+        .await
+}
+
+/// What the client's receiver has got about a job, verified, by the word in its body.
+async fn told(stack: &Stack, id: &str) -> Vec<Value> {
+    stack.webhooks(HOOK, id).await
+}
+
+async fn until_told(stack: &Stack, id: &str, word: &str) -> Value {
+    stack
+        .eventually(&format!("{word} is told of {id}"), || async {
+            told(stack, id).await.into_iter().find(|arrival| arrival["body"]["status"] == word)
+        })
+        .await
+}
+
+/// The bytes at a link, and where it led to.
+async fn download(stack: &Stack, url: &str) -> Vec<u8> {
+    let answer = stack.http.get(url).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "{url}");
+    assert_eq!(answer.headers()["content-type"], "video/mp4");
+    answer.bytes().await.expect("a video").to_vec()
+}
+
+/// ffprobe's JSON about a file.
+fn probe(stack: &Stack, file: &Path, arguments: &[&str]) -> Value {
+    let packages = stack.local.join("verify/node_modules/@ffprobe-installer");
+    let found =
+        std::fs::read_dir(&packages).expect("ffprobe's packages").flatten().map(|entry| entry.path().join("ffprobe"));
+    let program = found.into_iter().find(|path| path.is_file()).expect("ffprobe for this machine");
+    let output = Command::new(program).args(["-v", "error", "-of", "json"]).args(arguments).arg(file).output();
+    let output = output.expect("ffprobe runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn kept(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("reelhook-{}-{name}.mp4", std::process::id()));
+    std::fs::write(&path, bytes).expect("written");
+    path
+}
+
+/// Where the boxes of an MP4 begin, by name.
+fn boxes(bytes: &[u8]) -> Vec<(String, usize)> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some(head) = bytes.get(at..at + 8) {
+        let size = u32::from_be_bytes(head[..4].try_into().expect("four bytes")) as usize;
+        found.push((String::from_utf8_lossy(&head[4..]).into_owned(), at));
+        if size < 8 {
+            break;
+        }
+        at += size;
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
+    let stack = Stack::open().await;
+    let mut wanted = film(3, 1.0);
+    wanted["music"] = json!({ "trackId": "corp-1", "volume": 0.5, "fadeIn": 0.2, "fadeOut": 0.2 });
+    wanted["generateReels"] = json!(true);
+    let id = order(&stack, wanted).await;
+    let completed = until(&stack, &id, "completed").await;
+    let notified = until_told(&stack, &id, "completed").await;
+    until_told(&stack, &id, "started").await;
+    let arrivals = told(&stack, &id).await;
+    assert_eq!(arrivals.len(), 2, "{arrivals:#?}");
+    for arrival in &arrivals {
+        let headers = &arrival["headers"];
+        assert_eq!(headers["user-agent"], "VidBuilder/1.0");
+        assert_eq!(headers["x-webhook-event"], arrival["body"]["status"]);
+        let checks = &arrival["verification"];
+        assert_eq!(
+            (&checks["webhook_signature"]["ok"], &checks["standard_webhooks"]["ok"]),
+            (&json!(true), &json!(true))
+        );
+        assert_eq!((&checks["node"]["ok"], &checks["python"]["ok"]), (&json!(true), &json!(true)), "{checks}");
+    }
+    for name in ["progress", "message", "videoUrl", "duration", "scenes", "reelsGenerated", "s3Upload", "renderTime"] {
+        assert_eq!(completed[name], notified["body"][name], "{name}: the status is the notification");
+    }
+    assert_eq!((&completed["duration"], &completed["scenes"]), (&json!(3), &json!(3)));
+
+    let link = completed["s3Upload"]["standard"]["signedUrl"].as_str().expect("a link");
+    let video = download(&stack, link).await;
+    let names = boxes(&video);
+    let place = |name: &str| names.iter().find(|(known, _)| known == name).map(|(_, at)| *at);
+    assert!(place("moov") < place("mdat"), "it starts playing before it is loaded: {names:?}");
+    let file = kept("standard", &video);
+    let entries =
+        ["-count_frames", "-show_entries", "stream=codec_name,pix_fmt,width,height,nb_read_frames,r_frame_rate"];
+    let streams = probe(&stack, &file, &entries)["streams"].clone();
+    assert_eq!((&streams[0]["codec_name"], &streams[0]["pix_fmt"]), (&json!("h264"), &json!("yuv420p")), "{streams}");
+    assert_eq!((&streams[0]["width"], &streams[0]["height"]), (&json!(1280), &json!(720)));
+    assert_eq!((&streams[0]["nb_read_frames"], &streams[0]["r_frame_rate"]), (&json!("90"), &json!("30/1")));
+    assert_eq!(streams[1]["codec_name"], "aac");
+    let seconds = probe(&stack, &file, &["-show_entries", "format=duration"])["format"]["duration"].clone();
+    let seconds: f64 = seconds.as_str().and_then(|text| text.parse().ok()).expect("a duration");
+    assert!((seconds - 3.0).abs() <= 0.1, "three seconds, a frame more or less for each scene: {seconds}");
+    let path = file.to_str().expect("a path");
+    let graph = format!("amovie={path},astats=metadata=1:reset=0");
+    let levels = probe(
+        &stack,
+        Path::new(&graph),
+        &["-f", "lavfi", "-show_entries", "frame_tags=lavfi.astats.Overall.RMS_level,lavfi.astats.Overall.Peak_level"],
+    );
+    let last = levels["frames"].as_array().and_then(|frames| frames.last()).expect("frames")["tags"].clone();
+    let level = |name: &str| -> f64 {
+        let text = last[format!("lavfi.astats.Overall.{name}_level")].as_str().expect("a level");
+        text.parse().expect("decibels")
+    };
+    // A track is at -16 LUFS, and half as loud here: -6 dB.
+    assert!((-35.0..=-15.0).contains(&level("RMS")) && level("Peak") < -1.0, "{last}");
+
+    let reels = completed["s3Upload"]["reels"]["signedUrl"].as_str().expect("a link");
+    let file = kept("reels", &download(&stack, reels).await);
+    let streams =
+        probe(&stack, &file, &["-select_streams", "v", "-show_entries", "stream=width,height"])["streams"].clone();
+    assert_eq!((&streams[0]["width"], &streams[0]["height"]), (&json!(1080), &json!(1920)));
+
+    // A link opens its own video, and only with its token.
+    let other = link.replace("token=s1.", "token=s1.A");
+    assert_eq!(stack.http.get(&other).send().await.expect("an answer").status(), 401);
+    let bare = link.split('?').next().expect("a path");
+    assert_eq!(stack.http.get(bare).send().await.expect("an answer").status(), 401);
+
+    let (_, listed) = stack.get("/api/videos").await;
+    let videos = listed["videos"].as_array().expect("a list");
+    let row = videos.iter().find(|video| video["jobId"] == json!(id)).expect("it is listed");
+    assert_eq!((&row["size"], &row["filename"]), (&json!(video.len()), &json!(format!("{id}.mp4"))));
+    assert_eq!(listed["count"], json!(videos.len()));
+    let key = completed["s3Upload"]["standard"]["s3Key"].as_str().expect("a key");
+    assert!(key.starts_with("videos/2") && key.ends_with(&format!("/standard/{id}.mp4")), "{key}");
+    let delete = async || {
+        read(
+            stack
+                .request(Method::DELETE, &format!("/api/videos/{id}"))
+                .json_text(&json!({}))
+                .send()
+                .await
+                .expect("an answer"),
+        )
+        .await
+    };
+    assert_eq!(delete().await, (200, json!({ "success": true, "message": "Video deleted successfully", "jobId": id })));
+    let (status, again) = delete().await;
+    assert_eq!((status, &again["error"]), (404, &json!("Video not found or already deleted")));
+    stack.eventually("the file is gone", || async { (!stack.aws.has_object(key).await).then_some(()) }).await;
+    let (status, gone) = stack.get(&format!("/api/download/{id}")).await;
+    assert_eq!((status, &gone["error"]), (404, &json!("Video not found")));
+    stack.assert_queues_empty().await;
+}
+
+#[tokio::test]
+async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() {
+    let stack = Stack::open().await;
+    let drawn_before = objects(&stack, "scenes/").await.len();
+    let id = order(&stack, film(6, 2.0)).await;
+    // Some scenes are drawn, others are not.
+    let begun = stack
+        .eventually("a part is drawn", || async {
+            let stored = stack.stored(&id).await;
+            let drawing = stored.drawing?;
+            let done = drawing.pieces.iter().filter(|piece| piece.done).count();
+            let claimed = drawing.pieces.iter().filter(|piece| piece.claim.is_some()).count();
+            (done >= 1 && claimed >= 1).then_some(done)
+        })
+        .await;
+    let kept_scenes = objects(&stack, "scenes/").await;
+    let processes = stack.aws.processes("render");
+    assert!(!processes.is_empty(), "renderers run");
+    for pid in &processes {
+        // It may have ended by itself.
+        let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    }
+    let killed_at = Instant::now();
+    let completed = until(&stack, &id, "completed").await;
+    println!(
+        "killed {} processes with {begun} of 6 scenes drawn; done {:?} later",
+        processes.len(),
+        killed_at.elapsed()
+    );
+    assert_eq!(stack.stored(&id).await.attempt, 1, "the run went on");
+    let after = objects(&stack, "scenes/").await;
+    assert_eq!(after.len() - drawn_before, 6, "six scenes are kept");
+    for (key, at) in &kept_scenes {
+        assert_eq!(after.iter().find(|(known, _)| known == key).map(|(_, at)| at), Some(at), "{key} was drawn again");
+    }
+    let video = completed["s3Upload"]["standard"]["s3Key"].as_str().expect("a key");
+    assert_eq!(objects(&stack, video).await.len(), 1);
+    until_told(&stack, &id, "completed").await;
+    stack.assert_queues_empty().await;
+    let told = told(&stack, &id).await;
+    let mut ids: Vec<&Value> = told
+        .iter()
+        .filter(|arrival| arrival["body"]["status"] == "completed")
+        .map(|arrival| &arrival["webhook_id"])
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "one completed webhook id: {ids:?}");
+}
+
+/// Keys below a prefix of the bucket, with when each was written.
+async fn objects(stack: &Stack, prefix: &str) -> Vec<(String, String)> {
+    let path = format!("/{}?list-type=2&prefix={}", stack.aws.output("BucketName"), prefix.replace('/', "%2F"));
+    let (_, answer, _) = stack.aws.call("s3", "GET", &path, None, &Value::Null).await;
+    let text = answer.as_str().expect("XML");
+    let between = |text: &str, name: &str| -> Option<String> {
+        let from = text.find(&format!("<{name}>"))? + name.len() + 2;
+        Some(text[from..from + text[from..].find('<')?].to_owned())
+    };
+    text.split("<Contents>")
+        .filter_map(|entry| Some((between(entry, "Key")?, between(entry, "LastModified")?)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_cancelled_video_stops_its_renderers_and_is_told_as_failed() {
+    let stack = Stack::open().await;
+    let id = order(&stack, film(8, 3.0)).await;
+    until(&stack, &id, "processing").await;
+    let (status, answer) = stack.post(&format!("/api/job/{id}/cancel"), &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    let failed = until(&stack, &id, "failed").await;
+    assert_eq!(failed["error"], "Cancelled");
+    let notified = until_told(&stack, &id, "failed").await;
+    assert_eq!(notified["body"]["error"], "Cancelled");
+    stack.assert_queues_empty().await;
+    assert!(told(&stack, &id).await.iter().all(|arrival| arrival["body"]["status"] != "completed"));
+}
+
+#[tokio::test]
+async fn pictures_come_by_upload_by_form_and_by_url() {
+    let stack = Stack::open().await;
+    let picture = png();
+    let (status, upload) =
+        stack.post("/api/uploads", &json!({ "contentType": "image/png", "size": picture.len() })).await;
+    assert_eq!(status, 201, "{upload}");
+    let put = stack.http.put(upload["uploadUrl"].as_str().expect("a link")).header("content-type", "image/png");
+    let stored = put.body(picture.clone()).send().await.expect("an answer");
+    assert!(stored.status().is_success(), "{}", stored.text().await.unwrap_or_default());
+    let mut wanted = film(1, 1.0);
+    wanted["scenes"][0]["content"]["images"] = json!([upload["key"]]);
+    let by_key = order(&stack, wanted).await;
+
+    let mut wanted = film(1, 1.0);
+    wanted["scenes"][0]["type"] = json!("product-showcase");
+    let hook = format!("{}/hooks/{HOOK}", stack.studio);
+    let body = form(&[
+        ("config", None, wanted.to_string().as_bytes()),
+        ("webhookUrl", None, hook.as_bytes()),
+        ("images", Some("logo.png"), &picture),
+    ]);
+    let request = stack.request(Method::POST, "/api/generate-video-async");
+    let request = request.header("content-type", "multipart/form-data; boundary=part");
+    let (status, answer) = read(request.body(body).send().await.expect("an answer")).await;
+    assert_eq!(status, 202, "{answer}");
+    let by_form = answer["jobId"].as_str().expect("an id").to_owned();
+
+    // An address inside is refused like a name that does not exist, when it is fetched.
+    let mut wanted = film(1, 1.0);
+    wanted["scenes"][0]["content"]["images"] = json!(["http://169.254.169.254/latest/meta-data"]);
+    let by_url = order(&stack, wanted).await;
+    until(&stack, &by_key, "completed").await;
+    until(&stack, &by_form, "completed").await;
+    let failed = until(&stack, &by_url, "failed").await;
+    let error = failed["error"].as_str().expect("a sentence");
+    assert_eq!(error, "Scene 1: the picture at 169.254.169.254 could not be fetched: ENOTFOUND");
+    stack.assert_queues_empty().await;
+}
+
+/// A picture of one grey dot.
+fn png() -> Vec<u8> {
+    let base64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).expect("base64")
+}
+
+/// A body of multipart/form-data with the boundary `part`.
+fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file, bytes) in parts {
+        let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
+        body.extend(format!("--part\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes());
+        body.extend(*bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--part--\r\n");
+    body
+}
+
+#[tokio::test]
+async fn who_waits_gets_the_video_in_the_answer() {
+    let stack = Stack::open().await;
+    let mut wanted = film(1, 1.0);
+    wanted["title"] = json!("A film");
+    let (status, answer) = stack.post("/api/generate-flexible-video", &wanted).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(
+        (&answer["success"], &answer["title"], &answer["type"]),
+        (&json!(true), &json!("A film"), &json!("flexible"))
+    );
+    assert_eq!((&answer["duration"], &answer["scenes"]), (&json!(1), &json!(1)));
+    let (status, _) = stack.get(answer["videoUrl"].as_str().expect("a path")).await;
+    assert_eq!(status, 200, "the link is followed to the file");
+    let mut wanted = film(1, 1.0);
+    wanted["scenes"][0]["content"]["images"] = json!(["http://no.such.invalid/a.png"]);
+    let (status, answer) = stack.post("/api/generate-flexible-video", &wanted).await;
+    assert_eq!(
+        (status, &answer["code"], &answer["error"]),
+        (422, &json!("video_failed"), &json!("Failed to generate video"))
+    );
+    assert!(answer["message"].as_str().is_some_and(|why| why.contains("no.such.invalid")), "{answer}");
+}
+
+#[tokio::test]
+async fn bad_orders_are_answered_with_what_would_be_right() {
+    let stack = Stack::open().await;
+    let hook = "https://client.example/hook";
+    let scenes = |scenes: Value| json!({ "webhookUrl": hook, "scenes": scenes });
+    let one = |more: Value| {
+        let mut scene = json!({ "type": "hero-title", "content": {} });
+        for (name, value) in more.as_object().expect("an object") {
+            scene[name] = value.clone();
+        }
+        scenes(json!([scene]))
+    };
+    let many = |count: usize, seconds: u32| scenes(json!(vec![json!({ "type": "stats", "duration": seconds }); count]));
+    let mut in_4k = many(46, 4);
+    in_4k["quality"] = json!("4k");
+    let mut bad_quality = one(json!({}));
+    bad_quality["quality"] = json!("8k");
+    let mut bad_track = one(json!({}));
+    bad_track["music"] = json!({ "trackId": 7 });
+    let cases = [
+        (json!({}), "no_scenes", "Invalid video configuration. Must include scenes array."),
+        (json!({ "webhookUrl": hook, "scenes": "all" }), "no_scenes", "Must include scenes array"),
+        (
+            json!({ "scenes": [{ "type": "stats" }] }),
+            "webhook_url_missing",
+            "Webhook URL is required for async video generation.",
+        ),
+        (json!({ "scenes": [{}], "webhookUrl": "invalid-url" }), "webhook_url_format", "Invalid webhook URL format."),
+        (json!({ "scenes": [{}], "webhookUrl": 7 }), "webhook_url_format", "Invalid webhook URL format."),
+        (
+            json!({ "scenes": [{}], "webhookUrl": "ftp://a.example/" }),
+            "webhook_url_protocol",
+            "Invalid webhook URL protocol.",
+        ),
+        (scenes(json!([7])), "bad_field", "`scenes[0]` must be an object"),
+        (scenes(json!([{ "content": {} }])), "bad_field", "`scenes[0].type` must be a text"),
+        (one(json!({ "duration": 1e308 })), "bad_field", "`scenes[0].duration` must be a number from 0.5 to 120"),
+        (one(json!({ "duration": -1 })), "bad_field", "`scenes[0].duration` must be a number from 0.5 to 120"),
+        (one(json!({ "duration": "4" })), "bad_field", "`scenes[0].duration`"),
+        (one(json!({ "content": [] })), "bad_field", "`scenes[0].content` must be an object"),
+        (
+            one(json!({ "content": { "title": "x".repeat(2001) } })),
+            "bad_field",
+            "`scenes[0].content.title` must be a text of at most 2000 characters",
+        ),
+        (
+            one(json!({ "content": { "title": { "deep": {} } } })),
+            "bad_field",
+            "`scenes[0].content.title` must be a text",
+        ),
+        (one(json!({ "content": { "items": vec!["x"; 13] } })), "bad_field", "a list of at most 12, and not of 13"),
+        (
+            one(json!({ "content": { "image": "../../etc/passwd" } })),
+            "bad_field",
+            "`scenes[0].content.image` must be an http or https URL",
+        ),
+        (one(json!({ "content": { "images": ["file:///etc/passwd"] } })), "bad_field", "`scenes[0].content.images[0]`"),
+        (many(10_000, 1), "bad_field", "`scenes` must be a list of at most 100 scenes, and not of 10000"),
+        (many(100, 7), "bad_field", "10 minutes long together at most, and not 700 seconds"),
+        (in_4k, "bad_field", "3 minutes in 4k"),
+        (
+            one(json!({ "content": { "images": vec!["https://a.example/b.png"; 21] } })),
+            "bad_field",
+            "20 pictures together at most, and not 21",
+        ),
+        (bad_quality, "bad_field", "`quality` must be `720p`, `1080p` or `4k`"),
+        (bad_track, "bad_field", "`music.trackId` must be the id of a track"),
+    ];
+    for (body, code, sentence) in cases {
+        let (status, answer) = stack.post("/api/generate-video-async", &body).await;
+        let shown: String = body.to_string().chars().take(120).collect();
+        assert_eq!((status, &answer["code"]), (400, &json!(code)), "{shown}: {answer}");
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains(sentence)), "{shown}: {answer}");
+        assert!(answer["request_id"].is_string() && answer.to_string().len() < 4096, "{answer}");
+    }
+    let (_, missing) = stack.post("/api/generate-video-async", &json!({ "scenes": [{}] })).await;
+    assert_eq!(missing["hint"], "Use /api/generate-flexible-video for synchronous generation without webhooks.");
+    let (_, format) =
+        stack.post("/api/generate-video-async", &json!({ "scenes": [{}], "webhookUrl": "invalid-url" })).await;
+    assert_eq!(
+        (&format["message"], &format["receivedUrl"]),
+        (&json!("Please provide a valid HTTP/HTTPS URL."), &json!("invalid-url"))
+    );
+    // Nesting without end, and forms that are none.
+    let deep = format!("{{\"scenes\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let raw = async |media_type: &str, body: Vec<u8>| {
+        let request = stack.request(Method::POST, "/api/generate-video-async").header("content-type", media_type);
+        read(request.body(body).send().await.expect("an answer")).await
+    };
+    let (status, answer) = raw("application/json", deep.into_bytes()).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_json")), "{answer}");
+    let multipart = "multipart/form-data; boundary=part";
+    let (status, answer) = raw(multipart, form(&[("config", None, b"{")])).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("Invalid JSON configuration")), "{answer}");
+    let (status, answer) = raw(multipart, b"--other".to_vec()).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_form")), "{answer}");
+    let (status, answer) = raw(multipart, form(&[("images", Some("a.png"), &vec![0; 4 * 1024 * 1024])])).await;
+    assert_eq!((status, &answer["code"]), (413, &json!("form_too_large")), "{answer}");
+    let film = film(1, 1.0).to_string();
+    let parts = [
+        ("config", None, film.as_bytes()),
+        ("webhookUrl", None, hook.as_bytes()),
+        ("images", Some("a.svg"), b"<svg/>"),
+    ];
+    let (status, answer) = raw(multipart, form(&parts)).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_field")), "{answer}");
+    let (status, answer) = stack.get("/api/job-status/11111111-2222-4333-8444-555555555555").await;
+    let id = "11111111-2222-4333-8444-555555555555";
+    assert_eq!((status, &answer["error"], &answer["jobId"]), (404, &json!("Job not found"), &json!(id)));
+}
+
+#[tokio::test]
+async fn tracks_can_be_heard_by_their_links_and_unknown_ones_are_a_warning() {
+    let stack = Stack::open().await;
+    let (_, answer) = stack.get("/api/music-tracks").await;
+    let tracks = answer["tracks"].as_array().expect("a list");
+    assert!(tracks.len() >= 8);
+    let url = tracks[0]["url"].as_str().expect("a link");
+    let track = stack.http.get(url).send().await.expect("an answer");
+    assert_eq!(
+        (track.status().as_u16(), &track.headers()["content-type"].to_str().expect("text")),
+        (200, &"audio/mpeg")
+    );
+    assert!(track.bytes().await.expect("bytes").len() > 100_000);
+    let mut wanted = film(1, 1.0);
+    wanted["music"] = json!({ "trackId": "nobody-knows" });
+    wanted["scenes"][0]["type"] = json!("strange-card");
+    wanted["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", stack.studio));
+    let (status, answer) = stack.post("/api/generate-video-async", &wanted).await;
+    assert_eq!(status, 202, "{answer}");
+    let warnings = answer["warnings"].to_string();
+    assert!(warnings.contains("`nobody-knows` is not known") && warnings.contains("`strange-card`"), "{warnings}");
+    let (_, queue) = stack.get("/api/queue-status").await;
+    assert_eq!(queue["maxConcurrent"], json!(10), "{queue}");
+    until(&stack, answer["jobId"].as_str().expect("an id"), "completed").await;
+}
+
+#[tokio::test]
+async fn without_a_worker_a_streamgank_job_gets_a_video_that_we_made() {
+    let stack = Stack::open().await;
+    let set = async |url: &str| {
+        let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function("worker"));
+        let (_, known, _) = stack.aws.call("lambda", "GET", &path, None, &Value::Null).await;
+        let mut variables = known["Environment"]["Variables"].clone();
+        let before = variables["WORKER_URL"].clone();
+        variables["WORKER_URL"] = json!(url);
+        let body = json!({ "Environment": { "Variables": variables } });
+        let (status, answer, _) = stack.aws.call("lambda", "PUT", &path, None, &body).await;
+        assert_eq!(status, 200, "{answer}");
+        for pid in stack.aws.processes("worker") {
+            // The next one reads its environment anew.
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+        before.as_str().unwrap_or_default().to_owned()
+    };
+    let worker = set("").await;
+    let made = async {
+        let id = stack.submit_with(json!({ "template": "auto" })).await;
+        let job = stack.until_status(&id, "completed").await;
+        let paused = stack.submit_with(json!({ "template": "auto", "pauseAfterExtraction": true })).await;
+        let paused = stack.until_status(&paused, "completed").await;
+        let nothing = stack.submit_with(json!({ "platform": "Nowhere", "template": "auto" })).await;
+        (job, paused, stack.until_status(&nothing, "failed").await)
+    };
+    let made = tokio::time::timeout(Duration::from_secs(120), made).await;
+    set(&worker).await;
+    let (job, paused, failed) = made.expect("all three end");
+    assert_eq!((&job["currentStepNumber"], &job["progress"]), (&json!(7), &json!(100)), "{job:#}");
+    assert!(job["stepDetails"]["step_2"]["script"].as_array().is_some_and(|script| !script.is_empty()), "{job:#}");
+    let video = download(&stack, job["videoUrl"].as_str().expect("a link")).await;
+    let file = kept("built-in", &video);
+    let streams =
+        probe(&stack, &file, &["-select_streams", "v", "-show_entries", "stream=width,height"])["streams"].clone();
+    assert_eq!((&streams[0]["width"], &streams[0]["height"]), (&json!(1280), &json!(720)));
+    assert_eq!((&paused["pausedAfterExtraction"], &paused["videoUrl"]), (&json!(true), &Value::Null));
+    assert!(failed["error"].as_str().is_some_and(|error| error.starts_with("No movies found")), "{failed:#}");
+    let webhook = stack.webhook("main", job["id"].as_str().expect("an id"), "job.completed").await;
+    assert_eq!(webhook["body"]["data"]["video_url"], job["videoUrl"]);
+    stack.assert_queues_empty().await;
+}
