@@ -37,6 +37,15 @@ impl Seen<'_> {
         self.codes.insert(code.to_owned(), status);
     }
 
+    /// In VidBuilder's words.
+    async fn video(&mut self, request: RequestBuilder, code: &str) {
+        let (status, answer) = read(request.send().await.expect("an answer")).await;
+        assert_eq!(answer["code"], code, "{status}: {answer}");
+        let sentences = [&answer["error"], &answer["request_id"]];
+        assert!(sentences.iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty())), "{answer}");
+        self.codes.insert(code.to_owned(), status);
+    }
+
     async fn post(&mut self, path: &str, body: Value, code: &str) {
         self.answer(self.stack.request(Method::POST, path).json_text(&body), code).await;
     }
@@ -54,6 +63,7 @@ async fn every_documented_error_is_answered_with_its_code_status_and_both_senten
     callers(&mut seen).await;
     jobs(&mut seen).await;
     renders(&mut seen).await;
+    videos(&mut seen).await;
     limits(&mut seen).await;
     stack.aws.remove_jobs("job_errors_", 2).await;
     let mut expected = documented();
@@ -177,6 +187,31 @@ async fn renders(seen: &mut Seen<'_>) {
     stack.control("creatomate", json!({ "get_ms": 15_000 })).await;
     seen.get(ask, "render_check_timeout").await;
     stack.control("creatomate", json!({})).await;
+}
+
+async fn videos(seen: &mut Seen<'_>) {
+    const MAKE: &str = "/api/generate-video-async";
+    let stack = seen.stack;
+    let make = |body: Value| stack.request(Method::POST, MAKE).json_text(&body);
+    let scenes = json!([{ "type": "stats" }]);
+    seen.video(make(json!({})), "no_scenes").await;
+    seen.video(make(json!({ "scenes": scenes })), "webhook_url_missing").await;
+    seen.video(make(json!({ "scenes": scenes, "webhookUrl": "nowhere" })), "webhook_url_format").await;
+    seen.video(make(json!({ "scenes": scenes, "webhookUrl": "ftp://a.example/" })), "webhook_url_protocol").await;
+    let form = |body: Vec<u8>| {
+        let request = stack.request(Method::POST, MAKE).header("content-type", "multipart/form-data; boundary=part");
+        request.body(body)
+    };
+    let head = "--part\r\nContent-Disposition: form-data; name=\"config\"\r\n\r\n";
+    seen.video(form(format!("{head}{{\r\n--part--\r\n").into_bytes()), "bad_config").await;
+    seen.video(form(b"--other".to_vec()), "bad_form").await;
+    seen.video(form(vec![b'-'; 4 * 1024 * 1024 + 1]), "form_too_large").await;
+    seen.video(stack.request(Method::GET, "/api/download/nobody-knows"), "video_not_found").await;
+    seen.video(stack.request(Method::DELETE, "/api/videos/nobody-knows").json_text(&json!({})), "video_gone").await;
+    seen.video(stack.request(Method::GET, "/api/music-tracks/nobody-knows"), "track_not_found").await;
+    let shown = json!([{ "type": "stats", "duration": 1, "content": { "image": "http://no.such.invalid/a.png" } }]);
+    let wait = stack.request(Method::POST, "/api/generate-flexible-video").json_text(&json!({ "scenes": shown }));
+    seen.video(wait, "video_failed").await;
 }
 
 async fn limits(seen: &mut Seen<'_>) {

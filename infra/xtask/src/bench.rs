@@ -13,7 +13,7 @@ use crate::rie::{Configuration, Environment, sample_events};
 use crate::statistics::{median, ratio_of_medians};
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{interrupt, setup, ui};
+use crate::{interrupt, process, setup, ui};
 
 pub mod dispatcher;
 
@@ -32,6 +32,16 @@ struct Subject {
     event: Value,
     init_ms: Vec<f64>,
     peak_memory: Vec<f64>,
+}
+
+/// Draws and encodes a film, beside ffmpeg alone: shared/render/examples/speed.rs.
+pub fn render(workspace: &Workspace) -> anyhow::Result<()> {
+    let tools = setup::stack(workspace)?;
+    ui::say("Building the renderer ...");
+    let mut build = workspace.cargo();
+    process::run(build.args(["build", "--workspace", "--example", "speed"]), "building the example `speed`")?;
+    let mut speed = workspace.command(workspace.binaries(Profile::Debug).join("examples/speed"));
+    process::run(speed.arg(&tools.fonts).arg(&tools.ffmpeg), "measuring the renderer")
 }
 
 /// Starts every function `runs` times, one after the other and in turns, so that a busy moment hits all alike.

@@ -159,6 +159,9 @@ enum Bench {
         #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..))]
         deliveries: u64,
     },
+    /// Measure how much video a CPU-second draws and encodes, beside an ffmpeg that only encodes the same cards, and what
+    /// one changed scene costs
+    Render,
 }
 
 #[derive(Debug, Subcommand)]
@@ -214,7 +217,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 profile: Profile::Debug,
                 speed,
                 shared_video: false,
-                parameters: Vec::new(),
+                // Without an external worker, as on a bare deployment: the video is ours.
+                parameters: vec![Pair("WorkerUrl".to_owned(), String::new())],
                 secrets: Vec::new(),
                 detach: false,
             };
@@ -247,6 +251,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
             bench::dispatcher::run(workspace, runs, deliveries)
         }
+        Command::Bench { other: Some(Bench::Render), .. } => bench::render(workspace),
         Command::Bench { runs, only, other: None } => bench::init(workspace, runs, &only),
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),

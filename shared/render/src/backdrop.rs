@@ -9,8 +9,9 @@ use crate::theme::{Palette, Rgb, look};
 /// A soft light: its middle and reach in parts of the longer side, its colour and strength.
 struct Glow(f32, f32, f32, Rgb, f32);
 
-/// Draws the ground; `opening` cards such as titles carry larger shapes than those full of text.
-pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Format, opening: bool) -> Option<Pixmap> {
+/// Draws the ground; `opening` cards such as titles carry larger shapes than those full of text. A card that reads from
+/// right to left has it turned around: its shapes stand where lines end.
+pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Format, opening: bool, rtl: bool) -> Option<Pixmap> {
     let palette = look(theme).palette;
     let mut pixmap = Pixmap::new(size.0, size.1)?;
     let tall = match format {
@@ -19,6 +20,10 @@ pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Format, opening: bool
     };
     ground(&mut pixmap, &palette, &glows(theme, &palette, tall, opening));
     shapes::draw(&mut pixmap, theme, &palette, tall, opening);
+    if rtl {
+        let width = size.0 as usize;
+        pixmap.pixels_mut().chunks_exact_mut(width).for_each(<[_]>::reverse);
+    }
     Some(pixmap)
 }
 
@@ -46,7 +51,7 @@ fn glows(theme: Theme, palette: &Palette, tall: bool, opening: bool) -> Vec<Glow
             Glow(0.0, bottom, 0.45, Rgb(0xCB, 0xD6, 0xA8), 0.55),
         ],
         Theme::Sunset => vec![
-            Glow(right * 0.95, bottom * 1.05, 0.5, Rgb(0xE8, 0x6A, 0x2C), 0.5 * more),
+            Glow(right * 1.0, bottom * 1.08, 0.42, Rgb(0xE0, 0x62, 0x28), 0.45 * more),
             Glow(right * 0.1, bottom * -0.05, 0.5, Rgb(0x3F, 0x0A, 0x3C), 0.75),
         ],
         Theme::Ocean => vec![
@@ -100,4 +105,35 @@ fn hash(x: u32, y: u32) -> f32 {
     value = (value ^ (value >> 15)).wrapping_mul(0x2C1B_3C6D);
     value = (value ^ (value >> 12)).wrapping_mul(0x297A_2D39);
     ((value ^ (value >> 15)) & 0xFFFF) as f32 / 65_536.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_can_be_read_wherever_it_may_stand() {
+        for theme in Theme::ALL {
+            let palette = Palette::of(theme);
+            for (format, size, opening) in [
+                (Format::Standard, (480, 270), true),
+                (Format::Standard, (480, 270), false),
+                (Format::Reels, (270, 480), true),
+                (Format::Reels, (270, 480), false),
+            ] {
+                let ground = draw(theme, size, format, opening, false).expect("a size");
+                let (mut weak, mut all) = (0, 0);
+                for y in size.1 * 14 / 100..size.1 * 82 / 100 {
+                    for x in size.0 * 7 / 100..size.0 * 93 / 100 {
+                        let Some(pixel) = ground.pixel(x, y) else { continue };
+                        let below = Rgb(pixel.red(), pixel.green(), pixel.blue());
+                        all += 1;
+                        weak += u32::from(palette.ink.contrast(below).min(palette.muted.contrast(below)) < 4.5);
+                    }
+                }
+                // A shape in a corner may be stronger: no line reaches so far.
+                assert!(weak * 100 <= all * 4, "{theme:?} {format:?} {opening}: {weak} of {all} pixels");
+            }
+        }
+    }
 }

@@ -81,18 +81,6 @@ impl Canvas {
         }
     }
 
-    /// An open line through points of the card; `mirrored` is false for signs that are read, such as a check mark.
-    pub fn line(&mut self, points: &[(f32, f32)], width: f32, rgb: Rgb, alpha: f32) {
-        let mut builder = PathBuilder::new();
-        for (index, &(x, y)) in points.iter().enumerate() {
-            let at = self.place(Area { x, y, w: 0.0, h: 0.0 });
-            if index == 0 { builder.move_to(at.x, at.y) } else { builder.line_to(at.x, at.y) }
-        }
-        if let Some(path) = builder.finish() {
-            self.stroke(&path, width * self.scale, rgb, alpha);
-        }
-    }
-
     /// A path whose unit square is stretched over an area; never turned around.
     pub fn sign(&mut self, area: Area, points: &[(f32, f32)], width: f32, rgb: Rgb) {
         let at = self.place(area);
@@ -103,6 +91,25 @@ impl Canvas {
         }
         if let Some(path) = builder.finish() {
             self.stroke(&path, width * self.scale, rgb, 1.0);
+        }
+    }
+
+    /// One half of a quotation mark; its tail points to where the line goes on.
+    pub fn quote(&mut self, area: Area, fill: Fill) {
+        let at = self.place(area);
+        let x = |part: f32| at.x + if self.mirror.is_some() { 1.0 - part } else { part } * at.w;
+        let y = |part: f32| at.y + part * at.h;
+        let mut path = PathBuilder::new();
+        path.move_to(x(0.0), y(0.66));
+        path.cubic_to(x(0.0), y(0.32), x(0.34), y(0.08), x(0.90), y(0.0));
+        path.line_to(x(0.98), y(0.13));
+        path.cubic_to(x(0.66), y(0.21), x(0.50), y(0.31), x(0.48), y(0.44));
+        path.cubic_to(x(0.80), y(0.42), x(1.0), y(0.54), x(1.0), y(0.71));
+        path.cubic_to(x(1.0), y(0.88), x(0.78), y(1.0), x(0.52), y(1.0));
+        path.cubic_to(x(0.20), y(1.0), x(0.0), y(0.88), x(0.0), y(0.66));
+        path.close();
+        if let Some(path) = path.finish() {
+            self.fill(&path, at, fill);
         }
     }
 

@@ -91,9 +91,13 @@ fn dark(brush: &mut Brush<'_>, palette: &Palette, opening: bool) {
         let y = row as f32 * step;
         brush.stroke(&[(0.0, y), (w, y)], 1.0, palette.ink, 0.035);
     }
-    for (column, row) in [(1.0, 1.0), (2.0, 8.0), (7.0, 1.0), (14.0, 8.0), (15.0, 2.0), (8.0, 15.0), (1.0, 14.0)] {
+    for (column, row) in
+        [(15.0, 1.0), (15.0, 2.0), (15.0, 8.0), (1.0, 1.0), (7.0, 1.0), (8.0, 15.0), (1.0, 14.0), (2.0, 15.0)]
+    {
         let (x, y) = (column * step, row * step);
-        if x < w && y < h && (x > w * 0.8 || y > h * 0.85 || y < h * 0.15) {
+        // Only where no text stands.
+        let free = if w > h { x > w - 128.0 } else { y < h * 0.12 || y > h * 0.83 };
+        if free && x < w && y < h {
             brush.stroke(&[(x - 9.0, y), (x + 9.0, y)], 2.0, palette.accent, 0.55);
             brush.stroke(&[(x, y - 9.0), (x, y + 9.0)], 2.0, palette.accent, 0.55);
         }
@@ -107,7 +111,11 @@ fn dark(brush: &mut Brush<'_>, palette: &Palette, opening: bool) {
 
 fn nature(brush: &mut Brush<'_>, palette: &Palette, opening: bool) {
     let (w, h) = (brush.w, brush.h);
-    let rise = if opening { 1.0 } else { 0.42 };
+    let rise = match (opening, w > h) {
+        (true, true) => 0.7,
+        (true, false) => 1.0,
+        (false, true | false) => 0.4,
+    };
     brush.circle(w * 0.9, h * 0.1, w.min(h) * if opening { 0.17 } else { 0.1 }, Rgb(0xF2, 0xD4, 0x8A), 0.42);
     let high = h.min(w) * rise;
     brush.hill(h - high * 0.20, high * 0.09, 0.15, Rgb(0xB9, 0xC9, 0x95), 0.55);
@@ -127,7 +135,15 @@ fn sunset(brush: &mut Brush<'_>, palette: &Palette, opening: bool) {
 
 fn ocean(brush: &mut Brush<'_>, palette: &Palette, opening: bool) {
     let h = brush.h;
-    let high = brush.h.min(brush.w) * if opening { 1.0 } else { 0.45 };
+    let wide = brush.w > brush.h;
+    let high = brush.h.min(brush.w)
+        * if !opening {
+            0.45
+        } else if wide {
+            0.72
+        } else {
+            1.0
+        };
     brush.hill(h - high * 0.19, high * 0.055, 0.1, palette.accent, 0.10);
     brush.hill(h - high * 0.13, high * 0.05, 0.6, palette.accent, 0.13);
     brush.hill(h - high * 0.06, high * 0.04, 0.35, palette.accent_end, 0.20);

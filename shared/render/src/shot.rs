@@ -73,7 +73,7 @@ impl Shot {
             None => None,
         };
         let card = card(fonts, cut, cut.scene, if before.is_some() { length } else { 0 }, pictures)?;
-        let mixed = if before.is_some() { Pixmap::new(width, height) } else { None };
+        let mixed = before.as_ref().map(|(picture, _, _)| picture.clone());
         Ok(Self { card, before, mixed, frames, size: cut.size, shown: Shown::Nothing })
     }
 
@@ -148,12 +148,12 @@ fn card(
     pictures: &Pictures,
 ) -> Result<Card, RenderError> {
     let (width, height) = cut.size;
-    let base = backdrop::draw(cut.theme, cut.size, cut.format, layout::is_opening(scene.kind))
-        .ok_or(RenderError::Size { width, height })?;
     let mut stage = Stage::new(fonts, pictures, theme::look(cut.theme), cut.size, cut.format, &scene.content);
     layout::lay_out(&mut stage, scene)?;
     let scale = stage.scale;
     let (layers, orders, rtl) = stage.finish();
+    let base = backdrop::draw(cut.theme, cut.size, cut.format, layout::is_opening(scene.kind), rtl)
+        .ok_or(RenderError::Size { width, height })?;
     let timeline = Timeline::new(scene.frames.max(1), scene.entrance, orders, transition, scale, rtl);
     Ok(Card::new(base, layers, timeline))
 }

@@ -85,6 +85,13 @@ pub(crate) fn set(fonts: &mut Fonts, text: &str, style: Style, width: f32, most:
         return None;
     }
     let most = most.max(1);
+    // What cannot fit even in the narrowest letters need not be shaped: twice that is kept for marks without a width.
+    let narrow = (style.size * 0.18).max(1.0);
+    let room = ((width / narrow).max(1.0) * most.min(40) as f32) as usize * 2 + 32;
+    let end = text.char_indices().nth(room).map(|(at, _)| at);
+    if let Some(end) = end {
+        return Some(shorten(fonts, &text[..end], style, width, most, scale));
+    }
     let whole = lay(fonts, &text, style, width, scale);
     if whole.lines <= most {
         return Some(if style.balanced { balance(fonts, whole, width) } else { whole });
@@ -130,6 +137,18 @@ fn lay(fonts: &mut Fonts, text: &str, style: Style, width: f32, scale: f32) -> T
             Kind::Japanese => JAPANESE,
         };
         let (weight, colour) = if span.bold { (style.bold_weight, style.bold) } else { (style.weight, style.colour) };
+        // A family is passed over when it lacks the weight that is asked for.
+        let weight = match span.kind {
+            Kind::Plain => weight,
+            Kind::Emoji => 400,
+            Kind::Japanese => {
+                if weight > 500 {
+                    700
+                } else {
+                    400
+                }
+            }
+        };
         let mut attrs = Attrs::new()
             .family(Family::Name(family))
             .weight(Weight(weight))
@@ -139,7 +158,7 @@ fn lay(fonts: &mut Fonts, text: &str, style: Style, width: f32, scale: f32) -> T
         }
         if style.tabular {
             let mut features = FontFeatures::new();
-            features.enable(FeatureTag::new(b"tnum"));
+            features.enable(FeatureTag::new(b"tnum")).enable(FeatureTag::new(b"lnum"));
             attrs = attrs.font_features(features);
         }
         attrs

@@ -109,7 +109,7 @@ pub(crate) fn look(theme: Theme) -> Look {
             0.40,
         ),
         Theme::Minimal => (
-            [0xFFFFFF, 0xF3F2EE, 0xFFFFFF, 0xDEDCD5, 0x131313, 0x5A5C60, 0xC9341A, 0xDB3F22, 0xFFFFFF, 0x18794E],
+            [0xFFFFFF, 0xF3F2EE, 0xFFFFFF, 0xDEDCD5, 0x131313, 0x5A5C60, 0xC9341A, 0xD63B1E, 0xFFFFFF, 0x18794E],
             "Inter",
             800,
             -0.035,
@@ -145,7 +145,7 @@ pub(crate) fn look(theme: Theme) -> Look {
             0.12,
         ),
         Theme::Sunset => (
-            [0x6E1238, 0xB03A22, 0x7D1C31, 0xC0604A, 0xFFF8EF, 0xFFDCC4, 0xFFC76B, 0xFFA061, 0x4A0E1C, 0xC8F29A],
+            [0x64102F, 0x962C1D, 0x741A30, 0xB5573F, 0xFFF8EF, 0xFFDCC4, 0xFFC76B, 0xFFA061, 0x4A0E1C, 0xC8F29A],
             "Bricolage Grotesque",
             800,
             -0.02,

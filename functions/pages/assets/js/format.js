@@ -94,7 +94,8 @@ setInterval(() => {
 }, 5000);
 
 /** "Netflix · Horror · US · Film". */
-export function summary({ platform, genre, country, contentType } = {}) {
+export function summary({ platform, genre, country, contentType, title, scenes, quality } = {}) {
+  if (scenes) return [title || "Video", scenes === 1 ? "1 scene" : `${scenes} scenes`, quality].filter(Boolean).join(" · ");
   return [platform, genre, country, contentType].filter((part) => typeof part === "string" && part).join(" · ") || "Video job";
 }
 

@@ -170,7 +170,7 @@ function drawProblem() {
   part($("problem"), [found, job.parameters, job.creatomateId], () => {
     if (!found) return [];
     const check = found.check && el("button", { type: "button", class: "btn", onclick: (event) => checkRender(event.currentTarget) }, "Check the render now");
-    const same = found.same && el("a", { class: "btn", href: sameChoices(job.parameters) }, "New video with these choices");
+    const same = found.same && !job.parameters?.scenes && el("a", { class: "btn", href: sameChoices(job.parameters) }, "New video with these choices");
     return [
       el(
         "div",
@@ -236,12 +236,24 @@ function drawFacts() {
   const { parameters: chosen = {} } = job;
   const shown = [chosen, job.startedAt, job.completedAt, job.failedAt, job.cancelledAt, job.retryCount, job.maxRetries, job.workerId, job.creatomateId];
   part($("facts"), shown, () => {
+    const asked = chosen.scenes
+      ? [
+          ["Title", chosen.title],
+          ["Scenes", `${chosen.scenes}`],
+          ["Quality", chosen.quality],
+          ["Theme", chosen.theme],
+          ["Music", chosen.music],
+          ["Reels", chosen.generateReels && "Yes"],
+        ]
+      : [
+          ["Country", country(chosen.country)],
+          ["Platform", chosen.platform],
+          ["Genre", chosen.genre],
+          ["Content", chosen.contentType ?? "All"],
+          ["Template", chosen.template],
+        ];
     const facts = [
-      ["Country", country(chosen.country)],
-      ["Platform", chosen.platform],
-      ["Genre", chosen.genre],
-      ["Content", chosen.contentType ?? "All"],
-      ["Template", chosen.template],
+      ...asked,
       ["Started", job.startedAt && when(job.startedAt)],
       ["Completed", job.completedAt && when(job.completedAt)],
       ["Failed", job.failedAt && when(job.failedAt)],

@@ -23,6 +23,8 @@ export function stepState(job, number) {
 }
 
 export function drawSteps(list, job) {
+  // A video that was asked for scene by scene has frames, and no steps.
+  list.hidden = Boolean(job.parameters?.scenes);
   const items = STEPS.map((name, index) => {
     const number = index + 1;
     return { number, name, state: stepState(job, number), seconds: job.stepDuration?.[`step_${number}`] ?? null };

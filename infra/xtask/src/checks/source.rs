@@ -29,7 +29,10 @@ pub fn unit(context: &mut Context) -> anyhow::Result<()> {
     let tools = setup::stack(context.workspace)?;
     let mut command = context.workspace.cargo();
     // The studio's tests make videos.
-    command.env("STUDIO_FFMPEG", tools.ffmpeg);
+    command
+        .env("STUDIO_FFMPEG", &tools.ffmpeg)
+        .env("REELHOOK_FFMPEG", &tools.ffmpeg)
+        .env("REELHOOK_FONTS", &tools.fonts);
     if on_path("cargo-nextest").is_some() {
         // Selected by filter: leaving the package out would build dependencies with other features.
         let filter = format!("not package({END_TO_END})");

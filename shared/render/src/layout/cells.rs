@@ -80,7 +80,9 @@ pub(crate) struct Plan {
     pub more: Option<Typeset>,
 }
 
-const STEPS: [f32; 10] = [1.35, 1.2, 1.1, 1.0, 0.92, 0.84, 0.76, 0.69, 0.62, 0.56];
+const STEPS: [f32; 10] = [1.6, 1.48, 1.35, 1.2, 1.1, 1.0, 0.92, 0.84, 0.76, SMALLEST];
+/// Below this a text cannot be read on a telephone.
+const SMALLEST: f32 = 0.69;
 
 /// Lines of a title, a text and a point.
 type Limits = (usize, usize, usize);
@@ -94,14 +96,23 @@ impl Plan {
                 Form::Tall => (3, 6, 3),
                 Form::Row => (2, 3, 2),
             };
-            for k in STEPS.into_iter().filter(|k| *k <= wish.largest) {
+            // What is too long at any size does not make the rest small.
+            let smallest = Self::at(stage, cells, wish, columns, form, width, SMALLEST, limits);
+            if smallest.height > height {
+                continue;
+            }
+            let hopeless: Vec<bool> = smallest.sets.iter().map(|set| !set.whole).collect();
+            let largest = if hopeless.contains(&true) { wish.largest.min(0.92) } else { wish.largest };
+            for k in STEPS.into_iter().filter(|k| *k <= largest) {
                 // A form that is liked less has to be clearly larger.
-                let score = k * (1.0 - 0.16 * rank as f32);
+                let lost = hopeless.iter().filter(|hopeless| **hopeless).count() as f32 / cells.len().max(1) as f32;
+                let score = k * (1.0 - 0.22 * rank as f32) * (1.0 - 0.6 * lost);
                 if best.as_ref().is_some_and(|(other, _)| score <= *other) {
                     break;
                 }
                 let plan = Self::at(stage, cells, wish, columns, form, width, k, limits);
-                if plan.height <= height && plan.sets.iter().all(|set| set.whole) {
+                let whole = plan.sets.iter().zip(&hopeless).all(|(set, hopeless)| set.whole || *hopeless);
+                if plan.height <= height && whole {
                     best = Some((score, plan));
                     break;
                 }
@@ -116,7 +127,7 @@ impl Plan {
     /// Shorter texts at a small size, then fewer items.
     fn shortened(stage: &mut Stage<'_>, cells: &[Cell<'_>], wish: &Wish<'_>, width: f32, height: f32) -> Self {
         for limits in [(3, 5, 2), (2, 3, 2), (2, 2, 1), (1, 1, 1)] {
-            for k in [0.72, 0.62] {
+            for k in [0.76, SMALLEST] {
                 for &(columns, form) in wish.tries {
                     let plan = Self::at(stage, cells, wish, columns, form, width, k, limits);
                     if plan.height <= height {
@@ -126,7 +137,7 @@ impl Plan {
             }
         }
         let &(columns, form) = wish.tries.last().unwrap_or(&(1, Form::Row));
-        let k = 0.62;
+        let k = SMALLEST;
         for shown in (1..cells.len()).rev() {
             let text = format!("+{} more", cells.len() - shown);
             let style = Style::text(28.0, 700, stage.look.palette.accent).on(wish.side);
@@ -156,7 +167,11 @@ impl Plan {
         let columns = columns.clamp(1, cells.len().max(1));
         let gap = if wish.cards { 30.0 * k.min(1.0) } else { 40.0 * k };
         let across = (width - gap * (columns - 1) as f32) / columns as f32;
-        let sets: Vec<Set> = cells.iter().map(|cell| measure(stage, cell, wish, form, across, k, limits)).collect();
+        // Numbers beside each other are of one size: that of the longest.
+        let inner = across - 2.0 * metrics(stage, wish, form, k).pad;
+        let number = number_size(stage, cells, wish, form, inner, k);
+        let sets: Vec<Set> =
+            cells.iter().map(|cell| measure(stage, cell, wish, form, across, k, limits, number)).collect();
         let mut rows: Vec<f32> =
             sets.chunks(columns).map(|row| row.iter().map(|set| set.height).fold(0.0, f32::max)).collect();
         if form == Form::Tall || wish.cards {
@@ -197,7 +212,7 @@ pub(crate) struct Metrics {
 }
 
 pub(crate) fn metrics(stage: &Stage<'_>, wish: &Wish<'_>, form: Form, k: f32) -> Metrics {
-    let big = if stage.tall { 1.12 } else { 1.0 };
+    let big = if stage.tall { 1.25 } else { 1.0 };
     let (pad, pad_y) = match (wish.cards, form) {
         (false, _) => (0.0, 6.0),
         (true, Form::Tall) => (38.0 * k, 40.0 * k),
@@ -215,6 +230,33 @@ pub(crate) fn side_picture(metrics: &Metrics) -> f32 {
     metrics.badge * 2.1
 }
 
+/// The style of values; their size may shrink to `least`.
+fn valued(stage: &Stage<'_>, wish: &Wish<'_>, k: f32) -> (Style, f32) {
+    let big = if stage.tall { 1.25 } else { 1.0 };
+    let style = if wish.big_value {
+        Style { leading: 1.1, ..stage.display(92.0 * k * big) }
+    } else {
+        Style { leading: 1.2, ..stage.display(42.0 * k * big) }
+    };
+    let least = style.size * if wish.big_value { 0.5 } else { 0.7 };
+    (Style { colour: stage.look.palette.accent, balanced: false, tabular: true, ..style }.on(wish.side), least)
+}
+
+/// The size at which every value fits.
+fn number_size(stage: &mut Stage<'_>, cells: &[Cell<'_>], wish: &Wish<'_>, form: Form, inner: f32, k: f32) -> f32 {
+    let (style, least) = valued(stage, wish, k);
+    let width = match form {
+        Form::Tall => inner,
+        Form::Row => inner * 0.42,
+    };
+    cells
+        .iter()
+        .filter_map(|cell| stage.fit(cell.value, style, least, width, style.size * 1.6, 1))
+        .map(|set| set.style.size)
+        .fold(style.size, f32::min)
+}
+
+#[expect(clippy::too_many_arguments, reason = "an item at one size in one arrangement; only this module measures them")]
 fn measure(
     stage: &mut Stage<'_>,
     cell: &Cell<'_>,
@@ -223,21 +265,19 @@ fn measure(
     width: f32,
     k: f32,
     limits: Limits,
+    number: f32,
 ) -> Set {
     let palette = stage.look.palette;
-    let big = if stage.tall { 1.12 } else { 1.0 };
+    let big = if stage.tall { 1.25 } else { 1.0 };
     let metrics = metrics(stage, wish, form, k);
     let inner = width - 2.0 * metrics.pad;
     let titled = Style { leading: 1.24, ..Style::text(37.0 * k * big, wish.weight, palette.ink) };
     let titled = Style { bold: palette.accent, balanced: form == Form::Tall, ..titled }.on(wish.side);
-    let plain = Style { bold: palette.ink, ..Style::text(28.0 * k * big, 400, palette.muted) }.on(wish.side);
-    let valued = if wish.big_value {
-        Style { leading: 1.1, ..stage.display(92.0 * k * big) }
-    } else {
-        Style { leading: 1.2, ..stage.display(42.0 * k * big) }
-    };
-    let valued = Style { colour: palette.accent, balanced: false, tabular: true, ..valued }.on(wish.side);
-    let least = valued.size * if wish.big_value { 0.5 } else { 0.7 };
+    let plain =
+        Style { bold: palette.ink, balanced: form == Form::Tall, ..Style::text(28.0 * k * big, 400, palette.muted) }
+            .on(wish.side);
+    let (valued, _) = valued(stage, wish, k);
+    let valued = valued.sized(number);
     let picture = wish.picture.is_some();
     match form {
         Form::Tall => {
@@ -248,7 +288,7 @@ fn measure(
                     metrics.badge + metrics.gap
                 }
             };
-            let value = stage.fit(cell.value, valued, least, inner, valued.size * 1.6, 1);
+            let value = stage.set(cell.value, valued, inner, 1);
             let title = stage.set(cell.title, titled, inner, limits.0);
             let text = stage.set(cell.text, plain, inner, limits.1);
             let points = points(stage, cell, plain, inner - 46.0 * k, limits.2);
@@ -272,8 +312,7 @@ fn measure(
                     metrics.badge + metrics.gap
                 }
             };
-            let value =
-                stage.fit(cell.value, Style { side: Side::Start, ..valued }, least, inner * 0.42, valued.size * 1.6, 1);
+            let value = stage.set(cell.value, valued.on(Side::Start), inner * 0.42, 1);
             let beside = value.as_ref().map_or(0.0, |value| value.width + metrics.gap);
             let room = (inner - side - beside).max(40.0);
             let title = stage.set(cell.title, titled.on(Side::Start), room, limits.0);
@@ -300,7 +339,7 @@ fn measure(
 }
 
 fn points(stage: &mut Stage<'_>, cell: &Cell<'_>, style: Style, width: f32, lines: usize) -> Vec<Typeset> {
-    let style = Style { side: Side::Start, ..style };
+    let style = Style { side: Side::Start, balanced: false, ..style };
     let most = if lines == 0 { 0 } else { 12 };
     cell.points.iter().take(most).filter_map(|point| stage.set(point, style, width.max(20.0), lines)).collect()
 }

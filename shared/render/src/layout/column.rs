@@ -59,25 +59,25 @@ fn form(stage: &Stage<'_>, role: Role) -> Form {
     let text = |size: f32, weight: u16, colour: Rgb| Style { balanced: true, ..Style::text(size, weight, colour) };
     let (style, least, lines, gap) = match role {
         Role::Kicker => {
-            let style = Style { tracking: 0.14, leading: 1.3, ..text(size(27.0, 31.0), 700, accent) };
+            let style = Style { tracking: 0.14, leading: 1.3, ..text(size(28.0, 34.0), 700, accent) };
             (style, 20.0, 1, 0.0)
         }
-        Role::Hero => (stage.display(size(124.0, 118.0)), 40.0, if tall { 7 } else { 4 }, 30.0),
-        Role::Title => (stage.display(size(72.0, 78.0)), 34.0, if tall { 4 } else { 3 }, 22.0),
+        Role::Hero => (stage.display(size(138.0, 134.0)), 40.0, if tall { 8 } else { 5 }, 30.0),
+        Role::Title => (stage.display(size(80.0, 90.0)), 36.0, if tall { 4 } else { 3 }, 22.0),
         Role::Quote => {
-            let style = Style { leading: stage.look.leading + 0.14, ..stage.display(size(72.0, 74.0)) };
+            let style = Style { leading: stage.look.leading + 0.14, ..stage.display(size(76.0, 80.0)) };
             (style, 30.0, if tall { 12 } else { 7 }, 28.0)
         }
-        Role::Lead => (Style { bold: ink, ..text(size(40.0, 43.0), 400, muted) }, 24.0, if tall { 6 } else { 4 }, 28.0),
+        Role::Lead => (Style { bold: ink, ..text(size(43.0, 49.0), 400, muted) }, 24.0, if tall { 6 } else { 4 }, 28.0),
         Role::Body => {
-            let style = Style { bold: ink, balanced: false, leading: 1.5, ..text(size(33.0, 37.0), 400, muted) };
+            let style = Style { bold: ink, balanced: false, leading: 1.5, ..text(size(35.0, 41.0), 400, muted) };
             (style, 22.0, if tall { 10 } else { 7 }, 26.0)
         }
-        Role::Button => (Style { leading: 1.25, ..text(size(38.0, 42.0), 700, palette.on_accent) }, 22.0, 1, 54.0),
-        Role::Price => (Style { tabular: true, ..stage.display(size(66.0, 74.0)) }, 30.0, 1, 30.0),
-        Role::Note => (text(size(30.0, 34.0), 600, muted), 20.0, 2, 34.0),
-        Role::Author => (text(size(38.0, 42.0), 700, ink), 24.0, 2, 40.0),
-        Role::Position => (text(size(30.0, 34.0), 400, muted), 20.0, 2, 6.0),
+        Role::Button => (Style { leading: 1.25, ..text(size(40.0, 46.0), 700, palette.on_accent) }, 22.0, 1, 54.0),
+        Role::Price => (Style { tabular: true, ..stage.display(size(72.0, 84.0)) }, 30.0, 1, 30.0),
+        Role::Note => (text(size(31.0, 37.0), 600, muted), 20.0, 2, 34.0),
+        Role::Author => (text(size(40.0, 46.0), 700, ink), 24.0, 2, 40.0),
+        Role::Position => (text(size(31.0, 37.0), 400, muted), 20.0, 2, 6.0),
         Role::Rule => (text(6.0, 400, accent), 6.0, 1, 36.0),
     };
     let style = match role {
@@ -101,13 +101,18 @@ impl Column {
     /// Sets lines into a place of `width` by `height`: whole if some size allows it, else shortened.
     pub fn fit(stage: &mut Stage<'_>, lines: &[(Role, &str)], width: f32, height: f32, side: Side) -> Self {
         let mut most = usize::MAX;
+        let last = STEPS[STEPS.len() - 1];
+        // What is too long at any size does not make the rest small.
+        let smallest = Self::at(stage, lines, width, side, last, most);
+        let hopeless: Vec<Role> =
+            smallest.pieces.iter().filter(|piece| !piece.is_whole()).map(|piece| piece.role).collect();
         for k in STEPS {
             let column = Self::at(stage, lines, width, side, k, most);
-            if column.height <= height && column.pieces.iter().all(Piece::is_whole) {
+            let whole = column.pieces.iter().all(|piece| piece.is_whole() || hopeless.contains(&piece.role));
+            if column.height <= height && whole && (hopeless.is_empty() || k < 0.8) {
                 return column;
             }
         }
-        let last = STEPS[STEPS.len() - 1];
         // Nothing holds everything: a size that can still be read, fewer lines each, then fewer pieces.
         for k in [0.62, 0.5, last] {
             most = 8;

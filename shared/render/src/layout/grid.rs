@@ -35,7 +35,7 @@ pub(super) fn comparison(stage: &mut Stage<'_>, content: &Content) -> Result<(),
         (false, _) => &[(5, Form::Tall), (3, Form::Tall), (3, Form::Row)],
     };
     let picture = pictured.then_some(0.5);
-    let wish = Wish { tries, side: Side::Start, cards: true, big_value: false, picture, weight: 700, largest: 1.2 };
+    let wish = Wish { tries, side: Side::Start, cards: true, big_value: false, picture, weight: 700, largest: 1.48 };
     stacked(stage, content, &cells, &wish)
 }
 
@@ -59,8 +59,8 @@ pub(super) fn products(stage: &mut Stage<'_>, content: &Content) -> Result<(), R
         (false, 7..=8) => &[(4, Form::Tall), (4, Form::Row), (3, Form::Row), (2, Form::Row)],
         (false, _) => &[(3, Form::Row), (4, Form::Row), (2, Form::Row)],
     };
-    let picture = pictured.then_some(0.68);
-    let wish = Wish { tries, side: Side::Start, cards: true, big_value: false, picture, weight: 700, largest: 1.2 };
+    let picture = pictured.then_some(stage.pick(0.68, 0.62));
+    let wish = Wish { tries, side: Side::Start, cards: true, big_value: false, picture, weight: 700, largest: 1.48 };
     stacked(stage, content, &cells, &wish)
 }
 
@@ -69,7 +69,7 @@ pub(super) fn stats(stage: &mut Stage<'_>, content: &Content) -> Result<(), Rend
     let items: Vec<&Item> = content.items.iter().filter(|item| shows(item)).collect();
     let cells: Vec<Cell<'_>> = items.iter().map(|item| cell(item, Badge::None)).collect();
     let tries: &[(usize, Form)] = match (stage.tall, cells.len()) {
-        (true, 0..=3) => &[(1, Form::Tall)],
+        (true, 0..=3) => &[(1, Form::Tall), (1, Form::Row)],
         (true, _) => &[(2, Form::Tall), (1, Form::Row)],
         (false, 0..=1) => &[(1, Form::Tall)],
         (false, 2) => &[(2, Form::Tall)],
@@ -96,7 +96,7 @@ pub(super) fn stats(stage: &mut Stage<'_>, content: &Content) -> Result<(), Rend
         paint::item(stage, order, cell, &wish, &plan, &painted);
         if let (Some(number), Some(value)) = (number, &set.value) {
             let metrics = metrics(stage, &wish, plan.form, plan.k);
-            let top = place.y + metrics.pad_y + (place.h - set.height).max(0.0) / 2.0;
+            let top = place.y + metrics.pad_y;
             let (x, width) = (place.x + metrics.pad, place.w - 2.0 * metrics.pad);
             let at = crate::area::Area::new(x, top, width, value.height);
             let mut faces: Vec<Sprite> = Vec::with_capacity(FACES);

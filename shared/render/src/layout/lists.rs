@@ -62,7 +62,7 @@ pub(super) fn takeaways(stage: &mut Stage<'_>, content: &Content) -> Result<(), 
         (false, _) => &[(2, Form::Row), (3, Form::Row)],
     };
     let wish =
-        Wish { tries, side: Side::Start, cards: false, big_value: false, picture: None, weight: 600, largest: 1.35 };
+        Wish { tries, side: Side::Start, cards: false, big_value: false, picture: None, weight: 600, largest: 1.6 };
     stacked(stage, content, &cells, &wish)
 }
 
@@ -102,7 +102,7 @@ pub(super) fn quiz(stage: &mut Stage<'_>, content: &Content) -> Result<(), Rende
         (false, _) => &[(2, Form::Row), (3, Form::Row)],
     };
     let wish =
-        Wish { tries, side: Side::Start, cards: true, big_value: false, picture: None, weight: 600, largest: 1.35 };
+        Wish { tries, side: Side::Start, cards: true, big_value: false, picture: None, weight: 600, largest: 1.6 };
     let area = stage.safe;
     let stack = Stack::new(stage, content, area, Side::Start, !cells.is_empty());
     if cells.is_empty() {

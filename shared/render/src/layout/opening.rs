@@ -142,26 +142,12 @@ pub(super) fn quote(stage: &mut Stage<'_>, content: &Content) -> Result<(), Rend
     let height = mark + 30.0 + words.height + foot;
     let top = safe.y + (safe.h - height) / 2.0;
     let order = stage.step();
-    let sign = Area::new(safe.x, top, mark * 1.22, mark);
+    let sign = Area::new(safe.x, top, mark * 1.26, mark);
     stage.part(order, sign, 4.0, |canvas, _| {
-        for x in [0.0, mark * 0.66] {
-            let (left, radius) = (sign.x + x, mark * 0.27);
-            canvas.disc(
-                left + radius,
-                sign.y + mark - radius,
-                radius,
+        for x in [0.0, mark * 0.68] {
+            canvas.quote(
+                Area::new(sign.x + x, sign.y, mark * 0.58, mark),
                 Fill::Sweep(look.palette.accent, look.palette.accent_end),
-            );
-            canvas.round(
-                Area::new(left, sign.y + mark * 0.22, mark * 0.17, mark * 0.55),
-                mark * 0.085,
-                Fill::Solid(look.palette.accent, 1.0),
-            );
-            canvas.line(
-                &[(left + mark * 0.085, sign.y + mark * 0.34), (left + mark * 0.36, sign.y + mark * 0.085)],
-                mark * 0.15,
-                look.palette.accent,
-                1.0,
             );
         }
     });

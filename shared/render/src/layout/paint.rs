@@ -116,7 +116,10 @@ pub(crate) fn item(
         }
         match plan.form {
             Form::Tall => tall(canvas, fonts, &look, cell, wish, &metrics, picture, painted),
-            Form::Row => row(canvas, fonts, &look, cell, wish, &metrics, picture, painted),
+            Form::Row => row(canvas, fonts, &look, cell, &metrics, picture, painted),
+        }
+        if painted.answer == Answer::Wrong {
+            canvas.round(place, look.radius, Fill::Solid(look.palette.surface, 0.45));
         }
     };
     let show = match painted.answer {
@@ -198,9 +201,6 @@ fn tall(
         };
         head(canvas, fonts, look, cell, Area::new(left, y, metrics.badge, metrics.badge), painted);
         y += metrics.badge + metrics.gap;
-    } else {
-        // Without a head the words stand in the middle of their card.
-        y += (place.h - set.height).max(0.0) / 2.0;
     }
     let value_last = !wish.big_value;
     let value = set.value.as_ref();
@@ -223,13 +223,11 @@ fn tall(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one item; a struct for them would be used here only")]
 fn row(
     canvas: &mut Canvas,
     fonts: &mut Fonts,
     look: &Look,
     cell: &Cell<'_>,
-    _wish: &Wish<'_>,
     metrics: &Metrics,
     picture: Option<Area>,
     painted: &Painted<'_>,

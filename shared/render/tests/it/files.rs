@@ -1,0 +1,152 @@
+//! Files: frames add up through encoding and joining, music is as long as the picture, failures say why.
+
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reelhook_domain::film::{Format, Scene, SceneKind, Theme, Transition};
+use reelhook_render::{Cut, RenderError, Shot, Soundtrack};
+
+use crate::{ffmpeg, fonts, samples};
+
+/// A directory of this test's own, gone when it ends.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("reelhook render's {name} {}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary directory");
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Decodes a stream and counts its frames; what ffmpeg says of the file besides.
+fn count(file: &Path, map: &str) -> (u64, String) {
+    let output = Command::new(ffmpeg().program)
+        .args(["-hide_banner", "-nostdin", "-i"])
+        .arg(file)
+        .args(["-map", map, "-progress", "-", "-nostats", "-f", "null", "-"])
+        .output()
+        .expect("ffmpeg runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let last = |name: &str| {
+        said.lines().rev().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse().ok())
+    };
+    let counted = if map.contains(":v") { last("frame=") } else { last("out_time_us=") };
+    (counted.unwrap_or(0), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn scenes() -> Vec<Scene> {
+    let scene = |kind: SceneKind, frames| Scene { frames, ..samples::scene(kind, samples::usual(kind)) };
+    vec![
+        scene(SceneKind::HeroTitle, 37),
+        Scene { transition: Some(Transition::Slide), ..scene(SceneKind::Stats, 61) },
+        scene(SceneKind::Cta, 1),
+        Scene { transition: Some(Transition::Blur), ..scene(SceneKind::Quiz, 45) },
+    ]
+}
+
+async fn encode(directory: &Path, format: Format, size: (u32, u32)) -> (Vec<PathBuf>, u32) {
+    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    let (mut files, mut frames) = (Vec::new(), 0);
+    let scenes = scenes();
+    for (index, scene) in scenes.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| scenes.get(index));
+        let cut = Cut { scene, before, theme: Theme::Nature, size, format };
+        let shot = Shot::new(&mut fonts, &cut, &pictures).expect("a scene");
+        let file = directory.join(format!("scene's {index}.mp4"));
+        let (send, receive) = std::sync::mpsc::channel();
+        let progress = move |written| send.send(written).expect("the test listens");
+        ffmpeg().encode(shot, &file, progress, pending()).await.expect("a segment");
+        assert_eq!(receive.iter().last(), Some(scene.frames));
+        assert_eq!(count(&file, "0:v:0").0, u64::from(scene.frames), "segment {index}");
+        frames += scene.frames;
+        files.push(file);
+    }
+    (files, frames)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_joined_film_has_every_frame_of_its_scenes() {
+    let directory = Directory::new("film");
+    let (segments, frames) = encode(&directory.0, Format::Standard, (640, 360)).await;
+    let film = directory.0.join("film.mp4");
+    ffmpeg().join(&segments, frames, None, &film, &directory.0).await.expect("a film");
+    let (counted, said) = count(&film, "0:v:0");
+    assert_eq!(counted, u64::from(frames));
+    assert!(said.contains("yuv420p(tv, bt709") && said.contains("h264 (High)") && said.contains("30 fps"), "{said}");
+    assert!(!said.contains("Audio:"), "{said}");
+    let bytes = std::fs::read(&film).expect("the film");
+    let at = |name: &[u8]| bytes.windows(4).position(|window| window == name);
+    assert!(at(b"moov") < at(b"mdat"), "it starts playing before it is loaded");
+    assert_eq!(
+        std::fs::read_dir(&directory.0).expect("the directory").count(),
+        segments.len() + 1,
+        "nothing is left behind"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn music_is_repeated_and_ends_with_the_picture() {
+    let directory = Directory::new("music");
+    let (segments, frames) = encode(&directory.0, Format::Reels, (360, 640)).await;
+    let track = directory.0.join("one second.wav");
+    let made = Command::new(ffmpeg().program)
+        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=frequency=330:duration=1:sample_rate=48000"])
+        .arg(&track)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let music = Soundtrack { file: track, volume: 0.4, fade_in_ms: 300, fade_out_ms: 500 };
+    let film = directory.0.join("film.mp4");
+    ffmpeg().join(&segments, frames, Some(&music), &film, &directory.0).await.expect("a film");
+    assert_eq!(count(&film, "0:v:0").0, u64::from(frames));
+    let (length, said) = count(&film, "0:a:0");
+    let expected = u64::from(frames) * 1_000_000 / 30;
+    assert!(length.abs_diff(expected) < 60_000, "{length} for {expected}");
+    assert!(said.contains("aac") && said.contains("44100 Hz, stereo"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_says_what_ffmpeg_said() {
+    let directory = Directory::new("failure");
+    let broken = directory.0.join("broken.mp4");
+    std::fs::write(&broken, b"no film").expect("a file");
+    let film = directory.0.join("film.mp4");
+    let failed = ffmpeg().join(&[broken], 1, None, &film, &directory.0).await;
+    assert!(
+        matches!(&failed, Err(RenderError::Ffmpeg { stderr, .. }) if !stderr.is_empty() && stderr.len() <= 1_600),
+        "{failed:?}"
+    );
+    let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
+    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Format::Standard };
+    let shot = Shot::new(&mut fonts(), &cut, &samples::pictures()).expect("a scene");
+    let failed = ffmpeg().encode(shot, &directory.0.join("no such/place.mp4"), |_| {}, pending()).await;
+    assert!(
+        matches!(&failed, Err(RenderError::Ffmpeg { stderr, .. }) if stderr.contains("No such file")),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encoding_stops_when_it_is_told_to() {
+    let directory = Directory::new("stop");
+    let scene = Scene { frames: 100_000, ..samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta)) };
+    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Format::Standard };
+    let shot = Shot::new(&mut fonts(), &cut, &samples::pictures()).expect("a scene");
+    let (send, receive) = tokio::sync::oneshot::channel::<()>();
+    let mut send = Some(send);
+    let progress = move |written| {
+        if written == 20 {
+            drop(send.take());
+        }
+    };
+    let stop = async move { drop(receive.await) };
+    let stopped = ffmpeg().encode(shot, &directory.0.join("scene.mp4"), progress, stop).await;
+    assert!(matches!(stopped, Err(RenderError::Stopped)), "{stopped:?}");
+}

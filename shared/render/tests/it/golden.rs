@@ -1,0 +1,67 @@
+//! Every kind in both formats looks as it did when somebody last looked at it: perceptual hashes in `golden.txt`.
+//! `REELHOOK_UPDATE_GOLDEN=1` writes the file anew; look at the contact sheets before you commit it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, RgbaImage};
+use reelhook_domain::film::{Format, SceneKind, Theme};
+use reelhook_render::Shot;
+
+use crate::{FORMATS, alone, fonts, samples};
+
+/// Bits that may differ: antialiasing differs a little between processors.
+const ALLOWED: u32 = 6;
+
+/// Whether each of 8x8 places is brighter than its neighbour to the right.
+fn hash(still: &RgbaImage) -> u64 {
+    let grey = DynamicImage::ImageRgba8(still.clone()).into_luma8();
+    let small = imageops::resize(&grey, 9, 8, FilterType::Triangle);
+    let mut hash = 0;
+    for y in 0..8 {
+        for x in 0..8 {
+            hash = hash << 1 | u64::from(small.get_pixel(x, y).0[0] > small.get_pixel(x + 1, y).0[0]);
+        }
+    }
+    hash
+}
+
+#[test]
+fn every_kind_looks_as_it_was_reviewed() {
+    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    let mut drawn = BTreeMap::new();
+    for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle()) {
+        for format in FORMATS {
+            let scene = samples::scene(kind, samples::usual(kind));
+            let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, format), &pictures).expect("a usual scene");
+            let word = match format {
+                Format::Standard => "standard",
+                Format::Reels => "reels",
+            };
+            drawn.insert(format!("{} {word}", kind.name()), hash(&shot.still(90)));
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden.txt");
+    if std::env::var_os("REELHOOK_UPDATE_GOLDEN").is_some() {
+        let mut text = String::new();
+        for (name, hash) in &drawn {
+            writeln!(text, "{name} {hash:016x}").expect("writing to a string");
+        }
+        std::fs::write(path, text).expect("golden.txt can be written");
+        return;
+    }
+    let reviewed = std::fs::read_to_string(path).expect("golden.txt");
+    assert_eq!(reviewed.lines().count(), drawn.len(), "golden.txt has a line for every kind in both formats");
+    let mut failures = Vec::new();
+    for line in reviewed.lines() {
+        let (name, expected) = line.rsplit_once(' ').expect("a name and a hash");
+        let expected = u64::from_str_radix(expected, 16).expect("a hash");
+        let differing = drawn.get(name).map_or(64, |hash| (hash ^ expected).count_ones());
+        if differing > ALLOWED {
+            failures.push(format!("{name}: {differing} of 64 bits differ"));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}

@@ -1,0 +1,149 @@
+//! Contents that break layouts: they are drawn without a panic, and no ink gets where apps and screens cut it off.
+
+use image::RgbaImage;
+use proptest::prelude::*;
+use reelhook_domain::film::{Content, Format, ImageRef, Item, Scene, SceneKind, Theme};
+use reelhook_render::{Fonts, Pictures, RenderError, Shot, Yuv};
+
+use crate::{FORMATS, alone, fonts, samples};
+
+fn contents(kind: SceneKind) -> Vec<(&'static str, Content)> {
+    let word = "W".repeat(2_000);
+    let controls = "a\u{0}b\u{1b}[31m\u{7f}\u{202e}cd\u{fffe}\r\n\t\u{85}";
+    let mut all = vec![
+        ("empty", Content::default()),
+        ("one long word", samples::filled(kind, &[&word], 12)),
+        ("twelve long items", samples::filled(kind, &samples::LONG, 12)),
+        ("arabic", samples::filled(kind, &samples::ARABIC, 5)),
+        ("hebrew", samples::filled(kind, &samples::HEBREW, 7)),
+        ("emoji", samples::filled(kind, &samples::EMOJI, 9)),
+        ("chinese", samples::filled(kind, &samples::CHINESE, 6)),
+        ("hindi", samples::filled(kind, &samples::HINDI, 4)),
+        ("thai", samples::filled(kind, &samples::THAI, 8)),
+        ("control characters", samples::filled(kind, &[controls, "\u{0}", "**", "****", "**a", "\n\n"], 6)),
+        ("stacked marks", samples::filled(kind, &["Z\u{0311}\u{036b}\u{0343}\u{032a}\u{0302}a\u{0334}\u{0321}l"], 3)),
+    ];
+    let mut empty_items = Content { title: "t".into(), ..Content::default() };
+    empty_items.items = vec![Item::default(); 12];
+    all.push(("empty items", empty_items));
+    let mut icons = samples::filled(kind, &["x"], 3);
+    for item in &mut icons.items {
+        item.icon = word.clone();
+        item.value = word.clone();
+    }
+    all.push(("long icons and values", icons));
+    all
+}
+
+/// Pixels in the margin that differ from those of a card without content.
+fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Format) -> usize {
+    let (width, height) = still.dimensions();
+    let (side, top, bottom) = match format {
+        Format::Standard => (width / 20, height / 20, height - height / 20),
+        Format::Reels => (width / 20, height * 12 / 100, height - height * 18 / 100),
+    };
+    let differs = |x: u32, y: u32, bare: &RgbaImage| {
+        let (a, b) = (still.get_pixel(x, y).0, bare.get_pixel(x, y).0);
+        // Soft shadows may reach out; ink is darker or brighter than they are.
+        a.iter().zip(b).any(|(a, b)| a.abs_diff(b) > 40)
+    };
+    still
+        .enumerate_pixels()
+        .filter(|(x, y, _)| *x < side || *x >= width - side || *y < top || *y >= bottom)
+        .filter(|(x, y, _)| bare.iter().all(|bare| differs(*x, *y, bare)))
+        .count()
+}
+
+fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Format) -> RgbaImage {
+    let scene = samples::scene(kind, Content::default());
+    Shot::new(fonts, &alone(&scene, theme, format), &Pictures::new()).expect("an empty card").still(149)
+}
+
+#[test]
+fn nothing_breaks_a_card_or_leaves_its_place() {
+    let mut fonts = fonts();
+    let mut failures = Vec::new();
+    for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle().skip(2)) {
+        for format in FORMATS {
+            let bare = bare(&mut fonts, kind, theme, format);
+            let turned = image::imageops::flip_horizontal(&bare);
+            for (name, content) in contents(kind) {
+                let scene = samples::scene(kind, content);
+                let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, format), &Pictures::new()).expect(name);
+                let outside = ink_outside(&shot.still(149), [&bare, &turned], format);
+                if outside > 0 {
+                    failures.push(format!("{} {format:?} {name}: {outside} pixels", kind.name()));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn a_scene_of_one_frame_shows_everything() {
+    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    for kind in SceneKind::ALL {
+        let long = samples::scene(kind, samples::usual(kind));
+        let short = Scene { frames: 1, ..long.clone() };
+        let mut last =
+            Shot::new(&mut fonts, &alone(&long, Theme::Ocean, Format::Standard), &pictures).expect("a scene");
+        let mut only =
+            Shot::new(&mut fonts, &alone(&short, Theme::Ocean, Format::Standard), &pictures).expect("a scene");
+        assert_eq!(only.frames(), 1);
+        assert_eq!(only.still(0), last.still(149), "{}", kind.name());
+    }
+}
+
+#[test]
+fn a_picture_that_is_missing_or_broken_is_named() {
+    let image = ImageRef::Key("shop/lamp.png".into());
+    let scene = samples::scene(SceneKind::HeroTitle, Content { images: vec![image.clone()], ..Content::default() });
+    let failed = Shot::new(&mut fonts(), &alone(&scene, Theme::Dark, Format::Standard), &Pictures::new());
+    assert!(matches!(failed, Err(RenderError::Image { image: named, .. }) if named == image));
+    let mut pictures = Pictures::new();
+    for bytes in [&b""[..], b"GIF89a", b"\x89PNG\r\n\x1a\n then nothing", b"<svg/>"] {
+        assert!(matches!(pictures.insert(image.clone(), bytes), Err(RenderError::Image { .. })), "{bytes:?}");
+    }
+    assert!(pictures.insert(image.clone(), &vec![0; reelhook_render::MAX_BYTES + 1]).is_err());
+    assert!(!pictures.contains(&image));
+}
+
+#[test]
+fn a_picture_of_too_many_pixels_is_not_decoded() {
+    // The head of a PNG that claims 30,000 by 30,000 pixels.
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x75\x30\0\0\x75\x30\x08\x06\0\0\0".to_vec();
+    bytes.extend([0x3d, 0x3f, 0x4f, 0x5e]);
+    assert!(Pictures::new().insert(ImageRef::Key("bomb.png".into()), &bytes).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_content_is_drawn(
+        kind in 0..12_usize,
+        theme in 0..8_usize,
+        tall in any::<bool>(),
+        texts in proptest::collection::vec("\\PC{0,80}|[a-z *\\n]{0,200}|[\u{600}-\u{6ff} ]{0,60}|[一-龥]{0,60}", 1..6),
+        count in 0..13_usize,
+        frames in 1..80_u32,
+    ) {
+        thread_local! {
+            static FONTS: std::cell::RefCell<Fonts> = std::cell::RefCell::new(fonts());
+        }
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let content = samples::filled(SceneKind::ALL[kind], &texts, count);
+        let scene = Scene { frames, ..samples::scene(SceneKind::ALL[kind], content) };
+        let format = if tall { Format::Reels } else { Format::Standard };
+        FONTS.with_borrow_mut(|fonts| {
+            let mut cut = alone(&scene, Theme::ALL[theme], format);
+            cut.size = if tall { (360, 640) } else { (640, 360) };
+            let mut shot = Shot::new(fonts, &cut, &Pictures::new()).expect("any text can be drawn");
+            let mut frame = Yuv::new(cut.size.0, cut.size.1);
+            for at in [0, frames / 3, frames - 1] {
+                shot.draw(at, &mut frame);
+            }
+        });
+    }
+}
