@@ -3,7 +3,7 @@
 # Usage: infra/layer.sh ARCHITECTURE OUT.zip    ARCHITECTURE is arm64 or x86_64. Needs python3 with pip, npm and zip.
 #
 # Publish it in your account, and name it to the stack:
-#   aws lambda publish-layer-version --layer-name reelhook-render --zip-file fileb://OUT.zip --compatible-runtimes provided.al2023
+#   aws lambda publish-layer-version --layer-name reelhook-render --zip-file fileb://OUT.zip --compatible-architectures ARCHITECTURE
 #   sam deploy --parameter-overrides RenderLayerArn=ARN
 # Over 50 MB goes by a bucket: aws s3 cp OUT.zip s3://YOURS/ and --content S3Bucket=YOURS,S3Key=OUT.zip instead of --zip-file.
 #

@@ -422,9 +422,11 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
         (many(100, 7), "bad_field", "10 minutes long together at most, and not 700 seconds"),
         (in_4k, "bad_field", "3 minutes in 4k"),
         (
-            one(json!({ "content": { "images": vec!["https://a.example/b.png"; 21] } })),
+            one(
+                json!({ "content": { "images": (0..21).map(|n| format!("https://a.example/{n}.png")).collect::<Vec<_>>() } }),
+            ),
             "bad_field",
-            "20 pictures together at most, and not 21",
+            "20 different pictures together at most, and not 21",
         ),
         (bad_quality, "bad_field", "`quality` must be `720p`, `1080p` or `4k`"),
         (bad_track, "bad_field", "`music.trackId` must be the id of a track"),

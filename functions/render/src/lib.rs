@@ -137,13 +137,20 @@ async fn work_off(deps: &Deps, messages: Vec<DrawMessage>) -> Vec<Verdict> {
         let track = reelhook_music::find(track)?;
         Some(track_link(track.filename, &deps.base, &secrets.links, System.now()))
     };
+    let gallery = Gallery { reels: &deps.reels, http: &deps.http };
     let ports = DrawPorts {
         jobs: &deps.jobs,
         reels: &deps.reels,
         studio: &deps.studio,
         remote: &CreatomateStudio { service: &secrets.creatomate, http: &deps.http, links: &deps.reels, music: &music },
-        composer: &Workflow { jobs: &deps.jobs, catalog: &deps.catalog, ambient: &System, policy: &deps.policy },
-        pictures: &Gallery { reels: &deps.reels, http: &deps.http },
+        composer: &Workflow {
+            jobs: &deps.jobs,
+            pictures: &gallery,
+            catalog: &deps.catalog,
+            ambient: &System,
+            policy: &deps.policy,
+        },
+        pictures: &gallery,
         speeds: &deps.counters,
         ambient: &System,
         pulse: &System,

@@ -76,6 +76,13 @@ impl Config {
 
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
 
+/// How often a job that is waited for is looked at, at first.
+const LOOK: Duration = Duration::from_millis(500);
+/// For so long.
+const SOON: Duration = Duration::from_secs(10);
+/// And later.
+const LATER: Duration = Duration::from_secs(2);
+
 /// Who may call, and what links are signed with.
 struct Secrets {
     access: Access,
@@ -224,14 +231,21 @@ async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> 
 
 /// The job once it has ended; none where that takes longer than this function may wait.
 async fn wait_for(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {
-    let mut looks = tokio::time::interval(Duration::from_millis(500));
+    let began = tokio::time::Instant::now();
     let waited = tokio::time::timeout(deps.wait, async {
+        let mut looks = tokio::time::interval(LOOK);
         loop {
             looks.tick().await;
-            match find(deps, id).await? {
-                Some(job) if job.status.is_final() => return Ok(job),
-                Some(_) => {}
-                None => return Err(Problem::NoJob(id.to_string())),
+            if began.elapsed() > SOON && looks.period() == LOOK {
+                looks = tokio::time::interval_at(tokio::time::Instant::now() + LATER, LATER);
+            }
+            match deps.jobs.load(id).await {
+                Ok(Some(job)) if job.deleted_at.is_some() => return Err(Problem::NoJob(id.to_string())),
+                Ok(Some(job)) if job.status.is_final() => return Ok(job),
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(Problem::NoJob(id.to_string())),
+                // The job is there all the same: who got an error now would ask for a second video.
+                Err(error) => tracing::warn!(job_id = %id, %error, "a job that is waited for could not be looked at"),
             }
         }
     });

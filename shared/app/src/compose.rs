@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::ambient::Ambient;
 use crate::catalog::{CatalogStore, Choice, Movie, preview};
-use crate::drawing::{Composer, DrawError};
+use crate::drawing::{Composer, DrawError, PictureSource};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
 use crate::renders::is_web_url;
 use crate::store::StoreError;
@@ -18,6 +18,8 @@ use crate::store::StoreError;
 pub struct Workflow<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
+    /// Posters.
+    pub pictures: &'a dyn PictureSource,
     /// Movies.
     pub catalog: &'a dyn CatalogStore,
     /// Clock and randomness.
@@ -32,7 +34,7 @@ impl Composer for Workflow<'_> {
         self.tell(job, 0, StepStatus::Started, Value::Null).await?;
         self.tell(job, 1, StepStatus::Started, Value::Null).await?;
         let choice = choice(&job.input);
-        let movies = preview(self.catalog, &choice).await?;
+        let mut movies = preview(self.catalog, &choice).await?;
         if movies.is_empty() {
             let (genre, platform) = (&choice.genres[0], &choice.platforms[0]);
             let country = &choice.country;
@@ -44,6 +46,13 @@ impl Composer for Workflow<'_> {
         }
         let words = Words::of(&choice.country);
         let script: Vec<String> = movies.iter().enumerate().map(|(place, movie)| words.hook(place, movie)).collect();
+        for movie in movies.iter_mut().filter(|movie| !movie.poster_url.is_empty()) {
+            // A poster that is not there is no reason to make no video.
+            if let Err(DrawError::Input(why)) = self.poster(job, movie).await {
+                tracing::warn!(job_id = %job.id, movie = movie.id, why, "a poster is left out");
+                movie.poster_url.clear();
+            }
+        }
         let made = [
             (2, json!({ "script": script, "language": words.language })),
             (3, json!({ "posters": movies.iter().filter(|movie| is_web_url(&movie.poster_url)).count() })),
@@ -63,6 +72,13 @@ impl Composer for Workflow<'_> {
 }
 
 impl Workflow<'_> {
+    async fn poster(&self, job: &Job, movie: &Movie) -> Result<(), DrawError> {
+        if !is_web_url(&movie.poster_url) {
+            return Err(DrawError::Input("its URL is neither http nor https".to_owned()));
+        }
+        self.pictures.picture(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
+    }
+
     /// Tells a step as a worker would; whether the job goes on.
     async fn tell(&self, job: &Job, number: u8, status: StepStatus, details: Value) -> Result<bool, DrawError> {
         let now = self.ambient.now();

@@ -292,7 +292,7 @@ async fn supersede(ports: &DeliverPorts<'_>, ready: impl Iterator<Item = &Asked>
             waiting.map(|(delivery, _)| one::end(ports, 0, &delivery, &Outcome::Superseded).next).collect();
         match next.is_empty() {
             true => Ok(()),
-            false => ports.store.save_all(&next).await.into_iter().map(|saved| saved.map(drop)).collect(),
+            false => ports.store.save_all(&next).await.into_iter().try_for_each(|saved| saved.map(drop)),
         }
     };
     let stopped: Result<(), StoreError> = stopped.await;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use reelhook_domain::drawing::{FilmPlan, StoredVideo, Task};
-use reelhook_domain::film::{Film, Format, ImageRef, Music};
-use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId};
+use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo, Task};
+use reelhook_domain::film::{Film, Format, ImageRef, Music, Quality};
+use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -21,6 +21,8 @@ use crate::films::{ReelStore, link_subject, scene_key, video_key};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
 use crate::store::StoreError;
 
+/// Claims that come again because of others.
+const CROWDED: u32 = 10;
 /// How long a link is good that has to last as long as its video, in seconds.
 const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
 
@@ -141,11 +143,11 @@ pub trait RemoteStudio: Send + Sync {
 /// Pictures from anywhere.
 #[async_trait]
 pub trait PictureSource: Send + Sync {
-    /// The bytes of a picture.
+    /// The bytes of a picture of a job's film, the same each time.
     ///
     /// # Errors
     /// [`DrawError::Input`] names a picture that can't be had.
-    async fn picture(&self, image: &ImageRef) -> Result<Vec<u8>, DrawError>;
+    async fn picture(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError>;
 }
 
 /// Waits.
@@ -229,7 +231,18 @@ enum Outcome {
 /// [`ChangeError`]; the piece is free again when its lease ends.
 pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<Worked, ChangeError> {
     let report = |event: Event| async move { change(ports.jobs, ports.ambient, ports.policy, id, &event).await };
-    let Changed::Applied(job) = report(Event::ClaimPiece { attempt }).await? else { return Ok(Worked::Nothing) };
+    let mut tries = 0;
+    let claim = loop {
+        match report(Event::ClaimPiece { attempt }).await {
+            // Many renderers of one job begin at once; each goes a little later.
+            Err(ChangeError::Contended(_)) if tries < CROWDED => {
+                tries += 1;
+                ports.pulse.after(Duration::from_secs(1).mul_f64(ports.ambient.fraction())).await;
+            }
+            claimed => break claimed?,
+        }
+    };
+    let Changed::Applied(job) = claim else { return Ok(Worked::Nothing) };
     let Some((claim, piece)) = claimed(&job) else { return Ok(Worked::Nothing) };
     let drawing = job.drawing.as_ref();
     let Some(task) = drawing.map(|drawing| drawing.task(piece)) else { return Ok(Worked::Nothing) };
@@ -305,7 +318,7 @@ async fn perform(ports: &DrawPorts<'_>, job: &Job, task: &Task, drawn: &Arc<Atom
         Task::Scene { format, scene } => {
             let film = ports.reels.film(&job.id).await?;
             let cut = cut(&film, *format, *scene)?;
-            let pictures = pictures(ports, cut).await?;
+            let pictures = pictures(ports, &job.id, cut).await?;
             let key = scene_key(&ports.studio.hash(cut, &pictures));
             if ports.reels.has_scene(&key).await? {
                 tracing::info!(job_id = %job.id, scene, key, "a scene was drawn before");
@@ -336,10 +349,10 @@ fn cut(film: &Film, format: Format, scene: usize) -> Result<Cut<'_>, DrawError> 
     }
 }
 
-async fn pictures(ports: &DrawPorts<'_>, cut: Cut<'_>) -> Result<Pictures, DrawError> {
+async fn pictures(ports: &DrawPorts<'_>, job: &JobId, cut: Cut<'_>) -> Result<Pictures, DrawError> {
     let mut pictures = Vec::new();
     for image in cut.images() {
-        let bytes = ports.pictures.picture(&image).await?;
+        let bytes = ports.pictures.picture(job, &image).await?;
         pictures.push((image, bytes));
     }
     Ok(pictures)
@@ -366,7 +379,7 @@ async fn join(ports: &DrawPorts<'_>, job: &Job, format: Format) -> Result<Stored
     let mut scenes = Vec::with_capacity(film.scenes.len());
     for scene in 0..film.scenes.len() {
         let cut = cut(&film, format, scene)?;
-        let pictures = pictures(ports, cut).await?;
+        let pictures = pictures(ports, &job.id, cut).await?;
         let key = scene_key(&ports.studio.hash(cut, &pictures));
         let file = desk.path().join(format!("{scene}.mp4"));
         if !ports.reels.fetch_scene(&key, &file).await? {
@@ -401,6 +414,9 @@ async fn store(ports: &DrawPorts<'_>, job: &Job, format: Format, file: &Path) ->
 /// Once a drawing has ended, how long it took says how long others will.
 async fn note_speed(ports: &DrawPorts<'_>, job: &Job) {
     let (Some(film), false) = (&job.film, job.videos.is_empty()) else { return };
+    if job.dialect != Dialect::VidBuilder || film.renderer != Renderer::Own || job.status != Status::Completed {
+        return;
+    }
     let Some((start, end)) = job.started_at.zip(job.completed_at) else { return };
     let seconds = (end.0 - start.0) as f64 / 1000.0;
     let quality = job.input["quality"].as_str().unwrap_or("1080p");
@@ -409,8 +425,13 @@ async fn note_speed(ports: &DrawPorts<'_>, job: &Job) {
     }
 }
 
-/// About how long a film takes to draw, in seconds: what was measured of late, or else what our own tests measured.
-pub fn expected_seconds(film: &FilmPlan, speed: Option<f64>) -> f64 {
-    const UNMEASURED: f64 = 60.0;
-    f64::from(film.all_frames()) / speed.filter(|speed| *speed > 0.1).unwrap_or(UNMEASURED) + 5.0
+/// About how long a film takes to draw, in seconds: by what was measured of late, or else by what one core does
+/// (`cargo xtask bench render`: some 48 frames a second in 1080p, and by the number of pixels in other sizes).
+pub fn expected_seconds(film: &FilmPlan, quality: Quality, speed: Option<f64>) -> f64 {
+    let unmeasured = match quality {
+        Quality::Hd => 100.0,
+        Quality::FullHd => 48.0,
+        Quality::UltraHd => 12.0,
+    };
+    f64::from(film.all_frames()) / speed.filter(|speed| *speed > 0.1).unwrap_or(unmeasured) + 5.0
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use reelhook_domain::film::{Film, Format};
 use reelhook_domain::{JobId, Timestamp};
+use sha2::{Digest, Sha256};
 
 use crate::dialect::vidbuilder;
 use crate::store::StoreError;
@@ -55,6 +56,12 @@ pub trait ReelStore: FilmStore {
     /// [`StoreError`].
     async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Keeps a picture that came from elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
     /// Stores a finished video, which is downloaded under this name; its size in bytes.
     ///
     /// # Errors
@@ -65,6 +72,11 @@ pub trait ReelStore: FilmStore {
 /// Where the film of a job is.
 pub fn film_key(job: &JobId) -> String {
     format!("films/{job}/film.json")
+}
+
+/// Where a job's copy of a picture at a URL is: as it was when it was first needed.
+pub fn copy_key(job: &JobId, url: &str) -> String {
+    format!("films/{job}/pictures/{}", hex::encode(Sha256::digest(url.as_bytes())))
 }
 
 /// Where a drawn scene is, by the hash of everything that decides how it looks.

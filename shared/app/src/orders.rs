@@ -78,7 +78,7 @@ pub async fn order(ports: &OrderPorts<'_>, order: Order, caller: String) -> Resu
     try_join_all(stored).await?;
     ports.reels.put_film(&id, &order.film).await?;
     let speed = ports.speeds.speed(quality_name(order.film.quality)).await?;
-    let expected = estimate(expected_seconds(&plan, speed));
+    let expected = estimate(expected_seconds(&plan, order.film.quality, speed));
     let submission = Submission {
         dialect: Dialect::VidBuilder,
         input: order.input,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use reelhook_domain::JobId;
 use reelhook_domain::film::ImageRef;
 use url::Url;
 
 use crate::drawing::{DrawError, PictureSource};
-use crate::films::{IMAGE_LIMIT, ReelStore};
+use crate::films::{IMAGE_LIMIT, ReelStore, copy_key};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
 use crate::uploads::sniff;
 
@@ -25,7 +26,17 @@ pub struct Gallery<'a> {
 
 #[async_trait]
 impl PictureSource for Gallery<'_> {
-    async fn picture(&self, image: &ImageRef) -> Result<Vec<u8>, DrawError> {
+    async fn picture(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError> {
+        let copy = match image {
+            ImageRef::Key(_) => None,
+            ImageRef::Url(url) => Some(copy_key(job, url)),
+        };
+        // A picture is fetched once for a job: it may be another one, or none, when its scenes are joined.
+        if let Some(copy) = &copy
+            && let Some(bytes) = self.reels.image(copy, IMAGE_LIMIT).await?
+        {
+            return Ok(bytes);
+        }
         let bytes = match image {
             ImageRef::Key(key) => self.reels.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
                 DrawError::Input(format!("the picture `{key}` was not uploaded, or is larger than 10 MB"))
@@ -33,7 +44,12 @@ impl PictureSource for Gallery<'_> {
             ImageRef::Url(url) => self.fetch(url).await?,
         };
         match sniff(&bytes) {
-            Some(_) => Ok(bytes),
+            Some(_) => {
+                if let Some(copy) = &copy {
+                    self.reels.keep_image(copy, &bytes).await?;
+                }
+                Ok(bytes)
+            }
             None => Err(DrawError::Input(format!("the picture {} is no PNG, JPEG, WebP or GIF", shown(image)))),
         }
     }

@@ -69,13 +69,27 @@ impl CreatomateStudio<'_> {
     }
 
     async fn look(&self, render: &RenderId) -> Result<Remote, DrawError> {
-        let body = self.ask(Method::Get, &format!("v1/renders/{render}"), String::new()).await?;
         let waits = |percent| Remote::Waits { render: render.clone(), percent, wait: LOOK_AGAIN };
+        // A render that is paid for is not given up because it could not be looked at once.
+        let body = match self.ask(Method::Get, &format!("v1/renders/{render}"), String::new()).await {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::warn!(%render, %error, "a render could not be looked at");
+                return Ok(waits(0));
+            }
+        };
         match body["status"].as_str().unwrap_or_default() {
             "succeeded" => {
                 let url = body["url"].as_str().and_then(|url| Url::parse(url).ok());
                 let url = url.ok_or_else(|| DrawError::Renderer("Creatomate named no video".to_owned()))?;
-                self.fetch(url).await.map(Remote::Fetched)
+                match self.fetch(url).await {
+                    Ok(video) => Ok(Remote::Fetched(video)),
+                    Err(DrawError::Renderer(why)) => {
+                        tracing::warn!(%render, why, "a finished render could not be fetched");
+                        Ok(waits(95))
+                    }
+                    Err(error) => Err(error),
+                }
             }
             "failed" | "cancelled" => {
                 let why = body["error_message"].as_str().or_else(|| body["error"].as_str());

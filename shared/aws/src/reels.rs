@@ -11,7 +11,7 @@ use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use reelhook_app::films::{FilmStore, ReelStore, film_key};
 use reelhook_app::store::StoreError;
-use reelhook_app::uploads::{Links, Upload};
+use reelhook_app::uploads::{Links, Upload, sniff};
 use reelhook_domain::JobId;
 use reelhook_domain::film::Film;
 use tokio::io::AsyncWriteExt;
@@ -65,6 +65,19 @@ impl Reels {
         let begun = begin.content_type("video/mp4").content_disposition(disposition).send().await;
         let begun = begun.map_err(|error| store_error(operation, error))?;
         let upload = begun.upload_id().unwrap_or_default();
+        let sent = self.send_parts(key, upload, from, bytes).await;
+        if sent.is_err() {
+            let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+            if let Err(error) = abort.send().await {
+                let error = store_error("abort upload", error);
+                tracing::warn!(key, %error, "parts of an upload are left to the bucket's rules");
+            }
+        }
+        sent
+    }
+
+    async fn send_parts(&self, key: &str, upload: &str, from: &Path, bytes: u64) -> Result<(), StoreError> {
+        let operation = "put parts";
         let mut parts = Vec::new();
         for (number, offset) in (1..).zip((0..bytes).step_by(PART as usize)) {
             let length = Length::Exact(PART.min(bytes - offset));
@@ -114,8 +127,14 @@ impl ReelStore for Reels {
     }
 
     async fn put_scene(&self, key: &str, from: &Path) -> Result<(), StoreError> {
+        let operation = "put scene";
+        let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
+        let bytes = tokio::fs::metadata(from).await.map_err(refused)?.len();
+        if bytes > PART {
+            return self.put_parts(key, "inline", from, bytes).await;
+        }
         let body = ByteStream::from_path(from).await;
-        let body = body.map_err(|error| StoreError::Refused { operation: "put scene", source: error.into() })?;
+        let body = body.map_err(|error| StoreError::Refused { operation, source: error.into() })?;
         self.put(key, "video/mp4", body).await
     }
 
@@ -140,6 +159,11 @@ impl ReelStore for Reels {
         }
         let body = body.collect().await.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
         Ok(Some(body.to_vec()))
+    }
+
+    async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let content_type = sniff(bytes).unwrap_or("application/octet-stream");
+        self.put(key, content_type, bytes.to_vec().into()).await
     }
 
     async fn put_video(&self, key: &str, filename: &str, from: &Path) -> Result<u64, StoreError> {

@@ -1,5 +1,7 @@
 //! The configuration of a video in VidBuilder's words: what is asked for, within the limits (contract.md, VidBuilder).
 
+use std::collections::BTreeSet;
+
 use reelhook_app::uploads;
 use reelhook_domain::film::{
     Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
@@ -17,6 +19,8 @@ pub const MOST_IMAGES: usize = 20;
 pub const LONGEST: u32 = 600;
 /// Seconds of a video in 4k.
 pub const LONGEST_4K: u32 = 180;
+/// Seconds of a scene in 4k: more may take a renderer longer than it has.
+const LONGEST_SCENE_4K: u32 = 60;
 /// Seconds that a scene shows: from, to, and where it does not say.
 const SCENE_SECONDS: (f64, f64, f64) = (0.5, 120.0, 4.0);
 /// Seconds of a fade.
@@ -83,9 +87,19 @@ fn check_limits(film: &Film) -> Result<(), Problem> {
     if film.frames() > most * FRAME_RATE {
         return Err(wrong("scenes", format!("{what} long together at most, and not {seconds} seconds")));
     }
-    let images = film.scenes.iter().flat_map(Scene::images).count();
+    let too_long = |scene: &Scene| scene.frames > LONGEST_SCENE_4K * FRAME_RATE;
+    if film.quality == Quality::UltraHd
+        && let Some(place) = film.scenes.iter().position(too_long)
+    {
+        let place = format!("scenes[{place}].duration");
+        return Err(wrong(&place, format!("at most {LONGEST_SCENE_4K} seconds in 4k; make two scenes of it")));
+    }
+    let images = film.scenes.iter().flat_map(Scene::images).collect::<BTreeSet<_>>().len();
     if images > MOST_IMAGES {
-        return Err(wrong("scenes", format!("scenes with {MOST_IMAGES} pictures together at most, and not {images}")));
+        return Err(wrong(
+            "scenes",
+            format!("scenes with {MOST_IMAGES} different pictures together at most, and not {images}"),
+        ));
     }
     Ok(())
 }

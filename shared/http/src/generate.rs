@@ -77,12 +77,27 @@ fn text(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
 
 /// The request's Idempotency-Key with the hash of its body.
 pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
+    key_of(request, &[&request.body])
+}
+
+/// [`key`] with the hash of what the body says, where the same can be said in other bytes.
+pub(crate) fn key_of(request: &ApiRequest, said: &[&[u8]]) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = request.header_bytes("idempotency-key") else { return Ok(None) };
     let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
     let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));
     let key = key.ok_or(Problem::BadIdempotencyKey)?;
     // A key belongs to a route and a body.
-    let digest = Sha256::new().chain_update(&request.path).chain_update([0]).chain_update(&request.body).finalize();
+    let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]);
+    match said {
+        [body] => digest.update(body),
+        parts => {
+            for part in parts {
+                digest.update((part.len() as u64).to_be_bytes());
+                digest.update(part);
+            }
+        }
+    }
+    let digest = digest.finalize();
     let body_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Some(IdempotencyKey { key: key.to_owned(), body_hash }))
 }

@@ -47,6 +47,15 @@ pub async fn read(
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::NoScenes { received: config });
     }
+    let key = if boundary(request).is_none() {
+        crate::generate::key(request)?
+    } else {
+        // A form is written with another boundary each time.
+        let (config, callback) = (config.to_string(), callback.to_string());
+        let said = [config.as_bytes(), callback.as_bytes()];
+        let files = files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_ref()]);
+        crate::generate::key_of(request, &said.into_iter().chain(files).collect::<Vec<_>>())?
+    };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());
@@ -77,7 +86,7 @@ pub async fn read(
         callback: callback.map(Url::into),
         uploads,
         traceparent: request.traceparent(),
-        key: crate::generate::key(request)?,
+        key,
     })
 }
 

@@ -59,6 +59,8 @@ impl Ffmpeg {
             "-pix_fmt",
             "yuv420p",
         ]);
+        // A bound for the disk, far above what cards need.
+        command.args(["-maxrate", "40M", "-bufsize", "80M"]);
         command.args(["-bf", "0", "-g"]).arg((FRAME_RATE * 2).to_string());
         command.args([
             "-color_range",

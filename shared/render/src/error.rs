@@ -58,9 +58,14 @@ pub enum RenderError {
     Drawing,
 }
 
+/// A picture as others may read of it: its URL may hold a secret, its server does not.
 fn name(image: &ImageRef) -> &str {
     match image {
         ImageRef::Key(key) => key,
-        ImageRef::Url(url) => url,
+        ImageRef::Url(url) => {
+            let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            let server = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            server.rsplit('@').next().unwrap_or_default()
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Our own renderer behind the port of drawings: fonts that are loaded once, pictures, ffmpeg, and a desk on the disk.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use reelhook_app::drawing::{self, Desk, DrawError, Pictures as Named, Studio};
-use reelhook_domain::film::Music;
+use reelhook_domain::film::{ImageRef, Music, Scene};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -31,16 +32,12 @@ impl OwnStudio {
 #[async_trait]
 impl Studio for OwnStudio {
     fn hash(&self, cut: drawing::Cut<'_>, pictures: &Named) -> String {
-        let mut hash = Sha256::new();
-        let text = key(&own(cut));
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(&text);
-        // A picture may change under its URL.
-        for (image, bytes) in pictures {
-            hash.update(serde_json::to_vec(image).unwrap_or_default());
-            hash.update(Sha256::digest(bytes));
-        }
-        hex::encode(hash.finalize())
+        let own = own(cut);
+        // What a picture shows counts, and not where it comes from.
+        let digests: HashMap<&ImageRef, String> =
+            pictures.iter().map(|(image, bytes)| (image, hex::encode(Sha256::digest(bytes)))).collect();
+        let (scene, before) = (by_content(own.scene, &digests), own.before.map(|scene| by_content(scene, &digests)));
+        hex::encode(Sha256::digest(key(&Cut { scene: &scene, before: before.as_ref(), ..own })))
     }
 
     async fn draw(
@@ -104,6 +101,19 @@ impl OwnStudio {
     }
 }
 
+/// A scene whose pictures are named by what they show.
+fn by_content(scene: &Scene, digests: &HashMap<&ImageRef, String>) -> Scene {
+    let mut scene = scene.clone();
+    let content = &mut scene.content;
+    let items = content.items.iter_mut().filter_map(|item| item.image.as_mut());
+    for image in content.images.iter_mut().chain(items) {
+        if let Some(digest) = digests.get(image) {
+            *image = ImageRef::Key(digest.clone());
+        }
+    }
+    scene
+}
+
 fn own(cut: drawing::Cut<'_>) -> Cut<'_> {
     let scenes = &cut.film.scenes;
     Cut {
@@ -124,7 +134,11 @@ fn failure(error: RenderError) -> DrawError {
         | RenderError::Io { .. }
         | RenderError::Ffmpeg { .. }
         | RenderError::Stopped
-        | RenderError::Drawing => DrawError::Renderer(format!("{error}{cause}")),
+        | RenderError::Drawing => {
+            // Paths and ffmpeg's words are for the operator.
+            tracing::error!(error = format!("{error}{cause}"), "the renderer failed");
+            DrawError::Renderer("the renderer failed; its log says why".to_owned())
+        }
     }
 }
 

@@ -106,6 +106,10 @@ impl ReelStore for MemoryReels {
         Ok(self.objects.lock().unwrap().get(key).filter(|image| image.len() <= limit).cloned())
     }
 
+    async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.put(key, bytes.to_vec()).await
+    }
+
     async fn put_video(&self, key: &str, _: &str, from: &Path) -> Result<u64, StoreError> {
         let video = self.file(from);
         let bytes = video.len() as u64;

@@ -257,6 +257,7 @@ impl Stack {
             },
             composer: &Workflow {
                 jobs: &*self.jobs,
+                pictures: &Gallery { reels: &self.reels, http: &self.http },
                 catalog: &self.catalog,
                 ambient: &*self.world,
                 policy: &self.policy,

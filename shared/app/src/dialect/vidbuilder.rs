@@ -102,6 +102,12 @@ fn completed(job: &Job) -> Value {
         "s3Upload": files,
         "renderTime": job.duration_ms(job.updated_at).map(|ms| format!("{}s", (ms + 500) / 1000)),
     });
+    if film.is_some() && job.videos.is_empty() {
+        // It was deleted.
+        for gone in ["videoUrl", "s3Upload"] {
+            view[gone] = Value::Null;
+        }
+    }
     if reels {
         view["reelsVideoUrl"] = json!(download(job, Format::Reels));
     }

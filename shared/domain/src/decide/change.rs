@@ -331,7 +331,8 @@ fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
         Status::Pending => Some(job.start.claim.as_ref().map_or(job.start.hint_at, |claim| claim.lease_until)),
         Status::Processing => {
             let timeout = job.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
-            [watched, drawing, Some(timeout)].into_iter().flatten().min()
+            // Who draws here watches no render.
+            drawing.or(watched).into_iter().chain([timeout]).min()
         }
         Status::Rendering if job.drawing.is_some() => {
             let timeout = job.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);

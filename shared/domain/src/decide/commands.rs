@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::change::Change;
 use super::{Decision, Ignored, Rejected};
-use crate::job::Status;
+use crate::job::{Dialect, Status};
 use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.
@@ -53,6 +53,11 @@ pub(super) fn retry(mut change: Change<'_>) -> Decision {
 }
 
 pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
+    if change.job.dialect == Dialect::VidBuilder {
+        // Its video is a file of ours.
+        let status = change.job.status;
+        return change.reject(Rejected::CannotComplete(status));
+    }
     match change.job.status {
         Status::Processing | Status::Rendering => {}
         Status::Completed if change.job.video_url.is_none() => {}

@@ -8,16 +8,18 @@ use super::{Decision, Ignored};
 use crate::drawing::{Drawing, FilmPlan, Piece, PieceClaim, Renderer, Stage, StoredVideo};
 use crate::film::Format;
 use crate::job::{Dialect, Status};
-use crate::{Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, Timestamp, classify};
+use crate::{Advice, Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, Timestamp, classify};
 
 /// Leases end at multiples of this part of them, so that not each sign of life moves the job's due time.
 const LEASE_STEPS: u32 = 3;
-/// Renderers that a piece may lose before its run fails.
+/// Renderers that a piece may lose, or see in trouble, before its run fails.
 const CRASHES: u32 = 3;
+/// How long a piece waits after its renderer had trouble.
+const PIECE_WAIT: Duration = Duration::from_secs(30);
 /// The time between two looks of viewers at the progress.
 const SHOWN_EVERY_MS: i64 = 2000;
 /// Pieces that a lost hint is made good for at once.
-const HINTS_AGAIN: usize = 10;
+const HINTS_AGAIN: usize = 100;
 /// Pieces that nobody claims get new hints at least this often.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
 /// The share of the progress bar at which drawing begins, where nothing came before it.
@@ -206,8 +208,8 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
     }
     let stage = change.job.drawing.as_ref().filter(|drawing| drawing.claimed(claim).is_some());
     let Some(stage) = stage.map(|drawing| drawing.stage) else { return change.ignore(Ignored::StaleAttempt) };
-    change.live(Live::RenderFailed);
     if permanent {
+        change.live(Live::RenderFailed);
         change.job.no_retry_reason = Some("The video can't be made from this input".to_owned());
         change.job.suggested_solution = Some("Change what the error names, and submit a new job".to_owned());
         change.fail(cut(error), OutboundEvent::FailedNoRetry);
@@ -217,9 +219,45 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
             Stage::Remote => classify(error),
             Stage::Composing | Stage::Scenes | Stage::Joining => FailureClass::Other,
         };
-        change.fail_run_of(class, cut(error));
+        try_piece_again(&mut change, claim, class, cut(error));
     }
     change.apply()
+}
+
+/// A piece whose renderer had trouble is done again a little later, and the others go on; what is in trouble each time,
+/// or can't get better, fails the run.
+fn try_piece_again(change: &mut Change<'_>, claim: u32, class: FailureClass, error: &str) {
+    let again = match class.advice(0) {
+        Advice::Retry { .. } => true,
+        Advice::Never { .. } => false,
+    };
+    let now = change.now;
+    let wait = PIECE_WAIT * change.policy.retry_delay_percent / 100;
+    let grace = change.policy.hint_grace;
+    let piece = change.job.drawing.as_mut().and_then(|drawing| {
+        let index = drawing.claimed(claim)?;
+        let piece = &mut drawing.pieces[index];
+        piece.crashes += 1;
+        let again = again && piece.crashes < CRASHES;
+        if again {
+            piece.claim = None;
+            piece.ready_at = Some(now.after(wait));
+            drawing.moved_at = now;
+            drawing.hint_at = now.after(wait + grace);
+        }
+        Some(again)
+    });
+    if piece == Some(true) {
+        change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) });
+        let seconds = wait.as_secs_f64();
+        change.log("job_log", LogLevel::Warning, format!("Trying again in {seconds:.0} s: {error}"));
+    } else {
+        let attempt = change.job.attempt;
+        change.fail_run_of(class, error);
+        if change.job.attempt == attempt {
+            change.live(Live::RenderFailed);
+        }
+    }
 }
 
 /// What the sweep does: pieces of renderers that died are free again, and open ones are hinted at again.
@@ -241,7 +279,6 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
     }
     if let Some(index) = given_up {
         let what = drawing.piece_name(index);
-        change.live(Live::RenderFailed);
         let error = format!("{what} could not be made: its renderer died {CRASHES} times");
         change.fail_run_of(FailureClass::Other, &error);
         return change.apply();
@@ -300,6 +337,9 @@ fn moved(change: &Change<'_>, drawing: &mut Drawing) {
 /// Shows how far the drawing is, but not each time.
 fn show_progress(change: &mut Change<'_>, drawing: &mut Drawing) {
     let Some(film) = &drawing.film else { return };
+    if drawing.stage == Stage::Joining {
+        return;
+    }
     let (all, drawn) = (film.all_frames().max(1), drawing.drawn().min(film.all_frames()));
     let first = match change.job.status {
         Status::Rendering => STEPS_PERCENT,

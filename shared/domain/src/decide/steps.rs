@@ -5,7 +5,7 @@ use serde_json::json;
 use super::change::Change;
 use super::starts::cut;
 use super::{Decision, Ignored};
-use crate::job::Status;
+use crate::job::{Dialect, Status};
 use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
 
 /// Reports that are remembered to know repeats.
@@ -14,6 +14,10 @@ const SEEN: usize = 64;
 pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUpdate) -> Decision {
     if attempt.is_some_and(|attempt| attempt != change.job.attempt) {
         return change.ignore(Ignored::StaleAttempt);
+    }
+    if change.job.dialect == Dialect::VidBuilder {
+        // Its pieces are claimed and handed in; nobody else reports of them.
+        return change.ignore(Ignored::NotStarted);
     }
     let identity = update.identity();
     if change.job.seen.contains(&identity) {

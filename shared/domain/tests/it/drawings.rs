@@ -94,7 +94,10 @@ fn bad_input_fails_at_once_and_a_renderer_s_trouble_is_tried_again() {
     let failed = Story::drawing().then(piece_failed(1, true));
     assert_eq!((failed.job.status, failed.job.retry_count), (Status::Failed, 0));
     assert_eq!(failed.job.error.as_deref(), Some("Scene 1: boom"));
-    let again = Story::drawing().then(piece_failed(1, false));
+    let mut again = Story::drawing().then(piece_failed(1, false));
+    assert_eq!((again.job.status, again.job.attempt), (Status::Processing, 1), "the run goes on");
+    assert!(again.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 30 }));
+    fail_again(&mut again, 2);
     assert_eq!((again.job.status, again.job.retry_count), (Status::Pending, 1));
     assert_eq!(again.job.film, Some(film()), "the film is the client's");
 }
@@ -113,20 +116,44 @@ fn a_job_without_a_worker_is_composed_drawn_and_completed() {
     assert_eq!(story.told(), [OutboundEvent::Completed]);
     assert_eq!(story.job.video_url.as_deref(), Some(VIDEO));
     // Another run composes anew.
-    let again = Story::composing().then(composed(1)).then(claim_piece()).then(piece_failed(2, false));
-    assert_eq!(again.job.film, None);
+    let mut again = Story::composing().then(composed(1)).then(claim_piece()).then(piece_failed(2, false));
+    fail_again(&mut again, 2);
+    assert_eq!((again.job.attempt, &again.job.film), (2, &None));
+}
+
+/// The piece that failed is claimed when its time has come, and fails, so many times more.
+fn fail_again(story: &mut Story, times: u32) {
+    for _ in 0..times {
+        // The others are taken first, and left to whoever has them.
+        story.wait(30);
+        let mut claim = 0;
+        while let Decision::Apply(job) = story.decide(&Event::ClaimPiece { attempt: 1 }) {
+            let drawing = job.drawing.as_ref().expect("a drawing");
+            let taken = drawing.claimed(drawing.claims).expect("a piece");
+            if drawing.pieces[taken].crashes > 0 {
+                claim = drawing.claims;
+            }
+            story.job = *job;
+            if claim > 0 {
+                break;
+            }
+        }
+        story.apply(piece_failed(claim, false));
+    }
 }
 
 #[test]
 fn a_drawing_that_takes_too_long_times_out() {
-    let mut story = Story::composing().then(composed(1));
+    let mut story = Story::composing().then(composed(1)).then(claim_piece());
+    let mut beats = 0;
     while !story.job.status.is_final() {
-        story.sweep();
-        if !story.job.status.is_final() && story.job.drawing.as_ref().is_some_and(|drawing| drawing.pieces[0].is_open())
-        {
-            let number = story.job.drawing.as_ref().unwrap().claims + 1;
-            story.apply(claim_piece());
-            story.apply(Event::PieceMoved { attempt: 1, claim: number, frames: 1 });
+        beats += 1;
+        assert!(beats < 200, "it goes on for ever");
+        if story.wait(20).job.due_at.unwrap() <= story.now {
+            story.apply(Event::Tick);
+        }
+        if !story.job.status.is_final() {
+            story.apply(Event::PieceMoved { attempt: 1, claim: 2, frames: 1 });
         }
     }
     assert_eq!(story.told(), [OutboundEvent::Timeout]);
@@ -162,7 +189,7 @@ fn deleting_the_video_keeps_the_job_and_removes_the_file_once() {
 enum Move {
     Start,
     Take,
-    Move(u32),
+    Beat(u32),
     Hand(u32),
     Fail(u32, bool),
     Cancel,
@@ -174,7 +201,7 @@ fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         4 => Just(Move::Start),
         8 => Just(Move::Take),
-        6 => (0_u32..8).prop_map(Move::Move),
+        6 => (0_u32..8).prop_map(Move::Beat),
         10 => (0_u32..8).prop_map(Move::Hand),
         1 => ((0_u32..8), any::<bool>()).prop_map(|(claim, permanent)| Move::Fail(claim, permanent)),
         1 => Just(Move::Cancel),
@@ -249,7 +276,7 @@ fn events(story: &mut Story, happens: Move) -> Vec<Event> {
     match happens {
         Move::Start => vec![Event::Claim, Event::RunHere { attempt, renderer: Renderer::Own }],
         Move::Take => vec![Event::ClaimPiece { attempt }],
-        Move::Move(behind) => vec![Event::PieceMoved { attempt, claim: claim(behind), frames: 20 + behind }],
+        Move::Beat(behind) => vec![Event::PieceMoved { attempt, claim: claim(behind), frames: 20 + behind }],
         Move::Hand(behind) => {
             let stage = story.job.drawing.as_ref().map(|drawing| drawing.stage);
             let claim = claim(behind);
