@@ -20,6 +20,7 @@ mod limits;
 mod live;
 mod logs;
 mod lost;
+mod orders;
 mod pages;
 mod reads;
 mod recovery;

@@ -7,6 +7,7 @@ mod admit;
 mod chat;
 pub(crate) mod message;
 mod one;
+mod superseded;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +18,12 @@ use futures_channel::mpsc;
 use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, NotNow, Outcome,
-    Seen, Standing, TRY_MARGIN, Timestamp,
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, NotNow, Outcome, Seen, Standing,
+    TRY_MARGIN, Timestamp,
 };
 
 use crate::ambient::Ambient;
 use crate::announce::{AnnouncePorts, EventStore};
-use crate::callback::callback_id;
 use crate::directory::{Directory, DirectoryPorts, Known};
 use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::fanout::EventRow;
@@ -196,7 +196,7 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
         Ok(loaded) => sort_out(ports, hints, loaded, &mut results),
         Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
-    supersede(ports, ready.values().flatten()).await;
+    superseded::stop(ports, ready.values().flatten()).await;
     let mut groups = Vec::with_capacity(ready.len());
     for (admitted, indexes) in join_all(ready.into_iter().map(|(id, group)| admit(ports, id, group))).await {
         match admitted {
@@ -269,36 +269,6 @@ fn sort_out(
         ready.entry(delivery.endpoint_id.clone()).or_default().push(Asked { index, delivery, event });
     }
     (ready, changes, early)
-}
-
-/// Stops what a client need not be told any more, since what it is told now says more. What can't be stopped comes late,
-/// and says so by its time.
-async fn supersede(ports: &DeliverPorts<'_>, ready: impl Iterator<Item = &Asked>) {
-    let first = ready.filter(|asked| asked.delivery.attempts == 0);
-    let older: Vec<(DeliveryId, EventId)> = first
-        .filter_map(|asked| {
-            let event = asked.event.callback.as_ref()?.supersedes.clone()?;
-            let callback = callback_id(&asked.event.callback.as_ref()?.url);
-            (callback == asked.delivery.endpoint_id).then(|| (DeliveryId::of(&event, &callback), event))
-        })
-        .collect();
-    if older.is_empty() {
-        return;
-    }
-    let stopped = async {
-        let found = ports.store.load(&older).await?.into_iter().filter_map(|found| found.ok().flatten());
-        let waiting = found.filter(|(delivery, _)| delivery.status == DeliveryStatus::Pending);
-        let next: Vec<Delivery> =
-            waiting.map(|(delivery, _)| one::end(ports, 0, &delivery, &Outcome::Superseded).next).collect();
-        match next.is_empty() {
-            true => Ok(()),
-            false => ports.store.save_all(&next).await.into_iter().try_for_each(|saved| saved.map(drop)),
-        }
-    };
-    let stopped: Result<(), StoreError> = stopped.await;
-    if let Err(error) = stopped {
-        tracing::warn!(%error, "an older notification was not stopped");
-    }
 }
 
 /// Tells that an endpoint is disabled, and notes that; where that fails, whoever meets it next tries again.

@@ -17,8 +17,9 @@ const LONGEST_MAIN: usize = 30;
 const NOT_OURS: [&str; 3] = ["target", "node_modules", "venv"];
 
 /// What we name directly and have in several versions, and why.
-const SEVERAL_VERSIONS: [(&str, &str); 2] = [
+const SEVERAL_VERSIONS: [(&str, &str); 3] = [
     ("base64", "serde_dynamo and standardwebhooks are at 0.21, aws_lambda_events and lambda_runtime at 0.22"),
+    ("skrifa", "cosmic-text is at 0.40, and the swash below it at 0.44"),
     ("http", "aws-smithy-protocol-test, a part of the SDK's test utilities, is at 0.2"),
 ];
 

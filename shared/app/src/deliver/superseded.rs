@@ -1,0 +1,37 @@
+//! Older notifications that nobody needs any more, because a later one is told now.
+
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, Outcome};
+
+use super::{Asked, DeliverPorts, one};
+use crate::callback::callback_id;
+use crate::store::StoreError;
+
+/// Stops what a client need not be told any more, since what it is told now says more. What can't be stopped comes late,
+/// and says so by its time.
+pub(super) async fn stop(ports: &DeliverPorts<'_>, ready: impl Iterator<Item = &Asked>) {
+    let first = ready.filter(|asked| asked.delivery.attempts == 0);
+    let older: Vec<(DeliveryId, EventId)> = first
+        .filter_map(|asked| {
+            let event = asked.event.callback.as_ref()?.supersedes.clone()?;
+            let callback = callback_id(&asked.event.callback.as_ref()?.url);
+            (callback == asked.delivery.endpoint_id).then(|| (DeliveryId::of(&event, &callback), event))
+        })
+        .collect();
+    if older.is_empty() {
+        return;
+    }
+    let stopped = async {
+        let found = ports.store.load(&older).await?.into_iter().filter_map(|found| found.ok().flatten());
+        let waiting = found.filter(|(delivery, _)| delivery.status == DeliveryStatus::Pending);
+        let next: Vec<Delivery> =
+            waiting.map(|(delivery, _)| one::end(ports, 0, &delivery, &Outcome::Superseded).next).collect();
+        match next.is_empty() {
+            true => Ok(()),
+            false => ports.store.save_all(&next).await.into_iter().try_for_each(|saved| saved.map(drop)),
+        }
+    };
+    let stopped: Result<(), StoreError> = stopped.await;
+    if let Err(error) = stopped {
+        tracing::warn!(%error, "an older notification was not stopped");
+    }
+}
