@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use reelhook_domain::film::{Format, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{Cut, Ffmpeg, Fonts, Shot};
+use reelhook_render::{Cut, ENCODING, Ffmpeg, Fonts, Shot};
 
 const SIZE: (u32, u32) = (1920, 1080);
 const RUNS: usize = 3;
@@ -151,20 +151,9 @@ fn loop_card(program: &Path, directory: &Path, index: usize, frames: u32) -> Res
         .arg(directory.join(format!("{index}.png")))
         // One decoded picture, given again and again.
         .args(["-vf", "format=yuv420p,loop=loop=-1:size=1:start=0,setpts=N/30/TB", "-r", "30"])
-        .args([
-            "-an",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "veryfast",
-            "-crf",
-            "20",
-            "-profile:v",
-            "high",
-            "-pix_fmt",
-            "yuv420p",
-        ])
-        .args(["-bf", "0", "-g", "60", "-video_track_timescale", "15360", "-frames:v"])
+        .arg("-an")
+        .args(ENCODING)
+        .arg("-frames:v")
         .arg(frames.to_string())
         .arg("-y")
         .arg(directory.join(format!("{index}.plain.mp4")))

@@ -22,6 +22,39 @@ pub struct Ffmpeg {
     pub program: PathBuf,
 }
 
+/// How every scene is encoded, so that they join by copying: no frames that wait for later ones, a key frame each two
+/// seconds, one time scale; and a bound for the disk, far above what cards need.
+pub const ENCODING: [&str; 28] = [
+    "-c:v",
+    "libx264",
+    "-preset",
+    "veryfast",
+    "-crf",
+    "20",
+    "-profile:v",
+    "high",
+    "-pix_fmt",
+    "yuv420p",
+    "-maxrate",
+    "40M",
+    "-bufsize",
+    "80M",
+    "-bf",
+    "0",
+    "-g",
+    "60",
+    "-color_range",
+    "tv",
+    "-colorspace",
+    "bt709",
+    "-color_primaries",
+    "bt709",
+    "-color_trc",
+    "bt709",
+    "-video_track_timescale",
+    "15360",
+];
+
 /// What the drawing thread hands to the writing one.
 enum Frame {
     New(Vec<u8>),
@@ -47,35 +80,8 @@ impl Ffmpeg {
         let mut command = self.command();
         command.args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s"]).arg(format!("{width}x{height}"));
         command.arg("-r").arg(FRAME_RATE.to_string()).args(["-i", "pipe:0", "-an"]);
-        command.args([
-            "-c:v",
-            "libx264",
-            "-preset",
-            "veryfast",
-            "-crf",
-            "20",
-            "-profile:v",
-            "high",
-            "-pix_fmt",
-            "yuv420p",
-        ]);
-        // A bound for the disk, far above what cards need.
-        command.args(["-maxrate", "40M", "-bufsize", "80M"]);
-        command.args(["-bf", "0", "-g"]).arg((FRAME_RATE * 2).to_string());
-        command.args([
-            "-color_range",
-            "tv",
-            "-colorspace",
-            "bt709",
-            "-color_primaries",
-            "bt709",
-            "-color_trc",
-            "bt709",
-        ]);
-        command
-            .args(["-video_track_timescale", "15360", "-frames:v"])
-            .arg(frames.to_string())
-            .args(["-y", "-f", "mp4"]);
+        command.args(ENCODING);
+        command.args(["-frames:v"]).arg(frames.to_string()).args(["-y", "-f", "mp4"]);
         command.arg(file(to));
         command.stdin(Stdio::piped());
         let mut child = start(&mut command)?;

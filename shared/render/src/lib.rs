@@ -28,7 +28,7 @@ mod theme;
 mod transition;
 mod yuv;
 
-pub use encode::Ffmpeg;
+pub use encode::{ENCODING, Ffmpeg};
 pub use error::RenderError;
 pub use fonts::Fonts;
 pub use join::Soundtrack;
