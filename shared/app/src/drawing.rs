@@ -426,12 +426,12 @@ async fn note_speed(ports: &DrawPorts<'_>, job: &Job) {
 }
 
 /// About how long a film takes to draw, in seconds: by what was measured of late, or else by what one core does
-/// (`cargo xtask bench render`: some 48 frames a second in 1080p, and by the number of pixels in other sizes).
+/// (`cargo xtask bench render`: some 44 frames a second in 1080p, and by the number of pixels in other sizes).
 pub fn expected_seconds(film: &FilmPlan, quality: Quality, speed: Option<f64>) -> f64 {
     let unmeasured = match quality {
         Quality::Hd => 100.0,
-        Quality::FullHd => 48.0,
-        Quality::UltraHd => 12.0,
+        Quality::FullHd => 44.0,
+        Quality::UltraHd => 11.0,
     };
     f64::from(film.all_frames()) / speed.filter(|speed| *speed > 0.1).unwrap_or(unmeasured) + 5.0
 }
