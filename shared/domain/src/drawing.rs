@@ -101,7 +101,7 @@ pub struct Piece {
     /// Not to be claimed before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
-    /// Claims whose leases ran out.
+    /// Claims whose leases ran out, or whose renderers had trouble.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub crashes: u32,
     /// The render at Creatomate.

@@ -89,6 +89,7 @@ pub(crate) fn key_of(request: &ApiRequest, said: &[&[u8]]) -> Result<Option<Idem
     // A key belongs to a route and a body.
     let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]);
     match said {
+        // A body alone needs no marks between its parts.
         [body] => digest.update(body),
         parts => {
             for part in parts {

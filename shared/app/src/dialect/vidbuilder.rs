@@ -54,32 +54,57 @@ pub fn word(status: Status) -> &'static str {
     }
 }
 
+/// What an event tells of a video.
+enum News {
+    Started,
+    Completed,
+    Failed,
+}
+
+impl News {
+    /// Other events than a video's own are not told to its client, so that they mean no end.
+    fn of(event: OutboundEvent) -> Self {
+        if event == OutboundEvent::VideoCompleted {
+            Self::Completed
+        } else if event == OutboundEvent::VideoFailed {
+            Self::Failed
+        } else {
+            Self::Started
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The word for an event, which is its header as well.
 pub fn notified(event: OutboundEvent) -> &'static str {
-    match event {
-        OutboundEvent::VideoCompleted => "completed",
-        OutboundEvent::VideoFailed => "failed",
-        _ => "started",
-    }
+    News::of(event).word()
 }
 
 /// The body of a notification.
 pub fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
-    let word = notified(event);
-    let mut body = match event {
-        OutboundEvent::VideoCompleted => completed(job),
-        OutboundEvent::VideoFailed => json!({ "jobId": job.id.as_str(), "status": word, "error": error(job) }),
-        _ => json!({ "jobId": job.id.as_str(), "status": word, "message": "Video generation started" }),
+    let news = News::of(event);
+    let (id, word) = (job.id.as_str(), news.word());
+    let mut body = match news {
+        News::Started => json!({ "jobId": id, "status": word, "message": "Video generation started" }),
+        News::Completed => completed(job),
+        News::Failed => json!({ "jobId": id, "status": word, "error": error(job) }),
     };
     body["timestamp"] = json!(at.to_string());
     body
 }
 
 fn error(job: &Job) -> &str {
-    match job.status {
-        Status::Cancelled => "Cancelled",
-        _ => job.error.as_deref().unwrap_or("Video generation failed"),
+    if job.status == Status::Cancelled {
+        return "Cancelled";
     }
+    job.error.as_deref().unwrap_or("Video generation failed")
 }
 
 fn completed(job: &Job) -> Value {
