@@ -11,7 +11,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from commands import catalog, deploy, functions, queues, secrets, smoke
+from commands import catalog, deploy, functions, queues, recording, secrets, smoke
 from commands.cloud import Problem, Stack, is_local, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -47,6 +47,12 @@ def parser():
     command("queues", lambda stack, _: queues.depths(stack), "how much waits in each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their queues")
     command("outputs", lambda stack, _: stack.outputs(), "the stack's outputs")
+    made = command("record", run_record, "play every kind of job, and keep the whole state of the stack (local only)")
+    made.add_argument("directory", help="where the recording goes")
+    made.add_argument("--version", required=True, help="the version that is recorded")
+    made.add_argument("--run-file", required=True, help="the instance's run.json")
+    made = command("restore", run_restore, "put a recording into an empty stack, moved to the present (local only)")
+    made.add_argument("directory", help="where the recording is")
     command("smoke", run_smoke, "call the API; the key is in REELHOOK_API_KEY")
     return root
 
@@ -68,6 +74,15 @@ def run_invoke(stack, arguments):
 
 def run_repair(stack, arguments):
     return functions.repair(stack, arguments.since_ms, say)
+
+
+def run_record(stack, arguments):
+    run = json.loads(pathlib.Path(arguments.run_file).read_text(encoding="utf-8"))
+    return recording.record(stack, arguments.directory, arguments.version, run)
+
+
+def run_restore(stack, arguments):
+    return recording.restore(stack, arguments.directory)
 
 
 def run_smoke(stack, arguments):

@@ -64,7 +64,7 @@ async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
     }
 }
 
-async fn assert_counts_are_right(stack: &Stack) {
+pub async fn assert_counts_are_right(stack: &Stack) {
     stack
         .eventually("counters that say what the jobs are", || async {
             (counted(stack).await == final_jobs(stack).await).then_some(())

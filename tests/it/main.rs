@@ -29,4 +29,5 @@ mod samples;
 mod stack;
 mod starts;
 mod timers;
+mod upgrade;
 mod videos;

@@ -26,8 +26,16 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Reads the file that REELHOOK_RUN names.
+    /// The stack in the state in which tests expect it: see [`Self::attach`].
     pub async fn open() -> Self {
+        let stack = Self::attach().await;
+        stack.reset().await;
+        stack.settle().await;
+        stack
+    }
+
+    /// The stack as it is, by the file that REELHOOK_RUN names.
+    pub async fn attach() -> Self {
         let path =
             std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json: use `cargo xtask test --only e2e`");
         let run: Value = serde_json::from_slice(&std::fs::read(&path).expect("run.json")).expect("JSON");
@@ -38,10 +46,7 @@ impl Stack {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().expect("a client");
         let aws = Aws::open(&text("emulator_url"), &run).await;
-        let stack = Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http, local };
-        stack.reset().await;
-        stack.settle().await;
-        stack
+        Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http, local }
     }
 
     /// Waits until what the test before began has ended, so that no late webhook of its meets this test's receivers.

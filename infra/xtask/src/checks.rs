@@ -23,7 +23,7 @@ struct Check {
 }
 
 /// In this order: what fails fast comes first.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
     Check { name: "clippy", about: "no lint warns", run: source::clippy },
@@ -32,6 +32,7 @@ const CHECKS: [Check; 9] = [
     Check { name: "template", about: "template.yaml passes SAM and CloudFormation linters", run: template::lint },
     Check { name: "policy", about: "roles, queues, tables and alarms are as promised", run: template::policy },
     Check { name: "e2e", about: "tests against the deployed stack, roles enforced", run: deployed::e2e },
+    Check { name: "upgrade", about: "what older versions stored ends right on this one", run: deployed::upgrade },
     Check { name: "rie", about: "each bootstrap answers its sample events", run: deployed::rie },
 ];
 

@@ -11,7 +11,7 @@ use crate::package::{self, Architecture};
 use crate::ports::Asked;
 use crate::up::{self, Options, Pair};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, listen, logs, setup};
+use crate::{bench, checks, demo, listen, logs, setup, upgrade};
 
 /// Everything that a developer does with this checkout.
 #[derive(Debug, Parser)]
@@ -133,6 +133,13 @@ enum Command {
         /// One that is given, for example WEBHOOK_URLS=https://…; may be repeated
         #[arg(long = "secret", value_name = "NAME=VALUE")]
         secrets: Vec<Pair>,
+    },
+    /// Record what this version stores of every kind of job, video, delivery and endpoint, for the upgrade tests of
+    /// later versions
+    Record {
+        /// Where the recording goes, for example tests/upgrade/0.1.0
+        #[arg(long, value_name = "DIRECTORY")]
+        out: PathBuf,
     },
     /// Call the API of a stack on AWS and submit one real job. Takes AWS credentials
     Smoke {
@@ -256,6 +263,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
+        Command::Record { out } => upgrade::record(workspace, &out),
         Command::Smoke { stack, key } => operate::smoke(workspace, &stack, &key),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),
     }

@@ -25,6 +25,7 @@ mod stack;
 mod statistics;
 mod ui;
 mod up;
+mod upgrade;
 mod workspace;
 
 fn main() -> ExitCode {

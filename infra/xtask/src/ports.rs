@@ -35,6 +35,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Just these.
+    pub const fn these(port: u16, emulator_port: u16, studio_port: u16) -> Self {
+        Self { port, emulator_port, studio_port }
+    }
+
     /// Any three free ports.
     pub fn any() -> Self {
         Self { port: 0, emulator_port: 0, studio_port: 0 }

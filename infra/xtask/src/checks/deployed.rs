@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Context, lint_tools, source};
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
-use crate::{process, ui};
+use crate::{process, ui, upgrade};
 
 /// The end-to-end tests, which find the stack in the file that REELHOOK_RUN names.
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
@@ -18,10 +18,29 @@ pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     let run_file = started.instance.run_file();
     let mut command = std::process::Command::new(program);
     // One after the other: they share one stack, and some purge its queues.
-    command.args(["--test-threads=1", "--show-output"]).current_dir(directory).env("REELHOOK_RUN", run_file);
+    command
+        .args(["--test-threads=1", "--show-output", "--skip", "upgrade::"])
+        .current_dir(directory)
+        .env("REELHOOK_RUN", run_file);
     process::run(&mut command, "the end-to-end tests")
         .with_context(|| format!("logs are in {}", started.instance.directory.display()))?;
     started.check()
+}
+
+/// What older versions stored, restored into a stack of this one.
+pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
+    let program = source::end_to_end_binary(context)?;
+    for recording in upgrade::recordings(context.workspace)? {
+        let mut started = upgrade::stack_for(context.workspace, &recording)?;
+        let mut command = std::process::Command::new(&program);
+        command.args(["--test-threads=1", "--show-output", "upgrade::"]);
+        command.current_dir(context.workspace.root.join("tests"));
+        command.env("REELHOOK_RUN", started.instance.run_file()).env("REELHOOK_RECORDING", &recording);
+        process::run(&mut command, "the upgrade test")
+            .with_context(|| format!("logs are in {}", started.instance.directory.display()))?;
+        started.check()?;
+    }
+    Ok(())
 }
 
 /// Each bootstrap boots under Lambda's Runtime Interface Emulator and answers its sample events.

@@ -1,0 +1,202 @@
+"""Keeps the whole state of a local stack in files, and puts such a state into another one, moved to the present.
+
+A recording is a directory: `recording.json` (when, which version, the names of its jobs and answers of the API about
+them), `settings.json` (SSM), `tables/<logical id>.jsonl` (items in DynamoDB's JSON), `queues.json` (message bodies),
+`objects/` (S3) and `objects.json` (their headers). tests/upgrade has one for each version that changed what is stored.
+"""
+
+import datetime
+import json
+import pathlib
+import re
+import time
+
+from commands import journey, processes, tokens
+from commands.cloud import Problem, client, is_local, say
+
+DAY_MS = 24 * 3600 * 1000
+# Jobs last: their stream makes `fanout` act, and what it acts on is there by then.
+ORDER = ["Catalog", "Counters", "Endpoints", "JobEvents", "Deliveries", "Jobs"]
+QUEUES = ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl"]
+HEADERS = ["ContentType", "ContentDisposition", "ContentEncoding"]
+# How far from the recording a number may be and still be a time: retention is a year at most.
+SPAN_MS = 400 * DAY_MS
+ISO = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+DATE = re.compile(r"\b20\d\d-\d\d-\d\d(?![\dT-])")
+MONTH = re.compile(r"#20\d\d-\d\d(?![\d-])")
+# Not in ids such as job_1704123456789_…, from which other ids are derived.
+MILLISECONDS = re.compile(r"(?<!\w)(0{0,3})(1\d{12})(?!\w)")
+SECONDS = re.compile(r"(?<![\w.])1\d{9}(?!\w)")
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+def utc(ms):
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc)
+
+
+def iso(ms):
+    return utc(ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def local_only():
+    if not is_local():
+        raise Problem("a recording is of a local stack: AWS_ENDPOINT_URL is not set")
+
+
+def record(stack, directory, version, run):
+    """Plays the journey, stops the functions and writes everything that the stack has stored."""
+    local_only()
+    began = now_ms()
+    played = journey.play(stack, run)
+    answers = observed(played)
+    freeze(stack)
+    journey.after_the_stop(played)
+    processes.kill(stack)
+    ended = now_ms()
+    if utc(began).date() != utc(ended).date():
+        raise Problem("midnight (UTC) passed during the recording, so its days differ: record again")
+    directory = pathlib.Path(directory)
+    (directory / "tables").mkdir(parents=True, exist_ok=True)
+    sizes = {}
+    for name, table in sorted(stack.of_type("AWS::DynamoDB::Table").items()):
+        items = sorted(scanned(table), key=lambda item: json.dumps(item, sort_keys=True))
+        sizes[name] = len(items)
+        lines = [json.dumps(item, sort_keys=True, ensure_ascii=False) + "\n" for item in items]
+        (directory / "tables" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    urls = stack.outputs()
+    write(directory / "queues.json", {name: messages(urls[name]) for name in QUEUES})
+    write(directory / "objects.json", objects(stack.of_type("AWS::S3::Bucket")["Bucket"], directory / "objects"))
+    write(directory / "settings.json", settings(run["settings_path"]))
+    about = {"version": version, "began": began, "ended": ended, "names": played.names, "answers": answers}
+    write(directory / "recording.json", about)
+    return sizes
+
+
+def write(path, value):
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def observed(played):
+    """What the API answers about things that no longer change."""
+    answers = {}
+    for name, one in sorted(played.names.items()):
+        if one["kind"] == "job" and name != "deleted":
+            answers[name] = played.call("GET", f"/api/job/{one['id']}/details")["job"]
+        elif one["kind"] == "video" and name != "video_deleted":
+            answers[name] = played.call("GET", f"/api/job-status/{one['id']}")
+        elif one["kind"] == "endpoint" and name != "removed":
+            answers[name] = played.call("GET", f"/api/webhooks/endpoints/{one['id']}")["endpoint"]
+    return answers
+
+
+def freeze(stack):
+    """No function runs any more: event sources are disabled, processes killed as a crash would."""
+    say("stopping the functions where they are")
+    functions = client("lambda")
+    for page in functions.get_paginator("list_event_source_mappings").paginate():
+        for mapping in page["EventSourceMappings"]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    processes.kill(stack)
+
+
+def scanned(table):
+    pages = client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]
+
+
+def messages(url):
+    found = []
+    while True:
+        answer = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600)
+        if not answer.get("Messages"):
+            return sorted(found)
+        found += [message["Body"] for message in answer["Messages"]]
+
+
+def objects(bucket, directory):
+    s3, found = client("s3"), {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for entry in page.get("Contents", []):
+            answer = s3.get_object(Bucket=bucket, Key=entry["Key"])
+            found[entry["Key"]] = {name: answer[name] for name in HEADERS if answer.get(name)}
+            path = directory / entry["Key"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(answer["Body"].read())
+    return found
+
+
+def settings(path):
+    pages = client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path, WithDecryption=True, Recursive=True)
+    return {one["Name"].rpartition("/")[2]: one["Value"] for page in pages for one in page["Parameters"]}
+
+
+class Move:
+    """Moves every time in a text from the recording to the present. The recording lies within one day, and so does
+    what it is moved to, so that keys by day and month follow from any time of it."""
+
+    def __init__(self, about, secret):
+        self.secret, self.began, self.ended = secret, about["began"], about["ended"]
+        now = now_ms()
+        while utc(now).date() != utc(now - (self.ended - self.began)).date():
+            say("waiting until the recording fits into the new day (UTC)")
+            time.sleep(5)
+            now = now_ms()
+        self.by = now - self.ended
+        self.day = iso(now)[:10]
+
+    def ms(self, value):
+        return value + self.by if abs(value - self.ended) < SPAN_MS else value
+
+    def seconds(self, value):
+        return self.ms(value * 1000) // 1000
+
+    def text(self, text):
+        text = MILLISECONDS.sub(lambda found: found[1] + str(self.ms(int(found[2]))), text)
+        text = SECONDS.sub(lambda found: str(self.seconds(int(found[0]))), text)
+        text = tokens.moved_links(text, self.secret, self.seconds)
+        text = ISO.sub(lambda found: self.iso(found[0]), text)
+        text = DATE.sub(lambda found: self.date(found[0]), text)
+        return MONTH.sub(lambda found: self.month(found[0]), text)
+
+    def iso(self, text):
+        at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return iso(self.ms(round(at.timestamp() * 1000)))
+
+    def date(self, text):
+        return self.day if text == iso(self.ended)[:10] else text
+
+    def month(self, text):
+        return f"#{self.day[:7]}" if text[1:] == iso(self.ended)[:7] else text
+
+    def value(self, value):
+        return json.loads(self.text(json.dumps(value, ensure_ascii=False)))
+
+
+def restore(stack, directory):
+    """Puts a recording into an empty stack; its settings are there already. Returns what the recording says, moved."""
+    local_only()
+    directory = pathlib.Path(directory)
+    about = json.loads((directory / "recording.json").read_text(encoding="utf-8"))
+    kept = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
+    move = Move(about, kept["CALLBACK_TOKEN_SECRET"])
+    bucket = stack.of_type("AWS::S3::Bucket")["Bucket"]
+    for key, headers in json.loads((directory / "objects.json").read_text(encoding="utf-8")).items():
+        body = (directory / "objects" / key).read_bytes()
+        client("s3").put_object(Bucket=bucket, Key=move.text(key), Body=body, **headers)
+    tables = stack.of_type("AWS::DynamoDB::Table")
+    unknown = {path.stem for path in (directory / "tables").iterdir()} - set(ORDER)
+    if unknown:
+        raise Problem(f"commands/recording.py does not know in which order to restore {', '.join(sorted(unknown))}")
+    for name in ORDER:
+        path = directory / "tables" / f"{name}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        for line in lines:
+            client("dynamodb").put_item(TableName=tables[name], Item=json.loads(move.text(line)))
+    urls = stack.outputs()
+    for name, bodies in json.loads((directory / "queues.json").read_text(encoding="utf-8")).items():
+        for body in bodies:
+            client("sqs").send_message(QueueUrl=urls[name], MessageBody=move.text(body))
+    return move.value(about)

@@ -1,0 +1,218 @@
+//! Upgrades: what an older version stored is restored into a stack of this one, and everything in it ends right.
+//!
+//! `cargo xtask test --only upgrade` starts a stack for each recording (tests/upgrade, made by `cargo xtask record`).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::lost::assert_counts_are_right;
+use crate::stack::{JsonText, Stack, read};
+
+/// A recording, with its times moved to the present.
+struct Recording(Value);
+
+impl Recording {
+    fn id(&self, name: &str) -> &str {
+        self.0["names"][name]["id"].as_str().unwrap_or_else(|| panic!("the recording has no `{name}`"))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0["names"][name].is_object()
+    }
+
+    /// What the API of the recorded version answered about it.
+    fn answer(&self, name: &str) -> &Value {
+        &self.0["answers"][name]
+    }
+
+    /// Names of a kind.
+    fn names(&self, kind: &str) -> Vec<&str> {
+        let names = self.0["names"].as_object().expect("names").iter();
+        names.filter(|(_, one)| one["kind"] == kind).map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// How each job that was under way ends; the worker's side of those that the recorded worker ran is played here.
+const ENDS: [(&str, &str); 8] = [
+    ("pending", "completed"),
+    ("unseen", "completed"),
+    ("waits_for_retry", "failed"),
+    ("processing", "completed"),
+    ("vanished", "failed"),
+    ("rendering", "completed"),
+    ("video_pending", "completed"),
+    ("video_drawing", "completed"),
+];
+
+#[tokio::test]
+async fn what_an_older_version_stored_ends_right() {
+    let stack = Stack::attach().await;
+    let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
+    let recording = Recording(stack.operate(&["restore", &directory]).await);
+    println!("restored what version {} stored", recording.0["version"]);
+    for name in ["registered", "rotated", "thin"] {
+        let secrets = &recording.0["names"][name]["secrets"];
+        assert!(secrets.is_array(), "{name}");
+        stack.control(&format!("hooks/{name}/secrets"), json!({ "secrets": secrets })).await;
+    }
+    worker_goes_on(&stack, &recording).await;
+    what_had_ended_is_read_as_before(&stack, &recording).await;
+
+    let (_, status) = stack.get("/api/queue/status").await;
+    assert_eq!(status["stats"]["isProcessing"], false, "the queue is still stopped: {status}");
+    assert_eq!(stack.job(recording.id("pending")).await["status"], "pending");
+    let (code, answer) = stack.post("/api/queue/toggle", &json!({ "processing": true })).await;
+    assert_eq!(code, 200, "{answer}");
+    everything_ends(&stack, &recording).await;
+    webhooks_arrive(&stack, &recording).await;
+    recoveries_end(&stack, &recording).await;
+    assert_counts_are_right(&stack).await;
+    assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
+    stack.assert_queues_empty().await;
+}
+
+/// The worker that had a job before the upgrade reports on it with the token that it got then.
+async fn worker_goes_on(stack: &Stack, recording: &Recording) {
+    let token = recording.0["names"]["processing"]["token"].as_str().expect("a token");
+    let url = format!("{}/w/{token}/api/webhooks/step-update", stack.api);
+    let body = json!({
+        "job_id": recording.id("processing"), "step_number": 8, "step_name": "Workflow Completed", "status": "completed",
+        "details": { "video_url": "https://cdn.example/after.mp4" },
+    });
+    let (status, answer) = read(stack.http.post(url).json_text(&body).send().await.expect("an answer")).await;
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+}
+
+/// Jobs, videos and endpoints, an idempotency record, a link, and an archived log.
+async fn what_had_ended_is_read_as_before(stack: &Stack, recording: &Recording) {
+    for name in recording.names("job") {
+        let before = recording.answer(name);
+        if before["isActive"] != false || before["status"] == "pending" {
+            continue;
+        }
+        let (status, answer) = stack.get(&format!("/api/job/{}/details", recording.id(name))).await;
+        assert_eq!(status, 200, "{name}: {answer}");
+        for member in [
+            "id",
+            "status",
+            "parameters",
+            "createdAt",
+            "startedAt",
+            "completedAt",
+            "failedAt",
+            "cancelledAt",
+            "duration",
+            "videoUrl",
+            "retryCount",
+            "stepDetails",
+            "stepDuration",
+            "extractedMovies",
+            "noRetryReason",
+            "timeoutAt",
+            "workflowIncomplete",
+            "renderTimeout",
+            "pausedAfterExtraction",
+        ] {
+            assert_eq!(answer["job"][member], before[member], "{name}: {member}");
+        }
+    }
+    for name in ["video_completed", "video_failed", "video_cancelled"] {
+        let before = recording.answer(name);
+        let (_, answer) = stack.get(&format!("/api/job-status/{}", recording.id(name))).await;
+        for member in ["jobId", "status", "createdAt", "duration", "videoUrl", "scenes", "s3Upload"] {
+            assert_eq!(answer[member], before[member], "{name}: {member}");
+        }
+    }
+    let signed = &recording.answer("video_completed")["s3Upload"]["standard"]["signedUrl"];
+    let signed = signed.as_str().expect("a signed link");
+    let video = stack.http.get(signed).send().await.expect("an answer");
+    assert_eq!((video.status().as_u16(), &video.headers()["content-type"]), (200, &"video/mp4".parse().unwrap()));
+    for (name, path) in [("deleted", "job"), ("video_deleted", "download")] {
+        assert_eq!(stack.get(&format!("/api/{path}/{}", recording.id(name))).await.0, 404, "{name}");
+    }
+    for name in ["registered", "rotated", "thin", "disabled"] {
+        let (status, answer) = stack.get(&format!("/api/webhooks/endpoints/{}", recording.id(name))).await;
+        assert_eq!(status, 200, "{answer}");
+        for member in ["id", "url", "events", "headers", "payload", "signatures", "enabled", "version", "createdAt"] {
+            assert_eq!(answer["endpoint"][member], recording.answer(name)[member], "{name}: {member}");
+        }
+    }
+    assert_eq!(stack.get(&format!("/api/webhooks/endpoints/{}", recording.id("removed"))).await.0, 404);
+    let request = stack.request(Method::POST, "/api/generate").header("idempotency-key", "before-the-upgrade");
+    let body = recording.0["names"]["keyed"]["request"].as_str().expect("a body").to_owned();
+    let repeated = request.header("content-type", "application/json").body(body).send().await.expect("an answer");
+    let (status, answer) = read(repeated).await;
+    assert_eq!((status, &answer["jobId"]), (200, &json!(recording.id("keyed"))), "{answer}");
+    let (_, logs) = stack.get(&format!("/api/queue/job/{}/logs/persistent", recording.id("completed"))).await;
+    assert!(logs["data"]["count"].as_u64() > Some(10), "{logs}");
+}
+
+async fn everything_ends(stack: &Stack, recording: &Recording) {
+    for (name, wanted) in ENDS {
+        if !recording.has(name) {
+            continue;
+        }
+        let (path, member) = match name.strip_prefix("video_") {
+            Some(_) => (format!("/api/job-status/{}", recording.id(name)), Value::Null),
+            None => (format!("/api/job/{}", recording.id(name)), json!("job")),
+        };
+        stack
+            .eventually(&format!("{wanted} of {name}"), || async {
+                let (_, answer) = stack.get(&path).await;
+                let job = member.as_str().map_or(&answer, |member| &answer[member]);
+                (job["status"] == wanted).then_some(())
+            })
+            .await;
+    }
+    let video = stack.job(recording.id("processing")).await;
+    assert_eq!(video["videoUrl"], "https://cdn.example/after.mp4");
+    let vanished = stack.job(recording.id("vanished")).await;
+    assert!(vanished["error"].as_str().is_some_and(|error| error.contains("timed out")), "{vanished}");
+}
+
+/// What waited is sent, signed so that those who hold a recorded secret accept it, and nothing that had arrived comes
+/// again.
+async fn webhooks_arrive(stack: &Stack, recording: &Recording) {
+    for name in ["webhook_2", "webhook_4"] {
+        let (status, answer) = stack.post(&format!("/api/webhooks/endpoints/{name}/enable"), &json!({})).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    stack
+        .eventually("no delivery waits", || async {
+            let (_, answer) = stack.get("/api/webhooks/deliveries?status=pending&limit=10").await;
+            (answer["count"] == 0).then_some(())
+        })
+        .await;
+    for (hook, job) in [("main", "by-hand-hinted"), ("slow", "by-hand-slow"), ("failing", "by-hand-failing")] {
+        assert_eq!(stack.webhooks(hook, job).await.len(), 1, "{job} at {hook}");
+    }
+    for hook in ["main", "slow", "registered", "rotated", "thin"] {
+        let arrived = stack.webhooks(hook, recording.id("pending")).await;
+        let completed: Vec<_> = arrived.iter().filter(|one| one["event"] == "job.completed").collect();
+        assert_eq!(completed.len(), 1, "{hook}: {arrived:#?}");
+        assert_eq!(completed[0]["verification"]["standard_webhooks"]["ok"], true, "{hook}: {arrived:#?}");
+    }
+    for hook in ["removed", "disabled"] {
+        assert_eq!(stack.webhooks(hook, recording.id("pending")).await.len(), 0, "{hook}");
+    }
+    for name in ["completed", "retried", "keyed", "failed"] {
+        let again = stack.webhooks("main", recording.id(name)).await;
+        assert!(again.is_empty(), "{name} had arrived before: {again:#?}");
+    }
+    let told = stack.webhooks("client", recording.id("video_drawing")).await;
+    let words: Vec<&str> = told.iter().filter_map(|one| one["body"]["status"].as_str()).collect();
+    assert_eq!(words, ["completed"], "started had arrived before");
+}
+
+async fn recoveries_end(stack: &Stack, recording: &Recording) {
+    for (name, wanted) in [("recovery_running", "done"), ("recovery_cancelled", "cancelled"), ("recovery_done", "done")]
+    {
+        stack
+            .eventually(&format!("{wanted} of {name}"), || async {
+                let (status, answer) = stack.get(&format!("/api/webhooks/recover/{}", recording.id(name))).await;
+                assert_eq!(status, 200, "{answer}");
+                (answer["recovery"]["status"] == wanted).then_some(())
+            })
+            .await;
+    }
+}
