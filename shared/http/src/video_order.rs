@@ -10,7 +10,8 @@ use reelhook_app::orders::Order;
 use reelhook_app::uploads::{Upload, sniff};
 use serde_json::{Value, json};
 
-use crate::film::{MOST_IMAGES, text};
+use crate::film::MOST_IMAGES;
+use crate::film_values::{first_text, is_empty, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -72,7 +73,7 @@ pub async fn read(
     let wish = crate::film::read(&config, &attached, track)?;
     let input = json!({
         "title": wish.film.title,
-        "type": text(&config, "", &["type"])?.unwrap_or_else(|| "flexible".to_owned()),
+        "type": first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),
         "theme": wish.film.theme,
         "quality": wish.film.quality,
         "music": wish.film.music.as_ref().map(|music| &music.track),
@@ -121,21 +122,18 @@ async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> 
             return Err(Problem::BadPart { place: "images".to_owned(), right });
         }
     }
-    if parts.callback.is_null() {
+    if is_empty(&parts.callback) {
         parts.callback = parts.config["webhookUrl"].clone();
     }
     Ok(parts)
 }
 
 fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {
-    let text = match given {
-        Value::Null => "",
-        Value::String(text) => text.trim(),
-        _ => return Err(Problem::CallbackFormat { received: given.clone() }),
-    };
-    if text.is_empty() {
+    if is_empty(given) {
         return if needed { Err(Problem::CallbackMissing) } else { Ok(None) };
     }
+    let Value::String(text) = given else { return Err(Problem::CallbackFormat { received: given.clone() }) };
+    let text = text.trim();
     let received = || given.clone();
     let url = Url::parse(text).ok().filter(|_| text.len() <= URL_LIMIT);
     let url = url.ok_or_else(|| Problem::CallbackFormat { received: received() })?;
@@ -154,7 +152,7 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
 /// [`Problem::BadField`].
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
     let body = request.json()?;
-    let size = body["size"].as_u64().filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
+    let size = whole(&body["size"]).filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
     let right = || format!("the picture's size in bytes, from 1 to {IMAGE_LIMIT}");
     let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
     let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();
