@@ -4,6 +4,7 @@
 use reelhook_domain::coverage::is_blank;
 use serde_json::Value;
 
+use crate::film_numbers::written;
 use crate::problem::Problem;
 
 /// Characters of a text.
@@ -32,7 +33,7 @@ pub(crate) fn first<'a>(value: &'a Value, names: &[&'static str]) -> Option<(&'s
     names.iter().find_map(|name| Some((*name, value.get(*name).filter(|member| !is_empty(member))?)))
 }
 
-/// A value as a text, which is empty where the value is: a text, a number, or an object with one of
+/// A value as a text, which is empty where the value is: a text, a number as people write it, or an object with one of
 /// them as its `text`. True and false are no texts: a video shows words, and nobody said which.
 ///
 /// # Errors
@@ -44,7 +45,7 @@ pub(crate) fn text(place: &str, value: &Value) -> Result<String, Problem> {
             Err(wrong(place, format!("a text of at most {TEXT_LIMIT} characters")))
         }
         Value::String(text) => Ok(text.trim().replace("\r\n", "\n").replace('\r', "\n")),
-        Value::Number(number) => Ok(number.to_string()),
+        Value::Number(number) => Ok(written(number)),
         Value::Object(object) => match object.get("text") {
             Some(inner @ (Value::String(_) | Value::Number(_) | Value::Null)) => text(place, inner),
             Some(_) | None => Err(wrong(place, RIGHT_TEXT)),
@@ -89,7 +90,7 @@ pub(crate) fn word(value: &Value) -> Option<String> {
 fn plain_word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !is_blank(text)),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => Some(written(number)),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -10,6 +10,7 @@ pub mod endpoint_fields;
 pub mod endpoints;
 pub mod film;
 mod film_content;
+mod film_numbers;
 mod film_values;
 pub mod generate;
 pub mod hooks;

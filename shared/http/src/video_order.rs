@@ -11,6 +11,7 @@ use reelhook_app::uploads::{Upload, sniff};
 use serde_json::{Value, json};
 
 use crate::film::MOST_IMAGES;
+use crate::film_numbers::keep_digits;
 use crate::film_values::{first_text, is_empty, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -41,7 +42,7 @@ pub async fn read(
     let Parts { config, callback, files } = match boundary(request) {
         Some(boundary) => form(request, boundary).await?,
         None => {
-            let config = request.json()?;
+            let config = request.json_by(read_json)?;
             Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
         }
     };
@@ -110,7 +111,7 @@ async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> 
         let bytes = field.bytes().await.map_err(bad)?;
         match (name.trim_end_matches("[]"), file) {
             ("config", _) => {
-                parts.config = serde_json::from_slice(&bytes).map_err(|error| Problem::BadConfig(error.to_string()))?;
+                parts.config = read_json(&bytes).map_err(|error| Problem::BadConfig(error.to_string()))?;
             }
             ("webhookUrl", _) => parts.callback = json!(String::from_utf8_lossy(&bytes).trim()),
             ("images" | "image", file) => parts.files.push((file.unwrap_or_default(), bytes)),
@@ -126,6 +127,11 @@ async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> 
         parts.callback = parts.config["webhookUrl"].clone();
     }
     Ok(parts)
+}
+
+/// JSON without loss of digits, since people read the numbers of a video.
+fn read_json(json: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(&keep_digits(json))
 }
 
 fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {

@@ -1,6 +1,8 @@
 //! Orders for videos as their clients write them: what they say, what says nothing, and what is refused.
 
 mod empty;
+mod numbers;
+mod texts;
 
 use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
@@ -50,4 +52,10 @@ fn request(body: &str, media_type: &'static str) -> ApiRequest {
 fn order(request: &ApiRequest) -> Result<Order, Problem> {
     let read = video::read(request, true, false, || 7, track);
     read.now_or_never().expect("all of it is there")
+}
+
+/// An order in JSON whose scenes are `scenes`.
+fn order_of(scenes: &str) -> Result<Order, Problem> {
+    let body = format!("{{\"webhookUrl\": \"https://client.example/hook\", \"scenes\": {scenes}}}");
+    order(&request(&body, "application/json"))
 }
