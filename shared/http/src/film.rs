@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use reelhook_app::uploads;
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{
     Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
 };
 use serde_json::Value;
 
 use crate::film_content::content;
-use crate::film_values::{TEXT_LIMIT, bounded, first, first_text, is_empty, text, whole, word, wrong, yes_or_no};
+use crate::film_values::{TEXT_LIMIT, at, bounded, first, first_text, is_empty, text, whole, word, wrong, yes_or_no};
+use crate::film_warnings::Warnings;
 use crate::problem::Problem;
 
 /// Scenes of a video.
@@ -45,13 +47,15 @@ pub struct Wish {
 /// Pictures that came with the request: the names of their files, and where they are.
 pub type Attached = [(String, String)];
 
-/// Reads a configuration. `attached` are pictures that came with it; `track` finds a track's id by one of its names.
+/// Reads a configuration. `attached` are pictures that came with it; `renderer` draws it, and `track` finds a track's id
+/// by one of its names.
 ///
 /// # Errors
 /// [`Problem`] names the place and what would be right.
 pub fn read(
     config: &Value,
     attached: &Attached,
+    renderer: Renderer,
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<Wish, Problem> {
     let Some(scenes) = config["scenes"].as_array().filter(|scenes| !scenes.is_empty()) else {
@@ -61,7 +65,7 @@ pub fn read(
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
     }
     let images = Images { attached, used: vec![false; attached.len()] };
-    let mut reading = Reading { images, warnings: Vec::new() };
+    let mut reading = Reading { images, warnings: Warnings::new(renderer) };
     let mut read = Vec::with_capacity(scenes.len());
     for (place, scene) in scenes.iter().enumerate() {
         read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut reading)?);
@@ -77,25 +81,29 @@ pub fn read(
         scenes: read,
     };
     check_limits(&film)?;
-    Ok(Wish { film, warnings })
+    Ok(Wish { film, warnings: warnings.finish() })
 }
 
 /// What reading scenes needs and comes upon.
 pub(crate) struct Reading<'a> {
     /// Pictures that came along.
     pub(crate) images: Images<'a>,
-    warnings: Vec<String>,
+    warnings: Warnings,
 }
 
 impl Reading<'_> {
     /// The first of these members that says something, as a text that is drawn; empty where none does.
     pub(crate) fn text(&mut self, value: &Value, place: &str, names: &[&'static str]) -> Result<String, Problem> {
-        Ok(first_text(value, place, names)?.map(|(_, said)| said).unwrap_or_default())
+        let Some((name, said)) = first_text(value, place, names)? else { return Ok(String::new()) };
+        self.warnings.look_at(&at(place, name), &said);
+        Ok(said)
     }
 
     /// A value as a text that is drawn.
     pub(crate) fn entry(&mut self, place: &str, value: &Value) -> Result<String, Problem> {
-        text(place, value)
+        let said = text(place, value)?;
+        self.warnings.look_at(place, &said);
+        Ok(said)
     }
 }
 
@@ -186,7 +194,7 @@ fn named<T: Copy>(word: &str, names: &[(&str, T)]) -> Option<T> {
     names.iter().find(|(name, _)| word.starts_with(name)).map(|(_, value)| *value)
 }
 
-fn theme(config: &Value, warnings: &mut Vec<String>) -> Result<Theme, Problem> {
+fn theme(config: &Value, warnings: &mut Warnings) -> Result<Theme, Problem> {
     let Some((name, given)) = first(config, &["theme", "colorScheme"]) else { return Ok(Theme::default()) };
     let word = word(given).ok_or_else(|| wrong(name, "a text such as `corporate`"))?;
     let names = [
@@ -237,7 +245,7 @@ fn quality(value: &Value) -> Result<Quality, Problem> {
 fn music(
     value: &Value,
     track: impl Fn(&str) -> Option<&'static str>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Warnings,
 ) -> Result<Option<Music>, Problem> {
     let given = match value {
         empty if is_empty(empty) => return Ok(None),
@@ -308,7 +316,7 @@ impl Images<'_> {
     }
 
     /// Files that nobody names are shown by the scenes that have a place for a picture and none in it, in order.
-    fn place_rest(&self, scenes: &mut [Scene], warnings: &mut Vec<String>) {
+    fn place_rest(&self, scenes: &mut [Scene], warnings: &mut Warnings) {
         let mut rest = self.attached.iter().zip(&self.used).filter(|(_, used)| !**used).map(|((_, key), _)| key);
         let empty = scenes.iter_mut().filter(|scene| takes_picture(scene.kind) && scene.content.images.is_empty());
         for (scene, key) in empty.zip(&mut rest) {

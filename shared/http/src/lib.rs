@@ -12,6 +12,7 @@ pub mod film;
 mod film_content;
 mod film_numbers;
 mod film_values;
+mod film_warnings;
 pub mod generate;
 pub mod hooks;
 pub mod logs;

@@ -8,6 +8,7 @@ use reelhook_app::endpoints::web_url;
 use reelhook_app::films::IMAGE_LIMIT;
 use reelhook_app::orders::Order;
 use reelhook_app::uploads::{Upload, sniff};
+use reelhook_domain::drawing::Renderer;
 use serde_json::{Value, json};
 
 use crate::film::MOST_IMAGES;
@@ -28,7 +29,8 @@ struct Parts {
     files: Vec<(String, Bytes)>,
 }
 
-/// Reads a request for a video. `random` makes the keys of pictures, `track` finds a track's id by one of its names.
+/// Reads a request for a video, which `renderer` draws. `random` makes the keys of pictures, `track` finds a track's id by
+/// one of its names.
 ///
 /// # Errors
 /// [`Problem`] names what is wrong and what would be right.
@@ -36,6 +38,7 @@ pub async fn read(
     request: &ApiRequest,
     needs_callback: bool,
     allow_http: bool,
+    renderer: Renderer,
     mut random: impl FnMut() -> u128,
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<Order, Problem> {
@@ -71,7 +74,7 @@ pub async fn read(
         attached.push((name, upload.key.clone()));
         uploads.push((upload, bytes.to_vec()));
     }
-    let wish = crate::film::read(&config, &attached, track)?;
+    let wish = crate::film::read(&config, &attached, renderer, track)?;
     let input = json!({
         "title": wish.film.title,
         "type": first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),

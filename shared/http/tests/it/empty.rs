@@ -1,5 +1,6 @@
 //! What is empty says nothing, wherever it stands: the next name counts, or the default.
 
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Entrance, ImageRef, Quality, Theme, Transition};
 use reelhook_http::film::read;
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ fn empty_pictures_are_no_pictures() {
         (json!("0"), "uploads/2.png"),
     ] {
         let config = json!({ "scenes": [{ "type": "stats", "content": { "image": given } }] });
-        let film = read(&config, &attached, track).expect("a film").film;
+        let film = read(&config, &attached, Renderer::Own, track).expect("a film").film;
         assert_eq!(film.scenes[0].content.images, [ImageRef::Key(key.to_owned())], "{given}");
     }
 }

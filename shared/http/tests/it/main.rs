@@ -3,11 +3,13 @@
 mod empty;
 mod numbers;
 mod texts;
+mod warnings;
 
 use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use reelhook_app::orders::Order;
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Content, Scene};
 use reelhook_http::film::{Wish, read};
 use reelhook_http::problem::Problem;
@@ -24,7 +26,7 @@ fn track(word: &str) -> Option<&'static str> {
 
 /// A configuration without pictures.
 fn wish(config: &Value) -> Result<Wish, Problem> {
-    read(config, &[], track)
+    read(config, &[], Renderer::Own, track)
 }
 
 /// The scene of a configuration that has one.
@@ -50,7 +52,7 @@ fn request(body: &str, media_type: &'static str) -> ApiRequest {
 
 /// An order, where somebody has to be told.
 fn order(request: &ApiRequest) -> Result<Order, Problem> {
-    let read = video::read(request, true, false, || 7, track);
+    let read = video::read(request, true, false, Renderer::Own, || 7, track);
     read.now_or_never().expect("all of it is there")
 }
 
