@@ -224,7 +224,7 @@ async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> 
         return Err(Problem::KeyReused);
     };
     if wait && let Some(job) = wait_for(deps, &job_id).await? {
-        return video::finished_answer(&job);
+        return video::finished_answer(&job, &body);
     }
     Ok(ApiAnswer::text(202, body))
 }
