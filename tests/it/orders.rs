@@ -83,7 +83,7 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
     let mut bad_quality = one(json!({}));
     bad_quality["quality"] = json!("8k");
     let mut bad_track = one(json!({}));
-    bad_track["music"] = json!({ "trackId": 7 });
+    bad_track["music"] = json!({ "trackId": [7] });
     let cases = [
         (json!({}), "no_scenes", "Invalid video configuration. Must include scenes array."),
         (json!({ "webhookUrl": hook, "scenes": "all" }), "no_scenes", "Must include scenes array"),
@@ -103,15 +103,15 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
         (scenes(json!([{ "content": {} }])), "bad_field", "`scenes[0].type` must be a text"),
         (one(json!({ "duration": 1e308 })), "bad_field", "`scenes[0].duration` must be a number from 0.5 to 120"),
         (one(json!({ "duration": -1 })), "bad_field", "`scenes[0].duration` must be a number from 0.5 to 120"),
-        (one(json!({ "duration": "4" })), "bad_field", "`scenes[0].duration`"),
-        (one(json!({ "content": [] })), "bad_field", "`scenes[0].content` must be an object"),
+        (one(json!({ "duration": "four" })), "bad_field", "`scenes[0].duration`"),
+        (one(json!({ "content": ["x"] })), "bad_field", "`scenes[0].content` must be an object"),
         (
             one(json!({ "content": { "title": "x".repeat(2001) } })),
             "bad_field",
             "`scenes[0].content.title` must be a text of at most 2000 characters",
         ),
         (
-            one(json!({ "content": { "title": { "deep": {} } } })),
+            one(json!({ "content": { "title": { "deep": 1 } } })),
             "bad_field",
             "`scenes[0].content.title` must be a text",
         ),
@@ -179,7 +179,7 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn tracks_can_be_heard_by_their_links_and_unknown_ones_are_a_warning() {
+async fn tracks_can_be_heard_by_their_links_and_what_is_drawn_otherwise_is_a_warning() {
     let stack = Stack::open().await;
     let (_, answer) = stack.get("/api/music-tracks").await;
     let tracks = answer["tracks"].as_array().expect("a list");
@@ -194,11 +194,13 @@ async fn tracks_can_be_heard_by_their_links_and_unknown_ones_are_a_warning() {
     let mut wanted = film(1, 1.0);
     wanted["music"] = json!({ "trackId": "nobody-knows" });
     wanted["scenes"][0]["type"] = json!("strange-card");
+    wanted["scenes"][0]["content"]["subtitle"] = json!("ཀ");
     wanted["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", stack.studio));
     let (status, answer) = stack.post("/api/generate-video-async", &wanted).await;
     assert_eq!(status, 202, "{answer}");
     let warnings = answer["warnings"].to_string();
     assert!(warnings.contains("`nobody-knows` is not known") && warnings.contains("`strange-card`"), "{warnings}");
+    assert!(warnings.contains("scenes[0].content.subtitle: no typeface has `ཀ` (U+0F40)"), "{warnings}");
     let (_, queue) = stack.get("/api/queue-status").await;
     assert_eq!(queue["maxConcurrent"], json!(10), "{queue}");
     until(&stack, answer["jobId"].as_str().expect("an id"), "completed").await;

@@ -284,6 +284,7 @@ async fn who_waits_gets_the_video_in_the_answer() {
     let stack = Stack::open().await;
     let mut wanted = film(1, 1.0);
     wanted["title"] = json!("A film");
+    wanted["theme"] = json!("nobody-knows");
     let (status, answer) = stack.post("/api/generate-flexible-video", &wanted).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(
@@ -291,6 +292,7 @@ async fn who_waits_gets_the_video_in_the_answer() {
         (&json!(true), &json!("A film"), &json!("flexible"))
     );
     assert_eq!((&answer["duration"], &answer["scenes"]), (&json!(1), &json!(1)));
+    assert_eq!(answer["warnings"], json!(["theme: `nobody-knows` is not known, `corporate` is used"]));
     let (status, _) = stack.get(answer["videoUrl"].as_str().expect("a path")).await;
     assert_eq!(status, 200, "the link is followed to the file");
     let mut wanted = film(1, 1.0);

@@ -210,7 +210,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
 /// Takes an order; where the caller waits for the video, waits with it for as long as this function may.
 async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let order = video::read(request, !wait, deps.allow_http, || System.random(), track).await?;
+    let order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
     let ports = OrderPorts {
         jobs: &deps.jobs,
         reels: &deps.reels,
@@ -224,7 +224,7 @@ async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> 
         return Err(Problem::KeyReused);
     };
     if wait && let Some(job) = wait_for(deps, &job_id).await? {
-        return video::finished_answer(&job);
+        return video::finished_answer(&job, &body);
     }
     Ok(ApiAnswer::text(202, body))
 }

@@ -5,6 +5,7 @@
 mod admission;
 mod admit;
 mod allowance;
+pub mod coverage;
 mod decide;
 mod delivery;
 pub mod drawing;

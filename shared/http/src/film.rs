@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use reelhook_app::uploads;
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{
     Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
 };
 use serde_json::Value;
 
 use crate::film_content::content;
+use crate::film_values::{TEXT_LIMIT, at, bounded, first, first_text, is_empty, text, whole, word, wrong, yes_or_no};
+use crate::film_warnings::Warnings;
 use crate::problem::Problem;
 
 /// Scenes of a video.
@@ -23,14 +26,14 @@ pub const LONGEST_4K: u32 = 180;
 const LONGEST_SCENE_4K: u32 = 60;
 /// Seconds that a scene shows: from, to, and where it does not say.
 const SCENE_SECONDS: (f64, f64, f64) = (0.5, 120.0, 4.0);
-/// Seconds of a fade.
-const LONGEST_FADE: f64 = 10.0;
+/// Seconds of a fade, from and to.
+const FADE_SECONDS: (f64, f64) = (0.0, 10.0);
 /// Seconds that music takes to come and to go, where that is not said.
 const FADES: (f64, f64) = (1.0, 2.0);
 /// How loud music is, where that is not said.
 const VOLUME: f64 = 0.3;
-/// Characters of a text.
-pub(crate) const TEXT_LIMIT: usize = 2000;
+/// Characters of a word that is repeated in a warning.
+const WORD_SHOWN: usize = 40;
 
 /// A video that is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,13 +47,15 @@ pub struct Wish {
 /// Pictures that came with the request: the names of their files, and where they are.
 pub type Attached = [(String, String)];
 
-/// Reads a configuration. `attached` are pictures that came with it; `track` finds a track's id by one of its names.
+/// Reads a configuration. `attached` are pictures that came with it; `renderer` draws it, and `track` finds a track's id
+/// by one of its names.
 ///
 /// # Errors
 /// [`Problem`] names the place and what would be right.
 pub fn read(
     config: &Value,
     attached: &Attached,
+    renderer: Renderer,
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<Wish, Problem> {
     let Some(scenes) = config["scenes"].as_array().filter(|scenes| !scenes.is_empty()) else {
@@ -59,23 +64,47 @@ pub fn read(
     if scenes.len() > MOST_SCENES {
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
     }
-    let mut warnings = Vec::new();
-    let mut images = Images { attached, used: vec![false; attached.len()] };
+    let images = Images { attached, used: vec![false; attached.len()] };
+    let mut reading = Reading { images, warnings: Warnings::new(renderer) };
     let mut read = Vec::with_capacity(scenes.len());
     for (place, scene) in scenes.iter().enumerate() {
-        read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut images, &mut warnings)?);
+        read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut reading)?);
     }
+    let Reading { images, mut warnings } = reading;
     images.place_rest(&mut read, &mut warnings);
     let film = Film {
-        title: text(config, "", &["title", "name"])?.filter(|title| !title.is_empty()),
+        title: first_text(config, "", &["title", "name"])?.map(|(_, title)| title),
         theme: theme(config, &mut warnings)?,
         quality: quality(&config["quality"])?,
-        reels: flag(config, "generateReels")?.unwrap_or(false),
+        reels: yes_or_no(config, "", "generateReels")?.unwrap_or(false),
         music: music(&config["music"], track, &mut warnings)?,
         scenes: read,
     };
     check_limits(&film)?;
-    Ok(Wish { film, warnings })
+    Ok(Wish { film, warnings: warnings.finish() })
+}
+
+/// What reading scenes needs and comes upon.
+pub(crate) struct Reading<'a> {
+    /// Pictures that came along.
+    pub(crate) images: Images<'a>,
+    warnings: Warnings,
+}
+
+impl Reading<'_> {
+    /// The first of these members that says something, as a text that is drawn; empty where none does.
+    pub(crate) fn text(&mut self, value: &Value, place: &str, names: &[&'static str]) -> Result<String, Problem> {
+        let Some((name, said)) = first_text(value, place, names)? else { return Ok(String::new()) };
+        self.warnings.look_at(&at(place, name), &said);
+        Ok(said)
+    }
+
+    /// A value as a text that is drawn.
+    pub(crate) fn entry(&mut self, place: &str, value: &Value) -> Result<String, Problem> {
+        let said = text(place, value)?;
+        self.warnings.look_at(place, &said);
+        Ok(said)
+    }
 }
 
 fn check_limits(film: &Film) -> Result<(), Problem> {
@@ -104,32 +133,25 @@ fn check_limits(film: &Film) -> Result<(), Problem> {
     Ok(())
 }
 
-fn read_scene(
-    place: &str,
-    index: usize,
-    scene: &Value,
-    images: &mut Images<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Scene, Problem> {
+fn read_scene(place: &str, index: usize, scene: &Value, reading: &mut Reading<'_>) -> Result<Scene, Problem> {
     if !scene.is_object() {
         return Err(wrong(place, "an object such as {\"type\": \"hero-title\", \"duration\": 4, \"content\": {}}"));
     }
-    let Some(word) = scene["type"].as_str() else {
+    let Some(name) = word(&scene["type"]) else {
         return Err(wrong(&format!("{place}.type"), "a text such as `hero-title`"));
     };
-    let kind = SceneKind::ALL.into_iter().find(|kind| kind.name() == word);
+    let kind = SceneKind::ALL.into_iter().find(|kind| kind.name() == name);
     if kind.is_none() {
-        let word: String = word.chars().take(40).collect();
-        warnings.push(format!("{place}.type: `{word}` is not known, a title card is drawn"));
+        reading.warnings.push(format!("{place}.type: `{}` is not known, a title card is drawn", shortened(&name)));
     }
     let (least, most, usual) = SCENE_SECONDS;
-    let seconds = number(scene, place, "duration", least, most)?.unwrap_or(usual);
+    let seconds = bounded(scene, place, "duration", (least, most))?.unwrap_or(usual);
     let kind = kind.unwrap_or(SceneKind::HeroTitle);
-    let transition = match word_of(&scene["transition"]) {
+    let transition = match word(&scene["transition"]) {
         None if index > 0 => Some(Transition::Fade),
         None => None,
         Some(word) => named(
-            word,
+            &word,
             &[
                 ("fade", Transition::Fade),
                 ("slide", Transition::Slide),
@@ -139,9 +161,9 @@ fn read_scene(
             ],
         ),
     };
-    let entrance = word_of(&scene["animation"]).and_then(|word| {
+    let entrance = word(&scene["animation"]).and_then(|word| {
         named(
-            word,
+            &word,
             &[
                 ("fade", Entrance::Fade),
                 ("slide", Entrance::Slide),
@@ -154,16 +176,16 @@ fn read_scene(
     Ok(Scene {
         kind,
         frames: (seconds * f64::from(FRAME_RATE)).round().max(1.0) as u32,
-        content: content(&format!("{place}.content"), kind, &scene["content"], images)?,
+        content: content(&format!("{place}.content"), kind, &scene["content"], reading)?,
         // There is nothing before the first scene that it could take over from.
         transition: transition.filter(|_| index > 0),
         entrance: entrance.unwrap_or_default(),
     })
 }
 
-/// A text, or the `type` or `name` of an object.
-fn word_of(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value["type"].as_str()).or_else(|| value["name"].as_str())
+/// A client's word as warnings repeat it.
+fn shortened(word: &str) -> String {
+    word.chars().take(WORD_SHOWN).collect()
 }
 
 /// What a word begins with: `slide-up` is a slide.
@@ -172,11 +194,9 @@ fn named<T: Copy>(word: &str, names: &[(&str, T)]) -> Option<T> {
     names.iter().find(|(name, _)| word.starts_with(name)).map(|(_, value)| *value)
 }
 
-fn theme(config: &Value, warnings: &mut Vec<String>) -> Result<Theme, Problem> {
-    let given = if config["theme"].is_null() { &config["colorScheme"] } else { &config["theme"] };
-    let Some(word) = word_of(given) else {
-        return if given.is_null() { Ok(Theme::default()) } else { Err(wrong("theme", "a text such as `corporate`")) };
-    };
+fn theme(config: &Value, warnings: &mut Warnings) -> Result<Theme, Problem> {
+    let Some((name, given)) = first(config, &["theme", "colorScheme"]) else { return Ok(Theme::default()) };
+    let word = word(given).ok_or_else(|| wrong(name, "a text such as `corporate`"))?;
     let names = [
         ("corporate", Theme::Corporate),
         ("business", Theme::Corporate),
@@ -204,51 +224,50 @@ fn theme(config: &Value, warnings: &mut Vec<String>) -> Result<Theme, Problem> {
         ("elegant", Theme::Luxury),
         ("gold", Theme::Luxury),
     ];
-    Ok(named(word, &names).unwrap_or_else(|| {
-        let word: String = word.chars().take(40).collect();
-        warnings.push(format!("theme: `{word}` is not known, `corporate` is used"));
+    Ok(named(&word, &names).unwrap_or_else(|| {
+        warnings.push(format!("{name}: `{}` is not known, `corporate` is used", shortened(&word)));
         Theme::Corporate
     }))
 }
 
 fn quality(value: &Value) -> Result<Quality, Problem> {
-    let right = || wrong("quality", "`720p`, `1080p` or `4k`");
-    match value {
-        Value::Null => Ok(Quality::default()),
-        Value::String(word) => match word.trim().to_ascii_lowercase().as_str() {
-            "720p" | "hd" => Ok(Quality::Hd),
-            "1080p" | "fullhd" | "full-hd" => Ok(Quality::FullHd),
-            "4k" | "2160p" | "uhd" => Ok(Quality::UltraHd),
-            _ => Err(right()),
-        },
-        _ => Err(right()),
+    if is_empty(value) {
+        return Ok(Quality::default());
+    }
+    match word(value).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "720p" | "720" | "hd" => Ok(Quality::Hd),
+        "1080p" | "1080" | "fullhd" | "full-hd" => Ok(Quality::FullHd),
+        "4k" | "2160p" | "2160" | "uhd" => Ok(Quality::UltraHd),
+        _ => Err(wrong("quality", "`720p`, `1080p` or `4k`")),
     }
 }
 
 fn music(
     value: &Value,
     track: impl Fn(&str) -> Option<&'static str>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Warnings,
 ) -> Result<Option<Music>, Problem> {
-    let wanted = match value {
-        Value::Null | Value::Bool(false) => return Ok(None),
-        Value::String(word) => Some(word.as_str()),
-        Value::Object(music) => match music.get("trackId") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(word)) => Some(word.as_str()),
-            Some(_) => return Err(wrong("music.trackId", "the id of a track of /api/music-tracks")),
-        },
-        _ => return Err(wrong("music", "an object such as {\"trackId\": \"corp-1\", \"volume\": 0.3}")),
+    let given = match value {
+        empty if is_empty(empty) => return Ok(None),
+        Value::Bool(false) => return Ok(None),
+        Value::Object(_) => &value["trackId"],
+        Value::String(_) | Value::Number(_) => value,
+        Value::Null | Value::Bool(true) | Value::Array(_) => {
+            return Err(wrong("music", "an object such as {\"trackId\": \"corp-1\", \"volume\": 0.3}"));
+        }
     };
-    let volume = number(value, "music", "volume", 0.0, 1.0)?.unwrap_or(VOLUME);
+    let wanted = word(given);
+    if wanted.is_none() && !is_empty(given) {
+        return Err(wrong("music.trackId", "the id of a track of /api/music-tracks"));
+    }
+    let volume = bounded(value, "music", "volume", (0.0, 1.0))?.unwrap_or(VOLUME);
     let ms = |seconds: f64| (seconds * 1000.0) as u32;
-    let fade_in = number(value, "music", "fadeIn", 0.0, LONGEST_FADE)?.unwrap_or(FADES.0);
-    let fade_out = number(value, "music", "fadeOut", 0.0, LONGEST_FADE)?.unwrap_or(FADES.1);
-    let enabled = flag(value, "enabled")?.unwrap_or(true);
-    let Some(wanted) = wanted.filter(|wanted| enabled && !wanted.is_empty()) else { return Ok(None) };
-    let Some(track) = track(wanted) else {
-        let wanted: String = wanted.chars().take(40).collect();
-        warnings.push(format!("music.trackId: `{wanted}` is not known, the video has no music"));
+    let fade_in = bounded(value, "music", "fadeIn", FADE_SECONDS)?.unwrap_or(FADES.0);
+    let fade_out = bounded(value, "music", "fadeOut", FADE_SECONDS)?.unwrap_or(FADES.1);
+    let enabled = yes_or_no(value, "music", "enabled")?.unwrap_or(true);
+    let Some(wanted) = wanted.filter(|_| enabled) else { return Ok(None) };
+    let Some(track) = track(&wanted) else {
+        warnings.push(format!("music.trackId: `{}` is not known, the video has no music", shortened(&wanted)));
         return Ok(None);
     };
     let (fade_in_ms, fade_out_ms) = (ms(fade_in), ms(fade_out));
@@ -262,29 +281,42 @@ pub(crate) struct Images<'a> {
 }
 
 impl Images<'_> {
-    /// Reads a picture: a URL, the key of an upload, or the name or number of a file that came along.
-    pub(crate) fn read(&mut self, place: &str, value: &Value) -> Result<ImageRef, Problem> {
-        let named =
-            value.as_str().or_else(|| ["url", "src", "key", "image"].iter().find_map(|name| value[name].as_str()));
-        let index = value.as_u64().and_then(|index| usize::try_from(index).ok());
-        let found = index.or_else(|| self.attached.iter().position(|(name, _)| Some(name.as_str()) == named));
-        if let Some((_, key)) = found.and_then(|index| self.attached.get(index)) {
-            self.used[found.unwrap_or_default()] = true;
-            return Ok(ImageRef::Key(key.clone()));
+    /// Reads a picture: a URL, the key of an upload, or the name or number of a file that came along. None where the
+    /// value says nothing.
+    pub(crate) fn read(&mut self, place: &str, value: &Value) -> Result<Option<ImageRef>, Problem> {
+        let named = first(value, &PICTURE_NAMES).map(|(_, named)| named);
+        let given = match value {
+            empty if is_empty(empty) => return Ok(None),
+            // Clients send a picture's other members, such as its description, with or without a picture.
+            Value::Object(members)
+                if named.is_none() && PICTURE_NAMES.iter().any(|name| members.contains_key(*name)) =>
+            {
+                return Ok(None);
+            }
+            _ => named.unwrap_or(value),
+        };
+        let text = given.as_str().map(str::trim);
+        let by_name = self.attached.iter().position(|(name, _)| Some(name.trim()) == text);
+        let index = by_name.or_else(|| whole(given).and_then(|index| usize::try_from(index).ok()));
+        if let Some(index) = index
+            && let Some((_, key)) = self.attached.get(index)
+        {
+            self.used[index] = true;
+            return Ok(Some(ImageRef::Key(key.clone())));
         }
-        let Some(text) = named else { return Err(wrong(place, RIGHT_IMAGE)) };
+        let Some(text) = text else { return Err(wrong(place, RIGHT_IMAGE)) };
         if uploads::is_key(text) {
-            return Ok(ImageRef::Key(text.to_owned()));
+            return Ok(Some(ImageRef::Key(text.to_owned())));
         }
         let url = reelhook_app::Url::parse(text).ok();
         match url.filter(|url| matches!(url.scheme(), "http" | "https") && text.len() <= TEXT_LIMIT) {
-            Some(url) => Ok(ImageRef::Url(url.into())),
+            Some(url) => Ok(Some(ImageRef::Url(url.into()))),
             None => Err(wrong(place, RIGHT_IMAGE)),
         }
     }
 
     /// Files that nobody names are shown by the scenes that have a place for a picture and none in it, in order.
-    fn place_rest(&self, scenes: &mut [Scene], warnings: &mut Vec<String>) {
+    fn place_rest(&self, scenes: &mut [Scene], warnings: &mut Warnings) {
         let mut rest = self.attached.iter().zip(&self.used).filter(|(_, used)| !**used).map(|((_, key), _)| key);
         let empty = scenes.iter_mut().filter(|scene| takes_picture(scene.kind) && scene.content.images.is_empty());
         for (scene, key) in empty.zip(&mut rest) {
@@ -297,6 +329,8 @@ impl Images<'_> {
     }
 }
 
+/// Names of a picture in an object.
+const PICTURE_NAMES: [&str; 4] = ["url", "src", "key", "image"];
 const RIGHT_IMAGE: &str =
     "an http or https URL, the key of an upload (POST /api/uploads), or the name of a file of `images`";
 
@@ -311,52 +345,5 @@ fn takes_picture(kind: SceneKind) -> bool {
         | SceneKind::LessonTitle
         | SceneKind::Quiz
         | SceneKind::KeyTakeaways => false,
-    }
-}
-
-pub(crate) fn wrong(place: &str, right: impl Into<String>) -> Problem {
-    Problem::BadPart { place: place.to_owned(), right: right.into() }
-}
-
-/// The first of these members that is there, as a text; numbers are texts too.
-pub(crate) fn text(value: &Value, place: &str, names: &[&str]) -> Result<Option<String>, Problem> {
-    for name in names {
-        let at = || if place.is_empty() { (*name).to_owned() } else { format!("{place}.{name}") };
-        match &value[name] {
-            Value::Null => {}
-            Value::String(text) => return short(&at(), text).map(Some),
-            Value::Number(number) => return Ok(Some(number.to_string())),
-            Value::Object(object) if object.get("text").is_some_and(Value::is_string) => {
-                return short(&at(), object["text"].as_str().unwrap_or_default()).map(Some);
-            }
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(wrong(&at(), "a text")),
-        }
-    }
-    Ok(None)
-}
-
-/// A text that is short enough.
-pub(crate) fn short(place: &str, text: &str) -> Result<String, Problem> {
-    if text.chars().nth(TEXT_LIMIT).is_some() {
-        return Err(wrong(place, format!("a text of at most {TEXT_LIMIT} characters")));
-    }
-    Ok(text.trim().to_owned())
-}
-
-fn number(value: &Value, place: &str, name: &str, least: f64, most: f64) -> Result<Option<f64>, Problem> {
-    match &value[name] {
-        Value::Null => Ok(None),
-        given => match given.as_f64().filter(|number| (least..=most).contains(number)) {
-            Some(number) => Ok(Some(number)),
-            None => Err(wrong(&format!("{place}.{name}"), format!("a number from {least} to {most}"))),
-        },
-    }
-}
-
-fn flag(value: &Value, name: &str) -> Result<Option<bool>, Problem> {
-    match &value[name] {
-        Value::Null => Ok(None),
-        Value::Bool(flag) => Ok(Some(*flag)),
-        _ => Err(wrong(name, "true or false")),
     }
 }

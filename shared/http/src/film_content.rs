@@ -1,9 +1,10 @@
 //! The content of a scene: which of its members says what, under the names that clients give them.
 
 use reelhook_domain::film::{Content, ImageRef, Item, SceneKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::film::{Images, short, text, wrong};
+use crate::film::{Images, MOST_IMAGES, Reading};
+use crate::film_values::{at, first, flag, is_empty, text, whole, wrong};
 use crate::problem::Problem;
 
 /// Points, steps, numbers, products, answers or columns of a scene.
@@ -38,15 +39,15 @@ pub(crate) fn content(
     place: &str,
     kind: SceneKind,
     value: &Value,
-    images: &mut Images<'_>,
+    reading: &mut Reading<'_>,
 ) -> Result<Content, Problem> {
     match value {
-        Value::Null => return Ok(Content::default()),
+        empty if is_empty(empty) => return Ok(Content::default()),
         Value::Object(_) => {}
         _ => return Err(wrong(place, "an object such as {\"title\": \"Welcome\"}")),
     }
-    let get = |names: &[&str]| text(value, place, names).map(Option::unwrap_or_default);
-    let title: &[&str] = match kind {
+    let mut get = |names: &[&'static str]| reading.text(value, place, names);
+    let title: &[&'static str] = match kind {
         SceneKind::Testimonial => &["quote", "testimonial", "text", "title"],
         SceneKind::Quiz => &["question", "title", "heading"],
         SceneKind::HeroTitle
@@ -62,8 +63,14 @@ pub(crate) fn content(
     };
     let title = get(title)?;
     let body = get(&["description", "body", "paragraph", "message", "text"])?;
+    let mut kicker = get(&["kicker", "eyebrow", "badge", "label", "tag"])?;
+    if kind == SceneKind::LessonTitle && kicker.is_empty() {
+        let number = get(&["lessonNumber", "lesson", "number", "chapter"])?;
+        let bare = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+        kicker = if bare { format!("Lesson {number}") } else { number };
+    }
     let mut content = Content {
-        kicker: get(&["kicker", "eyebrow", "badge", "label", "tag"])?,
+        kicker,
         body: if body == title { String::new() } else { body },
         title,
         subtitle: get(&["subtitle", "subheading", "subtext", "tagline"])?,
@@ -74,64 +81,83 @@ pub(crate) fn content(
             _ => get(&["author"])?,
         },
         role: get(&["role", "position", "jobTitle", "authorTitle", "company"])?,
-        items: items(place, kind, value, images)?,
-        images: pictures(place, value, images)?,
+        items: items(place, kind, value, reading)?,
+        images: pictures(place, value, &mut reading.images)?,
     };
-    if kind == SceneKind::LessonTitle && content.kicker.is_empty() {
-        let number = get(&["lessonNumber", "lesson", "number", "chapter"])?;
-        let bare = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
-        content.kicker = if bare { format!("Lesson {number}") } else { number };
-    }
     if kind == SceneKind::Quiz {
         mark_answer(&mut content.items, value);
     }
+    // Only now, since the right answer is told by its place among all.
+    content.items.retain(says_something);
     Ok(content)
 }
 
-fn items(place: &str, kind: SceneKind, value: &Value, images: &mut Images<'_>) -> Result<Vec<Item>, Problem> {
-    for (one, other) in SIDES.into_iter().filter(|_| kind == SceneKind::Comparison) {
-        if [one, other].iter().any(|side| value[*side].is_object() || value[*side].is_array()) {
-            let mut sides = Vec::with_capacity(2);
-            for (side, marked) in [(one, false), (other, true)] {
-                let place = format!("{place}.{side}");
-                // A list alone is what the column says.
-                let mut column = match &value[side] {
-                    points @ Value::Array(_) => item(&place, kind, &json!({ "points": points }), images)?,
-                    column => item(&place, kind, column, images)?,
-                };
-                column.marked |= marked;
-                if column.title.is_empty() {
-                    column.title = side[..1].to_uppercase() + &side[1..];
-                }
-                sides.push(column);
-            }
-            return Ok(sides);
-        }
-    }
-    let Some((name, list)) = LISTS.iter().find_map(|name| Some((name, value.get(*name)?))) else {
-        return Ok(Vec::new());
-    };
-    let place = format!("{place}.{name}");
-    let list = match list {
-        Value::Null => return Ok(Vec::new()),
-        Value::Array(list) => list,
-        _ => return Err(wrong(&place, "a list")),
-    };
-    if list.len() > MOST_ITEMS {
-        return Err(wrong(&place, format!("a list of at most {MOST_ITEMS}, and not of {}", list.len())));
-    }
-    list.iter().enumerate().map(|(index, entry)| item(&format!("{place}[{index}]"), kind, entry, images)).collect()
+fn says_something(item: &Item) -> bool {
+    let Item { title, text, value, icon, marked: _, points, image } = item;
+    [title, text, value, icon].iter().any(|text| !text.is_empty()) || !points.is_empty() || image.is_some()
 }
 
-fn item(place: &str, kind: SceneKind, value: &Value, images: &mut Images<'_>) -> Result<Item, Problem> {
-    match value {
-        Value::String(text) => return Ok(Item { title: short(place, text)?, ..Item::default() }),
-        Value::Number(number) => return Ok(Item { title: number.to_string(), ..Item::default() }),
-        Value::Null => return Ok(Item::default()),
-        Value::Object(_) => {}
-        Value::Bool(_) | Value::Array(_) => return Err(wrong(place, "a text or an object with a `title`")),
+fn items(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<Item>, Problem> {
+    let list = first(value, &LISTS);
+    if kind == SceneKind::Comparison
+        && let Some((one, other)) = sides(value, list.is_some())
+    {
+        return Ok(vec![
+            column(place, one, value, reading)?,
+            Item { marked: true, ..column(place, other, value, reading)? },
+        ]);
     }
-    let get = |names: &[&str]| text(value, place, names).map(Option::unwrap_or_default);
+    let Some((name, list)) = list else { return Ok(Vec::new()) };
+    let place = at(place, name);
+    let list = list.as_array().ok_or_else(|| wrong(&place, "a list"))?;
+    check_length(&place, list)?;
+    list.iter().enumerate().map(|(index, entry)| item(&format!("{place}[{index}]"), kind, entry, reading)).collect()
+}
+
+fn check_length(place: &str, list: &[Value]) -> Result<(), Problem> {
+    if list.len() > MOST_ITEMS {
+        return Err(wrong(place, format!("a list of at most {MOST_ITEMS}, and not of {}", list.len())));
+    }
+    Ok(())
+}
+
+/// The pair of columns that are named by themselves. Texts alone are columns only where there is no list.
+fn sides(value: &Value, has_list: bool) -> Option<(&'static str, &'static str)> {
+    let is_column = |side: &str| match &value[side] {
+        empty if is_empty(empty) => false,
+        Value::Array(_) | Value::Object(_) => true,
+        Value::String(_) | Value::Number(_) => !has_list,
+        Value::Null | Value::Bool(_) => false,
+    };
+    SIDES.into_iter().find(|&(one, other)| is_column(one) || is_column(other))
+}
+
+/// A column that is named by itself.
+fn column(place: &str, side: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
+    let place = at(place, side);
+    let mut column = match &value[side] {
+        // A list alone is what the column says.
+        Value::Array(list) => Item { points: points(&place, list, reading)?, ..Item::default() },
+        column => item(&place, SceneKind::Comparison, column, reading)?,
+    };
+    if column.title.is_empty() {
+        column.title = side[..1].to_uppercase() + &side[1..];
+    }
+    Ok(column)
+}
+
+fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
+    match value {
+        empty if is_empty(empty) => return Ok(Item::default()),
+        Value::String(_) | Value::Number(_) => {
+            return Ok(Item { title: reading.entry(place, value)?, ..Item::default() });
+        }
+        Value::Object(_) => {}
+        Value::Null | Value::Bool(_) | Value::Array(_) => {
+            return Err(wrong(place, "a text, a number or an object with a `title`"));
+        }
+    }
+    let mut get = |names: &[&'static str]| reading.text(value, place, names);
     let title = get(&["title", "name", "heading", "text", "answer", "option", "step"])?;
     let below = get(&["description", "text", "subtitle", "label", "detail", "body"])?;
     let number = get(&["value", "number", "stat", "price", "amount"])?;
@@ -142,49 +168,58 @@ fn item(place: &str, kind: SceneKind, value: &Value, images: &mut Images<'_>) ->
         _ if title == below => (title, String::new()),
         _ => (title, below),
     };
-    let image = ["image", "imageUrl", "img", "photo", "picture"].iter().find(|name| !value[**name].is_null());
+    let value_shown = if kind == SceneKind::Stats { number + &get(&["suffix", "unit"])? } else { number };
+    let icon = get(&["icon", "emoji"])?.chars().take(16).collect();
+    let image = match first(value, &["image", "imageUrl", "img", "photo", "picture"]) {
+        Some((name, image)) => reading.images.read(&at(place, name), image)?,
+        None => None,
+    };
     Ok(Item {
         title,
         text: below,
-        value: if kind == SceneKind::Stats { number + &get(&["suffix", "unit"])? } else { number },
-        icon: get(&["icon", "emoji"])?.chars().take(16).collect(),
+        value: value_shown,
+        icon,
         marked: ["correct", "isCorrect", "highlight", "highlighted", "recommended", "featured", "winner"]
             .iter()
-            .any(|name| value[*name] == true),
-        points: points(place, value)?,
-        image: image.map(|name| images.read(&format!("{place}.{name}"), &value[*name])).transpose()?,
+            .any(|name| flag(&value[*name]) == Some(true)),
+        points: column_points(place, value, reading)?,
+        image,
     })
 }
 
-/// The points of a column.
-fn points(place: &str, value: &Value) -> Result<Vec<String>, Problem> {
-    let names = ["points", "features", "items", "pros", "list", "bullets"];
-    let Some((name, list)) = names.iter().find_map(|name| Some((name, value[*name].as_array()?))) else {
-        return Ok(Vec::new());
-    };
-    let place = format!("{place}.{name}");
-    if list.len() > MOST_ITEMS {
-        return Err(wrong(&place, format!("a list of at most {MOST_ITEMS}, and not of {}", list.len())));
+/// The points of a column that is an object.
+fn column_points(place: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
+    let mut names = ["points", "features", "items", "pros", "list", "bullets"].into_iter();
+    let list = names.find_map(|name| Some((name, value[name].as_array().filter(|list| !list.iter().all(is_empty))?)));
+    list.map_or(Ok(Vec::new()), |(name, list)| points(&at(place, name), list, reading))
+}
+
+/// Points: texts, numbers, or objects with a text.
+fn points(place: &str, list: &[Value], reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
+    check_length(place, list)?;
+    let mut points = Vec::with_capacity(list.len());
+    for (index, entry) in list.iter().enumerate() {
+        let place = format!("{place}[{index}]");
+        let point = match entry {
+            Value::Object(_) => reading.text(entry, &place, &["text", "title", "name", "label"])?,
+            _ => reading.entry(&place, entry)?,
+        };
+        points.extend(Some(point).filter(|point| !point.is_empty()));
     }
-    let point = |(index, entry): (usize, &Value)| match entry {
-        Value::String(text) => short(&format!("{place}[{index}]"), text),
-        other => Ok(text(other, &place, &["text", "title", "name", "label"])?.unwrap_or_default()),
-    };
-    list.iter().enumerate().map(point).collect()
+    Ok(points)
 }
 
 fn pictures(place: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<ImageRef>, Problem> {
     let mut found = Vec::new();
     for name in ["image", "imageUrl", "productImage", "photo", "avatar", "picture"] {
-        if !value[name].is_null() {
-            found.push(images.read(&format!("{place}.{name}"), &value[name])?);
-        }
+        found.extend(images.read(&at(place, name), &value[name])?);
     }
     match &value["images"] {
-        Value::Null => {}
+        empty if is_empty(empty) => {}
         Value::Array(list) => {
-            for (index, image) in list.iter().enumerate().take(crate::film::MOST_IMAGES + 1) {
-                found.push(images.read(&format!("{place}.images[{index}]"), image)?);
+            let pictures = list.iter().enumerate().filter(|(_, image)| !is_empty(image));
+            for (index, image) in pictures.take(MOST_IMAGES + 1) {
+                found.extend(images.read(&format!("{place}.images[{index}]"), image)?);
             }
         }
         _ => return Err(wrong(&format!("{place}.images"), "a list of pictures")),
@@ -192,13 +227,15 @@ fn pictures(place: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<I
     Ok(found)
 }
 
-/// Marks the right answer, which is told by its place or by its text.
+/// Marks the right answer, which is told by its place or by its text. A number is a place first, and a text is a text.
 fn mark_answer(items: &mut [Item], value: &Value) {
     let names = ["correctAnswer", "correctIndex", "correct", "answer", "answerIndex"];
-    let Some(told) = names.iter().map(|name| &value[*name]).find(|told| !told.is_null()) else { return };
-    let by_place = told.as_u64().and_then(|place| usize::try_from(place).ok());
-    let by_text = told.as_str().and_then(|text| items.iter().position(|item| item.title == text.trim()));
-    if let Some(item) = by_place.or(by_text).and_then(|place| items.get_mut(place)) {
+    let Some((name, told)) = first(value, &names) else { return };
+    let by_place = whole(told).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < items.len());
+    let said = text(name, told).unwrap_or_default();
+    let by_text = items.iter().position(|item| !said.is_empty() && item.title == said);
+    let found = if told.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
+    if let Some(item) = found.and_then(|place| items.get_mut(place)) {
         item.marked = true;
     }
 }

@@ -168,10 +168,15 @@ impl ApiRequest {
     /// # Errors
     /// [`Problem`] when it is too large, no JSON, or no object.
     pub fn json(&self) -> Result<Value, Problem> {
+        self.json_by(read_json)
+    }
+
+    /// [`Self::json`] by another reader of JSON.
+    pub(crate) fn json_by(&self, read: impl Fn(&[u8]) -> serde_json::Result<Value>) -> Result<Value, Problem> {
         if self.body.len() > BODY_LIMIT {
             return Err(Problem::BodyTooLarge);
         }
-        let value: Value = serde_json::from_slice(&self.body).map_err(|error| Problem::BadJson(error.to_string()))?;
+        let value = read(&self.body).map_err(|error| Problem::BadJson(error.to_string()))?;
         if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
     }
 
@@ -179,6 +184,10 @@ impl ApiRequest {
     pub fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|segment| !segment.is_empty()).collect()
     }
+}
+
+fn read_json(json: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(json)
 }
 
 /// RFC 3339 or Unix milliseconds, from 1970 to 9999.

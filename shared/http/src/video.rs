@@ -141,13 +141,20 @@ pub fn status_answer(job: &Job) -> ApiAnswer {
     ApiAnswer::json(200, &vidbuilder::status(job))
 }
 
-/// The end of a job that its caller waited for.
+/// The end of a job that its caller waited for, with the warnings of the answer that would have come without waiting.
 ///
 /// # Errors
 /// [`Problem::VideoFailed`].
-pub fn finished_answer(job: &Job) -> Result<ApiAnswer, Problem> {
+pub fn finished_answer(job: &Job, accepted: &str) -> Result<ApiAnswer, Problem> {
     match job.status {
-        Status::Completed => Ok(ApiAnswer::json(200, &vidbuilder::finished(job))),
+        Status::Completed => {
+            let mut body = vidbuilder::finished(job);
+            let accepted: Value = serde_json::from_str(accepted).unwrap_or_default();
+            if let Some(warnings) = accepted.get("warnings") {
+                body["warnings"] = warnings.clone();
+            }
+            Ok(ApiAnswer::json(200, &body))
+        }
         Status::Failed | Status::Cancelled | Status::Pending | Status::Processing | Status::Rendering => {
             let view = vidbuilder::status(job);
             let error = view["error"].as_str().unwrap_or_default().to_owned();

@@ -8,9 +8,12 @@ use reelhook_app::endpoints::web_url;
 use reelhook_app::films::IMAGE_LIMIT;
 use reelhook_app::orders::Order;
 use reelhook_app::uploads::{Upload, sniff};
+use reelhook_domain::drawing::Renderer;
 use serde_json::{Value, json};
 
-use crate::film::{MOST_IMAGES, text};
+use crate::film::MOST_IMAGES;
+use crate::film_numbers::keep_digits;
+use crate::film_values::{first_text, is_empty, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -26,7 +29,8 @@ struct Parts {
     files: Vec<(String, Bytes)>,
 }
 
-/// Reads a request for a video. `random` makes the keys of pictures, `track` finds a track's id by one of its names.
+/// Reads a request for a video, which `renderer` draws. `random` makes the keys of pictures, `track` finds a track's id by
+/// one of its names.
 ///
 /// # Errors
 /// [`Problem`] names what is wrong and what would be right.
@@ -34,13 +38,14 @@ pub async fn read(
     request: &ApiRequest,
     needs_callback: bool,
     allow_http: bool,
+    renderer: Renderer,
     mut random: impl FnMut() -> u128,
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<Order, Problem> {
     let Parts { config, callback, files } = match boundary(request) {
         Some(boundary) => form(request, boundary).await?,
         None => {
-            let config = request.json()?;
+            let config = request.json_by(read_json)?;
             Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
         }
     };
@@ -69,10 +74,10 @@ pub async fn read(
         attached.push((name, upload.key.clone()));
         uploads.push((upload, bytes.to_vec()));
     }
-    let wish = crate::film::read(&config, &attached, track)?;
+    let wish = crate::film::read(&config, &attached, renderer, track)?;
     let input = json!({
         "title": wish.film.title,
-        "type": text(&config, "", &["type"])?.unwrap_or_else(|| "flexible".to_owned()),
+        "type": first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),
         "theme": wish.film.theme,
         "quality": wish.film.quality,
         "music": wish.film.music.as_ref().map(|music| &music.track),
@@ -109,7 +114,7 @@ async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> 
         let bytes = field.bytes().await.map_err(bad)?;
         match (name.trim_end_matches("[]"), file) {
             ("config", _) => {
-                parts.config = serde_json::from_slice(&bytes).map_err(|error| Problem::BadConfig(error.to_string()))?;
+                parts.config = read_json(&bytes).map_err(|error| Problem::BadConfig(error.to_string()))?;
             }
             ("webhookUrl", _) => parts.callback = json!(String::from_utf8_lossy(&bytes).trim()),
             ("images" | "image", file) => parts.files.push((file.unwrap_or_default(), bytes)),
@@ -121,21 +126,23 @@ async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> 
             return Err(Problem::BadPart { place: "images".to_owned(), right });
         }
     }
-    if parts.callback.is_null() {
+    if is_empty(&parts.callback) {
         parts.callback = parts.config["webhookUrl"].clone();
     }
     Ok(parts)
 }
 
+/// JSON without loss of digits, since people read the numbers of a video.
+fn read_json(json: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(&keep_digits(json))
+}
+
 fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {
-    let text = match given {
-        Value::Null => "",
-        Value::String(text) => text.trim(),
-        _ => return Err(Problem::CallbackFormat { received: given.clone() }),
-    };
-    if text.is_empty() {
+    if is_empty(given) {
         return if needed { Err(Problem::CallbackMissing) } else { Ok(None) };
     }
+    let Value::String(text) = given else { return Err(Problem::CallbackFormat { received: given.clone() }) };
+    let text = text.trim();
     let received = || given.clone();
     let url = Url::parse(text).ok().filter(|_| text.len() <= URL_LIMIT);
     let url = url.ok_or_else(|| Problem::CallbackFormat { received: received() })?;
@@ -154,7 +161,7 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
 /// [`Problem::BadField`].
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
     let body = request.json()?;
-    let size = body["size"].as_u64().filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
+    let size = whole(&body["size"]).filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
     let right = || format!("the picture's size in bytes, from 1 to {IMAGE_LIMIT}");
     let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
     let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();

@@ -1,53 +1,92 @@
-//! A number within a text such as `98 %`, `$1,250.50` or `4.9/5`, which can be shown on its way up from zero.
+//! A number within a text such as `98 %`, `$1,250.50`, `١٬٢٥٠` or `4.9/5`, which can be shown on its way up from zero.
+
+/// Digits of a number that is counted: a longer one could not be counted without rounding it.
+const MOST_DIGITS: usize = 12;
+
+/// The zero of each script that has decimal digits and a typeface; the other nine digits follow it.
+const ZEROS: [char; 21] = [
+    '0',
+    '\u{0660}',  // Arabic
+    '\u{06F0}',  // Persian, Urdu
+    '\u{0966}',  // Devanagari
+    '\u{09E6}',  // Bengali
+    '\u{0A66}',  // Gurmukhi
+    '\u{0AE6}',  // Gujarati
+    '\u{0BE6}',  // Tamil
+    '\u{0C66}',  // Telugu
+    '\u{0CE6}',  // Kannada
+    '\u{0D66}',  // Malayalam
+    '\u{0E50}',  // Thai
+    '\u{0ED0}',  // Lao
+    '\u{1040}',  // Myanmar
+    '\u{17E0}',  // Khmer
+    '\u{FF10}',  // full width
+    '\u{1D7CE}', // mathematical: bold
+    '\u{1D7D8}', // double-struck
+    '\u{1D7E2}', // sans-serif
+    '\u{1D7EC}', // sans-serif bold
+    '\u{1D7F6}', // monospace
+];
 
 /// A text around its first number.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Number {
+    /// As it is written.
+    whole: String,
     before: String,
     after: String,
-    whole: String,
     value: f64,
-    decimals: usize,
+    /// The zero of its digits.
+    zero: char,
+    /// Digits before the decimal mark at least: more than one where the number is written with leading zeros.
+    width: usize,
+    /// Marks between the digits before the decimal mark, each with the number of these digits behind it.
+    marks: Vec<(usize, char)>,
     point: char,
-    /// What stands between thousands.
-    group: Option<char>,
+    decimals: usize,
+}
+
+/// Digits without a mark among them.
+struct Group {
+    /// What stands before them.
+    mark: Option<char>,
+    /// As ASCII.
+    digits: String,
+    /// Where they end in the text.
+    end: usize,
 }
 
 impl Number {
-    /// The first number of a text; none when it has none, or one too long to count.
+    /// The first number of a text. None without one, or where counting makes no sense: a date, a version, or more
+    /// digits than can be counted.
     pub fn find(text: &str) -> Option<Self> {
-        let text = crate::spans::clean(text).replace("**", "");
-        let start = text.find(|character: char| character.is_ascii_digit())?;
-        let length = text[start..]
-            .find(|character: char| {
-                !(character.is_ascii_digit() || matches!(character, '.' | ',' | '\'' | '\u{a0}' | '\u{202f}'))
-            })
-            .unwrap_or(text.len() - start);
-        let number = text[start..start + length].trim_end_matches(|character: char| !character.is_ascii_digit());
-        let digits = number.chars().filter(char::is_ascii_digit).count();
-        if digits > 12 {
+        let (start, zero) = text.char_indices().find_map(|(at, character)| Some((at, zero_of(character)?)))?;
+        let mut groups = groups(&text[start..], zero);
+        groups.truncate(spaced(&groups));
+        let decimal = decimal(&groups)?;
+        let (whole, decimals) = groups.split_at(decimal.unwrap_or(groups.len()));
+        let digits = |groups: &[Group]| groups.iter().map(|group| group.digits.as_str()).collect::<String>();
+        let (whole_digits, decimal_digits) = (digits(whole), digits(decimals));
+        if whole_digits.len() + decimal_digits.len() > MOST_DIGITS {
             return None;
         }
-        let last = number.rfind(['.', ',']);
-        // A single mark before exactly three digits parts thousands, unless a zero stands before it.
-        let decimal = last.filter(|at| {
-            let behind = number.len() - at - 1;
-            let same = number.matches(&number[*at..at + 1]).count();
-            same == 1 && (behind != 3 || number.starts_with('0'))
-        });
-        let plain: String = match decimal {
-            Some(at) => format!("{}.{}", digits_of(&number[..at]), digits_of(&number[at..])),
-            None => digits_of(number),
-        };
-        let whole_part = decimal.map_or(number, |at| &number[..at]);
+        let mut behind = whole_digits.len();
+        let mut marks = Vec::new();
+        for group in whole {
+            marks.extend(group.mark.map(|mark| (behind, mark)));
+            behind -= group.digits.len();
+        }
+        let end = start + groups.last().map_or(0, |group| group.end);
         Some(Self {
+            whole: text.to_owned(),
             before: text[..start].to_owned(),
-            after: text[start + number.len()..].to_owned(),
-            whole: text.clone(),
-            value: plain.parse().ok()?,
-            decimals: decimal.map_or(0, |at| number.len() - at - 1),
-            point: decimal.and_then(|at| number[at..].chars().next()).unwrap_or('.'),
-            group: whole_part.chars().find(|character| !character.is_ascii_digit()),
+            after: text[end..].to_owned(),
+            value: format!("{whole_digits}.{decimal_digits}").parse().ok()?,
+            zero,
+            width: if whole_digits.starts_with('0') { whole_digits.len() } else { 1 },
+            marks,
+            point: decimals.first().and_then(|group| group.mark).unwrap_or('.'),
+            decimals: decimal_digits.len(),
         })
     }
 
@@ -58,23 +97,108 @@ impl Number {
         }
         let shown = format!("{:.*}", self.decimals, self.value * part);
         let (whole, decimals) = shown.split_once('.').unwrap_or((&shown, ""));
-        let mut grouped = String::new();
+        let whole = format!("{whole:0>width$}", width = self.width);
+        // Nothing is never negative.
+        let nothing = shown.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+        let before = if nothing { self.before.trim_end_matches(['-', '\u{2212}']) } else { &self.before };
+        let mut number = String::new();
         for (index, digit) in whole.chars().enumerate() {
-            if let Some(group) = self.group.filter(|_| index > 0 && (whole.len() - index).is_multiple_of(3)) {
-                grouped.push(group);
-            }
-            grouped.push(digit);
+            let mark = self.marks.iter().find(|(behind, _)| *behind == whole.len() - index);
+            number.extend(mark.filter(|_| index > 0).map(|(_, mark)| *mark));
+            number.push(self.digit(digit));
         }
         if !decimals.is_empty() {
-            grouped.push(self.point);
-            grouped.push_str(decimals);
+            number.push(self.point);
+            number.extend(decimals.chars().map(|digit| self.digit(digit)));
         }
-        format!("{}{grouped}{}", self.before, self.after)
+        format!("{before}{number}{}", self.after)
+    }
+
+    /// An ASCII digit in the script of the number.
+    fn digit(&self, ascii: char) -> char {
+        let value = ascii.to_digit(10).unwrap_or_default();
+        char::from_u32(u32::from(self.zero) + value).unwrap_or(ascii)
     }
 }
 
-fn digits_of(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+fn zero_of(character: char) -> Option<char> {
+    ZEROS.into_iter().find(|zero| digit_of(character, *zero).is_some())
+}
+
+/// A digit of this script, as ASCII.
+fn digit_of(character: char, zero: char) -> Option<char> {
+    let value = u32::from(character).checked_sub(u32::from(zero))?;
+    char::from_digit(value, 10)
+}
+
+/// The groups that a text begins with: digits of one script, with single marks between them.
+fn groups(text: &str, zero: char) -> Vec<Group> {
+    let mut groups = vec![Group { mark: None, digits: String::new(), end: 0 }];
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let next = characters.peek().and_then(|(_, next)| digit_of(*next, zero));
+        match digit_of(character, zero) {
+            Some(digit) => {
+                if let Some(group) = groups.last_mut() {
+                    group.digits.push(digit);
+                    group.end = at + character.len_utf8();
+                }
+            }
+            None if next.is_some() && (only_groups(character) || may_be_decimal(character)) => {
+                groups.push(Group { mark: Some(character), digits: String::new(), end: at });
+            }
+            None => break,
+        }
+    }
+    groups
+}
+
+/// Spaces, apostrophes and the Arabic thousands separator: they stand between groups and are never a decimal mark.
+fn only_groups(mark: char) -> bool {
+    matches!(mark, ' ' | '\u{A0}' | '\u{2007}' | '\u{2009}' | '\u{202F}' | '\'' | '\u{2019}' | '\u{66C}')
+}
+
+/// Points and commas, also of full width, and the Arabic decimal separator.
+fn may_be_decimal(mark: char) -> bool {
+    matches!(mark, '.' | ',' | '\u{FF0E}' | '\u{FF0C}' | '\u{66B}')
+}
+
+/// How many groups belong together: a space is as likely to stand between two numbers as between two groups of one.
+fn spaced(groups: &[Group]) -> usize {
+    let first = groups.first().map_or(0, |group| group.digits.len());
+    let parts = |group: &Group| group.mark.is_some_and(only_groups);
+    let ends = |(index, group): (usize, &Group)| {
+        let mixed = index > 1 && groups[index - 1].mark != group.mark;
+        parts(group) && (first > 3 || group.digits.len() != 3 || mixed)
+    };
+    groups.iter().enumerate().position(ends).unwrap_or(groups.len())
+}
+
+/// The group behind the decimal mark, where there is one. None where marks part no number: a date, a version.
+fn decimal(groups: &[Group]) -> Option<Option<usize>> {
+    let last = groups.len() - 1;
+    let Some(mark) = groups[last].mark else { return Some(None) };
+    let alone = groups[1..last].iter().all(|group| group.mark != Some(mark));
+    let is_decimal = match last {
+        _ if only_groups(mark) => false,
+        _ if mark == '\u{66B}' => true,
+        // A single mark before exactly three digits parts thousands, unless what stands before it cannot be a group.
+        1 => groups[1].digits.len() != 3 || groups[0].digits.len() > 3 || groups[0].digits.starts_with('0'),
+        _ => alone,
+    };
+    let whole = if is_decimal { last } else { groups.len() };
+    grouped(&groups[..whole]).then_some(is_decimal.then_some(last))
+}
+
+/// Whether groups are of the sizes that people write: thousands, those of India, or ten thousands; by one mark.
+fn grouped(groups: &[Group]) -> bool {
+    let (Some(first), [_, rest @ ..]) = (groups.first(), groups) else { return false };
+    let Some((last, middle)) = rest.split_last() else { return true };
+    let first = first.digits.len();
+    let sizes = |size: usize, end: usize| {
+        first <= size && middle.iter().all(|group| group.digits.len() == size) && last.digits.len() == end
+    };
+    rest.iter().all(|group| group.mark == last.mark) && (sizes(3, 3) || sizes(2, 3) || sizes(4, 4))
 }
 
 #[cfg(test)]
@@ -92,11 +216,72 @@ mod tests {
             ("3,5 Mio.", "1,8 Mio."),
             ("+12k", "+6k"),
             ("0.125", "0.062"),
+            ("-4 °C", "-2 °C"),
+            ("1250.125 m", "625.062 m"),
+            ("**98** %", "**49** %"),
+            ("No. 008", "No. 004"),
         ] {
             assert_eq!(half(text).as_deref(), Some(expected), "{text}");
             assert_eq!(Number::find(text).map(|number| number.at(1.0)).as_deref(), Some(text));
         }
         assert_eq!(half("many"), None);
         assert_eq!(half("1234567890123456"), None);
+    }
+
+    #[test]
+    fn digits_are_grouped_as_they_were_written() {
+        let check = |text: &str, part: f64, expected: &str| {
+            let number = Number::find(text).unwrap_or_else(|| panic!("no number in {text}"));
+            assert_eq!(number.at(part), expected, "{text}");
+            assert_eq!(number.at(1.0), text);
+        };
+        check("1 250 000", 0.5, "625 000");
+        check("10\u{202F}000\u{202F}000\u{A0}€", 0.5, "5\u{202F}000\u{202F}000\u{A0}€");
+        check("CHF 1'250.50", 0.8, "CHF 1'000.40");
+        check("1’250’000", 0.5, "625’000");
+        check("₹12,34,567", 0.5, "₹6,17,284");
+        check("₹1,00,000", 0.5, "₹50,000");
+        check("1,2345,6780", 0.5, "6172,8390");
+        check("1.250,5 kg", 0.8, "1.000,4 kg");
+        check("1,250.5 kg", 0.8, "1,000.4 kg");
+        check("1 250,125", 0.8, "1 000,100");
+        check("1250,125", 0.8, "1000,100");
+    }
+
+    #[test]
+    fn digits_of_every_script_count() {
+        let check = |text: &str, part: f64, expected: &str| {
+            let number = Number::find(text).unwrap_or_else(|| panic!("no number in {text}"));
+            assert_eq!((number.at(part).as_str(), number.at(1.0).as_str()), (expected, text));
+        };
+        check("٪٩٨", 0.5, "٪٤٩");
+        check("١٬٢٥٠٫٥", 0.8, "١٬٠٠٠٫٤");
+        check("۱۲۵٬۰۰۰ تومان", 0.5, "۶۲٬۵۰۰ تومان");
+        check("१२,३४,५६८ लोग", 0.5, "६,१७,२८४ लोग");
+        check("１，２５０円", 0.8, "１，０００円");
+        check("๙๘%", 0.5, "๔๙%");
+        // Two scripts are two numbers.
+        check("10٩", 0.5, "5٩");
+    }
+
+    #[test]
+    fn what_stands_beside_a_number_is_not_counted() {
+        let at = |text: &str| Number::find(text).map(|number| number.at(0.5));
+        assert_eq!(at("24 7").as_deref(), Some("12 7"));
+        assert_eq!(at("2024 365 days").as_deref(), Some("1012 365 days"));
+        assert_eq!(at("8 1000").as_deref(), Some("4 1000"));
+        assert_eq!(at("2 000'000").as_deref(), Some("1 000'000"));
+        assert_eq!(at("8, 9").as_deref(), Some("4, 9"));
+        assert_eq!(at("8.").as_deref(), Some("4."));
+        for text in ["12.05.2024", "v1.2.3", "192.168.0.1", "1,2,3", "1,25.5"] {
+            assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_loss_starts_at_nothing_and_not_at_minus_nothing() {
+        let number = Number::find("-4 %").expect("a number");
+        assert_eq!((number.at(0.0).as_str(), number.at(0.5).as_str()), ("0 %", "-2 %"));
+        assert_eq!(Number::find("\u{2212}0.8").map(|number| number.at(0.01)).as_deref(), Some("0.0"));
     }
 }

@@ -1,6 +1,7 @@
 //! What the domain promises, seen through its public API: every state and event, generated lives, and told journeys.
 
 mod any_order;
+mod coverage;
 mod drawings;
 mod endpoints;
 mod invariants;
