@@ -3,6 +3,7 @@
 pub mod access;
 pub mod answer;
 pub mod catalog;
+mod content;
 pub mod control;
 pub mod creatomate;
 pub mod deliveries;

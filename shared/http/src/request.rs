@@ -1,5 +1,7 @@
 //! A request as handlers see it, made from API Gateway's or a Function URL's event.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
@@ -8,12 +10,15 @@ use reelhook_domain::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::content;
 use crate::problem::Problem;
 
 /// Bytes of a JSON body (contract.md, Errors).
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Bytes of an id that is shown or stored.
 const ID_LIMIT: usize = 128;
+/// What stands where somebody on the way met bytes that were no UTF-8.
+const REPLACED: &str = "\u{fffd}";
 
 /// What handlers see of a request.
 pub struct ApiRequest {
@@ -23,12 +28,14 @@ pub struct ApiRequest {
     pub path: String,
     /// The token of `/w/<token>`.
     pub token: Option<SecretString>,
-    /// Raw bytes, as they came.
+    /// Raw bytes, as they came: for signatures.
     pub body: Vec<u8>,
     /// The gateway's word for who is at the other end.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
+    /// Whether the gateway took the body for text, and replaced what is no UTF-8 in it.
+    is_text: bool,
     headers: http::HeaderMap,
     query: Vec<(String, String)>,
 }
@@ -46,10 +53,10 @@ impl ApiRequest {
         let query = request.query_string_parameters();
         let query = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (parts, body) = request.into_parts();
-        let body = match body {
-            Body::Text(text) => text.into_bytes(),
-            Body::Binary(bytes) => bytes,
-            _ => Vec::new(),
+        let (body, is_text) = match body {
+            Body::Text(text) => (text.into_bytes(), true),
+            Body::Binary(bytes) => (bytes, false),
+            _ => (Vec::new(), false),
         };
         let request_id = request_id.chars().filter(char::is_ascii_graphic).take(ID_LIMIT).collect();
         Self {
@@ -59,6 +66,7 @@ impl ApiRequest {
             body,
             source_ip,
             request_id,
+            is_text,
             headers: parts.headers,
             query,
         }
@@ -166,19 +174,81 @@ impl ApiRequest {
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// [`Problem`] when it is too large, no JSON, or no object.
+    /// [`Problem`] when it is too large, no JSON, or no object, or in an encoding that can't be read.
     pub fn json(&self) -> Result<Value, Problem> {
-        if self.body.len() > BODY_LIMIT {
-            return Err(Problem::BodyTooLarge);
+        object(&self.json_text()?)
+    }
+
+    /// [`Self::json`] of a callback, whose sender does not try again: a text that something before us could not read
+    /// whole is better than none.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn callback_json(&self) -> Result<Value, Problem> {
+        object(&self.read_json(true)?)
+    }
+
+    /// The text of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn json_text(&self) -> Result<String, Problem> {
+        self.read_json(false)
+    }
+
+    fn read_json(&self, takes_replaced: bool) -> Result<String, Problem> {
+        let bytes = self.content(BODY_LIMIT, Problem::BodyTooLarge)?;
+        let charset = self.charset();
+        let foreign = charset.as_deref().filter(|label| !content::is_utf_8(label));
+        let text = content::text(&bytes, if self.is_text { None } else { charset.as_deref() });
+        let text = text.map_err(|why| why.problem(Problem::BadJson))?.into_owned();
+        if self.is_text && text.contains(REPLACED) {
+            match foreign {
+                Some(label) => return Err(content::unsupported_charset(label)),
+                None if takes_replaced => {}
+                None => {
+                    let why = "it has bytes that are not UTF-8, or U+FFFD, which is written `\\ufffd`";
+                    return Err(Problem::BadJson(why.to_owned()));
+                }
+            }
         }
-        let value: Value = serde_json::from_slice(&self.body).map_err(|error| Problem::BadJson(error.to_string()))?;
-        if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
+        Ok(text)
+    }
+
+    /// The body without its content codings, at most `limit` bytes. Signatures are checked over the bytes as they came.
+    ///
+    /// # Errors
+    /// `too_large`, [`Problem::UnsupportedEncoding`], or [`Problem::BadEncoding`].
+    pub(crate) fn content(&self, limit: usize, too_large: Problem) -> Result<Cow<'_, [u8]>, Problem> {
+        let codings = content::codings(self.header("content-encoding"))?;
+        if !self.is_text {
+            return content::decoded(&self.body, &codings, limit, too_large);
+        }
+        // A gateway that undoes codings leaves the header; one that does not has damaged what it took for text.
+        let is_damaged = || self.body.windows(REPLACED.len()).any(|bytes| bytes == REPLACED.as_bytes());
+        if !codings.is_empty() && is_damaged() {
+            let right = "This `Content-Type` can't be compressed on its way through the gateway; send the body as it is, \
+                         or compressed as `Content-Type: application/octet-stream`";
+            return Err(Problem::UnsupportedEncoding(right.to_owned()));
+        }
+        content::decoded(&self.body, &[], limit, too_large)
+    }
+
+    /// The character set that the `Content-Type` names.
+    fn charset(&self) -> Option<String> {
+        let label = content::parameter(self.header_bytes("content-type")?, "charset")?;
+        String::from_utf8(label).ok()
     }
 
     /// The segments of the path.
     pub fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|segment| !segment.is_empty()).collect()
     }
+}
+
+fn object(text: &str) -> Result<Value, Problem> {
+    let value: Value = serde_json::from_str(text).map_err(|error| Problem::BadJson(error.to_string()))?;
+    if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
 }
 
 /// RFC 3339 or Unix milliseconds, from 1970 to 9999.

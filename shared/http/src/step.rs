@@ -80,7 +80,7 @@ pub struct Report {
 /// # Errors
 /// [`Problem`]; a token of another job is [`Problem::Unauthorized`].
 pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result<Report, Problem> {
-    let body = request.json()?;
+    let body = request.callback_json()?;
     let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let id = body["job_id"].as_str().ok_or_else(|| bad("job_id", "the id of a job"))?;
     let job_id = JobId::parse(id).map_err(|error| bad("job_id", &error.to_string()))?;

@@ -1,0 +1,4 @@
+//! Requests as clients, browsers and tools really send them.
+
+mod bodies;
+mod support;

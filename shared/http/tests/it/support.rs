@@ -1,0 +1,39 @@
+//! Requests as the gateway hands them over.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderName, HeaderValue};
+use lambda_http::{Body, Request, RequestExt};
+use reelhook_http::request::ApiRequest;
+
+/// A request with these headers.
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> ApiRequest {
+    let mut request = Request::new(body).with_raw_http_path(path);
+    *request.method_mut() = method.parse().unwrap();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    ApiRequest::of(request)
+}
+
+/// A POST whose body the gateway took for text: so it does where the `Content-Type` says JSON.
+pub fn text(headers: &[(&str, &str)], body: &[u8]) -> ApiRequest {
+    let body = String::from_utf8_lossy(body).into_owned();
+    let headers = [[("content-type", "application/json")].as_slice(), headers].concat();
+    request("POST", "/api/generate", &headers, Body::Text(body))
+}
+
+/// A POST whose body came byte by byte.
+pub fn binary(headers: &[(&str, &str)], body: &[u8]) -> ApiRequest {
+    request("POST", "/api/generate", headers, Body::Binary(body.to_vec()))
+}
+
+/// Compressed as clients compress.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
