@@ -267,7 +267,7 @@ impl Images<'_> {
         let named =
             value.as_str().or_else(|| ["url", "src", "key", "image"].iter().find_map(|name| value[name].as_str()));
         let index = value.as_u64().and_then(|index| usize::try_from(index).ok());
-        let found = index.or_else(|| self.attached.iter().position(|(name, _)| Some(name.as_str()) == named));
+        let found = index.or_else(|| crate::form::named(self.attached, named?));
         if let Some((_, key)) = found.and_then(|index| self.attached.get(index)) {
             self.used[found.unwrap_or_default()] = true;
             return Ok(ImageRef::Key(key.clone()));

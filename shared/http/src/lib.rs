@@ -11,6 +11,7 @@ pub mod endpoint_fields;
 pub mod endpoints;
 pub mod film;
 mod film_content;
+mod form;
 pub mod generate;
 pub mod hooks;
 pub mod logs;

@@ -1,4 +1,5 @@
 //! Requests as clients, browsers and tools really send them.
 
 mod bodies;
+mod forms;
 mod support;

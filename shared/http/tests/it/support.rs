@@ -4,9 +4,13 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
+use reelhook_app::orders::Order;
+use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::video;
 
 /// A request with these headers.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> ApiRequest {
@@ -36,4 +40,26 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// A part of a form: the headers and what comes after them.
+pub fn part(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    [format!("--part\r\n{head}\r\n\r\n").as_bytes(), body.as_ref(), b"\r\n"].concat()
+}
+
+/// A form of these parts, as the gateway hands it over.
+pub fn form(headers: &[(&str, &str)], parts: &[Vec<u8>]) -> ApiRequest {
+    let headers = [[("content-type", "multipart/form-data; boundary=part")].as_slice(), headers].concat();
+    let body = [parts.concat().as_slice(), b"--part--\r\n"].concat();
+    request("POST", "/api/generate-video-async", &headers, Body::Binary(body))
+}
+
+/// What an order says, read at once: nothing in it waits.
+pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
+    let mut keys = 0;
+    let random = || {
+        keys += 1;
+        keys
+    };
+    video::read(request, false, true, random, |_| None).now_or_never().expect("nothing waits")
 }
