@@ -15,6 +15,7 @@ mod form;
 pub mod generate;
 pub mod hooks;
 pub mod logs;
+mod numbers;
 pub mod problem;
 pub mod queue;
 pub mod recover;

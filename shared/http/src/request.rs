@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::content;
+use crate::numbers::whole_of;
 use crate::problem::Problem;
 
 /// Bytes of a JSON body (contract.md, Errors).
@@ -122,8 +123,9 @@ impl ApiRequest {
     /// # Errors
     /// [`Problem::BadField`].
     pub fn limit(&self, usual: usize, most: usize) -> Result<usize, Problem> {
-        let Some(text) = self.query("limit") else { return Ok(usual) };
-        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        let Some(text) = self.query("limit").filter(|text| !text.is_empty()) else { return Ok(usual) };
+        let limit = whole_of(text).and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
     }
 

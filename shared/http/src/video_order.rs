@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::film::{MOST_IMAGES, text};
 use crate::form::{self, Part};
+use crate::numbers::whole;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -141,7 +142,8 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
 /// [`Problem::BadField`].
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
     let body = request.json()?;
-    let size = body["size"].as_u64().filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
+    let size = whole(&body["size"]).and_then(|size| u64::try_from(size).ok());
+    let size = size.filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
     let right = || format!("the picture's size in bytes, from 1 to {IMAGE_LIMIT}");
     let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
     let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();

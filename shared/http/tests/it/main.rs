@@ -2,4 +2,5 @@
 
 mod bodies;
 mod forms;
+mod spellings;
 mod support;

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::{Body, Request, RequestExt};
 use reelhook_app::orders::Order;
 use reelhook_http::problem::Problem;
@@ -21,6 +22,12 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -
         request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
     }
     ApiRequest::of(request)
+}
+
+/// A GET whose query is read as the runtime reads it.
+pub fn asking(path: &str, query: &str) -> ApiRequest {
+    let query: QueryMap = query.parse().unwrap();
+    ApiRequest::of(Request::new(Body::Empty).with_raw_http_path(path).with_query_string_parameters(query))
 }
 
 /// A POST whose body the gateway took for text: so it does where the `Content-Type` says JSON.
