@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::endpoint_fields::{Fields, HIDDEN, Reach, check_names, enabled, kind_of};
-use crate::generate::key;
+use crate::idempotency::key;
 use crate::numbers::whole;
 use crate::problem::Problem;
 use crate::recover::shown;

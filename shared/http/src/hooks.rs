@@ -14,7 +14,7 @@ use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::endpoint_fields::URL_LIMIT;
 use crate::endpoints::Shown;
-use crate::generate::key;
+use crate::idempotency::key;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 

@@ -14,6 +14,7 @@ mod film_content;
 mod form;
 pub mod generate;
 pub mod hooks;
+mod idempotency;
 pub mod logs;
 mod numbers;
 pub mod problem;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::deliveries::{read_endpoint, read_status, status_name};
-use crate::generate::key;
+use crate::idempotency::key;
 use crate::problem::Problem;
 use crate::request::{ApiRequest, read_time};
 

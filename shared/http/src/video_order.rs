@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::film::{MOST_IMAGES, text};
 use crate::form::{self, Part};
+use crate::idempotency::{key, key_of_form};
 use crate::numbers::whole;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -44,15 +45,7 @@ pub async fn read(
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::NoScenes { received: config });
     }
-    let key = if is_form {
-        // A form is written with another boundary each time.
-        let (config, callback) = (config.to_string(), callback.to_string());
-        let said = [config.as_bytes(), callback.as_bytes()];
-        let files = files.iter().flat_map(|file| [file.former_name(), file.bytes.as_ref()]);
-        crate::generate::key_of(request, &said.into_iter().chain(files).collect::<Vec<_>>())?
-    } else {
-        crate::generate::key(request)?
-    };
+    let key = if is_form { key_of_form(request, &config, &callback, &files)? } else { key(request)? };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());

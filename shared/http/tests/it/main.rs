@@ -2,5 +2,6 @@
 
 mod bodies;
 mod forms;
+mod idempotency;
 mod spellings;
 mod support;
