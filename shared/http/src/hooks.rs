@@ -15,6 +15,7 @@ use crate::answer::ApiAnswer;
 use crate::endpoint_fields::URL_LIMIT;
 use crate::endpoints::Shown;
 use crate::idempotency::key;
+use crate::numbers::inexact;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -83,6 +84,13 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
         Value::Object(_) => return Err(Problem::PayloadTooLarge),
         _ => return Err(bad("data", "an object")),
     };
+    if data.is_some()
+        && let Some(place) = inexact(&request.json_text()?, "data")
+    {
+        let right = "a number of at most 2^53 (9007199254740992), beyond which receivers read another one; \
+                     send it as a text";
+        return Err(Problem::BadPart { place, right: right.to_owned() });
+    }
     Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
 }
 

@@ -5,3 +5,4 @@ mod forms;
 mod idempotency;
 mod spellings;
 mod support;
+mod trigger;
