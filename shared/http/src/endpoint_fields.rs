@@ -86,9 +86,10 @@ fn bad(field: &'static str, right: impl Into<String>) -> Problem {
 ///
 /// # Errors
 /// [`Problem::UnknownField`].
-pub(crate) fn check_names(body: &Map<String, Value>, more: &[&str]) -> Result<(), Problem> {
-    match body.keys().find(|name| !FIELDS.contains(&name.as_str()) && !more.contains(&name.as_str())) {
-        Some(name) => Err(Problem::UnknownField(name.clone())),
+pub(crate) fn check_names(body: &Map<String, Value>, more: &[&'static str]) -> Result<(), Problem> {
+    let known = [FIELDS.as_slice(), more].concat();
+    match body.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Problem::UnknownField { name: name.clone(), known }),
         None => Ok(()),
     }
 }
@@ -138,7 +139,9 @@ impl Fields {
                 }
                 // Read elsewhere: where it goes, whether it is enabled, and a new one's secret.
                 "url" | "arn" | "type" | "enabled" | "secret" => {}
-                unknown => return Err(Problem::UnknownField(unknown.to_owned())),
+                unknown => {
+                    return Err(Problem::UnknownField { name: unknown.to_owned(), known: FIELDS.to_vec() });
+                }
             }
         }
         Ok(())

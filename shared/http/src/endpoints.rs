@@ -185,8 +185,9 @@ fn read_rotation(request: &ApiRequest, key: Option<(String, IdempotencyKey)>) ->
         Value::Object(body) => body,
         _ => Map::new(),
     };
-    if let Some(name) = body.keys().find(|name| !["secret", "graceSeconds"].contains(&name.as_str())) {
-        return Err(Problem::UnknownField(name.clone()));
+    const FIELDS: [&str; 2] = ["secret", "graceSeconds"];
+    if let Some(name) = body.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        return Err(Problem::UnknownField { name: name.clone(), known: FIELDS.to_vec() });
     }
     let right = || Problem::BadField { field: "graceSeconds", right: format!("a whole number from 0 to {}", GRACE.1) };
     let grace = match body.get("graceSeconds") {

@@ -27,5 +27,6 @@ pub mod sse;
 pub mod status;
 pub mod step;
 pub mod stream;
+mod times;
 pub mod video;
 mod video_order;

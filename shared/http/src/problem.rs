@@ -105,8 +105,13 @@ pub enum Problem {
     EndpointDisabled,
     /// There is no such endpoint.
     EndpointNotFound,
-    /// A field that endpoints do not have.
-    UnknownField(String),
+    /// A field that a request does not have.
+    UnknownField {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
     /// An endpoint stands in the settings, and is changed there.
     EndpointConfigured,
     /// As many endpoints are registered as may be.
@@ -227,9 +232,9 @@ impl Problem {
                 (409, "endpoint_disabled", "The endpoint is disabled; enable it before you send again".to_owned())
             }
             Self::EndpointNotFound => (404, "endpoint_not_found", "Webhook endpoint not found".to_owned()),
-            Self::UnknownField(name) => {
+            Self::UnknownField { name, known } => {
                 let name: String = name.chars().take(64).collect();
-                (400, "unknown_field", format!("`{name}` is no field of a webhook endpoint"))
+                (400, "unknown_field", format!("Unknown field `{name}`; the fields are `{}`", known.join("`, `")))
             }
             Self::EndpointConfigured => (
                 409,

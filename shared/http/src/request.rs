@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::content;
 use crate::numbers::whole_of;
 use crate::problem::Problem;
+use crate::times;
 
 /// Bytes of a JSON body (contract.md, Errors).
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -137,9 +138,7 @@ impl ApiRequest {
         let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
         let time = |name: &'static str| {
             let given = self.query(name).filter(|text| !text.is_empty());
-            given
-                .map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
-                .transpose()
+            given.map(|text| times::read_query(text).ok_or_else(|| bad(name, times::RIGHT))).transpose()
         };
         let (from, to) = (time("from")?, time("to")?);
         if from.zip(to).is_some_and(|(from, to)| from > to) {
@@ -251,12 +250,6 @@ impl ApiRequest {
 fn object(text: &str) -> Result<Value, Problem> {
     let value: Value = serde_json::from_str(text).map_err(|error| Problem::BadJson(error.to_string()))?;
     if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
-}
-
-/// RFC 3339 or Unix milliseconds, from 1970 to 9999.
-pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
-    let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
-    (0..=253_402_300_799_999).contains(&time.0).then_some(time)
 }
 
 /// A GET of a path with parameters, for tests.
