@@ -102,6 +102,7 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     seen.post("/api/webhooks/test", json!({}), "url_missing").await;
     seen.post("/api/webhooks/trigger", json!({}), "event_missing").await;
     seen.get("/api/nothing", "unknown_route").await;
+    seen.get(generate, "method_not_allowed").await;
     let delivery = "/api/webhooks/deliveries/5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a";
     seen.get(delivery, "delivery_not_found").await;
     let large = json!({ "event": "job.completed", "data": { "x": "y".repeat(300_000) } });

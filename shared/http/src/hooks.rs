@@ -18,6 +18,7 @@ use crate::idempotency::key;
 use crate::numbers::inexact;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::routes;
 
 /// Characters of an event's name.
 const NAME_LIMIT: usize = 100;
@@ -53,7 +54,7 @@ impl Asked {
                 Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))
             }
             ("POST", "/api/validate-url") => Ok(Self::Validate(read_url(&request.json()?, "URL is required")?)),
-            _ => Err(Problem::UnknownRoute),
+            _ => Err(routes::unknown(request)),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod queue;
 pub mod recover;
 pub mod render;
 pub mod request;
+pub mod routes;
 pub mod serve;
 pub mod sse;
 pub mod status;

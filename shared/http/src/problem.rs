@@ -167,6 +167,8 @@ pub enum Problem {
     TooManyStreams,
     /// There is no such route.
     UnknownRoute,
+    /// The path has other methods: these.
+    MethodNotAllowed(String),
     /// A store is busy; the same request may go through later.
     Busy,
     /// Something of ours is broken.
@@ -296,6 +298,9 @@ impl Problem {
                 (503, "too_many_streams", "Too many live connections, please poll instead".to_owned())
             }
             Self::UnknownRoute => (404, "unknown_route", "API endpoint not found".to_owned()),
+            Self::MethodNotAllowed(allow) => {
+                (405, "method_not_allowed", format!("Method not allowed; this path takes {allow}"))
+            }
             Self::Busy => (503, "busy", "The service is busy, please try again".to_owned()),
             Self::Internal => (500, "internal", "Something went wrong on our side".to_owned()),
         }
@@ -330,6 +335,9 @@ impl Problem {
     pub(crate) fn headers(&self, answer: ApiAnswer) -> ApiAnswer {
         if let Self::RateLimited { retry_after } = self {
             return answer.header("retry-after", retry_after.to_string());
+        }
+        if let Self::MethodNotAllowed(allow) = self {
+            return answer.header("allow", allow.clone());
         }
         match self.parts().0 {
             503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),

@@ -10,6 +10,7 @@ use reelhook_domain::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::answer::ApiAnswer;
 use crate::content;
 use crate::numbers::whole_of;
 use crate::problem::Problem;
@@ -24,7 +25,7 @@ const REPLACED: &str = "\u{fffd}";
 
 /// What handlers see of a request.
 pub struct ApiRequest {
-    /// Upper case.
+    /// Upper case; of a HEAD it is GET, whose answer it gets but for the body.
     pub method: String,
     /// Without a `/w/<token>` in front, without the query.
     pub path: String,
@@ -36,6 +37,7 @@ pub struct ApiRequest {
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
+    is_head: bool,
     /// Whether the gateway took the body for text, and replaced what is no UTF-8 in it.
     is_text: bool,
     headers: http::HeaderMap,
@@ -61,17 +63,29 @@ impl ApiRequest {
             _ => (Vec::new(), false),
         };
         let request_id = request_id.chars().filter(char::is_ascii_graphic).take(ID_LIMIT).collect();
+        let is_head = parts.method == http::Method::HEAD;
         Self {
-            method: parts.method.to_string(),
+            method: if is_head { "GET".to_owned() } else { parts.method.to_string() },
             path,
             token,
             body,
             source_ip,
             request_id,
+            is_head,
             is_text,
             headers: parts.headers,
             query,
         }
+    }
+
+    /// Whether only the head of the answer is wanted.
+    pub fn is_head(&self) -> bool {
+        self.is_head
+    }
+
+    /// The answer as this request gets it: to a HEAD without its body.
+    pub fn finish(&self, answer: ApiAnswer) -> ApiAnswer {
+        if self.is_head { answer.without_body() } else { answer }
     }
 
     /// A header's text, when it is visible ASCII.
@@ -92,7 +106,7 @@ impl ApiRequest {
 
     /// Whether the method may change something (RFC 9110, 9.2.1).
     pub fn changes_state(&self) -> bool {
-        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        !matches!(self.method.as_str(), "GET" | "OPTIONS")
     }
 
     /// Whether the body is said to be JSON, which a browser sends to another site only after a preflight.

@@ -63,7 +63,8 @@ fn after(problem: &Problem) -> Option<Problem> {
         Problem::EventMissing => Problem::RateLimited { retry_after: 1 },
         Problem::RateLimited { .. } => Problem::TooManyStreams,
         Problem::TooManyStreams => Problem::UnknownRoute,
-        Problem::UnknownRoute => Problem::Busy,
+        Problem::UnknownRoute => Problem::MethodNotAllowed(String::new()),
+        Problem::MethodNotAllowed(_) => Problem::Busy,
         Problem::Busy => Problem::Internal,
         Problem::Internal => return None,
     })
