@@ -86,7 +86,7 @@ fn the_configuration_may_have_a_byte_order_mark_or_another_character_set() {
     let latin = plain.replace('é', "\u{1}").into_bytes().into_iter().map(|byte| if byte == 1 { 0xe9 } else { byte });
     let latin: Vec<u8> = latin.collect();
     let said = format!("{CONFIG}\r\nContent-Type: application/json; charset=iso-8859-1");
-    let marked = [b"\xef\xbb\xbf", plain.as_bytes()].concat();
+    let marked = [b"\xef\xbb\xbf".as_slice(), plain.as_bytes()].concat();
     let hidden = part("Content-Disposition: form-data; name=\"_charset_\"", "windows-1252");
     for parts in [
         vec![part(CONFIG, &plain)],
