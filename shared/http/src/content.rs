@@ -56,10 +56,10 @@ pub(crate) fn decoded<'a>(
     let mut content = Cow::Borrowed(body);
     for coding in codings.iter().rev() {
         let inner = match coding {
-            Coding::Gzip => read(MultiGzDecoder::new(content.as_ref()), limit),
-            Coding::Deflate if is_zlib(&content) => read(ZlibDecoder::new(content.as_ref()), limit),
+            Coding::Gzip => read(MultiGzDecoder::new(&*content), limit),
+            Coding::Deflate if is_zlib(&content) => read(ZlibDecoder::new(&*content), limit),
             // Some clients leave zlib's frame out.
-            Coding::Deflate => read(DeflateDecoder::new(content.as_ref()), limit),
+            Coding::Deflate => read(DeflateDecoder::new(&*content), limit),
         };
         let name = match coding {
             Coding::Gzip => "gzip",

@@ -5,6 +5,7 @@ use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
 use reelhook_http::endpoint_fields::Reach;
 use reelhook_http::endpoints;
+use reelhook_http::logs;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::step::{self, Reporter};
@@ -33,6 +34,20 @@ fn in_queries() {
     }
     for query in ["limit=10.5", "limit=ten", "limit=0.0", "limit=501", "limit=-1", "limit=NaN", "limit=1e300"] {
         assert!(matches!(limit(query), Err(Problem::BadField { field: "limit", .. })), "{query}");
+    }
+}
+
+#[test]
+fn a_plus_in_a_query_is_a_space_but_in_a_zone() {
+    let search = |query: &str| match logs::Asked::read(&asking("/api/logs/search", query)) {
+        Ok(logs::Asked::Search(search)) => search,
+        other => panic!("{query}: {other:?}"),
+    };
+    assert_eq!(search("messageContains=step+1").contains.as_deref(), Some("step 1"));
+    assert_eq!(search("messageContains=1%2B1&level=").contains.as_deref(), Some("1+1"));
+    let noon = Some(Timestamp(1_704_110_400_000));
+    for from in ["2024-01-01T14:00:00+02:00", "2024-01-01T14:00:00%2B02:00", "1704110400", "1704110400000.0"] {
+        assert_eq!(search(&format!("from={from}")).from, noon, "{from}");
     }
 }
 
