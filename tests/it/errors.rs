@@ -81,6 +81,13 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     seen.answer(bad, "bad_json").await;
     seen.answer(list, "no_object").await;
     seen.answer(large, "body_too_large").await;
+    let coded = |coding: &str, content_type: &str| {
+        let request = seen.stack.request(Method::POST, generate).header("content-type", content_type);
+        request.header("content-encoding", coding).body("{}")
+    };
+    let (other, damaged) = (coded("br", "application/json"), coded("gzip", "application/octet-stream"));
+    seen.answer(other, "unsupported_encoding").await;
+    seen.answer(damaged, "bad_encoding").await;
     seen.post(generate, json!({ "country": "US" }), "missing_parameters").await;
     seen.post(generate, json!({ "country": 5, "platform": "x", "genre": "y" }), "bad_field").await;
     let keyed = |key: &str, genre: &str| {
@@ -95,6 +102,7 @@ async fn bad_requests(seen: &mut Seen<'_>) {
     seen.post("/api/webhooks/test", json!({}), "url_missing").await;
     seen.post("/api/webhooks/trigger", json!({}), "event_missing").await;
     seen.get("/api/nothing", "unknown_route").await;
+    seen.get(generate, "method_not_allowed").await;
     let delivery = "/api/webhooks/deliveries/5d1c8f5e-0f0a-5b7e-9a53-6c2b4d110f7a";
     seen.get(delivery, "delivery_not_found").await;
     let large = json!({ "event": "job.completed", "data": { "x": "y".repeat(300_000) } });

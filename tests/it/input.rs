@@ -1,5 +1,9 @@
 //! Bad input: 4xx with a sentence that names the field, never a 5xx, never a half-written job.
 
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use reelhook_domain::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -117,4 +121,109 @@ async fn hostile_headers_change_nothing() {
         .header("content-type", "application/json");
     let (status, answer) = read(request.body(body.to_string()).send().await.expect("an answer")).await;
     assert_eq!((status, &answer["code"]), (400, &json!("bad_idempotency_key")), "{answer}");
+}
+
+/// POST /api/generate with these headers and bytes.
+async fn generate(stack: &Stack, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
+    let mut request = stack.request(Method::POST, "/api/generate");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    read(request.body(body.to_vec()).send().await.expect("an answer")).await
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("written");
+    encoder.finish().expect("compressed")
+}
+
+#[tokio::test]
+async fn bodies_are_read_as_tools_write_them_or_named() {
+    let stack = Stack::open().await;
+    let text = json!({
+        "country": "FR", "platform": "netflix", "genre": "Comédie", "template": "studio:step_ms=5",
+        "pauseAfterExtraction": true,
+    });
+    let text = text.to_string();
+    let (start, end) = text.split_once('é').expect("an accent");
+    let latin = [start.as_bytes(), b"\xe9", end.as_bytes()].concat();
+    let (json, bytes) = ("application/json", "application/octet-stream");
+    let (json_in_latin, bytes_in_latin) = (format!("{json}; charset=iso-8859-1"), format!("{bytes}; charset=latin1"));
+    let gzipped = ("content-encoding", "gzip");
+    for (headers, body) in [
+        (vec![("content-type", json)], [b"\xef\xbb\xbf".as_slice(), text.as_bytes()].concat()),
+        (vec![("content-type", bytes), gzipped], gzip(text.as_bytes())),
+        (vec![("content-type", bytes_in_latin.as_str())], latin.clone()),
+        (vec![("content-type", bytes_in_latin.as_str()), gzipped], gzip(&latin)),
+    ] {
+        let (status, answer) = generate(&stack, &headers, &body).await;
+        assert_eq!((status, &answer["job"]["parameters"]["genre"]), (200, &json!("Comédie")), "{headers:?}: {answer}");
+    }
+    for (headers, body, status, code) in [
+        // The gateway hands over as text what is called JSON.
+        (vec![("content-type", json), gzipped], gzip(text.as_bytes()), 415, "unsupported_encoding"),
+        (vec![("content-type", json_in_latin.as_str())], latin.clone(), 415, "unsupported_encoding"),
+        (vec![("content-type", json)], latin.clone(), 400, "bad_json"),
+        (vec![("content-type", bytes)], latin, 400, "bad_json"),
+        (vec![("content-type", bytes), gzipped], gzip(&vec![b' '; 2 * 1024 * 1024]), 413, "body_too_large"),
+    ] {
+        let (found, answer) = generate(&stack, &headers, &body).await;
+        assert_eq!((found, &answer["code"]), (status, &json!(code)), "{headers:?}: {answer}");
+    }
+    let form = stack.request(Method::POST, "/api/generate-video-async").header("content-type", "multipart/form-data");
+    let (status, answer) = read(form.body("--part\r\n").send().await.expect("an answer")).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_form")), "{answer}");
+    assert!(answer["error"].as_str().is_some_and(|error| error.contains("the boundary is missing")), "{answer}");
+}
+
+#[tokio::test]
+async fn the_same_request_written_otherwise_gets_the_first_answer() {
+    let stack = Stack::open().await;
+    let key = format!("written otherwise {}", std::process::id());
+    let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
+    let first = r#"{"country": "FR", "platform": "netflix", "genre": "Comédie", "template": "studio:step_ms=5"}"#;
+    let (status, answer) = generate(&stack, &headers, first.as_bytes()).await;
+    assert_eq!(status, 200, "{answer}");
+    let again = r#"{"template":"studio:step_ms=5","genre":"Com\u00e9die","platform":"netflix","country":"FR"}"#;
+    assert_eq!(generate(&stack, &headers, again.as_bytes()).await, (200, answer.clone()));
+    let other = first.replace("Comédie", "Drame");
+    let (status, refused) = generate(&stack, &headers, other.as_bytes()).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("idempotency_key_reused")));
+    stack.until_status(answer["jobId"].as_str().expect("jobId"), "completed").await;
+}
+
+#[tokio::test]
+async fn a_time_is_what_it_seems_and_a_number_arrives_as_it_is() {
+    let stack = Stack::open().await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    let from = now - 60;
+    for given in [json!(from), json!(from * 1000), json!(from.to_string()), json!(from as f64)] {
+        let body = json!({ "from": given, "endpoint": "nobody", "dryRun": true });
+        let (status, answer) = stack.post("/api/webhooks/recover", &body).await;
+        assert!(status == 200 || status == 202, "{given}: {answer}");
+        let meant = Timestamp(i64::try_from(from * 1000).expect("a time")).to_string();
+        assert_eq!(answer["recovery"]["filter"]["from"], meant, "{given}");
+    }
+    for (body, code) in [
+        (json!({ "from": "2024-01-01", "dryRun": true }), "bad_field"),
+        (json!({ "from": from * 1_000_000, "dryRun": true }), "bad_field"),
+        (json!({ "from": 1, "dryRun": true }), "bad_field"),
+        (json!({ "from": from, "to": "2099-01-01T00:00:00Z", "dryRun": true }), "bad_field"),
+        (json!({ "form": from, "dryRun": true }), "unknown_field"),
+        (json!({ "from": from, "untill": from, "dryRun": true }), "unknown_field"),
+    ] {
+        let (status, answer) = stack.post("/api/webhooks/recover", &body).await;
+        assert_eq!((status, &answer["code"]), (400, &json!(code)), "{body}: {answer}");
+    }
+    // The `+` of a zone that nobody encoded, and whole numbers in other spellings.
+    let query = "from=2024-01-01T12:00:00+02:00&to=1704110400&limit=5.0";
+    for path in [format!("/api/logs/search?{query}"), format!("/api/webhooks/deliveries?{query}")] {
+        let (status, answer) = stack.get(&path).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+    }
+    let large = br#"{"event": "job.completed", "data": {"order": {"id": 1234567890123456789}}}"#;
+    let (status, answer) = send(&stack, "/api/webhooks/trigger", large.to_vec()).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_field")), "{answer}");
+    assert!(answer["error"].as_str().is_some_and(|error| error.contains("`data.order.id`")), "{answer}");
 }

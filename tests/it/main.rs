@@ -20,6 +20,7 @@ mod limits;
 mod live;
 mod logs;
 mod lost;
+mod methods;
 mod orders;
 mod pages;
 mod reads;

@@ -133,6 +133,11 @@ async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
 
     let link = completed["s3Upload"]["standard"]["signedUrl"].as_str().expect("a link");
     let video = download(&stack, link).await;
+    // Whoever only asks about it is led to it too.
+    let head = stack.http.head(link).send().await.expect("an answer");
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["content-type"], "video/mp4");
+    assert_eq!(head.headers()["content-length"], video.len().to_string().as_str());
     let names = boxes(&video);
     let place = |name: &str| names.iter().find(|(known, _)| known == name).map(|(_, at)| *at);
     assert!(place("moov") < place("mdat"), "it starts playing before it is loaded: {names:?}");

@@ -31,6 +31,7 @@ use reelhook_http::queue::{
 };
 use reelhook_http::render::{looked_up_answer, read_look_up};
 use reelhook_http::request::ApiRequest;
+use reelhook_http::routes;
 use reelhook_http::serve::serve;
 use reelhook_outbound::{AllowList, GuardedClient};
 
@@ -158,7 +159,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     }
     match read_look_up(request)? {
         Some(render) => look(deps, &render).await,
-        None => Err(Problem::UnknownRoute),
+        None => Err(routes::unknown(request)),
     }
 }
 

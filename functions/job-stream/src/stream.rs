@@ -15,6 +15,7 @@ use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::routes;
 use reelhook_http::sse::{self, Asked};
 use reelhook_http::stream::admit;
 use tokio::time::Instant;
@@ -51,6 +52,7 @@ pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>
         Ok(Answer::Whole(answer)) => answer,
         Err(problem) => problem.streamgank(&request.request_id),
     };
+    let answer = request.finish(answer);
     let body = Body::from(answer.body.clone());
     Ok(with_body(answer, body))
 }
@@ -64,10 +66,12 @@ fn with_body(head: ApiAnswer, body: Body) -> Response<Body> {
 
 async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Problem> {
     let now = System.now();
-    let asked = Asked::read(request)?.ok_or(Problem::UnknownRoute)?;
+    let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
     match asked {
+        Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(Body::empty())),
         Asked::Job { id, last } => match begin(&deps.jobs, &deps.live, &id, last).await? {
+            Begun::Watch(_) if request.is_head() => Ok(Answer::Stream(Body::empty())),
             Begun::NotFound => Err(Problem::JobNotFound),
             Begun::Over => Ok(Answer::Whole(ApiAnswer::text(204, String::new()))),
             Begun::Ended(seen) => {

@@ -14,6 +14,7 @@ use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::routes;
 use reelhook_http::serve::serve;
 use reelhook_http::sse::{self, Asked};
 use reelhook_http::stream::{admit, read_token_request, token_answer};
@@ -48,10 +49,13 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         return Ok(token_answer(job.as_ref(), &deps.secrets.get().await.tokens, now));
     }
-    let asked = Asked::read(request)?.ok_or(Problem::UnknownRoute)?;
+    let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
     match asked {
+        // Whoever wants no body waits for no event.
+        Asked::Queue { .. } if request.is_head() => Ok(events(String::new())),
         Asked::Job { id, last } => match begin(&deps.jobs, &deps.live, &id, last).await? {
+            Begun::Watch(_) if request.is_head() => Ok(events(String::new())),
             Begun::NotFound => Err(Problem::JobNotFound),
             Begun::Over => Ok(ApiAnswer::text(204, String::new())),
             Begun::Ended(seen) => Ok(events(sse::seen(&seen))),

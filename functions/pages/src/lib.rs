@@ -20,6 +20,7 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::routes;
 use reelhook_http::serve::serve;
 use serde_json::json;
 
@@ -101,8 +102,8 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         _ => {}
     }
     let caller = deps.access.check(|access| access.caller(request)).await?;
-    if reads && let Some(answer) = deps.files.answer(request) {
-        return Ok(answer);
+    if let Some(answer) = deps.files.answer(request) {
+        return if reads { Ok(answer) } else { Err(routes::only_shown()) };
     }
     // A page comes with a dozen files: only calls count.
     deps.limits.admit(&caller.fingerprint).await?;
@@ -113,7 +114,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         Some(Asked::Platforms(country)) => Ok(platforms_answer(&country)),
         Some(Asked::Genres(country)) => Ok(genres_answer(&country)),
         Some(Asked::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
-        None => Err(Problem::UnknownRoute),
+        None => Err(routes::unknown(request)),
     }
 }
 

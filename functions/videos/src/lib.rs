@@ -176,7 +176,11 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
         Asked::Download(id, format) => {
             let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
             let made = job.videos.iter().find(|made| made.format == format).ok_or(Problem::VideoNotFound)?;
-            Ok(video::download_answer(&deps.reels.download(&made.key).await?))
+            // A link is signed for one method.
+            let reels = &deps.reels;
+            let link =
+                if request.is_head() { reels.head_link(&made.key).await } else { reels.download(&made.key).await };
+            Ok(video::download_answer(&link?))
         }
         Asked::List { limit, cursor } => {
             let completed = Some(reelhook_domain::Status::Completed);

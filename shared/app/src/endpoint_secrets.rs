@@ -71,7 +71,7 @@ impl std::fmt::Debug for EndpointSecret {
 pub struct Request {
     /// Of its caller and key.
     pub key: String,
-    /// Of its body.
+    /// Of what its body says.
     pub body: String,
 }
 
@@ -124,17 +124,17 @@ pub async fn rotate(
     rotation: Rotation,
 ) -> Result<Result<Changed, NotRotated>, StoreError> {
     let now = ports.ambient.now();
-    let request = rotation
-        .key
-        .map(|(caller, key)| Request { key: format!("{:032x}", key.bits(&caller, 0)), body: key.body_hash });
+    let by_key = rotation.key.map(|(caller, key)| (format!("{:032x}", key.bits(&caller, 0)), key));
+    let request = by_key.as_ref().map(|(id, key)| Request { key: id.clone(), body: key.body_hash.clone() });
     let secret = EndpointSecret::new(ports.ambient, ports.ambient.random(), rotation.secret);
     let new = EndpointSecret { request, ..secret };
     let until = now.after(rotation.grace);
     change(ports, id, None, |_, private| {
-        let by_key = |made: &Request| new.request.as_ref().is_some_and(|request| request.key == made.key);
         let mut made = private.secrets.iter().filter_map(|secret| secret.request.as_ref());
-        if let Some(made) = made.find(|made| by_key(made)) {
-            return if Some(made) == new.request.as_ref() { Ok(()) } else { Err(NotRotated::KeyReused) };
+        if let Some((id, key)) = &by_key
+            && let Some(made) = made.find(|made| made.key == *id)
+        {
+            return if key.is_same(&made.body) { Ok(()) } else { Err(NotRotated::KeyReused) };
         }
         for secret in &mut private.secrets {
             secret.expires_at = Some(secret.expires_at.map_or(until, |ends| ends.min(until)));

@@ -180,12 +180,13 @@ pub async fn trigger(
     let wanted = OutboundEvent::parse(&trigger.event);
     let total = wanted.map_or(0, |event| ports.audience.of(event, now).count());
     let mut first = None;
-    if let Some(IdempotencyKey { key, body_hash }) = key {
+    if let Some(key) = key {
         let text = answer(&id, Results { total, accepted: total });
         let expires_at = Timestamp(now.0 + KEY_LIFE_MS);
-        let row = KeyRow { caller: trigger.caller.clone(), key, body_hash, answer: text, expires_at };
+        let (caller, body_hash) = (trigger.caller.clone(), key.body_hash.clone());
+        let row = KeyRow { caller, key: key.key.clone(), body_hash, answer: text, expires_at };
         let known = ports.store.remember(&row, now).await?;
-        if known.as_ref().is_some_and(|known| known.body_hash != row.body_hash) {
+        if known.as_ref().is_some_and(|known| !key.is_same(&known.body_hash)) {
             return Ok(Triggered::KeyReused);
         }
         let text = known.map_or(row.answer, |known| known.answer);

@@ -105,7 +105,7 @@ pub struct Recovery {
     pub filter: Filter,
     /// Whether it only counts.
     pub dry_run: bool,
-    /// SHA-256 of the request, as hex, where that had an Idempotency-Key.
+    /// SHA-256 of what the request says, as hex, where that had an Idempotency-Key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
     /// How it stands.
@@ -245,7 +245,7 @@ pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Re
         cursor: format!("{:013}", from.0),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
-        asked: key.map(|(_, key)| key.body_hash),
+        asked: key.as_ref().map(|(_, key)| key.body_hash.clone()),
         status: RecoveryStatus::Running,
         version: 1,
         created_at: now,
@@ -261,7 +261,12 @@ pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Re
     if !ports.store.insert(&recovery).await? {
         let missing = || StoreError::Busy { operation: "begin recovery", source: "it was there and is not".into() };
         let first = ports.store.recovery(&recovery.id).await?.ok_or_else(missing)?;
-        return Ok(if first.asked == recovery.asked { Begun::Recovery(Box::new(first)) } else { Begun::KeyReused });
+        let is_same = match (&first.asked, &key) {
+            (Some(asked), Some((_, key))) => key.is_same(asked),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        return Ok(if is_same { Begun::Recovery(Box::new(first)) } else { Begun::KeyReused });
     }
     let later = work(ports, &recovery.id, now.after(budget), true).await.unwrap_or_else(|error| {
         tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");

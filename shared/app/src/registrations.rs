@@ -271,13 +271,13 @@ pub async fn register(ports: &RegistrationPorts<'_>, wish: Wish) -> Result<Regis
     if wish.key.is_some()
         && let Some(known) = ports.store.registration(&endpoint_id(bits(0))).await?
     {
-        return same(ports, known, request.as_deref());
+        return same(ports, known, wish.key.as_ref());
     }
     if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
         // What this key registered after its first one was removed is there all the same.
         for round in (1..ROUNDS).take_while(|_| wish.key.is_some()) {
             if let Some(known) = ports.store.registration(&endpoint_id(bits(round))).await? {
-                return same(ports, known, request.as_deref());
+                return same(ports, known, wish.key.as_ref());
             }
         }
         return Ok(Registered::TooMany);
@@ -301,7 +301,7 @@ pub async fn register(ports: &RegistrationPorts<'_>, wish: Wish) -> Result<Regis
         registration.close(&private, ports.vault, ports.ambient);
         match ports.store.save_registration(&registration, start).await? {
             Saved::Done => return Ok(Registered::Done(Box::new(Opened { registration, private }))),
-            Saved::Conflict(Some(known)) => return same(ports, *known, registration.request.as_deref()),
+            Saved::Conflict(Some(known)) => return same(ports, *known, wish.key.as_ref()),
             // What this key had registered was removed since.
             Saved::Conflict(None) => {}
         }
@@ -313,9 +313,14 @@ pub async fn register(ports: &RegistrationPorts<'_>, wish: Wish) -> Result<Regis
 fn same(
     ports: &RegistrationPorts<'_>,
     registration: Registration,
-    request: Option<&str>,
+    key: Option<&(String, IdempotencyKey)>,
 ) -> Result<Registered, StoreError> {
-    if registration.request.as_deref() != request {
+    let is_same = match (&registration.request, key) {
+        (Some(made), Some((_, key))) => key.is_same(made),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if !is_same {
         return Ok(Registered::KeyReused);
     }
     let private = ports.vault.open(&registration)?;

@@ -39,11 +39,23 @@ pub struct Submission {
 pub struct IdempotencyKey {
     /// The header's text.
     pub key: String,
-    /// SHA-256 of the body, as hex.
+    /// SHA-256 of what the body says, as hex: of its value, however that is written.
     pub body_hash: String,
+    /// The hash that version 0.1 would have kept in its place: of the body's bytes.
+    pub former_hash: Option<String>,
 }
 
 impl IdempotencyKey {
+    /// A key that no earlier version can have seen.
+    pub fn new(key: impl Into<String>, body_hash: impl Into<String>) -> Self {
+        Self { key: key.into(), body_hash: body_hash.into(), former_hash: None }
+    }
+
+    /// Whether a hash that is remembered with this key is of the same request.
+    pub fn is_same(&self, remembered: &str) -> bool {
+        remembered == self.body_hash || self.former_hash.as_deref() == Some(remembered)
+    }
+
     /// 128 bits that follow from who uses the key, in which round.
     pub fn bits(&self, caller: &str, round: usize) -> u128 {
         let hash = digest(&[caller.as_bytes(), self.key.as_bytes(), round.to_string().as_bytes()]);
@@ -68,7 +80,7 @@ pub struct KeyRow {
     pub caller: String,
     /// The header's text.
     pub key: String,
-    /// SHA-256 of the body, as hex.
+    /// SHA-256 of what the body says, as hex.
     pub body_hash: String,
     /// The first answer's body.
     pub answer: String,
@@ -149,7 +161,7 @@ pub async fn submit_as(
     };
     let job = create(new, now, policy);
     let text = answer(&job);
-    let Some(IdempotencyKey { key, body_hash }) = submission.key else {
+    let Some(key) = submission.key else {
         // A conflict would need the same 128 random bits in the same millisecond.
         return match store.insert(&job).await? {
             Saved::Done => Ok(Submitted::Answer(text)),
@@ -159,10 +171,16 @@ pub async fn submit_as(
             }
         };
     };
-    let row = KeyRow { caller, key, body_hash, answer: text, expires_at: Timestamp(now.0 + KEY_LIFE_MS) };
+    let row = KeyRow {
+        caller,
+        key: key.key.clone(),
+        body_hash: key.body_hash.clone(),
+        answer: text,
+        expires_at: Timestamp(now.0 + KEY_LIFE_MS),
+    };
     match store.insert_with_key(&job, &row, now).await? {
         Saved::Done => Ok(Submitted::Answer(row.answer)),
-        Saved::Conflict(Some(first)) if first.body_hash == row.body_hash => Ok(Submitted::Answer(first.answer)),
+        Saved::Conflict(Some(first)) if key.is_same(&first.body_hash) => Ok(Submitted::Answer(first.answer)),
         Saved::Conflict(Some(_)) => Ok(Submitted::KeyReused),
         Saved::Conflict(None) => {
             Err(StoreError::Unreadable { operation: "read key", reason: "the key's row vanished".to_owned() })

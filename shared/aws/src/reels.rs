@@ -40,6 +40,15 @@ impl Reels {
         Self { client, bucket: bucket.into() }
     }
 
+    /// A link to an object that takes a HEAD, as those of [`Links::download`] take a GET.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn head_link(&self, key: &str) -> Result<String, StoreError> {
+        let head = self.client.head_object().bucket(&self.bucket).key(key).presigned(life(LINK_LIFE)).await;
+        Ok(head.map_err(|error| store_error("link to object", error))?.uri().to_owned())
+    }
+
     async fn put(&self, key: &str, content_type: &str, body: ByteStream) -> Result<(), StoreError> {
         let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type).body(body);
         put.send().await.map_err(|error| store_error("put object", error))?;

@@ -40,6 +40,16 @@ impl ApiAnswer {
         self
     }
 
+    /// What a HEAD gets of it: status and headers, and how long the body would be (RFC 9110, 9.3.2).
+    pub fn without_body(self) -> Self {
+        let length = if self.bytes.is_empty() { self.body.len() } else { self.bytes.len() };
+        let is_stream =
+            |(name, value): &(&str, String)| *name == "content-type" && value.starts_with("text/event-stream");
+        let has_length = !matches!(self.status, 204 | 304) && !self.headers.iter().any(is_stream);
+        let head = Self { body: String::new(), bytes: Vec::new(), ..self };
+        if has_length { head.header("content-length", length.to_string()) } else { head }
+    }
+
     /// As Lambda's response.
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::builder().status(self.status);
@@ -57,5 +67,34 @@ impl ApiAnswer {
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
             response
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_head_has_all_but_the_body() {
+        let length = |answer: ApiAnswer| {
+            let of = answer.clone();
+            let head = answer.without_body();
+            assert!(head.body.is_empty() && head.bytes.is_empty());
+            assert_eq!(head.status, of.status);
+            let (length, headers): (Vec<_>, Vec<_>) =
+                head.headers.into_iter().partition(|(name, _)| *name == "content-length");
+            assert_eq!(headers, of.headers);
+            length.into_iter().next().map(|(_, length)| length)
+        };
+        assert_eq!(length(ApiAnswer::json(200, &json!({ "a": "é" }))).as_deref(), Some("10"));
+        assert_eq!(length(ApiAnswer::bytes(200, vec![0; 70_000])).as_deref(), Some("70000"));
+        assert_eq!(length(ApiAnswer::text(302, String::new()).header("location", "/x")).as_deref(), Some("0"));
+        assert_eq!(length(ApiAnswer::text(304, String::new()).header("etag", "\"a\"")), None);
+        assert_eq!(length(ApiAnswer::text(204, String::new())), None);
+        let events =
+            ApiAnswer::text(200, "data: 1\n\n".to_owned()).header("content-type", "text/event-stream; charset=utf-8");
+        assert_eq!(length(events), None, "nobody knows how long it will be");
     }
 }

@@ -32,7 +32,7 @@ pub fn voucher(request: &ApiRequest, tokens: &SigningKeys, operator: Option<&Sig
 /// # Errors
 /// [`Problem`] when id or status is missing.
 pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
-    let body = request.json()?;
+    let body = request.callback_json()?;
     let id = body["id"].as_str().or_else(|| body["render_id"].as_str()).filter(|id| !id.is_empty());
     let id = id.ok_or(Problem::RenderIdMissing)?;
     let render = RenderId::parse(id).map_err(|error| Problem::BadField { field: "id", right: error.to_string() })?;

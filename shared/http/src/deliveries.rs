@@ -82,7 +82,7 @@ pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Problem> {
 
 /// An endpoint's id or name.
 pub(crate) fn read_endpoint(text: &str) -> Result<String, Problem> {
-    let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let right = || "an endpoint's id, or its name such as webhook_1".to_owned();
     fits.then(|| text.to_owned()).ok_or_else(|| Problem::BadField { field: "endpoint", right: right() })
 }

@@ -13,6 +13,7 @@ use reelhook_app::settings::{is_field_value, is_token};
 use reelhook_domain::{EventFilter, EventPattern};
 use serde_json::{Map, Value};
 
+use crate::numbers::whole;
 use crate::problem::Problem;
 
 /// Characters of a URL.
@@ -85,9 +86,10 @@ fn bad(field: &'static str, right: impl Into<String>) -> Problem {
 ///
 /// # Errors
 /// [`Problem::UnknownField`].
-pub(crate) fn check_names(body: &Map<String, Value>, more: &[&str]) -> Result<(), Problem> {
-    match body.keys().find(|name| !FIELDS.contains(&name.as_str()) && !more.contains(&name.as_str())) {
-        Some(name) => Err(Problem::UnknownField(name.clone())),
+pub(crate) fn check_names(body: &Map<String, Value>, more: &[&'static str]) -> Result<(), Problem> {
+    let known = [FIELDS.as_slice(), more].concat();
+    match body.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Problem::UnknownField { name: name.clone(), known }),
         None => Ok(()),
     }
 }
@@ -137,7 +139,9 @@ impl Fields {
                 }
                 // Read elsewhere: where it goes, whether it is enabled, and a new one's secret.
                 "url" | "arn" | "type" | "enabled" | "secret" => {}
-                unknown => return Err(Problem::UnknownField(unknown.to_owned())),
+                unknown => {
+                    return Err(Problem::UnknownField { name: unknown.to_owned(), known: FIELDS.to_vec() });
+                }
             }
         }
         Ok(())
@@ -300,7 +304,7 @@ fn read_policy(policy: &mut OwnPolicy, name: &str, given: Option<&Value>) -> Res
             }
         }
         "permanentStatuses" => {
-            let status = |value: &Value| value.as_u64().and_then(|status| u16::try_from(status).ok());
+            let status = |value: &Value| whole(value).and_then(|status| u16::try_from(status).ok());
             let read = |value: &Value| {
                 value
                     .as_array()?
@@ -317,7 +321,8 @@ fn read_policy(policy: &mut OwnPolicy, name: &str, given: Option<&Value>) -> Res
 }
 
 fn number(value: &Value, field: &'static str, (least, most): (u64, u64)) -> Result<u64, Problem> {
-    let read = value.as_u64().filter(|value| (least..=most).contains(value));
+    let read = whole(value).and_then(|value| u64::try_from(value).ok());
+    let read = read.filter(|value| (least..=most).contains(value));
     read.ok_or_else(|| bad(field, format!("a whole number from {least} to {most}")))
 }
 

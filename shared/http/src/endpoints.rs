@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::endpoint_fields::{Fields, HIDDEN, Reach, check_names, enabled, kind_of};
-use crate::generate::key;
+use crate::idempotency::key;
+use crate::numbers::whole;
 use crate::problem::Problem;
 use crate::recover::shown;
 use crate::request::ApiRequest;
@@ -184,13 +185,17 @@ fn read_rotation(request: &ApiRequest, key: Option<(String, IdempotencyKey)>) ->
         Value::Object(body) => body,
         _ => Map::new(),
     };
-    if let Some(name) = body.keys().find(|name| !["secret", "graceSeconds"].contains(&name.as_str())) {
-        return Err(Problem::UnknownField(name.clone()));
+    const FIELDS: [&str; 2] = ["secret", "graceSeconds"];
+    if let Some(name) = body.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        return Err(Problem::UnknownField { name: name.clone(), known: FIELDS.to_vec() });
     }
     let right = || Problem::BadField { field: "graceSeconds", right: format!("a whole number from 0 to {}", GRACE.1) };
     let grace = match body.get("graceSeconds") {
         None | Some(Value::Null) => GRACE.0,
-        Some(value) => value.as_u64().filter(|grace| *grace <= GRACE.1).ok_or_else(right)?,
+        Some(value) => {
+            let grace = whole(value).and_then(|grace| u64::try_from(grace).ok());
+            grace.filter(|grace| *grace <= GRACE.1).ok_or_else(right)?
+        }
     };
     Ok(Rotation { secret: read_secret(&body)?, grace: Duration::from_secs(grace), key })
 }

@@ -296,7 +296,7 @@ impl Images<'_> {
             _ => named.unwrap_or(value),
         };
         let text = given.as_str().map(str::trim);
-        let by_name = self.attached.iter().position(|(name, _)| Some(name.trim()) == text);
+        let by_name = text.and_then(|text| crate::form::named(self.attached, text));
         let index = by_name.or_else(|| whole(given).and_then(|index| usize::try_from(index).ok()));
         if let Some(index) = index
             && let Some((_, key)) = self.attached.get(index)

@@ -1,12 +1,12 @@
 //! POST /api/generate in StreamGank's words: what is asked for, and the answer.
 
 use reelhook_app::dialect::streamgank::{QueueCounts, job, queue_status};
-use reelhook_app::submit::{IdempotencyKey, Submission};
+use reelhook_app::submit::Submission;
 use reelhook_domain::{Dialect, Job};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::access::Caller;
+use crate::idempotency::key;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -73,34 +73,6 @@ fn text(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
         Value::String(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
         _ => Err(right()),
     }
-}
-
-/// The request's Idempotency-Key with the hash of its body.
-pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
-    key_of(request, &[&request.body])
-}
-
-/// [`key`] with the hash of what the body says, where the same can be said in other bytes.
-pub(crate) fn key_of(request: &ApiRequest, said: &[&[u8]]) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(key) = request.header_bytes("idempotency-key") else { return Ok(None) };
-    let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
-    let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));
-    let key = key.ok_or(Problem::BadIdempotencyKey)?;
-    // A key belongs to a route and a body.
-    let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]);
-    match said {
-        // A body alone needs no marks between its parts.
-        [body] => digest.update(body),
-        parts => {
-            for part in parts {
-                digest.update((part.len() as u64).to_be_bytes());
-                digest.update(part);
-            }
-        }
-    }
-    let digest = digest.finalize();
-    let body_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(IdempotencyKey { key: key.to_owned(), body_hash }))
 }
 
 /// The catalogue's name of a platform (contract.md, platform aliases).

@@ -14,9 +14,11 @@ use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::endpoint_fields::URL_LIMIT;
 use crate::endpoints::Shown;
-use crate::generate::key;
+use crate::idempotency::key;
+use crate::numbers::inexact;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::routes;
 
 /// Characters of an event's name.
 const NAME_LIMIT: usize = 100;
@@ -52,7 +54,7 @@ impl Asked {
                 Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))
             }
             ("POST", "/api/validate-url") => Ok(Self::Validate(read_url(&request.json()?, "URL is required")?)),
-            _ => Err(Problem::UnknownRoute),
+            _ => Err(routes::unknown(request)),
         }
     }
 }
@@ -83,6 +85,13 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
         Value::Object(_) => return Err(Problem::PayloadTooLarge),
         _ => return Err(bad("data", "an object")),
     };
+    if data.is_some()
+        && let Some(place) = inexact(&request.json_text()?, "data")
+    {
+        let right = "a number of at most 2^53 (9007199254740992), beyond which receivers read another one; \
+                     send it as a text";
+        return Err(Problem::BadPart { place, right: right.to_owned() });
+    }
     Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::routes;
 
 /// Lines that a page shows.
 const SHOWN: usize = 200;
@@ -38,7 +39,7 @@ impl Asked {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`Problem::UnknownRoute`]; an id that can't be one is [`Problem::JobNotFound`]; [`Problem::BadField`] names a parameter.
+    /// [`routes::unknown`]; an id that can't be one is [`Problem::JobNotFound`]; [`Problem::BadField`] names a parameter.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
         match (request.method.as_str(), &request.segments()[..]) {
@@ -49,7 +50,7 @@ impl Asked {
             ("POST", ["api", "queue", "job", job, "logs", "archive"]) => Ok(Self::Archive(id(job)?)),
             ("GET", ["api", "logs", "search"]) => Ok(Self::Search(Box::new(read_search(request)?))),
             ("GET", ["api", "logs", "stats"]) => Ok(Self::Stats),
-            _ => Err(Problem::UnknownRoute),
+            _ => Err(routes::unknown(request)),
         }
     }
 }

@@ -81,6 +81,10 @@ pub enum Problem {
     NoObject,
     /// The body is too large.
     BodyTooLarge,
+    /// A content coding or a character set that bodies can't have; in a sentence.
+    UnsupportedEncoding(String),
+    /// The body is not in the coding that it names.
+    BadEncoding(&'static str),
     /// The data of an event by hand is larger than a webhook may be.
     PayloadTooLarge,
     /// The Idempotency-Key is empty, too long, or no visible ASCII.
@@ -101,8 +105,13 @@ pub enum Problem {
     EndpointDisabled,
     /// There is no such endpoint.
     EndpointNotFound,
-    /// A field that endpoints do not have.
-    UnknownField(String),
+    /// A field that a request does not have.
+    UnknownField {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
     /// An endpoint stands in the settings, and is changed there.
     EndpointConfigured,
     /// As many endpoints are registered as may be.
@@ -158,6 +167,8 @@ pub enum Problem {
     TooManyStreams,
     /// There is no such route.
     UnknownRoute,
+    /// The path has other methods: these.
+    MethodNotAllowed(String),
     /// A store is busy; the same request may go through later.
     Busy,
     /// Something of ours is broken.
@@ -190,6 +201,10 @@ impl Problem {
             Self::BadJson(why) => (400, "bad_json", format!("The body is not valid JSON: {why}")),
             Self::NoObject => (400, "no_object", "The body must be a JSON object".to_owned()),
             Self::BodyTooLarge => (413, "body_too_large", "The body must not be larger than 1 MiB".to_owned()),
+            Self::UnsupportedEncoding(sentence) => (415, "unsupported_encoding", sentence.clone()),
+            Self::BadEncoding(coding) => {
+                (400, "bad_encoding", format!("The body is not valid {coding}, which its `Content-Encoding` names"))
+            }
             Self::PayloadTooLarge => {
                 let right = "`data` must not be larger than 256 KiB; send a link to what is larger";
                 (413, "payload_too_large", right.to_owned())
@@ -219,9 +234,9 @@ impl Problem {
                 (409, "endpoint_disabled", "The endpoint is disabled; enable it before you send again".to_owned())
             }
             Self::EndpointNotFound => (404, "endpoint_not_found", "Webhook endpoint not found".to_owned()),
-            Self::UnknownField(name) => {
+            Self::UnknownField { name, known } => {
                 let name: String = name.chars().take(64).collect();
-                (400, "unknown_field", format!("`{name}` is no field of a webhook endpoint"))
+                (400, "unknown_field", format!("Unknown field `{name}`; the fields are `{}`", known.join("`, `")))
             }
             Self::EndpointConfigured => (
                 409,
@@ -283,6 +298,9 @@ impl Problem {
                 (503, "too_many_streams", "Too many live connections, please poll instead".to_owned())
             }
             Self::UnknownRoute => (404, "unknown_route", "API endpoint not found".to_owned()),
+            Self::MethodNotAllowed(allow) => {
+                (405, "method_not_allowed", format!("Method not allowed; this path takes {allow}"))
+            }
             Self::Busy => (503, "busy", "The service is busy, please try again".to_owned()),
             Self::Internal => (500, "internal", "Something went wrong on our side".to_owned()),
         }
@@ -318,12 +336,17 @@ impl Problem {
         if let Self::RateLimited { retry_after } = self {
             return answer.header("retry-after", retry_after.to_string());
         }
+        if let Self::MethodNotAllowed(allow) = self {
+            return answer.header("allow", allow.clone());
+        }
         match self.parts().0 {
             503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),
             // Nobody is helped by waiting.
             503 if *self == Self::NoSecretsKey => answer,
             // Browsers ask for a password where this scheme stands alone; other clients know of theirs.
             401 => answer.header("www-authenticate", "Basic realm=\"reelhook\", charset=\"UTF-8\""),
+            // RFC 9110, 15.5.16.
+            415 => answer.header("accept-encoding", "gzip, deflate"),
             503 => answer.header("retry-after", "1"),
             _ => answer,
         }
@@ -372,109 +395,4 @@ impl From<ChangeError> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    /// The one after `problem`, so that the compiler asks for each variant.
-    fn after(problem: &Problem) -> Option<Problem> {
-        Some(match problem {
-            Problem::MissingParameters { .. } => Problem::BadField { field: "f", right: "r".to_owned() },
-            Problem::BadField { .. } => Problem::BadPart { place: "p".to_owned(), right: "r".to_owned() },
-            Problem::BadPart { .. } => Problem::NoScenes { received: Value::Null },
-            Problem::NoScenes { .. } => Problem::CallbackMissing,
-            Problem::CallbackMissing => Problem::CallbackFormat { received: Value::Null },
-            Problem::CallbackFormat { .. } => Problem::CallbackProtocol { received: Value::Null, right: "r" },
-            Problem::CallbackProtocol { .. } => Problem::BadConfig(String::new()),
-            Problem::BadConfig(_) => Problem::BadForm(String::new()),
-            Problem::BadForm(_) => Problem::FormTooLarge,
-            Problem::FormTooLarge => Problem::VideoNotFound,
-            Problem::VideoNotFound => Problem::VideoGone,
-            Problem::VideoGone => Problem::VideoFailed { job_id: String::new(), error: String::new() },
-            Problem::VideoFailed { .. } => Problem::NoJob(String::new()),
-            Problem::NoJob(_) => Problem::TrackNotFound,
-            Problem::TrackNotFound => Problem::BadJson(String::new()),
-            Problem::BadJson(_) => Problem::NoObject,
-            Problem::NoObject => Problem::BodyTooLarge,
-            Problem::BodyTooLarge => Problem::PayloadTooLarge,
-            Problem::PayloadTooLarge => Problem::BadIdempotencyKey,
-            Problem::BadIdempotencyKey => Problem::KeyReused,
-            Problem::KeyReused => Problem::Unauthorized,
-            Problem::Unauthorized => Problem::ForeignPage,
-            Problem::ForeignPage => Problem::JobNotFound,
-            Problem::JobNotFound => Problem::DeliveryNotFound,
-            Problem::DeliveryNotFound => Problem::DeliveryUnderWay,
-            Problem::DeliveryUnderWay => Problem::EndpointDisabled,
-            Problem::EndpointDisabled => Problem::EndpointNotFound,
-            Problem::EndpointNotFound => Problem::UnknownField(String::new()),
-            Problem::UnknownField(_) => Problem::EndpointConfigured,
-            Problem::EndpointConfigured => Problem::TooManyEndpoints,
-            Problem::TooManyEndpoints => Problem::TooManySecrets(None),
-            Problem::TooManySecrets(_) => Problem::VersionMismatch,
-            Problem::VersionMismatch => Problem::NoSecretsKey,
-            Problem::NoSecretsKey => Problem::RecoveryNotFound,
-            Problem::RecoveryNotFound => Problem::RenderIdMissing,
-            Problem::RenderIdMissing => Problem::RenderStatusMissing,
-            Problem::RenderStatusMissing => Problem::RenderUnknown(String::new()),
-            Problem::RenderUnknown(_) => Problem::CannotCancel(Status::Completed),
-            Problem::CannotCancel(status) => Problem::CannotRetry(*status),
-            Problem::CannotRetry(status) => Problem::CannotComplete(*status),
-            Problem::CannotComplete(status) => Problem::CannotDelete(*status),
-            Problem::CannotDelete(_) => Problem::VideoUrlMissing,
-            Problem::VideoUrlMissing => Problem::NoRender,
-            Problem::NoRender => Problem::VideoExists,
-            Problem::VideoExists => Problem::WorkflowIncomplete,
-            Problem::WorkflowIncomplete => Problem::CannotMonitor(Status::Failed),
-            Problem::CannotMonitor(_) => Problem::RenderCheckFailed,
-            Problem::RenderCheckFailed => Problem::RenderCheckTimeout,
-            Problem::RenderCheckTimeout => Problem::PreviewParametersMissing,
-            Problem::PreviewParametersMissing => Problem::UrlMissing("URL is required"),
-            Problem::UrlMissing(_) => Problem::EventMissing,
-            Problem::EventMissing => Problem::RateLimited { retry_after: 1 },
-            Problem::RateLimited { .. } => Problem::TooManyStreams,
-            Problem::TooManyStreams => Problem::UnknownRoute,
-            Problem::UnknownRoute => Problem::Busy,
-            Problem::Busy => Problem::Internal,
-            Problem::Internal => return None,
-        })
-    }
-
-    #[test]
-    fn the_table_in_docs_lists_every_code_with_its_status_and_no_other() {
-        let first = Problem::MissingParameters { received: json!({}) };
-        let all = std::iter::successors(Some(first), after);
-        let known: BTreeSet<(String, String)> =
-            all.map(|problem| problem.parts()).map(|(status, code, _)| (code.to_owned(), status.to_string())).collect();
-        let table = include_str!("../../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
-        let listed: BTreeSet<(String, String)> = table
-            .filter_map(|row| row.split_once("` | "))
-            .map(|(code, rest)| (code.to_owned(), rest.split(' ').next().unwrap_or_default().to_owned()))
-            // The other tables have no status in their second column.
-            .filter(|(_, status)| status.parse::<u16>().is_ok())
-            .collect();
-        assert_eq!(known, listed);
-    }
-
-    #[test]
-    fn a_store_that_fails_is_busy_or_broken_and_tells_nothing_of_its_cause() {
-        let busy = StoreError::Busy { operation: "load job", source: "throttled at 10.0.0.7".into() };
-        let refused = StoreError::Refused { operation: "load job", source: "AccessDenied for role x".into() };
-        for (error, status, code, wait) in [(busy, 503, "busy", true), (refused, 500, "internal", false)] {
-            let answer = Problem::from(error).streamgank("r-1");
-            let body: Value = serde_json::from_str(&answer.body).unwrap();
-            assert_eq!((answer.status, &body["code"], &body["request_id"]), (status, &json!(code), &json!("r-1")));
-            assert_eq!(answer.headers.iter().any(|(name, _)| *name == "retry-after"), wait);
-            assert!(!answer.body.contains("10.0.0.7") && !answer.body.contains("role"), "{}", answer.body);
-        }
-    }
-
-    #[test]
-    fn long_input_is_cut_where_it_is_echoed() {
-        let long = json!({ "country": "é".repeat(2000) });
-        let problem = Problem::MissingParameters { received: long };
-        let answer = problem.streamgank("r-1");
-        assert_eq!(answer.status, 400);
-        assert!(answer.body.len() < 2 * ECHO_LIMIT, "{}", answer.body.len());
-    }
-}
+mod tests;

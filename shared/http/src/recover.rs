@@ -1,5 +1,6 @@
 //! Recoveries: deliveries of a time range that are counted or sent once more, in the background.
 
+use reelhook_app::deliveries::DELIVERY_DAYS;
 use reelhook_app::recover::{Filter, Recovery, RecoveryId, RecoveryStatus, Wish, statuses};
 use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp};
 use serde_json::{Value, json};
@@ -7,9 +8,19 @@ use serde_json::{Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::deliveries::{read_endpoint, read_status, status_name};
-use crate::generate::key;
+use crate::idempotency::key;
 use crate::problem::Problem;
-use crate::request::{ApiRequest, read_time};
+use crate::request::ApiRequest;
+use crate::times;
+
+/// Members of a request for a recovery.
+const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
+const DAY_MS: i64 = 86_400_000;
+/// How far back a recovery may begin: what is older is not there. The days more are for whoever counts first and then
+/// sends the range that was counted.
+const OLDEST_DAYS: i64 = DELIVERY_DAYS + 2;
+/// How far ahead it may end: the end of today is ahead everywhere, by more or less of a zone.
+const AHEAD_DAYS: i64 = 2;
 
 /// What is asked of recoveries.
 #[derive(Debug, Clone)]
@@ -34,6 +45,7 @@ impl Asked {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "webhooks", "recover"]) => {
                 let body = request.json()?;
+                check_names(&body)?;
                 let dry_run = match &body["dryRun"] {
                     Value::Null => false,
                     Value::Bool(dry_run) => *dry_run,
@@ -54,18 +66,31 @@ fn bad(field: &'static str, right: &str) -> Problem {
     Problem::BadField { field, right: right.to_owned() }
 }
 
+/// Whether every member is one that we know: a misspelt one would leave the range wider than it was meant.
+fn check_names(body: &Value) -> Result<(), Problem> {
+    let unknown = body.as_object().and_then(|body| body.keys().find(|name| !FIELDS.contains(&name.as_str())));
+    match unknown {
+        Some(name) => Err(Problem::UnknownField { name: name.clone(), known: FIELDS.to_vec() }),
+        None => Ok(()),
+    }
+}
+
 fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
-    let time = |name: &'static str| {
-        let found = match &body[name] {
-            Value::Null => return Ok(None),
-            Value::String(text) => read_time(text),
-            Value::Number(ms) => ms.as_i64().and_then(|ms| read_time(&ms.to_string())),
-            _ => None,
-        };
-        found.map(Some).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds"))
+    let time = |name: &'static str| match &body[name] {
+        Value::Null => Ok(None),
+        value => times::of_json(value).map(Some).ok_or_else(|| bad(name, times::RIGHT)),
     };
-    let from = time("from")?.ok_or_else(|| bad("from", "the time to begin at, RFC 3339 or Unix milliseconds"))?;
-    let to = time("to")?.unwrap_or(now).min(now);
+    let from = time("from")?.ok_or_else(|| bad("from", &format!("the time to begin at: {}", times::RIGHT)))?;
+    let to = time("to")?;
+    let oldest = Timestamp(now.0 - OLDEST_DAYS * DAY_MS);
+    // A range that lies before it whole is empty.
+    if from < oldest && to.is_none_or(|to| to >= oldest) {
+        return Err(bad("from", "within the last 30 days, since nothing older is kept"));
+    }
+    if to.is_some_and(|to| to.0 > now.0 + AHEAD_DAYS * DAY_MS) {
+        return Err(bad("to", "at most two days ahead; left out it is now"));
+    }
+    let to = to.unwrap_or(now).min(now);
     if from > to {
         return Err(bad("from", "a time before `to` and before now"));
     }
@@ -168,7 +193,7 @@ mod tests {
         let plain = filter(&[DeliveryStatus::Exhausted, DeliveryStatus::Stopped]);
         assert_eq!(begin(json!({ "from": from.0 })), Ok((plain, false)));
         let body = json!({
-            "from": from.to_string(), "to": "2030-01-01T00:00:00Z", "endpoint": "webhook_2", "event": "job.failed",
+            "from": from.to_string(), "to": "2024-01-01T23:59:59+01:00", "endpoint": "webhook_2", "event": "job.failed",
             "status": ["delivered", "delivered"], "dryRun": true,
         });
         let whole = Filter {
@@ -180,14 +205,47 @@ mod tests {
     }
 
     #[test]
+    fn no_spelling_of_a_time_makes_the_range_wider() {
+        let from = Timestamp(NOW.0 - 60_000);
+        for given in [json!(from.0), json!(from.0 / 1000), json!((from.0 / 1000).to_string()), json!(from.to_string())]
+        {
+            let (filter, _) = begin(json!({ "from": given, "to": given })).unwrap();
+            assert_eq!((filter.from, filter.to), (from, from), "{given}");
+        }
+        let of_old = begin(json!({ "from": "2023-01-01T00:00:00Z", "to": "2023-01-02T00:00:00Z" })).unwrap();
+        assert!(of_old.0.to < Timestamp(NOW.0 - 300 * DAY_MS), "nothing is there, and nothing else is meant");
+        let backwards = begin(json!({ "from": from.0, "to": from.0 - 1 }));
+        assert!(matches!(backwards, Err(Problem::BadField { field: "from", .. })), "{backwards:?}");
+        for name in ["form", "From", "since", "until", "dry_run", "dryrun", "endpointId", "statuses"] {
+            let mut body = json!({ "from": from.0 });
+            body[name] = json!(true);
+            let Err(Problem::UnknownField { name: named, .. }) = begin(body) else { panic!("{name}") };
+            assert_eq!(named, name);
+        }
+    }
+
+    #[test]
     fn every_bad_field_is_named() {
-        let good = json!({ "from": 1 });
+        let good = json!({ "from": NOW.0 - 1000 });
         for (field, value) in [
             ("from", Value::Null),
             ("from", json!("yesterday")),
+            ("from", json!("")),
+            ("from", json!(1)),
             ("from", json!(NOW.0 + 1)),
+            ("from", json!(NOW.0 * 1000)),
+            ("from", json!(NOW.0 - 33 * DAY_MS)),
+            ("from", json!("2023-10-01T00:00:00Z")),
+            ("from", json!("2024-01-01")),
+            ("from", json!("2024-01-01T11:59:00")),
             ("to", json!([])),
+            ("to", json!("")),
+            ("to", json!("2024-01-01")),
+            ("to", json!(NOW.0 * 1000)),
+            ("to", json!("2042-01-01T12:00:00Z")),
+            ("to", json!("12024-01-01T12:00:00Z")),
             ("endpoint", json!("a/b")),
+            ("endpoint", json!("")),
             ("event", json!("job.exploded")),
             ("status", json!([])),
             ("status", json!("lost")),

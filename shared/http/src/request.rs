@@ -1,5 +1,7 @@
 //! A request as handlers see it, made from API Gateway's or a Function URL's event.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
@@ -8,27 +10,36 @@ use reelhook_domain::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::answer::ApiAnswer;
+use crate::content;
+use crate::numbers::whole_of;
 use crate::problem::Problem;
+use crate::times;
 
 /// Bytes of a JSON body (contract.md, Errors).
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Bytes of an id that is shown or stored.
 const ID_LIMIT: usize = 128;
+/// What stands where somebody on the way met bytes that were no UTF-8.
+const REPLACED: &str = "\u{fffd}";
 
 /// What handlers see of a request.
 pub struct ApiRequest {
-    /// Upper case.
+    /// Upper case; of a HEAD it is GET, whose answer it gets but for the body.
     pub method: String,
     /// Without a `/w/<token>` in front, without the query.
     pub path: String,
     /// The token of `/w/<token>`.
     pub token: Option<SecretString>,
-    /// Raw bytes, as they came.
+    /// Raw bytes, as they came: for signatures.
     pub body: Vec<u8>,
     /// The gateway's word for who is at the other end.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
+    is_head: bool,
+    /// Whether the gateway took the body for text, and replaced what is no UTF-8 in it.
+    is_text: bool,
     headers: http::HeaderMap,
     query: Vec<(String, String)>,
 }
@@ -46,22 +57,35 @@ impl ApiRequest {
         let query = request.query_string_parameters();
         let query = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (parts, body) = request.into_parts();
-        let body = match body {
-            Body::Text(text) => text.into_bytes(),
-            Body::Binary(bytes) => bytes,
-            _ => Vec::new(),
+        let (body, is_text) = match body {
+            Body::Text(text) => (text.into_bytes(), true),
+            Body::Binary(bytes) => (bytes, false),
+            _ => (Vec::new(), false),
         };
         let request_id = request_id.chars().filter(char::is_ascii_graphic).take(ID_LIMIT).collect();
+        let is_head = parts.method == http::Method::HEAD;
         Self {
-            method: parts.method.to_string(),
+            method: if is_head { "GET".to_owned() } else { parts.method.to_string() },
             path,
             token,
             body,
             source_ip,
             request_id,
+            is_head,
+            is_text,
             headers: parts.headers,
             query,
         }
+    }
+
+    /// Whether only the head of the answer is wanted.
+    pub fn is_head(&self) -> bool {
+        self.is_head
+    }
+
+    /// The answer as this request gets it: to a HEAD without its body.
+    pub fn finish(&self, answer: ApiAnswer) -> ApiAnswer {
+        if self.is_head { answer.without_body() } else { answer }
     }
 
     /// A header's text, when it is visible ASCII.
@@ -82,7 +106,7 @@ impl ApiRequest {
 
     /// Whether the method may change something (RFC 9110, 9.2.1).
     pub fn changes_state(&self) -> bool {
-        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        !matches!(self.method.as_str(), "GET" | "OPTIONS")
     }
 
     /// Whether the body is said to be JSON, which a browser sends to another site only after a preflight.
@@ -114,8 +138,9 @@ impl ApiRequest {
     /// # Errors
     /// [`Problem::BadField`].
     pub fn limit(&self, usual: usize, most: usize) -> Result<usize, Problem> {
-        let Some(text) = self.query("limit") else { return Ok(usual) };
-        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        let Some(text) = self.query("limit").filter(|text| !text.is_empty()) else { return Ok(usual) };
+        let limit = whole_of(text).and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
     }
 
@@ -127,9 +152,7 @@ impl ApiRequest {
         let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
         let time = |name: &'static str| {
             let given = self.query(name).filter(|text| !text.is_empty());
-            given
-                .map(|text| read_time(text).ok_or_else(|| bad(name, "an RFC 3339 time or Unix milliseconds")))
-                .transpose()
+            given.map(|text| times::read_query(text).ok_or_else(|| bad(name, times::RIGHT))).transpose()
         };
         let (from, to) = (time("from")?, time("to")?);
         if from.zip(to).is_some_and(|(from, to)| from > to) {
@@ -166,18 +189,75 @@ impl ApiRequest {
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// [`Problem`] when it is too large, no JSON, or no object.
+    /// [`Problem`] when it is too large, no JSON, or no object, or in an encoding that can't be read.
     pub fn json(&self) -> Result<Value, Problem> {
-        self.json_by(read_json)
+        self.json_by(|text| serde_json::from_str(text))
     }
 
     /// [`Self::json`] by another reader of JSON.
-    pub(crate) fn json_by(&self, read: impl Fn(&[u8]) -> serde_json::Result<Value>) -> Result<Value, Problem> {
-        if self.body.len() > BODY_LIMIT {
-            return Err(Problem::BodyTooLarge);
+    pub(crate) fn json_by(&self, read: impl Fn(&str) -> serde_json::Result<Value>) -> Result<Value, Problem> {
+        object(read(&self.json_text()?))
+    }
+
+    /// [`Self::json`] of a callback, whose sender does not try again: a text that something before us could not read
+    /// whole is better than none.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn callback_json(&self) -> Result<Value, Problem> {
+        object(serde_json::from_str(&self.read_json(true)?))
+    }
+
+    /// The text of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn json_text(&self) -> Result<String, Problem> {
+        self.read_json(false)
+    }
+
+    fn read_json(&self, takes_replaced: bool) -> Result<String, Problem> {
+        let bytes = self.content(BODY_LIMIT, Problem::BodyTooLarge)?;
+        let charset = self.charset();
+        let foreign = charset.as_deref().filter(|label| !content::is_utf_8(label));
+        let text = content::text(&bytes, if self.is_text { None } else { charset.as_deref() });
+        let text = text.map_err(|why| why.problem(Problem::BadJson))?.into_owned();
+        if self.is_text && text.contains(REPLACED) {
+            match foreign {
+                Some(label) => return Err(content::unsupported_charset(label)),
+                None if takes_replaced => {}
+                None => {
+                    let why = "it has bytes that are not UTF-8, or U+FFFD, which is written `\\ufffd`";
+                    return Err(Problem::BadJson(why.to_owned()));
+                }
+            }
         }
-        let value = read(&self.body).map_err(|error| Problem::BadJson(error.to_string()))?;
-        if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
+        Ok(text)
+    }
+
+    /// The body without its content codings, at most `limit` bytes. Signatures are checked over the bytes as they came.
+    ///
+    /// # Errors
+    /// `too_large`, [`Problem::UnsupportedEncoding`], or [`Problem::BadEncoding`].
+    pub(crate) fn content(&self, limit: usize, too_large: Problem) -> Result<Cow<'_, [u8]>, Problem> {
+        let codings = content::codings(self.header("content-encoding"))?;
+        if !self.is_text {
+            return content::decoded(&self.body, &codings, limit, too_large);
+        }
+        // A gateway that undoes codings leaves the header; one that does not has damaged what it took for text.
+        let is_damaged = || self.body.windows(REPLACED.len()).any(|bytes| bytes == REPLACED.as_bytes());
+        if !codings.is_empty() && is_damaged() {
+            let right = "This `Content-Type` can't be compressed on its way through the gateway; send the body as it is, \
+                         or compressed as `Content-Type: application/octet-stream`";
+            return Err(Problem::UnsupportedEncoding(right.to_owned()));
+        }
+        content::decoded(&self.body, &[], limit, too_large)
+    }
+
+    /// The character set that the `Content-Type` names.
+    fn charset(&self) -> Option<String> {
+        let label = content::parameter(self.header_bytes("content-type")?, "charset")?;
+        String::from_utf8(label).ok()
     }
 
     /// The segments of the path.
@@ -186,14 +266,9 @@ impl ApiRequest {
     }
 }
 
-fn read_json(json: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(json)
-}
-
-/// RFC 3339 or Unix milliseconds, from 1970 to 9999.
-pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
-    let time = text.parse().ok().map(Timestamp).or_else(|| Timestamp::parse(text))?;
-    (0..=253_402_300_799_999).contains(&time.0).then_some(time)
+fn object(read: serde_json::Result<Value>) -> Result<Value, Problem> {
+    let value = read.map_err(|error| Problem::BadJson(error.to_string()))?;
+    if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
 }
 
 /// A GET of a path with parameters, for tests.

@@ -26,5 +26,5 @@ pub async fn serve_in(
     // A level that no filter leaves out.
     let span = tracing::error_span!("request", request_id = request.request_id);
     let answer = respond(&request).instrument(span).await;
-    answer.unwrap_or_else(|problem| words(&problem, &request.request_id)).into_response()
+    request.finish(answer.unwrap_or_else(|problem| words(&problem, &request.request_id))).into_response()
 }

@@ -9,6 +9,7 @@ use crate::answer::ApiAnswer;
 use crate::deliveries::of_job;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::routes;
 
 /// What is asked of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +26,17 @@ impl Asked {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`Problem::UnknownRoute`]; an id that can't be one is [`Problem::JobNotFound`].
+    /// [`routes::unknown`]; an id that can't be one is [`Problem::JobNotFound`].
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         if request.method != "GET" {
-            return Err(Problem::UnknownRoute);
+            return Err(routes::unknown(request));
         }
         let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
         match request.segments()[..] {
             ["api", "job", job] => Ok(Self::Job(id(job)?)),
             ["api", "job", job, "details"] => Ok(Self::Details(id(job)?)),
             ["api", "job", job, "deliveries"] => Ok(Self::Deliveries(Box::new(of_job(request, id(job)?)?))),
-            _ => Err(Problem::UnknownRoute),
+            _ => Err(routes::unknown(request)),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::answer::ApiAnswer;
+use crate::numbers::{decimal, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -80,7 +81,7 @@ pub struct Report {
 /// # Errors
 /// [`Problem`]; a token of another job is [`Problem::Unauthorized`].
 pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result<Report, Problem> {
-    let body = request.json()?;
+    let body = request.callback_json()?;
     let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let id = body["job_id"].as_str().ok_or_else(|| bad("job_id", "the id of a job"))?;
     let job_id = JobId::parse(id).map_err(|error| bad("job_id", &error.to_string()))?;
@@ -102,8 +103,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
     };
     let duration = match &body["duration"] {
         Value::Null => None,
-        Value::Number(seconds) => seconds.as_f64(),
-        _ => return Err(bad("duration", "a number of seconds or null")),
+        value => Some(decimal(value).ok_or_else(|| bad("duration", "a number of seconds or null"))?),
     };
     let sequence = match &body["sequence"] {
         Value::Null => now.0,
@@ -137,18 +137,6 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         error: short(&details["error"], 4096).or_else(|| short(&body["error"], 4096)),
     };
     Ok(Report { job_id, attempt, update })
-}
-
-/// A whole number, however it is written: 3, 3.0 or "3".
-fn whole(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
-            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
-        }),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
 }
 
 /// What step 1 extracted, as text.
@@ -196,17 +184,6 @@ pub fn answer(changed: &Changed, request_id: &str) -> Result<ApiAnswer, Problem>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whole_numbers_come_in_several_spellings() {
-        let check = |value: Value, expected| assert_eq!(whole(&value), expected, "{value}");
-        check(json!(3), Some(3));
-        check(json!(3.0), Some(3));
-        check(json!("3"), Some(3));
-        check(json!(3.5), None);
-        check(json!(1e300), None);
-        check(json!(null), None);
-    }
 
     #[test]
     fn extracted_movies_are_kept_as_text() {

@@ -15,6 +15,7 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::queue::{read_cursor, write_cursor};
 use crate::request::ApiRequest;
+use crate::routes;
 pub use crate::video_order::{read, read_upload};
 
 /// Waiting jobs that are named.
@@ -76,7 +77,7 @@ impl Asked {
             ("GET", ["api", "queue-status"]) => Ok(Self::Queue),
             ("GET", ["api", "music-tracks"]) => Ok(Self::Tracks),
             ("GET", ["api", "music-tracks", name]) => Ok(Self::Track((*name).to_owned())),
-            _ => Err(Problem::UnknownRoute),
+            _ => Err(routes::unknown(request)),
         }
     }
 

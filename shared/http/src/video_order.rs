@@ -1,8 +1,5 @@
 //! An order for a video, in JSON or as a form with pictures (contract.md, VidBuilder; seed 002).
 
-use bytes::Bytes;
-use futures_util::stream;
-use lambda_http::http::header::CONTENT_TYPE;
 use reelhook_app::Url;
 use reelhook_app::endpoints::web_url;
 use reelhook_app::films::IMAGE_LIMIT;
@@ -14,11 +11,11 @@ use serde_json::{Value, json};
 use crate::film::MOST_IMAGES;
 use crate::film_numbers::keep_digits;
 use crate::film_values::{first_text, is_empty, whole};
+use crate::form::{self, Part};
+use crate::idempotency::{key, key_of_form};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Bytes of a form (contract.md, VidBuilder).
-const FORM_LIMIT: usize = 4 * 1024 * 1024;
 /// Characters of a URL.
 const URL_LIMIT: usize = 2000;
 
@@ -26,7 +23,7 @@ const URL_LIMIT: usize = 2000;
 struct Parts {
     config: Value,
     callback: Value,
-    files: Vec<(String, Bytes)>,
+    files: Vec<Part>,
 }
 
 /// Reads a request for a video, which `renderer` draws. `random` makes the keys of pictures, `track` finds a track's id by
@@ -42,37 +39,29 @@ pub async fn read(
     mut random: impl FnMut() -> u128,
     track: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<Order, Problem> {
-    let Parts { config, callback, files } = match boundary(request) {
-        Some(boundary) => form(request, boundary).await?,
-        None => {
-            let config = request.json_by(read_json)?;
-            Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
-        }
+    let is_form = form::is_form(request);
+    let Parts { config, callback, files } = if is_form {
+        of_form(form::read(request).await?)?
+    } else {
+        let config = request.json_by(read_json)?;
+        Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
     };
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::NoScenes { received: config });
     }
-    let key = if boundary(request).is_none() {
-        crate::generate::key(request)?
-    } else {
-        // A form is written with another boundary each time.
-        let (config, callback) = (config.to_string(), callback.to_string());
-        let said = [config.as_bytes(), callback.as_bytes()];
-        let files = files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_ref()]);
-        crate::generate::key_of(request, &said.into_iter().chain(files).collect::<Vec<_>>())?
-    };
+    let key = if is_form { key_of_form(request, &config, &callback, &files)? } else { key(request)? };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());
-    for (place, (name, bytes)) in files.into_iter().enumerate() {
-        let media_type = sniff(&bytes).unwrap_or_default();
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    for (place, file) in files.into_iter().enumerate() {
+        let media_type = sniff(&file.bytes).unwrap_or_default();
+        let size = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
         let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadPart {
             place: format!("images[{place}]"),
             right: "a PNG, JPEG, WebP or GIF picture".to_owned(),
         })?;
-        attached.push((name, upload.key.clone()));
-        uploads.push((upload, bytes.to_vec()));
+        attached.push((file.file.unwrap_or_default(), upload.key.clone()));
+        uploads.push((upload, file.bytes.to_vec()));
     }
     let wish = crate::film::read(&config, &attached, renderer, track)?;
     let input = json!({
@@ -95,36 +84,27 @@ pub async fn read(
     })
 }
 
-fn boundary(request: &ApiRequest) -> Option<String> {
-    multer::parse_boundary(request.header(CONTENT_TYPE.as_str())?).ok()
-}
-
-/// multipart/form-data (RFC 7578): `config`, `webhookUrl`, `images`.
-async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> {
-    if request.body.len() > FORM_LIMIT {
-        return Err(Problem::FormTooLarge);
-    }
-    let body = Bytes::copy_from_slice(&request.body);
-    let mut form = multer::Multipart::new(stream::iter([Ok::<_, std::convert::Infallible>(body)]), boundary);
+/// The parts of a form: `config`, `webhookUrl`, `images`.
+fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     let mut parts = Parts { config: Value::Null, callback: Value::Null, files: Vec::new() };
-    let bad = |error: multer::Error| Problem::BadForm(error.to_string());
-    while let Some(field) = form.next_field().await.map_err(bad)? {
-        let name = field.name().unwrap_or_default().to_owned();
-        let file = field.file_name().map(str::to_owned);
-        let bytes = field.bytes().await.map_err(bad)?;
-        match (name.trim_end_matches("[]"), file) {
-            ("config", _) => {
-                parts.config = read_json(&bytes).map_err(|error| Problem::BadConfig(error.to_string()))?;
+    for part in form {
+        match part.name.trim_end_matches("[]") {
+            "config" => {
+                let config = part.text().map_err(|why| why.problem(Problem::BadConfig))?;
+                parts.config = read_json(&config).map_err(|error| Problem::BadConfig(error.to_string()))?;
             }
-            ("webhookUrl", _) => parts.callback = json!(String::from_utf8_lossy(&bytes).trim()),
-            ("images" | "image", file) => parts.files.push((file.unwrap_or_default(), bytes)),
-            // Browsers send fields that nobody here reads.
+            "webhookUrl" => {
+                let bad = |why: String| Problem::BadForm(format!("`webhookUrl`: {why}"));
+                parts.callback = json!(part.text().map_err(|why| why.problem(bad))?.trim());
+            }
+            "images" | "image" if !part.is_unfilled() => parts.files.push(part),
+            // Browsers send fields that nobody here reads, and file inputs that nobody filled in.
             _ => {}
         }
-        if parts.files.len() > MOST_IMAGES {
-            let right = format!("at most {MOST_IMAGES} pictures");
-            return Err(Problem::BadPart { place: "images".to_owned(), right });
-        }
+    }
+    if parts.files.len() > MOST_IMAGES {
+        let right = format!("at most {MOST_IMAGES} pictures");
+        return Err(Problem::BadPart { place: "images".to_owned(), right });
     }
     if is_empty(&parts.callback) {
         parts.callback = parts.config["webhookUrl"].clone();
@@ -133,8 +113,8 @@ async fn form(request: &ApiRequest, boundary: String) -> Result<Parts, Problem> 
 }
 
 /// JSON without loss of digits, since people read the numbers of a video.
-fn read_json(json: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(&keep_digits(json))
+fn read_json(json: &str) -> serde_json::Result<Value> {
+    serde_json::from_slice(&keep_digits(json.as_bytes()))
 }
 
 fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {

@@ -95,7 +95,7 @@ async fn by_hand(
         grace: stack.policy.hint_grace,
     };
     let asked = Trigger { event: event.to_owned(), data, caller: "ann".to_owned(), traceparent: None };
-    let key = key.map(|(key, hash)| IdempotencyKey { key: key.to_owned(), body_hash: hash.to_owned() });
+    let key = key.map(|(key, hash)| IdempotencyKey::new(key, hash));
     let answer = |id: &EventId, results: Results| {
         let failed = results.total - results.accepted;
         json!({ "eventId": id.as_str(), "timestamp": NOON.to_string(), "total": results.total, "failed": failed })

@@ -200,7 +200,8 @@ async fn two_who_work_on_one_do_it_once() {
 async fn a_repeat_with_the_same_key_begins_no_other() {
     let stack = with(100);
     let ask = async |caller: &str, body: &str| {
-        let key = IdempotencyKey { key: "once".to_owned(), body_hash: body.to_owned() };
+        let former_hash = Some(format!("former {body}"));
+        let key = IdempotencyKey { former_hash, ..IdempotencyKey::new("once", body) };
         let filter = Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() };
         let wish = Wish { filter, dry_run: false, key: Some((caller.to_owned(), key)) };
         recover::begin(&stack.recover_ports(), wish, LONG).await.unwrap()
@@ -210,6 +211,9 @@ async fn a_repeat_with_the_same_key_begins_no_other() {
     stack.dispatch().await;
     assert_eq!(ask("ann", "body").await, Begun::Recovery(first.clone()), "what was delivered since is not sent again");
     assert_eq!(ask("ann", "another").await, Begun::KeyReused);
+    // As version 0.1 would have kept it.
+    let Begun::Recovery(old) = ask("eve", "former body").await else { panic!("her own key") };
+    assert_eq!(ask("eve", "body").await, Begun::Recovery(old));
     let Begun::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
     assert_ne!(other.id, first.id);
 }

@@ -196,7 +196,7 @@ async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_a
     assert_eq!(turn(60).await, Err(NotRotated::TooMany(Some(NOON.after(Duration::from_secs(60))))));
     let Ok(Changed::Done(now)) = turn(0).await else { panic!("refused") };
     assert_eq!(now.private.secrets.len(), 1);
-    let key = IdempotencyKey { key: "once".to_owned(), body_hash: "h".to_owned() };
+    let key = IdempotencyKey::new("once", "h");
     let once = || Rotation { secret: None, grace: Duration::ZERO, key: Some(("ann".to_owned(), key.clone())) };
     let one = rotate(&ports, &id, once()).await.unwrap();
     assert_eq!(one, rotate(&ports, &id, once()).await.unwrap(), "a repeat changes nothing");
@@ -205,6 +205,10 @@ async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_a
         ..once()
     };
     assert_eq!(rotate(&ports, &id, other).await.unwrap(), Err(NotRotated::KeyReused));
+    // What version 0.1 kept is the hash of the body's bytes.
+    let upgraded = IdempotencyKey { former_hash: Some("h".to_owned()), ..IdempotencyKey::new("once", "of its value") };
+    let later = Rotation { key: Some(("ann".to_owned(), upgraded)), ..once() };
+    assert_eq!(rotate(&ports, &id, later).await.unwrap(), one);
 }
 
 #[tokio::test]
@@ -264,7 +268,7 @@ async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
 async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     let stack = stack();
     let keyed = |url: &str, hash: &str| Wish {
-        key: Some(("ann".to_owned(), IdempotencyKey { key: "k".to_owned(), body_hash: hash.to_owned() })),
+        key: Some(("ann".to_owned(), IdempotencyKey::new("k", hash))),
         enabled: false,
         ..wish(url, &["job.*"])
     };
@@ -273,6 +277,9 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     assert_eq!(registered(&stack, keyed("https://one.example/", "1")).await, one);
     let reused = register(&ports, keyed("https://two.example/", "2")).await.unwrap();
     assert_eq!(reused, Registered::KeyReused);
+    let upgraded = IdempotencyKey { former_hash: Some("1".to_owned()), ..IdempotencyKey::new("k", "of its value") };
+    let later = Wish { key: Some(("ann".to_owned(), upgraded)), ..keyed("https://one.example/", "1") };
+    assert_eq!(registered(&stack, later).await, one, "as version 0.1 remembers it");
     remove(ports.store, &one.registration.id, NOON).await.unwrap();
     let (two, again) = tokio::join!(
         registered(&stack, keyed("https://one.example/", "1")),
@@ -293,7 +300,7 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
 async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same() {
     let stack = stack();
     let ports = stack.registration_ports();
-    let key = IdempotencyKey { key: "k".to_owned(), body_hash: "h".to_owned() };
+    let key = IdempotencyKey::new("k", "h");
     let keyed = || Wish { key: Some(("ann".to_owned(), key.clone())), ..wish("https://one.example/", &["job.*"]) };
     let one = registered(&stack, keyed()).await;
     for _ in 1..MOST_ENDPOINTS {

@@ -20,7 +20,7 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
         callback: None,
         caller: "caller".to_owned(),
         traceparent: Some("00-trace-01".to_owned()),
-        key: key.map(|(key, body)| IdempotencyKey { key: key.to_owned(), body_hash: body.to_owned() }),
+        key: key.map(|(key, body)| IdempotencyKey::new(key, body)),
     }
 }
 
@@ -108,6 +108,20 @@ async fn the_same_key_with_another_body_is_refused_and_makes_nothing() {
     let stack = Stack::default();
     answer(make(&stack, submission(Some(("key", "body")))).await);
     assert_eq!(make(&stack, submission(Some(("key", "other body")))).await.unwrap(), Submitted::KeyReused);
+    assert_eq!(stack.jobs.all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_version_0_1_remembered_is_still_known() {
+    let stack = Stack::default();
+    let first = answer(make(&stack, submission(Some(("key", "of its bytes")))).await);
+    let again = |former: &str| {
+        let key = IdempotencyKey::new("key", "of its value");
+        let key = IdempotencyKey { former_hash: Some(former.to_owned()), ..key };
+        Submission { key: Some(key), ..submission(None) }
+    };
+    assert_eq!(answer(make(&stack, again("of its bytes")).await), first);
+    assert_eq!(make(&stack, again("of others")).await.unwrap(), Submitted::KeyReused);
     assert_eq!(stack.jobs.all().len(), 1);
 }
 

@@ -5,7 +5,7 @@ use reelhook_domain::film::{Entrance, ImageRef, Quality, Theme, Transition};
 use reelhook_http::film::read;
 use serde_json::{Value, json};
 
-use crate::{content, order, refusal, request, scene, track, wish};
+use crate::film::{content, order, refusal, request, scene, track, wish};
 
 /// What no-code clients send where there is nothing.
 fn empties() -> [Value; 8] {

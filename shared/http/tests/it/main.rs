@@ -1,63 +1,13 @@
-//! Orders for videos as their clients write them: what they say, what says nothing, and what is refused.
+//! Requests as clients, browsers and tools really send them.
 
+mod bodies;
 mod empty;
+mod film;
+mod forms;
+mod idempotency;
 mod numbers;
+mod spellings;
+mod support;
 mod texts;
+mod trigger;
 mod warnings;
-
-use futures_util::FutureExt;
-use lambda_http::http::HeaderValue;
-use lambda_http::{Body, Request, RequestExt};
-use reelhook_app::orders::Order;
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Scene};
-use reelhook_http::film::{Wish, read};
-use reelhook_http::problem::Problem;
-use reelhook_http::request::ApiRequest;
-use reelhook_http::video;
-use serde_json::{Value, json};
-
-/// The only track that there is.
-const TRACK: &str = "corp-1";
-
-fn track(word: &str) -> Option<&'static str> {
-    (word == TRACK).then_some(TRACK)
-}
-
-/// A configuration without pictures.
-fn wish(config: &Value) -> Result<Wish, Problem> {
-    read(config, &[], Renderer::Own, track)
-}
-
-/// The scene of a configuration that has one.
-fn scene(scene: Value) -> Scene {
-    let wish = wish(&json!({ "scenes": [scene] })).expect("a film");
-    wish.film.scenes.into_iter().next().expect("a scene")
-}
-
-fn content(kind: &str, content: Value) -> Content {
-    scene(json!({ "type": kind, "content": content })).content
-}
-
-/// The sentence of a refusal.
-fn refusal<T>(read: Result<T, Problem>) -> String {
-    read.err().map(|problem| problem.parts().2).expect("a refusal")
-}
-
-fn request(body: &str, media_type: &'static str) -> ApiRequest {
-    let mut request = Request::new(Body::Text(body.to_owned())).with_raw_http_path("/api/generate-video-async");
-    request.headers_mut().insert("content-type", HeaderValue::from_static(media_type));
-    ApiRequest::of(request)
-}
-
-/// An order, where somebody has to be told.
-fn order(request: &ApiRequest) -> Result<Order, Problem> {
-    let read = video::read(request, true, false, Renderer::Own, || 7, track);
-    read.now_or_never().expect("all of it is there")
-}
-
-/// An order in JSON whose scenes are `scenes`.
-fn order_of(scenes: &str) -> Result<Order, Problem> {
-    let body = format!("{{\"webhookUrl\": \"https://client.example/hook\", \"scenes\": {scenes}}}");
-    order(&request(&body, "application/json"))
-}

@@ -3,7 +3,7 @@
 use reelhook_http::video::read_upload;
 use serde_json::{Value, json};
 
-use crate::{content, order, order_of, refusal, request, scene, wish};
+use crate::film::{content, order, order_of, refusal, request, scene, wish};
 
 /// How a number of JSON is shown as the value of a statistic.
 fn shown(token: &str) -> String {

@@ -3,7 +3,7 @@
 use reelhook_domain::film::Item;
 use serde_json::{Value, json};
 
-use crate::{content, refusal, wish};
+use crate::film::{content, refusal, wish};
 
 fn titles(items: &[Item]) -> Vec<&str> {
     items.iter().map(|item| item.title.as_str()).collect()

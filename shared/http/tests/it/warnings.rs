@@ -4,7 +4,7 @@ use reelhook_domain::drawing::Renderer;
 use reelhook_http::film::read;
 use serde_json::{Value, json};
 
-use crate::{track, wish};
+use crate::film::{track, wish};
 
 fn warnings(scenes: Value) -> Vec<String> {
     wish(&json!({ "scenes": scenes })).expect("a film").warnings

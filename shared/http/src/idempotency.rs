@@ -1,0 +1,157 @@
+//! Idempotency-Keys, and which requests are the same: those that say the same, however it is written (ADR 27).
+
+use reelhook_app::submit::IdempotencyKey;
+use serde_json::{Number, Value};
+use sha2::{Digest, Sha256};
+
+use crate::form::{Part, composed};
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// The request's Idempotency-Key with the hash of what its body says.
+///
+/// # Errors
+/// [`Problem::BadIdempotencyKey`].
+pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = header(request)? else { return Ok(None) };
+    let former = of_bytes(request, &[&request.body]);
+    let body_hash = match request.json_or_nothing() {
+        // No body says as much as an empty object.
+        Ok(Value::Null) => of_value(request, "{}", &[]),
+        Ok(value) => of_value(request, &canonical(&value), &[]),
+        // Whoever needs the body refuses it.
+        Err(_) => former.clone(),
+    };
+    Ok(Some(IdempotencyKey { former_hash: Some(former), ..IdempotencyKey::new(key, body_hash) }))
+}
+
+/// [`key`] of a form: of its configuration, whom it names to be told, and its pictures. The boundary does not count, nor
+/// does the order of fields; that of pictures does, since scenes name them by number.
+///
+/// # Errors
+/// [`Problem::BadIdempotencyKey`].
+pub(crate) fn key_of_form(
+    request: &ApiRequest,
+    config: &Value,
+    callback: &Value,
+    files: &[Part],
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = header(request)? else { return Ok(None) };
+    let (config_text, callback_text) = (config.to_string(), callback.to_string());
+    let former = files.iter().flat_map(|file| [file.former_name(), file.bytes.as_ref()]);
+    let former: Vec<&[u8]> = [config_text.as_bytes(), callback_text.as_bytes()].into_iter().chain(former).collect();
+    let names: Vec<_> = files.iter().map(|file| composed(file.file.as_deref().unwrap_or_default())).collect();
+    let said = names.iter().zip(files).flat_map(|(name, file)| [name.as_bytes(), file.bytes.as_ref()]);
+    let said: Vec<&[u8]> = said.collect();
+    let value = canonical(&Value::Array(vec![config.clone(), callback.clone()]));
+    let body_hash = of_value(request, &value, &said);
+    Ok(Some(IdempotencyKey { former_hash: Some(of_bytes(request, &former)), ..IdempotencyKey::new(key, body_hash) }))
+}
+
+fn header(request: &ApiRequest) -> Result<Option<String>, Problem> {
+    let Some(key) = request.header_bytes("idempotency-key") else { return Ok(None) };
+    let visible = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    let key = std::str::from_utf8(key).ok().filter(|key| visible && (1..=255).contains(&key.len()));
+    key.map(|key| Some(key.to_owned())).ok_or(Problem::BadIdempotencyKey)
+}
+
+/// The hash of a value and what came with it. A key belongs to a route.
+fn of_value(request: &ApiRequest, value: &str, files: &[&[u8]]) -> String {
+    let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]).chain_update("value");
+    for part in [value.as_bytes()].iter().chain(files) {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    hex(digest)
+}
+
+/// The hash that version 0.1 kept: of a body's bytes, or of a form's parts.
+fn of_bytes(request: &ApiRequest, parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]);
+    match parts {
+        [body] => digest.update(body),
+        parts => {
+            for part in parts {
+                digest.update((part.len() as u64).to_be_bytes());
+                digest.update(part);
+            }
+        }
+    }
+    hex(digest)
+}
+
+fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A value in the one way in which it is written here: members by their names, numbers by their values.
+fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write(value, &mut text);
+    text
+}
+
+fn write(value: &Value, text: &mut String) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => text.push_str(&value.to_string()),
+        Value::Number(number) => text.push_str(&written(number)),
+        Value::Array(entries) => {
+            text.push('[');
+            for entry in entries {
+                write(entry, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            text.push('{');
+            for (name, value) in members {
+                text.push_str(&Value::from(name.as_str()).to_string());
+                text.push(':');
+                write(value, text);
+                text.push(',');
+            }
+            text.push('}');
+        }
+    }
+}
+
+/// Whole numbers as such, though they be written `1.0` or `1e2`; others by their shortest digits.
+fn written(number: &Number) -> String {
+    const WHOLE: f64 = 18_446_744_073_709_551_616.0;
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < WHOLE => (float as i128).to_string(),
+        Some(float) if number.is_f64() => format!("{float:e}"),
+        Some(_) | None => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_value_is_written_the_same() {
+        let check = |one: &str, other: &str, same: bool| {
+            let [one_value, other_value] = [one, other].map(|text| serde_json::from_str::<Value>(text).unwrap());
+            assert_eq!(canonical(&one_value) == canonical(&other_value), same, "{one} and {other}");
+        };
+        check(r#"{"a": 1, "b": [true, null]}"#, r#"{"b":[true,null],"a":1}"#, true);
+        check(r#"{"a": {"y": 1, "x": 2}}"#, r#"{"a": {"x": 2, "y": 1}}"#, true);
+        check(r#"["\u00e9", "\/", "\ud83d\ude00"]"#, r#"["é", "/", "😀"]"#, true);
+        check("[1, 100, -0.0, 0.5]", "[1.0, 1e2, 0, 5e-1]", true);
+        check("[10000000000000000000]", "[1e19]", true);
+        check("[-9007199254740992]", "[-9007199254740992.0]", true);
+        check("[100000000000000000000]", "[1e20]", true);
+        check("[9007199254740993]", "[9007199254740992]", false);
+        check("[18446744073709551615]", "[18446744073709551616]", false);
+        check("[0.1]", "[0.10000000000000002]", false);
+        check("[1, 2]", "[2, 1]", false);
+        check(r#"["1"]"#, "[1]", false);
+        check(r#"{"a": null}"#, "{}", false);
+        check(r#"["a", "b"]"#, r#"["a\",\"b"]"#, false);
+        check(r#"["é"]"#, "[\"e\u{301}\"]", false);
+    }
+}

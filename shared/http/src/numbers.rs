@@ -1,0 +1,130 @@
+//! Numbers as callers write them: in several spellings, and larger than receivers can read.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The largest whole number up to which all are exact in JavaScript, and wherever else JSON's numbers are floats: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+/// Characters of a place that an answer names.
+const PLACE: usize = 200;
+
+/// A whole number, however it is written: 3, 3.0, 3e0 or "3".
+pub(crate) fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole_float(number.as_f64()?)),
+        Value::String(text) => whole_of(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A whole number from a text: `3` or `3.0`.
+pub(crate) fn whole_of(text: &str) -> Option<i64> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| whole_float(text.parse().ok()?))
+}
+
+fn whole_float(float: f64) -> Option<i64> {
+    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
+}
+
+/// A number, also where it is written as a text.
+pub(crate) fn decimal(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    number.filter(|number| number.is_finite())
+}
+
+/// Where in a member of a JSON object stands a number that receivers would read as another one; none where all arrive as
+/// they are written.
+pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    let place = inexact_in(members.get(member)?, member)?;
+    Some(place.chars().take(PLACE).collect())
+}
+
+fn inexact_in(raw: &RawValue, place: &str) -> Option<String> {
+    let text = raw.get();
+    match text.as_bytes().first()? {
+        b'{' => {
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+            members.iter().find_map(|(name, value)| inexact_in(value, &format!("{place}.{name}")))
+        }
+        b'[' => {
+            let entries: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            entries.iter().enumerate().find_map(|(index, value)| inexact_in(value, &format!("{place}[{index}]")))
+        }
+        b'-' | b'0'..=b'9' => is_inexact(text.trim_start_matches('-')).then(|| place.to_owned()),
+        _ => None,
+    }
+}
+
+/// Whether a number without its sign is beyond 2^53 and written as an integer, or with more digits than a float holds.
+fn is_inexact(number: &str) -> bool {
+    match number.parse::<f64>() {
+        Ok(float) if float < EXACT => false,
+        Ok(_) if number.bytes().all(|byte| byte.is_ascii_digit()) => number != "9007199254740992",
+        Ok(float) => digits(number) != digits(&format!("{float:e}")),
+        Err(_) => true,
+    }
+}
+
+/// The digits of a number from the first that is not 0 to the last.
+fn digits(number: &str) -> String {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    mantissa.replace('.', "").trim_matches('0').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whole_numbers_come_in_several_spellings() {
+        let check = |value: Value, expected| assert_eq!(whole(&value), expected, "{value}");
+        check(json!(3), Some(3));
+        check(json!(3.0), Some(3));
+        check(json!("3"), Some(3));
+        check(json!(" 10.0 "), Some(10));
+        check(json!("1e3"), Some(1000));
+        check(json!(-0.0), Some(0));
+        check(json!(3.5), None);
+        check(json!("3.5"), None);
+        check(json!(""), None);
+        check(json!("NaN"), None);
+        check(json!("inf"), None);
+        check(json!(1e300), None);
+        check(json!(u64::MAX), None);
+        check(json!(null), None);
+        check(json!(true), None);
+        check(json!([3]), None);
+    }
+
+    #[test]
+    fn numbers_that_receivers_would_read_as_others_are_found() {
+        let check = |data: &str, expected: Option<&str>| {
+            assert_eq!(inexact(&format!("{{\"event\": 1, \"data\": {data}}}"), "data").as_deref(), expected, "{data}");
+        };
+        check(r#"{"id": 1234567890123456789}"#, Some("data.id"));
+        check(r#"{"id": -9007199254740993}"#, Some("data.id"));
+        check(r#"{"a": [{"b": 1}, {"b": 12345678901234567890123}]}"#, Some("data.a[1].b"));
+        check(r#"{"id": 1234567890123456789.0}"#, Some("data.id"));
+        check(r#"{"id": 1.234567890123456789e18}"#, Some("data.id"));
+        check(r#"{"id": 1152921504606846976}"#, Some("data.id"));
+        check(r#"{"id": 9007199254740992, "other": -9007199254740992, "zero": -0}"#, None);
+        check(r#"{"id": 9007199254740992.0, "large": 1e300, "small": 1e-300, "third": 0.3333333333333333}"#, None);
+        check(r#"{"pi": 3.14159265358979323846264338327950288, "e": 1.5e3}"#, None);
+        check(r#"{"id": "1234567890123456789", "text": "[12345678901234567890]"}"#, None);
+        check("{}", None);
+        check("null", None);
+        assert_eq!(inexact(r#"{"other": 1234567890123456789}"#, "data"), None);
+        let deep = format!("{}12345678901234567890{}", "[".repeat(100), "]".repeat(100));
+        assert_eq!(inexact(&format!("{{\"data\": {deep}}}"), "data").map(|place| place.len()), Some(PLACE));
+    }
+}

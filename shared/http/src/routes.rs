@@ -1,0 +1,185 @@
+//! Which methods each path of the API takes: what somebody hears who uses another one.
+
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// Every path with its methods. HEAD comes with GET, and is read as GET; OPTIONS is answered everywhere.
+const ROUTES: [(&str, &[&str]); 70] = [
+    ("/", &["GET"]),
+    ("/.well-known/webhook-keys.json", &["GET"]),
+    ("/api/download/{id}", &["GET"]),
+    ("/api/generate", &["POST"]),
+    ("/api/generate-flexible-video", &["POST"]),
+    ("/api/generate-video-async", &["POST"]),
+    ("/api/genres/{country}", &["GET"]),
+    ("/api/health", &["GET"]),
+    ("/api/job-status/{id}", &["GET"]),
+    ("/api/job/{id}", &["GET"]),
+    ("/api/job/{id}/cancel", &["POST"]),
+    ("/api/job/{id}/complete", &["POST"]),
+    ("/api/job/{id}/deliveries", &["GET"]),
+    ("/api/job/{id}/details", &["GET"]),
+    ("/api/job/{id}/retry", &["POST"]),
+    ("/api/job/{id}/stream", &["GET"]),
+    ("/api/logs/search", &["GET"]),
+    ("/api/logs/stats", &["GET"]),
+    ("/api/movies/preview", &["POST"]),
+    ("/api/music-tracks", &["GET"]),
+    ("/api/music-tracks/{name}", &["GET"]),
+    ("/api/platforms/{country}", &["GET"]),
+    ("/api/queue-status", &["GET"]),
+    ("/api/queue/cleanup", &["POST"]),
+    ("/api/queue/clear", &["POST"]),
+    ("/api/queue/clear-failed", &["POST"]),
+    ("/api/queue/job/{id}", &["DELETE"]),
+    ("/api/queue/job/{id}/delete", &["DELETE"]),
+    ("/api/queue/job/{id}/logs", &["GET"]),
+    ("/api/queue/job/{id}/logs/archive", &["POST"]),
+    ("/api/queue/job/{id}/logs/persistent", &["GET"]),
+    ("/api/queue/job/{id}/monitor-creatomate", &["POST"]),
+    ("/api/queue/jobs", &["GET"]),
+    ("/api/queue/status", &["GET"]),
+    ("/api/queue/status/stream", &["GET"]),
+    ("/api/queue/toggle", &["POST"]),
+    ("/api/status/{creatomateId}", &["GET"]),
+    ("/api/stream-token", &["POST"]),
+    ("/api/test", &["GET"]),
+    ("/api/uploads", &["POST"]),
+    ("/api/validate-url", &["POST"]),
+    ("/api/videos", &["GET"]),
+    ("/api/videos/{id}", &["DELETE"]),
+    ("/api/webhooks/creatomate", &["POST"]),
+    ("/api/webhooks/deliveries", &["GET"]),
+    ("/api/webhooks/deliveries/{id}", &["GET"]),
+    ("/api/webhooks/deliveries/{id}/retry", &["POST"]),
+    ("/api/webhooks/endpoints", &["GET", "POST"]),
+    ("/api/webhooks/endpoints/{id}", &["GET", "PATCH", "DELETE"]),
+    ("/api/webhooks/endpoints/{id}/enable", &["POST"]),
+    ("/api/webhooks/endpoints/{id}/preview", &["GET"]),
+    ("/api/webhooks/endpoints/{id}/secret", &["GET"]),
+    ("/api/webhooks/endpoints/{id}/secret/rotate", &["POST"]),
+    ("/api/webhooks/endpoints/{id}/test", &["POST"]),
+    ("/api/webhooks/event-types", &["GET"]),
+    ("/api/webhooks/recover", &["GET", "POST"]),
+    ("/api/webhooks/recover/{id}", &["GET"]),
+    ("/api/webhooks/recover/{id}/cancel", &["POST"]),
+    ("/api/webhooks/status", &["GET"]),
+    ("/api/webhooks/step-update", &["POST"]),
+    ("/api/webhooks/test", &["POST"]),
+    ("/api/webhooks/trigger", &["POST"]),
+    ("/dashboard", &["GET"]),
+    ("/health", &["GET"]),
+    ("/job/{id}", &["GET"]),
+    ("/openapi.json", &["GET"]),
+    ("/queue", &["GET"]),
+    ("/webhooks", &["GET"]),
+    ("/webhooks/deliveries", &["GET"]),
+    ("/webhooks/deliveries/{id}", &["GET"]),
+];
+
+/// What a request gets that is no route's: 405 with the methods of its path, where it has others, else 404.
+pub fn unknown(request: &ApiRequest) -> Problem {
+    let segments = request.segments();
+    let methods = ROUTES.iter().find(|(path, _)| fits(path, &segments)).map(|(_, methods)| *methods);
+    match methods {
+        Some(methods) if !methods.contains(&request.method.as_str()) => not_allowed(methods),
+        Some(_) | None => Problem::UnknownRoute,
+    }
+}
+
+/// What a path says that only shows something, where somebody wants it changed.
+pub fn only_shown() -> Problem {
+    not_allowed(&["GET"])
+}
+
+fn not_allowed(methods: &[&str]) -> Problem {
+    let mut allow: Vec<&str> = Vec::with_capacity(methods.len() + 2);
+    for method in methods {
+        allow.push(method);
+        if *method == "GET" {
+            allow.push("HEAD");
+        }
+    }
+    allow.push("OPTIONS");
+    Problem::MethodNotAllowed(allow.join(", "))
+}
+
+/// Whether a path has this form, in which `{id}` is any segment.
+fn fits(path: &str, segments: &[&str]) -> bool {
+    let mut known = path.split('/').filter(|segment| !segment.is_empty());
+    let all =
+        segments.iter().all(|segment| known.next().is_some_and(|known| known.starts_with('{') || known == *segment));
+    all && known.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use lambda_http::{Body, Request, RequestExt};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn asked(method: &str, path: &str) -> Problem {
+        let mut request = Request::new(Body::Empty).with_raw_http_path(path);
+        *request.method_mut() = method.parse().unwrap();
+        unknown(&ApiRequest::of(request))
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_description() {
+        let text = include_str!("../../../functions/pages/openapi/openapi.json");
+        let described: Value = serde_json::from_str(text).unwrap();
+        let methods = |operations: &Value| -> BTreeSet<String> {
+            let names = operations.as_object().unwrap().keys().filter(|name| *name != "parameters");
+            names.map(|name| name.to_uppercase()).collect()
+        };
+        // Callback tokens in front of a path are taken off.
+        let paths = described["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.starts_with("/w/"));
+        let described: BTreeMap<&str, BTreeSet<String>> =
+            paths.map(|(path, operations)| (path.as_str(), methods(operations))).collect();
+        let known = ROUTES.iter().map(|(path, methods)| (*path, methods.iter().map(|one| (*one).to_owned()).collect()));
+        assert_eq!(known.collect::<BTreeMap<&str, BTreeSet<String>>>(), described);
+    }
+
+    #[test]
+    fn no_path_is_two_routes() {
+        for (path, _) in ROUTES {
+            let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+            let fitting = ROUTES.iter().filter(|(known, _)| fits(known, &segments)).count();
+            assert_eq!(fitting, 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_get_route_of_the_template_has_its_head() {
+        let template = include_str!("../../../template.yaml");
+        let routes = |method: &str| -> BTreeSet<&'static str> {
+            let named = format!("Method: {method}, Path: '");
+            template.lines().filter_map(|line| line.split_once(&named)?.1.split('\'').next()).collect()
+        };
+        assert!(routes("GET").len() > 20, "or else this test sees nothing");
+        assert_eq!(routes("GET"), routes("HEAD"));
+    }
+
+    #[test]
+    fn another_method_is_told_the_right_ones_and_another_path_is_unknown() {
+        let check = |method: &str, path: &str, allow: Option<&str>| {
+            let expected = allow.map_or(Problem::UnknownRoute, |allow| Problem::MethodNotAllowed(allow.to_owned()));
+            assert_eq!(asked(method, path), expected, "{method} {path}");
+        };
+        check("GET", "/api/generate", Some("POST, OPTIONS"));
+        check("HEAD", "/api/generate", Some("POST, OPTIONS"));
+        check("PUT", "/api/job/job_1_a", Some("GET, HEAD, OPTIONS"));
+        check("POST", "/api/webhooks/endpoints/ep_1", Some("GET, HEAD, PATCH, DELETE, OPTIONS"));
+        check("DELETE", "/api/webhooks/recover", Some("GET, HEAD, POST, OPTIONS"));
+        check("PATCH", "/", Some("GET, HEAD, OPTIONS"));
+        check("TRACE", "/w/token/api/webhooks/creatomate", Some("POST, OPTIONS"));
+        check("GET", "/api/job", None);
+        check("GET", "/api/job/a/b/c", None);
+        check("POST", "/api/nothing", None);
+        // Another function's.
+        check("GET", "/api/job/job_1_a", None);
+    }
+}

@@ -1,0 +1,58 @@
+//! Builders for orders for videos, which the tests of what a video shows share.
+
+use futures_util::FutureExt;
+use lambda_http::http::HeaderValue;
+use lambda_http::{Body, Request, RequestExt};
+use reelhook_app::orders::Order;
+use reelhook_domain::drawing::Renderer;
+use reelhook_domain::film::{Content, Scene};
+use reelhook_http::film::{Wish, read};
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::video;
+use serde_json::{Value, json};
+
+/// The only track that there is.
+pub const TRACK: &str = "corp-1";
+
+pub fn track(word: &str) -> Option<&'static str> {
+    (word == TRACK).then_some(TRACK)
+}
+
+/// A configuration without pictures.
+pub fn wish(config: &Value) -> Result<Wish, Problem> {
+    read(config, &[], Renderer::Own, track)
+}
+
+/// The scene of a configuration that has one.
+pub fn scene(scene: Value) -> Scene {
+    let wish = wish(&json!({ "scenes": [scene] })).expect("a film");
+    wish.film.scenes.into_iter().next().expect("a scene")
+}
+
+pub fn content(kind: &str, content: Value) -> Content {
+    scene(json!({ "type": kind, "content": content })).content
+}
+
+/// The sentence of a refusal.
+pub fn refusal<T>(read: Result<T, Problem>) -> String {
+    read.err().map(|problem| problem.parts().2).expect("a refusal")
+}
+
+pub fn request(body: &str, media_type: &'static str) -> ApiRequest {
+    let mut request = Request::new(Body::Text(body.to_owned())).with_raw_http_path("/api/generate-video-async");
+    request.headers_mut().insert("content-type", HeaderValue::from_static(media_type));
+    ApiRequest::of(request)
+}
+
+/// An order, where somebody has to be told.
+pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
+    let read = video::read(request, true, false, Renderer::Own, || 7, track);
+    read.now_or_never().expect("all of it is there")
+}
+
+/// An order in JSON whose scenes are `scenes`.
+pub fn order_of(scenes: &str) -> Result<Order, Problem> {
+    let body = format!("{{\"webhookUrl\": \"https://client.example/hook\", \"scenes\": {scenes}}}");
+    order(&request(&body, "application/json"))
+}

@@ -1,0 +1,72 @@
+//! Requests as the gateway hands them over.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::{Body, Request, RequestExt};
+use reelhook_app::orders::Order;
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::video;
+
+/// A request with these headers.
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> ApiRequest {
+    let mut request = Request::new(body).with_raw_http_path(path);
+    *request.method_mut() = method.parse().unwrap();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    ApiRequest::of(request)
+}
+
+/// A GET whose query is read as the runtime reads it.
+pub fn asking(path: &str, query: &str) -> ApiRequest {
+    let query: QueryMap = query.parse().unwrap();
+    ApiRequest::of(Request::new(Body::Empty).with_raw_http_path(path).with_query_string_parameters(query))
+}
+
+/// A POST whose body the gateway took for text: so it does where the `Content-Type` says JSON.
+pub fn text(headers: &[(&str, &str)], body: &[u8]) -> ApiRequest {
+    let body = String::from_utf8_lossy(body).into_owned();
+    let headers = [[("content-type", "application/json")].as_slice(), headers].concat();
+    request("POST", "/api/generate", &headers, Body::Text(body))
+}
+
+/// A POST whose body came byte by byte.
+pub fn binary(headers: &[(&str, &str)], body: &[u8]) -> ApiRequest {
+    request("POST", "/api/generate", headers, Body::Binary(body.to_vec()))
+}
+
+/// Compressed as clients compress.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A part of a form: the headers and what comes after them.
+pub fn part(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    [format!("--part\r\n{head}\r\n\r\n").as_bytes(), body.as_ref(), b"\r\n"].concat()
+}
+
+/// A form of these parts, as the gateway hands it over.
+pub fn form(headers: &[(&str, &str)], parts: &[Vec<u8>]) -> ApiRequest {
+    let headers = [[("content-type", "multipart/form-data; boundary=part")].as_slice(), headers].concat();
+    let body = [parts.concat().as_slice(), b"--part--\r\n"].concat();
+    request("POST", "/api/generate-video-async", &headers, Body::Binary(body))
+}
+
+/// What an order says, read at once: nothing in it waits.
+pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
+    let mut keys = 0;
+    let random = || {
+        keys += 1;
+        keys
+    };
+    video::read(request, false, true, random, |_| None).now_or_never().expect("nothing waits")
+}
