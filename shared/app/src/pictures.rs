@@ -67,7 +67,11 @@ impl Gallery<'_> {
             deadline: DEADLINE,
             response_limit: IMAGE_LIMIT,
         };
-        let response = self.http.send(request).await.map_err(|error| match &error {
+        let answer = match self.http.send(request).await {
+            Ok(response) if response.status == 200 => response.whole(),
+            other => other,
+        };
+        let response = answer.map_err(|error| match &error {
             OutboundError::TimedOut(_) | OutboundError::Reset => {
                 DrawError::Renderer(format!("the picture at {} could not be fetched: {}", server(text), error.code()))
             }

@@ -378,14 +378,16 @@ async fn fetch(
         deadline: CHECK_DEADLINE,
         response_limit: CHECK_LIMIT,
     };
-    match http.send(request).await {
-        Ok(response) if response.status == 200 => {
-            serde_json::from_slice(&response.body).map_err(|error| OutboundError::Other(error.to_string()))
-        }
+    let answer = match http.send(request).await {
+        Ok(response) if response.status == 200 => response.whole(),
         Ok(response) => {
             tracing::warn!(render_id = %render, status = response.status, "Creatomate did not tell how the render stands");
-            Err(OutboundError::Other(format!("status {}", response.status)))
+            return Err(OutboundError::Other(format!("status {}", response.status)));
         }
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(response) => serde_json::from_slice(&response.body).map_err(|error| OutboundError::Other(error.to_string())),
         Err(error) => {
             tracing::warn!(render_id = %render, %error, "Creatomate could not be asked");
             Err(error)

@@ -113,6 +113,7 @@ impl CreatomateStudio<'_> {
         let failed = |why: String| DrawError::Renderer(format!("Creatomate's video could not be fetched: {why}"));
         let response = self.http.send(request).await.map_err(|error| failed(error.code().to_owned()))?;
         match response {
+            OutboundResponse { status: 200, cut_short: Some(error), .. } => Err(failed(error.code().to_owned())),
             OutboundResponse { status: 200, truncated: false, body, .. } => Ok(body),
             OutboundResponse { truncated: true, .. } => {
                 Err(DrawError::Input("the video is larger than 512 MB".to_owned()))
@@ -143,7 +144,10 @@ impl CreatomateStudio<'_> {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let hint = body["hint"].as_str().unwrap_or("no reason given");
         match response.status {
-            200..=299 => Ok(body),
+            200..=299 => match response.cut_short {
+                Some(error) => Err(renderer(format!("connection {}", error.code()))),
+                None => Ok(body),
+            },
             401 => Err(renderer(format!("authentication: {hint}"))),
             402 => Err(renderer(format!("payment: {hint}"))),
             400 => Err(DrawError::Input(format!("Creatomate: {hint}"))),

@@ -122,6 +122,7 @@ fn response(status: u16, body: String, took: Duration) -> OutboundResponse {
         headers: Vec::new(),
         body: body.into(),
         truncated: false,
+        cut_short: None,
         first_byte: took,
         total: took,
         peer: None,
