@@ -61,6 +61,21 @@ async fn each_answer_leads_where_the_contract_says() {
 }
 
 #[tokio::test]
+async fn a_status_counts_although_its_body_breaks_off() {
+    let cut = |status, why: OutboundError| {
+        let mut response = response(status, "{\"half\": ");
+        response.cut_short = Some(why);
+        Ok(response)
+    };
+    for why in [OutboundError::Reset, OutboundError::TimedOut(10_000), OutboundError::Other("no chunk".to_owned())] {
+        check(cut(200, why.clone()), (Delivered, None, "delivered")).await;
+        check(cut(202, why.clone()), (Delivered, None, "delivered")).await;
+        check(cut(503, why.clone()), (Pending, Some(1000), "status 503, trying again")).await;
+        check(cut(410, why), (Stopped, None, "410: endpoint disabled")).await;
+    }
+}
+
+#[tokio::test]
 async fn retry_after_is_a_floor_and_never_shortens_a_wait() {
     check(asking(429, "120"), (Pending, Some(120_000), "status 429, trying again")).await;
     check(asking(429, "0"), (Pending, Some(1000), "status 429, trying again")).await;

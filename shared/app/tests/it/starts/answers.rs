@@ -40,6 +40,17 @@ async fn a_worker_that_answers_little_is_taken_at_its_word() {
 }
 
 #[tokio::test]
+async fn an_acceptance_whose_body_breaks_off_is_one() {
+    for why in [OutboundError::Reset, OutboundError::TimedOut(15_000)] {
+        let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
+        told.cut_short = Some(why);
+        let (stack, job) = after(Ok(told)).await;
+        assert_eq!((job.status, job.worker_id), (Status::Processing, None));
+        assert_eq!(asked(&stack).len(), 1, "another request might start another run");
+    }
+}
+
+#[tokio::test]
 async fn busy_means_later_and_uses_up_no_retry() {
     let check = async |answer: Answer, wait_s: u64, said: &str| {
         let (stack, job) = after(answer).await;
