@@ -23,6 +23,8 @@ use crate::resolver::{Judge, JudgedResolver, Lookup, SystemLookup};
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// A batch may send as many webhooks to one host at once; those that stay open need no handshake the next time.
 const POOL_IDLE_PER_HOST: usize = 16;
+/// Headers of a response, at most.
+const HEADERS: usize = 512;
 
 /// HTTP/1.1 client for URLs that we do not trust.
 ///
@@ -82,6 +84,11 @@ impl GuardedClient {
             .retry(reqwest::retry::never())
             .referer(false)
             .http1_only()
+            // What common clients take: a header that is written oddly says nothing against the status above it.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(HEADERS)
             .tcp_nodelay(true)
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)

@@ -4,5 +4,6 @@ mod exchange;
 mod forbidden;
 mod hostile;
 mod limits;
+mod odd;
 mod proxies;
 mod server;
