@@ -74,6 +74,8 @@ async fn busy_means_later_and_uses_up_no_retry() {
     check(asking(429, "40"), 40, "worker answered 429").await;
     check(asking(429, "1"), 5, "worker answered 429").await;
     check(asking(503, "Mon, 01 Jan 2024 12:10:00 GMT"), 600, "worker answered 503").await;
+    check(asking(503, "Monday, 01-Jan-24 12:10:00 GMT"), 600, "worker answered 503").await;
+    check(asking(429, "Mon Jan  1 12:10:00 2024"), 600, "worker answered 429").await;
     check(asking(503, "86400"), 3600, "worker answered 503").await;
     check(Ok(response(500, r#"{"error": "boom"}"#)), 5, "worker answered 500").await;
     check(Ok(response(302, "")), 5, "worker answered 302").await;
