@@ -29,7 +29,7 @@ use reelhook_aws::registrations::RegistrationTable;
 use reelhook_aws::settings::{Settings, required};
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::triggers::TriggerTables;
-use reelhook_domain::{EndpointId, Policy};
+use reelhook_domain::{EndpointId, Policy, brief};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
@@ -204,11 +204,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;
     if let Some(asked) = deliveries::Asked::read(request)? {
-        tracing::info!(?asked, caller = fingerprint, "took a call about deliveries");
+        asked.note(&caller);
         return of_deliveries(deps, asked).await;
     }
     if let Some(asked) = AskedOfRecoveries::read(request, &caller, System.now())? {
-        tracing::info!(?asked, caller = fingerprint, "took a call about recoveries");
+        asked.note(&caller);
         return of_recoveries(deps, asked).await;
     }
     if let Some(asked) = AskedOfEndpoints::read(request, &caller, &deps.reach)? {
@@ -222,7 +222,8 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         Asked::Test(url) => {
             let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
-            tracing::info!(caller = fingerprint, host = url.host_str(), status = tested.status, "tested a webhook");
+            let (caller, host) = (brief(&fingerprint), url.host_str().map(brief));
+            tracing::info!(caller, host, status = tested.status, "tested a webhook");
             Ok(test_answer(&tested, System.now()))
         }
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
@@ -310,7 +311,8 @@ async fn by_hand(
         audience: &audience,
         grace: deps.policy.hint_grace,
     };
-    tracing::info!(caller = trigger.caller, event = trigger.event, "an event is triggered by hand");
+    let (caller, event) = (brief(&trigger.caller), brief(&trigger.event));
+    tracing::info!(caller, event, "an event is triggered by hand");
     let now = System.now();
     match hooks::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
         Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp};
+use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp, brief};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -279,7 +279,8 @@ pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &Rend
         return Ok(());
     }
     apply(ports, job, render, &callback).await?;
-    tracing::info!(job_id = %job_id, render_id = %render, status = callback.status, "applied an early render callback");
+    let status = brief(&callback.status);
+    tracing::info!(job_id = %job_id, render_id = %render, status, "applied an early render callback");
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::RenderId;
 use reelhook_domain::film::{Content, FRAME_RATE, Film, Format, ImageRef, Scene, Theme, Transition};
+use reelhook_domain::{RenderId, brief};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
@@ -74,7 +74,7 @@ impl CreatomateStudio<'_> {
         let body = match self.ask(Method::Get, &format!("v1/renders/{render}"), String::new()).await {
             Ok(body) => body,
             Err(error) => {
-                tracing::warn!(%render, %error, "a render could not be looked at");
+                tracing::warn!(%render, error = brief(&error.to_string()), "a render could not be looked at");
                 return Ok(waits(0));
             }
         };
@@ -85,7 +85,7 @@ impl CreatomateStudio<'_> {
                 match self.fetch(url).await {
                     Ok(video) => Ok(Remote::Fetched(video)),
                     Err(DrawError::Renderer(why)) => {
-                        tracing::warn!(%render, why, "a finished render could not be fetched");
+                        tracing::warn!(%render, why = brief(&why), "a finished render could not be fetched");
                         Ok(waits(95))
                     }
                     Err(error) => Err(error),

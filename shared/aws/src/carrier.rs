@@ -15,6 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reelhook_app::endpoints::Arn;
 use reelhook_app::outbound::{OutboundError, OutboundResponse};
 use reelhook_app::parcels::{CloudParcel, CloudSender, CloudTarget};
+use reelhook_domain::brief;
 
 /// Who events on a bus come from.
 const SOURCE: &str = "reelhook";
@@ -142,6 +143,6 @@ where
             Refused::Status(status, code)
         }
         SdkError::TimeoutError(_) => Refused::NoAnswer(OutboundError::Other("the service did not answer".to_owned())),
-        _ => Refused::NoAnswer(OutboundError::Other(DisplayErrorContext(&error).to_string())),
+        _ => Refused::NoAnswer(OutboundError::Other(brief(&DisplayErrorContext(&error).to_string()))),
     }
 }

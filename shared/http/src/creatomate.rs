@@ -1,7 +1,7 @@
 //! POST /api/webhooks/creatomate: on whose word, which render, and the answers (contract.md, Renders).
 
 use reelhook_app::renders::{Callback, Received, Voucher};
-use reelhook_domain::RenderId;
+use reelhook_domain::{JobId, RenderId, brief};
 use reelhook_signing::{SigningKeys, same_secret};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -38,6 +38,12 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     let render = RenderId::parse(id).map_err(|error| Problem::BadField { field: "id", right: error.to_string() })?;
     let callback = Callback::read(&body).ok_or(Problem::RenderStatusMissing)?;
     Ok((render, callback))
+}
+
+/// Logs what became of a callback.
+pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
+    let (job_id, outcome) = (received.job().map(JobId::as_str), received.word());
+    tracing::info!(render_id = %render, status = brief(&callback.status), job_id, outcome, "took a render callback");
 }
 
 /// The answer.

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use reelhook_app::outbound::{
     CONNECTION_HEADERS, HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse,
 };
+use reelhook_domain::brief;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
@@ -248,10 +249,10 @@ fn forbidden(url: &Url) -> OutboundError {
     OutboundError::Forbidden { host: host_of(url) }
 }
 
-/// The host, or the scheme of a URL that has none.
+/// The host, or the scheme of a URL that has none, in brief: errors hold it, and they are logged.
 fn host_of(url: &Url) -> String {
     let host = url.host_str().filter(|host| !host.is_empty());
-    host.unwrap_or(url.scheme()).to_owned()
+    brief(host.unwrap_or(url.scheme()))
 }
 
 #[cfg(test)]
