@@ -149,11 +149,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     deps.limits.admit(&caller.fingerprint).await?;
     if let Some((id, command)) = Command::read(request)? {
         let changed = change(&deps.jobs, &System, &deps.policy, &id, &command.event()).await?;
-        tracing::info!(job_id = %id, ?command, caller = caller.fingerprint, outcome = changed.word(), "took a command");
+        command.note(&id, &caller, changed.word());
         return command.answer(changed);
     }
     if let Some(asked) = Asked::read(request)? {
-        tracing::info!(?asked, caller = caller.fingerprint, "took a call to the queue");
+        asked.note(&caller);
         return of_queue(deps, asked).await;
     }
     match read_look_up(request)? {
