@@ -29,13 +29,13 @@ use reelhook_aws::registrations::RegistrationTable;
 use reelhook_aws::settings::{Settings, required};
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::triggers::TriggerTables;
-use reelhook_domain::{EndpointId, Policy, brief};
+use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
 use reelhook_http::endpoint_fields::Reach;
 use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
-use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
+use reelhook_http::hooks::{Asked, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
@@ -222,8 +222,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         Asked::Test(url) => {
             let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
-            let (caller, host) = (brief(&fingerprint), url.host_str().map(brief));
-            tracing::info!(caller, host, status = tested.status, "tested a webhook");
+            note_test(&fingerprint, &url, &tested);
             Ok(test_answer(&tested, System.now()))
         }
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
@@ -311,8 +310,7 @@ async fn by_hand(
         audience: &audience,
         grace: deps.policy.hint_grace,
     };
-    let (caller, event) = (brief(&trigger.caller), brief(&trigger.event));
-    tracing::info!(caller, event, "an event is triggered by hand");
+    note_trigger(&trigger);
     let now = System.now();
     match hooks::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
         Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),

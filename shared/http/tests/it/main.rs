@@ -1,0 +1,3 @@
+//! The routes as callers meet them, from sample events.
+
+mod log_lines;
