@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp, brief};
+use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp, brief, cut};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +20,10 @@ use crate::store::StoreError;
 const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of Creatomate's answer that are read.
 const CHECK_LIMIT: usize = 256 * 1024;
+/// Bytes of a render's word.
+const WORD_LIMIT: usize = 64;
+/// Bytes of what a render failed of.
+const ERROR_LIMIT: usize = 4096;
 
 /// Callbacks and hints about renders that are not jobs.
 #[async_trait]
@@ -75,11 +79,13 @@ pub struct Run {
 }
 
 impl Callback {
-    /// Reads a render object; `error` and `error_message` both count, a URL must be http or https.
+    /// Reads a render object; `error` and `error_message` both count, a URL must be http or https. Longer texts than are kept
+    /// are cut.
     pub fn read(render: &Value) -> Option<Self> {
-        let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let url = text("url").filter(|url| is_web_url(url));
-        Some(Self { status: text("status")?, url, error: text("error_message").or_else(|| text("error")), run: None })
+        let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
+        let url = text("url").filter(|url| is_web_url(url)).map(str::to_owned);
+        let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
+        Some(Self { status: cut(text("status")?, WORD_LIMIT).to_owned(), url, error, run: None })
     }
 
     /// Whether it tells of an end.
@@ -96,7 +102,7 @@ impl Callback {
             "rendering" => RenderWord::Rendering,
             "succeeded" => RenderWord::Succeeded,
             "failed" | "cancelled" => RenderWord::Failed,
-            other => RenderWord::Other(other.chars().take(64).collect()),
+            other => RenderWord::Other(other.to_owned()),
         };
         RenderState { word, url: self.url.clone(), error: self.error.clone() }
     }
@@ -410,5 +416,20 @@ mod tests {
         let evil = Callback::read(&json!({ "status": "succeeded", "url": "javascript:alert(1)" })).unwrap();
         assert_eq!(evil.url, None);
         assert_eq!(Callback::read(&json!({ "url": "https://x" })), None);
+    }
+
+    #[test]
+    fn no_text_of_a_callback_is_longer_than_what_is_kept() {
+        for text in ["a", "é", "🎬", "\0"] {
+            let long = text.repeat(900_000);
+            let render = json!({ "status": long, "url": format!("https://a.example/{long}"), "error": long });
+            let callback = Callback::read(&render).unwrap();
+            let error = callback.error.as_deref().unwrap();
+            assert!((4093..=4096).contains(&error.len()) && long.starts_with(error), "{text:?}: {}", error.len());
+            assert!((61..=64).contains(&callback.status.len()), "{text:?}: {}", callback.status.len());
+            assert_eq!(callback.url, None, "a part of a URL is another one");
+            let failed = json!({ "status": "failed", "error_message": long, "error": "short" });
+            assert_eq!(Callback::read(&failed).unwrap().error.as_deref(), Some(error));
+        }
     }
 }

@@ -40,6 +40,17 @@ async fn a_worker_that_answers_little_is_taken_at_its_word() {
 }
 
 #[tokio::test]
+async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
+    let long = "é".repeat(20_000);
+    let told = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
+    let (_, job) = after(Ok(response(200, told.to_string()))).await;
+    assert_eq!(job.status, Status::Processing);
+    assert_eq!((job.worker_id.map(|id| id.len()), job.cancel_url), (Some(128), None), "a part of a URL is another one");
+    let (_, job) = after(Ok(response(400, serde_json::json!({ "error": format!("quota {long}") }).to_string()))).await;
+    assert_eq!((job.status, job.error.map(|error| error.len())), (Status::Failed, Some(2048)));
+}
+
+#[tokio::test]
 async fn an_acceptance_whose_body_breaks_off_is_one() {
     for why in [OutboundError::Reset, OutboundError::TimedOut(15_000)] {
         let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
