@@ -132,9 +132,10 @@ pub enum Received {
     Reached(Box<Job>),
     /// It belongs to an older run.
     Stale(Box<Job>),
-    /// A check was queued, or one was just before.
-    Hinted(JobId),
-    /// No job knows the render; the callback was kept if it was vouched for.
+    /// Nobody vouched for it. Where a job waits for the render, which is not told to whoever asks, a check was queued, or one
+    /// was just before.
+    Hinted(Option<JobId>),
+    /// No job knows the render that somebody vouched for; the callback was kept.
     Unknown,
 }
 
@@ -143,7 +144,7 @@ impl Received {
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Reached(job) | Self::Stale(job) => Some(&job.id),
-            Self::Hinted(job_id) => Some(job_id),
+            Self::Hinted(job_id) => job_id.as_ref(),
             Self::Unknown => None,
         }
     }
@@ -195,7 +196,7 @@ pub async fn receive(
             }
             Ok(reached.map_or(Received::Unknown, |job| Received::Reached(Box::new(job))))
         }
-        Voucher::Nobody => hint(ports, work, render).await,
+        Voucher::Nobody => Ok(Received::Hinted(hint_or_not(ports, work, render).await)),
     }
 }
 
@@ -253,12 +254,23 @@ async fn apply_to_all(
     Ok(first)
 }
 
-/// Somebody says that a render moved: its body is not believed, Creatomate is asked.
+/// [`hint`], whose failure would tell that a job waits for the render: the schedule has it checked all the same.
+async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, render: &RenderId) -> Option<JobId> {
+    match hint(ports, work, render).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(render_id = %render, %error, "a hint about a render was lost");
+            None
+        }
+    }
+}
+
+/// Somebody says that a render moved: its body is not believed, Creatomate is asked. The first job that waits for it.
 async fn hint(
     ports: &RenderPorts<'_>,
     work: &dyn Hints<WorkMessage>,
     render: &RenderId,
-) -> Result<Received, ChangeError> {
+) -> Result<Option<JobId>, StoreError> {
     let mut known = Vec::new();
     for id in ports.renders.jobs_of(render).await? {
         let Some(job) = ports.jobs.load(&id).await? else { continue };
@@ -266,12 +278,12 @@ async fn hint(
             known.push(id);
         }
     }
-    let Some(first) = known.first().cloned() else { return Ok(Received::Unknown) };
+    let Some(first) = known.first().cloned() else { return Ok(None) };
     if ports.renders.may_hint(render, ports.ambient.now()).await? {
         let check = |job_id| Delayed::now(WorkMessage::CheckRender { job_id, render: render.clone(), check: 0 });
         send_all(work, known.into_iter().map(check).collect()).await?;
     }
-    Ok(Received::Hinted(first))
+    Ok(Some(first))
 }
 
 /// Applies a callback that came before its job knew the render.
