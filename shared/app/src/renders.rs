@@ -310,6 +310,17 @@ pub struct Creatomate {
     pub key: Option<SecretString>,
 }
 
+impl Creatomate {
+    /// A place of its API. Each segment is percent-encoded; `.` and `..` would lead elsewhere, and no id is one of them.
+    pub(crate) fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+}
+
 /// Asks Creatomate how a render stands and lets the job know; an answer that tells nothing counts as none.
 ///
 /// # Errors
@@ -325,7 +336,7 @@ pub async fn check_render(
     // The message that should have applied it may be lost.
     apply_parked(ports, job_id, render).await?;
     let state = match &creatomate.key {
-        Some(key) => ask(http, &creatomate.base, key, render).await,
+        Some(key) => ask(http, creatomate, key, render).await,
         None => None,
     };
     let event = Event::RenderChecked { render: render.clone(), state, check };
@@ -360,7 +371,7 @@ pub async fn look_up(
         return Ok(LookedUp::Unknown);
     }
     let Some(key) = &creatomate.key else { return Ok(LookedUp::Failed) };
-    let found = match fetch(http, &creatomate.base, key, render).await {
+    let found = match fetch(http, creatomate, key, render).await {
         Ok(found) => found,
         Err(OutboundError::TimedOut(_)) => return Ok(LookedUp::TimedOut),
         Err(_) => return Ok(LookedUp::Failed),
@@ -373,25 +384,26 @@ pub async fn look_up(
     Ok(LookedUp::Found(found))
 }
 
-async fn ask(http: &dyn HttpSender, base: &Url, key: &SecretString, render: &RenderId) -> Option<RenderState> {
-    let found = fetch(http, base, key, render).await.ok()?;
+async fn ask(
+    http: &dyn HttpSender,
+    creatomate: &Creatomate,
+    key: &SecretString,
+    render: &RenderId,
+) -> Option<RenderState> {
+    let found = fetch(http, creatomate, key, render).await.ok()?;
     Callback::read(&found).map(|callback| callback.state())
 }
 
 /// The render object; anything but a 200 with JSON is an error, which is logged.
 async fn fetch(
     http: &dyn HttpSender,
-    base: &Url,
+    creatomate: &Creatomate,
     key: &SecretString,
     render: &RenderId,
 ) -> Result<Value, OutboundError> {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["v1", "renders", render.as_str()]);
-    }
     let request = OutboundRequest {
         method: Method::Get,
-        url,
+        url: creatomate.url(&["v1", "renders", render.as_str()]),
         headers: vec![("authorization".to_owned(), format!("Bearer {}", key.expose_secret()))],
         body: Bytes::new(),
         deadline: CHECK_DEADLINE,

@@ -60,7 +60,7 @@ impl CreatomateStudio<'_> {
         }
         let track = film.music.as_ref().and_then(|music| (self.music)(&music.track));
         let source = render_script(film, format, &pictures, track.as_deref());
-        let body = self.ask(Method::Post, "v1/renders", json!({ "source": source }).to_string()).await?;
+        let body = self.ask(Method::Post, &["v1", "renders"], json!({ "source": source }).to_string()).await?;
         // An array of renders, or one.
         let first = if body.is_array() { &body[0] } else { &body };
         let render = first["id"].as_str().and_then(|id| RenderId::parse(id).ok());
@@ -71,7 +71,7 @@ impl CreatomateStudio<'_> {
     async fn look(&self, render: &RenderId) -> Result<Remote, DrawError> {
         let waits = |percent| Remote::Waits { render: render.clone(), percent, wait: LOOK_AGAIN };
         // A render that is paid for is not given up because it could not be looked at once.
-        let body = match self.ask(Method::Get, &format!("v1/renders/{render}"), String::new()).await {
+        let body = match self.ask(Method::Get, &["v1", "renders", render.as_str()], String::new()).await {
             Ok(body) => body,
             Err(error) => {
                 tracing::warn!(%render, error = brief(&error.to_string()), "a render could not be looked at");
@@ -122,15 +122,14 @@ impl CreatomateStudio<'_> {
         }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: String) -> Result<Value, DrawError> {
+    async fn ask(&self, method: Method, path: &[&str], body: String) -> Result<Value, DrawError> {
         let renderer = |why: String| DrawError::Renderer(format!("Creatomate: {why}"));
         let Some(key) = &self.service.key else {
             return Err(renderer("authentication: CREATOMATE_API_KEY is not set".to_owned()));
         };
-        let url = self.service.base.join(path).map_err(|error| renderer(error.to_string()))?;
         let request = OutboundRequest {
             method,
-            url,
+            url: self.service.url(path),
             headers: vec![
                 ("authorization".to_owned(), format!("Bearer {}", key.expose_secret())),
                 ("content-type".to_owned(), "application/json".to_owned()),

@@ -75,6 +75,17 @@ mod tests {
     use crate::request::posting;
 
     #[test]
+    fn an_id_that_leads_elsewhere_in_a_path_is_refused() {
+        for id in [".", "..", "...", "a/b", "..%2f", "a b", "?"] {
+            let request = posting("/api/webhooks/creatomate", &json!({ "id": id, "status": "succeeded" }));
+            assert!(matches!(read(&request), Err(Problem::BadField { field: "id", .. })), "{id}");
+            let path = format!("/api/status/{id}");
+            let asked = crate::render::read_look_up(&crate::request::asking(&path, &[]));
+            assert!(!matches!(asked, Ok(Some(_))), "{path}");
+        }
+    }
+
+    #[test]
     fn whoever_has_no_token_learns_nothing_of_jobs() {
         let request = posting("/api/webhooks/creatomate", &json!({ "id": "render_1", "status": "succeeded" }));
         let (render, callback) = read(&request).unwrap();
