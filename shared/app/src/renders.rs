@@ -418,7 +418,7 @@ async fn fetch(
         Err(error) => Err(error),
     };
     match answer {
-        Ok(response) => serde_json::from_slice(&response.body).map_err(|error| OutboundError::Other(error.to_string())),
+        Ok(response) => response.json().ok_or_else(|| OutboundError::Other("the answer is no JSON".to_owned())),
         Err(error) => {
             tracing::warn!(render_id = %render, %error, "Creatomate could not be asked");
             Err(error)

@@ -140,7 +140,7 @@ impl CreatomateStudio<'_> {
         };
         let response =
             self.http.send(request).await.map_err(|error| renderer(format!("connection {}", error.code())))?;
-        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let body = response.json().unwrap_or_default();
         let hint = body["hint"].as_str().unwrap_or("no reason given");
         match response.status {
             200..=299 => match response.cut_short {

@@ -218,7 +218,7 @@ fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) 
         Ok(response) => response,
         Err(error) => return Asked::Busy { wait: None, reason: format!("worker not reached: {}", error.code()) },
     };
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body = response.json().unwrap_or_default();
     let text = |name: &str, most: usize| body[name].as_str().map(|text| cut(text, most).to_owned());
     let error = || text("error", ERROR_LIMIT);
     match response.status {
