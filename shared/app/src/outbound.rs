@@ -1,6 +1,7 @@
 //! The port of the guarded HTTP client: every URL that came from outside is called through it.
 
 pub mod decode;
+pub mod redirects;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -6,4 +6,5 @@ mod hostile;
 mod limits;
 mod odd;
 mod proxies;
+mod redirects;
 mod server;
