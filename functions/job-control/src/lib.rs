@@ -8,6 +8,7 @@ use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::change;
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::outbound::user_agent;
 use reelhook_app::queue::{self, RemovalPorts};
 use reelhook_app::renders::{Creatomate, LookedUp, RenderPorts, look_up};
 use reelhook_app::sweep::{SweepPorts, sweep};
@@ -45,6 +46,7 @@ pub struct Config {
     max_workers: usize,
     creatomate: Url,
     allow: AllowList,
+    base: Option<Url>,
     calls_per_minute: u32,
     mode: Mode,
     policy: Policy,
@@ -69,6 +71,7 @@ impl Config {
             max_workers: environment.parsed("MAX_WORKERS", 3),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
             allow: environment.outbound(AllowList::parse),
+            base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
             mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
@@ -128,7 +131,7 @@ impl Deps {
             jobs,
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs, config.deliveries_queue_url),
-            http: GuardedClient::new(config.allow, None)?,
+            http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             secrets: secrets?,
             policy: config.policy,
             max_workers: config.max_workers,

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::audience::{Audience, Subscribers};
 use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
 use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::outbound::user_agent;
 use reelhook_app::recover::{self, Begun, RecoverPorts, RecoveryStore};
 use reelhook_app::registrations::{RegistrationStore, Vault};
 use reelhook_app::settings::WebhookSettings;
@@ -57,6 +59,7 @@ pub struct Config {
     settings_path: String,
     reach: Reach,
     allow: AllowList,
+    base: Option<Url>,
     calls_per_minute: u32,
     mode: Mode,
     policy: Policy,
@@ -82,6 +85,7 @@ impl Config {
                 region: environment.required("AWS_REGION"),
             },
             allow: environment.outbound(AllowList::parse),
+            base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
             mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
@@ -175,7 +179,7 @@ impl Deps {
             registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
-            http: GuardedClient::new(config.allow, None)?,
+            http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             secrets: secrets?,
             limits: Limits::of_callers(counters, config.calls_per_minute),
             reach: config.reach,

@@ -89,6 +89,16 @@ impl OutboundResponse {
     }
 }
 
+/// How we present ourselves to servers that we fetch something from: with our version, and where we can be found, if that is
+/// known. Webhooks have user agents of their own.
+pub fn user_agent(base: Option<&Url>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match base {
+        Some(base) => format!("Reelhook/{version} (+{base})"),
+        None => format!("Reelhook/{version}"),
+    }
+}
+
 /// Why no response came, or only a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
@@ -165,4 +175,17 @@ pub trait HttpSender: Send + Sync {
     /// [`OutboundError`] when no status line and headers came; a status of 400 or more is a response, not an error, and so
     /// is one whose body breaks off ([`OutboundResponse::cut_short`]).
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_learn_who_asks_and_where_to_complain() {
+        let base = Url::parse("https://reelhook.example").unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(user_agent(Some(&base)), format!("Reelhook/{version} (+https://reelhook.example/)"));
+        assert_eq!(user_agent(None), format!("Reelhook/{version}"));
+    }
 }
