@@ -25,6 +25,7 @@ mod stack;
 mod statistics;
 mod ui;
 mod up;
+mod visible;
 mod workspace;
 
 fn main() -> ExitCode {
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
             ExitCode::from(130)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", visible::lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
