@@ -12,7 +12,7 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from commands import catalog, deploy, functions, queues, recording, secrets, smoke
-from commands.cloud import Problem, Stack, is_local, say
+from commands.cloud import Problem, Stack, is_local, say, visible
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -94,18 +94,18 @@ def main():
     try:
         result = arguments.run(Stack(arguments.stack, arguments.template), arguments)
     except Problem as problem:
-        sys.exit(f"{problem}")
+        sys.exit(visible(str(problem), kept="\n"))
     except EndpointConnectionError as error:
-        sys.exit(f"nothing answers: {error}" + (" Is the stack up? Run `cargo xtask up`." if is_local() else ""))
+        sys.exit(visible(f"nothing answers: {error}") + (" Is the stack up? Run `cargo xtask up`." if is_local() else ""))
     except NoCredentialsError:
         sys.exit("there are no AWS credentials: run `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID")
     except NoRegionError:
         sys.exit("there is no AWS region: set AWS_REGION")
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        sys.exit(visible(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
     except (ClientError, BotoCoreError) as error:
-        sys.exit(str(error))
-    print(json.dumps(result, ensure_ascii=False))
+        sys.exit(visible(str(error), kept="\n"))
+    print(visible(json.dumps(result, ensure_ascii=False)))
 
 
 if __name__ == "__main__":

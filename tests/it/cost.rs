@@ -386,7 +386,8 @@ Written by `REELHOOK_UPDATE_DOCS=1 cargo xtask test --only e2e`; tests/it/cost.r
 where the sum is off by a fifth.
 ";
 
-fn log_path() -> PathBuf {
+/// Where the functions' log is.
+pub fn log_path() -> PathBuf {
     let path = std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN");
     let run: Value = serde_json::from_slice(&std::fs::read(path).expect("run.json")).expect("JSON");
     run["function_log"].as_str().expect("run.json has `function_log`").into()

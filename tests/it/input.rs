@@ -76,6 +76,8 @@ async fn bad_callbacks_get_a_sentence_and_change_nothing() {
             400,
         ),
         (json!({ "job_id": job, "step_number": 7, "status": "completed", "details": { "creatomate_id": "a b" } }), 400),
+        (json!({ "job_id": job, "step_number": 7, "status": "completed", "details": { "creatomate_id": ".." } }), 400),
+        (json!({ "job_id": "..", "step_number": 1, "status": "started" }), 400),
     ];
     for (body, status) in cases {
         let (found, answer) = send(&stack, "/api/webhooks/step-update", body.to_string().into_bytes()).await;

@@ -73,12 +73,44 @@ async fn a_call_without_a_token_is_only_a_hint() {
     let render = rendering["creatomateId"].as_str().expect("an id").to_owned();
     let lie = json!({ "id": render, "status": "succeeded", "url": "https://evil.example/video.mp4" });
     let (status, answer) = callback(&stack, None, lie.clone()).await;
-    assert_eq!((status, &answer["job_id"]), (200, &json!(job)), "{answer}");
+    assert_eq!((status, &answer["job_id"]), (200, &Value::Null), "{answer}");
+    // Who only guesses an id is told the same.
+    for id in ["nobody-knows", "0f7c3a52-9a1e-4b7e-8a55-6f1de0f5c111", "x"] {
+        let guess = json!({ "id": id, "status": "succeeded", "url": "https://evil.example/video.mp4" });
+        assert_eq!(callback(&stack, None, guess).await, (200, answer.clone()), "{id}");
+    }
     let (status, _) = callback(&stack, Some("t1.x.1.y"), lie).await;
     assert_eq!(status, 401, "a wrong token is worse than none");
     stack.eventually("the hint is worked off", || async { (stack.aws.depths().await[0].1 == 0).then_some(()) }).await;
     let job = stack.job(&job).await;
     assert_ne!(job["videoUrl"], "https://evil.example/video.mp4", "its body is not believed");
+}
+
+#[tokio::test]
+async fn nothing_that_is_long_in_a_callback_is_too_much_or_fills_the_log() {
+    let stack = Stack::open().await;
+    let long = "a".repeat(900_000);
+    let token = stack.aws.secret("OPERATOR_CALLBACK_TOKEN").await;
+    for body in [
+        json!({ "id": "render-long-1", "status": "failed", "error": long }),
+        json!({ "id": "render-long-2", "status": long }),
+        json!({ "id": "render-long-3", "status": "succeeded", "url": format!("https://cdn.example/{long}") }),
+        json!({ "id": "render-long-4", "status": "rendering", "snapshot_url": long, "metadata": long[..100_000] }),
+    ] {
+        for token in [None, Some(token.as_str())] {
+            let (status, answer) = callback(&stack, token, body.clone()).await;
+            let expected = if token.is_some() { 404 } else { 200 };
+            assert_eq!(status, expected, "{}: {:.300}", body["id"], answer.to_string());
+        }
+        let (status, answer) = callback(&stack, None, json!({ "id": long, "status": "failed" })).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("bad_field")), "{:.300}", answer.to_string());
+    }
+    let log = std::fs::read_to_string(crate::cost::log_path()).expect("the functions' log");
+    let lines =
+        log.lines().filter(|line| line.contains("took a render callback") || line.contains("callback received"));
+    let longest = lines.map(str::len).max().unwrap_or_default();
+    // The emulator wraps each line into another one.
+    assert!((1..=3000).contains(&longest), "{longest} bytes");
 }
 
 #[tokio::test]

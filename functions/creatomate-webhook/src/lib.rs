@@ -18,7 +18,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::creatomate::{answer, read, voucher};
+use reelhook_http::creatomate::{answer, note, read, voucher};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -133,7 +133,6 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         confirmable: secrets.confirmable,
     };
     let received = receive(&ports, &deps.work, &voucher, &render, &callback).await?;
-    tracing::info!(render_id = %render, status = callback.status, job_id = received.job().map(JobId::as_str),
-        outcome = received.word(), "took a render callback");
+    note(&received, &render, &callback);
     answer(&received, &render, &callback)
 }

@@ -8,6 +8,7 @@ use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::change;
 use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::outbound::user_agent;
 use reelhook_app::queue::{self, RemovalPorts};
 use reelhook_app::renders::{Creatomate, LookedUp, RenderPorts, look_up};
 use reelhook_app::sweep::{SweepPorts, sweep};
@@ -46,6 +47,7 @@ pub struct Config {
     max_workers: usize,
     creatomate: Url,
     allow: AllowList,
+    base: Option<Url>,
     calls_per_minute: u32,
     mode: Mode,
     policy: Policy,
@@ -70,6 +72,7 @@ impl Config {
             max_workers: environment.parsed("MAX_WORKERS", 3),
             creatomate: environment.url("CREATOMATE_BASE_URL"),
             allow: environment.outbound(AllowList::parse),
+            base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
             mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
@@ -129,7 +132,7 @@ impl Deps {
             jobs,
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs, config.deliveries_queue_url),
-            http: GuardedClient::new(config.allow, None)?,
+            http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             secrets: secrets?,
             policy: config.policy,
             max_workers: config.max_workers,
@@ -150,11 +153,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     deps.limits.admit(&caller.fingerprint).await?;
     if let Some((id, command)) = Command::read(request)? {
         let changed = change(&deps.jobs, &System, &deps.policy, &id, &command.event()).await?;
-        tracing::info!(job_id = %id, ?command, caller = caller.fingerprint, outcome = changed.word(), "took a command");
+        command.note(&id, &caller, changed.word());
         return command.answer(changed);
     }
     if let Some(asked) = Asked::read(request)? {
-        tracing::info!(?asked, caller = caller.fingerprint, "took a call to the queue");
+        asked.note(&caller);
         return of_queue(deps, asked).await;
     }
     match read_look_up(request)? {

@@ -12,6 +12,7 @@ use reelhook_app::compose::Workflow;
 use reelhook_app::drawing::{DrawPorts, draw_one};
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::DrawMessage;
+use reelhook_app::outbound::user_agent;
 use reelhook_app::pictures::Gallery;
 use reelhook_app::renders::Creatomate;
 use reelhook_app::renderscript::CreatomateStudio;
@@ -115,7 +116,7 @@ impl Deps {
             catalog: CatalogTable::new(dynamodb, config.catalog_table),
             reels: Reels::new(clients.s3_for_files(), config.bucket),
             studio: OwnStudio::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
-            http: GuardedClient::new(config.allow, None)?,
+            http: GuardedClient::new(config.allow, Some(&user_agent(Some(&config.base))))?,
             secrets: secrets.await?,
             base: config.base,
             policy: config.policy,

@@ -15,7 +15,7 @@ use reelhook_app::registrations::{
     Changed, Opened, Registered, RegistrationPorts, RegistrationStore, Vault, Wish, change, look, register, remove,
 };
 use reelhook_aws::start::System;
-use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::endpoints::{
     Asked, Patch, Shown, changed_answer, enable_answer, event_types_answer, list_answer, one_answer, preview_answer,
@@ -209,7 +209,8 @@ impl Desk<'_> {
             true => match self.test(&shown.endpoint, at, 0, traceparent).await {
                 Ok(id) => Some(id),
                 Err(problem) => {
-                    tracing::warn!(endpoint_id = %id, ?problem, "a new endpoint's test was not sent");
+                    let problem = brief(&format!("{problem:?}"));
+                    tracing::warn!(endpoint_id = %id, problem, "a new endpoint's test was not sent");
                     None
                 }
             },

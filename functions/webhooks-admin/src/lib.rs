@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::audience::{Audience, Subscribers};
 use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
 use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::outbound::user_agent;
 use reelhook_app::recover::{self, Begun, RecoverPorts, RecoveryStore};
 use reelhook_app::registrations::{RegistrationStore, Vault};
 use reelhook_app::settings::WebhookSettings;
@@ -35,7 +37,7 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
 use reelhook_http::endpoint_fields::Reach;
 use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
-use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
+use reelhook_http::hooks::{Asked, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
@@ -57,6 +59,7 @@ pub struct Config {
     settings_path: String,
     reach: Reach,
     allow: AllowList,
+    base: Option<Url>,
     calls_per_minute: u32,
     mode: Mode,
     policy: Policy,
@@ -82,6 +85,7 @@ impl Config {
                 region: environment.required("AWS_REGION"),
             },
             allow: environment.outbound(AllowList::parse),
+            base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
             mode: environment.access(Mode::read, Mode::Required),
             policy: environment.policy(),
@@ -175,7 +179,7 @@ impl Deps {
             registrations: RegistrationTable::new(endpoints.clone()),
             endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
-            http: GuardedClient::new(config.allow, None)?,
+            http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             secrets: secrets?,
             limits: Limits::of_callers(counters, config.calls_per_minute),
             reach: config.reach,
@@ -204,11 +208,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;
     if let Some(asked) = deliveries::Asked::read(request)? {
-        tracing::info!(?asked, caller = fingerprint, "took a call about deliveries");
+        asked.note(&caller);
         return of_deliveries(deps, asked).await;
     }
     if let Some(asked) = AskedOfRecoveries::read(request, &caller, System.now())? {
-        tracing::info!(?asked, caller = fingerprint, "took a call about recoveries");
+        asked.note(&caller);
         return of_recoveries(deps, asked).await;
     }
     if let Some(asked) = AskedOfEndpoints::read(request, &caller, &deps.reach)? {
@@ -222,7 +226,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         Asked::Test(url) => {
             let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
-            tracing::info!(caller = fingerprint, host = url.host_str(), status = tested.status, "tested a webhook");
+            note_test(&fingerprint, &url, &tested);
             Ok(test_answer(&tested, System.now()))
         }
         Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
@@ -310,7 +314,7 @@ async fn by_hand(
         audience: &audience,
         grace: deps.policy.hint_grace,
     };
-    tracing::info!(caller = trigger.caller, event = trigger.event, "an event is triggered by hand");
+    note_trigger(&trigger);
     let now = System.now();
     match hooks::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
         Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),

@@ -9,6 +9,7 @@ use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::WorkMessage;
+use reelhook_app::outbound::user_agent;
 use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
 use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
 use reelhook_app::store::StoreError;
@@ -91,6 +92,7 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let agent = user_agent(Some(&config.base));
         let (worker_url, max, base, creatomate) =
             (config.worker_url, config.max_workers, config.base, config.creatomate);
         let renderer = config.renderer;
@@ -113,7 +115,7 @@ impl Deps {
         Ok(Self {
             renders: RenderTable { counters, jobs: jobs.clone() },
             jobs,
-            http: GuardedClient::new(config.allow, None)?,
+            http: GuardedClient::new(config.allow, Some(&agent))?,
             secrets: secrets.await?,
             policy: config.policy,
         })

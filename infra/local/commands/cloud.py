@@ -5,6 +5,7 @@ With AWS_ENDPOINT_URL in the environment that is the local emulator, without it 
 
 import functools
 import os
+import re
 import sys
 
 import boto3
@@ -20,9 +21,19 @@ class Problem(Exception):
     """A sentence for the person at the terminal."""
 
 
+# Control characters, separators of lines and paragraphs, and what turns the direction of writing.
+STEERING = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
+
+
+def visible(text, kept=""):
+    """A text as a terminal may be given it: what would steer it or begin a line is written out, as JSON writes it, so that
+    JSON stays JSON."""
+    return STEERING.sub(lambda found: found[0] if found[0] in kept else f"\\u{ord(found[0]):04x}", text)
+
+
 def say(sentence):
     """Progress goes to standard error: standard output carries results."""
-    print(sentence, file=sys.stderr, flush=True)
+    print(visible(sentence), file=sys.stderr, flush=True)
 
 
 def is_local():

@@ -11,7 +11,7 @@ use crate::http::Client;
 use crate::instance::Run;
 use crate::up::{Options, Started};
 use crate::workspace::Workspace;
-use crate::{interrupt, logs, mp4, screen, ui, up};
+use crate::{interrupt, logs, mp4, screen, ui, up, visible};
 
 /// A job that takes longer has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -58,14 +58,15 @@ fn watch_job(started: &mut Started) -> anyhow::Result<Finished> {
     let began = Instant::now();
     let submitted = api.post("/api/generate", &serde_json::from_str(screen::EXAMPLE).expect("a constant"))?;
     let id = match (submitted.status, submitted.body["jobId"].as_str()) {
-        (200, Some(id)) => id.to_owned(),
+        (200, Some(id)) => visible::line(id),
         (status, _) => bail!("POST /api/generate answered {status}: {}", submitted.body),
     };
     ui::say(format!("\nSubmitted {id}"));
     let job = follow(started, &api, &id)?;
     let status = job["status"].as_str().unwrap_or_default();
     if status != "completed" {
-        bail!("the job ended as {status}: {}", job["error"].as_str().unwrap_or("it gives no error"));
+        let (status, error) = (visible::line(status), job["error"].as_str().unwrap_or("it gives no error"));
+        bail!("the job ended as {status}: {}", visible::line(error));
     }
     let delivery = await_delivery(started, &run, &id)?;
     let took = began.elapsed();
@@ -96,8 +97,8 @@ fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value
         etag = answer.etag;
         let job = answer.body["job"].clone();
         let progress = job["progress"].as_u64().unwrap_or_default();
-        let status = job["status"].as_str().unwrap_or_default().to_owned();
-        let step = job["currentStep"].as_str().unwrap_or(&status).to_owned();
+        let status = visible::line(job["status"].as_str().unwrap_or_default());
+        let step = visible::line(job["currentStep"].as_str().unwrap_or(&status));
         bar.set_position(progress);
         bar.set_message(step.clone());
         if bar.is_hidden() && shown != step {
@@ -129,7 +130,7 @@ fn await_delivery(started: &mut Started, run: &Run, id: &str) -> anyhow::Result<
 }
 
 fn download(started: &Started, client: &Client, url: &str) -> anyhow::Result<Video> {
-    let bytes = client.download(url).context("download the video")?;
+    let bytes = client.download(url).with_context(|| format!("download the video at {}", visible::line(url)))?;
     let path = started.instance.path("video.mp4");
     fs::write(&path, &bytes).with_context(|| format!("write {}", path.display()))?;
     Ok(Video { path, bytes: bytes.len() as u64, length: mp4::duration(&bytes) })
@@ -137,7 +138,7 @@ fn download(started: &Started, client: &Client, url: &str) -> anyhow::Result<Vid
 
 fn show(started: &Started, finished: &Finished, runs_on: bool) {
     let Finished { job, took, delivery, video } = finished;
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let text = |value: &Value| visible::line(value.as_str().unwrap_or("-"));
     println!(
         "\nThe job is done, and a receiver has verified the webhook, {} after the submission.\n",
         ui::seconds(*took)

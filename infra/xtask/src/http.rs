@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 use ureq::Agent;
 
+use crate::visible;
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -59,10 +61,11 @@ impl Client {
 
     /// The bytes at a URL of this machine.
     pub fn download(&self, url: &str) -> anyhow::Result<Vec<u8>> {
-        let answer = self.agent.get(url).call().with_context(|| format!("GET {url}"))?;
-        anyhow::ensure!(answer.status() == 200, "{url} answered {}", answer.status());
+        let shown = visible::line(url);
+        let answer = self.agent.get(url).call().with_context(|| format!("GET {shown}"))?;
+        anyhow::ensure!(answer.status() == 200, "{shown} answered {}", answer.status());
         let mut body = answer.into_body();
-        body.with_config().limit(1 << 30).read_to_vec().with_context(|| format!("read {url}"))
+        body.with_config().limit(1 << 30).read_to_vec().with_context(|| format!("read {shown}"))
     }
 
     /// Whether GET answers 200.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use crate::interrupt;
+use crate::{interrupt, visible};
 
 /// Which lines are shown.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +89,8 @@ fn readable(line: &str, filter: &Filter) -> Option<String> {
         }
         _ => ("-".to_owned(), printed.to_owned()),
     };
-    Some(format!("{time} {level:<5} {function:<18} {sentence}"))
+    // Whoever calls a function may have had a part in what it logs.
+    Some(visible::line(&format!("{time} {level:<5} {function:<18} {sentence}")))
 }
 
 /// The message of a tracing event in JSON, and its fields.
@@ -139,6 +140,21 @@ mod tests {
         let shown = readable(&line("worker", "thread 'main' panicked"), &Filter::default()).unwrap();
         assert_eq!(shown, "03:49:25.271 -     worker             thread 'main' panicked");
         assert_eq!(readable("no JSON", &Filter::default()), None);
+    }
+
+    #[test]
+    fn nothing_that_was_logged_forges_a_line() {
+        let forged = "x\r\n03:49:25.271 ERROR Fanout lost\u{1b}[2K\u{9b}A\u{202e}\u{2028}y";
+        let event = json!({"level": "INFO", "fields": {"message": forged, "user_agent": forged, forged: forged}});
+        for printed in [event.to_string(), forged.to_owned()] {
+            let shown = readable(&line("FanoutFunction", &printed), &Filter::default()).unwrap();
+            assert_eq!(visible::line(&shown), shown);
+            assert_eq!(shown.lines().count(), 1, "{shown}");
+            assert!(
+                shown.contains("x\\r\\n03:49:25.271 ERROR Fanout lost\\u{1b}[2K\\u{9b}A\\u{202e}\\u{2028}y"),
+                "{shown}"
+            );
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod statistics;
 mod ui;
 mod up;
 mod upgrade;
+mod visible;
 mod workspace;
 
 fn main() -> ExitCode {
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
             ExitCode::from(130)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", visible::lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -10,6 +10,7 @@ use crate::instance::Instance;
 use crate::setup;
 use crate::stack::Stack;
 use crate::up::{self, Pair};
+use crate::visible;
 use crate::workspace::Workspace;
 
 /// Which stack a command is for.
@@ -42,7 +43,8 @@ pub fn invoke(workspace: &Workspace, target: &Target, function: &str, event: &Pa
     let event = std::path::absolute(event).context("find the event's file")?;
     let event = event.to_str().context("the event's path is no UTF-8")?;
     let answer = target.stack(workspace)?.call("the invocation", &["invoke", function, event], "")?;
-    print(&answer)
+    print(&answer);
+    Ok(())
 }
 
 /// Loads movies into the catalogue.
@@ -58,7 +60,7 @@ pub fn import(workspace: &Workspace, target: &Target, file: &Path) -> anyhow::Re
 pub fn redrive(workspace: &Workspace, target: &Target) -> anyhow::Result<()> {
     let moved = target.stack(workspace)?.call("the redrive", &["redrive"], "")?;
     for (queue, count) in moved.as_object().into_iter().flatten() {
-        println!("{queue}: {count} moved back");
+        println!("{}", visible::line(&format!("{queue}: {count} moved back")));
     }
     Ok(())
 }
@@ -70,7 +72,7 @@ pub fn repair(workspace: &Workspace, target: &Target, since: Duration) -> anyhow
     let arguments = ["repair", "--since-ms", &since_ms.to_string()];
     let sums = target.stack(workspace)?.call("the repair", &arguments, "")?;
     for (name, count) in sums.as_object().into_iter().flatten() {
-        println!("{name}: {count}");
+        println!("{}", visible::line(&format!("{name}: {count}")));
     }
     Ok(())
 }
@@ -105,12 +107,13 @@ pub fn secrets(workspace: &Workspace, name: &str, path: &str, given: &[Pair]) ->
 /// Submits one job to a stack on AWS.
 pub fn smoke(workspace: &Workspace, name: &str, key: &str) -> anyhow::Result<()> {
     let python = setup::python(workspace)?.python;
-    print(&Stack::on_aws(workspace, python, name).smoke(key)?)
+    print(&Stack::on_aws(workspace, python, name).smoke(key)?);
+    Ok(())
 }
 
-fn print(value: &Value) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).context("print the answer")?);
-    Ok(())
+/// What a function or the API answered, which callers may have had a part in.
+fn print(value: &Value) {
+    println!("{}", visible::json(value));
 }
 
 /// `90s`, `30m`, `2h`, `1d`.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::up::Started;
+use crate::visible;
 
 /// A job that anybody may submit.
 pub const EXAMPLE: &str =
@@ -49,7 +50,7 @@ pub fn verification(found: &Value) -> Vec<String> {
         let check = &found[name];
         let said = match check["ok"].as_bool() {
             Some(true) => "accepted".to_owned(),
-            Some(false) => format!("REFUSED: {}", check["error"].as_str().unwrap_or("no reason given")),
+            Some(false) => format!("REFUSED: {}", visible::line(check["error"].as_str().unwrap_or("no reason given"))),
             None => "not asked".to_owned(),
         };
         lines.push(format!("{said:<10} {what}"));
@@ -67,10 +68,10 @@ mod tests {
     fn a_refusal_gives_its_reason() {
         let lines = verification(&json!({
             "streamgank": {"ok": true},
-            "node": {"ok": false, "error": "svix: no match"},
+            "node": {"ok": false, "error": "svix: no match\n\u{1b}[2Kaccepted"},
             "python": null,
         }));
         assert!(lines[0].starts_with("accepted ") && lines[1].starts_with("not asked"));
-        assert!(lines[2].starts_with("REFUSED: svix: no match"), "{}", lines[2]);
+        assert!(lines[2].starts_with("REFUSED: svix: no match\\n\\u{1b}[2Kaccepted"), "{}", lines[2]);
     }
 }

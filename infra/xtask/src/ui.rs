@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::visible;
+
 /// Whether a person watches.
 pub fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// A line for the person at the terminal.
+/// A line for the person at the terminal, or several.
 pub fn say(sentence: impl AsRef<str>) {
-    eprintln!("{}", sentence.as_ref());
+    eprintln!("{}", visible::lines(sentence.as_ref()));
 }
 
 /// Does some quiet work below a spinner, and says how long it took.

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use reelhook_domain::film::{Content, Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene};
 use reelhook_domain::film::{SceneKind, Theme, Transition};
-use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate};
+use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, brief};
 use serde_json::{Value, json};
 
 use crate::ambient::Ambient;
@@ -49,7 +49,7 @@ impl Composer for Workflow<'_> {
         for movie in movies.iter_mut().filter(|movie| !movie.poster_url.is_empty()) {
             // A poster that is not there is no reason to make no video.
             if let Err(DrawError::Input(why)) = self.poster(job, movie).await {
-                tracing::warn!(job_id = %job.id, movie = movie.id, why, "a poster is left out");
+                tracing::warn!(job_id = %job.id, movie = movie.id, why = brief(&why), "a poster is left out");
                 movie.poster_url.clear();
             }
         }

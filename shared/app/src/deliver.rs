@@ -4,6 +4,7 @@
 //! while the one before is under way. No try waits for another endpoint's.
 
 mod admit;
+mod answer;
 mod chat;
 pub(crate) mod message;
 mod one;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo, Task};
 use reelhook_domain::film::{Film, Format, ImageRef, Music, Quality};
-use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status};
+use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status, brief};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -264,7 +264,7 @@ pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result
         },
         Either::Left((Err(error), _)) => {
             let named = sentence(&task, &error);
-            tracing::warn!(job_id = %id, attempt, claim, error = named, "a piece of a drawing failed");
+            tracing::warn!(job_id = %id, attempt, claim, error = brief(&named), "a piece of a drawing failed");
             Event::PieceFailed { attempt, claim, error: named, permanent: matches!(error, DrawError::Input(_)) }
         }
     };

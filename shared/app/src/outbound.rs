@@ -1,5 +1,8 @@
 //! The port of the guarded HTTP client: every URL that came from outside is called through it.
 
+pub mod decode;
+pub mod redirects;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -41,7 +44,7 @@ pub struct OutboundRequest {
     pub headers: Vec<(String, String)>,
     /// Exact body bytes; empty for GET.
     pub body: Bytes,
-    /// Total time from resolving the name to the last byte that is read.
+    /// Total time from resolving the name to the last byte that is read. The response's head must come within it.
     pub deadline: Duration,
     /// Bytes of the response body that are kept; the rest is not read.
     pub response_limit: usize,
@@ -52,12 +55,14 @@ pub struct OutboundRequest {
 pub struct OutboundResponse {
     /// HTTP status; redirects are not followed, so 3xx shows here.
     pub status: u16,
-    /// Response headers; values that are not visible ASCII are left out.
+    /// Response headers; values that are not UTF-8 are read as Latin-1.
     pub headers: Vec<(String, String)>,
-    /// Body, at most `response_limit` bytes.
+    /// Body as it was sent, at most `response_limit` bytes; encodings stay as they are.
     pub body: Bytes,
     /// Whether the body went on past the limit.
     pub truncated: bool,
+    /// Why the body ended too early, where it did: `body` has what came until then. The status counts all the same.
+    pub cut_short: Option<OutboundError>,
     /// From the start to the response head.
     pub first_byte: Duration,
     /// From the start to the end.
@@ -71,9 +76,30 @@ impl OutboundResponse {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
+
+    /// The response, for callers to whom a part of the body is worth nothing.
+    ///
+    /// # Errors
+    /// Why the body ended too early.
+    pub fn whole(self) -> Result<Self, OutboundError> {
+        match self.cut_short {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
 }
 
-/// Why no response came.
+/// How we present ourselves to servers that we fetch something from: with our version, and where we can be found, if that is
+/// known. Webhooks have user agents of their own.
+pub fn user_agent(base: Option<&Url>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match base {
+        Some(base) => format!("Reelhook/{version} (+{base})"),
+        None => format!("Reelhook/{version}"),
+    }
+}
+
+/// Why no response came, or only a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
     /// The scheme, the IP literal or every resolved address is one that we do not call.
@@ -94,7 +120,7 @@ pub enum OutboundError {
     /// The deadline passed.
     #[error("timeout of {0}ms exceeded")]
     TimedOut(u64),
-    /// The connection broke before the response was whole.
+    /// The connection broke before there was a response.
     #[error("socket hang up")]
     Reset,
     /// The TLS handshake failed.
@@ -146,6 +172,20 @@ pub trait HttpSender: Send + Sync {
     /// Sends one request inside its deadline.
     ///
     /// # Errors
-    /// [`OutboundError`] when no whole response came; a status of 400 or more is a response, not an error.
+    /// [`OutboundError`] when no status line and headers came; a status of 400 or more is a response, not an error, and so
+    /// is one whose body breaks off ([`OutboundResponse::cut_short`]).
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_learn_who_asks_and_where_to_complain() {
+        let base = Url::parse("https://reelhook.example").unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(user_agent(Some(&base)), format!("Reelhook/{version} (+https://reelhook.example/)"));
+        assert_eq!(user_agent(None), format!("Reelhook/{version}"));
+    }
 }

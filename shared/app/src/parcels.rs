@@ -53,7 +53,7 @@ pub trait Carrier: Send + Sync {
     /// Makes one try inside its deadline.
     ///
     /// # Errors
-    /// [`OutboundError`] when no whole response came; a refusal is a response.
+    /// [`OutboundError`] when no response came; a refusal is a response.
     async fn carry(&self, parcel: Parcel) -> Result<OutboundResponse, OutboundError>;
 }
 

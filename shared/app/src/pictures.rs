@@ -1,20 +1,16 @@
 //! Pictures of scenes: uploads, and what is at URLs that clients named.
 
-use std::time::Duration;
+mod fetch;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use reelhook_domain::JobId;
 use reelhook_domain::film::ImageRef;
 use url::Url;
 
 use crate::drawing::{DrawError, PictureSource};
 use crate::films::{IMAGE_LIMIT, ReelStore, copy_key};
-use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
+use crate::outbound::HttpSender;
 use crate::uploads::sniff;
-
-/// The whole of one request for a picture.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Uploads and the web.
 pub struct Gallery<'a> {
@@ -41,7 +37,7 @@ impl PictureSource for Gallery<'_> {
             ImageRef::Key(key) => self.reels.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
                 DrawError::Input(format!("the picture `{key}` was not uploaded, or is larger than 10 MB"))
             })?,
-            ImageRef::Url(url) => self.fetch(url).await?,
+            ImageRef::Url(url) => fetch::picture_at(self.http, url).await?,
         };
         match sniff(&bytes) {
             Some(_) => {
@@ -51,40 +47,6 @@ impl PictureSource for Gallery<'_> {
                 Ok(bytes)
             }
             None => Err(DrawError::Input(format!("the picture {} is no PNG, JPEG, WebP or GIF", shown(image)))),
-        }
-    }
-}
-
-impl Gallery<'_> {
-    async fn fetch(&self, text: &str) -> Result<Vec<u8>, DrawError> {
-        let input = |why: String| DrawError::Input(format!("the picture at {} {why}", server(text)));
-        let url = Url::parse(text).map_err(|_| input("has a bad URL".to_owned()))?;
-        let request = OutboundRequest {
-            method: Method::Get,
-            url: url.clone(),
-            headers: vec![("accept".to_owned(), "image/png, image/jpeg, image/webp, image/gif".to_owned())],
-            body: Bytes::new(),
-            deadline: DEADLINE,
-            response_limit: IMAGE_LIMIT,
-        };
-        let response = self.http.send(request).await.map_err(|error| match &error {
-            OutboundError::TimedOut(_) | OutboundError::Reset => {
-                DrawError::Renderer(format!("the picture at {} could not be fetched: {}", server(text), error.code()))
-            }
-            OutboundError::Forbidden { .. }
-            | OutboundError::NotFound { .. }
-            | OutboundError::Refused
-            | OutboundError::Tls(_)
-            | OutboundError::BadRequest(_)
-            | OutboundError::Other(_) => input(format!("could not be fetched: {}", error.code())),
-        })?;
-        match response.status {
-            200 if response.truncated => Err(input("is larger than 10 MB".to_owned())),
-            200 => Ok(response.body.to_vec()),
-            status @ (429 | 500..=599) => {
-                Err(DrawError::Renderer(format!("the picture at {} answered {status}", server(text))))
-            }
-            status => Err(input(format!("answered {status}"))),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp};
+use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp, brief, cut};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +20,10 @@ use crate::store::StoreError;
 const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of Creatomate's answer that are read.
 const CHECK_LIMIT: usize = 256 * 1024;
+/// Bytes of a render's word.
+const WORD_LIMIT: usize = 64;
+/// Bytes of what a render failed of.
+const ERROR_LIMIT: usize = 4096;
 
 /// Callbacks and hints about renders that are not jobs.
 #[async_trait]
@@ -75,11 +79,13 @@ pub struct Run {
 }
 
 impl Callback {
-    /// Reads a render object; `error` and `error_message` both count, a URL must be http or https.
+    /// Reads a render object; `error` and `error_message` both count, a URL must be http or https. Longer texts than are kept
+    /// are cut.
     pub fn read(render: &Value) -> Option<Self> {
-        let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let url = text("url").filter(|url| is_web_url(url));
-        Some(Self { status: text("status")?, url, error: text("error_message").or_else(|| text("error")), run: None })
+        let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
+        let url = text("url").filter(|url| is_web_url(url)).map(str::to_owned);
+        let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
+        Some(Self { status: cut(text("status")?, WORD_LIMIT).to_owned(), url, error, run: None })
     }
 
     /// Whether it tells of an end.
@@ -96,7 +102,7 @@ impl Callback {
             "rendering" => RenderWord::Rendering,
             "succeeded" => RenderWord::Succeeded,
             "failed" | "cancelled" => RenderWord::Failed,
-            other => RenderWord::Other(other.chars().take(64).collect()),
+            other => RenderWord::Other(other.to_owned()),
         };
         RenderState { word, url: self.url.clone(), error: self.error.clone() }
     }
@@ -126,9 +132,10 @@ pub enum Received {
     Reached(Box<Job>),
     /// It belongs to an older run.
     Stale(Box<Job>),
-    /// A check was queued, or one was just before.
-    Hinted(JobId),
-    /// No job knows the render; the callback was kept if it was vouched for.
+    /// Nobody vouched for it. Where a job waits for the render, which is not told to whoever asks, a check was queued, or one
+    /// was just before.
+    Hinted(Option<JobId>),
+    /// No job knows the render that somebody vouched for; the callback was kept.
     Unknown,
 }
 
@@ -137,7 +144,7 @@ impl Received {
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Reached(job) | Self::Stale(job) => Some(&job.id),
-            Self::Hinted(job_id) => Some(job_id),
+            Self::Hinted(job_id) => job_id.as_ref(),
             Self::Unknown => None,
         }
     }
@@ -189,7 +196,7 @@ pub async fn receive(
             }
             Ok(reached.map_or(Received::Unknown, |job| Received::Reached(Box::new(job))))
         }
-        Voucher::Nobody => hint(ports, work, render).await,
+        Voucher::Nobody => Ok(Received::Hinted(hint_or_not(ports, work, render).await)),
     }
 }
 
@@ -247,12 +254,23 @@ async fn apply_to_all(
     Ok(first)
 }
 
-/// Somebody says that a render moved: its body is not believed, Creatomate is asked.
+/// [`hint`], whose failure would tell that a job waits for the render: the schedule has it checked all the same.
+async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, render: &RenderId) -> Option<JobId> {
+    match hint(ports, work, render).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(render_id = %render, %error, "a hint about a render was lost");
+            None
+        }
+    }
+}
+
+/// Somebody says that a render moved: its body is not believed, Creatomate is asked. The first job that waits for it.
 async fn hint(
     ports: &RenderPorts<'_>,
     work: &dyn Hints<WorkMessage>,
     render: &RenderId,
-) -> Result<Received, ChangeError> {
+) -> Result<Option<JobId>, StoreError> {
     let mut known = Vec::new();
     for id in ports.renders.jobs_of(render).await? {
         let Some(job) = ports.jobs.load(&id).await? else { continue };
@@ -260,12 +278,12 @@ async fn hint(
             known.push(id);
         }
     }
-    let Some(first) = known.first().cloned() else { return Ok(Received::Unknown) };
+    let Some(first) = known.first().cloned() else { return Ok(None) };
     if ports.renders.may_hint(render, ports.ambient.now()).await? {
         let check = |job_id| Delayed::now(WorkMessage::CheckRender { job_id, render: render.clone(), check: 0 });
         send_all(work, known.into_iter().map(check).collect()).await?;
     }
-    Ok(Received::Hinted(first))
+    Ok(Some(first))
 }
 
 /// Applies a callback that came before its job knew the render.
@@ -279,7 +297,8 @@ pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &Rend
         return Ok(());
     }
     apply(ports, job, render, &callback).await?;
-    tracing::info!(job_id = %job_id, render_id = %render, status = callback.status, "applied an early render callback");
+    let status = brief(&callback.status);
+    tracing::info!(job_id = %job_id, render_id = %render, status, "applied an early render callback");
     Ok(())
 }
 
@@ -289,6 +308,17 @@ pub struct Creatomate {
     pub base: Url,
     /// CREATOMATE_API_KEY.
     pub key: Option<SecretString>,
+}
+
+impl Creatomate {
+    /// A place of its API. Each segment is percent-encoded; `.` and `..` would lead elsewhere, and no id is one of them.
+    pub(crate) fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
 }
 
 /// Asks Creatomate how a render stands and lets the job know; an answer that tells nothing counts as none.
@@ -306,7 +336,7 @@ pub async fn check_render(
     // The message that should have applied it may be lost.
     apply_parked(ports, job_id, render).await?;
     let state = match &creatomate.key {
-        Some(key) => ask(http, &creatomate.base, key, render).await,
+        Some(key) => ask(http, creatomate, key, render).await,
         None => None,
     };
     let event = Event::RenderChecked { render: render.clone(), state, check };
@@ -341,7 +371,7 @@ pub async fn look_up(
         return Ok(LookedUp::Unknown);
     }
     let Some(key) = &creatomate.key else { return Ok(LookedUp::Failed) };
-    let found = match fetch(http, &creatomate.base, key, render).await {
+    let found = match fetch(http, creatomate, key, render).await {
         Ok(found) => found,
         Err(OutboundError::TimedOut(_)) => return Ok(LookedUp::TimedOut),
         Err(_) => return Ok(LookedUp::Failed),
@@ -354,38 +384,41 @@ pub async fn look_up(
     Ok(LookedUp::Found(found))
 }
 
-async fn ask(http: &dyn HttpSender, base: &Url, key: &SecretString, render: &RenderId) -> Option<RenderState> {
-    let found = fetch(http, base, key, render).await.ok()?;
+async fn ask(
+    http: &dyn HttpSender,
+    creatomate: &Creatomate,
+    key: &SecretString,
+    render: &RenderId,
+) -> Option<RenderState> {
+    let found = fetch(http, creatomate, key, render).await.ok()?;
     Callback::read(&found).map(|callback| callback.state())
 }
 
 /// The render object; anything but a 200 with JSON is an error, which is logged.
 async fn fetch(
     http: &dyn HttpSender,
-    base: &Url,
+    creatomate: &Creatomate,
     key: &SecretString,
     render: &RenderId,
 ) -> Result<Value, OutboundError> {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["v1", "renders", render.as_str()]);
-    }
     let request = OutboundRequest {
         method: Method::Get,
-        url,
+        url: creatomate.url(&["v1", "renders", render.as_str()]),
         headers: vec![("authorization".to_owned(), format!("Bearer {}", key.expose_secret()))],
         body: Bytes::new(),
         deadline: CHECK_DEADLINE,
         response_limit: CHECK_LIMIT,
     };
-    match http.send(request).await {
-        Ok(response) if response.status == 200 => {
-            serde_json::from_slice(&response.body).map_err(|error| OutboundError::Other(error.to_string()))
-        }
+    let answer = match http.send(request).await {
+        Ok(response) if response.status == 200 => response.whole(),
         Ok(response) => {
             tracing::warn!(render_id = %render, status = response.status, "Creatomate did not tell how the render stands");
-            Err(OutboundError::Other(format!("status {}", response.status)))
+            return Err(OutboundError::Other(format!("status {}", response.status)));
         }
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(response) => response.json().ok_or_else(|| OutboundError::Other("the answer is no JSON".to_owned())),
         Err(error) => {
             tracing::warn!(render_id = %render, %error, "Creatomate could not be asked");
             Err(error)
@@ -407,5 +440,20 @@ mod tests {
         let evil = Callback::read(&json!({ "status": "succeeded", "url": "javascript:alert(1)" })).unwrap();
         assert_eq!(evil.url, None);
         assert_eq!(Callback::read(&json!({ "url": "https://x" })), None);
+    }
+
+    #[test]
+    fn no_text_of_a_callback_is_longer_than_what_is_kept() {
+        for text in ["a", "é", "🎬", "\0"] {
+            let long = text.repeat(900_000);
+            let render = json!({ "status": long, "url": format!("https://a.example/{long}"), "error": long });
+            let callback = Callback::read(&render).unwrap();
+            let error = callback.error.as_deref().unwrap();
+            assert!((4093..=4096).contains(&error.len()) && long.starts_with(error), "{text:?}: {}", error.len());
+            assert!((61..=64).contains(&callback.status.len()), "{text:?}: {}", callback.status.len());
+            assert_eq!(callback.url, None, "a part of a URL is another one");
+            let failed = json!({ "status": "failed", "error_message": long, "error": "short" });
+            assert_eq!(Callback::read(&failed).unwrap().error.as_deref(), Some(error));
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::RenderId;
 use reelhook_domain::film::{Content, FRAME_RATE, Film, Format, ImageRef, Scene, Theme, Transition};
+use reelhook_domain::{RenderId, brief};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
@@ -60,7 +60,7 @@ impl CreatomateStudio<'_> {
         }
         let track = film.music.as_ref().and_then(|music| (self.music)(&music.track));
         let source = render_script(film, format, &pictures, track.as_deref());
-        let body = self.ask(Method::Post, "v1/renders", json!({ "source": source }).to_string()).await?;
+        let body = self.ask(Method::Post, &["v1", "renders"], json!({ "source": source }).to_string()).await?;
         // An array of renders, or one.
         let first = if body.is_array() { &body[0] } else { &body };
         let render = first["id"].as_str().and_then(|id| RenderId::parse(id).ok());
@@ -71,10 +71,10 @@ impl CreatomateStudio<'_> {
     async fn look(&self, render: &RenderId) -> Result<Remote, DrawError> {
         let waits = |percent| Remote::Waits { render: render.clone(), percent, wait: LOOK_AGAIN };
         // A render that is paid for is not given up because it could not be looked at once.
-        let body = match self.ask(Method::Get, &format!("v1/renders/{render}"), String::new()).await {
+        let body = match self.ask(Method::Get, &["v1", "renders", render.as_str()], String::new()).await {
             Ok(body) => body,
             Err(error) => {
-                tracing::warn!(%render, %error, "a render could not be looked at");
+                tracing::warn!(%render, error = brief(&error.to_string()), "a render could not be looked at");
                 return Ok(waits(0));
             }
         };
@@ -85,7 +85,7 @@ impl CreatomateStudio<'_> {
                 match self.fetch(url).await {
                     Ok(video) => Ok(Remote::Fetched(video)),
                     Err(DrawError::Renderer(why)) => {
-                        tracing::warn!(%render, why, "a finished render could not be fetched");
+                        tracing::warn!(%render, why = brief(&why), "a finished render could not be fetched");
                         Ok(waits(95))
                     }
                     Err(error) => Err(error),
@@ -113,6 +113,7 @@ impl CreatomateStudio<'_> {
         let failed = |why: String| DrawError::Renderer(format!("Creatomate's video could not be fetched: {why}"));
         let response = self.http.send(request).await.map_err(|error| failed(error.code().to_owned()))?;
         match response {
+            OutboundResponse { status: 200, cut_short: Some(error), .. } => Err(failed(error.code().to_owned())),
             OutboundResponse { status: 200, truncated: false, body, .. } => Ok(body),
             OutboundResponse { truncated: true, .. } => {
                 Err(DrawError::Input("the video is larger than 512 MB".to_owned()))
@@ -121,15 +122,14 @@ impl CreatomateStudio<'_> {
         }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: String) -> Result<Value, DrawError> {
+    async fn ask(&self, method: Method, path: &[&str], body: String) -> Result<Value, DrawError> {
         let renderer = |why: String| DrawError::Renderer(format!("Creatomate: {why}"));
         let Some(key) = &self.service.key else {
             return Err(renderer("authentication: CREATOMATE_API_KEY is not set".to_owned()));
         };
-        let url = self.service.base.join(path).map_err(|error| renderer(error.to_string()))?;
         let request = OutboundRequest {
             method,
-            url,
+            url: self.service.url(path),
             headers: vec![
                 ("authorization".to_owned(), format!("Bearer {}", key.expose_secret())),
                 ("content-type".to_owned(), "application/json".to_owned()),
@@ -140,10 +140,13 @@ impl CreatomateStudio<'_> {
         };
         let response =
             self.http.send(request).await.map_err(|error| renderer(format!("connection {}", error.code())))?;
-        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let body = response.json().unwrap_or_default();
         let hint = body["hint"].as_str().unwrap_or("no reason given");
         match response.status {
-            200..=299 => Ok(body),
+            200..=299 => match response.cut_short {
+                Some(error) => Err(renderer(format!("connection {}", error.code()))),
+                None => Ok(body),
+            },
             401 => Err(renderer(format!("authentication: {hint}"))),
             402 => Err(renderer(format!("payment: {hint}"))),
             400 => Err(DrawError::Input(format!("Creatomate: {hint}"))),

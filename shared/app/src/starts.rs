@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::{
-    Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, decide, retry_after,
+    Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, cut, decide, retry_after,
 };
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::ambient::Ambient;
 use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
+use crate::renders::is_web_url;
 use crate::store::StoreError;
 
 /// Starts that one hint makes, at most.
@@ -26,6 +27,10 @@ const CONFLICTS: usize = 20;
 const POST_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes of the worker's answer that are read.
 const ANSWER_LIMIT: usize = 64 * 1024;
+/// Bytes of a worker's name for itself.
+const WORKER_ID_LIMIT: usize = 128;
+/// Bytes of why a worker refuses a job.
+const ERROR_LIMIT: usize = 2048;
 /// How long after a run's own end its slot is given back by itself.
 const SLOT_MARGIN: Duration = Duration::from_secs(300);
 /// The namespace of the ids under which requests to workers are signed.
@@ -213,19 +218,21 @@ fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) 
         Ok(response) => response,
         Err(error) => return Asked::Busy { wait: None, reason: format!("worker not reached: {}", error.code()) },
     };
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let text = |name: &str| body[name].as_str().map(|text| text.chars().take(2048).collect::<String>());
+    let body = response.json().unwrap_or_default();
+    let text = |name: &str, most: usize| body[name].as_str().map(|text| cut(text, most).to_owned());
+    let error = || text("error", ERROR_LIMIT);
     match response.status {
         200..=299 if body["accepted"] == false => {
-            Asked::Refused { error: text("error").unwrap_or_else(|| "Worker did not accept the job".to_owned()) }
+            Asked::Refused { error: error().unwrap_or_else(|| "Worker did not accept the job".to_owned()) }
         }
         200..=299 => Asked::Accepted {
-            worker_id: text("worker_id"),
-            cancel_url: text("cancel_url").filter(|url| crate::renders::is_web_url(url)),
+            worker_id: text("worker_id", WORKER_ID_LIMIT),
+            // A part of a URL is another one.
+            cancel_url: body["cancel_url"].as_str().filter(|url| is_web_url(url)).map(str::to_owned),
         },
-        status @ (400..=428 | 430..=499) => Asked::Refused {
-            error: text("error").unwrap_or_else(|| format!("Worker refused the job with status {status}")),
-        },
+        status @ (400..=428 | 430..=499) => {
+            Asked::Refused { error: error().unwrap_or_else(|| format!("Worker refused the job with status {status}")) }
+        }
         status => {
             let wait = response.header("retry-after").and_then(|header| retry_after(header, now));
             // As long as a claim's next hint may wait; a worker that asks for more is asked again then.

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use url::Url;
 
 use crate::endpoints::masked;
-use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
+use crate::outbound::redirects::{End, Fetch, fetch};
+use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
 
-/// How long one step may take.
-const DEADLINE: Duration = Duration::from_secs(4);
-/// Steps at most: with the deadlines, less than the function has.
-const STEPS: usize = 5;
+/// How long all steps may take together: less than the function has.
+const DEADLINE: Duration = Duration::from_secs(12);
 /// Bytes of a page that are read.
 const PAGE: usize = 64 * 1024;
 
@@ -45,79 +43,38 @@ pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
         redirects: 0,
         duration: Duration::ZERO,
     };
-    let Some(mut url) = web_url(text) else {
+    let Some(url) = web_url(text) else {
         found.reason = "This is not an http or https URL".to_owned();
         return found;
     };
-    loop {
-        found.url = Some(masked(&url));
-        let response = match http.send(fetch(&url)).await {
-            Ok(response) => response,
-            Err(error) => {
-                found.reason = unreachable(&error, &url);
-                return found;
-            }
-        };
-        found.duration += response.total;
-        found.status = Some(response.status);
-        found.content_type = response.header("content-type").map(|text| text.chars().take(100).collect());
-        match next(&response, &url) {
-            Next::Here => {
-                found.valid = true;
-                found.reason = "The URL is valid and can be reached".to_owned();
-                return found;
-            }
-            Next::There(_) if found.redirects + 1 >= STEPS => {
-                found.reason = format!("The URL redirects more than {} times", STEPS - 1);
-                return found;
-            }
-            Next::There(there) => {
-                url = there;
-                found.redirects += 1;
-            }
-            Next::Nowhere => {
-                found.reason = format!("The URL answered with HTTP status {}", response.status);
-                return found;
-            }
+    let wanted = Fetch { url, accept: "text/html,*/*;q=0.8", deadline: DEADLINE, response_limit: PAGE };
+    let fetched = fetch(http, wanted).await;
+    found.url = Some(masked(&fetched.url));
+    found.redirects = fetched.redirects;
+    found.duration = fetched.took;
+    let seen = |response: &OutboundResponse| {
+        (Some(response.status), response.header("content-type").map(|text| text.chars().take(100).collect::<String>()))
+    };
+    match &fetched.end {
+        End::Response(response) => {
+            (found.status, found.content_type) = seen(response);
+            found.valid = (200..=299).contains(&response.status);
+            found.reason = match found.valid {
+                true => "The URL is valid and can be reached".to_owned(),
+                false => format!("The URL answered with HTTP status {}", response.status),
+            };
         }
-    }
-}
-
-enum Next {
-    Here,
-    There(Url),
-    Nowhere,
-}
-
-fn next(response: &OutboundResponse, url: &Url) -> Next {
-    match response.status {
-        200..=299 => Next::Here,
-        301 | 302 | 303 | 307 | 308 => {
-            let there = response.header("location").and_then(|text| url.join(text).ok());
-            there.filter(is_web).map_or(Next::Nowhere, Next::There)
+        End::Stopped(stop, response) => {
+            (found.status, found.content_type) = seen(response);
+            found.reason = format!("The URL {stop}");
         }
-        _ => Next::Nowhere,
+        End::NoResponse(error) => found.reason = unreachable(error, &fetched.url),
     }
-}
-
-fn fetch(url: &Url) -> OutboundRequest {
-    let headers = [("user-agent", "Reelhook/1.0"), ("accept", "text/html,*/*;q=0.8")];
-    OutboundRequest {
-        method: Method::Get,
-        url: url.clone(),
-        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        body: Bytes::new(),
-        deadline: DEADLINE,
-        response_limit: PAGE,
-    }
+    found
 }
 
 fn web_url(text: &str) -> Option<Url> {
-    Url::parse(text.trim()).ok().filter(is_web)
-}
-
-fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
+    Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A forbidden address reads like a name that does not exist: nobody learns from it what is inside.

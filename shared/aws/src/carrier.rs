@@ -15,6 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reelhook_app::endpoints::Arn;
 use reelhook_app::outbound::{OutboundError, OutboundResponse};
 use reelhook_app::parcels::{CloudParcel, CloudSender, CloudTarget};
+use reelhook_domain::brief;
 
 /// Who events on a bus come from.
 const SOURCE: &str = "reelhook";
@@ -122,6 +123,7 @@ fn response(status: u16, body: String, took: Duration) -> OutboundResponse {
         headers: Vec::new(),
         body: body.into(),
         truncated: false,
+        cut_short: None,
         first_byte: took,
         total: took,
         peer: None,
@@ -141,6 +143,6 @@ where
             Refused::Status(status, code)
         }
         SdkError::TimeoutError(_) => Refused::NoAnswer(OutboundError::Other("the service did not answer".to_owned())),
-        _ => Refused::NoAnswer(OutboundError::Other(DisplayErrorContext(&error).to_string())),
+        _ => Refused::NoAnswer(OutboundError::Other(brief(&DisplayErrorContext(&error).to_string()))),
     }
 }

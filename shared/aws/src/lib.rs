@@ -17,6 +17,7 @@ pub mod job_events;
 mod job_lists;
 pub mod jobs;
 pub mod limits;
+mod log_lines;
 pub mod objects;
 pub mod queues;
 pub mod recoveries;

@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
-/// Logs as JSON lines; LOG_LEVEL is a `tracing` filter, `info` by default. The audit log is written at any level.
+use crate::log_lines::Bounded;
+
+/// Logs as JSON lines of at most 2 KB; LOG_LEVEL is a `tracing` filter, `info` by default. The audit log is written at any
+/// level.
 pub fn logs() {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     let audit = "audit=info".parse().expect("a directive");
@@ -24,6 +27,7 @@ pub fn logs() {
         .with_span_list(false)
         .with_target(false)
         .without_time()
+        .with_writer(Bounded(std::io::stdout))
         .with_env_filter(filter.add_directive(audit))
         .init();
 }

@@ -9,7 +9,7 @@ use crate::Timestamp;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an id has 1 to {max} characters out of letters, digits, `_`, `-` and `.`")]
+#[error("an id has 1 to {max} characters out of letters, digits, `_`, `-` and `.`, and not dots alone")]
 pub struct IdError {
     max: usize,
 }
@@ -25,10 +25,12 @@ macro_rules! text_id {
             /// Takes a text that came from outside.
             ///
             /// # Errors
-            /// [`IdError`] when it is empty, too long or has other characters than an id.
+            /// [`IdError`] when it is empty, too long or has other characters than an id, or when it is dots alone: in a
+            /// path these lead to another place.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 let fits = (1..=$max).contains(&text.len())
-                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+                    && text.bytes().any(|byte| byte != b'.');
                 if fits { Ok(Self(text.to_owned())) } else { Err(IdError { max: $max }) }
             }
 
@@ -147,6 +149,21 @@ mod tests {
         assert!(JobId::parse("job_1704123456789_abc123").is_ok());
         for bad in ["", "a b", "job/1", "é", &"x".repeat(81)] {
             assert!(JobId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dots_alone_are_no_id_of_any_kind() {
+        for dots in [".", "..", "...", "....", &".".repeat(64)] {
+            assert!(JobId::parse(dots).is_err(), "{dots}");
+            assert!(RenderId::parse(dots).is_err(), "{dots}");
+            assert!(EndpointId::parse(dots).is_err(), "{dots}");
+            assert!(EventId::parse(dots).is_err(), "{dots}");
+            assert_eq!(DeliveryId::parse(dots), None);
+            assert!(serde_json::from_value::<RenderId>(dots.into()).is_err(), "{dots}");
+        }
+        for id in ["a..", "..a", ".-.", "_", "-", "a.b"] {
+            assert_eq!(RenderId::parse(id).unwrap().as_str(), id);
         }
     }
 

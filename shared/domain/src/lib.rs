@@ -21,6 +21,7 @@ mod policy;
 mod rate;
 mod receiver;
 mod schedule;
+mod text;
 mod time;
 
 pub use admission::{Admission, Cleared, NoSlot};
@@ -41,4 +42,5 @@ pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
 pub use receiver::{Judgement, Receiver};
 pub use schedule::{Schedule, retry_after};
+pub use text::{brief, cut, steers};
 pub use time::Timestamp;

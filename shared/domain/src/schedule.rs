@@ -62,13 +62,16 @@ impl Schedule {
     }
 }
 
-/// Reads a Retry-After header: seconds, or an HTTP date (RFC 9110); anything else is none.
+/// Reads a Retry-After header: seconds, with a fraction too, or a date of HTTP (RFC 9110, 10.2.3); anything else is none.
 pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
-    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
+    let (whole, fraction) = header.split_once('.').unwrap_or((header, "0"));
+    if [whole, fraction].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())) {
+        let rest = format!("0.{}", &fraction[..fraction.len().min(9)]).parse().unwrap_or_default();
+        let seconds = Duration::from_secs(whole.parse().unwrap_or(u64::MAX));
+        return Some(seconds.saturating_add(Duration::from_secs_f64(rest)));
     }
-    Timestamp::parse_http_date(header).map(|date| date.wait_from(now))
+    Timestamp::parse_http_date(header, now).map(|date| date.wait_from(now))
 }
 
 #[cfg(test)]
@@ -108,9 +111,21 @@ mod tests {
         check(" 120 ", Some(120));
         check("Wed, 21 Oct 2015 07:28:00 GMT", Some(60));
         check("Wed, 21 Oct 2015 07:00:00 GMT", Some(0));
-        check("soon", None);
-        check("", None);
-        check("-5", None);
+        check("Wednesday, 21-Oct-15 07:28:00 GMT", Some(60));
+        check("Wed Oct 21 07:28:00 2015", Some(60));
+        check("\tWed, 21 Oct 2015 07:28:00 GMT ", Some(60));
+        check("Wednesday, 21-Oct-94 07:28:00 GMT", Some(0));
+        check("Wed, 21 Oct 9999 07:28:00 GMT", Some(251_950_694_460));
+        check("007", Some(7));
+        check("7.0", Some(7));
         check("99999999999999999999999", Some(u64::MAX));
+        check("99999999999999999999999.9", Some(u64::MAX));
+        for nothing in
+            ["soon", "", "-5", "+5", "-0.5", "5.", ".5", ".", "1.2.3", "5s", "5 s", "0x10", "1e3", "NaN", "\u{661}"]
+        {
+            check(nothing, None);
+        }
+        assert_eq!(retry_after("0.65", Timestamp(0)), Some(Duration::from_millis(650)));
+        assert_eq!(retry_after("1.25000000000000000001", Timestamp(0)), Some(Duration::from_millis(1250)));
     }
 }

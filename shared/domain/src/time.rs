@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::civil::{Date, Time};
+use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 /// Unix time in milliseconds.
@@ -36,10 +38,71 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
     }
 
-    /// Reads an HTTP date (RFC 9110: `Wed, 21 Oct 2015 07:28:00 GMT`).
-    pub fn parse_http_date(text: &str) -> Option<Self> {
-        jiff::fmt::rfc2822::parse(text).ok().map(|time| Self(time.timestamp().as_millisecond()))
+    /// Reads a date of HTTP in any of its three forms (RFC 9110, 5.6.7): `Wed, 21 Oct 2015 07:28:00 GMT`,
+    /// `Wednesday, 21-Oct-15 07:28:00 GMT` and `Wed Oct 21 07:28:00 2015`. A year of two digits is the last one with these
+    /// digits that is no more than 50 years after `now`.
+    pub fn parse_http_date(text: &str, now: Self) -> Option<Self> {
+        let read = parse_http_date(text, now);
+        // Zones by name and by offset, as mail has them.
+        read.or_else(|| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|time| Self(time.timestamp().as_millisecond())))
     }
+}
+
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// A date of HTTP in UTC, whatever its weekday says.
+fn parse_http_date(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let words = text.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.take(7).collect();
+    let words = match words.split_first() {
+        Some((first, rest)) if place(&WEEKDAYS, first).is_some() => rest,
+        _ => &words[..],
+    };
+    let (day, month, year, time) = match words {
+        [month, day, time, year] if month_of(month).is_some() => (*day, *month, *year, *time),
+        [day, month, year, time, "GMT" | "UTC"] => (*day, *month, *year, *time),
+        [date, time, "GMT" | "UTC"] => {
+            let mut parts = date.splitn(3, '-');
+            (parts.next()?, parts.next()?, parts.next()?, *time)
+        }
+        _ => return None,
+    };
+    let mut clock = time.splitn(3, ':').map(|part| number(part, 2));
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    let small = |number: i16| i8::try_from(number).ok();
+    // Unix time knows no leap second.
+    let second = if second == 60 { 59 } else { second };
+    let time = Time::new(small(hour)?, small(minute)?, small(second)?, 0).ok()?;
+    let (month, day) = (month_of(month)?, small(number(day, 2)?)?);
+    let year = match year.len() {
+        2 => {
+            let now = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(now.0).ok()?);
+            let latest = now.year() + 50;
+            let year = latest - (latest - number(year, 2)?).rem_euclid(100);
+            let beyond = year == latest && (month, day, time) > (now.month(), now.day(), now.time());
+            if beyond { year - 100 } else { year }
+        }
+        _ => number(year, 4)?,
+    };
+    let date = Date::new(year, month, day).ok()?.to_datetime(time);
+    Offset::UTC.to_timestamp(date).ok().map(|time| Timestamp(time.as_millisecond()))
+}
+
+/// A number of at most so many digits.
+fn number(text: &str, digits: usize) -> Option<i16> {
+    let fits = (1..=digits).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| text.parse().ok()).flatten()
+}
+
+fn month_of(name: &str) -> Option<i8> {
+    place(&MONTHS, name).filter(|_| name.len() == 3).and_then(|place| i8::try_from(place + 1).ok())
+}
+
+/// Which of these a name begins with.
+fn place(names: &[&str], name: &str) -> Option<usize> {
+    let begin = name.get(..3)?;
+    names.iter().position(|known| begin.eq_ignore_ascii_case(known))
 }
 
 impl fmt::Display for Timestamp {
@@ -65,9 +128,84 @@ mod tests {
     }
 
     #[test]
-    fn http_dates_and_rfc_3339_are_read() {
-        assert_eq!(Timestamp::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Timestamp(1_445_412_480_000)));
+    fn rfc_3339_is_read() {
         assert_eq!(Timestamp::parse("2024-01-01T12:00:00Z"), Some(Timestamp(1_704_110_400_000)));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    /// Unix seconds of a date as it is read in 2015.
+    fn read(text: &str) -> Option<i64> {
+        Timestamp::parse_http_date(text, Timestamp(1_445_412_420_000)).map(Timestamp::seconds)
+    }
+
+    #[test]
+    fn dates_of_http_are_read_in_all_three_forms() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            // As they are also written; a wrong weekday is no reason not to believe the rest.
+            " Sun, 6 Nov 1994 08:49:37 GMT ",
+            "Sun, 06-Nov-1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun Nov 06 08:49:37 1994",
+            "sun, 06 nov 1994 08:49:37 GMT",
+            "06 Nov 1994 08:49:37 GMT",
+            "Mon, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 10:49:37 +0200",
+        ] {
+            assert_eq!(read(text), Some(784_111_777), "{text}");
+        }
+        assert_eq!(read("Thu, 31 Dec 1998 23:59:60 GMT"), Some(915_148_799), "a leap second");
+        assert_eq!(read("Mon, 29 Feb 2016 00:00:00 GMT"), Some(1_456_704_000));
+    }
+
+    #[test]
+    fn what_is_no_date_of_http_is_none() {
+        for text in [
+            "",
+            "Wed",
+            "Wed, 21 Oct 2015",
+            "Wed, 21 Oct 2015 24:00:00 GMT",
+            "Wed, 21 Oct 2015 07:60:00 GMT",
+            "Wed, 32 Oct 2015 07:28:00 GMT",
+            "Sun, 29 Feb 2015 07:28:00 GMT",
+            "Wed, 21 Okt 2015 07:28:00 GMT",
+            "Wed, 21 Oct 20155 07:28:00 GMT",
+            "Wed, 21 Oct -015 07:28:00 GMT",
+            "Wed, 21 Oct 2015 07:28:75 GMT",
+            "Wednesday, 21-Oct 07:28:00 GMT",
+            "Wed Oct 21 07:28:00",
+            "Wed Oct 21 2015 07:28:00 GMT",
+            "2015-10-21",
+            "W\u{e9}d, 21 Oct 2015 07:28:00 GMT",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_at_most_fifty_years_ahead() {
+        let year = |text: &str, now: &str| {
+            let now = Timestamp::parse(now).expect("a time");
+            Timestamp::parse_http_date(text, now).map(|time| time.to_string()[..4].to_owned())
+        };
+        for (digits, now, expected) in [
+            ("15", "2015-10-21T07:27:00Z", "2015"),
+            ("65", "2015-10-21T07:27:00Z", "1965"),
+            ("65", "2015-10-21T07:28:00Z", "2065"),
+            ("66", "2015-10-21T07:28:00Z", "1966"),
+            ("94", "2015-10-21T07:28:00Z", "1994"),
+            ("00", "2015-10-21T07:28:00Z", "2000"),
+            ("00", "1999-12-31T23:59:59Z", "2000"),
+            ("99", "2000-01-01T00:00:00Z", "1999"),
+            ("50", "2000-01-01T00:00:00Z", "1950"),
+            ("49", "2000-01-01T00:00:00Z", "2049"),
+            ("01", "2099-06-01T00:00:00Z", "2101"),
+        ] {
+            let found = year(&format!("Wednesday, 21-Oct-{digits} 07:28:00 GMT"), now);
+            assert_eq!(found.as_deref(), Some(expected), "{digits} in {now}");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! What people do to one job: cancel, retry, complete, delete, watch its render (contract.md, StreamGank: jobs).
 
+use reelhook_app::Url;
 use reelhook_app::dialect::streamgank::job;
 use reelhook_app::jobs::Changed;
 use reelhook_app::renders::is_web_url;
-use reelhook_domain::{Event, Job, JobId, Rejected};
+use reelhook_domain::{Event, Job, JobId, Rejected, brief};
 use serde_json::{Value, json};
 
+use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -51,6 +53,18 @@ impl Command {
             Self::Delete => Event::Delete,
             Self::Monitor => Event::Monitor,
         }
+    }
+
+    /// Logs what became of a command: of a video's URL only its server, since the rest may be what opens it.
+    pub fn note(&self, id: &JobId, caller: &Caller, outcome: &'static str) {
+        let (command, host) = match self {
+            Self::Cancel => ("cancel", None),
+            Self::Retry => ("retry", None),
+            Self::Complete(url) => ("complete", Url::parse(url).ok().and_then(|url| url.host_str().map(brief))),
+            Self::Delete => ("delete", None),
+            Self::Monitor => ("monitor", None),
+        };
+        tracing::info!(job_id = %id, command, host, caller = brief(&caller.fingerprint), outcome, "took a command");
     }
 
     /// The answer; a command that was carried out before is answered alike.

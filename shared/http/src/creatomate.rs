@@ -1,7 +1,7 @@
 //! POST /api/webhooks/creatomate: on whose word, which render, and the answers (contract.md, Renders).
 
 use reelhook_app::renders::{Callback, Received, Voucher};
-use reelhook_domain::RenderId;
+use reelhook_domain::{JobId, RenderId, brief};
 use reelhook_signing::{SigningKeys, same_secret};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -40,19 +40,24 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     Ok((render, callback))
 }
 
+/// Logs what became of a callback.
+pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
+    let (job_id, outcome) = (received.job().map(JobId::as_str), received.word());
+    tracing::info!(render_id = %render, status = brief(&callback.status), job_id, outcome, "took a render callback");
+}
+
 /// The answer.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] when no job knows the render.
+/// [`Problem::RenderUnknown`] when somebody vouched for a render that no job knows.
 pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Result<ApiAnswer, Problem> {
     let processed = "Creatomate webhook processed successfully";
     let body = match received {
         Received::Reached(job) => {
             json!({ "success": true, "message": processed, "job_id": job.id.as_str(), "status": callback.status })
         }
-        Received::Hinted(job_id) => {
-            json!({ "success": true, "message": processed, "job_id": job_id.as_str(), "status": callback.status })
-        }
+        // The same for everybody: whether a job waits for the render is nobody's business without a token.
+        Received::Hinted(_) => json!({ "success": true, "message": processed, "status": callback.status }),
         Received::Stale(job) => json!({
             "success": false,
             "message": "Render of an earlier attempt ignored",
@@ -62,4 +67,34 @@ pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Re
         Received::Unknown => return Err(Problem::RenderUnknown(render.to_string())),
     };
     Ok(ApiAnswer::json(200, &body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::posting;
+
+    #[test]
+    fn an_id_that_leads_elsewhere_in_a_path_is_refused() {
+        for id in [".", "..", "...", "a/b", "..%2f", "a b", "?"] {
+            let request = posting("/api/webhooks/creatomate", &json!({ "id": id, "status": "succeeded" }));
+            assert!(matches!(read(&request), Err(Problem::BadField { field: "id", .. })), "{id}");
+            let path = format!("/api/status/{id}");
+            let asked = crate::render::read_look_up(&crate::request::asking(&path, &[]));
+            assert!(!matches!(asked, Ok(Some(_))), "{path}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_no_token_learns_nothing_of_jobs() {
+        let request = posting("/api/webhooks/creatomate", &json!({ "id": "render_1", "status": "succeeded" }));
+        let (render, callback) = read(&request).unwrap();
+        let body = |found: Option<&str>| {
+            let job_id = found.map(|id| JobId::parse(id).unwrap());
+            answer(&Received::Hinted(job_id), &render, &callback).unwrap()
+        };
+        let (known, unknown) = (body(Some("job_1_a")), body(None));
+        assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
+        assert!(answer(&Received::Unknown, &render, &callback).is_err(), "with a token it is told");
+    }
 }

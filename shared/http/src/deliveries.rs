@@ -1,9 +1,10 @@
 //! Deliveries as people look at them: lists with filters, one with its attempts, and one more try.
 
 use reelhook_app::deliveries::{Part, Told, Wanted};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp, brief};
 use serde_json::{Value, json};
 
+use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -37,6 +38,16 @@ impl Asked {
             ("POST", ["api", "webhooks", "deliveries", one, "retry"]) => Self::Again(id(one)?),
             _ => return Ok(None),
         }))
+    }
+
+    /// Logs who asks for what.
+    pub fn note(&self, caller: &Caller) {
+        let (asked, delivery_id) = match self {
+            Self::List(_) => ("list", None),
+            Self::One(id) => ("one", Some(id.to_string())),
+            Self::Again(id) => ("retry", Some(id.to_string())),
+        };
+        tracing::info!(asked, delivery_id, caller = brief(&caller.fingerprint), "took a call about deliveries");
     }
 }
 

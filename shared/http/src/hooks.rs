@@ -7,7 +7,7 @@ use reelhook_app::hooks::{Tested, Trigger};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
 use reelhook_app::validate::Validated;
-use reelhook_domain::{EventId, Timestamp};
+use reelhook_domain::{EventId, Timestamp, brief};
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
@@ -118,6 +118,18 @@ pub fn status_answer(settings: &WebhookSettings, endpoints: &[Shown], now: Times
         "endpoints": endpoints.iter().map(|one| one.view(now)).collect::<Vec<Value>>(),
     });
     ApiAnswer::json(200, &json!({ "success": true, "webhooks": webhooks, "timestamp": now.to_string() }))
+}
+
+/// Logs a test that was sent.
+pub fn note_test(caller: &str, url: &Url, tested: &Tested) {
+    let (caller, host) = (brief(caller), url.host_str().map(brief));
+    tracing::info!(caller, host, status = tested.status, "tested a webhook");
+}
+
+/// Logs an event by hand.
+pub fn note_trigger(trigger: &Trigger) {
+    let (caller, event) = (brief(&trigger.caller), brief(&trigger.event));
+    tracing::info!(caller, event, "an event is triggered by hand");
 }
 
 /// What came of a test.

@@ -2,10 +2,11 @@
 
 use reelhook_app::dialect::streamgank::job;
 use reelhook_app::queue::{Cursor, Listed, QueueStatus};
-use reelhook_domain::{JobId, Status, Timestamp};
+use reelhook_domain::{JobId, Status, Timestamp, brief};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -62,6 +63,21 @@ impl Asked {
             },
             _ => return Ok(None),
         }))
+    }
+
+    /// Logs who asks for what.
+    pub fn note(&self, caller: &Caller) {
+        let asked = match self {
+            Self::Status => "status",
+            Self::List { .. } => "list",
+            Self::Clear => "clear",
+            Self::ClearFailed => "clear failed jobs",
+            Self::Toggle(None) => "toggle",
+            Self::Toggle(Some(true)) => "start processing",
+            Self::Toggle(Some(false)) => "stop processing",
+            Self::Cleanup => "cleanup",
+        };
+        tracing::info!(asked, caller = brief(&caller.fingerprint), "took a call to the queue");
     }
 }
 

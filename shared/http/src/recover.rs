@@ -2,7 +2,7 @@
 
 use reelhook_app::deliveries::DELIVERY_DAYS;
 use reelhook_app::recover::{Filter, Recovery, RecoveryId, RecoveryStatus, Wish, statuses};
-use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp};
+use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp, brief};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
@@ -59,6 +59,23 @@ impl Asked {
             ("POST", ["api", "webhooks", "recover", one, "cancel"]) => Self::Cancel(id(one)?),
             _ => return Ok(None),
         }))
+    }
+
+    /// Logs who asks for what.
+    pub fn note(&self, caller: &Caller) {
+        let caller = brief(&caller.fingerprint);
+        match self {
+            Self::Begin(Wish { filter: Filter { from, to, .. }, dry_run, .. }) => {
+                tracing::info!(asked = "begin", %from, %to, dry_run, caller, "took a call about recoveries");
+            }
+            Self::List => tracing::info!(asked = "list", caller, "took a call about recoveries"),
+            Self::One(id) => {
+                tracing::info!(asked = "one", recovery_id = id.as_str(), caller, "took a call about recoveries");
+            }
+            Self::Cancel(id) => {
+                tracing::info!(asked = "cancel", recovery_id = id.as_str(), caller, "took a call about recoveries");
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_domain::Timestamp;
+use reelhook_domain::{Timestamp, brief};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -95,8 +95,8 @@ impl ApiRequest {
 
     /// Notes in the audit log who called, let in or not (contract.md, Who may call).
     pub fn audit(&self, what: &'static str) {
-        let user_agent = self.header("user-agent");
-        tracing::info!(target: "audit", audit = true, source_ip = self.source_ip, user_agent, "{what}");
+        let (source_ip, user_agent) = (brief(&self.source_ip), self.header("user-agent").map(brief));
+        tracing::info!(target: "audit", audit = true, source_ip, user_agent, "{what}");
     }
 
     /// A header's bytes, whatever they are.

@@ -2,7 +2,7 @@
 
 use reelhook_app::jobs::Changed;
 use reelhook_app::renders::is_web_url;
-use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp};
+use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, cut};
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -13,6 +13,10 @@ use crate::numbers::{decimal, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
+/// Bytes of what a step failed of.
+const ERROR_LIMIT: usize = 4096;
+/// Bytes of what step 1 extracted.
+const EXTRACTED_LIMIT: usize = 16 * 1024;
 /// Headers in which workers send a plain HMAC of the body.
 const SIGNATURES: [&str; 2] = ["x-streamgank-signature", "x-webhook-signature"];
 
@@ -134,7 +138,9 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         render_id,
         video_url,
         extracted: extracted(details).filter(|_| number == 1),
-        error: short(&details["error"], 4096).or_else(|| short(&body["error"], 4096)),
+        error: [&details["error"], &body["error"]]
+            .into_iter()
+            .find_map(|error| Some(cut(error.as_str()?, ERROR_LIMIT).to_owned())),
     };
     Ok(Report { job_id, attempt, update })
 }
@@ -148,7 +154,7 @@ fn extracted(details: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    Some(text[..text.floor_char_boundary(16 * 1024)].to_owned())
+    Some(cut(&text, EXTRACTED_LIMIT).to_owned())
 }
 
 /// The answer that workers know: 200 whenever the report was understood.
@@ -184,6 +190,35 @@ pub fn answer(changed: &Changed, request_id: &str) -> Result<ApiAnswer, Problem>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_of_a_report_is_longer_than_what_is_kept() {
+        let read = |body: &Value| {
+            let request = crate::request::posting("/api/webhooks/step-update", body);
+            read(&request, &Reporter::Trusted, Timestamp(1)).map(|report| report.update)
+        };
+        for text in ["a", "é", "\0"] {
+            let long = text.repeat(50_000);
+            let mut body = json!({ "job_id": "job_1", "step_number": 1, "status": "failed" });
+            for field in ["step_name", "step_key", "workflow_stage", "error"] {
+                let mut body = body.clone();
+                body[field] = json!(long);
+                let update = read(&body).unwrap();
+                let kept = [Some(update.name), update.key, update.stage, update.error].into_iter().flatten();
+                let longest = kept.map(|text| text.len()).max().unwrap_or_default();
+                assert!(longest <= 4096, "{field}: {longest} bytes");
+            }
+            body["details"] = json!({ "error": long, "extracted_movies": long });
+            let update = read(&body).unwrap();
+            assert!(update.error.is_some_and(|error| error.len() <= 4096));
+            assert!(update.extracted.is_some_and(|extracted| extracted.len() <= 16 * 1024));
+            for (field, right) in [("creatomate_id", "details.creatomate_id"), ("video_url", "details.video_url")] {
+                body["details"] = json!({ field: format!("https://a.example/{long}") });
+                let refused = read(&body).expect_err(field);
+                assert!(matches!(refused, Problem::BadField { field, .. } if field == right), "{refused:?}");
+            }
+        }
+    }
 
     #[test]
     fn extracted_movies_are_kept_as_text() {

@@ -1,4 +1,5 @@
-//! The client behind the port: judges the URL, sends once, reads up to the limit, inside one deadline.
+//! The client behind the port: judges the URL, sends once, reads up to the limit, inside one deadline. A status line that
+//! came is a response, even where its body breaks off.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,8 +10,10 @@ use bytes::{Bytes, BytesMut};
 use reelhook_app::outbound::{
     CONNECTION_HEADERS, HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse,
 };
+use reelhook_domain::brief;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use crate::addresses;
@@ -21,6 +24,8 @@ use crate::resolver::{Judge, JudgedResolver, Lookup, SystemLookup};
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// A batch may send as many webhooks to one host at once; those that stay open need no handshake the next time.
 const POOL_IDLE_PER_HOST: usize = 16;
+/// Headers of a response, at most.
+const HEADERS: usize = 512;
 
 /// HTTP/1.1 client for URLs that we do not trust.
 ///
@@ -80,6 +85,11 @@ impl GuardedClient {
             .retry(reqwest::retry::never())
             .referer(false)
             .http1_only()
+            // What common clients take: a header that is written oddly says nothing against the status above it.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(HEADERS)
             .tcp_nodelay(true)
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
@@ -117,33 +127,42 @@ impl GuardedClient {
     async fn exchange(
         &self,
         outgoing: reqwest::Request,
+        host: &str,
+        deadline: Duration,
         response_limit: usize,
-        started: Instant,
-    ) -> Result<OutboundResponse, reqwest::Error> {
-        let response = self.http.execute(outgoing).await?;
+    ) -> Result<OutboundResponse, OutboundError> {
+        let started = Instant::now();
+        let response = match timeout(deadline, self.http.execute(outgoing)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(classify(error, host, started.elapsed())),
+            Err(_elapsed) => return Err(timed_out(deadline)),
+        };
         let first_byte = started.elapsed();
         let status = response.status().as_u16();
         let peer = response.remote_addr();
-        let headers = visible(response.headers());
-        let (body, truncated) = read_up_to(response_limit, response).await?;
-        Ok(OutboundResponse { status, headers, body, truncated, first_byte, total: started.elapsed(), peer })
+        let headers = texts(response.headers());
+        let mut body = BytesMut::new();
+        let left = deadline.saturating_sub(first_byte);
+        let read = timeout(left, read_up_to(response_limit, response, &mut body)).await;
+        // The status line has told what became of the request, whatever becomes of the body.
+        let (truncated, cut_short) = match read {
+            Ok(Ok(truncated)) => (truncated, None),
+            Ok(Err(error)) => (false, Some(classify(error, host, started.elapsed()))),
+            Err(_elapsed) => (false, Some(timed_out(deadline))),
+        };
+        let (body, total) = (body.freeze(), started.elapsed());
+        Ok(OutboundResponse { status, headers, body, truncated, cut_short, first_byte, total, peer })
     }
 }
 
 #[async_trait]
 impl HttpSender for GuardedClient {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
-        let started = Instant::now();
         let OutboundRequest { method, url, headers, body, deadline, response_limit } = request;
         let url = self.permit(url)?;
         let host = host_of(&url.0);
         let outgoing = assemble(method, url, headers, body)?;
-        let exchange = self.exchange(outgoing, response_limit, started);
-        match tokio::time::timeout(deadline, exchange).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(classify(error, &host, started.elapsed())),
-            Err(_elapsed) => Err(timed_out(deadline)),
-        }
+        self.exchange(outgoing, &host, deadline, response_limit).await
     }
 }
 
@@ -199,39 +218,41 @@ fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError
     Ok(map)
 }
 
-fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
-    let mut readable = Vec::with_capacity(headers.len());
-    for (name, value) in headers {
-        if let Ok(value) = value.to_str() {
-            readable.push((name.as_str().to_owned(), value.to_owned()));
-        }
-    }
-    readable
+/// Names and values as text. HTTP says nothing of the encoding of values: servers write UTF-8, or Latin-1 of old.
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_no_utf8) => value.as_bytes().iter().copied().map(char::from).collect(),
+    };
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-/// The body's first `limit` bytes and whether there were more. Leaving early drops the response, and with it
+/// Reads the body's first `limit` bytes: whether there were more. Leaving early drops the response, and with it
 /// a connection that still has more to say.
-async fn read_up_to(limit: usize, mut response: reqwest::Response) -> Result<(Bytes, bool), reqwest::Error> {
-    let mut body = BytesMut::new();
+async fn read_up_to(
+    limit: usize,
+    mut response: reqwest::Response,
+    body: &mut BytesMut,
+) -> Result<bool, reqwest::Error> {
     while let Some(chunk) = response.chunk().await? {
         let room = limit - body.len();
         if chunk.len() > room {
             body.extend_from_slice(&chunk[..room]);
-            return Ok((body.freeze(), true));
+            return Ok(true);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok((body.freeze(), false))
+    Ok(false)
 }
 
 fn forbidden(url: &Url) -> OutboundError {
     OutboundError::Forbidden { host: host_of(url) }
 }
 
-/// The host, or the scheme of a URL that has none.
+/// The host, or the scheme of a URL that has none, in brief: errors hold it, and they are logged.
 fn host_of(url: &Url) -> String {
     let host = url.host_str().filter(|host| !host.is_empty());
-    host.unwrap_or(url.scheme()).to_owned()
+    brief(host.unwrap_or(url.scheme()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Turns the HTTP stack's errors into the port's, by the types in the source chain and never by their words.
+//! Turns the HTTP stack's errors into the port's, by the types in the source chain and never by their words. Words that may
+//! be the receiver's (a certificate's names) are shown in brief.
 
 use std::error::Error;
 use std::io;
@@ -6,6 +7,7 @@ use std::iter::successors;
 use std::time::Duration;
 
 use reelhook_app::outbound::OutboundError;
+use reelhook_domain::brief;
 
 use crate::resolver::ResolveError;
 
@@ -20,7 +22,7 @@ pub(crate) fn classify(error: reqwest::Error, host: &str, elapsed: Duration) -> 
     causes(&error)
         .find_map(|cause| by_cause(cause, host, elapsed))
         .or_else(|| causes(&error).find_map(broken_message))
-        .unwrap_or_else(|| OutboundError::Other(innermost(&error)))
+        .unwrap_or_else(|| OutboundError::Other(brief(&innermost(&error))))
 }
 
 /// The deadline, in the port's unit.
@@ -38,7 +40,7 @@ fn by_cause(cause: &(dyn Error + 'static), host: &str, elapsed: Duration) -> Opt
         };
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
-        return Some(OutboundError::Tls(error.to_string()));
+        return Some(OutboundError::Tls(brief(&error.to_string())));
     }
     by_kind(cause.downcast_ref::<io::Error>()?.kind(), elapsed)
 }

@@ -103,6 +103,7 @@ pub fn response(status: u16, body: impl Into<String>) -> OutboundResponse {
         headers: Vec::new(),
         body: Bytes::from(body.into()),
         truncated: false,
+        cut_short: None,
         first_byte: Duration::from_millis(12),
         total: Duration::from_millis(34),
         peer: None,

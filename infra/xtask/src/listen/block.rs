@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::judge::Verdict;
 use super::request::Request;
-use crate::ui;
+use crate::{ui, visible};
 
 /// Bytes of a body that are shown.
 const BODY_SHOWN: usize = 4096;
@@ -84,7 +84,7 @@ impl Shown<'_> {
         let id = request.header("webhook-id");
         if !id.is_empty() {
             let repeat = if self.repeat > 1 { format!("   repeat {}", self.repeat) } else { String::new() };
-            line("webhook-id", format!("{}{}", visible(id), paint.yellow(&repeat)));
+            line("webhook-id", format!("{}{}", shortened(id), paint.yellow(&repeat)));
         }
         let marks = self.marks();
         if !marks.is_empty() {
@@ -94,7 +94,7 @@ impl Shown<'_> {
             line("signed", age);
         }
         match self.verdict {
-            Verdict::By(names) => line("verified", paint.green(&visible(&names.join(", ")))),
+            Verdict::By(names) => line("verified", paint.green(&shortened(&names.join(", ")))),
             Verdict::Refused(why) => line("NOT VERIFIED", paint.red(&self.reason(*why))),
             Verdict::NoKeys => line("not verified", paint.yellow("no secret and no public key is known")),
         }
@@ -103,7 +103,7 @@ impl Shown<'_> {
             Some(None) => line("streamgank", paint.red("none of the secrets made x-streamgank-signature")),
             None => {}
         }
-        let path = if request.path == "/" { String::new() } else { format!("  {}", visible(&request.path)) };
+        let path = if request.path == "/" { String::new() } else { format!("  {}", shortened(&request.path)) };
         let answer = paint.dim(&format!("answered {}", self.answer));
         let body = if self.raw { as_it_came(&request.body) } else { indented(&request.body) };
         let (time, event) = (paint.dim(&clock(self.now)), paint.bold(&self.event()));
@@ -113,22 +113,22 @@ impl Shown<'_> {
     fn event(&self) -> String {
         let header = self.request.header("x-streamgank-event");
         if !header.is_empty() {
-            return visible(header);
+            return shortened(header);
         }
         let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
-        body["event"].as_str().map_or_else(|| "(no event)".to_owned(), visible)
+        body["event"].as_str().map_or_else(|| "(no event)".to_owned(), shortened)
     }
 
     fn marks(&self) -> Vec<String> {
         let (sequence, replay) = (self.request.header("webhook-sequence"), self.request.header("webhook-replay"));
         let mut marks = Vec::new();
         if !sequence.is_empty() {
-            marks.push(format!("sequence {}", visible(sequence)));
+            marks.push(format!("sequence {}", shortened(sequence)));
         }
         match replay {
             "" => {}
             "true" => marks.push("replay".to_owned()),
-            other => marks.push(format!("replay `{}`", visible(other))),
+            other => marks.push(format!("replay `{}`", shortened(other))),
         }
         marks
     }
@@ -140,7 +140,7 @@ impl Shown<'_> {
             _ if timestamp.is_empty() => None,
             Ok(signed) if signed > now => Some(format!("{} from now", whole_seconds(signed - now))),
             Ok(signed) => Some(format!("{} ago", whole_seconds(now - signed))),
-            Err(_) => Some(format!("at `{}`, which is no number of seconds", visible(timestamp))),
+            Err(_) => Some(format!("at `{}`, which is no number of seconds", shortened(timestamp))),
         }
     }
 
@@ -156,7 +156,7 @@ impl Shown<'_> {
             Refused::Mismatch => {
                 let tokens = self.request.header("webhook-signature").split(' ');
                 let versions: Vec<&str> = tokens.filter_map(|token| Some(token.split_once(',')?.0)).collect();
-                format!("{why}; it has tokens of {}", visible(&versions.join(", ")))
+                format!("{why}; it has tokens of {}", shortened(&versions.join(", ")))
             }
             Refused::Malformed | Refused::TooOld | Refused::TooNew => why.to_string(),
         }
@@ -165,7 +165,7 @@ impl Shown<'_> {
 
 /// The line of a request that was not taken.
 pub fn refusal(status: u16, why: &str, now: SystemTime, paint: Paint) -> String {
-    format!("{}  {}\n\n", paint.dim(&clock(now)), paint.red(&format!("refused with {status}: {}", visible(why))))
+    format!("{}  {}\n\n", paint.dim(&clock(now)), paint.red(&format!("refused with {status}: {}", shortened(why))))
 }
 
 fn since_1970(time: SystemTime) -> Duration {
@@ -196,23 +196,13 @@ fn as_it_came(body: &[u8]) -> String {
 
 fn cut(text: &str) -> String {
     let (shown, rest) = text.split_at(text.floor_char_boundary(BODY_SHOWN));
-    let shown = shown.chars().map(|c| if matches!(c, '\n' | '\t') { c.to_string() } else { escaped(c) });
     let mark = if rest.is_empty() { String::new() } else { format!("\n[cut: {} more]", ui::bytes(rest.len() as u64)) };
-    format!("{}{mark}", shown.collect::<String>())
+    format!("{}{mark}", visible::lines(shown))
 }
 
 /// One line of something that anybody may have sent.
-fn visible(text: &str) -> String {
-    let shown: String = text.chars().take(HEADER_SHOWN).map(escaped).collect();
+fn shortened(text: &str) -> String {
+    let shown: String = text.chars().take(HEADER_SHOWN).collect();
     let more = text.chars().nth(HEADER_SHOWN).map_or("", |_| "…");
-    format!("{shown}{more}")
-}
-
-/// Characters that move the cursor, colour, or turn the direction of writing are written out.
-fn escaped(character: char) -> String {
-    let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    match character.is_control() || turns {
-        true => character.escape_default().to_string(),
-        false => character.to_string(),
-    }
+    format!("{}{more}", visible::line(&shown))
 }

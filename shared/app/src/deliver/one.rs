@@ -8,15 +8,12 @@ use reelhook_domain::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Change, DeliverPorts, Ready, message};
+use super::{Change, DeliverPorts, Ready, answer, message};
 use crate::callback::is_callback;
 use crate::endpoints::Endpoint;
 use crate::operational::{News, tell};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::store::StoreError;
-
-/// Characters of the response that are kept.
-const KEPT_RESPONSE: usize = 1024;
 
 /// What came of a try.
 pub(super) struct Tried {
@@ -148,7 +145,7 @@ fn judge(endpoint: &Endpoint, response: &OutboundResponse, receiver: Receiver) -
 /// How long a response asks to wait: by Retry-After, or in the body of Discord's 429.
 fn wait_asked(response: &OutboundResponse, receiver: Receiver, now: Timestamp) -> Option<Duration> {
     let by_header = response.header("retry-after").and_then(|header| retry_after(header, now));
-    let said = || serde_json::from_slice::<serde_json::Value>(&response.body).ok()?["retry_after"].as_f64();
+    let said = || response.json()?["retry_after"].as_f64();
     let by_body = (receiver == Receiver::Discord && response.status == 429).then(said).flatten();
     by_header.max(by_body.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
 }
@@ -197,7 +194,7 @@ fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> A
             result.duration_ms = ms(response.total);
             result.peer = response.peer.map(|peer| peer.to_string());
             result.response_hash = Some(hex::encode(Sha256::digest(&response.body)));
-            result.response = String::from_utf8_lossy(&response.body).chars().take(KEPT_RESPONSE).collect();
+            result.response = answer::text(response);
         }
         Err(error) => result.error = Some(error.code().to_owned()),
     }

@@ -188,6 +188,12 @@ async fn a_url_is_fetched_step_by_step_and_told_about_in_plain_words() {
     check(vec![Ok(response(404, ""))], "https://a.example/x", status).await;
     let status = (false, "The URL answered with HTTP status 301");
     check(vec![to("file:///etc/passwd")], "https://a.example/x", status).await;
+    let down = (false, "The URL redirects from https to http");
+    let (found, requests) = check(vec![to("http://a.example/x")], "https://a.example/x", down).await;
+    assert_eq!((found.status, requests), (Some(301), 1));
+    check(vec![to("https://a.example/x"), Ok(response(204, ""))], "http://a.example/x", reached).await;
+    let gone = vec![to("https://b.example/secret"), Err(OutboundError::Refused)];
+    check(gone, "https://a.example/x", (false, "The URL can't be reached: connect ECONNREFUSED b.example:443")).await;
     let (_, requests) = check(vec![], "not a url", (false, "This is not an http or https URL")).await;
     assert_eq!(requests, 0);
     check(vec![], "ftp://a.example/x", (false, "This is not an http or https URL")).await;

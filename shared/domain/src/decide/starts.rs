@@ -81,5 +81,5 @@ pub(super) fn run_failed(mut change: Change<'_>, attempt: u32, error: &str) -> D
 
 /// The start of a text that is short enough to keep.
 pub(super) fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(ERROR_LIMIT)]
+    crate::cut(text, ERROR_LIMIT)
 }

@@ -5,6 +5,7 @@ mod empty;
 mod film;
 mod forms;
 mod idempotency;
+mod log_lines;
 mod numbers;
 mod spellings;
 mod support;

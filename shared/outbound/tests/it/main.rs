@@ -4,5 +4,7 @@ mod exchange;
 mod forbidden;
 mod hostile;
 mod limits;
+mod odd;
 mod proxies;
+mod redirects;
 mod server;

@@ -61,10 +61,31 @@ async fn each_answer_leads_where_the_contract_says() {
 }
 
 #[tokio::test]
+async fn a_status_counts_although_its_body_breaks_off() {
+    let cut = |status, why: OutboundError| {
+        let mut response = response(status, "{\"half\": ");
+        response.cut_short = Some(why);
+        Ok(response)
+    };
+    for why in [OutboundError::Reset, OutboundError::TimedOut(10_000), OutboundError::Other("no chunk".to_owned())] {
+        check(cut(200, why.clone()), (Delivered, None, "delivered")).await;
+        check(cut(202, why.clone()), (Delivered, None, "delivered")).await;
+        check(cut(503, why.clone()), (Pending, Some(1000), "status 503, trying again")).await;
+        check(cut(410, why), (Stopped, None, "410: endpoint disabled")).await;
+    }
+}
+
+#[tokio::test]
 async fn retry_after_is_a_floor_and_never_shortens_a_wait() {
     check(asking(429, "120"), (Pending, Some(120_000), "status 429, trying again")).await;
     check(asking(429, "0"), (Pending, Some(1000), "status 429, trying again")).await;
-    check(asking(503, "Mon, 01 Jan 2024 12:05:00 GMT"), (Pending, Some(300_000), "status 503, trying again")).await;
+    let five_past =
+        ["Mon, 01 Jan 2024 12:05:00 GMT", "Monday, 01-Jan-24 12:05:00 GMT", "Mon Jan  1 12:05:00 2024", "300"];
+    for wait in five_past {
+        check(asking(503, wait), (Pending, Some(300_000), "status 503, trying again")).await;
+        check(asking(429, wait), (Pending, Some(300_000), "status 429, trying again")).await;
+    }
+    check(asking(503, " 1.5 "), (Pending, Some(1500), "status 503, trying again")).await;
     check(asking(503, "Mon, 01 Jan 2024 11:00:00 GMT"), (Pending, Some(1000), "status 503, trying again")).await;
     check(asking(500, "900"), (Pending, Some(900_000), "status 500, trying again")).await;
     check(asking(429, "901"), (Pending, Some(901_000), "status 429, trying again")).await;

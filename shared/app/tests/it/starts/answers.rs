@@ -40,6 +40,28 @@ async fn a_worker_that_answers_little_is_taken_at_its_word() {
 }
 
 #[tokio::test]
+async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
+    let long = "é".repeat(20_000);
+    let told = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
+    let (_, job) = after(Ok(response(200, told.to_string()))).await;
+    assert_eq!(job.status, Status::Processing);
+    assert_eq!((job.worker_id.map(|id| id.len()), job.cancel_url), (Some(128), None), "a part of a URL is another one");
+    let (_, job) = after(Ok(response(400, serde_json::json!({ "error": format!("quota {long}") }).to_string()))).await;
+    assert_eq!((job.status, job.error.map(|error| error.len())), (Status::Failed, Some(2048)));
+}
+
+#[tokio::test]
+async fn an_acceptance_whose_body_breaks_off_is_one() {
+    for why in [OutboundError::Reset, OutboundError::TimedOut(15_000)] {
+        let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
+        told.cut_short = Some(why);
+        let (stack, job) = after(Ok(told)).await;
+        assert_eq!((job.status, job.worker_id), (Status::Processing, None));
+        assert_eq!(asked(&stack).len(), 1, "another request might start another run");
+    }
+}
+
+#[tokio::test]
 async fn busy_means_later_and_uses_up_no_retry() {
     let check = async |answer: Answer, wait_s: u64, said: &str| {
         let (stack, job) = after(answer).await;
@@ -63,6 +85,8 @@ async fn busy_means_later_and_uses_up_no_retry() {
     check(asking(429, "40"), 40, "worker answered 429").await;
     check(asking(429, "1"), 5, "worker answered 429").await;
     check(asking(503, "Mon, 01 Jan 2024 12:10:00 GMT"), 600, "worker answered 503").await;
+    check(asking(503, "Monday, 01-Jan-24 12:10:00 GMT"), 600, "worker answered 503").await;
+    check(asking(429, "Mon Jan  1 12:10:00 2024"), 600, "worker answered 429").await;
     check(asking(503, "86400"), 3600, "worker answered 503").await;
     check(Ok(response(500, r#"{"error": "boom"}"#)), 5, "worker answered 500").await;
     check(Ok(response(302, "")), 5, "worker answered 302").await;

@@ -1,0 +1,154 @@
+//! The last bound on log lines. What others write is cut before it is logged (`reelhook_domain::brief`); a line that is too
+//! long all the same is cut here, so that nobody fills the log, and says so.
+
+use std::io;
+
+use reelhook_domain::brief;
+use serde_json::{Map, Value, json};
+use tracing::Metadata;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Bytes of a line.
+const LINE: usize = 2048;
+
+/// Writes lines of JSON of at most 2 KB.
+pub(crate) struct Bounded<M>(pub(crate) M);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Bounded<M> {
+    type Writer = BoundedWriter<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        BoundedWriter { to: self.0.make_writer(), bounded: true }
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        // Whoever asks for the calls of AWS counts what is in them (calls.rs), which nobody outside has written.
+        BoundedWriter { to: self.0.make_writer_for(metadata), bounded: metadata.target() != "aws_calls" }
+    }
+}
+
+/// Takes a line with each write, as `tracing_subscriber` gives it.
+pub(crate) struct BoundedWriter<W> {
+    to: W,
+    bounded: bool,
+}
+
+impl<W: io::Write> io::Write for BoundedWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.bounded && line.len() > LINE {
+            self.to.write_all(&shortened(line))?;
+        } else {
+            self.to.write_all(line)?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The line with each text in brief, or no more than its sentence where that is too long too.
+fn shortened(line: &[u8]) -> Vec<u8> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
+    fields.values_mut().for_each(shorten);
+    fields.insert("line_bytes".to_owned(), json!(line.len()));
+    let mut text = Value::Object(fields).to_string();
+    if text.len() >= LINE {
+        let fields: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+        let kept = fields.into_iter().filter(|(name, _)| matches!(name.as_str(), "level" | "message" | "line_bytes"));
+        text = Value::Object(kept.collect()).to_string();
+    }
+    text.push('\n');
+    text.into_bytes()
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = brief(text),
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(members) => members.values_mut().for_each(shorten),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that are written meanwhile, as functions write them.
+    fn lines(work: impl FnOnce()) -> Vec<String> {
+        let captured = Captured::default();
+        let to = captured.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_target(false)
+            .without_time()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(Bounded(move || to.clone()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, work);
+        let written = captured.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_keeps_its_start_and_says_so() {
+        let long = "\"a\n".repeat(1 << 20);
+        let lines = lines(|| {
+            let span = tracing::error_span!("request", request_id = "r1");
+            let _in_it = span.enter();
+            tracing::warn!(job_id = "job_1", error = long, "it failed");
+            tracing::info!(count = 3, "it went well");
+        });
+        let [long, short] = &lines[..] else { panic!("{} lines", lines.len()) };
+        assert!(long.len() < LINE, "{}", long.len());
+        let read: Value = serde_json::from_str(long).unwrap();
+        assert_eq!(
+            (&read["message"], &read["level"], &read["job_id"]),
+            (&json!("it failed"), &json!("WARN"), &json!("job_1"))
+        );
+        assert_eq!(read["span"]["request_id"], "r1");
+        assert!(read["error"].as_str().unwrap().starts_with("\"a?\"a?"), "{read}");
+        assert!(read["line_bytes"].as_u64().unwrap() > 3 << 20, "{read}");
+        let read: Value = serde_json::from_str(short).unwrap();
+        assert_eq!((&read["count"], &read["line_bytes"]), (&json!(3), &Value::Null));
+    }
+
+    #[test]
+    fn no_number_of_long_texts_makes_a_long_line() {
+        let long = "\\".repeat(1 << 16);
+        let lines = lines(|| {
+            tracing::error!(a = long, b = long, c = long, d = long, e = long, f = long, g = long, "{long}");
+        });
+        assert!(lines.len() == 1 && lines[0].len() < LINE, "{lines:?}");
+        let read: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert!(read["message"].as_str().unwrap().starts_with("\\\\") && read["level"] == "ERROR", "{read}");
+    }
+
+    #[test]
+    fn calls_of_aws_stay_whole() {
+        let long = "x".repeat(1 << 16);
+        let lines = lines(|| tracing::debug!(target: "aws_calls", request = long, "AWS call"));
+        assert!(lines[0].len() > 1 << 16);
+    }
+}

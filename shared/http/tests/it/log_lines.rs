@@ -1,0 +1,216 @@
+//! What routes log of a request: whatever a caller writes, and wherever, lines stay short and lead nobody's eye astray.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{fs, io};
+
+use lambda_http::Request;
+use reelhook_app::hooks::Tested;
+use reelhook_app::renders::Received;
+use reelhook_domain::{Timestamp, steers};
+use reelhook_http::access::Caller;
+use reelhook_http::control::Command;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::step::Reporter;
+use reelhook_http::{creatomate, deliveries, hooks, queue, recover, step};
+use serde_json::{Value, json};
+
+/// Bytes of a line, at most.
+const LINE: usize = 2048;
+const NOW: Timestamp = Timestamp(1_704_110_400_000);
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that are logged meanwhile, without the bound at the writer that functions have too.
+fn lines(work: impl FnOnce()) -> Vec<String> {
+    let captured = Captured::default();
+    let to = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .without_time()
+        .with_writer(move || to.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let written = captured.0.lock().unwrap().clone();
+    String::from_utf8(written).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Reads a request as each function would, and logs what it logs.
+fn through_the_routes(request: Request) {
+    let request = ApiRequest::of(request);
+    let span = tracing::error_span!("request", request_id = request.request_id);
+    let _in_it = span.enter();
+    request.audit("a callback was received");
+    let caller = Caller { fingerprint: format!("local {}", request.header("user-agent").unwrap_or("nobody")) };
+    if let Ok(report) = step::read(&request, &Reporter::Trusted, NOW) {
+        tracing::info!(job_id = %report.job_id, attempt = report.attempt, "took a step update");
+    }
+    if let Ok((render, callback)) = creatomate::read(&request) {
+        creatomate::note(&Received::Unknown, &render, &callback);
+    }
+    if let Ok(Some((id, command))) = Command::read(&request) {
+        command.note(&id, &caller, "applied");
+    }
+    if let Ok(Some(asked)) = queue::Asked::read(&request) {
+        asked.note(&caller);
+    }
+    if let Ok(Some(asked)) = deliveries::Asked::read(&request) {
+        asked.note(&caller);
+    }
+    if let Ok(Some(asked)) = recover::Asked::read(&request, &caller, NOW) {
+        asked.note(&caller);
+    }
+    match hooks::Asked::read(&request, caller.clone(), true) {
+        Ok(hooks::Asked::Test(url)) => hooks::note_test(&caller.fingerprint, &url, &tested()),
+        Ok(hooks::Asked::Trigger(trigger, _)) => hooks::note_trigger(&trigger),
+        Ok(hooks::Asked::Status | hooks::Asked::Validate(_)) | Err(_) => {}
+    }
+}
+
+fn tested() -> Tested {
+    let (url, message) = (String::new(), String::new());
+    Tested { success: true, status: 200, duration: Duration::ZERO, url, message, error: None }
+}
+
+/// The sample events of routes, with their names.
+fn samples() -> Vec<(String, Value)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    let mut found = Vec::new();
+    for folder in fs::read_dir(root).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for case in fs::read_dir(folder.path()).unwrap().flatten() {
+            let event: Value = serde_json::from_slice(&fs::read(case.path()).unwrap()).unwrap();
+            if event["rawPath"].is_string() {
+                found.push((case.path().display().to_string(), event));
+            }
+        }
+    }
+    assert!(found.len() > 50, "{} samples", found.len());
+    found
+}
+
+/// Each place of a value that holds no other values.
+fn leaves(value: &Value, place: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            members
+                .iter()
+                .for_each(|(name, value)| leaves(value, &format!("{place}/{}", name.replace('/', "~1")), found));
+        }
+        Value::Array(values) => {
+            values.iter().enumerate().for_each(|(index, value)| leaves(value, &format!("{place}/{index}"), found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => found.push(place.to_owned()),
+    }
+}
+
+/// The event with this text in each field that callers write, one at a time.
+fn filled(event: &Value, text: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    // The gateway sees to these two.
+    let headers = event["headers"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|name| !["host", "x-forwarded-proto"].contains(&name.as_str()));
+    for name in headers {
+        let mut event = event.clone();
+        event["headers"][name] = json!(text);
+        all.push(event);
+    }
+    let query = event["rawQueryString"].as_str().unwrap_or_default();
+    for (index, _) in query.split('&').enumerate().filter(|(_, pair)| !pair.is_empty()) {
+        let long: String = text.bytes().take(4_000).map(|byte| format!("%{byte:02X}")).collect();
+        let pairs = query.split('&').enumerate().map(|(place, pair)| match pair.split_once('=') {
+            Some((name, _)) if place == index => format!("{name}={long}"),
+            _ => pair.to_owned(),
+        });
+        let filled: Vec<String> = pairs.collect();
+        let mut event = event.clone();
+        event["rawQueryString"] = json!(filled.join("&"));
+        all.push(event);
+    }
+    let body = event["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
+    if let Some(body) = body {
+        let mut places = Vec::new();
+        leaves(&body, "", &mut places);
+        for place in places {
+            let mut filled = body.clone();
+            *filled.pointer_mut(&place).unwrap() = json!(text);
+            let mut event = event.clone();
+            event["body"] = json!(filled.to_string());
+            all.push(event);
+        }
+    }
+    all
+}
+
+/// Logs what the routes log of these events.
+fn check(name: &str, events: Vec<Value>) -> usize {
+    let mut logged = 0;
+    for event in events {
+        // What is no request does not reach a function.
+        let Ok(request) = lambda_http::request::from_str(&event.to_string()) else { continue };
+        for line in lines(|| through_the_routes(request)) {
+            let start: String = line.chars().take(300).collect();
+            assert!(line.len() <= LINE, "{name}: {} bytes: {start}", line.len());
+            assert!(!line.chars().any(steers), "{name}: {start:?}");
+            assert!(serde_json::from_str::<Value>(&line).is_ok(), "{name}: {start}");
+            logged += 1;
+        }
+    }
+    logged
+}
+
+#[test]
+fn no_field_of_any_route_makes_a_log_line_long() {
+    for (name, event) in samples() {
+        for text in ["a", "\"", "é", "\u{1b}[2J", "\u{2028}\u{202e}", "https://a.b/"] {
+            check(&name, filled(&event, &text.repeat(4_000 / text.len())));
+        }
+    }
+}
+
+#[test]
+fn a_megabyte_in_a_callback_s_field_leaves_a_line_of_two_kilobytes() {
+    let callbacks = samples().into_iter().filter(|(name, _)| name.contains("-webhook/"));
+    let mut logged = 0;
+    for (name, event) in callbacks {
+        logged += check(&name, filled(&event, &"a".repeat(1_000_000)));
+    }
+    assert!(logged > 20, "{logged} lines");
+}
+
+#[test]
+fn of_a_video_s_url_the_host_alone_is_logged() {
+    for (url, host) in [
+        ("https://bucket.s3.amazonaws.com/secret/video.mp4?X-Amz-Signature=secret", "bucket.s3.amazonaws.com"),
+        ("http://cdn.example:8443/secret#secret", "cdn.example"),
+        ("https://secret:secret@cdn.example/v.mp4", "cdn.example"),
+        ("https://[2001:db8::1]/secret", "[2001:db8::1]"),
+    ] {
+        let (_, mut event) = samples().into_iter().find(|(name, _)| name.ends_with("/complete.json")).unwrap();
+        event["body"] = json!(json!({ "videoUrl": url }).to_string());
+        let lines = lines(|| through_the_routes(lambda_http::request::from_str(&event.to_string()).unwrap()));
+        let line = lines.iter().find(|line| line.contains("took a command")).expect("a command");
+        assert!(!lines.concat().contains("secret"), "{lines:?}");
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&line["command"], &line["host"]), (&json!("complete"), &json!(host)));
+    }
+}
