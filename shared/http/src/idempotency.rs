@@ -105,7 +105,7 @@ fn write(value: &Value, text: &mut String) {
         }
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
-            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            members.sort_by_key(|(name, _)| *name);
             text.push('{');
             for (name, value) in members {
                 text.push_str(&Value::from(name.as_str()).to_string());

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue};
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::{Body, Request, RequestExt};
 use reelhook_app::orders::Order;
+use reelhook_domain::drawing::Renderer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::video;
@@ -68,5 +69,5 @@ pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
         keys += 1;
         keys
     };
-    video::read(request, false, true, random, |_| None).now_or_never().expect("nothing waits")
+    video::read(request, false, true, Renderer::Own, random, |_| None).now_or_never().expect("nothing waits")
 }
