@@ -77,7 +77,7 @@ GOOD = {
         },
         "Jobs": {
             "Type": "AWS::DynamoDB::Table",
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "BillingMode": "PAY_PER_REQUEST",
@@ -88,7 +88,7 @@ GOOD = {
         "StreamMapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": STREAM},
         "Files": {
             "Type": "AWS::S3::Bucket",
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "PublicAccessBlockConfiguration": {
@@ -159,6 +159,9 @@ BAD = {
     "unsaid encryption": ("Jobs.Properties.SSESpecification", REMOVED, "table-encrypted: Jobs"),
     "no recovery": ("Jobs.Properties.PointInTimeRecoverySpecification", REMOVED, "table-recovery: Jobs"),
     "a table that goes": ("Jobs.DeletionPolicy", REMOVED, "table-kept: Jobs"),
+    "a table that a failed deployment leaves": ("Jobs.DeletionPolicy", "Retain", "table-kept: Jobs"),
+    "a bucket that a failed deployment leaves": ("Files.DeletionPolicy", "Retain", "bucket-kept: Files"),
+    "a bucket that goes with a change": ("Files.UpdateReplacePolicy", "RetainExceptOnCreate", "bucket-kept: Files"),
     "a public bucket": (
         "Files.Properties.PublicAccessBlockConfiguration.BlockPublicAcls",
         False,

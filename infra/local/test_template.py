@@ -41,5 +41,19 @@ class Questions(unittest.TestCase):
                 self.assertIn((function, action), granted)
 
 
+class FailedDeployments(unittest.TestCase):
+    """A first deployment that fails leaves nothing behind, so that the next one begins anew."""
+
+    def test_what_outlives_the_stack_goes_with_the_deployment_that_made_it(self):
+        policies = {n: r["DeletionPolicy"] for n, r in TEMPLATE.data["Resources"].items() if "DeletionPolicy" in r}
+        kept = {name for name, policy in policies.items() if policy != "Delete"}
+        tables = {"Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters"}
+        self.assertEqual(kept, tables | {"Bucket", "Failures"})
+        self.assertEqual({policies[name] for name in kept}, {"RetainExceptOnCreate"})
+
+    def test_tables_are_not_protected_from_the_rollback(self):
+        self.assertEqual(TEMPLATE.parameters()["DeletionProtection"]["Default"], "false")
+
+
 if __name__ == "__main__":
     unittest.main()
