@@ -114,6 +114,7 @@ GOOD = {
         "AgeAlarm": alarm("ApproximateAgeOfOldestMessage", get("Work", "QueueName")),
         "StreamAlarm": alarm("IteratorAge", {"Ref": "Fanout"}, "AWS/Lambda"),
         "ThrottleAlarm": alarm("Throttles", namespace="AWS/Lambda"),
+        "RecursionAlarm": alarm("RecursiveInvocationsDropped", namespace="AWS/Lambda"),
     },
 }
 REMOVED = object()
@@ -139,6 +140,11 @@ BAD = {
         "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0.Resource",
         {"Fn::Sub": "arn:aws:dynamodb:${AWS::Region}:${AWS::AccountId}:table/*"},
         "no-wildcards: WorkerRole",
+    ),
+    "any table under a condition": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        {"Fn::If": ["Some", allow("dynamodb:PutItem", "*"), {"Ref": "AWS::NoValue"}]},
+        "no-wildcards: FanoutRole",
     ),
     "a managed policy": (
         "FanoutRole.Properties.ManagedPolicyArns",
@@ -173,6 +179,28 @@ BAD = {
     "unwatched age": ("AgeAlarm", REMOVED, "alarm: Work"),
     "an unwatched stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
     "unwatched throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
+    "unwatched drops of loops": ("RecursionAlarm", REMOVED, "alarm: stack"),
+    "a queue that its reader sends to": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow(["sqs:ReceiveMessage", "sqs:SendMessage"], [get("WorkDlq"), get("Work")]),
+        "recursive-loop: Worker",
+    ),
+    "a loop in a statement with a condition": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        {"Fn::If": ["Sends", allow("sqs:SendMessage", get("Work")), {"Ref": "AWS::NoValue"}]},
+        "recursive-loop: Worker",
+    ),
+    "a loop of two functions": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow("lambda:InvokeFunction", get("Fanout")),
+        "recursive-loop: Fanout",
+    ),
+    "a function that calls itself": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow("lambda:InvokeFunction", get("Fanout")),
+        "recursive-loop: Fanout",
+    ),
+    "a loop that is none": ("Fanout.Properties.RecursiveLoop", "Allow", "recursive-loop: Fanout"),
 }
 
 
@@ -181,10 +209,11 @@ def changed(path, value):
     at, parts = template["Resources"], path.split(".")
     for part in parts[:-1]:
         at = at[int(part)] if isinstance(at, list) else at[part]
+    last = int(parts[-1]) if isinstance(at, list) else parts[-1]
     if value is REMOVED:
-        del at[parts[-1]]
+        del at[last]
     else:
-        at[parts[-1]] = value
+        at[last] = value
     return template
 
 
@@ -197,6 +226,12 @@ class Rules(unittest.TestCase):
             with self.subTest(what):
                 problems = check(changed(path, value), SETTINGS)
                 self.assertTrue(any(p.startswith(wanted + ":") for p in problems), problems)
+
+    def test_a_loop_that_is_allowed_is_no_problem(self):
+        template = changed("Worker.Properties.RecursiveLoop", "Allow")
+        sends = allow("sqs:SendMessage", get("Work"))
+        template["Resources"]["WorkerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(sends)
+        self.assertEqual(check(template, SETTINGS), [])
 
     def test_an_exception_needs_a_reason_and_a_use(self):
         bad = changed("Work.Properties.VisibilityTimeout", 59)
