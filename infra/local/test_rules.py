@@ -9,7 +9,7 @@ from check_template import check
 
 SETTINGS = json.loads((pathlib.Path(__file__).parent / "template_rules.json").read_text())
 SETTINGS |= {"exceptions": [], "dead_letter_queues": {}}
-SETTINGS["alarms"] = [alarm for alarm in SETTINGS["alarms"] if alarm["each"] != "function"]
+SETTINGS["alarms"] = [alarm for alarm in SETTINGS["alarms"] if "only" not in alarm]
 
 
 def alarm(metric, dimension=None, namespace="AWS/SQS"):
@@ -114,6 +114,9 @@ GOOD = {
         "AgeAlarm": alarm("ApproximateAgeOfOldestMessage", get("Work", "QueueName")),
         "StreamAlarm": alarm("IteratorAge", {"Ref": "Fanout"}, "AWS/Lambda"),
         "ThrottleAlarm": alarm("Throttles", namespace="AWS/Lambda"),
+        "ApiAlarm": alarm("5xx", {"Ref": "Api"}, "AWS/ApiGateway"),
+        "WorkerErrorAlarm": alarm("Errors", {"Ref": "Worker"}, "AWS/Lambda"),
+        "FanoutErrorAlarm": alarm("Errors", {"Ref": "Fanout"}, "AWS/Lambda"),
         "RecursionAlarm": alarm("RecursiveInvocationsDropped", namespace="AWS/Lambda"),
     },
 }
@@ -180,6 +183,13 @@ BAD = {
     "an unwatched stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
     "unwatched throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
     "unwatched drops of loops": ("RecursionAlarm", REMOVED, "alarm: stack"),
+    "unwatched errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
+    "a function whose crashes nobody sees": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
+    "an alarm on another function's crashes": (
+        "FanoutErrorAlarm.Properties.Dimensions.0.Value",
+        {"Ref": "Worker"},
+        "alarm: Fanout",
+    ),
     "a queue that its reader sends to": (
         "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
         allow(["sqs:ReceiveMessage", "sqs:SendMessage"], [get("WorkDlq"), get("Work")]),
