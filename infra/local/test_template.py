@@ -1,8 +1,12 @@
 """What a first deployment meets: questions of `sam deploy --guided`, profiles of samconfig.toml, what a rollback leaves."""
 
+import json
 import pathlib
+import tempfile
 import unittest
 
+from commands import samconfig
+from commands.cloud import Problem
 from commands.template import FUNCTION, Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -53,6 +57,52 @@ class FailedDeployments(unittest.TestCase):
 
     def test_tables_are_not_protected_from_the_rollback(self):
         self.assertEqual(TEMPLATE.parameters()["DeletionProtection"]["Default"], "false")
+
+
+class AccessLog(unittest.TestCase):
+    """The log of the API tells what happened, and nothing that opens anything."""
+
+    def test_a_line_is_json_and_has_neither_path_nor_query(self):
+        api = TEMPLATE.data["Resources"]["Api"]["Properties"]["AccessLogSettings"]
+        line = json.loads(api["Format"])
+        for wanted in ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"):
+            self.assertIn(f"$context.{wanted}", line.values())
+        for secret in ("path", "query", "header", "authorizer", "domain", "protocol"):
+            self.assertNotIn(secret, api["Format"].lower())
+
+
+class Profiles(unittest.TestCase):
+    """samconfig.toml, read as the preflight reads it."""
+
+    def read(self, text, environment="small"):
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory, "samconfig.toml")
+            file.write_text(text, encoding="utf-8")
+            return samconfig.overrides(file, environment)
+
+    def test_each_environment_names_parameters_of_the_template(self):
+        for environment in ("default", "small", "dev"):
+            given = samconfig.overrides(ROOT / "samconfig.toml", environment)
+            self.assertLessEqual(set(given), set(TEMPLATE.parameters()), environment)
+
+    def test_the_small_one_fits_ten_executions(self):
+        given = samconfig.overrides(ROOT / "samconfig.toml", "small")
+        at_once = ("WorkConcurrency", "DeliveryConcurrency", "RenderConcurrency", "MaxViewers")
+        self.assertLessEqual(sum(int(given[name]) for name in at_once), 8)
+
+    def test_lists_are_read_however_they_are_written(self):
+        for text in (
+            '[small.deploy.parameters]\nparameter_overrides = ["A=1", "B=x=y"]\n[other.deploy.parameters]\n',
+            '[small.deploy.parameters]\n# parameter_overrides = ["A=2"]\nparameter_overrides = [\n "A=1",\n "B=x=y",\n]\n',
+        ):
+            self.assertEqual(self.read(text), {"A": "1", "B": "x=y"})
+        self.assertEqual(self.read('[small.global.parameters]\nstack_name = "x"\n'), {})
+
+    def test_an_unknown_environment_and_a_bad_pair_are_named(self):
+        with self.assertRaisesRegex(Problem, "no environment `big`: it has small"):
+            self.read("[small.deploy.parameters]\n", "big")
+        with self.assertRaisesRegex(Problem, "expected NAME=VALUE, not `A`"):
+            self.read('[small.deploy.parameters]\nparameter_overrides = ["A"]\n')
 
 
 if __name__ == "__main__":
