@@ -11,7 +11,7 @@ use crate::package::{self, Architecture};
 use crate::ports::Asked;
 use crate::up::{self, Options, Pair};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, listen, logs, setup};
+use crate::{bench, checks, demo, deployment, listen, logs, setup};
 
 /// Everything that a developer does with this checkout.
 #[derive(Debug, Parser)]
@@ -134,11 +134,12 @@ enum Command {
         #[arg(long = "secret", value_name = "NAME=VALUE")]
         secrets: Vec<Pair>,
     },
+    /// Build the layer with ffmpeg and fonts, which videos need, publish it in your account, and print its parameter
+    Layer(deployment::Layer),
     /// Call the API of a stack on AWS and submit one real job. Takes AWS credentials
     Smoke {
-        /// The stack's name
-        #[arg(long, value_name = "NAME")]
-        stack: String,
+        #[command(flatten)]
+        place: deployment::Place,
         /// An API key of the stack
         #[arg(long, env = "REELHOOK_API_KEY", hide_env_values = true)]
         key: String,
@@ -256,7 +257,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
-        Command::Smoke { stack, key } => operate::smoke(workspace, &stack, &key),
+        Command::Layer(options) => deployment::layer(workspace, &options),
+        Command::Smoke { place, key } => deployment::smoke(workspace, &place, &key),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),
     }
 }

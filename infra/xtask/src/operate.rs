@@ -102,12 +102,6 @@ pub fn secrets(workspace: &Workspace, name: &str, path: &str, given: &[Pair]) ->
     Ok(())
 }
 
-/// Submits one job to a stack on AWS.
-pub fn smoke(workspace: &Workspace, name: &str, key: &str) -> anyhow::Result<()> {
-    let python = setup::python(workspace)?.python;
-    print(&Stack::on_aws(workspace, python, name).smoke(key)?)
-}
-
 fn print(value: &Value) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(value).context("print the answer")?);
     Ok(())
