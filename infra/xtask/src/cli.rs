@@ -136,7 +136,7 @@ enum Command {
     },
     /// Build the layer with ffmpeg and fonts, which videos need, publish it in your account, and print its parameter
     Layer(deployment::Layer),
-    /// Call the API of a stack on AWS and submit one real job. Takes AWS credentials
+    /// Have a stack make a video and a job, verify their webhooks, or say what is missing. Takes AWS credentials
     Smoke {
         #[command(flatten)]
         place: deployment::Place,
