@@ -11,7 +11,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from commands import catalog, deploy, functions, layer, queues, secrets, smoke
+from commands import catalog, deploy, functions, layer, preflight, queues, samconfig, secrets, smoke
 from commands.cloud import Problem, Stack, is_local, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -43,6 +43,9 @@ def parser():
     made.add_argument("--since-ms", type=int, required=True, help="Unix milliseconds")
     made = command("catalog", lambda stack, given: catalog.load(stack, given.file), "load movies into the catalogue")
     made.add_argument("file", help="JSON or CSV, as infra/catalog/README.md says")
+    made = command("preflight", run_preflight, "say what stands in the way of a deployment")
+    made.add_argument("--config-env", default="default", help="the environment of samconfig.toml")
+    made.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="one of the template")
     made = command("layer", run_layer, "publish the render function's layer, which infra/layer.sh built")
     made.add_argument("file", help="the zip")
     made.add_argument("--arch", required=True, choices=["arm64", "x86_64"], help="the processor that it is for")
@@ -73,6 +76,10 @@ def run_invoke(stack, arguments):
 
 def run_repair(stack, arguments):
     return functions.repair(stack, arguments.since_ms, say)
+
+
+def run_preflight(stack, arguments):
+    return preflight.preflight(stack, ROOT, arguments.config_env, samconfig.pairs(arguments.parameter))
 
 
 def run_layer(stack, arguments):

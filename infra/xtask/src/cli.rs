@@ -134,6 +134,8 @@ enum Command {
         #[arg(long = "secret", value_name = "NAME=VALUE")]
         secrets: Vec<Pair>,
     },
+    /// Say what stands in the way of a deployment to AWS: quotas, secrets, packages, the layer. Takes AWS credentials
+    Preflight(deployment::Preflight),
     /// Build the layer with ffmpeg and fonts, which videos need, publish it in your account, and print its parameter
     Layer(deployment::Layer),
     /// Have a stack make a video and a job, verify their webhooks, or say what is missing. Takes AWS credentials
@@ -257,6 +259,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Package { arch } => package::package(workspace, arch),
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
+        Command::Preflight(options) => deployment::preflight(workspace, &options),
         Command::Layer(options) => deployment::layer(workspace, &options),
         Command::Smoke { place, key } => deployment::smoke(workspace, &place, &key),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),

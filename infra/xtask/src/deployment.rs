@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::instance::Instance;
 use crate::package::Architecture;
 use crate::stack::Stack;
+use crate::up::Pair;
 use crate::workspace::Workspace;
 use crate::{process, setup, ui};
 
@@ -33,6 +34,32 @@ impl Place {
             }
         }
     }
+}
+
+/// What will be deployed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Preflight {
+    /// The environment of samconfig.toml that you will deploy with, for example `small`
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    config_env: String,
+    /// A parameter of template.yaml that you will deploy with; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<Pair>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Says what stands in the way of a deployment.
+pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<()> {
+    let parameters: Vec<String> =
+        options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
+    let mut arguments = vec!["preflight", "--config-env", options.config_env.as_str()];
+    for parameter in &parameters {
+        arguments.extend(["--parameter", parameter.as_str()]);
+    }
+    let found = options.place.stack(workspace)?.call("the preflight", &arguments, "")?;
+    println!("Deploy with: {}", found["deploy"].as_str().unwrap_or("sam deploy"));
+    Ok(())
 }
 
 /// How the layer is built and where it goes.
