@@ -11,7 +11,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from commands import catalog, deploy, functions, layer, preflight, queues, samconfig, secrets, smoke
+from commands import catalog, deploy, functions, layer, preflight, queues, retained, samconfig, secrets, smoke
 from commands.cloud import Problem, Stack, is_local, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,6 +51,9 @@ def parser():
     made.add_argument("--arch", required=True, choices=["arm64", "x86_64"], help="the processor that it is for")
     made.add_argument("--name", default="reelhook-render", help="the layer's name")
     made.add_argument("--bucket", help="a bucket that it goes through; SAM's, or one for the time, where none is named")
+    made = command("retained", run_retained, "find what a deleted stack left, to import it into a new one")
+    made.add_argument("--resource", action="append", default=[], metavar="NAME=ID", help="one of it, where it is not found")
+    made.add_argument("--directory", default=ROOT / ".local" / "retained", help="where the files go")
     command("env", lambda stack, _: functions.configuration(stack), "what each function is configured with")
     command("queues", lambda stack, _: queues.depths(stack), "how much waits in each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their queues")
@@ -84,6 +87,10 @@ def run_preflight(stack, arguments):
 
 def run_layer(stack, arguments):
     return layer.publish(stack, arguments.file, arguments.arch, arguments.name, arguments.bucket)
+
+
+def run_retained(stack, arguments):
+    return retained.retained(stack, samconfig.pairs(arguments.resource), arguments.directory)
 
 
 def run_smoke(stack, arguments):

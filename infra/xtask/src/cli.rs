@@ -146,6 +146,14 @@ enum Command {
         #[arg(long, env = "REELHOOK_API_KEY", hide_env_values = true)]
         key: String,
     },
+    /// Find the tables and the bucket that a deleted stack left, to import them into a new one. Takes AWS credentials
+    Retained {
+        #[command(flatten)]
+        place: deployment::Place,
+        /// One of them, where it is not found: for example Jobs=reelhook-Jobs-1ABC; may be repeated
+        #[arg(long = "resource", value_name = "NAME=ID")]
+        resources: Vec<Pair>,
+    },
     /// Install what the other commands need into .local; they do it themselves when it is missing
     Setup,
 }
@@ -262,6 +270,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Preflight(options) => deployment::preflight(workspace, &options),
         Command::Layer(options) => deployment::layer(workspace, &options),
         Command::Smoke { place, key } => deployment::smoke(workspace, &place, &key),
+        Command::Retained { place, resources } => deployment::retained(workspace, &place, &resources),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),
     }
 }

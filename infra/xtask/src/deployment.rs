@@ -103,6 +103,34 @@ pub fn layer(workspace: &Workspace, options: &Layer) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Finds what a deleted stack left, and says how it is imported into a new one.
+pub fn retained(workspace: &Workspace, place: &Place, resources: &[Pair]) -> anyhow::Result<()> {
+    let named: Vec<String> = resources.iter().map(|Pair(name, id)| format!("{name}={id}")).collect();
+    let mut arguments = vec!["retained"];
+    for resource in &named {
+        arguments.extend(["--resource", resource.as_str()]);
+    }
+    let found = place.stack(workspace)?.call("looking for what was left", &arguments, "")?;
+    for (name, id) in found["found"].as_object().into_iter().flatten() {
+        println!("{name:<12} {}", id.as_str().unwrap_or_default());
+    }
+    let file = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let (template, listed) = (file("template"), file("resources"));
+    let change = format!("--stack-name {} --change-set-name retained", place.stack);
+    println!(
+        "
+Import it into a new stack, and deploy the rest, with the parameters that the old stack had:
+  aws cloudformation create-change-set {change} --change-set-type IMPORT \\
+    --template-body file://{template} --resources-to-import file://{listed}
+  aws cloudformation wait change-set-create-complete {change}
+  aws cloudformation execute-change-set {change}
+  aws cloudformation wait stack-import-complete --stack-name {}
+  sam deploy --stack-name {}",
+        place.stack, place.stack
+    );
+    Ok(())
+}
+
 /// Has the stack make a video, and looks at the webhook that tells of it.
 pub fn smoke(workspace: &Workspace, place: &Place, key: &str) -> anyhow::Result<()> {
     print(&place.stack(workspace)?.smoke(key)?)
