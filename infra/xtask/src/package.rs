@@ -45,7 +45,7 @@ pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Res
         let size = fs::metadata(&bootstrap).with_context(|| format!("find {}", bootstrap.display()))?.len();
         println!("{:>10}  target/lambda/{function}/bootstrap", ui::bytes(size));
     }
-    println!("Deploy with: sam deploy");
+    println!("Before the first deployment: cargo xtask preflight. Then deploy with: sam deploy");
     Ok(())
 }
 
