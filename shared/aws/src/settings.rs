@@ -145,7 +145,7 @@ impl<T> Settings<T> {
     async fn newer_than(&self, known: &Arc<T>) -> Arc<T> {
         let mut current = self.current.lock().await;
         let doubled = self.fruitless.load(Ordering::Relaxed).min(MOST_DOUBLINGS);
-        if Arc::ptr_eq(&current.value, known) && current.read_at.elapsed() >= AGAIN * (1 << doubled) {
+        if Arc::ptr_eq(&current.value, known) && current.read_at.elapsed() >= AGAIN * 2_u32.pow(doubled) {
             self.read_again(&mut current).await;
             self.fruitless.store(doubled + 1, Ordering::Relaxed);
         }
