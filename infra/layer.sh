@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Builds the Lambda layer of the render function: ffmpeg at /opt/bin/ffmpeg and fonts below /opt/fonts.
-# Usage: infra/layer.sh ARCHITECTURE OUT.zip    ARCHITECTURE is arm64 or x86_64. Needs python3 with pip, npm and zip.
+# Usage: infra/layer.sh ARCHITECTURE OUT.zip    ARCHITECTURE is arm64 or x86_64. Needs npm, and python3 with pip
+# (or what PYTHON names).
 #
-# Publish it in your account, and name it to the stack:
-#   aws lambda publish-layer-version --layer-name reelhook-render --zip-file fileb://OUT.zip --compatible-architectures ARCHITECTURE
+# `cargo xtask layer` builds it and publishes it in your account. By hand it takes a bucket, since the zip is larger than the
+# 50 MB that Lambda takes directly:
+#   aws s3 cp OUT.zip s3://YOURS/
+#   aws lambda publish-layer-version --layer-name reelhook-render --content S3Bucket=YOURS,S3Key=OUT.zip \
+#     --compatible-architectures ARCHITECTURE --query LayerVersionArn --output text
 #   sam deploy --parameter-overrides RenderLayerArn=ARN
-# Over 50 MB goes by a bucket: aws s3 cp OUT.zip s3://YOURS/ and --content S3Bucket=YOURS,S3Key=OUT.zip instead of --zip-file.
+#
+# The same pins make the same bytes, so that a layer which is published already is known.
 #
 # Licences: the ffmpeg is a static build under the GPL, version 3, since it contains libx264; it runs as a program of its
 # own and is not linked to Reelhook. Who gives the layer to others has to offer them its source. The fonts are under the
@@ -19,21 +24,35 @@ case $architecture in
   x86_64) platform=manylinux2014_x86_64 ;;
   *) echo "infra/layer.sh: the architecture is arm64 or x86_64, not \`$architecture\`" >&2; exit 2 ;;
 esac
+python=${PYTHON:-python3}
+"$python" -m pip --version >/dev/null || { echo "infra/layer.sh: pip is missing: install python3-pip, or name a Python that has it in PYTHON" >&2; exit 1; }
+command -v npm >/dev/null || { echo "infra/layer.sh: npm is missing: install it" >&2; exit 1; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # The same ffmpeg as on a laptop.
 pin=$(grep -h '^imageio-ffmpeg==' "$here"/local/requirements.txt "$here"/verify/requirements.txt | head -n 1)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform "$platform" \
+echo "Fetching ffmpeg for $architecture ($pin) ..." >&2
+"$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform "$platform" \
   --dest "$work" "$pin"
 mkdir -p "$work/layer/bin"
-unzip -q -o "$work"/imageio_ffmpeg-*.whl -d "$work/wheel"
+"$python" -m zipfile -e "$work"/imageio_ffmpeg-*.whl "$work/wheel"
 cp "$work"/wheel/imageio_ffmpeg/binaries/ffmpeg-* "$work/layer/bin/ffmpeg"
-chmod 755 "$work/layer/bin/ffmpeg"
+echo "Fetching the fonts ..." >&2
 "$here/fonts.sh" "$work/layer/fonts"
-rm -f "$out"
-destination=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")
-(cd "$work/layer" && zip -q -r -9 "$destination" bin fonts)
-du -sh "$work/layer" | cut -f1 | xargs printf '%s unpacked, of 250 MB that a function may have\n'
-du -h "$destination"
+
+echo "Packing ..." >&2
+"$python" - "$work/layer" "$out" <<'PACK'
+import pathlib, sys, zipfile
+
+root, out = map(pathlib.Path, sys.argv[1:])
+with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+    for file in sorted(path for path in root.rglob("*") if path.is_file()):
+        entry = zipfile.ZipInfo(str(file.relative_to(root)), date_time=(1980, 1, 1, 0, 0, 0))
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.external_attr = (0o100755 if file.parent.name == "bin" else 0o100644) << 16
+        packed.writestr(entry, file.read_bytes())
+unpacked = sum(entry.file_size for entry in zipfile.ZipFile(out).infolist())
+print(f"{out}: {out.stat().st_size / 2**20:.0f} MiB, unpacked {unpacked / 2**20:.0f} of the 250 that a function may have", file=sys.stderr)
+PACK

@@ -1,4 +1,4 @@
-"""Holds template.yaml to what the architecture promises and no linter knows: roles, queues, tables, buckets, alarms.
+"""Holds template.yaml to what the architecture promises and no linter knows: roles, queues, loops, tables, buckets, alarms.
 
 It reads the transformed template, because SAM adds roles and policies of its own. Numbers and exceptions are in
 template_rules.json; an exception is {"rule", "resource", "value"?, "reason"}, and one without a use is a problem.
@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 
-from rules import access, alarms, queues, storage
+from rules import access, alarms, loops, queues, storage
 from rules.model import Model
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,6 +23,7 @@ RULES = [
     queues.visibility,
     queues.queue_mapping,
     queues.stream_mapping,
+    loops.recursive_loop,
     storage.tables,
     storage.buckets,
     alarms.alarms,

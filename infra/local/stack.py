@@ -11,7 +11,19 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from commands import catalog, deploy, functions, queues, recording, secrets, smoke
+from commands import (
+    catalog,
+    deploy,
+    functions,
+    layer,
+    preflight,
+    queues,
+    recording,
+    retained,
+    samconfig,
+    secrets,
+    smoke,
+)
 from commands.cloud import Problem, Stack, is_local, say, visible
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -43,6 +55,17 @@ def parser():
     made.add_argument("--since-ms", type=int, required=True, help="Unix milliseconds")
     made = command("catalog", lambda stack, given: catalog.load(stack, given.file), "load movies into the catalogue")
     made.add_argument("file", help="JSON or CSV, as infra/catalog/README.md says")
+    made = command("preflight", run_preflight, "say what stands in the way of a deployment")
+    made.add_argument("--config-env", default="default", help="the environment of samconfig.toml")
+    made.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="one of the template")
+    made = command("layer", run_layer, "publish the render function's layer, which infra/layer.sh built")
+    made.add_argument("file", help="the zip")
+    made.add_argument("--arch", required=True, choices=["arm64", "x86_64"], help="the processor that it is for")
+    made.add_argument("--name", default="reelhook-render", help="the layer's name")
+    made.add_argument("--bucket", help="a bucket that it goes through; SAM's, or one for the time, where none is named")
+    made = command("retained", run_retained, "find what a deleted stack left, to import it into a new one")
+    made.add_argument("--resource", action="append", default=[], metavar="NAME=ID", help="one of it, where it is not found")
+    made.add_argument("--directory", default=ROOT / ".local" / "retained", help="where the files go")
     command("env", lambda stack, _: functions.configuration(stack), "what each function is configured with")
     command("queues", lambda stack, _: queues.depths(stack), "how much waits in each queue")
     command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their queues")
@@ -85,6 +108,18 @@ def run_restore(stack, arguments):
     return recording.restore(stack, arguments.directory)
 
 
+def run_preflight(stack, arguments):
+    return preflight.preflight(stack, ROOT, arguments.config_env, samconfig.pairs(arguments.parameter))
+
+
+def run_layer(stack, arguments):
+    return layer.publish(stack, arguments.file, arguments.arch, arguments.name, arguments.bucket)
+
+
+def run_retained(stack, arguments):
+    return retained.retained(stack, samconfig.pairs(arguments.resource), arguments.directory)
+
+
 def run_smoke(stack, arguments):
     return smoke.smoke(stack, os.environ["REELHOOK_API_KEY"])
 
@@ -100,7 +135,7 @@ def main():
     except NoCredentialsError:
         sys.exit("there are no AWS credentials: run `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID")
     except NoRegionError:
-        sys.exit("there is no AWS region: set AWS_REGION")
+        sys.exit("there is no AWS region: set AWS_DEFAULT_REGION, which `sam` and `aws` read too")
     except OSError as error:
         sys.exit(visible(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
     except (ClientError, BotoCoreError) as error:

@@ -9,7 +9,7 @@ from check_template import check
 
 SETTINGS = json.loads((pathlib.Path(__file__).parent / "template_rules.json").read_text())
 SETTINGS |= {"exceptions": [], "dead_letter_queues": {}}
-SETTINGS["alarms"] = [alarm for alarm in SETTINGS["alarms"] if alarm["each"] != "function"]
+SETTINGS["alarms"] = [alarm for alarm in SETTINGS["alarms"] if "only" not in alarm]
 
 
 def alarm(metric, dimension=None, namespace="AWS/SQS"):
@@ -77,7 +77,7 @@ GOOD = {
         },
         "Jobs": {
             "Type": "AWS::DynamoDB::Table",
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "BillingMode": "PAY_PER_REQUEST",
@@ -88,7 +88,7 @@ GOOD = {
         "StreamMapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": STREAM},
         "Files": {
             "Type": "AWS::S3::Bucket",
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "PublicAccessBlockConfiguration": {
@@ -114,6 +114,10 @@ GOOD = {
         "AgeAlarm": alarm("ApproximateAgeOfOldestMessage", get("Work", "QueueName")),
         "StreamAlarm": alarm("IteratorAge", {"Ref": "Fanout"}, "AWS/Lambda"),
         "ThrottleAlarm": alarm("Throttles", namespace="AWS/Lambda"),
+        "ApiAlarm": alarm("5xx", {"Ref": "Api"}, "AWS/ApiGateway"),
+        "WorkerErrorAlarm": alarm("Errors", {"Ref": "Worker"}, "AWS/Lambda"),
+        "FanoutErrorAlarm": alarm("Errors", {"Ref": "Fanout"}, "AWS/Lambda"),
+        "RecursionAlarm": alarm("RecursiveInvocationsDropped", namespace="AWS/Lambda"),
     },
 }
 REMOVED = object()
@@ -140,6 +144,11 @@ BAD = {
         {"Fn::Sub": "arn:aws:dynamodb:${AWS::Region}:${AWS::AccountId}:table/*"},
         "no-wildcards: WorkerRole",
     ),
+    "any table under a condition": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        {"Fn::If": ["Some", allow("dynamodb:PutItem", "*"), {"Ref": "AWS::NoValue"}]},
+        "no-wildcards: FanoutRole",
+    ),
     "a managed policy": (
         "FanoutRole.Properties.ManagedPolicyArns",
         ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],
@@ -159,6 +168,9 @@ BAD = {
     "unsaid encryption": ("Jobs.Properties.SSESpecification", REMOVED, "table-encrypted: Jobs"),
     "no recovery": ("Jobs.Properties.PointInTimeRecoverySpecification", REMOVED, "table-recovery: Jobs"),
     "a table that goes": ("Jobs.DeletionPolicy", REMOVED, "table-kept: Jobs"),
+    "a table that a failed deployment leaves": ("Jobs.DeletionPolicy", "Retain", "table-kept: Jobs"),
+    "a bucket that a failed deployment leaves": ("Files.DeletionPolicy", "Retain", "bucket-kept: Files"),
+    "a bucket that goes with a change": ("Files.UpdateReplacePolicy", "RetainExceptOnCreate", "bucket-kept: Files"),
     "a public bucket": (
         "Files.Properties.PublicAccessBlockConfiguration.BlockPublicAcls",
         False,
@@ -170,6 +182,35 @@ BAD = {
     "unwatched age": ("AgeAlarm", REMOVED, "alarm: Work"),
     "an unwatched stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
     "unwatched throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
+    "unwatched drops of loops": ("RecursionAlarm", REMOVED, "alarm: stack"),
+    "unwatched errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
+    "a function whose crashes nobody sees": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
+    "an alarm on another function's crashes": (
+        "FanoutErrorAlarm.Properties.Dimensions.0.Value",
+        {"Ref": "Worker"},
+        "alarm: Fanout",
+    ),
+    "a queue that its reader sends to": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow(["sqs:ReceiveMessage", "sqs:SendMessage"], [get("WorkDlq"), get("Work")]),
+        "recursive-loop: Worker",
+    ),
+    "a loop in a statement with a condition": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        {"Fn::If": ["Sends", allow("sqs:SendMessage", get("Work")), {"Ref": "AWS::NoValue"}]},
+        "recursive-loop: Worker",
+    ),
+    "a loop of two functions": (
+        "WorkerRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow("lambda:InvokeFunction", get("Fanout")),
+        "recursive-loop: Fanout",
+    ),
+    "a function that calls itself": (
+        "FanoutRole.Properties.Policies.0.PolicyDocument.Statement.0",
+        allow("lambda:InvokeFunction", get("Fanout")),
+        "recursive-loop: Fanout",
+    ),
+    "a loop that is none": ("Fanout.Properties.RecursiveLoop", "Allow", "recursive-loop: Fanout"),
 }
 
 
@@ -178,10 +219,11 @@ def changed(path, value):
     at, parts = template["Resources"], path.split(".")
     for part in parts[:-1]:
         at = at[int(part)] if isinstance(at, list) else at[part]
+    last = int(parts[-1]) if isinstance(at, list) else parts[-1]
     if value is REMOVED:
-        del at[parts[-1]]
+        del at[last]
     else:
-        at[parts[-1]] = value
+        at[last] = value
     return template
 
 
@@ -194,6 +236,12 @@ class Rules(unittest.TestCase):
             with self.subTest(what):
                 problems = check(changed(path, value), SETTINGS)
                 self.assertTrue(any(p.startswith(wanted + ":") for p in problems), problems)
+
+    def test_a_loop_that_is_allowed_is_no_problem(self):
+        template = changed("Worker.Properties.RecursiveLoop", "Allow")
+        sends = allow("sqs:SendMessage", get("Work"))
+        template["Resources"]["WorkerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(sends)
+        self.assertEqual(check(template, SETTINGS), [])
 
     def test_an_exception_needs_a_reason_and_a_use(self):
         bad = changed("Work.Properties.VisibilityTimeout", 59)

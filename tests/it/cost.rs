@@ -37,6 +37,8 @@ const MEMORY_GB: f64 = 0.25;
 /// Assumed durations: our own work, and that of a function that waits for somebody else's answer.
 const OWN_SECONDS: f64 = 0.02;
 const WAITING_SECONDS: f64 = 0.25;
+/// A line of the API's access log, with what CloudWatch adds to it.
+const ACCESS_LOG_BYTES: f64 = 330.0;
 /// START, END and REPORT, as Lambda writes them for each run.
 const LAMBDA_LOG_BYTES: f64 = 300.0;
 
@@ -267,6 +269,8 @@ async fn price(stack: &Stack, measured: &Measured) -> Vec<Row> {
         2.0 * waiting * SQS_REQUEST,
     );
     row("all", "HTTP API request", api, format!("{api} requests"), api * API_REQUEST);
+    let access = api * ACCESS_LOG_BYTES / 1e3;
+    row("all", "access log of the API", api, format!("{access:.0} KB"), access * LOG_GB);
     let log = (measured.log_bytes + all * LAMBDA_LOG_BYTES) / 1e3;
     row("all", "log", 1.0, format!("{log:.0} KB"), log * LOG_GB);
     let stored = stored / 1e3;
@@ -376,9 +380,9 @@ Of this DynamoDB's calls are ${dynamodb} and Lambda's runs ${lambda}.
   indexes that came, went or moved; all of a transaction counts twice, the indexes too. Runs are those that the emulator
   reports; each one for a queue is a receive and a delete.
 - Assumed: 256 MB for 20 ms a run, and for 250 ms where `worker` and `dispatcher` wait for somebody's answer; a query reads
-  less than 4 KB; 300 bytes of Lambda's own lines a run; rows are kept for 30 days, with point-in-time recovery; each
-  submission leases its call of the caller's limit (who submits often leases several at once), and a worker that sends at
-  most ten reports a minute leases none.
+  less than 4 KB; 300 bytes of Lambda's own lines a run, and 330 of the API's access log a request; rows are kept for 30
+  days, with point-in-time recovery; each submission leases its call of the caller's limit (who submits often leases
+  several at once), and a worker that sends at most ten reports a minute leases none.
 - Left out: what goes on anyway (below), starts of functions with the settings that they read, clients that ask how a job
   is (one run, one request of the API, one read unit and at most one write unit each), traffic.
 

@@ -451,3 +451,15 @@ async fn queues_and_buses_are_destinations_like_any_other() {
         remove(&stack, endpoint["id"].as_str().expect("an id")).await;
     }
 }
+
+#[tokio::test]
+async fn the_stack_has_a_queue_of_its_own_for_looking_at_webhooks() {
+    let stack = Stack::open().await;
+    let (inbox, arn) = (stack.aws.output("InboxQueueUrl"), stack.aws.output("InboxArn"));
+    let made = register(&stack, &json!({ "type": "sqs", "arn": arn, "events": ["webhook.test"] })).await;
+    let id = made["id"].as_str().expect("an id");
+    let (body, attributes) = stack.eventually("its test", || stack.aws.receive_about(inbox, id)).await;
+    assert_eq!((&body["event"], &body["webhook_id"]), (&json!("webhook.test"), &json!(id)));
+    assert!(attributes["webhook-signature"].starts_with("v1,"), "{attributes:?}");
+    remove(&stack, id).await;
+}

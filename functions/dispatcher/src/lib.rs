@@ -15,7 +15,7 @@ use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::queues::Queue;
 use reelhook_aws::registrations::RegistrationTable;
-use reelhook_aws::settings::{Settings, required};
+use reelhook_aws::settings::{OPTIONS, Settings, required};
 use reelhook_aws::start::{System, Verdict, batch};
 use reelhook_domain::Policy;
 use reelhook_outbound::{AllowList, GuardedClient};
@@ -67,6 +67,9 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_EVENTS",
     "WEBHOOK_HEADERS",
     "WEBHOOK_SECRET_KEY",
+    "ENDPOINT_SECRETS_KEY",
+    // One call reads the names up to here; the others stand in the options.
+    OPTIONS,
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_MAX_RETRIES",
@@ -82,7 +85,6 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_DISABLE_AFTER",
     "WEBHOOK_DISABLE_AFTER_FAILURES",
     "WEBHOOK_PERMANENT_STATUSES",
-    "ENDPOINT_SECRETS_KEY",
 ];
 
 /// What the function works with.

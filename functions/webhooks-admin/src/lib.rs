@@ -28,7 +28,7 @@ use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::limits::Limits;
 use reelhook_aws::queues::Queue;
 use reelhook_aws::registrations::RegistrationTable;
-use reelhook_aws::settings::{Settings, required};
+use reelhook_aws::settings::{OPTIONS, Settings, required};
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
@@ -117,6 +117,8 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_SECRET_KEY",
     "WEBHOOK_HEADERS",
     "ENDPOINT_SECRETS_KEY",
+    // One call reads the names up to here; the others stand in the options.
+    OPTIONS,
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_PERMANENT_STATUSES",

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import pathlib
+import random
+import time
 
 from commands.cloud import Problem, client
 
@@ -11,6 +13,8 @@ LISTS = pathlib.Path(__file__).resolve().parents[2] / "catalog" / "lists.json"
 NUMBERS = {"id": int, "year": int, "imdb_score": float, "imdb_votes": int, "runtime_minutes": int}
 TEXTS = ("title", "country", "platform", "content_type")
 CONTENT_TYPES = {"film": "Film", "série": "Série", "serie": "Série"}
+# Calls in a row that leave something over, with waits of up to 5 s between them.
+ATTEMPTS = 12
 URLS = ("trailer_url", "poster_url", "streaming_url")
 
 
@@ -107,9 +111,10 @@ def listed(dynamodb, table, movies):
     """The rows that movies have by now, by the shelf of the row that lists them."""
     keys, found = [index_key(movie) for movie in movies], {}
     for start in range(0, len(keys), 100):
-        wanted = {table: {"Keys": keys[start : start + 100], "ConsistentRead": True}}
+        wanted, attempts = {table: {"Keys": keys[start : start + 100], "ConsistentRead": True}}, 0
         while wanted:
             answer = dynamodb.batch_get_item(RequestItems=wanted)
+            attempts = 0 if not answer.get("UnprocessedKeys") else pause(attempts)
             for item in answer["Responses"].get(table, []):
                 rows = {(row["M"]["shelf"]["S"], row["M"]["rank"]["S"]) for row in item["rows"]["L"]}
                 found[item["shelf"]["S"]] = rows
@@ -117,6 +122,15 @@ def listed(dynamodb, table, movies):
     return found
 
 
+def pause(attempts):
+    """Waits before what a busy table left over is asked for again: a new table takes few writes at first."""
+    if attempts == ATTEMPTS:
+        raise Problem("the table is too busy to load movies: try again in some minutes; what was loaded stays")
+    time.sleep(random.uniform(0, min(0.1 * 2**attempts, 5)))
+    return attempts + 1
+
+
 def write(dynamodb, wanted):
-    while wanted:
-        wanted = dynamodb.batch_write_item(RequestItems=wanted).get("UnprocessedItems")
+    attempts = 0
+    while wanted := dynamodb.batch_write_item(RequestItems=wanted).get("UnprocessedItems"):
+        attempts = pause(attempts)

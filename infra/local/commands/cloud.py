@@ -79,6 +79,11 @@ class Stack:
             raise Problem(f"there is no stack `{self.name}`" + (": run `cargo xtask up` first" if is_local() else ""))
         return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
+    def parameters(self):
+        """What the template's parameters were deployed with; empty where there is no stack."""
+        description = self.describe() or {}
+        return {p["ParameterKey"]: p.get("ParameterValue", "") for p in description.get("Parameters", [])}
+
     @functools.cached_property
     def resources(self):
         """Physical ids by (type, logical id)."""

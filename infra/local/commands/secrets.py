@@ -1,11 +1,35 @@
 """Settings and secrets in SSM, as SecureString parameters below one path."""
 
 import base64
+import json
 import secrets
 
 from botocore.exceptions import ClientError
 
 from commands.cloud import Problem, client, error_code, say
+
+# The parameter in which settings stand together, so that a function that starts reads them in one call.
+OPTIONS = "WEBHOOK_OPTIONS"
+# Settings of webhooks that have a parameter of their own always: secrets, and what several functions read.
+SINGLE = {"WEBHOOK_URLS", "WEBHOOK_EVENTS", "WEBHOOK_HEADERS", "WEBHOOK_SECRET_KEY", OPTIONS}
+# Those that may stand in the options, which `dispatcher` and `webhooks-admin` read.
+OPTIONAL = (
+    "WEBHOOK_TIMEOUT",
+    "WEBHOOK_SCHEDULE",
+    "WEBHOOK_PERMANENT_STATUSES",
+    "WEBHOOK_MAX_RETRIES",
+    "WEBHOOK_RETRY_DELAY",
+    "WEBHOOK_MAX_RETRY_DELAY",
+    "WEBHOOK_RATE_LIMIT_WINDOW",
+    "WEBHOOK_RATE_LIMIT_MAX",
+    "WEBHOOK_ENDPOINT_POLICIES",
+    "WEBHOOK_CONCURRENCY",
+    "WEBHOOK_CIRCUIT_FAILURES",
+    "WEBHOOK_CIRCUIT_DELAY",
+    "WEBHOOK_CIRCUIT_MAX_DELAY",
+    "WEBHOOK_DISABLE_AFTER",
+    "WEBHOOK_DISABLE_AFTER_FAILURES",
+)
 
 
 def generated(name):
@@ -23,9 +47,16 @@ def put(path, wanted, show):
     with the values where `show`."""
     if not path.startswith("/") or path.endswith("/"):
         raise Problem(f"the path `{path}` must begin with / and not end with it")
+    for name in wanted:
+        if name.startswith("WEBHOOK_") and name not in SINGLE and name not in OPTIONAL:
+            raise Problem(f"there is no setting `{name}`: README.md lists them")
+    optional = {name: value for name, value in wanted.items() if name in OPTIONAL}
+    if optional and OPTIONS in wanted:
+        raise Problem(f"give {OPTIONS} as a whole, or {', '.join(optional)} for themselves, and not both")
+    together = stands_together(path)
     done = {}
     for name, value in wanted.items():
-        if value == "":
+        if value == "" or (together and name in optional):
             continue  # SSM stores no empty value; a setting that is not there has its default
         parameter = f"{path}/{name}"
         there = get(parameter)
@@ -34,11 +65,58 @@ def put(path, wanted, show):
             action = "created"
         stored = value if value is not None else there or generated(name)
         if action != "kept":
-            client("ssm").put_parameter(Name=parameter, Value=stored, Type="SecureString", Overwrite=True)
+            store(parameter, stored)
             if not show:
                 say(f"{action} {parameter}")
         done[name] = {"action": action, **({"value": stored} if show else {})}
+    if together and OPTIONS not in wanted:
+        done |= put_options(path, optional, show)
     return done
+
+
+def stands_together(path):
+    """Whether settings stand in the options: yes in a new stack, and no in one that has some on their own."""
+    if get(f"{path}/{OPTIONS}") is not None:
+        return True
+    alone = on_their_own(path)
+    if alone:
+        say(f"{', '.join(alone)} stand on their own, so others will too: README.md says how to put them into {OPTIONS}")
+    return not alone
+
+
+def on_their_own(path):
+    """Those of the optional settings that have a parameter of their own."""
+    found = set()
+    for start in range(0, len(OPTIONAL), 10):
+        names = [f"{path}/{name}" for name in OPTIONAL[start : start + 10]]
+        found |= {parameter["Name"].rsplit("/", 1)[-1] for parameter in client("ssm").get_parameters(Names=names)["Parameters"]}
+    return sorted(found)
+
+
+def put_options(path, wanted, show):
+    """Changes these of the options; an empty value takes one out, so that it has its default."""
+    parameter = f"{path}/{OPTIONS}"
+    there = get(parameter)
+    try:
+        before = json.loads(there or "{}")
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise Problem(f"{parameter} is no JSON object: mend it, or delete it with `aws ssm delete-parameter`")
+    options = {name: value for name, value in {**before, **wanted}.items() if value != ""}
+    if there is None or options != before:
+        store(parameter, json.dumps(options, ensure_ascii=False))
+        if not show:
+            say(f"{'created' if there is None else 'changed'} {parameter}")
+    done = {}
+    for name, value in wanted.items():
+        action = "created" if name not in before else "kept" if before[name] == value else "changed"
+        done[name] = {"action": action if value != "" else "removed", **({"value": value} if show else {})}
+    return done
+
+
+def store(parameter, value):
+    client("ssm").put_parameter(Name=parameter, Value=value, Type="SecureString", Overwrite=True)
 
 
 def get(parameter):

@@ -18,14 +18,17 @@ def own_role(model):
 
 
 def statements(model):
-    """(policy's resource, statement) of every inline policy of a role."""
-    for role, properties in model.of_type("AWS::IAM::Role"):
-        for policy in properties.get("Policies", []):
-            for statement in as_list(policy["PolicyDocument"]["Statement"]):
-                yield role, statement
-    for name, properties in model.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
-        for statement in as_list(properties["PolicyDocument"]["Statement"]):
-            yield name, statement
+    """(policy's resource, statement) of every inline policy of a role, those under a condition too."""
+    documents = [
+        (role, policy["PolicyDocument"])
+        for role, properties in model.of_type("AWS::IAM::Role")
+        for policy in properties.get("Policies", [])
+    ]
+    policies = model.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+    documents += [(name, properties["PolicyDocument"]) for name, properties in policies]
+    for name, document in documents:
+        for listed in as_list(document["Statement"]):
+            yield from ((name, statement) for statement in model.values(listed))
 
 
 def no_wildcards(model):

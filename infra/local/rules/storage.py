@@ -47,6 +47,7 @@ def denies_plain_http(properties):
 
 
 def kept(model, rule, name):
-    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-        if "Retain" not in model.values(model.resources[name].get(policy)):
-            yield rule, name, policy, f"is not kept when the stack goes ({policy})"
+    """It stays when the stack goes, and goes with a first deployment that fails: what stayed would be in nobody's stack."""
+    for policy, wanted in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
+        if model.values(model.resources[name].get(policy)) != [wanted]:
+            yield rule, name, policy, f"has no {policy} of {wanted}"

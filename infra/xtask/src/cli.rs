@@ -11,7 +11,7 @@ use crate::package::{self, Architecture};
 use crate::ports::Asked;
 use crate::up::{self, Options, Pair};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, listen, logs, setup, upgrade};
+use crate::{bench, checks, demo, deployment, listen, logs, setup, upgrade};
 
 /// Everything that a developer does with this checkout.
 #[derive(Debug, Parser)]
@@ -141,14 +141,25 @@ enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         out: PathBuf,
     },
-    /// Call the API of a stack on AWS and submit one real job. Takes AWS credentials
+    /// Say what stands in the way of a deployment to AWS: quotas, secrets, packages, the layer. Takes AWS credentials
+    Preflight(deployment::Preflight),
+    /// Build the layer with ffmpeg and fonts, which videos need, publish it in your account, and print its parameter
+    Layer(deployment::Layer),
+    /// Have a stack make a video and a job, verify their webhooks, or say what is missing. Takes AWS credentials
     Smoke {
-        /// The stack's name
-        #[arg(long, value_name = "NAME")]
-        stack: String,
+        #[command(flatten)]
+        place: deployment::Place,
         /// An API key of the stack
         #[arg(long, env = "REELHOOK_API_KEY", hide_env_values = true)]
         key: String,
+    },
+    /// Find the tables and the bucket that a deleted stack left, to import them into a new one. Takes AWS credentials
+    Retained {
+        #[command(flatten)]
+        place: deployment::Place,
+        /// One of them, where it is not found: for example Jobs=reelhook-Jobs-1ABC; may be repeated
+        #[arg(long = "resource", value_name = "NAME=ID")]
+        resources: Vec<Pair>,
     },
     /// Install what the other commands need into .local; they do it themselves when it is missing
     Setup,
@@ -264,7 +275,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Catalog { command: Catalog::Import { file, target } } => operate::import(workspace, &target, &file),
         Command::Secrets { stack, path, secrets } => operate::secrets(workspace, &stack, &path, &secrets),
         Command::Record { out } => upgrade::record(workspace, &out),
-        Command::Smoke { stack, key } => operate::smoke(workspace, &stack, &key),
+        Command::Preflight(options) => deployment::preflight(workspace, &options),
+        Command::Layer(options) => deployment::layer(workspace, &options),
+        Command::Smoke { place, key } => deployment::smoke(workspace, &place, &key),
+        Command::Retained { place, resources } => deployment::retained(workspace, &place, &resources),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),
     }
 }

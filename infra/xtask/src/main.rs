@@ -8,6 +8,7 @@ mod bench;
 mod checks;
 mod cli;
 mod demo;
+mod deployment;
 mod http;
 mod instance;
 mod interrupt;

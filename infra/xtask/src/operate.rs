@@ -104,13 +104,6 @@ pub fn secrets(workspace: &Workspace, name: &str, path: &str, given: &[Pair]) ->
     Ok(())
 }
 
-/// Submits one job to a stack on AWS.
-pub fn smoke(workspace: &Workspace, name: &str, key: &str) -> anyhow::Result<()> {
-    let python = setup::python(workspace)?.python;
-    print(&Stack::on_aws(workspace, python, name).smoke(key)?);
-    Ok(())
-}
-
 /// What a function or the API answered, which callers may have had a part in.
 fn print(value: &Value) {
     println!("{}", visible::json(value));

@@ -21,6 +21,16 @@ pub enum Architecture {
     X86_64,
 }
 
+impl Architecture {
+    /// As AWS names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+}
+
 /// Writes target/lambda/<name>/bootstrap for each function of template.yaml.
 pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Result<()> {
     let functions = workspace.functions()?;
@@ -35,7 +45,7 @@ pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Res
         let size = fs::metadata(&bootstrap).with_context(|| format!("find {}", bootstrap.display()))?.len();
         println!("{:>10}  target/lambda/{function}/bootstrap", ui::bytes(size));
     }
-    println!("Deploy with: sam deploy");
+    println!("Before the first deployment: cargo xtask preflight. Then deploy with: sam deploy");
     Ok(())
 }
 

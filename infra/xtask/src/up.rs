@@ -417,7 +417,6 @@ fn deploy(
         ("Ffmpeg", text(&tools.ffmpeg)?),
         ("RenderConcurrency", "2".to_owned()),
         ("AllowHttpWebhooks", "true".to_owned()),
-        ("DeletionProtection", "false".to_owned()),
         ("LiveOverApi", "true".to_owned()),
         // All of a laptop's tools are one caller there.
         ("ApiCallsPerMinute", "100000".to_owned()),

@@ -89,9 +89,16 @@ impl Clients {
         aws_sdk_s3::Client::from_conf(config.interceptor(Calls).build())
     }
 
-    /// SSM.
+    /// SSM. It turns calls away when many instances start at once: six attempts with jitter, within the 10 s that Lambda
+    /// gives a start.
     pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        let config = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(Calls).build();
-        aws_sdk_ssm::Client::from_conf(config)
+        let retries = RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(250));
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(9))
+            .build();
+        let config = aws_sdk_ssm::config::Builder::from(&self.config).retry_config(retries).timeout_config(timeouts);
+        aws_sdk_ssm::Client::from_conf(config.interceptor(Calls).build())
     }
 }

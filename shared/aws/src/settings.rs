@@ -1,19 +1,38 @@
 //! Settings that are secret or change without a deployment: SSM SecureStrings, read at cold start, kept 5 minutes.
+//!
+//! SSM answers some 40 calls a second for a whole account, and a hundred instances may start at once. So a start makes one
+//! call, calls that are turned away come again at random times ([`crate::clients::Clients::ssm`]), no two instances read
+//! again at the same time for long, and refusals make an instance read again less and less often.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use reelhook_app::ambient::Ambient as _;
 use reelhook_app::store::StoreError;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::errors::store_error;
+use crate::start::System;
 
-/// How long settings are used before they are read again.
+/// The setting that holds several others as a JSON object: those that follow it in a function's list of names.
+pub const OPTIONS: &str = "WEBHOOK_OPTIONS";
+
+/// How long settings are used at most before they are read again.
 const FRESH: Duration = Duration::from_secs(300);
-/// How old settings must be at least to be read again because they refused somebody.
+/// By how much that is shorter by chance, in milliseconds: what started together does not read together.
+const FRESH_JITTER_MS: u64 = 60_000;
+/// How long it takes at least to the next reading after one that failed; by chance it is up to twice as long.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// How old settings must be at least to be read again because they refused somebody; twice as old after each reading that
+/// did not help.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Doublings of that, which make it longer than [`FRESH`].
+const MOST_DOUBLINGS: u32 = 6;
 /// Names that one call takes.
 const CALL: usize = 10;
 
@@ -59,7 +78,17 @@ pub struct Settings<T> {
     path: String,
     names: &'static [&'static str],
     parse: Parse<T>,
-    current: Mutex<(Instant, Arc<T>)>,
+    current: Mutex<Current<T>>,
+    /// Readings because of a refusal in a row, none of which helped.
+    fruitless: AtomicU32,
+}
+
+/// What was read last.
+struct Current<T> {
+    value: Arc<T>,
+    read_at: Instant,
+    /// How old it may become.
+    fresh_for: Duration,
 }
 
 impl<T> Settings<T> {
@@ -73,18 +102,24 @@ impl<T> Settings<T> {
         names: &'static [&'static str],
         parse: impl Fn(&Raw) -> anyhow::Result<T> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let value = parse(&read(&client, &path, names).await?)?;
-        let current = Mutex::new((Instant::now(), Arc::new(value)));
-        Ok(Self { client, path, names, parse: Box::new(parse), current })
+        let value = Arc::new(parse(&read(&client, &path, names).await?)?);
+        let current = Mutex::new(Current { value, read_at: Instant::now(), fresh_for: fresh_for() });
+        Ok(Self { client, path, names, parse: Box::new(parse), current, fruitless: AtomicU32::new(0) })
     }
 
-    /// The settings, read again when they are 5 minutes old; while that fails, the old ones stay in use.
+    /// The settings, read again when they are 4 to 5 minutes old; while that fails, the old ones stay in use.
     pub async fn get(&self) -> Arc<T> {
-        self.at_most(FRESH).await
+        let mut current = self.current.lock().await;
+        if current.read_at.elapsed() >= current.fresh_for {
+            self.read_again(&mut current).await;
+            self.fruitless.store(0, Ordering::Relaxed);
+        }
+        Arc::clone(&current.value)
     }
 
-    /// What `check` says; where it refuses, it is asked once more about settings that are read anew, at most every 5 s:
-    /// a secret that was added a moment ago opens at once.
+    /// What `check` says; where it refuses, it is asked once more about settings that are read anew, so that a secret that
+    /// was added a moment ago opens at once. Settings are read anew for that after 5 s, and after twice as long each time
+    /// that it did not help: whoever calls with a wrong secret, again and again, does not keep others from SSM.
     ///
     /// # Errors
     /// Those of `check`.
@@ -93,31 +128,74 @@ impl<T> Settings<T> {
         match check(&known) {
             Ok(passed) => Ok(passed),
             Err(refused) => {
-                let newer = self.at_most(AGAIN).await;
-                if Arc::ptr_eq(&known, &newer) { Err(refused) } else { check(&newer) }
+                let newer = self.newer_than(&known).await;
+                if Arc::ptr_eq(&known, &newer) {
+                    return Err(refused);
+                }
+                let outcome = check(&newer);
+                if outcome.is_ok() {
+                    self.fruitless.store(0, Ordering::Relaxed);
+                }
+                outcome
             }
         }
     }
 
-    async fn at_most(&self, age: Duration) -> Arc<T> {
+    /// Settings that somebody else read meanwhile or that are read now; the known ones where it is too early for that.
+    async fn newer_than(&self, known: &Arc<T>) -> Arc<T> {
         let mut current = self.current.lock().await;
-        if current.0.elapsed() >= age {
-            match read(&self.client, &self.path, self.names)
-                .await
-                .map_err(Into::into)
-                .and_then(|raw| (self.parse)(&raw))
-            {
-                Ok(value) => current.1 = Arc::new(value),
-                Err(error) => tracing::error!(%error, "settings could not be read again, the old ones stay in use"),
-            }
-            current.0 = Instant::now();
+        let doubled = self.fruitless.load(Ordering::Relaxed).min(MOST_DOUBLINGS);
+        if Arc::ptr_eq(&current.value, known) && current.read_at.elapsed() >= AGAIN * 2_u32.pow(doubled) {
+            self.read_again(&mut current).await;
+            self.fruitless.store(doubled + 1, Ordering::Relaxed);
         }
-        Arc::clone(&current.1)
+        Arc::clone(&current.value)
+    }
+
+    async fn read_again(&self, current: &mut Current<T>) {
+        let read = read(&self.client, &self.path, self.names).await;
+        match read.and_then(|raw| (self.parse)(&raw)) {
+            Ok(value) => {
+                current.value = Arc::new(value);
+                current.fresh_for = fresh_for();
+            }
+            Err(error) => {
+                tracing::error!(%error, "settings could not be read again, the old ones stay in use");
+                current.fresh_for = AFTER_FAILURE + by_chance(AFTER_FAILURE.as_millis() as u64);
+            }
+        }
+        current.read_at = Instant::now();
     }
 }
 
-async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> Result<Raw, StoreError> {
+/// How old settings may become this time.
+fn fresh_for() -> Duration {
+    FRESH - by_chance(FRESH_JITTER_MS)
+}
+
+/// Anything up to so many milliseconds.
+fn by_chance(most_ms: u64) -> Duration {
+    Duration::from_millis((System.random() % (u128::from(most_ms) + 1)) as u64)
+}
+
+/// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only where that is not set are
+/// they asked for one by one.
+async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> anyhow::Result<Raw> {
     let mut raw = Raw::default();
+    let Some(place) = names.iter().position(|name| *name == OPTIONS) else {
+        ask(client, path, names, &mut raw).await?;
+        return Ok(raw);
+    };
+    let (single, optional) = names.split_at(place + 1);
+    ask(client, path, single, &mut raw).await?;
+    match raw.0.remove(OPTIONS) {
+        Some(options) => spread(&options, optional, &mut raw)?,
+        None => ask(client, path, optional, &mut raw).await?,
+    }
+    Ok(raw)
+}
+
+async fn ask(client: &aws_sdk_ssm::Client, path: &str, names: &[&str], raw: &mut Raw) -> Result<(), StoreError> {
     for chunk in names.chunks(CALL) {
         let full = chunk.iter().map(|name| format!("{path}/{name}")).collect();
         let answer = client.get_parameters().set_names(Some(full)).with_decryption(true).send().await;
@@ -130,26 +208,46 @@ async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> Resul
             }
         }
     }
-    Ok(raw)
+    Ok(())
+}
+
+/// Takes the settings out of the one that holds them.
+fn spread(options: &SecretString, names: &[&str], raw: &mut Raw) -> anyhow::Result<()> {
+    // The reader's own words may repeat a value, which nobody is to see in a log.
+    let options: BTreeMap<String, Value> = serde_json::from_str(options.expose_secret())
+        .ok()
+        .with_context(|| format!(r#"{OPTIONS} must be a JSON object such as {{"WEBHOOK_TIMEOUT": "5000"}}"#))?;
+    for (name, value) in options {
+        anyhow::ensure!(names.contains(&name.as_str()), "{OPTIONS} names `{name}`, and may name {}", names.join(", "));
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text,
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => value.to_string(),
+        };
+        raw.0.insert(name, SecretString::from(text));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
     use aws_smithy_http_client::test_util::infallible_client_fn;
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_refusal_is_looked_at_again_with_newer_settings_but_not_each_time() {
+    /// Settings whose KEY is the number of the reading, from 0 on, and how often they were read; `fails` says which
+    /// readings SSM refuses.
+    async fn counting(fails: fn(usize) -> bool) -> (Settings<Option<String>>, Arc<AtomicUsize>) {
         let reads = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&reads);
         let http = infallible_client_fn(move |_: http::Request<_>| {
             let read = counted.fetch_add(1, Ordering::Relaxed);
             let body = format!(r#"{{"Parameters": [{{"Name": "/p/KEY", "Value": "{read}"}}]}}"#);
-            http::Response::builder().status(200).body(body).expect("an answer")
+            let status = if fails(read) { 400 } else { 200 };
+            http::Response::builder().status(status).body(body).expect("an answer")
         });
         let config = aws_sdk_ssm::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -158,11 +256,80 @@ mod tests {
             .http_client(http);
         let client = aws_sdk_ssm::Client::from_conf(config.build());
         let settings = Settings::load(client, "/p".to_owned(), &["KEY"], |raw| Ok(raw.text("KEY"))).await.unwrap();
+        (settings, reads)
+    }
+
+    impl<T> Settings<T> {
+        async fn grow_older(&self, by: Duration) {
+            self.current.lock().await.read_at -= by;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_looked_at_again_with_newer_settings_but_not_each_time() {
+        let (settings, reads) = counting(|_| false).await;
         let is_one = |key: &Option<String>| if key.as_deref() == Some("1") { Ok(()) } else { Err("refused") };
         assert_eq!(settings.check(is_one).await, Err("refused"), "they were read a moment ago");
-        settings.current.lock().await.0 -= AGAIN;
+        settings.grow_older(AGAIN).await;
         assert_eq!(settings.check(is_one).await, Ok(()));
         assert_eq!(settings.check(is_one).await, Ok(()), "what passes is not read again");
         assert_eq!(reads.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn refusals_that_reading_does_not_mend_make_it_rarer() {
+        let (settings, reads) = counting(|_| false).await;
+        let never = |_: &Option<String>| Err::<(), _>("refused");
+        for (number, wait) in [5, 10, 20, 40, 80, 160].into_iter().enumerate() {
+            settings.grow_older(Duration::from_secs(wait - 1)).await;
+            assert_eq!(settings.check(never).await, Err("refused"));
+            assert_eq!(reads.load(Ordering::Relaxed), number + 1, "not yet after {} s", wait - 1);
+            settings.grow_older(Duration::from_secs(1)).await;
+            assert_eq!(settings.check(never).await, Err("refused"));
+            assert_eq!(reads.load(Ordering::Relaxed), number + 2, "again after {wait} s");
+        }
+        // The next one is the usual one, and after that a new secret opens at once.
+        settings.grow_older(FRESH).await;
+        assert_eq!(settings.get().await.as_deref(), Some("7"));
+        settings.grow_older(AGAIN).await;
+        let is_eight = |key: &Option<String>| if key.as_deref() == Some("8") { Ok(()) } else { Err("refused") };
+        assert_eq!(settings.check(is_eight).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn one_that_helped_lets_the_next_refusal_be_looked_at_soon() {
+        let (settings, _) = counting(|_| false).await;
+        let never = |_: &Option<String>| Err::<(), _>("refused");
+        for wait in [5, 10] {
+            settings.grow_older(Duration::from_secs(wait)).await;
+            assert_eq!(settings.check(never).await, Err("refused"));
+        }
+        settings.grow_older(Duration::from_secs(20)).await;
+        let is_three = |key: &Option<String>| if key.as_deref() == Some("3") { Ok(()) } else { Err("refused") };
+        assert_eq!(settings.check(is_three).await, Ok(()));
+        settings.grow_older(AGAIN).await;
+        let is_four = |key: &Option<String>| if key.as_deref() == Some("4") { Ok(()) } else { Err("refused") };
+        assert_eq!(settings.check(is_four).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_failed_is_made_good_within_a_minute() {
+        let (settings, _) = counting(|read| read == 1).await;
+        settings.grow_older(FRESH).await;
+        assert_eq!(settings.get().await.as_deref(), Some("0"), "the old ones stay");
+        let wait = settings.current.lock().await.fresh_for;
+        assert!((AFTER_FAILURE..=AFTER_FAILURE * 2).contains(&wait), "{wait:?}");
+        settings.grow_older(wait).await;
+        assert_eq!(settings.get().await.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn what_started_together_reads_again_at_different_times() {
+        let mut times: Vec<Duration> = (0..100).map(|_| fresh_for()).collect();
+        let (least, most) = (Duration::from_secs(240), Duration::from_secs(300));
+        assert!(times.iter().all(|time| (least..=most).contains(time)), "{times:?}");
+        times.sort();
+        times.dedup();
+        assert!(times.len() > 50, "{times:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Settings from SSM: read decrypted, ten at a time; names that do not exist are unset.
 
 use anyhow::Context;
-use reelhook_aws::settings::Settings;
+use reelhook_aws::settings::{OPTIONS, Settings};
 use serde_json::{Value, json};
 
 use crate::replay::{ATTEMPTS, Answer, Call, error, ssm};
@@ -56,4 +56,60 @@ async fn a_secret_does_not_show() {
     let settings =
         Settings::load(client, "/reelhook".to_owned(), NAMES, |raw| Ok(format!("{raw:?} {:?}", raw.secret("A"))));
     assert!(!settings.await.unwrap().get().await.contains("value of"));
+}
+
+/// More names than one call takes; those after the options may stand in them.
+const MANY: &[&str] = &["A", "B", OPTIONS, "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M"];
+
+/// Answers as [`parameters`] does, with these options, which may be missing.
+fn with_options(call: &Call, options: Option<&str>) -> Answer {
+    let (status, mut answer) = parameters(call, if options.is_none() { &[OPTIONS] } else { &[] });
+    for parameter in answer["Parameters"].as_array_mut().into_iter().flatten() {
+        if parameter["Name"].as_str().is_some_and(|name| name.ends_with(OPTIONS)) {
+            parameter["Value"] = json!(options);
+        }
+    }
+    (status, answer)
+}
+
+#[tokio::test]
+async fn settings_that_stand_in_one_are_read_in_one_call() {
+    let options = r#"{"C": "5000", "D": 7, "E": {"webhook_1": {"timeout": 1}}, "F": null, "G": " "}"#;
+    let (client, calls) = ssm(move |call, _| with_options(call, Some(options)));
+    let settings = Settings::load(client, "/reelhook".to_owned(), MANY, |raw| {
+        Ok(["A", "B", "C", "D", "E", "F", "G", "H", OPTIONS].map(|name| raw.text(name)))
+    });
+    let read = settings.await.unwrap().get().await;
+    let text = |text: &str| Some(text.to_owned());
+    let nested = text(r#"{"webhook_1":{"timeout":1}}"#);
+    let (a, b) = (text("value of A"), text("value of B"));
+    assert_eq!(*read, [a, b, text("5000"), text("7"), nested, None, None, None, None]);
+    assert_eq!(calls.operations(), ["GetParameters"]);
+}
+
+#[tokio::test]
+async fn without_the_one_they_are_asked_for_by_their_names() {
+    let (client, calls) = ssm(|call, _| with_options(call, None));
+    let settings =
+        Settings::load(client, "/reelhook".to_owned(), MANY, |raw| Ok([raw.text("A"), raw.text("C"), raw.text("M")]));
+    let read = settings.await.unwrap().get().await;
+    assert_eq!(*read, ["A", "C", "M"].map(|name| Some(format!("value of {name}"))));
+    let sizes: Vec<usize> = calls.all().iter().map(|call| call.at("/Names").as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [3, 10, 1]);
+}
+
+#[tokio::test]
+async fn options_that_can_t_be_used_are_named_and_not_shown() {
+    async fn check(options: &'static str, expected: &str) {
+        let (client, _) = ssm(move |call, _| with_options(call, Some(options)));
+        let loaded = Settings::load(client, "/reelhook".to_owned(), MANY, |_| Ok(())).await;
+        let error = loaded.map(drop).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains(OPTIONS), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+    check("hush", "must be a JSON object").await;
+    check(r#"["hush"]"#, "must be a JSON object").await;
+    check(r#"{"C": "hush""#, "must be a JSON object").await;
+    check(r#"{"CC": "hush"}"#, "names `CC`, and may name C, D, E").await;
+    check(r#"{"A": "hush"}"#, "names `A`, and may name").await;
 }

@@ -1,0 +1,100 @@
+"""An endpoint at the stack's own queue for webhooks, and the check of what comes there, as a receiver would make it."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+
+from commands.cloud import Problem, client, say
+
+NAME = "cargo xtask smoke"
+ENDPOINTS = "/api/webhooks/endpoints"
+EVENTS = ["job.*", "video.*"]
+# How far a webhook's time may be from this machine's, as the libraries of Standard Webhooks have it.
+TOLERANCE_SECONDS = 300
+WAIT_SECONDS = 5
+
+
+class Inbox:
+    """Registered as long as it is open."""
+
+    def __init__(self, api, outputs):
+        self.api, self.url, self.arn = api, outputs["InboxQueueUrl"], outputs["InboxArn"]
+        self.secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        self.endpoint, self.seen = None, set()
+
+    def __enter__(self):
+        for left in self.registered():
+            say(f"     removing the endpoint {left}, which an earlier run left")
+            self.api.call(f"{ENDPOINTS}/{left}", method="DELETE")
+        wish = {"type": "sqs", "arn": self.arn, "events": EVENTS, "secret": self.secret, "description": NAME}
+        made = self.api.expect("an endpoint at the stack's own queue", 201, ENDPOINTS, body=wish)
+        self.endpoint = made["endpoint"]["id"]
+        return self
+
+    def __exit__(self, *_):
+        status, body = self.api.call(f"{ENDPOINTS}/{self.endpoint}", method="DELETE")
+        if status != 200:
+            say(f"     the endpoint {self.endpoint} is left: DELETE answered {status}: {json.dumps(body)[:200]}")
+
+    def registered(self):
+        """Endpoints that earlier runs could not remove."""
+        cursor, found = "", []
+        while cursor is not None:
+            page = self.api.expect("the list of endpoints", 200, f"{ENDPOINTS}{cursor}")
+            found += [e["id"] for e in page["endpoints"] if e.get("arn") == self.arn and e.get("description") == NAME]
+            cursor = f"?cursor={page['nextCursor']}" if page.get("nextCursor") else None
+        return found
+
+    def await_webhook(self, event, job, deadline):
+        """Until this event of this job has come, with a signature that fits."""
+        while (event, job) not in self.seen:
+            if time.monotonic() > deadline:
+                raise Problem(f"{event} of {job} did not come: {self.deliveries(job)}")
+            self.receive()
+        say(f"ok   the webhook {event} came, and its signature is verified")
+
+    def receive(self):
+        sqs = client("sqs")
+        answer = sqs.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=WAIT_SECONDS,
+        )
+        for message in answer.get("Messages", []):
+            body = json.loads(message["Body"])
+            # Others may use the queue too: theirs is left to them.
+            if body.get("webhook_id") != self.endpoint:
+                continue
+            attributes = {name.lower(): value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            verify(message["Body"], attributes, self.secret, time.time())
+            data = body.get("data") or {}
+            self.seen.add((body.get("event"), data.get("job_id") or data.get("jobId")))
+            sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+
+    def deliveries(self, job):
+        """How its webhooks stand, for a person to read."""
+        status, body = self.api.call(f"/api/job/{job}/deliveries")
+        return f"GET /api/job/{job}/deliveries answers {status}: {json.dumps(body)[:800]}"
+
+
+def verify(body, attributes, secret, now):
+    """Raises a Problem unless both signatures fit the exact body."""
+    missing = [n for n in ("webhook-id", "webhook-timestamp", "webhook-signature") if n not in attributes]
+    if missing:
+        raise Problem(f"a webhook came without {', '.join(missing)}")
+    identity, at = attributes["webhook-id"], attributes["webhook-timestamp"]
+    if abs(now - int(at)) > TOLERANCE_SECONDS:
+        raise Problem(f"the webhook {identity} is of {at}, more than {TOLERANCE_SECONDS} s from this machine's clock")
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = hmac.new(key, f"{identity}.{at}.{body}".encode(), hashlib.sha256).digest()
+    expected = "v1," + base64.b64encode(signed).decode()
+    if not any(hmac.compare_digest(expected, token) for token in attributes["webhook-signature"].split(" ")):
+        raise Problem(f"the signature of the webhook {identity} does not fit its body")
+    older = attributes.get("x-streamgank-signature")
+    plain = "sha256=" + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+    if older is not None and not hmac.compare_digest(plain, older):
+        raise Problem(f"X-StreamGank-Signature of the webhook {identity} does not fit its body")

@@ -1,0 +1,153 @@
+"""What `cargo xtask layer` does with a zip, before and while it is published; AWS is played by fakes."""
+
+import pathlib
+import tempfile
+import types
+import unittest
+import zipfile
+from unittest import mock
+
+from botocore.exceptions import ClientError
+
+from commands import layer
+from commands.cloud import Problem
+
+
+def refused(code, message=""):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "AnyCall")
+
+
+class Aws:
+    """As much of CloudFormation, S3, STS and Lambda as the layer needs; notes what was called."""
+
+    def __init__(self, region="eu-west-1", sams=None, published=()):
+        self.meta = types.SimpleNamespace(region_name=region)
+        self.sams, self.published, self.calls = sams, list(published), []
+
+    def __call__(self, _service):
+        return self
+
+    def describe_stacks(self, StackName):
+        if self.sams is None:
+            raise refused("ValidationError", f"Stack with id {StackName} does not exist")
+        return {"Stacks": [{"Outputs": [{"OutputKey": "SourceBucket", "OutputValue": self.sams}]}]}
+
+    def get_caller_identity(self):
+        return {"Account": "123456789012"}
+
+    def create_bucket(self, **given):
+        self.calls.append(("create", given))
+
+    def delete_bucket(self, Bucket):
+        self.calls.append(("remove", Bucket))
+
+    def head_bucket(self, Bucket):
+        if Bucket == "missing":
+            raise refused("404")
+        if Bucket == "foreign":
+            raise refused("403")
+        return {"BucketRegion": "us-east-1" if Bucket == "elsewhere" else self.meta.region_name}
+
+    def upload_file(self, file, bucket, key, Callback):
+        self.calls.append(("upload", bucket))
+        Callback(pathlib.Path(file).stat().st_size)
+
+    def head_object(self, Bucket, Key):
+        return {"VersionId": "v1"} if Bucket == self.sams else {}
+
+    def delete_object(self, Bucket, Key, VersionId=None):
+        self.calls.append(("delete", Bucket, VersionId))
+
+    def list_layer_versions(self, **given):
+        return {"LayerVersions": [{"Version": number + 1} for number in range(len(self.published))]}
+
+    def get_layer_version(self, LayerName, VersionNumber):
+        return {"LayerVersionArn": f"arn:{VersionNumber}", "Content": {"CodeSha256": self.published[VersionNumber - 1]}}
+
+    def publish_layer_version(self, **given):
+        self.calls.append(("publish", given["Content"]["S3Bucket"], given["CompatibleArchitectures"]))
+        return {"LayerVersionArn": "arn:new"}
+
+
+class Layers(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.zip = pathlib.Path(directory.name, "layer.zip")
+        self.pack("bin/ffmpeg", "fonts/a.ttf")
+        self.stack = types.SimpleNamespace(name="reelhook", parameters=dict)
+
+    def pack(self, *names):
+        with zipfile.ZipFile(self.zip, "w") as packed:
+            for name in names:
+                packed.writestr(name, "x" * 100)
+
+    def publish(self, aws, bucket=None, architecture="arm64"):
+        with mock.patch.object(layer, "client", aws), mock.patch.object(layer, "say"):
+            return layer.publish(self.stack, self.zip, architecture, "reelhook-render", bucket)
+
+    def test_it_goes_through_sams_bucket_and_leaves_nothing_there(self):
+        aws = Aws(sams="sams")
+        self.assertEqual(self.publish(aws)["parameter"], "RenderLayerArn=arn:new")
+        kinds = [("upload", "sams"), ("publish", "sams", ["arm64"]), ("delete", "sams", "v1")]
+        self.assertEqual(aws.calls, kinds)
+
+    def test_without_that_it_goes_through_a_bucket_that_is_removed(self):
+        for region, constraint in (("eu-west-1", True), ("us-east-1", False)):
+            aws = Aws(region)
+            self.publish(aws)
+            made = aws.calls[0][1]
+            self.assertEqual("CreateBucketConfiguration" in made, constraint)
+            self.assertLessEqual(len(made["Bucket"]), 63)
+            self.assertEqual([call[0] for call in aws.calls], ["create", "upload", "publish", "delete", "remove"])
+
+    def test_the_bucket_is_removed_when_publishing_fails(self):
+        aws = Aws()
+        aws.publish_layer_version = mock.Mock(side_effect=refused("AccessDeniedException"))
+        with self.assertRaises(ClientError):
+            self.publish(aws)
+        self.assertEqual([call[0] for call in aws.calls], ["create", "upload", "delete", "remove"])
+
+    def test_a_named_bucket_has_to_be_there_and_near(self):
+        for bucket, why in (("missing", "does not exist"), ("foreign", "not yours"), ("elsewhere", "one region")):
+            with self.assertRaisesRegex(Problem, why):
+                self.publish(Aws(), bucket)
+        aws = Aws()
+        self.publish(aws, "mine")
+        self.assertEqual(aws.calls[0], ("upload", "mine"))
+
+    def test_the_same_bytes_are_published_once(self):
+        digest = layer.base64.b64encode(layer.hashlib.sha256(self.zip.read_bytes()).digest()).decode()
+        aws = Aws(published=["other", digest])
+        self.assertEqual(self.publish(aws), {"arn": "arn:2", "parameter": "RenderLayerArn=arn:2", "new": False})
+        self.assertEqual(aws.calls, [])
+
+    def test_a_layer_for_another_processor_than_the_stack_s_is_refused(self):
+        self.stack.parameters = lambda: {"Architecture": "arm64"}
+        with self.assertRaisesRegex(Problem, "pass --arch arm64"):
+            self.publish(Aws(), architecture="x86_64")
+
+    def test_a_zip_that_can_t_work_is_refused(self):
+        self.pack("bin/ffmpeg")
+        with self.assertRaisesRegex(Problem, "has no `fonts/`"):
+            layer.check(self.zip)
+        self.pack("fonts/a.ttf", "opt/bin/ffmpeg")
+        with self.assertRaisesRegex(Problem, "has no `bin/ffmpeg`"):
+            layer.check(self.zip)
+        self.zip.write_text("no zip", encoding="utf-8")
+        with self.assertRaisesRegex(Problem, "is no zip"):
+            layer.check(self.zip)
+        self.pack("bin/ffmpeg", "fonts/a.ttf")
+        with mock.patch.object(layer, "FUNCTION_BYTES", layer.UNPACKED_BYTES), self.assertRaisesRegex(Problem, "unpacked"):
+            layer.check(self.zip)
+
+    def test_an_upload_is_told_in_tenths(self):
+        told = []
+        progress = layer.Progress(1000, told.append)
+        for count in (50, 40, 10, 400, 500):
+            progress(count)
+        self.assertEqual([line.split("%")[0].split()[-1] for line in told], ["10", "50", "100"])
+
+
+if __name__ == "__main__":
+    unittest.main()

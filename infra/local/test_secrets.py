@@ -1,0 +1,93 @@
+"""What `cargo xtask secrets` stores in SSM, which a dictionary plays."""
+
+import json
+import pathlib
+import re
+import unittest
+from unittest import mock
+
+from botocore.exceptions import ClientError
+
+from commands import secrets
+from commands.cloud import Problem
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Ssm(dict):
+    """Parameters by name."""
+
+    def __call__(self, _service):
+        return self
+
+    def get_parameter(self, Name, WithDecryption):
+        if Name not in self:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Name": Name, "Value": self[Name]}}
+
+    def get_parameters(self, Names):
+        assert len(Names) <= 10
+        return {"Parameters": [{"Name": name} for name in Names if name in self]}
+
+    def put_parameter(self, Name, Value, Type, Overwrite):
+        assert Type == "SecureString" and Value
+        self[Name] = Value
+
+
+class Secrets(unittest.TestCase):
+    def put(self, ssm, wanted, show=False):
+        with mock.patch.object(secrets, "client", ssm), mock.patch.object(secrets, "say"):
+            return secrets.put("/p", wanted, show)
+
+    def test_a_new_stack_has_its_options_together(self):
+        ssm = Ssm()
+        done = self.put(ssm, {"API_KEYS": None, "WEBHOOK_TIMEOUT": "5000", "WEBHOOK_URLS": "https://a.example/"})
+        self.assertEqual({name: what["action"] for name, what in done.items()}, dict.fromkeys(done, "created"))
+        self.assertEqual(sorted(ssm), ["/p/API_KEYS", "/p/WEBHOOK_OPTIONS", "/p/WEBHOOK_URLS"])
+        self.assertEqual(json.loads(ssm["/p/WEBHOOK_OPTIONS"]), {"WEBHOOK_TIMEOUT": "5000"})
+
+    def test_without_any_they_are_there_and_empty(self):
+        ssm = Ssm()
+        self.put(ssm, {"API_KEYS": "k"})
+        self.assertEqual(ssm["/p/WEBHOOK_OPTIONS"], "{}")
+
+    def test_others_stay_as_they_are_and_an_empty_value_gives_the_default_back(self):
+        ssm = Ssm({"/p/WEBHOOK_OPTIONS": '{"WEBHOOK_TIMEOUT": "5000", "WEBHOOK_CONCURRENCY": "4"}'})
+        done = self.put(ssm, {"WEBHOOK_CONCURRENCY": "", "WEBHOOK_SCHEDULE": "standard", "WEBHOOK_TIMEOUT": "5000"})
+        actions = {"WEBHOOK_CONCURRENCY": "removed", "WEBHOOK_SCHEDULE": "created", "WEBHOOK_TIMEOUT": "kept"}
+        self.assertEqual({name: what["action"] for name, what in done.items()}, actions)
+        kept = {"WEBHOOK_TIMEOUT": "5000", "WEBHOOK_SCHEDULE": "standard"}
+        self.assertEqual(json.loads(ssm["/p/WEBHOOK_OPTIONS"]), kept)
+
+    def test_a_stack_that_has_some_on_their_own_goes_on_so(self):
+        ssm = Ssm({"/p/WEBHOOK_TIMEOUT": "5000"})
+        self.put(ssm, {"WEBHOOK_CONCURRENCY": "4"})
+        self.assertEqual(dict(ssm), {"/p/WEBHOOK_TIMEOUT": "5000", "/p/WEBHOOK_CONCURRENCY": "4"})
+
+    def test_secrets_that_are_there_are_kept(self):
+        ssm = Ssm({"/p/API_KEYS": "mine"})
+        done = self.put(ssm, {"API_KEYS": None}, show=True)
+        self.assertEqual((ssm["/p/API_KEYS"], done["API_KEYS"]), ("mine", {"action": "kept", "value": "mine"}))
+
+    def test_what_can_t_be_meant_is_refused(self):
+        for wanted, why in (
+            ({"WEBHOOK_TIMOUT": "1"}, "no setting `WEBHOOK_TIMOUT`"),
+            ({"WEBHOOK_OPTIONS": "{}", "WEBHOOK_TIMEOUT": "1"}, "and not both"),
+        ):
+            with self.assertRaisesRegex(Problem, why):
+                self.put(Ssm(), wanted)
+        for broken in ("[]", "nonsense"):
+            with self.assertRaisesRegex(Problem, "no JSON object"):
+                self.put(Ssm({"/p/WEBHOOK_OPTIONS": broken}), {"WEBHOOK_TIMEOUT": "1"})
+
+    def test_the_functions_know_the_same_options(self):
+        for function in ("dispatcher", "webhooks-admin"):
+            source = (ROOT / "functions" / function / "src/lib.rs").read_text(encoding="utf-8")
+            listed = re.search(r"const SETTINGS: &\[&str\] = &\[(.*?)\];", source, re.DOTALL).group(1)
+            single, optional = (re.findall(r'"([A-Z_]+)"', part) for part in listed.split("    OPTIONS,"))
+            self.assertEqual(set(optional), set(secrets.OPTIONAL), function)
+            self.assertLessEqual(len(single) + 1, 10, f"{function} reads them in one call")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,109 @@
+"""What a first deployment meets: questions of `sam deploy --guided`, profiles of samconfig.toml, what a rollback leaves."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+
+from commands import samconfig
+from commands.cloud import Problem
+from commands.template import FUNCTION, Template
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEMPLATE = Template.load(ROOT / "template.yaml")
+
+
+class Questions(unittest.TestCase):
+    """`sam deploy --guided` asks "has no authentication. Is this okay?" for each of these, and no is the default."""
+
+    def functions(self):
+        return {n: r["Properties"] for n, r in TEMPLATE.data["Resources"].items() if r["Type"] == FUNCTION}
+
+    def test_no_route_is_without_auth(self):
+        for name, properties in self.functions().items():
+            for event in properties.get("Events", {}).values():
+                if event["Type"] in ("Api", "HttpApi"):
+                    api = event["Properties"]["ApiId"]["Ref"]
+                    said = TEMPLATE.data["Resources"][api]["Properties"].get("Auth") or event["Properties"].get("Auth")
+                    self.assertTrue(said, f"{name}: {event}")
+
+    def test_no_function_url_is_a_property_of_its_function(self):
+        for name, properties in self.functions().items():
+            self.assertNotIn("FunctionUrlConfig", properties, name)
+
+    def test_each_public_function_url_has_both_permissions(self):
+        resources = TEMPLATE.data["Resources"].values()
+        granted = {
+            (r["Properties"]["FunctionName"]["Ref"], r["Properties"]["Action"])
+            for r in resources
+            if r["Type"] == "AWS::Lambda::Permission"
+        }
+        urls = [r["Properties"]["TargetFunctionArn"]["Ref"] for r in resources if r["Type"] == "AWS::Lambda::Url"]
+        self.assertEqual(sorted(urls), ["JobStream", "VideosWait"])
+        for function in urls:
+            for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+                self.assertIn((function, action), granted)
+
+
+class FailedDeployments(unittest.TestCase):
+    """A first deployment that fails leaves nothing behind, so that the next one begins anew."""
+
+    def test_what_outlives_the_stack_goes_with_the_deployment_that_made_it(self):
+        policies = {n: r["DeletionPolicy"] for n, r in TEMPLATE.data["Resources"].items() if "DeletionPolicy" in r}
+        kept = {name for name, policy in policies.items() if policy != "Delete"}
+        tables = {"Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters"}
+        self.assertEqual(kept, tables | {"Bucket", "Failures"})
+        self.assertEqual({policies[name] for name in kept}, {"RetainExceptOnCreate"})
+
+    def test_tables_are_not_protected_from_the_rollback(self):
+        self.assertEqual(TEMPLATE.parameters()["DeletionProtection"]["Default"], "false")
+
+
+class AccessLog(unittest.TestCase):
+    """The log of the API tells what happened, and nothing that opens anything."""
+
+    def test_a_line_is_json_and_has_neither_path_nor_query(self):
+        api = TEMPLATE.data["Resources"]["Api"]["Properties"]["AccessLogSettings"]
+        line = json.loads(api["Format"])
+        for wanted in ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"):
+            self.assertIn(f"$context.{wanted}", line.values())
+        for secret in ("path", "query", "header", "authorizer", "domain", "protocol"):
+            self.assertNotIn(secret, api["Format"].lower())
+
+
+class Profiles(unittest.TestCase):
+    """samconfig.toml, read as the preflight reads it."""
+
+    def read(self, text, environment="small"):
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory, "samconfig.toml")
+            file.write_text(text, encoding="utf-8")
+            return samconfig.overrides(file, environment)
+
+    def test_each_environment_names_parameters_of_the_template(self):
+        for environment in ("default", "small", "dev"):
+            given = samconfig.overrides(ROOT / "samconfig.toml", environment)
+            self.assertLessEqual(set(given), set(TEMPLATE.parameters()), environment)
+
+    def test_the_small_one_fits_ten_executions(self):
+        given = samconfig.overrides(ROOT / "samconfig.toml", "small")
+        at_once = ("WorkConcurrency", "DeliveryConcurrency", "RenderConcurrency", "MaxViewers")
+        self.assertLessEqual(sum(int(given[name]) for name in at_once), 8)
+
+    def test_lists_are_read_however_they_are_written(self):
+        for text in (
+            '[small.deploy.parameters]\nparameter_overrides = ["A=1", "B=x=y"]\n[other.deploy.parameters]\n',
+            '[small.deploy.parameters]\n# parameter_overrides = ["A=2"]\nparameter_overrides = [\n "A=1",\n "B=x=y",\n]\n',
+        ):
+            self.assertEqual(self.read(text), {"A": "1", "B": "x=y"})
+        self.assertEqual(self.read('[small.global.parameters]\nstack_name = "x"\n'), {})
+
+    def test_an_unknown_environment_and_a_bad_pair_are_named(self):
+        with self.assertRaisesRegex(Problem, "no environment `big`: it has small"):
+            self.read("[small.deploy.parameters]\n", "big")
+        with self.assertRaisesRegex(Problem, "expected NAME=VALUE, not `A`"):
+            self.read('[small.deploy.parameters]\nparameter_overrides = ["A"]\n')
+
+
+if __name__ == "__main__":
+    unittest.main()

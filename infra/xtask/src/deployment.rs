@@ -1,0 +1,142 @@
+//! What a deployment to AWS takes beside `sam deploy`: a look at the account, the layer, and a test of what is there.
+
+use std::fs;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::instance::Instance;
+use crate::package::Architecture;
+use crate::stack::Stack;
+use crate::up::Pair;
+use crate::workspace::Workspace;
+use crate::{process, setup, ui};
+
+/// Which stack a command is for: one on AWS, unless an instance is named.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// The stack's name in your AWS account
+    #[arg(long, value_name = "NAME", default_value = "reelhook")]
+    stack: String,
+    /// A local instance in place of your AWS account, to rehearse
+    #[arg(long, value_name = "NAME", conflicts_with = "stack")]
+    instance: Option<String>,
+}
+
+impl Place {
+    fn stack(&self, workspace: &Workspace) -> anyhow::Result<Stack> {
+        let python = setup::python(workspace)?.python;
+        match &self.instance {
+            None => Ok(Stack::on_aws(workspace, python, &self.stack)),
+            Some(name) => {
+                let run = Instance::new(workspace, name)?.must_run()?;
+                Ok(Stack::local(workspace, python, &run))
+            }
+        }
+    }
+}
+
+/// What will be deployed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Preflight {
+    /// The environment of samconfig.toml that you will deploy with, for example `small`
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    config_env: String,
+    /// A parameter of template.yaml that you will deploy with; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<Pair>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Says what stands in the way of a deployment.
+pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<()> {
+    let parameters: Vec<String> =
+        options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
+    let mut arguments = vec!["preflight", "--config-env", options.config_env.as_str()];
+    for parameter in &parameters {
+        arguments.extend(["--parameter", parameter.as_str()]);
+    }
+    let found = options.place.stack(workspace)?.call("the preflight", &arguments, "")?;
+    println!("Deploy with: {}", found["deploy"].as_str().unwrap_or("sam deploy"));
+    Ok(())
+}
+
+/// How the layer is built and where it goes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Layer {
+    /// The processor, as in the template's parameter Architecture
+    #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
+    arch: Architecture,
+    /// An S3 bucket of yours that the file goes through; without it SAM's, or one that is removed afterwards
+    #[arg(long, value_name = "NAME")]
+    bucket: Option<String>,
+    /// The layer's name
+    #[arg(long, value_name = "NAME", default_value = "reelhook-render")]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Builds the layer with ffmpeg and the fonts, publishes it by S3, and prints the template's parameter that names it.
+pub fn layer(workspace: &Workspace, options: &Layer) -> anyhow::Result<()> {
+    let python = setup::python(workspace)?.python;
+    let stack = options.place.stack(workspace)?;
+    let architecture = options.arch.name();
+    let file = workspace.local().join(format!("layer-{architecture}.zip"));
+    let path = file.to_str().context("the path of the checkout is no UTF-8")?;
+    fs::create_dir_all(workspace.local()).context("make .local")?;
+    ui::say(format!("Building the layer with ffmpeg and the fonts for {architecture} (a minute or two) ..."));
+    let mut build = workspace.command(workspace.root.join("infra/layer.sh"));
+    // A system's Python often comes without pip; ours has it.
+    process::run(build.args([architecture, path]).env("PYTHON", python), "infra/layer.sh")?;
+    let mut arguments = vec!["layer", path, "--arch", architecture, "--name", options.name.as_str()];
+    if let Some(bucket) = &options.bucket {
+        arguments.extend(["--bucket", bucket.as_str()]);
+    }
+    let published = stack.call("publishing the layer", &arguments, "")?;
+    let parameter = published["parameter"].as_str().context("publishing the layer: stack.py named no parameter")?;
+    println!("{parameter}");
+    ui::say(format!(
+        "\nName it to the stack, which keeps it from then on:\n  sam deploy --parameter-overrides {parameter}"
+    ));
+    Ok(())
+}
+
+/// Finds what a deleted stack left, and says how it is imported into a new one.
+pub fn retained(workspace: &Workspace, place: &Place, resources: &[Pair]) -> anyhow::Result<()> {
+    let named: Vec<String> = resources.iter().map(|Pair(name, id)| format!("{name}={id}")).collect();
+    let mut arguments = vec!["retained"];
+    for resource in &named {
+        arguments.extend(["--resource", resource.as_str()]);
+    }
+    let found = place.stack(workspace)?.call("looking for what was left", &arguments, "")?;
+    for (name, id) in found["found"].as_object().into_iter().flatten() {
+        println!("{name:<12} {}", id.as_str().unwrap_or_default());
+    }
+    let file = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let (template, listed) = (file("template"), file("resources"));
+    let change = format!("--stack-name {} --change-set-name retained", place.stack);
+    println!(
+        "
+Import it into a new stack, and deploy the rest, with the parameters that the old stack had:
+  aws cloudformation create-change-set {change} --change-set-type IMPORT \\
+    --template-body file://{template} --resources-to-import file://{listed}
+  aws cloudformation wait change-set-create-complete {change}
+  aws cloudformation execute-change-set {change}
+  aws cloudformation wait stack-import-complete --stack-name {}
+  sam deploy --stack-name {}",
+        place.stack, place.stack
+    );
+    Ok(())
+}
+
+/// Has the stack make a video, and looks at the webhook that tells of it.
+pub fn smoke(workspace: &Workspace, place: &Place, key: &str) -> anyhow::Result<()> {
+    print(&place.stack(workspace)?.smoke(key)?)
+}
+
+fn print(value: &Value) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value).context("print the answer")?);
+    Ok(())
+}
