@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::shot::Cut;
 
 /// The version of the looks: raised with every change that moves a pixel.
-pub const LOOK: &str = "1";
+pub const LOOK: &str = "2";
 
 #[derive(Serialize)]
 struct Key<'a> {

@@ -8,6 +8,7 @@ mod backdrop;
 mod canvas;
 mod compose;
 mod emoji;
+mod emphasis;
 mod encode;
 mod error;
 mod fonts;

@@ -2,6 +2,8 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::emphasis;
+
 /// No text shows more; what a card can hold is far less.
 const LONGEST: usize = 4_000;
 
@@ -51,22 +53,20 @@ fn is_invisible(character: char) -> bool {
         || (character as u32) & 0xFFFE == 0xFFFE
 }
 
-/// The runs of a cleaned text; a `**` without its partner is shown as it is.
+/// The runs of a cleaned text.
 pub(crate) fn spans(text: &str) -> Vec<Span> {
+    let (text, bold) = emphasis::strong(text);
     let japanese = text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'));
-    let parts: Vec<&str> = text.split("**").collect();
-    let paired = parts.len() - usize::from(parts.len().is_multiple_of(2));
     let mut out: Vec<Span> = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        let bold = index % 2 == 1 && index < paired;
-        if index >= paired {
-            push(&mut out, "**", false, Kind::Plain);
-        }
-        for grapheme in part.graphemes(true) {
-            push(&mut out, grapheme, bold, kind(grapheme, japanese));
-        }
+    for (at, grapheme) in text.grapheme_indices(true) {
+        push(&mut out, grapheme, bold.iter().any(|part| part.contains(&at)), kind(grapheme, japanese));
     }
     out
+}
+
+/// A cleaned text without the marks of its bold parts.
+pub(crate) fn plain(text: &str) -> String {
+    emphasis::strong(&clean(text)).0
 }
 
 fn push(out: &mut Vec<Span>, text: &str, bold: bool, kind: Kind) {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bold_parts_come_in_pairs() {
+    fn bold_parts_are_runs_of_their_own() {
         let bold =
             |text: &str| spans(text).into_iter().filter(|span| span.bold).map(|span| span.text).collect::<Vec<_>>();
         assert_eq!(bold("a **b** c"), ["b"]);

@@ -81,7 +81,7 @@ pub(crate) struct Typeset {
 /// Sets `text` into lines of at most `width`, at most `most` of them. None without anything to show.
 pub(crate) fn set(fonts: &mut Fonts, text: &str, style: Style, width: f32, most: usize, scale: f32) -> Option<Typeset> {
     let text = spans::clean(text);
-    if text.is_empty() || text.chars().all(|character| character == '*') {
+    if text.is_empty() {
         return None;
     }
     let most = most.max(1);
