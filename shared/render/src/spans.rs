@@ -1,5 +1,8 @@
 //! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::emphasis;
@@ -23,34 +26,64 @@ pub(crate) enum Kind {
     Japanese,
 }
 
-/// Drops control characters, joins white space, keeps single line breaks.
+/// Drops control characters, joins spaces and tabs, and keeps line breaks, blank lines, every other white space and the
+/// characters that are not drawn but steer how others are. Empty where nothing would be seen.
 pub(crate) fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LONGEST));
+    let mut out = String::with_capacity(text.len());
     let mut space = false;
-    let mut breaks = false;
-    for character in text.chars().take(LONGEST) {
+    let mut characters = text.chars().take(LONGEST).peekable();
+    while let Some(character) = characters.next() {
         match character {
-            '\n' | '\u{2028}' | '\u{2029}' => breaks = true,
-            _ if character.is_whitespace() => space = true,
-            _ if character.is_control() || is_invisible(character) => {}
+            ' ' | '\t' => space = true,
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                space = false;
+                out.push('\n');
+            }
+            _ if character.is_control() || is_no_character(character) => {}
             _ => {
-                if breaks && !out.is_empty() {
-                    out.push('\n');
-                } else if space && !out.is_empty() {
+                if space && !out.is_empty() && !out.ends_with('\n') {
                     out.push(' ');
                 }
-                (breaks, space) = (false, false);
+                space = false;
                 out.push(character);
             }
+        }
+    }
+    if is_unseen(&out) { String::new() } else { compose(out.trim()) }
+}
+
+/// Letters and their marks as one character each where Unicode has it: typefaces have more such letters than marks.
+fn compose(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let normalizer = ComposingNormalizerBorrowed::new_nfc();
+    let mut out = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        // A single character stays what it is, also where Unicode calls it equivalent to another.
+        if grapheme.chars().nth(1).is_some() {
+            out.push_str(&normalizer.normalize(grapheme));
+        } else {
+            out.push_str(grapheme);
         }
     }
     out
 }
 
-/// Marks that change direction from inside a text, and code points that are no characters.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
-        || (character as u32) & 0xFFFE == 0xFFFE
+/// Code points that stand for no character, and the anchors of annotations, which no typeface draws.
+fn is_no_character(character: char) -> bool {
+    matches!(character, '\u{FDD0}'..='\u{FDEF}' | '\u{FFF9}'..='\u{FFFB}') || (character as u32) & 0xFFFE == 0xFFFE
+}
+
+/// Whether a character is never drawn: soft hyphens, joiners, direction marks, isolates, variation selectors, tags.
+pub(crate) fn is_ignorable(character: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+/// Whether nothing of a text would be seen.
+pub(crate) fn is_unseen(text: &str) -> bool {
+    text.chars().all(|character| character.is_whitespace() || is_ignorable(character))
 }
 
 /// The runs of a cleaned text.
@@ -138,8 +171,47 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_dropped_and_white_space_joined() {
-        assert_eq!(clean("  a\u{0}\u{7}b \t c\r\n\n d\u{202E} "), "ab c\nd");
+    fn control_characters_are_dropped_and_spaces_joined() {
+        assert_eq!(clean("  a\u{0}\u{7}b \t c\r\n \td \u{fffe}\u{fdd0}\u{fff9}"), "ab c\nd");
+    }
+
+    #[test]
+    fn white_space_that_is_more_than_a_space_is_kept() {
+        for text in
+            ["a\n\nb", "a\n\n\nb", "a\u{3000}b", "10\u{202f}000\u{a0}€", "a\u{2003}b", "1\u{2007}2", "a\n\u{3000}b"]
+        {
+            assert_eq!(clean(text), text);
+        }
+        assert_eq!(clean("a\r\n\r\nb\rc\u{85}d\u{2029}e\u{b}f"), "a\n\nb\nc\nd\ne\nf");
+        assert_eq!(clean("a \n \t \n b"), "a\n\nb");
+        assert_eq!(clean("\n\u{3000}\u{a0}a\u{a0}\n\n"), "a");
+    }
+
+    #[test]
+    fn characters_that_steer_layout_are_kept() {
+        for text in [
+            "\u{2066}+1 (555)\u{2069} a",
+            "a\u{200f}b",
+            "\u{202b}a\u{202c}b",
+            "co\u{ad}op",
+            "a\u{200d}b\u{200c}c\u{2060}d\u{200b}e",
+            "☎\u{fe0e}",
+            "葛\u{e0100}",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+        for unseen in ["", " \n\t", "\u{3000}\u{a0}", "\u{200b}", "\u{2066}\u{2069}", "\u{feff} \u{ad}", "\u{0}"] {
+            assert_eq!(clean(unseen), "", "{unseen:?}");
+        }
+    }
+
+    #[test]
+    fn letters_and_their_marks_are_composed() {
+        assert_eq!(clean("cafe\u{301} Vie\u{323}\u{302}t"), "café Việt");
+        assert_eq!(clean("\u{1112}\u{1161}\u{11ab}"), "한");
+        // Without a mark nothing is replaced by its equivalent.
+        assert_eq!(clean("\u{f900} \u{212b}"), "\u{f900} \u{212b}");
     }
 
     #[test]
