@@ -1,8 +1,11 @@
 //! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
 
+use std::ops::Range;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
+use unicode_bidi::Direction;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::emphasis;
@@ -10,18 +13,26 @@ use crate::emphasis;
 /// No text shows more; what a card can hold is far less.
 const LONGEST: usize = 4_000;
 
-/// A run of text of one look.
+/// A text up to a line break of its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct Paragraph {
     pub text: String,
-    pub bold: bool,
-    pub kind: Kind,
+    /// In order, apart from each other.
+    pub bold: Vec<Range<usize>>,
 }
 
-/// Which typeface a run wants whatever the theme says.
+impl Paragraph {
+    pub fn is_bold(&self, at: usize) -> bool {
+        self.bold.get(self.bold.partition_point(|part| part.end <= at)).is_some_and(|part| part.start <= at)
+    }
+}
+
+/// Which typeface a grapheme wants whatever the theme says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
+    /// Text presentation was asked for: in colour only where no other typeface has it.
+    Symbol,
     Emoji,
     Japanese,
 }
@@ -86,32 +97,44 @@ pub(crate) fn is_unseen(text: &str) -> bool {
     text.chars().all(|character| character.is_whitespace() || is_ignorable(character))
 }
 
-/// The runs of a cleaned text.
-pub(crate) fn spans(text: &str) -> Vec<Span> {
+/// The lines of a cleaned text, each a paragraph, without the marks of its bold parts.
+pub(crate) fn paragraphs(text: &str) -> Vec<Paragraph> {
     let (text, bold) = emphasis::strong(text);
-    let japanese = text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'));
-    let mut out: Vec<Span> = Vec::new();
-    for (at, grapheme) in text.grapheme_indices(true) {
-        push(&mut out, grapheme, bold.iter().any(|part| part.contains(&at)), kind(grapheme, japanese));
+    let mut start = 0;
+    let mut paragraphs = Vec::new();
+    for line in text.split('\n') {
+        let end = start + line.len();
+        let own = bold.iter().map(|part| part.start.max(start)..part.end.min(end)).filter(|part| !part.is_empty());
+        let bold = own.map(|part| part.start - start..part.end - start).collect();
+        paragraphs.push(Paragraph { text: line.to_owned(), bold });
+        start = end + 1;
     }
-    out
+    paragraphs
 }
 
-/// A cleaned text without the marks of its bold parts.
-pub(crate) fn plain(text: &str) -> String {
-    emphasis::strong(&clean(text)).0
+/// The first grapheme of a text that is seen.
+pub(crate) fn first(text: &str) -> Option<String> {
+    let (plain, _) = emphasis::strong(&clean(text));
+    plain.graphemes(true).find(|grapheme| !is_unseen(grapheme)).map(str::to_owned)
 }
 
-fn push(out: &mut Vec<Span>, text: &str, bold: bool, kind: Kind) {
-    match out.last_mut() {
-        Some(last) if last.bold == bold && last.kind == kind => last.text.push_str(text),
-        Some(_) | None => out.push(Span { text: text.to_owned(), bold, kind }),
-    }
+/// White space at which a line may end.
+pub(crate) fn is_breaking_space(character: char) -> bool {
+    character.is_whitespace() && !matches!(character, '\u{A0}' | '\u{2007}' | '\u{202F}')
 }
 
-fn kind(grapheme: &str, japanese: bool) -> Kind {
+/// Whether a text has Japanese syllables, so that its Han characters are Japanese too.
+pub(crate) fn is_japanese(text: &str) -> bool {
+    text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'))
+}
+
+/// Which typeface a grapheme wants; `japanese` tells of the text that it stands in.
+pub(crate) fn kind(grapheme: &str, japanese: bool) -> Kind {
     if is_emoji(grapheme) {
         return Kind::Emoji;
+    }
+    if grapheme.contains('\u{FE0E}') {
+        return Kind::Symbol;
     }
     let wide = |character: char| matches!(character, '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
     if japanese && grapheme.chars().next().is_some_and(wide) { Kind::Japanese } else { Kind::Plain }
@@ -123,6 +146,10 @@ pub(crate) fn is_emoji(grapheme: &str) -> bool {
     let Some(first) = characters.next() else { return false };
     if grapheme.contains('\u{FE0E}') {
         return false;
+    }
+    if first.is_ascii() {
+        // Digits, # and * are emoji as keys only.
+        return grapheme.contains('\u{20E3}');
     }
     let pictograph = matches!(first,
         '\u{1F1E6}'..='\u{1F1FF}' | '\u{1F300}'..='\u{1F64F}' | '\u{1F680}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7F0}'
@@ -137,17 +164,13 @@ pub(crate) fn is_emoji(grapheme: &str) -> bool {
     pictograph || characters.any(|character| matches!(character, '\u{FE0F}' | '\u{20E3}' | '\u{1F3FB}'..='\u{1F3FF}'))
 }
 
-/// Whether a text reads from right to left; nothing is said by one without letters.
+/// Whether a text reads from right to left: by its first letter outside of isolates. Nothing is said by one without.
 pub(crate) fn is_rtl(text: &str) -> Option<bool> {
-    text.chars().find_map(|character| match character {
-        '\u{0590}'..='\u{08FF}'
-        | '\u{FB1D}'..='\u{FDFF}'
-        | '\u{FE70}'..='\u{FEFC}'
-        | '\u{10800}'..='\u{10FFF}'
-        | '\u{1E800}'..='\u{1EFFF}' => Some(true),
-        _ if character.is_alphabetic() => Some(false),
-        _ => None,
-    })
+    match unicode_bidi::get_base_direction_full(text) {
+        Direction::Ltr => Some(false),
+        Direction::Rtl => Some(true),
+        Direction::Mixed => None,
+    }
 }
 
 /// Whether letters join or stack, so that they are not spaced and lines stand further apart.
@@ -162,12 +185,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bold_parts_are_runs_of_their_own() {
-        let bold =
-            |text: &str| spans(text).into_iter().filter(|span| span.bold).map(|span| span.text).collect::<Vec<_>>();
+    fn bold_parts_go_over_line_breaks_and_end_with_their_paragraph() {
+        let bold = |text: &str| {
+            let parts = |paragraph: &Paragraph| {
+                paragraph.bold.iter().map(|part| paragraph.text[part.clone()].to_owned()).collect::<Vec<_>>()
+            };
+            paragraphs(text).iter().flat_map(parts).collect::<Vec<_>>()
+        };
         assert_eq!(bold("a **b** c"), ["b"]);
-        assert_eq!(bold("a **b"), Vec::<String>::new());
-        assert_eq!(spans("2 ** 3")[0].text, "2 ** 3");
+        assert_eq!(bold("a **b\nc** d **e**"), ["b", "c", "e"]);
+        assert_eq!(bold("a **b\n\nc** d"), Vec::<String>::new());
+        assert_eq!(paragraphs("2 ** 3"), [Paragraph { text: "2 ** 3".into(), bold: vec![] }]);
+        let texts: Vec<String> = paragraphs("a\n\n**b**").into_iter().map(|paragraph| paragraph.text).collect();
+        assert_eq!(texts, ["a", "", "b"]);
+        let word = &paragraphs("a **b** c **d**")[0];
+        assert_eq!([0, 2, 3, 6, 7].map(|at| word.is_bold(at)), [false, true, false, true, false]);
+    }
+
+    #[test]
+    fn the_first_grapheme_is_one_that_is_seen() {
+        for (text, expected) in [
+            ("**bold**", "b"),
+            ("\u{2066}\u{200e}+1", "+"),
+            ("e\u{301}t", "é"),
+            ("👨‍👩‍👧‍👦 family", "👨‍👩‍👧‍👦"),
+            ("\u{a0}x", "x"),
+            ("** a", "*"),
+        ] {
+            assert_eq!(first(text).as_deref(), Some(expected), "{text:?}");
+        }
+        assert_eq!(first("\u{200b}"), None);
     }
 
     #[test]
@@ -215,11 +262,18 @@ mod tests {
     }
 
     #[test]
-    fn emoji_sequences_are_one_run() {
-        for text in ["👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "❤️", "👍🏽"] {
-            assert_eq!(spans(text), [Span { text: text.to_owned(), bold: false, kind: Kind::Emoji }], "{text}");
+    fn presentation_is_what_the_selector_says() {
+        for text in ["👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "#️⃣", "❤️", "👍🏽", "☎\u{fe0f}", "©\u{fe0f}", "⌚"]
+        {
+            assert_eq!(kind(text, false), Kind::Emoji, "{text}");
         }
-        assert!(!is_emoji("1") && !is_emoji("a") && !is_emoji("©"));
+        for text in ["⌚\u{fe0e}", "❤\u{fe0e}", "☎\u{fe0e}", "😀\u{fe0e}"] {
+            assert_eq!(kind(text, false), Kind::Symbol, "{text}");
+        }
+        for text in ["1", "a", "©", "☎", "1\u{fe0f}", "*\u{fe0f}"] {
+            assert_eq!(kind(text, false), Kind::Plain, "{text}");
+        }
+        assert_eq!(kind("光", true), Kind::Japanese);
     }
 
     #[test]
@@ -227,5 +281,8 @@ mod tests {
         assert_eq!(is_rtl("1. שלום"), Some(true));
         assert_eq!(is_rtl("Hello שלום"), Some(false));
         assert_eq!(is_rtl("123"), None);
+        assert_eq!(is_rtl("\u{2066}Reelhook\u{2069} שלום"), Some(true));
+        assert_eq!(is_rtl("\u{200f}Reelhook"), Some(true));
+        assert_eq!(is_rtl("123\nسلام"), Some(true));
     }
 }
