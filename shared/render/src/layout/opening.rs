@@ -250,7 +250,7 @@ fn placeholder(stage: &mut Stage<'_>, content: &Content, lines: &[(Role, &str)])
     let tile = place.centred(side, side);
     let letter = crate::spans::first(&content.title).unwrap_or_else(|| "•".to_owned());
     let style = Style { colour: look.palette.accent, leading: 1.1, ..stage.display(side * 0.46) }.centred();
-    let set = stage.set(&letter.to_uppercase(), style, side, 1);
+    let set = stage.set(&letter, style, side, 1);
     let order = stage.step();
     stage.part(order, tile, 70.0, |canvas, fonts| {
         ground(&look, canvas, tile, false);
