@@ -7,6 +7,7 @@ mod drawing;
 mod files;
 mod golden;
 mod hostile;
+mod text;
 
 use std::path::PathBuf;
 
