@@ -78,6 +78,12 @@ fn main() -> Result<(), Failure> {
                 .collect();
             sheets.stills(&format!("text-{name}-{word}"), format, 3, &all)?;
         }
+        let cases: Vec<_> = samples::CASES
+            .into_iter()
+            .zip(Theme::ALL.into_iter().cycle())
+            .map(|((_, text), theme)| (theme, SceneKind::HeroTitle, samples::case(text)))
+            .collect();
+        sheets.stills(&format!("text-cases-{word}"), format, 3, &cases)?;
     }
     sheets.strips()
 }

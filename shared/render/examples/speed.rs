@@ -1,5 +1,6 @@
 //! How many seconds of 1080p video a second of processor time makes, drawing and encoding together, beside an ffmpeg that
-//! only encodes the finished cards with the same x264 settings; and what it costs after one scene changed. Usage: speed FONTS FFMPEG
+//! only encodes the finished cards with the same x264 settings; what it costs after one scene changed; and how long scenes
+//! full of text of each script take to be laid out. Usage: speed FONTS FFMPEG
 
 mod samples;
 
@@ -9,7 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use reelhook_domain::film::{Format, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{Cut, ENCODING, Ffmpeg, Fonts, Shot};
+use reelhook_render::{Cut, ENCODING, Ffmpeg, Fonts, Pictures, Shot};
 
 const SIZE: (u32, u32) = (1920, 1080);
 const RUNS: usize = 3;
@@ -28,6 +29,29 @@ fn processor_seconds() -> Result<f64, Failure> {
     }
     // Linux counts a hundred ticks a second for everybody.
     Ok(ticks as f64 / 100.0)
+}
+
+/// Prints how long twelve texts of 500 characters take, the second time: with every typeface loaded.
+fn crowded(fonts: &mut Fonts) -> Result<(), Failure> {
+    for (script, word) in samples::WORDS {
+        for kind in [SceneKind::FeatureList, SceneKind::Comparison] {
+            let scene = samples::scene(kind, samples::crowded(kind, word));
+            let theme = Theme::Corporate;
+            let cut = Cut { scene: &scene, before: None, theme, size: SIZE, format: Format::Standard };
+            Shot::new(fonts, &cut, &Pictures::new())?;
+            let (before, start) = (fonts.work(), Instant::now());
+            Shot::new(fonts, &cut, &Pictures::new())?;
+            let (taken, after) = (start.elapsed().as_secs_f64() * 1000.0, fonts.work());
+            println!(
+                "{script}, {}: {taken:.0} ms, {} characters in {} runs, {} steps",
+                kind.name(),
+                after.characters - before.characters,
+                after.runs - before.runs,
+                after.steps - before.steps
+            );
+        }
+    }
+    Ok(())
 }
 
 fn film() -> Vec<Scene> {
@@ -60,6 +84,7 @@ async fn main() -> Result<(), Failure> {
     };
     let ffmpeg = Ffmpeg { program: program.into() };
     let mut fonts = Fonts::load(Path::new(&fonts))?;
+    crowded(&mut fonts)?;
     let pictures = samples::pictures();
     let scenes = film();
     let frames: u32 = scenes.iter().map(|scene| scene.frames).sum();

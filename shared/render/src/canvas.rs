@@ -1,6 +1,6 @@
 //! A picture that is drawn on in design pixels: shapes, soft shadows, text and pictures, turned around for right-to-left cards.
 
-use cosmic_text::SwashContent;
+use cosmic_text::{CacheKey, CacheKeyFlags, SwashContent};
 use image::RgbaImage;
 use tiny_skia::{
     Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
@@ -9,8 +9,10 @@ use tiny_skia::{
 
 use crate::area::Area;
 use crate::emoji;
+use crate::faces;
 use crate::fonts::Fonts;
-use crate::text::{Side, Typeset, extent};
+use crate::lines::Placed;
+use crate::text::{Side, Typeset};
 use crate::theme::Rgb;
 
 /// What a shape is filled with.
@@ -147,56 +149,59 @@ impl Canvas {
     /// Draws a set text with its top at `y` in a box from `x` of `width`.
     pub fn text(&mut self, fonts: &mut Fonts, set: &Typeset, x: f32, y: f32, width: f32) {
         let at = self.place(Area { x, y, w: width, h: set.height });
-        for run in set.buffer.layout_runs() {
-            let Some((left, right)) = extent(run.glyphs) else { continue };
-            let free = at.w - (right - left);
-            let start = match (set.style.side, set.rtl) {
+        let (size, style) = (set.size(), &set.style);
+        for (baseline, line) in set.drawn() {
+            let free = at.w - line.width;
+            let start = match (style.side, set.rtl) {
                 (Side::Start, false) => 0.0,
                 (Side::Start, true) => free,
                 (Side::Centre, true | false) => free / 2.0,
             };
-            for glyph in run.glyphs {
-                let rgb = glyph.color_opt.map_or((0, 0, 0), |colour| (colour.r(), colour.g(), colour.b()));
-                let place = (at.x + start - left, at.y + run.line_y);
-                if Some(glyph.font_id) == fonts.emoji {
-                    self.emoji(fonts, glyph, place);
-                    continue;
-                }
-                let physical = glyph.physical(place, 1.0);
-                let Some(image) = fonts.swash.get_image(&mut fonts.system, physical.cache_key) else { continue };
-                let (left, top) = (physical.x + image.placement.left, physical.y - image.placement.top);
-                let across = image.placement.width as usize;
-                let bytes = match image.content {
-                    SwashContent::Mask => 1,
-                    SwashContent::Color | SwashContent::SubpixelMask => 4,
-                };
-                for (row, line) in image.data.chunks_exact((across * bytes).max(1)).enumerate() {
-                    for (column, source) in line.chunks_exact(bytes).enumerate() {
-                        let Some(pixel) = pixel(&mut self.pixmap, left + column as i32, top + row as i32) else {
-                            continue;
-                        };
-                        match *source {
-                            [alpha] => over(pixel, rgb, u32::from(alpha)),
-                            [r, g, b, alpha] => over(pixel, (r, g, b), u32::from(alpha)),
-                            _ => {}
-                        }
-                    }
+            for glyph in &line.glyphs {
+                let place = (at.x + start + glyph.x, at.y + baseline - glyph.y);
+                if Some(glyph.face.id) == fonts.faces.emoji() {
+                    self.emoji(fonts, glyph, size, place);
+                } else {
+                    let colour = if glyph.bold { style.bold } else { style.colour };
+                    self.glyph(fonts, glyph, size, place, colour);
                 }
             }
         }
     }
 
-    fn emoji(&mut self, fonts: &mut Fonts, glyph: &cosmic_text::LayoutGlyph, (x, y): (f32, f32)) {
-        let size = glyph.font_size;
-        let key = (glyph.glyph_id, size.to_bits());
+    fn glyph(&mut self, fonts: &mut Fonts, glyph: &Placed, size: f32, (x, y): (f32, f32), rgb: Rgb) {
+        let place = (x, y.trunc());
+        let (key, x, y) =
+            CacheKey::new(glyph.face.id, glyph.glyph, size, place, glyph.face.weight, CacheKeyFlags::empty());
+        let Some(image) = fonts.swash.get_image(&mut fonts.system, key) else { return };
+        let (left, top) = (x + image.placement.left, y - image.placement.top);
+        let across = image.placement.width as usize;
+        let bytes = match image.content {
+            SwashContent::Mask => 1,
+            SwashContent::Color | SwashContent::SubpixelMask => 4,
+        };
+        for (row, line) in image.data.chunks_exact((across * bytes).max(1)).enumerate() {
+            for (column, source) in line.chunks_exact(bytes).enumerate() {
+                let Some(pixel) = pixel(&mut self.pixmap, left + column as i32, top + row as i32) else { continue };
+                match *source {
+                    [alpha] => over(pixel, (rgb.0, rgb.1, rgb.2), u32::from(alpha)),
+                    [r, g, b, alpha] => over(pixel, (r, g, b), u32::from(alpha)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn emoji(&mut self, fonts: &mut Fonts, glyph: &Placed, size: f32, (x, y): (f32, f32)) {
+        let key = (glyph.glyph, size.to_bits());
         if !fonts.emojis.contains_key(&key) {
-            let font = fonts.system.get_font(glyph.font_id, glyph.font_weight);
-            let drawn = font.and_then(|font| emoji::draw(font.data(), glyph.glyph_id, size));
+            let font = faces::font(&mut fonts.system, glyph.face.id);
+            let drawn = font.and_then(|font| emoji::draw(font.data(), glyph.glyph, size));
             fonts.emojis.insert(key, drawn);
         }
         let Some(Some(drawn)) = fonts.emojis.get(&key) else { return };
-        let x = (x + glyph.x + glyph.x_offset * size - size * 0.25).round() as i32;
-        let y = (y + glyph.y - glyph.y_offset * size - size * 1.25).round() as i32;
+        let x = (x - size * 0.25).round() as i32;
+        let y = (y - size * 1.25).round() as i32;
         let paint = tiny_skia::PixmapPaint::default();
         self.pixmap.draw_pixmap(x, y, drawn.as_ref(), &paint, Transform::identity(), None);
     }

@@ -1,13 +1,15 @@
-//! The typefaces that we ship, and which one stands in for a script that a theme's own face does not have.
+//! The typefaces that we ship, with what has been made of them: drawn glyphs and shaped texts.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use cosmic_text::{Fallback, FontSystem, SwashCache, fontdb};
+use cosmic_text::{FontSystem, SwashCache, fontdb};
 use tiny_skia::Pixmap;
-use unicode_script::Script;
 
 use crate::error::RenderError;
+use crate::faces::Faces;
+use crate::shape::{Form, Shaped, Shaper};
 
 /// The family of text.
 pub(crate) const TEXT: &str = "Inter";
@@ -20,8 +22,20 @@ pub(crate) const JAPANESE: &str = "Noto Sans JP";
 pub struct Fonts {
     pub(crate) system: FontSystem,
     pub(crate) swash: SwashCache,
-    pub(crate) emoji: Option<fontdb::ID>,
+    pub(crate) faces: Faces,
+    pub(crate) shaper: Shaper,
     pub(crate) emojis: HashMap<(u16, u32), Option<Pixmap>>,
+}
+
+/// What setting texts has cost; counted, and the same on every machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// Runs of text that were shaped.
+    pub runs: u64,
+    /// Characters that were shaped.
+    pub characters: u64,
+    /// Clusters of glyphs that were looked at to break lines.
+    pub steps: u64,
 }
 
 impl Fonts {
@@ -33,18 +47,33 @@ impl Fonts {
     pub fn load(directory: &Path) -> Result<Self, RenderError> {
         let mut db = fontdb::Database::new();
         db.load_fonts_dir(directory);
-        let has = |family: &str| db.faces().any(|face| face.families.iter().any(|(name, _)| name == family));
-        if !has(TEXT) {
+        let faces = Faces::new(&db);
+        if faces.of(TEXT, 400).is_none() {
             let reason = format!("{} faces, none of them `{TEXT}`", db.len());
             return Err(RenderError::Fonts { directory: directory.to_owned(), reason });
         }
-        let emoji = db.faces().find(|face| face.families.iter().any(|(name, _)| name == EMOJI)).map(|face| face.id);
-        if emoji.is_none() {
+        if faces.emoji().is_none() {
             tracing::warn!("no colour emoji: `{EMOJI}` is not among the fonts");
         }
         db.set_sans_serif_family(TEXT);
-        let system = FontSystem::new_with_locale_and_db_and_fallback("en-US".to_owned(), db, Shipped);
-        Ok(Self { system, swash: SwashCache::new(), emoji, emojis: HashMap::new() })
+        let system = FontSystem::new_with_locale_and_db("en-US".to_owned(), db);
+        Ok(Self { system, swash: SwashCache::new(), faces, shaper: Shaper::default(), emojis: HashMap::new() })
+    }
+
+    /// What setting texts has cost since the fonts were loaded.
+    pub fn work(&self) -> Work {
+        self.shaper.work
+    }
+
+    /// A text, shaped as far as `room` characters of it could be shown. None where nothing would be seen.
+    pub(crate) fn shape(&mut self, text: &str, form: Form, room: usize) -> Option<Arc<Shaped>> {
+        self.shaper.text(&mut self.system, &mut self.faces, text, form, room)
+    }
+
+    /// Begins a scene, with a budget of its own: forgets the texts of the one before.
+    pub(crate) fn begin_scene(&mut self) {
+        self.shaper.begin();
+        self.faces.forget();
     }
 
     /// Forgets drawn glyphs, so that a long-lived process does not grow with every scene.
@@ -60,42 +89,10 @@ impl std::fmt::Debug for Fonts {
     }
 }
 
-struct Shipped;
-
-impl Fallback for Shipped {
-    fn common_fallback(&self) -> &[&'static str] {
-        &[TEXT, "Noto Sans", EMOJI, "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Sans Math", "Noto Sans SC"]
-    }
-
-    fn forbidden_fallback(&self) -> &[&'static str] {
-        &[]
-    }
-
-    fn script_fallback(&self, script: Script, _locale: &str) -> &[&'static str] {
-        match script {
-            Script::Arabic => &["Noto Sans Arabic"],
-            Script::Armenian => &["Noto Sans Armenian"],
-            Script::Bengali => &["Noto Sans Bengali"],
-            Script::Bopomofo | Script::Han => &["Noto Sans SC", JAPANESE, "Noto Sans KR"],
-            Script::Devanagari => &["Noto Sans Devanagari"],
-            Script::Ethiopic => &["Noto Sans Ethiopic"],
-            Script::Georgian => &["Noto Sans Georgian"],
-            Script::Gujarati => &["Noto Sans Gujarati"],
-            Script::Gurmukhi => &["Noto Sans Gurmukhi"],
-            Script::Hangul => &["Noto Sans KR"],
-            Script::Hebrew => &["Noto Sans Hebrew"],
-            Script::Hiragana | Script::Katakana => &[JAPANESE],
-            Script::Kannada => &["Noto Sans Kannada"],
-            Script::Khmer => &["Noto Sans Khmer"],
-            Script::Lao => &["Noto Sans Lao"],
-            Script::Malayalam => &["Noto Sans Malayalam"],
-            Script::Myanmar => &["Noto Sans Myanmar"],
-            Script::Sinhala => &["Noto Sans Sinhala"],
-            Script::Tamil => &["Noto Sans Tamil"],
-            Script::Telugu => &["Noto Sans Telugu"],
-            Script::Thai => &["Noto Sans Thai"],
-            // Scripts are a foreign, open list: the rest is in Inter or Noto Sans, or shows as a box.
-            _ => &[TEXT, "Noto Sans"],
-        }
-    }
+/// The typefaces of tests: those that `infra/fonts.sh` installed.
+#[cfg(test)]
+pub(crate) fn installed() -> Fonts {
+    let directory = std::env::var_os("REELHOOK_FONTS")
+        .expect("REELHOOK_FONTS must name the directory that infra/fonts.sh has installed the typefaces to");
+    Fonts::load(Path::new(&directory)).expect("the typefaces of infra/fonts.sh")
 }

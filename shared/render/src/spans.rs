@@ -1,84 +1,140 @@
 //! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
 
+use std::ops::Range;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
+use unicode_bidi::Direction;
 use unicode_segmentation::UnicodeSegmentation;
+
+use crate::emphasis;
 
 /// No text shows more; what a card can hold is far less.
 const LONGEST: usize = 4_000;
 
-/// A run of text of one look.
+/// A text up to a line break of its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct Paragraph {
     pub text: String,
-    pub bold: bool,
-    pub kind: Kind,
+    /// In order, apart from each other.
+    pub bold: Vec<Range<usize>>,
 }
 
-/// Which typeface a run wants whatever the theme says.
+impl Paragraph {
+    pub fn is_bold(&self, at: usize) -> bool {
+        self.bold.get(self.bold.partition_point(|part| part.end <= at)).is_some_and(|part| part.start <= at)
+    }
+}
+
+/// Which typeface a grapheme wants whatever the theme says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
+    /// Text presentation was asked for: in colour only where no other typeface has it.
+    Symbol,
     Emoji,
     Japanese,
 }
 
-/// Drops control characters, joins white space, keeps single line breaks.
+/// Drops control characters, joins spaces and tabs, and keeps line breaks, blank lines, every other white space and the
+/// characters that are not drawn but steer how others are. Empty where nothing would be seen.
 pub(crate) fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LONGEST));
+    let mut out = String::with_capacity(text.len());
     let mut space = false;
-    let mut breaks = false;
-    for character in text.chars().take(LONGEST) {
+    let mut characters = text.chars().take(LONGEST).peekable();
+    while let Some(character) = characters.next() {
         match character {
-            '\n' | '\u{2028}' | '\u{2029}' => breaks = true,
-            _ if character.is_whitespace() => space = true,
-            _ if character.is_control() || is_invisible(character) => {}
+            ' ' | '\t' => space = true,
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                space = false;
+                out.push('\n');
+            }
+            _ if character.is_control() || is_no_character(character) => {}
             _ => {
-                if breaks && !out.is_empty() {
-                    out.push('\n');
-                } else if space && !out.is_empty() {
+                if space && !out.is_empty() && !out.ends_with('\n') {
                     out.push(' ');
                 }
-                (breaks, space) = (false, false);
+                space = false;
                 out.push(character);
             }
         }
     }
-    out
+    if is_unseen(&out) { String::new() } else { compose(out.trim()) }
 }
 
-/// Marks that change direction from inside a text, and code points that are no characters.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
-        || (character as u32) & 0xFFFE == 0xFFFE
-}
-
-/// The runs of a cleaned text; a `**` without its partner is shown as it is.
-pub(crate) fn spans(text: &str) -> Vec<Span> {
-    let japanese = text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'));
-    let parts: Vec<&str> = text.split("**").collect();
-    let paired = parts.len() - usize::from(parts.len().is_multiple_of(2));
-    let mut out: Vec<Span> = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        let bold = index % 2 == 1 && index < paired;
-        if index >= paired {
-            push(&mut out, "**", false, Kind::Plain);
-        }
-        for grapheme in part.graphemes(true) {
-            push(&mut out, grapheme, bold, kind(grapheme, japanese));
+/// Letters and their marks as one character each where Unicode has it: typefaces have more such letters than marks.
+fn compose(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let normalizer = ComposingNormalizerBorrowed::new_nfc();
+    let mut out = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        // A single character stays what it is, also where Unicode calls it equivalent to another.
+        if grapheme.chars().nth(1).is_some() {
+            out.push_str(&normalizer.normalize(grapheme));
+        } else {
+            out.push_str(grapheme);
         }
     }
     out
 }
 
-fn push(out: &mut Vec<Span>, text: &str, bold: bool, kind: Kind) {
-    match out.last_mut() {
-        Some(last) if last.bold == bold && last.kind == kind => last.text.push_str(text),
-        Some(_) | None => out.push(Span { text: text.to_owned(), bold, kind }),
-    }
+/// Code points that stand for no character, and the anchors of annotations, which no typeface draws.
+fn is_no_character(character: char) -> bool {
+    matches!(character, '\u{FDD0}'..='\u{FDEF}' | '\u{FFF9}'..='\u{FFFB}') || (character as u32) & 0xFFFE == 0xFFFE
 }
 
-fn kind(grapheme: &str, japanese: bool) -> Kind {
+/// Whether a character is never drawn: soft hyphens, joiners, direction marks, isolates, variation selectors, tags.
+pub(crate) fn is_ignorable(character: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+/// Whether nothing of a text would be seen.
+pub(crate) fn is_unseen(text: &str) -> bool {
+    text.chars().all(|character| character.is_whitespace() || is_ignorable(character))
+}
+
+/// The lines of a cleaned text, each a paragraph, without the marks of its bold parts.
+pub(crate) fn paragraphs(text: &str) -> Vec<Paragraph> {
+    let (text, bold) = emphasis::strong(text);
+    let mut start = 0;
+    let mut paragraphs = Vec::new();
+    for line in text.split('\n') {
+        let end = start + line.len();
+        let own = bold.iter().map(|part| part.start.max(start)..part.end.min(end)).filter(|part| !part.is_empty());
+        let bold = own.map(|part| part.start - start..part.end - start).collect();
+        paragraphs.push(Paragraph { text: line.to_owned(), bold });
+        start = end + 1;
+    }
+    paragraphs
+}
+
+/// The first grapheme of a text that is seen.
+pub(crate) fn first(text: &str) -> Option<String> {
+    let (plain, _) = emphasis::strong(&clean(text));
+    plain.graphemes(true).find(|grapheme| !is_unseen(grapheme)).map(str::to_owned)
+}
+
+/// White space at which a line may end.
+pub(crate) fn is_breaking_space(character: char) -> bool {
+    character.is_whitespace() && !matches!(character, '\u{A0}' | '\u{2007}' | '\u{202F}')
+}
+
+/// Whether a text has Japanese syllables, so that its Han characters are Japanese too.
+pub(crate) fn is_japanese(text: &str) -> bool {
+    text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'))
+}
+
+/// Which typeface a grapheme wants; `japanese` tells of the text that it stands in.
+pub(crate) fn kind(grapheme: &str, japanese: bool) -> Kind {
     if is_emoji(grapheme) {
         return Kind::Emoji;
+    }
+    if grapheme.contains('\u{FE0E}') {
+        return Kind::Symbol;
     }
     let wide = |character: char| matches!(character, '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
     if japanese && grapheme.chars().next().is_some_and(wide) { Kind::Japanese } else { Kind::Plain }
@@ -90,6 +146,10 @@ pub(crate) fn is_emoji(grapheme: &str) -> bool {
     let Some(first) = characters.next() else { return false };
     if grapheme.contains('\u{FE0E}') {
         return false;
+    }
+    if first.is_ascii() {
+        // Digits, # and * are emoji as keys only.
+        return grapheme.contains('\u{20E3}');
     }
     let pictograph = matches!(first,
         '\u{1F1E6}'..='\u{1F1FF}' | '\u{1F300}'..='\u{1F64F}' | '\u{1F680}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7F0}'
@@ -104,17 +164,13 @@ pub(crate) fn is_emoji(grapheme: &str) -> bool {
     pictograph || characters.any(|character| matches!(character, '\u{FE0F}' | '\u{20E3}' | '\u{1F3FB}'..='\u{1F3FF}'))
 }
 
-/// Whether a text reads from right to left; nothing is said by one without letters.
+/// Whether a text reads from right to left: by its first letter outside of isolates. Nothing is said by one without.
 pub(crate) fn is_rtl(text: &str) -> Option<bool> {
-    text.chars().find_map(|character| match character {
-        '\u{0590}'..='\u{08FF}'
-        | '\u{FB1D}'..='\u{FDFF}'
-        | '\u{FE70}'..='\u{FEFC}'
-        | '\u{10800}'..='\u{10FFF}'
-        | '\u{1E800}'..='\u{1EFFF}' => Some(true),
-        _ if character.is_alphabetic() => Some(false),
-        _ => None,
-    })
+    match unicode_bidi::get_base_direction_full(text) {
+        Direction::Ltr => Some(false),
+        Direction::Rtl => Some(true),
+        Direction::Mixed => None,
+    }
 }
 
 /// Whether letters join or stack, so that they are not spaced and lines stand further apart.
@@ -129,25 +185,95 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bold_parts_come_in_pairs() {
-        let bold =
-            |text: &str| spans(text).into_iter().filter(|span| span.bold).map(|span| span.text).collect::<Vec<_>>();
+    fn bold_parts_go_over_line_breaks_and_end_with_their_paragraph() {
+        let bold = |text: &str| {
+            let parts = |paragraph: &Paragraph| {
+                paragraph.bold.iter().map(|part| paragraph.text[part.clone()].to_owned()).collect::<Vec<_>>()
+            };
+            paragraphs(text).iter().flat_map(parts).collect::<Vec<_>>()
+        };
         assert_eq!(bold("a **b** c"), ["b"]);
-        assert_eq!(bold("a **b"), Vec::<String>::new());
-        assert_eq!(spans("2 ** 3")[0].text, "2 ** 3");
+        assert_eq!(bold("a **b\nc** d **e**"), ["b", "c", "e"]);
+        assert_eq!(bold("a **b\n\nc** d"), Vec::<String>::new());
+        assert_eq!(paragraphs("2 ** 3"), [Paragraph { text: "2 ** 3".into(), bold: vec![] }]);
+        let texts: Vec<String> = paragraphs("a\n\n**b**").into_iter().map(|paragraph| paragraph.text).collect();
+        assert_eq!(texts, ["a", "", "b"]);
+        let word = &paragraphs("a **b** c **d**")[0];
+        assert_eq!([0, 2, 3, 6, 7].map(|at| word.is_bold(at)), [false, true, false, true, false]);
     }
 
     #[test]
-    fn control_characters_are_dropped_and_white_space_joined() {
-        assert_eq!(clean("  a\u{0}\u{7}b \t c\r\n\n d\u{202E} "), "ab c\nd");
-    }
-
-    #[test]
-    fn emoji_sequences_are_one_run() {
-        for text in ["👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "❤️", "👍🏽"] {
-            assert_eq!(spans(text), [Span { text: text.to_owned(), bold: false, kind: Kind::Emoji }], "{text}");
+    fn the_first_grapheme_is_one_that_is_seen() {
+        for (text, expected) in [
+            ("**bold**", "b"),
+            ("\u{2066}\u{200e}+1", "+"),
+            ("e\u{301}t", "é"),
+            ("👨‍👩‍👧‍👦 family", "👨‍👩‍👧‍👦"),
+            ("\u{a0}x", "x"),
+            ("** a", "*"),
+        ] {
+            assert_eq!(first(text).as_deref(), Some(expected), "{text:?}");
         }
-        assert!(!is_emoji("1") && !is_emoji("a") && !is_emoji("©"));
+        assert_eq!(first("\u{200b}"), None);
+    }
+
+    #[test]
+    fn control_characters_are_dropped_and_spaces_joined() {
+        assert_eq!(clean("  a\u{0}\u{7}b \t c\r\n \td \u{fffe}\u{fdd0}\u{fff9}"), "ab c\nd");
+    }
+
+    #[test]
+    fn white_space_that_is_more_than_a_space_is_kept() {
+        for text in
+            ["a\n\nb", "a\n\n\nb", "a\u{3000}b", "10\u{202f}000\u{a0}€", "a\u{2003}b", "1\u{2007}2", "a\n\u{3000}b"]
+        {
+            assert_eq!(clean(text), text);
+        }
+        assert_eq!(clean("a\r\n\r\nb\rc\u{85}d\u{2029}e\u{b}f"), "a\n\nb\nc\nd\ne\nf");
+        assert_eq!(clean("a \n \t \n b"), "a\n\nb");
+        assert_eq!(clean("\n\u{3000}\u{a0}a\u{a0}\n\n"), "a");
+    }
+
+    #[test]
+    fn characters_that_steer_layout_are_kept() {
+        for text in [
+            "\u{2066}+1 (555)\u{2069} a",
+            "a\u{200f}b",
+            "\u{202b}a\u{202c}b",
+            "co\u{ad}op",
+            "a\u{200d}b\u{200c}c\u{2060}d\u{200b}e",
+            "☎\u{fe0e}",
+            "葛\u{e0100}",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+        for unseen in ["", " \n\t", "\u{3000}\u{a0}", "\u{200b}", "\u{2066}\u{2069}", "\u{feff} \u{ad}", "\u{0}"] {
+            assert_eq!(clean(unseen), "", "{unseen:?}");
+        }
+    }
+
+    #[test]
+    fn letters_and_their_marks_are_composed() {
+        assert_eq!(clean("cafe\u{301} Vie\u{323}\u{302}t"), "café Việt");
+        assert_eq!(clean("\u{1112}\u{1161}\u{11ab}"), "한");
+        // Without a mark nothing is replaced by its equivalent.
+        assert_eq!(clean("\u{f900} \u{212b}"), "\u{f900} \u{212b}");
+    }
+
+    #[test]
+    fn presentation_is_what_the_selector_says() {
+        for text in ["👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "#️⃣", "❤️", "👍🏽", "☎\u{fe0f}", "©\u{fe0f}", "⌚"]
+        {
+            assert_eq!(kind(text, false), Kind::Emoji, "{text}");
+        }
+        for text in ["⌚\u{fe0e}", "❤\u{fe0e}", "☎\u{fe0e}", "😀\u{fe0e}"] {
+            assert_eq!(kind(text, false), Kind::Symbol, "{text}");
+        }
+        for text in ["1", "a", "©", "☎", "1\u{fe0f}", "*\u{fe0f}"] {
+            assert_eq!(kind(text, false), Kind::Plain, "{text}");
+        }
+        assert_eq!(kind("光", true), Kind::Japanese);
     }
 
     #[test]
@@ -155,5 +281,8 @@ mod tests {
         assert_eq!(is_rtl("1. שלום"), Some(true));
         assert_eq!(is_rtl("Hello שלום"), Some(false));
         assert_eq!(is_rtl("123"), None);
+        assert_eq!(is_rtl("\u{2066}Reelhook\u{2069} שלום"), Some(true));
+        assert_eq!(is_rtl("\u{200f}Reelhook"), Some(true));
+        assert_eq!(is_rtl("123\nسلام"), Some(true));
     }
 }

@@ -49,6 +49,7 @@ impl<'a> Stage<'a> {
             Area::new(128.0, 84.0, width - 256.0, height - 168.0)
         };
         let scale = size.0 as f32 / width;
+        fonts.begin_scene();
         Self { fonts, pictures, look, tall, scale, safe, rtl: reads_rtl(content), width, layers: Vec::new(), order: 0 }
     }
 

@@ -1,10 +1,10 @@
-//! Sets text: shaped, wrapped, balanced, shrunk to fit and, when nothing helps, ended with an ellipsis.
+//! Sets text: in lines, balanced, shrunk to fit and, when nothing helps, ended with an ellipsis.
 
-use cosmic_text::{Align, Attrs, Buffer, Color, Family, FeatureTag, FontFeatures, Metrics, Shaping, Weight, Wrap};
-use unicode_segmentation::UnicodeSegmentation;
+use std::sync::Arc;
 
-use crate::fonts::{EMOJI, Fonts, JAPANESE, TEXT};
-use crate::spans::{self, Kind, Span};
+use crate::fonts::{Fonts, TEXT};
+use crate::lines::{Flow, Line, Measure, Row, flow};
+use crate::shape::{Form, Shaped};
 use crate::theme::Rgb;
 
 /// Where lines stand in their box.
@@ -65,10 +65,13 @@ impl Style {
 /// A text that has been set; widths and heights are in design pixels.
 #[derive(Debug)]
 pub(crate) struct Typeset {
-    pub(crate) buffer: Buffer,
-    pub(crate) style: Style,
-    pub(crate) scale: f32,
-    pub(crate) rtl: bool,
+    shaped: Arc<Shaped>,
+    rows: Vec<Row>,
+    measure: Measure,
+    /// Device pixels from line to line.
+    line_height: f32,
+    pub style: Style,
+    pub rtl: bool,
     pub width: f32,
     pub height: f32,
     pub lines: usize,
@@ -80,23 +83,36 @@ pub(crate) struct Typeset {
 
 /// Sets `text` into lines of at most `width`, at most `most` of them. None without anything to show.
 pub(crate) fn set(fonts: &mut Fonts, text: &str, style: Style, width: f32, most: usize, scale: f32) -> Option<Typeset> {
-    let text = spans::clean(text);
-    if text.is_empty() || text.chars().all(|character| character == '*') {
-        return None;
-    }
     let most = most.max(1);
     // What cannot fit even in the narrowest letters need not be shaped: twice that is kept for marks without a width.
     let narrow = (style.size * 0.18).max(1.0);
     let room = ((width / narrow).max(1.0) * most.min(40) as f32) as usize * 2 + 32;
-    let end = text.char_indices().nth(room).map(|(at, _)| at);
-    if let Some(end) = end {
-        return Some(shorten(fonts, &text[..end], style, width, most, scale));
+    let Style { family, weight, bold_weight, tabular, .. } = style;
+    let shaped = fonts.shape(text, Form { family, weight, bold_weight, tabular }, room)?;
+    let (leading, tracking) =
+        if shaped.complex { (style.leading.max(1.3), 0.0) } else { (style.leading, style.tracking) };
+    let size = (style.size * scale).max(2.0);
+    // Sums of widths are not exact.
+    let measure = Measure { size, tracking, limit: (width * scale).max(1.0) + 0.05 };
+    let steps = &mut fonts.shaper.work.steps;
+    let mut lines = flow(&shaped, measure, most, true, steps);
+    if lines.over && shaped.paragraphs.iter().any(|paragraph| paragraph.clusters.is_empty()) {
+        // Blank lines give way before words do.
+        lines = flow(&shaped, measure, most, false, steps);
     }
-    let whole = lay(fonts, &text, style, width, scale);
-    if whole.lines <= most {
-        return Some(if style.balanced { balance(fonts, whole, width) } else { whole });
+    let cut = lines.over;
+    if cut {
+        lines.cut(&shaped, measure);
+    } else if style.balanced {
+        lines = balance(lines, &shaped, measure, scale, steps);
     }
-    Some(shorten(fonts, &text, style, width, most, scale))
+    let Flow { rows, broken, .. } = lines;
+    let width = rows.iter().map(Row::width).fold(0.0, f32::max).ceil() / scale;
+    let line_height = (size * leading).round().max(2.0);
+    let lines = rows.len().max(1);
+    let height = lines as f32 * line_height / scale;
+    let rtl = shaped.rtl;
+    Some(Typeset { shaped, rows, measure, line_height, style, rtl, width, height, lines, cut, broken })
 }
 
 /// Sets `text` at the largest size from the style's down to `least` at which it fits whole; else cut at `least`.
@@ -124,128 +140,45 @@ pub(crate) fn fit(
     }
 }
 
-fn lay(fonts: &mut Fonts, text: &str, style: Style, width: f32, scale: f32) -> Typeset {
-    let complex = spans::is_complex(text);
-    let leading = if complex { style.leading.max(1.3) } else { style.leading };
-    let size = (style.size * scale).max(2.0);
-    let mut buffer = Buffer::new_empty(Metrics::new(size, (size * leading).round().max(2.0)));
-    let parts = spans::spans(text);
-    let attrs = |span: &Span| {
-        let family = match span.kind {
-            Kind::Plain => style.family,
-            Kind::Emoji => EMOJI,
-            Kind::Japanese => JAPANESE,
-        };
-        let (weight, colour) = if span.bold { (style.bold_weight, style.bold) } else { (style.weight, style.colour) };
-        // A family is passed over when it lacks the weight that is asked for.
-        let weight = match span.kind {
-            Kind::Plain => weight,
-            Kind::Emoji => 400,
-            Kind::Japanese => {
-                if weight > 500 {
-                    700
-                } else {
-                    400
-                }
-            }
-        };
-        let mut attrs = Attrs::new()
-            .family(Family::Name(family))
-            .weight(Weight(weight))
-            .color(Color::rgb(colour.0, colour.1, colour.2));
-        if !complex && span.kind == Kind::Plain {
-            attrs = attrs.letter_spacing(style.tracking);
-        }
-        if style.tabular {
-            let mut features = FontFeatures::new();
-            features.enable(FeatureTag::new(b"tnum")).enable(FeatureTag::new(b"lnum"));
-            attrs = attrs.font_features(features);
-        }
-        attrs
-    };
-    buffer.set_size(Some((width * scale).max(1.0)), None);
-    buffer.set_wrap(Wrap::Word);
-    let default = Attrs::new().family(Family::Name(style.family)).weight(Weight(style.weight));
-    buffer.set_rich_text(
-        parts.iter().map(|span| (span.text.as_str(), attrs(span))),
-        &default,
-        Shaping::Advanced,
-        Some(Align::Left),
-    );
-    buffer.shape_until_scroll(&mut fonts.system, false);
-    let limit = (width * scale).max(1.0) + 0.5;
-    let broken = buffer.layout_runs().any(|run| run.line_w > limit);
-    if broken {
-        buffer.set_wrap(Wrap::WordOrGlyph);
-        buffer.shape_until_scroll(&mut fonts.system, false);
+/// Lines of about the same length, as headings want them: the narrowest width that needs no further line.
+fn balance(lines: Flow, shaped: &Shaped, measure: Measure, scale: f32, steps: &mut u64) -> Flow {
+    let count = lines.rows.len();
+    if !(2..=5).contains(&count) || lines.broken {
+        return lines;
     }
-    let rtl = spans::is_rtl(text).unwrap_or(false);
-    let mut set = Typeset { buffer, style, scale, rtl, width: 0.0, height: 0.0, lines: 0, cut: false, broken };
-    set.measure();
-    set
+    let blanks = lines.blanks();
+    let mut best = lines;
+    let (mut low, mut high) = (measure.limit * 0.5, measure.limit);
+    while high - low > 4.0 * scale {
+        let middle = (low + high) / 2.0;
+        let narrower = flow(shaped, Measure { limit: middle, ..measure }, count, blanks, steps);
+        if narrower.over || narrower.broken {
+            low = middle;
+        } else {
+            high = middle;
+            best = narrower;
+        }
+    }
+    best
 }
 
 impl Typeset {
-    fn measure(&mut self) {
-        let (mut width, mut lines) = (0.0_f32, 0);
-        for run in self.buffer.layout_runs() {
-            width = width.max(extent(run.glyphs).map_or(0.0, |(left, right)| right - left));
-            lines += 1;
-        }
-        self.lines = lines.max(1);
-        self.width = width.ceil() / self.scale;
-        self.height = self.lines as f32 * self.buffer.metrics().line_height / self.scale;
+    /// Its lines as they are drawn, each with its baseline below the top of the text, in device pixels.
+    pub fn drawn(&self) -> impl Iterator<Item = (f32, Line)> {
+        let mut top = 0.0;
+        self.rows.iter().map(move |row| {
+            let line = row.place(&self.shaped, self.measure);
+            let baseline = top + (self.line_height - line.ascent - line.descent) / 2.0 + line.ascent;
+            top += self.line_height;
+            (baseline, line)
+        })
+    }
+
+    /// Device pixels of an em.
+    pub fn size(&self) -> f32 {
+        self.measure.size
     }
 }
 
-/// The left and right edge of the glyphs of a line.
-pub(crate) fn extent(glyphs: &[cosmic_text::LayoutGlyph]) -> Option<(f32, f32)> {
-    let left = glyphs.iter().map(|glyph| glyph.x).reduce(f32::min)?;
-    let right = glyphs.iter().map(|glyph| glyph.x + glyph.w).reduce(f32::max)?;
-    Some((left, right))
-}
-
-/// Lines of about the same length, as headings want them: the narrowest width that needs no further line.
-fn balance(fonts: &mut Fonts, mut set: Typeset, width: f32) -> Typeset {
-    if set.lines < 2 || set.lines > 5 || set.broken {
-        return set;
-    }
-    let lines = set.lines;
-    let (mut low, mut high) = (width * set.scale * 0.5, width * set.scale);
-    while high - low > 4.0 * set.scale {
-        let middle = (low + high) / 2.0;
-        set.buffer.set_size(Some(middle), None);
-        set.buffer.shape_until_scroll(&mut fonts.system, false);
-        let fits =
-            set.buffer.layout_runs().count() <= lines && set.buffer.layout_runs().all(|run| run.line_w <= middle + 0.5);
-        if fits { high = middle } else { low = middle }
-    }
-    set.buffer.set_size(Some(high), None);
-    set.buffer.shape_until_scroll(&mut fonts.system, false);
-    set.measure();
-    set
-}
-
-/// The longest beginning that, with an ellipsis, needs no more than `most` lines.
-fn shorten(fonts: &mut Fonts, text: &str, style: Style, width: f32, most: usize, scale: f32) -> Typeset {
-    let ends: Vec<usize> = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len()).collect();
-    let (mut low, mut high) = (0, ends.len());
-    let mut best = lay(fonts, "…", style, width, scale);
-    while low < high {
-        let middle = (low + high).div_ceil(2);
-        let end = ends.get(middle - 1).copied().unwrap_or(0);
-        let kept =
-            text[..end].trim_end_matches(|character: char| character.is_whitespace() || ",.;:*–—-".contains(character));
-        let open = kept.matches("**").count() % 2 == 1;
-        let candidate = format!("{kept}…{}", if open { "**" } else { "" });
-        let set = lay(fonts, &candidate, style, width, scale);
-        if set.lines <= most {
-            low = middle;
-            best = set;
-        } else {
-            high = middle - 1;
-        }
-    }
-    best.cut = true;
-    best
-}
+#[cfg(test)]
+mod tests;

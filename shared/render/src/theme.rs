@@ -70,7 +70,6 @@ pub(crate) struct Look {
     pub radius: f32,
     /// How dark shadows are, 0 to 1.
     pub shadow: f32,
-    pub uppercase_kicker: bool,
 }
 
 impl Palette {
@@ -172,7 +171,7 @@ pub(crate) fn look(theme: Theme) -> Look {
             0.60,
         ),
     };
-    Look { palette: palette(colours), family, weight, tracking, leading, radius, shadow, uppercase_kicker: true }
+    Look { palette: palette(colours), family, weight, tracking, leading, radius, shadow }
 }
 
 #[cfg(test)]

@@ -267,6 +267,50 @@ pub const THAI: [&str; 5] = [
     "ใบไม้เปลี่ยน**แสง**เป็นน้ำตาล",
     "น้ำมาจากราก",
 ];
+/// Texts that layouts get wrong, by what is wrong with them.
+pub const CASES: [(&str, &str); 12] = [
+    ("asterisks", "Card **** 4242 and **** 1881, 2 ** 3 ** 2, but **bold**"),
+    ("no-break", "The price of this house is 10\u{202f}000\u{202f}000\u{a0}€ for now, or 9\u{2011}to\u{2011}5"),
+    ("isolates", "לטלפון חייגו \u{2066}+1 (555) 010-9999\u{2069} עוד היום"),
+    ("controls", "a\u{200e}b\u{200f}c\u{2060}d\u{2066}e\u{2069}f\u{ad}g\u{200b}h\u{feff}i\u{e0061}j"),
+    ("features", "1x1 0x1F 10x20 -> 12:30 fi"),
+    ("blank line", "First paragraph\n\nSecond paragraph"),
+    ("wide space", "日本\u{3000}東京\u{3000}大阪 and a\u{3000}b"),
+    ("soft hyphens", "Donau\u{ad}dampf\u{ad}schiff\u{ad}fahrts\u{ad}elektrizitäten\u{ad}haupt\u{ad}betriebs\u{ad}werk"),
+    ("presentation", "☎\u{fe0e} ☎\u{fe0f} ⌚\u{fe0e} ⌚ ❤\u{fe0e} ❤\u{fe0f} ✈\u{fe0e}"),
+    ("composed", "Vie\u{323}\u{302}t Nam, szo\u{30b}lo\u{30b}, A\u{30a}ngstro\u{308}m"),
+    ("joined", "ال**ضوء** والماء"),
+    ("letters of languages", "istanbul'da ığdır, Straße, Μάιος"),
+];
+
+/// A title and a kicker with a text of `CASES`.
+pub fn case(text: &str) -> Content {
+    Content { kicker: text.to_owned(), title: text.to_owned(), ..Content::default() }
+}
+
+/// A word of each script that costs most: with joined letters, stacked ones, without spaces, without any typeface.
+pub const WORDS: [(&str, &str); 10] = [
+    ("latin", "light "),
+    ("arabic", "الضوء "),
+    ("arabic with marks", "الضَّوْءُ "),
+    ("hebrew", "אור "),
+    ("hindi", "प्रकाश "),
+    ("thai", "แสง"),
+    ("chinese", "光合作用"),
+    ("tibetan", "བོད་ཡིག "),
+    ("mixed", "ab שלום 12 光 "),
+    ("emoji", "👨‍👩‍👧‍👦☎ "),
+];
+
+/// Twelve texts of 500 characters each in a scene of this kind; no two are the same.
+pub fn crowded(kind: SceneKind, word: &str) -> Content {
+    let text =
+        |index: usize| format!("{index} {word}").chars().chain(word.chars().cycle()).take(500).collect::<String>();
+    let texts: Vec<String> = (0..12).map(text).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    filled(kind, &texts, 6)
+}
+
 pub const LONG: [&str; 4] = [
     "An extraordinarily thorough introduction to the responsibilities of everyone who works with incomprehensibly long headings",
     "This line goes on and on because somebody pasted a whole paragraph from a press release into a field that was meant for a few words, and nobody read it again before it was sent to the renderer, which has to cope.",

@@ -141,11 +141,14 @@ impl Column {
             let pad = if role == Role::Button { 2.0 * 58.0 * k } else { 0.0 };
             let set = match role {
                 Role::Rule => None,
-                Role::Kicker if stage.look.uppercase_kicker => {
-                    stage.set(&text.to_uppercase(), style, width - if side == Side::Start { 76.0 } else { 0.0 }, 1)
+                Role::Kicker => {
+                    // Capitals stand further apart. They are never made here: which ones a language wants (for an i, an
+                    // accented Greek letter, a ß) only its writer knows.
+                    let tracking = if text.chars().any(char::is_lowercase) { 0.05 } else { style.tracking };
+                    let beside = if side == Side::Start { 76.0 } else { 0.0 };
+                    stage.set(text, Style { tracking, ..style }, width - beside, 1)
                 }
-                Role::Kicker
-                | Role::Hero
+                Role::Hero
                 | Role::Title
                 | Role::Quote
                 | Role::Lead

@@ -248,11 +248,9 @@ fn placeholder(stage: &mut Stage<'_>, content: &Content, lines: &[(Role, &str)])
     column.draw(stage, Area { y: top, ..words });
     let side = place.w.min(place.h);
     let tile = place.centred(side, side);
-    let name = crate::spans::clean(&content.title);
-    let letter =
-        unicode_segmentation::UnicodeSegmentation::graphemes(name.trim_start_matches('*'), true).next().unwrap_or("•");
+    let letter = crate::spans::first(&content.title).unwrap_or_else(|| "•".to_owned());
     let style = Style { colour: look.palette.accent, leading: 1.1, ..stage.display(side * 0.46) }.centred();
-    let set = stage.set(&letter.to_uppercase(), style, side, 1);
+    let set = stage.set(&letter, style, side, 1);
     let order = stage.step();
     stage.part(order, tile, 70.0, |canvas, fonts| {
         ground(&look, canvas, tile, false);

@@ -131,10 +131,7 @@ pub(crate) fn item(
 
 fn initial(stage: &mut Stage<'_>, cell: &Cell<'_>, area: Option<Area>) -> Option<Typeset> {
     let area = area?;
-    let cleaned = crate::spans::clean(if cell.title.is_empty() { cell.text } else { cell.title });
-    let first = unicode_segmentation::UnicodeSegmentation::graphemes(cleaned.trim_start_matches('*'), true)
-        .next()?
-        .to_uppercase();
+    let first = crate::spans::first(cell.title).or_else(|| crate::spans::first(cell.text))?;
     let style = Style { colour: stage.look.palette.accent, ..stage.display(area.h.min(area.w) * 0.42) }.centred();
     stage.set(&first, style, area.w, 1)
 }

@@ -1,4 +1,4 @@
-//! Every kind in both formats looks as it did when somebody last looked at it: perceptual hashes in `golden.txt`.
+//! Every kind in both formats, and every text of `samples::CASES`, looks as it did when somebody last looked at it: perceptual hashes in `golden.txt`.
 //! `REELHOOK_UPDATE_GOLDEN=1` writes the file anew; look at the contact sheets before you commit it.
 
 use std::collections::BTreeMap;
@@ -43,6 +43,12 @@ fn every_kind_looks_as_it_was_reviewed() {
             drawn.insert(format!("{} {word}", kind.name()), hash(&shot.still(90)));
         }
     }
+    // Texts in the theme's display face and, as a kicker, in that of text.
+    for ((name, text), theme) in samples::CASES.into_iter().zip(Theme::ALL.into_iter().cycle()) {
+        let scene = samples::scene(SceneKind::HeroTitle, samples::case(text));
+        let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, Format::Standard), &pictures).expect("any text");
+        drawn.insert(format!("text {name}"), hash(&shot.still(90)));
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden.txt");
     if std::env::var_os("REELHOOK_UPDATE_GOLDEN").is_some() {
         let mut text = String::new();
@@ -53,7 +59,11 @@ fn every_kind_looks_as_it_was_reviewed() {
         return;
     }
     let reviewed = std::fs::read_to_string(path).expect("golden.txt");
-    assert_eq!(reviewed.lines().count(), drawn.len(), "golden.txt has a line for every kind in both formats");
+    assert_eq!(
+        reviewed.lines().count(),
+        drawn.len(),
+        "golden.txt has a line for every kind in both formats, and for every text"
+    );
     let mut failures = Vec::new();
     for line in reviewed.lines() {
         let (name, expected) = line.rsplit_once(' ').expect("a name and a hash");

@@ -8,6 +8,7 @@ mod drawing;
 mod files;
 mod golden;
 mod hostile;
+mod text;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,179 @@
+//! Which glyphs a text gets, from which faces, and how much work that is.
+
+use super::{FONTS, LOOKS, boxes, families, in_style, laid, look, placed, plain, seen, width};
+use crate::fonts::TEXT;
+use crate::text::{Style, Typeset, set};
+
+const SYMBOLS: &str = "Noto Sans Symbols 2";
+const EMOJI: &str = "Noto Color Emoji";
+
+fn ids(set: &Typeset, bold: bool) -> Vec<u16> {
+    placed(set).iter().filter(|glyph| glyph.bold == bold).map(|glyph| glyph.glyph).collect()
+}
+
+#[test]
+fn no_feature_of_a_face_changes_the_text() {
+    for text in [
+        "1x1 0x1F 10x20",
+        "x2 2x",
+        "a->b <- => <-> |> !=",
+        "12:30 3:4",
+        "1-2 A-B",
+        "(A) @A 3*4",
+        "fi ffl fj tt",
+        "1/2 No. 1",
+    ] {
+        for face in LOOKS {
+            for tabular in [false, true] {
+                let set = in_style(text, Style { tabular, ..look(face) }, 5_000.0, 1);
+                assert_eq!(seen(text, &set), [text], "{face:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn kerning_and_what_scripts_need_stay() {
+    for face in LOOKS {
+        let style = look(face);
+        assert!(width("AVAV", style) < 2.0 * (width("A", style) + width("V", style)) - 1.0, "{face:?}");
+    }
+    // Lam has a shape of its own before alef.
+    assert_ne!(ids(&laid("لا", 500.0), false).last(), ids(&laid("لب", 500.0), false).last());
+    // A letter looks different at the begin, in the middle, at the end and alone.
+    let mut forms = ids(&laid("ععع ع", 500.0), false);
+    forms.sort_unstable();
+    forms.dedup();
+    // With the space.
+    assert_eq!(forms.len(), 5);
+    // Consonants of Devanagari join, and the vowel i goes before them.
+    assert!(placed(&laid("क्ष", 500.0)).len() < 3);
+    assert_ne!(ids(&laid("कि", 500.0), false)[0], ids(&laid("क", 500.0), false)[0]);
+    for text in ["مرحبا بالعالم", "שָׁלוֹם", "नमस्ते दुनिया", "বাংলা", "தமிழ்", "ไทย", "မြန်မာ", "ខ្មែរ", "한국어"]
+    {
+        assert_eq!(boxes(&laid(text, 500.0)), 0, "{text}");
+    }
+}
+
+#[test]
+fn letters_join_across_bold_parts() {
+    let plain_ids = ids(&laid("الضوء", 500.0), false);
+    let set = laid("ال**ضوء**", 500.0);
+    let own = ids(&set, false);
+    assert_eq!(own, plain_ids[plain_ids.len() - own.len()..], "the letters before the bold part");
+    let alone = ids(&laid("**ضوء**", 500.0), true);
+    assert_ne!(ids(&set, true), alone, "the bold part begins within a word");
+}
+
+#[test]
+fn presentation_selectors_choose_between_text_and_colour() {
+    for (text, family) in [
+        ("☎\u{fe0e}", SYMBOLS),
+        ("⌚\u{fe0e}", SYMBOLS),
+        ("✈\u{fe0e}", SYMBOLS),
+        ("❤\u{fe0e}", TEXT),
+        ("1\u{fe0f}", TEXT),
+        ("a\u{fe0f}", TEXT),
+        ("☎\u{fe0f}", EMOJI),
+        ("⌚", EMOJI),
+        ("⌚\u{fe0f}", EMOJI),
+        ("©\u{fe0f}", EMOJI),
+        ("©", TEXT),
+        ("1\u{fe0f}\u{20e3}", EMOJI),
+        // Only in colour.
+        ("😀\u{fe0e}", EMOJI),
+        ("👨‍👩‍👧‍👦", EMOJI),
+        ("🇩🇪", EMOJI),
+        ("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", EMOJI),
+    ] {
+        let set = laid(text, 500.0);
+        let shown = families(&set);
+        assert!(!shown.is_empty() && shown.iter().all(|shown| shown == family), "{text}: {shown:?}");
+        assert_eq!(boxes(&set), 0, "{text}");
+    }
+    for one in ["👨‍👩‍👧‍👦", "🇩🇪", "👍🏽", "1\u{fe0f}\u{20e3}"] {
+        let drawn = width(one, plain(40.0));
+        assert!(drawn < 60.0, "{one} is one picture, not {drawn} wide");
+    }
+}
+
+#[test]
+fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
+    for (family, text) in [
+        // These have the letters, but not all of the marks.
+        ("Fraunces", "Vie\u{323}t A\u{30a}ngstro\u{308}m"),
+        (TEXT, "szo\u{30b}lo\u{30b}"),
+        // These have neither these hyphens nor these spaces.
+        ("Sora", "e\u{2011}mail co\u{2010}op 5\u{202f}000"),
+        ("Bricolage Grotesque", "e\u{2011}mail co\u{2010}op a\u{3000}b"),
+    ] {
+        let set = in_style(text, look((family, 600)), 5_000.0, 1);
+        assert!(families(&set).iter().all(|shown| shown == family), "{text:?} in {family}: {:?}", families(&set));
+        assert_eq!(boxes(&set), 0, "{text:?}");
+    }
+    let text = "e\u{2011}mail";
+    assert_eq!(seen(text, &in_style(text, look(("Sora", 600)), 5_000.0, 1)), ["e-mail"]);
+    // Of two weights the nearer one, so that a heading is as heavy as its theme wants it.
+    let set = in_style("שלום", look(("Plus Jakarta Sans", 800)), 5_000.0, 1);
+    let heavy = FONTS.with_borrow(|fonts| fonts.system.db().face(placed(&set)[0].face.id).map(|face| face.weight.0));
+    assert_eq!(heavy, Some(700));
+    let shown = families(&laid("ab שלום 光 かな 한 ก", 5_000.0));
+    for family in [TEXT, "Noto Sans Hebrew", "Noto Sans JP", "Noto Sans KR", "Noto Sans Thai"] {
+        assert!(shown.iter().any(|shown| shown == family), "{family}: {shown:?}");
+    }
+}
+
+#[test]
+fn glyphs_stand_one_after_the_other() {
+    for text in ["Reelhook 2026", "שלום עולם", "ab שלום 12 cd", "光の1 2"] {
+        let set = laid(text, 5_000.0);
+        let (_, line) = set.drawn().next().expect("a line");
+        let places: Vec<f32> = line.glyphs.iter().map(|glyph| glyph.x).collect();
+        assert!(places[0].abs() < 4.0, "{text}: {places:?}");
+        assert!(places.windows(2).all(|pair| pair[0] < pair[1] + 0.01), "{text}: {places:?}");
+        assert!(places.iter().all(|x| *x < line.width), "{text}: {places:?} in {}", line.width);
+    }
+    // The same at each size.
+    let [small, large] = [20.0, 200.0].map(|size| width("Reelhook", Style { tracking: 0.0, ..plain(size) }));
+    assert!((large / small - 10.0).abs() < 0.001);
+}
+
+#[test]
+fn a_text_is_shaped_once_for_all_sizes() {
+    for (script, word) in [("latin", "light "), ("arabic", "الضوء "), ("hindi", "प्रकाश "), ("tibetan", "བོད་ཡིག ")]
+    {
+        let text = word.repeat(60);
+        let characters = text.trim().chars().count() as u64;
+        FONTS.with_borrow_mut(|fonts| {
+            fonts.begin_scene();
+            let before = fonts.work();
+            for size in 20..80 {
+                for balanced in [false, true] {
+                    let style = Style { balanced, ..plain(size as f32) };
+                    assert!(set(fonts, &text, style, 900.0, 40, 1.0).is_some());
+                }
+            }
+            let after = fonts.work();
+            let shaped = after.characters - before.characters;
+            // And the marks that lines may end with.
+            assert!((characters..characters + 10).contains(&shaped), "{script}: {shaped} of {characters} characters");
+            assert!(after.runs - before.runs < 12, "{script}: {} runs", after.runs - before.runs);
+        });
+    }
+}
+
+#[test]
+fn a_scene_shapes_no_more_than_its_budget() {
+    FONTS.with_borrow_mut(|fonts| {
+        fonts.begin_scene();
+        let before = fonts.work();
+        for index in 0..400 {
+            let text = format!("{index} {}", "الضوء ".repeat(160));
+            for size in [20.0, 30.0] {
+                assert!(set(fonts, &text, plain(size), 1_600.0, 40, 1.0).is_some());
+            }
+        }
+        let shaped = fonts.work().characters - before.characters;
+        assert!(shaped < 60_000 + 400 * 32 + 2_000, "{shaped}");
+    });
+}
