@@ -20,6 +20,7 @@ mod policy;
 mod rate;
 mod receiver;
 mod schedule;
+mod shown;
 mod time;
 
 pub use admission::{Admission, Cleared, NoSlot};
@@ -40,4 +41,5 @@ pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
 pub use receiver::{Judgement, Receiver};
 pub use schedule::{Schedule, retry_after};
+pub use shown::step_shown;
 pub use time::Timestamp;

@@ -21,7 +21,10 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     change.job.status = Status::Cancelled;
     change.job.cancelled_at = Some(change.now);
     change.job.error = Some(STOPPED.to_owned());
-    change.show("Cancelled");
+    change.show(match change.job.dialect {
+        Dialect::StreamGank => "Job cancelled by user",
+        Dialect::VidBuilder => "Cancelled",
+    });
     change.stop_worker();
     change.log("job_log", LogLevel::Warning, "Job cancelled");
     change.notify(OutboundEvent::Cancelled);

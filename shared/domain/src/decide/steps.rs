@@ -5,8 +5,8 @@ use serde_json::json;
 use super::change::Change;
 use super::starts::cut;
 use super::{Decision, Ignored};
-use crate::job::{Dialect, Status};
-use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
+use crate::job::{Dialect, Status, step_name};
+use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate, shown};
 
 /// Reports that are remembered to know repeats.
 const SEEN: usize = 64;
@@ -35,8 +35,10 @@ pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUp
     if update.status == StepStatus::Started && update.number < change.job.current_step_number {
         return change.ignore(Ignored::BackwardStep);
     }
+    let before = change.job.current_step_number;
     remember(&mut change, identity, update);
     if update.status == StepStatus::Failed || update.workflow_failed {
+        change.failing = Some(failing(update, before));
         let error = update.error.clone().unwrap_or_else(|| format!("Step {} failed: {}", update.number, update.name));
         change.fail_run(cut(&error));
     } else if update.number == 8 && update.status != StepStatus::Started {
@@ -102,8 +104,8 @@ fn advance(change: &mut Change<'_>, update: &StepUpdate) {
         (_, false) => Change::steps_done(number - 1),
     };
     change.progress(percent);
-    if number >= change.job.current_step_number {
-        change.show(ascii(&update.name));
+    if number >= change.job.current_step_number && change.job.status != Status::Rendering {
+        change.show(shown::of_step(number, &update.name, if done { "completed" } else { "started" }));
     }
     if update.status == StepStatus::RenderReady && change.job.render_id.is_some() {
         change.begin_rendering();
@@ -122,7 +124,7 @@ fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
     } else if change.job.render_id.is_some() {
         change.progress(95);
         change.begin_rendering();
-        change.show("Script completed, video is rendering");
+        change.show(shown::RENDERING);
         if !known {
             change.notify(OutboundEvent::ScriptCompleted);
         }
@@ -131,6 +133,11 @@ fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
     }
 }
 
-fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).take(200).collect()
+/// The step that a report of a failure is about; the end of the workflow is about the step that was under way before.
+fn failing(update: &StepUpdate, before: u8) -> (u8, String) {
+    match update.number {
+        number @ 1..=7 if update.workflow_failed => (number, step_name(number).to_owned()),
+        number @ 1..=7 => (number, update.name.clone()),
+        _ => (before.min(7), step_name(before.min(7)).to_owned()),
+    }
 }

@@ -160,8 +160,8 @@ fn step_7_names_the_render_and_render_ready_begins_the_watch() {
 
 #[test]
 fn what_people_read_is_ascii() {
-    let mut update = StepUpdate::plain(4, Started, 140);
-    update.name = "Vidéo\u{7}".to_owned();
+    let mut update = StepUpdate::plain(3, Completed, 140);
+    update.name = "Poster télé\u{7}".to_owned();
     let story = Story::processing().then(Event::Step { attempt: Some(1), update });
-    assert_eq!(story.job.current_step, "Vid?o?");
+    assert_eq!(story.job.current_step, "Poster t?l?? - completed");
 }
