@@ -10,6 +10,8 @@ use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate, shown};
 
 /// Reports that are remembered to know repeats.
 const SEEN: usize = 64;
+/// Bytes of an error that stand in the log line of the step.
+const LOGGED_ERROR: usize = 200;
 
 pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUpdate) -> Decision {
     if attempt.is_some_and(|attempt| attempt != change.job.attempt) {
@@ -83,12 +85,20 @@ fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
         stage: update.stage.clone(),
         details: update.details.is_some(),
     });
-    change.log_with(
-        "webhook_received",
-        level,
-        format!("Step {} {word}: {}", update.number, update.name),
-        json!({ "step_number": update.number, "step_name": update.name, "status": word }),
-    );
+    let mut details = json!({
+        "step_number": update.number,
+        "step_name": update.name,
+        "step_status": word,
+        "webhook_time": change.now.to_string(),
+    });
+    if let Some(render) = &update.render_id {
+        details["creatomate_id"] = json!(render.as_str());
+    }
+    if let Some(error) = update.error.as_deref().filter(|_| word == "failed") {
+        details["error"] = json!(&error[..error.floor_char_boundary(LOGGED_ERROR)]);
+    }
+    let message = format!("Step {} {word}: {}", update.number, update.name);
+    change.log_with("webhook_received", level, message, details);
     if let Some(render) = &update.render_id {
         change.learn_render(render);
     }
