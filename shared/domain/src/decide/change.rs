@@ -150,13 +150,15 @@ impl<'a> Change<'a> {
         self.notify(event);
     }
 
-    /// Failed for good.
+    /// Failed for good. Clients are shown no render of a failed job, so its log keeps the id.
     pub fn fail(&mut self, error: &str, event: OutboundEvent) {
         self.show_failure(error);
         self.job.status = Status::Failed;
         self.job.failed_at = Some(self.now);
         self.job.error = Some(error.to_owned());
-        self.log("job_failed", LogLevel::Error, error);
+        let render = self.job.render_id.as_ref();
+        let details = render.map_or(Value::Null, |render| json!({ "creatomate_id": render.as_str() }));
+        self.log_with("job_failed", LogLevel::Error, error, details);
         self.notify(event);
     }
 
