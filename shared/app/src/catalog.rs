@@ -50,12 +50,24 @@ pub struct Movie {
     pub content_type: String,
 }
 
+/// The looks of a video, which `template` of a job names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// What a job names.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What it looks like.
+    pub description: String,
+}
+
 /// The shipped lists: infra/catalog/lists.json, which the import reads as well.
 #[derive(Debug, Deserialize)]
 struct Lists {
     aliases: BTreeMap<String, String>,
     platforms: BTreeMap<String, Vec<String>>,
     genres: BTreeMap<String, Vec<String>>,
+    templates: Vec<Template>,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
@@ -70,6 +82,11 @@ pub fn platforms(country: &str) -> &'static [String] {
 /// The genres of a country; one that is not known gets the US list.
 pub fn genres(country: &str) -> &'static [String] {
     of_country(&LISTS.genres, country)
+}
+
+/// The templates that forms offer, beside `auto`, which goes by the genre.
+pub fn templates() -> &'static [Template] {
+    &LISTS.templates
 }
 
 fn of_country(lists: &'static BTreeMap<String, Vec<String>>, country: &str) -> &'static [String] {

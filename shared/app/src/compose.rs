@@ -67,7 +67,8 @@ impl Composer for Workflow<'_> {
             }
         }
         let goes_on = self.tell(job, 7, StepStatus::Started, Value::Null).await?;
-        Ok(goes_on.then(|| film(&choice, &movies, &script, &words)))
+        let looks = named(&job.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
+        Ok(goes_on.then(|| film(&choice, looks, &movies, &script, &words)))
     }
 }
 
@@ -187,7 +188,7 @@ fn grouped(number: u64, apart: char) -> String {
     text
 }
 
-fn film(choice: &Choice, movies: &[Movie], script: &[String], words: &Words) -> Film {
+fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], words: &Words) -> Film {
     let (platform, genre) = (shown(&choice.platforms), shown(&choice.genres));
     let of_place = |text: &str| text.replace("{platform}", &platform).replace("{genre}", &genre);
     let top = of_place(words.top).replace("{n}", &movies.len().to_string());
@@ -210,7 +211,7 @@ fn film(choice: &Choice, movies: &[Movie], script: &[String], words: &Words) -> 
     scenes.push(scene(SceneKind::Cta, 3.0, last, Some(Transition::Zoom)));
     Film {
         title: Some(top),
-        theme: theme(&choice.genres[0]),
+        theme,
         quality: Quality::Hd,
         reels: false,
         music: Some(Music { track: "cinematic-1".to_owned(), volume: 0.35, fade_in_ms: 500, fade_out_ms: 1500 }),
@@ -236,6 +237,12 @@ fn scene(kind: SceneKind, seconds: f64, content: Content, transition: Option<Tra
     Scene { kind, frames, content, transition, entrance: Entrance::Rise }
 }
 
+/// The looks that a job's template names, if they are ours.
+fn named(template: &Value) -> Option<Theme> {
+    serde_json::from_value(template.clone()).ok()
+}
+
+/// The looks that fit a genre.
 fn theme(genre: &str) -> Theme {
     let genre = genre.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| genre.contains(word));
@@ -255,6 +262,19 @@ fn theme(genre: &str) -> Theme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::templates;
+
+    #[test]
+    fn every_template_that_forms_offer_has_looks_of_its_own() {
+        let mut looks: Vec<Theme> = templates().iter().filter_map(|template| named(&json!(template.id))).collect();
+        assert_eq!(looks.len(), templates().len());
+        assert!(Theme::ALL.iter().all(|theme| looks.contains(theme)));
+        looks.dedup();
+        assert_eq!(looks.len(), Theme::ALL.len());
+        for other in [json!("auto"), json!("studio:step_ms=5"), json!(null), json!(7), json!({ "dark": 1 })] {
+            assert_eq!(named(&other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_job_is_about_all_that_was_checked() {

@@ -1,6 +1,6 @@
-//! Platforms, genres and the movie preview (contract.md, StreamGank: jobs).
+//! Platforms, genres, templates and the movie preview (contract.md, StreamGank: jobs).
 
-use reelhook_app::catalog::{Choice, Movie, NAMES, genres, platforms};
+use reelhook_app::catalog::{Choice, Movie, NAMES, genres, platforms, templates};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
@@ -18,6 +18,8 @@ pub enum Asked {
     Platforms(String),
     /// GET /api/genres/{country}
     Genres(String),
+    /// GET /api/templates
+    Templates,
     /// POST /api/movies/preview
     Preview(Choice),
 }
@@ -31,6 +33,7 @@ impl Asked {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "platforms", country]) => Self::Platforms(read_country(country)?),
             ("GET", ["api", "genres", country]) => Self::Genres(read_country(country)?),
+            ("GET", ["api", "templates"]) => Self::Templates,
             ("POST", ["api", "movies", "preview"]) => Self::Preview(read_choice(request)?),
             _ => return Ok(None),
         }))
@@ -102,6 +105,13 @@ pub fn genres_answer(country: &str) -> ApiAnswer {
     list(country, "genres", found)
 }
 
+/// The answer with the templates.
+pub fn templates_answer() -> ApiAnswer {
+    let found = templates();
+    let body = json!({ "success": true, "templates": found, "count": found.len(), "source": "catalog" });
+    ApiAnswer::json(200, &body)
+}
+
 fn list(country: &str, name: &str, found: &[String]) -> ApiAnswer {
     let mut body = json!({ "success": true, "country": country, "source": "catalog", "count": found.len() });
     body[name] = json!(found);
@@ -146,6 +156,20 @@ mod tests {
             Some(Asked::Preview(choice)) => Ok(choice),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn each_template_has_what_forms_show_of_it() {
+        let body: Value = serde_json::from_str(&templates_answer().body).unwrap();
+        let templates = body["templates"].as_array().unwrap();
+        assert_eq!((&body["success"], &body["count"]), (&json!(true), &json!(templates.len())));
+        assert!(!templates.is_empty());
+        for template in templates {
+            for name in ["id", "name", "description"] {
+                assert!(template[name].as_str().is_some_and(|text| !text.is_empty()), "{name} of {template}");
+            }
+        }
+        assert!(matches!(Asked::read(&crate::request::asking("/api/templates", &[])), Ok(Some(Asked::Templates))));
     }
 
     #[test]
