@@ -4,6 +4,7 @@ mod change;
 mod deliver;
 mod deliveries;
 mod drawing;
+mod families;
 mod fanout;
 mod hooks;
 mod limits;
