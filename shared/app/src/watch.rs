@@ -42,7 +42,8 @@ impl Position {
         match text.split_once('.') {
             None => Some(Self { version: text.parse().ok()?, events: None }),
             Some((version, event)) => {
-                Some(Self { version: version.parse().ok()?, events: Some(event.parse::<usize>().ok()? + 1) })
+                let seen = event.parse::<usize>().ok()?.checked_add(1)?;
+                Some(Self { version: version.parse().ok()?, events: Some(seen) })
             }
         }
     }
@@ -261,6 +262,17 @@ mod tests {
 
     async fn ids(watch: &mut Watch, rows: &Rows, ms: i64) -> Vec<String> {
         watch.next(rows, Timestamp(ms)).await.unwrap().into_iter().map(|seen| seen.id).collect()
+    }
+
+    #[test]
+    fn a_place_that_no_number_holds_is_none() {
+        for good in ["0", "12", "12.0", "18446744073709551615.3"] {
+            assert_eq!(Position::parse(good).map(|place| place.to_string()).as_deref(), Some(good));
+        }
+        let most = format!("1.{}", usize::MAX);
+        for bad in ["", ".", "1.", ".1", "-1", "1.-1", "1.0.0", "x", "18446744073709551616", &most] {
+            assert_eq!(Position::parse(bad), None, "{bad}");
+        }
     }
 
     #[tokio::test]
