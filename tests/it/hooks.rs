@@ -151,7 +151,7 @@ async fn a_url_is_really_fetched() {
     let validate = async |url: &str| {
         let (status, answer) = stack.post("/api/validate-url", &json!({ "url": url })).await;
         assert_eq!(status, 200, "{answer}");
-        assert_eq!((&answer["success"], &answer["moviesCount"]), (&json!(true), &Value::Null));
+        assert_eq!((&answer["success"], answer.get("moviesCount")), (&json!(true), None));
         assert_eq!(answer["message"], answer["reason"]);
         (answer["valid"] == true, answer["reason"].as_str().expect("a sentence").to_owned())
     };

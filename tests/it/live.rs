@@ -13,16 +13,17 @@ const CUTS: usize = 220;
 /// How long a job may take to show its end.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// One block of a stream: its id, its event's name and its data.
+/// One block of a stream: its id, its event's name, its data, and how soon to come back.
 #[derive(Debug, Clone, Default)]
-struct Block {
-    id: Option<String>,
-    event: Option<String>,
-    data: Option<Value>,
+pub struct Block {
+    pub id: Option<String>,
+    pub event: Option<String>,
+    pub data: Option<Value>,
+    pub retry: Option<u64>,
 }
 
 /// The whole blocks of a text (HTML Standard, 9.2.6).
-fn blocks(text: &str) -> Vec<Block> {
+pub fn blocks(text: &str) -> Vec<Block> {
     let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
     whole
         .split("\n\n")
@@ -32,6 +33,7 @@ fn blocks(text: &str) -> Vec<Block> {
                 match line.split_once(": ") {
                     Some(("id", id)) => block.id = Some(id.to_owned()),
                     Some(("event", name)) => block.event = Some(name.to_owned()),
+                    Some(("retry", retry)) => block.retry = Some(retry.parse().expect("milliseconds")),
                     Some(("data", data)) => block.data = Some(serde_json::from_str(data).expect("JSON")),
                     _ => {}
                 }

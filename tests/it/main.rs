@@ -12,6 +12,7 @@ mod deliveries;
 mod destinations;
 mod endpoints;
 mod errors;
+mod gui;
 mod hooks;
 mod input;
 mod isolation;

@@ -44,6 +44,8 @@ async fn the_catalogue_knows_platforms_genres_and_the_best_movies() {
     assert_eq!((&platforms["country"], &platforms["count"]), (&json!("FR"), &json!(13)));
     let (_, genres) = stack.get("/api/genres/FR?platform=Netflix").await;
     assert!(genres["genres"].as_array().expect("genres").contains(&json!("Comédie")));
+    let (_, templates) = stack.get("/api/templates").await;
+    assert!(templates["templates"].as_array().expect("templates").iter().any(|one| one["id"] == "dark"));
     let wanted = json!({ "country": "US", "platforms": ["Netflix", "amazon"], "genre": ["Drama", "Crime"] });
     let (status, answer) = stack.post("/api/movies/preview", &wanted).await;
     assert_eq!((status, &answer["count"]), (200, &json!(3)), "{answer}");
@@ -105,6 +107,7 @@ async fn the_description_of_the_api_names_every_route_and_no_other() {
         "/api/test",
         "/api/platforms/{country}",
         "/api/genres/{country}",
+        "/api/templates",
         "/api/movies/preview",
     ]
     .map(str::to_owned)

@@ -170,8 +170,8 @@ async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
     let now = System.now();
     Ok(match asked {
         Asked::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
-        Asked::List { status, limit, cursor } => {
-            list_answer(&queue::list(&deps.jobs, now, status, limit, cursor).await?)
+        Asked::List { family, status, limit, cursor } => {
+            list_answer(&queue::list(&deps.jobs, now, family, status, limit, cursor).await?)
         }
         Asked::Clear => {
             queue::clear(&deps.jobs, now).await?;

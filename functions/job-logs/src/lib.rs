@@ -2,12 +2,11 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::JobStore;
-use reelhook_app::logs::{self, LogPorts, Search};
+use reelhook_app::logs::{self, LogPorts};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
@@ -133,17 +132,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
             }
             archive_answer(&id, System.now())
         }
-        Asked::Search(search) => found(deps, &search).await?,
+        Asked::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
         Asked::Stats => {
             let (totals, active) = tokio::try_join!(deps.counters.totals(), deps.jobs.active_counts())?;
             let (ended, log) = totals;
             stats_answer(ended.total() + active.total(), &log, now)
         }
     })
-}
-
-async fn found(deps: &Deps, search: &Search) -> Result<ApiAnswer, Problem> {
-    let began = Instant::now();
-    let found = logs::search(&deps.lines, search, System.now()).await?;
-    Ok(search_answer(search, &found, began.elapsed()))
 }

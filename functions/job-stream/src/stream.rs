@@ -16,11 +16,11 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
-use reelhook_http::sse::{self, Asked};
+use reelhook_http::sse::{self, Asked, Noted, WHILE_AT_REST};
 use reelhook_http::stream::admit;
 use tokio::time::Instant;
 
-use crate::{Deps, ticks};
+use crate::{Deps, rest, ticks};
 
 /// How often a job's history is looked at.
 const POLL_JOB: Duration = Duration::from_millis(500);
@@ -30,11 +30,17 @@ const POLL_QUEUE: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a viewer comes back after the stream's end.
 const RETRY_MS: u32 = 1000;
+/// How soon a page comes back that was at rest with a job that may be tried again.
+const RETRY_AT_REST_MS: u32 = 60_000;
+/// How often the history of a job that has ended is looked at.
+const POLL_AT_REST: Duration = Duration::from_secs(2);
+/// How long a page rests with a job that nothing takes further.
+const LONGEST_SETTLED: Duration = Duration::from_secs(60);
 
-/// What is streamed, or answered at once.
+/// What is streamed, behind its head, or answered at once.
 enum Answer {
     Whole(ApiAnswer),
-    Stream(Body),
+    Stream(ApiAnswer, Body),
 }
 
 /// Answers a request.
@@ -44,11 +50,7 @@ enum Answer {
 pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>, Infallible> {
     let request = ApiRequest::of(request);
     let answer = match respond(deps, &request).await {
-        Ok(Answer::Stream(body)) => {
-            let head =
-                ApiAnswer::text(200, String::new()).header("content-type", EVENTS).header("x-accel-buffering", "no");
-            return Ok(with_body(head, body));
-        }
+        Ok(Answer::Stream(head, body)) => return Ok(with_body(head, body)),
         Ok(Answer::Whole(answer)) => answer,
         Err(problem) => problem.streamgank(&request.request_id),
     };
@@ -57,7 +59,11 @@ pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>
     Ok(with_body(answer, body))
 }
 
-const EVENTS: &str = "text/event-stream; charset=utf-8";
+/// What stands before a stream.
+fn head() -> ApiAnswer {
+    let head = ApiAnswer::text(200, String::new()).header("content-type", "text/event-stream; charset=utf-8");
+    head.header("x-accel-buffering", "no")
+}
 
 fn with_body(head: ApiAnswer, body: Body) -> Response<Body> {
     let (parts, _) = head.into_response().into_parts();
@@ -68,25 +74,41 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     let now = System.now();
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match asked {
-        Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(Body::empty())),
-        Asked::Job { id, last } => match begin(&deps.jobs, &deps.live, &id, last).await? {
-            Begun::Watch(_) if request.is_head() => Ok(Answer::Stream(Body::empty())),
-            Begun::NotFound => Err(Problem::JobNotFound),
-            Begun::Over => Ok(Answer::Whole(ApiAnswer::text(204, String::new()))),
-            Begun::Ended(seen) => {
-                Ok(Answer::Whole(ApiAnswer::text(200, sse::seen(&seen)).header("content-type", EVENTS)))
+    match &asked {
+        // Whoever wants no body waits for no event.
+        Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
+        Asked::Job { id, last, noted } => {
+            match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
+                Begun::NotFound => Ok(Answer::Whole(rest::not_found(request, &asked, *noted == Some(Noted::NotFound)))),
+                Begun::Over(last) => Ok(Answer::Whole(rest::over(request, &asked, &last))),
+                Begun::Ended { last, settled } => Ok(Answer::Whole(rest::ended(request, &asked, &last, settled))),
+                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
+                Begun::Rest { watch, last, settled } => {
+                    let viewer = match enter(deps, request).await {
+                        Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
+                        Ok(viewer) => viewer,
+                        Err(Problem::TooManyStreams) => return Ok(Answer::Whole(rest::full(request, &asked, &last))),
+                        Err(problem) => return Err(problem),
+                    };
+                    let head = asked.note(request, head(), &last.id, deps.longest + WHILE_AT_REST);
+                    let retry = if settled { rest::SETTLED_MS } else { RETRY_AT_REST_MS };
+                    let first = sse::retry(retry) + &sse::unnumbered(&last.data);
+                    Ok(Answer::Stream(head, show_job(viewer, id, watch, first, POLL_AT_REST)))
+                }
+                Begun::Watch(watch) => {
+                    let viewer = enter(deps, request).await?;
+                    let mut first = sse::retry(RETRY_MS) + &sse::position(&watch.position());
+                    if last.is_none() {
+                        first.push_str(&sse::unnumbered(&connected(id, now)));
+                    }
+                    Ok(Answer::Stream(head(), show_job(viewer, id, watch, first, POLL_JOB)))
+                }
             }
-            Begun::Watch(watch) => {
-                let viewer = enter(deps, request).await?;
-                Ok(Answer::Stream(stream(viewer, async move |viewer, sender| {
-                    show_job(viewer, sender, &id, watch, last.is_none()).await
-                })))
-            }
-        },
-        Asked::Queue { last } => {
-            let viewer = enter(deps, request).await?;
-            Ok(Answer::Stream(stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await)))
+        }
+        Asked::Queue { last, .. } => {
+            let (viewer, last) = (enter(deps, request).await?, last.clone());
+            let body = stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await);
+            Ok(Answer::Stream(head(), body))
         }
     }
 }
@@ -96,6 +118,13 @@ struct Viewer {
     deps: Arc<Deps>,
     slot: String,
     until: Instant,
+}
+
+impl Viewer {
+    /// One who stays no longer than this.
+    fn at_most(self, longest: Duration) -> Self {
+        Self { until: self.until.min(Instant::now() + longest), ..self }
+    }
 }
 
 async fn enter(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
@@ -139,24 +168,33 @@ async fn send(sender: &mut Sender, text: String) -> Result<(), Gone> {
     sender.send_data(Bytes::from(text)).await.map_err(|_| Gone)
 }
 
-async fn show_job(
+/// Shows `first`, and then what happens to a job.
+fn show_job(viewer: Viewer, id: &JobId, watch: Watch, first: String, every: Duration) -> Body {
+    let id = id.clone();
+    stream(viewer, async move |viewer, sender| follow_job(viewer, sender, &id, watch, first, every).await)
+}
+
+async fn follow_job(
     viewer: Arc<Viewer>,
     mut sender: Sender,
     id: &JobId,
     mut watch: Watch,
-    first: bool,
+    first: String,
+    every: Duration,
 ) -> Result<(), Gone> {
-    send(&mut sender, sse::retry(RETRY_MS) + &sse::position(&watch.position())).await?;
-    if first {
-        send(&mut sender, sse::unnumbered(&connected(id, System.now()))).await?;
-    }
-    let (mut poll, mut told) = (ticks(POLL_JOB), Instant::now());
+    send(&mut sender, first).await?;
+    let (mut poll, mut told, mut at_rest) = (ticks(every), Instant::now(), every > POLL_JOB);
     while Instant::now() < viewer.until {
         poll.tick().await;
         let found = watch.next(&viewer.deps.live, System.now()).await?;
         if !found.is_empty() {
             told = Instant::now();
-            send(&mut sender, found.iter().map(sse::seen).collect()).await?;
+            let mut text: String = found.iter().map(sse::seen).collect();
+            if std::mem::take(&mut at_rest) {
+                poll = ticks(POLL_JOB);
+                text.insert_str(0, &sse::retry(RETRY_MS));
+            }
+            send(&mut sender, text).await?;
         }
         if found.iter().any(|seen| seen.ends) {
             return Ok(());

@@ -16,18 +16,22 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
-use reelhook_http::sse::{self, Asked};
+use reelhook_http::sse::{self, Asked, FOR_A_MOMENT, Noted, WHILE_AT_REST};
 use reelhook_http::stream::{admit, read_token_request, token_answer};
 use tokio::time::Instant;
 
-use crate::{Deps, ticks};
+use crate::{Deps, rest, ticks};
 
 /// The longest wait: the HTTP API gives up after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
 /// How often the tables are looked at.
 const POLL: Duration = Duration::from_millis(500);
+/// How often they are looked at for a job that has ended.
+const POLL_AT_REST: Duration = Duration::from_secs(2);
 /// How soon a viewer comes back after an answer.
 const RETRY_MS: u32 = 500;
+/// How soon a page at rest comes back: with the wait, once in a minute.
+const RETRY_AT_REST_MS: u32 = 35_000;
 
 /// Answers a request.
 ///
@@ -51,17 +55,22 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     }
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match asked {
+    match &asked {
         // Whoever wants no body waits for no event.
-        Asked::Queue { .. } if request.is_head() => Ok(events(String::new())),
-        Asked::Job { id, last } => match begin(&deps.jobs, &deps.live, &id, last).await? {
-            Begun::Watch(_) if request.is_head() => Ok(events(String::new())),
-            Begun::NotFound => Err(Problem::JobNotFound),
-            Begun::Over => Ok(ApiAnswer::text(204, String::new())),
-            Begun::Ended(seen) => Ok(events(sse::seen(&seen))),
-            Begun::Watch(watch) => wait_for_job(deps, &id, watch, last.is_none(), request).await,
-        },
-        Asked::Queue { last } => wait_for_queue(deps, last.as_deref(), request).await,
+        Asked::Queue { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
+        Asked::Job { id, last, noted } => {
+            match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
+                Begun::NotFound => Ok(rest::not_found(request, &asked, *noted == Some(Noted::NotFound))),
+                Begun::Over(last) => Ok(rest::over(request, &asked, &last)),
+                Begun::Ended { last, settled } => Ok(rest::ended(request, &asked, &last, settled)),
+                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
+                Begun::Rest { watch, last, settled } => {
+                    rest_with_job(deps, watch, &last, settled, request, &asked).await
+                }
+                Begun::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &asked).await,
+            }
+        }
+        Asked::Queue { last, noted } => wait_for_queue(deps, last.as_deref(), noted.as_deref(), request, &asked).await,
     }
 }
 
@@ -71,6 +80,7 @@ async fn wait_for_job(
     mut watch: Watch,
     first: bool,
     request: &ApiRequest,
+    asked: &Asked,
 ) -> Result<ApiAnswer, Problem> {
     // The position lets the viewer come back to here, should nothing happen now.
     let mut text = sse::position(&watch.position());
@@ -80,18 +90,48 @@ async fn wait_for_job(
     let found = watch.next(&deps.live, System.now()).await?;
     let found = if found.is_empty() {
         let slot = enter(deps, request).await?;
-        let found = next_events(deps, &mut watch).await;
+        let found = next_events(deps, &mut watch, POLL).await;
         deps.viewers.leave(&slot).await;
         found?
     } else {
         found
     };
-    text.extend(found.iter().map(sse::seen));
-    Ok(events(text))
+    Ok(told(request, asked, &watch, text, &found))
 }
 
-async fn next_events(deps: &Deps, watch: &mut Watch) -> Result<Vec<Seen>, Problem> {
-    let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
+/// Waits for someone to take a job further that has ended.
+async fn rest_with_job(
+    deps: &Deps,
+    mut watch: Watch,
+    last: &Seen,
+    settled: bool,
+    request: &ApiRequest,
+    asked: &Asked,
+) -> Result<ApiAnswer, Problem> {
+    let slot = match enter(deps, request).await {
+        Ok(slot) => slot,
+        Err(Problem::TooManyStreams) => return Ok(rest::full(request, asked, last)),
+        Err(problem) => return Err(problem),
+    };
+    let found = next_events(deps, &mut watch, POLL_AT_REST).await;
+    deps.viewers.leave(&slot).await;
+    let found = found?;
+    if found.is_empty() {
+        let retry = if settled { rest::SETTLED_MS } else { RETRY_AT_REST_MS };
+        return Ok(rest::rested(request, asked, last, retry));
+    }
+    Ok(told(request, asked, &watch, String::new(), &found))
+}
+
+/// What happened, for a viewer who comes back at once.
+fn told(request: &ApiRequest, asked: &Asked, watch: &Watch, mut text: String, found: &[Seen]) -> ApiAnswer {
+    text.extend(found.iter().map(sse::seen));
+    let lasts = if found.iter().any(|seen| seen.ends) { WHILE_AT_REST } else { FOR_A_MOMENT };
+    asked.note(request, rest::events(RETRY_MS, &text), &watch.position().to_string(), lasts)
+}
+
+async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<Seen>, Problem> {
+    let (end, mut poll) = (Instant::now() + LONGEST, ticks(every));
     while Instant::now() < end {
         poll.tick().await;
         let found = watch.next(&deps.live, System.now()).await?;
@@ -102,8 +142,15 @@ async fn next_events(deps: &Deps, watch: &mut Watch) -> Result<Vec<Seen>, Proble
     Ok(Vec::new())
 }
 
-async fn wait_for_queue(deps: &Deps, last: Option<&str>, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+async fn wait_for_queue(
+    deps: &Deps,
+    last: Option<&str>,
+    noted: Option<&str>,
+    request: &ApiRequest,
+    asked: &Asked,
+) -> Result<ApiAnswer, Problem> {
     let client = format!("{:032x}", System.random());
+    let known = last.or(noted);
     let mut slot = None;
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     let answer = loop {
@@ -114,11 +161,15 @@ async fn wait_for_queue(deps: &Deps, last: Option<&str>, request: &ApiRequest) -
             Err(error) => break Err(Problem::from(error)),
         };
         let (id, data) = reelhook_http::queue::live_status(&status, deps.max_workers, now, &client);
-        if last != Some(id.as_str()) {
-            break Ok(events(sse::named("status", Some(&id), &data)));
-        }
-        if Instant::now() >= end {
-            break Ok(events(sse::named("heartbeat", None, &serde_json::json!({}))));
+        let over = Instant::now() >= end;
+        if known != Some(id.as_str()) || over {
+            // Who was only noted may be another page of the same browser, which has not seen these numbers.
+            let text = if over && last == Some(id.as_str()) {
+                sse::named("heartbeat", None, &serde_json::json!({}))
+            } else {
+                sse::named("status", Some(&id), &data)
+            };
+            break Ok(asked.note(request, rest::events(RETRY_MS, &text), &id, FOR_A_MOMENT));
         }
         if slot.is_none() {
             slot = Some(enter(deps, request).await?);
@@ -136,8 +187,4 @@ async fn enter(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
     let slot = format!("wait.{}.{:08x}", request.request_id, System.random() as u32);
     let until = Timestamp(now.0 + i64::try_from(LONGEST.as_millis()).unwrap_or_default() + 5_000);
     if deps.viewers.enter(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
-}
-
-fn events(text: String) -> ApiAnswer {
-    ApiAnswer::text(200, sse::retry(RETRY_MS) + &text).header("content-type", "text/event-stream; charset=utf-8")
 }

@@ -17,7 +17,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::System;
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer};
+use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
@@ -113,6 +113,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     match Asked::read(request)? {
         Some(Asked::Platforms(country)) => Ok(platforms_answer(&country)),
         Some(Asked::Genres(country)) => Ok(genres_answer(&country)),
+        Some(Asked::Templates) => Ok(templates_answer()),
         Some(Asked::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
         None => Err(routes::unknown(request)),
     }

@@ -22,7 +22,7 @@ use reelhook_aws::reels::Reels;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::drawing::Renderer;
-use reelhook_domain::{Event, Job, JobId, Policy};
+use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
@@ -183,8 +183,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
             Ok(video::download_answer(&link?))
         }
         Asked::List { limit, cursor } => {
-            let completed = Some(reelhook_domain::Status::Completed);
-            Ok(video::list_answer(&queue::list(&deps.jobs, now, completed, limit, cursor).await?))
+            let (family, completed) = (Some(Dialect::VidBuilder), Some(reelhook_domain::Status::Completed));
+            Ok(video::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
         }
         Asked::Delete(id) => {
             let changed = change(&deps.jobs, &System, &deps.policy, &id, &Event::DeleteVideo).await?;

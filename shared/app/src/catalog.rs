@@ -11,6 +11,10 @@ use crate::store::StoreError;
 
 /// Movies of one preview.
 pub const PREVIEW: usize = 3;
+/// Platforms, and genres, of one choice.
+pub const NAMES: usize = 20;
+/// Shelves that are read at once.
+const READS_AT_ONCE: usize = 40;
 /// The country whose lists others get.
 const FALLBACK: &str = "US";
 
@@ -46,12 +50,24 @@ pub struct Movie {
     pub content_type: String,
 }
 
+/// The looks of a video, which `template` of a job names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// What a job names.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What it looks like.
+    pub description: String,
+}
+
 /// The shipped lists: infra/catalog/lists.json, which the import reads as well.
 #[derive(Debug, Deserialize)]
 struct Lists {
     aliases: BTreeMap<String, String>,
     platforms: BTreeMap<String, Vec<String>>,
     genres: BTreeMap<String, Vec<String>>,
+    templates: Vec<Template>,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
@@ -68,6 +84,11 @@ pub fn genres(country: &str) -> &'static [String] {
     of_country(&LISTS.genres, country)
 }
 
+/// The templates that forms offer, beside `auto`, which goes by the genre.
+pub fn templates() -> &'static [Template] {
+    &LISTS.templates
+}
+
 fn of_country(lists: &'static BTreeMap<String, Vec<String>>, country: &str) -> &'static [String] {
     lists.get(country).or_else(|| lists.get(FALLBACK)).map_or(&[], Vec::as_slice)
 }
@@ -77,6 +98,13 @@ pub fn shelf(country: &str, platform: &str, genre: &str) -> String {
     let platform = platform.trim().to_lowercase();
     let platform = LISTS.aliases.get(&platform).unwrap_or(&platform);
     format!("{}#{platform}#{}", country.to_uppercase(), genre.trim().to_lowercase())
+}
+
+/// The names that a text lists, as forms with check boxes send them: between commas, at most [`NAMES`], at least one.
+pub fn names(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names: Vec<String> = parts.take(NAMES).map(str::to_owned).collect();
+    if names.is_empty() { vec![text.to_owned()] } else { names }
 }
 
 /// Where movies are kept.
@@ -114,8 +142,11 @@ pub async fn preview(store: &dyn CatalogStore, choice: &Choice) -> Result<Vec<Mo
         .collect();
     shelves.sort();
     shelves.dedup();
-    let reads = shelves.iter().map(|shelf| store.best(shelf, choice.content_type.as_deref(), PREVIEW));
-    let mut movies: Vec<Movie> = try_join_all(reads).await?.into_iter().flatten().collect();
+    let mut movies: Vec<Movie> = Vec::new();
+    for some in shelves.chunks(READS_AT_ONCE) {
+        let reads = some.iter().map(|shelf| store.best(shelf, choice.content_type.as_deref(), PREVIEW));
+        movies.extend(try_join_all(reads).await?.into_iter().flatten());
+    }
     movies.sort_by(|a, b| {
         b.imdb_score.total_cmp(&a.imdb_score).then(b.imdb_votes.cmp(&a.imdb_votes)).then(a.id.cmp(&b.id))
     });
@@ -133,6 +164,18 @@ mod tests {
     fn every_documented_country_has_its_lists_and_others_get_the_us_ones() {
         assert_eq!((platforms("US").len(), genres("US").len(), genres("FR").len()), (13, 19, 18));
         assert_eq!(genres("XX"), genres("US"));
+    }
+
+    #[test]
+    fn a_text_lists_names_between_commas() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(names(text), expected, "{text}");
+        check("Netflix", &["Netflix"]);
+        check("Netflix, Hulu ,,Apple TV+", &["Netflix", "Hulu", "Apple TV+"]);
+        check(" , ", &[" , "]);
+        check("", &[""]);
+        assert_eq!(names(&"a,".repeat(500)).len(), NAMES);
+        let mut shipped = LISTS.platforms.values().chain(LISTS.genres.values()).flatten();
+        assert!(shipped.all(|name| !name.contains(',')), "no name holds a comma");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, brief};
 use serde_json::{Value, json};
 
 use crate::ambient::Ambient;
-use crate::catalog::{CatalogStore, Choice, Movie, preview};
+use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
 use crate::drawing::{Composer, DrawError, PictureSource};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
 use crate::renders::is_web_url;
@@ -36,7 +36,7 @@ impl Composer for Workflow<'_> {
         let choice = choice(&job.input);
         let mut movies = preview(self.catalog, &choice).await?;
         if movies.is_empty() {
-            let (genre, platform) = (&choice.genres[0], &choice.platforms[0]);
+            let (genre, platform) = (shown(&choice.genres), shown(&choice.platforms));
             let country = &choice.country;
             return Err(DrawError::Input(format!("No movies found: {genre} on {platform} in {country}")));
         }
@@ -67,7 +67,8 @@ impl Composer for Workflow<'_> {
             }
         }
         let goes_on = self.tell(job, 7, StepStatus::Started, Value::Null).await?;
-        Ok(goes_on.then(|| film(&choice, &movies, &script, &words)))
+        let looks = named(&job.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
+        Ok(goes_on.then(|| film(&choice, looks, &movies, &script, &words)))
     }
 }
 
@@ -104,10 +105,15 @@ fn choice(input: &Value) -> Choice {
     let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
     Choice {
         country: text("country").to_uppercase(),
-        platforms: vec![text("platform")],
-        genres: vec![text("genre")],
+        platforms: names(&text("platform")),
+        genres: names(&text("genre")),
         content_type: input["contentType"].as_str().map(str::to_owned),
     }
+}
+
+/// Names as people read them: no more than stand on a card.
+fn shown(names: &[String]) -> String {
+    names[..names.len().min(2)].join(", ")
 }
 
 fn listed(movie: &Movie) -> Value {
@@ -182,9 +188,9 @@ fn grouped(number: u64, apart: char) -> String {
     text
 }
 
-fn film(choice: &Choice, movies: &[Movie], script: &[String], words: &Words) -> Film {
-    let (platform, genre) = (&choice.platforms[0], &choice.genres[0]);
-    let of_place = |text: &str| text.replace("{platform}", platform).replace("{genre}", genre);
+fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], words: &Words) -> Film {
+    let (platform, genre) = (shown(&choice.platforms), shown(&choice.genres));
+    let of_place = |text: &str| text.replace("{platform}", &platform).replace("{genre}", &genre);
     let top = of_place(words.top).replace("{n}", &movies.len().to_string());
     let first = Content {
         kicker: "StreamGank".to_owned(),
@@ -205,7 +211,7 @@ fn film(choice: &Choice, movies: &[Movie], script: &[String], words: &Words) -> 
     scenes.push(scene(SceneKind::Cta, 3.0, last, Some(Transition::Zoom)));
     Film {
         title: Some(top),
-        theme: theme(genre),
+        theme,
         quality: Quality::Hd,
         reels: false,
         music: Some(Music { track: "cinematic-1".to_owned(), volume: 0.35, fade_in_ms: 500, fade_out_ms: 1500 }),
@@ -231,6 +237,12 @@ fn scene(kind: SceneKind, seconds: f64, content: Content, transition: Option<Tra
     Scene { kind, frames, content, transition, entrance: Entrance::Rise }
 }
 
+/// The looks that a job's template names, if they are ours.
+fn named(template: &Value) -> Option<Theme> {
+    serde_json::from_value(template.clone()).ok()
+}
+
+/// The looks that fit a genre.
 fn theme(genre: &str) -> Theme {
     let genre = genre.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| genre.contains(word));
@@ -250,6 +262,29 @@ fn theme(genre: &str) -> Theme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::templates;
+
+    #[test]
+    fn every_template_that_forms_offer_has_looks_of_its_own() {
+        let mut looks: Vec<Theme> = templates().iter().filter_map(|template| named(&json!(template.id))).collect();
+        assert_eq!(looks.len(), templates().len());
+        assert!(Theme::ALL.iter().all(|theme| looks.contains(theme)));
+        looks.dedup();
+        assert_eq!(looks.len(), Theme::ALL.len());
+        for other in [json!("auto"), json!("studio:step_ms=5"), json!(null), json!(7), json!({ "dark": 1 })] {
+            assert_eq!(named(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_about_all_that_was_checked() {
+        let input =
+            json!({ "country": "us", "platform": "Netflix,Hulu", "genre": "Horror, Crime,Drama", "contentType": null });
+        let choice = choice(&input);
+        assert_eq!((choice.country.as_str(), choice.content_type.as_ref()), ("US", None));
+        assert_eq!((choice.platforms.len(), choice.genres.len()), (2, 3));
+        assert_eq!((shown(&choice.platforms), shown(&choice.genres)), ("Netflix, Hulu".into(), "Horror, Crime".into()));
+    }
 
     #[test]
     fn thousands_stand_apart() {

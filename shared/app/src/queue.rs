@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::{try_join_all, try_join3};
-use reelhook_domain::{Admission, Cleared, Event, Job, JobId, Policy, Status, Timestamp};
+use reelhook_domain::{Admission, Cleared, Dialect, Event, Job, JobId, Policy, Status, Timestamp};
 
 use crate::ambient::Ambient;
 use crate::dialect::streamgank::QueueCounts;
@@ -35,12 +35,14 @@ pub trait QueueStore: StartStore + SubmitStore {
     /// [`StoreError`].
     async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
 
-    /// Jobs of a status that were made in a month (`2024-01`), up to a time, newest first; eventually consistent.
+    /// Jobs of a status that were made in a month (`2024-01`), up to a time, newest first; eventually consistent. Of a
+    /// family, some of others may be among them.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn newest(
         &self,
+        family: Option<Dialect>,
         status: Status,
         month: &str,
         until: Timestamp,
@@ -91,13 +93,15 @@ pub struct Listed {
     pub next: Option<Cursor>,
 }
 
-/// Lists jobs, of one status or of all, newest first. The number of reads does not grow with the number of jobs.
+/// Lists jobs, of one family and status or of all, newest first. The number of reads does not grow with the number of
+/// jobs.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn list(
     store: &dyn QueueStore,
     now: Timestamp,
+    family: Option<Dialect>,
     filter: Option<Status>,
     limit: usize,
     cursor: Option<Cursor>,
@@ -106,11 +110,14 @@ pub async fn list(
     let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
     let mut jobs = Vec::new();
     for _ in 0..PAGES {
-        let (ids, next) = page(store, now, filter, limit - jobs.len(), &cursor).await?;
+        let (ids, next) = page(store, now, family, filter, limit - jobs.len(), &cursor).await?;
         let mut found: BTreeMap<JobId, Job> =
             store.load_all(&ids).await?.into_iter().map(|job| (job.id.clone(), job)).collect();
         let shown = |job: &Job| {
-            job.deleted_at.is_none() && !cleared.hides(job) && filter.is_none_or(|status| job.status == status)
+            job.deleted_at.is_none()
+                && !cleared.hides(job)
+                && family.is_none_or(|family| job.dialect == family)
+                && filter.is_none_or(|status| job.status == status)
         };
         jobs.extend(ids.iter().filter_map(|id| found.remove(id)).filter(shown));
         let Some(next) = next else { return Ok(Listed { jobs, next: None }) };
@@ -125,6 +132,7 @@ pub async fn list(
 async fn page(
     store: &dyn QueueStore,
     now: Timestamp,
+    family: Option<Dialect>,
     filter: Option<Status>,
     limit: usize,
     cursor: &Cursor,
@@ -133,8 +141,9 @@ async fn page(
     let months = months(now);
     // One more than asked for tells whether there is a next part.
     let most = limit + 1 + cursor.listed.len();
-    let reads =
-        statuses.iter().flat_map(|status| months.iter().map(|month| store.newest(*status, month, cursor.until, most)));
+    let reads = statuses
+        .iter()
+        .flat_map(|status| months.iter().map(|month| store.newest(family, *status, month, cursor.until, most)));
     let mut found: Vec<(Timestamp, JobId)> = try_join_all(reads).await?.into_iter().flatten().collect();
     // A job that moves shows under two statuses for a moment.
     found.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));

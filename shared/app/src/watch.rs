@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobId, Live, Timestamp};
+use reelhook_domain::{Dialect, Job, JobId, Live, Status, Timestamp};
 use serde_json::{Value, json};
 
 use crate::dialect::streamgank::live_event;
@@ -42,7 +42,8 @@ impl Position {
         match text.split_once('.') {
             None => Some(Self { version: text.parse().ok()?, events: None }),
             Some((version, event)) => {
-                Some(Self { version: version.parse().ok()?, events: Some(event.parse::<usize>().ok()? + 1) })
+                let seen = event.parse::<usize>().ok()?.checked_add(1)?;
+                Some(Self { version: version.parse().ok()?, events: Some(seen) })
             }
         }
     }
@@ -81,15 +82,33 @@ pub struct Watch {
 pub enum Begun {
     /// There is no such job.
     NotFound,
-    /// It has ended, and the viewer has seen that.
-    Over,
+    /// It has ended, and the viewer has seen that: the last event was this.
+    Over(Seen),
     /// It goes on from here.
     Watch(Watch),
     /// It has ended: this is all that there is to see.
-    Ended(Seen),
+    Ended {
+        /// The last event.
+        last: Seen,
+        /// Whether no command can take the job further.
+        settled: bool,
+    },
+    /// It has ended, and the viewer, who has been told, comes back: it may rest until the job is taken further.
+    Rest {
+        /// What comes behind the end.
+        watch: Watch,
+        /// The last event.
+        last: Seen,
+        /// Whether no command can take the job further.
+        settled: bool,
+    },
 }
 
-/// Receives a viewer who has seen the events up to `last`, or none yet.
+/// Receives a viewer who says that it has seen the events up to `last`, or who was noted at a place when it was here
+/// before. What it says goes first.
+///
+/// Who says that it has seen the end stops coming. A page that opens a new stream each time says nothing, and would come
+/// for ever; so does one that waits for a job to be tried again.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -98,26 +117,39 @@ pub async fn begin(
     live: &dyn LiveStore,
     job_id: &JobId,
     last: Option<Position>,
+    noted: Option<Position>,
 ) -> Result<Begun, StoreError> {
     let Some(job) = jobs.load(job_id).await?.filter(|job| job.deleted_at.is_none()) else {
         return Ok(Begun::NotFound);
     };
+    let watch = |position: Position| Watch { job_id: job.id.clone(), position, gap_since: None };
+    let newest = Position { version: job.live_version, events: None };
     if !job.status.is_final() {
-        let position = last.unwrap_or(Position { version: job.live_version, events: None });
-        return Ok(Begun::Watch(Watch { job_id: job.id, position, gap_since: None }));
+        return Ok(Begun::Watch(watch(last.or(noted).unwrap_or(newest))));
     }
     let rows = live.live_since(job_id, job.live_version.saturating_sub(1), 1).await?;
-    let ending = ending(&job, rows.first());
-    match last {
-        None => Ok(Begun::Ended(ending)),
-        Some(last) if last.version > job.live_version || is_same(last, &ending.id) => Ok(Begun::Over),
-        Some(last) if last.version == job.live_version && last.events.is_none() => Ok(Begun::Over),
-        Some(position) => Ok(Begun::Watch(Watch { job_id: job.id, position, gap_since: None })),
-    }
+    let (ending, settled) = (ending(&job, rows.first()), is_settled(&job));
+    let has_seen_it = |position: Position| {
+        position.version > job.live_version || position == newest || position.to_string() == ending.id
+    };
+    let came_back = noted.is_some_and(has_seen_it);
+    Ok(match last.or(noted) {
+        None => Begun::Ended { last: ending, settled },
+        Some(position) if !has_seen_it(position) => Begun::Watch(watch(position)),
+        Some(_) if came_back && (last.is_none() || !settled) => {
+            Begun::Rest { watch: watch(newest), last: ending, settled }
+        }
+        Some(_) => Begun::Over(ending),
+    })
 }
 
-fn is_same(position: Position, id: &str) -> bool {
-    position.to_string() == id
+/// Whether no command takes a job that has ended any further.
+fn is_settled(job: &Job) -> bool {
+    match job.status {
+        Status::Completed => job.dialect == Dialect::VidBuilder || job.video_url.is_some(),
+        Status::Cancelled => true,
+        Status::Failed | Status::Pending | Status::Processing | Status::Rendering => false,
+    }
 }
 
 /// The last event of a job that has ended; made from the job where its row is not there yet, or not any more.
@@ -230,6 +262,17 @@ mod tests {
 
     async fn ids(watch: &mut Watch, rows: &Rows, ms: i64) -> Vec<String> {
         watch.next(rows, Timestamp(ms)).await.unwrap().into_iter().map(|seen| seen.id).collect()
+    }
+
+    #[test]
+    fn a_place_that_no_number_holds_is_none() {
+        for good in ["0", "12", "12.0", "18446744073709551615.3"] {
+            assert_eq!(Position::parse(good).map(|place| place.to_string()).as_deref(), Some(good));
+        }
+        let most = format!("1.{}", usize::MAX);
+        for bad in ["", ".", "1.", ".1", "-1", "1.-1", "1.0.0", "x", "18446744073709551616", &most] {
+            assert_eq!(Position::parse(bad), None, "{bad}");
+        }
     }
 
     #[tokio::test]

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures_util::future::try_join_all;
 use reelhook_app::queue::QueueStore;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_domain::{Admission, Job, JobId, Status, Timestamp};
+use reelhook_domain::{Admission, Dialect, Job, JobId, Status, Timestamp};
 
 use crate::errors::store_error;
 use crate::items::{Item, is_expired, n, number, s, text};
-use crate::jobs::{ACTIVE, JobTable, from_item, ids};
+use crate::jobs::{ACTIVE, JobTable, from_item, ids, status_month};
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
@@ -26,14 +27,21 @@ impl QueueStore for JobTable {
 
     async fn newest(
         &self,
+        family: Option<Dialect>,
         status: Status,
         month: &str,
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
-        let values = [(":month", s(format!("{}#{month}", status.name()))), (":until", n(until.0))];
-        let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
-        listed(query.scan_index_forward(false), limit).await
+        let read = |family: Dialect| {
+            let values = [(":month", s(status_month(family, status, month))), (":until", n(until.0))];
+            let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
+            listed(query.scan_index_forward(false), limit)
+        };
+        let mut found = try_join_all(partitions(family).iter().copied().map(read)).await?.concat();
+        found.sort_by(|(a, _), (b, _)| b.cmp(a));
+        found.truncate(limit);
+        Ok(found)
     }
 
     async fn oldest(
@@ -47,10 +55,16 @@ impl QueueStore for JobTable {
         if from > until {
             return Ok(Vec::new());
         }
-        let month = s(format!("{}#{month}", status.name()));
-        let values = [(":month", month), (":from", n(from.0)), (":until", n(until.0))];
-        let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
-        listed(self.query("by-status", condition, &values), limit).await
+        let read = |family: Dialect| {
+            let month = s(status_month(family, status, month));
+            let values = [(":month", month), (":from", n(from.0)), (":until", n(until.0))];
+            let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
+            listed(self.query("by-status", condition, &values), limit)
+        };
+        let mut found = try_join_all(Dialect::ALL.into_iter().map(read)).await?.concat();
+        found.sort_by_key(|(at, _)| *at);
+        found.truncate(limit);
+        Ok(found)
     }
 
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
@@ -89,6 +103,14 @@ impl QueueStore for JobTable {
         let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
         Ok(ids(answer.items()))
+    }
+}
+
+/// Where jobs of a family are listed. Before version 0.2 all stood where StreamGank's are.
+fn partitions(family: Option<Dialect>) -> &'static [Dialect] {
+    match family {
+        Some(Dialect::StreamGank) => &[Dialect::StreamGank],
+        Some(Dialect::VidBuilder) | None => &Dialect::ALL,
     }
 }
 

@@ -14,7 +14,7 @@ use reelhook_app::starts::{Claimed, StartStore};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::submit::{KeyRow, SubmitStore};
 use reelhook_app::sweep::{PER_SHARD, shard};
-use reelhook_domain::{Admission, Effect, Job, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, Dialect, Effect, Job, JobId, RenderId, Status, Timestamp};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ const COUNTED: i32 = 1000;
 const FRESH_COUNTS: Duration = Duration::from_secs(5);
 /// Ids of one page.
 const PAGE: i32 = 100;
+/// What a place among VidBuilder's jobs begins with, which are listed behind StreamGank's.
+const VIDEOS: &str = "vidbuilder/";
 
 /// The Jobs table.
 #[derive(Clone)]
@@ -136,25 +138,28 @@ impl JobTable {
     /// [`StoreError`].
     pub async fn count(&self, status: Status, day: &str) -> Result<i64, StoreError> {
         let mut total = 0;
-        let mut start = None;
-        loop {
-            let query = self.of_day(status, day)?.select(Select::Count);
-            let answer = query.set_exclusive_start_key(start).send().await;
-            let answer = answer.map_err(|error| store_error("count jobs", error))?;
-            total += i64::from(answer.count());
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(total);
+        for family in Dialect::ALL {
+            let mut start = None;
+            loop {
+                let query = self.of_day(family, status, day)?.select(Select::Count);
+                let answer = query.set_exclusive_start_key(start).send().await;
+                let answer = answer.map_err(|error| store_error("count jobs", error))?;
+                total += i64::from(answer.count());
+                start = answer.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
             }
         }
+        Ok(total)
     }
 
-    /// Jobs of a status that were made on a day.
-    fn of_day(&self, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
+    /// Jobs of a family and status that were made on a day.
+    fn of_day(&self, family: Dialect, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
         let first = Timestamp::parse(&format!("{day}T00:00:00Z"))
             .ok_or_else(|| StoreError::Unreadable { operation: "list jobs", reason: format!("`{day}` is no day") })?;
-        let values =
-            [(":month", s(status_month(status, day))), (":first", n(first.0)), (":last", n(first.0 + 86_399_999))];
+        let month = s(status_month(family, status, day));
+        let values = [(":month", month), (":first", n(first.0)), (":last", n(first.0 + 86_399_999))];
         Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 
@@ -292,19 +297,33 @@ impl StartStore for JobTable {
 #[async_trait]
 impl JobLister for JobTable {
     async fn page(&self, status: Status, day: &str, after: Option<&str>) -> Result<Page, StoreError> {
-        let start = after.and_then(|after| {
-            let (created, id) = after.split_once('/')?;
-            let key = [("status_month", s(status_month(status, day))), ("created_at", n(created)), ("id", s(id))];
-            Some(key.map(|(name, value)| (name.to_owned(), value)).into())
-        });
-        let query = self.of_day(status, day)?.limit(PAGE);
-        let answer = query.set_exclusive_start_key(start).send().await;
-        let answer = answer.map_err(|error| store_error("list jobs", error))?;
-        let next = answer.last_evaluated_key().and_then(|key| {
-            let created = key.get("created_at")?.as_n().ok()?;
-            Some(format!("{created}/{}", text(key, "id")?))
-        });
-        Ok(Page { ids: ids(answer.items()), next })
+        // `created/id`; where StreamGank's jobs are done, behind the name of the family.
+        let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
+        let (mut place, mut found) = (rest.or(after), Vec::new());
+        for family in Dialect::ALL.into_iter().skip(usize::from(rest.is_some())) {
+            let start = place.take().and_then(|place| {
+                let (created, id) = place.split_once('/')?;
+                let month = s(status_month(family, status, day));
+                let key = [("status_month", month), ("created_at", n(created)), ("id", s(id))];
+                Some(key.map(|(name, value)| (name.to_owned(), value)).into())
+            });
+            let query = self.of_day(family, status, day)?.limit(PAGE);
+            let answer = query.set_exclusive_start_key(start).send().await;
+            let answer = answer.map_err(|error| store_error("list jobs", error))?;
+            found.extend(ids(answer.items()));
+            let last = answer.last_evaluated_key().and_then(|key| {
+                let created = key.get("created_at")?.as_n().ok()?;
+                Some(format!("{created}/{}", text(key, "id")?))
+            });
+            if let Some(last) = last {
+                let next = match family {
+                    Dialect::StreamGank => last,
+                    Dialect::VidBuilder => format!("{VIDEOS}{last}"),
+                };
+                return Ok(Page { ids: found, next: Some(next) });
+            }
+        }
+        Ok(Page { ids: found, next: None })
     }
 }
 
@@ -335,7 +354,7 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
         set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
         return item;
     }
-    set("status_month", s(status_month(job.status, &job.created_at.day())));
+    set("status_month", s(status_month(job.dialect, job.status, &job.created_at.day())));
     if let Some(render) = &job.render_id {
         set("render_id", s(render.as_str()));
     }
@@ -352,9 +371,14 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
     item
 }
 
-/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012).
-fn status_month(status: Status, day: &str) -> String {
-    format!("{}#{}", status.name(), day.get(..7).unwrap_or(day))
+/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012), and a family's, so
+/// that its list finds no others.
+pub(crate) fn status_month(family: Dialect, status: Status, day: &str) -> String {
+    let month = day.get(..7).unwrap_or(day);
+    match family {
+        Dialect::StreamGank => format!("{}#{month}", status.name()),
+        Dialect::VidBuilder => format!("{}.{}#{month}", family.name(), status.name()),
+    }
 }
 
 /// Sorts waiting jobs by the time from which they may start.

@@ -68,6 +68,23 @@ pub fn classify(message: &str) -> FailureClass {
 }
 
 impl FailureClass {
+    /// What kind of failure it is, for people.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Payment => "Payment issue",
+            Self::Authentication => "Authentication issue",
+            Self::Resources => "Resource issue",
+            Self::TooFewMovies => "Content issue",
+            Self::Workflow => "Workflow issue",
+            Self::RateLimit => "Rate limit",
+            Self::Network => "Network issue",
+            Self::Browser => "Screenshot or browser issue",
+            Self::Service => "External service issue",
+            Self::Stopped => "Process was stopped",
+            Self::Other => "Unknown error",
+        }
+    }
+
     /// What to do, when `retries` were used already.
     pub fn advice(self, retries: u32) -> Advice {
         let doubled = |seconds: u64| Duration::from_secs(seconds << retries.min(16));

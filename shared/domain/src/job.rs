@@ -63,6 +63,19 @@ pub enum Dialect {
     VidBuilder,
 }
 
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 2] = [Self::StreamGank, Self::VidBuilder];
+
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StreamGank => "streamgank",
+            Self::VidBuilder => "vidbuilder",
+        }
+    }
+}
+
 /// The names of a run's steps, 0 to 8.
 pub(crate) fn step_name(number: u8) -> &'static str {
     match number {

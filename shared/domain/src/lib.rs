@@ -21,6 +21,7 @@ mod policy;
 mod rate;
 mod receiver;
 mod schedule;
+mod shown;
 mod text;
 mod time;
 
@@ -42,5 +43,6 @@ pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
 pub use receiver::{Judgement, Receiver};
 pub use schedule::{Schedule, retry_after};
+pub use shown::step_shown;
 pub use text::{brief, cut, steers};
 pub use time::Timestamp;

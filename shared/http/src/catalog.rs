@@ -1,6 +1,6 @@
-//! Platforms, genres and the movie preview (contract.md, StreamGank: jobs).
+//! Platforms, genres, templates and the movie preview (contract.md, StreamGank: jobs).
 
-use reelhook_app::catalog::{Choice, Movie, genres, platforms};
+use reelhook_app::catalog::{Choice, Movie, NAMES, genres, platforms, templates};
 use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
@@ -8,8 +8,6 @@ use crate::generate::content_type;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Names in one list of a request.
-const NAMES: usize = 10;
 /// Characters of a name.
 const NAME: usize = 100;
 
@@ -20,6 +18,8 @@ pub enum Asked {
     Platforms(String),
     /// GET /api/genres/{country}
     Genres(String),
+    /// GET /api/templates
+    Templates,
     /// POST /api/movies/preview
     Preview(Choice),
 }
@@ -33,6 +33,7 @@ impl Asked {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "platforms", country]) => Self::Platforms(read_country(country)?),
             ("GET", ["api", "genres", country]) => Self::Genres(read_country(country)?),
+            ("GET", ["api", "templates"]) => Self::Templates,
             ("POST", ["api", "movies", "preview"]) => Self::Preview(read_choice(request)?),
             _ => return Ok(None),
         }))
@@ -53,7 +54,8 @@ fn read_choice(request: &ApiRequest) -> Result<Choice, Problem> {
         _ => return Err(Problem::BadField { field: "country", right: "a country code such as US".to_owned() }),
     };
     let platforms = names(&body, "platforms")?;
-    let genres = names(&body, "genre")?;
+    let several = names(&body, "genres")?;
+    let genres = if several.is_empty() { names(&body, "genre")? } else { several };
     let content_type = match &body["contentType"] {
         Value::Null => None,
         Value::String(text) => content_type(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -67,7 +69,7 @@ fn read_choice(request: &ApiRequest) -> Result<Choice, Problem> {
     }
 }
 
-/// One name, or a list of them.
+/// One name, or a list of them; in a text they stand between commas.
 fn names(body: &Value, field: &'static str) -> Result<Vec<String>, Problem> {
     let right = || Problem::BadField {
         field,
@@ -78,15 +80,14 @@ fn names(body: &Value, field: &'static str) -> Result<Vec<String>, Problem> {
         Value::Array(values) => values.as_slice(),
         one => std::slice::from_ref(one),
     };
-    if values.len() > NAMES {
-        return Err(right());
-    }
-    let mut names = Vec::with_capacity(values.len());
+    let mut names = Vec::new();
     for value in values {
-        match value.as_str().map(str::trim) {
-            Some("") => {}
-            Some(name) if name.chars().count() <= NAME => names.push(name.to_owned()),
-            Some(_) | None => return Err(right()),
+        let text = value.as_str().ok_or_else(right)?;
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if names.len() == NAMES || name.chars().count() > NAME {
+                return Err(right());
+            }
+            names.push(name.to_owned());
         }
     }
     Ok(names)
@@ -104,6 +105,13 @@ pub fn genres_answer(country: &str) -> ApiAnswer {
     list(country, "genres", found)
 }
 
+/// The answer with the templates.
+pub fn templates_answer() -> ApiAnswer {
+    let found = templates();
+    let body = json!({ "success": true, "templates": found, "count": found.len(), "source": "catalog" });
+    ApiAnswer::json(200, &body)
+}
+
 fn list(country: &str, name: &str, found: &[String]) -> ApiAnswer {
     let mut body = json!({ "success": true, "country": country, "source": "catalog", "count": found.len() });
     body[name] = json!(found);
@@ -114,7 +122,7 @@ fn list(country: &str, name: &str, found: &[String]) -> ApiAnswer {
 pub fn preview_answer(choice: &Choice, movies: &[Movie]) -> ApiAnswer {
     let movies: Vec<Value> = movies.iter().map(movie).collect();
     let filters = json!({
-        "country": choice.country, "platforms": choice.platforms, "genre": choice.genres,
+        "country": choice.country, "platforms": choice.platforms, "genre": choice.genres, "genres": choice.genres,
         "contentType": choice.content_type,
     });
     ApiAnswer::json(200, &json!({ "success": true, "count": movies.len(), "movies": movies, "filters": filters }))
@@ -136,4 +144,74 @@ fn movie(of: &Movie) -> Value {
         "genres": of.genres,
         "content_type": of.content_type,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::posting;
+
+    fn preview(body: Value) -> Result<Choice, Problem> {
+        match Asked::read(&posting("/api/movies/preview", &body))? {
+            Some(Asked::Preview(choice)) => Ok(choice),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_template_has_what_forms_show_of_it() {
+        let body: Value = serde_json::from_str(&templates_answer().body).unwrap();
+        let templates = body["templates"].as_array().unwrap();
+        assert_eq!((&body["success"], &body["count"]), (&json!(true), &json!(templates.len())));
+        assert!(!templates.is_empty());
+        for template in templates {
+            for name in ["id", "name", "description"] {
+                assert!(template[name].as_str().is_some_and(|text| !text.is_empty()), "{name} of {template}");
+            }
+        }
+        assert!(matches!(Asked::read(&crate::request::asking("/api/templates", &[])), Ok(Some(Asked::Templates))));
+    }
+
+    #[test]
+    fn genres_come_under_both_names_alone_or_in_a_list() {
+        let check = |more: Value, expected: &[&str]| {
+            let mut body = json!({ "country": "us", "platforms": ["Netflix"] });
+            for (name, value) in more.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            assert_eq!(
+                preview(body).map(|choice| choice.genres),
+                Ok(expected.iter().map(|&name| name.into()).collect())
+            );
+        };
+        check(json!({ "genre": "Horror" }), &["Horror"]);
+        check(json!({ "genre": ["Horror", "Crime"] }), &["Horror", "Crime"]);
+        check(json!({ "genres": ["Horror", " Crime "] }), &["Horror", "Crime"]);
+        check(json!({ "genres": "Horror" }), &["Horror"]);
+        check(json!({ "genres": "Horror,Crime, ,Drama" }), &["Horror", "Crime", "Drama"]);
+        check(json!({ "genres": ["Crime"], "genre": "Horror" }), &["Crime"]);
+        check(json!({ "genres": [], "genre": "Horror" }), &["Horror"]);
+        check(json!({ "genres": null, "genre": "Horror" }), &["Horror"]);
+        check(json!({ "genres": ["", "Horror"], "genre": "" }), &["Horror"]);
+    }
+
+    #[test]
+    fn every_box_of_the_form_may_be_checked() {
+        let body = json!({ "country": "US", "platforms": platforms("US"), "genres": genres("US") });
+        let choice = preview(body).unwrap();
+        assert_eq!((choice.platforms.len(), choice.genres.len()), (13, 19));
+    }
+
+    #[test]
+    fn a_preview_without_genres_or_with_strange_ones_is_refused() {
+        let of = |genres: Value| preview(json!({ "country": "US", "platforms": "Netflix", "genres": genres }));
+        for missing in [json!(null), json!([]), json!(""), json!(" , "), json!([""])] {
+            assert_eq!(of(missing), Err(Problem::PreviewParametersMissing));
+        }
+        for bad in
+            [json!(7), json!([7]), json!({}), json!("x".repeat(101)), json!("a,".repeat(21)), json!(vec!["a"; 21])]
+        {
+            assert!(matches!(of(bad), Err(Problem::BadField { field: "genres", .. })));
+        }
+    }
 }

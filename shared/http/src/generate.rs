@@ -12,6 +12,8 @@ use crate::request::ApiRequest;
 
 /// Characters of a parameter.
 const PARAMETER_LIMIT: usize = 200;
+/// Characters of one that may list names: forms join all that is checked.
+const LIST_LIMIT: usize = 1000;
 
 /// Reads a submission.
 ///
@@ -19,7 +21,7 @@ const PARAMETER_LIMIT: usize = 200;
 /// [`Problem`] names the member and what would be right.
 pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem> {
     let body = request.json()?;
-    let (country, platform, genre) = (text(&body, "country")?, text(&body, "platform")?, text(&body, "genre")?);
+    let (country, platform, genre) = (text(&body, "country")?, list(&body, "platform")?, list(&body, "genre")?);
     let (Some(country), Some(platform), Some(genre)) = (country, platform, genre) else {
         let received = json!({
             "country": body["country"], "platform": body["platform"], "genre": body["genre"],
@@ -66,10 +68,18 @@ pub fn answer(made: &Job, counts: &QueueCounts) -> String {
 }
 
 fn text(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
-    let right = || Problem::BadField { field, right: format!("a text of at most {PARAMETER_LIMIT} characters") };
+    text_within(body, field, PARAMETER_LIMIT)
+}
+
+fn list(body: &Value, field: &'static str) -> Result<Option<String>, Problem> {
+    text_within(body, field, LIST_LIMIT)
+}
+
+fn text_within(body: &Value, field: &'static str, limit: usize) -> Result<Option<String>, Problem> {
+    let right = || Problem::BadField { field, right: format!("a text of at most {limit} characters") };
     match &body[field] {
         Value::Null => Ok(None),
-        Value::String(text) if text.chars().count() > PARAMETER_LIMIT => Err(right()),
+        Value::String(text) if text.chars().count() > limit => Err(right()),
         Value::String(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
         _ => Err(right()),
     }

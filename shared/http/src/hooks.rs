@@ -178,7 +178,29 @@ pub fn validate_answer(found: &Validated) -> ApiAnswer {
         "reason": found.reason,
         "details": details,
         "message": found.reason,
-        "moviesCount": null,
     });
     ApiAnswer::json(200, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_counted_is_left_out() {
+        let found = Validated {
+            valid: true,
+            reason: "The URL is valid and can be reached".to_owned(),
+            url: Some("https://streamgank.com/".to_owned()),
+            status: Some(200),
+            content_type: None,
+            redirects: 0,
+            duration: Duration::from_millis(5),
+        };
+        let body: Value = serde_json::from_str(&validate_answer(&found).body).unwrap();
+        assert_eq!(body.get("moviesCount"), None, "pages write `Found null items`");
+        assert_eq!((&body["valid"], &body["message"]), (&json!(true), &body["reason"]));
+    }
 }

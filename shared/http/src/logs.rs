@@ -1,7 +1,5 @@
 //! Logs: a job's lines, its archive, search over all jobs, and numbers (contract.md, StreamGank: jobs).
 
-use std::time::Duration;
-
 use reelhook_app::logs::{Found, Search};
 use reelhook_domain::{JobId, LogTally, Timestamp};
 use serde_json::{Map, Value, json};
@@ -19,6 +17,8 @@ const MOST: usize = 1000;
 const SEARCHED: usize = 100;
 /// Characters of a text that is searched for.
 const TEXT: usize = 200;
+/// Parameters of a search that its answer repeats where they are given.
+const FILTERS: [&str; 6] = ["jobId", "eventType", "level", "messageContains", "from", "to"];
 
 /// What is asked of logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,24 +113,21 @@ pub fn archive_answer(id: &JobId, now: Timestamp) -> ApiAnswer {
     ApiAnswer::json(200, &body)
 }
 
-/// What a search found, with the filters that it was given and how long it took.
-pub fn search_answer(search: &Search, found: &Found, took: Duration) -> ApiAnswer {
+/// What a search found, with the texts of its parameters and the time at which it was made.
+pub fn search_answer(request: &ApiRequest, found: &Found, now: Timestamp) -> ApiAnswer {
+    let given = |name: &str| request.query(name).filter(|text| !text.is_empty()).map(str::to_owned);
     let mut filters = Map::new();
-    let given = [
-        ("jobId", search.job.as_ref().map(|id| json!(id.as_str()))),
-        ("eventType", search.event_type.as_ref().map(|text| json!(text))),
-        ("level", search.level.as_ref().map(|text| json!(text))),
-        ("messageContains", search.contains.as_ref().map(|text| json!(text))),
-        ("limit", Some(json!(search.limit))),
-        ("from", search.from.map(|time| json!(time.to_string()))),
-        ("to", search.to.map(|time| json!(time.to_string()))),
-    ];
-    filters.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    for name in FILTERS {
+        if let Some(text) = given(name) {
+            filters.insert(name.to_owned(), json!(text));
+        }
+    }
+    filters.insert("limit".to_owned(), json!(given("limit").unwrap_or_else(|| SEARCHED.to_string())));
     let mut data = json!({
         "logs": found.lines,
         "count": found.lines.len(),
         "filters": filters,
-        "searchTime": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "searchTime": now.to_string(),
     });
     if let Some(next) = &found.next {
         data["nextCursor"] = json!(ApiRequest::write_cursor(next));
@@ -182,6 +179,30 @@ mod tests {
         check("cursor=bm90IGEgcGxhY2U", "cursor");
         check(&format!("messageContains={}", "a".repeat(201)), "messageContains");
         check("jobId=a/b", "jobId");
+    }
+
+    #[test]
+    fn an_answer_repeats_the_texts_of_the_question() {
+        let answer = |query: &[(&str, &str)]| {
+            let now = Timestamp(1_704_110_400_000);
+            let answer = search_answer(&asking("/api/logs/search", query), &Found::default(), now);
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(body["data"]["searchTime"], "2024-01-01T12:00:00.000Z");
+            body["data"]["filters"].clone()
+        };
+        assert_eq!(answer(&[]), json!({ "limit": "100" }));
+        assert_eq!(answer(&[("limit", "0100"), ("level", "")]), json!({ "limit": "0100" }));
+        let given = [
+            ("jobId", "job_1"),
+            ("eventType", "job_failed"),
+            ("level", "error"),
+            ("messageContains", "Run"),
+            ("limit", "5"),
+            ("from", "1704067200000"),
+            ("to", "2024-01-01T12:00:00+01:00"),
+        ];
+        let repeated: Map<String, Value> = given.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+        assert_eq!(answer(&given), Value::Object(repeated));
     }
 
     #[test]

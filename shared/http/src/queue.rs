@@ -2,7 +2,7 @@
 
 use reelhook_app::dialect::streamgank::job;
 use reelhook_app::queue::{Cursor, Listed, QueueStatus};
-use reelhook_domain::{JobId, Status, Timestamp, brief};
+use reelhook_domain::{Dialect, JobId, Status, Timestamp, brief};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,8 @@ pub enum Asked {
     Status,
     /// GET /api/queue/jobs
     List {
+        /// Only jobs of this family; StreamGank's, where nothing is said.
+        family: Option<Dialect>,
         /// Only jobs of this status.
         status: Option<Status>,
         /// At most so many.
@@ -49,6 +51,7 @@ impl Asked {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "status"]) => Self::Status,
             ("GET", ["api", "queue", "jobs"]) => Self::List {
+                family: read_family(request.query("family").unwrap_or_default())?,
                 status: request.query("status").map(read_status).transpose()?.flatten(),
                 limit: request.limit(LIST, LIST_MOST)?,
                 cursor: request.cursor(read_cursor)?,
@@ -79,6 +82,17 @@ impl Asked {
         };
         tracing::info!(asked, caller = brief(&caller.fingerprint), "took a call to the queue");
     }
+}
+
+fn read_family(text: &str) -> Result<Option<Dialect>, Problem> {
+    if text == "all" {
+        return Ok(None);
+    }
+    // Clients of StreamGank know no families, and could show no others' jobs.
+    let name = if text.is_empty() { Dialect::StreamGank.name() } else { text };
+    let found = Dialect::ALL.into_iter().find(|family| family.name() == name);
+    let right = "one of streamgank, vidbuilder, all";
+    found.map(Some).ok_or_else(|| Problem::BadField { field: "family", right: right.to_owned() })
 }
 
 fn read_status(text: &str) -> Result<Option<Status>, Problem> {
@@ -187,11 +201,31 @@ mod tests {
     use crate::request::asking;
 
     #[test]
+    fn a_list_is_streamgank_s_unless_a_family_is_named() {
+        let check = |query: &[(&str, &str)], expected: Option<Dialect>| {
+            let Ok(Some(Asked::List { family, .. })) = Asked::read(&asking("/api/queue/jobs", query)) else {
+                panic!("{query:?} is a list")
+            };
+            assert_eq!(family, expected, "{query:?}");
+        };
+        check(&[], Some(Dialect::StreamGank));
+        check(&[("family", "")], Some(Dialect::StreamGank));
+        check(&[("family", "streamgank"), ("status", "failed")], Some(Dialect::StreamGank));
+        check(&[("family", "vidbuilder")], Some(Dialect::VidBuilder));
+        check(&[("family", "all")], None);
+        for bad in ["VidBuilder", "none", "streamgank,vidbuilder"] {
+            let asked = Asked::read(&asking("/api/queue/jobs", &[("family", bad)]));
+            assert!(matches!(asked, Err(Problem::BadField { field: "family", .. })), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_cursor_comes_back_as_it_was_and_others_are_refused() {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
         let read = |text: &str| Asked::read(&asking("/api/queue/jobs", &[("cursor", text)]));
-        let list = Asked::List { status: None, limit: LIST, cursor: Some(cursor.clone()) };
+        let family = Some(Dialect::StreamGank);
+        let list = Asked::List { family, status: None, limit: LIST, cursor: Some(cursor.clone()) };
         assert_eq!(read(&write_cursor(&cursor)), Ok(Some(list)));
         for bad in ["", "x", "!!", "NQ"] {
             assert!(matches!(read(bad), Err(Problem::BadField { field: "cursor", .. })), "{bad}");

@@ -104,6 +104,15 @@ impl ApiRequest {
         self.headers.get(name).map(http::HeaderValue::as_bytes)
     }
 
+    /// A cookie's value, the first of its name.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.header_bytes("cookie")?.split(|byte| *byte == b';');
+        pairs.find_map(|pair| {
+            let (known, value) = std::str::from_utf8(pair).ok()?.trim().split_once('=')?;
+            (known == name).then_some(value)
+        })
+    }
+
     /// Whether the method may change something (RFC 9110, 9.2.1).
     pub fn changes_state(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "OPTIONS")
@@ -310,5 +319,25 @@ mod tests {
         check("/w/t1.a.1.b/api/webhooks/step-update", "/api/webhooks/step-update", Some("t1.a.1.b"));
         check("/api/generate", "/api/generate", None);
         check("/w/", "/w/", None);
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let check = |header: &[u8], expected: Option<&str>| {
+            let mut request = Request::new(Body::Empty);
+            let value = lambda_http::http::HeaderValue::from_bytes(header).unwrap();
+            request.headers_mut().insert("cookie", value);
+            assert_eq!(ApiRequest::of(request).cookie("seen"), expected, "{}", String::from_utf8_lossy(header));
+        };
+        check(b"seen=12.0", Some("12.0"));
+        check(b"theme=dark; seen=3; seen=9", Some("3"));
+        check(b"a=1;seen=a=b", Some("a=b"));
+        check(b"seen=", Some(""));
+        check("name=Zo\u{eb}; seen=4".as_bytes(), Some("4"));
+        check(b"name=\xff\xfe; seen=5", Some("5"));
+        for none in ["", "seen", "unseen=1", "Seen=1", "x=seen=1"] {
+            check(none.as_bytes(), None);
+        }
+        assert_eq!(asking("/", &[]).cookie("seen"), None);
     }
 }

@@ -1,9 +1,12 @@
 //! Server-sent events (HTML Standard, 9.2): how a stream's parts are written, and what viewers ask for.
 
+use std::time::Duration;
+
 use reelhook_app::watch::{Position, Seen};
 use reelhook_domain::JobId;
 use serde_json::Value;
 
+use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -14,29 +17,60 @@ pub enum Asked {
     Job {
         /// Which.
         id: JobId,
-        /// What the viewer has seen.
+        /// What the viewer says that it has seen.
         last: Option<Position>,
+        /// What it was told when it was here before.
+        noted: Option<Noted>,
     },
     /// GET /api/queue/status/stream
     Queue {
-        /// The id of the numbers that the viewer has seen.
+        /// The id of the numbers that the viewer says that it has seen.
         last: Option<String>,
+        /// The id of those that it was told when it was here before.
+        noted: Option<String>,
     },
 }
 
+/// What a viewer of a job was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// All up to here.
+    Seen(Position),
+    /// That there is no such job.
+    NotFound,
+}
+
+impl Noted {
+    /// The place, where there is one.
+    pub fn position(self) -> Option<Position> {
+        match self {
+            Self::Seen(position) => Some(position),
+            Self::NotFound => None,
+        }
+    }
+}
+
 impl Asked {
-    /// Reads the route; none where it is another's. A Last-Event-ID that is none of ours counts as missing.
+    /// Reads the route; none where it is another's. A Last-Event-ID that is none of ours counts as missing, and so does a
+    /// cookie.
     ///
     /// # Errors
     /// [`Problem::JobNotFound`] for an id that can't be one.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         let last = request.header("last-event-id").or_else(|| request.query("lastEventId"));
+        let noted = request.cookie(SEEN);
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "job", id, "stream"]) => Self::Job {
                 id: JobId::parse(id).map_err(|_| Problem::JobNotFound)?,
                 last: last.and_then(Position::parse),
+                noted: noted.and_then(|text| match text {
+                    NOT_FOUND => Some(Noted::NotFound),
+                    _ => Position::parse(text).map(Noted::Seen),
+                }),
             },
-            ("GET", ["api", "queue", "status", "stream"]) => Self::Queue { last: last.map(str::to_owned) },
+            ("GET", ["api", "queue", "status", "stream"]) => {
+                Self::Queue { last: last.map(str::to_owned), noted: noted.map(str::to_owned) }
+            }
             _ => return Ok(None),
         }))
     }
@@ -48,7 +82,32 @@ impl Asked {
             Self::Queue { .. } => QUEUE_SUBJECT.to_owned(),
         }
     }
+
+    /// Has the viewer's browser remember for a while what it was told, should it come back without a Last-Event-ID: only
+    /// for this stream, out of reach of scripts, and about nobody.
+    pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, told: &str, lasts: Duration) -> ApiAnswer {
+        let path = match self {
+            Self::Job { id, .. } => format!("/api/job/{id}/stream"),
+            Self::Queue { .. } => "/api/queue/status/stream".to_owned(),
+        };
+        let secure = if request.header("x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
+        let seconds = lasts.as_secs();
+        let cookie = format!("{SEEN}={told}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+        answer.header("set-cookie", cookie)
+    }
 }
+
+/// The cookie's name.
+const SEEN: &str = "seen";
+
+/// What it says of a job that is not there.
+pub const NOT_FOUND: &str = "not-found";
+
+/// How long a place is remembered: until the page has come back, and not until it is loaded anew much later.
+pub const FOR_A_MOMENT: Duration = Duration::from_secs(30);
+
+/// How long it is remembered that a job has ended or is not there: for longer than the page is told to stay away.
+pub const WHILE_AT_REST: Duration = Duration::from_secs(300);
 
 /// The subject of tokens for the queue's stream.
 pub const QUEUE_SUBJECT: &str = "queue";
@@ -82,4 +141,64 @@ pub fn unnumbered(data: &Value) -> String {
 pub fn named(name: &str, id: Option<&str>, data: &Value) -> String {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: {name}\n{id}data: {data}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::{Body, Request, RequestExt};
+
+    use super::*;
+
+    const JOB: &str = "/api/job/job_1/stream";
+    const QUEUE: &str = "/api/queue/status/stream";
+
+    fn viewing(path: &str, headers: &[(&'static str, &str)]) -> ApiRequest {
+        let mut request = Request::new(Body::Empty).with_raw_http_path(path);
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        ApiRequest::of(request)
+    }
+
+    fn read(path: &str, headers: &[(&'static str, &str)]) -> Asked {
+        Asked::read(&viewing(path, headers)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_place_is_said_or_noted() {
+        let check = |headers: &[(&'static str, &str)], said: Option<&str>, seen: Option<Noted>| {
+            let Asked::Job { last, noted, .. } = read(JOB, headers) else { panic!("{JOB} is a job's") };
+            assert_eq!((last, noted), (said.and_then(Position::parse), seen), "{headers:?}");
+        };
+        let at = |text: &str| Position::parse(text).map(Noted::Seen);
+        check(&[], None, None);
+        check(&[("last-event-id", "4.1")], Some("4.1"), None);
+        check(&[("cookie", "seen=7")], None, at("7"));
+        check(&[("cookie", "a=b; seen=7.2; c=d"), ("last-event-id", "9")], Some("9"), at("7.2"));
+        check(&[("cookie", "seen=not-found")], None, Some(Noted::NotFound));
+        for bad in ["seen=", "seen=x", "seen=1.x", "seen=-1", "seen=99999999999999999999", "theme=12"] {
+            check(&[("cookie", bad)], None, None);
+        }
+        let queue = Asked::Queue { last: None, noted: Some("0f3c".to_owned()) };
+        assert_eq!(read(QUEUE, &[("cookie", "seen=0f3c")]), queue);
+    }
+
+    #[test]
+    fn what_is_noted_goes_to_its_stream_only_and_comes_back() {
+        let check = |path: &str, told: &str, proto: &'static str, end: &str| {
+            let request = viewing(path, &[("x-forwarded-proto", proto)]);
+            let asked = Asked::read(&request).unwrap().unwrap();
+            let answer = asked.note(&request, ApiAnswer::text(200, String::new()), told, FOR_A_MOMENT);
+            let (_, cookie) = answer.headers.iter().find(|(name, _)| *name == "set-cookie").unwrap();
+            assert_eq!(*cookie, format!("seen={told}; Path={path}; Max-Age=30; HttpOnly; SameSite=Strict{end}"));
+            let (pair, _) = cookie.split_once(';').unwrap();
+            read(path, &[("cookie", pair)])
+        };
+        let Asked::Job { noted, .. } = check(JOB, "12.0", "https", "; Secure") else { panic!("a job's") };
+        assert_eq!(noted.and_then(Noted::position).map(|place| place.to_string()).as_deref(), Some("12.0"));
+        let Asked::Job { noted, .. } = check(JOB, NOT_FOUND, "http", "") else { panic!("a job's") };
+        assert_eq!(noted, Some(Noted::NotFound));
+        let queue = Asked::Queue { last: None, noted: Some("0f3c".to_owned()) };
+        assert_eq!(check(QUEUE, "0f3c", "http", ""), queue);
+    }
 }

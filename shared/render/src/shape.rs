@@ -235,7 +235,7 @@ impl Shaper {
             return Arc::clone(tails);
         }
         let mut tail = |text: &str, bold: bool| {
-            let bold = bold.then(|| 0..text.len()).into_iter().collect();
+            let bold = bold.then_some(0..text.len()).into_iter().collect();
             let base = Base { rtl: false, complex: false, japanese: false };
             self.paragraph(system, faces, &spans::Paragraph { text: text.to_owned(), bold }, form, base)
         };

@@ -43,8 +43,8 @@ async function loadJobs() {
   try {
     const running = ["processing", "rendering", "pending"].filter((status) => stats[status] > 0);
     const [recent, ...active] = await Promise.all([
-      get("/api/queue/jobs?limit=8"),
-      ...running.map((status) => get(`/api/queue/jobs?status=${status}&limit=6`)),
+      get("/api/queue/jobs?family=all&limit=8"),
+      ...running.map((status) => get(`/api/queue/jobs?family=all&status=${status}&limit=6`)),
     ]);
     // One that went on between two answers is in both.
     const found = new Map(active.flatMap((answer) => answer.jobs).map((job) => [job.id, job]));

@@ -66,7 +66,7 @@ const refresh = throttle(() => !document.hidden && load(), 4000);
 async function load() {
   loading?.abort();
   const { signal } = (loading = new AbortController());
-  const query = new URLSearchParams({ limit: PAGE });
+  const query = new URLSearchParams({ family: "all", limit: PAGE });
   if (filter) query.set("status", filter);
   if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
   try {

@@ -46,9 +46,10 @@ export function stepWords(job) {
   if (job.status === "pending" && job.retryAfter) return "Waiting for the next attempt";
   const current = job.currentStepNumber ?? 0;
   if (current >= 1 && current <= 7) {
-    if (job.status === "processing") return `Step ${current} of 7: ${job.currentStep}`;
+    if (job.status === "processing") return `Step ${current} of 7: ${(job.currentStep ?? "").replace(/ - (started|completed)$/, "")}`;
     if (job.status === "failed") return `Failed ${stepState(job, current) === "done" ? "after" : "at"} step ${current} of 7: ${STEPS[current - 1]}`;
     if (job.status === "cancelled") return `Cancelled at step ${current} of 7: ${STEPS[current - 1]}`;
   }
-  return job.currentStep ?? "";
+  // Why it failed stands in a card of its own.
+  return job.status === "failed" ? "Failed" : (job.currentStep ?? "");
 }

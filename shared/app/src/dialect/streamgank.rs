@@ -50,7 +50,7 @@ pub fn job(job: &Job) -> Value {
         "completedAt": time(job.completed_at),
         "failedAt": time(job.failed_at),
         "cancelledAt": time(job.cancelled_at),
-        "creatomateId": job.render_id.as_ref().map(|id| id.as_str()),
+        "creatomateId": render(job),
         "videoUrl": job.video_url,
         "retryCount": job.retry_count,
         "maxRetries": job.max_retries,
@@ -125,7 +125,7 @@ pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
             view["validated"] = json!(true);
             let told = of.steps.get(number).filter(|_| *details).and_then(|step| step.details.clone());
             view["details"] = json!(told);
-            view["creatomate_id"] = json!(of.render_id.as_ref().map(|id| id.as_str()));
+            view["creatomate_id"] = json!(render(of));
             json!("step_update")
         }
         Live::Render { word } => {
@@ -162,7 +162,7 @@ pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         "progress": of.progress,
         "current_step": of.current_step,
         "video_url": of.video_url,
-        "creatomate_id": of.render_id.as_ref().map(|id| id.as_str()),
+        "creatomate_id": render(of),
         "error": of.error,
         "retry_count": of.retry_count,
         "processing_duration_ms": duration,
@@ -226,6 +226,11 @@ pub fn queue_status(counts: &QueueCounts) -> Value {
         "failed": counts.failed,
         "total": counts.total(),
     })
+}
+
+/// The render, but of a failed job: pages ask how it stands, and show a job whose render is done as completed.
+fn render(of: &Job) -> Option<&str> {
+    of.render_id.as_ref().filter(|_| of.status != Status::Failed).map(|id| id.as_str())
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {

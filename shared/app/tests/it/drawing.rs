@@ -8,7 +8,7 @@ use reelhook_app::drawing::Worked;
 use reelhook_app::messages::DrawMessage;
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Content, Film, Format, ImageRef, Music, Quality, Scene, SceneKind, Theme};
-use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status};
+use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, step_shown};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
 use serde_json::{Value, json};
 
@@ -277,6 +277,10 @@ async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
     let made = job(&stack, &id);
     assert_eq!(made.status, Status::Completed);
     assert_eq!(made.steps.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    let versions = stack.jobs.stream();
+    let mut shown: Vec<u8> = versions.iter().filter_map(|version| step_shown(&version.current_step)).collect();
+    shown.dedup();
+    assert_eq!(shown, [1, 2, 3, 4, 5, 6, 7], "pages read the steps off the texts, in order");
     assert!(made.video_url.unwrap().starts_with("https://reelhook.example/api/download/job_"));
     assert_eq!(stack.reels.drawn().len(), 5, "a title, three movies, a last card");
     let events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
@@ -292,6 +296,7 @@ async fn a_job_without_a_worker_pauses_after_extraction_and_fails_where_nothing_
     let failed = job(&stack, &id);
     assert_eq!(failed.status, Status::Failed);
     assert!(failed.error.unwrap().starts_with("No movies found"));
+    assert!(failed.current_step.starts_with("FAILED: Step 1 (Database Extraction): No movies found"));
 
     *stack.catalog.0.lock().unwrap() = vec![movie(1, "One")];
     let mut asked = make_job(2, NOON, &stack.policy);

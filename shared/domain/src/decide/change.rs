@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Decision, Ignored, Rejected};
 use crate::drawing::Drawing;
-use crate::job::{Dialect, Job, RenderWatch, Status};
+use crate::job::{Dialect, Job, RenderWatch, Status, step_name};
 use crate::{
     Advice, Effect, Emitted, EventId, FailureClass, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId,
-    Timestamp, classify,
+    Timestamp, classify, shown,
 };
 
 /// What a waiting job shows.
@@ -25,13 +25,16 @@ pub(super) struct Change<'a> {
     pub now: Timestamp,
     pub policy: &'a Policy,
     before: (Status, u32),
+    /// The number and the name of the step whose failure is being reported; 0 for none.
+    pub failing: Option<(u8, String)>,
     effects: Vec<Effect>,
     live: Vec<Live>,
 }
 
 impl<'a> Change<'a> {
     pub fn of(job: &Job, now: Timestamp, policy: &'a Policy) -> Self {
-        Self { before: (job.status, job.attempt), job: job.clone(), now, policy, effects: Vec::new(), live: Vec::new() }
+        let before = (job.status, job.attempt);
+        Self { before, failing: None, job: job.clone(), now, policy, effects: Vec::new(), live: Vec::new() }
     }
 
     pub fn ignore(self, reason: Ignored) -> Decision {
@@ -101,6 +104,7 @@ impl<'a> Change<'a> {
             return;
         }
         self.begin_run();
+        self.show(shown::RENDERING);
         self.job.status = Status::Rendering;
         let first = self.now.after(self.policy.render_checks[0]);
         let confirming = self.job.render.as_ref().filter(|watch| watch.confirming > 0);
@@ -146,14 +150,26 @@ impl<'a> Change<'a> {
         self.notify(event);
     }
 
-    /// Failed for good.
+    /// Failed for good. Clients are shown no render of a failed job, so its log keeps the id.
     pub fn fail(&mut self, error: &str, event: OutboundEvent) {
+        self.show_failure(error);
         self.job.status = Status::Failed;
         self.job.failed_at = Some(self.now);
         self.job.error = Some(error.to_owned());
-        self.show("Failed");
-        self.log("job_failed", LogLevel::Error, error);
+        let render = self.job.render_id.as_ref();
+        let details = render.map_or(Value::Null, |render| json!({ "creatomate_id": render.as_str() }));
+        self.log_with("job_failed", LogLevel::Error, error, details);
         self.notify(event);
+    }
+
+    /// Shows at which step the run failed, and why.
+    fn show_failure(&mut self, error: &str) {
+        if self.job.dialect == Dialect::VidBuilder {
+            return self.show("Failed");
+        }
+        let under_way = if self.job.status == Status::Rendering { 7 } else { self.job.current_step_number.min(7) };
+        let (number, name) = self.failing.take().unwrap_or_else(|| (under_way, step_name(under_way).to_owned()));
+        self.show(shown::failed((number > 0).then_some((number, name.as_str())), error));
     }
 
     /// A run has failed: try again if its class and the retries left say so, else end.
@@ -174,6 +190,8 @@ impl<'a> Change<'a> {
                 let delay = delay * self.policy.retry_delay_percent / 100;
                 self.begin_attempt(delay);
                 let seconds = delay.as_secs_f64();
+                let (attempt, most) = (self.job.retry_count + 1, self.job.max_retries + 1);
+                self.show(shown::retry(attempt, most, class.reason(), seconds));
                 self.log_with(
                     "job_log",
                     LogLevel::Warning,

@@ -9,6 +9,8 @@ use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.
 const RETRY_REPEAT_MS: i64 = 10_000;
+/// The error of a job that was cancelled.
+const STOPPED: &str = "Process stopped by user request";
 
 pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     match change.job.status {
@@ -18,7 +20,11 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     }
     change.job.status = Status::Cancelled;
     change.job.cancelled_at = Some(change.now);
-    change.show("Cancelled");
+    change.job.error = Some(STOPPED.to_owned());
+    change.show(match change.job.dialect {
+        Dialect::StreamGank => "Job cancelled by user",
+        Dialect::VidBuilder => "Cancelled",
+    });
     change.stop_worker();
     change.log("job_log", LogLevel::Warning, "Job cancelled");
     change.notify(OutboundEvent::Cancelled);

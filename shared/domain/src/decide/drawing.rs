@@ -169,7 +169,7 @@ pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Op
                 let pictures = drawing.film.as_ref().map_or(1, |film| film.formats.len());
                 begin_stage(change, drawing, Stage::Joining, pictures);
                 change.progress(95);
-                change.show("Assembling the video");
+                change.show("Assembling the final video");
                 change.live(Live::Job);
             }
             Stage::Joining | Stage::Remote => finish(change),

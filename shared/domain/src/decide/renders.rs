@@ -6,7 +6,7 @@ use super::change::{Change, awaits_video, whole_seconds};
 use super::starts::cut;
 use super::{Decision, Ignored};
 use crate::job::{RenderWatch, Status};
-use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderWord};
+use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderWord, shown};
 
 /// Tries to confirm a reported end before the schedule takes over again.
 pub(super) const CONFIRMATIONS: u8 = 8;
@@ -86,16 +86,14 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
         end(&mut change, &ending);
         return change.apply();
     }
-    let (percent, shown) = match &state.word {
-        RenderWord::Planned => (85, "Render planned"),
-        RenderWord::Waiting => (87, "Waiting for a render machine"),
-        RenderWord::Transcribing => (88, "Transcribing audio"),
-        RenderWord::Rendering => (90, "Rendering video"),
-        RenderWord::Succeeded => (90, "Render succeeded without a URL"),
-        RenderWord::Failed => (0, "Render failed"),
-        RenderWord::Other(word) => (0, word.as_str()),
+    let percent = match &state.word {
+        RenderWord::Planned => 85,
+        RenderWord::Waiting => 87,
+        RenderWord::Transcribing => 88,
+        RenderWord::Rendering | RenderWord::Succeeded => 90,
+        RenderWord::Failed | RenderWord::Other(_) => 0,
     };
-    let shown: String = shown.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).take(200).collect();
+    let shown = shown::of_render(&state.word);
     let starts = state.word == RenderWord::Rendering && change.job.status != Status::Rendering;
     if !starts && (change.job.current_step == shown || change.job.progress > percent && percent > 0) {
         return change.ignore(Ignored::Duplicate);

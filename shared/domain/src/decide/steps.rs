@@ -5,11 +5,13 @@ use serde_json::json;
 use super::change::Change;
 use super::starts::cut;
 use super::{Decision, Ignored};
-use crate::job::{Dialect, Status};
-use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
+use crate::job::{Dialect, Status, step_name};
+use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate, shown};
 
 /// Reports that are remembered to know repeats.
 const SEEN: usize = 64;
+/// Bytes of an error that stand in the log line of the step.
+const LOGGED_ERROR: usize = 200;
 
 pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUpdate) -> Decision {
     if attempt.is_some_and(|attempt| attempt != change.job.attempt) {
@@ -35,8 +37,10 @@ pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUp
     if update.status == StepStatus::Started && update.number < change.job.current_step_number {
         return change.ignore(Ignored::BackwardStep);
     }
+    let before = change.job.current_step_number;
     remember(&mut change, identity, update);
     if update.status == StepStatus::Failed || update.workflow_failed {
+        change.failing = Some(failing(update, before));
         let error = update.error.clone().unwrap_or_else(|| format!("Step {} failed: {}", update.number, update.name));
         change.fail_run(cut(&error));
     } else if update.number == 8 && update.status != StepStatus::Started {
@@ -81,12 +85,20 @@ fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
         stage: update.stage.clone(),
         details: update.details.is_some(),
     });
-    change.log_with(
-        "webhook_received",
-        level,
-        format!("Step {} {word}: {}", update.number, update.name),
-        json!({ "step_number": update.number, "step_name": update.name, "status": word }),
-    );
+    let mut details = json!({
+        "step_number": update.number,
+        "step_name": update.name,
+        "step_status": word,
+        "webhook_time": change.now.to_string(),
+    });
+    if let Some(render) = &update.render_id {
+        details["creatomate_id"] = json!(render.as_str());
+    }
+    if let Some(error) = update.error.as_deref().filter(|_| word == "failed") {
+        details["error"] = json!(&error[..error.floor_char_boundary(LOGGED_ERROR)]);
+    }
+    let message = format!("Step {} {word}: {}", update.number, update.name);
+    change.log_with("webhook_received", level, message, details);
     if let Some(render) = &update.render_id {
         change.learn_render(render);
     }
@@ -102,8 +114,8 @@ fn advance(change: &mut Change<'_>, update: &StepUpdate) {
         (_, false) => Change::steps_done(number - 1),
     };
     change.progress(percent);
-    if number >= change.job.current_step_number {
-        change.show(ascii(&update.name));
+    if number >= change.job.current_step_number && change.job.status != Status::Rendering {
+        change.show(shown::of_step(number, &update.name, if done { "completed" } else { "started" }));
     }
     if update.status == StepStatus::RenderReady && change.job.render_id.is_some() {
         change.begin_rendering();
@@ -122,7 +134,7 @@ fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
     } else if change.job.render_id.is_some() {
         change.progress(95);
         change.begin_rendering();
-        change.show("Script completed, video is rendering");
+        change.show(shown::RENDERING);
         if !known {
             change.notify(OutboundEvent::ScriptCompleted);
         }
@@ -131,6 +143,11 @@ fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
     }
 }
 
-fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).take(200).collect()
+/// The step that a report of a failure is about; the end of the workflow is about the step that was under way before.
+fn failing(update: &StepUpdate, before: u8) -> (u8, String) {
+    match update.number {
+        number @ 1..=7 if update.workflow_failed => (number, step_name(number).to_owned()),
+        number @ 1..=7 => (number, update.name.clone()),
+        _ => (before.min(7), step_name(before.min(7)).to_owned()),
+    }
 }

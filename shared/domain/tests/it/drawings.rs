@@ -25,7 +25,7 @@ fn a_video_is_drawn_scene_by_scene_joined_and_told() {
     assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Rendering frames: 45/90", 50));
     story.apply(done(1));
     story.apply(done(2));
-    assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Assembling the video", 95));
+    assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Assembling the final video", 95));
     story.apply(claim_piece());
     assert_eq!(story.job.drawing.as_ref().unwrap().task(0), Task::Join { format: Format::Standard });
     story.apply(Event::PieceDone { attempt: 1, claim: 3, video: Some(stored()) });
@@ -234,6 +234,7 @@ proptest! {
                 invariant_emitted_matches_the_notifications(&before, &story.job, story.now);
                 invariant_the_video_is_told_once_when_it_comes(&before, &story.job);
                 invariant_times_and_error_fit_the_status(&story.job);
+                invariant_no_text_names_an_earlier_step(&story.job);
                 invariant_what_is_not_final_is_due(&story.job);
                 prop_assert_eq!(story.job.status.is_final() && story.job.drawing.is_some(), false);
                 let pieces = story.job.drawing.iter().flat_map(|drawing| &drawing.pieces);

@@ -144,9 +144,25 @@ pub fn invariant_times_and_error_fit_the_status(job: &Job) {
     assert_eq!(job.completed_at.is_some(), status == Status::Completed);
     assert_eq!(job.failed_at.is_some(), status == Status::Failed);
     assert_eq!(job.cancelled_at.is_some(), status == Status::Cancelled);
-    assert_eq!(job.error.is_some(), status == Status::Failed);
+    assert_eq!(job.error.is_some(), matches!(status, Status::Failed | Status::Cancelled));
     assert!(job.started_at.is_some() || status == Status::Pending || status.is_final());
     assert!(job.retry_after.is_none() || status == Status::Pending);
+}
+
+/// Pages read the step off the text: it names no step before the one under way.
+pub fn invariant_no_text_names_an_earlier_step(job: &Job) {
+    if job.dialect == Dialect::VidBuilder {
+        return;
+    }
+    let (text, under_way) = (&job.current_step, job.current_step_number.min(7));
+    let shown = step_shown(text);
+    match job.status {
+        Status::Pending | Status::Cancelled => assert_eq!(shown, None, "{text}"),
+        Status::Processing => assert!(shown.is_none_or(|shown| shown >= under_way), "at step {under_way}: {text}"),
+        Status::Rendering => assert_eq!(shown, Some(7), "{text}"),
+        Status::Failed => assert!(text.starts_with("FAILED"), "{text}"),
+        Status::Completed => {}
+    }
 }
 
 pub fn invariant_what_is_not_final_is_due(job: &Job) {

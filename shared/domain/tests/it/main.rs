@@ -9,4 +9,5 @@ mod isolation;
 mod journeys;
 mod matrix;
 mod properties;
+mod shown;
 mod story;

@@ -292,6 +292,7 @@ impl Life {
             invariant_emitted_matches_the_notifications(&before, &after, now);
             invariant_the_video_is_told_once_when_it_comes(&before, &after);
             invariant_times_and_error_fit_the_status(&after);
+            invariant_no_text_names_an_earlier_step(&after);
             self.invariant_a_report_applies_once(&event, before.attempt);
             self.story.job = *after;
             self.invariant_each_slot_is_freed_once(&before);

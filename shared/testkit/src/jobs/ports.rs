@@ -11,7 +11,7 @@ use reelhook_app::repair::{JobLister, Page};
 use reelhook_app::starts::{Claimed, StartStore};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::submit::{KeyRow, SubmitStore};
-use reelhook_domain::{Admission, Job, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, Dialect, Job, JobId, RenderId, Status, Timestamp};
 
 use super::MemoryJobs;
 
@@ -163,6 +163,7 @@ impl QueueStore for MemoryJobs {
 
     async fn newest(
         &self,
+        family: Option<Dialect>,
         status: Status,
         month: &str,
         until: Timestamp,
@@ -173,6 +174,7 @@ impl QueueStore for MemoryJobs {
         let state = self.state();
         let listed = |job: &&Job| {
             job.status == status
+                && family.is_none_or(|family| job.dialect == family)
                 && job.deleted_at.is_none()
                 && job.created_at <= until
                 && job.created_at.day().starts_with(month)
@@ -192,7 +194,7 @@ impl QueueStore for MemoryJobs {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
-        let mut found = self.newest(status, month, until, usize::MAX).await?;
+        let mut found = self.newest(None, status, month, until, usize::MAX).await?;
         found.reverse();
         found.retain(|(at, _)| *at >= from);
         found.truncate(limit);

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::audience::Audience;
+use reelhook_app::dialect::streamgank;
 use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
 use reelhook_app::messages::{Delayed, WorkMessage};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_domain::{
-    Delivery, DeliveryId, DeliveryStatus, Effect, EventGroup, EventId, LogTally, OutboundEvent, Policy, Status,
-    Timestamp,
+    Delivery, DeliveryId, DeliveryStatus, Effect, Event, EventGroup, EventId, LogTally, OutboundEvent, Policy,
+    RenderState, RenderWord, Status, Timestamp,
 };
-use reelhook_testkit::{NOON, make_job, webhook_settings};
-use serde_json::json;
+use reelhook_testkit::{NOON, lived, make_job, run, started, webhook_settings};
+use serde_json::{Value, json};
 
 use super::{TWO, every_effect, record, render, slot};
 
@@ -195,4 +196,28 @@ fn only_versions_that_notify_need_to_know_whom() {
     let job = record(1, silent);
     assert!(!notifies(&job));
     assert_eq!(plan(&job, &audience(&settings()), GRACE), plan(&job, &Audience::default(), GRACE));
+}
+
+#[test]
+fn a_failed_job_names_no_render_and_its_log_does() {
+    let policy = Policy::default();
+    let ran = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
+    let rendering = lived(make_job(1, AT, &policy), &ran, AT, &policy);
+    let says = |word: RenderWord| Event::RenderReported {
+        render: render(),
+        state: RenderState { word, url: None, error: Some("source image is gone".to_owned()) },
+        confirmable: false,
+    };
+    assert_eq!(streamgank::job(&rendering)["creatomateId"], "render_1");
+    let failed = lived(rendering, &[says(RenderWord::Failed)], AT, &policy);
+    assert_eq!(failed.status, Status::Failed);
+    let view = streamgank::job(&failed);
+    assert_eq!((&view["creatomateId"], &view["error"]), (&Value::Null, &json!("source image is gone")));
+    let planned = plan(&failed, &audience(&settings()), GRACE);
+    assert_eq!(planned.events[0].data["creatomate_id"], Value::Null);
+    let mut lines = planned.logs.iter().filter_map(|row| row.line.as_ref());
+    assert!(lines.any(|line| line["details"]["creatomate_id"] == "render_1"), "{:?}", planned.logs);
+    // A retry begins without it, too.
+    let again = lived(failed, &[Event::Retry], AT, &policy);
+    assert_eq!((&streamgank::job(&again)["creatomateId"], again.render_id), (&Value::Null, None));
 }

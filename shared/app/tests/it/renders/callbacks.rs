@@ -24,7 +24,7 @@ async fn a_callback_with_the_run_s_token_shows_how_the_render_goes() {
     // Step 8 stands at 95: earlier words change nothing, an unknown one is shown.
     assert_eq!(stack.jobs.get(&id).progress, 95);
     call(&stack, &by_token(&id), &says("compressing")).await;
-    assert_eq!(stack.jobs.get(&id).current_step, "compressing");
+    assert_eq!(stack.jobs.get(&id).current_step, "Render status: compressing");
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::submit::SubmitStore;
 use reelhook_domain::{
-    Claim, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState, RenderWatch,
-    RenderWord, Status, StepRecord, Timestamp,
+    Claim, Dialect, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState,
+    RenderWatch, RenderWord, Status, StepRecord, Timestamp,
 };
 use reelhook_testkit::{NOON, World, lived};
 use serde_json::{Value, json};
@@ -172,6 +172,8 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     let active = ["status_month", "due_shard", "due_at", "active", "active_rank"];
     let item = check(waiting(), &active).await;
     assert_eq!(item["status_month"], json!({ "S": "pending#2024-01" }));
+    let video = check(Job { dialect: Dialect::VidBuilder, ..waiting() }, &active).await;
+    assert_eq!(video["status_month"], json!({ "S": "vidbuilder.pending#2024-01" }), "no list of StreamGank reads it");
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));

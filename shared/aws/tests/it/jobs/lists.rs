@@ -1,11 +1,12 @@
 //! Lists of jobs: what waits, what is due, what belongs to a render, and pages of a day.
 
+use reelhook_app::queue::QueueStore;
 use reelhook_app::repair::{JobLister, Page};
 use reelhook_app::starts::StartStore;
 use reelhook_app::sweep::DueStore;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::due::DueTables;
-use reelhook_domain::{JobId, RenderId, Status};
+use reelhook_domain::{Dialect, JobId, RenderId, Status, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -80,41 +81,84 @@ async fn what_is_due_is_asked_of_each_shard_up_to_200() {
 async fn counting_goes_over_all_pages() {
     let (jobs, calls) = table(|_, before| match before {
         0 => (200, json!({ "Count": 700, "LastEvaluatedKey": { "id": { "S": "job_9" } } })),
-        _ => (200, json!({ "Count": 42 })),
+        1 => (200, json!({ "Count": 42 })),
+        _ => (200, json!({ "Count": 3 })),
     });
-    assert_eq!(jobs.count(Status::Failed, "2024-01-01").await.unwrap(), 742);
+    assert_eq!(jobs.count(Status::Failed, "2024-01-01").await.unwrap(), 745);
     let all = calls.all();
     assert_eq!(all[0].at("/Select"), "COUNT");
-    let values = json!({
-        ":month": { "S": "failed#2024-01" }, ":first": { "N": "1704067200000" }, ":last": { "N": "1704153599999" },
-    });
-    assert_eq!(all[0].at("/ExpressionAttributeValues"), &values);
+    let values = |month: &str| json!({ ":month": { "S": month }, ":first": { "N": "1704067200000" }, ":last": { "N": "1704153599999" } });
+    assert_eq!(all[0].at("/ExpressionAttributeValues"), &values("failed#2024-01"));
     assert_eq!(all[1].at("/ExclusiveStartKey"), &json!({ "id": { "S": "job_9" } }));
+    assert_eq!(all[2].at("/ExpressionAttributeValues"), &values("vidbuilder.failed#2024-01"));
+    assert_eq!((all[2].at("/ExclusiveStartKey"), all.len()), (&Value::Null, 3));
 }
 
 #[tokio::test]
 async fn a_page_begins_where_the_one_before_ended() {
-    let (jobs, calls) = table(|_, before| match before {
-        0 => {
-            let (status, mut body) = items(&["job_1", "job_2"]);
-            body["LastEvaluatedKey"] = json!({
-                "status_month": { "S": "failed#2024-01" }, "created_at": { "N": "1704110400000" }, "id": { "S": "job_2" },
-            });
+    // Two pages of StreamGank's jobs, and the second goes on with VidBuilder's.
+    let key = |month: &str, id: &str| json!({ "status_month": { "S": month }, "created_at": { "N": "1704110400000" }, "id": { "S": id } });
+    let (jobs, calls) = table(move |_, before| {
+        let more = |ids: &[&str], last: Value| {
+            let (status, mut body) = items(ids);
+            body["LastEvaluatedKey"] = last;
             (status, body)
+        };
+        match before {
+            0 => more(&["job_1", "job_2"], key("failed#2024-01", "job_2")),
+            1 => items(&["job_3"]),
+            2 => more(&["job_4"], key("vidbuilder.failed#2024-01", "job_4")),
+            _ => items(&["job_5"]),
         }
-        _ => items(&["job_3"]),
     });
-    let first = jobs.page(Status::Failed, "2024-01-01", None).await.unwrap();
-    let next = Some("1704110400000/job_2".to_owned());
-    assert_eq!(first, Page { ids: job_ids(&["job_1", "job_2"]), next: next.clone() });
-    let second = jobs.page(Status::Failed, "2024-01-01", next.as_deref()).await.unwrap();
-    assert_eq!(second, Page { ids: job_ids(&["job_3"]), next: None });
+    let page = async |after: Option<&str>| jobs.page(Status::Failed, "2024-01-01", after).await.unwrap();
+    let mut next = Some("1704110400000/job_2".to_owned());
+    assert_eq!(page(None).await, Page { ids: job_ids(&["job_1", "job_2"]), next: next.clone() });
+    let after = next.replace("vidbuilder/1704110400000/job_4".to_owned());
+    assert_eq!(page(after.as_deref()).await, Page { ids: job_ids(&["job_3", "job_4"]), next: next.clone() });
+    assert_eq!(page(next.as_deref()).await, Page { ids: job_ids(&["job_5"]), next: None });
     let all = calls.all();
-    assert_eq!(all[0].at("/ExclusiveStartKey"), &Value::Null);
-    let key = json!({
-        "status_month": { "S": "failed#2024-01" }, "created_at": { "N": "1704110400000" }, "id": { "S": "job_2" },
+    let begun: Vec<&Value> = all.iter().map(|call| call.at("/ExclusiveStartKey")).collect();
+    let (first, last) = (key("failed#2024-01", "job_2"), key("vidbuilder.failed#2024-01", "job_4"));
+    assert_eq!(begun, [&Value::Null, &first, &Value::Null, &last]);
+}
+
+#[tokio::test]
+async fn a_family_s_list_reads_where_its_jobs_stand() {
+    let listed = |id: &str, at: i64| json!({ "id": { "S": id }, "created_at": { "N": at.to_string() } });
+    let (gank, video) = ([listed("job_3", 3), listed("job_1", 1)], [listed("job_4", 4), listed("job_2", 2)]);
+    let check = async |family: Option<Dialect>, expected: &[&str], months: &[&str]| {
+        let (gank, video) = (gank.clone(), video.clone());
+        let (jobs, calls) = table(move |call, _| {
+            let month = call.at("/ExpressionAttributeValues/:month/S").as_str().unwrap_or_default();
+            let items = if month.starts_with("vidbuilder.") { &video } else { &gank };
+            (200, json!({ "Items": items, "Count": items.len() }))
+        });
+        let found = jobs.newest(family, Status::Completed, "2024-01", NOON, 3).await.unwrap();
+        let found: Vec<JobId> = found.into_iter().map(|(_, id)| id).collect();
+        assert_eq!(found, job_ids(expected), "{family:?}");
+        let all = calls.all();
+        let mut read: Vec<&Value> = all.iter().map(|call| call.at("/ExpressionAttributeValues/:month/S")).collect();
+        read.sort_by_key(|month| month.to_string());
+        assert_eq!(read, months, "{family:?}");
+    };
+    let (streamgank, vidbuilder) = ("completed#2024-01", "vidbuilder.completed#2024-01");
+    check(Some(Dialect::StreamGank), &["job_3", "job_1"], &[streamgank]).await;
+    // Videos of before version 0.2 stand among StreamGank's; who lists looks at each job.
+    check(Some(Dialect::VidBuilder), &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
+    check(None, &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
+}
+
+#[tokio::test]
+async fn the_oldest_are_those_of_all_families() {
+    let (jobs, calls) = table(|_, before| {
+        let (id, at) = [("job_2", "1704110399999"), ("job_1", "1704110399998")][before.min(1)];
+        (200, json!({ "Items": [{ "id": { "S": id }, "created_at": { "N": at } }], "Count": 1 }))
     });
-    assert_eq!(all[1].at("/ExclusiveStartKey"), &key);
+    let from = Timestamp(NOON.0 - 1000);
+    let found = jobs.oldest(Status::Completed, "2024-01", from, NOON, 10).await.unwrap();
+    let found: Vec<JobId> = found.into_iter().map(|(_, id)| id).collect();
+    assert_eq!((found, calls.all().len()), (job_ids(&["job_1", "job_2"]), 2));
 }
 
 #[tokio::test]

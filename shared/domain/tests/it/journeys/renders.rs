@@ -18,7 +18,7 @@ fn a_renders_words_raise_the_progress() {
         story.apply(reported(word(said), true));
         assert_eq!((story.job.progress, story.job.status), (progress, status), "{}", story.job.current_step);
     }
-    assert_eq!(story.job.current_step, "transmogrifying", "an unknown word is only shown");
+    assert_eq!(story.job.current_step, "Render status: transmogrifying", "an unknown word is only shown");
     assert_eq!(story.ignored(reported(word(Planned), true)), Ignored::Duplicate, "a late word moves nothing back");
     assert_eq!(story.freed(), Vec::<String>::new());
 }

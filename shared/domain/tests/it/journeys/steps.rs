@@ -160,8 +160,55 @@ fn step_7_names_the_render_and_render_ready_begins_the_watch() {
 
 #[test]
 fn what_people_read_is_ascii() {
-    let mut update = StepUpdate::plain(4, Started, 140);
-    update.name = "Vidéo\u{7}".to_owned();
+    let mut update = StepUpdate::plain(3, Completed, 140);
+    update.name = "Poster télé\u{7}".to_owned();
     let story = Story::processing().then(Event::Step { attempt: Some(1), update });
-    assert_eq!(story.job.current_step, "Vid?o?");
+    assert_eq!(story.job.current_step, "Poster t?l?? - completed");
+}
+
+/// The facts of the log line about the last report.
+fn logged(story: &Story) -> serde_json::Value {
+    let line = story.job.outbox.iter().find_map(|effect| match effect {
+        Effect::Log { event_type, details, .. } if event_type == "webhook_received" => Some(details.clone()),
+        _ => None,
+    });
+    line.expect("a report is logged")
+}
+
+#[test]
+fn the_line_of_a_report_has_the_names_that_pages_of_streamgank_know() {
+    let line = logged(&Story::processing());
+    let time = NOON.to_string();
+    let names = json!({
+        "step_number": 3, "step_name": "Asset Preparation", "step_status": "started", "webhook_time": time,
+    });
+    assert_eq!(line, names, "no `status`, which would be taken for a step that still runs");
+    for (report, word) in [
+        (Report::of(4, Completed, 140), "completed"),
+        (Report::of(4, StepStatus::Failed, 140).error("no movies found"), "failed"),
+        (Report::of(8, Completed, 180).error("no movies found").workflow_failed(), "failed"),
+        (Report::of(7, RenderReady, 175), "creatomate_ready"),
+    ] {
+        let line = logged(&Story::processing().then(report.by(1)));
+        assert_eq!((&line["step_status"], &line["status"]), (&json!(word), &json!(null)));
+        let error = if word == "failed" { json!("no movies found") } else { json!(null) };
+        assert_eq!(line["error"], error);
+    }
+}
+
+#[test]
+fn the_log_keeps_the_render_of_a_job_and_little_of_a_long_error() {
+    let told = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
+    assert_eq!(logged(&told)["creatomate_id"], "render_1");
+    let failed = Story::rendering().then(checked(failed(), 1));
+    let line = failed.job.outbox.iter().find_map(|effect| match effect {
+        Effect::Log { event_type, details, .. } if event_type == "job_failed" => Some(details.clone()),
+        _ => None,
+    });
+    assert_eq!(line, Some(json!({ "creatomate_id": "render_1" })), "clients are shown no render of a failed job");
+
+    let error = format!("no movies found {}", "é".repeat(2000));
+    let long = Story::processing().then(Report::of(4, StepStatus::Failed, 140).error(&error).by(1));
+    let kept = logged(&long)["error"].as_str().map(str::len);
+    assert!(kept.is_some_and(|kept| (198..=200).contains(&kept)), "{kept:?}");
 }

@@ -1,0 +1,115 @@
+//! How viewers of a job are received: by what they say that they have seen, by what they were told before, or by neither.
+
+use async_trait::async_trait;
+use reelhook_app::fanout::LiveRow;
+use reelhook_app::store::StoreError;
+use reelhook_app::watch::{Begun, LiveStore, Position, begin};
+use reelhook_domain::{Dialect, Event, Job, JobId, Status};
+use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
+use serde_json::json;
+
+/// Rows of two events each, at these versions.
+struct Rows(Vec<u64>);
+
+#[async_trait]
+impl LiveStore for Rows {
+    async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+        let events = vec![json!({ "type": "step_update" }), json!({ "type": "job_update" })];
+        let row = |version: &u64| (*version, LiveRow { after: 0, events: events.clone() });
+        Ok(self.0.iter().filter(|version| **version > after).take(limit as usize).map(row).collect())
+    }
+}
+
+/// A job after these events.
+fn job(events: &[Event]) -> Job {
+    let policy = Stack::default().policy;
+    let job = lived(make_job(1, NOON, &policy), events, NOON, &policy);
+    assert!(job.live_version > 1, "viewers saw something of it");
+    job
+}
+
+fn failed() -> Job {
+    job(&[Event::Claim, started(1), Event::RunFailed { attempt: 1, error: "Payment required".to_owned() }])
+}
+
+fn completed() -> Job {
+    job(&[vec![Event::Claim, started(1)], run(1, None)].concat())
+}
+
+/// How a viewer is received who says `last` and was noted at `noted`.
+async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String {
+    let stack = Stack::default();
+    stack.jobs.put(job);
+    let rows = Rows((1..=job.live_version).collect());
+    let place = |text: Option<&str>| text.map(|text| Position::parse(text).unwrap());
+    match begin(&*stack.jobs, &rows, &job.id, place(last), place(noted)).await.unwrap() {
+        Begun::NotFound => "not found".to_owned(),
+        Begun::Over(last) => format!("over {}", last.id),
+        Begun::Watch(watch) => format!("watch {}", watch.position()),
+        Begun::Ended { last, settled } => format!("ended {} {settled}", last.id),
+        Begun::Rest { watch, last, settled } => format!("rest {} {} {settled}", watch.position(), last.id),
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
+    let with_video = Job { video_url: Some("https://cdn.example/v.mp4".to_owned()), ..completed() };
+    let check = async |job: Job, status: Status, settled: bool| {
+        assert_eq!(job.status, status);
+        let (version, end) = (job.live_version, format!("{}.1", job.live_version));
+        assert_eq!(received(&job, None, None).await, format!("ended {end} {settled}"), "{status:?}");
+        let rest = format!("rest {version} {end} {settled}");
+        for noted in [end.clone(), version.to_string(), (version + 1).to_string()] {
+            assert_eq!(received(&job, None, Some(&noted)).await, rest, "{status:?} noted at {noted}");
+        }
+        // Who says it stops, where nothing can follow: the browser asks no more.
+        assert_eq!(received(&job, Some(&end), None).await, format!("over {end}"), "{status:?}");
+        let expected = if settled { format!("over {end}") } else { rest };
+        assert_eq!(received(&job, Some(&end), Some(&end)).await, expected, "{status:?}");
+    };
+    check(with_video, Status::Completed, true).await;
+    check(completed(), Status::Completed, false).await;
+    check(Job { dialect: Dialect::VidBuilder, ..completed() }, Status::Completed, true).await;
+    check(failed(), Status::Failed, false).await;
+    check(job(&[Event::Claim, started(1), Event::Cancel]), Status::Cancelled, true).await;
+}
+
+#[tokio::test]
+async fn who_has_not_seen_the_end_goes_on_where_it_was() {
+    let job = failed();
+    let version = job.live_version;
+    let (before, within) = ((version - 1).to_string(), format!("{version}.0"));
+    for place in [&before, &within] {
+        assert_eq!(received(&job, Some(place), None).await, format!("watch {place}"));
+        assert_eq!(received(&job, None, Some(place)).await, format!("watch {place}"));
+    }
+    assert_eq!(received(&job, Some(&before), Some(&version.to_string())).await, format!("watch {before}"));
+}
+
+#[tokio::test]
+async fn a_running_job_is_watched_from_what_is_said_else_from_what_was_noted_else_from_now() {
+    let job = job(&[Event::Claim, started(1)]);
+    assert_eq!(received(&job, None, None).await, format!("watch {}", job.live_version));
+    assert_eq!(received(&job, None, Some("1")).await, "watch 1");
+    assert_eq!(received(&job, None, Some("1.0")).await, "watch 1.0");
+    assert_eq!(received(&job, Some("0"), Some("1.0")).await, "watch 0");
+}
+
+#[tokio::test]
+async fn who_rests_with_a_failed_job_misses_nothing_of_its_next_attempt() {
+    let policy = Stack::default().policy;
+    let ended = failed();
+    let again = lived(ended.clone(), &[Event::Retry, Event::Claim], NOON, &policy);
+    let place = ended.live_version.to_string();
+    assert_eq!(received(&again, None, Some(&place)).await, format!("watch {place}"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_has_no_viewers() {
+    let policy = Stack::default().policy;
+    let deleted = lived(failed(), &[Event::Delete], NOON, &policy);
+    for place in [None, Some("3"), Some("3.1")] {
+        assert_eq!(received(&deleted, None, place).await, "not found");
+        assert_eq!(received(&deleted, place, None).await, "not found");
+    }
+}
