@@ -71,7 +71,7 @@ impl Deps {
         let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
         let mode = config.mode;
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(mode, &|name| raw.text(name))?)
         });
         let (access, ()) = tokio::join!(access, warm_up(jobs.queue_counts()));
         let limits = Limits::of_callers(counters, config.calls_per_minute);

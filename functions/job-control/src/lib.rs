@@ -112,7 +112,7 @@ impl Deps {
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
         let (mode, creatomate) = (config.mode, config.creatomate);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let access = Access::read(mode, &|name| raw.text(name));
+            let access = Access::read(mode, &|name| raw.text(name))?;
             let creatomate = Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") };
             Ok(Secrets { access, creatomate })
         });

@@ -83,7 +83,7 @@ impl Deps {
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
         let mode = config.mode;
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(mode, &|name| raw.text(name))?)
         });
         let nobody = JobId::parse("warm-up")?;
         let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));

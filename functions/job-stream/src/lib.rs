@@ -124,7 +124,7 @@ impl Deps {
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let tokens = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
             Ok(Secrets {
-                access: Access::read(mode, &|name| raw.text(name)),
+                access: Access::read(mode, &|name| raw.text(name))?,
                 tokens: tokens.context("CALLBACK_TOKEN_SECRET is not set")?,
             })
         });

@@ -72,7 +72,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let mode = config.mode;
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(mode, &|name| raw.text(name))?)
         });
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);

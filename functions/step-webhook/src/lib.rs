@@ -90,7 +90,7 @@ impl Deps {
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
             Ok(Secrets {
-                access: Access::read(mode, &|name| raw.text(name)),
+                access: Access::read(mode, &|name| raw.text(name))?,
                 tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
                 secret: keys("STEP_WEBHOOK_SECRET"),
             })

@@ -117,7 +117,7 @@ impl Deps {
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
             let links = links.context("CALLBACK_TOKEN_SECRET is not set")?;
-            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), links })
+            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name))?, links })
         });
         let nobody = JobId::parse("warm-up")?;
         let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));

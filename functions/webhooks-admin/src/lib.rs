@@ -163,7 +163,7 @@ impl Deps {
                     ("ENDPOINT_SECRETS_KEY", vault.is_some()),
                 ])?;
             }
-            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), webhooks, vault })
+            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name))?, webhooks, vault })
         });
         let nobody = [EndpointId::parse("warm-up")?];
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_signing::{hash_key, same_hash};
 
+use crate::api_keys;
+pub use crate::api_keys::AccessError;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -54,12 +56,20 @@ impl Access {
     pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD"];
 
     /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept) and API_USERNAME, API_PASSWORD.
-    pub fn read(mode: Mode, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
-        let keys = lookup("API_KEYS").unwrap_or_default();
-        let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(read_key).collect();
-        let basic = lookup("API_USERNAME").zip(lookup("API_PASSWORD"));
-        let basic = basic.map(|(user, password)| hash_key(&format!("{user}:{password}")));
-        Self { mode, keys, basic }
+    ///
+    /// # Errors
+    /// [`AccessError`] where an entry is neither a key nor a hash.
+    pub fn read(mode: Mode, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
+        let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
+        let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
+            (Some(user), Some(password)) => Some(hash_key(&format!("{user}:{password}"))),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                tracing::warn!("API_USERNAME and API_PASSWORD open nothing unless both are set");
+                None
+            }
+        };
+        Ok(Self { mode, keys, basic })
     }
 
     /// Finds out who calls.
@@ -112,15 +122,6 @@ fn starts_with_word(text: &str, word: &str) -> bool {
     text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case(word))
 }
 
-fn read_key(text: &str) -> [u8; 32] {
-    let hex = text.strip_prefix("sha256:").and_then(|hex| {
-        let digits: Vec<u8> =
-            (0..hex.len() / 2).filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect();
-        <[u8; 32]>::try_from(digits).ok()
-    });
-    hex.unwrap_or_else(|| hash_key(text))
-}
-
 fn fingerprint(hash: &[u8; 32]) -> String {
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -145,6 +146,7 @@ mod tests {
             "API_PASSWORD" => Some("secret".to_owned()),
             _ => None,
         })
+        .unwrap()
     }
 
     #[test]

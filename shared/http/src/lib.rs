@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+mod api_keys;
 pub mod catalog;
 pub mod control;
 pub mod creatomate;
