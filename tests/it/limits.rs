@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reelhook_signing::{SigningKeys, fingerprint, hash_key};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -27,8 +28,8 @@ async fn use_up(stack: &Stack, caller: &str, used: u32) {
 
 /// Leaves the caller with a key no call of this minute.
 pub async fn use_up_calls(stack: &Stack, key: &str) {
-    let fingerprint: String = reelhook_signing::hash_key(key)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    use_up(stack, &fingerprint, CALLS).await;
+    let secret = SigningKeys::parse(&stack.aws.secret("SESSION_SECRET").await).expect("a secret");
+    use_up(stack, &fingerprint(&hash_key(key), &secret), CALLS).await;
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ struct Secrets {
     creatomate: Creatomate,
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CREATOMATE_API_KEY"];
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CREATOMATE_API_KEY"];
 
 /// What the function works with.
 pub struct Deps {

@@ -97,7 +97,7 @@ struct Secrets {
     tokens: SigningKeys,
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
 /// What the function works with.
 pub struct Deps {

@@ -65,7 +65,8 @@ struct Secrets {
     secret: Option<SigningKeys>,
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET"];
+const SETTINGS: &[&str] =
+    &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET"];
 
 /// What the function works with.
 pub struct Deps {

@@ -74,7 +74,7 @@ impl Config {
     }
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
 /// How often a job that is waited for is looked at, at first.
 const LOOK: Duration = Duration::from_millis(500);

@@ -108,6 +108,7 @@ const SETTINGS: &[&str] = &[
     "API_KEYS",
     "API_USERNAME",
     "API_PASSWORD",
+    "SESSION_SECRET",
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",

@@ -387,6 +387,7 @@ fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Resul
 pub fn generated_secrets() -> BTreeMap<String, Value> {
     let names = [
         "API_KEYS",
+        "SESSION_SECRET",
         "CALLBACK_TOKEN_SECRET",
         "OPERATOR_CALLBACK_TOKEN",
         "WEBHOOK_SECRET_KEY",

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reelhook_signing::{hash_key, same_hash};
+use reelhook_signing::{SigningKeys, fingerprint, hash_key, same_hash};
 
 use crate::api_keys;
 pub use crate::api_keys::AccessError;
@@ -42,23 +42,26 @@ pub struct Access {
     mode: Mode,
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
+    /// SESSION_SECRET; none only where no key is asked for.
+    secret: Option<SigningKeys>,
 }
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// A fingerprint of the key, fit for rows and logs.
+    /// A fingerprint of the key, fit for rows and logs: nobody can guess the key from it who has not SESSION_SECRET.
     pub fingerprint: String,
 }
 
 impl Access {
     /// The settings that [`Self::read`] looks up.
-    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD"];
+    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET"];
 
-    /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept) and API_USERNAME, API_PASSWORD.
+    /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept), API_USERNAME, API_PASSWORD and
+    /// SESSION_SECRET.
     ///
     /// # Errors
-    /// [`AccessError`] where an entry is neither a key nor a hash.
+    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing though keys are asked for.
     pub fn read(mode: Mode, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
         let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
         let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
@@ -69,7 +72,11 @@ impl Access {
                 None
             }
         };
-        Ok(Self { mode, keys, basic })
+        let secret = lookup("SESSION_SECRET").as_deref().and_then(SigningKeys::parse);
+        if secret.is_none() && mode == Mode::Required {
+            return Err(AccessError::NoSessionSecret);
+        }
+        Ok(Self { mode, keys, basic, secret })
     }
 
     /// Finds out who calls.
@@ -79,7 +86,7 @@ impl Access {
     /// page may have made a browser send the request.
     pub fn caller(&self, request: &ApiRequest) -> Result<Caller, Problem> {
         let caller = match self.find(request) {
-            Some(hash) => Caller { fingerprint: fingerprint(&hash) },
+            Some(key) => Caller { fingerprint: self.fingerprint(&key) },
             None if self.mode == Mode::Off => Caller { fingerprint: format!("local {}", request.source_ip) },
             None => return Err(Problem::Unauthorized),
         };
@@ -90,6 +97,10 @@ impl Access {
             return Err(Problem::ForeignPage);
         }
         Ok(caller)
+    }
+
+    fn fingerprint(&self, key: &[u8; 32]) -> String {
+        self.secret.as_ref().map_or_else(|| "local".to_owned(), |secret| fingerprint(key, secret))
     }
 
     fn find(&self, request: &ApiRequest) -> Option<[u8; 32]> {
@@ -122,10 +133,6 @@ fn starts_with_word(text: &str, word: &str) -> bool {
     text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case(word))
 }
 
-fn fingerprint(hash: &[u8; 32]) -> String {
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +151,7 @@ mod tests {
             "API_KEYS" => Some(format!("first, {hashed}")),
             "API_USERNAME" => Some("ann".to_owned()),
             "API_PASSWORD" => Some("secret".to_owned()),
+            "SESSION_SECRET" => Some("session".to_owned()),
             _ => None,
         })
         .unwrap()
@@ -164,6 +172,27 @@ mod tests {
         check("authorization", "Bearer", false);
         check("x-api-key", "", false);
         check("x-forwarded-for", "127.0.0.1", false);
+    }
+
+    #[test]
+    fn a_caller_s_fingerprint_tells_nothing_of_its_key_and_is_one_for_each_key() {
+        let of = |header: &str, value: &str| access().caller(&call(header, value)).unwrap().fingerprint;
+        let basic = of("authorization", &format!("Basic {}", STANDARD.encode("ann:secret")));
+        assert!(basic.len() == 16 && basic.bytes().all(|byte| byte.is_ascii_hexdigit()), "{basic}");
+        // What anybody could compute of a guessed password, in whole or in part.
+        let guess: String = hash_key("ann:secret").iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!guess.contains(&basic[..8]), "{guess} {basic}");
+        assert_eq!(of("x-api-key", "first"), of("authorization", "Bearer first"));
+        assert_eq!(of("x-api-key", "first"), of("authorization", &format!("Basic {}", STANDARD.encode("bob:first"))));
+        assert_ne!(of("x-api-key", "first"), of("x-api-key", "second"));
+    }
+
+    #[test]
+    fn a_deployed_function_does_not_start_without_the_secret() {
+        let read = |mode: Mode| Access::read(mode, &|_| None);
+        assert_eq!(read(Mode::Required).err(), Some(AccessError::NoSessionSecret));
+        assert!(AccessError::NoSessionSecret.to_string().contains("SESSION_SECRET"));
+        assert!(read(Mode::Off).is_ok());
     }
 
     #[test]

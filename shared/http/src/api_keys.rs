@@ -27,6 +27,9 @@ pub enum AccessError {
         /// Which.
         entry: usize,
     },
+    /// Nothing signs sessions and fingerprints.
+    #[error("SESSION_SECRET is not set, though a deployed stack needs it: `cargo xtask secrets` makes one")]
+    NoSessionSecret,
 }
 
 /// Reads the hashes of keys, in the order in which they stand. Blanks around an entry and empty entries do not count.
