@@ -15,6 +15,7 @@ use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::refusal;
 use reelhook_http::sse::{self, Asked};
 use reelhook_http::stream::admit;
 use tokio::time::Instant;
@@ -49,7 +50,7 @@ pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>
             return Ok(with_body(head, body));
         }
         Ok(Answer::Whole(answer)) => answer,
-        Err(problem) => problem.streamgank(&request.request_id),
+        Err(problem) => refusal(Problem::streamgank, &problem, &request),
     };
     let body = Body::from(answer.body.clone());
     Ok(with_body(answer, body))
@@ -63,6 +64,9 @@ fn with_body(head: ApiAnswer, body: Body) -> Response<Body> {
 }
 
 async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Problem> {
+    if request.method == "OPTIONS" {
+        return Ok(Answer::Whole(deps.site.preflight(request)));
+    }
     let now = System.now();
     let asked = Asked::read(request)?.ok_or(Problem::UnknownRoute)?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;

@@ -30,7 +30,7 @@ use reelhook_aws::settings::{Settings, required};
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
 use reelhook_http::endpoint_fields::Reach;
@@ -40,6 +40,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::{Mode, Site};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
@@ -58,13 +59,14 @@ pub struct Config {
     reach: Reach,
     allow: AllowList,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
     policy: Policy,
 }
 
 impl Config {
     /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS,
-    /// DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and HINT_GRACE_SECONDS.
+    /// DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
+    /// HINT_GRACE_SECONDS.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -83,7 +85,7 @@ impl Config {
             },
             allow: environment.outbound(AllowList::parse),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -137,6 +139,7 @@ pub struct Deps {
     endpoints: EndpointTable,
     hints: Queue<DeliveryMessage>,
     http: GuardedClient,
+    site: Site,
     secrets: Settings<Secrets>,
     registrations: RegistrationTable,
     limits: Limits,
@@ -154,17 +157,17 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let (mode, allow_http) = (config.mode, config.reach.allow_http);
+        let (site, allow_http) = (config.site.clone(), config.reach.allow_http);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
             let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
-            if mode == Mode::Required {
+            if site.mode() == Mode::Required {
                 required(&[
                     ("WEBHOOK_SECRET_KEY", webhooks.secret.is_some()),
                     ("ENDPOINT_SECRETS_KEY", vault.is_some()),
                 ])?;
             }
-            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name))?, webhooks, vault })
+            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, webhooks, vault })
         });
         let nobody = [EndpointId::parse("warm-up")?];
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
@@ -177,6 +180,7 @@ impl Deps {
             endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, None)?,
+            site: config.site,
             secrets: secrets?,
             limits: Limits::of_callers(counters, config.calls_per_minute),
             reach: config.reach,
@@ -190,7 +194,7 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {

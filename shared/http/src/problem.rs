@@ -89,8 +89,10 @@ pub enum Problem {
     KeyReused,
     /// Nobody vouches for the caller.
     Unauthorized,
-    /// Another site's page may have sent the request.
+    /// A page of another origin may have sent the request.
     ForeignPage,
+    /// No key is asked for, and the request names another host than ours.
+    ForeignHost,
     /// There is no such job, or it is not the caller's.
     JobNotFound,
     /// There is no such delivery.
@@ -205,11 +207,15 @@ impl Problem {
             Self::Unauthorized => {
                 (401, "unauthorized", "A valid API key, signature or callback token is required".to_owned())
             }
-            Self::ForeignPage => (
-                403,
-                "foreign_page",
-                "Send `Content-Type: application/json`, or call from a page of this server".to_owned(),
-            ),
+            Self::ForeignPage => {
+                let right = "This may come from a page of another origin: send the key as `X-API-Key` or Bearer, send \
+                             `Content-Type: application/json`, or call from a page of this server";
+                (403, "foreign_page", right.to_owned())
+            }
+            Self::ForeignHost => {
+                let right = "Without a key the API answers only at its own address; call it there, or send a key";
+                (403, "foreign_host", right.to_owned())
+            }
             Self::JobNotFound => (404, "job_not_found", "Job not found".to_owned()),
             Self::DeliveryNotFound => (404, "delivery_not_found", "Webhook delivery not found".to_owned()),
             Self::DeliveryUnderWay => {
@@ -402,7 +408,8 @@ mod tests {
             Problem::BadIdempotencyKey => Problem::KeyReused,
             Problem::KeyReused => Problem::Unauthorized,
             Problem::Unauthorized => Problem::ForeignPage,
-            Problem::ForeignPage => Problem::JobNotFound,
+            Problem::ForeignPage => Problem::ForeignHost,
+            Problem::ForeignHost => Problem::JobNotFound,
             Problem::JobNotFound => Problem::DeliveryNotFound,
             Problem::DeliveryNotFound => Problem::DeliveryUnderWay,
             Problem::DeliveryUnderWay => Problem::EndpointDisabled,

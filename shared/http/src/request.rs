@@ -8,6 +8,7 @@ use reelhook_domain::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::origin::Origin;
 use crate::problem::Problem;
 
 /// Bytes of a JSON body (contract.md, Errors).
@@ -29,6 +30,8 @@ pub struct ApiRequest {
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
+    /// What the gateway calls this API.
+    pub domain: Option<String>,
     headers: http::HeaderMap,
     query: Vec<(String, String)>,
 }
@@ -36,10 +39,12 @@ pub struct ApiRequest {
 impl ApiRequest {
     /// Takes a Lambda event apart.
     pub fn of(request: Request) -> Self {
-        let (source_ip, request_id) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                (context.http.source_ip.clone().unwrap_or_default(), context.request_id.clone().unwrap_or_default())
-            }
+        let (source_ip, request_id, domain) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => (
+                context.http.source_ip.clone().unwrap_or_default(),
+                context.request_id.clone().unwrap_or_default(),
+                context.domain_name.clone(),
+            ),
             _ => Default::default(),
         };
         let (path, token) = split_token(request.raw_http_path());
@@ -59,6 +64,7 @@ impl ApiRequest {
             body,
             source_ip,
             request_id,
+            domain,
             headers: parts.headers,
             query,
         }
@@ -91,10 +97,22 @@ impl ApiRequest {
         media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
     }
 
-    /// Whether a page of this server sends it: `Origin` names the host that is asked.
-    pub fn is_from_own_page(&self) -> bool {
-        let origin = self.header("origin").and_then(|text| text.split_once("://"));
-        origin.is_some_and(|(_, host)| self.header("host") == Some(host))
+    /// Whether it came over https, by the gateway's word: it sets `X-Forwarded-Proto` itself.
+    pub fn is_secure(&self) -> bool {
+        let scheme = self.header("x-forwarded-proto").and_then(|text| text.split(',').next());
+        scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+    }
+
+    /// The origin that was asked.
+    pub(crate) fn own_origin(&self) -> Option<Origin> {
+        Origin::at(self.is_secure(), self.header("host")?)
+    }
+
+    /// Whether a browser follows a link to a page, which it shows and no other page can read.
+    pub(crate) fn navigates_to_page(&self) -> bool {
+        let is = |name: &str, value: &str| self.header(name) == Some(value);
+        let follows = is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document");
+        follows && !self.changes_state() && self.segments().first() != Some(&"api")
     }
 
     /// The W3C trace that the caller is in, if it looks like one.
