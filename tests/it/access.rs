@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::login::browser;
 use crate::stack::{JsonText, Stack, read};
 
 #[tokio::test]
@@ -20,7 +21,11 @@ async fn without_a_key_nothing_opens() {
             if open || method == "parameters" {
                 continue;
             }
-            refused(&stack, &method.to_uppercase().parse().expect("a method"), path).await;
+            if operations[method]["tags"] == json!(["pages"]) {
+                sent_to_sign_in(&stack, path).await;
+            } else {
+                refused(&stack, &method.to_uppercase().parse().expect("a method"), path).await;
+            }
             checked += 1;
         }
     }
@@ -35,6 +40,14 @@ async fn refused(stack: &Stack, method: &Method, path: &str) {
     let (status, answer) = read(response).await;
     assert_eq!((status, &answer["code"]), (401, &json!("unauthorized")), "{method} {path}");
     assert!(answer["request_id"].is_string());
+}
+
+async fn sent_to_sign_in(stack: &Stack, path: &str) {
+    let url = format!("{}{}", stack.api, path.replace("{id}", "job_1_a"));
+    let response = browser().get(url).send().await.expect("an answer");
+    let location = response.headers()["location"].to_str().expect("ASCII").to_owned();
+    assert!(response.status() == 303 && location.starts_with("/login"), "{path}: {} {location}", response.status());
+    assert_eq!(response.text().await.expect("text"), "", "{path} shows nothing");
 }
 
 #[tokio::test]

@@ -119,6 +119,8 @@ async fn bad_requests(seen: &mut Seen<'_>) {
 async fn callers(seen: &mut Seen<'_>) {
     let url = format!("{}/api/queue/toggle", seen.stack.api);
     seen.answer(seen.stack.http.post(&url).json_text(&json!({})), "unauthorized").await;
+    let login = seen.stack.http.post(format!("{}/login", seen.stack.api));
+    seen.answer(login.json_text(&json!({ "password": "a guess" })), "sign_in_failed").await;
     let foreign = seen.stack.http.post(&url).basic_auth("anyone", Some(&seen.stack.key)).body("processing=false");
     seen.answer(foreign, "foreign_page").await;
 }

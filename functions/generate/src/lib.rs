@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::ambient::Ambient;
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::submit::{SubmitStore, Submitted, submit};
 use reelhook_aws::clients::Clients;
@@ -90,7 +91,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request)).await?;
+    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {

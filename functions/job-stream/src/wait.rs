@@ -39,7 +39,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let now = System.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
-        let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+        let caller = deps.secrets.check(|secrets| secrets.access.caller(request, now)).await?;
         deps.limits.admit(&caller.fingerprint).await?;
         let job = read_token_request(request)?;
         if let Some(id) = &job {

@@ -1,6 +1,7 @@
 //! The pages with their files, the API's description, the catalogue, health, and whatever no other function serves.
 
 mod files;
+mod login;
 
 use std::convert::Infallible;
 
@@ -21,7 +22,8 @@ use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_ans
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
-use reelhook_http::site::Site;
+use reelhook_http::session::to_login;
+use reelhook_http::site::{Mode, Site};
 use serde_json::json;
 
 use crate::files::Files;
@@ -82,7 +84,7 @@ impl Deps {
         Ok(Self {
             catalog: CatalogTable::new(dynamodb, config.catalog_table),
             limits: Limits::of_callers(counters, config.calls_per_minute),
-            files: Files::new(config.stream_url.as_ref()),
+            files: Files::new(config.stream_url.as_ref(), config.site.mode() == Mode::Required),
             access: access.await?,
             site: config.site,
         })
@@ -104,9 +106,19 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         ["openapi.json"] if reads => return Ok(deps.files.description(request)),
         _ => {}
     }
-    let caller = deps.access.check(|access| access.caller(request)).await?;
-    if reads && let Some(answer) = deps.files.answer(request) {
-        return Ok(answer);
+    if let Some(answer) = login::answer(deps, request).await {
+        return answer;
+    }
+    if reads && let Some(asset) = deps.files.asset(request) {
+        return Ok(asset);
+    }
+    let caller = deps.access.check(|access| access.caller(request, System.now())).await;
+    if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
+        return Ok(to_login(request));
+    }
+    let caller = caller?;
+    if reads && let Some(page) = deps.files.page(request) {
+        return Ok(page);
     }
     // A page comes with a dozen files: only calls count.
     deps.limits.admit(&caller.fingerprint).await?;

@@ -158,7 +158,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return answer(deps, request, asked.clone(), None).await;
     }
     // Who has no key learns nothing of what would be right.
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     answer(deps, request, asked?, Some(caller.fingerprint)).await
 }

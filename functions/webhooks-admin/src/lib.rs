@@ -204,7 +204,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;

@@ -1,13 +1,17 @@
-//! Who calls: API keys by Bearer, Basic or X-API-Key, compared in constant time, hashed at rest (contract.md, Who may call).
+//! Who calls: API keys by Bearer, Basic or X-API-Key, or the cookie of who signed in with one; compared in constant time,
+//! hashed at rest (contract.md, Who may call).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reelhook_signing::{SigningKeys, fingerprint, hash_key, same_hash};
+use reelhook_domain::Timestamp;
+use reelhook_signing::{SigningKeys, Verified, fingerprint, hash_key, same_hash, session_token};
+use secrecy::ExposeSecret;
 
 use crate::api_keys;
 pub use crate::api_keys::AccessError;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::session::{self, Session, SignIn};
 use crate::site::{Mode, Site};
 
 /// The keys that open the API.
@@ -64,16 +68,16 @@ impl Access {
     /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another site's
     /// page may have made a browser send the request; [`Problem::ForeignHost`] where no key is asked for, and the request
     /// names another host than ours.
-    pub fn caller(&self, request: &ApiRequest) -> Result<Caller, Problem> {
-        match self.find(request) {
+    pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
+        match self.find(request, now) {
             // A key in a header of its own is sent knowingly.
             Some(Shown { key, by_browser: false }) => Ok(self.caller_with(&key)),
             Some(Shown { key, by_browser: true }) => {
-                self.site.check_page(request)?;
+                self.site.check_browser(request)?;
                 Ok(self.caller_with(&key))
             }
             None if self.site.mode() == Mode::Off => {
-                self.site.check_keyless(request)?;
+                self.site.check_browser(request)?;
                 Ok(Caller { fingerprint: format!("local {}", request.source_ip) })
             }
             None => Err(Problem::Unauthorized),
@@ -85,30 +89,60 @@ impl Access {
         Caller { fingerprint: secret.map_or_else(|| "local".to_owned(), |secret| fingerprint(key, secret)) }
     }
 
+    /// Begins a session of who knows a key, or the password that is set.
+    ///
+    /// # Errors
+    /// [`Problem::SignInFailed`].
+    pub fn sign_in(&self, shown: &SignIn, now: Timestamp) -> Result<Session, Problem> {
+        let secret = self.secret.as_ref().ok_or(Problem::SignInFailed)?;
+        let key = self.password(&shown.username, shown.password.expose_secret()).ok_or(Problem::SignInFailed)?;
+        Ok(Session::begin(&key, secret, now))
+    }
+
     /// The valid key that a request shows.
-    fn find(&self, request: &ApiRequest) -> Option<Shown> {
+    fn find(&self, request: &ApiRequest, now: Timestamp) -> Option<Shown> {
         let knowingly = |key: [u8; 32]| Shown { key, by_browser: false };
         if let Some(key) = request.header("x-api-key") {
             return self.key(key).map(knowingly);
         }
-        let (scheme, credentials) = request.header("authorization")?.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return self.key(credentials.trim()).map(knowingly);
+        if let Some(text) = request.header("authorization") {
+            let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return self.key(credentials.trim()).map(knowingly);
+            }
+            if scheme.eq_ignore_ascii_case("basic")
+                && let Some(key) = self.basic(credentials)
+            {
+                return Some(Shown { key, by_browser: true });
+            }
         }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        self.password(credentials).map(|key| Shown { key, by_browser: true })
+        // A browser may send the credentials of a proxy along with our cookie.
+        self.session(request, now).map(|key| Shown { key, by_browser: true })
     }
 
-    /// The key in credentials of HTTP Basic: the password that is set, or any user with an API key as password.
-    fn password(&self, credentials: &str) -> Option<[u8; 32]> {
+    fn basic(&self, credentials: &str) -> Option<[u8; 32]> {
         let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
-        let whole = hash_key(&decoded);
+        let (user, password) = decoded.split_once(':')?;
+        self.password(user, password)
+    }
+
+    /// The key of the user and the password that are set, or of any user with an API key as password.
+    fn password(&self, user: &str, password: &str) -> Option<[u8; 32]> {
+        let whole = hash_key(&format!("{user}:{password}"));
         if self.basic.as_ref().is_some_and(|expected| same_hash(&whole, expected)) {
             return Some(whole);
         }
-        self.key(decoded.split_once(':')?.1)
+        self.key(password)
+    }
+
+    /// The key with which a session began that is not over.
+    fn session(&self, request: &ApiRequest, now: Timestamp) -> Option<[u8; 32]> {
+        let secret = self.secret.as_ref()?;
+        let known: Vec<[u8; 32]> = self.keys.iter().chain(&self.basic).copied().collect();
+        let secure = self.site.is_secure(request);
+        session::tokens(request, secure)
+            .find_map(|token| session_token::verify(token, &known, now.seconds(), secret).ok())
+            .map(Verified::into_inner)
     }
 
     fn key(&self, key: &str) -> Option<[u8; 32]> {

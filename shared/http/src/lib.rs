@@ -21,6 +21,7 @@ pub mod recover;
 pub mod render;
 pub mod request;
 pub mod serve;
+pub mod session;
 pub mod site;
 pub mod sse;
 pub mod status;

@@ -89,6 +89,8 @@ pub enum Problem {
     KeyReused,
     /// Nobody vouches for the caller.
     Unauthorized,
+    /// No such user with this password, and no such API key.
+    SignInFailed,
     /// A page of another origin may have sent the request.
     ForeignPage,
     /// No key is asked for, and the request names another host than ours.
@@ -207,13 +209,17 @@ impl Problem {
             Self::Unauthorized => {
                 (401, "unauthorized", "A valid API key, signature or callback token is required".to_owned())
             }
+            Self::SignInFailed => {
+                (401, "sign_in_failed", "The API key, or the user name and password, are not valid".to_owned())
+            }
             Self::ForeignPage => {
                 let right = "This may come from a page of another origin: send the key as `X-API-Key` or Bearer, send \
                              `Content-Type: application/json`, or call from a page of this server";
                 (403, "foreign_page", right.to_owned())
             }
             Self::ForeignHost => {
-                let right = "Without a key the API answers only at its own address; call it there, or send a key";
+                let right = "Without a key the API answers only at its own address: call it there, or send a key as \
+                             `X-API-Key` or Bearer";
                 (403, "foreign_host", right.to_owned())
             }
             Self::JobNotFound => (404, "job_not_found", "Job not found".to_owned()),
@@ -407,7 +413,8 @@ mod tests {
             Problem::PayloadTooLarge => Problem::BadIdempotencyKey,
             Problem::BadIdempotencyKey => Problem::KeyReused,
             Problem::KeyReused => Problem::Unauthorized,
-            Problem::Unauthorized => Problem::ForeignPage,
+            Problem::Unauthorized => Problem::SignInFailed,
+            Problem::SignInFailed => Problem::ForeignPage,
             Problem::ForeignPage => Problem::ForeignHost,
             Problem::ForeignHost => Problem::JobNotFound,
             Problem::JobNotFound => Problem::DeliveryNotFound,

@@ -9,7 +9,7 @@ use crate::request::ApiRequest;
 use crate::site::Site;
 
 /// A challenge for which no browser asks for a password: pages have one to sign in.
-const QUIET_CHALLENGE: &str = "Bearer realm=\"reelhook\"";
+pub const QUIET_CHALLENGE: &str = "Bearer realm=\"reelhook\"";
 
 /// Answers a request with what `respond` makes of it, errors in StreamGank's words; every line that is logged meanwhile
 /// carries `request_id`.

@@ -106,33 +106,28 @@ impl Site {
             .header("access-control-max-age", MAX_AGE)
     }
 
-    /// Whether a request may act with what a browser sends along for whoever asks: HTTP Basic, a cookie, or nothing at all
-    /// where no key is asked for. Another site's page can send simple requests only (Fetch Standard, CORS-safelisted);
-    /// for all others the browser asks us first, and we allow no credentials.
+    /// Whether a request may act with no more than a browser sends along for whatever page asks: HTTP Basic, a cookie, or
+    /// nothing at all where no key is asked for.
     ///
     /// # Errors
-    /// [`Problem::ForeignPage`].
-    pub(crate) fn check_page(&self, request: &ApiRequest) -> Result<(), Problem> {
+    /// [`Problem::ForeignPage`], [`Problem::ForeignHost`].
+    pub(crate) fn check_browser(&self, request: &ApiRequest) -> Result<(), Problem> {
+        if self.mode == Mode::Off {
+            // DNS rebinding: a page whose name leads to this machine is of our origin, as its browser sees it.
+            if !self.is_own_host(request) {
+                return Err(Problem::ForeignHost);
+            }
+            if self.sender(request) == Sender::Foreign && !request.navigates_to_page() {
+                return Err(Problem::ForeignPage);
+            }
+        }
+        // Another site's page can send simple requests (Fetch Standard, CORS-safelisted). For all others its browser asks us
+        // first, and we allow no credentials.
         let asked_first = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "POST") || request.is_json();
         if !request.changes_state() || asked_first || self.is_from_own_page(request) {
             return Ok(());
         }
         Err(Problem::ForeignPage)
-    }
-
-    /// Whether a request may act without any key, where none is asked for: it has to come to our own address, which a page
-    /// whose name was rebound to this machine can't do, and must not come from a page of another origin.
-    ///
-    /// # Errors
-    /// [`Problem::ForeignHost`], [`Problem::ForeignPage`].
-    pub(crate) fn check_keyless(&self, request: &ApiRequest) -> Result<(), Problem> {
-        if !self.is_own_host(request) {
-            return Err(Problem::ForeignHost);
-        }
-        if self.sender(request) == Sender::Foreign && !request.navigates_to_page() {
-            return Err(Problem::ForeignPage);
-        }
-        self.check_page(request)
     }
 
     /// Refuses what a page of another origin sends, where anybody may call.

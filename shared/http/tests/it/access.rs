@@ -6,7 +6,7 @@ use reelhook_app::Url;
 use reelhook_http::access::{Access, AccessError};
 use reelhook_http::site::{Mode, Site};
 
-use super::{access, deployed, laptop, request, verdict};
+use crate::edge::{NOW, access, deployed, laptop, request, verdict};
 
 fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
@@ -51,8 +51,11 @@ fn the_hash_of_a_key_is_as_good_as_the_key() {
         _ => None,
     });
     let access = access.expect("settings");
-    assert!(access.caller(&request("GET", "/", &[("x-api-key", "rk_hashed")])).is_ok());
-    assert!(access.caller(&request("GET", "/", &[("x-api-key", &hash)])).is_err(), "whoever reads the hash has no key");
+    assert!(access.caller(&request("GET", "/", &[("x-api-key", "rk_hashed")]), NOW).is_ok());
+    assert!(
+        access.caller(&request("GET", "/", &[("x-api-key", &hash)]), NOW).is_err(),
+        "whoever reads the hash has no key"
+    );
 }
 
 #[test]
@@ -76,7 +79,7 @@ fn settings_that_can_t_be_used_are_refused() {
 fn a_caller_s_fingerprint_tells_nothing_of_its_key_and_is_one_for_each_key() {
     let of = |name: &str, value: &str| {
         let request = request("GET", "/", &[(name, value)]);
-        access(&deployed("*")).caller(&request).expect("a caller").fingerprint
+        access(&deployed("*")).caller(&request, NOW).expect("a caller").fingerprint
     };
     let password = of("authorization", &basic("ann", "secret"));
     assert!(password.len() == 16 && password.bytes().all(|byte| byte.is_ascii_hexdigit()), "{password}");

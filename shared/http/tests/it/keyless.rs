@@ -1,6 +1,6 @@
 //! Where no key is asked for: only our own address, and no page of another origin.
 
-use super::{laptop, request, verdict};
+use crate::edge::{laptop, request, verdict};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

@@ -2,7 +2,7 @@
 
 use reelhook_http::site::Site;
 
-use super::{deployed, laptop, request};
+use crate::edge::{deployed, laptop, request};
 
 /// Status, and the CORS headers by name.
 fn preflight(site: &Site, headers: &[(&str, &str)]) -> (u16, Vec<(String, String)>) {
