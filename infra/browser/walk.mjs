@@ -1,4 +1,4 @@
-// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL] [--receiver URL]
+// Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--key KEY | --user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL] [--receiver URL]
 // Without --mock nothing but the documented API is used, so it runs against the real stack (a worker stand-in has to advance jobs).
 // Walks wait for what they want to see; `waitForTimeout` is only there where nothing may happen for a while.
 // --failed-job names a failed job to retry; without it (and without --mock) that walk is skipped. --slow: how long a job may take.
@@ -11,12 +11,22 @@ const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return 
 const ORIGIN = arg("origin", "http://127.0.0.1:3000").replace(/\/$/, ""), MOCK = Boolean(arg("mock", false)), SHOTS = arg("shots", "shots"), STREAM = arg("stream-origin", ORIGIN), SLOW = Number(arg("slow", 60)) * 1000, ONLY = arg("only", "");
 fs.mkdirSync(SHOTS, { recursive: true });
 const axeSource = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const auth = arg("user") ? { username: arg("user"), password: arg("password") } : undefined;
+// Where keys are asked for, each walk begins signed in.
+const auth = arg("key") ? { username: "", password: arg("key") } : arg("user") ? { username: arg("user"), password: arg("password") } : undefined;
 const browser = await chromium.launch({ executablePath: arg("chromium", "/usr/bin/chromium"), args: ["--no-sandbox"] });
 const results = [];
 const DESK = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 };
-async function open({ viewport = DESK, colorScheme = "light", csp = true, still = false } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme, httpCredentials: auth, bypassCSP: !csp, reducedMotion: still ? "reduce" : "no-preference" });
+async function signIn(page, { username, password }) {
+  await page.fill('[name="username"]', username); await page.fill('[name="password"]', password); await page.keyboard.press("Enter");
+}
+let session;
+if (auth) {
+  const context = await browser.newContext(), page = await context.newPage();
+  await page.goto(`${ORIGIN}/login?next=/queue`); await signIn(page, auth); await page.waitForURL(`${ORIGIN}/queue`);
+  session = await context.storageState(); await context.close();
+}
+async function open({ viewport = DESK, colorScheme = "light", csp = true, still = false, signedIn = true, scripts = true } = {}) {
+  const context = await browser.newContext({ viewport, colorScheme, storageState: signedIn ? session : undefined, javaScriptEnabled: scripts, bypassCSP: !csp, reducedMotion: still ? "reduce" : "no-preference" });
   const page = await context.newPage();
   page.problems = []; page.allow = []; page.busy = 0;
   const counts = (r) => new URL(r.url()).pathname.startsWith("/api/") && !/\/stream$/.test(new URL(r.url()).pathname);
@@ -305,10 +315,29 @@ await walk("countries", async (made) => {
   await page.selectOption("#country", "FR"); await page.locator("#country-hint").waitFor({ state: "hidden" }); await page.locator('#genre option[value="Comédie"]').waitFor({ state: "attached" });
 });
 
+await walk("login", async (made) => {
+  if (!auth) return "no key is asked for";
+  // From the page that was asked for, by a wrong key and the right one, back to it; then out. With scripts and without.
+  for (const scripts of [true, false]) {
+    const page = await made({ signedIn: false, scripts }); page.allow.push("401");
+    await page.goto(`${ORIGIN}/queue?status=failed`); await page.locator("h1:has-text('Sign in')").waitFor();
+    assert(page.url() === `${ORIGIN}/login?next=%2Fqueue%3Fstatus%3Dfailed`, "it is at " + page.url());
+    await signIn(page, { username: "ann", password: "a guess" }); await page.locator("#problem").waitFor();
+    assert((await page.inputValue('[name="password"]')) === "" && !(await page.content()).includes("a guess"), "what was sent is shown again");
+    if (scripts) assert(await focused(page, '[name="password"][aria-describedby="problem"]'), "the focus is not at the field: " + (await focusedIs(page)));
+    await signIn(page, auth); await page.waitForURL(`${ORIGIN}/queue?status=failed`);
+    const cookie = (await page.context().cookies()).find((one) => one.name.endsWith("reelhook_session"));
+    assert(cookie.httpOnly && cookie.sameSite === "Lax" && cookie.secure === ORIGIN.startsWith("https"), JSON.stringify({ ...cookie, value: "" }));
+    await page.goto(ORIGIN + "/login?next=/dashboard"); await page.waitForURL(ORIGIN + "/dashboard");
+    await page.locator('button:has-text("Sign out")').click(); await page.waitForURL(ORIGIN + "/login");
+    await page.goto(ORIGIN + "/dashboard"); await page.locator("h1:has-text('Sign in')").waitFor();
+  }
+});
+
 /** Both sizes and schemes, also at 360 px, and through axe; `then(page)` comes before each picture. */
-async function shoot(made, name, path, ready, then) {
+async function shoot(made, name, path, ready, then, options = {}) {
   for (const [size, viewport] of [["desktop", DESK], ["phone", PHONE]]) for (const colorScheme of ["light", "dark"]) {
-    const page = await made({ viewport, colorScheme, csp: false, still: true });
+    const page = await made({ viewport, colorScheme, csp: false, still: true, ...options });
     await page.goto(ORIGIN + path); await page.locator(ready).first().waitFor(); await settled(page); await then?.(page);
     await page.screenshot({ path: `${SHOTS}/${name}-${size}-${colorScheme}.png`, fullPage: !then });
     const beyond = () => page.evaluate(() => { const dialog = document.querySelector("dialog[open]"); return Math.max(document.documentElement.scrollWidth - innerWidth, dialog ? dialog.scrollWidth - dialog.clientWidth : 0); });
@@ -321,6 +350,10 @@ async function shoot(made, name, path, ready, then) {
   }
 }
 const idOf = async (status, test = () => true) => (await (await fetch(`${ORIGIN}/api/queue/jobs?status=${status}`, { headers: auth ? { authorization: "Basic " + btoa(`${auth.username}:${auth.password}`) } : {} })).json()).jobs.find(test)?.id;
+await walk("shots-login", async (made) => {
+  if (!auth) return "no key is asked for";
+  await shoot(made, "login", "/login?next=/queue", "h1", async (page) => { page.allow.push("401"); await signIn(page, { username: "ann", password: "a guess" }); await page.locator("#problem").waitFor(); }, { signedIn: false });
+});
 await walk("shots-form", (made) => shoot(made, "form", "/?country=US&platform=Netflix&genre=Horror", ".movie h3"));
 await walk("shots-dashboard", (made) => shoot(made, "dashboard", "/dashboard", "#recent .item, #recent .empty"));
 await walk("shots-queue", (made) => shoot(made, "queue", "/queue", "#jobs tr"));

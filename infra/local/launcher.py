@@ -35,6 +35,7 @@ def main():
         mend()
     if front := os.environ.get("FRONT"):
         http.front(front)
+    http.own_pages_only(os.environ.get("FRONT", ""))
     if path := os.environ.get("FUNCTION_LOG"):
         functions.log_to_file(path)
     ministack_app.main()

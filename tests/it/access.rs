@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::login::browser;
 use crate::stack::{JsonText, Stack, read};
 
 #[tokio::test]
@@ -20,7 +21,11 @@ async fn without_a_key_nothing_opens() {
             if open || method == "parameters" {
                 continue;
             }
-            refused(&stack, &method.to_uppercase().parse().expect("a method"), path).await;
+            if operations[method]["tags"] == json!(["pages"]) {
+                sent_to_sign_in(&stack, path).await;
+            } else {
+                refused(&stack, &method.to_uppercase().parse().expect("a method"), path).await;
+            }
             checked += 1;
         }
     }
@@ -35,6 +40,14 @@ async fn refused(stack: &Stack, method: &Method, path: &str) {
     let (status, answer) = read(response).await;
     assert_eq!((status, &answer["code"]), (401, &json!("unauthorized")), "{method} {path}");
     assert!(answer["request_id"].is_string());
+}
+
+async fn sent_to_sign_in(stack: &Stack, path: &str) {
+    let url = format!("{}{}", stack.api, path.replace("{id}", "job_1_a"));
+    let response = browser().get(url).send().await.expect("an answer");
+    let location = response.headers()["location"].to_str().expect("ASCII").to_owned();
+    assert!(response.status() == 303 && location.starts_with("/login"), "{path}: {} {location}", response.status());
+    assert_eq!(response.text().await.expect("text"), "", "{path} shows nothing");
 }
 
 #[tokio::test]
@@ -86,4 +99,54 @@ async fn a_preflight_names_what_browsers_may_send() {
     for name in ["authorization", "x-api-key", "idempotency-key", "last-event-id"] {
         assert!(allowed.contains(name), "{allowed}");
     }
+}
+
+/// Where an API has a `$default` route, AWS may give preflights to it; the emulator answers them itself.
+#[tokio::test]
+async fn a_preflight_that_reaches_a_function_is_answered_before_any_check() {
+    let stack = Stack::open().await;
+    let event: Value = serde_json::from_str(include_str!("../../events/pages/preflight.json")).expect("JSON");
+    for function in [
+        "pages",
+        "generate",
+        "videos",
+        "videos-wait",
+        "job-status",
+        "job-logs",
+        "job-control",
+        "job-wait",
+        "webhooks-admin",
+        "step-webhook",
+        "creatomate-webhook",
+    ] {
+        let (answer, error) = stack.aws.invoke(function, &event).await;
+        assert_eq!(error, None, "{function}: {answer}");
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(204), &Value::Null), "{function}: {answer}");
+        assert_eq!(answer["headers"]["access-control-allow-origin"], "*", "{function}: {answer}");
+        assert_eq!(answer["headers"].get("access-control-allow-credentials"), None, "{function}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_browser_sends_along_is_not_enough_for_another_site_s_form() {
+    let stack = Stack::open().await;
+    let send = async |method: Method, headers: &[(&str, &str)], body: &'static str| {
+        let request = stack.http.request(method, format!("{}/api/job/job_1_unknown/cancel", stack.api));
+        let request = request.basic_auth("anyone", Some(&stack.key)).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let (_, answer) = read(request.send().await.expect("an answer")).await;
+        answer["code"].as_str().unwrap_or_default().to_owned()
+    };
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let same_host = stack.api.replace("http://", "https://");
+    for foreign in ["https://evil.example", "null", same_host.as_str(), "chrome-extension://127.0.0.1"] {
+        assert_eq!(send(Method::POST, &[form, ("origin", foreign)], "x=1").await, "foreign_page", "{foreign}");
+    }
+    assert_eq!(send(Method::POST, &[form], "x=1").await, "foreign_page");
+    assert_eq!(send(Method::POST, &[form, ("origin", &stack.api)], "x=1").await, "job_not_found");
+    // A method for which a browser asks first needs no more; nor does it behind a proxy with another name.
+    assert_eq!(send(Method::DELETE, &[], "").await, "unknown_route");
+    assert_eq!(send(Method::DELETE, &[("origin", "https://gateway.example")], "").await, "unknown_route");
+    let proxied = [("origin", "https://gateway.example"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(send(Method::POST, &proxied, "").await, "job_not_found");
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::limits::use_up_calls;
 use crate::stack::{JsonText, Stack, read};
 
-/// Codes that only a broken or a full stack answers with; unit tests provoke them (shared/http/src/problem.rs,
-/// shared/app/tests/it/registrations.rs).
-const BROKEN: [&str; 4] = ["busy", "internal", "no_secrets_key", "too_many_endpoints"];
+/// Codes that only a broken or a full stack answers with, or one that asks for no key; unit tests provoke them
+/// (shared/http/src/problem.rs, shared/app/tests/it/registrations.rs, shared/http/tests/it/keyless.rs).
+const BROKEN: [&str; 5] = ["busy", "foreign_host", "internal", "no_secrets_key", "too_many_endpoints"];
 
 fn documented() -> BTreeMap<String, u16> {
     let rows = include_str!("../../docs/errors.md").lines().filter_map(|line| line.strip_prefix("| `"));
@@ -127,6 +127,8 @@ async fn bad_requests(seen: &mut Seen<'_>) {
 async fn callers(seen: &mut Seen<'_>) {
     let url = format!("{}/api/queue/toggle", seen.stack.api);
     seen.answer(seen.stack.http.post(&url).json_text(&json!({})), "unauthorized").await;
+    let login = seen.stack.http.post(format!("{}/login", seen.stack.api));
+    seen.answer(login.json_text(&json!({ "password": "a guess" })), "sign_in_failed").await;
     let foreign = seen.stack.http.post(&url).basic_auth("anyone", Some(&seen.stack.key)).body("processing=false");
     seen.answer(foreign, "foreign_page").await;
 }

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reelhook_signing::{SigningKeys, fingerprint, hash_key};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::stack::{JsonText, Stack, read};
 /// A key that no other test uses (infra/local/test-profile.json).
 const KEY: &str = "rk_limited";
 /// ApiCallsPerMinute of that profile.
-const CALLS: u32 = 1_000_000;
+pub const CALLS: u32 = 1_000_000;
 const REPORTS: u32 = 600;
 
 fn minute() -> i64 {
@@ -19,7 +20,7 @@ fn minute() -> i64 {
 }
 
 /// As if other instances had let in all calls but `left` of this minute and of the next ones.
-async fn use_up(stack: &Stack, caller: &str, used: u32) {
+pub async fn use_up(stack: &Stack, caller: &str, used: u32) {
     for minute in minute()..minute() + 3 {
         stack.aws.set_counter(&format!("rate#{caller}"), &format!("{minute:010}"), used).await;
     }
@@ -27,8 +28,8 @@ async fn use_up(stack: &Stack, caller: &str, used: u32) {
 
 /// Leaves the caller with a key no call of this minute.
 pub async fn use_up_calls(stack: &Stack, key: &str) {
-    let fingerprint: String = reelhook_signing::hash_key(key)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    use_up(stack, &fingerprint, CALLS).await;
+    let secret = SigningKeys::parse(&stack.aws.secret("SESSION_SECRET").await).expect("a secret");
+    use_up(stack, &fingerprint(&hash_key(key), &secret), CALLS).await;
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod isolation;
 mod journeys;
 mod limits;
 mod live;
+mod login;
 mod logs;
 mod lost;
 mod methods;

@@ -30,11 +30,6 @@ async fn pages_come_with_their_policy_a_tag_and_compressed() {
             assert_eq!(found.status(), 200, "{file}");
         }
     }
-    let without_key = stack.http.get(format!("{}/", stack.api)).send().await.expect("an answer");
-    assert_eq!(without_key.status(), 401);
-    // Alone: Chromium asks for no password where another scheme stands before it.
-    let asked = without_key.headers()["www-authenticate"].to_str().expect("ASCII").to_owned();
-    assert_eq!(asked, "Basic realm=\"reelhook\", charset=\"UTF-8\"");
 }
 
 #[tokio::test]
@@ -101,6 +96,8 @@ async fn the_description_of_the_api_names_every_route_and_no_other() {
         "/webhooks",
         "/webhooks/deliveries",
         "/webhooks/deliveries/{id}",
+        "/login",
+        "/logout",
         "/openapi.json",
         "/health",
         "/api/health",

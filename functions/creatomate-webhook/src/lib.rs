@@ -22,6 +22,7 @@ use reelhook_http::creatomate::{answer, note, read, voucher};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::Site;
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -30,12 +31,14 @@ pub struct Config {
     counters_table: String,
     work_queue_url: String,
     settings_path: String,
+    site: Site,
     reports_per_minute: u32,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, SETTINGS_PATH and the jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH,
+    /// JOB_REPORTS_PER_MINUTE and the jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -46,6 +49,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             work_queue_url: environment.required("WORK_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
+            site: environment.site(Site::read),
             reports_per_minute: environment.reports_per_minute(),
             policy: environment.policy(),
         };
@@ -69,6 +73,7 @@ pub struct Deps {
     renders: RenderTable,
     work: Queue<WorkMessage>,
     limits: Limits,
+    site: Site,
     secrets: Settings<Secrets>,
     policy: Policy,
 }
@@ -98,6 +103,7 @@ impl Deps {
             renders: RenderTable { counters, jobs: jobs.clone() },
             jobs,
             work: Queue::new(clients.sqs(), config.work_queue_url),
+            site: config.site,
             secrets: secrets?,
             policy: config.policy,
         })
@@ -109,7 +115,7 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {

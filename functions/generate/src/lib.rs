@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::ambient::Ambient;
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::submit::{SubmitStore, Submitted, submit};
 use reelhook_aws::clients::Clients;
@@ -14,12 +15,13 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{Job, Policy};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::generate::{answer, read};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::Site;
 
 /// What the function is configured with.
 pub struct Config {
@@ -27,12 +29,12 @@ pub struct Config {
     counters_table: String,
     settings_path: String,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and the
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and the
     /// jobs' timers.
     ///
     /// # Errors
@@ -44,7 +46,7 @@ impl Config {
             counters_table: environment.required("COUNTERS_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -55,6 +57,7 @@ impl Config {
 /// What the function works with.
 pub struct Deps {
     jobs: JobTable,
+    site: Site,
     access: Settings<Access>,
     limits: Limits,
     policy: Policy,
@@ -69,13 +72,13 @@ impl Deps {
         let clients = Clients::from_environment();
         let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
         let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
-        let mode = config.mode;
+        let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(&site, &|name| raw.text(name))?)
         });
         let (access, ()) = tokio::join!(access, warm_up(jobs.queue_counts()));
         let limits = Limits::of_callers(counters, config.calls_per_minute);
-        Ok(Self { access: access?, limits, jobs, policy: config.policy })
+        Ok(Self { site: config.site, access: access?, limits, jobs, policy: config.policy })
     }
 }
 
@@ -84,11 +87,11 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request)).await?;
+    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {

@@ -23,7 +23,7 @@ use reelhook_aws::queues::Queue;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy, RenderId};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::control::Command;
 use reelhook_http::problem::Problem;
@@ -34,6 +34,7 @@ use reelhook_http::render::{looked_up_answer, read_look_up};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
+use reelhook_http::site::Site;
 use reelhook_outbound::{AllowList, GuardedClient};
 
 /// What the function is configured with.
@@ -49,14 +50,14 @@ pub struct Config {
     allow: AllowList,
     base: Option<Url>,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
     policy: Policy,
 }
 
 impl Config {
     /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, WORK_QUEUE_URL, DELIVERIES_QUEUE_URL, SETTINGS_PATH,
-    /// MAX_WORKERS, CREATOMATE_BASE_URL, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and the jobs'
-    /// timers.
+    /// MAX_WORKERS, CREATOMATE_BASE_URL, OUTBOUND_ALLOW, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
+    /// the jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -74,7 +75,7 @@ impl Config {
             allow: environment.outbound(AllowList::parse),
             base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -88,7 +89,7 @@ struct Secrets {
     creatomate: Creatomate,
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CREATOMATE_API_KEY"];
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CREATOMATE_API_KEY"];
 
 /// What the function works with.
 pub struct Deps {
@@ -98,6 +99,7 @@ pub struct Deps {
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
     http: GuardedClient,
+    site: Site,
     secrets: Settings<Secrets>,
     limits: Limits,
     policy: Policy,
@@ -114,9 +116,9 @@ impl Deps {
         let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
-        let (mode, creatomate) = (config.mode, config.creatomate);
+        let (site, creatomate) = (config.site.clone(), config.creatomate);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
-            let access = Access::read(mode, &|name| raw.text(name));
+            let access = Access::read(&site, &|name| raw.text(name))?;
             let creatomate = Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") };
             Ok(Secrets { access, creatomate })
         });
@@ -133,6 +135,7 @@ impl Deps {
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs, config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
+            site: config.site,
             secrets: secrets?,
             policy: config.policy,
             max_workers: config.max_workers,
@@ -145,11 +148,11 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     if let Some((id, command)) = Command::read(request)? {
         let changed = change(&deps.jobs, &System, &deps.policy, &id, &command.event()).await?;

@@ -17,12 +17,13 @@ use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::logs::{Asked, archive_answer, log_answer, search_answer, shown, stats_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::Site;
 
 /// What the function is configured with.
 pub struct Config {
@@ -32,12 +33,12 @@ pub struct Config {
     bucket: String,
     settings_path: String,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, JOB_EVENTS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH,
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, JOB_EVENTS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH,
     /// API_CALLS_PER_MINUTE and the jobs' timers.
     ///
     /// # Errors
@@ -51,7 +52,7 @@ impl Config {
             bucket: environment.required("BUCKET"),
             settings_path: environment.required("SETTINGS_PATH"),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -65,6 +66,7 @@ pub struct Deps {
     counters: CounterTable,
     lines: JobEventTable,
     archive: Bucket,
+    site: Site,
     access: Settings<Access>,
     limits: Limits,
     policy: Policy,
@@ -80,9 +82,9 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
-        let mode = config.mode;
+        let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(&site, &|name| raw.text(name))?)
         });
         let nobody = JobId::parse("warm-up")?;
         let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
@@ -92,6 +94,7 @@ impl Deps {
             counters,
             lines: JobEventTable::new(dynamodb, config.job_events_table),
             archive: Bucket::new(clients.s3(), config.bucket),
+            site: config.site,
             access: access?,
             policy: config.policy,
         })
@@ -103,11 +106,11 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request)).await?;
+    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let ports = LogPorts {
         lines: &deps.lines,

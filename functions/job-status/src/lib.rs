@@ -16,12 +16,13 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{Job, JobId};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::list_answer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::Site;
 use reelhook_http::status::{Asked, details_answer, job_answer};
 
 /// What the function is configured with.
@@ -31,11 +32,11 @@ pub struct Config {
     deliveries_table: String,
     settings_path: String,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH and
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, DELIVERIES_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH and
     /// API_CALLS_PER_MINUTE.
     ///
     /// # Errors
@@ -48,7 +49,7 @@ impl Config {
             deliveries_table: environment.required("DELIVERIES_TABLE"),
             settings_path: environment.required("SETTINGS_PATH"),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
         };
         environment.finish()?;
         Ok(config)
@@ -59,6 +60,7 @@ impl Config {
 pub struct Deps {
     jobs: JobTable,
     deliveries: DeliveryTable,
+    site: Site,
     access: Settings<Access>,
     limits: Limits,
 }
@@ -74,14 +76,14 @@ impl Deps {
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
         let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
-        let mode = config.mode;
+        let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(&site, &|name| raw.text(name))?)
         });
         let nobody = JobId::parse("warm-up")?;
         let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
         let limits = Limits::of_callers(counters, config.calls_per_minute);
-        Ok(Self { access: access?, jobs, deliveries, limits })
+        Ok(Self { site: config.site, access: access?, jobs, deliveries, limits })
     }
 }
 
@@ -90,11 +92,11 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request)).await?;
+    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     match Asked::read(request)? {
         Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),

@@ -20,7 +20,8 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::viewers::Viewers;
 use reelhook_domain::JobId;
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
+use reelhook_http::site::Site;
 use reelhook_signing::SigningKeys;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -59,12 +60,12 @@ pub struct Config {
     longest: Duration,
     transport: Transport,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
 }
 
 impl Config {
     /// Reads TRANSPORT, JOBS_TABLE, JOB_EVENTS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, MAX_WORKERS, MAX_VIEWERS,
-    /// STREAM_SECONDS, PUBLIC_BASE_URL, AUTH and API_CALLS_PER_MINUTE.
+    /// STREAM_SECONDS, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH and API_CALLS_PER_MINUTE.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -80,7 +81,7 @@ impl Config {
             longest: Duration::from_secs(environment.parsed("STREAM_SECONDS", 300)),
             transport: environment.parsed("TRANSPORT", Transport::Wait),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
         };
         environment.finish()?;
         Ok(config)
@@ -98,13 +99,14 @@ struct Secrets {
     tokens: SigningKeys,
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
 /// What the function works with.
 pub struct Deps {
     jobs: JobTable,
     live: JobEventTable,
     viewers: Viewers,
+    site: Site,
     secrets: Settings<Secrets>,
     limits: Limits,
     max_workers: usize,
@@ -121,11 +123,11 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
-        let mode = config.mode;
+        let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let tokens = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
             Ok(Secrets {
-                access: Access::read(mode, &|name| raw.text(name)),
+                access: Access::read(&site, &|name| raw.text(name))?,
                 tokens: tokens.context("CALLBACK_TOKEN_SECRET is not set")?,
             })
         });
@@ -136,6 +138,7 @@ impl Deps {
             live: JobEventTable::new(dynamodb, config.job_events_table),
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             viewers: Viewers::new(counters, config.max_viewers),
+            site: config.site,
             secrets: secrets?,
             max_workers: config.max_workers,
             longest: config.longest,

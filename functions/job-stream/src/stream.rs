@@ -16,6 +16,7 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
+use reelhook_http::serve::refusal;
 use reelhook_http::sse::{self, Asked, Noted, WHILE_AT_REST};
 use reelhook_http::stream::admit;
 use tokio::time::Instant;
@@ -52,7 +53,7 @@ pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>
     let answer = match respond(deps, &request).await {
         Ok(Answer::Stream(head, body)) => return Ok(with_body(head, body)),
         Ok(Answer::Whole(answer)) => answer,
-        Err(problem) => problem.streamgank(&request.request_id),
+        Err(problem) => refusal(Problem::streamgank, &problem, &request),
     };
     let answer = request.finish(answer);
     let body = Body::from(answer.body.clone());
@@ -71,6 +72,9 @@ fn with_body(head: ApiAnswer, body: Body) -> Response<Body> {
 }
 
 async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Problem> {
+    if request.method == "OPTIONS" {
+        return Ok(Answer::Whole(deps.site.preflight(request)));
+    }
     let now = System.now();
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;

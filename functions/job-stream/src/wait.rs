@@ -38,13 +38,13 @@ const RETRY_AT_REST_MS: u32 = 35_000;
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let now = System.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
-        let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+        let caller = deps.secrets.check(|secrets| secrets.access.caller(request, now)).await?;
         deps.limits.admit(&caller.fingerprint).await?;
         let job = read_token_request(request)?;
         if let Some(id) = &job {

@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 
 /// What stands around the content of each page.
 const FRAME: &str = include_str!("../assets/frame.html");
+/// The links between pages, for who is signed in; and how to end that.
+const NAVIGATION: &str = include_str!("../assets/navigation.html");
+const SIGN_OUT: &str = include_str!("../assets/sign-out.html");
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Files below this size are sent as they are.
@@ -62,21 +65,29 @@ const SCRIPTS: [(&str, &str); 30] = scripts![
 struct Page {
     title: &'static str,
     description: &'static str,
-    /// The module that begins, without its ending.
-    script: &'static str,
+    /// The module that begins, without its ending; none where a page works without.
+    script: Option<&'static str>,
     /// Where the navigation stands: the link, and `page` for that page itself or `true` for one below it.
     current: Option<(&'static str, &'static str)>,
     content: &'static str,
 }
 
 impl Page {
-    /// The whole page, whose live updates come from this origin.
-    fn text(&self, stream_origin: &str) -> String {
+    /// The whole page, whose live updates come from this origin; `sign_out` where somebody signs in.
+    fn text(&self, stream_origin: &str, sign_out: bool) -> String {
+        let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
+        let module = self.script.map(tag).unwrap_or_default();
+        let navigation = match (self.script, sign_out) {
+            (None, _) => String::new(),
+            (Some(_), false) => NAVIGATION.to_owned(),
+            (Some(_), true) => format!("{NAVIGATION}{SIGN_OUT}"),
+        };
         let parts = [
             ("{{STREAM_ORIGIN}}", stream_origin),
             ("{{TITLE}}", self.title),
             ("{{DESCRIPTION}}", self.description),
-            ("{{SCRIPT}}", self.script),
+            ("{{MODULE}}", module.as_str()),
+            ("{{NAVIGATION}}", navigation.as_str()),
         ];
         let mut text = parts.iter().fold(FRAME.to_owned(), |text, (name, value)| text.replace(name, value));
         if let Some((link, word)) = self.current {
@@ -93,7 +104,7 @@ macro_rules! page {
         Page {
             title: $title,
             description: $description,
-            script: $script,
+            script: Some($script),
             current: $current,
             content: include_str!(concat!("../assets/", $name)),
         }
@@ -134,6 +145,15 @@ const DELIVERY: Page = page!(
     Some(("/webhooks", "true"))
 );
 
+/// Where somebody signs in; it works without a script.
+const LOGIN: Page = Page {
+    title: "Sign in",
+    description: "Sign in to see and make videos.",
+    script: None,
+    current: None,
+    content: include_str!("../assets/login.html"),
+};
+
 /// One file as it is sent.
 struct File {
     content_type: &'static str,
@@ -164,6 +184,8 @@ impl File {
             .header("vary", "accept-encoding")
             .header("cache-control", "private, no-cache")
             .header("x-content-type-options", "nosniff")
+            // No page of another origin shows or runs it.
+            .header("cross-origin-resource-policy", "same-origin")
     }
 }
 
@@ -176,6 +198,7 @@ pub struct Files {
     webhooks: File,
     deliveries: File,
     delivery: File,
+    login: String,
     style: File,
     icon: File,
     description: File,
@@ -184,10 +207,11 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files for pages whose live updates come from this URL's origin, or from their own.
-    pub fn new(stream: Option<&Url>) -> Self {
+    /// The files for pages whose live updates come from this URL's origin, or from their own; `sign_out` where somebody signs
+    /// in.
+    pub fn new(stream: Option<&Url>, sign_out: bool) -> Self {
         let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-        let page = |page: Page| File::new(HTML, page.text(&origin));
+        let page = |page: Page| File::new(HTML, page.text(&origin, sign_out));
         Self {
             index: page(INDEX),
             dashboard: page(DASHBOARD),
@@ -196,6 +220,7 @@ impl Files {
             webhooks: page(WEBHOOKS),
             deliveries: page(DELIVERIES),
             delivery: page(DELIVERY),
+            login: LOGIN.text(&origin, sign_out),
             style: File::new("text/css; charset=utf-8", include_str!("../assets/style.css").to_owned()),
             icon: File::new("image/svg+xml", include_str!("../assets/favicon.svg").to_owned()),
             description: File::new("application/json", include_str!("../openapi/openapi.json").to_owned()),
@@ -204,9 +229,18 @@ impl Files {
         }
     }
 
-    /// A page or one of its files; none where the path is another's.
-    pub fn answer(&self, request: &ApiRequest) -> Option<ApiAnswer> {
-        let page = match &request.segments()[..] {
+    /// A page, for who may see it; none where the path is another's.
+    pub fn page(&self, request: &ApiRequest) -> Option<ApiAnswer> {
+        self.find_page(request).map(|page| self.guarded(page.answer(request)))
+    }
+
+    /// Whether a path is a page's.
+    pub fn has_page(&self, request: &ApiRequest) -> bool {
+        self.find_page(request).is_some()
+    }
+
+    fn find_page(&self, request: &ApiRequest) -> Option<&File> {
+        Some(match &request.segments()[..] {
             [] => &self.index,
             ["dashboard"] => &self.dashboard,
             ["queue"] => &self.queue,
@@ -214,26 +248,52 @@ impl Files {
             ["webhooks"] => &self.webhooks,
             ["webhooks", "deliveries"] => &self.deliveries,
             ["webhooks", "deliveries", _] => &self.delivery,
-            ["assets", "style.css"] => return Some(self.style.answer(request)),
-            ["assets", "favicon.svg"] | ["favicon.ico"] => return Some(self.icon.answer(request)),
+            _ => return None,
+        })
+    }
+
+    /// What pages are made of, for anybody: nothing in it is secret, and the page to sign in needs it.
+    pub fn asset(&self, request: &ApiRequest) -> Option<ApiAnswer> {
+        match &request.segments()[..] {
+            ["assets", "style.css"] => Some(self.style.answer(request)),
+            ["assets", "favicon.svg"] | ["favicon.ico"] => Some(self.icon.answer(request)),
             ["assets", "js", _] => {
                 let found = self.scripts.iter().find(|(path, _)| *path == request.path);
-                return found.map(|(_, file)| file.answer(request));
+                found.map(|(_, file)| file.answer(request))
             }
-            _ => return None,
+            _ => None,
+        }
+    }
+
+    /// The page to sign in, which goes on to `next`, with what went wrong before.
+    pub fn login(&self, status: u16, next: &str, problem: Option<&str>) -> ApiAnswer {
+        let note = |text: &str| {
+            let text = escaped(text);
+            format!("        <p id=\"problem\" class=\"note bad\" role=\"alert\">{text}</p>\n")
         };
-        Some(
-            page.answer(request)
-                .header("content-security-policy", self.policy.clone())
-                .header("referrer-policy", "same-origin")
-                .header("x-frame-options", "DENY"),
-        )
+        let invalid = if problem.is_some() { " aria-invalid=\"true\" aria-describedby=\"problem\"" } else { "" };
+        let text = self.login.replace("{{PROBLEM}}", &problem.map(note).unwrap_or_default());
+        let text = text.replace("{{INVALID}}", invalid).replace("{{NEXT}}", &escaped(next));
+        self.guarded(ApiAnswer::text(status, text).header("content-type", HTML))
+    }
+
+    fn guarded(&self, page: ApiAnswer) -> ApiAnswer {
+        page.header("content-security-policy", self.policy.clone())
+            .header("referrer-policy", "same-origin")
+            .header("x-frame-options", "DENY")
+            .header("x-content-type-options", "nosniff")
     }
 
     /// GET /openapi.json
     pub fn description(&self, request: &ApiRequest) -> ApiAnswer {
         self.description.answer(request)
     }
+}
+
+/// As HTML has it in a text and in an attribute.
+fn escaped(text: &str) -> String {
+    let pairs = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")];
+    pairs.iter().fold(text.to_owned(), |text, (plain, entity)| text.replace(plain, entity))
 }
 
 fn policy(stream_origin: &str) -> String {
@@ -287,10 +347,16 @@ mod tests {
     #[test]
     fn each_page_is_whole_and_says_where_it_stands() {
         let check = |page: Page, current: Option<&str>| {
-            let (title, text) = (page.title, page.text("https://stream.example"));
+            let (title, text) = (page.title, page.text("https://stream.example", true));
             assert!(!text.contains("{{"), "{title} has a gap");
             assert!(text.contains(&format!("<title>{title} · Reelhook</title>")));
-            assert!(text.contains(&format!("/assets/js/{}.js", page.script)) && text.contains("<main id=\"main\""));
+            let script = page.script.expect("a script");
+            assert!(text.contains(&format!("/assets/js/{script}.js")) && text.contains("<main id=\"main\""));
+            assert!(text.contains("action=\"/logout\""), "{title}");
+            assert!(
+                !page.text("", false).contains("/logout"),
+                "{title}: nobody has signed in where no key is asked for"
+            );
             let navigation = text.lines().find(|line| line.contains("<nav aria-label=\"Main\"")).unwrap();
             let marked: Vec<&str> = navigation.split("<a ").filter(|link| link.contains("aria-current")).collect();
             assert_eq!(marked.first().copied(), current, "{title}");
@@ -318,9 +384,26 @@ mod tests {
     #[test]
     fn the_policy_names_the_stream_s_origin_and_no_other() {
         let stream = Url::parse("https://abc.lambda-url.us-east-1.on.aws/").unwrap();
-        let files = Files::new(Some(&stream));
+        let files = Files::new(Some(&stream), true);
         assert!(files.policy.ends_with("connect-src 'self' https://abc.lambda-url.us-east-1.on.aws"));
         assert!(files.job.text.contains("content=\"https://abc.lambda-url.us-east-1.on.aws\""));
-        assert!(Files::new(None).policy.ends_with("connect-src 'self'"));
+        assert!(Files::new(None, true).policy.ends_with("connect-src 'self'"));
+    }
+
+    #[test]
+    fn the_page_to_sign_in_is_whole_needs_no_script_and_shows_nothing_that_was_sent() {
+        let files = Files::new(None, true);
+        let plain = files.login(200, "/", None);
+        assert!(!plain.body.contains("{{") && !plain.body.contains("<script") && !plain.body.contains("<nav"));
+        assert!(plain.body.contains("name=\"next\" value=\"/\"") && !plain.body.contains("role=\"alert\""));
+        let header =
+            |name: &str| plain.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+        assert_eq!((header("content-type"), header("cache-control")), (Some(HTML), Some("no-store")));
+        assert!(header("content-security-policy").is_some_and(|policy| policy.contains("form-action 'self'")));
+        let failed = files.login(401, "/?a=\"><script>&b='", Some("This <is> wrong."));
+        assert_eq!(failed.status, 401);
+        assert!(failed.body.contains("value=\"/?a=&quot;&gt;&lt;script&gt;&amp;b=&#39;\""), "{}", failed.body);
+        assert!(failed.body.contains("role=\"alert\">This &lt;is&gt; wrong.</p>"));
+        assert!(failed.body.contains("aria-invalid=\"true\" aria-describedby=\"problem\""));
     }
 }

@@ -1,6 +1,7 @@
 //! The pages with their files, the API's description, the catalogue, health, and whatever no other function serves.
 
 mod files;
+mod login;
 
 use std::convert::Infallible;
 
@@ -15,13 +16,15 @@ use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::System;
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
+use reelhook_http::session::to_login;
+use reelhook_http::site::{Mode, Site};
 use serde_json::json;
 
 use crate::files::Files;
@@ -33,11 +36,12 @@ pub struct Config {
     settings_path: String,
     stream_url: Option<Url>,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
 }
 
 impl Config {
-    /// Reads CATALOG_TABLE, COUNTERS_TABLE, SETTINGS_PATH, STREAM_URL, PUBLIC_BASE_URL, AUTH and API_CALLS_PER_MINUTE.
+    /// Reads CATALOG_TABLE, COUNTERS_TABLE, SETTINGS_PATH, STREAM_URL, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH and
+    /// API_CALLS_PER_MINUTE.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -49,7 +53,7 @@ impl Config {
             settings_path: environment.required("SETTINGS_PATH"),
             stream_url: environment.optional_url("STREAM_URL"),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
         };
         environment.finish()?;
         Ok(config)
@@ -60,6 +64,7 @@ impl Config {
 pub struct Deps {
     catalog: CatalogTable,
     files: Files,
+    site: Site,
     access: Settings<Access>,
     limits: Limits,
 }
@@ -71,17 +76,18 @@ impl Deps {
     /// When the keys can't be read.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
-        let mode = config.mode;
+        let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(mode, &|name| raw.text(name)))
+            Ok(Access::read(&site, &|name| raw.text(name))?)
         });
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         Ok(Self {
             catalog: CatalogTable::new(dynamodb, config.catalog_table),
             limits: Limits::of_callers(counters, config.calls_per_minute),
-            files: Files::new(config.stream_url.as_ref()),
+            files: Files::new(config.stream_url.as_ref(), config.site.mode() == Mode::Required),
             access: access.await?,
+            site: config.site,
         })
     }
 }
@@ -91,7 +97,7 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
@@ -101,9 +107,19 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         ["openapi.json"] if reads => return Ok(deps.files.description(request)),
         _ => {}
     }
-    let caller = deps.access.check(|access| access.caller(request)).await?;
-    if let Some(answer) = deps.files.answer(request) {
-        return if reads { Ok(answer) } else { Err(routes::only_shown()) };
+    if let Some(answer) = login::answer(deps, request).await {
+        return answer;
+    }
+    if let Some(asset) = deps.files.asset(request) {
+        return if reads { Ok(asset) } else { Err(routes::only_shown()) };
+    }
+    let caller = deps.access.check(|access| access.caller(request, System.now())).await;
+    if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
+        return Ok(to_login(request));
+    }
+    let caller = caller?;
+    if let Some(page) = deps.files.page(request) {
+        return if reads { Ok(page) } else { Err(routes::only_shown()) };
     }
     // A page comes with a dozen files: only calls count.
     deps.limits.admit(&caller.fingerprint).await?;

@@ -17,11 +17,12 @@ use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::Site;
 use reelhook_http::step::{Vouchers, answer, read, reporter};
 use reelhook_signing::SigningKeys;
 
@@ -32,12 +33,12 @@ pub struct Config {
     bucket: String,
     settings_path: String,
     reports_per_minute: u32,
-    mode: Mode,
+    site: Site,
     policy: Policy,
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH, JOB_REPORTS_PER_MINUTE and
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, JOB_REPORTS_PER_MINUTE and
     /// the jobs' timers.
     ///
     /// # Errors
@@ -50,7 +51,7 @@ impl Config {
             bucket: environment.required("BUCKET"),
             settings_path: environment.required("SETTINGS_PATH"),
             reports_per_minute: environment.reports_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -65,12 +66,14 @@ struct Secrets {
     secret: Option<SigningKeys>,
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET"];
+const SETTINGS: &[&str] =
+    &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET"];
 
 /// What the function works with.
 pub struct Deps {
     jobs: JobTable,
     bucket: Bucket,
+    site: Site,
     secrets: Settings<Secrets>,
     limits: Limits,
     policy: Policy,
@@ -86,11 +89,11 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
-        let mode = config.mode;
+        let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
             Ok(Secrets {
-                access: Access::read(mode, &|name| raw.text(name)),
+                access: Access::read(&site, &|name| raw.text(name))?,
                 tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
                 secret: keys("STEP_WEBHOOK_SECRET"),
             })
@@ -100,6 +103,7 @@ impl Deps {
         Ok(Self {
             jobs,
             bucket: Bucket::new(clients.s3(), config.bucket),
+            site: config.site,
             secrets: secrets?,
             limits: Limits::of_jobs(counters, config.reports_per_minute),
             policy: config.policy,
@@ -112,7 +116,7 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {

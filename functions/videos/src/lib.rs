@@ -23,11 +23,12 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve_in;
+use reelhook_http::site::Site;
 use reelhook_http::video::{self, Asked};
 use reelhook_signing::SigningKeys;
 
@@ -39,7 +40,7 @@ pub struct Config {
     settings_path: String,
     base: Option<Url>,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
     allow_http: bool,
     max_workers: usize,
     wait: Duration,
@@ -48,7 +49,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE,
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE,
     /// ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, WAIT_SECONDS, RENDERER and the jobs' timers.
     ///
     /// # Errors
@@ -62,7 +63,7 @@ impl Config {
             settings_path: environment.required("SETTINGS_PATH"),
             base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
             max_workers: environment.parsed("MAX_WORKERS", 3),
             wait: Duration::from_secs(environment.parsed("WAIT_SECONDS", 25)),
@@ -74,7 +75,7 @@ impl Config {
     }
 }
 
-const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "CALLBACK_TOKEN_SECRET"];
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
 /// How often a job that is waited for is looked at, at first.
 const LOOK: Duration = Duration::from_millis(500);
@@ -95,6 +96,7 @@ pub struct Deps {
     counters: CounterTable,
     reels: Reels,
     limits: Limits,
+    site: Site,
     secrets: Settings<Secrets>,
     base: Option<Url>,
     allow_http: bool,
@@ -113,17 +115,18 @@ impl Deps {
         let clients = Clients::from_environment();
         let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
         let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
-        let mode = config.mode;
+        let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
             let links = links.context("CALLBACK_TOKEN_SECRET is not set")?;
-            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), links })
+            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, links })
         });
         let nobody = JobId::parse("warm-up")?;
         let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             reels: Reels::new(clients.s3_for_files(), config.bucket),
+            site: config.site,
             secrets: secrets?,
             jobs,
             counters,
@@ -142,7 +145,7 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve_in(Problem::vidbuilder, request, async |request| respond(deps, request).await).await)
+    Ok(serve_in(Problem::vidbuilder, &deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
@@ -155,7 +158,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return answer(deps, request, asked.clone(), None).await;
     }
     // Who has no key learns nothing of what would be right.
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     answer(deps, request, asked?, Some(caller.fingerprint)).await
 }

@@ -32,7 +32,7 @@ use reelhook_aws::settings::{OPTIONS, Settings, required};
 use reelhook_aws::start::{System, warm_up};
 use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
-use reelhook_http::access::{Access, Mode};
+use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
 use reelhook_http::endpoint_fields::Reach;
@@ -42,6 +42,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
+use reelhook_http::site::{Mode, Site};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
@@ -61,13 +62,14 @@ pub struct Config {
     allow: AllowList,
     base: Option<Url>,
     calls_per_minute: u32,
-    mode: Mode,
+    site: Site,
     policy: Policy,
 }
 
 impl Config {
     /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS,
-    /// DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, AUTH, API_CALLS_PER_MINUTE and HINT_GRACE_SECONDS.
+    /// DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
+    /// HINT_GRACE_SECONDS.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -87,7 +89,7 @@ impl Config {
             allow: environment.outbound(AllowList::parse),
             base: environment.public_base(),
             calls_per_minute: environment.calls_per_minute(),
-            mode: environment.access(Mode::read, Mode::Required),
+            site: environment.site(Site::read),
             policy: environment.policy(),
         };
         environment.finish()?;
@@ -112,6 +114,7 @@ const SETTINGS: &[&str] = &[
     "API_KEYS",
     "API_USERNAME",
     "API_PASSWORD",
+    "SESSION_SECRET",
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
@@ -142,6 +145,7 @@ pub struct Deps {
     endpoints: EndpointTable,
     hints: Queue<DeliveryMessage>,
     http: GuardedClient,
+    site: Site,
     secrets: Settings<Secrets>,
     registrations: RegistrationTable,
     limits: Limits,
@@ -159,17 +163,17 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let (mode, allow_http) = (config.mode, config.reach.allow_http);
+        let (site, allow_http) = (config.site.clone(), config.reach.allow_http);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let webhooks = WebhookSettings::read(&|name| raw.text(name), allow_http)?;
             let vault = raw.get("ENDPOINT_SECRETS_KEY").and_then(SigningKeys::parse).map(|keys| Vault::new(&keys));
-            if mode == Mode::Required {
+            if site.mode() == Mode::Required {
                 required(&[
                     ("WEBHOOK_SECRET_KEY", webhooks.secret.is_some()),
                     ("ENDPOINT_SECRETS_KEY", vault.is_some()),
                 ])?;
             }
-            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), webhooks, vault })
+            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, webhooks, vault })
         });
         let nobody = [EndpointId::parse("warm-up")?];
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
@@ -182,6 +186,7 @@ impl Deps {
             endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
+            site: config.site,
             secrets: secrets?,
             limits: Limits::of_callers(counters, config.calls_per_minute),
             reach: config.reach,
@@ -195,7 +200,7 @@ impl Deps {
 /// # Errors
 /// Never: what goes wrong becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(serve(request, async |request| respond(deps, request).await).await)
+    Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
@@ -205,7 +210,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request)).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;

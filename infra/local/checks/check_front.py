@@ -1,5 +1,5 @@
-"""One port without a prefix for the HTTP API, the WebSocket API and the Function URLs (mends front, http_api_body,
-url_response_stream)."""
+"""One port without a prefix for the HTTP API, the WebSocket API and the Function URLs, and no page of another origin
+(mends front, own_pages_only, http_api_body, url_response_stream)."""
 
 import asyncio
 import http.client
@@ -102,8 +102,8 @@ TEMPLATE = {
 s = Server(FRONT="3071=Api,3071=WsApi")
 
 
-def get(path, method="GET", **headers):
-    c = http.client.HTTPConnection("127.0.0.1", 3071)
+def get(path, method="GET", port=3071, **headers):
+    c = http.client.HTTPConnection("127.0.0.1", port)
     c.request(method, path, headers=headers)
     r = c.getresponse()
     return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
@@ -190,3 +190,32 @@ async def chat():
 asyncio.run(chat())
 print("ok WebSocket at /prod, @connections at /prod/@connections")
 assert urllib.request.urlopen(s.url + "/_ministack/health").status == 200
+
+# Pages: by Host, Origin and what the browser says of who asks. The emulator itself is at 4571.
+EVIL, OWN, NAMED = "http://127.0.0.1:8000", "http://localhost:3071", "https://app.example.com"
+SAME = {"Sec-Fetch-Site": "same-site"}
+for wanted, path, headers in [
+    (200, "/", {"Host": "[::1]:4571"}),
+    (200, "/", {"Host": "bucket.localhost:4571"}),
+    (403, "/", {"Host": "localhost.example:4571"}),
+    (403, "/", {"Host": "evil.example"}),
+    (403, "/", {"Host": "127.0.0.1.example:4571"}),
+    (200, "/", {"Origin": OWN}),
+    (200, "/", {"Origin": NAMED}),
+    (403, "/", {"Origin": EVIL}),
+    (403, "/", {"Origin": "null"}),
+    (403, "/", {"Origin": "https://localhost:3071"}),
+    (200, "/", {**SAME, "Sec-Fetch-Dest": "video"}),
+    (403, "/", {**SAME, "Sec-Fetch-Dest": "empty"}),
+    (403, "/", {**SAME, "Sec-Fetch-Dest": "script"}),
+    (403, "/?Action=ListQueues", {**SAME, "Sec-Fetch-Dest": "image"}),
+    (200, "/", {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty"}),
+]:
+    # What is asked does not matter, as long as it is asked.
+    found = get("/_ministack/health" + path[1:], port=4571, **headers)[0]
+    assert found == wanted, (found, wanted, path, headers)
+asked = {"Origin": EVIL, "Access-Control-Request-Method": "PUT"}
+assert get("/_ministack/health", "OPTIONS", port=4571, **asked)[0] == 403
+assert get("/_fn/Fn", **{"Host": "localhost.example:3071"})[0] == 403 and get("/_fn/Fn")[0] == 200
+assert get("/", **{"Host": "evil.example", "Origin": EVIL})[0] == 200, "calls of an API are for its functions to judge"
+print("ok no page of another origin")

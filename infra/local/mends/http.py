@@ -1,8 +1,11 @@
 """What stands between a caller and an HTTP API: its routes, and an address without a prefix."""
 
 import json
+from urllib.parse import parse_qs, urlsplit
 
 from mends.ministack import apigateway, cloudformation, lambda_svc, ministack_app, on_deploy
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def http_api_body():
@@ -154,3 +157,54 @@ def front(listeners):
 
     app, ministack_app.app = ministack_app.app, serve_front
     hypercorn.asyncio.serve = serve_all
+
+
+def own_pages_only(listeners):
+    """AWS takes calls that are signed with a secret. ministack's keys are known to everybody, it answers each page with
+    Access-Control-Allow-Origin: *, and it takes any Host: a page anywhere could read the secrets of this stack. With
+    this it answers at addresses of this machine only, to programs, to pages of this stack, and to pages at origins that
+    an API's CORS configuration names. `listeners` are front's; calls of an API there are for its functions to judge."""
+    ports = {int(entry.split("=", 1)[0]) for entry in listeners.split(",") if entry.strip()}
+
+    def host_name(text):
+        try:
+            return urlsplit("//" + text).hostname or ""
+        except ValueError:
+            return ""
+
+    def ours(port):
+        own = {f"http://{host}:{one}" for host in ("127.0.0.1", "localhost", "[::1]") for one in ports | {port}}
+        apis = [api.get("corsConfiguration") or {} for _, api in list(apigateway._apis.all_items())]
+        return own | {origin for cors in apis for origin in cors.get("allowOrigins", []) if "*" not in origin}
+
+    def refusal(scope):
+        """Why a request is not for us to answer; None if it is."""
+        port, path = scope["server"][1], scope["path"]
+        if port in ports and not path.startswith("/_fn/"):
+            return None
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = host_name(headers.get("host", ""))
+        if host not in LOOPBACK and not host.endswith(".localhost"):
+            return "it answers at addresses of this machine only"
+        if port in ports:
+            return None
+        foreign = "it answers no pages of other origins; name them in CorsOrigins"
+        if "origin" in headers:
+            return None if headers["origin"] in ours(port) else foreign
+        if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
+            return None
+        # Pages show videos and pictures, and browsers follow links: that reads for nobody and changes nothing.
+        shown = headers.get("sec-fetch-dest") in ("audio", "document", "image", "video")
+        calls = "Action" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        return None if shown and not calls and scope.get("method") in ("GET", "HEAD") else foreign
+
+    async def serve_own(scope, receive, send):
+        why = None if scope["type"] == "lifespan" else refusal(scope)
+        if why is None:
+            return await app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": f"The emulator is for this machine: {why}.\n".encode()})
+
+    app, ministack_app.app = ministack_app.app, serve_own

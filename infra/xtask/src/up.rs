@@ -387,6 +387,7 @@ fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Resul
 pub fn generated_secrets() -> BTreeMap<String, Value> {
     let names = [
         "API_KEYS",
+        "SESSION_SECRET",
         "CALLBACK_TOKEN_SECRET",
         "OPERATOR_CALLBACK_TOKEN",
         "WEBHOOK_SECRET_KEY",
@@ -409,6 +410,8 @@ fn deploy(
         ("Architecture", std::env::consts::ARCH.replace("aarch64", "arm64")),
         ("Auth", if options.auth { "required" } else { "none" }.to_owned()),
         ("PublicBaseUrl", run.api_url.clone()),
+        // Without a key, no page of another origin may read what is answered.
+        ("CorsOrigins", if options.auth { "*".to_owned() } else { run.api_url.clone() }),
         ("SettingsPath", run.settings_path.clone()),
         ("WorkerUrl", format!("http://{studio}/worker/jobs")),
         ("CreatomateBaseUrl", format!("http://{studio}/creatomate")),

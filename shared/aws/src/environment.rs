@@ -98,15 +98,14 @@ impl Environment {
         })
     }
 
-    /// What `read` makes of AUTH and of PUBLIC_BASE_URL where there is one, which say whether callers need a key; `otherwise`
-    /// where it refuses them.
-    pub fn access<T, E: Display>(
+    /// What `read` makes of AUTH, PUBLIC_BASE_URL and CORS_ORIGINS where there are any, which say whether callers need a key
+    /// and whose pages may call.
+    pub fn site<T: Default, E: Display>(
         &mut self,
-        read: impl FnOnce(Option<&str>, Option<&reelhook_app::Url>) -> Result<T, E>,
-        otherwise: T,
+        read: impl FnOnce(Option<&str>, Option<&reelhook_app::Url>, Option<&str>) -> Result<T, E>,
     ) -> T {
-        let (auth, base) = (self.optional("AUTH"), self.public_base());
-        self.checked(read(auth.as_deref(), base.as_ref()), otherwise)
+        let (auth, base, cors) = (self.optional("AUTH"), self.public_base(), self.optional("CORS_ORIGINS"));
+        self.checked(read(auth.as_deref(), base.as_ref(), cors.as_deref()), T::default())
     }
 
     /// What `read` makes of OUTBOUND_ALLOW and of the address of the Runtime API, which say what may be called.

@@ -1,206 +1,153 @@
-//! Who calls: API keys by Bearer, Basic or X-API-Key, compared in constant time, hashed at rest (contract.md, Who may call).
+//! Who calls: API keys by Bearer, Basic or X-API-Key, or the cookie of who signed in with one; compared in constant time,
+//! hashed at rest (contract.md, Who may call).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reelhook_signing::{hash_key, same_hash};
+use reelhook_domain::Timestamp;
+use reelhook_signing::{SigningKeys, Verified, fingerprint, hash_key, same_hash, session_token};
+use secrecy::ExposeSecret;
 
+use crate::api_keys;
+pub use crate::api_keys::AccessError;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
-
-/// Whether keys are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A key is required.
-    Required,
-    /// Nothing is asked: only beside a base URL on this machine.
-    Off,
-}
-
-impl Mode {
-    /// Reads AUTH: `required` (the default) or `none`, which is refused beside a public base URL.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong.
-    pub fn read(text: Option<&str>, base: Option<&reelhook_app::Url>) -> Result<Self, String> {
-        match text.unwrap_or("required") {
-            "required" => Ok(Self::Required),
-            "none" if base.is_some_and(is_this_machine) => Ok(Self::Off),
-            "none" => Err("AUTH=none is only for a PUBLIC_BASE_URL on this machine (localhost)".to_owned()),
-            _ => Err("AUTH is `required` or `none`".to_owned()),
-        }
-    }
-}
-
-fn is_this_machine(base: &reelhook_app::Url) -> bool {
-    matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
-}
+use crate::session::{self, Session, SignIn};
+use crate::site::{Mode, Site};
 
 /// The keys that open the API.
 pub struct Access {
-    mode: Mode,
+    site: Site,
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
+    /// SESSION_SECRET; none only where no key is asked for.
+    secret: Option<SigningKeys>,
+}
+
+/// A valid key, and whether a browser sends it along for any page that asks.
+struct Shown {
+    key: [u8; 32],
+    by_browser: bool,
 }
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// A fingerprint of the key, fit for rows and logs.
+    /// A fingerprint of the key, fit for rows and logs: nobody can guess the key from it who has not SESSION_SECRET.
     pub fingerprint: String,
 }
 
 impl Access {
     /// The settings that [`Self::read`] looks up.
-    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD"];
+    pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET"];
 
-    /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept) and API_USERNAME, API_PASSWORD.
-    pub fn read(mode: Mode, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
-        let keys = lookup("API_KEYS").unwrap_or_default();
-        let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(read_key).collect();
-        let basic = lookup("API_USERNAME").zip(lookup("API_PASSWORD"));
-        let basic = basic.map(|(user, password)| hash_key(&format!("{user}:{password}")));
-        Self { mode, keys, basic }
+    /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept), API_USERNAME, API_PASSWORD and
+    /// SESSION_SECRET.
+    ///
+    /// # Errors
+    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing though keys are asked for.
+    pub fn read(site: &Site, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
+        let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
+        let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
+            (Some(user), Some(password)) => Some(hash_key(&format!("{user}:{password}"))),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                tracing::warn!("API_USERNAME and API_PASSWORD open nothing unless both are set");
+                None
+            }
+        };
+        let secret = lookup("SESSION_SECRET").as_deref().and_then(SigningKeys::parse);
+        if secret.is_none() && site.mode() == Mode::Required {
+            return Err(AccessError::NoSessionSecret);
+        }
+        Ok(Self { site: site.clone(), keys, basic, secret })
     }
 
     /// Finds out who calls.
     ///
     /// # Errors
     /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another site's
-    /// page may have made a browser send the request.
-    pub fn caller(&self, request: &ApiRequest) -> Result<Caller, Problem> {
-        let caller = match self.find(request) {
-            Some(hash) => Caller { fingerprint: fingerprint(&hash) },
-            None if self.mode == Mode::Off => Caller { fingerprint: format!("local {}", request.source_ip) },
-            None => return Err(Problem::Unauthorized),
-        };
-        // A browser sends Basic credentials, and none at all, for any page that asks; a key in a header is sent knowingly.
-        let unasked = request.header("x-api-key").is_none()
-            && request.header("authorization").is_none_or(|text| !starts_with_word(text, "bearer"));
-        if unasked && request.changes_state() && !request.is_json() && !request.is_from_own_page() {
-            return Err(Problem::ForeignPage);
+    /// page may have made a browser send the request; [`Problem::ForeignHost`] where no key is asked for, and the request
+    /// names another host than ours.
+    pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
+        match self.find(request, now) {
+            // A key in a header of its own is sent knowingly.
+            Some(Shown { key, by_browser: false }) => Ok(self.caller_with(&key)),
+            Some(Shown { key, by_browser: true }) => {
+                self.site.check_browser(request)?;
+                Ok(self.caller_with(&key))
+            }
+            None if self.site.mode() == Mode::Off => {
+                self.site.check_browser(request)?;
+                Ok(Caller { fingerprint: format!("local {}", request.source_ip) })
+            }
+            None => Err(Problem::Unauthorized),
         }
-        Ok(caller)
     }
 
-    fn find(&self, request: &ApiRequest) -> Option<[u8; 32]> {
+    fn caller_with(&self, key: &[u8; 32]) -> Caller {
+        let secret = self.secret.as_ref();
+        Caller { fingerprint: secret.map_or_else(|| "local".to_owned(), |secret| fingerprint(key, secret)) }
+    }
+
+    /// Begins a session of who knows a key, or the password that is set.
+    ///
+    /// # Errors
+    /// [`Problem::SignInFailed`].
+    pub fn sign_in(&self, shown: &SignIn, now: Timestamp) -> Result<Session, Problem> {
+        let secret = self.secret.as_ref().ok_or(Problem::SignInFailed)?;
+        let key = self.password(&shown.username, shown.password.expose_secret()).ok_or(Problem::SignInFailed)?;
+        Ok(Session::begin(&key, secret, now))
+    }
+
+    /// The valid key that a request shows.
+    fn find(&self, request: &ApiRequest, now: Timestamp) -> Option<Shown> {
+        let knowingly = |key: [u8; 32]| Shown { key, by_browser: false };
         if let Some(key) = request.header("x-api-key") {
-            return self.key(key);
+            return self.key(key).map(knowingly);
         }
-        let (scheme, credentials) = request.header("authorization")?.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return self.key(credentials.trim());
+        if let Some(text) = request.header("authorization") {
+            let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return self.key(credentials.trim()).map(knowingly);
+            }
+            if scheme.eq_ignore_ascii_case("basic")
+                && let Some(key) = self.basic(credentials)
+            {
+                return Some(Shown { key, by_browser: true });
+            }
         }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
+        // A browser may send the credentials of a proxy along with our cookie.
+        self.session(request, now).map(|key| Shown { key, by_browser: true })
+    }
+
+    fn basic(&self, credentials: &str) -> Option<[u8; 32]> {
         let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
-        let whole = hash_key(&decoded);
+        let (user, password) = decoded.split_once(':')?;
+        self.password(user, password)
+    }
+
+    /// The key of the user and the password that are set, or of any user with an API key as password.
+    fn password(&self, user: &str, password: &str) -> Option<[u8; 32]> {
+        let whole = hash_key(&format!("{user}:{password}"));
         if self.basic.as_ref().is_some_and(|expected| same_hash(&whole, expected)) {
             return Some(whole);
         }
-        self.key(decoded.split_once(':')?.1)
+        self.key(password)
+    }
+
+    /// The key with which a session began that is not over.
+    fn session(&self, request: &ApiRequest, now: Timestamp) -> Option<[u8; 32]> {
+        let secret = self.secret.as_ref()?;
+        let known: Vec<[u8; 32]> = self.keys.iter().chain(&self.basic).copied().collect();
+        let secure = self.site.is_secure(request);
+        session::tokens(request, secure)
+            .find_map(|token| session_token::verify(token, &known, now.seconds(), secret).ok())
+            .map(Verified::into_inner)
     }
 
     fn key(&self, key: &str) -> Option<[u8; 32]> {
         let given = hash_key(key);
         // All are compared, so that the time tells nothing.
         self.keys.iter().fold(None, |found, known| if same_hash(&given, known) { Some(given) } else { found })
-    }
-}
-
-fn starts_with_word(text: &str, word: &str) -> bool {
-    text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case(word))
-}
-
-fn read_key(text: &str) -> [u8; 32] {
-    let hex = text.strip_prefix("sha256:").and_then(|hex| {
-        let digits: Vec<u8> =
-            (0..hex.len() / 2).filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect();
-        <[u8; 32]>::try_from(digits).ok()
-    });
-    hex.unwrap_or_else(|| hash_key(text))
-}
-
-fn fingerprint(hash: &[u8; 32]) -> String {
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lambda_http::{Body, Request};
-
-    fn call(header: &str, value: &str) -> ApiRequest {
-        let request = Request::new(Body::Empty);
-        let (mut parts, body) = request.into_parts();
-        parts.headers.insert(http::HeaderName::from_bytes(header.as_bytes()).unwrap(), value.parse().unwrap());
-        ApiRequest::of(Request::from_parts(parts, body))
-    }
-
-    fn access() -> Access {
-        let hashed = format!("sha256:{}", hash_key("second").iter().map(|b| format!("{b:02x}")).collect::<String>());
-        Access::read(Mode::Required, &|name| match name {
-            "API_KEYS" => Some(format!("first, {hashed}")),
-            "API_USERNAME" => Some("ann".to_owned()),
-            "API_PASSWORD" => Some("secret".to_owned()),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn each_way_of_showing_a_key_works_and_nothing_else() {
-        let check = |header: &str, value: &str, allowed: bool| {
-            assert_eq!(access().caller(&call(header, value)).is_ok(), allowed, "{header}: {value}");
-        };
-        check("authorization", "Bearer first", true);
-        check("authorization", "bearer second", true);
-        check("x-api-key", "second", true);
-        check("authorization", &format!("Basic {}", STANDARD.encode("ann:secret")), true);
-        check("authorization", &format!("Basic {}", STANDARD.encode("anyone:first")), true);
-        check("authorization", &format!("Basic {}", STANDARD.encode("ann:wrong")), false);
-        check("authorization", "Bearer third", false);
-        check("authorization", "Bearer", false);
-        check("x-api-key", "", false);
-        check("x-forwarded-for", "127.0.0.1", false);
-    }
-
-    #[test]
-    fn another_site_s_page_can_t_use_what_the_browser_sends_by_itself() {
-        let basic = format!("Basic {}", STANDARD.encode("ann:secret"));
-        let check = |method: &str, headers: &[(&str, &str)], allowed: bool| {
-            let mut request = Request::new(Body::Empty);
-            *request.method_mut() = method.parse().unwrap();
-            for (name, value) in headers {
-                request
-                    .headers_mut()
-                    .insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
-            }
-            let found = access().caller(&ApiRequest::of(request));
-            assert_eq!(found.is_ok(), allowed, "{method} {headers:?}");
-            if !allowed {
-                assert_eq!(found, Err(Problem::ForeignPage));
-            }
-        };
-        let by_form = ("content-type", "application/x-www-form-urlencoded");
-        let host = ("host", "api.example.com");
-        check("POST", &[("authorization", &basic), by_form], false);
-        check("DELETE", &[("authorization", &basic)], false);
-        check("POST", &[("authorization", &basic), host, ("origin", "https://evil.example")], false);
-        check("POST", &[("authorization", &basic), host, ("origin", "https://api.example.com")], true);
-        check("POST", &[("authorization", &basic), ("content-type", "application/json; charset=utf-8")], true);
-        check("GET", &[("authorization", &basic)], true);
-        check("POST", &[("authorization", "Bearer first"), by_form], true);
-        check("POST", &[("x-api-key", "first")], true);
-    }
-
-    #[test]
-    fn no_auth_is_refused_beside_a_public_address() {
-        let url = |text: &str| reelhook_app::Url::parse(text).unwrap();
-        let check = |text: Option<&str>, base: Option<&str>| Mode::read(text, base.map(url).as_ref());
-        assert_eq!(check(Some("none"), Some("http://127.0.0.1:3000")), Ok(Mode::Off));
-        assert!(check(Some("none"), Some("https://api.example.com")).is_err());
-        assert!(check(Some("none"), None).is_err());
-        assert_eq!(check(None, Some("https://api.example.com")), Ok(Mode::Required));
-        assert!(check(Some("maybe"), Some("http://localhost:3000")).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+mod api_keys;
 pub mod catalog;
 mod content;
 pub mod control;
@@ -20,6 +21,7 @@ pub mod hooks;
 mod idempotency;
 pub mod logs;
 mod numbers;
+pub mod origin;
 pub mod problem;
 pub mod queue;
 pub mod recover;
@@ -27,6 +29,8 @@ pub mod render;
 pub mod request;
 pub mod routes;
 pub mod serve;
+pub mod session;
+pub mod site;
 pub mod sse;
 pub mod status;
 pub mod step;

@@ -93,8 +93,12 @@ pub enum Problem {
     KeyReused,
     /// Nobody vouches for the caller.
     Unauthorized,
-    /// Another site's page may have sent the request.
+    /// No such user with this password, and no such API key.
+    SignInFailed,
+    /// A page of another origin may have sent the request.
     ForeignPage,
+    /// No key is asked for, and the request names another host than ours.
+    ForeignHost,
     /// There is no such job, or it is not the caller's.
     JobNotFound,
     /// There is no such delivery.
@@ -220,11 +224,19 @@ impl Problem {
             Self::Unauthorized => {
                 (401, "unauthorized", "A valid API key, signature or callback token is required".to_owned())
             }
-            Self::ForeignPage => (
-                403,
-                "foreign_page",
-                "Send `Content-Type: application/json`, or call from a page of this server".to_owned(),
-            ),
+            Self::SignInFailed => {
+                (401, "sign_in_failed", "The API key, or the user name and password, are not valid".to_owned())
+            }
+            Self::ForeignPage => {
+                let right = "This may come from a page of another origin: send the key as `X-API-Key` or Bearer, send \
+                             `Content-Type: application/json`, or call from a page of this server";
+                (403, "foreign_page", right.to_owned())
+            }
+            Self::ForeignHost => {
+                let right = "Without a key the API answers only at its own address: call it there, or send a key as \
+                             `X-API-Key` or Bearer";
+                (403, "foreign_host", right.to_owned())
+            }
             Self::JobNotFound => (404, "job_not_found", "Job not found".to_owned()),
             Self::DeliveryNotFound => (404, "delivery_not_found", "Webhook delivery not found".to_owned()),
             Self::DeliveryUnderWay => {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::answer::ApiAnswer;
 use crate::content;
 use crate::numbers::whole_of;
+use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::times;
 
@@ -40,6 +41,8 @@ pub struct ApiRequest {
     is_head: bool,
     /// Whether the gateway took the body for text, and replaced what is no UTF-8 in it.
     is_text: bool,
+    /// What the gateway calls this API.
+    pub domain: Option<String>,
     headers: http::HeaderMap,
     query: Vec<(String, String)>,
 }
@@ -47,10 +50,12 @@ pub struct ApiRequest {
 impl ApiRequest {
     /// Takes a Lambda event apart.
     pub fn of(request: Request) -> Self {
-        let (source_ip, request_id) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                (context.http.source_ip.clone().unwrap_or_default(), context.request_id.clone().unwrap_or_default())
-            }
+        let (source_ip, request_id, domain) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => (
+                context.http.source_ip.clone().unwrap_or_default(),
+                context.request_id.clone().unwrap_or_default(),
+                context.domain_name.clone(),
+            ),
             _ => Default::default(),
         };
         let (path, token) = split_token(request.raw_http_path());
@@ -73,6 +78,7 @@ impl ApiRequest {
             request_id,
             is_head,
             is_text,
+            domain,
             headers: parts.headers,
             query,
         }
@@ -124,10 +130,22 @@ impl ApiRequest {
         media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
     }
 
-    /// Whether a page of this server sends it: `Origin` names the host that is asked.
-    pub fn is_from_own_page(&self) -> bool {
-        let origin = self.header("origin").and_then(|text| text.split_once("://"));
-        origin.is_some_and(|(_, host)| self.header("host") == Some(host))
+    /// Whether it came over https, by the gateway's word: it sets `X-Forwarded-Proto` itself.
+    pub fn is_secure(&self) -> bool {
+        let scheme = self.header("x-forwarded-proto").and_then(|text| text.split(',').next());
+        scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+    }
+
+    /// The origin that was asked.
+    pub(crate) fn own_origin(&self) -> Option<Origin> {
+        Origin::at(self.is_secure(), self.header("host")?)
+    }
+
+    /// Whether a browser follows a link to a page, which it shows and no other page can read.
+    pub(crate) fn navigates_to_page(&self) -> bool {
+        let is = |name: &str, value: &str| self.header(name) == Some(value);
+        let follows = is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document");
+        follows && !self.changes_state() && self.segments().first() != Some(&"api")
     }
 
     /// The W3C trace that the caller is in, if it looks like one.
@@ -140,6 +158,11 @@ impl ApiRequest {
     /// A parameter of the query, the first of its name.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All parameters of the query.
+    pub(crate) fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The parameter `limit`, from 1 to `most`.

@@ -29,7 +29,7 @@ pub fn admit(
         Some(token) => {
             stream_token::verify(token, &asked.subject(), now.seconds(), keys).map_err(|_| Problem::Unauthorized)
         }
-        None => access.caller(request).map(drop),
+        None => access.caller(request, now).map(drop),
     }
 }
 

@@ -9,6 +9,11 @@ use crate::mac;
 /// How many secrets count: a rotation needs two, and each one lengthens every `webhook-signature` header.
 const MAX_KEYS: usize = 8;
 
+/// Comes first in what a fingerprint is made from, so that nothing else that we sign is one.
+const FINGERPRINT_DOMAIN: &[u8] = b"reelhook caller fingerprint\n";
+/// 64 bits: enough to tell callers apart.
+const FINGERPRINT_BYTES: usize = 8;
+
 /// One to eight secrets, newest first: the newest signs, any of them verifies. Never empty.
 #[derive(Debug, Clone)]
 pub struct SigningKeys(Vec<SecretString>);
@@ -43,10 +48,17 @@ pub fn same_secret(given: &str, expected: &SigningKeys) -> bool {
     mac::any_key(expected, |secret| given.ct_eq(&hash_key(secret)))
 }
 
-/// SHA-256 of an API key, the form in which it is stored. Only for keys that we generate: a password could be guessed
-/// from it.
+/// SHA-256 of an API key or a password, the form in which they are compared. A password could be guessed from it, so it
+/// never leaves the process: [`fingerprint`] does.
 pub fn hash_key(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
+}
+
+/// What stands for a caller in rows and logs: 16 hexadecimal digits of an HMAC over the hash of its key, under the newest
+/// secret. Who has no secret can't guess the key from it, however weak the key is.
+pub fn fingerprint(key: &[u8; 32], keys: &SigningKeys) -> String {
+    let mac = mac::hmac_sha256(keys.newest().expose_secret().as_bytes(), &[FINGERPRINT_DOMAIN, key]);
+    hex::encode(&mac[..FINGERPRINT_BYTES])
 }
 
 /// Whether two stored hashes are the same, in constant time.

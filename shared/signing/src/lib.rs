@@ -5,6 +5,7 @@ pub mod js_json;
 mod keys;
 mod mac;
 mod seal;
+pub mod session_token;
 pub mod standard;
 pub mod stream_token;
 pub mod streamgank;
@@ -12,7 +13,7 @@ pub mod token;
 mod verified;
 
 pub use asymmetric::PrivateKey;
-pub use keys::{SigningKeys, hash_key, same_hash, same_secret};
+pub use keys::{SigningKeys, fingerprint, hash_key, same_hash, same_secret};
 pub use seal::{SealError, SealingKeys};
 pub use token::{CallbackToken, Claims};
 pub use verified::{Verified, VerifyError};

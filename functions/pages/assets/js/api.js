@@ -21,7 +21,7 @@ const tooMany = (seconds) => `Too many requests in a short time. Try again in ${
 export async function call(method, path, { body, headers = {}, signal, etag, timeout = 15000 } = {}) {
   const rest = Math.ceil(resting() / 1000);
   if (rest) throw new ApiError(tooMany(rest), { status: 429, code: "rate_limited", retryAfter: rest });
-  // Each further question would make the browser ask for the password again; what somebody does may try.
+  // A session is over: asking again would tell nothing new. What somebody does may try, after signing in at another tab.
   if (signedOut && method === "GET") throw signedOut;
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), timeout);
@@ -86,7 +86,7 @@ function failure(response, answer) {
   let words = message ?? `The server answered with status ${status}.`;
   // `error` may say more than `message` does.
   if (answer?.error && answer.error !== words) words = `${words}: ${answer.error}`;
-  if (status === 401) words = "You are not signed in. Reload the page to sign in.";
+  if (status === 401) words = "Your session has ended. Reload the page to sign in again.";
   // The gateway's own 429 names no time.
   const retryAfter = Number(answer?.retryAfter ?? response.headers.get("retry-after")) || (status === 429 ? 5 : 0);
   if (status === 429) {

@@ -179,7 +179,7 @@ export class Live {
       this.#options.onTrouble?.(null);
       return 0;
     } catch (error) {
-      // The browser would ask for the password at each further try.
+      // The session is over, and the page says so.
       if (error.status === 401) this.stop();
       this.#options.onTrouble?.(error);
       return (error.retryAfter ?? 0) * 1000;

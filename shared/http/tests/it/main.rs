@@ -1,12 +1,17 @@
 //! Requests as clients, browsers and tools really send them.
 
+mod access;
 mod bodies;
+mod edge;
 mod empty;
 mod film;
 mod forms;
 mod idempotency;
+mod keyless;
 mod log_lines;
 mod numbers;
+mod preflight;
+mod session;
 mod spellings;
 mod support;
 mod texts;

@@ -1,6 +1,6 @@
 //! Lists of secrets and the comparisons for API keys.
 
-use reelhook_signing::{SigningKeys, hash_key, same_hash, same_secret};
+use reelhook_signing::{SigningKeys, fingerprint, hash_key, same_hash, same_secret};
 use secrecy::ExposeSecret;
 
 use super::keys;
@@ -53,4 +53,18 @@ fn an_api_key_is_stored_as_its_sha256() {
 fn hashes_are_the_same_only_for_the_same_key() {
     assert!(same_hash(&hash_key("key"), &hash_key("key")));
     assert!(!same_hash(&hash_key("key"), &hash_key("kez")));
+}
+
+#[test]
+fn a_fingerprint_is_of_the_key_and_of_the_secret() {
+    let of = |key: &str, secrets: &[&str]| fingerprint(&hash_key(key), &keys(secrets));
+    // From Python: hmac.digest(b"secret", b"reelhook caller fingerprint\n" + hashlib.sha256(b"ann:secret").digest(),
+    // "sha256")[:8].hex()
+    assert_eq!(of("ann:secret", &["secret"]), "42f131bb4c1a3e43");
+    assert_eq!(of("ann:secret", &["secret", "older"]), of("ann:secret", &["secret"]), "the newest secret makes it");
+    assert_ne!(of("ann:secret", &["other"]), of("ann:secret", &["secret"]));
+    assert_ne!(of("ann:secret", &["secret"]), of("bob:secret", &["secret"]));
+    // What anybody could compute of a guessed password is nowhere in it.
+    let guess = hash_key("ann:secret").map(|byte| format!("{byte:02x}")).concat();
+    assert!(!guess.contains(&of("ann:secret", &["secret"])));
 }

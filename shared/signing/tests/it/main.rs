@@ -2,6 +2,7 @@
 
 mod js_json;
 mod keys;
+mod session_token;
 mod standard;
 mod streamgank;
 mod token;

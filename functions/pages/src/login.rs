@@ -1,0 +1,74 @@
+//! Signing in and out: a form that works without a script, and the cookie that it leads to (ADR 29).
+
+use reelhook_app::ambient::Ambient;
+use reelhook_aws::start::System;
+use reelhook_http::answer::ApiAnswer;
+use reelhook_http::problem::Problem;
+use reelhook_http::request::ApiRequest;
+use reelhook_http::serve::QUIET_CHALLENGE;
+use reelhook_http::session::{Session, SignIn, next, no_cookie, see_other};
+use serde_json::json;
+
+use crate::Deps;
+
+/// Answers what is about signing in; none where the route is another's. Anybody may ask.
+pub async fn answer(deps: &Deps, request: &ApiRequest) -> Option<Result<ApiAnswer, Problem>> {
+    match (request.method.as_str(), &request.segments()[..]) {
+        ("GET" | "HEAD", ["login"]) => Some(Ok(show(deps, request).await)),
+        ("POST", ["login"]) => Some(sign_in(deps, request).await),
+        ("POST", ["logout"]) => Some(sign_out(deps, request)),
+        _ => None,
+    }
+}
+
+async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
+    let next = next(request);
+    let known = deps.access.get().await.caller(request, System.now()).is_ok();
+    if known { see_other(&next) } else { deps.files.login(200, &next, None) }
+}
+
+async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    // Another site's page could sign somebody in as somebody else.
+    deps.site.check_sender(request)?;
+    let began = begin(deps, request).await;
+    request.audit(if began.is_ok() { "signed in" } else { "a sign-in was refused" });
+    match began {
+        Ok(session) => {
+            let answer = if request.is_json() { session.answer() } else { see_other(&next(request)) };
+            Ok(answer.header("set-cookie", session.cookie(deps.site.is_secure(request))))
+        }
+        Err(problem) if request.is_json() => Err(problem),
+        Err(problem) => Ok(refused(deps, request, &problem)),
+    }
+}
+
+async fn begin(deps: &Deps, request: &ApiRequest) -> Result<Session, Problem> {
+    // A row of its own: who guesses keys uses up no calls of others at this address.
+    deps.limits.admit(&format!("login {}", request.source_ip)).await?;
+    let shown = SignIn::read(request)?;
+    deps.access.check(|access| access.sign_in(&shown, System.now())).await
+}
+
+/// The page again, with what went wrong.
+fn refused(deps: &Deps, request: &ApiRequest, problem: &Problem) -> ApiAnswer {
+    let (status, _, sentence) = problem.parts();
+    let sentence = match problem {
+        Problem::RateLimited { retry_after } => format!("Too many attempts. Try again in {retry_after} s."),
+        _ => format!("{sentence}."),
+    };
+    let page = deps.files.login(status, &next(request), Some(&sentence));
+    match problem {
+        Problem::RateLimited { retry_after } => page.header("retry-after", retry_after.to_string()),
+        _ if status == 401 => page.header("www-authenticate", QUIET_CHALLENGE),
+        _ => page,
+    }
+}
+
+fn sign_out(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
+    deps.site.check_sender(request)?;
+    let answer = match request.is_json() {
+        true => ApiAnswer::json(200, &json!({ "success": true, "message": "Signed out" })),
+        false => see_other("/login"),
+    };
+    Ok(answer.header("set-cookie", no_cookie(deps.site.is_secure(request))))
+}

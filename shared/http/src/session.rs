@@ -1,0 +1,177 @@
+//! Signing in at a page: what the form says, the cookie that it leads to, and where it goes on (ADR 29).
+
+use reelhook_app::Url;
+use reelhook_domain::Timestamp;
+use reelhook_signing::{SigningKeys, session_token};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// How long a session lasts, in seconds. It is not renewed.
+const LIFE_S: i64 = 12 * 3600;
+/// The cookie's name. Behind https browsers let no other host set one that begins with `__Host-`.
+const NAME: &str = "reelhook_session";
+const SECURE_NAME: &str = "__Host-reelhook_session";
+/// Cookies of one name that are looked at.
+const COOKIES: usize = 4;
+/// Characters of a user name, and of a key or a password.
+const USERNAME_LIMIT: usize = 256;
+const PASSWORD_LIMIT: usize = 1024;
+/// Bytes of a path that is gone on to.
+const NEXT_LIMIT: usize = 2048;
+/// Bytes of a form.
+const FORM_LIMIT: usize = 16 * 1024;
+
+/// What somebody signs in with.
+#[derive(Debug)]
+pub struct SignIn {
+    /// Empty with an API key.
+    pub username: String,
+    /// The password, or an API key.
+    pub password: SecretString,
+}
+
+impl SignIn {
+    /// Reads a form or a JSON object: `username`, which may be left out, and `password`.
+    ///
+    /// # Errors
+    /// [`Problem`] where the body can't be read, or a field has the wrong type or is too long.
+    pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
+        let (username, password) = if request.is_json() {
+            let body = request.json()?;
+            let text = |field: &'static str, most: usize| match &body[field] {
+                Value::Null => Ok(String::new()),
+                Value::String(text) => Ok(text.clone()),
+                _ => Err(too_long(field, most)),
+            };
+            (text("username", USERNAME_LIMIT)?, text("password", PASSWORD_LIMIT)?)
+        } else {
+            if request.body.len() > FORM_LIMIT {
+                return Err(too_long("password", PASSWORD_LIMIT));
+            }
+            let text = |field: &str| form_field(request, field).unwrap_or_default();
+            (text("username"), text("password"))
+        };
+        if username.chars().count() > USERNAME_LIMIT {
+            return Err(too_long("username", USERNAME_LIMIT));
+        }
+        if password.chars().count() > PASSWORD_LIMIT {
+            return Err(too_long("password", PASSWORD_LIMIT));
+        }
+        // Keys are copied with what stands around them.
+        let password = if username.is_empty() { password.trim() } else { password.as_str() };
+        Ok(Self { username, password: SecretString::from(password) })
+    }
+}
+
+fn too_long(field: &'static str, most: usize) -> Problem {
+    Problem::BadField { field, right: format!("a text of at most {most} characters") }
+}
+
+fn form_field(request: &ApiRequest, field: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(&request.body);
+    pairs.find(|(name, _)| name == field).map(|(_, value)| value.into_owned())
+}
+
+/// A session that began.
+#[derive(Debug)]
+pub struct Session {
+    token: SecretString,
+    ends: Timestamp,
+}
+
+impl Session {
+    /// Begins a session of who has the key with this hash.
+    pub(crate) fn begin(key: &[u8; 32], secret: &SigningKeys, now: Timestamp) -> Self {
+        let ends = now.seconds() + LIFE_S;
+        Self { token: session_token::mint(key, ends, secret), ends: Timestamp(ends * 1000) }
+    }
+
+    /// The cookie that goes with it, as Set-Cookie has it. Scripts can't read it, and no page of another site makes a
+    /// browser send it, but by a link.
+    pub fn cookie(&self, secure: bool) -> String {
+        cookie(secure, self.token.expose_secret(), LIFE_S)
+    }
+
+    /// The answer for a program.
+    pub fn answer(&self) -> ApiAnswer {
+        let ends = self.ends.to_string();
+        ApiAnswer::json(200, &json!({ "success": true, "message": "Signed in", "expiresAt": ends }))
+    }
+}
+
+/// The cookie that takes a session's place.
+pub fn no_cookie(secure: bool) -> String {
+    cookie(secure, "", 0)
+}
+
+fn name(secure: bool) -> &'static str {
+    if secure { SECURE_NAME } else { NAME }
+}
+
+fn cookie(secure: bool, value: &str, life_s: i64) -> String {
+    let only_https = if secure { "; Secure" } else { "" };
+    format!("{}={value}; Path=/; Max-Age={life_s}; HttpOnly{only_https}; SameSite=Lax", name(secure))
+}
+
+/// The tokens that a browser sends along.
+pub(crate) fn tokens(request: &ApiRequest, secure: bool) -> impl Iterator<Item = &str> {
+    // Cookies of others may hold anything.
+    let pairs = request.header_bytes("cookie").unwrap_or_default().split(|byte| *byte == b';');
+    let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='));
+    texts.filter(move |(known, _)| *known == name(secure)).map(|(_, value)| value).take(COOKIES)
+}
+
+/// Where somebody goes on who has signed in: a path of ours that the query or the form names, else the first page.
+pub fn next(request: &ApiRequest) -> String {
+    let given = match request.query("next") {
+        Some(text) => Some(text.to_owned()),
+        None if request.is_json() => None,
+        None => form_field(request, "next"),
+    };
+    given.filter(|text| is_local(text)).unwrap_or_else(|| "/".to_owned())
+}
+
+/// Whether a browser stays here that is sent to this: a path, and none that a browser reads as a host.
+fn is_local(text: &str) -> bool {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    text.len() <= NEXT_LIMIT
+        && text.starts_with('/')
+        && !text.starts_with("//")
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && !matches!(path, "/login" | "/logout")
+}
+
+/// Sends a browser to a path of ours, by GET.
+pub fn see_other(path: &str) -> ApiAnswer {
+    ApiAnswer::text(303, String::new()).header("location", path)
+}
+
+/// Sends a browser to sign in, and then back to the page that it asked for.
+pub fn to_login(request: &ApiRequest) -> ApiAnswer {
+    let here = request.path_and_query();
+    if here == "/" || !is_local(&here) {
+        return see_other("/login");
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &here).finish();
+    see_other(&format!("/login?{query}"))
+}
+
+impl ApiRequest {
+    /// The path and the query, as a link to it has them.
+    fn path_and_query(&self) -> String {
+        let Ok(mut url) = Url::parse("http://local.invalid/") else { return "/".to_owned() };
+        url.set_path(&self.path);
+        let mut pairs: Vec<(&str, &str)> = self.queries().collect();
+        pairs.sort_unstable();
+        for (name, value) in pairs {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}{query}", url.path())
+    }
+}

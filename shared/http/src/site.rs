@@ -1,0 +1,176 @@
+//! Where a function stands: whether it asks for keys, which origins are its own, and what pages elsewhere may do (CORS).
+
+use reelhook_app::Url;
+
+use crate::answer::ApiAnswer;
+use crate::origin::Origin;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// What pages at an allowed origin may send and read: `CorsConfiguration` in template.yaml says the same.
+const ALLOW_METHODS: &str = "GET,POST,PATCH,DELETE,OPTIONS";
+const ALLOW_HEADERS: &str = "authorization,content-type,idempotency-key,if-match,if-none-match,last-event-id,x-api-key";
+const EXPOSE_HEADERS: &str = "etag,location,retry-after";
+const MAX_AGE: &str = "3600";
+
+/// Whether keys are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// A key is required.
+    #[default]
+    Required,
+    /// Nothing is asked: only beside a base URL on this machine.
+    Off,
+}
+
+impl Mode {
+    /// Reads AUTH: `required` (the default) or `none`, which is refused beside a public base URL.
+    fn read(text: Option<&str>, base: Option<&Origin>) -> Result<Self, String> {
+        match text.unwrap_or("required") {
+            "required" => Ok(Self::Required),
+            "none" if base.is_some_and(Origin::is_this_machine) => Ok(Self::Off),
+            "none" => Err("AUTH=none is only for a PUBLIC_BASE_URL on this machine (localhost)".to_owned()),
+            _ => Err("AUTH is `required` or `none`".to_owned()),
+        }
+    }
+}
+
+/// What a request says about the page that made a browser send it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    /// A page of ours, or of an origin that CORS_ORIGINS names.
+    Ours,
+    /// A page of another origin.
+    Foreign,
+    /// It says nothing: no browser, or one that somebody gave the address.
+    Unknown,
+}
+
+/// What a function knows of its own address.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    mode: Mode,
+    base: Option<Origin>,
+    /// Origins that CORS_ORIGINS names: their pages count as ours.
+    named: Vec<Origin>,
+    /// Whether pages of any origin may call. They show a key that they know: no browser sends credentials along.
+    any: bool,
+}
+
+impl Site {
+    /// Reads AUTH, PUBLIC_BASE_URL and CORS_ORIGINS: `*`, or origins separated by commas. Where no key is asked for, `*`
+    /// allows nothing.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn read(auth: Option<&str>, base: Option<&Url>, cors: Option<&str>) -> Result<Self, String> {
+        let base = base.and_then(|url| Origin::parse(&url.origin().ascii_serialization()));
+        let mode = Mode::read(auth, base.as_ref())?;
+        let (mut named, mut any) = (Vec::new(), false);
+        for text in cors.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty()) {
+            if matches!(text, "*" | "https://*" | "http://*") {
+                any = mode == Mode::Required;
+                continue;
+            }
+            let origin = Origin::parse(text);
+            let right = "CORS_ORIGINS must be `*`, or origins such as https://shop.example, separated by commas";
+            named.push(origin.ok_or_else(|| right.to_owned())?);
+        }
+        Ok(Self { mode, base, named, any })
+    }
+
+    /// Whether callers need a key.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether browsers reach this function over https, so that a cookie can be kept to that.
+    pub fn is_secure(&self, request: &ApiRequest) -> bool {
+        request.is_secure() || self.base.as_ref().is_some_and(Origin::is_secure)
+    }
+
+    /// The answer to a preflight, for which no key is asked: browsers send none along. It never allows credentials, so no
+    /// page elsewhere can use what a browser knows.
+    pub fn preflight(&self, request: &ApiRequest) -> ApiAnswer {
+        let answer = ApiAnswer::text(204, String::new()).header("vary", "origin");
+        let allowed = match request.header("origin") {
+            _ if self.any => "*",
+            Some(text) if Origin::parse(text).is_some_and(|origin| self.has(&origin)) => text,
+            Some(_) | None => return answer,
+        };
+        answer
+            .header("access-control-allow-origin", allowed)
+            .header("access-control-allow-methods", ALLOW_METHODS)
+            .header("access-control-allow-headers", ALLOW_HEADERS)
+            .header("access-control-expose-headers", EXPOSE_HEADERS)
+            .header("access-control-max-age", MAX_AGE)
+    }
+
+    /// Whether a request may act with no more than a browser sends along for whatever page asks: HTTP Basic, a cookie, or
+    /// nothing at all where no key is asked for.
+    ///
+    /// # Errors
+    /// [`Problem::ForeignPage`], [`Problem::ForeignHost`].
+    pub(crate) fn check_browser(&self, request: &ApiRequest) -> Result<(), Problem> {
+        if self.mode == Mode::Off {
+            // DNS rebinding: a page whose name leads to this machine is of our origin, as its browser sees it.
+            if !self.is_own_host(request) {
+                return Err(Problem::ForeignHost);
+            }
+            if self.sender(request) == Sender::Foreign && !request.navigates_to_page() {
+                return Err(Problem::ForeignPage);
+            }
+        }
+        // Another site's page can send simple requests (Fetch Standard, CORS-safelisted). For all others its browser asks us
+        // first, and we allow no credentials.
+        let asked_first = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "POST") || request.is_json();
+        if !request.changes_state() || asked_first || self.is_from_own_page(request) {
+            return Ok(());
+        }
+        Err(Problem::ForeignPage)
+    }
+
+    /// Refuses what a page of another origin sends, where anybody may call.
+    ///
+    /// # Errors
+    /// [`Problem::ForeignPage`].
+    pub fn check_sender(&self, request: &ApiRequest) -> Result<(), Problem> {
+        let foreign = self.sender(request) == Sender::Foreign && !self.is_from_own_page(request);
+        if foreign { Err(Problem::ForeignPage) } else { Ok(()) }
+    }
+
+    /// Whether a page of ours sends it. Behind a proxy only the browser knows that.
+    fn is_from_own_page(&self, request: &ApiRequest) -> bool {
+        self.sender(request) == Sender::Ours || request.header("sec-fetch-site") == Some("same-origin")
+    }
+
+    fn sender(&self, request: &ApiRequest) -> Sender {
+        if let Some(text) = request.header_bytes("origin") {
+            let origin = std::str::from_utf8(text).ok().and_then(Origin::parse);
+            let ours = origin.is_some_and(|origin| self.has(&origin) || request.own_origin().as_ref() == Some(&origin));
+            return if ours { Sender::Ours } else { Sender::Foreign };
+        }
+        match request.header("sec-fetch-site") {
+            Some("same-origin") => Sender::Ours,
+            None | Some("none") => Sender::Unknown,
+            Some(_) => Sender::Foreign,
+        }
+    }
+
+    /// Whether an origin is PUBLIC_BASE_URL's or named.
+    fn has(&self, origin: &Origin) -> bool {
+        self.base.as_ref() == Some(origin) || self.named.contains(origin)
+    }
+
+    /// Whether a request names our own address: that of PUBLIC_BASE_URL, this machine at the same port, or what the gateway
+    /// itself calls this API.
+    fn is_own_host(&self, request: &ApiRequest) -> bool {
+        let Some(host) = request.header("host") else { return false };
+        if request.domain.as_deref().is_some_and(|domain| domain.eq_ignore_ascii_case(host)) {
+            return true;
+        }
+        let Some(base) = &self.base else { return false };
+        let named = Origin::at(base.is_secure(), host);
+        named.is_some_and(|named| named == *base || (named.is_this_machine() && named.port() == base.port()))
+    }
+}

@@ -1,0 +1,81 @@
+//! Preflights that reach a function, and that the gateway says the same.
+
+use reelhook_http::site::Site;
+
+use crate::edge::{deployed, laptop, request};
+
+/// Status, and the CORS headers by name.
+fn preflight(site: &Site, headers: &[(&str, &str)]) -> (u16, Vec<(String, String)>) {
+    let mut asked = vec![("access-control-request-method", "PATCH"), ("access-control-request-headers", "if-match")];
+    asked.extend_from_slice(headers);
+    let answer = site.preflight(&request("OPTIONS", "/api/webhooks/endpoints/ep_1", &asked));
+    assert!(answer.body.is_empty() && answer.bytes.is_empty());
+    let cors = answer.headers.into_iter().filter(|(name, _)| name.starts_with("access-control-"));
+    (answer.status, cors.map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn allowed(site: &Site, origin: Option<&str>) -> Option<String> {
+    let headers: Vec<(&str, &str)> = origin.map(|origin| ("origin", origin)).into_iter().collect();
+    let (status, cors) = preflight(site, &headers);
+    assert_eq!(status, 204);
+    let value = |name: &str| cors.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    assert_eq!(value("access-control-allow-credentials"), None, "no page may use what a browser sends along");
+    let origin = value("access-control-allow-origin");
+    assert_eq!(cors.is_empty(), origin.is_none(), "{cors:?}");
+    origin
+}
+
+#[test]
+fn a_preflight_is_answered_without_a_key_for_the_origins_that_may_call() {
+    let check = |site: &Site, origin: Option<&str>, expected: Option<&str>| {
+        assert_eq!(allowed(site, origin).as_deref(), expected, "{origin:?}");
+    };
+    check(&deployed("*"), Some("https://shop.example"), Some("*"));
+    check(&deployed("*"), None, Some("*"));
+    check(&deployed("https://*"), Some("https://shop.example"), Some("*"));
+    let named = deployed("https://shop.example,http://localhost:5173");
+    check(&named, Some("https://shop.example"), Some("https://shop.example"));
+    check(&named, Some("http://localhost:5173"), Some("http://localhost:5173"));
+    check(&named, Some("https://api.example.com"), Some("https://api.example.com"));
+    check(&named, Some("https://evil.example"), None);
+    check(&named, Some("http://shop.example"), None);
+    check(&named, Some("null"), None);
+    check(&named, None, None);
+    check(&deployed(""), Some("https://shop.example"), None);
+    check(&Site::default(), Some("https://shop.example"), None);
+    // Where no key is asked for, nobody's page may call but those that are named.
+    check(&laptop("*"), Some("https://shop.example"), None);
+    check(&laptop("http://localhost:5173"), Some("http://localhost:5173"), Some("http://localhost:5173"));
+}
+
+#[test]
+fn origins_that_are_none_are_refused_at_the_start() {
+    for text in ["shop.example", "https://shop.example/", "https://*.shop.example", "null", "ftp://shop.example"] {
+        let sentence = Site::read(None, None, Some(text)).unwrap_err();
+        assert!(sentence.contains("CORS_ORIGINS must be"), "{text}: {sentence}");
+    }
+}
+
+#[test]
+fn the_gateway_s_own_answer_says_the_same() {
+    let template = include_str!("../../../../template.yaml");
+    let api = template.split_once("  Api:\n").expect("the API").1.split_once("\n  # ").expect("an end").0;
+    assert!(
+        !template.contains("AllowCredentials"),
+        "with credentials, any origin that is named could act for a browser"
+    );
+    let (_, cors) = preflight(&deployed("*"), &[]);
+    for (header, property) in [
+        ("access-control-allow-methods", "AllowMethods: ["),
+        ("access-control-allow-headers", "AllowHeaders: ["),
+        ("access-control-expose-headers", "ExposeHeaders: ["),
+    ] {
+        let list = api.split_once(property).expect(property).1.split_once(']').expect("a list").0;
+        let ours = &cors.iter().find(|(name, _)| name == header).expect(header).1;
+        assert_eq!(ours.split(',').collect::<Vec<_>>(), list.split(", ").collect::<Vec<_>>(), "{header}");
+    }
+    let age = &cors.iter().find(|(name, _)| name == "access-control-max-age").expect("an age").1;
+    assert!(api.contains(&format!("MaxAge: {age}\n")), "{age}");
+    // Each function behind the API knows the origins, and the base URL that counts as ours.
+    assert_eq!(template.matches("CORS_ORIGINS: !Ref CorsOrigins\n").count(), 12);
+}
