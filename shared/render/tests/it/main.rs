@@ -7,6 +7,7 @@ mod drawing;
 mod files;
 mod golden;
 mod hostile;
+mod mp4;
 
 use std::path::PathBuf;
 
