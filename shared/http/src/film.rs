@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reelhook_app::uploads;
 use reelhook_domain::film::{
-    Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
+    Entrance, FRAME_RATE, Film, FrameGrid, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
 };
 use serde_json::Value;
 
@@ -62,8 +62,9 @@ pub fn read(
     let mut warnings = Vec::new();
     let mut images = Images { attached, used: vec![false; attached.len()] };
     let mut read = Vec::with_capacity(scenes.len());
+    let mut grid = FrameGrid::new(FRAME_RATE);
     for (place, scene) in scenes.iter().enumerate() {
-        read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut images, &mut warnings)?);
+        read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut grid, &mut images, &mut warnings)?);
     }
     images.place_rest(&mut read, &mut warnings);
     let film = Film {
@@ -108,6 +109,7 @@ fn read_scene(
     place: &str,
     index: usize,
     scene: &Value,
+    grid: &mut FrameGrid,
     images: &mut Images<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Scene, Problem> {
@@ -153,7 +155,7 @@ fn read_scene(
     });
     Ok(Scene {
         kind,
-        frames: (seconds * f64::from(FRAME_RATE)).round().max(1.0) as u32,
+        frames: grid.scene(seconds),
         content: content(&format!("{place}.content"), kind, &scene["content"], images)?,
         // There is nothing before the first scene that it could take over from.
         transition: transition.filter(|_| index > 0),
@@ -358,5 +360,25 @@ fn flag(value: &Value, name: &str) -> Result<Option<bool>, Problem> {
         Value::Null => Ok(None),
         Value::Bool(flag) => Ok(Some(*flag)),
         _ => Err(wrong(name, "true or false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_video_is_as_long_as_its_scenes_are_together() {
+        let check = |durations: &[f64], frames: u32| {
+            let scenes = durations.iter().map(|duration| json!({ "type": "cta", "duration": duration }));
+            let config = json!({ "scenes": scenes.collect::<Vec<_>>() });
+            let film = read(&config, &[], |_| None).unwrap().film;
+            assert_eq!(film.frames(), frames, "{durations:?}");
+        };
+        check(&[0.55; 40], 660);
+        check(&[1.0, 0.55, 2.45], 120);
+        check(&[0.51, 0.51, 0.51, 0.51], 61);
+        check(&[4.0], 120);
     }
 }

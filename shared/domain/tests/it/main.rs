@@ -3,6 +3,7 @@
 mod any_order;
 mod drawings;
 mod endpoints;
+mod film;
 mod invariants;
 mod isolation;
 mod journeys;
