@@ -3,11 +3,12 @@
 use cosmic_text::SwashContent;
 use image::RgbaImage;
 use tiny_skia::{
-    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
+    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path, PathBuilder, Pixmap, Point,
     PremultipliedColorU8, Shader, SpreadMode, Stroke, Transform,
 };
 
 use crate::area::Area;
+use crate::dither;
 use crate::emoji;
 use crate::fonts::Fonts;
 use crate::text::{Side, Typeset, extent};
@@ -59,19 +60,48 @@ impl Canvas {
     }
 
     fn fill(&mut self, path: &Path, at: Area, fill: Fill) {
-        let gradient = |from: (f32, f32), to: (f32, f32), a: Color, b: Color| {
-            let stops = vec![GradientStop::new(0.0, a), GradientStop::new(1.0, b)];
-            let (from, to) = (Point::from_xy(from.0, from.1), Point::from_xy(to.0, to.1));
-            LinearGradient::new(from, to, stops, SpreadMode::Pad, Transform::identity())
-                .unwrap_or(Shader::SolidColor(a))
-        };
         let shader = match fill {
             Fill::Solid(rgb, alpha) => Shader::SolidColor(colour(rgb, alpha)),
-            Fill::Sweep(a, b) => gradient((at.x, at.y), (at.right(), at.bottom()), colour(a, 1.0), colour(b, 1.0)),
-            Fill::Down(a, from, b, to) => gradient((at.x, at.y), (at.x, at.bottom()), colour(a, from), colour(b, to)),
+            Fill::Sweep(a, b) => {
+                let stops = vec![GradientStop::new(0.0, colour(a, 1.0)), GradientStop::new(1.0, colour(b, 1.0))];
+                let (from, to) = (Point::from_xy(at.x, at.y), Point::from_xy(at.right(), at.bottom()));
+                LinearGradient::new(from, to, stops, SpreadMode::Pad, Transform::identity())
+                    .unwrap_or(Shader::SolidColor(colour(a, 1.0)))
+            }
+            Fill::Down(a, from, b, to) => return self.sheen(path, at, (a, from), (b, to)),
         };
         let paint = Paint { shader, anti_alias: true, ..Paint::default() };
         self.pixmap.fill_path(path, &paint, FillRule::Winding, Transform::identity(), None);
+    }
+
+    /// A gradient from the top to the bottom: it is slow, so what it gives over an opaque ground is dithered.
+    fn sheen(&mut self, path: &Path, at: Area, top: (Rgb, f32), bottom: (Rgb, f32)) {
+        let width = self.pixmap.width();
+        let Some(mut mask) = Mask::new(width, self.pixmap.height()) else { return };
+        mask.fill_path(path, FillRule::Winding, true, Transform::identity());
+        let channels = |(rgb, alpha): (Rgb, f32)| [f32::from(rgb.0), f32::from(rgb.1), f32::from(rgb.2), alpha];
+        let (first, last) = (channels(top), channels(bottom));
+        let place = |origin: f32| (origin as i32).rem_euclid(dither::PERIOD) as usize;
+        let (left, top) = (place(self.origin.0), place(self.origin.1));
+        let masks = mask.data().chunks_exact(width as usize);
+        for (y, (row, mask)) in self.pixmap.pixels_mut().chunks_exact_mut(width as usize).zip(masks).enumerate() {
+            let part = ((y as f32 + 0.5 - at.y) / at.h.max(1.0)).clamp(0.0, 1.0);
+            let [r, g, b, alpha] = [0, 1, 2, 3].map(|at: usize| first[at] + (last[at] - first[at]) * part);
+            for (x, (pixel, cover)) in row.iter_mut().zip(mask).enumerate().filter(|(_, (_, cover))| **cover != 0) {
+                let alpha = alpha * f32::from(*cover) / 255.0;
+                let mixed = [(r, pixel.red()), (g, pixel.green()), (b, pixel.blue())]
+                    .map(|(above, below)| above * alpha + f32::from(below) * (1.0 - alpha));
+                let a = (255.0 * alpha + f32::from(pixel.alpha()) * (1.0 - alpha) + 0.5) as u8;
+                let [r, g, b] = if pixel.is_opaque() {
+                    dither::rounded(mixed, left + x, top + y)
+                } else {
+                    mixed.map(|channel| ((channel + 0.5) as u8).min(a))
+                };
+                if let Some(mixed) = PremultipliedColorU8::from_rgba(r, g, b, a) {
+                    *pixel = mixed;
+                }
+            }
+        }
     }
 
     pub fn edge(&mut self, area: Area, radius: f32, width: f32, rgb: Rgb, alpha: f32) {

@@ -3,6 +3,7 @@
 #[path = "../../examples/samples/mod.rs"]
 mod samples;
 
+mod bands;
 mod drawing;
 mod files;
 mod golden;
