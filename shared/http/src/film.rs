@@ -1,6 +1,6 @@
 //! The configuration of a video in VidBuilder's words: what is asked for, within the limits (contract.md, VidBuilder).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reelhook_app::uploads;
 use reelhook_domain::film::{
@@ -60,22 +60,24 @@ pub fn read(
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
     }
     let mut warnings = Vec::new();
-    let mut images = Images { attached, used: vec![false; attached.len()] };
+    let mut images = Images { attached, used: vec![false; attached.len()], places: BTreeMap::new() };
     let mut read = Vec::with_capacity(scenes.len());
     let mut grid = FrameGrid::new(FRAME_RATE);
     for (place, scene) in scenes.iter().enumerate() {
         read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut grid, &mut images, &mut warnings)?);
     }
     images.place_rest(&mut read, &mut warnings);
-    let film = Film {
+    let mut film = Film {
         title: text(config, "", &["title", "name"])?.filter(|title| !title.is_empty()),
         theme: theme(config, &mut warnings)?,
         quality: quality(&config["quality"])?,
         reels: flag(config, "generateReels")?.unwrap_or(false),
         music: music(&config["music"], track, &mut warnings)?,
         scenes: read,
+        places: Vec::new(),
     };
     check_limits(&film)?;
+    film.places = images.places(&film);
     Ok(Wish { film, warnings })
 }
 
@@ -261,6 +263,8 @@ fn music(
 pub(crate) struct Images<'a> {
     attached: &'a Attached,
     used: Vec<bool>,
+    /// Where each picture was first named.
+    places: BTreeMap<ImageRef, String>,
 }
 
 impl Images<'_> {
@@ -271,26 +275,44 @@ impl Images<'_> {
         let index = value.as_u64().and_then(|index| usize::try_from(index).ok());
         let found = index.or_else(|| self.attached.iter().position(|(name, _)| Some(name.as_str()) == named));
         if let Some((_, key)) = found.and_then(|index| self.attached.get(index)) {
+            let image = ImageRef::Key(key.clone());
             self.used[found.unwrap_or_default()] = true;
-            return Ok(ImageRef::Key(key.clone()));
+            return Ok(self.named(place, image));
         }
         let Some(text) = named else { return Err(wrong(place, RIGHT_IMAGE)) };
         if uploads::is_key(text) {
-            return Ok(ImageRef::Key(text.to_owned()));
+            return Ok(self.named(place, ImageRef::Key(text.to_owned())));
         }
         let url = reelhook_app::Url::parse(text).ok();
         match url.filter(|url| matches!(url.scheme(), "http" | "https") && text.len() <= TEXT_LIMIT) {
-            Some(url) => Ok(ImageRef::Url(url.into())),
+            Some(url) => Ok(self.named(place, ImageRef::Url(url.into()))),
             None => Err(wrong(place, RIGHT_IMAGE)),
         }
     }
 
+    /// Notes where a picture was named: errors about it say so.
+    fn named(&mut self, place: &str, image: ImageRef) -> ImageRef {
+        self.places.entry(image.clone()).or_insert_with(|| place.to_owned());
+        image
+    }
+
+    /// Where the film's pictures were named; empty where the film itself tells.
+    fn places(&self, film: &Film) -> Vec<String> {
+        let pictures = film.pictures();
+        let named: Vec<String> =
+            pictures.iter().map(|(image, own)| self.places.get(*image).unwrap_or(own).clone()).collect();
+        if named.iter().zip(&pictures).all(|(named, (_, own))| named == own) { Vec::new() } else { named }
+    }
+
     /// Files that nobody names are shown by the scenes that have a place for a picture and none in it, in order.
-    fn place_rest(&self, scenes: &mut [Scene], warnings: &mut Vec<String>) {
-        let mut rest = self.attached.iter().zip(&self.used).filter(|(_, used)| !**used).map(|((_, key), _)| key);
+    fn place_rest(&mut self, scenes: &mut [Scene], warnings: &mut Vec<String>) {
+        let files = self.attached.iter().zip(&self.used).enumerate();
+        let mut rest = files.filter(|(_, (_, used))| !**used).map(|(index, ((_, key), _))| (index, key));
         let empty = scenes.iter_mut().filter(|scene| takes_picture(scene.kind) && scene.content.images.is_empty());
-        for (scene, key) in empty.zip(&mut rest) {
-            scene.content.images.push(ImageRef::Key(key.clone()));
+        for (scene, (index, key)) in empty.zip(&mut rest) {
+            let image = ImageRef::Key(key.clone());
+            self.places.entry(image.clone()).or_insert_with(|| format!("images[{index}]"));
+            scene.content.images.push(image);
         }
         let over = rest.count();
         if over > 0 {
@@ -364,21 +386,4 @@ fn flag(value: &Value, name: &str) -> Result<Option<bool>, Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_video_is_as_long_as_its_scenes_are_together() {
-        let check = |durations: &[f64], frames: u32| {
-            let scenes = durations.iter().map(|duration| json!({ "type": "cta", "duration": duration }));
-            let config = json!({ "scenes": scenes.collect::<Vec<_>>() });
-            let film = read(&config, &[], |_| None).unwrap().film;
-            assert_eq!(film.frames(), frames, "{durations:?}");
-        };
-        check(&[0.55; 40], 660);
-        check(&[1.0, 0.55, 2.45], 120);
-        check(&[0.51, 0.51, 0.51, 0.51], 61);
-        check(&[4.0], 120);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod limits;
 mod logs;
 mod nothing_is_lost;
 mod operational;
+mod pictures;
 mod queue;
 mod reconcile;
 mod recover;
