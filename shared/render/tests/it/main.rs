@@ -8,6 +8,7 @@ mod drawing;
 mod files;
 mod golden;
 mod hostile;
+mod images;
 mod mp4;
 
 use std::path::PathBuf;
