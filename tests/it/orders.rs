@@ -42,7 +42,7 @@ async fn pictures_come_by_upload_by_form_and_by_url() {
     until(&stack, &by_form, "completed").await;
     let failed = until(&stack, &by_url, "failed").await;
     let error = failed["error"].as_str().expect("a sentence");
-    assert_eq!(error, "Scene 1: the picture at 169.254.169.254 could not be fetched: ENOTFOUND");
+    assert_eq!(error, "scenes[0].content.images[0]: the picture at 169.254.169.254 could not be fetched: ENOTFOUND");
     stack.assert_queues_empty().await;
 }
 

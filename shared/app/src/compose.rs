@@ -216,6 +216,7 @@ fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], word
         reels: false,
         music: Some(Music { track: "cinematic-1".to_owned(), volume: 0.35, fade_in_ms: 500, fade_out_ms: 1500 }),
         scenes,
+        places: Vec::new(),
     }
 }
 

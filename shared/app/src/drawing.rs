@@ -32,12 +32,42 @@ pub enum DrawError {
     /// What the film shows can't be drawn; trying again would fail again. A sentence for who asked for it.
     #[error("{0}")]
     Input(String),
+    /// A picture of the film can't be had or shown. Its place in the order, and a sentence about it.
+    #[error("{place}: {why}")]
+    Picture {
+        /// Where it is named, such as `scenes[0].content.items[2].image`.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+        /// Whether trying again would fail again.
+        permanent: bool,
+    },
     /// The renderer failed; another try may work.
     #[error("{0}")]
     Renderer(String),
     /// A store failed; another try may work.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl DrawError {
+    /// Whether trying again would fail again.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Input(_) => true,
+            Self::Picture { permanent, .. } => *permanent,
+            Self::Renderer(_) | Self::Store(_) => false,
+        }
+    }
+
+    /// The same about the picture that is named at `place`.
+    fn at(self, place: String) -> Self {
+        match self {
+            Self::Input(why) => Self::Picture { place, why, permanent: true },
+            Self::Renderer(why) => Self::Picture { place, why, permanent: false },
+            known @ (Self::Picture { .. } | Self::Store(_)) => known,
+        }
+    }
 }
 
 /// A picture of a scene, as bytes.
@@ -265,7 +295,7 @@ pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result
         Either::Left((Err(error), _)) => {
             let named = sentence(&task, &error);
             tracing::warn!(job_id = %id, attempt, claim, error = brief(&named), "a piece of a drawing failed");
-            Event::PieceFailed { attempt, claim, error: named, permanent: matches!(error, DrawError::Input(_)) }
+            Event::PieceFailed { attempt, claim, error: named, permanent: error.is_permanent() }
         }
     };
     let changed = report(event).await?;
@@ -283,9 +313,11 @@ fn claimed(job: &Job) -> Option<(u32, usize)> {
     Some((drawing.claims, drawing.claimed(drawing.claims)?))
 }
 
-/// Why a piece failed, in a sentence that names it.
+/// Why a piece failed, in a sentence that names it, or the place of the picture that is wrong: a scene may show that of
+/// the one before it.
 fn sentence(task: &Task, error: &DrawError) -> String {
     match (task, error) {
+        (_, DrawError::Picture { .. }) => error.to_string(),
         (Task::Scene { scene, .. }, error) => format!("Scene {}: {error}", scene + 1),
         (_, DrawError::Input(error)) => error.clone(),
         (_, error) => format!("Failed to render video: {error}"),
@@ -352,7 +384,7 @@ fn cut(film: &Film, format: Format, scene: usize) -> Result<Cut<'_>, DrawError> 
 async fn pictures(ports: &DrawPorts<'_>, job: &JobId, cut: Cut<'_>) -> Result<Pictures, DrawError> {
     let mut pictures = Vec::new();
     for image in cut.images() {
-        let bytes = ports.pictures.picture(job, &image).await?;
+        let bytes = ports.pictures.picture(job, &image).await.map_err(|error| error.at(cut.film.place_of(&image)))?;
         pictures.push((image, bytes));
     }
     Ok(pictures)

@@ -46,7 +46,10 @@ impl PictureSource for Gallery<'_> {
                 }
                 Ok(bytes)
             }
-            None => Err(DrawError::Input(format!("the picture {} is no PNG, JPEG, WebP or GIF", shown(image)))),
+            None => Err(DrawError::Input(format!(
+                "the picture {} is no picture that can be shown; it must be a PNG, JPEG, WebP or GIF file",
+                shown(image)
+            ))),
         }
     }
 }

@@ -211,7 +211,7 @@ fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
         bytes: 4_200_000,
         link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),
     };
-    let error = "Scene 2 (stats): the picture `logo.png` is no PNG, JPEG, WebP or GIF".to_owned();
+    let error = "scenes[1].content.image: the picture at shop.example answered 404".to_owned();
     let mut story: Vec<(i64, Event)> = runs.into();
     match event {
         OutboundEvent::VideoCompleted => {

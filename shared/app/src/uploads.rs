@@ -11,6 +11,17 @@ const PREFIX: &str = "uploads/";
 pub const TYPES: [(&str, &str); 4] =
     [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("image/gif", "gif")];
 
+/// Other names of these types that browsers, servers and old programs use.
+const ALIASES: [(&str, &str); 7] = [
+    ("image/jpg", "image/jpeg"),
+    ("image/pjpeg", "image/jpeg"),
+    ("image/jfif", "image/jpeg"),
+    ("image/x-jpeg", "image/jpeg"),
+    ("image/x-png", "image/png"),
+    ("image/x-webp", "image/webp"),
+    ("image/x-gif", "image/gif"),
+];
+
 /// A picture that is to be uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -23,9 +34,13 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// An upload of that type and size under a random key; none for another type.
+    /// An upload of that type and size under a random key; none for another type. The type may be in any case, have
+    /// parameters, or be one of its other names.
     pub fn new(content_type: &str, bytes: u64, random: u128) -> Option<Self> {
-        let (content_type, end) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(content_type))?;
+        let named = content_type.split(';').next().unwrap_or_default().trim();
+        let alias = ALIASES.into_iter().find(|(alias, _)| alias.eq_ignore_ascii_case(named));
+        let named = alias.map_or(named, |(_, known)| known);
+        let (content_type, end) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(named))?;
         Some(Self { key: format!("{PREFIX}{random:032x}.{end}"), content_type, bytes })
     }
 }
@@ -83,6 +98,29 @@ mod tests {
             assert!(!is_key(bad), "{bad}");
         }
         assert_eq!(Upload::new("image/svg+xml", 5, 7), None);
+    }
+
+    #[test]
+    fn a_type_is_known_by_all_its_names() {
+        let check = |named: &str, expected: Option<(&str, &str)>| {
+            let upload = Upload::new(named, 5, 7);
+            let found = upload.as_ref().map(|upload| (upload.content_type, upload.key.rsplit('.').next().unwrap()));
+            assert_eq!(found, expected, "{named}");
+        };
+        let jpeg = Some(("image/jpeg", "jpg"));
+        for named in ["image/jpeg", "image/jpg", "IMAGE/JPG", "image/pjpeg", " image/jpeg ", "image/jpg;q=1"] {
+            check(named, jpeg);
+        }
+        for named in ["image/png; charset=binary", "image/x-png", "Image/PNG"] {
+            check(named, Some(("image/png", "png")));
+        }
+        check("image/webp", Some(("image/webp", "webp")));
+        check("image/x-gif", Some(("image/gif", "gif")));
+        for named in
+            ["", ";", "image", "image/", "jpg", "image/tiff", "text/html", "image/png, image/jpeg", "image/svg+xml"]
+        {
+            check(named, None);
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The configuration of a video in VidBuilder's words: what is asked for, within the limits (contract.md, VidBuilder).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reelhook_app::uploads;
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{
-    Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
+    Entrance, FRAME_RATE, Film, FrameGrid, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
 };
 use serde_json::Value;
 
@@ -64,23 +64,25 @@ pub fn read(
     if scenes.len() > MOST_SCENES {
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
     }
-    let images = Images { attached, used: vec![false; attached.len()] };
-    let mut reading = Reading { images, warnings: Warnings::new(renderer) };
+    let images = Images { attached, used: vec![false; attached.len()], places: BTreeMap::new() };
+    let mut reading = Reading { images, grid: FrameGrid::new(FRAME_RATE), warnings: Warnings::new(renderer) };
     let mut read = Vec::with_capacity(scenes.len());
     for (place, scene) in scenes.iter().enumerate() {
         read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut reading)?);
     }
-    let Reading { images, mut warnings } = reading;
+    let Reading { mut images, mut warnings, .. } = reading;
     images.place_rest(&mut read, &mut warnings);
-    let film = Film {
+    let mut film = Film {
         title: first_text(config, "", &["title", "name"])?.map(|(_, title)| title),
         theme: theme(config, &mut warnings)?,
         quality: quality(&config["quality"])?,
         reels: yes_or_no(config, "", "generateReels")?.unwrap_or(false),
         music: music(&config["music"], track, &mut warnings)?,
         scenes: read,
+        places: Vec::new(),
     };
     check_limits(&film)?;
+    film.places = images.places(&film);
     Ok(Wish { film, warnings: warnings.finish() })
 }
 
@@ -88,6 +90,7 @@ pub fn read(
 pub(crate) struct Reading<'a> {
     /// Pictures that came along.
     pub(crate) images: Images<'a>,
+    grid: FrameGrid,
     warnings: Warnings,
 }
 
@@ -175,7 +178,7 @@ fn read_scene(place: &str, index: usize, scene: &Value, reading: &mut Reading<'_
     });
     Ok(Scene {
         kind,
-        frames: (seconds * f64::from(FRAME_RATE)).round().max(1.0) as u32,
+        frames: reading.grid.scene(seconds),
         content: content(&format!("{place}.content"), kind, &scene["content"], reading)?,
         // There is nothing before the first scene that it could take over from.
         transition: transition.filter(|_| index > 0),
@@ -278,6 +281,8 @@ fn music(
 pub(crate) struct Images<'a> {
     attached: &'a Attached,
     used: Vec<bool>,
+    /// Where each picture was first named.
+    places: BTreeMap<ImageRef, String>,
 }
 
 impl Images<'_> {
@@ -302,25 +307,43 @@ impl Images<'_> {
             && let Some((_, key)) = self.attached.get(index)
         {
             self.used[index] = true;
-            return Ok(Some(ImageRef::Key(key.clone())));
+            let image = ImageRef::Key(key.clone());
+            return Ok(Some(self.named(place, image)));
         }
         let Some(text) = text else { return Err(wrong(place, RIGHT_IMAGE)) };
         if uploads::is_key(text) {
-            return Ok(Some(ImageRef::Key(text.to_owned())));
+            return Ok(Some(self.named(place, ImageRef::Key(text.to_owned()))));
         }
         let url = reelhook_app::Url::parse(text).ok();
         match url.filter(|url| matches!(url.scheme(), "http" | "https") && text.len() <= TEXT_LIMIT) {
-            Some(url) => Ok(Some(ImageRef::Url(url.into()))),
+            Some(url) => Ok(Some(self.named(place, ImageRef::Url(url.into())))),
             None => Err(wrong(place, RIGHT_IMAGE)),
         }
     }
 
+    /// Notes where a picture was named: errors about it say so.
+    fn named(&mut self, place: &str, image: ImageRef) -> ImageRef {
+        self.places.entry(image.clone()).or_insert_with(|| place.to_owned());
+        image
+    }
+
+    /// Where the film's pictures were named; empty where the film itself tells.
+    fn places(&self, film: &Film) -> Vec<String> {
+        let pictures = film.pictures();
+        let named: Vec<String> =
+            pictures.iter().map(|(image, own)| self.places.get(*image).unwrap_or(own).clone()).collect();
+        if named.iter().zip(&pictures).all(|(named, (_, own))| named == own) { Vec::new() } else { named }
+    }
+
     /// Files that nobody names are shown by the scenes that have a place for a picture and none in it, in order.
-    fn place_rest(&self, scenes: &mut [Scene], warnings: &mut Warnings) {
-        let mut rest = self.attached.iter().zip(&self.used).filter(|(_, used)| !**used).map(|((_, key), _)| key);
+    fn place_rest(&mut self, scenes: &mut [Scene], warnings: &mut Warnings) {
+        let files = self.attached.iter().zip(&self.used).enumerate();
+        let mut rest = files.filter(|(_, (_, used))| !**used).map(|(index, ((_, key), _))| (index, key));
         let empty = scenes.iter_mut().filter(|scene| takes_picture(scene.kind) && scene.content.images.is_empty());
-        for (scene, key) in empty.zip(&mut rest) {
-            scene.content.images.push(ImageRef::Key(key.clone()));
+        for (scene, (index, key)) in empty.zip(&mut rest) {
+            let image = ImageRef::Key(key.clone());
+            self.places.entry(image.clone()).or_insert_with(|| format!("images[{index}]"));
+            scene.content.images.push(image);
         }
         let over = rest.count();
         if over > 0 {
@@ -347,3 +370,6 @@ fn takes_picture(kind: SceneKind) -> bool {
         | SceneKind::KeyTakeaways => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 
 /// Every path with its methods. HEAD comes with GET, and is read as GET; OPTIONS is answered everywhere.
-const ROUTES: [(&str, &[&str]); 70] = [
+const ROUTES: [(&str, &[&str]); 73] = [
     ("/", &["GET"]),
     ("/.well-known/webhook-keys.json", &["GET"]),
     ("/api/download/{id}", &["GET"]),
@@ -43,6 +43,7 @@ const ROUTES: [(&str, &[&str]); 70] = [
     ("/api/queue/toggle", &["POST"]),
     ("/api/status/{creatomateId}", &["GET"]),
     ("/api/stream-token", &["POST"]),
+    ("/api/templates", &["GET"]),
     ("/api/test", &["GET"]),
     ("/api/uploads", &["POST"]),
     ("/api/validate-url", &["POST"]),
@@ -70,6 +71,8 @@ const ROUTES: [(&str, &[&str]); 70] = [
     ("/dashboard", &["GET"]),
     ("/health", &["GET"]),
     ("/job/{id}", &["GET"]),
+    ("/login", &["GET", "POST"]),
+    ("/logout", &["POST"]),
     ("/openapi.json", &["GET"]),
     ("/queue", &["GET"]),
     ("/webhooks", &["GET"]),

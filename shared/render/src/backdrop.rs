@@ -1,8 +1,9 @@
-//! The ground of a card: a smooth, dithered gradient with glows, and shapes that give each theme its own air.
+//! The ground of a card: a smooth gradient with glows, without bands, and shapes that give each theme its own air.
 
 use reelhook_domain::film::{Format, Theme};
 use tiny_skia::Pixmap;
 
+use crate::dither;
 use crate::shapes;
 use crate::theme::{Palette, Rgb, look};
 
@@ -13,17 +14,18 @@ struct Glow(f32, f32, f32, Rgb, f32);
 /// right to left has it turned around: its shapes stand where lines end.
 pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Format, opening: bool, rtl: bool) -> Option<Pixmap> {
     let palette = look(theme).palette;
-    let mut pixmap = Pixmap::new(size.0, size.1)?;
     let tall = match format {
         Format::Standard => false,
         Format::Reels => true,
     };
-    ground(&mut pixmap, &palette, &glows(theme, &palette, tall, opening));
+    let mut pixmap = Pixmap::new(size.0, size.1)?;
     shapes::draw(&mut pixmap, theme, &palette, tall, opening);
     if rtl {
         let width = size.0 as usize;
         pixmap.pixels_mut().chunks_exact_mut(width).for_each(<[_]>::reverse);
     }
+    let sky = Sky::new(size, &palette, &glows(theme, &palette, tall, opening));
+    below(&mut pixmap, &sky, rtl);
     Some(pixmap)
 }
 
@@ -65,51 +67,115 @@ fn glows(theme: Theme, palette: &Palette, tall: bool, opening: bool) -> Vec<Glow
     }
 }
 
-fn ground(pixmap: &mut Pixmap, palette: &Palette, glows: &[Glow]) {
-    let (width, height) = (pixmap.width() as usize, pixmap.height() as usize);
-    let unit = 1.0 / width.max(height) as f32;
-    let channels = |rgb: Rgb| [f32::from(rgb.0), f32::from(rgb.1), f32::from(rgb.2)];
-    let (from, to) = (channels(palette.from), channels(palette.to));
-    let glows: Vec<_> =
-        glows.iter().map(|glow| (glow.0, glow.1, 1.0 / (glow.2 * glow.2), channels(glow.3), glow.4)).collect();
-    let length = (width + height) as f32;
-    for (y, row) in pixmap.data_mut().chunks_exact_mut(width * 4).enumerate() {
-        let down = y as f32 * unit;
-        for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
-            let part = (x + y) as f32 / length;
-            let mut colour = [0, 1, 2].map(|channel: usize| from[channel] + (to[channel] - from[channel]) * part);
-            let across = x as f32 * unit;
-            for (middle_x, middle_y, reach, glow, strength) in &glows {
-                let (dx, dy) = (across - middle_x, down - middle_y);
-                let near = 1.0 - (dx * dx + dy * dy) * reach;
-                if near > 0.0 {
-                    let alpha = near * near * strength;
-                    for (colour, glow) in colour.iter_mut().zip(glow) {
-                        *colour += (glow - *colour) * alpha;
-                    }
+/// The gradient and the glows over it, exactly.
+struct Sky {
+    from: [f32; 3],
+    step: [f32; 3],
+    /// One pixel in parts of the longer side.
+    unit: f32,
+    /// Each with its middle, the reciprocal of its squared reach, its colour and its strength.
+    glows: Vec<([f32; 2], f32, [f32; 3], f32)>,
+}
+
+impl Sky {
+    fn new((width, height): (u32, u32), palette: &Palette, glows: &[Glow]) -> Self {
+        let channels = |rgb: Rgb| [f32::from(rgb.0), f32::from(rgb.1), f32::from(rgb.2)];
+        let (from, to) = (channels(palette.from), channels(palette.to));
+        let length = (width + height) as f32;
+        let glows = glows.iter().map(|Glow(x, y, reach, rgb, strength)| {
+            let reach = 1.0 / (reach * reach);
+            ([*x, *y], reach, channels(*rgb), *strength)
+        });
+        Self {
+            from,
+            step: [0, 1, 2].map(|channel: usize| (to[channel] - from[channel]) / length),
+            unit: 1.0 / width.max(height) as f32,
+            glows: glows.collect(),
+        }
+    }
+
+    /// The colour of a pixel, 0 to 255.
+    fn colour(&self, x: usize, y: usize) -> [f32; 3] {
+        let along = (x + y) as f32;
+        let mut colour = [0, 1, 2].map(|channel: usize| self.from[channel] + self.step[channel] * along);
+        let (across, down) = (x as f32 * self.unit, y as f32 * self.unit);
+        for ([middle_x, middle_y], reach, glow, strength) in &self.glows {
+            let (dx, dy) = (across - middle_x, down - middle_y);
+            let near = 1.0 - (dx * dx + dy * dy) * reach;
+            if near > 0.0 {
+                let alpha = near * near * strength;
+                for (colour, glow) in colour.iter_mut().zip(glow) {
+                    *colour += (glow - *colour) * alpha;
                 }
             }
-            // Half a step of noise hides the steps of a gradient; the same for every channel, so that it has no colour.
-            let noise = hash(x as u32, y as u32);
-            for (out, colour) in pixel.iter_mut().zip(colour) {
-                *out = (colour + noise).clamp(0.0, 255.0) as u8;
-            }
-            pixel[3] = 255;
         }
+        colour
     }
 }
 
-/// 0 to 1, without a pattern.
-fn hash(x: u32, y: u32) -> f32 {
-    let mut value = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77);
-    value = (value ^ (value >> 15)).wrapping_mul(0x2C1B_3C6D);
-    value = (value ^ (value >> 12)).wrapping_mul(0x297A_2D39);
-    ((value ^ (value >> 15)) & 0xFFFF) as f32 / 65_536.0
+/// Puts the sky below what is drawn; only then are its colours rounded, so that it has no bands below thin shapes either.
+fn below(pixmap: &mut Pixmap, sky: &Sky, rtl: bool) {
+    let width = pixmap.width() as usize;
+    for (y, row) in pixmap.data_mut().chunks_exact_mut(width * 4).enumerate() {
+        for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
+            if pixel[3] == 255 {
+                continue;
+            }
+            let keep = f32::from(255 - pixel[3]) / 255.0;
+            let colour = sky.colour(if rtl { width - 1 - x } else { x }, y);
+            let exact = [0, 1, 2].map(|channel: usize| f32::from(pixel[channel]) + colour[channel] * keep);
+            let [r, g, b] = dither::rounded(exact, x, y);
+            pixel.copy_from_slice(&[r, g, b, 255]);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yuv::{Patch, Yuv};
+
+    #[test]
+    fn no_theme_has_bands() {
+        let size = (1280, 720);
+        let (width, height) = (size.0 as usize, size.1 as usize);
+        for theme in Theme::ALL {
+            let palette = Palette::of(theme);
+            let sky = Sky::new(size, &palette, &glows(theme, &palette, false, true));
+            let mut pixmap = Pixmap::new(size.0, size.1).expect("a size");
+            below(&mut pixmap, &sky, false);
+            let mut frame = Yuv::new(size.0, size.1);
+            frame.take(&pixmap, Patch { left: 0, top: 0, right: 1280, bottom: 720 });
+            let luma = &frame.bytes()[..width * height];
+            // White has no step above it.
+            let bright = |[r, g, b]: [f32; 3]| r.min(g).min(b) > 253.0;
+            let (mut worst, mut longest) = (0.0_f64, 0);
+            for top in (0..height).step_by(16) {
+                for left in (0..width).step_by(16) {
+                    let (mut drawn, mut meant, mut white) = (0.0, 0.0, false);
+                    for (x, y) in (top..top + 16).flat_map(|y| (left..left + 16).map(move |x| (x, y))) {
+                        let colour = sky.colour(x, y);
+                        let [r, g, b] = colour.map(f64::from);
+                        white |= bright(colour);
+                        drawn += f64::from(luma[y * width + x]);
+                        meant += 16.0 + (0.2126 * r + 0.7152 * g + 0.0722 * b) * 219.0 / 255.0;
+                    }
+                    if !white {
+                        worst = worst.max((drawn - meant).abs() / 256.0);
+                    }
+                }
+            }
+            for (y, row) in luma.chunks_exact(width).enumerate() {
+                let mut run = 0;
+                for (x, pair) in row.windows(2).enumerate() {
+                    run = if pair[0] == pair[1] && !bright(sky.colour(x, y)) { run + 1 } else { 0 };
+                    longest = longest.max(run);
+                }
+            }
+            assert!(worst < 0.15, "{theme:?}: a square of 16 pixels is {worst} steps off");
+            assert!(longest < 12, "{theme:?}: {longest} pixels of one luma in a row");
+        }
+    }
 
     #[test]
     fn text_can_be_read_wherever_it_may_stand() {

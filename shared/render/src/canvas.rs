@@ -1,13 +1,13 @@
 //! A picture that is drawn on in design pixels: shapes, soft shadows, text and pictures, turned around for right-to-left cards.
 
 use cosmic_text::{CacheKey, CacheKeyFlags, SwashContent};
-use image::RgbaImage;
 use tiny_skia::{
-    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
+    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path, PathBuilder, Pixmap, Point,
     PremultipliedColorU8, Shader, SpreadMode, Stroke, Transform,
 };
 
 use crate::area::Area;
+use crate::dither;
 use crate::emoji;
 use crate::faces;
 use crate::fonts::Fonts;
@@ -61,19 +61,48 @@ impl Canvas {
     }
 
     fn fill(&mut self, path: &Path, at: Area, fill: Fill) {
-        let gradient = |from: (f32, f32), to: (f32, f32), a: Color, b: Color| {
-            let stops = vec![GradientStop::new(0.0, a), GradientStop::new(1.0, b)];
-            let (from, to) = (Point::from_xy(from.0, from.1), Point::from_xy(to.0, to.1));
-            LinearGradient::new(from, to, stops, SpreadMode::Pad, Transform::identity())
-                .unwrap_or(Shader::SolidColor(a))
-        };
         let shader = match fill {
             Fill::Solid(rgb, alpha) => Shader::SolidColor(colour(rgb, alpha)),
-            Fill::Sweep(a, b) => gradient((at.x, at.y), (at.right(), at.bottom()), colour(a, 1.0), colour(b, 1.0)),
-            Fill::Down(a, from, b, to) => gradient((at.x, at.y), (at.x, at.bottom()), colour(a, from), colour(b, to)),
+            Fill::Sweep(a, b) => {
+                let stops = vec![GradientStop::new(0.0, colour(a, 1.0)), GradientStop::new(1.0, colour(b, 1.0))];
+                let (from, to) = (Point::from_xy(at.x, at.y), Point::from_xy(at.right(), at.bottom()));
+                LinearGradient::new(from, to, stops, SpreadMode::Pad, Transform::identity())
+                    .unwrap_or(Shader::SolidColor(colour(a, 1.0)))
+            }
+            Fill::Down(a, from, b, to) => return self.sheen(path, at, (a, from), (b, to)),
         };
         let paint = Paint { shader, anti_alias: true, ..Paint::default() };
         self.pixmap.fill_path(path, &paint, FillRule::Winding, Transform::identity(), None);
+    }
+
+    /// A gradient from the top to the bottom: it is slow, so what it gives over an opaque ground is dithered.
+    fn sheen(&mut self, path: &Path, at: Area, top: (Rgb, f32), bottom: (Rgb, f32)) {
+        let width = self.pixmap.width();
+        let Some(mut mask) = Mask::new(width, self.pixmap.height()) else { return };
+        mask.fill_path(path, FillRule::Winding, true, Transform::identity());
+        let channels = |(rgb, alpha): (Rgb, f32)| [f32::from(rgb.0), f32::from(rgb.1), f32::from(rgb.2), alpha];
+        let (first, last) = (channels(top), channels(bottom));
+        let place = |origin: f32| (origin as i32).rem_euclid(dither::PERIOD) as usize;
+        let (left, top) = (place(self.origin.0), place(self.origin.1));
+        let masks = mask.data().chunks_exact(width as usize);
+        for (y, (row, mask)) in self.pixmap.pixels_mut().chunks_exact_mut(width as usize).zip(masks).enumerate() {
+            let part = ((y as f32 + 0.5 - at.y) / at.h.max(1.0)).clamp(0.0, 1.0);
+            let [r, g, b, alpha] = [0, 1, 2, 3].map(|at: usize| first[at] + (last[at] - first[at]) * part);
+            for (x, (pixel, cover)) in row.iter_mut().zip(mask).enumerate().filter(|(_, (_, cover))| **cover != 0) {
+                let alpha = alpha * f32::from(*cover) / 255.0;
+                let mixed = [(r, pixel.red()), (g, pixel.green()), (b, pixel.blue())]
+                    .map(|(above, below)| above * alpha + f32::from(below) * (1.0 - alpha));
+                let a = (255.0 * alpha + f32::from(pixel.alpha()) * (1.0 - alpha) + 0.5) as u8;
+                let [r, g, b] = if pixel.is_opaque() {
+                    dither::rounded(mixed, left + x, top + y)
+                } else {
+                    mixed.map(|channel| ((channel + 0.5) as u8).min(a))
+                };
+                if let Some(mixed) = PremultipliedColorU8::from_rgba(r, g, b, a) {
+                    *pixel = mixed;
+                }
+            }
+        }
     }
 
     pub fn edge(&mut self, area: Area, radius: f32, width: f32, rgb: Rgb, alpha: f32) {
@@ -206,22 +235,82 @@ impl Canvas {
         self.pixmap.draw_pixmap(x, y, drawn.as_ref(), &paint, Transform::identity(), None);
     }
 
-    /// Draws a picture that has just the area's size in device pixels, its corners rounded.
-    pub fn picture(&mut self, image: &RgbaImage, area: Area, radius: f32) {
-        let at = self.place(area);
-        let at = Area { x: at.x.round(), y: at.y.round(), w: image.width() as f32, h: image.height() as f32 };
-        let radius = (radius * self.scale).min(at.w / 2.0).min(at.h / 2.0);
-        for (x, y, source) in image.enumerate_pixels() {
-            let dx = ((x as f32 + 0.5 - at.w / 2.0).abs() - at.w / 2.0 + radius).max(0.0);
-            let dy = ((y as f32 + 0.5 - at.h / 2.0).abs() - at.h / 2.0 + radius).max(0.0);
-            let cover = (0.5 - ((dx * dx + dy * dy).sqrt() - radius)).clamp(0.0, 1.0);
-            let [r, g, b, alpha] = source.0;
-            let alpha = (f32::from(alpha) * if radius > 0.5 { cover } else { 1.0 }) as u32;
-            if let Some(pixel) = pixel(&mut self.pixmap, at.x as i32 + x as i32, at.y as i32 + y as i32) {
-                over(pixel, (r, g, b), alpha);
+    /// The soft shadow of a picture that is not opaque: that of what it shows, and not of its area.
+    pub fn cast(&mut self, image: &Pixmap, area: Area, radius: f32, blur: f32, down: f32, strength: f32) {
+        let at = self.corner(Area { y: area.y + down, ..area });
+        let radius = radius * self.scale;
+        let (width, height) = (self.pixmap.width(), self.pixmap.height());
+        let mut mask = vec![0; (width * height) as usize];
+        for (x, y, source, cover) in rounded_pixels(image, radius) {
+            let (x, y) = (u32::try_from(at.0 + x), u32::try_from(at.1 + y));
+            if let (Ok(x), Ok(y)) = (x, y)
+                && x < width
+                && y < height
+            {
+                mask[(y * width + x) as usize] = (u32::from(source.alpha()) * cover / 255) as u8;
+            }
+        }
+        // Two boxes make a slope that reaches `blur` to each side, like that of `shadow`.
+        let reach = (blur * self.scale / 2.0).round() as usize;
+        let (across, along) = (width as usize, height as usize);
+        for _ in 0..2 {
+            mask = softened(&mask, across, along, reach);
+            mask = softened(&mask, along, across, reach);
+        }
+        for (pixel, part) in self.pixmap.pixels_mut().iter_mut().zip(mask) {
+            let alpha = (f32::from(part) * strength) as u32;
+            if alpha > 0 {
+                over(pixel, (0, 0, 0), alpha);
             }
         }
     }
+
+    /// Draws a picture that has just the area's size in device pixels, its corners rounded.
+    pub fn picture(&mut self, image: &Pixmap, area: Area, radius: f32) {
+        let (left, top) = self.corner(area);
+        for (x, y, source, cover) in rounded_pixels(image, radius * self.scale) {
+            if let Some(pixel) = pixel(&mut self.pixmap, left + x, top + y) {
+                lay(pixel, source, cover);
+            }
+        }
+    }
+
+    /// The pixel of this canvas at which an area begins.
+    fn corner(&self, area: Area) -> (i32, i32) {
+        let at = self.place(area);
+        (at.x.round() as i32, at.y.round() as i32)
+    }
+}
+
+/// The pixels of a picture with their places, and how much of each is within its round corners, of 255.
+fn rounded_pixels(image: &Pixmap, radius: f32) -> impl Iterator<Item = (i32, i32, PremultipliedColorU8, u32)> {
+    let (half_w, half_h) = (image.width() as f32 / 2.0, image.height() as f32 / 2.0);
+    let radius = radius.min(half_w).min(half_h);
+    let rows = image.pixels().chunks_exact(image.width() as usize).enumerate();
+    rows.flat_map(move |(y, row)| {
+        let dy = ((y as f32 + 0.5 - half_h).abs() - half_h + radius).max(0.0);
+        row.iter().enumerate().map(move |(x, pixel)| {
+            let dx = ((x as f32 + 0.5 - half_w).abs() - half_w + radius).max(0.0);
+            let cover = (0.5 - ((dx * dx + dy * dy).sqrt() - radius)).clamp(0.0, 1.0);
+            let cover = if radius > 0.5 { (255.0 * cover) as u32 } else { 255 };
+            (x as i32, y as i32, *pixel, cover)
+        })
+    })
+}
+
+/// Averages along the rows, and turns rows into columns; nothing is outside.
+fn softened(mask: &[u8], width: usize, height: usize, radius: usize) -> Vec<u8> {
+    let mut out = vec![0; mask.len()];
+    let (radius, span) = (radius as isize, 2 * radius as u32 + 1);
+    for (y, row) in mask.chunks_exact(width).enumerate() {
+        let at = |x: isize| usize::try_from(x).ok().and_then(|x| row.get(x)).map_or(0, |value| u32::from(*value));
+        let mut sum: u32 = (-radius..=radius).map(at).sum();
+        for x in 0..width {
+            out[x * height + y] = ((sum + span / 2) / span) as u8;
+            sum = sum + at(x as isize + radius + 1) - at(x as isize - radius);
+        }
+    }
+    out
 }
 
 pub(crate) fn colour(rgb: Rgb, alpha: f32) -> Color {
@@ -248,6 +337,23 @@ fn over(pixel: &mut PremultipliedColorU8, (r, g, b): (u8, u8, u8), alpha: u32) {
         one(r, pixel.red()).min(a),
         one(g, pixel.green()).min(a),
         one(b, pixel.blue()).min(a),
+        a,
+    );
+    if let Some(mixed) = mixed {
+        *pixel = mixed;
+    }
+}
+
+/// Puts a premultiplied colour over a pixel; `part` is how much of it there is, 0 to 255.
+fn lay(pixel: &mut PremultipliedColorU8, above: PremultipliedColorU8, part: u32) {
+    let alpha = (u32::from(above.alpha()) * part + 127) / 255;
+    let keep = 255 - alpha;
+    let one = |above: u8, below: u8| ((u32::from(above) * part + u32::from(below) * keep + 127) / 255) as u8;
+    let a = (alpha + (u32::from(pixel.alpha()) * keep + 127) / 255).min(255) as u8;
+    let mixed = PremultipliedColorU8::from_rgba(
+        one(above.red(), pixel.red()).min(a),
+        one(above.green(), pixel.green()).min(a),
+        one(above.blue(), pixel.blue()).min(a),
         a,
     );
     if let Some(mixed) = mixed {

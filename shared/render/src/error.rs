@@ -16,11 +16,11 @@ pub enum RenderError {
         reason: String,
     },
     /// A picture is missing, broken or too large.
-    #[error("cannot use the picture `{}`: {reason}", name(image))]
+    #[error("the picture {} {reason}", name(image))]
     Image {
         /// Which one.
         image: ImageRef,
-        /// What is wrong, as a client may read it.
+        /// What is wrong, as a client may read it: the rest of the sentence.
         reason: String,
     },
     /// A size that no video has.
@@ -59,13 +59,13 @@ pub enum RenderError {
 }
 
 /// A picture as others may read of it: its URL may hold a secret, its server does not.
-fn name(image: &ImageRef) -> &str {
+fn name(image: &ImageRef) -> String {
     match image {
-        ImageRef::Key(key) => key,
+        ImageRef::Key(key) => format!("`{key}`"),
         ImageRef::Url(url) => {
             let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             let server = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            server.rsplit('@').next().unwrap_or_default()
+            format!("at {}", server.rsplit('@').next().unwrap_or_default())
         }
     }
 }

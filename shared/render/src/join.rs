@@ -8,6 +8,11 @@ use reelhook_domain::film::FRAME_RATE;
 use crate::encode::{Ffmpeg, file, finish, start};
 use crate::error::RenderError;
 
+/// Ticks of a second in every file: each frame begins at a whole one. `ENCODING` has it too.
+const TIME_SCALE: u32 = 15_360;
+/// Ticks of a frame.
+const TICKS: u32 = TIME_SCALE / FRAME_RATE;
+
 /// Music for a film.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Soundtrack {
@@ -22,7 +27,8 @@ pub struct Soundtrack {
 }
 
 impl Ffmpeg {
-    /// Joins segments, `frames` together, in their order into an MP4 that starts playing before it is loaded.
+    /// Joins segments, `frames` together, in their order into an MP4 that starts playing before it is loaded. Every frame
+    /// shows for exactly the same time, and the file says just how long it is.
     /// Music is repeated and cut to the picture's length; without it the file has no sound. `directory` takes a list meanwhile.
     ///
     /// # Errors
@@ -67,6 +73,11 @@ impl Ffmpeg {
                 command.arg("-an");
             }
         }
+        // Each frame gets its time by its number. The concat demuxer goes by the segments' durations, which files round to
+        // milliseconds: frames would begin up to a millisecond late, and players would see an uneven rate.
+        command.arg("-bsf:v").arg(format!("setts=ts=N*{TICKS}:duration={TICKS}"));
+        let scale = TIME_SCALE.to_string();
+        command.args(["-video_track_timescale", &scale, "-movie_timescale", &scale]);
         command.args(["-map_metadata", "-1", "-movflags", "+faststart", "-y", "-f", "mp4"]).arg(file(to));
         let child = start(&mut command)?;
         let joined = finish(child, "join the scenes", std::future::pending(), async { Ok(()) }).await;

@@ -7,6 +7,7 @@ mod area;
 mod backdrop;
 mod canvas;
 mod compose;
+mod dither;
 mod emoji;
 mod emphasis;
 mod encode;

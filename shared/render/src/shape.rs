@@ -374,7 +374,8 @@ fn items(
         // What is not drawn does not end a run.
         let Some(face) = chosen.or(before).or_else(|| faces.of(form.family, weight)) else { continue };
         before = Some(face);
-        let script = grapheme.chars().map(|character| character.script()).find(|script| {
+        let drawn = grapheme.chars().filter(|character| !spans::is_ignorable(*character));
+        let script = drawn.map(|character| character.script()).find(|script| {
             // Scripts are a foreign, open list.
             !matches!(script, Script::Common | Script::Inherited | Script::Unknown)
         });

@@ -1,7 +1,7 @@
 //! Where a card is laid out: its measures and typefaces, and the layers that have been drawn so far.
 
-use image::RgbaImage;
 use reelhook_domain::film::{Content, Format, ImageRef};
+use tiny_skia::Pixmap;
 
 use crate::area::Area;
 use crate::canvas::{Canvas, Fill};
@@ -137,7 +137,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    pub fn image(&self, image: &ImageRef) -> Result<&'a RgbaImage, RenderError> {
+    pub fn image(&self, image: &ImageRef) -> Result<&'a Pixmap, RenderError> {
         self.pictures.get(image)
     }
 

@@ -95,6 +95,11 @@ impl OwnStudio {
             Shot::new(loaded, &Cut { scene: &scene, before: before.as_ref(), theme, size, format }, &pictures)
         });
         match laid_out.await {
+            Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Picture {
+                place: film.place_of(&image),
+                why: RenderError::Image { image, reason }.to_string(),
+                permanent: true,
+            }),
             Ok(shot) => shot.map_err(failure),
             Err(error) => Err(DrawError::Renderer(format!("the layout ended early: {error}"))),
         }

@@ -27,6 +27,7 @@ fn film(scenes: usize) -> Film {
         reels: false,
         music: None,
         scenes: (0..scenes).map(|place| scene(&format!("Scene {place}"), 90)).collect(),
+        places: Vec::new(),
     }
 }
 
@@ -155,7 +156,7 @@ async fn an_edit_of_one_scene_draws_one_scene() {
 }
 
 #[tokio::test]
-async fn a_scene_that_can_not_be_drawn_fails_the_video_with_its_name() {
+async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
     let stack = quiet();
     let mut bad = film(2);
     bad.scenes[1].content.images.push(ImageRef::Key("uploads/0123456789abcdef0123456789abcdef.png".to_owned()));
@@ -164,7 +165,7 @@ async fn a_scene_that_can_not_be_drawn_fails_the_video_with_its_name() {
     let failed = job(&stack, &id);
     assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
     let error = failed.error.unwrap();
-    assert!(error.starts_with("Scene 2: the picture `uploads/"), "{error}");
+    assert!(error.starts_with("scenes[1].content.images[0]: the picture `uploads/"), "{error}");
     assert_eq!(told(&stack)[1]["error"], json!(error));
 }
 

@@ -11,6 +11,7 @@ mod limits;
 mod logs;
 mod nothing_is_lost;
 mod operational;
+mod picture_places;
 mod pictures;
 mod queue;
 mod reconcile;

@@ -4,6 +4,7 @@ mod any_order;
 mod coverage;
 mod drawings;
 mod endpoints;
+mod film;
 mod invariants;
 mod isolation;
 mod journeys;

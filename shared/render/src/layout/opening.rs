@@ -7,7 +7,7 @@ use crate::canvas::Fill;
 use crate::error::RenderError;
 use crate::layout::column::{Column, Role};
 use crate::layout::says;
-use crate::pictures::{contained, cover};
+use crate::pictures::{contained, cover, is_opaque};
 use crate::stage::{Stage, ground};
 use crate::text::{Side, Style};
 
@@ -230,10 +230,18 @@ fn framed(stage: &mut Stage<'_>, image: &ImageRef, area: Area, product: bool) ->
     }
     let pixels = |length: f32| (length * stage.scale).round().max(1.0) as u32;
     let cut = cover(picture, pixels(area.w), pixels(area.h));
+    let solid = is_opaque(&cut);
     stage.part(order, area, 70.0, |canvas, _| {
-        canvas.shadow(area, look.radius, 44.0, 18.0, look.shadow);
+        if solid {
+            canvas.shadow(area, look.radius, 44.0, 18.0, look.shadow);
+        } else {
+            canvas.cast(&cut, area, look.radius, 44.0, 18.0, look.shadow);
+        }
         canvas.picture(&cut, area, look.radius);
-        canvas.edge(area, look.radius, 1.5, look.palette.line, 0.5);
+        // What is cut out has an edge of its own.
+        if solid {
+            canvas.edge(area, look.radius, 1.5, look.palette.line, 0.5);
+        }
     });
     Ok(())
 }

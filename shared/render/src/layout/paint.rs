@@ -1,6 +1,6 @@
 //! Draws set items: their ground, badge or picture, number, words and points.
 
-use image::RgbaImage;
+use tiny_skia::Pixmap;
 
 use crate::area::Area;
 use crate::canvas::{Canvas, Fill};
@@ -26,7 +26,7 @@ pub(crate) struct Painted<'p> {
     pub place: Area,
     pub set: &'p Set,
     pub badge: Option<Typeset>,
-    pub picture: Option<RgbaImage>,
+    pub picture: Option<Pixmap>,
     pub answer: Answer,
     /// Whether its number is drawn; a counter draws it itself.
     pub value: bool,
@@ -61,7 +61,7 @@ pub(crate) fn picture(
     cell: &Cell<'_>,
     wish: &Wish<'_>,
     plan: &Plan,
-) -> Result<Option<RgbaImage>, RenderError> {
+) -> Result<Option<Pixmap>, RenderError> {
     let Some(area) = picture_area(stage, wish, plan, Area::new(0.0, 0.0, plan.width, 1.0)) else { return Ok(None) };
     let Some(image) = cell.image else { return Ok(None) };
     let image = stage.image(image)?;

@@ -123,7 +123,7 @@ fn asterisks_are_shown_as_written() {
     let set = laid("a **bc** d", 5_000.0);
     let bold: Vec<bool> = placed(&set).iter().map(|glyph| glyph.bold).collect();
     assert_eq!(bold, [false, false, true, true, false, false]);
-    assert_eq!(seen("a bc d", &set), ["a bc d"]);
+    assert_eq!(lines("a **bc** d", &set), ["a bc d"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::Command;
 use reelhook_domain::film::{Format, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, RenderError, Shot, Soundtrack};
 
+use crate::mp4::{Times, times};
 use crate::{ffmpeg, fonts, samples};
 
 /// A directory of this test's own, gone when it ends.
@@ -110,6 +111,41 @@ async fn music_is_repeated_and_ends_with_the_picture() {
     let expected = u64::from(frames) * 1_000_000 / 30;
     assert!(length.abs_diff(expected) < 60_000, "{length} for {expected}");
     assert!(said.contains("aac") && said.contains("44100 Hz, stereo"), "{said}");
+}
+
+/// What a file of so many frames says of its times: no frame begins a tick early or late.
+fn even(frames: u32) -> Times {
+    let length = (15_360, frames * 512);
+    Times { track: length, file: length, runs: vec![(frames, 512)] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_frame_of_a_joined_film_shows_for_a_thirtieth_of_a_second() {
+    let directory = Directory::new("times");
+    let (segments, _) = encode(&directory.0, Format::Standard, (320, 180)).await;
+    let music = directory.0.join("music.wav");
+    let made = Command::new(ffmpeg().program)
+        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=frequency=330:duration=1:sample_rate=48000"])
+        .arg(&music)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let music = Soundtrack { file: music, volume: 0.4, fade_in_ms: 0, fade_out_ms: 100 };
+    // Lengths of scenes that are no whole milliseconds: 37, 61, 1 and 45 frames, alone, many times over, and in any order.
+    let film = directory.0.join("film.mp4");
+    for (order, frames) in [
+        (vec![0], 37),
+        (vec![2], 1),
+        (vec![0, 1, 2, 3], 144),
+        (vec![2, 2, 2, 2, 2, 2, 2], 7),
+        (vec![1, 0, 1, 0, 2, 3, 0, 0], 316),
+    ] {
+        let segments: Vec<PathBuf> = order.iter().map(|at: &usize| segments[*at].clone()).collect();
+        for music in [None, Some(&music)] {
+            ffmpeg().join(&segments, frames, music, &film, &directory.0).await.expect("a film");
+            let file = std::fs::read(&film).expect("the film");
+            assert_eq!(times(&file), even(frames), "scenes {order:?}, music: {}", music.is_some());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,14 @@
 #[path = "../../examples/samples/mod.rs"]
 mod samples;
 
+mod bands;
 mod coverage;
 mod drawing;
 mod files;
 mod golden;
 mod hostile;
+mod images;
+mod mp4;
 mod text;
 
 use std::path::PathBuf;

@@ -1,0 +1,101 @@
+//! Pictures of videos that can't be had: the error names the place at which the client named them.
+
+use reelhook_domain::film::{Content, Film, ImageRef, Item, Quality, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::{Job, JobId, Status};
+use reelhook_testkit::{Stack, response};
+
+const GIF: &str = "GIF89a";
+
+fn url(name: &str) -> ImageRef {
+    ImageRef::Url(format!("https://user:word@shop.example/a/secret/{name}.gif?token=private"))
+}
+
+/// A scene whose items show these pictures.
+fn scene(names: &[&str]) -> Scene {
+    let items = names.iter().map(|name| Item { image: Some(url(name)), ..Item::default() });
+    let content = Content { items: items.collect(), ..Content::default() };
+    Scene { kind: SceneKind::ProductMatrix, frames: 90, content, transition: None, entrance: Default::default() }
+}
+
+fn film(scenes: Vec<Scene>) -> Film {
+    Film {
+        title: None,
+        theme: Theme::Corporate,
+        quality: Quality::Hd,
+        reels: false,
+        music: None,
+        scenes,
+        places: Vec::new(),
+    }
+}
+
+/// A stack whose server has pictures, but for `missing`, which it answers so.
+fn stack(missing: &'static str, status: u16, body: &'static str) -> Stack {
+    let stack = Stack::with(&[("WEBHOOK_URLS", "")], 3);
+    stack.http.script(move |request| {
+        let path = request.url.path();
+        Ok(if path.ends_with(missing) { response(status, body) } else { response(200, GIF) })
+    });
+    stack
+}
+
+async fn ended(stack: &Stack, film: Film) -> Job {
+    let id: JobId = stack.order(film, None).await;
+    stack.settle().await;
+    stack.jobs.get(&id)
+}
+
+#[tokio::test]
+async fn one_of_four_pictures_of_a_server_is_named_by_its_place() {
+    let stack = stack("/three.gif", 404, "");
+    let failed = ended(&stack, film(vec![scene(&["one", "two", "three", "four"])])).await;
+    assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
+    assert!(failed.no_retry_reason.is_some());
+    let error = failed.error.unwrap();
+    assert_eq!(error, "scenes[0].content.items[2].image: the picture at shop.example answered 404");
+}
+
+#[tokio::test]
+async fn a_place_is_told_in_the_client_s_own_words() {
+    let stack = stack("/two.gif", 410, "");
+    let mut asked = film(vec![scene(&["one"]), scene(&["one", "two"])]);
+    asked.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
+    let failed = ended(&stack, asked).await;
+    assert_eq!(failed.error.unwrap(), "scenes[1].content.after.img: the picture at shop.example answered 410");
+}
+
+#[tokio::test]
+async fn what_is_no_picture_is_named_by_its_place_too() {
+    let stack = stack("/page.gif", 200, "<!doctype html><title>Sign in</title>");
+    let mut asked = film(vec![scene(&["one"]), scene(&[])]);
+    asked.scenes[1].content.images = vec![url("one"), url("page")];
+    let failed = ended(&stack, asked).await;
+    assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
+    let error = failed.error.unwrap();
+    assert!(error.starts_with("scenes[1].content.images[1]: the picture at shop.example is no picture"), "{error}");
+    assert!(error.contains("PNG, JPEG, WebP or GIF"), "{error}");
+    for secret in ["secret", "token", "private", "word"] {
+        assert!(!error.contains(secret), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
+    let stack = stack("/one.gif", 403, "");
+    let mut asked = film(vec![scene(&["one"]), scene(&["two"])]);
+    asked.scenes[1].transition = Some(Transition::Fade);
+    let failed = ended(&stack, asked).await;
+    assert_eq!(failed.error.unwrap(), "scenes[0].content.items[0].image: the picture at shop.example answered 403");
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_asked_again() {
+    let stack = stack("/one.gif", 503, "");
+    let id = stack.order(film(vec![scene(&["one"])]), None).await;
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+    stack.http.script(|_| Ok(response(200, GIF)));
+    stack.world.advance_s(30);
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Completed);
+}

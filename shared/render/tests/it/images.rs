@@ -1,0 +1,86 @@
+//! Pictures on cards: what is cut out has clean edges, and its shadow is that of what can be seen.
+
+use std::io::Cursor;
+
+use image::{ImageFormat, Rgba, RgbaImage};
+use reelhook_domain::film::{Content, Format, ImageRef, Item, Scene, SceneKind, Theme};
+use reelhook_render::{Fonts, Pictures, Shot};
+
+use crate::{FORMATS, alone, fonts, samples};
+
+/// A disc of one colour on clear pixels of another; no disc for a radius of 0.
+fn disc(radius: f32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
+    RgbaImage::from_fn(500, 500, |x, y| {
+        let (dx, dy) = (x as f32 - 249.5, y as f32 - 249.5);
+        let inner = (dx * dx + dy * dy).sqrt() < radius;
+        let [r, g, b] = if inner { inside } else { outside };
+        Rgba([r, g, b, if inner { 255 } else { 0 }])
+    })
+}
+
+/// The last picture of a card of this kind that shows an image.
+fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Format, image: &RgbaImage) -> RgbaImage {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png).expect("a PNG");
+    let name = ImageRef::Key("image".to_owned());
+    let mut pictures = Pictures::new();
+    pictures.insert(name.clone(), bytes.get_ref()).expect("a picture");
+    let item = |title: &str| Item { title: title.to_owned(), image: Some(name.clone()), ..Item::default() };
+    let content = match kind {
+        SceneKind::ProductMatrix => Content { items: vec![item("One"), item("Two")], ..Content::default() },
+        _ => Content { title: "Lamp".to_owned(), images: vec![name.clone()], ..Content::default() },
+    };
+    let scene = Scene { frames: 150, ..samples::scene(kind, content) };
+    Shot::new(fonts, &alone(&scene, theme, format), &pictures).expect("a card").still(149)
+}
+
+#[test]
+fn the_colour_of_clear_pixels_is_never_seen() {
+    let mut fonts = fonts();
+    for kind in [SceneKind::HeroTitle, SceneKind::ProductShowcase, SceneKind::Testimonial, SceneKind::ProductMatrix] {
+        for format in FORMATS {
+            let mut on = |outside| card(&mut fonts, kind, Theme::Minimal, format, &disc(200.0, [255; 3], outside));
+            let black = on([0; 3]);
+            assert!(on([255, 0, 255]) == black, "{} {format:?}", kind.name());
+            assert!(on([255; 3]) == black, "{} {format:?}", kind.name());
+        }
+    }
+}
+
+#[test]
+fn a_cut_out_casts_the_shadow_of_what_it_shows() {
+    let mut fonts = fonts();
+    for theme in [Theme::Minimal, Theme::Ocean] {
+        let with = card(&mut fonts, SceneKind::HeroTitle, theme, Format::Standard, &disc(200.0, [255; 3], [0; 3]));
+        let without = card(&mut fonts, SceneKind::HeroTitle, theme, Format::Standard, &disc(0.0, [255; 3], [0; 3]));
+        let differs = |x: u32, y: u32| {
+            let (a, b) = (with.get_pixel(x, y).0, without.get_pixel(x, y).0);
+            a.iter().zip(b).any(|(a, b)| a.abs_diff(b) > 1)
+        };
+        let seen: Vec<(f32, f32)> =
+            with.enumerate_pixels().filter(|(x, y, _)| differs(*x, *y)).map(|(x, y, _)| (x as f32, y as f32)).collect();
+        let middle = |values: Vec<f32>| {
+            let (least, most) = values.iter().fold((f32::MAX, 0.0_f32), |(l, m), v| (l.min(*v), m.max(*v)));
+            (least + most) / 2.0
+        };
+        let (x, y) = (middle(seen.iter().map(|at| at.0).collect()), middle(seen.iter().map(|at| at.1).collect()));
+        let away = seen.iter().map(|at| (at.0 - x).hypot(at.1 - y)).fold(0.0, f32::max);
+        // The disc has 205 pixels of radius, and its shadow reaches 30 beyond it: the corners of its area are at 349.
+        assert!((205.0..275.0).contains(&away), "{theme:?}: {away}");
+    }
+}
+
+#[test]
+fn no_edge_is_darker_than_both_of_its_sides() {
+    let mut fonts = fonts();
+    let with = card(&mut fonts, SceneKind::HeroTitle, Theme::Minimal, Format::Standard, &disc(200.0, [255; 3], [0; 3]));
+    let without =
+        card(&mut fonts, SceneKind::HeroTitle, Theme::Minimal, Format::Standard, &disc(0.0, [255; 3], [0; 3]));
+    let darkest = with
+        .enumerate_pixels()
+        .filter(|(x, y, _)| *x > 700 && (150..570).contains(y))
+        .map(|(x, y, pixel)| without.get_pixel(x, y).0[0].saturating_sub(pixel.0[0]))
+        .max();
+    // Only the shadow, of a tenth at most, is darker than the ground.
+    assert!(darkest.is_some_and(|darker| (5..=28).contains(&darker)), "{darkest:?}");
+}
