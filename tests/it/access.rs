@@ -145,8 +145,8 @@ async fn what_a_browser_sends_along_is_not_enough_for_another_site_s_form() {
     assert_eq!(send(Method::POST, &[form], "x=1").await, "foreign_page");
     assert_eq!(send(Method::POST, &[form, ("origin", &stack.api)], "x=1").await, "job_not_found");
     // A method for which a browser asks first needs no more; nor does it behind a proxy with another name.
-    assert_eq!(send(Method::DELETE, &[], "").await, "unknown_route");
-    assert_eq!(send(Method::DELETE, &[("origin", "https://gateway.example")], "").await, "unknown_route");
+    assert_eq!(send(Method::DELETE, &[], "").await, "method_not_allowed");
+    assert_eq!(send(Method::DELETE, &[("origin", "https://gateway.example")], "").await, "method_not_allowed");
     let proxied = [("origin", "https://gateway.example"), ("sec-fetch-site", "same-origin")];
     assert_eq!(send(Method::POST, &proxied, "").await, "job_not_found");
 }

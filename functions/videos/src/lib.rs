@@ -23,7 +23,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
-use reelhook_http::access::Access;
+use reelhook_http::access::{Access, Caller};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -160,13 +160,16 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     // Who has no key learns nothing of what would be right.
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
-    answer(deps, request, asked?, Some(caller.fingerprint)).await
+    answer(deps, request, asked?, Some(caller)).await
 }
 
-async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<String>) -> Result<ApiAnswer, Problem> {
+async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<Caller>) -> Result<ApiAnswer, Problem> {
     let now = System.now();
     match asked {
-        Asked::Make { wait } => make(deps, request, caller.unwrap_or_default(), wait).await,
+        Asked::Make { wait } => {
+            // Links are for downloads alone.
+            make(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
+        }
         Asked::Upload => {
             let upload = video::read_upload(request, System.random())?;
             let url = deps.reels.upload(&upload).await?;
@@ -191,6 +194,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
         }
         Asked::Delete(id) => {
             let changed = change(&deps.jobs, &System, &deps.policy, &id, &Event::DeleteVideo).await?;
+            let caller = caller.map(|caller| caller.fingerprint);
             tracing::info!(job_id = %id, caller, outcome = changed.word(), "a video was to be deleted");
             match changed {
                 Changed::Applied(_) => Ok(video::deleted_answer(&id)),
@@ -215,9 +219,10 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
 }
 
 /// Takes an order; where the caller waits for the video, waits with it for as long as this function may.
-async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> Result<ApiAnswer, Problem> {
+async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
+    let mut order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
+    order.key = order.key.map(|key| key.of_callers(caller.former));
     let ports = OrderPorts {
         jobs: &deps.jobs,
         reels: &deps.reels,
@@ -227,7 +232,7 @@ async fn make(deps: &Deps, request: &ApiRequest, caller: String, wait: bool) -> 
         policy: &deps.policy,
         renderer: deps.renderer,
     };
-    let Ordered::Answer { body, job_id } = orders::order(&ports, order, caller).await? else {
+    let Ordered::Answer { body, job_id } = orders::order(&ports, order, caller.fingerprint).await? else {
         return Err(Problem::KeyReused);
     };
     if wait && let Some(job) = wait_for(deps, &job_id).await? {

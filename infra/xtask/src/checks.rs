@@ -12,6 +12,7 @@ use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, setup, ui};
 
 mod deployed;
+mod first_deployment;
 mod source;
 mod template;
 
@@ -23,7 +24,7 @@ struct Check {
 }
 
 /// In this order: what fails fast comes first.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
     Check { name: "clippy", about: "no lint warns", run: source::clippy },
@@ -31,6 +32,11 @@ const CHECKS: [Check; 10] = [
     Check { name: "receivers", about: "the receivers' own programs can verify", run: source::receivers },
     Check { name: "template", about: "template.yaml passes SAM and CloudFormation linters", run: template::lint },
     Check { name: "policy", about: "roles, queues, tables and alarms are as promised", run: template::policy },
+    Check {
+        name: "deploy",
+        about: "the SAM command line deploys it, and a second time changes nothing",
+        run: first_deployment::deploy,
+    },
     Check { name: "e2e", about: "tests against the deployed stack, roles enforced", run: deployed::e2e },
     Check { name: "upgrade", about: "what older versions stored ends right on this one", run: deployed::upgrade },
     Check { name: "rie", about: "each bootstrap answers its sample events", run: deployed::rie },

@@ -100,6 +100,22 @@ fn on_this_machine(
     Ok(())
 }
 
+/// Copies built binaries to where a template expects its bootstraps: `<directory>/<function>/bootstrap`, without symbols.
+pub fn stage(workspace: &Workspace, profile: Profile, directory: &Path) -> anyhow::Result<()> {
+    for function in workspace.functions()? {
+        let target = directory.join(&function);
+        fs::create_dir_all(&target).with_context(|| format!("make {}", target.display()))?;
+        let (binary, bootstrap) = (workspace.binaries(profile).join(&function), target.join("bootstrap"));
+        if on_path("strip").is_some() {
+            let mut strip = workspace.command("strip");
+            process::run(strip.arg("-s").arg("-o").arg(&bootstrap).arg(&binary), "strip")?;
+        } else {
+            fs::copy(&binary, &bootstrap).with_context(|| format!("copy {}", binary.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The newest version of glibc that a binary asks for: its version needs are texts such as `GLIBC_2.34`.
 fn newest_glibc(binary: &[u8]) -> Option<(u32, u32)> {
     const PREFIX: &[u8] = b"GLIBC_";

@@ -43,12 +43,20 @@ pub struct IdempotencyKey {
     pub body_hash: String,
     /// The hash that version 0.1 would have kept in its place: of the body's bytes.
     pub former_hash: Option<String>,
+    /// Whom else the row of this key may name as its caller: the same one, under an older secret or in version 0.1.
+    pub former_callers: Vec<String>,
 }
 
 impl IdempotencyKey {
     /// A key that no earlier version can have seen.
     pub fn new(key: impl Into<String>, body_hash: impl Into<String>) -> Self {
-        Self { key: key.into(), body_hash: body_hash.into(), former_hash: None }
+        Self { key: key.into(), body_hash: body_hash.into(), former_hash: None, former_callers: Vec::new() }
+    }
+
+    /// The key of a caller who was known by these names before.
+    #[must_use]
+    pub fn of_callers(self, former_callers: Vec<String>) -> Self {
+        Self { former_callers, ..self }
     }
 
     /// Whether a hash that is remembered with this key is of the same request.
@@ -108,6 +116,12 @@ pub trait SubmitStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError>;
+
+    /// What is remembered of a caller's key and has not expired.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
 }
 
 /// What a submission gave.
@@ -171,6 +185,11 @@ pub async fn submit_as(
             }
         };
     };
+    for former in &key.former_callers {
+        if let Some(first) = store.key_row(former, &key.key, now).await? {
+            return Ok(repeated(&key, first));
+        }
+    }
     let row = KeyRow {
         caller,
         key: key.key.clone(),
@@ -180,10 +199,14 @@ pub async fn submit_as(
     };
     match store.insert_with_key(&job, &row, now).await? {
         Saved::Done => Ok(Submitted::Answer(row.answer)),
-        Saved::Conflict(Some(first)) if key.is_same(&first.body_hash) => Ok(Submitted::Answer(first.answer)),
-        Saved::Conflict(Some(_)) => Ok(Submitted::KeyReused),
+        Saved::Conflict(Some(first)) => Ok(repeated(&key, *first)),
         Saved::Conflict(None) => {
             Err(StoreError::Unreadable { operation: "read key", reason: "the key's row vanished".to_owned() })
         }
     }
+}
+
+/// What a key gives that was used before.
+fn repeated(key: &IdempotencyKey, first: KeyRow) -> Submitted {
+    if key.is_same(&first.body_hash) { Submitted::Answer(first.answer) } else { Submitted::KeyReused }
 }

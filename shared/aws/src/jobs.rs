@@ -264,6 +264,10 @@ impl SubmitStore for JobTable {
         }
         Err(StoreError::Busy { operation, source: "others used the same key each time".into() })
     }
+
+    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+        Ok(self.counters.key(caller, key).await?.filter(|row| row.expires_at > now))
+    }
 }
 
 #[async_trait]

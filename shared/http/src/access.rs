@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reelhook_domain::Timestamp;
-use reelhook_signing::{SigningKeys, Verified, fingerprint, hash_key, same_hash, session_token};
+use reelhook_signing::{SigningKeys, Verified, fingerprint, former_fingerprints, hash_key, same_hash, session_token};
 use secrecy::ExposeSecret;
 
 use crate::api_keys;
@@ -34,6 +34,16 @@ struct Shown {
 pub struct Caller {
     /// A fingerprint of the key, fit for rows and logs: nobody can guess the key from it who has not SESSION_SECRET.
     pub fingerprint: String,
+    /// What stood for the same caller under older secrets and in version 0.1.0; for looking up what was remembered then,
+    /// and never written.
+    pub former: Vec<String>,
+}
+
+impl Caller {
+    /// A caller whom no secret ever hid.
+    pub fn known_as(fingerprint: impl Into<String>) -> Self {
+        Self { fingerprint: fingerprint.into(), former: Vec::new() }
+    }
 }
 
 impl Access {
@@ -78,15 +88,17 @@ impl Access {
             }
             None if self.site.mode() == Mode::Off => {
                 self.site.check_browser(request)?;
-                Ok(Caller { fingerprint: format!("local {}", request.source_ip) })
+                Ok(Caller::known_as(format!("local {}", request.source_ip)))
             }
             None => Err(Problem::Unauthorized),
         }
     }
 
     fn caller_with(&self, key: &[u8; 32]) -> Caller {
-        let secret = self.secret.as_ref();
-        Caller { fingerprint: secret.map_or_else(|| "local".to_owned(), |secret| fingerprint(key, secret)) }
+        match &self.secret {
+            Some(secret) => Caller { fingerprint: fingerprint(key, secret), former: former_fingerprints(key, secret) },
+            None => Caller::known_as("local"),
+        }
     }
 
     /// Begins a session of who knows a key, or the password that is set.

@@ -50,7 +50,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         callback: None,
         caller: caller.fingerprint,
         traceparent: request.traceparent(),
-        key: key(request)?,
+        key: key(request)?.map(|key| key.of_callers(caller.former)),
     })
 }
 

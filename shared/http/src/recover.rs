@@ -187,7 +187,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
     fn read(request: &ApiRequest) -> Result<Option<Asked>, Problem> {
-        Asked::read(request, &Caller { fingerprint: "ann".to_owned() }, NOW)
+        Asked::read(request, &Caller::known_as("ann"), NOW)
     }
 
     fn begin(body: Value) -> Result<(Filter, bool), Problem> {

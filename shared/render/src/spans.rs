@@ -175,9 +175,12 @@ pub(crate) fn is_rtl(text: &str) -> Option<bool> {
 
 /// Whether letters join or stack, so that they are not spaced and lines stand further apart.
 pub(crate) fn is_complex(text: &str) -> bool {
-    text.chars().any(
-        |character| matches!(character, '\u{0590}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{FB1D}'..='\u{FDFF}'),
-    )
+    let joins = |character: char| {
+        let block = matches!(character, '\u{0590}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{FB1D}'..='\u{FDFF}');
+        // A mark that only steers is no letter of the script that it stands among.
+        block && !is_ignorable(character)
+    };
+    text.chars().any(joins)
 }
 
 #[cfg(test)]

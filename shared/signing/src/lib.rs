@@ -13,7 +13,7 @@ pub mod token;
 mod verified;
 
 pub use asymmetric::PrivateKey;
-pub use keys::{SigningKeys, fingerprint, hash_key, same_hash, same_secret};
+pub use keys::{SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash, same_secret};
 pub use seal::{SealError, SealingKeys};
 pub use token::{CallbackToken, Claims};
 pub use verified::{Verified, VerifyError};

@@ -126,6 +126,24 @@ async fn a_request_that_version_0_1_remembered_is_still_known() {
 }
 
 #[tokio::test]
+async fn a_caller_keeps_its_keys_when_what_stands_for_it_changes() {
+    let stack = Stack::default();
+    let before = submission(Some(("key", "body")));
+    let first = answer(make(&stack, before.clone()).await);
+    let known = |body: &str, former: &[&str]| {
+        let former = former.iter().map(|name| (*name).to_owned()).collect();
+        let key = Some(IdempotencyKey::new("key", body).of_callers(former));
+        Submission { caller: "under a new secret".to_owned(), key, ..submission(None) }
+    };
+    let former = before.caller.as_str();
+    assert_eq!(answer(make(&stack, known("body", &["older still", former])).await), first);
+    assert_eq!(make(&stack, known("other body", &[former])).await.unwrap(), Submitted::KeyReused);
+    assert_eq!(stack.jobs.all().len(), 1);
+    assert_ne!(answer(make(&stack, known("body", &["somebody else"])).await), first);
+    assert_eq!(stack.jobs.all().len(), 2);
+}
+
+#[tokio::test]
 async fn keys_belong_to_their_callers() {
     let stack = Stack::default();
     answer(make(&stack, submission(Some(("key", "body")))).await);

@@ -14,7 +14,7 @@ const KEY: (&str, &str) = ("idempotency-key", "once");
 const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
 fn caller() -> Caller {
-    Caller { fingerprint: "ann".to_owned() }
+    Caller::known_as("ann")
 }
 
 /// The key of a request as its route reads it.

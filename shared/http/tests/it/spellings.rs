@@ -20,7 +20,7 @@ fn posted(path: &str, body: &Value) -> ApiRequest {
 
 fn asked(path: &str, body: &Value) -> Result<Option<endpoints::Asked>, Problem> {
     let reach = Reach { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
-    endpoints::Asked::read(&posted(path, body), &Caller { fingerprint: "ann".to_owned() }, &reach)
+    endpoints::Asked::read(&posted(path, body), &Caller::known_as("ann"), &reach)
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::support::request;
 fn triggered(data: &str) -> Result<Option<Value>, Problem> {
     let body = Body::Text(format!("{{\"event\": \"job.completed\", \"data\": {data}}}"));
     let request = request("POST", "/api/webhooks/trigger", &[("content-type", "application/json")], body);
-    match Asked::read(&request, Caller { fingerprint: "ann".to_owned() }, true)? {
+    match Asked::read(&request, Caller::known_as("ann"), true)? {
         Asked::Trigger(trigger, _) => Ok(trigger.data),
         other => panic!("{other:?}"),
     }

@@ -1,6 +1,6 @@
 //! Lists of secrets and the comparisons for API keys.
 
-use reelhook_signing::{SigningKeys, fingerprint, hash_key, same_hash, same_secret};
+use reelhook_signing::{SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash, same_secret};
 use secrecy::ExposeSecret;
 
 use super::keys;
@@ -67,4 +67,13 @@ fn a_fingerprint_is_of_the_key_and_of_the_secret() {
     // What anybody could compute of a guessed password is nowhere in it.
     let guess = hash_key("ann:secret").map(|byte| format!("{byte:02x}")).concat();
     assert!(!guess.contains(&of("ann:secret", &["secret"])));
+}
+
+#[test]
+fn former_fingerprints_are_those_of_older_secrets_and_of_version_0_1() {
+    let key = hash_key("abc");
+    let former = former_fingerprints(&key, &keys(&["new", "old", "oldest"]));
+    let under = |secret: &str| fingerprint(&key, &keys(&[secret]));
+    // Version 0.1.0 took the first eight bytes of the key's SHA-256.
+    assert_eq!(former, [under("old"), under("oldest"), "ba7816bf8f01cfea".to_owned()]);
 }

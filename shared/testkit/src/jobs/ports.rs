@@ -71,6 +71,12 @@ impl SubmitStore for MemoryJobs {
         state.write(job);
         done.answer(Saved::Done)
     }
+
+    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+        self.enter("key_row").await;
+        let known = self.state().keys.get(&(caller.to_owned(), key.to_owned())).cloned();
+        self.faults.check("key_row")?.answer(known.filter(|known| known.expires_at > now))
+    }
 }
 
 #[async_trait]

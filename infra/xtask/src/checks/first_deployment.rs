@@ -1,0 +1,88 @@
+//! A first deployment as the README has it: the real SAM command line, against the emulator as it comes, without our mends.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::{Context, lint_tools};
+use crate::http::Client;
+use crate::process::{self, Group};
+use crate::stack::emulator_environment;
+use crate::workspace::{Profile, Workspace};
+use crate::{interrupt, package, ports, setup, ui};
+
+/// How long the emulator may take to answer its first request.
+const START: Duration = Duration::from_secs(30);
+/// What SAM says where a deployment would change nothing.
+const UNCHANGED: &str = "No changes to deploy";
+
+/// Packages the functions and deploys them twice; the second deployment finds nothing to change.
+pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
+    let workspace = context.workspace;
+    let (python, sam) = (setup::python(workspace)?.python, sam(context)?);
+    let directory = workspace.local().join("first-deployment");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).context("make a directory for the deployment")?;
+    // Packaged beside a copy of the template, so that what is packaged for AWS stays.
+    workspace.build(&workspace.functions()?, Profile::Debug)?;
+    ui::step("Packaging the functions", || {
+        package::stage(workspace, Profile::Debug, &directory.join("target/lambda"))
+    })?;
+    for file in ["template.yaml", "samconfig.toml"] {
+        fs::copy(workspace.root.join(file), directory.join(file)).with_context(|| format!("copy {file}"))?;
+    }
+    let emulator = Emulator::start(workspace, &python, &directory)?;
+    let first = emulator.sam_deploy(&sam, &directory)?;
+    anyhow::ensure!(!first.contains(UNCHANGED), "the first deployment changed nothing:\n{first}");
+    let second = emulator.sam_deploy(&sam, &directory)?;
+    anyhow::ensure!(second.contains(UNCHANGED), "the second deployment changed something:\n{second}");
+    ui::say("Deployed; a second `sam deploy` has no changes.");
+    fs::remove_dir_all(&directory).context("remove the deployment's directory")
+}
+
+fn sam(context: &Context) -> anyhow::Result<PathBuf> {
+    let python = lint_tools(context)?.python;
+    Ok(python.parent().context("the environment has a directory for programs")?.join("sam"))
+}
+
+/// The emulator as its package has it.
+struct Emulator {
+    url: String,
+    _group: Group,
+}
+
+impl Emulator {
+    fn start(workspace: &Workspace, python: &Path, directory: &Path) -> anyhow::Result<Self> {
+        let [port, _] = ports::two_free()?;
+        let url = format!("http://127.0.0.1:{port}");
+        let log = directory.join("emulator.log");
+        let file = File::create(&log).with_context(|| format!("write {}", log.display()))?;
+        let mut command = workspace.command(python.with_file_name("ministack"));
+        command.envs(emulator_environment(&url)).env("GATEWAY_PORT", port.to_string()).env("BIND_HOST", "127.0.0.1");
+        command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("TMPDIR", directory);
+        command.env("STATE_DIR", directory.join("state")).env("S3_DATA_DIR", directory.join("s3"));
+        command.stdin(Stdio::null()).stdout(file.try_clone().context("share the log")?).stderr(file);
+        let mut group = Group::spawn(&mut command)?;
+        let client = Client::new(&url, "");
+        let up = interrupt::wait_for(START, Duration::from_millis(50), || {
+            let ended = group.ended()?;
+            anyhow::ensure!(ended.is_none(), "the emulator ended; see {}", log.display());
+            Ok(client.is_up("/_ministack/health").then_some(()))
+        })?;
+        up.with_context(|| format!("the emulator does not answer at {url}; see {}", log.display()))?;
+        Ok(Self { url, _group: group })
+    }
+
+    /// What `sam deploy` prints.
+    fn sam_deploy(&self, sam: &Path, directory: &Path) -> anyhow::Result<String> {
+        let mut command = Command::new(sam);
+        command.current_dir(directory).args(["deploy", "--no-confirm-changeset", "--no-progressbar"]);
+        let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
+        command.args(["--parameter-overrides", &format!("Architecture={architecture}")]);
+        command.envs(emulator_environment(&self.url)).env("SAM_CLI_TELEMETRY", "0").env_remove("AWS_PROFILE");
+        process::output(&mut command, b"", "sam deploy")
+    }
+}
