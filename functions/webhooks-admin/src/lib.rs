@@ -33,6 +33,7 @@ use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::{Access, Mode};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
+use reelhook_http::edge::Edge;
 use reelhook_http::endpoint_fields::Reach;
 use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
 use reelhook_http::hooks::{Asked, status_answer, test_answer, trigger_body, validate_answer};
@@ -102,6 +103,7 @@ struct Secrets {
     access: Access,
     webhooks: WebhookSettings,
     vault: Option<Vault>,
+    edge: Edge,
 }
 
 const SETTINGS: &[&str] = &[
@@ -128,6 +130,7 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_CIRCUIT_MAX_DELAY",
     "WEBHOOK_DISABLE_AFTER",
     "WEBHOOK_DISABLE_AFTER_FAILURES",
+    Edge::SETTING,
 ];
 
 /// What the function works with.
@@ -163,7 +166,8 @@ impl Deps {
                     ("ENDPOINT_SECRETS_KEY", vault.is_some()),
                 ])?;
             }
-            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), webhooks, vault })
+            let edge = Edge::read(&|name| raw.text(name));
+            Ok(Secrets { access: Access::read(mode, &|name| raw.text(name)), webhooks, vault, edge })
         });
         let nobody = [EndpointId::parse("warm-up")?];
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
@@ -194,7 +198,8 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     if let Some(of) = asks_for_keys(request) {
-        deps.limits.admit(&format!("keys {}", request.source_ip)).await?;
+        let address = deps.secrets.get().await.edge.address(request);
+        deps.limits.admit(&format!("keys {address}")).await?;
         // An id that can't be one is nobody's.
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod control;
 pub mod creatomate;
 pub mod deliveries;
+pub mod edge;
 pub mod endpoint_fields;
 pub mod endpoints;
 pub mod film;

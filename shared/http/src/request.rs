@@ -25,7 +25,7 @@ pub struct ApiRequest {
     pub token: Option<SecretString>,
     /// Raw bytes, as they came.
     pub body: Vec<u8>,
-    /// The gateway's word for who is at the other end.
+    /// The gateway's word for who is at the other end; [`crate::edge::Edge::address`] tells who called.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
@@ -69,10 +69,10 @@ impl ApiRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Notes in the audit log who called, let in or not (contract.md, Who may call).
-    pub fn audit(&self, what: &'static str) {
+    /// Notes in the audit log who called, let in or not (contract.md, Who may call); `source_ip` is the caller's address.
+    pub fn audit(&self, source_ip: &str, what: &'static str) {
         let user_agent = self.header("user-agent");
-        tracing::info!(target: "audit", audit = true, source_ip = self.source_ip, user_agent, "{what}");
+        tracing::info!(target: "audit", audit = true, source_ip, user_agent, "{what}");
     }
 
     /// A header's bytes, whatever they are.
