@@ -10,7 +10,7 @@ use crate::stack::{JsonText, Stack, read};
 /// A key that no other test uses (infra/local/test-profile.json).
 const KEY: &str = "rk_limited";
 /// ApiCallsPerMinute of that profile.
-const CALLS: u32 = 1_000_000;
+pub const CALLS: u32 = 1_000_000;
 const REPORTS: u32 = 600;
 
 fn minute() -> i64 {
@@ -19,7 +19,7 @@ fn minute() -> i64 {
 }
 
 /// As if other instances had let in all calls but `left` of this minute and of the next ones.
-async fn use_up(stack: &Stack, caller: &str, used: u32) {
+pub async fn use_up(stack: &Stack, caller: &str, used: u32) {
     for minute in minute()..minute() + 3 {
         stack.aws.set_counter(&format!("rate#{caller}"), &format!("{minute:010}"), used).await;
     }
