@@ -117,7 +117,7 @@ async fn glance(viewer: &mut Viewer, mut response: Response) {
 }
 
 /// The reports that are left of a job whose worker went silent after step 1.
-fn reports(job: &str) -> Vec<Value> {
+pub fn reports(job: &str) -> Vec<Value> {
     let report = |number: u8, status: &str| json!({ "job_id": job, "step_number": number, "status": status });
     let mut reports: Vec<Value> =
         (2..=7).flat_map(|number| [report(number, "started"), report(number, "completed")]).collect();

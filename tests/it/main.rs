@@ -10,6 +10,7 @@ mod control;
 mod cost;
 mod deliveries;
 mod destinations;
+mod edge;
 mod endpoints;
 mod errors;
 mod gui;

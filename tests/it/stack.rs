@@ -46,7 +46,15 @@ impl Stack {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().expect("a client");
         let aws = Aws::open(&text("emulator_url"), &run).await;
-        Self { api: text("api_url"), studio: text("studio_url"), key: text("api_key"), aws, http, local }
+        // Another address may be in front of it, such as that of `cargo xtask edge`.
+        let api = std::env::var("REELHOOK_API").unwrap_or_else(|_| text("api_url"));
+        Self { api, studio: text("studio_url"), key: text("api_key"), aws, http, local }
+    }
+
+    /// The same stack, asked through another address.
+    pub fn at(mut self, url: &str) -> Self {
+        self.api = url.to_owned();
+        self
     }
 
     /// Waits until what the test before began has ended, so that no late webhook of its meets this test's receivers.

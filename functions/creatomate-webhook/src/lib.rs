@@ -19,6 +19,7 @@ use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::creatomate::{answer, note, read, voucher};
+use reelhook_http::edge::Edge;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -63,9 +64,10 @@ struct Secrets {
     tokens: SigningKeys,
     operator: Option<SigningKeys>,
     confirmable: bool,
+    edge: Edge,
 }
 
-const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "OPERATOR_CALLBACK_TOKEN", "CREATOMATE_API_KEY"];
+const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "OPERATOR_CALLBACK_TOKEN", "CREATOMATE_API_KEY", Edge::SETTING];
 
 /// What the function works with.
 pub struct Deps {
@@ -94,6 +96,7 @@ impl Deps {
                 tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
                 operator: keys("OPERATOR_CALLBACK_TOKEN"),
                 confirmable: raw.get("CREATOMATE_API_KEY").is_some(),
+                edge: Edge::read(&|name| raw.text(name)),
             })
         });
         let nobody = JobId::parse("warm-up")?;
@@ -120,7 +123,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
-    request.audit("render callback received");
+    request.audit(&deps.secrets.get().await.edge.address(request), "render callback received");
     let vouched = |secrets: &Secrets| voucher(request, &secrets.tokens, secrets.operator.as_ref());
     let voucher = deps.secrets.check(vouched).await?;
     let secrets = deps.secrets.get().await;

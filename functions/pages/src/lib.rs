@@ -19,6 +19,7 @@ use reelhook_aws::start::System;
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer, templates_answer};
+use reelhook_http::edge::Edge;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
@@ -60,12 +61,20 @@ impl Config {
     }
 }
 
+/// Who may look, and who stands in front.
+struct Secrets {
+    access: Access,
+    edge: Edge,
+}
+
+const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", Edge::SETTING];
+
 /// What the function works with.
 pub struct Deps {
     catalog: CatalogTable,
     files: Files,
     site: Site,
-    access: Settings<Access>,
+    secrets: Settings<Secrets>,
     limits: Limits,
 }
 
@@ -77,8 +86,9 @@ impl Deps {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let site = config.site.clone();
-        let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
-            Ok(Access::read(&site, &|name| raw.text(name))?)
+        let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
+            let lookup = |name: &str| raw.text(name);
+            Ok(Secrets { access: Access::read(&site, &lookup)?, edge: Edge::read(&lookup) })
         });
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
@@ -86,7 +96,7 @@ impl Deps {
             catalog: CatalogTable::new(dynamodb, config.catalog_table),
             limits: Limits::of_callers(counters, config.calls_per_minute),
             files: Files::new(config.stream_url.as_ref(), config.site.mode() == Mode::Required),
-            access: access.await?,
+            secrets: secrets.await?,
             site: config.site,
         })
     }
@@ -113,7 +123,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     if let Some(asset) = deps.files.asset(request) {
         return if reads { Ok(asset) } else { Err(routes::only_shown()) };
     }
-    let caller = deps.access.check(|access| access.caller(request, System.now())).await;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await;
     if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
         return Ok(to_login(request));
     }

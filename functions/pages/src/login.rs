@@ -23,15 +23,16 @@ pub async fn answer(deps: &Deps, request: &ApiRequest) -> Option<Result<ApiAnswe
 
 async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
     let next = next(request);
-    let known = deps.access.get().await.caller(request, System.now()).is_ok();
+    let known = deps.secrets.get().await.access.caller(request, System.now()).is_ok();
     if known { see_other(&next) } else { deps.files.login(200, &next, None) }
 }
 
 async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Another site's page could sign somebody in as somebody else.
     deps.site.check_sender(request)?;
-    let began = begin(deps, request).await;
-    request.audit(if began.is_ok() { "signed in" } else { "a sign-in was refused" });
+    let address = deps.secrets.get().await.edge.address(request);
+    let began = begin(deps, request, &address).await;
+    request.audit(&address, if began.is_ok() { "signed in" } else { "a sign-in was refused" });
     match began {
         Ok(session) => {
             let answer = if request.is_json() { session.answer() } else { see_other(&next(request)) };
@@ -42,11 +43,11 @@ async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     }
 }
 
-async fn begin(deps: &Deps, request: &ApiRequest) -> Result<Session, Problem> {
+async fn begin(deps: &Deps, request: &ApiRequest, address: &str) -> Result<Session, Problem> {
     // A row of its own: who guesses keys uses up no calls of others at this address.
-    deps.limits.admit(&format!("login {}", request.source_ip)).await?;
+    deps.limits.admit(&format!("login {address}")).await?;
     let shown = SignIn::read(request)?;
-    deps.access.check(|access| access.sign_in(&shown, System.now())).await
+    deps.secrets.check(|secrets| secrets.access.sign_in(&shown, System.now())).await
 }
 
 /// The page again, with what went wrong.

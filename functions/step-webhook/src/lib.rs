@@ -19,6 +19,7 @@ use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::edge::Edge;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -64,10 +65,18 @@ struct Secrets {
     access: Access,
     tokens: SigningKeys,
     secret: Option<SigningKeys>,
+    edge: Edge,
 }
 
-const SETTINGS: &[&str] =
-    &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET", "STEP_WEBHOOK_SECRET"];
+const SETTINGS: &[&str] = &[
+    "API_KEYS",
+    "API_USERNAME",
+    "API_PASSWORD",
+    "SESSION_SECRET",
+    "CALLBACK_TOKEN_SECRET",
+    "STEP_WEBHOOK_SECRET",
+    Edge::SETTING,
+];
 
 /// What the function works with.
 pub struct Deps {
@@ -96,6 +105,7 @@ impl Deps {
                 access: Access::read(&site, &|name| raw.text(name))?,
                 tokens: keys("CALLBACK_TOKEN_SECRET").context("CALLBACK_TOKEN_SECRET is not set")?,
                 secret: keys("STEP_WEBHOOK_SECRET"),
+                edge: Edge::read(&|name| raw.text(name)),
             })
         });
         let nobody = JobId::parse("warm-up")?;
@@ -121,7 +131,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
-    request.audit("step update received");
+    request.audit(&deps.secrets.get().await.edge.address(request), "step update received");
     let now = System.now();
     let vouched = |secrets: &Secrets| {
         let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };

@@ -35,6 +35,7 @@ use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
+use reelhook_http::edge::Edge;
 use reelhook_http::endpoint_fields::Reach;
 use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
 use reelhook_http::hooks::{Asked, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer};
@@ -108,6 +109,7 @@ struct Secrets {
     access: Access,
     webhooks: WebhookSettings,
     vault: Option<Vault>,
+    edge: Edge,
 }
 
 const SETTINGS: &[&str] = &[
@@ -120,7 +122,8 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_SECRET_KEY",
     "WEBHOOK_HEADERS",
     "ENDPOINT_SECRETS_KEY",
-    // One call reads the names up to here; the others stand in the options.
+    Edge::SETTING,
+    // Two calls read the names up to here; the others stand in the options.
     OPTIONS,
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
@@ -173,7 +176,8 @@ impl Deps {
                     ("ENDPOINT_SECRETS_KEY", vault.is_some()),
                 ])?;
             }
-            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, webhooks, vault })
+            let edge = Edge::read(&|name| raw.text(name));
+            Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, webhooks, vault, edge })
         });
         let nobody = [EndpointId::parse("warm-up")?];
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
@@ -205,7 +209,8 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     if let Some(of) = asks_for_keys(request) {
-        deps.limits.admit(&format!("keys {}", request.source_ip)).await?;
+        let address = deps.secrets.get().await.edge.address(request);
+        deps.limits.admit(&format!("keys {address}")).await?;
         // An id that can't be one is nobody's.
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;

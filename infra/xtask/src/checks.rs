@@ -30,7 +30,7 @@ const CHECKS: [Check; 11] = [
     Check { name: "clippy", about: "no lint warns", run: source::clippy },
     Check { name: "unit", about: "tests that need no stack", run: source::unit },
     Check { name: "receivers", about: "the receivers' own programs can verify", run: source::receivers },
-    Check { name: "template", about: "template.yaml passes SAM and CloudFormation linters", run: template::lint },
+    Check { name: "template", about: "the templates pass SAM and CloudFormation linters", run: template::lint },
     Check { name: "policy", about: "roles, queues, tables and alarms are as promised", run: template::policy },
     Check {
         name: "deploy",

@@ -59,6 +59,16 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         grep: Option<String>,
     },
+    /// Serve a local stack behind one address, as infra/edge.yaml does on AWS, until Ctrl-C
+    #[command(after_help = operate::EDGE)]
+    Edge {
+        /// Name of the instance
+        #[arg(long, default_value = "dev")]
+        instance: String,
+        /// Where it listens; 0 takes a free port
+        #[arg(long, default_value_t = 3001)]
+        port: u16,
+    },
     /// Receive webhooks on this machine: print each, and whether its signature fits
     #[command(after_help = listen::EXAMPLE)]
     Listen(listen::Options),
@@ -260,6 +270,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 false => logs::show(&path, &filter),
             }
         }
+        Command::Edge { instance, port } => operate::edge(workspace, &instance, port),
         Command::Listen(options) => listen::run(workspace, &options),
         Command::Invoke { function, event, target } => operate::invoke(workspace, &target, &function, &event),
         Command::Queues { target } => operate::queues(workspace, &target),

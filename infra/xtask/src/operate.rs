@@ -7,11 +7,18 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::instance::Instance;
-use crate::setup;
+use crate::process::{self, MARKER};
 use crate::stack::Stack;
 use crate::up::{self, Pair};
 use crate::visible;
 use crate::workspace::Workspace;
+use crate::{interrupt, setup, ui};
+
+/// What `cargo xtask edge` needs to be told.
+pub const EDGE: &str = "\
+Pages and links name the address that the stack was deployed for. To use them through this one:
+  cargo xtask up --detach --parameter PublicBaseUrl=http://127.0.0.1:3001
+  cargo xtask edge";
 
 /// Which stack a command is for.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,6 +52,21 @@ pub fn invoke(workspace: &Workspace, target: &Target, function: &str, event: &Pa
     let answer = target.stack(workspace)?.call("the invocation", &["invoke", function, event], "")?;
     print(&answer);
     Ok(())
+}
+
+/// Serves a local instance behind one address: the stand-in for infra/edge.yaml.
+pub fn edge(workspace: &Workspace, name: &str, port: u16) -> anyhow::Result<()> {
+    let instance = Instance::new(workspace, name)?;
+    instance.must_run()?;
+    let python = setup::python(workspace)?.python;
+    let mut command = workspace.command(python);
+    command.arg("infra/local/edge.py").arg("--run").arg(instance.run_file()).args(["--port", &port.to_string()]);
+    ui::say("API, pages and live updates at one address; Ctrl-C ends it, the instance runs on:");
+    // Marked as the instance's, so that it does not outlive it.
+    match process::run(command.env(MARKER, &instance.directory), "the edge") {
+        Err(error) if error.is::<interrupt::Interrupted>() => Ok(()),
+        other => other,
+    }
 }
 
 /// Loads movies into the catalogue.

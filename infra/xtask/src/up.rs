@@ -392,6 +392,7 @@ pub fn generated_secrets() -> BTreeMap<String, Value> {
         "OPERATOR_CALLBACK_TOKEN",
         "WEBHOOK_SECRET_KEY",
         "ENDPOINT_SECRETS_KEY",
+        "EDGE_SECRET",
         "CREATOMATE_API_KEY",
     ];
     names.into_iter().map(|name| (name.to_owned(), Value::Null)).collect()

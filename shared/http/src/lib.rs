@@ -8,6 +8,7 @@ mod content;
 pub mod control;
 pub mod creatomate;
 pub mod deliveries;
+pub mod edge;
 pub mod endpoint_fields;
 pub mod endpoints;
 pub mod film;

@@ -34,7 +34,7 @@ pub struct ApiRequest {
     pub token: Option<SecretString>,
     /// Raw bytes, as they came: for signatures.
     pub body: Vec<u8>,
-    /// The gateway's word for who is at the other end.
+    /// The gateway's word for who is at the other end; [`crate::edge::Edge::address`] tells who called.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
@@ -99,9 +99,9 @@ impl ApiRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Notes in the audit log who called, let in or not (contract.md, Who may call).
-    pub fn audit(&self, what: &'static str) {
-        let (source_ip, user_agent) = (brief(&self.source_ip), self.header("user-agent").map(brief));
+    /// Notes in the audit log who called, let in or not (contract.md, Who may call); `source_ip` is the caller's address.
+    pub fn audit(&self, source_ip: &str, what: &'static str) {
+        let (source_ip, user_agent) = (brief(source_ip), self.header("user-agent").map(brief));
         tracing::info!(target: "audit", audit = true, source_ip, user_agent, "{what}");
     }
 

@@ -1,4 +1,4 @@
-//! Checks of template.yaml: the linters' and our own.
+//! Checks of template.yaml and infra/edge.yaml: the linters' and our own.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Context, lint_tools};
 use crate::process;
 
-/// `sam validate --lint`, and cfn-lint on the template and on what CloudFormation is given: a cycle shows only there.
+/// `sam validate --lint`, and cfn-lint on both templates and on what CloudFormation is given: a cycle shows only there.
 pub fn lint(context: &mut Context) -> anyhow::Result<()> {
     let tools = lint_tools(context)?;
     let workspace = context.workspace;
@@ -20,7 +20,7 @@ pub fn lint(context: &mut Context) -> anyhow::Result<()> {
     process::run(&mut sam, "sam validate --lint")?;
     let transformed = transform(context)?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
-    process::run(lint.arg("template.yaml"), "cfn-lint template.yaml")?;
+    process::run(lint.args(["template.yaml", "infra/edge.yaml"]), "cfn-lint template.yaml infra/edge.yaml")?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
     // W2001, a parameter that is not used: the transform puts some parameters' values in; in the source all are checked.
     lint.args(["--ignore-checks", "W2001", "--"]).arg(&transformed);

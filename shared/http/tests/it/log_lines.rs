@@ -57,7 +57,7 @@ fn through_the_routes(request: Request) {
     let request = ApiRequest::of(request);
     let span = tracing::error_span!("request", request_id = request.request_id);
     let _in_it = span.enter();
-    request.audit("a callback was received");
+    request.audit(&request.source_ip, "a callback was received");
     let caller = Caller::known_as(format!("local {}", request.header("user-agent").unwrap_or("nobody")));
     if let Ok(report) = step::read(&request, &Reporter::Trusted, NOW) {
         tracing::info!(job_id = %report.job_id, attempt = report.attempt, "took a step update");

@@ -1,0 +1,91 @@
+"""infra/edge.yaml as data: where CloudFront sends a path, and what it adds, keeps and waits for there."""
+
+import pathlib
+import re
+from dataclasses import dataclass
+
+from commands.template import Template
+
+EDGE = pathlib.Path(__file__).resolve().parents[1] / "edge.yaml"
+# Policies of CloudFront's own.
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+# What the template's function ViewerAddress writes.
+VIEWER_HEADER = "x-reelhook-viewer"
+
+
+def matches(pattern, path):
+    """Whether a path pattern of CloudFront fits: `*` is any text, slashes too, `?` one character, and case counts.
+    The slash in front may be left out."""
+    pattern = "/" + pattern.removeprefix("/")
+    wild = {"*": ".*", "?": "."}
+    return bool(re.fullmatch("".join(wild.get(c) or re.escape(c) for c in pattern), path, re.DOTALL))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is behind the distribution."""
+
+    domain: str
+    headers: dict
+    read_seconds: int
+
+
+@dataclass(frozen=True)
+class Behavior:
+    """What happens to the paths that a pattern fits; policies are ids of CloudFront's or names in the template."""
+
+    pattern: str
+    origin: str
+    methods: frozenset
+    cache_policy: str
+    request_policy: str
+    settings: dict
+
+
+class Distribution:
+    """The distribution of the template, with these values for its parameters."""
+
+    def __init__(self, template, parameters):
+        self.resources = template["Resources"]
+        self.parameters = parameters
+        self.config = self.resources["Distribution"]["Properties"]["DistributionConfig"]
+        self.origins = {origin["Id"]: self._origin(origin) for origin in self.config["Origins"]}
+        listed = self.config["CacheBehaviors"] + [{"PathPattern": "*", **self.config["DefaultCacheBehavior"]}]
+        self.behaviors = [self._behavior(settings) for settings in listed]
+
+    @classmethod
+    def load(cls, parameters, path=EDGE):
+        return cls(Template.load(path).data, parameters)
+
+    def behavior(self, path):
+        """The first whose pattern fits; the default one fits all."""
+        return next((one for one in self.behaviors if matches(one.pattern, path)), self.behaviors[-1])
+
+    def _value(self, value):
+        """A Ref's parameter, or the name of what it refers to."""
+        return self.parameters.get(value["Ref"], value["Ref"]) if isinstance(value, dict) and "Ref" in value else value
+
+    def _origin(self, settings):
+        headers = {one["HeaderName"].lower(): self._value(one["HeaderValue"]) for one in settings["OriginCustomHeaders"]}
+        seconds = settings["CustomOriginConfig"].get("OriginReadTimeout", 30)
+        return Origin(self._value(settings["DomainName"]), headers, seconds)
+
+    def _behavior(self, settings):
+        return Behavior(
+            settings["PathPattern"],
+            settings["TargetOriginId"],
+            frozenset(settings["AllowedMethods"]),
+            self._value(settings["CachePolicyId"]),
+            self._value(settings["OriginRequestPolicyId"]),
+            settings,
+        )
+
+
+def streaming_functions(template):
+    """Logical ids of the functions of template.yaml whose Function URL streams."""
+    return [
+        logical
+        for logical, resource in template["Resources"].items()
+        if resource.get("Properties", {}).get("FunctionUrlConfig", {}).get("InvokeMode") == "RESPONSE_STREAM"
+    ]

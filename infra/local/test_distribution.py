@@ -1,0 +1,220 @@
+"""infra/edge.yaml sends every route where it belongs, keeps what is everybody's only, and waits long enough."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from commands.template import Template
+from distribution import (
+    ALL_VIEWER_EXCEPT_HOST,
+    CACHING_DISABLED,
+    VIEWER_HEADER,
+    Distribution,
+    matches,
+    streaming_functions,
+)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PUBLIC_KEYS = "/.well-known/webhook-keys.json"
+METHODS = {"GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"}
+# What stands for a parameter of a path: ids of all kinds, and what could be taken for more of the path.
+IDS = ["job_1_a", "0c2c7f98-a245-42db-ae80-e4aadfe645e4", "corporate.mp3", "stream", "status", "a%2Fstream", "~x"]
+# HTTP APIs answer within 30 s, or say that they did not.
+API_SECONDS = 30
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def constant(path, pattern):
+    """What a pattern finds in a source file."""
+    found = re.search(pattern, read(path))
+    assert found, f"{path} has nothing like {pattern}"
+    return found.group(1)
+
+
+TEMPLATE = Template.load(ROOT / "template.yaml").data
+OPENAPI = json.loads(read("functions/pages/openapi/openapi.json"))
+EDGE = Distribution.load({"EdgeSecret": "s" * 32})
+
+
+def routes():
+    """(method, path, function) of every route of the API that template.yaml names."""
+    for logical, resource in TEMPLATE["Resources"].items():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            if event["Type"] == "HttpApi" and "Path" in event["Properties"]:
+                yield event["Properties"]["Method"], event["Properties"]["Path"], logical
+
+
+def stream_routes():
+    """Routes that the API's waiting twin of a streaming function has: they stream where they can."""
+    programs = {TEMPLATE["Resources"][name]["Properties"]["CodeUri"] for name in streaming_functions(TEMPLATE)}
+    return {
+        path
+        for method, path, function in routes()
+        if method == "GET" and TEMPLATE["Resources"][function]["Properties"]["CodeUri"] in programs
+    }
+
+
+def described_streams():
+    """Routes whose answers are server-sent events, as the API's description has it."""
+    found = set()
+    for path, operations in OPENAPI["paths"].items():
+        for operation in operations.values():
+            answers = operation.get("responses", {}).values() if isinstance(operation, dict) else []
+            if any("text/event-stream" in answer.get("content", {}) for answer in answers):
+                found.add(path)
+    return found
+
+
+def files():
+    """What the pages' function serves besides routes that are described."""
+    assets = ROOT / "functions/pages/assets"
+    for path in sorted(assets.rglob("*")):
+        if path.is_file() and path.suffix != ".html":
+            yield f"/assets/{path.relative_to(assets)}"
+    yield from ["/favicon.ico", "/robots.txt", "/no/such/page", "/api/no/such/route", "/stream", "/api/job//stream/x"]
+
+
+def paths():
+    """(path as a route names it, path as it is asked for) of everything that is served."""
+    named = {path for _, path, _ in routes()} | set(OPENAPI["paths"]) | set(files())
+    for name in sorted(named):
+        for value in IDS if "{" in name else [""]:
+            yield name, re.sub(r"\{[^}]+\}", value, name)
+
+
+class PathPatterns(unittest.TestCase):
+    def test_patterns_fit_as_cloudfront_has_it(self):
+        for pattern, path, expected in [
+            ("/api/job/*/stream", "/api/job/job_1_a/stream", True),
+            ("/api/job/*/stream", "/api/job/a/b/stream", True),
+            ("/api/job/*/stream", "/api/job//stream", True),
+            ("/api/job/*/stream", "/api/job/stream", False),
+            ("/api/job/*/stream", "/api/job/job_1_a/stream/", False),
+            ("/api/job/*/stream", "/api/job/job_1_a/Stream", False),
+            ("/api/job/*/stream", "/w/token/api/job/job_1_a/stream", False),
+            ("a?c.jpg", "/abc.jpg", True),
+            ("a?c.jpg", "/ac.jpg", False),
+            ("/*.jp*", "/x/y.jpeg", True),
+            ("/.well-known/keys", "/xwell-known/keys", False),
+            ("*", "/", True),
+        ]:
+            with self.subTest(pattern=pattern, path=path):
+                self.assertEqual(matches(pattern, path), expected)
+
+
+class Routes(unittest.TestCase):
+    def test_each_path_goes_where_it_is_served(self):
+        streams = stream_routes()
+        count = 0
+        for name, path in paths():
+            with self.subTest(path):
+                behavior = EDGE.behavior(path)
+                self.assertEqual(behavior.origin, "Stream" if name in streams else "Api")
+                kept = "PublicKeys" if name == PUBLIC_KEYS else CACHING_DISABLED
+                self.assertEqual(behavior.cache_policy, kept)
+            count += 1
+        self.assertGreater(count, 200)
+
+    def test_no_stream_is_forgotten(self):
+        streams = stream_routes()
+        self.assertGreaterEqual(len(streams), 2)
+        # A stream that is described and not here is served by a function that has no Function URL which streams.
+        self.assertEqual(streams, described_streams())
+        # Another streaming function needs an origin of its own.
+        self.assertEqual(len(streaming_functions(TEMPLATE)), 1)
+
+    def test_no_rule_is_for_nothing(self):
+        served = [path for _, path in paths()]
+        for behavior in EDGE.behaviors:
+            with self.subTest(behavior.pattern):
+                self.assertTrue(any(EDGE.behavior(path) is behavior for path in served))
+
+    def test_every_method_and_every_header_but_host_gets_through_over_tls(self):
+        for behavior in EDGE.behaviors:
+            with self.subTest(behavior.pattern):
+                self.assertEqual(behavior.methods, METHODS)
+                self.assertEqual(behavior.request_policy, ALL_VIEWER_EXCEPT_HOST)
+                self.assertEqual(behavior.settings["ViewerProtocolPolicy"], "redirect-to-https")
+        for origin in EDGE.config["Origins"]:
+            custom = origin["CustomOriginConfig"]
+            self.assertEqual((custom["OriginProtocolPolicy"], custom["OriginSSLProtocols"]), ("https-only", ["TLSv1.2"]))
+
+    def test_the_stack_has_the_host_names_that_are_asked_for(self):
+        for origin in EDGE.config["Origins"]:
+            name = origin["DomainName"]["Ref"]
+            self.assertIn(name, TEMPLATE["Outputs"])
+        streams = TEMPLATE["Outputs"]["StreamDomain"]["Value"]
+        self.assertIn(f'"{streaming_functions(TEMPLATE)[0]}Url"', json.dumps(streams))
+
+
+class Kept(unittest.TestCase):
+    def test_what_is_kept_is_public_for_a_minute_and_apart_by_what_it_depends_on(self):
+        policy = EDGE.resources["PublicKeys"]["Properties"]["CachePolicyConfig"]
+        self.assertEqual([policy[name] for name in ("MinTTL", "DefaultTTL", "MaxTTL")], [0, 0, 60])
+        key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+        route = OPENAPI["paths"][PUBLIC_KEYS]["get"]
+        self.assertEqual(route["security"], [])
+        parameters = [one["name"] for one in route["parameters"] if one["in"] == "query"]
+        self.assertEqual(key["QueryStringsConfig"], {"QueryStringBehavior": "whitelist", "QueryStrings": parameters})
+        self.assertEqual(key["HeadersConfig"], {"HeaderBehavior": "whitelist", "Headers": ["Origin"]})
+        self.assertEqual(key["CookiesConfig"], {"CookieBehavior": "none"})
+
+    def test_no_error_is_kept(self):
+        kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in EDGE.config["CustomErrorResponses"]}
+        self.assertEqual(kept, dict.fromkeys([400, 403, 404, 405, 414, 500, 501, 502, 503, 504], 0))
+        for one in EDGE.config["CustomErrorResponses"]:
+            self.assertNotIn("ResponsePagePath", one, "clients get the API's own words")
+
+
+class Waiting(unittest.TestCase):
+    def test_a_silent_stream_is_heard_of_twice_before_it_counts_as_dead(self):
+        beat = int(constant("functions/job-stream/src/stream.rs", r"HEARTBEAT: Duration = Duration::from_secs\((\d+)\)"))
+        self.assertGreater(EDGE.origins["Stream"].read_seconds, 2 * beat)
+        self.assertLessEqual(EDGE.origins["Stream"].read_seconds, 60, "more needs a higher quota")
+
+    def test_the_api_gives_up_first(self):
+        self.assertGreater(EDGE.origins["Api"].read_seconds, API_SECONDS)
+
+    def test_an_answer_may_take_as_long_as_it_likes_in_all(self):
+        for origin in EDGE.config["Origins"]:
+            self.assertNotIn("ResponseCompletionTimeout", origin)
+
+
+class Caller(unittest.TestCase):
+    def test_the_functions_look_for_the_headers_that_are_sent(self):
+        secret = constant("shared/http/src/edge.rs", r'const SECRET: &str = "([^"]+)"')
+        self.assertEqual(constant("shared/http/src/edge.rs", r'const VIEWER: &str = "([^"]+)"'), VIEWER_HEADER)
+        for origin in EDGE.origins.values():
+            self.assertEqual(origin.headers, {secret: "s" * 32})
+
+    def test_every_request_gets_the_viewer_s_address_whatever_it_says_itself(self):
+        for behavior in EDGE.behaviors:
+            functions = behavior.settings["FunctionAssociations"]
+            self.assertEqual([one["EventType"] for one in functions], ["viewer-request"])
+            self.assertEqual(functions[0]["FunctionARN"], {"Fn::GetAtt": ["ViewerAddress", "FunctionARN"]})
+        node = shutil.which("node")
+        self.assertIsNotNone(node, "Node.js is missing: install nodejs (20 or later)")
+        code = EDGE.resources["ViewerAddress"]["Properties"]["FunctionCode"]
+        spoofed = {"value": "192.0.2.1", "multiValue": [{"value": "192.0.2.1"}, {"value": "192.0.2.2"}]}
+        for headers in ({}, {VIEWER_HEADER: spoofed, "accept": {"value": "*/*"}}):
+            event = {"viewer": {"ip": "2001:db8::7"}, "request": {"uri": "/", "headers": headers}}
+            script = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)})))"
+            answer = subprocess.run([node, "--eval", script], check=True, capture_output=True, text=True).stdout
+            expected = {**event["request"], "headers": {**headers, VIEWER_HEADER: {"value": "2001:db8::7"}}}
+            self.assertEqual(json.loads(answer), expected)
+
+    def test_the_secret_is_shown_to_nobody(self):
+        parameter = Template.load(ROOT / "infra/edge.yaml").parameters()["EdgeSecret"]
+        self.assertTrue(parameter["NoEcho"])
+        self.assertNotIn("Default", parameter)
+        self.assertGreaterEqual(parameter["MinLength"], 32)
+
+
+if __name__ == "__main__":
+    unittest.main()
