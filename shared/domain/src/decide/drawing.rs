@@ -1,5 +1,6 @@
 //! A run that we do ourselves: its pieces are claimed, worked at, handed in, and taken from renderers that died.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::change::{Change, whole_seconds};
@@ -20,8 +21,8 @@ const PIECE_WAIT: Duration = Duration::from_secs(30);
 const SHOWN_EVERY_MS: i64 = 2000;
 /// Pieces that a lost hint is made good for at once.
 const HINTS_AGAIN: usize = 100;
-/// The sweep comes this often; leases that end before it comes again get a hint of their own.
-const SWEEP_EVERY_MS: i64 = 60_000;
+/// The sweep comes this often; a lease that ends before the next one gets a hint of its own.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Pieces that nobody claims get new hints at least this often.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
 /// The share of the progress bar at which drawing begins, where nothing came before it.
@@ -118,7 +119,7 @@ pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
     moved(&change, &mut drawing);
     change.job.drawing = Some(drawing);
     if taken_over {
-        change.log("job_log", LogLevel::Warning, "A renderer lost its lease; another one continues its piece".to_owned());
+        change.log("job_log", LogLevel::Warning, "A renderer lost its lease; another one continues its piece");
     }
     change.apply()
 }
@@ -297,7 +298,11 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
         return change.apply();
     }
     if lost > 0 {
-        change.log("job_log", LogLevel::Warning, format!("{lost} renderers lost their leases; their pieces are open again"));
+        change.log(
+            "job_log",
+            LogLevel::Warning,
+            format!("{lost} renderers lost their leases; their pieces are open again"),
+        );
         moved(&change, &mut drawing);
         change.then(Effect::Draw { hints: lost, delay_s: 0 });
         hint_at_leases_that_end_soon(&mut change, &drawing);
@@ -314,15 +319,17 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// Where one renderer died, others may have died with it: a hint comes when their leases have run out, and not only with
-/// the next sweep.
+/// Where one renderer died, others may have died with it: a hint comes when each of their leases ends, and not only with
+/// the next sweep. A renderer that lives has a later lease by then, and the hint finds nothing to do.
 fn hint_at_leases_that_end_soon(change: &mut Change<'_>, drawing: &Drawing) {
-    let next_sweep = change.now.after(Duration::from_millis(SWEEP_EVERY_MS.unsigned_abs()));
+    let next_sweep = change.now.after(SWEEP);
+    let mut ends: BTreeMap<Timestamp, u32> = BTreeMap::new();
     let claims = drawing.pieces.iter().filter_map(|piece| piece.claim.as_ref());
-    let ends: Vec<Timestamp> = claims.map(|claim| claim.lease_until).filter(|end| *end <= next_sweep).collect();
-    if let Some(last) = ends.iter().max() {
-        let hints = u32::try_from(ends.len()).unwrap_or(u32::MAX);
-        change.then(Effect::Draw { hints, delay_s: whole_seconds(last.wait_from(change.now)) });
+    for claim in claims.filter(|claim| claim.lease_until <= next_sweep) {
+        *ends.entry(claim.lease_until).or_default() += 1;
+    }
+    for (end, hints) in ends {
+        change.then(Effect::Draw { hints, delay_s: whole_seconds(end.wait_from(change.now)) });
     }
 }
 
