@@ -1,4 +1,4 @@
-//! A renderer's share of a drawing: it takes a piece, keeps its lease while it works, and hands in what came of it.
+//! A renderer's share of a drawing: it claims pieces, keeps their leases while it works, and hands in what came of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo, Task};
 use reelhook_domain::film::{Film, Format, ImageRef, Music, Quality};
-use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status};
+use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status, Timestamp};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -225,7 +225,35 @@ enum Outcome {
     Ended,
 }
 
-/// Takes an open piece of a job and works it off.
+/// The last moment at which an invocation begins another piece: while more than two thirds of its time are left, so that
+/// each piece has about as long as one that was begun at once.
+pub fn last_start(began: Timestamp, deadline: Timestamp) -> Timestamp {
+    let time = deadline.0.saturating_sub(began.0).max(0);
+    Timestamp(deadline.0 - time / 3 * 2)
+}
+
+/// Works pieces of a job off, one after the other, until none is open or `last_start` has come: how many the job knows the
+/// outcome of. So a piece whose hint was lost waits for the next renderer that is done, and not for the sweep.
+///
+/// # Errors
+/// [`ChangeError`] as in [`draw_one`]; pieces that were handed in before stay so.
+pub async fn draw_on(
+    ports: &DrawPorts<'_>,
+    id: &JobId,
+    attempt: u32,
+    last_start: Timestamp,
+) -> Result<usize, ChangeError> {
+    let mut reported = 0;
+    while draw_one(ports, id, attempt).await? == Worked::Reported {
+        reported += 1;
+        if ports.ambient.now() >= last_start {
+            break;
+        }
+    }
+    Ok(reported)
+}
+
+/// Claims an open piece of a job and works it off.
 ///
 /// # Errors
 /// [`ChangeError`]; the piece is free again when its lease ends.
