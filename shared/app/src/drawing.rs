@@ -19,10 +19,11 @@ use crate::ambient::Ambient;
 use crate::dialect::vidbuilder::{LINK_LIFE, file_id};
 use crate::films::{ReelStore, link_subject, scene_key, video_key};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::retry::Retry;
 use crate::store::StoreError;
 
-/// Claims that come again because of others.
-const CROWDED: u32 = 10;
+/// Attempts at a claim where many renderers of one job begin at once; each of them is several attempts at a change.
+const CLAIMS: u32 = 5;
 /// How long a link is good that has to last as long as its video, in seconds.
 const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
 
@@ -259,18 +260,11 @@ pub async fn draw_on(
 /// [`ChangeError`]; the piece is free again when its lease ends.
 pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<Worked, ChangeError> {
     let report = |event: Event| async move { change(ports.jobs, ports.ambient, ports.policy, id, &event).await };
-    let mut tries = 0;
-    let claim = loop {
-        match report(Event::ClaimPiece { attempt }).await {
-            // Many renderers of one job begin at once; each goes a little later.
-            Err(ChangeError::Contended(_)) if tries < CROWDED => {
-                tries += 1;
-                ports.pulse.after(Duration::from_secs(1).mul_f64(ports.ambient.fraction())).await;
-            }
-            claimed => break claimed?,
-        }
-    };
-    let Changed::Applied(job) = claim else { return Ok(Worked::Nothing) };
+    let (mut claim, mut retry) = (Err(ChangeError::Contended(id.clone())), Retry::new(ports.ambient, CLAIMS));
+    while matches!(claim, Err(ChangeError::Contended(_))) && retry.attempt().await {
+        claim = report(Event::ClaimPiece { attempt }).await;
+    }
+    let Changed::Applied(job) = claim? else { return Ok(Worked::Nothing) };
     let Some((claim, piece)) = claimed(&job) else { return Ok(Worked::Nothing) };
     let drawing = job.drawing.as_ref();
     let Some(task) = drawing.map(|drawing| drawing.task(piece)) else { return Ok(Worked::Nothing) };

@@ -36,6 +36,7 @@ pub mod registrations;
 pub mod renders;
 pub mod renderscript;
 pub mod repair;
+pub mod retry;
 pub mod settings;
 pub mod starts;
 pub mod steps;

@@ -22,6 +22,7 @@ pub mod queues;
 pub mod recoveries;
 pub mod reels;
 pub mod registrations;
+mod retry;
 pub mod settings;
 pub mod speeds;
 pub mod start;

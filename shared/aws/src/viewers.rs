@@ -4,11 +4,10 @@ use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::Timestamp;
 
 use crate::counters::CounterTable;
+use crate::retry::Waits;
 
 /// The item's key.
 const VIEWERS: &str = "viewers";
-/// Conflicts in a row before a viewer is let in or out uncounted.
-const TRIES: usize = 10;
 
 /// The viewers' slots.
 #[derive(Debug, Clone)]
@@ -28,7 +27,9 @@ impl Viewers {
     /// # Errors
     /// [`StoreError`].
     pub async fn enter(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
-        for _ in 0..TRIES {
+        let waits = Waits::of(self.counters.client());
+        let mut retry = waits.retry();
+        while retry.attempt().await {
             let Ok(next) = self.counters.slots(VIEWERS).await?.take(slot, now, until, self.max) else {
                 return Ok(false);
             };
@@ -42,7 +43,9 @@ impl Viewers {
 
     /// Gives a slot back; one that can't be given back ends by its time.
     pub async fn leave(&self, slot: &str) {
-        for _ in 0..TRIES {
+        let waits = Waits::of(self.counters.client());
+        let mut retry = waits.retry();
+        while retry.attempt().await {
             let next = match self.counters.slots(VIEWERS).await {
                 Ok(slots) => slots.free(&[slot]),
                 Err(error) => {

@@ -146,6 +146,7 @@ impl Stack {
             work: &self.work,
             draw: &self.draw,
             deliveries: &self.hints,
+            ambient: &*self.world,
         }
     }
 

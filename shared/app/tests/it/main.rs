@@ -16,6 +16,7 @@ mod recover;
 mod registrations;
 mod renders;
 mod repair;
+mod retry;
 mod starts;
 mod steps;
 mod submit;

@@ -11,6 +11,7 @@ mod objects;
 mod queues;
 mod registrations;
 mod replay;
+mod retry;
 mod settings;
 mod start;
 mod stream;
