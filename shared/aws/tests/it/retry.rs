@@ -62,7 +62,7 @@ fn nothing_processed(call: &Call) -> Answer {
 #[tokio::test]
 async fn keys_and_rows_that_come_back_unprocessed_are_waited_for() {
     for left in [0, 1, 3] {
-        let script = move |call: &Call, before| if before < left { nothing_processed(call) } else { ok() };
+        let script = move |call: &Call, before: usize| if before < left { nothing_processed(call) } else { ok() };
         let of = tables(script);
         of.deliveries.load(&[hint()]).await.unwrap();
         assert_eq!((of.calls.all().len(), of.waits.count()), (left + 1, left), "deliveries");
