@@ -45,4 +45,5 @@ pub mod submit;
 pub mod sweep;
 pub mod uploads;
 pub mod validate;
+pub mod waiting;
 pub mod watch;

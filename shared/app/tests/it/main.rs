@@ -21,3 +21,4 @@ mod starts;
 mod steps;
 mod submit;
 mod sweep;
+mod waiting;

@@ -13,5 +13,6 @@ mod registrations;
 mod replay;
 mod retry;
 mod settings;
+mod slots;
 mod start;
 mod stream;
