@@ -24,6 +24,7 @@ mod orders;
 mod pages;
 mod reads;
 mod recovery;
+mod recursion;
 mod renders;
 mod samples;
 mod stack;
