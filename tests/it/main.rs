@@ -16,6 +16,7 @@ mod hooks;
 mod input;
 mod isolation;
 mod journeys;
+mod kills;
 mod limits;
 mod live;
 mod logs;
