@@ -9,7 +9,7 @@ It reads ministack's own environment variables, and:
 
 import os
 
-from mends import functions, http, parameters, streams, tables, url_stream
+from mends import functions, http, parameters, recursion, streams, tables, url_stream
 from mends.ministack import ministack_app
 
 MENDS = [
@@ -21,6 +21,7 @@ MENDS = [
     functions.loopback_counts_as_tls,
     http.http_api_body,
     parameters.numbers_of_event_sources,
+    recursion.lineage_through_queues,
     streams.stream_answers,
     streams.stream_positions_after_restart,
     streams.kinesis_off_the_poller,

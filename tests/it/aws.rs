@@ -173,15 +173,15 @@ impl Aws {
         put.set_item(Some(reelhook_aws::counters::admission_item(admission, "test"))).send().await.expect("saved");
     }
 
-    /// The viewers' slots.
-    pub async fn viewers(&self) -> Admission {
-        let item = self.item("CountersTable", &[("pk", "viewers"), ("sk", "-")]).await;
+    /// The slots of a pool.
+    pub async fn slots(&self, pool: &str) -> Admission {
+        let item = self.item("CountersTable", &[("pk", pool), ("sk", "-")]).await;
         item.map(|item| serde_json::from_str(item["body"].as_s().expect("text")).expect("slots")).unwrap_or_default()
     }
 
-    pub async fn save_viewers(&self, slots: &Admission) {
+    pub async fn save_slots(&self, pool: &str, slots: &Admission) {
         let mut item = reelhook_aws::counters::admission_item(slots, "test");
-        item.insert("pk".to_owned(), AttributeValue::S("viewers".to_owned()));
+        item.insert("pk".to_owned(), AttributeValue::S(pool.to_owned()));
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
         put.set_item(Some(item)).send().await.expect("saved");
     }

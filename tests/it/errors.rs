@@ -228,15 +228,16 @@ async fn limits(seen: &mut Seen<'_>) {
     let stack = seen.stack;
     let watched = stack.submit("step_ms=5&stall=3").await;
     stack.until(&watched, "silent after step 3", |job| job["progress"] == 36).await;
-    let before = stack.aws.viewers().await;
+    let before = stack.aws.slots("viewers").await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
     let until = Timestamp(i64::try_from(now).expect("a time") + 60_000);
     let full = (0..500).map(|n| (format!("viewer {n}"), until)).collect();
-    stack.aws.save_viewers(&Admission { version: before.version + 1, active: full, ..before.clone() }).await;
+    let taken = Admission { version: before.version + 1, active: full, ..before.clone() };
+    stack.aws.save_slots("viewers", &taken).await;
     // What is known is shown to anybody; who waits for more needs a place.
     let waits = stack.request(Method::GET, &format!("/api/job/{watched}/stream")).header("last-event-id", "1000");
     seen.answer(waits, "too_many_streams").await;
-    stack.aws.save_viewers(&Admission { version: before.version + 2, ..before }).await;
+    stack.aws.save_slots("viewers", &Admission { version: before.version + 2, ..before }).await;
     // A key that no other test uses (infra/local/test-profile.json).
     let key = "rk_errors";
     use_up_calls(stack, key).await;

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use reelhook_app::ambient::Ambient;
+use reelhook_aws::start::System;
+use reelhook_domain::Admission;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -312,6 +315,27 @@ async fn who_waits_gets_the_video_in_the_answer() {
         (422, &json!("video_failed"), &json!("Failed to generate video"))
     );
     assert!(answer["message"].as_str().is_some_and(|why| why.contains("no.such.invalid")), "{answer}");
+}
+
+#[tokio::test]
+async fn where_as_many_wait_as_may_the_answer_comes_at_once_and_the_video_is_made() {
+    let stack = Stack::open().await;
+    let before = stack.aws.slots("waiters").await;
+    let lease = System.now().after(Duration::from_secs(60));
+    let active = (0..20).map(|n| (format!("waiter {n}"), lease)).collect();
+    stack.aws.save_slots("waiters", &Admission { version: before.version + 1, active, ..before.clone() }).await;
+    let began = Instant::now();
+    let (status, answer) = stack.post("/api/generate-flexible-video", &film(1, 1.0)).await;
+    let took = began.elapsed();
+    let id = answer["jobId"].as_str().expect("an id").to_owned();
+    assert_eq!((status, &answer["status"]), (202, &json!("queued")), "{answer}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    stack.aws.save_slots("waiters", &Admission { version: before.version + 2, ..before }).await;
+    until(&stack, &id, "completed").await;
+    // Whoever waits now has a slot, and gives it back.
+    let (status, answer) = stack.post("/api/generate-flexible-video", &film(1, 1.0)).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(stack.aws.slots("waiters").await.active.is_empty());
 }
 
 #[tokio::test]

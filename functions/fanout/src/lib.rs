@@ -140,6 +140,7 @@ impl Deps {
             work: &self.work,
             draw: &self.draw,
             deliveries: &self.deliveries,
+            ambient: &System,
         }
     }
 }

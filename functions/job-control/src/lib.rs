@@ -177,12 +177,12 @@ async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
             list_answer(&queue::list(&deps.jobs, now, family, status, limit, cursor).await?)
         }
         Asked::Clear => {
-            queue::clear(&deps.jobs, now).await?;
+            queue::clear(&deps.jobs, &System).await?;
             clear_answer()
         }
-        Asked::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, now).await?),
+        Asked::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, &System).await?),
         Asked::Toggle(processing) => {
-            let (was, is) = queue::toggle(&deps.jobs, &deps.work, processing).await?;
+            let (was, is) = queue::toggle(&deps.jobs, &deps.work, &System, processing).await?;
             toggle_answer(was, is)
         }
         Asked::Cleanup => {

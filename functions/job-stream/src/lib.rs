@@ -17,8 +17,8 @@ use reelhook_aws::job_events::JobEventTable;
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
+use reelhook_aws::slots::SlotTable;
 use reelhook_aws::start::{System, warm_up};
-use reelhook_aws::viewers::Viewers;
 use reelhook_domain::JobId;
 use reelhook_http::access::Access;
 use reelhook_http::site::Site;
@@ -105,7 +105,7 @@ const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION
 pub struct Deps {
     jobs: JobTable,
     live: JobEventTable,
-    viewers: Viewers,
+    viewers: SlotTable,
     site: Site,
     secrets: Settings<Secrets>,
     limits: Limits,
@@ -137,7 +137,7 @@ impl Deps {
             jobs,
             live: JobEventTable::new(dynamodb, config.job_events_table),
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
-            viewers: Viewers::new(counters, config.max_viewers),
+            viewers: SlotTable::viewers(counters, config.max_viewers),
             site: config.site,
             secrets: secrets?,
             max_workers: config.max_workers,

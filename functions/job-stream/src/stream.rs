@@ -9,6 +9,7 @@ use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::queue;
+use reelhook_app::waiting::Slots as _;
 use reelhook_app::watch::{Begun, Watch, begin, connected, heartbeat};
 use reelhook_aws::start::System;
 use reelhook_domain::{JobId, Timestamp};

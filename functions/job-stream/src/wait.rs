@@ -8,6 +8,7 @@ use lambda_http::{Body, Request, Response};
 use reelhook_app::ambient::Ambient;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::queue;
+use reelhook_app::waiting::Slots as _;
 use reelhook_app::watch::{Begun, Seen, Watch, begin, connected};
 use reelhook_aws::start::System;
 use reelhook_domain::{JobId, Timestamp};

@@ -1,4 +1,4 @@
-//! The Render queue: composes films, draws their scenes, joins them, or has Creatomate do it; a piece for each message.
+//! The Render queue: composes films, draws their scenes, joins them, or has Creatomate do it, piece by piece.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::compose::Workflow;
-use reelhook_app::drawing::{DrawPorts, draw_one};
+use reelhook_app::drawing::{DrawPorts, draw_on, last_start};
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::DrawMessage;
 use reelhook_app::outbound::user_agent;
@@ -25,7 +25,7 @@ use reelhook_aws::jobs::JobTable;
 use reelhook_aws::reels::Reels;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, Verdict, batch};
-use reelhook_domain::Policy;
+use reelhook_domain::{Policy, Timestamp};
 use reelhook_http::video::track_link;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_render::OwnStudio;
@@ -129,10 +129,12 @@ impl Deps {
 /// # Errors
 /// Never: messages that have to come again are named in the answer.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    Ok(batch(event.payload, |messages: Vec<DrawMessage>| work_off(deps, messages)).await)
+    let deadline = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+    let last_start = last_start(System.now(), deadline);
+    Ok(batch(event.payload, |messages: Vec<DrawMessage>| work_off(deps, messages, last_start)).await)
 }
 
-async fn work_off(deps: &Deps, messages: Vec<DrawMessage>) -> Vec<Verdict> {
+async fn work_off(deps: &Deps, messages: Vec<DrawMessage>, last_start: Timestamp) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let music = |track: &str| {
         let track = reelhook_music::find(track)?;
@@ -161,9 +163,9 @@ async fn work_off(deps: &Deps, messages: Vec<DrawMessage>) -> Vec<Verdict> {
     };
     let mut verdicts = Vec::with_capacity(messages.len());
     for DrawMessage::Draw { job_id, attempt } in &messages {
-        verdicts.push(match draw_one(&ports, job_id, *attempt).await {
-            Ok(worked) => {
-                tracing::debug!(%job_id, attempt, ?worked, "worked off a hint");
+        verdicts.push(match draw_on(&ports, job_id, *attempt, last_start).await {
+            Ok(pieces) => {
+                tracing::debug!(%job_id, attempt, pieces, "worked off a hint");
                 Verdict::Done
             }
             // Its lease ends soon, and the sweep hints again.

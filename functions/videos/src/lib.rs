@@ -13,6 +13,7 @@ use reelhook_app::orders::{self, OrderPorts, Ordered};
 use reelhook_app::queue;
 use reelhook_app::starts::StartStore;
 use reelhook_app::uploads::Links;
+use reelhook_app::waiting::{WaitPorts, Waited, wait_for_end};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
@@ -20,6 +21,7 @@ use reelhook_aws::jobs::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::reels::Reels;
 use reelhook_aws::settings::Settings;
+use reelhook_aws::slots::SlotTable;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
@@ -43,6 +45,7 @@ pub struct Config {
     site: Site,
     allow_http: bool,
     max_workers: usize,
+    max_waiters: usize,
     wait: Duration,
     renderer: Renderer,
     policy: Policy,
@@ -50,7 +53,7 @@ pub struct Config {
 
 impl Config {
     /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE,
-    /// ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, WAIT_SECONDS, RENDERER and the jobs' timers.
+    /// ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, MAX_WAITERS, WAIT_SECONDS, RENDERER and the jobs' timers.
     ///
     /// # Errors
     /// [`BadEnvironment`] lists everything that is wrong.
@@ -66,6 +69,7 @@ impl Config {
             site: environment.site(Site::read),
             allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
             max_workers: environment.parsed("MAX_WORKERS", 3),
+            max_waiters: environment.parsed("MAX_WAITERS", 20),
             wait: Duration::from_secs(environment.parsed("WAIT_SECONDS", 25)),
             renderer: environment.renderer(),
             policy: environment.policy(),
@@ -77,13 +81,6 @@ impl Config {
 
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
-/// How often a job that is waited for is looked at, at first.
-const LOOK: Duration = Duration::from_millis(500);
-/// For so long.
-const SOON: Duration = Duration::from_secs(10);
-/// And later.
-const LATER: Duration = Duration::from_secs(2);
-
 /// Who may call, and what links are signed with.
 struct Secrets {
     access: Access,
@@ -94,6 +91,7 @@ struct Secrets {
 pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
+    waiters: SlotTable,
     reels: Reels,
     limits: Limits,
     site: Site,
@@ -129,6 +127,7 @@ impl Deps {
             site: config.site,
             secrets: secrets?,
             jobs,
+            waiters: SlotTable::waiters(counters.clone(), config.max_waiters),
             counters,
             base: config.base,
             allow_http: config.allow_http,
@@ -218,7 +217,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
     }
 }
 
-/// Takes an order; where the caller waits for the video, waits with it for as long as this function may.
+/// Takes an order; where the caller waits for the video, waits with it for as long as this function may, if a slot is free.
+/// Without one the order is answered as if the time were over.
 async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
     let mut order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
@@ -235,33 +235,21 @@ async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> 
     let Ordered::Answer { body, job_id } = orders::order(&ports, order, caller.fingerprint).await? else {
         return Err(Problem::KeyReused);
     };
-    if wait && let Some(job) = wait_for(deps, &job_id).await? {
+    if wait && let Some(job) = wait_for(deps, request, &job_id).await? {
         return video::finished_answer(&job, &body);
     }
     Ok(ApiAnswer::text(202, body))
 }
 
-/// The job once it has ended; none where that takes longer than this function may wait.
-async fn wait_for(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {
-    let began = tokio::time::Instant::now();
-    let waited = tokio::time::timeout(deps.wait, async {
-        let mut looks = tokio::time::interval(LOOK);
-        loop {
-            looks.tick().await;
-            if began.elapsed() > SOON && looks.period() == LOOK {
-                looks = tokio::time::interval_at(tokio::time::Instant::now() + LATER, LATER);
-            }
-            match deps.jobs.load(id).await {
-                Ok(Some(job)) if job.deleted_at.is_some() => return Err(Problem::NoJob(id.to_string())),
-                Ok(Some(job)) if job.status.is_final() => return Ok(job),
-                Ok(Some(_)) => {}
-                Ok(None) => return Err(Problem::NoJob(id.to_string())),
-                // The job is there all the same: who got an error now would ask for a second video.
-                Err(error) => tracing::warn!(job_id = %id, %error, "a job that is waited for could not be looked at"),
-            }
-        }
-    });
-    waited.await.ok().transpose()
+/// The job once it has ended; none where that takes longer than this function may wait, or where as many wait as may.
+async fn wait_for(deps: &Deps, request: &ApiRequest, id: &JobId) -> Result<Option<Job>, Problem> {
+    let ports = WaitPorts { jobs: &deps.jobs, slots: &deps.waiters, ambient: &System, pulse: &System };
+    let slot = format!("{}.{:08x}", request.request_id, System.random() as u32);
+    match wait_for_end(&ports, id, &slot, deps.wait).await {
+        Waited::Ended(job) => Ok(Some(*job)),
+        Waited::NotYet => Ok(None),
+        Waited::Gone => Err(Problem::NoJob(id.to_string())),
+    }
 }
 
 async fn find(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {

@@ -65,7 +65,7 @@ pub async fn answer(
         Asked::Change(name, patch) => desk.change(&name, &patch, caller).await,
         Asked::Remove(name) => {
             let id = desk.id(&name)?;
-            if !remove(&desk.deps.registrations, &id, now).await? {
+            if !remove(&desk.deps.registrations, &System, &id).await? {
                 return Err(Problem::EndpointNotFound);
             }
             tracing::info!(caller, endpoint_id = %id, "an endpoint is deleted");

@@ -22,10 +22,12 @@ USED = {
     " _apply_filter_criteria _dispatch_esm_batch _esm_inflight _dynamodb_stream_positions"
     " _init_stream_position _get_func_record_for_qualifier _poll_dynamodb_streams"
     " _poll_kinesis _esm_wake _function_urls _function_url_id resolve_function_url logger"
-    " _emit_lambda_logs _provided_worker_env",
+    " _emit_lambda_logs _provided_worker_env _recursive_loop_drop _xray_trace_id_for_invocation"
+    " _put_function_recursion_config",
     "services.s3": "_put_object",
     "services.sns": "publish_internal",
-    "services.sqs": "_act_send_message _queue_url",
+    "services.sqs": "_act_send_message _queue_url _build_send_sys_attrs",
+    "services.cloudwatch": "record_metric",
 }
 
 
@@ -44,9 +46,20 @@ def load(used):
     return [modules[name] for name in used]
 
 
-(ministack_app, iam, lambda_runtime, apigateway, cloudformation, provisioners, dynamodb, lambda_svc, s3, sns, sqs) = (
-    load(USED)
-)
+(
+    ministack_app,
+    iam,
+    lambda_runtime,
+    apigateway,
+    cloudformation,
+    provisioners,
+    dynamodb,
+    lambda_svc,
+    s3,
+    sns,
+    sqs,
+    cloudwatch,
+) = load(USED)
 
 
 @contextmanager

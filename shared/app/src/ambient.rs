@@ -1,8 +1,12 @@
 //! The port for what is different each time: the clock and randomness.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use reelhook_domain::Timestamp;
 
 /// Clock and randomness.
+#[async_trait]
 pub trait Ambient: Send + Sync {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -15,4 +19,7 @@ pub trait Ambient: Send + Sync {
         // The top 53 bits fill a double's mantissa.
         (self.random() >> 75) as f64 / (1_u64 << 53) as f64
     }
+
+    /// Returns after this time.
+    async fn wait(&self, time: Duration);
 }

@@ -10,6 +10,7 @@ use crate::deliver::SaveDeliveries;
 use crate::endpoints::EndpointDesk;
 use crate::fanout::EventRow;
 use crate::messages::{DeliveryMessage, Hints, hint_at_deliveries};
+use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::sweep::shard;
 
@@ -21,8 +22,8 @@ pub const DELIVERY_DAYS: i64 = 30;
 const PAGE: usize = 100;
 /// Times that one list reads.
 const READS: usize = 20;
-/// Conflicts in a row before a try by hand is left to the next call.
-const TRIES: usize = 10;
+/// Attempts to make a delivery due, before that is left to the next call.
+const ATTEMPTS: u32 = 10;
 /// A repeated call within this time answers like the first.
 const REPEAT_MS: i64 = 10_000;
 /// Milliseconds of a day.
@@ -220,7 +221,8 @@ pub enum Again {
 /// # Errors
 /// [`StoreError`].
 pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, StoreError> {
-    for _ in 0..TRIES {
+    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    while retry.attempt().await {
         // Without its event there is nothing to send.
         let Some(Told { delivery, event: Some(_), .. }) = ports.book.tell(id).await? else {
             return Ok(Again::NotFound);

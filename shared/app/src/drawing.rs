@@ -1,4 +1,4 @@
-//! A renderer's share of a drawing: it takes a piece, keeps its lease while it works, and hands in what came of it.
+//! A renderer's share of a drawing: it claims pieces, keeps their leases while it works, and hands in what came of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo, Task};
 use reelhook_domain::film::{Film, Format, ImageRef, Music, Quality};
-use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status, brief};
+use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status, Timestamp, brief};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -19,10 +19,11 @@ use crate::ambient::Ambient;
 use crate::dialect::vidbuilder::{LINK_LIFE, file_id};
 use crate::films::{ReelStore, link_subject, scene_key, video_key};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::retry::Retry;
 use crate::store::StoreError;
 
-/// Claims that come again because of others.
-const CROWDED: u32 = 10;
+/// Attempts at a claim where many renderers of one job begin at once; each of them is several attempts at a change.
+const CLAIMS: u32 = 5;
 /// How long a link is good that has to last as long as its video, in seconds.
 const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
 
@@ -255,24 +256,45 @@ enum Outcome {
     Ended,
 }
 
-/// Takes an open piece of a job and works it off.
+/// The last moment at which an invocation begins another piece: while more than two thirds of its time are left, so that
+/// each piece has about as long as one that was begun at once.
+pub fn last_start(began: Timestamp, deadline: Timestamp) -> Timestamp {
+    let time = deadline.0.saturating_sub(began.0).max(0);
+    Timestamp(deadline.0 - time / 3 * 2)
+}
+
+/// Works pieces of a job off, one after the other, until none is open or `last_start` has come: how many the job knows the
+/// outcome of. So a piece whose hint was lost waits for the next renderer that is done, and not for the sweep.
+///
+/// # Errors
+/// [`ChangeError`] as in [`draw_one`]; pieces that were handed in before stay so.
+pub async fn draw_on(
+    ports: &DrawPorts<'_>,
+    id: &JobId,
+    attempt: u32,
+    last_start: Timestamp,
+) -> Result<usize, ChangeError> {
+    let mut reported = 0;
+    while draw_one(ports, id, attempt).await? == Worked::Reported {
+        reported += 1;
+        if ports.ambient.now() >= last_start {
+            break;
+        }
+    }
+    Ok(reported)
+}
+
+/// Claims an open piece of a job and works it off.
 ///
 /// # Errors
 /// [`ChangeError`]; the piece is free again when its lease ends.
 pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<Worked, ChangeError> {
     let report = |event: Event| async move { change(ports.jobs, ports.ambient, ports.policy, id, &event).await };
-    let mut tries = 0;
-    let claim = loop {
-        match report(Event::ClaimPiece { attempt }).await {
-            // Many renderers of one job begin at once; each goes a little later.
-            Err(ChangeError::Contended(_)) if tries < CROWDED => {
-                tries += 1;
-                ports.pulse.after(Duration::from_secs(1).mul_f64(ports.ambient.fraction())).await;
-            }
-            claimed => break claimed?,
-        }
-    };
-    let Changed::Applied(job) = claim else { return Ok(Worked::Nothing) };
+    let (mut claim, mut retry) = (Err(ChangeError::Contended(id.clone())), Retry::new(ports.ambient, CLAIMS));
+    while matches!(claim, Err(ChangeError::Contended(_))) && retry.attempt().await {
+        claim = report(Event::ClaimPiece { attempt }).await;
+    }
+    let Changed::Applied(job) = claim? else { return Ok(Worked::Nothing) };
     let Some((claim, piece)) = claimed(&job) else { return Ok(Worked::Nothing) };
     let drawing = job.drawing.as_ref();
     let Some(task) = drawing.map(|drawing| drawing.task(piece)) else { return Ok(Worked::Nothing) };

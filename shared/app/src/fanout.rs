@@ -10,15 +10,17 @@ use reelhook_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ambient::Ambient;
 use crate::announce::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::audience::Audience;
 use crate::callback;
 use crate::dialect::{streamgank, webhook_data};
 use crate::messages::{Delayed, DeliveryMessage, DrawMessage, Hints, WorkMessage};
+use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Conflicts in a row before slots are left to the next try.
-const TRIES: usize = 20;
+/// Attempts to give slots back, before the batch comes again.
+const ATTEMPTS: u32 = 20;
 
 /// A row of a job's history: a line of its log, what viewers saw, or both.
 #[derive(Debug, Clone, PartialEq)]
@@ -287,6 +289,8 @@ pub struct FanoutPorts<'a> {
     pub draw: &'a dyn Hints<DrawMessage>,
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
 }
 
 /// The first plan that could not be worked off, and why; those before it are done.
@@ -326,7 +330,7 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
 
     let slots: Vec<&str> = plans[..progress.until].iter().flat_map(|plan| &plan.slots).map(String::as_str).collect();
     if let Some(first) = plans[..progress.until].iter().position(|plan| !plan.slots.is_empty()) {
-        progress.note(&[first], vec![free_slots(ports.store, &slots).await]);
+        progress.note(&[first], vec![free_slots(ports, &slots).await]);
     }
 
     for (index, plan) in plans[..progress.until].iter().enumerate() {
@@ -392,11 +396,12 @@ async fn purge(ports: &FanoutPorts<'_>, job: &JobId) -> Result<(), StoreError> {
 }
 
 /// Gives slots back; those that are not held any more are passed over.
-async fn free_slots(store: &dyn FanoutStore, slots: &[&str]) -> Result<(), StoreError> {
-    for _ in 0..TRIES {
-        let admission = store.admission().await?;
+async fn free_slots(ports: &FanoutPorts<'_>, slots: &[&str]) -> Result<(), StoreError> {
+    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    while retry.attempt().await {
+        let admission = ports.store.admission().await?;
         let Some(next) = admission.free(slots) else { return Ok(()) };
-        if store.save_admission(&next).await? == Saved::Done {
+        if ports.store.save_admission(&next).await? == Saved::Done {
             return Ok(());
         }
     }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use reelhook_domain::{Decision, Event, Ignored, Job, JobId, Policy, Rejected, decide};
 
 use crate::ambient::Ambient;
+use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Conflicts in a row before a change gives up; each one means that somebody else succeeded.
-const TRIES: u32 = 12;
+/// Attempts at a change; each conflict means that somebody else succeeded.
+const ATTEMPTS: u32 = 12;
 
 /// Where jobs are kept.
 #[async_trait]
@@ -57,7 +58,7 @@ pub enum ChangeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Others were faster each time.
-    #[error("job `{0}` changed {TRIES} times during one change")]
+    #[error("job `{0}` changed each time during one change")]
     Contended(JobId),
 }
 
@@ -86,24 +87,30 @@ pub async fn change_loaded(
     store: &dyn JobStore,
     ambient: &dyn Ambient,
     policy: &Policy,
-    mut job: Job,
+    job: Job,
     event: &Event,
 ) -> Result<Changed, ChangeError> {
-    for _ in 0..TRIES {
+    let id = job.id.clone();
+    let (mut known, mut retry) = (Some(job), Retry::new(ambient, ATTEMPTS));
+    while retry.attempt().await {
+        let job = match known.take() {
+            Some(job) => job,
+            None => match store.load(&id).await? {
+                Some(job) => job,
+                None => return Ok(Changed::NotFound),
+            },
+        };
         let next = match decide(&job, event, ambient.now(), policy) {
             Decision::Apply(next) => next,
             Decision::Ignore(reason) => return Ok(Changed::Ignored(reason, Box::new(job))),
             Decision::Reject(Rejected::Deleted) => return Ok(Changed::NotFound),
             Decision::Reject(reason) => return Ok(Changed::Rejected(reason, Box::new(job))),
         };
-        job = match store.save(&next).await? {
+        known = match store.save(&next).await? {
             Saved::Done => return Ok(Changed::Applied(next)),
-            Saved::Conflict(Some(theirs)) => *theirs,
-            Saved::Conflict(None) => match store.load(&job.id).await? {
-                Some(theirs) => theirs,
-                None => return Ok(Changed::NotFound),
-            },
+            // After a longer wait theirs may be old.
+            Saved::Conflict(theirs) => theirs.filter(|_| retry.made() == 1).map(|theirs| *theirs),
         };
     }
-    Err(ChangeError::Contended(job.id))
+    Err(ChangeError::Contended(id))
 }

@@ -10,8 +10,8 @@ use crate::store::StoreError;
 
 /// Callers that an instance remembers; beyond that those of past minutes go.
 const REMEMBERED: usize = 1000;
-/// Leases in a row for one call: others of this instance may use them up first.
-const TRIES: usize = 5;
+/// Leases in a row for one call: others of this instance may use them up first. Each was counted, so none is waited for.
+const LEASES: usize = 5;
 
 /// Where a minute's calls are counted.
 #[async_trait]
@@ -48,7 +48,7 @@ impl Limiter {
     /// # Errors
     /// [`Limited`].
     pub async fn admit(&self, store: &dyn LeaseStore, caller: &str, now: Timestamp) -> Result<(), Limited> {
-        for _ in 0..TRIES {
+        for _ in 0..LEASES {
             let (minute, asked) = {
                 let mut callers = self.callers();
                 if callers.len() >= REMEMBERED {

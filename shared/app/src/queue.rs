@@ -11,12 +11,13 @@ use crate::ambient::Ambient;
 use crate::dialect::streamgank::QueueCounts;
 use crate::jobs::{ChangeError, Changed, JobStore, change_loaded};
 use crate::messages::{Delayed, Hints, WorkMessage, send_all};
+use crate::retry::Retry;
 use crate::starts::StartStore;
 use crate::store::{Saved, StoreError};
 use crate::submit::SubmitStore;
 
-/// Conflicts in a row before the admission item is left to the next try.
-const TRIES: usize = 20;
+/// Attempts at a change of the admission item.
+const ATTEMPTS: u32 = 20;
 /// Pages that one list reads where clears hide what they hold.
 const PAGES: usize = 5;
 /// Hidden jobs of a status that one sweep removes.
@@ -209,11 +210,12 @@ pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatu
 pub async fn toggle(
     store: &dyn QueueStore,
     work: &dyn Hints<WorkMessage>,
+    ambient: &dyn Ambient,
     processing: Option<bool>,
 ) -> Result<(bool, bool), StoreError> {
     let mut was = true;
     let mut is = true;
-    update(store, |admission| {
+    update(store, ambient, |admission| {
         was = !admission.paused;
         is = processing.unwrap_or(!was);
         (was != is).then(|| admission.pause(!is))
@@ -230,19 +232,21 @@ pub async fn toggle(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn clear(store: &dyn QueueStore, now: Timestamp) -> Result<(), StoreError> {
+pub async fn clear(store: &dyn QueueStore, ambient: &dyn Ambient) -> Result<(), StoreError> {
+    let now = ambient.now();
     let counts = store.queue_counts().await?;
-    update(store, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
+    update(store, ambient, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
 }
 
 /// Hides what has failed; the sweep removes it. Returns how many that are.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn clear_failed(store: &dyn QueueStore, now: Timestamp) -> Result<u64, StoreError> {
+pub async fn clear_failed(store: &dyn QueueStore, ambient: &dyn Ambient) -> Result<u64, StoreError> {
+    let now = ambient.now();
     let counts = store.queue_counts().await?;
     let mut newly = 0;
-    update(store, |admission| {
+    update(store, ambient, |admission| {
         let (next, hidden) = admission.clear_failed(now, counts.failed);
         newly = hidden;
         Some(next)
@@ -253,9 +257,11 @@ pub async fn clear_failed(store: &dyn QueueStore, now: Timestamp) -> Result<u64,
 
 async fn update(
     store: &dyn QueueStore,
+    ambient: &dyn Ambient,
     mut next: impl FnMut(&Admission) -> Option<Admission>,
 ) -> Result<(), StoreError> {
-    for _ in 0..TRIES {
+    let mut retry = Retry::new(ambient, ATTEMPTS);
+    while retry.attempt().await {
         let Some(next) = next(&store.admission().await?) else { return Ok(()) };
         if store.save_admission(&next).await? == Saved::Done {
             return Ok(());
@@ -296,7 +302,7 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
             done &= nothing_left;
         }
     }
-    update(ports.queue, |admission| {
+    update(ports.queue, ports.ambient, |admission| {
         // Who cleared again meanwhile has hidden more.
         let same = admission.cleared.all == cleared.all && admission.cleared.failed == cleared.failed;
         Some(admission.removed(&removed, done && same))

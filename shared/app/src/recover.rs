@@ -17,6 +17,7 @@ use crate::announce::hint;
 use crate::deliveries::{DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed, goes_to, time_of};
 use crate::endpoints::{Endpoint, EndpointDesk};
 use crate::messages::{DeliveryMessage, Hints, hint_at_deliveries};
+use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::submit::IdempotencyKey;
 
@@ -24,8 +25,8 @@ use crate::submit::IdempotencyKey;
 const PAGE: usize = 100;
 /// Who works on a recovery and is not heard of for so long has died.
 pub const RECOVERY_LEASE: Duration = Duration::from_secs(30);
-/// Conflicts in a row before a cancel is left to the next call.
-const TRIES: usize = 10;
+/// Attempts to cancel, before that is left to the next call.
+const ATTEMPTS: u32 = 10;
 
 /// A recovery's id: `rec_` and 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -363,7 +364,8 @@ async fn work(
 /// # Errors
 /// [`StoreError`].
 pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<Recovery>, StoreError> {
-    for _ in 0..TRIES {
+    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    while retry.attempt().await {
         let Some(recovery) = ports.store.recovery(id).await? else { return Ok(None) };
         if recovery.status != RecoveryStatus::Running {
             return Ok(Some(recovery));

@@ -10,14 +10,15 @@ use crate::audience::{Subscriber, Subscribers};
 use crate::endpoint_secrets::{EndpointSecret, PublicKey};
 use crate::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::policies::OwnPolicy;
+use crate::retry::Retry;
 use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
 use crate::submit::IdempotencyKey;
 
 /// Endpoints that may be registered.
 pub const MOST_ENDPOINTS: usize = 1000;
-/// Conflicts in a row before a change is left to the next call.
-const TRIES: usize = 10;
+/// Attempts at a change, before it is left to the next call.
+const ATTEMPTS: u32 = 10;
 /// Endpoints that one key can register, each after the one before was removed.
 const ROUNDS: usize = 20;
 
@@ -353,7 +354,8 @@ pub async fn change<E>(
     seen: Option<u64>,
     edit: impl Fn(&mut Choices, &mut Private) -> Result<(), E>,
 ) -> Result<Result<Changed, E>, StoreError> {
-    for _ in 0..TRIES {
+    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    while retry.attempt().await {
         let Some(Opened { registration, private }) = look(ports, id).await? else { return Ok(Ok(Changed::NotFound)) };
         if seen.is_some_and(|seen| seen != registration.version) {
             return Ok(Ok(Changed::OtherVersion));
@@ -388,10 +390,11 @@ pub async fn look(ports: &RegistrationPorts<'_>, id: &EndpointId) -> Result<Opti
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn remove(store: &dyn RegistrationStore, id: &EndpointId, now: Timestamp) -> Result<bool, StoreError> {
-    for _ in 0..TRIES {
+pub async fn remove(store: &dyn RegistrationStore, ambient: &dyn Ambient, id: &EndpointId) -> Result<bool, StoreError> {
+    let mut retry = Retry::new(ambient, ATTEMPTS);
+    while retry.attempt().await {
         let Some(registration) = store.registration(id).await? else { return Ok(false) };
-        if store.remove_registration(&registration, now).await? {
+        if store.remove_registration(&registration, ambient.now()).await? {
             return Ok(true);
         }
     }

@@ -17,12 +17,15 @@ use crate::ambient::Ambient;
 use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::renders::is_web_url;
+use crate::retry::Retry;
 use crate::store::StoreError;
 
 /// Starts that one hint makes, at most.
 const STARTS: usize = 10;
-/// Claims in a row that others won, before a hint is given up.
-const CONFLICTS: usize = 20;
+/// Attempts at a claim that others win, before a hint is given up.
+const ATTEMPTS: u32 = 20;
+/// Pages of hidden jobs that one claim removes.
+const REMOVED_PAGES: usize = 20;
 /// The whole of one request to the worker.
 const POST_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes of the worker's answer that are read.
@@ -125,48 +128,73 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
     Ok(started)
 }
 
+/// What came of one attempt to claim a job.
+enum Attempt {
+    /// This job is claimed.
+    Claimed(Box<Job>),
+    /// No slot is free, or no job is ready.
+    Nothing,
+    /// Somebody else changed the job or the slots first.
+    Conflict,
+    /// What was ready was hidden by a clear, and is removed.
+    Removed,
+}
+
 /// Claims the oldest job that is ready, if a slot is free.
 async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
-    for _ in 0..CONFLICTS {
-        let admission = ports.starts.admission().await?;
-        let now = ports.ambient.now();
-        if let Err(reason) = admission.check(now, ports.worker.max) {
-            tracing::info!(?reason, running = admission.running(now), "nothing starts now");
-            return Ok(None);
+    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    let mut removed = 0;
+    while retry.attempt().await {
+        let mut attempt = try_claim(ports).await?;
+        while matches!(attempt, Attempt::Removed) && removed < REMOVED_PAGES {
+            removed += 1;
+            attempt = try_claim(ports).await?;
         }
-        let mut ready = ports.starts.oldest_ready(now, STARTS).await?.into_iter();
-        let mut hidden = false;
-        let again = loop {
-            let Some(id) = ready.next() else { break hidden };
-            let job = match ports.jobs.load(&id).await {
-                Ok(Some(job)) => job,
-                Ok(None) => continue,
-                // It must not keep the ones behind it from starting.
-                Err(error @ StoreError::Unreadable { .. }) => {
-                    tracing::error!(job_id = %id, %error, "a waiting job can't be read and was passed over");
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if let Some(until) = admission.cleared.all.filter(|_| admission.cleared.hides(&job)) {
-                // The sweep would do it; here it makes room for what waits behind.
-                change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::Clear { until }).await?;
-                hidden = true;
-                continue;
-            }
-            let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
-            let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
-            let Ok(next) = admission.take(&job.next_slot(), now, lease, ports.worker.max) else { break true };
-            match ports.starts.claim(&claimed, &next).await? {
-                Claimed::Done => return Ok(Some(*claimed)),
-                Claimed::Conflict => break true,
-            }
-        };
-        if !again {
-            return Ok(None);
+        match attempt {
+            Attempt::Claimed(job) => return Ok(Some(*job)),
+            Attempt::Nothing | Attempt::Removed => return Ok(None),
+            Attempt::Conflict => {}
         }
     }
     Ok(None)
+}
+
+async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
+    let admission = ports.starts.admission().await?;
+    let now = ports.ambient.now();
+    if let Err(reason) = admission.check(now, ports.worker.max) {
+        tracing::info!(?reason, running = admission.running(now), "nothing starts now");
+        return Ok(Attempt::Nothing);
+    }
+    let mut removed = false;
+    for id in ports.starts.oldest_ready(now, STARTS).await? {
+        let job = match ports.jobs.load(&id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => continue,
+            // It must not keep the ones behind it from starting.
+            Err(error @ StoreError::Unreadable { .. }) => {
+                tracing::error!(job_id = %id, %error, "a waiting job can't be read and was passed over");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(until) = admission.cleared.all.filter(|_| admission.cleared.hides(&job)) {
+            // The sweep would do it; here it makes room for what waits behind.
+            change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::Clear { until }).await?;
+            removed = true;
+            continue;
+        }
+        let Decision::Apply(claimed) = decide(&job, &Event::Claim, now, ports.policy) else { continue };
+        let lease = now.after(ports.policy.claim_lease + ports.policy.processing_timeout + SLOT_MARGIN);
+        let Ok(next) = admission.take(&job.next_slot(), now, lease, ports.worker.max) else {
+            return Ok(Attempt::Conflict);
+        };
+        return Ok(match ports.starts.claim(&claimed, &next).await? {
+            Claimed::Done => Attempt::Claimed(claimed),
+            Claimed::Conflict => Attempt::Conflict,
+        });
+    }
+    Ok(if removed { Attempt::Removed } else { Attempt::Nothing })
 }
 
 /// Asks the worker to run a claimed job, unless that is ours to do; whether it runs.

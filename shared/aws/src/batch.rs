@@ -13,6 +13,7 @@ use reelhook_app::store::{Saved, StoreError};
 
 use crate::errors::store_error;
 use crate::items::{Item, text};
+use crate::retry::Waits;
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
@@ -20,8 +21,6 @@ const BATCH_GET: usize = 100;
 pub(crate) const BATCH_WRITE: usize = 25;
 /// Statements of one BatchExecuteStatement.
 pub(crate) const STATEMENTS: usize = 25;
-/// Calls for rows that come back unprocessed.
-const TRIES: usize = 4;
 
 /// The items with these keys that are there, by the text of their attribute `name`; read consistently.
 ///
@@ -35,21 +34,22 @@ pub(crate) async fn get_all(
     keys: &[Item],
 ) -> Result<HashMap<String, Item>, StoreError> {
     let mut found: HashMap<String, Item> = HashMap::new();
+    let waits = Waits::of(client);
     for chunk in keys.chunks(BATCH_GET) {
         let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
         let mut wanted = Some(wanted.expect("keys are set"));
         // Keys that come back unprocessed are asked for again; the SDK's own retries cover throttling of the call.
-        for _ in 0..=TRIES {
-            let Some(next) = wanted.take() else { break };
+        let mut retry = waits.retry();
+        while let Some(next) = wanted.take() {
+            if !retry.attempt().await {
+                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+            }
             let answer = client.batch_get_item().request_items(table, next).send().await;
             let answer = answer.map_err(|error| store_error(operation, error))?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
                 found.insert(text(&item, name).unwrap_or_default().to_owned(), item);
             }
             wanted = answer.unprocessed_keys.unwrap_or_default().remove(table);
-        }
-        if wanted.is_some() {
-            return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
         }
     }
     Ok(found)
@@ -72,7 +72,9 @@ pub(crate) async fn write_all(
     requests: Vec<WriteRequest>,
 ) -> Result<(), StoreError> {
     let mut left = requests;
-    for _ in 0..TRIES {
+    let waits = Waits::of(client);
+    let mut retry = waits.retry();
+    while retry.attempt().await {
         let answer = client.batch_write_item().request_items(table, left).send().await;
         let answer = answer.map_err(|error| store_error(operation, error))?;
         left = answer.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
@@ -131,7 +133,9 @@ pub(crate) async fn update_all<T>(
     let missing = || StoreError::Busy { operation, source: "a statement has no answer".into() };
     let mut results: Vec<Result<Saved<T>, StoreError>> = write_ids.iter().map(|_| Err(missing())).collect();
     let mut left: Vec<usize> = (0..requests.len()).collect();
-    for _ in 0..TRIES {
+    let waits = Waits::of(client);
+    let mut retry = waits.retry();
+    while retry.attempt().await {
         let statements = left.iter().map(|index| requests[*index].clone()).collect();
         let answer = match client.batch_execute_statement().set_statements(Some(statements)).send().await {
             Ok(answer) => answer,

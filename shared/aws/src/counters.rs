@@ -20,6 +20,7 @@ use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, is_expired, json, n, number, read, s, text, ttl};
 use crate::jobs::JobTable;
+use crate::retry::{Waits, send_update};
 use crate::transactions::{Cancelled, cancelled};
 
 /// The partition of counters of final jobs; the sort key is day and status.
@@ -190,7 +191,8 @@ impl CounterTable {
         Ok((counts, log))
     }
 
-    /// Counts a step unless it was counted: marker and counter in one transaction.
+    /// Counts a step unless it was counted: marker and counter in one transaction. Others count in the same row, so one
+    /// that meets another is tried again here, and not with everything else that its batch of the stream has done.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -213,17 +215,22 @@ impl CounterTable {
             updates.push(self.add(&format!("{}#archived", step.day), &archived, ttl(now, ARCHIVE_DAYS)));
         }
         let marker = TransactWriteItem::builder().put(marker.build().expect("table and item are set")).build();
-        let write = self.client.transact_write_items().transact_items(marker);
-        match updates.into_iter().fold(write, |write, update| write.transact_items(update)).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match cancelled(operation, error) {
-                Cancelled::Condition(_) => Ok(()),
-                Cancelled::Conflict => {
-                    Err(StoreError::Busy { operation, source: "another count at this moment".into() })
-                }
-                Cancelled::Failed(error) => Err(error),
-            },
+        let items: Vec<TransactWriteItem> = [marker].into_iter().chain(updates).collect();
+        let waits = Waits::of(&self.client);
+        let mut retry = waits.retry();
+        while retry.attempt().await {
+            let write = self.client.transact_write_items().set_transact_items(Some(items.clone()));
+            match write.send().await {
+                Ok(_) => return Ok(()),
+                Err(error) => match cancelled(operation, error) {
+                    // The marker is there: it was counted before, or by an attempt whose answer got lost.
+                    Cancelled::Condition(_) => return Ok(()),
+                    Cancelled::Conflict => {}
+                    Cancelled::Failed(error) => return Err(error),
+                },
+            }
         }
+        Err(StoreError::Busy { operation, source: "others counted at the same moment each time".into() })
     }
 }
 
@@ -322,13 +329,15 @@ impl CounterStore for Reconciler {
             .expression_attribute_values(":end", counter_end(day))
             .expression_attribute_values(":counted", n(counted))
             .expression_attribute_values(":value", n(value));
-        update.send().await.map_err(|error| store_error("suspect counter", error))?;
+        let sent = send_update(&self.counters.client, update).await;
+        sent.map_err(|error| store_error("suspect counter", error))?;
         Ok(())
     }
 
     async fn trust(&self, status: Status, day: &str) -> Result<(), StoreError> {
         let update = self.update(status, day).update_expression("REMOVE counted, counted_at_value");
-        update.send().await.map_err(|error| store_error("trust counter", error))?;
+        let sent = send_update(&self.counters.client, update).await;
+        sent.map_err(|error| store_error("trust counter", error))?;
         Ok(())
     }
 
@@ -343,7 +352,7 @@ impl CounterStore for Reconciler {
             .expression_attribute_names("#count", "count")
             .expression_attribute_values(":to", n(to))
             .expression_attribute_values(":was", n(was));
-        match update.send().await {
+        match send_update(&self.counters.client, update).await {
             Ok(_) => Ok(()),
             // It moved meanwhile: next time.
             Err(error)

@@ -1,9 +1,7 @@
 //! The Endpoints table: what is kept of an endpoint beside its settings.
 
-use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use reelhook_app::callback::is_callback;
 use reelhook_app::store::StoreError;
@@ -12,6 +10,7 @@ use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slo
 use crate::batch::get_all;
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text};
+use crate::retry::send_update;
 
 /// How long what is kept of a client's URL is kept after it was last told something, in seconds.
 const CALLBACK_S: i64 = 35 * 24 * 3600;
@@ -78,7 +77,7 @@ impl EndpointTable {
             .expression_attribute_values(":was", n(was.revision))
             .expression_attribute_values(":none", n(0))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let theirs = match sent(update).await {
+        let theirs = match send_update(&self.client, update).await {
             Ok(_) => return Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().map(state),
@@ -131,7 +130,8 @@ impl EndpointTable {
             }
         }
         let update = change.apply(self.update(id)).return_values(ReturnValue::AllNew);
-        let answer = sent(update).await.map_err(|error| store_error("report on endpoint", error))?;
+        let answer =
+            send_update(&self.client, update).await.map_err(|error| store_error("report on endpoint", error))?;
         let mut state = state(&answer.attributes.unwrap_or_default());
         if let Some(until) = report.pause_until.filter(|until| state.paused_until < Some(*until)) {
             self.pause(id, until).await?;
@@ -151,7 +151,7 @@ impl EndpointTable {
             )
             .expression_attribute_names("#warned", "warned")
             .expression_attribute_values(":percent", n(percent));
-        when(update, "note a warning").await
+        self.when(update, "note a warning").await
     }
 
     /// A longer pause that somebody else noted stays.
@@ -164,7 +164,7 @@ impl EndpointTable {
             .condition_expression("attribute_not_exists(#paused) OR #paused < :until")
             .expression_attribute_names("#paused", "paused_until")
             .expression_attribute_values(":until", n(until.0));
-        when(update, "pause endpoint").await.map(|_| ())
+        self.when(update, "pause endpoint").await.map(|_| ())
     }
 
     /// Has an endpoint with an open circuit probed at the next delivery.
@@ -175,7 +175,7 @@ impl EndpointTable {
         change.remove("candidate");
         let update = change.apply(self.update(id));
         let update = update.condition_expression("attribute_exists(#open)");
-        when(update.expression_attribute_names("#open", "circuit_until"), "ask endpoint now").await.map(|_| ())
+        self.when(update.expression_attribute_names("#open", "circuit_until"), "ask endpoint now").await.map(|_| ())
     }
 
     /// Lets an endpoint be asked again.
@@ -187,7 +187,7 @@ impl EndpointTable {
         }
         let update = change.apply(self.update(id)).condition_expression("attribute_exists(id)");
         // An endpoint that nothing is kept of has no troubles.
-        when(update, "enable endpoint").await.map(|_| ())
+        self.when(update, "enable endpoint").await.map(|_| ())
     }
 
     /// Disables an endpoint, unless it is.
@@ -204,7 +204,7 @@ impl EndpointTable {
         change.set("disabled_reason", s(reason));
         change.set_or_remove("told", told.then(|| n(1)));
         let update = change.apply(self.update(id)).condition_expression("attribute_not_exists(#disabled)");
-        when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
     }
 
     /// Notes that it was told that an endpoint fails, if it still does, or that it recovered; whether that was noted.
@@ -216,7 +216,7 @@ impl EndpointTable {
             Some(_) => update.condition_expression("attribute_exists(failures)"),
             None => update.condition_expression("attribute_exists(id)"),
         };
-        when(update, "note what was told").await
+        self.when(update, "note what was told").await
     }
 
     /// Notes that it was told that an endpoint is disabled.
@@ -224,7 +224,7 @@ impl EndpointTable {
         let mut change = Expression::new();
         change.set("told", n(1));
         let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
-        when(update.expression_attribute_names("#disabled", "disabled_at"), "note what was told").await.map(|_| ())
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "note what was told").await.map(|_| ())
     }
 
     /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
@@ -245,11 +245,22 @@ impl EndpointTable {
             .condition_expression("failures >= :failures AND attribute_not_exists(#disabled)")
             .expression_attribute_names("#disabled", "disabled_at")
             .expression_attribute_values(":failures", n(failures));
-        when(update, "disable endpoint").await
+        self.when(update, "disable endpoint").await
     }
 
     fn update(&self, id: &EndpointId) -> UpdateItemFluentBuilder {
         self.client.update_item().table_name(&self.table).key("id", s(id.as_str()))
+    }
+
+    /// Whether an update's condition held.
+    async fn when(&self, update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
+        match send_update(&self.client, update).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(store_error(operation, error)),
+            },
+        }
     }
 }
 
@@ -271,39 +282,11 @@ pub(crate) const TROUBLES: [&str; 15] = [
     "success_permille",
     "line",
 ];
-/// Updates that meet a transaction in a row before they fail.
-const TRIES: usize = 8;
 /// Attributes of tries that are under way begin so.
 const SLOT: &str = "slot_";
 
 fn slot_name(holder: u64) -> String {
     format!("{SLOT}{holder:x}")
-}
-
-/// Sends an update, and again where a registration is changed at the same moment: that takes milliseconds.
-async fn sent(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>> {
-    let mut answer = update.clone().send().await;
-    for _ in 1..TRIES {
-        let conflict = |error: &SdkError<UpdateItemError, HttpResponse>| {
-            matches!(error.as_service_error(), Some(UpdateItemError::TransactionConflictException(_)))
-        };
-        if !answer.as_ref().is_err_and(conflict) {
-            break;
-        }
-        answer = update.clone().send().await;
-    }
-    answer
-}
-
-/// Whether an update's condition held.
-async fn when(update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
-    match sent(update).await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(store_error(operation, error)),
-        },
-    }
 }
 
 /// An update expression in the making.

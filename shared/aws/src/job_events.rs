@@ -85,10 +85,7 @@ impl JobEventTable {
                 let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is set");
                 WriteRequest::builder().delete_request(delete).build()
             };
-            // What comes back unprocessed is found by the next query.
-            let requests = keys.into_iter().map(request).collect();
-            let answer = self.client.batch_write_item().request_items(&self.table, requests).send().await;
-            answer.map_err(|error| store_error(operation, error))?;
+            write_all(operation, &self.client, &self.table, keys.into_iter().map(request).collect()).await?;
         }
     }
 

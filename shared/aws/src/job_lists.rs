@@ -11,11 +11,10 @@ use reelhook_domain::{Admission, Dialect, Job, JobId, Status, Timestamp};
 use crate::errors::store_error;
 use crate::items::{Item, is_expired, n, number, s, text};
 use crate::jobs::{ACTIVE, JobTable, from_item, ids, status_month};
+use crate::retry::Waits;
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
-/// Calls for keys that come back unprocessed, beyond what the SDK tries by itself.
-const TRIES: usize = 8;
 /// Running jobs that are named.
 const RUNNING: i32 = 100;
 
@@ -70,12 +69,15 @@ impl QueueStore for JobTable {
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let operation = "load jobs";
         let mut found = Vec::with_capacity(ids.len());
+        let waits = Waits::of(&self.client);
         for chunk in ids.chunks(BATCH_GET) {
             let keys = chunk.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are set");
-            let mut wanted = Some(wanted);
-            for _ in 0..TRIES {
-                let Some(next) = wanted.take() else { break };
+            let (mut wanted, mut retry) = (Some(wanted), waits.retry());
+            while let Some(next) = wanted.take() {
+                if !retry.attempt().await {
+                    return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
+                }
                 let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
                 let answer = answer.map_err(|error| store_error(operation, error))?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
@@ -89,9 +91,6 @@ impl QueueStore for JobTable {
                     }
                 }
                 wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            }
-            if wanted.is_some() {
-                return Err(StoreError::Busy { operation, source: "keys stayed unprocessed".into() });
             }
         }
         Ok(found)

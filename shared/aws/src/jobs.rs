@@ -22,6 +22,7 @@ use crate::conditional::failed_put;
 use crate::counters::CounterTable;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, is_expired, json, n, read, s, text, ttl};
+use crate::retry::Waits;
 use crate::transactions::{Cancelled, cancelled};
 
 /// Days that ended jobs are kept.
@@ -243,7 +244,9 @@ impl SubmitStore for JobTable {
     async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError> {
         let operation = "insert job with key";
         let item = to_item(job, &Uuid::new_v4().simple().to_string());
-        for _ in 0..8 {
+        let waits = Waits::of(&self.client);
+        let mut retry = waits.retry();
+        while retry.attempt().await {
             let key = self.counters.key_put(row, now);
             let write = self.client.transact_write_items().transact_items(key);
             match write.transact_items(self.transact_put(item.clone(), None)).send().await {

@@ -17,6 +17,7 @@ use crate::batch::get_all;
 use crate::endpoints::{EndpointTable, TROUBLES};
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
+use crate::retry::Waits;
 use crate::transactions::{Cancelled, cancelled};
 
 /// What reading the list is called.
@@ -29,8 +30,6 @@ const REMOVED_DAYS: i64 = 35;
 const STAYS: [&str; 4] = ["disabled_at", "disabled_reason", "told", "told_failing"];
 /// How long a list of public keys is used: as long as whoever asks may keep it.
 const KEYS_FRESH: Duration = Duration::from_secs(60);
-/// Transactions that meet others in a row before a change fails.
-const TRIES: usize = 8;
 
 /// The public keys of one endpoint.
 pub type Keys = (EndpointId, Vec<PublicKey>);
@@ -104,7 +103,9 @@ impl RegistrationTable {
 
     /// Makes both items' changes as one.
     async fn write(&self, operation: &'static str, items: &[TransactWriteItem]) -> Result<bool, StoreError> {
-        for _ in 0..TRIES {
+        let waits = Waits::of(&self.endpoints.client);
+        let mut retry = waits.retry();
+        while retry.attempt().await {
             let write = self.endpoints.client.transact_write_items().set_transact_items(Some(items.to_vec()));
             match write.send().await {
                 Ok(_) => return Ok(true),

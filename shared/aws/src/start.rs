@@ -36,6 +36,7 @@ pub fn logs() {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct System;
 
+#[async_trait]
 impl Ambient for System {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -46,12 +47,16 @@ impl Ambient for System {
         // A version 4 UUID has 122 random bits; two of them make 128 whole ones.
         Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64)
     }
+
+    async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
 }
 
 #[async_trait]
 impl Pulse for System {
     async fn after(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+        self.wait(time).await;
     }
 }
 

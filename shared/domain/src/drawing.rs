@@ -114,6 +114,11 @@ impl Piece {
     pub fn is_open(&self) -> bool {
         !self.done && self.claim.is_none()
     }
+
+    /// Whether the lease of its claim has run out.
+    pub fn lost_at(&self, now: Timestamp) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.lease_until <= now)
+    }
 }
 
 /// What a piece asks of its renderer.

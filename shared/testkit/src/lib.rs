@@ -15,6 +15,7 @@ mod jobs;
 mod queue;
 mod recoveries;
 mod registrations;
+mod slots;
 mod stack;
 mod triggers;
 mod world;
@@ -32,6 +33,7 @@ pub use http::{Answer, ScriptedHttp, body_of, header, headers, response, with_he
 pub use jobs::MemoryJobs;
 pub use queue::{MemoryQueue, Queued};
 pub use recoveries::MemoryRecoveries;
+pub use slots::MemorySlots;
 pub use stack::Stack;
 pub use triggers::MemoryTriggers;
 pub use world::{NOON, World};

@@ -1,6 +1,7 @@
 //! All functions behind one clock: what the deployed stack does, step by step and in virtual time.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reelhook_app::Url;
 use reelhook_app::ambient::Ambient;
@@ -9,7 +10,7 @@ use reelhook_app::compose::Workflow;
 use reelhook_app::deliver::{DeliverPorts, deliver};
 use reelhook_app::deliveries::AgainPorts;
 use reelhook_app::directory::Directory;
-use reelhook_app::drawing::{DrawPorts, Worked, draw_one};
+use reelhook_app::drawing::{DrawPorts, Worked, draw_on, draw_one};
 use reelhook_app::fanout::{FanoutPorts, Stopped, plan, work_off};
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::{DeliveryMessage, DrawMessage, WorkMessage};
@@ -24,7 +25,7 @@ use reelhook_app::settings::WebhookSettings;
 use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
 use reelhook_app::sweep::{SweepPorts, Swept, sweep};
 use reelhook_domain::film::Film;
-use reelhook_domain::{Job, JobId, Policy};
+use reelhook_domain::{Job, JobId, Policy, Timestamp};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 
@@ -42,6 +43,8 @@ use crate::world::World;
 
 /// Rounds after which a stack that still has work is said to feed itself.
 const ROUNDS: usize = 1000;
+/// How long a renderer begins further pieces.
+const GOES_ON: Duration = Duration::from_secs(300);
 
 /// Tables, queues, the outside world and all settings.
 pub struct Stack {
@@ -143,6 +146,7 @@ impl Stack {
             work: &self.work,
             draw: &self.draw,
             deliveries: &self.hints,
+            ambient: &*self.world,
         }
     }
 
@@ -238,12 +242,25 @@ impl Stack {
         }
     }
 
-    /// A renderer takes one message.
+    /// A renderer takes one message, and draws one piece.
     ///
     /// # Errors
     /// [`ChangeError`]: the message comes again.
-    pub async fn draw_on(&self, message: &DrawMessage) -> Result<Worked, ChangeError> {
+    pub async fn draw_one(&self, message: &DrawMessage) -> Result<Worked, ChangeError> {
         let DrawMessage::Draw { job_id, attempt } = message;
+        self.drawing(async |ports| draw_one(ports, job_id, *attempt).await).await
+    }
+
+    /// A renderer takes one message, and draws pieces until `last_start`: how many.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: the message comes again.
+    pub async fn draw_on(&self, message: &DrawMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
+        let DrawMessage::Draw { job_id, attempt } = message;
+        self.drawing(async |ports| draw_on(ports, job_id, *attempt, last_start).await).await
+    }
+
+    async fn drawing<T>(&self, draw: impl AsyncFnOnce(&DrawPorts<'_>) -> T) -> T {
         let music = |track: &str| Some(format!("https://reelhook.example/music/{track}"));
         let ports = DrawPorts {
             jobs: &*self.jobs,
@@ -270,17 +287,18 @@ impl Stack {
             links: &self.worker.tokens,
             base: &self.worker.base,
         };
-        draw_one(&ports, job_id, *attempt).await
+        draw(&ports).await
     }
 
-    /// A renderer takes all messages that show now; how many.
+    /// Renderers take all messages that show now; how many.
     ///
     /// # Panics
     /// When one of them fails.
     pub async fn render(&self) -> usize {
         let messages = self.draw.receive();
         for message in &messages {
-            self.draw_on(message).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
+            let last_start = self.world.now().after(GOES_ON);
+            self.draw_on(message, last_start).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
         }
         messages.len()
     }

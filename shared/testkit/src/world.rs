@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reelhook_app::ambient::Ambient;
 use reelhook_domain::Timestamp;
 
@@ -18,11 +19,12 @@ struct State {
     now: Timestamp,
     drawn: u64,
     fraction: f64,
+    waits: Vec<Duration>,
 }
 
 impl Default for World {
     fn default() -> Self {
-        Self(Mutex::new(State { now: NOON, drawn: 0, fraction: 0.0 }))
+        Self(Mutex::new(State { now: NOON, drawn: 0, fraction: 0.0, waits: Vec::new() }))
     }
 }
 
@@ -52,8 +54,14 @@ impl World {
     pub fn drawn(&self) -> u64 {
         self.0.lock().unwrap().drawn
     }
+
+    /// How long was waited, each time.
+    pub fn waits(&self) -> Vec<Duration> {
+        self.0.lock().unwrap().waits.clone()
+    }
 }
 
+#[async_trait]
 impl Ambient for World {
     fn now(&self) -> Timestamp {
         self.0.lock().unwrap().now
@@ -65,5 +73,12 @@ impl Ambient for World {
         state.drawn += 1;
         let upper = (state.fraction * (1_u64 << 53) as f64) as u128;
         upper << 75 | u128::from(state.drawn)
+    }
+
+    /// Moves the clock on, and lets others be first.
+    async fn wait(&self, time: Duration) {
+        self.0.lock().unwrap().waits.push(time);
+        self.advance(time);
+        tokio::task::yield_now().await;
     }
 }

@@ -8,6 +8,7 @@ use reelhook_domain::{Asking, EndpointId, Held, Outcome, Verdict};
 use super::{Asked, Change, DeliverPorts, Group, Ready, one, tell_disabled};
 use crate::callback::{self, callback_id};
 use crate::directory::Known;
+use crate::retry::Retry;
 use crate::store::StoreError;
 
 /// How long settings may differ between functions: each keeps them for five minutes.
@@ -16,8 +17,8 @@ const SETTINGS_SPREAD: Duration = Duration::from_secs(600);
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
 /// How long a delivery waits for the key that opens its endpoint, until its event is kept no longer.
 const SEALED_RETRY: Duration = Duration::from_secs(300);
-/// Conflicts in a row before a group waits: whoever changed the endpoint each time is sending to it.
-const TRIES: usize = 5;
+/// Attempts to be admitted before a group waits: whoever changed the endpoint each time is sending to it.
+const ATTEMPTS: u32 = 5;
 /// How long it waits then, and as much longer by chance.
 const CROWDED: Duration = Duration::from_secs(1);
 
@@ -41,7 +42,8 @@ async fn verdicts(ports: &DeliverPorts<'_>, id: &EndpointId, asked: Vec<Asked>) 
     let callback = asked.first().and_then(|asked| asked.event.callback.as_ref());
     let own = callback.filter(|callback| callback_id(&callback.url) == *id);
     let own = own.and_then(|callback| callback::endpoint(&callback.url, ports.settings));
-    for _ in 0..TRIES {
+    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    while retry.attempt().await {
         let known = match &own {
             Some(endpoint) => Known::Endpoint(Arc::clone(endpoint)),
             None => ports.find(id, &state).await?,

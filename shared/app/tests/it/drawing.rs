@@ -1,14 +1,15 @@
 //! Videos from order to notification: drawn here, drawn by Creatomate, composed here; and what dying renderers leave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::ambient::Ambient;
 use reelhook_app::catalog::Movie;
-use reelhook_app::drawing::Worked;
+use reelhook_app::drawing::{Worked, last_start};
 use reelhook_app::messages::DrawMessage;
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Content, Film, Format, ImageRef, Music, Quality, Scene, SceneKind, Theme};
-use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, step_shown};
+use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp, step_shown};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
 use serde_json::{Value, json};
 
@@ -110,15 +111,15 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
     stack.follow_stream().await.unwrap();
     stack.draw.purge();
     for _ in 0..2 {
-        assert_eq!(stack.draw_on(&message).await.unwrap(), Worked::Reported);
+        assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Reported);
     }
     // The third renderer is killed in the middle of its scene; the others work on.
     tokio::select! {
-        done = stack.draw_on(&message) => panic!("{done:?}"),
+        done = stack.draw_one(&message) => panic!("{done:?}"),
         () = turns(200) => {}
     }
-    assert_eq!(stack.draw_on(&message).await.unwrap(), Worked::Reported);
-    assert_eq!(stack.draw_on(&message).await.unwrap(), Worked::Nothing, "its scene is held by a lease");
+    assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Reported);
+    assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Nothing, "its scene is held by a lease");
     *stack.reels.deadly.lock().unwrap() = None;
     let before = stack.world.now().0;
     while !job(&stack, &id).status.is_final() {
@@ -133,6 +134,111 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
     assert_eq!(scenes, [0, 1, 2, 3], "each was drawn once");
     let completed: Vec<Value> = told(&stack).into_iter().filter(|body| body["status"] == "completed").collect();
     assert_eq!(completed.len(), 1);
+}
+
+/// A film of four scenes that waits for renderers, without hints, and what a hint says.
+async fn waiting(stack: &Stack) -> (JobId, DrawMessage) {
+    let id = stack.order(film(4), Some(HOOK)).await;
+    stack.follow_stream().await.unwrap();
+    stack.work().await;
+    stack.follow_stream().await.unwrap();
+    stack.draw.purge();
+    let message = DrawMessage::Draw { job_id: id.clone(), attempt: 1 };
+    (id, message)
+}
+
+/// Later than any of these tests goes.
+fn in_an_hour(stack: &Stack) -> Timestamp {
+    stack.world.now().after(Duration::from_secs(3600))
+}
+
+#[tokio::test]
+async fn a_renderer_that_is_done_goes_on_with_the_next_piece() {
+    let stack = quiet();
+    let (id, message) = waiting(&stack).await;
+    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes, and the joining");
+    assert_eq!((job(&stack, &id).status, stack.reels.drawn().len()), (Status::Completed, 4));
+    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "another hint finds nothing to do");
+}
+
+#[tokio::test]
+async fn a_renderer_without_much_time_leaves_the_next_piece_to_others() {
+    let stack = quiet();
+    let (id, message) = waiting(&stack).await;
+    let now = stack.world.now();
+    assert_eq!(stack.draw_on(&message, now).await.unwrap(), 1, "the first piece is drawn in any case");
+    // Another scene, which takes longer than there is time for a third one.
+    let world = Arc::clone(&stack.world);
+    stack.jobs.before("save", move |_| world.advance_s(200));
+    assert_eq!(stack.draw_on(&message, now.after(Duration::from_secs(150))).await.unwrap(), 1);
+    assert_eq!(job(&stack, &id).status, Status::Processing);
+    assert_eq!(stack.reels.drawn().len(), 2);
+}
+
+#[tokio::test]
+async fn a_renderer_goes_on_after_a_piece_that_has_to_wait() {
+    let stack = quiet();
+    let (id, message) = waiting(&stack).await;
+    stack.reels.faults.busy("draw", 1);
+    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
+    assert_eq!((job(&stack, &id).status, stack.reels.drawn().len()), (Status::Processing, 3));
+    stack.world.advance_s(30);
+    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 2);
+    assert_eq!(job(&stack, &id).status, Status::Completed);
+}
+
+#[tokio::test]
+async fn a_renderer_stops_where_the_job_has_ended() {
+    let stack = quiet();
+    let (id, message) = waiting(&stack).await;
+    assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
+    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0);
+    let (id, message) = waiting(&stack).await;
+    let (at, policy, of) = (stack.world.now(), stack.policy.clone(), id.clone());
+    stack.jobs.before("save", |_| {});
+    stack.jobs.before("save", move |jobs| assert!(jobs.apply(&of, &Event::Cancel, at, &policy)));
+    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "what it had drawn is not wanted");
+    assert_eq!(job(&stack, &id).status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
+    let stack = quiet();
+    let (id, message) = waiting(&stack).await;
+    for scene in [0, 1] {
+        *stack.reels.deadly.lock().unwrap() = Some(scene);
+        tokio::select! {
+            done = stack.draw_one(&message) => panic!("{done:?}"),
+            () = turns(200) => {}
+        }
+        stack.world.advance_s(20);
+    }
+    *stack.reels.deadly.lock().unwrap() = None;
+    let died = stack.world.now();
+    while !job(&stack, &id).status.is_final() {
+        stack.world.advance_s(1);
+        if stack.world.now().seconds() % 60 == 50 {
+            stack.sweep().await;
+        }
+        stack.settle().await;
+        assert!(stack.world.now().0 - died.0 <= 120_000, "both are continued within two minutes");
+    }
+    assert_eq!((job(&stack, &id).status, job(&stack, &id).attempt), (Status::Completed, 1));
+    assert_eq!(stack.reels.drawn().len(), 4, "each scene was drawn once");
+}
+
+#[test]
+fn a_piece_is_begun_while_two_thirds_of_the_time_are_left() {
+    for (began, deadline, expected) in [
+        (0, 900_000, 300_000),
+        (1_000, 31_000, 11_000),
+        (0, 3, 1),
+        (500, 500, 500),
+        (900, 500, 500),
+        (0, i64::MAX, i64::MAX / 3 + 1),
+    ] {
+        assert_eq!(last_start(Timestamp(began), Timestamp(deadline)), Timestamp(expected), "{began} to {deadline}");
+    }
 }
 
 /// Lets others run so many times.

@@ -102,7 +102,7 @@ async fn cleared() -> (Stack, Vec<Job>) {
     let stack = Stack::default();
     let jobs = two_of_each(&stack);
     stack.world.advance_s(1);
-    clear(&*stack.jobs, stack.world.now()).await.unwrap();
+    clear(&*stack.jobs, &*stack.world).await.unwrap();
     stack.world.advance_s(1);
     (stack, jobs)
 }
@@ -214,7 +214,7 @@ async fn a_list_reads_on_over_hidden_jobs_up_to_its_bound() {
     }
     let running = put(&stack, 30, Status::Processing, at(-1000));
     stack.world.advance_s(1);
-    clear(&*stack.jobs, stack.world.now()).await.unwrap();
+    clear(&*stack.jobs, &*stack.world).await.unwrap();
     let part = list(&*stack.jobs, stack.world.now(), None, None, 1, None).await.unwrap();
     assert_eq!((part.jobs, part.next.is_some()), (vec![], true));
     assert_eq!((stack.jobs.faults.calls("load_all"), stack.jobs.faults.calls("newest")), (5, 90));
@@ -224,7 +224,7 @@ async fn a_list_reads_on_over_hidden_jobs_up_to_its_bound() {
     let stack = Stack::default();
     let jobs = many(&stack);
     stack.world.advance_s(1);
-    clear(&*stack.jobs, stack.world.now()).await.unwrap();
+    clear(&*stack.jobs, &*stack.world).await.unwrap();
     check_list(&stack, None, &sorted(jobs.iter().filter(|job| runs(job))), false).await;
 }
 
@@ -245,7 +245,7 @@ async fn the_numbers_tell_how_the_queue_stands() {
         paused: false,
     };
     assert_eq!(status(&*stack.jobs, NOON).await.unwrap(), expected);
-    toggle(&*stack.jobs, &stack.work, Some(false)).await.unwrap();
+    toggle(&*stack.jobs, &stack.work, &*stack.world, Some(false)).await.unwrap();
     expected.paused = true;
     assert_eq!(status(&*stack.jobs, NOON).await.unwrap(), expected);
     // Leases that ran out count no more, whatever the jobs say.
@@ -259,7 +259,7 @@ async fn a_toggle_turns_round_or_sets_and_says_what_was_and_is() {
     let check = async |paused: bool, asked: Option<bool>, (was, is): (bool, bool)| {
         let stack = Stack::default();
         stack.jobs.change_admission(|admission| admission.paused = paused);
-        let answer = toggle(&*stack.jobs, &stack.work, asked).await.unwrap();
+        let answer = toggle(&*stack.jobs, &stack.work, &*stack.world, asked).await.unwrap();
         assert_eq!(answer, (was, is), "{paused} {asked:?}");
         let after = stack.jobs.admission_item();
         assert_eq!((after.paused, after.version), (!is, if was == is { 1 } else { 2 }), "{paused} {asked:?}");
@@ -287,7 +287,7 @@ async fn a_toggle_that_others_cross_is_decided_again() {
                 });
             });
         }
-        let answer = toggle(&*stack.jobs, &stack.work, None).await;
+        let answer = toggle(&*stack.jobs, &stack.work, &*stack.world, None).await;
         assert_eq!(answer.as_ref().ok(), goes_through.then_some(&(true, false)), "{conflicts}");
         assert!(answer.is_ok() || answer.is_err_and(|error| error.is_busy()), "{conflicts}");
         let after = stack.jobs.admission_item();
@@ -300,7 +300,7 @@ async fn a_toggle_that_others_cross_is_decided_again() {
     for (asked, expected) in [(None, (false, true)), (Some(false), (false, false))] {
         let stack = Stack::default();
         stack.jobs.before("save_admission", |jobs| jobs.change_admission(|admission| admission.paused = true));
-        assert_eq!(toggle(&*stack.jobs, &stack.work, asked).await.unwrap(), expected, "{asked:?}");
+        assert_eq!(toggle(&*stack.jobs, &stack.work, &*stack.world, asked).await.unwrap(), expected, "{asked:?}");
         assert_eq!(stack.jobs.admission_item().paused, !expected.1, "{asked:?}");
     }
 }
@@ -309,12 +309,12 @@ async fn a_toggle_that_others_cross_is_decided_again() {
 async fn what_waited_starts_when_the_queue_opens_even_if_the_hint_gets_lost() {
     for lost in [false, true] {
         let stack = Stack::with(&[], 3);
-        toggle(&*stack.jobs, &stack.work, Some(false)).await.unwrap();
+        toggle(&*stack.jobs, &stack.work, &*stack.world, Some(false)).await.unwrap();
         let id = stack.submit(1);
         stack.settle().await;
         assert_eq!(stack.jobs.get(&id).status, Status::Pending);
         stack.work.faults.busy("send", usize::from(lost));
-        assert_eq!(toggle(&*stack.jobs, &stack.work, None).await.is_err(), lost);
+        assert_eq!(toggle(&*stack.jobs, &stack.work, &*stack.world, None).await.is_err(), lost);
         assert!(!stack.jobs.admission_item().paused, "it is open all the same");
         if lost {
             stack.sweep().await;
@@ -349,7 +349,7 @@ async fn one_sweep_removes_a_bounded_number_and_the_rest_stays_hidden() {
             put(&stack, n, status, NOON);
         }
         stack.world.advance_s(1);
-        clear(&*stack.jobs, stack.world.now()).await.unwrap();
+        clear(&*stack.jobs, &*stack.world).await.unwrap();
         stack.world.advance_s(1);
         let mut removed = Vec::new();
         for _ in 0..3 {
@@ -376,7 +376,8 @@ async fn removals_that_overlap_change_each_job_once() {
 async fn a_clear_during_a_removal_is_not_forgotten() {
     let stack = Stack::default();
     put(&stack, 1, Status::Failed, NOON);
-    clear(&*stack.jobs, at(1000)).await.unwrap();
+    stack.world.set(at(1000));
+    clear(&*stack.jobs, &*stack.world).await.unwrap();
     stack.world.set(at(2000));
     assert_eq!(remove(&stack).await.unwrap(), 1);
     let late = put(&stack, 2, Status::Failed, at(2000));
@@ -398,7 +399,7 @@ async fn clearing_what_failed_counts_it_and_touches_nothing_else() {
     let stack = Stack::default();
     let jobs = two_of_each(&stack);
     stack.world.advance_s(1);
-    let clear_failed = async || clear_failed(&*stack.jobs, stack.world.now()).await.unwrap();
+    let clear_failed = async || clear_failed(&*stack.jobs, &*stack.world).await.unwrap();
     assert_eq!(clear_failed().await, 2);
     assert_eq!(clear_failed().await, 0, "they are hidden already");
     check_list(&stack, Some(Status::Failed), &[], false).await;
@@ -453,17 +454,17 @@ async fn a_busy_store_switches_and_clears_nothing_and_the_next_call_does() {
         let stack = Stack::default();
         two_of_each(&stack);
         stack.jobs.faults.busy(operation, 2);
-        assert!(clear(&*stack.jobs, NOON).await.unwrap_err().is_busy(), "{operation}");
-        assert!(clear_failed(&*stack.jobs, NOON).await.unwrap_err().is_busy(), "{operation}");
+        assert!(clear(&*stack.jobs, &*stack.world).await.unwrap_err().is_busy(), "{operation}");
+        assert!(clear_failed(&*stack.jobs, &*stack.world).await.unwrap_err().is_busy(), "{operation}");
         if operation != "queue_counts" {
             stack.jobs.faults.busy(operation, 1);
-            assert!(toggle(&*stack.jobs, &stack.work, None).await.unwrap_err().is_busy(), "{operation}");
+            assert!(toggle(&*stack.jobs, &stack.work, &*stack.world, None).await.unwrap_err().is_busy(), "{operation}");
         }
         assert_eq!(stack.jobs.admission_item().version, 0, "{operation}");
         assert!(stack.work.sent().is_empty(), "{operation}");
-        assert_eq!(clear_failed(&*stack.jobs, NOON).await.unwrap(), 2);
-        clear(&*stack.jobs, NOON).await.unwrap();
-        assert_eq!(toggle(&*stack.jobs, &stack.work, None).await.unwrap(), (true, false));
+        assert_eq!(clear_failed(&*stack.jobs, &*stack.world).await.unwrap(), 2);
+        clear(&*stack.jobs, &*stack.world).await.unwrap();
+        assert_eq!(toggle(&*stack.jobs, &stack.work, &*stack.world, None).await.unwrap(), (true, false));
         assert_eq!(counts(&stack).await, QueueCounts { processing: 2, rendering: 2, ..QueueCounts::default() });
     }
 }
@@ -488,7 +489,7 @@ async fn what_is_hidden_behind_many_that_are_not_is_removed_too() {
         put(&stack, n, Status::Pending, NOON);
     }
     stack.world.advance_s(1);
-    clear(&*stack.jobs, stack.world.now()).await.unwrap();
+    clear(&*stack.jobs, &*stack.world).await.unwrap();
     stack.world.advance_s(1);
     // What waited is cancelled and listed as such, before the one that was cancelled long ago.
     for _ in 0..5 {

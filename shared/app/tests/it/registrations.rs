@@ -241,7 +241,8 @@ async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
         stack.http.requests().iter().map(|request| request.url.host_str().unwrap().to_owned()).collect();
     assert_eq!(hosts, ["one.example", "two.example"]);
 
-    assert!(remove(ports.store, &id, NOON).await.unwrap() && !remove(ports.store, &id, NOON).await.unwrap());
+    assert!(remove(ports.store, ports.ambient, &id).await.unwrap());
+    assert!(!remove(ports.store, ports.ambient, &id).await.unwrap());
     a_job(&stack, 3).await;
     assert_eq!(stack.http.requests().len(), 2);
     let unknown = EndpointId::parse("ep_unknown").unwrap();
@@ -257,7 +258,7 @@ async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
         assert!(stack.jobs.apply(&job, &event, stack.world.now(), &stack.policy));
     }
     stack.follow_stream().await.unwrap();
-    remove(&*stack.deliveries, &id, NOON).await.unwrap();
+    remove(&*stack.deliveries, &*stack.world, &id).await.unwrap();
     stack.settle().await;
     let delivery = stack.deliveries.only();
     assert_eq!(delivery.status, DeliveryStatus::Stopped);
@@ -280,7 +281,7 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     let upgraded = IdempotencyKey { former_hash: Some("1".to_owned()), ..IdempotencyKey::new("k", "of its value") };
     let later = Wish { key: Some(("ann".to_owned(), upgraded)), ..keyed("https://one.example/", "1") };
     assert_eq!(registered(&stack, later).await, one, "as version 0.1 remembers it");
-    remove(ports.store, &one.registration.id, NOON).await.unwrap();
+    remove(ports.store, ports.ambient, &one.registration.id).await.unwrap();
     let (two, again) = tokio::join!(
         registered(&stack, keyed("https://one.example/", "1")),
         registered(&stack, keyed("https://one.example/", "1"))

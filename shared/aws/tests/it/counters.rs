@@ -12,7 +12,7 @@ use reelhook_domain::{Admission, EventId, LogTally, RenderId, Status, Timestamp}
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
-use crate::replay::{Answer, Call, Calls, cancelled, condition_failed, dynamodb, error, kind, ok};
+use crate::replay::{Answer, Call, Calls, cancelled, condition_failed, dynamodb, error, kind, ok, waiting_dynamodb};
 
 fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (CounterTable, Calls) {
     let (client, calls) = dynamodb(script);
@@ -156,18 +156,56 @@ async fn a_key_is_remembered_once() {
 }
 
 #[tokio::test]
-async fn what_was_counted_is_not_counted_again_and_contention_comes_again() {
-    let (counters, _) = table(|_, _| cancelled(&["ConditionalCheckFailed", "None"]));
+async fn what_was_counted_is_not_counted_again_and_what_fails_is_told() {
+    let (counters, calls) = table(|_, _| cancelled(&["ConditionalCheckFailed", "None"]));
     counters.count(&step(true), NOON).await.unwrap();
-    for (reasons, expected) in [
-        (["None", "TransactionConflict"], "busy"),
-        (["TransactionConflict", "None"], "busy"),
-        (["None", "ThrottlingError"], "busy"),
-        (["None", "ValidationError"], "refused"),
-    ] {
-        let (counters, _) = table(move |_, _| cancelled(&reasons));
+    assert_eq!(calls.all().len(), 1);
+    for (reasons, expected) in [(["None", "ThrottlingError"], "busy"), (["None", "ValidationError"], "refused")] {
+        let (counters, calls) = table(move |_, _| cancelled(&reasons));
         assert_eq!(kind(&counters.count(&step(true), NOON).await.unwrap_err()), expected, "{reasons:?}");
+        assert_eq!(calls.all().len(), 1, "{reasons:?}");
     }
+}
+
+#[tokio::test]
+async fn a_count_that_meets_another_is_tried_again_in_place() {
+    // At the counter, at the marker, at both, and at the counter while the marker turns out to be there.
+    for (reasons, conflicts) in [
+        (["None", "TransactionConflict"], 1),
+        (["TransactionConflict", "None"], 2),
+        (["TransactionConflict", "TransactionConflict"], 9),
+    ] {
+        let script = move |_: &Call, before: usize| if before < conflicts { cancelled(&reasons) } else { ok() };
+        let (client, calls, waits) = waiting_dynamodb(script);
+        CounterTable::new(client, "Counters").count(&step(true), NOON).await.unwrap();
+        let calls = calls.all();
+        assert_eq!((calls.len(), waits.count()), (conflicts + 1, conflicts), "{reasons:?}");
+        let items = |call: &Call| call.at("/TransactItems").clone();
+        assert!(calls.iter().all(|call| items(call) == items(&calls[0])), "the same count each time");
+    }
+    let (counters, calls) = table(|_, before| match before {
+        0 => cancelled(&["None", "TransactionConflict"]),
+        _ => cancelled(&["ConditionalCheckFailed", "TransactionConflict"]),
+    });
+    counters.count(&step(true), NOON).await.unwrap();
+    assert_eq!(calls.all().len(), 2, "another one's replay counted it");
+}
+
+#[tokio::test]
+async fn a_count_that_meets_others_each_time_is_busy_in_the_end() {
+    let (counters, calls) = table(|_, _| cancelled(&["None", "TransactionConflict"]));
+    assert_eq!(kind(&counters.count(&step(true), NOON).await.unwrap_err()), "busy");
+    assert_eq!(calls.all().len(), 10);
+}
+
+#[tokio::test]
+async fn reconciling_waits_for_counts_that_are_under_way() {
+    let (reconciler, calls) =
+        reconciler(|_, before| if before % 2 == 0 { error("TransactionConflictException") } else { ok() });
+    reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
+    reconciler.trust(Status::Failed, "2024-01-01").await.unwrap();
+    reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    assert_eq!(calls.operations(), ["UpdateItem"; 6]);
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn rows_that_stay_unprocessed_are_busy_and_the_other_batches_are_done() {
     let results = tables.put_logs(&lines(60)).await;
     let expected = [vec!["done"; 25], vec!["busy"; 25], vec!["done"; 10]].concat();
     assert_eq!(kinds(&results), expected);
-    assert_eq!(calls.all().len(), 1 + 4 + 1);
+    assert_eq!(calls.all().len(), 1 + 10 + 1);
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ mod objects;
 mod queues;
 mod registrations;
 mod replay;
+mod retry;
 mod settings;
+mod slots;
 mod start;
 mod stream;

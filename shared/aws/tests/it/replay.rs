@@ -102,6 +102,24 @@ impl AsyncSleep for NoWait {
     }
 }
 
+/// Waits that were asked for; they take no time.
+#[derive(Debug, Clone, Default)]
+pub struct Waits(Arc<Mutex<Vec<Duration>>>);
+
+impl Waits {
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl AsyncSleep for Waits {
+    fn sleep(&self, time: Duration) -> Sleep {
+        self.0.lock().unwrap().push(time);
+        Sleep::new(std::future::ready(()))
+    }
+}
+
 macro_rules! config {
     ($sdk:ident, $http:expr) => {
         $sdk::Config::builder()
@@ -120,6 +138,15 @@ macro_rules! config {
 pub fn dynamodb(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (aws_sdk_dynamodb::Client, Calls) {
     let (http, calls) = replay(script);
     (aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, http).build()), calls)
+}
+
+/// DynamoDB, answered by `script`, and the waits between calls.
+pub fn waiting_dynamodb(
+    script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
+) -> (aws_sdk_dynamodb::Client, Calls, Waits) {
+    let ((http, calls), waits) = (replay(script), Waits::default());
+    let config = config!(aws_sdk_dynamodb, http).sleep_impl(SharedAsyncSleep::new(waits.clone())).build();
+    (aws_sdk_dynamodb::Client::from_conf(config), calls, waits)
 }
 
 /// DynamoDB that never answers, under a timeout for each try.

@@ -1,5 +1,6 @@
 //! A run that we do ourselves: its pieces are claimed, worked at, handed in, and taken from renderers that died.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::change::{Change, whole_seconds};
@@ -20,6 +21,8 @@ const PIECE_WAIT: Duration = Duration::from_secs(30);
 const SHOWN_EVERY_MS: i64 = 2000;
 /// Pieces that a lost hint is made good for at once.
 const HINTS_AGAIN: usize = 100;
+/// The sweep comes this often; a lease that ends before the next one gets a hint of its own.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Pieces that nobody claims get new hints at least this often.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
 /// The share of the progress bar at which drawing begins, where nothing came before it.
@@ -90,23 +93,34 @@ fn begin_stage(change: &mut Change<'_>, drawing: &mut Drawing, stage: Stage, pie
     change.then(Effect::Draw { hints: u32::try_from(pieces).unwrap_or(u32::MAX), delay_s: 0 });
 }
 
-/// A renderer takes the first piece that is open.
+/// A renderer claims the first piece that is open, or whose lease has run out: its renderer died, and the sweep has not
+/// been here yet. A piece that has lost too many renderers is left to the sweep, which ends the run.
 pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
     if let Some(ignored) = not_drawing(&change, attempt) {
         return change.ignore(ignored);
     }
     let Some(mut drawing) = change.job.drawing.take() else { return change.ignore(Ignored::NotReady) };
     let now = change.now;
-    let ready = |piece: &&mut Piece| piece.is_open() && piece.ready_at.is_none_or(|at| at <= now);
+    let ready = |piece: &&mut Piece| match piece.lost_at(now) {
+        true => piece.crashes + 1 < CRASHES,
+        false => piece.is_open() && piece.ready_at.is_none_or(|at| at <= now),
+    };
     let number = drawing.claims + 1;
     let Some(piece) = drawing.pieces.iter_mut().find(ready) else {
         return change.ignore(Ignored::NotReady);
     };
+    let taken_over = piece.lost_at(now);
+    if taken_over {
+        piece.crashes += 1;
+    }
     piece.claim = Some(PieceClaim { number, lease_until: lease(&change) });
     piece.ready_at = None;
     drawing.claims = number;
     moved(&change, &mut drawing);
     change.job.drawing = Some(drawing);
+    if taken_over {
+        change.log("job_log", LogLevel::Warning, "A renderer lost its lease; another one continues its piece");
+    }
     change.apply()
 }
 
@@ -268,7 +282,7 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
     let mut given_up = None;
     for index in 0..drawing.pieces.len() {
         let piece = &mut drawing.pieces[index];
-        if piece.claim.as_ref().is_some_and(|claim| claim.lease_until <= now) {
+        if piece.lost_at(now) {
             piece.claim = None;
             piece.crashes += 1;
             lost += 1;
@@ -284,9 +298,14 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
         return change.apply();
     }
     if lost > 0 {
-        change.log("job_log", LogLevel::Warning, format!("{lost} renderers fell silent, others take over"));
+        change.log(
+            "job_log",
+            LogLevel::Warning,
+            format!("{lost} renderers lost their leases; their pieces are open again"),
+        );
         moved(&change, &mut drawing);
         change.then(Effect::Draw { hints: lost, delay_s: 0 });
+        hint_at_leases_that_end_soon(&mut change, &drawing);
     } else if drawing.hint_at <= now {
         let open = drawing.pieces.iter().filter(|piece| piece.is_open()).count().clamp(1, HINTS_AGAIN);
         let waited = Duration::from_millis(u64::try_from(now.0 - drawing.moved_at.0).unwrap_or(0));
@@ -298,6 +317,20 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
     }
     change.job.drawing = Some(drawing);
     change.apply()
+}
+
+/// Where one renderer died, others may have died with it: a hint comes when each of their leases ends, and not only with
+/// the next sweep. A renderer that lives has a later lease by then, and the hint finds nothing to do.
+fn hint_at_leases_that_end_soon(change: &mut Change<'_>, drawing: &Drawing) {
+    let next_sweep = change.now.after(SWEEP);
+    let mut ends: BTreeMap<Timestamp, u32> = BTreeMap::new();
+    let claims = drawing.pieces.iter().filter_map(|piece| piece.claim.as_ref());
+    for claim in claims.filter(|claim| claim.lease_until <= next_sweep) {
+        *ends.entry(claim.lease_until).or_default() += 1;
+    }
+    for (end, hints) in ends {
+        change.then(Effect::Draw { hints, delay_s: whole_seconds(end.wait_from(change.now)) });
+    }
 }
 
 /// Why a report of a renderer changes nothing, where it does not.

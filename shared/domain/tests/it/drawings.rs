@@ -75,6 +75,135 @@ fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
 }
 
 #[test]
+fn a_dead_renderer_s_piece_is_continued_by_whoever_comes_after_its_lease() {
+    let mut story = Story::drawing().then(claim_piece());
+    story.wait(44);
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "leases that last are kept");
+    story.wait(1).apply(claim_piece());
+    let drawing = story.job.drawing.as_ref().unwrap();
+    assert_eq!((drawing.claimed(3), drawing.pieces[0].crashes), (Some(0), 1), "it counts as a crash");
+    let warnings =
+        story.job.outbox.iter().filter(|effect| matches!(effect, Effect::Log { level: LogLevel::Warning, .. }));
+    assert_eq!(warnings.count(), 1, "its log says so");
+    assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "what the dead one did comes too late");
+    story.apply(claim_piece());
+    assert_eq!(story.job.drawing.as_ref().unwrap().claimed(4), Some(1), "the other one's too");
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady);
+    story.apply(done(3));
+    story.apply(done(4));
+    assert_eq!(story.job.drawing.as_ref().unwrap().stage, Stage::Joining);
+}
+
+#[test]
+fn a_piece_that_has_lost_too_many_renderers_is_left_to_the_sweep() {
+    let mut story = Story::drawing();
+    for crashes in 1..=2 {
+        story.wait(45).apply(claim_piece());
+        assert_eq!(story.job.drawing.as_ref().unwrap().pieces[0].crashes, crashes);
+    }
+    story.wait(45).apply(claim_piece());
+    assert_eq!(story.job.drawing.as_ref().unwrap().claimed(4), Some(1), "the other piece is claimed");
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "nobody begins it a fourth time");
+    story.sweep();
+    assert_eq!((story.job.status, story.job.attempt), (Status::Pending, 2), "the run is tried again");
+}
+
+/// Hints at pieces that the last change sends, as (how many, delay in seconds).
+fn draws(job: &Job) -> Vec<(u32, u32)> {
+    let draws = job.outbox.iter().filter_map(|effect| match effect {
+        Effect::Draw { hints, delay_s } => Some((*hints, *delay_s)),
+        _ => None,
+    });
+    draws.collect()
+}
+
+#[test]
+fn where_a_renderer_died_the_sweep_hints_at_the_ends_of_the_other_leases() {
+    /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
+    fn check(claims: &[u64], expected: &[(u32, u32)]) {
+        let mut story = Story::video();
+        story.job.film = Some(drawing::FilmPlan { scenes: vec![30; claims.len()], ..film() });
+        let mut story = story.then(Event::Claim).then(run_here());
+        let begun = story.now;
+        for after in claims {
+            story.now = begun.after(std::time::Duration::from_secs(*after));
+            story.apply(claim_piece());
+        }
+        story.now = begun.after(std::time::Duration::from_secs(50));
+        story.apply(Event::Tick);
+        assert_eq!(draws(&story.job), expected, "{claims:?}");
+    }
+    // Leases end at multiples of 15 s, 45 to 60 s after the claim.
+    check(&[0], &[(1, 0)]);
+    check(&[0, 5], &[(1, 0), (1, 10)]);
+    check(&[0, 20, 25, 40], &[(1, 0), (2, 25), (1, 40)]);
+    check(&[0, 0, 0, 44], &[(3, 0), (1, 40)]);
+}
+
+#[test]
+fn a_lease_that_ends_after_the_next_sweep_gets_no_hint_of_its_own() {
+    let mut story = Story::drawing();
+    story.policy.piece_lease = std::time::Duration::from_secs(300);
+    story.apply(claim_piece());
+    story.wait(50).apply(Event::Tick);
+    assert_eq!(draws(&story.job), [(1, 0)]);
+}
+
+/// Two renderers die after so many seconds, of which they told that they live each 5 s; the sweep comes `sweeps` seconds
+/// after each full minute. How long after the last death the video is made.
+fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
+    let mut story = Story::drawing().then(claim_piece());
+    let begun = story.now;
+    let mut hints: Vec<Timestamp> = Vec::new();
+    for second in 1..600 {
+        story.now = begun.after(std::time::Duration::from_secs(second));
+        for (claim, death) in (1..).zip(deaths) {
+            if second < death && second % 5 == 0 {
+                story.apply(Event::PieceMoved { attempt: 1, claim, frames: 1 });
+            }
+        }
+        if second % 60 == sweeps
+            && let Decision::Apply(job) = story.decide(&Event::Tick)
+        {
+            for (count, delay_s) in draws(&job) {
+                let at = story.now.after(std::time::Duration::from_secs(u64::from(delay_s)));
+                hints.extend(std::iter::repeat_n(at, count as usize));
+            }
+            story.job = *job;
+        }
+        let arrived = hints.iter().filter(|at| **at <= story.now).count();
+        hints.retain(|at| *at > story.now);
+        for _ in 0..arrived {
+            draw_on(&mut story);
+        }
+        if story.job.status == Status::Completed {
+            return second - deaths[0].max(deaths[1]);
+        }
+    }
+    panic!("{deaths:?}, {sweeps}: {:?}", story.job);
+}
+
+/// A renderer that draws in no time, and goes on while a piece is open.
+fn draw_on(story: &mut Story) {
+    while let Decision::Apply(job) = story.decide(&claim_piece()) {
+        story.job = *job;
+        let drawing = story.job.drawing.as_ref().unwrap();
+        let (claim, joins) = (drawing.claims, drawing.stage == Stage::Joining);
+        story.apply(Event::PieceDone { attempt: 1, claim, video: joins.then(stored) });
+    }
+}
+
+#[test]
+fn two_renderers_that_die_at_any_time_cost_two_minutes_at_most() {
+    for deaths in [[1, 1], [1, 5], [6, 1], [3, 33], [31, 4], [1, 58], [59, 61], [44, 46], [100, 20]] {
+        for sweeps in 0..60 {
+            let after = made_after(deaths, sweeps);
+            assert!(after <= 120, "{deaths:?}, with sweeps {sweeps} s after the minute: {after} s");
+        }
+    }
+}
+
+#[test]
 fn hints_that_were_lost_are_sent_again() {
     let mut story = Story::video().then(Event::Claim).then(run_here());
     story.sweep();

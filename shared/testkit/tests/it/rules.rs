@@ -13,6 +13,8 @@ const ADAPTERS: [&str; 3] = ["reelhook-aws", "reelhook-http", "reelhook-outbound
 const LONGEST_FILE: usize = 500;
 /// Lines of a function's main.rs.
 const LONGEST_MAIN: usize = 30;
+/// What loops without a place count, other than attempts: parts of a list, and leases of calls.
+const COUNTED_LOOPS: [&str; 3] = ["0..PAGES", "0..READS", "0..LEASES"];
 /// Directories without sources of ours.
 const NOT_OURS: [&str; 3] = ["target", "node_modules", "venv"];
 
@@ -296,6 +298,18 @@ fn no_file_is_long() {
     for (path, text) in files(".rs") {
         let lines = text.lines().count();
         assert!(lines <= LONGEST_FILE, "{} has {lines} lines, {LONGEST_FILE} at most", path.display());
+    }
+}
+
+#[test]
+fn what_is_tried_again_waits() {
+    // Whoever meets others at an item, or a store that is busy, waits a random time that grows: `reelhook_app::retry`.
+    let adapters = ["shared/app/src", "shared/aws/src", "functions"];
+    for (path, text) in files(".rs").iter().filter(|(path, _)| adapters.iter().any(|start| path.starts_with(start))) {
+        for line in text.lines().filter(|line| line.contains("for _ in ")) {
+            let counted = COUNTED_LOOPS.iter().any(|bound| line.contains(bound));
+            assert!(counted, "{} tries again without `Retry`: `{}`", path.display(), line.trim());
+        }
     }
 }
 

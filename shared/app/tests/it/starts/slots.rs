@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
 use reelhook_app::queue::clear;
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{NOON, Stack};
@@ -214,7 +213,7 @@ async fn what_a_clear_hides_keeps_nothing_behind_it_from_starting() {
     let stack = Stack::with(&[], 3);
     let hidden: Vec<JobId> = (1..=40).map(|n| stack.submit(n)).collect();
     stack.world.advance_s(1);
-    clear(&*stack.jobs, stack.world.now()).await.unwrap();
+    clear(&*stack.jobs, &*stack.world).await.unwrap();
     stack.world.advance_s(1);
     let new = stack.submit(41);
     assert_eq!(start(&stack).await, 1);

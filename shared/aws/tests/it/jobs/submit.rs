@@ -101,7 +101,7 @@ async fn the_same_key_at_the_same_moment_is_tried_again_until_the_other_s_row_sh
 async fn conflicts_without_an_end_are_busy() {
     let (jobs, calls) = table(|_, _| cancelled(&["TransactionConflict", "None"]));
     assert_eq!(kind(&jobs.insert_with_key(&waiting(), &row(), NOON).await.unwrap_err()), "busy");
-    assert_eq!(calls.all().len(), 8);
+    assert_eq!(calls.all().len(), 10);
 }
 
 #[tokio::test]

@@ -1,0 +1,60 @@
+//! Trying again, after others were first or a store was too busy: exponential backoff with full jitter, within bounds.
+
+use std::time::Duration;
+
+use reelhook_domain::Timestamp;
+
+use crate::ambient::Ambient;
+
+/// The longest first wait; each further one may be twice as long as the one before.
+const FIRST: Duration = Duration::from_millis(25);
+/// The longest wait.
+const LONGEST: Duration = Duration::from_millis(500);
+/// No attempt begins later than this after the first one.
+const TIME: Duration = Duration::from_secs(5);
+
+/// The attempts at one thing: `while retry.attempt().await { … }`.
+///
+/// Each wait is drawn between nothing and a bound that doubles, so that callers that met once do not meet again
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+pub struct Retry<'a> {
+    ambient: &'a dyn Ambient,
+    attempts: u32,
+    made: u32,
+    began: Timestamp,
+}
+
+impl<'a> Retry<'a> {
+    /// So many attempts at most.
+    pub fn new(ambient: &'a dyn Ambient, attempts: u32) -> Self {
+        Self { ambient, attempts, made: 0, began: ambient.now() }
+    }
+
+    /// Begins the next attempt: the first at once, each further one after a wait. False where none is left, or where it
+    /// would begin too late.
+    pub async fn attempt(&mut self) -> bool {
+        if self.made >= self.attempts {
+            return false;
+        }
+        if self.made > 0 {
+            let wait = self.bound().mul_f64(self.ambient.fraction());
+            if self.ambient.now().after(wait) > self.began.after(TIME) {
+                return false;
+            }
+            self.ambient.wait(wait).await;
+        }
+        self.made += 1;
+        true
+    }
+
+    /// Attempts that were begun.
+    pub fn made(&self) -> u32 {
+        self.made
+    }
+
+    fn bound(&self) -> Duration {
+        // From the tenth doubling on it is far beyond the longest.
+        let doubled = FIRST * 2_u32.pow((self.made - 1).min(10));
+        doubled.min(LONGEST)
+    }
+}

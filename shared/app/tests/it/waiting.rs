@@ -1,0 +1,105 @@
+//! Requests that wait for a job's end: within their slots and their time, and never with an error of their own.
+
+use std::time::Duration;
+
+use reelhook_app::ambient::Ambient;
+use reelhook_app::waiting::{Slots, WaitPorts, Waited, wait_for_end};
+use reelhook_domain::{Event, JobId, Status, Timestamp};
+use reelhook_testkit::{MemorySlots, NOON, NoPulse, Stack};
+
+const LONGEST: Duration = Duration::from_secs(25);
+
+async fn wait(stack: &Stack, slots: &MemorySlots, id: &JobId) -> Waited {
+    let ports = WaitPorts { jobs: &*stack.jobs, slots, ambient: &*stack.world, pulse: &NoPulse };
+    wait_for_end(&ports, id, "request", LONGEST).await
+}
+
+/// Lets an event happen to a job right before it is looked at for the `look`th time.
+fn before_look(stack: &Stack, look: usize, id: &JobId, event: Event) {
+    for _ in 1..look {
+        stack.jobs.before("load", |_| {});
+    }
+    let (id, policy) = (id.clone(), stack.policy.clone());
+    stack.jobs.before("load", move |jobs| assert!(jobs.apply(&id, &event, NOON, &policy)));
+}
+
+#[tokio::test]
+async fn whoever_waits_gets_the_job_once_it_has_ended_and_gives_the_slot_back() {
+    for (look, seconds) in [(1, 0), (4, 1), (21, 10), (24, 16)] {
+        let (stack, slots) = (Stack::default(), MemorySlots::new(1));
+        let id = stack.submit(1);
+        before_look(&stack, look, &id, Event::Cancel);
+        let waited = wait(&stack, &slots, &id).await;
+        assert!(matches!(&waited, Waited::Ended(job) if job.status == Status::Cancelled), "{look}: {waited:?}");
+        assert_eq!((stack.world.now().0 - NOON.0) / 1000, seconds, "look {look}");
+        assert!(slots.held().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_its_time_and_gives_the_slot_back() {
+    let (stack, slots) = (Stack::default(), MemorySlots::new(1));
+    let id = stack.submit(1);
+    assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
+    assert_eq!(stack.world.now(), NOON.after(LONGEST));
+    // Each half second for ten seconds, then each two seconds, and at the end.
+    assert_eq!(stack.jobs.faults.calls("load"), 20 + 8 + 1);
+    assert!(slots.held().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_free_slot_nobody_waits() {
+    let stack = Stack::default();
+    let id = stack.submit(1);
+    for slots in [MemorySlots::new(0), MemorySlots::new(1), MemorySlots::new(3)] {
+        while slots.enter(&format!("{}", slots.held().len()), NOON, Timestamp(NOON.0 + 1)).await.unwrap() {}
+        let held = slots.held();
+        assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
+        assert_eq!(slots.held(), held, "the others keep theirs");
+    }
+    assert_eq!((stack.world.now(), stack.jobs.faults.calls("load")), (NOON, 0), "the answer is given at once");
+}
+
+#[tokio::test]
+async fn the_slot_of_a_request_that_died_is_free_after_its_time() {
+    let (stack, slots) = (Stack::default(), MemorySlots::new(1));
+    let id = stack.submit(1);
+    before_look(&stack, 100, &id, Event::Cancel);
+    tokio::select! {
+        biased;
+        waited = wait(&stack, &slots, &id) => panic!("{waited:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert_eq!(slots.held().into_values().collect::<Vec<_>>(), [NOON.after(LONGEST + Duration::from_secs(5))]);
+    assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet, "it is taken");
+    stack.world.set(NOON.after(LONGEST + Duration::from_secs(5)));
+    assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
+    assert!(matches!(wait(&stack, &slots, &id).await, Waited::Ended(_)));
+}
+
+#[tokio::test]
+async fn a_busy_store_is_no_error_of_whoever_waits() {
+    let (stack, slots) = (Stack::default(), MemorySlots::new(1));
+    let id = stack.submit(1);
+    slots.faults.busy("enter", 1);
+    assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
+    assert_eq!(stack.jobs.faults.calls("load"), 0);
+    stack.jobs.faults.busy("load", 3);
+    assert!(stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy));
+    assert!(matches!(wait(&stack, &slots, &id).await, Waited::Ended(_)), "the fourth look finds it");
+    assert_eq!(stack.world.now().0 - NOON.0, 1_500);
+}
+
+#[tokio::test]
+async fn a_job_that_goes_while_it_is_waited_for_is_told() {
+    let (stack, slots) = (Stack::default(), MemorySlots::new(1));
+    let (deleted, vanished) = (stack.submit(1), stack.submit(2));
+    assert!(stack.jobs.apply(&deleted, &Event::Cancel, NOON, &stack.policy));
+    before_look(&stack, 1, &deleted, Event::Delete);
+    assert_eq!(wait(&stack, &slots, &deleted).await, Waited::Gone);
+    let mine = vanished.clone();
+    stack.jobs.before("load", |_| {});
+    stack.jobs.before("load", move |jobs| jobs.remove(&mine));
+    assert_eq!(wait(&stack, &slots, &vanished).await, Waited::Gone);
+    assert!(slots.held().is_empty());
+}

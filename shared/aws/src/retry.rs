@@ -1,0 +1,74 @@
+//! Attempts at calls of DynamoDB: they wait as their client waits between its own retries, so that tests take no time.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::config::{AsyncSleep, SharedAsyncSleep};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use reelhook_app::ambient::Ambient;
+use reelhook_app::retry::Retry;
+use reelhook_domain::Timestamp;
+
+use crate::start::System;
+
+/// Attempts where nothing else is said: waits of a second and a half together, on average.
+pub(crate) const ATTEMPTS: u32 = 10;
+
+/// The machine's clock and random source, with the waits of a client.
+#[derive(Debug)]
+pub(crate) struct Waits(Option<SharedAsyncSleep>);
+
+impl Waits {
+    /// Those of this client.
+    pub fn of(client: &aws_sdk_dynamodb::Client) -> Self {
+        Self(client.config().sleep_impl())
+    }
+
+    /// The attempts at one call.
+    pub fn retry(&self) -> Retry<'_> {
+        Retry::new(self, ATTEMPTS)
+    }
+}
+
+#[async_trait]
+impl Ambient for Waits {
+    fn now(&self) -> Timestamp {
+        System.now()
+    }
+
+    fn random(&self) -> u128 {
+        System.random()
+    }
+
+    async fn wait(&self, time: Duration) {
+        match &self.0 {
+            Some(sleep) => sleep.sleep(time).await,
+            // The SDK's default is in no configuration.
+            None => System.wait(time).await,
+        }
+    }
+}
+
+/// Sends an update, and again while a transaction is at its item, which takes milliseconds.
+pub(crate) async fn send_update(
+    client: &aws_sdk_dynamodb::Client,
+    update: UpdateItemFluentBuilder,
+) -> Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>> {
+    let waits = Waits::of(client);
+    let mut retry = waits.retry();
+    retry.attempt().await;
+    loop {
+        let answer = update.clone().send().await;
+        let again = answer.as_ref().is_err_and(meets_a_transaction) && retry.attempt().await;
+        if !again {
+            return answer;
+        }
+    }
+}
+
+fn meets_a_transaction(error: &SdkError<UpdateItemError, HttpResponse>) -> bool {
+    matches!(error.as_service_error(), Some(UpdateItemError::TransactionConflictException(_)))
+}

@@ -1,0 +1,104 @@
+//! What comes back unprocessed, or meets a transaction, is asked for again after a wait, and not for ever.
+
+use std::sync::Arc;
+
+use reelhook_app::deliver::DeliveryStore;
+use reelhook_app::endpoints::EndpointDesk;
+use reelhook_app::fanout::FanoutStore;
+use reelhook_app::queue::QueueStore;
+use reelhook_aws::counters::CounterTable;
+use reelhook_aws::deliveries::DeliveryTable;
+use reelhook_aws::endpoints::EndpointTable;
+use reelhook_aws::job_events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::JobTable;
+use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId};
+use reelhook_testkit::{NOON, World};
+use serde_json::json;
+
+use crate::replay::{Answer, Call, Calls, Waits, error, kind, ok, waiting_dynamodb};
+
+/// Attempts at what is asked for again.
+const ATTEMPTS: usize = 10;
+
+/// The tables of fanout and of deliveries, of jobs, and their calls and waits.
+struct Tables {
+    fanout: FanoutTables,
+    deliveries: DeliveryTable,
+    jobs: JobTable,
+    calls: Calls,
+    waits: Waits,
+}
+
+fn tables(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> Tables {
+    let (client, calls, waits) = waiting_dynamodb(script);
+    let counters = CounterTable::new(client.clone(), "Counters");
+    let endpoints = EndpointTable::new(client.clone(), "Endpoints");
+    Tables {
+        fanout: FanoutTables {
+            log: JobEventTable::new(client.clone(), "JobEvents"),
+            deliveries: DeliveryTable::new(client.clone(), "Deliveries", None),
+            counters: counters.clone(),
+            now: || NOON,
+        },
+        deliveries: DeliveryTable::new(client.clone(), "Deliveries", Some(endpoints)),
+        jobs: JobTable::new(client, "Jobs", counters, Arc::new(World::default())),
+        calls,
+        waits,
+    }
+}
+
+fn hint() -> (DeliveryId, EventId) {
+    let event = EventId::parse("job_1.7.2").unwrap();
+    (DeliveryId::of(&event, &EndpointId::parse("ep_1").unwrap()), event)
+}
+
+/// Everything that was asked for, unprocessed.
+fn nothing_processed(call: &Call) -> Answer {
+    let left = call.at("/RequestItems").clone();
+    let name = if call.operation == "BatchGetItem" { "UnprocessedKeys" } else { "UnprocessedItems" };
+    (200, json!({ "Responses": {}, name: left }))
+}
+
+#[tokio::test]
+async fn keys_and_rows_that_come_back_unprocessed_are_waited_for() {
+    for left in [0, 1, 3] {
+        let script = move |call: &Call, before: usize| if before < left { nothing_processed(call) } else { ok() };
+        let of = tables(script);
+        of.deliveries.load(&[hint()]).await.unwrap();
+        assert_eq!((of.calls.all().len(), of.waits.count()), (left + 1, left), "deliveries");
+        let of = tables(script);
+        of.jobs.load_all(&[JobId::parse("job_1").unwrap()]).await.unwrap();
+        assert_eq!((of.calls.all().len(), of.waits.count()), (left + 1, left), "jobs");
+    }
+}
+
+#[tokio::test]
+async fn a_log_whose_rows_stay_is_removed_after_a_wait_or_later() {
+    let row = || json!({ "job_id": { "S": "job_1" }, "seq": { "S": "0000000001.00" } });
+    let script = move |stuck: usize| {
+        move |call: &Call, before: usize| match call.operation.as_str() {
+            "Query" if before == 0 => (200, json!({ "Items": [row()] })),
+            "BatchWriteItem" if before <= stuck => nothing_processed(call),
+            _ => ok(),
+        }
+    };
+    let of = tables(script(2));
+    of.fanout.remove_logs(&JobId::parse("job_1").unwrap()).await.unwrap();
+    let expected = ["Query", "BatchWriteItem", "BatchWriteItem", "BatchWriteItem", "Query"];
+    assert_eq!((of.calls.operations(), of.waits.count()), (expected.map(str::to_owned).to_vec(), 2));
+    let of = tables(script(usize::MAX));
+    assert_eq!(kind(&of.fanout.remove_logs(&JobId::parse("job_1").unwrap()).await.unwrap_err()), "busy");
+    assert_eq!((of.calls.all().len(), of.waits.count()), (1 + ATTEMPTS, ATTEMPTS - 1));
+}
+
+#[tokio::test]
+async fn what_is_noted_of_an_endpoint_waits_for_a_transaction_at_its_row() {
+    for conflicts in [0, 1, 4] {
+        let of = tables(move |_, before| if before < conflicts { error("TransactionConflictException") } else { ok() });
+        of.deliveries.enable(&EndpointId::parse("ep_1").unwrap()).await.unwrap();
+        assert_eq!((of.calls.all().len(), of.waits.count()), (conflicts + 1, conflicts));
+    }
+    let of = tables(|_, _| error("TransactionConflictException"));
+    let failure = of.deliveries.enable(&EndpointId::parse("ep_1").unwrap()).await.unwrap_err();
+    assert_eq!((kind(&failure), of.calls.all().len()), ("busy", ATTEMPTS));
+}

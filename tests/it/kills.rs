@@ -1,0 +1,322 @@
+//! Any function killed at any time among jobs and videos: nothing is lost, and everything ends soon after the last kill.
+//!
+//! It is short, unless KILL_ROUNDS, KILL_SECONDS, KILL_JOBS and KILL_VIDEOS say otherwise (CONTRIBUTING.md); KILL_SEED
+//! repeats a round.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use reelhook_domain::{DeliveryStatus, OutboundEvent, Status};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::{MissedTickBehavior, interval, interval_at};
+
+use crate::lost::{assert_counts_are_right, assert_delivered};
+use crate::stack::{JsonText, Stack, read};
+use crate::videos::{HOOK, film};
+
+/// Every function of the stack.
+const FUNCTIONS: [&str; 17] = [
+    "generate",
+    "videos",
+    "videos-wait",
+    "job-status",
+    "job-logs",
+    "job-control",
+    "job-wait",
+    "job-stream",
+    "pages",
+    "webhooks-admin",
+    "step-webhook",
+    "creatomate-webhook",
+    "fanout",
+    "worker",
+    "render",
+    "dispatcher",
+    "cleanup",
+];
+/// Timers that are too short for a machine this busy: a video takes longer, and so does a sign of life.
+const PATIENT: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
+/// Each report is sent three times, as a worker does that wants it to arrive.
+const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
+/// How long after the last kill everything has to have ended.
+const RECOVERY: Duration = Duration::from_secs(180);
+/// How long a caller insists on an answer.
+const INSISTENCE: Duration = Duration::from_secs(60);
+/// How often the sweep comes meanwhile.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// A number from the environment.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// How long a round is, and what goes on in it.
+struct Round {
+    seed: u64,
+    length: Duration,
+    jobs: u64,
+    videos: u64,
+}
+
+#[tokio::test]
+async fn killing_any_function_at_random_loses_nothing() {
+    let stack = Stack::open().await;
+    let first = number("KILL_SEED", u64::from(std::process::id()));
+    let rounds = (0..number("KILL_ROUNDS", 1)).map(|round| Round {
+        seed: first + round,
+        length: Duration::from_secs(number("KILL_SECONDS", 15)),
+        jobs: number("KILL_JOBS", 20),
+        videos: number("KILL_VIDEOS", 4),
+    });
+    let before = configure(&stack, |_, variables| {
+        for (name, value) in PATIENT {
+            if variables.get(name).is_some() {
+                variables[name] = json!(value);
+            }
+        }
+    })
+    .await;
+    let all = async {
+        for round in rounds {
+            play(&stack, &round).await;
+        }
+    };
+    let outcome = AssertUnwindSafe(all).catch_unwind().await;
+    configure(&stack, |function, variables| *variables = before[function].clone()).await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+/// Changes the environments of all functions, and ends their processes, so that the next ones read them: what they were.
+async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
+    let mut before = BTreeMap::new();
+    for function in FUNCTIONS {
+        let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function(function));
+        let (_, known, _) = stack.aws.call("lambda", "GET", &path, None, &Value::Null).await;
+        let mut variables = known["Environment"]["Variables"].clone();
+        before.insert(function, variables.clone());
+        edit(function, &mut variables);
+        let body = json!({ "Environment": { "Variables": variables } });
+        let (status, answer, _) = stack.aws.call("lambda", "PUT", &path, None, &body).await;
+        assert_eq!(status, 200, "{answer}");
+        for pid in stack.aws.processes(function) {
+            kill(pid);
+        }
+    }
+    before
+}
+
+/// Ends a process as the end of a machine does; whether it was there.
+fn kill(pid: u32) -> bool {
+    Command::new("kill").args(["-9", &pid.to_string()]).status().is_ok_and(|status| status.success())
+}
+
+/// Jobs and videos are submitted while functions are killed; then nothing may be missing.
+async fn play(stack: &Stack, round: &Round) {
+    let (seed, seconds) = (round.seed, round.length.as_secs());
+    println!("seed {seed}: {seconds} s, {} jobs, {} videos", round.jobs, round.videos);
+    let end = Instant::now() + round.length;
+    let (jobs, videos, killed) =
+        tokio::join!(submit_jobs(stack, round), submit_videos(stack, round), kill_until(stack, seed, end));
+    let last_kill = Instant::now();
+    println!("seed {seed}: killed {} processes: {killed:?}", killed.values().sum::<usize>());
+    assert_eq!(
+        jobs.iter().chain(&videos).collect::<BTreeSet<_>>().len(),
+        jobs.len() + videos.len(),
+        "one for each key"
+    );
+
+    until_all_ended(stack, &jobs, &videos, last_kill).await;
+    println!("seed {seed}: everything ended {:.1} s after the last kill", last_kill.elapsed().as_secs_f64());
+
+    for job in &jobs {
+        assert_job_is_right(stack, job).await;
+    }
+    for video in &videos {
+        assert_video_is_right(stack, video).await;
+    }
+    assert_delivered(stack, &jobs).await;
+    assert_counts_are_right(stack).await;
+    assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
+    stack.assert_queues_empty().await;
+}
+
+async fn submit_jobs(stack: &Stack, round: &Round) -> Vec<String> {
+    let body = json!({
+        "country": "US", "platform": "netflix", "genre": "Horror", "template": format!("studio:{SCENARIO}"),
+    });
+    let mut submitted = Vec::new();
+    let mut ticks = paced(round.length, round.jobs);
+    for n in 0..round.jobs {
+        ticks.tick().await;
+        let id = insist(stack, "/api/generate", &key(round, "job", n), &body).await;
+        // Somebody looks at it; whether there is an answer is not what this is about.
+        let _ = stack.request(Method::GET, &format!("/api/job/{id}")).send().await;
+        submitted.push(id);
+    }
+    submitted
+}
+
+async fn submit_videos(stack: &Stack, round: &Round) -> Vec<String> {
+    let mut submitted = Vec::new();
+    let mut ticks = paced(round.length, round.videos);
+    for n in 0..round.videos {
+        ticks.tick().await;
+        let mut film = film(3, 1.0);
+        film["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", stack.studio));
+        submitted.push(insist(stack, "/api/generate-video-async", &key(round, "video", n), &film).await);
+    }
+    submitted
+}
+
+/// Evenly over a time.
+fn paced(length: Duration, count: u64) -> tokio::time::Interval {
+    let mut ticks = interval((length / u32::try_from(count.max(1)).expect("a few")).max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn key(round: &Round, what: &str, n: u64) -> String {
+    format!("{what}-{}-{}-{n}", std::process::id(), round.seed)
+}
+
+/// Calls until a function lives long enough to answer; the key makes one job of all these calls.
+async fn insist(stack: &Stack, path: &str, key: &str, body: &Value) -> String {
+    let (deadline, mut ticks) = (Instant::now() + INSISTENCE, interval(Duration::from_millis(200)));
+    let mut last = String::new();
+    while Instant::now() < deadline {
+        ticks.tick().await;
+        let sent = stack.request(Method::POST, path).header("idempotency-key", key).json_text(body).send().await;
+        match sent {
+            Ok(response) => {
+                let (status, answer) = read(response).await;
+                if matches!(status, 200 | 202) {
+                    return answer["jobId"].as_str().expect("an id").to_owned();
+                }
+                assert!(status >= 500, "{path} was refused with {status}: {answer}");
+                last = answer.to_string();
+            }
+            Err(error) => last = error.to_string(),
+        }
+    }
+    panic!("{path} had no answer for {INSISTENCE:?}: {last}");
+}
+
+/// Kills processes at random until a time, and sweeps meanwhile: how many of each function.
+async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static str, usize> {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let (mut killed, mut swept) = (BTreeMap::new(), Instant::now());
+    while Instant::now() < end {
+        let pause = Duration::from_millis(200 + random.below(800));
+        interval_at(tokio::time::Instant::now() + pause, pause).tick().await;
+        if let Some(function) = kill_one(stack, &mut random) {
+            *killed.entry(function).or_default() += 1;
+        }
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            sweep(stack).await;
+        }
+    }
+    killed
+}
+
+/// Kills a process of a function that has any.
+fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
+    // Most functions have none at a time.
+    for _ in 0..FUNCTIONS.len() {
+        let function = FUNCTIONS[random.below(FUNCTIONS.len() as u64) as usize];
+        let processes = stack.aws.processes(function);
+        if !processes.is_empty() {
+            let pid = processes[random.below(processes.len() as u64) as usize];
+            return kill(pid).then_some(function);
+        }
+    }
+    None
+}
+
+/// The schedule's sweep, which may be killed as well.
+async fn sweep(stack: &Stack) {
+    let (_, error) = stack.aws.invoke("cleanup", &json!({})).await;
+    if let Some(error) = error {
+        println!("a sweep was killed, or failed: {error}");
+    }
+}
+
+/// Waits until every job has ended, every delivery is made and every queue is empty, with a sweep now and then.
+async fn until_all_ended(stack: &Stack, jobs: &[String], videos: &[String], since: Instant) {
+    let (mut ticks, mut swept) = (interval(Duration::from_millis(500)), Instant::now());
+    loop {
+        ticks.tick().await;
+        let mut left = Vec::new();
+        for id in jobs.iter().chain(videos) {
+            let job = stack.stored(id).await;
+            if !job.status.is_final() {
+                left.push((id, job.status));
+            }
+        }
+        let waiting: Vec<_> = stack.aws.depths().await.into_iter().filter(|(_, depth)| *depth > 0).collect();
+        if left.is_empty() && waiting.is_empty() && !stack.aws.is_busy().await {
+            return;
+        }
+        assert!(since.elapsed() < RECOVERY, "after {RECOVERY:?} there is still {left:?} {waiting:?}");
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            sweep(stack).await;
+        }
+    }
+}
+
+/// A job has its video; or it has timed out, where none of its worker's last reports got through.
+async fn assert_job_is_right(stack: &Stack, id: &str) {
+    let job = stack.stored(id).await;
+    if job.status == Status::Completed && job.video_url.is_some() {
+        return;
+    }
+    let seen = stack.studio(&format!("/worker/jobs?job_id={id}")).await;
+    let runs = seen["runs"].as_array().expect("runs").iter();
+    let mut reports = runs.filter_map(|run| run["callbacks"].as_array()).flatten();
+    let told = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
+    println!("{id} is {:?}: {:?}", job.status, job.error);
+    assert!(!told, "the worker has told {id}'s end: {job:#?}");
+}
+
+/// A video is stored, its client was told of it under one id, and every delivery about it has ended well.
+async fn assert_video_is_right(stack: &Stack, id: &str) {
+    let job = stack.stored(id).await;
+    assert_eq!((job.status, job.videos.len()), (Status::Completed, 1), "{id}: {:?}", job.error);
+    assert!(stack.aws.has_object(&job.videos[0].key).await, "{id}: {}", job.videos[0].key);
+    for delivery in stack.aws.deliveries_of(&[id.to_owned()]).await {
+        // That it was started is no news any more once it has ended.
+        let superseded = delivery.event == OutboundEvent::VideoStarted && delivery.status == DeliveryStatus::Stopped;
+        assert!(delivery.status == DeliveryStatus::Delivered || superseded, "{delivery:#?}");
+    }
+    let told = stack
+        .eventually(&format!("the client hears of {id}"), || async {
+            let told = stack.webhooks(HOOK, id).await;
+            told.iter().any(|webhook| webhook["body"]["status"] == "completed").then_some(told)
+        })
+        .await;
+    for word in ["started", "completed"] {
+        let of_word = told.iter().filter(|webhook| webhook["body"]["status"] == word);
+        let ids: BTreeSet<&str> = of_word.filter_map(|webhook| webhook["webhook_id"].as_str()).collect();
+        assert!(ids.len() <= 1, "{id}: {word} was told under {ids:?}");
+    }
+}
+
+/// A xorshift generator: the same kills for the same seed, as far as the machine's own timing lets them be.
+struct Random(u64);
+
+impl Random {
+    /// A number below this one.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound.max(1)
+    }
+}
