@@ -51,7 +51,7 @@ async fn head_tells_how_long_a_file_is_and_asks_for_the_key_as_get_does() {
         let length = head.headers()["content-length"].to_str().expect("digits").to_owned();
         assert_eq!(length, get.bytes().await.expect("a file").len().to_string(), "{path}");
     }
-    for path in ["/api/queue/jobs", "/api/download/x", "/api/music-tracks/corp-1?token=s1.x", "/dashboard"] {
+    for path in ["/api/queue/jobs", "/api/download/x", "/api/music-tracks/corp-1?token=s1.x", "/api/job/job_1_a"] {
         let head = stack.http.head(format!("{}{path}", stack.api)).send().await.expect("an answer");
         assert_eq!(head.status(), 401, "{path}");
         assert!(head.headers().contains_key("www-authenticate"), "{path}");
