@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     AsyncSleep, BehaviorVersion, Credentials, Region, SharedAsyncSleep, SharedHttpClient, Sleep,
+    StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::test_util::{NeverClient, infallible_client_fn};
 use reelhook_app::store::StoreError;
@@ -102,14 +103,17 @@ impl AsyncSleep for NoWait {
     }
 }
 
+/// Every wait between attempts is shorter (`reelhook_app::retry`).
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
 /// Waits that were asked for; they take no time.
 #[derive(Debug, Clone, Default)]
 pub struct Waits(Arc<Mutex<Vec<Duration>>>);
 
 impl Waits {
-    /// How many there were.
+    /// How many there were between attempts: what the SDK sleeps beside a call, to end it, is longer.
     pub fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.lock().unwrap().iter().filter(|time| **time < LONGEST_WAIT).count()
     }
 }
 
@@ -145,8 +149,10 @@ pub fn waiting_dynamodb(
     script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static,
 ) -> (aws_sdk_dynamodb::Client, Calls, Waits) {
     let ((http, calls), waits) = (replay(script), Waits::default());
-    let config = config!(aws_sdk_dynamodb, http).sleep_impl(SharedAsyncSleep::new(waits.clone())).build();
-    (aws_sdk_dynamodb::Client::from_conf(config), calls, waits)
+    let config = config!(aws_sdk_dynamodb, http).sleep_impl(SharedAsyncSleep::new(waits.clone()));
+    // It sleeps too, while it watches how an answer comes in.
+    let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    (aws_sdk_dynamodb::Client::from_conf(config.build()), calls, waits)
 }
 
 /// DynamoDB that never answers, under a timeout for each try.
