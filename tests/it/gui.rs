@@ -10,6 +10,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::edge::Edge;
 use crate::live::{Block, blocks};
 use crate::stack::{JsonText, Stack, read};
 use crate::videos::{film, order};
@@ -119,16 +120,20 @@ async fn listed(stack: &Stack, query: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_form_makes_a_job_that_the_queue_s_page_shows_cancels_and_deletes() {
-    let stack = Stack::open().await;
-    let platforms = page(&stack, Method::GET, "/api/platforms/US", None).await["platforms"].clone();
-    let genres = page(&stack, Method::GET, "/api/genres/US?platform=Netflix", None).await["genres"].clone();
-    let templates = page(&stack, Method::GET, "/api/templates", None).await["templates"].clone();
+    form_and_queue(&Stack::open().await).await;
+}
+
+/// The form, its preview, and the queue's page: at the origin that the stack is asked through.
+async fn form_and_queue(stack: &Stack) {
+    let platforms = page(stack, Method::GET, "/api/platforms/US", None).await["platforms"].clone();
+    let genres = page(stack, Method::GET, "/api/genres/US?platform=Netflix", None).await["genres"].clone();
+    let templates = page(stack, Method::GET, "/api/templates", None).await["templates"].clone();
     // All boxes are ticked.
     let wanted = json!({ "country": "US", "platforms": platforms, "genres": genres, "contentType": "All" });
-    let preview = page(&stack, Method::POST, "/api/movies/preview", Some(wanted)).await;
+    let preview = page(stack, Method::POST, "/api/movies/preview", Some(wanted)).await;
     assert_eq!(preview["movies"].as_array().map(Vec::len), Some(3), "{preview}");
 
-    page(&stack, Method::POST, "/api/queue/toggle", Some(json!({ "processing": false }))).await;
+    page(stack, Method::POST, "/api/queue/toggle", Some(json!({ "processing": false }))).await;
     let names = |list: &Value| -> String {
         let names: Vec<&str> = list.as_array().expect("names").iter().filter_map(Value::as_str).collect();
         names.join(", ")
@@ -137,42 +142,39 @@ async fn the_form_makes_a_job_that_the_queue_s_page_shows_cancels_and_deletes() 
         "country": "US", "platform": names(&platforms), "genre": names(&genres), "contentType": "All",
         "template": templates[0]["id"],
     });
-    let job =
-        page(&stack, Method::POST, "/api/generate", Some(body)).await["jobId"].as_str().expect("an id").to_owned();
-    let video = order(&stack, film(1, 1.0)).await;
+    let job = page(stack, Method::POST, "/api/generate", Some(body)).await["jobId"].as_str().expect("an id").to_owned();
+    let video = order(stack, film(1, 1.0)).await;
 
     // Both wait, and only the job is in the list.
-    let numbers = page(&stack, Method::GET, "/api/queue/status", None).await;
+    let numbers = page(stack, Method::GET, "/api/queue/status", None).await;
     assert_eq!(numbers["stats"]["pending"], 2, "the queue is one");
     let has = |jobs: &[Value], id: &str| jobs.iter().any(|job| job["id"] == id);
     for (query, shown) in [("", [true, false]), ("?family=vidbuilder", [false, true]), ("?family=all", [true, true])] {
         stack
             .eventually(&format!("the list {query}"), || async {
-                let jobs = listed(&stack, query).await;
+                let jobs = listed(stack, query).await;
                 ([has(&jobs, &job), has(&jobs, &video)] == shown).then_some(())
             })
             .await;
     }
-    assert!(listed(&stack, "").await.iter().all(|job| job["parameters"]["country"].is_string()), "no row says N/A");
+    assert!(listed(stack, "").await.iter().all(|job| job["parameters"]["country"].is_string()), "no row says N/A");
 
-    page(&stack, Method::POST, &format!("/api/job/{job}/cancel"), Some(json!({}))).await;
-    let cancelled = show(&stack, &job).await;
+    page(stack, Method::POST, &format!("/api/job/{job}/cancel"), Some(json!({}))).await;
+    let cancelled = show(stack, &job).await;
     assert_eq!((&cancelled["status"], &cancelled["creatomateId"]), (&json!("cancelled"), &json!(null)));
     assert_eq!(cancelled["error"], "Process stopped by user request");
     assert_eq!(cancelled["currentStep"], "Job cancelled by user");
 
     // Its page stays open while it is deleted.
-    let (browser, path) = (Browser::at(&stack, &stack.api), stream_of(&job));
+    let (browser, path) = (Browser::at(stack, &stack.api), stream_of(&job));
     assert_eq!(browser.open(&path).await.0, 200);
-    page(&stack, Method::DELETE, &format!("/api/queue/job/{job}/delete"), None).await;
+    page(stack, Method::DELETE, &format!("/api/queue/job/{job}/delete"), None).await;
     let (status, _) = browser.open(&path).await;
     assert_eq!(status, 404, "it is told once");
     let (status, told) = browser.open(&path).await;
     assert_eq!((status, retry(&told)), (200, Some(120_000)), "and comes seldom");
     assert!(told.iter().all(|block| block.data.is_none()), "{told:?}");
-    stack
-        .eventually("a list without the job", || async { (!has(&listed(&stack, "").await, &job)).then_some(()) })
-        .await;
+    stack.eventually("a list without the job", || async { (!has(&listed(stack, "").await, &job)).then_some(()) }).await;
 }
 
 #[tokio::test]
@@ -292,8 +294,22 @@ async fn a_page_of_a_failed_job_rests_until_somebody_tries_it_again() {
 #[tokio::test]
 async fn a_stream_of_a_failed_job_stays_open_and_shows_its_next_attempt() {
     let stack = Stack::open().await;
-    let job = failed(&stack).await;
-    let (browser, path) = (Browser::at(&stack, &stack.aws.stream_url()), stream_of(&job));
+    failed_job(&stack, &stack.aws.stream_url()).await;
+}
+
+#[tokio::test]
+async fn the_pages_work_at_one_address_for_api_and_streams() {
+    let stack = Stack::open().await;
+    let edge = Edge::start(&stack).await;
+    let stack = stack.at(&edge.url);
+    form_and_queue(&stack).await;
+    failed_job(&stack, &edge.url).await;
+}
+
+/// The page of a failed job, whose stream is at `origin` and streams.
+async fn failed_job(stack: &Stack, origin: &str) {
+    let job = failed(stack).await;
+    let (browser, path) = (Browser::at(stack, origin), stream_of(&job));
     let (status, told) = browser.open(&path).await;
     assert_eq!((status, retry(&told), events(told).len()), (200, Some(5000), 1));
 
@@ -306,7 +322,7 @@ async fn a_stream_of_a_failed_job_stays_open_and_shows_its_next_attempt() {
     let told = blocks(&text);
     assert_eq!(retry(&told), Some(60_000));
     assert!(events(told).is_empty(), "the end has no id this time: {text}");
-    page(&stack, Method::POST, &format!("/api/job/{job}/retry"), Some(json!({}))).await;
+    page(stack, Method::POST, &format!("/api/job/{job}/retry"), Some(json!({}))).await;
     // A stream ends after its time, and the page opens the next one. None of them misses anything.
     let mut seen = Vec::new();
     let deadline = Instant::now() + PATIENCE;
