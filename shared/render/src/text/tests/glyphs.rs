@@ -1,5 +1,7 @@
 //! Which glyphs a text gets, from which faces, and how much work that is.
 
+use reelhook_domain::coverage::{is_invisible, missing};
+
 use super::{FONTS, LOOKS, boxes, families, in_style, laid, look, placed, plain, seen, width};
 use crate::fonts::TEXT;
 use crate::text::{Style, Typeset, set};
@@ -120,6 +122,39 @@ fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
     let shown = families(&laid("ab שלום 光 かな 한 ก", 5_000.0));
     for family in [TEXT, "Noto Sans Hebrew", "Noto Sans JP", "Noto Sans KR", "Noto Sans Thai"] {
         assert!(shown.iter().any(|shown| shown == family), "{family}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_character_that_is_another_code_for_one_is_drawn_as_that() {
+    for (text, family) in [
+        ("\u{fa70}", "Noto Sans SC"),
+        ("a \u{2f9c8}", "Noto Sans SC"),
+        ("かな\u{fa74}", "Noto Sans JP"),
+        ("\u{2126} \u{212a}", TEXT),
+    ] {
+        let set = laid(text, 500.0);
+        assert_eq!(boxes(&set), 0, "{text:?}");
+        assert!(families(&set).last().is_some_and(|shown| shown == family), "{text:?}: {:?}", families(&set));
+    }
+    // And shaped like it.
+    assert_eq!(ids(&laid("\u{fa70}", 500.0), false), ids(&laid("\u{4e26}", 500.0), false));
+}
+
+#[test]
+fn nothing_that_no_warning_names_is_a_box() {
+    let named = |character: char| !missing(character.encode_utf8(&mut [0; 4])).is_empty();
+    let shown = ('\u{21}'..='\u{3ffff}').filter(|character| !is_invisible(*character) && !named(*character));
+    let shown: Vec<char> = shown.collect();
+    assert!(shown.len() > 50_000, "{}", shown.len());
+    for part in shown.chunks(1_000) {
+        let lines: Vec<String> = part.iter().map(char::to_string).collect();
+        let set = in_style(&lines.join("\n"), plain(40.0), 50_000.0, 40);
+        assert_eq!(set.shaped.paragraphs.len(), part.len(), "{part:?}");
+        let paragraphs = set.shaped.paragraphs.iter().zip(part);
+        let drawn_as_box = paragraphs.filter(|(paragraph, _)| paragraph.glyphs.iter().any(|glyph| glyph.id == 0));
+        let unnamed: Vec<char> = drawn_as_box.map(|(_, character)| *character).collect();
+        assert_eq!(unnamed, Vec::<char>::new());
     }
 }
 
