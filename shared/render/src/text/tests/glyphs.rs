@@ -198,6 +198,22 @@ fn a_text_is_shaped_once_for_all_sizes() {
 }
 
 #[test]
+fn what_ends_within_a_grapheme_is_not_shaped_again() {
+    let one = "👨‍👩‍👧‍👦";
+    let text = one.repeat(400);
+    FONTS.with_borrow_mut(|fonts| {
+        fonts.begin_scene();
+        let before = fonts.work();
+        // Room for a power of two of characters, which no whole number of these graphemes fills.
+        for _ in 0..50 {
+            assert!(set(fonts, &text, plain(40.0), 1_729.0, 1, 1.0).is_some_and(|set| set.cut));
+        }
+        let shaped = fonts.work().characters - before.characters;
+        assert!((505..520).contains(&shaped), "{shaped}");
+    });
+}
+
+#[test]
 fn a_scene_shapes_no_more_than_its_budget() {
     FONTS.with_borrow_mut(|fonts| {
         fonts.begin_scene();
