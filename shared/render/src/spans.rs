@@ -5,10 +5,9 @@ use std::ops::Range;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
+use reelhook_domain::emphasis;
 use unicode_bidi::Direction;
 use unicode_segmentation::UnicodeSegmentation;
-
-use crate::emphasis;
 
 /// No text shows more; what a card can hold is far less.
 const LONGEST: usize = 4_000;
