@@ -1,5 +1,6 @@
 //! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -46,7 +47,7 @@ pub(crate) fn clean(text: &str) -> String {
         match character {
             ' ' | '\t' => space = true,
             '\r' if characters.peek() == Some(&'\n') => {}
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+            _ if is_break(character) => {
                 space = false;
                 out.push('\n');
             }
@@ -61,6 +62,20 @@ pub(crate) fn clean(text: &str) -> String {
         }
     }
     if is_unseen(&out) { String::new() } else { compose(out.trim()) }
+}
+
+/// Whether a line of its author ends at a character.
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A text for a place of one line: its author's lines one after the other.
+pub(crate) fn in_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_break) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split(is_break).map(str::trim).filter(|line| !line.is_empty());
+    Cow::Owned(lines.collect::<Vec<_>>().join(" "))
 }
 
 /// Letters and their marks as one character each where Unicode has it: typefaces have more such letters than marks.
