@@ -91,6 +91,24 @@ fn a_number_with_too_many_words_counts_up_within_its_card() {
 }
 
 #[test]
+fn a_product_shows_five_of_its_items() {
+    let mut fonts = fonts();
+    let mut still = |last: usize, word: &str, format: Format| {
+        let title = |place: usize| if place == last { word } else { "Waterproof" };
+        let items = (0..6).map(|place| Item { title: title(place).to_owned(), ..Item::default() });
+        let content = Content { title: "Trail Runner".to_owned(), items: items.collect(), ..Content::default() };
+        let scene = samples::scene(SceneKind::ProductShowcase, content);
+        Shot::new(&mut fonts, &alone(&scene, Theme::Minimal, format), &samples::pictures()).expect("a scene").still(149)
+    };
+    for format in FORMATS {
+        for place in 0..5 {
+            assert!(still(place, "Light", format) != still(place, "Heavy", format), "item {place} in {format:?}");
+        }
+        assert!(still(5, "Light", format) == still(5, "Heavy", format), "the sixth has no place");
+    }
+}
+
+#[test]
 fn a_transition_starts_at_the_scene_before_and_ends_at_its_own() {
     let (mut fonts, pictures) = (fonts(), samples::pictures());
     let before = samples::scene(SceneKind::HeroTitle, samples::usual(SceneKind::HeroTitle));
