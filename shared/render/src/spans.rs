@@ -150,7 +150,11 @@ pub(crate) fn kind(grapheme: &str, japanese: bool) -> Kind {
     if grapheme.contains('\u{FE0E}') {
         return Kind::Symbol;
     }
-    let wide = |character: char| matches!(character, '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
+    let wide = |character: char| {
+        matches!(character,
+            '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{FF00}'..='\u{FFEF}'
+            | '\u{20000}'..='\u{3FFFF}')
+    };
     if japanese && grapheme.chars().next().is_some_and(wide) { Kind::Japanese } else { Kind::Plain }
 }
 
@@ -290,7 +294,9 @@ mod tests {
         for text in ["1", "a", "©", "☎", "1\u{fe0f}", "*\u{fe0f}"] {
             assert_eq!(kind(text, false), Kind::Plain, "{text}");
         }
-        assert_eq!(kind("光", true), Kind::Japanese);
+        for text in ["光", "\u{fa11}", "\u{20bb7}", "\u{3000}"] {
+            assert_eq!((kind(text, true), kind(text, false)), (Kind::Japanese, Kind::Plain), "{text}");
+        }
     }
 
     #[test]

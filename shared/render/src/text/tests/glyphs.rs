@@ -119,6 +119,9 @@ fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
     let set = in_style("שלום", look(("Plus Jakarta Sans", 800)), 5_000.0, 1);
     let heavy = FONTS.with_borrow(|fonts| fonts.system.db().face(placed(&set)[0].face.id).map(|face| face.weight.0));
     assert_eq!(heavy, Some(700));
+    for text in ["\u{fa11}さん", "\u{20bb7}野家の"] {
+        assert!(families(&laid(text, 5_000.0)).iter().all(|shown| shown == "Noto Sans JP"), "{text}");
+    }
     let shown = families(&laid("ab שלום 光 かな 한 ก", 5_000.0));
     for family in [TEXT, "Noto Sans Hebrew", "Noto Sans JP", "Noto Sans KR", "Noto Sans Thai"] {
         assert!(shown.iter().any(|shown| shown == family), "{family}: {shown:?}");
