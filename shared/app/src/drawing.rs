@@ -19,6 +19,7 @@ use crate::ambient::Ambient;
 use crate::dialect::vidbuilder::{LINK_LIFE, file_id};
 use crate::films::{ReelStore, link_subject, scene_key, video_key};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
+use crate::pictures::look_at_all;
 use crate::retry::Retry;
 use crate::store::StoreError;
 
@@ -62,7 +63,7 @@ impl DrawError {
     }
 
     /// The same about the picture that is named at `place`.
-    fn at(self, place: String) -> Self {
+    pub(crate) fn at(self, place: String) -> Self {
         match self {
             Self::Input(why) => Self::Picture { place, why, permanent: true },
             Self::Renderer(why) => Self::Picture { place, why, permanent: false },
@@ -384,6 +385,9 @@ async fn perform(ports: &DrawPorts<'_>, job: &Job, task: &Task, drawn: &Arc<Atom
         Task::Join { format } => join(ports, job, *format).await.map(|video| Outcome::Done(Some(video))),
         Task::Remote { format, render } => {
             let film = ports.reels.film(&job.id).await?;
+            if render.is_none() {
+                look_at_all(ports.pictures, &job.id, &film).await?;
+            }
             match ports.remote.advance(&film, *format, render.as_ref()).await? {
                 Remote::Waits { render, percent, wait } => Ok(Outcome::Waits { render, percent, wait }),
                 Remote::Fetched(video) => {

@@ -4,7 +4,7 @@ mod fetch;
 
 use async_trait::async_trait;
 use reelhook_domain::JobId;
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::film::{Film, ImageRef};
 use url::Url;
 
 use crate::drawing::{DrawError, PictureSource};
@@ -52,6 +52,16 @@ impl PictureSource for Gallery<'_> {
             ))),
         }
     }
+}
+
+/// Makes sure of a film's pictures before it is drawn elsewhere: there a missing one costs a render, and nobody tells its
+/// place.
+pub(crate) async fn look_at_all(pictures: &dyn PictureSource, job: &JobId, film: &Film) -> Result<(), DrawError> {
+    for (image, _) in film.pictures() {
+        let found = pictures.picture(job, image).await;
+        found.map_err(|error| error.at(film.place_of(image)))?;
+    }
+    Ok(())
 }
 
 /// A picture as its client may be shown it: its URL may be a secret, its server is not.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::film::{Content, FRAME_RATE, Film, Format, ImageRef, Scene, Theme, Transition};
+use reelhook_domain::emphasis::plain;
+use reelhook_domain::film::{Content, FRAME_RATE, Film, Format, ImageRef, Item, Scene, Theme, Transition};
 use reelhook_domain::{RenderId, brief};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -230,7 +231,8 @@ fn composition(scene: &Scene, theme: Theme, format: Format, pictures: &[(ImageRe
     composition
 }
 
-/// The texts of a scene from above: place, height, size at most, colour, weight, text.
+/// The texts of a scene from above: place, height, size at most, colour, weight, text. Nothing in them is bold by itself:
+/// the marks are left out, each text by its own.
 fn lines<'a>(
     content: &Content,
     accent: &'a str,
@@ -242,26 +244,23 @@ fn lines<'a>(
             texts.push((weight, size, color, bold, text));
         }
     };
-    push(0.6, "3 vmin", accent, "600", content.kicker.clone());
-    push(1.6, "9 vmin", ink, "800", content.title.clone());
-    push(0.9, "4.5 vmin", ink, "400", content.subtitle.clone());
-    push(1.2, "4 vmin", ink, "400", content.body.clone());
-    let item = |item: &reelhook_domain::film::Item| {
+    push(0.6, "3 vmin", accent, "600", plain(&content.kicker));
+    push(1.6, "9 vmin", ink, "800", plain(&content.title));
+    push(0.9, "4.5 vmin", ink, "400", plain(&content.subtitle));
+    push(1.2, "4 vmin", ink, "400", plain(&content.body));
+    let item = |item: &Item| {
         let parts = [&item.icon, &item.value, &item.title, &item.text];
-        let line: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
-        let points: Vec<String> = item.points.iter().map(|point| format!("  • {point}")).collect();
+        let line: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).map(|part| plain(part)).collect();
+        let points: Vec<String> = item.points.iter().map(|point| format!("  • {}", plain(point))).collect();
         [vec![line.join("  ")], points].concat().join("\n")
     };
     let items: Vec<String> = content.items.iter().map(item).collect();
     push(items.len() as f64 * 0.7, "4 vmin", ink, "500", items.join("\n"));
-    let who = [content.author.as_str(), content.role.as_str()]
-        .iter()
-        .filter(|part| !part.is_empty())
-        .copied()
-        .collect::<Vec<_>>();
+    let who = [&content.author, &content.role].into_iter().filter(|part| !part.is_empty());
+    let who: Vec<String> = who.map(|part| plain(part)).collect();
     push(0.7, "3.5 vmin", accent, "600", who.join(", "));
-    push(0.8, "4 vmin", accent, "700", content.button.clone());
-    push(0.6, "3 vmin", ink, "400", content.footnote.clone());
+    push(0.8, "4 vmin", accent, "700", plain(&content.button));
+    push(0.6, "3 vmin", ink, "400", plain(&content.footnote));
     let whole: f64 = texts.iter().map(|(weight, ..)| weight).sum::<f64>().max(0.1);
     let used = 84.0_f64.min(whole * 22.0);
     let mut top = 50.0 - used / 2.0;
@@ -269,7 +268,7 @@ fn lines<'a>(
         let height = used * weight / whole;
         let y = top + height / 2.0;
         top += height;
-        (format!("{y:.1}%"), format!("{:.1}%", height * 0.92), size, color, bold, text.replace("**", ""))
+        (format!("{y:.1}%"), format!("{:.1}%", height * 0.92), size, color, bold, text)
     };
     texts.into_iter().map(place).collect()
 }

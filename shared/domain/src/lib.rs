@@ -10,6 +10,7 @@ mod decide;
 mod delivery;
 pub mod drawing;
 mod effect;
+pub mod emphasis;
 mod endpoint;
 mod event;
 mod failure;

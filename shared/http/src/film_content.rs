@@ -28,6 +28,8 @@ const LISTS: [&str; 16] = [
     "cells",
     "rows",
 ];
+/// Names of what follows the value of a number.
+const UNITS: [&str; 2] = ["suffix", "unit"];
 /// Columns of a comparison that are named by themselves; the one after is put forward.
 const SIDES: [(&str, &str); 4] = [("left", "right"), ("before", "after"), ("old", "new"), ("them", "us")];
 
@@ -168,7 +170,11 @@ fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) 
         _ if title == below => (title, String::new()),
         _ => (title, below),
     };
-    let value_shown = if kind == SceneKind::Stats { number + &get(&["suffix", "unit"])? } else { number };
+    let value_shown = match (kind, number.is_empty()) {
+        (SceneKind::Stats, true) => get(&UNITS)?,
+        (SceneKind::Stats, false) => number + space_before(value, &UNITS) + &get(&UNITS)?,
+        _ => number,
+    };
     let icon = get(&["icon", "emoji"])?.chars().take(16).collect();
     let image = match first(value, &["image", "imageUrl", "img", "photo", "picture"]) {
         Some((name, image)) => reading.images.read(&at(place, name), image)?,
@@ -187,11 +193,27 @@ fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) 
     })
 }
 
-/// The points of a column that is an object.
+/// The white space that a text begins with, such as that of ` km`: whoever writes it means to keep the two apart.
+fn space_before<'a>(value: &'a Value, names: &[&'static str]) -> &'a str {
+    let text = first(value, names).and_then(|(_, text)| text.as_str()).unwrap_or_default();
+    let space = &text[..text.len() - text.trim_start().len()];
+    if space.contains(char::is_control) { "" } else { space }
+}
+
+/// The points of a column that is an object: a list, or a single one.
 fn column_points(place: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
-    let mut names = ["points", "features", "items", "pros", "list", "bullets"].into_iter();
-    let list = names.find_map(|name| Some((name, value[name].as_array().filter(|list| !list.iter().all(is_empty))?)));
-    list.map_or(Ok(Vec::new()), |(name, list)| points(&at(place, name), list, reading))
+    for name in ["points", "features", "items", "pros", "list", "bullets"] {
+        match &value[name] {
+            empty if is_empty(empty) => {}
+            Value::Array(list) => return points(&at(place, name), list, reading),
+            single @ (Value::String(_) | Value::Number(_)) => {
+                return Ok(vec![reading.entry(&at(place, name), single)?]);
+            }
+            // What has another meaning elsewhere, such as `"features": true`, is passed over.
+            Value::Null | Value::Bool(_) | Value::Object(_) => {}
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Points: texts, numbers, or objects with a text.

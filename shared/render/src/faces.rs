@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cosmic_text::{Font, FontSystem, fontdb};
+use icu_normalizer::properties::{CanonicalDecompositionBorrowed, Decomposed};
 use unicode_script::{Script, UnicodeScript};
 
 use crate::fonts::{EMOJI, JAPANESE, TEXT};
@@ -116,7 +117,8 @@ impl Faces {
 
     /// Whether a face shows a character, or what stands in for it.
     fn has(&mut self, system: &mut FontSystem, face: fontdb::ID, character: char) -> bool {
-        self.maps(system, face, character) || stand_in(character).is_some_and(|other| self.maps(system, face, other))
+        let other = || stand_in(character).or_else(|| equivalent(character));
+        self.maps(system, face, character) || other().is_some_and(|other| self.maps(system, face, other))
     }
 
     fn maps(&mut self, system: &mut FontSystem, face: fontdb::ID, character: char) -> bool {
@@ -148,6 +150,14 @@ fn stand_in(character: char) -> Option<char> {
         '\u{A0}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => Some(' '),
         '\u{2010}' | '\u{2011}' => Some('-'),
         _ => None,
+    }
+}
+
+/// The character that the shaper shows for one that is only another code for it, such as a compatibility ideograph.
+fn equivalent(character: char) -> Option<char> {
+    match CanonicalDecompositionBorrowed::new().decompose(character) {
+        Decomposed::Singleton(other) => Some(other),
+        Decomposed::Default | Decomposed::Expansion(..) => None,
     }
 }
 

@@ -9,7 +9,6 @@ mod canvas;
 mod compose;
 mod dither;
 mod emoji;
-mod emphasis;
 mod encode;
 mod error;
 mod faces;

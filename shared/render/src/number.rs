@@ -4,7 +4,7 @@
 const MOST_DIGITS: usize = 12;
 
 /// The zero of each script that has decimal digits and a typeface; the other nine digits follow it.
-const ZEROS: [char; 21] = [
+const ZEROS: [char; 25] = [
     '0',
     '\u{0660}',  // Arabic
     '\u{06F0}',  // Persian, Urdu
@@ -16,16 +16,20 @@ const ZEROS: [char; 21] = [
     '\u{0C66}',  // Telugu
     '\u{0CE6}',  // Kannada
     '\u{0D66}',  // Malayalam
+    '\u{0DE6}',  // Sinhala
     '\u{0E50}',  // Thai
     '\u{0ED0}',  // Lao
     '\u{1040}',  // Myanmar
+    '\u{1090}',  // Shan
     '\u{17E0}',  // Khmer
+    '\u{A9F0}',  // Tai Laing
     '\u{FF10}',  // full width
     '\u{1D7CE}', // mathematical: bold
     '\u{1D7D8}', // double-struck
     '\u{1D7E2}', // sans-serif
     '\u{1D7EC}', // sans-serif bold
     '\u{1D7F6}', // monospace
+    '\u{1FBF0}', // of seven segments
 ];
 
 /// A text around its first number.
@@ -98,9 +102,8 @@ impl Number {
         let shown = format!("{:.*}", self.decimals, self.value * part);
         let (whole, decimals) = shown.split_once('.').unwrap_or((&shown, ""));
         let whole = format!("{whole:0>width$}", width = self.width);
-        // Nothing is never negative.
         let nothing = shown.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-        let before = if nothing { self.before.trim_end_matches(['-', '\u{2212}']) } else { &self.before };
+        let before = if nothing { unsigned(&self.before) } else { self.before.clone() };
         let mut number = String::new();
         for (index, digit) in whole.chars().enumerate() {
             let mark = self.marks.iter().find(|(behind, _)| *behind == whole.len() - index);
@@ -119,6 +122,20 @@ impl Number {
         let value = ascii.to_digit(10).unwrap_or_default();
         char::from_u32(u32::from(self.zero) + value).unwrap_or(ascii)
     }
+}
+
+/// What stands before a number, without the minus, since nothing is never negative: `-`, `**-`, or `-$`. A dash behind a
+/// letter, as in `Covid-19`, is none.
+fn unsigned(before: &str) -> String {
+    let parts = |character: char| character.is_alphanumeric() || character.is_whitespace();
+    let start =
+        before.char_indices().rfind(|(_, character)| parts(*character)).map_or(0, |(at, last)| at + last.len_utf8());
+    let (words, signs) = before.split_at(start);
+    if words.ends_with(char::is_alphanumeric) {
+        return before.to_owned();
+    }
+    let kept = signs.chars().filter(|sign| !matches!(*sign, '-' | '\u{2212}' | '\u{2013}'));
+    words.chars().chain(kept).collect()
 }
 
 fn zero_of(character: char) -> Option<char> {
@@ -260,6 +277,8 @@ mod tests {
         check("१२,३४,५६८ लोग", 0.5, "६,१७,२८४ लोग");
         check("１，２５０円", 0.8, "１，０００円");
         check("๙๘%", 0.5, "๔๙%");
+        check("෯෮", 0.5, "෪෯");
+        check("႙႘", 0.5, "႔႙");
         // Two scripts are two numbers.
         check("10٩", 0.5, "5٩");
     }
@@ -282,6 +301,23 @@ mod tests {
     fn a_loss_starts_at_nothing_and_not_at_minus_nothing() {
         let number = Number::find("-4 %").expect("a number");
         assert_eq!((number.at(0.0).as_str(), number.at(0.5).as_str()), ("0 %", "-2 %"));
-        assert_eq!(Number::find("\u{2212}0.8").map(|number| number.at(0.01)).as_deref(), Some("0.0"));
+        for (text, first) in [
+            ("\u{2212}0.8", "0.0"),
+            ("\u{2013}4 %", "0 %"),
+            ("-$1,250", "$0"),
+            ("$-1,250", "$0"),
+            ("**-4** %", "**0** %"),
+            ("\u{2066}-4\u{2069} %", "\u{2066}0\u{2069} %"),
+            ("Loss: -€5", "Loss: €0"),
+            ("(-5)", "(0)"),
+            // These are no minuses.
+            ("Covid-19", "Covid-0"),
+            ("Q1 - $5", "Q0 - $5"),
+            ("Sales - 5", "Sales - 0"),
+            ("± 5", "± 0"),
+        ] {
+            let number = Number::find(text).expect("a number");
+            assert_eq!((number.at(0.0001).as_str(), number.at(1.0).as_str()), (first, text));
+        }
     }
 }

@@ -42,8 +42,9 @@ pub(crate) struct Shaped {
     /// The text goes on after what was shaped.
     pub partial: bool,
     pub tails: Arc<Tails>,
-    /// Characters that were shaped.
+    /// Characters that were shaped, and how many could have been.
     characters: usize,
+    most: usize,
 }
 
 /// A text up to a line break of its author; blank without clusters.
@@ -189,7 +190,7 @@ impl Shaper {
     ) -> Option<Arc<Shaped>> {
         let known = self.texts.get(&form).and_then(|texts| texts.get(text));
         if let Some(shaped) = known
-            && (!shaped.partial || shaped.characters >= room || self.left == 0)
+            && (!shaped.partial || shaped.most >= room || self.left == 0)
         {
             return Some(Arc::clone(shaped));
         }
@@ -227,7 +228,7 @@ impl Shaper {
                 break;
             }
         }
-        Shaped { paragraphs, rtl: base.rtl, complex: base.complex, partial, tails, characters }
+        Shaped { paragraphs, rtl: base.rtl, complex: base.complex, partial, tails, characters, most }
     }
 
     fn tails(&mut self, system: &mut FontSystem, faces: &mut Faces, form: Form) -> Arc<Tails> {

@@ -1,14 +1,14 @@
 //! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
+use reelhook_domain::emphasis;
 use unicode_bidi::Direction;
 use unicode_segmentation::UnicodeSegmentation;
-
-use crate::emphasis;
 
 /// No text shows more; what a card can hold is far less.
 const LONGEST: usize = 4_000;
@@ -47,7 +47,7 @@ pub(crate) fn clean(text: &str) -> String {
         match character {
             ' ' | '\t' => space = true,
             '\r' if characters.peek() == Some(&'\n') => {}
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+            _ if is_break(character) => {
                 space = false;
                 out.push('\n');
             }
@@ -62,6 +62,20 @@ pub(crate) fn clean(text: &str) -> String {
         }
     }
     if is_unseen(&out) { String::new() } else { compose(out.trim()) }
+}
+
+/// Whether a line of its author ends at a character.
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A text for a place of one line: its author's lines one after the other.
+pub(crate) fn in_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_break) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split(is_break).map(str::trim).filter(|line| !line.is_empty());
+    Cow::Owned(lines.collect::<Vec<_>>().join(" "))
 }
 
 /// Letters and their marks as one character each where Unicode has it: typefaces have more such letters than marks.
@@ -136,7 +150,11 @@ pub(crate) fn kind(grapheme: &str, japanese: bool) -> Kind {
     if grapheme.contains('\u{FE0E}') {
         return Kind::Symbol;
     }
-    let wide = |character: char| matches!(character, '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
+    let wide = |character: char| {
+        matches!(character,
+            '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{FF00}'..='\u{FFEF}'
+            | '\u{20000}'..='\u{3FFFF}')
+    };
     if japanese && grapheme.chars().next().is_some_and(wide) { Kind::Japanese } else { Kind::Plain }
 }
 
@@ -276,7 +294,9 @@ mod tests {
         for text in ["1", "a", "©", "☎", "1\u{fe0f}", "*\u{fe0f}"] {
             assert_eq!(kind(text, false), Kind::Plain, "{text}");
         }
-        assert_eq!(kind("光", true), Kind::Japanese);
+        for text in ["光", "\u{fa11}", "\u{20bb7}", "\u{3000}"] {
+            assert_eq!((kind(text, true), kind(text, false)), (Kind::Japanese, Kind::Plain), "{text}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Sets text: in lines, balanced, shrunk to fit and, when nothing helps, ended with an ellipsis.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::fonts::{Fonts, TEXT};
 use crate::lines::{Flow, Line, Measure, Row, flow};
 use crate::shape::{Form, Shaped};
+use crate::spans;
 use crate::theme::Rgb;
 
 /// Where lines stand in their box.
@@ -88,7 +90,8 @@ pub(crate) fn set(fonts: &mut Fonts, text: &str, style: Style, width: f32, most:
     let narrow = (style.size * 0.18).max(1.0);
     let room = ((width / narrow).max(1.0) * most.min(40) as f32) as usize * 2 + 32;
     let Style { family, weight, bold_weight, tabular, .. } = style;
-    let shaped = fonts.shape(text, Form { family, weight, bold_weight, tabular }, room)?;
+    let text = if most == 1 { spans::in_one_line(text) } else { Cow::Borrowed(text) };
+    let shaped = fonts.shape(&text, Form { family, weight, bold_weight, tabular }, room)?;
     let (leading, tracking) =
         if shaped.complex { (style.leading.max(1.3), 0.0) } else { (style.leading, style.tracking) };
     let size = (style.size * scale).max(2.0);

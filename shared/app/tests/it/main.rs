@@ -18,6 +18,7 @@ mod reconcile;
 mod recover;
 mod registrations;
 mod renders;
+mod renderscript;
 mod repair;
 mod retry;
 mod starts;

@@ -1,5 +1,6 @@
 //! Pictures of videos that can't be had: the error names the place at which the client named them.
 
+use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Content, Film, ImageRef, Item, Quality, Scene, SceneKind, Theme, Transition};
 use reelhook_domain::{Job, JobId, Status};
 use reelhook_testkit::{Stack, response};
@@ -86,6 +87,41 @@ async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
     asked.scenes[1].transition = Some(Transition::Fade);
     let failed = ended(&stack, asked).await;
     assert_eq!(failed.error.unwrap(), "scenes[0].content.items[0].image: the picture at shop.example answered 403");
+}
+
+#[tokio::test]
+async fn a_picture_is_named_by_its_place_where_creatomate_draws_too() {
+    for (missing, status, body, expected) in [
+        ("/three.gif", 404, "", "scenes[0].content.items[2].image: the picture at shop.example answered 404"),
+        ("/four.gif", 200, "<html>", "scenes[0].content.items[3].image: the picture at shop.example is no picture"),
+    ] {
+        let mut stack = stack(missing, status, body);
+        stack.worker.renderer = Renderer::Creatomate;
+        let failed = ended(&stack, film(vec![scene(&["one", "two", "three", "four"])])).await;
+        assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0), "{missing}");
+        let error = failed.error.unwrap();
+        assert!(error.starts_with(expected), "{error}");
+        let asked = stack.http.requests();
+        assert!(asked.iter().all(|request| request.url.path().ends_with(".gif")), "no render is paid for");
+    }
+}
+
+#[tokio::test]
+async fn creatomate_draws_pictures_that_are_there() {
+    let mut stack = stack("/none.gif", 404, "");
+    stack.worker.renderer = Renderer::Creatomate;
+    stack.http.script(|request| {
+        Ok(match request.url.path() {
+            "/v1/renders" => response(202, r#"[{"id": "render_1", "status": "planned"}]"#),
+            _ => response(200, GIF),
+        })
+    });
+    let id = stack.order(film(vec![scene(&["one", "two"])]), None).await;
+    stack.settle().await;
+    assert_eq!(stack.jobs.get(&id).status, Status::Processing);
+    let asked = stack.http.requests();
+    let paths: Vec<&str> = asked.iter().map(|request| request.url.path()).collect();
+    assert_eq!(paths, ["/a/secret/one.gif", "/a/secret/two.gif", "/v1/renders"]);
 }
 
 #[tokio::test]

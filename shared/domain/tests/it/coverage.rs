@@ -11,7 +11,7 @@ fn characters_without_a_typeface_are_found_once_and_in_order() {
     check("𓀀 hieroglyph, 𝄞 clef", &['𓀀', '𝄞']);
     // For private use, unassigned, and no character at all.
     check("\u{E000}\u{F8FF}\u{100000}", &['\u{E000}', '\u{F8FF}', '\u{100000}']);
-    check("a\u{378}b\u{E0FFF}\u{FDD0}", &['\u{378}', '\u{FDD0}']);
+    check("a\u{378}b\u{E0FFF}\u{FDD0}\u{FFFE}", &['\u{378}']);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn what_is_shown_or_never_leaves_a_mark_is_not_missing() {
 
 #[test]
 fn a_text_of_nothing_visible_is_blank() {
-    for text in ["", "   ", "\u{A0}\u{3000}\n", "\u{200B}", "\u{FEFF}\u{200D}\u{2066}\u{2069}"] {
+    for text in ["", "   ", "\u{A0}\u{3000}\n", "\u{200B}", "\u{FEFF}\u{200D}\u{2066}\u{2069}", "\u{FDD0}\u{FFFF}"] {
         assert!(is_blank(text), "{text:?}");
     }
     for text in ["0", " . ", "\u{200B}a", "ཀ", "\u{301}"] {

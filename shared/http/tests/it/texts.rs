@@ -59,6 +59,41 @@ fn yes_and_no_are_no_texts_anywhere() {
 }
 
 #[test]
+fn a_single_point_needs_no_list() {
+    let points = |column: Value| {
+        let content = content("comparison", json!({ "columns": [column, "other"] }));
+        content.items.into_iter().next().expect("a column").points
+    };
+    assert_eq!(points(json!({ "name": "a", "points": 2023 })), ["2023"]);
+    assert_eq!(points(json!({ "name": "a", "features": "Fast", "pros": ["b"] })), ["Fast"]);
+    assert_eq!(points(json!({ "name": "a", "features": " ", "items": null, "bullets": 1250.0 })), ["1250"]);
+    assert_eq!(points(json!({ "name": "a", "features": true, "items": {"b": 1}, "list": ["c", 4] })), ["c", "4"]);
+    let sides = content("comparison", json!({ "left": { "points": 17 }, "right": { "title": "b", "list": "c" } }));
+    assert_eq!([&sides.items[0].points[..], &sides.items[1].points[..]], [["17"], ["c"]]);
+    let products = content("product-matrix", json!({ "products": [{ "name": "a", "features": "light" }] }));
+    assert_eq!(products.items[0].points, ["light"]);
+}
+
+#[test]
+fn a_unit_stands_as_far_from_its_number_as_it_was_written() {
+    let value = |item: Value| content("stats", json!({ "stats": [item] })).items[0].value.clone();
+    for (unit, expected) in [
+        ("%", "5%"),
+        (" %", "5 %"),
+        ("\u{A0}km", "5\u{A0}km"),
+        ("\u{202F}€ ", "5\u{202F}€"),
+        ("+", "5+"),
+        ("\n km", "5km"),
+        ("  ", "5"),
+    ] {
+        assert_eq!(value(json!({ "value": 5, "suffix": unit })), expected, "{unit:?}");
+        assert_eq!(value(json!({ "number": "5", "suffix": "", "unit": unit })), expected, "{unit:?}");
+    }
+    assert_eq!(value(json!({ "suffix": " km", "label": "far" })), "km");
+    assert_eq!(value(json!({ "value": 5, "unit": 7 })), "57");
+}
+
+#[test]
 fn columns_that_are_texts_alone_are_shown() {
     let columns = content("comparison", json!({ "before": "By hand", "after": 24 }));
     assert_eq!(titles(&columns.items), ["By hand", "24"]);

@@ -18,6 +18,8 @@ pub(crate) enum Role {
     Quote,
     Lead,
     Body,
+    /// Items as lines.
+    Points,
     Button,
     Price,
     Note,
@@ -73,6 +75,9 @@ fn form(stage: &Stage<'_>, role: Role) -> Form {
             let style = Style { bold: ink, balanced: false, leading: 1.5, ..text(size(35.0, 41.0), 400, muted) };
             (style, 22.0, if tall { 10 } else { 7 }, 26.0)
         }
+        Role::Points => {
+            (Style { balanced: false, ..text(size(40.0, 46.0), 700, ink) }, 24.0, if tall { 10 } else { 7 }, 40.0)
+        }
         Role::Button => (Style { leading: 1.25, ..text(size(40.0, 46.0), 700, palette.on_accent) }, 22.0, 1, 54.0),
         Role::Price => (Style { tabular: true, ..stage.display(size(72.0, 84.0)) }, 30.0, 1, 30.0),
         Role::Note => (text(size(31.0, 37.0), 600, muted), 20.0, 2, 34.0),
@@ -88,6 +93,7 @@ fn form(stage: &Stage<'_>, role: Role) -> Form {
         | Role::Quote
         | Role::Lead
         | Role::Body
+        | Role::Points
         | Role::Button
         | Role::Note
         | Role::Author
@@ -153,6 +159,7 @@ impl Column {
                 | Role::Quote
                 | Role::Lead
                 | Role::Body
+                | Role::Points
                 | Role::Button
                 | Role::Price
                 | Role::Note

@@ -99,10 +99,12 @@ pub(super) fn stats(stage: &mut Stage<'_>, content: &Content) -> Result<(), Rend
             let top = place.y + metrics.pad_y;
             let (x, width) = (place.x + metrics.pad, place.w - 2.0 * metrics.pad);
             let at = crate::area::Area::new(x, top, width, value.height);
-            let mut faces: Vec<Sprite> = Vec::with_capacity(FACES);
+            // Digits on the way may be wider than the last ones. What is cut at the end stays within its card before, too.
+            let limit = if value.cut { width } else { width * 1.2 };
+            let mut faces: Vec<Sprite> = Vec::with_capacity(FACES + 1);
             for step in 0..=FACES {
                 let text = number.at(step as f64 / FACES as f64);
-                let Some(face) = stage.set(&text, value.style, width * 1.2, 1) else { continue };
+                let Some(face) = stage.set(&text, value.style, limit, 1) else { continue };
                 faces.extend(stage.sprite(at, 24.0, |canvas, fonts| canvas.text(fonts, &face, at.x, at.y, at.w)));
             }
             stage.counter(order, faces);

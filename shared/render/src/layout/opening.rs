@@ -76,7 +76,7 @@ pub(super) fn product(stage: &mut Stage<'_>, content: &Content) -> Result<(), Re
         (Role::Title, content.title.as_str()),
         (Role::Lead, content.subtitle.as_str()),
         (Role::Body, content.body.as_str()),
-        (Role::Author, points.as_str()),
+        (Role::Points, points.as_str()),
         (Role::Price, content.footnote.as_str()),
         (Role::Button, content.button.as_str()),
     ];

@@ -229,6 +229,19 @@ fn blank_lines_are_kept_and_give_way_before_words_do() {
 }
 
 #[test]
+fn a_place_of_one_line_shows_what_its_author_wrote_in_several() {
+    for text in ["a\nb", "a\r\n\r\nb", " a \u{2028}\n b\n", "a\n\u{3000}\nb"] {
+        let set = in_style(text, plain(40.0), 500.0, 1);
+        assert_eq!(seen("a b", &set), ["a b"], "{text:?}");
+        assert!(!set.cut && set.lines == 1);
+    }
+    let set = in_style("a\nb", plain(40.0), 500.0, 2);
+    assert_eq!(seen("a b", &set), ["a", "b"]);
+    let set = in_style("aaaa\nbbbb", plain(40.0), width("aaaa bbb", plain(40.0)), 1);
+    assert!(set.cut && seen("a b", &set)[0].starts_with("aaaa b"));
+}
+
+#[test]
 fn white_space_keeps_its_width() {
     let gap = |space: &str| width(&format!("n{space}n"), plain(40.0)) - width("nn", plain(40.0));
     let space = gap(" ");

@@ -1,7 +1,7 @@
 //! Frames: the same cut gives the same bytes, still frames are told apart, transitions join what is before and after.
 
 use image::RgbaImage;
-use reelhook_domain::film::{Entrance, Format, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::film::{Content, Entrance, Format, Item, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, Shot, Yuv, key};
 
 use crate::{FORMATS, alone, fonts, samples};
@@ -67,6 +67,44 @@ fn most_frames_of_a_scene_are_still() {
         let mut frame = Yuv::new(cut.size.0, cut.size.1);
         let changed = (0..150).filter(|at| shot.draw(*at, &mut frame)).count();
         assert!((10..90).contains(&changed), "{}: {changed} of 150 frames change", kind.name());
+    }
+}
+
+#[test]
+fn a_number_with_too_many_words_counts_up_within_its_card() {
+    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    let mut still = |word: &str, frame: u32| {
+        let item = Item { value: format!("12 {}", word.repeat(60)), ..Item::default() };
+        let scene = samples::scene(SceneKind::Stats, Content { items: vec![item], ..Content::default() });
+        let cut = alone(&scene, Theme::Corporate, Format::Standard);
+        Shot::new(&mut fonts, &cut, &pictures).expect("a scene").still(frame)
+    };
+    for frame in [60, 149] {
+        let (one, other) = (still("wide ", frame), still("thin ", frame));
+        let differing = one.enumerate_pixels().filter(|(x, y, pixel)| other.get_pixel(*x, *y) != *pixel);
+        let across: Vec<u32> = differing.map(|(x, _, _)| x).collect();
+        // The card's edge is at 85 of 1280 pixels, and its words begin 17 further in at least.
+        let (first, last) = (across.iter().min(), across.iter().max());
+        assert!(first.is_some_and(|x| (102..640).contains(x)), "frame {frame}: {first:?}");
+        assert!(last.is_some_and(|x| (640..1178).contains(x)), "frame {frame}: {last:?}");
+    }
+}
+
+#[test]
+fn a_product_shows_five_of_its_items() {
+    let mut fonts = fonts();
+    let mut still = |last: usize, word: &str, format: Format| {
+        let title = |place: usize| if place == last { word } else { "Waterproof" };
+        let items = (0..6).map(|place| Item { title: title(place).to_owned(), ..Item::default() });
+        let content = Content { title: "Trail Runner".to_owned(), items: items.collect(), ..Content::default() };
+        let scene = samples::scene(SceneKind::ProductShowcase, content);
+        Shot::new(&mut fonts, &alone(&scene, Theme::Minimal, format), &samples::pictures()).expect("a scene").still(149)
+    };
+    for format in FORMATS {
+        for place in 0..5 {
+            assert!(still(place, "Light", format) != still(place, "Heavy", format), "item {place} in {format:?}");
+        }
+        assert!(still(5, "Light", format) == still(5, "Heavy", format), "the sixth has no place");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which glyphs a text gets, from which faces, and how much work that is.
 
+use reelhook_domain::coverage::{is_invisible, missing};
+
 use super::{FONTS, LOOKS, boxes, families, in_style, laid, look, placed, plain, seen, width};
 use crate::fonts::TEXT;
 use crate::text::{Style, Typeset, set};
@@ -117,9 +119,45 @@ fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
     let set = in_style("שלום", look(("Plus Jakarta Sans", 800)), 5_000.0, 1);
     let heavy = FONTS.with_borrow(|fonts| fonts.system.db().face(placed(&set)[0].face.id).map(|face| face.weight.0));
     assert_eq!(heavy, Some(700));
+    for text in ["\u{fa11}さん", "\u{20bb7}野家の"] {
+        assert!(families(&laid(text, 5_000.0)).iter().all(|shown| shown == "Noto Sans JP"), "{text}");
+    }
     let shown = families(&laid("ab שלום 光 かな 한 ก", 5_000.0));
     for family in [TEXT, "Noto Sans Hebrew", "Noto Sans JP", "Noto Sans KR", "Noto Sans Thai"] {
         assert!(shown.iter().any(|shown| shown == family), "{family}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_character_that_is_another_code_for_one_is_drawn_as_that() {
+    for (text, family) in [
+        ("\u{fa70}", "Noto Sans SC"),
+        ("a \u{2f9c8}", "Noto Sans SC"),
+        ("かな\u{fa74}", "Noto Sans JP"),
+        ("\u{2126} \u{212a}", TEXT),
+    ] {
+        let set = laid(text, 500.0);
+        assert_eq!(boxes(&set), 0, "{text:?}");
+        assert!(families(&set).last().is_some_and(|shown| shown == family), "{text:?}: {:?}", families(&set));
+    }
+    // And shaped like it.
+    assert_eq!(ids(&laid("\u{fa70}", 500.0), false), ids(&laid("\u{4e26}", 500.0), false));
+}
+
+#[test]
+fn nothing_that_no_warning_names_is_a_box() {
+    let named = |character: char| !missing(character.encode_utf8(&mut [0; 4])).is_empty();
+    let shown = ('\u{21}'..='\u{3ffff}').filter(|character| !is_invisible(*character) && !named(*character));
+    let shown: Vec<char> = shown.collect();
+    assert!(shown.len() > 50_000, "{}", shown.len());
+    for part in shown.chunks(1_000) {
+        let lines: Vec<String> = part.iter().map(char::to_string).collect();
+        let set = in_style(&lines.join("\n"), plain(40.0), 50_000.0, 40);
+        assert_eq!(set.shaped.paragraphs.len(), part.len(), "{part:?}");
+        let paragraphs = set.shaped.paragraphs.iter().zip(part);
+        let drawn_as_box = paragraphs.filter(|(paragraph, _)| paragraph.glyphs.iter().any(|glyph| glyph.id == 0));
+        let unnamed: Vec<char> = drawn_as_box.map(|(_, character)| *character).collect();
+        assert_eq!(unnamed, Vec::<char>::new());
     }
 }
 
@@ -160,6 +198,22 @@ fn a_text_is_shaped_once_for_all_sizes() {
             assert!(after.runs - before.runs < 12, "{script}: {} runs", after.runs - before.runs);
         });
     }
+}
+
+#[test]
+fn what_ends_within_a_grapheme_is_not_shaped_again() {
+    let one = "👨‍👩‍👧‍👦";
+    let text = one.repeat(400);
+    FONTS.with_borrow_mut(|fonts| {
+        fonts.begin_scene();
+        let before = fonts.work();
+        // Room for a power of two of characters, which no whole number of these graphemes fills.
+        for _ in 0..50 {
+            assert!(set(fonts, &text, plain(40.0), 1_729.0, 1, 1.0).is_some_and(|set| set.cut));
+        }
+        let shaped = fonts.work().characters - before.characters;
+        assert!((505..520).contains(&shaped), "{shaped}");
+    });
 }
 
 #[test]

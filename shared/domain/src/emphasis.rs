@@ -8,8 +8,13 @@ use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 /// The length of a mark, `**`.
 const MARK: usize = 2;
 
+/// The text without the marks of its bold parts.
+pub fn plain(text: &str) -> String {
+    strong(text).0
+}
+
 /// The text without the marks of its bold parts, and where these parts are: in order, apart from each other.
-pub(crate) fn strong(text: &str) -> (String, Vec<Range<usize>>) {
+pub fn strong(text: &str) -> (String, Vec<Range<usize>>) {
     let mut pairs = Vec::new();
     let mut at = 0;
     // Emphasis ends with its paragraph.
