@@ -8,7 +8,7 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from commands import concurrency, preflight
+from commands import concurrency, preflight, samconfig
 from commands.cloud import Problem
 from commands.template import Template
 
@@ -122,16 +122,21 @@ class Preflight(unittest.TestCase):
 
     def test_an_account_with_ten_executions_is_told_what_fits(self):
         self.aws.executions = self.aws.unreserved = 10
-        self.stops("RenderConcurrency=10 and MaxViewers=100 .* `sam deploy --config-env small`, .*quota-increase")
+        self.stops("RenderConcurrency=10, MaxViewers=100, MaxWaiters=20 .* `sam deploy --config-env small`, .*quota-increase")
         said, _ = self.look(environment="small", RenderLayerArn=ARN)
         self.assertEqual((said["stop"], len(said["note"])), ([], 1))
-        self.assertRegex(said["note"][0], "13 executions run at once, and of this account's 10 10 are free")
+        self.assertRegex(said["note"][0], "14 executions run at once, and of this account's 10 10 are free")
 
     def test_one_in_between_is_told_numbers(self):
         self.aws.executions, self.aws.unreserved = 1000, 80
-        wanted = "--parameter-overrides RenderConcurrency=10 MaxViewers=20 DeliveryConcurrency=20`"
+        wanted = "--parameter-overrides RenderConcurrency=10 MaxViewers=20 MaxWaiters=20 DeliveryConcurrency=20`"
         self.stops(wanted)
-        fits = {"RenderConcurrency": "10", "MaxViewers": "20", "DeliveryConcurrency": "20"}
+        fits = {"RenderConcurrency": "10", "MaxViewers": "20", "MaxWaiters": "20", "DeliveryConcurrency": "20"}
+        self.assertEqual(self.look(**fits)[0]["stop"], [])
+        # Nobody is told to raise what they have lowered, and what is told fits.
+        self.aws.unreserved = 40
+        self.stops(" MaxViewers=10 MaxWaiters=0 ", MaxWaiters="0")
+        fits |= {"MaxViewers": "10", "MaxWaiters": "10", "DeliveryConcurrency": "10"}
         self.assertEqual(self.look(**fits)[0]["stop"], [])
 
     def test_reservations_leave_a_hundred(self):
@@ -146,7 +151,7 @@ class Preflight(unittest.TestCase):
 
     def test_the_deployed_parameters_stay_unless_others_are_given(self):
         self.aws.executions = self.aws.unreserved = 10
-        small = {"RenderConcurrency": "2", "MaxViewers": "2", "WorkConcurrency": "2", "DeliveryConcurrency": "2"}
+        small = samconfig.overrides(ROOT / "samconfig.toml", "small")
         self.assertEqual(self.look(Stack("CREATE_COMPLETE", small))[0]["stop"], [])
         self.stops("MaxViewers=50", stack=Stack("CREATE_COMPLETE", small), MaxViewers="50")
 

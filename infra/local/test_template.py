@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 import unittest
 
-from commands import samconfig
+from commands import concurrency, samconfig
 from commands.cloud import Problem
 from commands.template import FUNCTION, Template
 
@@ -87,8 +87,11 @@ class Profiles(unittest.TestCase):
 
     def test_the_small_one_fits_ten_executions(self):
         given = samconfig.overrides(ROOT / "samconfig.toml", "small")
-        at_once = ("WorkConcurrency", "DeliveryConcurrency", "RenderConcurrency", "MaxViewers")
-        self.assertLessEqual(sum(int(given[name]) for name in at_once), 8)
+        held = sum(int(given[name]) for name in concurrency.HOLDING)
+        self.assertLessEqual(held + concurrency.REST, 10, "what holds executions for minutes leaves some for the rest")
+        self.assertLessEqual(held + sum(int(given[name]) for name in concurrency.PASSING), 9)
+        for name in (*concurrency.HOLDING, *concurrency.PASSING):
+            self.assertGreaterEqual(int(given[name]), TEMPLATE.parameters()[name]["MinValue"], name)
 
     def test_lists_are_read_however_they_are_written(self):
         for text in (
