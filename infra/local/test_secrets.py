@@ -84,9 +84,11 @@ class Secrets(unittest.TestCase):
         for function in ("dispatcher", "webhooks-admin"):
             source = (ROOT / "functions" / function / "src/lib.rs").read_text(encoding="utf-8")
             listed = re.search(r"const SETTINGS: &\[&str\] = &\[(.*?)\];", source, re.DOTALL).group(1)
-            single, optional = (re.findall(r'"([A-Z_]+)"', part) for part in listed.split("    OPTIONS,"))
+            names = re.sub(r"//.*", "", listed).replace("Edge::SETTING", '"EDGE_SECRET"').replace("OPTIONS,", '"OPTIONS",')
+            single, optional = (re.findall(r'"([A-Z_]+)"', part) for part in names.split('"OPTIONS",'))
             self.assertEqual(set(optional), set(secrets.OPTIONAL), function)
             self.assertLessEqual(len(single) + 1, 10, f"{function} reads them in one call")
+            self.assertEqual(len(single) + len(optional) + 1, names.count(","), f"{function} names one in another way")
 
 
 if __name__ == "__main__":

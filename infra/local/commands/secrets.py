@@ -10,10 +10,11 @@ from commands.cloud import Problem, client, error_code, say
 
 # The parameter in which settings stand together, so that a function that starts reads them in one call.
 OPTIONS = "WEBHOOK_OPTIONS"
-# Settings of webhooks that have a parameter of their own always: secrets, and what several functions read.
-SINGLE = {"WEBHOOK_URLS", "WEBHOOK_EVENTS", "WEBHOOK_HEADERS", "WEBHOOK_SECRET_KEY", OPTIONS}
+# Settings of webhooks that have a parameter of their own always: what other functions read too.
+SINGLE = {"WEBHOOK_URLS", "WEBHOOK_EVENTS", "WEBHOOK_SECRET_KEY", OPTIONS}
 # Those that may stand in the options, which `dispatcher` and `webhooks-admin` read.
 OPTIONAL = (
+    "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_PERMANENT_STATUSES",
