@@ -16,7 +16,8 @@ from commands.concurrency import concurrency
 
 NEEDED = {
     "API_KEYS": "nobody gets in",
-    "CALLBACK_TOKEN_SECRET": "`worker`, `step-webhook` and `creatomate-webhook` do not start",
+    "SESSION_SECRET": "no function that asks for a key starts",
+    "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
     "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
     "ENDPOINT_SECRETS_KEY": "`dispatcher` and `webhooks-admin` do not start",
 }
@@ -169,7 +170,11 @@ def packages(deployment):
     if missing:
         yield "stop", f"target/lambda has no bootstrap of {', '.join(missing)}: run `{package}`"
     if other:
-        yield "stop", f"{', '.join(other)} in target/lambda are not for {wanted}, the parameter Architecture: run `{package}`"
+        yield (
+            "stop",
+            f"{', '.join(other)} in target/lambda are not for {wanted}, the parameter Architecture: run `{package}`, or name "
+            "the other processor to `preflight` (`--parameter Architecture=…`) and to `sam deploy`",
+        )
     if not missing and not other:
         yield "ok", f"the packages of {len(deployment.crates)} functions are there, for {wanted}"
 
