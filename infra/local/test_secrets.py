@@ -71,7 +71,10 @@ class Secrets(unittest.TestCase):
 
     def test_what_can_t_be_meant_is_refused(self):
         for wanted, why in (
-            ({"WEBHOOK_TIMOUT": "1"}, "no setting `WEBHOOK_TIMOUT`"),
+            ({"WEBHOOK_TIMOUT": "1"}, "no setting `WEBHOOK_TIMOUT`: is it `WEBHOOK_TIMEOUT`"),
+            ({"API_KEY": "k"}, "no setting `API_KEY`: is it `API_KEYS`"),
+            ({"webhook_urls": "https://a.example/"}, "is it `WEBHOOK_URLS`"),
+            ({"PORT": "1"}, "no setting `PORT`: README.md lists them"),
             ({"WEBHOOK_OPTIONS": "{}", "WEBHOOK_TIMEOUT": "1"}, "and not both"),
         ):
             with self.assertRaisesRegex(Problem, why):
