@@ -59,6 +59,19 @@ class FailedDeployments(unittest.TestCase):
         self.assertEqual(TEMPLATE.parameters()["DeletionProtection"]["Default"], "false")
 
 
+class Alarms(unittest.TestCase):
+    """What the alarms cost stands in two documents."""
+
+    def test_their_number_and_price_are_those_of_the_documents(self):
+        alarms = [r["Properties"] for r in TEMPLATE.data["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+        errors = [alarm for alarm in alarms if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")]
+        self.assertEqual(len(errors), len(TEMPLATE.functions()), "one for each function")
+        row = f"| {len(alarms)} alarms, of which {len(errors)} are on the errors of one function each | {len(alarms) / 10:.2f} |"
+        self.assertIn(row, (ROOT / "README.md").read_text(encoding="utf-8"))
+        row = f"| alarms | {len(alarms)} × 0.10 | {len(alarms) / 10:.3f} |"
+        self.assertIn(row, (ROOT / "docs/cost.md").read_text(encoding="utf-8"))
+
+
 class AccessLog(unittest.TestCase):
     """The log of the API tells what happened, and nothing that opens anything."""
 
