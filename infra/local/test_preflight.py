@@ -56,10 +56,10 @@ class Aws:
 
 
 class Stack:
-    name, template = "reelhook", TEMPLATE
+    template = TEMPLATE
 
-    def __init__(self, status=None, parameters=None):
-        self.status, self.given = status, parameters or {}
+    def __init__(self, status=None, parameters=None, name="reelhook"):
+        self.status, self.given, self.name = status, parameters or {}, name
 
     def describe(self):
         return self.status and {"StackStatus": self.status}
@@ -115,10 +115,24 @@ class Preflight(unittest.TestCase):
 
     def test_an_account_with_the_usual_quotas_is_ready(self):
         said, command = self.look(RenderLayerArn=ARN)
-        self.assertEqual((said["stop"], said["note"], command), ([], [], "sam deploy"))
+        self.assertEqual((said["stop"], said["note"]), ([], []))
+        self.assertEqual(command, f"sam deploy --parameter-overrides RenderLayerArn={ARN}")
+        self.assertEqual(self.look()[1], "sam deploy")
         said, command = self.look(environment="small")
         self.assertEqual(command, "sam deploy --config-env small")
         self.assertRegex(said["note"][0], "no RenderLayerArn")
+
+    def test_the_deployment_is_told_with_the_parameters_that_were_looked_at(self):
+        # Parameters on the command line replace those of the environment.
+        dev = Stack(name="reelhook-dev")
+        _, command = self.look(dev, environment="dev", WorkerUrl="https://worker.example/?a=1&b=2")
+        path, worker = "SettingsPath=/reelhook/dev", "'WorkerUrl=https://worker.example/?a=1&b=2'"
+        self.assertEqual(command, f"sam deploy --config-env dev --parameter-overrides {path} {worker}")
+        _, command = self.look(environment="small", MaxViewers="1")
+        self.assertRegex(command, "--config-env small .* MaxViewers=1 MaxWaiters=1 .* RenderConcurrency=2$")
+        self.aws.executions = self.aws.unreserved = 10
+        small = "`sam deploy --config-env small --parameter-overrides .* MaxViewers=2 .*RenderConcurrency=2 LogLevel=debug`"
+        self.stops(small, LogLevel="debug", MaxViewers="50")
 
     def test_an_account_with_ten_executions_is_told_what_fits(self):
         self.aws.executions = self.aws.unreserved = 10
@@ -135,7 +149,7 @@ class Preflight(unittest.TestCase):
         self.assertEqual(self.look(**fits)[0]["stop"], [])
         # Nobody is told to raise what they have lowered, and what is told fits.
         self.aws.unreserved = 40
-        self.stops(" MaxViewers=10 MaxWaiters=0 ", MaxWaiters="0")
+        self.stops(" MaxWaiters=0 RenderConcurrency=10 MaxViewers=10 ", MaxWaiters="0")
         fits |= {"MaxViewers": "10", "MaxWaiters": "10", "DeliveryConcurrency": "10"}
         self.assertEqual(self.look(**fits)[0]["stop"], [])
 
@@ -161,6 +175,12 @@ class Preflight(unittest.TestCase):
         self.stops("is being changed", stack=Stack("UPDATE_IN_PROGRESS"))
         for status in (None, "REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"):
             self.assertEqual(self.look(Stack(status))[0]["stop"], [], status)
+
+    def test_another_stack_than_the_environment_s_is_told(self):
+        self.stops("deploys `reelhook-dev` with --config-env dev: pass --stack reelhook-dev", environment="dev")
+        # Where nothing else is said, a stack may have any name.
+        _, command = self.look(Stack(name="mine"))
+        self.assertEqual(command, "sam deploy --stack-name mine")
 
     def test_tables_that_an_earlier_stack_left_are_named(self):
         self.aws.tables = ["reelhook-Jobs-1ABC", "reelhook-dev-Jobs-1ABC", "reelhook-Other-1", "mine"]

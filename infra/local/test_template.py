@@ -114,6 +114,10 @@ class Profiles(unittest.TestCase):
             self.assertEqual(self.read(text), {"A": "1", "B": "x=y"})
         self.assertEqual(self.read('[small.global.parameters]\nstack_name = "x"\n'), {})
 
+    def test_each_environment_has_a_stack(self):
+        for environment, name in (("default", "reelhook"), ("small", "reelhook"), ("dev", "reelhook-dev"), ("edge", "reelhook-edge")):
+            self.assertEqual(samconfig.stack_name(ROOT / "samconfig.toml", environment), name)
+
     def test_an_unknown_environment_and_a_bad_pair_are_named(self):
         with self.assertRaisesRegex(Problem, "no environment `big`: it has small"):
             self.read("[small.deploy.parameters]\n", "big")

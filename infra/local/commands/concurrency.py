@@ -61,7 +61,8 @@ def concurrency(deployment):
 def fitting(free, deployment):
     """How to deploy so that it fits."""
     if free < SMALL:
-        return "`sam deploy --config-env small`"
+        # Its numbers go before those that were asked for.
+        return f"`{deployment.command(deployment.listed('small') if deployment.given else None, 'small')}`"
     quarter = free // 4
     numbers = {name: min(quarter, deployment.number(name)) for name in (*HOLDING, "DeliveryConcurrency")}
-    return f"`{deployment.command(*(f'{name}={value}' for name, value in numbers.items()))}`"
+    return f"`{deployment.command(numbers)}`"
