@@ -85,7 +85,7 @@ class Distribution:
 def streaming_functions(template):
     """Logical ids of the functions of template.yaml whose Function URL streams."""
     return [
-        logical
-        for logical, resource in template["Resources"].items()
-        if resource.get("Properties", {}).get("FunctionUrlConfig", {}).get("InvokeMode") == "RESPONSE_STREAM"
+        resource["Properties"]["TargetFunctionArn"]["Ref"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Url" and resource["Properties"].get("InvokeMode") == "RESPONSE_STREAM"
     ]

@@ -106,6 +106,8 @@ class Target:
     host: str
     port: int
     prefix: str = ""
+    # The host that it answers to.
+    name: str = ""
 
 
 class Edge:
@@ -171,7 +173,7 @@ def forwarded(head, origin, target, viewer):
     before = head.header("x-forwarded-for")
     passed = [(name, value) for name, value in passed if name not in ("x-forwarded-for", "via")]
     return [
-        ("host", f"{target.host}:{target.port}"),
+        ("host", target.name or f"{target.host}:{target.port}"),
         *passed,
         *own.items(),
         ("x-forwarded-for", f"{before}, {viewer}" if before else viewer),
@@ -216,10 +218,13 @@ async def gone(reader):
 
 
 def targets(run):
-    """Where the origins of a running instance are: its API, and its Function URL beside it."""
+    """Where the origins of a running instance are: its API, and its Function URL beside it. CloudFront names an origin by the
+    host that the gateway knows as its own; a stack without keys knows its own by PublicBaseUrl alone."""
     api = urlsplit(run["api_url"])
+    own = urlsplit(run["parameters"].get("PublicBaseUrl") or run["api_url"]).netloc
     (stream,) = streaming_functions(Template.load(EDGE.parents[1] / "template.yaml").data)
-    return {"Api": Target(api.hostname, api.port), "Stream": Target(api.hostname, api.port, f"/_fn/{stream}")}
+    paths = {"Api": "", "Stream": f"/_fn/{stream}"}
+    return {origin: Target(api.hostname, api.port, path, own) for origin, path in paths.items()}
 
 
 async def run(edge, port):

@@ -6,7 +6,7 @@ import unittest
 from dataclasses import replace
 
 from distribution import Distribution
-from edge import Edge, Target
+from edge import Edge, Message, Target, forwarded, targets
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -192,6 +192,23 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         await self.api.server.wait_closed()
         status, _, body = await self.ask("GET / HTTP/1.1")
         self.assertEqual((status, b"can't be reached" in body), (502, True))
+
+
+class OwnHost(unittest.TestCase):
+    def test_a_stack_is_called_by_the_host_that_its_functions_know(self):
+        head = Message("GET / HTTP/1.1", [("host", "evil.example"), ("accept", "*/*")])
+        for given, expected in [
+            ({}, "127.0.0.1:3000"),
+            ({"PublicBaseUrl": ""}, "127.0.0.1:3000"),
+            ({"PublicBaseUrl": "http://127.0.0.1:3001"}, "127.0.0.1:3001"),
+            ({"PublicBaseUrl": "http://localhost:3001/"}, "localhost:3001"),
+        ]:
+            found = targets({"api_url": "http://127.0.0.1:3000", "parameters": given})
+            self.assertEqual({(target.host, target.port) for target in found.values()}, {("127.0.0.1", 3000)})
+            self.assertEqual([target.prefix for target in found.values()], ["", "/_fn/JobStream"])
+            origin = Distribution.load({"EdgeSecret": SECRET}).origins["Api"]
+            hosts = {dict(forwarded(head, origin, target, "127.0.0.1"))["host"] for target in found.values()}
+            self.assertEqual(hosts, {expected}, given)
 
 
 if __name__ == "__main__":

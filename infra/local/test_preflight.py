@@ -8,14 +8,14 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from commands import concurrency, preflight
+from commands import concurrency, preflight, samconfig
 from commands.cloud import Problem
 from commands.template import Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = Template.load(ROOT / "template.yaml")
 ARN = "arn:aws:lambda:eu-west-1:1:layer:reelhook-render:3"
-SECRETS = ("API_KEYS", "CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "ENDPOINT_SECRETS_KEY", "WEBHOOK_URLS")
+SECRETS = (*preflight.NEEDED, "WEBHOOK_URLS")
 
 
 class Aws:
@@ -56,10 +56,10 @@ class Aws:
 
 
 class Stack:
-    name, template = "reelhook", TEMPLATE
+    template = TEMPLATE
 
-    def __init__(self, status=None, parameters=None):
-        self.status, self.given = status, parameters or {}
+    def __init__(self, status=None, parameters=None, name="reelhook"):
+        self.status, self.given, self.name = status, parameters or {}, name
 
     def describe(self):
         return self.status and {"StackStatus": self.status}
@@ -115,23 +115,42 @@ class Preflight(unittest.TestCase):
 
     def test_an_account_with_the_usual_quotas_is_ready(self):
         said, command = self.look(RenderLayerArn=ARN)
-        self.assertEqual((said["stop"], said["note"], command), ([], [], "sam deploy"))
+        self.assertEqual((said["stop"], said["note"]), ([], []))
+        self.assertEqual(command, f"sam deploy --parameter-overrides RenderLayerArn={ARN}")
+        self.assertEqual(self.look()[1], "sam deploy")
         said, command = self.look(environment="small")
         self.assertEqual(command, "sam deploy --config-env small")
         self.assertRegex(said["note"][0], "no RenderLayerArn")
 
+    def test_the_deployment_is_told_with_the_parameters_that_were_looked_at(self):
+        # Parameters on the command line replace those of the environment.
+        dev = Stack(name="reelhook-dev")
+        _, command = self.look(dev, environment="dev", WorkerUrl="https://worker.example/?a=1&b=2")
+        path, worker = "SettingsPath=/reelhook/dev", "'WorkerUrl=https://worker.example/?a=1&b=2'"
+        self.assertEqual(command, f"sam deploy --config-env dev --parameter-overrides {path} {worker}")
+        _, command = self.look(environment="small", MaxViewers="1")
+        self.assertRegex(command, "--config-env small .* MaxViewers=1 MaxWaiters=1 .* RenderConcurrency=2$")
+        self.aws.executions = self.aws.unreserved = 10
+        small = "`sam deploy --config-env small --parameter-overrides .* MaxViewers=2 .*RenderConcurrency=2 LogLevel=debug`"
+        self.stops(small, LogLevel="debug", MaxViewers="50")
+
     def test_an_account_with_ten_executions_is_told_what_fits(self):
         self.aws.executions = self.aws.unreserved = 10
-        self.stops("RenderConcurrency=10 and MaxViewers=100 .* `sam deploy --config-env small`, .*quota-increase")
+        self.stops("RenderConcurrency=10, MaxViewers=100, MaxWaiters=20 .* `sam deploy --config-env small`, .*quota-increase")
         said, _ = self.look(environment="small", RenderLayerArn=ARN)
         self.assertEqual((said["stop"], len(said["note"])), ([], 1))
-        self.assertRegex(said["note"][0], "13 executions run at once, and of this account's 10 10 are free")
+        self.assertRegex(said["note"][0], "14 executions run at once, and of this account's 10 10 are free")
 
     def test_one_in_between_is_told_numbers(self):
         self.aws.executions, self.aws.unreserved = 1000, 80
-        wanted = "--parameter-overrides RenderConcurrency=10 MaxViewers=20 DeliveryConcurrency=20`"
+        wanted = "--parameter-overrides RenderConcurrency=10 MaxViewers=20 MaxWaiters=20 DeliveryConcurrency=20`"
         self.stops(wanted)
-        fits = {"RenderConcurrency": "10", "MaxViewers": "20", "DeliveryConcurrency": "20"}
+        fits = {"RenderConcurrency": "10", "MaxViewers": "20", "MaxWaiters": "20", "DeliveryConcurrency": "20"}
+        self.assertEqual(self.look(**fits)[0]["stop"], [])
+        # Nobody is told to raise what they have lowered, and what is told fits.
+        self.aws.unreserved = 40
+        self.stops(" MaxWaiters=0 RenderConcurrency=10 MaxViewers=10 ", MaxWaiters="0")
+        fits |= {"MaxViewers": "10", "MaxWaiters": "10", "DeliveryConcurrency": "10"}
         self.assertEqual(self.look(**fits)[0]["stop"], [])
 
     def test_reservations_leave_a_hundred(self):
@@ -146,7 +165,7 @@ class Preflight(unittest.TestCase):
 
     def test_the_deployed_parameters_stay_unless_others_are_given(self):
         self.aws.executions = self.aws.unreserved = 10
-        small = {"RenderConcurrency": "2", "MaxViewers": "2", "WorkConcurrency": "2", "DeliveryConcurrency": "2"}
+        small = samconfig.overrides(ROOT / "samconfig.toml", "small")
         self.assertEqual(self.look(Stack("CREATE_COMPLETE", small))[0]["stop"], [])
         self.stops("MaxViewers=50", stack=Stack("CREATE_COMPLETE", small), MaxViewers="50")
 
@@ -157,6 +176,12 @@ class Preflight(unittest.TestCase):
         for status in (None, "REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"):
             self.assertEqual(self.look(Stack(status))[0]["stop"], [], status)
 
+    def test_another_stack_than_the_environment_s_is_told(self):
+        self.stops("deploys `reelhook-dev` with --config-env dev: pass --stack reelhook-dev", environment="dev")
+        # Where nothing else is said, a stack may have any name.
+        _, command = self.look(Stack(name="mine"))
+        self.assertEqual(command, "sam deploy --stack-name mine")
+
     def test_tables_that_an_earlier_stack_left_are_named(self):
         self.aws.tables = ["reelhook-Jobs-1ABC", "reelhook-dev-Jobs-1ABC", "reelhook-Other-1", "mine"]
         said, _ = self.look()
@@ -165,6 +190,9 @@ class Preflight(unittest.TestCase):
     def test_missing_secrets_are_named_with_the_command_that_makes_them(self):
         self.aws.secrets.remove("ENDPOINT_SECRETS_KEY")
         self.stops("ENDPOINT_SECRETS_KEY .*`cargo xtask secrets --stack reelhook --path /reelhook/prod`")
+        # What version 0.1.0 had is not enough for this one.
+        self.aws.secrets = set(SECRETS) - {"SESSION_SECRET"}
+        self.stops("SESSION_SECRET .no function that asks for a key starts", stack=Stack("UPDATE_COMPLETE"))
         self.aws.secrets = set(SECRETS)
         self.stops("CREATOMATE_API_KEY .*--secret CREATOMATE_API_KEY=…`", Renderer="creatomate")
         self.aws.secrets.remove("WEBHOOK_URLS")

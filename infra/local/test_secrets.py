@@ -71,7 +71,10 @@ class Secrets(unittest.TestCase):
 
     def test_what_can_t_be_meant_is_refused(self):
         for wanted, why in (
-            ({"WEBHOOK_TIMOUT": "1"}, "no setting `WEBHOOK_TIMOUT`"),
+            ({"WEBHOOK_TIMOUT": "1"}, "no setting `WEBHOOK_TIMOUT`: is it `WEBHOOK_TIMEOUT`"),
+            ({"API_KEY": "k"}, "no setting `API_KEY`: is it `API_KEYS`"),
+            ({"webhook_urls": "https://a.example/"}, "is it `WEBHOOK_URLS`"),
+            ({"PORT": "1"}, "no setting `PORT`: README.md lists them"),
             ({"WEBHOOK_OPTIONS": "{}", "WEBHOOK_TIMEOUT": "1"}, "and not both"),
         ):
             with self.assertRaisesRegex(Problem, why):
@@ -84,9 +87,11 @@ class Secrets(unittest.TestCase):
         for function in ("dispatcher", "webhooks-admin"):
             source = (ROOT / "functions" / function / "src/lib.rs").read_text(encoding="utf-8")
             listed = re.search(r"const SETTINGS: &\[&str\] = &\[(.*?)\];", source, re.DOTALL).group(1)
-            single, optional = (re.findall(r'"([A-Z_]+)"', part) for part in listed.split("    OPTIONS,"))
+            names = re.sub(r"//.*", "", listed).replace("Edge::SETTING", '"EDGE_SECRET"').replace("OPTIONS,", '"OPTIONS",')
+            single, optional = (re.findall(r'"([A-Z_]+)"', part) for part in names.split('"OPTIONS",'))
             self.assertEqual(set(optional), set(secrets.OPTIONAL), function)
             self.assertLessEqual(len(single) + 1, 10, f"{function} reads them in one call")
+            self.assertEqual(len(single) + len(optional) + 1, names.count(","), f"{function} names one in another way")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Stack:
     def __init__(self, **parameters):
         self.given = {"Renderer": "own", "RenderLayerArn": "arn:layer", "Ffmpeg": "/opt/bin/ffmpeg"} | parameters
         self.movies, self.film, self.job = 2, ["queued", "completed"], ["pending", "processing", "completed"]
-        self.forged, self.reaches, self.calls, self.endpoints, self.queue = False, True, [], [], []
+        self.forged, self.reaches, self.starts, self.calls, self.endpoints, self.queue = False, True, True, [], [], []
 
     def outputs(self):
         return OUTPUTS
@@ -76,6 +76,8 @@ class Stack:
         if url.hostname == "s3.example":
             assert not request.has_header("Authorization"), "a link of S3 has a permission of its own"
             return 200, b"\0\0\0\x18ftypisom" + b"\0" * 1000, {}
+        if not self.starts:
+            return 500, b'{"message": "Internal Server Error"}', {}
         if not request.has_header("Authorization"):
             return 401, b"{}", {}
         status, answer = self.answer(method, url.path, body)
@@ -179,6 +181,16 @@ class Smoke(unittest.TestCase):
         stack.reaches = False
         with self.assertRaisesRegex(Problem, "they reach no receiver"):
             self.run_against(stack)
+
+    def test_a_function_that_does_not_start_is_told_with_where_to_look(self):
+        stack = Stack()
+        stack.starts = False
+        with self.assertRaisesRegex(Problem, "got 500: .*`cargo xtask preflight` .*/aws/lambda/reelhook-FUNCTION"):
+            self.run_against(stack)
+        api = smoke.Api(API, "rk_1", "reelhook")
+        self.assertEqual(api.cause(500, {"code": "internal"}), "")
+        self.assertEqual(api.cause(404, {"message": "Not Found"}), "")
+        self.assertIn("No function answered", api.cause(503, "Service Unavailable"))
 
     def test_an_endpoint_that_an_earlier_run_left_is_removed(self):
         stack = Stack()

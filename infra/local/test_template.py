@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 import unittest
 
-from commands import samconfig
+from commands import concurrency, samconfig
 from commands.cloud import Problem
 from commands.template import FUNCTION, Template
 
@@ -59,6 +59,19 @@ class FailedDeployments(unittest.TestCase):
         self.assertEqual(TEMPLATE.parameters()["DeletionProtection"]["Default"], "false")
 
 
+class Alarms(unittest.TestCase):
+    """What the alarms cost stands in two documents."""
+
+    def test_their_number_and_price_are_those_of_the_documents(self):
+        alarms = [r["Properties"] for r in TEMPLATE.data["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+        errors = [alarm for alarm in alarms if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")]
+        self.assertEqual(len(errors), len(TEMPLATE.functions()), "one for each function")
+        row = f"| {len(alarms)} alarms, of which {len(errors)} are on the errors of one function each | {len(alarms) / 10:.2f} |"
+        self.assertIn(row, (ROOT / "README.md").read_text(encoding="utf-8"))
+        row = f"| alarms | {len(alarms)} × 0.10 | {len(alarms) / 10:.3f} |"
+        self.assertIn(row, (ROOT / "docs/cost.md").read_text(encoding="utf-8"))
+
+
 class AccessLog(unittest.TestCase):
     """The log of the API tells what happened, and nothing that opens anything."""
 
@@ -87,8 +100,11 @@ class Profiles(unittest.TestCase):
 
     def test_the_small_one_fits_ten_executions(self):
         given = samconfig.overrides(ROOT / "samconfig.toml", "small")
-        at_once = ("WorkConcurrency", "DeliveryConcurrency", "RenderConcurrency", "MaxViewers")
-        self.assertLessEqual(sum(int(given[name]) for name in at_once), 8)
+        held = sum(int(given[name]) for name in concurrency.HOLDING)
+        self.assertLessEqual(held + concurrency.REST, 10, "what holds executions for minutes leaves some for the rest")
+        self.assertLessEqual(held + sum(int(given[name]) for name in concurrency.PASSING), 9)
+        for name in (*concurrency.HOLDING, *concurrency.PASSING):
+            self.assertGreaterEqual(int(given[name]), TEMPLATE.parameters()[name]["MinValue"], name)
 
     def test_lists_are_read_however_they_are_written(self):
         for text in (
@@ -97,6 +113,10 @@ class Profiles(unittest.TestCase):
         ):
             self.assertEqual(self.read(text), {"A": "1", "B": "x=y"})
         self.assertEqual(self.read('[small.global.parameters]\nstack_name = "x"\n'), {})
+
+    def test_each_environment_has_a_stack(self):
+        for environment, name in (("default", "reelhook"), ("small", "reelhook"), ("dev", "reelhook-dev"), ("edge", "reelhook-edge")):
+            self.assertEqual(samconfig.stack_name(ROOT / "samconfig.toml", environment), name)
 
     def test_an_unknown_environment_and_a_bad_pair_are_named(self):
         with self.assertRaisesRegex(Problem, "no environment `big`: it has small"):

@@ -50,6 +50,7 @@ async fn what_an_older_version_stored_ends_right() {
     let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
     let recording = Recording(stack.operate(&["restore", &directory]).await);
     println!("restored what version {} stored", recording.0["version"]);
+    settings_are_read_as_they_stood(&stack).await;
     for name in ["registered", "rotated", "thin"] {
         let secrets = &recording.0["names"][name]["secrets"];
         assert!(secrets.is_array(), "{name}");
@@ -69,6 +70,12 @@ async fn what_an_older_version_stored_ends_right() {
     assert_counts_are_right(&stack).await;
     assert!(stack.aws.admission().await.active.is_empty(), "every slot is free");
     stack.assert_queues_empty().await;
+}
+
+/// Those of webhooks too, of which version 0.1.0 kept each in a parameter of its own (infra/local/upgrade-profile.json).
+async fn settings_are_read_as_they_stood(stack: &Stack) {
+    let (status, answer) = stack.get("/api/webhooks/endpoints/webhook_1").await;
+    assert_eq!((status, &answer["endpoint"]["rateLimit"]["max"]), (200, &json!(1_000_000)), "{answer}");
 }
 
 /// The worker that had a job before the upgrade reports on it with the token that it got then.

@@ -65,11 +65,11 @@ struct Secrets {
 const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
-    "WEBHOOK_HEADERS",
     "WEBHOOK_SECRET_KEY",
     "ENDPOINT_SECRETS_KEY",
     // One call reads the names up to here; the others stand in the options.
     OPTIONS,
+    "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_MAX_RETRIES",

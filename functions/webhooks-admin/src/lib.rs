@@ -120,11 +120,11 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_URLS",
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
-    "WEBHOOK_HEADERS",
     "ENDPOINT_SECRETS_KEY",
     Edge::SETTING,
-    // Two calls read the names up to here; the others stand in the options.
+    // One call reads the names up to here; the others stand in the options.
     OPTIONS,
+    "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_PERMANENT_STATUSES",

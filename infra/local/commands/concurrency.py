@@ -5,7 +5,7 @@ from commands.cloud import client
 # Lambda keeps so many of an account's executions for functions that reserve none.
 UNRESERVED = 100
 RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "FanoutReserved", "CleanupReserved")
-# What holds an execution for minutes; a name that the template does not have counts nothing.
+# What holds an execution for minutes.
 HOLDING = ("RenderConcurrency", "MaxViewers", "MaxWaiters")
 # What is over after seconds, and waits in its queue where there is no room.
 PASSING = ("WorkConcurrency", "DeliveryConcurrency")
@@ -37,14 +37,14 @@ def concurrency(deployment):
         return
     # Streams and waits hold no more than what is reserved for them, beside what everything else shares.
     both = deployment.number("StreamReserved") and deployment.number("WaitReserved")
-    holding = [name for name in HOLDING if name in deployment.parameters and not (name == "MaxViewers" and both)]
+    holding = [name for name in HOLDING if not (name == "MaxViewers" and both)]
     held = sum(deployment.number(name) for name in holding)
     at_once = held + REST + sum(deployment.number(name) for name in PASSING)
     if held + REST > free:
-        named = " and ".join(f"{name}={deployment.number(name)}" for name in holding)
+        named = ", ".join(f"{name}={deployment.number(name)}" for name in holding)
         yield (
             "stop",
-            f"{named} may hold {held} executions for minutes at a time, and of this account's {most} concurrent executions "
+            f"{named} may hold {held} executions together for minutes, and of this account's {most} concurrent executions "
             f"{free} are free: requests and webhooks would be throttled. Deploy with {fitting(free, deployment)}, "
             f"or ask for more first, which costs nothing and takes some hours (`{MORE}`)",
         )
@@ -61,8 +61,8 @@ def concurrency(deployment):
 def fitting(free, deployment):
     """How to deploy so that it fits."""
     if free < SMALL:
-        return "`sam deploy --config-env small`"
+        # Its numbers go before those that were asked for.
+        return f"`{deployment.command(deployment.listed('small') if deployment.given else None, 'small')}`"
     quarter = free // 4
-    numbers = {"RenderConcurrency": min(quarter, deployment.number("RenderConcurrency")), "MaxViewers": quarter}
-    numbers["DeliveryConcurrency"] = min(quarter, deployment.number("DeliveryConcurrency"))
-    return f"`{deployment.command(*(f'{name}={max(value, 2)}' for name, value in numbers.items()))}`"
+    numbers = {name: min(quarter, deployment.number(name)) for name in (*HOLDING, "DeliveryConcurrency")}
+    return f"`{deployment.command(numbers)}`"

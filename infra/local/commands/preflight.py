@@ -6,6 +6,7 @@ It changes nothing, and reads no secret. What the caller may not look at is said
 import os
 import pathlib
 import re
+import shlex
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,7 +17,8 @@ from commands.concurrency import concurrency
 
 NEEDED = {
     "API_KEYS": "nobody gets in",
-    "CALLBACK_TOKEN_SECRET": "`worker`, `step-webhook` and `creatomate-webhook` do not start",
+    "SESSION_SECRET": "no function that asks for a key starts",
+    "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
     "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
     "ENDPOINT_SECRETS_KEY": "`dispatcher` and `webhooks-admin` do not start",
 }
@@ -30,11 +32,11 @@ class Deployment:
 
     def __init__(self, stack, root, environment, given):
         template = stack.template
-        self.stack, self.root, self.environment = stack, pathlib.Path(root), environment
+        self.stack, self.root, self.environment, self.given = stack, pathlib.Path(root), environment, given
         self.description = stack.describe()
         # As SAM does: what neither the command line nor samconfig.toml names stays as it is deployed.
         self.deployed = stack.parameters()
-        asked = samconfig.overrides(self.root / "samconfig.toml", environment) | given
+        asked = self.listed(environment) | given
         unknown = sorted(set(asked) - set(template.parameters()))
         if unknown:
             raise Problem(f"template.yaml has no parameter {', '.join(f'`{name}`' for name in unknown)}")
@@ -49,10 +51,23 @@ class Deployment:
     def is_first(self):
         return self.description is None or self.description["StackStatus"] == "REVIEW_IN_PROGRESS"
 
-    def command(self, *overrides):
-        """How it is deployed, with these parameters besides."""
-        environment = "" if self.environment == "default" else f" --config-env {self.environment}"
-        return f"sam deploy{environment}" + (f" --parameter-overrides {' '.join(overrides)}" if overrides else "")
+    def listed(self, environment):
+        """What an environment of samconfig.toml gives the parameters."""
+        return samconfig.overrides(self.root / "samconfig.toml", environment)
+
+    def sams_stack(self):
+        """The stack that SAM deploys unless it is told another name."""
+        named = samconfig.stack_name(self.root / "samconfig.toml", self.environment)
+        return self.stack.name if named is None or is_local() else named
+
+    def command(self, more=None, environment=None):
+        """How it is deployed, with these parameters besides. Named ones replace an environment's, so those are named too."""
+        environment = environment or self.environment
+        named = self.given | (more or {})
+        pairs = [shlex.quote(f"{name}={value}") for name, value in (self.listed(environment) | named).items()] if named else []
+        flag = "" if environment == "default" else f" --config-env {environment}"
+        flag += "" if self.sams_stack() == self.stack.name else f" --stack-name {self.stack.name}"
+        return f"sam deploy{flag}" + (f" --parameter-overrides {' '.join(pairs)}" if pairs else "")
 
 
 def preflight(stack, root, environment, given):
@@ -86,7 +101,10 @@ def regions(_):
 
 def state(deployment):
     """The stack."""
-    name = deployment.stack.name
+    name, sams = deployment.stack.name, deployment.sams_stack()
+    if sams != name and deployment.environment != "default":
+        yield "stop", f"samconfig.toml deploys `{sams}` with --config-env {deployment.environment}: pass --stack {sams}"
+        return
     if deployment.is_first:
         yield "ok", f"there is no stack `{name}` yet: this is its first deployment"
         yield from left(name)
@@ -169,7 +187,11 @@ def packages(deployment):
     if missing:
         yield "stop", f"target/lambda has no bootstrap of {', '.join(missing)}: run `{package}`"
     if other:
-        yield "stop", f"{', '.join(other)} in target/lambda are not for {wanted}, the parameter Architecture: run `{package}`"
+        yield (
+            "stop",
+            f"{', '.join(other)} in target/lambda are not for {wanted}, the parameter Architecture: run `{package}`, or name "
+            "the other processor to `preflight` (`--parameter Architecture=…`) and to `sam deploy`",
+        )
     if not missing and not other:
         yield "ok", f"the packages of {len(deployment.crates)} functions are there, for {wanted}"
 

@@ -11,7 +11,7 @@ import pathlib
 import re
 import time
 
-from commands import journey, processes, tokens
+from commands import journey, processes, secrets, tokens
 from commands.cloud import Problem, client, is_local, say
 
 DAY_MS = 24 * 3600 * 1000
@@ -175,13 +175,27 @@ class Move:
         return json.loads(self.text(json.dumps(value, ensure_ascii=False)))
 
 
+def settings_as_recorded(stack, kept):
+    """Settings that had a parameter of their own when they were recorded have one here too: a new stack was given them
+    together. Functions that have read them there are ended."""
+    alone = {name: value for name, value in kept.items() if name in secrets.OPTIONAL}
+    if secrets.OPTIONS in kept or not alone:
+        return
+    path = stack.parameters()["SettingsPath"]
+    for name, value in alone.items():
+        secrets.store(f"{path}/{name}", value)
+    client("ssm").delete_parameter(Name=f"{path}/{secrets.OPTIONS}")
+    processes.kill(stack)
+
+
 def restore(stack, directory):
-    """Puts a recording into an empty stack; its settings are there already. Returns what the recording says, moved."""
+    """Puts a recording into an empty stack, which has its settings already. Returns what the recording says, moved."""
     local_only()
     directory = pathlib.Path(directory)
     about = json.loads((directory / "recording.json").read_text(encoding="utf-8"))
     kept = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
     move = Move(about, kept["CALLBACK_TOKEN_SECRET"])
+    settings_as_recorded(stack, kept)
     bucket = stack.of_type("AWS::S3::Bucket")["Bucket"]
     for key, headers in json.loads((directory / "objects.json").read_text(encoding="utf-8")).items():
         body = (directory / "objects" / key).read_bytes()

@@ -8,21 +8,33 @@ import re
 from commands.cloud import Problem
 
 SECTION = re.compile(r"^\[([A-Za-z0-9_-]+)\.([a-z]+)\.parameters\][ \t]*$", re.MULTILINE)
+NAME = re.compile(r'^stack_name[ \t]*=[ \t]*"([^"]+)"', re.MULTILINE)
 OVERRIDES = re.compile(r"^parameter_overrides[ \t]*=[ \t]*(\[.*?\])", re.MULTILINE | re.DOTALL)
 
 
 def overrides(path, environment):
     """The values by the parameters' names."""
+    listed = OVERRIDES.search(read(path, environment).get("deploy", ""))
+    if not listed:
+        return {}
+    return pairs(json.loads(re.sub(r",\s*\]$", "]", listed.group(1))))
+
+
+def stack_name(path, environment):
+    """The stack that an environment is deployed as; None where it names none."""
+    named = NAME.search(read(path, environment).get("global", ""))
+    return named and named.group(1)
+
+
+def read(path, environment):
+    """The parts of an environment, by the command that each is for."""
     text = re.sub(r"^[ \t]*#.*$", "", pathlib.Path(path).read_text(encoding="utf-8"), flags=re.MULTILINE)
     parts = SECTION.split(text)[1:]
     sections = {(name, command): body for name, command, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)}
     names = sorted({name for name, _ in sections})
     if environment not in names:
         raise Problem(f"samconfig.toml has no environment `{environment}`: it has {', '.join(names)}")
-    listed = OVERRIDES.search(sections.get((environment, "deploy"), ""))
-    if not listed:
-        return {}
-    return pairs(json.loads(re.sub(r",\s*\]$", "]", listed.group(1))))
+    return {command: body for (name, command), body in sections.items() if name == environment}
 
 
 def pairs(texts):

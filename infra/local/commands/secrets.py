@@ -1,6 +1,7 @@
 """Settings and secrets in SSM, as SecureString parameters below one path."""
 
 import base64
+import difflib
 import json
 import secrets
 
@@ -10,10 +11,9 @@ from commands.cloud import Problem, client, error_code, say
 
 # The parameter in which settings stand together, so that a function that starts reads them in one call.
 OPTIONS = "WEBHOOK_OPTIONS"
-# Settings of webhooks that have a parameter of their own always: secrets, and what several functions read.
-SINGLE = {"WEBHOOK_URLS", "WEBHOOK_EVENTS", "WEBHOOK_HEADERS", "WEBHOOK_SECRET_KEY", OPTIONS}
 # Those that may stand in the options, which `dispatcher` and `webhooks-admin` read.
 OPTIONAL = (
+    "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
     "WEBHOOK_SCHEDULE",
     "WEBHOOK_PERMANENT_STATUSES",
@@ -30,6 +30,23 @@ OPTIONAL = (
     "WEBHOOK_DISABLE_AFTER",
     "WEBHOOK_DISABLE_AFTER_FAILURES",
 )
+# Those that have a parameter of their own always.
+SINGLE = {
+    "API_KEYS",
+    "API_USERNAME",
+    "API_PASSWORD",
+    "SESSION_SECRET",
+    "CALLBACK_TOKEN_SECRET",
+    "WEBHOOK_SECRET_KEY",
+    "ENDPOINT_SECRETS_KEY",
+    "OPERATOR_CALLBACK_TOKEN",
+    "STEP_WEBHOOK_SECRET",
+    "EDGE_SECRET",
+    "CREATOMATE_API_KEY",
+    "WEBHOOK_URLS",
+    "WEBHOOK_EVENTS",
+}
+KNOWN = {OPTIONS, *OPTIONAL, *SINGLE}
 
 
 def generated(name):
@@ -48,8 +65,9 @@ def put(path, wanted, show):
     if not path.startswith("/") or path.endswith("/"):
         raise Problem(f"the path `{path}` must begin with / and not end with it")
     for name in wanted:
-        if name.startswith("WEBHOOK_") and name not in SINGLE and name not in OPTIONAL:
-            raise Problem(f"there is no setting `{name}`: README.md lists them")
+        if name not in KNOWN:
+            near = difflib.get_close_matches(name.upper(), KNOWN, 1)
+            raise Problem(f"there is no setting `{name}`: " + (f"is it `{near[0]}`?" if near else "README.md lists them"))
     optional = {name: value for name, value in wanted.items() if name in OPTIONAL}
     if optional and OPTIONS in wanted:
         raise Problem(f"give {OPTIONS} as a whole, or {', '.join(optional)} for themselves, and not both")

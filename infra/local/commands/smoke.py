@@ -36,7 +36,7 @@ def smoke(stack, key):
     for wanted in ("ApiUrl", "InboxQueueUrl", "InboxArn"):
         if wanted not in outputs:
             raise Problem(f"the stack `{stack.name}` has no output {wanted}: deploy the present template.yaml first")
-    api = Api(outputs["ApiUrl"].rstrip("/"), key)
+    api = Api(outputs["ApiUrl"].rstrip("/"), key, stack.name)
     answers(api, outputs)
     missing = what_is_missing(stack.name, parameters, api)
     if missing:
@@ -52,8 +52,8 @@ def smoke(stack, key):
 class Api:
     """The stack's API, with a key."""
 
-    def __init__(self, base, key):
-        self.base, self.key = base, key
+    def __init__(self, base, key, stack):
+        self.base, self.key, self.stack = base, key, stack
 
     def call(self, path, body=None, method=None, key=True):
         """Status and JSON body; a path with a scheme is a URL."""
@@ -72,9 +72,18 @@ class Api:
         """The body of an answer that has one of these statuses."""
         status, body = self.call(path, **request)
         if status not in (wanted if isinstance(wanted, tuple) else (wanted,)):
-            raise Problem(f"{sentence}: expected {wanted}, got {status}: {json.dumps(body)[:500]}")
+            raise Problem(f"{sentence}: expected {wanted}, got {status}: {json.dumps(body)[:500]}" + self.cause(status, body))
         say(f"ok   {sentence}: {status}")
         return body
+
+    def cause(self, status, body):
+        """Where to look when the gateway answers in place of a function, which then has said nothing itself."""
+        if status < 500 or (isinstance(body, dict) and "code" in body):
+            return ""
+        return (
+            ". No function answered: one crashed, did not start, or had no execution free. Without a secret it does not start "
+            "(`cargo xtask preflight` names what is missing); its log, /aws/lambda/" + self.stack + "-FUNCTION, tells the rest"
+        )
 
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):

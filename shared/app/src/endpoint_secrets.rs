@@ -124,15 +124,20 @@ pub async fn rotate(
     rotation: Rotation,
 ) -> Result<Result<Changed, NotRotated>, StoreError> {
     let now = ports.ambient.now();
-    let by_key = rotation.key.map(|(caller, key)| (format!("{:032x}", key.bits(&caller, 0)), key));
+    let by_key = rotation.key.map(|(caller, key)| (key_id(&caller, &key), key));
     let request = by_key.as_ref().map(|(id, key)| Request { key: id.clone(), body: key.body_hash.clone() });
+    let known = |made: &str| {
+        by_key
+            .as_ref()
+            .is_some_and(|(id, key)| made == id || key.former_callers.iter().any(|former| made == key_id(former, key)))
+    };
     let secret = EndpointSecret::new(ports.ambient, ports.ambient.random(), rotation.secret);
     let new = EndpointSecret { request, ..secret };
     let until = now.after(rotation.grace);
     change(ports, id, None, |_, private| {
         let mut made = private.secrets.iter().filter_map(|secret| secret.request.as_ref());
-        if let Some((id, key)) = &by_key
-            && let Some(made) = made.find(|made| made.key == *id)
+        if let Some((_, key)) = &by_key
+            && let Some(made) = made.find(|made| known(&made.key))
         {
             return if key.is_same(&made.body) { Ok(()) } else { Err(NotRotated::KeyReused) };
         }
@@ -147,6 +152,11 @@ pub async fn rotate(
         Ok(())
     })
     .await
+}
+
+/// What is kept of a caller's key, as hex.
+fn key_id(caller: &str, key: &IdempotencyKey) -> String {
+    format!("{:032x}", key.bits(caller, 0))
 }
 
 /// 32 bytes that nobody can guess, of twice 128.

@@ -40,7 +40,7 @@ impl RecoveryId {
     }
 
     /// The id of what this caller asks for by this key: the same each time.
-    fn of_key((caller, key): &(String, IdempotencyKey)) -> Self {
+    fn of_key(caller: &str, key: &IdempotencyKey) -> Self {
         let digest = Sha256::new().chain_update(caller).chain_update([0]).chain_update(&key.key).finalize();
         Self(format!("rec_{}", hex::encode(&digest[..16])))
     }
@@ -239,10 +239,20 @@ pub enum Begun {
 pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Result<Begun, StoreError> {
     let Wish { filter, dry_run, key } = wish;
     let now = ports.ambient.now();
+    if let Some((_, wanted)) = &key {
+        for former in &wanted.former_callers {
+            if let Some(first) = ports.store.recovery(&RecoveryId::of_key(former, wanted)).await? {
+                return Ok(repeated(first, key.as_ref()));
+            }
+        }
+    }
     // Nothing older is kept.
     let from = filter.from.max(Timestamp(now.0 - (DELIVERY_DAYS + 1) * DAY_MS));
     let recovery = Recovery {
-        id: key.as_ref().map_or_else(|| RecoveryId::of(ports.ambient.random()), RecoveryId::of_key),
+        id: match &key {
+            Some((caller, key)) => RecoveryId::of_key(caller, key),
+            None => RecoveryId::of(ports.ambient.random()),
+        },
         cursor: format!("{:013}", from.0),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
@@ -262,18 +272,23 @@ pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Re
     if !ports.store.insert(&recovery).await? {
         let missing = || StoreError::Busy { operation: "begin recovery", source: "it was there and is not".into() };
         let first = ports.store.recovery(&recovery.id).await?.ok_or_else(missing)?;
-        let is_same = match (&first.asked, &key) {
-            (Some(asked), Some((_, key))) => key.is_same(asked),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        return Ok(if is_same { Begun::Recovery(Box::new(first)) } else { Begun::KeyReused });
+        return Ok(repeated(first, key.as_ref()));
     }
     let later = work(ports, &recovery.id, now.after(budget), true).await.unwrap_or_else(|error| {
         tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");
         None
     });
     Ok(Begun::Recovery(Box::new(later.unwrap_or(recovery))))
+}
+
+/// What a key gives that began a recovery before.
+fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Begun {
+    let is_same = match (&first.asked, key) {
+        (Some(asked), Some((_, key))) => key.is_same(asked),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if is_same { Begun::Recovery(Box::new(first)) } else { Begun::KeyReused }
 }
 
 /// Lets an endpoint be asked again, and sends what waits for it now: a recovery of its pending deliveries.

@@ -21,6 +21,8 @@ pub const MOST_ENDPOINTS: usize = 1000;
 const ATTEMPTS: u32 = 10;
 /// Endpoints that one key can register, each after the one before was removed.
 const ROUNDS: usize = 20;
+/// How many of them are looked for under each name that the caller had before.
+const FORMER_ROUNDS: usize = 3;
 
 /// What an endpoint's owner chooses, and everybody may see.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -273,6 +275,15 @@ pub async fn register(ports: &RegistrationPorts<'_>, wish: Wish) -> Result<Regis
         && let Some(known) = ports.store.registration(&endpoint_id(bits(0))).await?
     {
         return same(ports, known, wish.key.as_ref());
+    }
+    if let Some((_, key)) = &wish.key {
+        for former in &key.former_callers {
+            for round in 0..FORMER_ROUNDS {
+                if let Some(known) = ports.store.registration(&endpoint_id(key.bits(former, round))).await? {
+                    return same(ports, known, wish.key.as_ref());
+                }
+            }
+        }
     }
     if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
         // What this key registered after its first one was removed is there all the same.

@@ -79,7 +79,8 @@ impl Asked {
             (["api", "webhooks", "endpoints", rest @ ..], method) => (method, rest),
             _ => return Ok(None),
         };
-        let keyed = || Ok::<_, Problem>(key(request)?.map(|key| (named.clone(), key)));
+        let of_caller = |key: IdempotencyKey| (named.clone(), key.of_callers(caller.former.clone()));
+        let keyed = || Ok::<_, Problem>(key(request)?.map(of_caller));
         Ok(Some(match (method, rest) {
             ("GET", []) => {
                 let place = |place: String| (place.len() <= 64 && place.is_ascii()).then_some(place);

@@ -51,7 +51,8 @@ impl Asked {
                     Value::Bool(dry_run) => *dry_run,
                     _ => return Err(bad("dryRun", "true or false")),
                 };
-                let key = key(request)?.map(|key| (caller.fingerprint.clone(), key));
+                let key = key(request)?;
+                let key = key.map(|key| (caller.fingerprint.clone(), key.of_callers(caller.former.clone())));
                 Self::Begin(Wish { filter: read_filter(&body, now)?, dry_run, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,

@@ -216,6 +216,17 @@ async fn a_repeat_with_the_same_key_begins_no_other() {
     assert_eq!(ask("eve", "body").await, Begun::Recovery(old));
     let Begun::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
     assert_ne!(other.id, first.id);
+    // Under the name that the caller had before.
+    let renamed = async |former: &str, body: &str| {
+        let former = vec!["older still".to_owned(), former.to_owned()];
+        let key = Some(("ann, since".to_owned(), IdempotencyKey::new("once", body).of_callers(former)));
+        let wish = Wish { filter: lost(), dry_run: false, key };
+        recover::begin(&stack.recover_ports(), wish, LONG).await.unwrap()
+    };
+    assert_eq!(renamed("ann", "body").await, Begun::Recovery(first.clone()));
+    assert_eq!(renamed("ann", "another").await, Begun::KeyReused);
+    let Begun::Recovery(new) = renamed("nobody", "body").await else { panic!("a new key") };
+    assert_ne!(new.id, first.id);
 }
 
 #[tokio::test]

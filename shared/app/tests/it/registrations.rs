@@ -209,6 +209,14 @@ async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_a
     let upgraded = IdempotencyKey { former_hash: Some("h".to_owned()), ..IdempotencyKey::new("once", "of its value") };
     let later = Rotation { key: Some(("ann".to_owned(), upgraded)), ..once() };
     assert_eq!(rotate(&ports, &id, later).await.unwrap(), one);
+    // The caller has another name since.
+    let renamed = |former: &str| {
+        let key = key.clone().of_callers(vec!["older still".to_owned(), former.to_owned()]);
+        Rotation { key: Some(("ann, since".to_owned(), key)), ..once() }
+    };
+    assert_eq!(rotate(&ports, &id, renamed("ann")).await.unwrap(), one);
+    let bobs = rotate(&ports, &id, renamed("bob")).await.unwrap().unwrap();
+    assert_ne!(Ok(bobs), one, "somebody else's key makes another secret");
 }
 
 #[tokio::test]
@@ -281,6 +289,15 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     let upgraded = IdempotencyKey { former_hash: Some("1".to_owned()), ..IdempotencyKey::new("k", "of its value") };
     let later = Wish { key: Some(("ann".to_owned(), upgraded)), ..keyed("https://one.example/", "1") };
     assert_eq!(registered(&stack, later).await, one, "as version 0.1 remembers it");
+    let renamed = |former: &str, hash: &str| {
+        let key = IdempotencyKey::new("k", hash).of_callers(vec!["older still".to_owned(), former.to_owned()]);
+        Wish { key: Some(("ann, since".to_owned(), key)), ..keyed("https://one.example/", hash) }
+    };
+    assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "under the name that she had before");
+    assert_eq!(register(&ports, renamed("ann", "2")).await.unwrap(), Registered::KeyReused);
+    let bobs = registered(&stack, renamed("bob", "1")).await;
+    assert_ne!(bobs.registration.id, one.registration.id);
+    remove(ports.store, ports.ambient, &bobs.registration.id).await.unwrap();
     remove(ports.store, ports.ambient, &one.registration.id).await.unwrap();
     let (two, again) = tokio::join!(
         registered(&stack, keyed("https://one.example/", "1")),
@@ -290,6 +307,7 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     assert_ne!(one.registration.id, two.registration.id, "an id that was removed does not come back");
     let one = registered(&stack, keyed("https://one.example/", "1")).await;
     assert_eq!(one, two);
+    assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "also what she registered after a removal");
     a_job(&stack, 1).await;
     assert!(stack.http.requests().is_empty());
     stack.deliveries.enable(&one.registration.id).await.unwrap();

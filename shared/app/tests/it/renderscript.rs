@@ -83,5 +83,5 @@ fn scenes_last_as_long_as_their_frames() {
     let elements = script["elements"].as_array().expect("elements");
     let seconds: f64 = elements.iter().filter_map(|scene| scene["duration"].as_f64()).sum();
     assert!((seconds - 22.0).abs() < 1e-9, "{seconds}");
-    assert!(elements.iter().all(|scene| scene["type"] == Value::from("composition")));
+    assert!(elements.iter().all(|scene| scene["type"] == "composition"));
 }

@@ -14,7 +14,7 @@ const KEY: (&str, &str) = ("idempotency-key", "once");
 const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
 fn caller() -> Caller {
-    Caller::known_as("ann")
+    Caller { former: vec!["ann before".to_owned()], ..Caller::known_as("ann") }
 }
 
 /// The key of a request as its route reads it.
@@ -111,6 +111,18 @@ fn what_version_0_1_remembered_is_still_known() {
     assert!(key_of("/api/generate", body).is_same(&kept), "its own repeat");
     let respaced = br#"{"country":"FR","platform":"netflix","genre":"Drama"}"#;
     assert!(!key_of("/api/generate", respaced).is_same(&kept));
+}
+
+#[test]
+fn a_key_is_looked_up_under_its_caller_s_former_names_too() {
+    for (path, body) in [
+        ("/api/generate", r#"{"country": "FR", "platform": "netflix", "genre": "Drama"}"#),
+        ("/api/webhooks/recover", r#"{"from": "2024-01-01T00:00:00Z"}"#),
+        ("/api/webhooks/endpoints", r#"{"url": "https://a.example/"}"#),
+        ("/api/webhooks/endpoints/ep_1/secret/rotate", "{}"),
+    ] {
+        assert_eq!(key_of(path, body.as_bytes()).former_callers, ["ann before"], "{path}");
+    }
 }
 
 #[test]
