@@ -70,7 +70,7 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         distribution.origins["Stream"] = replace(distribution.origins["Stream"], read_seconds=0.3)
         self.api, self.streams = Origin("api"), Origin("streams")
         targets = {"Api": await self.api.start(), "Stream": await self.streams.start()}
-        edge = Edge(distribution, targets)
+        self.edge = edge = Edge(distribution, targets)
         self.server = await asyncio.start_server(edge.serve, "127.0.0.1", 0, limit=20_480)
         self.port = self.server.sockets[0].getsockname()[1]
 
@@ -143,6 +143,13 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(values["x-forwarded-for"], ["192.0.2.1, 127.0.0.2"])
         self.assertEqual(len(values["via"]), 1)
         self.assertNotIn("edge.example", values["host"])
+
+    async def test_an_instance_that_asks_for_no_key_sees_which_host_the_viewer_asked_for(self):
+        self.assertNotEqual(dict((await self.asked("GET / HTTP/1.1"))["headers"])["host"], "edge.example")
+        self.edge.keeps_host = True
+        for line in ("GET / HTTP/1.1", "POST /api/queue/clear HTTP/1.1"):
+            hosts = [value for name, value in (await self.asked(line))["headers"] if name == "host"]
+            self.assertEqual(hosts, ["edge.example"])
 
     async def test_a_viewer_s_headers_get_through_but_for_those_of_its_connection(self):
         given = {"authorization": "Bearer k", "cookie": "a=1; b=2", "last-event-id": "3.0", "if-none-match": '"x"'}
