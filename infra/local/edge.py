@@ -106,16 +106,20 @@ class Target:
     host: str
     port: int
     prefix: str = ""
-    # The host that it answers to.
-    name: str = ""
 
 
 class Edge:
-    """The stand-in: a distribution, and where its origins are."""
+    """The stand-in: a distribution, and where its origins are.
 
-    def __init__(self, distribution, targets):
+    An instance that asks for no key answers at its own address only, so that no page whose name leads here (DNS
+    rebinding) gets an answer: it has to see the Host that the viewer asked for (`keeps_host`). On AWS, where keys are
+    asked for, CloudFront sends the origin's.
+    """
+
+    def __init__(self, distribution, targets, keeps_host=False):
         self.distribution = distribution
         self.targets = targets
+        self.keeps_host = keeps_host
         for behavior in distribution.behaviors:
             if behavior.request_policy != ALL_VIEWER_EXCEPT_HOST:
                 raise SystemExit(f"{behavior.pattern}: the stand-in does not know the policy {behavior.request_policy}")
@@ -152,7 +156,8 @@ class Edge:
         body = await asyncio.wait_for(read_body(reader, head), PATIENCE)
         viewer = writer.get_extra_info("peername")[0]
         origin, target = self.distribution.origins[behavior.origin], self.targets[behavior.origin]
-        request = Message(f"{method} {target.prefix}{path} HTTP/1.1", forwarded(head, origin, target, viewer))
+        host = head.header("host") if self.keeps_host else f"{target.host}:{target.port}"
+        request = Message(f"{method} {target.prefix}{path} HTTP/1.1", forwarded(head, origin, host, viewer))
         if body or method not in NO_BODY:
             request.headers.append(("content-length", str(len(body))))
         relay = asyncio.ensure_future(relayed(request, body, origin.read_seconds, target, writer))
@@ -166,14 +171,14 @@ class Edge:
             left.cancel()
 
 
-def forwarded(head, origin, target, viewer):
+def forwarded(head, origin, host, viewer):
     """The headers of a request to an origin: the viewer's except Host, and what CloudFront adds or replaces."""
     own = {**origin.headers, VIEWER_HEADER: viewer}
     passed = [(name, value) for name, value in head.without(REWRITTEN) if name not in own]
     before = head.header("x-forwarded-for")
     passed = [(name, value) for name, value in passed if name not in ("x-forwarded-for", "via")]
     return [
-        ("host", target.name or f"{target.host}:{target.port}"),
+        ("host", host),
         *passed,
         *own.items(),
         ("x-forwarded-for", f"{before}, {viewer}" if before else viewer),
@@ -218,13 +223,10 @@ async def gone(reader):
 
 
 def targets(run):
-    """Where the origins of a running instance are: its API, and its Function URL beside it. CloudFront names an origin by the
-    host that the gateway knows as its own; a stack without keys knows its own by PublicBaseUrl alone."""
+    """Where the origins of a running instance are: its API, and its Function URL beside it."""
     api = urlsplit(run["api_url"])
-    own = urlsplit(run["parameters"].get("PublicBaseUrl") or run["api_url"]).netloc
     (stream,) = streaming_functions(Template.load(EDGE.parents[1] / "template.yaml").data)
-    paths = {"Api": "", "Stream": f"/_fn/{stream}"}
-    return {origin: Target(api.hostname, api.port, path, own) for origin, path in paths.items()}
+    return {"Api": Target(api.hostname, api.port), "Stream": Target(api.hostname, api.port, f"/_fn/{stream}")}
 
 
 async def run(edge, port):
@@ -248,9 +250,9 @@ def main():
     secret = found["secrets"].get("EDGE_SECRET", "").split(",")[0].strip()
     if not secret:
         sys.exit("this instance has no EDGE_SECRET: start it again with `cargo xtask up`")
-    distribution = Distribution.load({"EdgeSecret": secret})
+    edge = Edge(Distribution.load({"EdgeSecret": secret}), targets(found), found["parameters"]["Auth"] != "required")
     try:
-        asyncio.run(run(Edge(distribution, targets(found)), given.port))
+        asyncio.run(run(edge, given.port))
     except OSError as error:
         sys.exit(f"port {given.port}: {error.strerror}")
 

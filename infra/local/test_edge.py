@@ -6,7 +6,7 @@ import unittest
 from dataclasses import replace
 
 from distribution import Distribution
-from edge import Edge, Message, Target, forwarded, targets
+from edge import Edge, Target
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -70,7 +70,7 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         distribution.origins["Stream"] = replace(distribution.origins["Stream"], read_seconds=0.3)
         self.api, self.streams = Origin("api"), Origin("streams")
         targets = {"Api": await self.api.start(), "Stream": await self.streams.start()}
-        edge = Edge(distribution, targets)
+        self.edge = edge = Edge(distribution, targets)
         self.server = await asyncio.start_server(edge.serve, "127.0.0.1", 0, limit=20_480)
         self.port = self.server.sockets[0].getsockname()[1]
 
@@ -144,6 +144,13 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(len(values["via"]), 1)
         self.assertNotIn("edge.example", values["host"])
 
+    async def test_an_instance_that_asks_for_no_key_sees_which_host_the_viewer_asked_for(self):
+        self.assertNotEqual(dict((await self.asked("GET / HTTP/1.1"))["headers"])["host"], "edge.example")
+        self.edge.keeps_host = True
+        for line in ("GET / HTTP/1.1", "POST /api/queue/clear HTTP/1.1"):
+            hosts = [value for name, value in (await self.asked(line))["headers"] if name == "host"]
+            self.assertEqual(hosts, ["edge.example"])
+
     async def test_a_viewer_s_headers_get_through_but_for_those_of_its_connection(self):
         given = {"authorization": "Bearer k", "cookie": "a=1; b=2", "last-event-id": "3.0", "if-none-match": '"x"'}
         given |= {"origin": "https://shop.example", "x-api-key": "k", "accept-encoding": "gzip", "range": "bytes=0-1"}
@@ -192,23 +199,6 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         await self.api.server.wait_closed()
         status, _, body = await self.ask("GET / HTTP/1.1")
         self.assertEqual((status, b"can't be reached" in body), (502, True))
-
-
-class OwnHost(unittest.TestCase):
-    def test_a_stack_is_called_by_the_host_that_its_functions_know(self):
-        head = Message("GET / HTTP/1.1", [("host", "evil.example"), ("accept", "*/*")])
-        for given, expected in [
-            ({}, "127.0.0.1:3000"),
-            ({"PublicBaseUrl": ""}, "127.0.0.1:3000"),
-            ({"PublicBaseUrl": "http://127.0.0.1:3001"}, "127.0.0.1:3001"),
-            ({"PublicBaseUrl": "http://localhost:3001/"}, "localhost:3001"),
-        ]:
-            found = targets({"api_url": "http://127.0.0.1:3000", "parameters": given})
-            self.assertEqual({(target.host, target.port) for target in found.values()}, {("127.0.0.1", 3000)})
-            self.assertEqual([target.prefix for target in found.values()], ["", "/_fn/JobStream"])
-            origin = Distribution.load({"EdgeSecret": SECRET}).origins["Api"]
-            hosts = {dict(forwarded(head, origin, target, "127.0.0.1"))["host"] for target in found.values()}
-            self.assertEqual(hosts, {expected}, given)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::limits::{CALLS, use_up};
+use crate::limits::{CALLS, REPORTS, use_up};
 use crate::live::reports;
 use crate::stack::{JsonText, Stack, read};
 
@@ -202,6 +202,31 @@ async fn a_limit_by_address_is_the_viewer_s_and_no_header_of_a_caller_changes_th
     // Only who has the secret is believed.
     let secret = stack.aws.secret("EDGE_SECRET").await;
     assert_eq!(status(&stack.http, api, &[spoofed, ("x-reelhook-edge", secret.as_str())]).await, 429);
+}
+
+#[tokio::test]
+async fn callbacks_without_a_token_count_for_the_address_that_they_come_from() {
+    let stack = Stack::open().await;
+    let edge = Edge::start(&stack).await;
+    use_up(&stack, &format!("hint {VIEWER_TEXT}"), REPORTS).await;
+    let hint = async |client: &Client| {
+        let request = client.post(format!("{}/api/webhooks/creatomate", edge.url));
+        let body = json!({ "id": "nobody-knows", "status": "succeeded" });
+        read(request.json_text(&body).send().await.expect("an answer")).await
+    };
+    let viewer = viewer();
+    let mut taken = 0;
+    let refused = loop {
+        match hint(&viewer).await {
+            (200, _) => taken += 1,
+            (429, answer) => break answer,
+            other => panic!("{other:?}"),
+        }
+        assert!(taken <= 200, "ten calls of each instance are free, not all");
+    };
+    assert_eq!(refused["code"], "rate_limited");
+    // Others are not touched.
+    assert_eq!(hint(&stack.http).await.0, 200);
 }
 
 #[tokio::test]

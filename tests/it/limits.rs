@@ -12,7 +12,8 @@ use crate::stack::{JsonText, Stack, read};
 const KEY: &str = "rk_limited";
 /// ApiCallsPerMinute of that profile.
 pub const CALLS: u32 = 1_000_000;
-const REPORTS: u32 = 600;
+/// JobReportsPerMinute.
+pub const REPORTS: u32 = 600;
 
 fn minute() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();

@@ -130,10 +130,13 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     if voucher == Voucher::Nobody && !secrets.confirmable {
         return Err(Problem::Unauthorized);
     }
-    let (render, callback) = read(request)?;
-    if let Voucher::Run(job_id, _) = &voucher {
-        deps.limits.admit_report(job_id).await?;
+    match &voucher {
+        Voucher::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
+        // Anybody may send hints, and each has tables read.
+        Voucher::Nobody => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
+        Voucher::Operator => {}
     }
+    let (render, callback) = read(request)?;
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,

@@ -30,8 +30,9 @@ async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
 async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Another site's page could sign somebody in as somebody else.
     deps.site.check_sender(request)?;
-    let address = deps.secrets.get().await.edge.address(request);
-    let began = begin(deps, request, &address).await;
+    let secrets = deps.secrets.get().await;
+    let (address, network) = (secrets.edge.address(request), secrets.edge.network(request));
+    let began = begin(deps, request, &network).await;
     request.audit(&address, if began.is_ok() { "signed in" } else { "a sign-in was refused" });
     match began {
         Ok(session) => {
@@ -43,9 +44,9 @@ async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     }
 }
 
-async fn begin(deps: &Deps, request: &ApiRequest, address: &str) -> Result<Session, Problem> {
+async fn begin(deps: &Deps, request: &ApiRequest, network: &str) -> Result<Session, Problem> {
     // A row of its own: who guesses keys uses up no calls of others at this address.
-    deps.limits.admit(&format!("login {address}")).await?;
+    deps.limits.admit(&format!("login {network}")).await?;
     let shown = SignIn::read(request)?;
     deps.secrets.check(|secrets| secrets.access.sign_in(&shown, System.now())).await
 }

@@ -209,8 +209,8 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     if let Some(of) = asks_for_keys(request) {
-        let address = deps.secrets.get().await.edge.address(request);
-        deps.limits.admit(&format!("keys {address}")).await?;
+        let network = deps.secrets.get().await.edge.network(request);
+        deps.limits.admit(&format!("keys {network}")).await?;
         // An id that can't be one is nobody's.
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;

@@ -10,6 +10,7 @@ use reelhook_domain::{Event, JobId, Policy, Timestamp};
 use serde_json::Value;
 
 use crate::ambient::Ambient;
+use crate::deliveries::time_of;
 use crate::jobs::{ChangeError, Changed, JobStore, change_loaded};
 use crate::store::StoreError;
 use crate::sweep::shard;
@@ -228,7 +229,8 @@ fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
     let from = search.from.unwrap_or(Timestamp(to.0 - DAY_MS)).max(Timestamp(now.0 - LOG_DAYS * DAY_MS));
     let behind = |at: Timestamp| format!("{:013}", at.0 + 1);
     let before = search.before.clone().filter(|before| *before < behind(to)).unwrap_or_else(|| behind(to));
-    let newest = before.split('.').next().and_then(|ms| ms.parse().ok()).map_or(to, Timestamp);
+    // A place comes from whoever asks: no day is looked at that lies behind the last one.
+    let newest = Timestamp(time_of(&before)).min(to);
     let days = (from.0.div_euclid(DAY_MS)..=newest.0.div_euclid(DAY_MS)).rev();
     let shards = |day: i64| {
         let of = |shard| Of::Day {

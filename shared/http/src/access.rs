@@ -58,7 +58,13 @@ impl Access {
     pub fn read(site: &Site, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
         let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
         let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
-            (Some(user), Some(password)) => Some(hash_key(&format!("{user}:{password}"))),
+            (Some(user), Some(password)) => {
+                // Every route takes it, and only the gateway's limit for all callers bounds guesses there.
+                if api_keys::is_short(&password) {
+                    tracing::warn!("API_PASSWORD has few characters and may be guessed");
+                }
+                Some(hash_key(&format!("{user}:{password}")))
+            }
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 tracing::warn!("API_USERNAME and API_PASSWORD open nothing unless both are set");

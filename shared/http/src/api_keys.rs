@@ -50,7 +50,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<[u8; 32]>, AccessError> {
                 return Err(AccessError::Space { entry });
             }
             None => {
-                if text.chars().count() < SHORT {
+                if is_short(text) {
                     tracing::warn!(entry, "a key in API_KEYS has fewer than {SHORT} characters and may be guessed");
                 }
                 hash_key(text)
@@ -58,6 +58,11 @@ pub(crate) fn read(text: &str) -> Result<Vec<[u8; 32]>, AccessError> {
         });
     }
     Ok(hashes)
+}
+
+/// Whether a key or a password has so few characters that it may be guessed.
+pub(crate) fn is_short(text: &str) -> bool {
+    text.chars().count() < SHORT
 }
 
 fn digest(digits: &str) -> Option<[u8; 32]> {

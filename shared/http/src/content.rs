@@ -10,6 +10,8 @@ use crate::problem::Problem;
 
 /// Codings of one body, one around the other.
 const MOST_CODINGS: usize = 4;
+/// Bytes that a coding may add to what it can't make smaller, beside a small part of that: names, and the frames of parts.
+const FRAMES: usize = 64 * 1024;
 /// Characters of a caller's word that an answer repeats.
 const WORD: usize = 40;
 
@@ -43,7 +45,8 @@ pub(crate) fn codings(header: Option<&str>) -> Result<Vec<Coding>, Problem> {
     Ok(found)
 }
 
-/// Undoes codings; no more than `limit` bytes are ever made, however many a small body claims to have.
+/// Undoes codings; no more than `limit` bytes are ever made, however many a small body claims to have, nor are many more
+/// looked at, however few they hold.
 ///
 /// # Errors
 /// `too_large`, or [`Problem::BadEncoding`].
@@ -55,6 +58,9 @@ pub(crate) fn decoded<'a>(
 ) -> Result<Cow<'a, [u8]>, Problem> {
     let mut content = Cow::Borrowed(body);
     for coding in codings.iter().rev() {
+        if content.len() > limit + limit / 64 + FRAMES {
+            return Err(too_large);
+        }
         let inner = match coding {
             Coding::Gzip => read(MultiGzDecoder::new(&*content), limit),
             Coding::Deflate if is_zlib(&content) => read(ZlibDecoder::new(&*content), limit),
@@ -257,6 +263,17 @@ mod tests {
         assert_eq!(undone(&gzip(&bomb), "gzip, gzip"), Err(Problem::BodyTooLarge));
         assert_eq!(undone(&[b' '; 1001], ""), Err(Problem::BodyTooLarge));
         assert_eq!(undone(&gzip(&[b' '; 1000]), "gzip").map(|bytes| bytes.len()), Ok(1000));
+    }
+
+    #[test]
+    fn what_is_large_and_holds_little_is_refused_before_it_is_looked_at() {
+        let empty = gzip(b"");
+        assert_eq!(undone(&empty.repeat(10_000), "gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(undone(&[gzip(b"{}"), empty.repeat(10_000)].concat(), "gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(undone(&[empty.repeat(100), gzip(b"{}"), empty.repeat(100)].concat(), "gzip"), Ok(b"{}".to_vec()));
+        // What can't be made smaller becomes a little larger.
+        let noise: Vec<u8> = (0..1000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        assert_eq!(undone(&gzip(&noise), "gzip"), Ok(noise));
     }
 
     #[test]

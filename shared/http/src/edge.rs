@@ -1,7 +1,7 @@
 //! Requests that come through the domain of infra/edge.yaml: its secret shows that they do, and only then its word on who
 //! called counts (ADR 34).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use reelhook_signing::{SigningKeys, same_secret};
 
@@ -11,6 +11,8 @@ use crate::request::ApiRequest;
 const SECRET: &str = "x-reelhook-edge";
 /// The header with the viewer's address, which replaces one that the viewer sent.
 const VIEWER: &str = "x-reelhook-viewer";
+/// The bits of an IPv6 address that tell networks apart (RFC 4291, 2.5.1).
+const NETWORK: u128 = !0 << 64;
 
 /// The edge in front of the API, where there is one.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +33,19 @@ impl Edge {
     pub fn address(&self, request: &ApiRequest) -> String {
         let viewer = if self.sent(request) { viewer(request) } else { None };
         viewer.map_or_else(|| request.source_ip.clone(), |address| address.to_string())
+    }
+
+    /// The caller as limits by address know it: its address, or of IPv6 the /64, all of which one customer has.
+    pub fn network(&self, request: &ApiRequest) -> String {
+        let address = self.address(request);
+        match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(IpAddr::V6(address)) => {
+                let network = Ipv6Addr::from_bits(address.to_bits() & NETWORK);
+                format!("{network}/64")
+            }
+            Ok(address @ IpAddr::V4(_)) => address.to_string(),
+            Err(_) => address,
+        }
     }
 
     fn sent(&self, request: &ApiRequest) -> bool {
@@ -96,6 +111,27 @@ mod tests {
         check("203.0.113.9, 198.51.100.1", GATEWAY);
         check("localhost", GATEWAY);
         check("", GATEWAY);
+    }
+
+    #[test]
+    fn limits_know_an_address_of_ipv6_by_its_network() {
+        let check = |source_ip: &str, expected: &str| {
+            let mut request = request(&[]);
+            request.source_ip = source_ip.to_owned();
+            assert_eq!(edge(None).network(&request), expected, "{source_ip}");
+            assert_eq!(edge(None).address(&request), source_ip, "the audit log has all of it");
+        };
+        check("203.0.113.9", "203.0.113.9");
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
+        check("2001:DB8:1:2::7", "2001:db8:1:2::/64");
+        check("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64");
+        check("2001:db8:1:3::", "2001:db8:1:3::/64");
+        check("::ffff:203.0.113.9", "203.0.113.9");
+        check("::1", "::/64");
+        check("", "");
+        check("unknown", "unknown");
+        let headers = [("x-reelhook-edge", "secret"), ("x-reelhook-viewer", "2001:db8:9:8:7::1")];
+        assert_eq!(edge(Some("secret")).network(&request(&headers)), "2001:db8:9:8::/64");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::film_content::content;
 use crate::film_values::{TEXT_LIMIT, at, bounded, first, first_text, is_empty, text, whole, word, wrong, yes_or_no};
 use crate::film_warnings::Warnings;
+use crate::form::Names;
 use crate::problem::Problem;
 
 /// Scenes of a video.
@@ -64,7 +65,8 @@ pub fn read(
     if scenes.len() > MOST_SCENES {
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
     }
-    let images = Images { attached, used: vec![false; attached.len()], places: BTreeMap::new() };
+    let names = Names::of(attached.iter().map(|(name, _)| name.as_str()));
+    let images = Images { attached, names, used: vec![false; attached.len()], places: BTreeMap::new() };
     let mut reading = Reading { images, grid: FrameGrid::new(FRAME_RATE), warnings: Warnings::new(renderer) };
     let mut read = Vec::with_capacity(scenes.len());
     for (place, scene) in scenes.iter().enumerate() {
@@ -280,6 +282,7 @@ fn music(
 /// Pictures of scenes: what they are called in the configuration, and what came with the request.
 pub(crate) struct Images<'a> {
     attached: &'a Attached,
+    names: Names,
     used: Vec<bool>,
     /// Where each picture was first named.
     places: BTreeMap<ImageRef, String>,
@@ -301,7 +304,7 @@ impl Images<'_> {
             _ => named.unwrap_or(value),
         };
         let text = given.as_str().map(str::trim);
-        let by_name = text.and_then(|text| crate::form::named(self.attached, text));
+        let by_name = text.and_then(|text| self.names.find(text));
         let index = by_name.or_else(|| whole(given).and_then(|index| usize::try_from(index).ok()));
         if let Some(index) = index
             && let Some((_, key)) = self.attached.get(index)

@@ -130,23 +130,38 @@ fn extended(value: &[u8]) -> Option<String> {
     content::text(&bytes, Some(charset)).ok().map(Cow::into_owned)
 }
 
-/// Where the file is whose name is meant: as it is written; else the same letters, composed or not; else the same once
-/// percent-encoding is undone on both sides. The case of letters counts.
-pub(crate) fn named(files: &[(String, String)], meant: &str) -> Option<usize> {
-    if meant.is_empty() || files.is_empty() {
-        return None;
+/// The names of files in all the ways in which they are compared, made once: many scenes may name one.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    written: Vec<String>,
+    composed: Vec<String>,
+    decoded: Vec<String>,
+}
+
+impl Names {
+    /// The names of these files.
+    pub(crate) fn of<'a>(files: impl Iterator<Item = &'a str>) -> Self {
+        let mut names = Self::default();
+        for name in files {
+            names.written.push(name.to_owned());
+            names.composed.push(composed(name).into_owned());
+            names.decoded.push(decoded(name));
+        }
+        names
     }
-    let names = || files.iter().map(|(name, _)| name.as_str());
-    let as_written = names().position(|name| name == meant);
-    let composed_like = || {
-        let meant = composed(meant);
-        names().position(|name| composed(name) == meant)
-    };
-    let decoded_like = || {
-        let meant = decoded(meant);
-        names().position(|name| decoded(name) == meant)
-    };
-    as_written.or_else(composed_like).or_else(decoded_like)
+
+    /// Where the file is whose name is meant: as it is written; else the same letters, composed or not; else the same once
+    /// percent-encoding is undone on both sides. The case of letters counts.
+    pub(crate) fn find(&self, meant: &str) -> Option<usize> {
+        // A name that is taken may be three times as long where each of its bytes is encoded.
+        if meant.is_empty() || self.written.is_empty() || meant.len() > 3 * NAME_LIMIT {
+            return None;
+        }
+        let among = |names: &[String], meant: &str| names.iter().position(|name| name == meant);
+        let as_written = among(&self.written, meant);
+        let composed_like = || among(&self.composed, &composed(meant));
+        as_written.or_else(composed_like).or_else(|| among(&self.decoded, &decoded(meant)))
+    }
 }
 
 /// A text in composed form (NFC), in which the same letters are the same bytes.
@@ -221,9 +236,8 @@ mod tests {
 
     #[test]
     fn a_file_is_found_however_its_name_is_written() {
-        let files = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), String::new())).collect::<Vec<_>>();
         let check = |names: &[&str], meant: &str, expected: Option<usize>| {
-            assert_eq!(named(&files(names), meant), expected, "{names:?} {meant}");
+            assert_eq!(Names::of(names.iter().copied()).find(meant), expected, "{names:?} {meant}");
         };
         check(&["a.png", "cafe\u{301}.png"], "café.png", Some(1));
         check(&["café.png"], "cafe\u{301}.png", Some(0));
@@ -237,5 +251,11 @@ mod tests {
         check(&["100%.png"], "100%.png", Some(0));
         check(&["100%25.png", "100%.png"], "100%.png", Some(1));
         check(&[""], "", None);
+        check(&[], "a.png", None);
+        // As long as a name may be, and longer than any.
+        let (long, encoded) = ("é".repeat(NAME_LIMIT / 2), "%C3%A9".repeat(NAME_LIMIT / 2));
+        check(&["a.png", &long], &encoded, Some(1));
+        check(&["a.png", &long], &"e\u{301}".repeat(NAME_LIMIT / 2), Some(1));
+        check(&["a.png", &long], &format!("{encoded}x"), None);
     }
 }

@@ -14,15 +14,28 @@ use crate::request::ApiRequest;
 /// [`Problem::BadIdempotencyKey`].
 pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = header(request)? else { return Ok(None) };
-    let former = of_bytes(request, &[&request.body]);
     let body_hash = match request.json_or_nothing() {
         // No body says as much as an empty object.
         Ok(Value::Null) => of_value(request, "{}", &[]),
         Ok(value) => of_value(request, &canonical(&value), &[]),
         // Whoever needs the body refuses it.
-        Err(_) => former.clone(),
+        Err(_) => of_bytes(request, &[&request.body]),
     };
-    Ok(Some(IdempotencyKey { former_hash: Some(former), ..IdempotencyKey::new(key, body_hash) }))
+    Ok(Some(with_former(request, key, body_hash)))
+}
+
+/// [`key`] of a body in JSON as its route reads it, which may tell numbers apart that are one to other readers.
+///
+/// # Errors
+/// [`Problem::BadIdempotencyKey`].
+pub(crate) fn key_of_body(request: &ApiRequest, body: &Value) -> Result<Option<IdempotencyKey>, Problem> {
+    let hash = |key| with_former(request, key, of_value(request, &canonical(body), &[]));
+    Ok(header(request)?.map(hash))
+}
+
+fn with_former(request: &ApiRequest, key: String, body_hash: String) -> IdempotencyKey {
+    let former = of_bytes(request, &[&request.body]);
+    IdempotencyKey { former_hash: Some(former), ..IdempotencyKey::new(key, body_hash) }
 }
 
 /// [`key`] of a form: of its configuration, whom it names to be told, and its pictures. The boundary does not count, nor

@@ -76,8 +76,9 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
     let before = request.cursor(|place| {
         let shaped =
             place.len() < 400 && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        // A place among a day's lines begins with its time.
-        let timed = || place.get(..13).is_some_and(|ms| ms.parse::<i64>().is_ok());
+        // A place among a day's lines begins with its time, of 13 digits.
+        let time = place.split('.').next().unwrap_or_default();
+        let timed = || time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit());
         (shaped && (job.is_some() || timed())).then_some(place)
     })?;
     Ok(Search {
@@ -177,6 +178,9 @@ mod tests {
         check("cursor=!", "cursor");
         check("jobId=job_1&cursor=", "cursor");
         check("cursor=bm90IGEgcGxhY2U", "cursor");
+        for place in ["1704110400000999999", "17041104000009.job_1_a", "-999999999999", "170411040000.job_1_a", "1e3"] {
+            check(&format!("cursor={}", ApiRequest::write_cursor(place)), "cursor");
+        }
         check(&format!("messageContains={}", "a".repeat(201)), "messageContains");
         check("jobId=a/b", "jobId");
     }

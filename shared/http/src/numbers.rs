@@ -43,22 +43,30 @@ pub(crate) fn decimal(value: &Value) -> Option<f64> {
 /// they are written.
 pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
-    let place = inexact_in(members.get(member)?, member)?;
-    Some(place.chars().take(PLACE).collect())
+    let mut steps = way_to_inexact(members.get(member)?)?;
+    steps.push(member.to_owned());
+    Some(steps.iter().rev().flat_map(|step| step.chars()).take(PLACE).collect())
 }
 
-fn inexact_in(raw: &RawValue, place: &str) -> Option<String> {
+/// The steps to such a number, the last one first. They are only told where there is one: names may be long, and the place
+/// of each value would take far longer to write than the values to read.
+fn way_to_inexact(raw: &RawValue) -> Option<Vec<String>> {
     let text = raw.get();
+    let behind = |step: String, value: &RawValue| {
+        let mut steps = way_to_inexact(value)?;
+        steps.push(step);
+        Some(steps)
+    };
     match text.as_bytes().first()? {
         b'{' => {
             let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-            members.iter().find_map(|(name, value)| inexact_in(value, &format!("{place}.{name}")))
+            members.into_iter().find_map(|(name, value)| behind(format!(".{name}"), value))
         }
         b'[' => {
             let entries: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-            entries.iter().enumerate().find_map(|(index, value)| inexact_in(value, &format!("{place}[{index}]")))
+            entries.into_iter().enumerate().find_map(|(index, value)| behind(format!("[{index}]"), value))
         }
-        b'-' | b'0'..=b'9' => is_inexact(text.trim_start_matches('-')).then(|| place.to_owned()),
+        b'-' | b'0'..=b'9' => is_inexact(text.trim_start_matches('-')).then(Vec::new),
         _ => None,
     }
 }
@@ -126,5 +134,15 @@ mod tests {
         assert_eq!(inexact(r#"{"other": 1234567890123456789}"#, "data"), None);
         let deep = format!("{}12345678901234567890{}", "[".repeat(100), "]".repeat(100));
         assert_eq!(inexact(&format!("{{\"data\": {deep}}}"), "data").map(|place| place.len()), Some(PLACE));
+    }
+
+    #[test]
+    fn many_numbers_below_a_long_name_take_no_time() {
+        let (name, ones) = ("n".repeat(500_000), "1,".repeat(250_000));
+        let object = |last: &str| format!("{{\"data\": {{\"{name}\": {{\"{name}\": [{ones} {last}]}}}}}}");
+        // With its place beside each of them, these would be 250 GB.
+        assert_eq!(inexact(&object("1"), "data"), None);
+        let place = inexact(&object("12345678901234567890"), "data").unwrap();
+        assert!(place.starts_with("data.nnn") && place.len() == PLACE, "{place}");
     }
 }

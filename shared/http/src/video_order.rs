@@ -12,7 +12,7 @@ use crate::film::MOST_IMAGES;
 use crate::film_numbers::keep_digits;
 use crate::film_values::{first_text, is_empty, whole};
 use crate::form::{self, Part};
-use crate::idempotency::{key, key_of_form};
+use crate::idempotency::{key_of_body, key_of_form};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
@@ -49,7 +49,7 @@ pub async fn read(
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::NoScenes { received: config });
     }
-    let key = if is_form { key_of_form(request, &config, &callback, &files)? } else { key(request)? };
+    let key = if is_form { key_of_form(request, &config, &callback, &files)? } else { key_of_body(request, &config)? };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());

@@ -190,6 +190,31 @@ async fn a_search_that_has_read_enough_says_so_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn a_place_that_somebody_made_up_makes_a_search_no_longer() {
+    let lines = two_days();
+    for (made_up, finds) in [
+        // Each sorts before now, and would be a time far ahead if all of its digits were one.
+        ("1700000000000999999", false),
+        ("17000000000009999999999999999999", false),
+        ("1700000000000999999.job_1.0000000001.00", false),
+        ("1", false),
+        ("0000000000000", false),
+        ("-999999999999", false),
+        ("+170000000000", false),
+        ("", false),
+        // It sorts behind all lines, and so is none.
+        ("zzz", true),
+        ("9999999999999", true),
+    ] {
+        let wanted = Search { before: Some(made_up.to_owned()), ..everywhere(1000) };
+        let before = lines.reads.load(Ordering::Relaxed);
+        let found = search(&lines, &wanted, NOON).await.unwrap();
+        assert_eq!(!found.lines.is_empty(), finds, "{made_up}");
+        assert!(lines.reads.load(Ordering::Relaxed) - before <= 64, "{made_up}");
+    }
+}
+
+#[tokio::test]
 async fn the_number_of_reads_does_not_grow_with_jobs() {
     let reads = async |jobs: usize| {
         let mut lines = Lines::default();

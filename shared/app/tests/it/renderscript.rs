@@ -2,7 +2,7 @@
 
 use reelhook_app::renderscript::render_script;
 use reelhook_domain::film::{Content, Film, Format, Item, Quality, Scene, SceneKind, Theme};
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn film(scenes: Vec<(Content, u32)>) -> Film {
     let scene = |(content, frames): (Content, u32)| Scene {

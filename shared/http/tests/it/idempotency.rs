@@ -94,6 +94,29 @@ fn every_route_takes_the_same_value_for_the_same_request() {
     assert_eq!(key_of("/api/webhooks/endpoints/ep_1/test", b"not JSON").key, "once");
 }
 
+/// A video shows all digits of a number, also those that readers of JSON round away.
+#[test]
+fn another_digit_in_a_video_is_another_request() {
+    let stats = |value: &str| {
+        let body = format!(r#"{{"scenes": [{{"type": "stats", "content": {{"stats": [{{"value": {value}}}]}}}}]}}"#);
+        let config = part("Content-Disposition: form-data; name=\"config\"", &body);
+        let form = order(&form(&[KEY], &[config])).unwrap().key.expect("a key");
+        [key_of("/api/generate-video-async", body.as_bytes()), form]
+    };
+    for (one, other, same) in [
+        ("12345678901234567890123", "12345678901234567890124", false),
+        ("3.1415926535897932384626", "3.1415926535897932384627", false),
+        ("18446744073709551616", "18446744073709551617", false),
+        ("12345678901234567890123", "12345678901234567890123.0", true),
+        ("4", "4.0", true),
+        ("0.5", "5e-1", true),
+    ] {
+        for (one, other_key) in stats(one).iter().zip(stats(other)) {
+            assert_eq!(other_key.is_same(&one.body_hash), same, "{other}");
+        }
+    }
+}
+
 #[test]
 fn a_repeat_may_be_compressed() {
     let body = br#"{"country": "FR", "platform": "netflix", "genre": "Drama"}"#;

@@ -9,12 +9,14 @@ use lambda_http::Request;
 use reelhook_app::hooks::Tested;
 use reelhook_app::renders::Received;
 use reelhook_domain::{Timestamp, steers};
-use reelhook_http::access::Caller;
+use reelhook_http::access::{Access, Caller};
 use reelhook_http::control::Command;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::step::Reporter;
 use reelhook_http::{creatomate, deliveries, hooks, queue, recover, step};
 use serde_json::{Value, json};
+
+use crate::edge::deployed;
 
 /// Bytes of a line, at most.
 const LINE: usize = 2048;
@@ -212,5 +214,27 @@ fn of_a_video_s_url_the_host_alone_is_logged() {
         assert!(!lines.concat().contains("secret"), "{lines:?}");
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!((&line["command"], &line["host"]), (&json!("complete"), &json!(host)));
+    }
+}
+
+#[test]
+fn a_key_or_a_password_that_may_be_guessed_is_told_of_and_not_shown() {
+    let warned = |key: &str, password: &str| {
+        let (key, password) = (key.to_owned(), password.to_owned());
+        lines(|| {
+            let read = Access::read(&deployed("*"), &|name| match name {
+                "API_KEYS" => Some(key.clone()),
+                "API_USERNAME" => Some("ann".to_owned()),
+                "API_PASSWORD" => Some(password.clone()),
+                _ => Some("ses_secret".to_owned()),
+            });
+            assert!(read.is_ok());
+        })
+    };
+    let (long, short) = ("0123456789abcdef", "hunter2");
+    assert_eq!(warned(long, long), Vec::<String>::new());
+    for (key, password, named) in [(short, long, "API_KEYS"), (long, short, "API_PASSWORD")] {
+        let lines = warned(key, password);
+        assert!(lines.len() == 1 && lines[0].contains(named) && !lines[0].contains(short), "{lines:?}");
     }
 }
