@@ -21,6 +21,7 @@ MENDS = [
     functions.loopback_counts_as_tls,
     http.http_api_body,
     parameters.numbers_of_event_sources,
+    parameters.values_in_the_sam_transform,
     recursion.lineage_through_queues,
     streams.stream_answers,
     streams.stream_positions_after_restart,

@@ -1,5 +1,5 @@
 """One port without a prefix for the HTTP API, the WebSocket API and the Function URLs, and no page of another origin
-(mends front, own_pages_only, http_api_body, url_response_stream)."""
+(mends front, own_pages_only, http_api_body, url_response_stream, values_in_the_sam_transform)."""
 
 import asyncio
 import http.client
@@ -33,11 +33,12 @@ def handler(event):
 """
 TEMPLATE = {
     "Transform": "AWS::Serverless-2016-10-31",
+    "Parameters": {"Origin": {"Type": "String", "Default": "*"}},
     "Globals": {"Function": {"Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 10}},
     "Resources": {
         "Api": {
             "Type": "AWS::Serverless::HttpApi",
-            "Properties": {"CorsConfiguration": {"AllowOrigins": ["https://app.example.com"], "AllowMethods": ["GET"]}},
+            "Properties": {"CorsConfiguration": {"AllowOrigins": [{"Ref": "Origin"}], "AllowMethods": ["GET"]}},
         },
         "Fn": {
             "Type": "AWS::Serverless::Function",
@@ -117,7 +118,11 @@ b.put_object(Bucket="code", Key="fn.zip", Body=zipped(HANDLER))
 b.put_object(Bucket="code", Key="stream.zip", Body=zipped(STREAM))
 cf = s.client("cloudformation")
 cf.create_stack(
-    StackName="front", TemplateBody=json.dumps(TEMPLATE), Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    StackName="front",
+    TemplateBody=json.dumps(TEMPLATE),
+    Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    # Not the default: SAM itself puts the value in.
+    Parameters=[{"ParameterKey": "Origin", "ParameterValue": "https://app.example.com"}],
 )
 done = until(
     lambda: (

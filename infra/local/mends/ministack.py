@@ -16,6 +16,9 @@ USED = {
     " _create_authorizer",
     "services.cloudformation": "_stacks",
     "services.cloudformation.provisioners": "_RESOURCE_HANDLERS",
+    "services.cloudformation.engine": "_apply_transforms _transform_parameters",
+    "services.cloudformation.changesets": "_apply_transforms",
+    "services.cloudformation.handlers": "_apply_transforms",
     "services.dynamodb": "_ttl_settings _remove_item _tables _emit_stream_event _stream_records"
     " stream_start_position stream_end_position stream_records_since",
     "services.lambda_svc": "_iter_all_esms _request_account_id _request_region _restore_state _execute_function"
@@ -53,6 +56,9 @@ def load(used):
     apigateway,
     cloudformation,
     provisioners,
+    engine,
+    changesets,
+    handlers,
     dynamodb,
     lambda_svc,
     s3,

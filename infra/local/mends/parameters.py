@@ -1,6 +1,30 @@
-"""Numbers that come from template parameters, which are texts."""
+"""Values of template parameters where CloudFormation and SAM need them."""
 
-from mends.ministack import on_deploy
+import contextvars
+import functools
+
+from samtranslator.translator import transform
+
+from mends.ministack import changesets, engine, handlers, on_deploy
+
+
+def values_in_the_sam_transform():
+    """ministack gives the SAM transform no parameter values, so what SAM itself resolves, such as CORS of an HttpApi, has
+    the parameters' defaults; AWS gives it the values."""
+    values = contextvars.ContextVar("parameter values", default={})
+    sam, apply = transform.transform, engine._apply_transforms
+
+    @functools.wraps(apply)
+    def applied(template, provided_params=None, previous_params=None):
+        token = values.set(engine._transform_parameters(template, provided_params, previous_params))
+        try:
+            return apply(template, provided_params, previous_params)
+        finally:
+            values.reset(token)
+
+    transform.transform = lambda template, given, loader: sam(template, {**values.get(), **given}, loader)
+    for module in (engine, changesets, handlers):
+        module._apply_transforms = applied
 
 
 def numbers_of_event_sources():
