@@ -74,41 +74,13 @@ fn shorten(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use reelhook_testkit::log_lines;
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Captured {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// The lines that are written meanwhile, as functions write them.
+    /// The lines that are logged during `work`, as functions write them.
     fn lines(work: impl FnOnce()) -> Vec<String> {
-        let captured = Captured::default();
-        let to = captured.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .with_target(false)
-            .without_time()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_writer(Bounded(move || to.clone()))
-            .finish();
-        tracing::subscriber::with_default(subscriber, work);
-        let written = captured.0.lock().unwrap().clone();
-        String::from_utf8(written).unwrap().lines().map(str::to_owned).collect()
+        log_lines(tracing::Level::DEBUG, Bounded, work)
     }
 
     #[test]
