@@ -15,29 +15,11 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, interval_at};
 
 use crate::lost::{assert_counts_are_right, assert_delivered};
-use crate::stack::{JsonText, Stack, read};
+use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 use crate::videos::{HOOK, film};
 
-/// Every function of the stack.
-const FUNCTIONS: [&str; 17] = [
-    "generate",
-    "videos",
-    "videos-wait",
-    "job-status",
-    "job-logs",
-    "job-control",
-    "job-wait",
-    "job-stream",
-    "pages",
-    "webhooks-admin",
-    "step-webhook",
-    "creatomate-webhook",
-    "fanout",
-    "worker",
-    "render",
-    "dispatcher",
-    "cleanup",
-];
+/// The other functions of the stack.
+const OTHER_FUNCTIONS: [&str; 6] = ["job-stream", "fanout", "worker", "render", "dispatcher", "cleanup"];
 /// Timers that are too short for a machine this busy: a video takes longer, and so does a sign of life.
 const PATIENT: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
 /// Each report is sent three times, as a worker does that wants it to arrive.
@@ -48,6 +30,11 @@ const RECOVERY: Duration = Duration::from_secs(180);
 const INSISTENCE: Duration = Duration::from_secs(60);
 /// How often the sweep comes meanwhile.
 const SWEEP: Duration = Duration::from_secs(2);
+
+/// Every function of the stack.
+fn functions() -> impl Iterator<Item = &'static str> {
+    API_FUNCTIONS.into_iter().chain(OTHER_FUNCTIONS)
+}
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> u64 {
@@ -95,7 +82,7 @@ async fn killing_any_function_at_random_loses_nothing() {
 /// Changes the environments of all functions, and ends their processes, so that the next ones read them: what they were.
 async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
     let mut before = BTreeMap::new();
-    for function in FUNCTIONS {
+    for function in functions() {
         let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function(function));
         let (_, known, _) = stack.aws.call("lambda", "GET", &path, None, &Value::Null).await;
         let mut variables = known["Environment"]["Variables"].clone();
@@ -228,8 +215,9 @@ async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static
 /// Kills a process of a function that has any.
 fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
     // Most functions have none at a time.
-    for _ in 0..FUNCTIONS.len() {
-        let function = FUNCTIONS[random.below(FUNCTIONS.len() as u64) as usize];
+    let functions: Vec<&'static str> = functions().collect();
+    for _ in 0..functions.len() {
+        let function = functions[random.below(functions.len() as u64) as usize];
         let processes = stack.aws.processes(function);
         if !processes.is_empty() {
             let pid = processes[random.below(processes.len() as u64) as usize];

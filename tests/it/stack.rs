@@ -14,6 +14,21 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
+/// The functions behind the HTTP API.
+pub const API_FUNCTIONS: [&str; 11] = [
+    "pages",
+    "generate",
+    "videos",
+    "videos-wait",
+    "job-status",
+    "job-logs",
+    "job-control",
+    "job-wait",
+    "webhooks-admin",
+    "step-webhook",
+    "creatomate-webhook",
+];
+
 /// A running stack, as REELHOOK_RUN describes it.
 pub struct Stack {
     pub api: String,

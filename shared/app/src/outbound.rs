@@ -2,6 +2,8 @@
 
 pub mod decode;
 pub mod redirects;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -117,30 +117,16 @@ fn is_zlib(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::time::Duration;
 
     use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use flate2::write::{DeflateEncoder, ZlibEncoder};
 
     use super::*;
+    use crate::outbound::samples::{gzip, response};
 
-    fn response(coding: &str, body: Vec<u8>) -> OutboundResponse {
-        OutboundResponse {
-            status: 200,
-            headers: vec![("Content-Encoding".to_owned(), coding.to_owned())],
-            body: body.into(),
-            truncated: false,
-            cut_short: None,
-            first_byte: Duration::ZERO,
-            total: Duration::ZERO,
-            peer: None,
-        }
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
+    /// A response whose body has this content coding.
+    fn coded(coding: &str, body: &[u8]) -> OutboundResponse {
+        response(&[("Content-Encoding", coding)], body)
     }
 
     #[test]
@@ -163,11 +149,11 @@ mod tests {
             ("identity", plain.clone()),
             ("", plain.clone()),
         ] {
-            let response = response(coding, body);
+            let response = coded(coding, &body);
             assert_eq!(response.decoded(5000).as_deref(), Ok(plain.as_slice()), "{coding}");
             assert_eq!(response.decoded(4999), Err(DecodeError::TooLarge), "{coding}");
         }
-        let empty = response("gzip", Vec::new());
+        let empty = coded("gzip", &[]);
         assert_eq!(empty.decoded(0).as_deref(), Ok(b"".as_slice()), "a body that is not there is not packed");
     }
 
@@ -185,14 +171,14 @@ mod tests {
             ("deflate", vec![0xff; 50]),
             ("gzip, deflate", packed.clone()),
         ] {
-            let damaged = response(coding, body).decoded(1000).expect_err(coding);
+            let damaged = coded(coding, &body).decoded(1000).expect_err(coding);
             assert!(matches!(damaged, DecodeError::Damaged(_)), "{coding}: {damaged:?}");
         }
         for coding in ["br", "zstd", "compress", "gzip, br", "gzip, gzip, gzip", "no such thing"] {
-            let unknown = response(coding, packed.clone()).decoded(1000).expect_err(coding);
+            let unknown = coded(coding, &packed).decoded(1000).expect_err(coding);
             assert!(matches!(unknown, DecodeError::Unknown(_)), "{coding}: {unknown:?}");
         }
-        let long = response(&"x".repeat(1 << 20), packed).decoded(1000).expect_err("no coding");
+        let long = coded(&"x".repeat(1 << 20), &packed).decoded(1000).expect_err("no coding");
         assert!(long.to_string().len() < 300, "{}", long.to_string().len());
     }
 
@@ -201,7 +187,7 @@ mod tests {
         let bomb = gzip(&vec![0; 64 << 20]);
         assert!(bomb.len() < 100_000);
         for (coding, body) in [("gzip", bomb.clone()), ("gzip, gzip", gzip(&bomb))] {
-            let response = response(coding, body);
+            let response = coded(coding, &body);
             assert_eq!(response.decoded(1 << 20), Err(DecodeError::TooLarge), "{coding}");
             assert_eq!(response.decoded_start(1000).as_deref(), Ok([0; 1000].as_slice()), "{coding}");
         }
