@@ -80,7 +80,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
     match &asked {
-        // Whoever wants no body waits for no event.
+        // A request without a body (HEAD) waits for no event.
         Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
         Asked::Job { id, last, noted } => {
             match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {

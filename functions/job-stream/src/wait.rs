@@ -57,7 +57,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
     match &asked {
-        // Whoever wants no body waits for no event.
+        // A request without a body (HEAD) waits for no event.
         Asked::Queue { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
         Asked::Job { id, last, noted } => {
             match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {

@@ -73,7 +73,7 @@ struct Page {
 }
 
 impl Page {
-    /// The whole page, whose live updates come from this origin; `sign_out` where somebody signs in.
+    /// The whole page, whose live updates come from this origin; `sign_out` adds the button for it.
     fn text(&self, stream_origin: &str, sign_out: bool) -> String {
         let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
         let module = self.script.map(tag).unwrap_or_default();
@@ -145,7 +145,7 @@ const DELIVERY: Page = page!(
     Some(("/webhooks", "true"))
 );
 
-/// Where somebody signs in; it works without a script.
+/// The sign-in page; it works without a script.
 const LOGIN: Page = Page {
     title: "Sign in",
     description: "Sign in to see and make videos.",
@@ -207,8 +207,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files for pages whose live updates come from this URL's origin, or from their own; `sign_out` where somebody signs
-    /// in.
+    /// The files for pages whose live updates come from this URL's origin, or from their own; `sign_out` adds the
+    /// button for it.
     pub fn new(stream: Option<&Url>, sign_out: bool) -> Self {
         let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let page = |page: Page| File::new(HTML, page.text(&origin, sign_out));
@@ -252,7 +252,7 @@ impl Files {
         })
     }
 
-    /// What pages are made of, for anybody: nothing in it is secret, and the page to sign in needs it.
+    /// Scripts, styles and icons of pages, without a key: nothing in them is secret, and the sign-in page needs them.
     pub fn asset(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         match &request.segments()[..] {
             ["assets", "style.css"] => Some(self.style.answer(request)),

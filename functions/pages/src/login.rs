@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Deps;
 
-/// Answers what is about signing in; none where the route is another's. Anybody may ask.
+/// Answers the routes for signing in and out, which need no key; none for other routes.
 pub async fn answer(deps: &Deps, request: &ApiRequest) -> Option<Result<ApiAnswer, Problem>> {
     match (request.method.as_str(), &request.segments()[..]) {
         ("GET" | "HEAD", ["login"]) => Some(Ok(show(deps, request).await)),
@@ -28,7 +28,7 @@ async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
 }
 
 async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    // Another site's page could sign somebody in as somebody else.
+    // A page of another site could sign a user in under another account.
     deps.site.check_sender(request)?;
     let secrets = deps.secrets.get().await;
     let (address, network) = (secrets.edge.address(request), secrets.edge.network(request));

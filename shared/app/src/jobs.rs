@@ -7,7 +7,7 @@ use crate::ambient::Ambient;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Attempts at a change; each conflict means that somebody else succeeded.
+/// Attempts at a change; each conflict means that another writer succeeded.
 const ATTEMPTS: u32 = 12;
 
 /// Where jobs are kept.

@@ -63,7 +63,7 @@ pub struct OutboundResponse {
     pub body: Bytes,
     /// Whether the body went on past the limit.
     pub truncated: bool,
-    /// Why the body ended too early, where it did: `body` has what came until then. The status counts all the same.
+    /// Why the body ended too early, if it did: `body` has what arrived before. The status still counts.
     pub cut_short: Option<OutboundError>,
     /// From the start to the response head.
     pub first_byte: Duration,

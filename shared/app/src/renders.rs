@@ -132,10 +132,10 @@ pub enum Received {
     Reached(Box<Job>),
     /// It belongs to an older run.
     Stale(Box<Job>),
-    /// Nobody vouched for it. Where a job waits for the render, which is not told to whoever asks, a check was queued, or one
-    /// was just before.
+    /// The callback was not authenticated. If a job waits for the render, which the answer does not reveal, a check was
+    /// queued now or shortly before.
     Hinted(Option<JobId>),
-    /// No job knows the render that somebody vouched for; the callback was kept.
+    /// The callback was authenticated, and no job has the render; the callback was stored.
     Unknown,
 }
 
@@ -254,7 +254,7 @@ async fn apply_to_all(
     Ok(first)
 }
 
-/// [`hint`], whose failure would tell that a job waits for the render: the schedule has it checked all the same.
+/// [`hint`], whose failure would reveal that a job waits for the render; the scheduled check runs in any case.
 async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, render: &RenderId) -> Option<JobId> {
     match hint(ports, work, render).await {
         Ok(found) => found,
@@ -265,7 +265,8 @@ async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, ren
     }
 }
 
-/// Somebody says that a render moved: its body is not believed, Creatomate is asked. The first job that waits for it.
+/// An unauthenticated callback about a render: its body is not trusted, Creatomate is asked. The first job that waits
+/// for it.
 async fn hint(
     ports: &RenderPorts<'_>,
     work: &dyn Hints<WorkMessage>,

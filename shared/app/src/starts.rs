@@ -134,7 +134,7 @@ enum Attempt {
     Claimed(Box<Job>),
     /// No slot is free, or no job is ready.
     Nothing,
-    /// Somebody else changed the job or the slots first.
+    /// Another writer changed the job or the slots first.
     Conflict,
     /// What was ready was hidden by a clear, and is removed.
     Removed,

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_secs(10);
 /// And later.
 const LATER: Duration = Duration::from_secs(2);
-/// How much longer than its request a slot is held, should nobody give it back.
+/// How much longer than its request a slot is held if it is never released.
 const MARGIN: Duration = Duration::from_secs(5);
 /// How long a slot may take to be given back; then it ends by its time.
 const GIVE_BACK: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ async fn look(ports: &WaitPorts<'_>, id: &JobId, began: Timestamp, until: Timest
             Ok(Some(job)) if job.status.is_final() => return Waited::Ended(Box::new(job)),
             Ok(Some(_)) => {}
             Ok(None) => return Waited::Gone,
-            // The job is there all the same: who got an error now would ask for a second video.
+            // The job exists: a client that got an error now would order a second video.
             Err(error) => tracing::warn!(job_id = %id, %error, "a job that is waited for could not be looked at"),
         }
         let now = ports.ambient.now();

@@ -93,7 +93,7 @@ pub enum Begun {
         /// Whether no command can take the job further.
         settled: bool,
     },
-    /// It has ended, and the viewer, who has been told, comes back: it may rest until the job is taken further.
+    /// It has ended, and the viewer, which knows it, comes back: the request may be held until the job continues.
     Rest {
         /// What comes behind the end.
         watch: Watch,

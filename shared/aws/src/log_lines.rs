@@ -1,5 +1,5 @@
-//! The last bound on log lines. What others write is cut before it is logged (`reelhook_domain::brief`); a line that is too
-//! long all the same is cut here, so that nobody fills the log, and says so.
+//! The last bound on log lines. Values from outside are cut before they are logged (`reelhook_domain::brief`). A line
+//! that is still too long is cut here, with a note, so that callers cannot fill the log.
 
 use std::io;
 
@@ -22,7 +22,7 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Bounded<M> {
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        // Whoever asks for the calls of AWS counts what is in them (calls.rs), which nobody outside has written.
+        // The log of AWS calls (calls.rs) is for counting, and has no values from outside.
         BoundedWriter { to: self.0.make_writer_for(metadata), bounded: metadata.target() != "aws_calls" }
     }
 }

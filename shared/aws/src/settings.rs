@@ -28,8 +28,8 @@ const FRESH: Duration = Duration::from_secs(300);
 const FRESH_JITTER_MS: u64 = 60_000;
 /// How long it takes at least to the next reading after one that failed; by chance it is up to twice as long.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
-/// How old settings must be at least to be read again because they refused somebody; twice as old after each reading that
-/// did not help.
+/// The minimum age of settings before a refused caller makes them be read again; it doubles after each reading that
+/// changed nothing.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Doublings of that, which make it longer than [`FRESH`].
 const MOST_DOUBLINGS: u32 = 6;
@@ -117,9 +117,9 @@ impl<T> Settings<T> {
         Arc::clone(&current.value)
     }
 
-    /// What `check` says; where it refuses, it is asked once more about settings that are read anew, so that a secret that
-    /// was added a moment ago opens at once. Settings are read anew for that after 5 s, and after twice as long each time
-    /// that it did not help: whoever calls with a wrong secret, again and again, does not keep others from SSM.
+    /// The result of `check`. If it refuses, the settings are read again and `check` decides again, so that a secret
+    /// that was just added is accepted immediately. These readings back off exponentially, from 5 s on: callers that
+    /// keep sending a wrong secret do not use up the calls of SSM.
     ///
     /// # Errors
     /// Those of `check`.
@@ -141,7 +141,7 @@ impl<T> Settings<T> {
         }
     }
 
-    /// Settings that somebody else read meanwhile or that are read now; the known ones where it is too early for that.
+    /// Settings that another task has read meanwhile, or that are read now; the known ones if it is too early for that.
     async fn newer_than(&self, known: &Arc<T>) -> Arc<T> {
         let mut current = self.current.lock().await;
         let doubled = self.fruitless.load(Ordering::Relaxed).min(MOST_DOUBLINGS);
@@ -213,7 +213,7 @@ async fn ask(client: &aws_sdk_ssm::Client, path: &str, names: &[&str], raw: &mut
 
 /// Takes the settings out of the one that holds them.
 fn spread(options: &SecretString, names: &[&str], raw: &mut Raw) -> anyhow::Result<()> {
-    // The reader's own words may repeat a value, which nobody is to see in a log.
+    // The parser's message may repeat the value, which must not appear in a log.
     let options: BTreeMap<String, Value> = serde_json::from_str(options.expose_secret())
         .ok()
         .with_context(|| format!(r#"{OPTIONS} must be a JSON object such as {{"WEBHOOK_TIMEOUT": "5000"}}"#))?;

@@ -11,7 +11,7 @@ pub fn cut(text: &str, most: usize) -> &str {
 
 /// A text of others as log lines hold it, and errors that become log lines: its start, in one line.
 ///
-/// Everything that somebody outside writes goes through here before it is logged (ARCHITECTURE.md, Logs).
+/// Every value from outside goes through here before it is logged (ARCHITECTURE.md, Logs).
 pub fn brief(text: &str) -> String {
     let start = cut(text, BRIEF);
     let mut shown: String = start.chars().map(|c| if steers(c) { '?' } else { c }).collect();
@@ -45,7 +45,7 @@ mod tests {
         for text in ["a", "é", "🎬", "\0", "\"", "\u{2028}"] {
             let shown = brief(&text.repeat(1 << 20));
             assert!(shown.ends_with('…') && shown.len() <= 203, "{text:?}: {}", shown.len());
-            // Quotes are escaped once more in a line of JSON.
+            // Quotes are escaped again in a line of JSON.
             assert!(serde_json::to_string(&shown).unwrap().len() <= 410, "{text:?}");
         }
         assert_eq!(brief(&"a".repeat(200)), "a".repeat(200));

@@ -19,7 +19,7 @@ pub struct Access {
     site: Site,
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
-    /// SESSION_SECRET; none only where no key is asked for.
+    /// SESSION_SECRET; none only if no key is needed.
     secret: Option<SigningKeys>,
 }
 
@@ -32,7 +32,7 @@ struct Shown {
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// A fingerprint of the key, fit for rows and logs: nobody can guess the key from it who has not SESSION_SECRET.
+    /// A fingerprint of the key for rows and logs: without SESSION_SECRET the key cannot be guessed from it.
     pub fingerprint: String,
     /// What stood for the same caller under older secrets and in version 0.1.0; for looking up what was remembered then,
     /// and never written.
@@ -54,7 +54,7 @@ impl Access {
     /// SESSION_SECRET.
     ///
     /// # Errors
-    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing though keys are asked for.
+    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing although keys are needed.
     pub fn read(site: &Site, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
         let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
         let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
@@ -81,9 +81,9 @@ impl Access {
     /// Finds out who calls.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another site's
-    /// page may have made a browser send the request; [`Problem::ForeignHost`] where no key is asked for, and the request
-    /// names another host than ours.
+    /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another
+    /// site's page may have made a browser send the request; [`Problem::ForeignHost`] if no key is needed, and the
+    /// request names another host than ours.
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
             // A key in a header of its own is sent knowingly.

@@ -49,14 +49,14 @@ pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
 /// The answer.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] when somebody vouched for a render that no job knows.
+/// [`Problem::RenderUnknown`] for an authenticated callback about a render that no job has.
 pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Result<ApiAnswer, Problem> {
     let processed = "Creatomate webhook processed successfully";
     let body = match received {
         Received::Reached(job) => {
             json!({ "success": true, "message": processed, "job_id": job.id.as_str(), "status": callback.status })
         }
-        // The same for everybody: whether a job waits for the render is nobody's business without a token.
+        // Always the same answer: without a token it must not reveal whether a job waits for the render.
         Received::Hinted(_) => json!({ "success": true, "message": processed, "status": callback.status }),
         Received::Stale(job) => json!({
             "success": false,

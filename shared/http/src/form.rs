@@ -50,7 +50,7 @@ impl Part {
         self.former_file.as_deref().unwrap_or_default().as_bytes()
     }
 
-    /// Whether a browser sent it for a file input that nobody filled in.
+    /// Whether a browser sent it for an empty file input.
     pub(crate) fn is_unfilled(&self) -> bool {
         self.bytes.is_empty() && self.file.as_ref().is_none_or(String::is_empty)
     }

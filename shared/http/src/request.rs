@@ -21,7 +21,7 @@ use crate::times;
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Bytes of an id that is shown or stored.
 const ID_LIMIT: usize = 128;
-/// What stands where somebody on the way met bytes that were no UTF-8.
+/// The replacement for bytes that were not UTF-8 on the way here.
 const REPLACED: &str = "\u{fffd}";
 
 /// What handlers see of a request.
@@ -136,7 +136,7 @@ impl ApiRequest {
         scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
     }
 
-    /// The origin that was asked.
+    /// The origin of the request's URL.
     pub(crate) fn own_origin(&self) -> Option<Origin> {
         Origin::at(self.is_secure(), self.header("host")?)
     }

@@ -26,7 +26,7 @@ const NEXT_LIMIT: usize = 2048;
 /// Bytes of a form.
 const FORM_LIMIT: usize = 16 * 1024;
 
-/// What somebody signs in with.
+/// The credentials of a sign-in.
 #[derive(Debug)]
 pub struct SignIn {
     /// Empty with an API key.
@@ -126,7 +126,7 @@ pub(crate) fn tokens(request: &ApiRequest, secure: bool) -> impl Iterator<Item =
     texts.filter(move |(known, _)| *known == name(secure)).map(|(_, value)| value).take(COOKIES)
 }
 
-/// Where somebody goes on who has signed in: a path of ours that the query or the form names, else the first page.
+/// Where a browser goes after signing in: a path of ours that the query or the form names, else the first page.
 pub fn next(request: &ApiRequest) -> String {
     let given = match request.query("next") {
         Some(text) => Some(text.to_owned()),
@@ -151,7 +151,7 @@ pub fn see_other(path: &str) -> ApiAnswer {
     ApiAnswer::text(303, String::new()).header("location", path)
 }
 
-/// Sends a browser to sign in, and then back to the page that it asked for.
+/// Redirects a browser to the sign-in page, and then back to the requested page.
 pub fn to_login(request: &ApiRequest) -> ApiAnswer {
     let here = request.path_and_query();
     if here == "/" || !is_local(&here) {

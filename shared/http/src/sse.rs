@@ -19,19 +19,19 @@ pub enum Asked {
         id: JobId,
         /// What the viewer says that it has seen.
         last: Option<Position>,
-        /// What it was told when it was here before.
+        /// What its cookie says that it has received.
         noted: Option<Noted>,
     },
     /// GET /api/queue/status/stream
     Queue {
         /// The id of the numbers that the viewer says that it has seen.
         last: Option<String>,
-        /// The id of those that it was told when it was here before.
+        /// The id of those that its cookie says it has received.
         noted: Option<String>,
     },
 }
 
-/// What a viewer of a job was told.
+/// What a viewer of a job has received, by its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
     /// All up to here.
@@ -83,8 +83,8 @@ impl Asked {
         }
     }
 
-    /// Has the viewer's browser remember for a while what it was told, should it come back without a Last-Event-ID: only
-    /// for this stream, out of reach of scripts, and about nobody.
+    /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID: for a while,
+    /// only for this stream, not readable by scripts, and without identifying the viewer.
     pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, told: &str, lasts: Duration) -> ApiAnswer {
         let path = match self {
             Self::Job { id, .. } => format!("/api/job/{id}/stream"),
@@ -103,10 +103,11 @@ const SEEN: &str = "seen";
 /// What it says of a job that is not there.
 pub const NOT_FOUND: &str = "not-found";
 
-/// How long a place is remembered: until the page has come back, and not until it is loaded anew much later.
+/// Lifetime of a place in the cookie: long enough for the page to come back, too short for a page that is loaded again
+/// much later.
 pub const FOR_A_MOMENT: Duration = Duration::from_secs(30);
 
-/// How long it is remembered that a job has ended or is not there: for longer than the page is told to stay away.
+/// Lifetime of the cookie for a job that has ended or does not exist: longer than the `retry` that the page gets.
 pub const WHILE_AT_REST: Duration = Duration::from_secs(300);
 
 /// The subject of tokens for the queue's stream.

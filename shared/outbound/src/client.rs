@@ -144,7 +144,7 @@ impl GuardedClient {
         let mut body = BytesMut::new();
         let left = deadline.saturating_sub(first_byte);
         let read = timeout(left, read_up_to(response_limit, response, &mut body)).await;
-        // The status line has told what became of the request, whatever becomes of the body.
+        // The status line already says how the request ended, whatever happens to the body.
         let (truncated, cut_short) = match read {
             Ok(Ok(truncated)) => (truncated, None),
             Ok(Err(error)) => (false, Some(classify(error, host, started.elapsed()))),

@@ -1,5 +1,5 @@
-//! Bodies that servers packed although nobody asked for it. The client leaves them as they are: whoever needs what is
-//! inside says so, and how much of it may be unpacked.
+//! Bodies that servers compressed without being asked to. The client leaves them as they are; callers that need the
+//! content decompress it here, within a limit.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -15,10 +15,10 @@ const CODINGS: usize = 2;
 /// Bytes of JSON.
 const JSON: usize = 1024 * 1024;
 
-/// Why a body can't be unpacked.
+/// Why a body can't be decompressed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// There is more in it than was asked for.
+    /// The decompressed body is larger than the limit.
     #[error("it is too large when it is unpacked")]
     TooLarge,
     /// It is not what its header says.
@@ -87,9 +87,9 @@ impl OutboundResponse {
 /// What was in a coding.
 struct Unpacked {
     bytes: Vec<u8>,
-    /// Whether there was more than was asked for.
+    /// Whether there was more than the limit.
     more: bool,
-    /// Whether it broke off, or was something else.
+    /// Whether it was incomplete or not in this coding.
     damaged: bool,
 }
 

@@ -204,7 +204,7 @@ fn inks_of_a_jpeg_become_light() {
     near(middle(&flat_jpeg(&[255, 155, 255, 255], None, 8, None)), [255, 155, 255], 2, "some magenta, unmarked");
     // Cyan as YCCK: what would be red is the ink.
     near(middle(&flat_jpeg(&[76, 85, 255, 255], Some(2), 8, None)), [0, 255, 255], 4, "cyan as YCCK");
-    // A press that prints red where it is told cyan.
+    // A press that prints red for cyan.
     let printed = middle(&flat_jpeg(&cyan, Some(0), 8, Some(&press_profile())));
     near(printed, [255, 0, 0], 24, "cyan of a strange press");
     near(middle(&flat_jpeg(&[255; 4], Some(0), 8, Some(&press_profile()))), [255; 3], 3, "its paper");
