@@ -58,7 +58,7 @@ pub enum ChangeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Others were faster each time.
-    #[error("job `{0}` changed each time during one change")]
+    #[error("job `{0}` changed during each attempt at a change")]
     Contended(JobId),
 }
 

@@ -47,7 +47,7 @@ impl PictureSource for Gallery<'_> {
                 Ok(bytes)
             }
             None => Err(DrawError::Input(format!(
-                "the picture {} is no picture that can be shown; it must be a PNG, JPEG, WebP or GIF file",
+                "the picture {} is not a supported picture; it must be a PNG, JPEG, WebP or GIF file",
                 shown(image)
             ))),
         }

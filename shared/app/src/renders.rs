@@ -259,7 +259,7 @@ async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, ren
     match hint(ports, work, render).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::warn!(render_id = %render, %error, "a hint about a render was lost");
+            tracing::warn!(render_id = %render, %error, "failed to send a hint about a render");
             None
         }
     }

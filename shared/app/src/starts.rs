@@ -173,7 +173,7 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
             Ok(None) => continue,
             // It must not keep the ones behind it from starting.
             Err(error @ StoreError::Unreadable { .. }) => {
-                tracing::error!(job_id = %id, %error, "a waiting job can't be read and was passed over");
+                tracing::error!(job_id = %id, %error, "failed to read a waiting job, skipped it");
                 continue;
             }
             Err(error) => return Err(error.into()),

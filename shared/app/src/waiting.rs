@@ -67,11 +67,11 @@ pub async fn wait_for_end(ports: &WaitPorts<'_>, id: &JobId, slot: &str, longest
     match ports.slots.enter(slot, began, until.after(MARGIN)).await {
         Ok(true) => {}
         Ok(false) => {
-            tracing::info!(job_id = %id, "as many wait as may, the answer is given at once");
+            tracing::info!(job_id = %id, "waiter limit reached, answered without waiting");
             return Waited::NotYet;
         }
         Err(error) => {
-            tracing::warn!(job_id = %id, %error, "no slot to wait in could be had, the answer is given at once");
+            tracing::warn!(job_id = %id, %error, "failed to get a waiter slot, answered without waiting");
             return Waited::NotYet;
         }
     }
@@ -93,7 +93,7 @@ async fn look(ports: &WaitPorts<'_>, id: &JobId, began: Timestamp, until: Timest
             Ok(Some(_)) => {}
             Ok(None) => return Waited::Gone,
             // The job exists: a client that got an error now would order a second video.
-            Err(error) => tracing::warn!(job_id = %id, %error, "a job that is waited for could not be looked at"),
+            Err(error) => tracing::warn!(job_id = %id, %error, "failed to read a job that a request waits for"),
         }
         let now = ports.ambient.now();
         let left = until.wait_from(now);

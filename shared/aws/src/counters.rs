@@ -230,7 +230,7 @@ impl CounterTable {
                 },
             }
         }
-        Err(StoreError::Busy { operation, source: "others counted at the same moment each time".into() })
+        Err(StoreError::Busy { operation, source: "each attempt conflicted with another counter update".into() })
     }
 }
 

@@ -160,7 +160,7 @@ impl<T> Settings<T> {
                 current.fresh_for = fresh_for();
             }
             Err(error) => {
-                tracing::error!(%error, "settings could not be read again, the old ones stay in use");
+                tracing::error!(%error, "failed to read settings again, the current ones stay in use");
                 current.fresh_for = AFTER_FAILURE + by_chance(AFTER_FAILURE.as_millis() as u64);
             }
         }

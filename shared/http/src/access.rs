@@ -61,13 +61,13 @@ impl Access {
             (Some(user), Some(password)) => {
                 // Every route takes it, and only the gateway's limit for all callers bounds guesses there.
                 if api_keys::is_short(&password) {
-                    tracing::warn!("API_PASSWORD has few characters and may be guessed");
+                    tracing::warn!("API_PASSWORD is short and may be guessed");
                 }
                 Some(hash_key(&format!("{user}:{password}")))
             }
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
-                tracing::warn!("API_USERNAME and API_PASSWORD open nothing unless both are set");
+                tracing::warn!("API_USERNAME and API_PASSWORD have no effect unless both are set");
                 None
             }
         };

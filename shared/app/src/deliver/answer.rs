@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(start, "no. ".repeat(256));
         for coding in ["br", "zstd", "gzip, br", "gzip, gzip, gzip"] {
             let shown = text(&response(&[("content-encoding", coding)], b"\x8b\x03\x80"));
-            assert!(shown.starts_with("[3 bytes: it is packed as `"), "{shown}");
+            assert!(shown.starts_with("[3 bytes: its content coding is `"), "{shown}");
         }
     }
 

@@ -19,13 +19,13 @@ const JSON: usize = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The decompressed body is larger than the limit.
-    #[error("it is too large when it is unpacked")]
+    #[error("it is too large after decompression")]
     TooLarge,
     /// It is not what its header says.
-    #[error("it is no whole `{0}`")]
+    #[error("it is not valid `{0}`")]
     Damaged(String),
     /// Its coding is not one that we know.
-    #[error("it is packed as `{0}`, and only gzip and deflate can be unpacked")]
+    #[error("its content coding is `{0}`; only gzip and deflate are supported")]
     Unknown(String),
 }
 
@@ -49,7 +49,7 @@ impl OutboundResponse {
         if body.len() > limit { Err(DecodeError::TooLarge) } else { Ok(body) }
     }
 
-    /// The first `limit` bytes of what is in the body, as far as it came and can be unpacked.
+    /// The first `limit` bytes of what is in the body, as far as it arrived and can be decompressed.
     ///
     /// # Errors
     /// [`DecodeError::Unknown`].
@@ -58,7 +58,7 @@ impl OutboundResponse {
         for (number, coding) in self.codings()?.into_iter().enumerate() {
             let packed: &[u8] = if number == 0 { &self.body } else { &body };
             let unpacked = unpack(packed, &coding, limit)?;
-            // What says that it is packed, and is not, is shown as it is.
+            // A body that is not compressed, although its header says so, is shown as it is.
             if !(unpacked.damaged && unpacked.bytes.is_empty()) {
                 body = Cow::Owned(unpacked.bytes);
             }

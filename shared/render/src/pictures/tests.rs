@@ -280,17 +280,17 @@ fn damage_in_the_middle_is_found() {
 fn what_is_wrong_is_said_in_a_sentence_that_says_what_would_be_right() {
     let says = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
     for bytes in [&b""[..], b"<svg/>", b"<!doctype html>", b"BM", &[0; 64], b"GIF80a", b"\x89PNX\r\n\x1a\n"] {
-        assert_eq!(says(bytes), "is no picture that can be shown; it must be a PNG, JPEG, WebP or GIF file");
+        assert_eq!(says(bytes), "is not a supported picture; it must be a PNG, JPEG, WebP or GIF file");
     }
-    assert_eq!(says(&vec![0xff; MAX_BYTES + 1]), "has 10485761 bytes; at most 10485760 are taken");
+    assert_eq!(says(&vec![0xff; MAX_BYTES + 1]), "has 10485761 bytes; at most 10485760 are accepted");
     let large = flat_jpeg(&[0, 0, 0], None, 20_000, None);
-    assert_eq!(says(&large), "has 20000x20000 pixels; at most 40000000 together are taken");
+    assert_eq!(says(&large), "has 20000x20000 pixels; at most 40000000 in total are accepted");
     let cut = &File::Gif.write(&busy())[..200];
     assert_eq!(says(cut), "is damaged or incomplete; it must be a complete GIF file");
     let mut arithmetic = flat_jpeg(&[0, 0, 0], None, 8, None);
     let frame = arithmetic.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
     arithmetic[frame + 1] = 0xc9;
-    let unsupported = "is a JPEG file of a kind that cannot be read; save it anew as an ordinary PNG or JPEG";
+    let unsupported = "is a JPEG file of an unsupported kind; save it again as an ordinary PNG or JPEG";
     assert_eq!(says(&arithmetic), unsupported);
 }
 
