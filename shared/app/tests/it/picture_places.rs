@@ -61,7 +61,10 @@ async fn what_is_no_picture_is_named_by_its_place_too() {
     let failed = ended(&stack, asked).await;
     assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
     let error = failed.error.unwrap();
-    assert!(error.starts_with("scenes[1].content.images[1]: the picture at shop.example is not a supported picture"), "{error}");
+    assert!(
+        error.starts_with("scenes[1].content.images[1]: the picture at shop.example is not a supported picture"),
+        "{error}"
+    );
     assert!(error.contains("PNG, JPEG, WebP or GIF"), "{error}");
     for secret in ["secret", "token", "private", "word"] {
         assert!(!error.contains(secret), "{error}");
@@ -81,7 +84,12 @@ async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
 async fn a_picture_is_named_by_its_place_where_creatomate_draws_too() {
     for (missing, status, body, expected) in [
         ("/three.gif", 404, "", "scenes[0].content.items[2].image: the picture at shop.example answered 404"),
-        ("/four.gif", 200, "<html>", "scenes[0].content.items[3].image: the picture at shop.example is not a supported picture"),
+        (
+            "/four.gif",
+            200,
+            "<html>",
+            "scenes[0].content.items[3].image: the picture at shop.example is not a supported picture",
+        ),
     ] {
         let mut stack = stack(missing, status, body);
         stack.worker.renderer = Renderer::Creatomate;
