@@ -15,7 +15,7 @@ use crate::live::{Block, blocks};
 use crate::stack::{JsonText, Stack, read};
 use crate::videos::{film, order};
 
-/// A stream that does not end within this time is held: one that has something to tell ends within some milliseconds.
+/// A stream that does not end within this time is held: one with an event to send ends within some milliseconds.
 const HELD: Duration = Duration::from_millis(1500);
 /// How long a job may take to show its end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,7 +76,7 @@ fn retry(blocks: &[Block]) -> Option<u64> {
     blocks.iter().find_map(|block| block.retry)
 }
 
-/// What a job's stream told, with the ids.
+/// The events of a job's stream, with their ids.
 fn events(blocks: Vec<Block>) -> Vec<(String, Value)> {
     blocks.into_iter().filter_map(|block| block.id.zip(block.data)).collect()
 }
@@ -123,7 +123,7 @@ async fn the_form_makes_a_job_that_the_queue_s_page_shows_cancels_and_deletes() 
     form_and_queue(&Stack::open().await).await;
 }
 
-/// The form, its preview, and the queue's page: at the origin that the stack is asked through.
+/// The form, its preview, and the queue's page: at the origin under which the stack is called.
 async fn form_and_queue(stack: &Stack) {
     let platforms = page(stack, Method::GET, "/api/platforms/US", None).await["platforms"].clone();
     let genres = page(stack, Method::GET, "/api/genres/US?platform=Netflix", None).await["genres"].clone();
@@ -170,9 +170,9 @@ async fn form_and_queue(stack: &Stack) {
     assert_eq!(browser.open(&path).await.0, 200);
     page(stack, Method::DELETE, &format!("/api/queue/job/{job}/delete"), None).await;
     let (status, _) = browser.open(&path).await;
-    assert_eq!(status, 404, "it is told once");
+    assert_eq!(status, 404, "only the first time");
     let (status, told) = browser.open(&path).await;
-    assert_eq!((status, retry(&told)), (200, Some(120_000)), "and comes seldom");
+    assert_eq!((status, retry(&told)), (200, Some(120_000)), "and with a long `retry`");
     assert!(told.iter().all(|block| block.data.is_none()), "{told:?}");
     stack.eventually("a list without the job", || async { (!has(&listed(stack, "").await, &job)).then_some(()) }).await;
 }
@@ -190,7 +190,7 @@ async fn the_queue_s_stream_waits_for_a_page_that_opens_it_anew_each_time() {
     let requests = browser.requests_until_held(path, 5).await;
     println!("the queue's page rests at its request {}", requests + 1);
 
-    // What happens then is told at once.
+    // A change is sent immediately.
     let (told, _) = tokio::join!(
         timeout(Duration::from_secs(20), browser.open(path)),
         page(&stack, Method::POST, "/api/queue/toggle", Some(json!({ "processing": false })))
@@ -316,7 +316,7 @@ async fn failed_job(stack: &Stack, origin: &str) {
     let mut response = browser.connect(&path).await;
     let mut text = String::new();
     while !blocks(&text).iter().any(|block| block.data.is_some()) {
-        let chunk = response.chunk().await.expect("a stream").expect("the end once more");
+        let chunk = response.chunk().await.expect("a stream").expect("the end again");
         text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
     }
     let told = blocks(&text);

@@ -20,7 +20,7 @@ use crate::videos::{HOOK, film};
 
 /// The other functions of the stack.
 const OTHER_FUNCTIONS: [&str; 6] = ["job-stream", "fanout", "worker", "render", "dispatcher", "cleanup"];
-/// Timers that are too short for a machine this busy: a video takes longer, and so does a sign of life.
+/// Timers that are too short for a machine this busy: a video takes longer, and so does a heartbeat.
 const PATIENT: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
 /// Each report is sent three times, as a worker does that wants it to arrive.
 const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
@@ -142,7 +142,7 @@ async fn submit_jobs(stack: &Stack, round: &Round) -> Vec<String> {
     for n in 0..round.jobs {
         ticks.tick().await;
         let id = insist(stack, "/api/generate", &key(round, "job", n), &body).await;
-        // Somebody looks at it; whether there is an answer is not what this is about.
+        // A viewer reads it; the answer does not matter here.
         let _ = stack.request(Method::GET, &format!("/api/job/{id}")).send().await;
         submitted.push(id);
     }
@@ -270,21 +270,21 @@ async fn assert_job_is_right(stack: &Stack, id: &str) {
     let mut reports = runs.filter_map(|run| run["callbacks"].as_array()).flatten();
     let told = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
     println!("{id} is {:?}: {:?}", job.status, job.error);
-    assert!(!told, "the worker has told {id}'s end: {job:#?}");
+    assert!(!told, "the worker has reported {id}'s end: {job:#?}");
 }
 
-/// A video is stored, its client was told of it under one id, and every delivery about it has ended well.
+/// A video is stored, its client was notified of it under one id, and every delivery about it has ended well.
 async fn assert_video_is_right(stack: &Stack, id: &str) {
     let job = stack.stored(id).await;
     assert_eq!((job.status, job.videos.len()), (Status::Completed, 1), "{id}: {:?}", job.error);
     assert!(stack.aws.has_object(&job.videos[0].key).await, "{id}: {}", job.videos[0].key);
     for delivery in stack.aws.deliveries_of(&[id.to_owned()]).await {
-        // That it was started is no news any more once it has ended.
+        // `started` need not arrive once the video has ended.
         let superseded = delivery.event == OutboundEvent::VideoStarted && delivery.status == DeliveryStatus::Stopped;
         assert!(delivery.status == DeliveryStatus::Delivered || superseded, "{delivery:#?}");
     }
     let told = stack
-        .eventually(&format!("the client hears of {id}"), || async {
+        .eventually(&format!("the client is notified of {id}"), || async {
             let told = stack.webhooks(HOOK, id).await;
             told.iter().any(|webhook| webhook["body"]["status"] == "completed").then_some(told)
         })
@@ -292,7 +292,7 @@ async fn assert_video_is_right(stack: &Stack, id: &str) {
     for word in ["started", "completed"] {
         let of_word = told.iter().filter(|webhook| webhook["body"]["status"] == word);
         let ids: BTreeSet<&str> = of_word.filter_map(|webhook| webhook["webhook_id"].as_str()).collect();
-        assert!(ids.len() <= 1, "{id}: {word} was told under {ids:?}");
+        assert!(ids.len() <= 1, "{id}: {word} was sent under {ids:?}");
     }
 }
 

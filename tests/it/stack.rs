@@ -66,7 +66,7 @@ impl Stack {
         Self { api, studio: text("studio_url"), key: text("api_key"), aws, http, local }
     }
 
-    /// The same stack, asked through another address.
+    /// The same stack, called at another address.
     pub fn at(mut self, url: &str) -> Self {
         self.api = url.to_owned();
         self

@@ -265,7 +265,7 @@ impl Files {
         }
     }
 
-    /// The page to sign in, which goes on to `next`, with what went wrong before.
+    /// The sign-in page, which leads on to `next`, with the error of the attempt before.
     pub fn login(&self, status: u16, next: &str, problem: Option<&str>) -> ApiAnswer {
         let note = |text: &str| {
             let text = escaped(text);
@@ -353,10 +353,7 @@ mod tests {
             let script = page.script.expect("a script");
             assert!(text.contains(&format!("/assets/js/{script}.js")) && text.contains("<main id=\"main\""));
             assert!(text.contains("action=\"/logout\""), "{title}");
-            assert!(
-                !page.text("", false).contains("/logout"),
-                "{title}: nobody has signed in where no key is asked for"
-            );
+            assert!(!page.text("", false).contains("/logout"), "{title}: without keys there is no session to end");
             let navigation = text.lines().find(|line| line.contains("<nav aria-label=\"Main\"")).unwrap();
             let marked: Vec<&str> = navigation.split("<a ").filter(|link| link.contains("aria-current")).collect();
             assert_eq!(marked.first().copied(), current, "{title}");

@@ -61,7 +61,7 @@ def concurrency(deployment):
 def fitting(free, deployment):
     """How to deploy so that it fits."""
     if free < SMALL:
-        # Its numbers go before those that were asked for.
+        # Its numbers take precedence over those that were given.
         return f"`{deployment.command(deployment.listed('small') if deployment.given else None, 'small')}`"
     quarter = free // 4
     numbers = {name: min(quarter, deployment.number(name)) for name in (*HOLDING, "DeliveryConcurrency")}

@@ -16,7 +16,7 @@ from commands.cloud import GONE, Problem, client, error_code, is_local, say
 from commands.concurrency import concurrency
 
 NEEDED = {
-    "API_KEYS": "nobody gets in",
+    "API_KEYS": "every call is refused",
     "SESSION_SECRET": "no function that asks for a key starts",
     "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
     "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
@@ -56,7 +56,7 @@ class Deployment:
         return samconfig.overrides(self.root / "samconfig.toml", environment)
 
     def sams_stack(self):
-        """The stack that SAM deploys unless it is told another name."""
+        """The stack that SAM deploys by default."""
         named = samconfig.stack_name(self.root / "samconfig.toml", self.environment)
         return self.stack.name if named is None or is_local() else named
 

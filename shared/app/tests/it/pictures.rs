@@ -43,7 +43,7 @@ async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
     found
 }
 
-/// What becomes of these answers, one after the other, and how many were asked for.
+/// The result of these answers, one after the other, and how many requests were made.
 async fn after(answers: Vec<Answer>) -> (Result<Vec<u8>, String>, usize) {
     let http = ScriptedHttp::each(answers);
     let found = picture(&http, "https://shop.example/secret/shoe.png?key=secret").await;

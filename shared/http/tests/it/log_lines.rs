@@ -1,4 +1,5 @@
-//! What routes log of a request: whatever a caller writes, and wherever, lines stay short and lead nobody's eye astray.
+//! What routes log of a request: whatever a caller writes in any field, lines stay short and contain no control
+//! characters.
 
 use std::fs;
 use std::path::Path;
