@@ -32,11 +32,11 @@ const POLL_QUEUE: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a viewer comes back after the stream's end.
 const RETRY_MS: u32 = 1000;
-/// How soon a page comes back that was at rest with a job that may be tried again.
+/// `retry` after a held stream of a job that may be retried.
 const RETRY_AT_REST_MS: u32 = 60_000;
-/// How often the history of a job that has ended is looked at.
+/// How often the history of a job that has ended is read.
 const POLL_AT_REST: Duration = Duration::from_secs(2);
-/// How long a page rests with a job that nothing takes further.
+/// How long a stream of a job that no command can continue is held.
 const LONGEST_SETTLED: Duration = Duration::from_secs(60);
 
 /// What is streamed, behind its head, or answered at once.
@@ -126,7 +126,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    /// One who stays no longer than this.
+    /// A viewer that stays no longer than this.
     fn at_most(self, longest: Duration) -> Self {
         Self { until: self.until.min(Instant::now() + longest), ..self }
     }

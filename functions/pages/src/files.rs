@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 /// What stands around the content of each page.
 const FRAME: &str = include_str!("../assets/frame.html");
-/// The links between pages, for who is signed in; and how to end that.
+/// The links between pages, and the button to sign out.
 const NAVIGATION: &str = include_str!("../assets/navigation.html");
 const SIGN_OUT: &str = include_str!("../assets/sign-out.html");
 const HTML: &str = "text/html; charset=utf-8";
@@ -229,7 +229,7 @@ impl Files {
         }
     }
 
-    /// A page, for who may see it; none where the path is another's.
+    /// A page, for authorized callers; none for other paths.
     pub fn page(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         self.find_page(request).map(|page| self.guarded(page.answer(request)))
     }

@@ -1,4 +1,4 @@
-//! Signing in and out: a form that works without a script, and the cookie that it leads to (ADR 29).
+//! Signing in and out: a form that works without a script, and the session cookie (ADR 29).
 
 use reelhook_app::ambient::Ambient;
 use reelhook_aws::start::System;
@@ -51,7 +51,7 @@ async fn begin(deps: &Deps, request: &ApiRequest, network: &str) -> Result<Sessi
     deps.secrets.check(|secrets| secrets.access.sign_in(&shown, System.now())).await
 }
 
-/// The page again, with what went wrong.
+/// The page again, with the error.
 fn refused(deps: &Deps, request: &ApiRequest, problem: &Problem) -> ApiAnswer {
     let (status, _, sentence) = problem.parts();
     let sentence = match problem {

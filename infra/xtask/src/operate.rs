@@ -126,7 +126,7 @@ pub fn secrets(workspace: &Workspace, name: &str, path: &str, given: &[Pair]) ->
     Ok(())
 }
 
-/// What a function or the API answered, which callers may have had a part in.
+/// An answer of a function or the API, which may contain text from callers.
 fn print(value: &Value) {
     println!("{}", visible::json(value));
 }

@@ -20,9 +20,9 @@ use crate::store::StoreError;
 const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of Creatomate's answer that are read.
 const CHECK_LIMIT: usize = 256 * 1024;
-/// Bytes of a render's word.
+/// Bytes of a render's status.
 const WORD_LIMIT: usize = 64;
-/// Bytes of what a render failed of.
+/// Bytes of a render's error.
 const ERROR_LIMIT: usize = 4096;
 
 /// Callbacks and hints about renders that are not jobs.

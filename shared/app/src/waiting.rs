@@ -1,5 +1,5 @@
-//! Requests that wait for a job's end: each holds an instance of a function, so they have slots, and beyond these the
-//! caller is answered at once.
+//! Requests that wait for a job's end: each occupies an instance of a function, so they need slots; without a free slot
+//! the caller is answered immediately.
 
 use std::time::Duration;
 
@@ -20,19 +20,19 @@ const SOON: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(2);
 /// How much longer than its request a slot is held if it is never released.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long a slot may take to be given back; then it ends by its time.
+/// Time limit for releasing a slot; after that it expires by itself.
 const GIVE_BACK: Duration = Duration::from_secs(2);
 
 /// The slots of what is held at once.
 #[async_trait]
 pub trait Slots: Send + Sync {
-    /// Takes a slot until `until`, if one is free.
+    /// Claims a slot until `until`, if one is free.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn enter(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
 
-    /// Gives a slot back; one that can't be given back ends by its time.
+    /// Releases a slot; one that cannot be released expires.
     async fn leave(&self, slot: &str);
 }
 
@@ -59,8 +59,8 @@ pub enum Waited {
     Gone,
 }
 
-/// Waits for a job's end in a slot of this name, `longest` at most. Where no slot is free, or none can be had, it does not
-/// wait: the job is made, and its caller can ask for it later.
+/// Waits for a job's end in a slot of this name, `longest` at most. If no slot is free, or claiming one fails, it does
+/// not wait: the job exists, and the caller can poll it.
 pub async fn wait_for_end(ports: &WaitPorts<'_>, id: &JobId, slot: &str, longest: Duration) -> Waited {
     let began = ports.ambient.now();
     let until = began.after(longest);

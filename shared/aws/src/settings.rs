@@ -1,8 +1,8 @@
 //! Settings that are secret or change without a deployment: SSM SecureStrings, read at cold start, kept 5 minutes.
 //!
-//! SSM answers some 40 calls a second for a whole account, and a hundred instances may start at once. So a start makes one
-//! call, calls that are turned away come again at random times ([`crate::clients::Clients::ssm`]), no two instances read
-//! again at the same time for long, and refusals make an instance read again less and less often.
+//! SSM answers some 40 calls a second for a whole account, and a hundred instances may start at once. So a start makes
+//! one call, throttled calls are retried with jitter ([`crate::clients::Clients::ssm`]), no two instances read again at
+//! the same time for long, and refusals make an instance read again less and less often.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub const OPTIONS: &str = "WEBHOOK_OPTIONS";
 
 /// How long settings are used at most before they are read again.
 const FRESH: Duration = Duration::from_secs(300);
-/// By how much that is shorter by chance, in milliseconds: what started together does not read together.
+/// Jitter that shortens it, in milliseconds: instances that started together do not read together.
 const FRESH_JITTER_MS: u64 = 60_000;
-/// How long it takes at least to the next reading after one that failed; by chance it is up to twice as long.
+/// The minimum wait for the next reading after a failed one; jitter makes it up to twice as long.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// The minimum age of settings before a refused caller makes them be read again; it doubles after each reading that
 /// changed nothing.
@@ -79,7 +79,7 @@ pub struct Settings<T> {
     names: &'static [&'static str],
     parse: Parse<T>,
     current: Mutex<Current<T>>,
-    /// Readings because of a refusal in a row, none of which helped.
+    /// Successive readings because of a refusal, none of which changed the result.
     fruitless: AtomicU32,
 }
 
@@ -178,8 +178,8 @@ fn by_chance(most_ms: u64) -> Duration {
     Duration::from_millis((System.random() % (u128::from(most_ms) + 1)) as u64)
 }
 
-/// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only where that is not set are
-/// they asked for one by one.
+/// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only if that is not set are
+/// they requested one by one.
 async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> anyhow::Result<Raw> {
     let mut raw = Raw::default();
     let Some(place) = names.iter().position(|name| *name == OPTIONS) else {

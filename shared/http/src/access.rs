@@ -1,5 +1,5 @@
-//! Who calls: API keys by Bearer, Basic or X-API-Key, or the cookie of who signed in with one; compared in constant time,
-//! hashed at rest (contract.md, Who may call).
+//! Authentication: API keys by Bearer, Basic or X-API-Key, or a session cookie; compared in constant time, hashed at
+//! rest (contract.md, Who may call).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ pub struct Access {
     secret: Option<SigningKeys>,
 }
 
-/// A valid key, and whether a browser sends it along for any page that asks.
+/// A valid key, and whether a browser sends it by itself for any page.
 struct Shown {
     key: [u8; 32],
     by_browser: bool,
@@ -34,13 +34,13 @@ struct Shown {
 pub struct Caller {
     /// A fingerprint of the key for rows and logs: without SESSION_SECRET the key cannot be guessed from it.
     pub fingerprint: String,
-    /// What stood for the same caller under older secrets and in version 0.1.0; for looking up what was remembered then,
-    /// and never written.
+    /// The fingerprints of the same caller under older secrets and in version 0.1.0; only for looking up idempotency
+    /// records, never written.
     pub former: Vec<String>,
 }
 
 impl Caller {
-    /// A caller whom no secret ever hid.
+    /// A caller with a fixed name, independent of secrets.
     pub fn known_as(fingerprint: impl Into<String>) -> Self {
         Self { fingerprint: fingerprint.into(), former: Vec::new() }
     }
@@ -78,12 +78,12 @@ impl Access {
         Ok(Self { site: site.clone(), keys, basic, secret })
     }
 
-    /// Finds out who calls.
+    /// Authenticates the caller.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another
-    /// site's page may have made a browser send the request; [`Problem::ForeignHost`] if no key is needed, and the
-    /// request names another host than ours.
+    /// [`Problem::Unauthorized`] without a valid key, if one is needed; [`Problem::ForeignPage`] where another site's
+    /// page may have made a browser send the request; [`Problem::ForeignHost`] if no key is needed, and the request
+    /// names another host than ours.
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
             // A key in a header of its own is sent knowingly.
@@ -107,7 +107,7 @@ impl Access {
         }
     }
 
-    /// Begins a session of who knows a key, or the password that is set.
+    /// Starts a session for a valid API key or the configured password.
     ///
     /// # Errors
     /// [`Problem::SignInFailed`].

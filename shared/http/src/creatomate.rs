@@ -40,7 +40,7 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     Ok((render, callback))
 }
 
-/// Logs what became of a callback.
+/// Logs the outcome of a callback.
 pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
     let (job_id, outcome) = (received.job().map(JobId::as_str), received.word());
     tracing::info!(render_id = %render, status = brief(&callback.status), job_id, outcome, "took a render callback");

@@ -150,8 +150,8 @@ impl Names {
         names
     }
 
-    /// Where the file is whose name is meant: as it is written; else the same letters, composed or not; else the same once
-    /// percent-encoding is undone on both sides. The case of letters counts.
+    /// The index of the file with this name: as it is written; else the same letters, composed or not; else the same
+    /// once percent-encoding is undone on both sides. The case of letters counts.
     pub(crate) fn find(&self, meant: &str) -> Option<usize> {
         // A name that is taken may be three times as long where each of its bytes is encoded.
         if meant.is_empty() || self.written.is_empty() || meant.len() > 3 * NAME_LIMIT {

@@ -24,7 +24,7 @@ pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Proble
     Ok(Some(with_former(request, key, body_hash)))
 }
 
-/// [`key`] of a body in JSON as its route reads it, which may tell numbers apart that are one to other readers.
+/// [`key`] of a body in JSON as its route reads it, which may distinguish numbers that are equal for other readers.
 ///
 /// # Errors
 /// [`Problem::BadIdempotencyKey`].

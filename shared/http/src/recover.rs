@@ -62,7 +62,7 @@ impl Asked {
         }))
     }
 
-    /// Logs who asks for what.
+    /// Logs the caller and the call.
     pub fn note(&self, caller: &Caller) {
         let caller = brief(&caller.fingerprint);
         match self {

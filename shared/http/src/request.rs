@@ -34,7 +34,7 @@ pub struct ApiRequest {
     pub token: Option<SecretString>,
     /// Raw bytes, as they came: for signatures.
     pub body: Vec<u8>,
-    /// The gateway's word for who is at the other end; [`crate::edge::Edge::address`] tells who called.
+    /// The peer's address as the gateway reports it; [`crate::edge::Edge::address`] is the caller's.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
@@ -130,7 +130,7 @@ impl ApiRequest {
         media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
     }
 
-    /// Whether it came over https, by the gateway's word: it sets `X-Forwarded-Proto` itself.
+    /// Whether it came over https, as the gateway reports: it sets `X-Forwarded-Proto` itself.
     pub fn is_secure(&self) -> bool {
         let scheme = self.header("x-forwarded-proto").and_then(|text| text.split(',').next());
         scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))

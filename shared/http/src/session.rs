@@ -1,4 +1,4 @@
-//! Signing in at a page: what the form says, the cookie that it leads to, and where it goes on (ADR 29).
+//! Signing in at a page: the form, the session cookie, and the redirect (ADR 29).
 
 use reelhook_app::Url;
 use reelhook_domain::Timestamp;
@@ -21,7 +21,7 @@ const COOKIES: usize = 4;
 /// Characters of a user name, and of a key or a password.
 const USERNAME_LIMIT: usize = 256;
 const PASSWORD_LIMIT: usize = 1024;
-/// Bytes of a path that is gone on to.
+/// Bytes of the path to redirect to.
 const NEXT_LIMIT: usize = 2048;
 /// Bytes of a form.
 const FORM_LIMIT: usize = 16 * 1024;
@@ -85,7 +85,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session of who has the key with this hash.
+    /// Starts a session for the key with this hash.
     pub(crate) fn begin(key: &[u8; 32], secret: &SigningKeys, now: Timestamp) -> Self {
         let ends = now.seconds() + LIFE_S;
         Self { token: session_token::mint(key, ends, secret), ends: Timestamp(ends * 1000) }
@@ -136,7 +136,7 @@ pub fn next(request: &ApiRequest) -> String {
     given.filter(|text| is_local(text)).unwrap_or_else(|| "/".to_owned())
 }
 
-/// Whether a browser stays here that is sent to this: a path, and none that a browser reads as a host.
+/// Whether a redirect to this stays on this server: a path, and none that a browser reads as a host.
 fn is_local(text: &str) -> bool {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     text.len() <= NEXT_LIMIT

@@ -1,4 +1,5 @@
-//! Where a function stands: whether it asks for keys, which origins are its own, and what pages elsewhere may do (CORS).
+//! A function's place on the web: whether it needs keys, which origins are its own, and what pages of others may do
+//! (CORS).
 
 use reelhook_app::Url;
 
@@ -53,7 +54,7 @@ pub struct Site {
     base: Option<Origin>,
     /// Origins that CORS_ORIGINS names: their pages count as ours.
     named: Vec<Origin>,
-    /// Whether pages of any origin may call. They show a key that they know: no browser sends credentials along.
+    /// Whether pages of any origin may call. They need a key of their own: browsers send no credentials.
     any: bool,
 }
 
@@ -106,8 +107,8 @@ impl Site {
             .header("access-control-max-age", MAX_AGE)
     }
 
-    /// Whether a request may act with no more than a browser sends along for whatever page asks: HTTP Basic, a cookie,
-    /// or nothing at all if no key is needed.
+    /// Whether a request is authorized by what a browser sends for any page: HTTP Basic, a cookie, or nothing at all if
+    /// no key is needed.
     ///
     /// # Errors
     /// [`Problem::ForeignPage`], [`Problem::ForeignHost`].

@@ -100,7 +100,7 @@ impl Asked {
 /// The cookie's name.
 const SEEN: &str = "seen";
 
-/// What it says of a job that is not there.
+/// Its value for a job that does not exist.
 pub const NOT_FOUND: &str = "not-found";
 
 /// Lifetime of a place in the cookie: long enough for the page to come back, too short for a page that is loaded again

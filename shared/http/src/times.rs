@@ -1,4 +1,4 @@
-//! Times that callers give: each is what it seems to be, or is refused.
+//! Times from callers: an ambiguous or implausible one is refused.
 
 use std::ops::Range;
 

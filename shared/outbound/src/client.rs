@@ -1,5 +1,5 @@
-//! The client behind the port: judges the URL, sends once, reads up to the limit, inside one deadline. A status line that
-//! came is a response, even where its body breaks off.
+//! The client behind the port: checks the URL, sends once, reads up to the limit, inside one deadline. A status line
+//! that came is a response, even where its body breaks off.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

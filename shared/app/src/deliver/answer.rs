@@ -1,4 +1,5 @@
-//! What a receiver answered as people read it among a delivery's attempts: unpacked, in its character set, its start.
+//! What a receiver answered as it is shown with a delivery's attempts: decompressed, decoded by its character set, and
+//! cut.
 
 use crate::outbound::OutboundResponse;
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::OutboundResponse;
 
-/// Codings that may lie on top of each other.
+/// Content codings of one body, at most.
 const CODINGS: usize = 2;
 /// Bytes of JSON.
 const JSON: usize = 1024 * 1024;
@@ -24,7 +24,7 @@ pub enum DecodeError {
     /// It is not what its header says.
     #[error("it is not valid `{0}`")]
     Damaged(String),
-    /// Its coding is not one that we know.
+    /// Its content coding is not supported.
     #[error("its content coding is `{0}`; only gzip and deflate are supported")]
     Unknown(String),
 }
@@ -33,7 +33,7 @@ impl OutboundResponse {
     /// What is in the body, its content codings undone (gzip and deflate).
     ///
     /// # Errors
-    /// [`DecodeError`]; no more than about `limit` bytes are ever unpacked.
+    /// [`DecodeError`]; no more than about `limit` bytes are ever decompressed.
     pub fn decoded(&self, limit: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
         let mut body = Cow::Borrowed(self.body.as_ref());
         for coding in self.codings()? {
@@ -66,12 +66,12 @@ impl OutboundResponse {
         Ok(body)
     }
 
-    /// The body as JSON, unpacked; none where it is no JSON.
+    /// The decompressed body as JSON; none if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.decoded(JSON).ok()?).ok()
     }
 
-    /// What was done to the body, the last first.
+    /// The content codings of the body, the last one first.
     fn codings(&self) -> Result<Vec<String>, DecodeError> {
         if self.body.is_empty() {
             return Ok(Vec::new());
@@ -84,7 +84,7 @@ impl OutboundResponse {
     }
 }
 
-/// What was in a coding.
+/// The result of undoing a content coding.
 struct Unpacked {
     bytes: Vec<u8>,
     /// Whether there was more than the limit.

@@ -1,4 +1,4 @@
-//! A GET that may be redirected: followed one guarded step at a time, each judged as if its URL had been given at first.
+//! A GET that may be redirected: followed one guarded step at a time, each checked like a first URL.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse
 /// Redirects that are followed.
 pub const MOST_REDIRECTS: usize = 4;
 
-/// What is fetched. Nothing goes along that only the first server may know, so that any server may be the last one.
+/// The request. It carries no secrets for the first server, so that any server may be the last one.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     /// Absolute http or https URL.

@@ -1,4 +1,4 @@
-//! Responses and packed bodies for unit tests.
+//! Responses and compressed bodies for unit tests.
 
 use std::io::Write as _;
 use std::time::Duration;
