@@ -13,7 +13,7 @@ LISTS = pathlib.Path(__file__).resolve().parents[2] / "catalog" / "lists.json"
 NUMBERS = {"id": int, "year": int, "imdb_score": float, "imdb_votes": int, "runtime_minutes": int}
 TEXTS = ("title", "country", "platform", "content_type")
 CONTENT_TYPES = {"film": "Film", "série": "Série", "serie": "Série"}
-# Calls in a row that leave something over, with waits of up to 5 s between them.
+# Successive calls with unprocessed items, with waits of up to 5 s between them.
 ATTEMPTS = 12
 URLS = ("trailer_url", "poster_url", "streaming_url")
 
