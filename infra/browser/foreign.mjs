@@ -24,7 +24,7 @@ async function state(job) {
   return { cancelled: now.status === "cancelled", isProcessing: stats.isProcessing, jobs: jobs.map((one) => one.id), endpoints: endpoints.map((one) => [one.id, one.enabled]) };
 }
 
-/** Runs in the hostile page: tries everything, and tells what it could read. */
+/** Runs in the hostile page: makes every kind of request, and reports what it could read. */
 async function attack({ target, job, emulator, files }) {
   const read = [], tried = [], at = (path) => target + path;
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -268,9 +268,9 @@ async fn assert_job_is_right(stack: &Stack, id: &str) {
     let seen = stack.studio(&format!("/worker/jobs?job_id={id}")).await;
     let runs = seen["runs"].as_array().expect("runs").iter();
     let mut reports = runs.filter_map(|run| run["callbacks"].as_array()).flatten();
-    let told = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
+    let reported = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
     println!("{id} is {:?}: {:?}", job.status, job.error);
-    assert!(!told, "the worker has reported {id}'s end: {job:#?}");
+    assert!(!reported, "the worker has reported {id}'s end: {job:#?}");
 }
 
 /// A video is stored, its client was notified of it under one id, and every delivery about it has ended well.
@@ -283,14 +283,14 @@ async fn assert_video_is_right(stack: &Stack, id: &str) {
         let superseded = delivery.event == OutboundEvent::VideoStarted && delivery.status == DeliveryStatus::Stopped;
         assert!(delivery.status == DeliveryStatus::Delivered || superseded, "{delivery:#?}");
     }
-    let told = stack
+    let webhooks = stack
         .eventually(&format!("the client is notified of {id}"), || async {
-            let told = stack.webhooks(HOOK, id).await;
-            told.iter().any(|webhook| webhook["body"]["status"] == "completed").then_some(told)
+            let webhooks = stack.webhooks(HOOK, id).await;
+            webhooks.iter().any(|webhook| webhook["body"]["status"] == "completed").then_some(webhooks)
         })
         .await;
     for word in ["started", "completed"] {
-        let of_word = told.iter().filter(|webhook| webhook["body"]["status"] == word);
+        let of_word = webhooks.iter().filter(|webhook| webhook["body"]["status"] == word);
         let ids: BTreeSet<&str> = of_word.filter_map(|webhook| webhook["webhook_id"].as_str()).collect();
         assert!(ids.len() <= 1, "{id}: {word} was sent under {ids:?}");
     }

@@ -158,7 +158,7 @@ where
     body
 }
 
-/// Nobody listens any more, or nothing more can be told.
+/// The viewer has left, or nothing more can be sent.
 struct Gone;
 
 impl<E: std::error::Error> From<E> for Gone {

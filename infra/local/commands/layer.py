@@ -149,13 +149,13 @@ class Progress:
 
     def __init__(self, size, tell=say):
         self.size, self.tell = max(size, 1), tell
-        self.sent, self.told = 0, 0
+        self.sent, self.reported = 0, 0
         self.lock = threading.Lock()
 
     def __call__(self, count):
         with self.lock:
             self.sent += count
             tenth = min(10 * self.sent // self.size, 10)
-            if tenth > self.told:
-                self.told = tenth
+            if tenth > self.reported:
+                self.reported = tenth
                 self.tell(f"uploaded {10 * tenth:3} % of {self.size / 2**20:.0f} MiB")

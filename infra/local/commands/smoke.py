@@ -170,7 +170,7 @@ def job_of(api, job):
 
 
 def await_end(what, look, name, deadline):
-    """Until it is completed; a failure is told with its reason."""
+    """Waits until it is completed; a failure is reported with its reason."""
     said = None
     while True:
         status, found = look()

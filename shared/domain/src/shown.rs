@@ -37,8 +37,8 @@ pub(crate) fn of_step(number: u8, name: &str, word: &str) -> String {
     match number {
         0 => format!("Workflow - {word}"),
         1..=7 => {
-            let told = ascii(&format!("{name} - {word}"), LIMIT);
-            if step_shown(&told) == Some(number) { told } else { format!("{} - {word}", step_name(number)) }
+            let sentence = ascii(&format!("{name} - {word}"), LIMIT);
+            if step_shown(&sentence) == Some(number) { sentence } else { format!("{} - {word}", step_name(number)) }
         }
         _ => "All 7 steps completed".to_owned(),
     }
@@ -51,9 +51,9 @@ pub(crate) fn failed(step: Option<(u8, &str)>, error: &str) -> String {
         return with_reason("FAILED".to_owned(), error, |text| step_shown(text).is_none_or(|shown| shown == 1));
     };
     let fits = |text: &str| step_shown(text) == Some(number);
-    let told = format!("FAILED: Step {number} ({})", ascii(name, LIMIT / 2));
-    let told = if fits(&told) { told } else { format!("FAILED: Step {number} ({})", step_name(number)) };
-    with_reason(told, error, fits)
+    let sentence = format!("FAILED: Step {number} ({})", ascii(name, LIMIT / 2));
+    let sentence = if fits(&sentence) { sentence } else { format!("FAILED: Step {number} ({})", step_name(number)) };
+    with_reason(sentence, error, fits)
 }
 
 /// Adds the words of a reason one by one, up to the first that may not stand there.
@@ -80,8 +80,8 @@ pub(crate) fn of_render(word: &RenderWord) -> String {
         RenderWord::Succeeded => "Render succeeded without a URL",
         RenderWord::Failed => "Render failed",
         RenderWord::Other(word) => {
-            let told = ascii(&format!("Render status: {word}"), LIMIT);
-            return if step_shown(&told) == Some(7) { told } else { "Rendering video".to_owned() };
+            let sentence = ascii(&format!("Render status: {word}"), LIMIT);
+            return if step_shown(&sentence) == Some(7) { sentence } else { "Rendering video".to_owned() };
         }
     };
     text.to_owned()

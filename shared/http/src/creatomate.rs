@@ -95,6 +95,6 @@ mod tests {
         };
         let (known, unknown) = (body(Some("job_1_a")), body(None));
         assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
-        assert!(answer(&Received::Unknown, &render, &callback).is_err(), "with a token it is told");
+        assert!(answer(&Received::Unknown, &render, &callback).is_err(), "with a token the answer says so");
     }
 }

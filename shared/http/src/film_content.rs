@@ -253,11 +253,11 @@ fn pictures(place: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<I
 /// an answer.
 fn mark_answer(items: &mut [Item], value: &Value) {
     let names = ["correctAnswer", "correctIndex", "correct", "answer", "answerIndex"];
-    let Some((name, told)) = first(value, &names) else { return };
-    let by_place = whole(told).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < items.len());
-    let said = text(name, told).unwrap_or_default();
+    let Some((name, given)) = first(value, &names) else { return };
+    let by_place = whole(given).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < items.len());
+    let said = text(name, given).unwrap_or_default();
     let by_text = items.iter().position(|item| !said.is_empty() && item.title == said);
-    let found = if told.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
+    let found = if given.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
     if let Some(item) = found.and_then(|place| items.get_mut(place)) {
         item.marked = true;
     }

@@ -90,10 +90,10 @@ pub(crate) async fn read(request: &ApiRequest) -> Result<Vec<Part>, Problem> {
         parts.push(Part { name, file, former_file, charset, bytes: field.bytes().await.map_err(bad)? });
     }
     // A field that tells the character set of all others (RFC 7578, 4.6).
-    let told = parts.iter().find(|part| part.name == "_charset_").and_then(|part| part.text().ok());
-    if let Some(told) = told.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()) {
+    let charset = parts.iter().find(|part| part.name == "_charset_").and_then(|part| part.text().ok());
+    if let Some(charset) = charset.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()) {
         for part in parts.iter_mut().filter(|part| part.charset.is_none()) {
-            part.charset = Some(told.clone());
+            part.charset = Some(charset.clone());
         }
     }
     Ok(parts)

@@ -85,14 +85,14 @@ impl Asked {
 
     /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID: for a while,
     /// only for this stream, not readable by scripts, and without identifying the viewer.
-    pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, told: &str, lasts: Duration) -> ApiAnswer {
+    pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, value: &str, lasts: Duration) -> ApiAnswer {
         let path = match self {
             Self::Job { id, .. } => format!("/api/job/{id}/stream"),
             Self::Queue { .. } => "/api/queue/status/stream".to_owned(),
         };
         let secure = if request.header("x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
         let seconds = lasts.as_secs();
-        let cookie = format!("{SEEN}={told}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+        let cookie = format!("{SEEN}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
         answer.header("set-cookie", cookie)
     }
 }
@@ -186,12 +186,12 @@ mod tests {
 
     #[test]
     fn what_is_noted_goes_to_its_stream_only_and_comes_back() {
-        let check = |path: &str, told: &str, proto: &'static str, end: &str| {
+        let check = |path: &str, value: &str, proto: &'static str, end: &str| {
             let request = viewing(path, &[("x-forwarded-proto", proto)]);
             let asked = Asked::read(&request).unwrap().unwrap();
-            let answer = asked.note(&request, ApiAnswer::text(200, String::new()), told, FOR_A_MOMENT);
+            let answer = asked.note(&request, ApiAnswer::text(200, String::new()), value, FOR_A_MOMENT);
             let (_, cookie) = answer.headers.iter().find(|(name, _)| *name == "set-cookie").unwrap();
-            assert_eq!(*cookie, format!("seen={told}; Path={path}; Max-Age=30; HttpOnly; SameSite=Strict{end}"));
+            assert_eq!(*cookie, format!("seen={value}; Path={path}; Max-Age=30; HttpOnly; SameSite=Strict{end}"));
             let (pair, _) = cookie.split_once(';').unwrap();
             read(path, &[("cookie", pair)])
         };

@@ -308,7 +308,7 @@ fn what_is_tried_again_waits() {
     for (path, text) in files(".rs").iter().filter(|(path, _)| adapters.iter().any(|start| path.starts_with(start))) {
         for line in text.lines().filter(|line| line.contains("for _ in ")) {
             let counted = COUNTED_LOOPS.iter().any(|bound| line.contains(bound));
-            assert!(counted, "{} tries again without `Retry`: `{}`", path.display(), line.trim());
+            assert!(counted, "{} retries without `Retry`: `{}`", path.display(), line.trim());
         }
     }
 }
