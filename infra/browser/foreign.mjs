@@ -1,8 +1,9 @@
-// Shows in Chromium that a page of another origin reads and changes nothing on a stack that asks for no key.
-//   node foreign.mjs [--origin URL] [--emulator URL] [--chromium PATH]
-// The stack is `cargo xtask up`, without --auth. A hostile page is served from another port of this machine, under names of the same site and of
-// another one, and under a name that was rebound to this machine (DNS rebinding). Each tries what browsers let pages try. Afterwards everything is
-// as it was, no call that a page made was answered with data, and programs without a browser were answered as before.
+// Shows in Chromium that a page of another origin reads and changes nothing on a stack that asks for no key. node
+// foreign.mjs [--origin URL] [--emulator URL] [--chromium PATH] The stack is `cargo xtask up`, without --auth. A
+// hostile page is served from another port of this machine, under names of the same site and of another one, and under
+// a name that was rebound to this machine (DNS rebinding). Each makes every kind of request that a browser allows.
+// Afterwards everything is as it was, no call that a page made was answered with data, and programs without a browser
+// were answered as before.
 import { chromium } from "playwright-core";
 import http from "node:http";
 const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return i < 0 ? or : process.argv[i + 1]; };
@@ -23,7 +24,7 @@ async function state(job) {
   return { cancelled: now.status === "cancelled", isProcessing: stats.isProcessing, jobs: jobs.map((one) => one.id), endpoints: endpoints.map((one) => [one.id, one.enabled]) };
 }
 
-/** Runs in the hostile page: tries everything, and tells what it could read. */
+/** Runs in the hostile page: makes every kind of request, and reports what it could read. */
 async function attack({ target, job, emulator, files }) {
   const read = [], tried = [], at = (path) => target + path;
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -127,7 +128,7 @@ try {
     // The files of the pages hold no data: under a rebound name they are the page's own.
     const files = target === ORIGIN ? ["/assets/js/api.js", "/assets/favicon.svg", "/assets/style.css"] : [];
     const { read, tried } = await page.evaluate(attack, { target, job, emulator: EMULATOR, files });
-    // Whoever follows a link sees the page, and the hostile one does not.
+    // A user who follows a link sees the page; the hostile page does not.
     const link = `${ORIGIN}/dashboard`, shown = page.waitForResponse((response) => response.url() === link);
     await page.evaluate((link) => { location.href = link; }, link);
     const followedTo = (await shown).status(), after = await state(job), wrong = [];

@@ -11,7 +11,7 @@ const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return 
 const ORIGIN = arg("origin", "http://127.0.0.1:3000").replace(/\/$/, ""), MOCK = Boolean(arg("mock", false)), SHOTS = arg("shots", "shots"), STREAM = arg("stream-origin", ORIGIN), SLOW = Number(arg("slow", 60)) * 1000, ONLY = arg("only", "");
 fs.mkdirSync(SHOTS, { recursive: true });
 const axeSource = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-// Where keys are asked for, each walk begins signed in.
+// If keys are needed, each walk begins signed in.
 const auth = arg("key") ? { username: "", password: arg("key") } : arg("user") ? { username: arg("user"), password: arg("password") } : undefined;
 const browser = await chromium.launch({ executablePath: arg("chromium", "/usr/bin/chromium"), args: ["--no-sandbox"] });
 const results = [];
@@ -316,8 +316,8 @@ await walk("countries", async (made) => {
 });
 
 await walk("login", async (made) => {
-  if (!auth) return "no key is asked for";
-  // From the page that was asked for, by a wrong key and the right one, back to it; then out. With scripts and without.
+  if (!auth) return "no key is needed";
+  // From the requested page, with a wrong key and the right one, back to it; then sign out. With scripts and without.
   for (const scripts of [true, false]) {
     const page = await made({ signedIn: false, scripts }); page.allow.push("401");
     await page.goto(`${ORIGIN}/queue?status=failed`); await page.locator("h1:has-text('Sign in')").waitFor();
@@ -351,7 +351,7 @@ async function shoot(made, name, path, ready, then, options = {}) {
 }
 const idOf = async (status, test = () => true) => (await (await fetch(`${ORIGIN}/api/queue/jobs?status=${status}`, { headers: auth ? { authorization: "Basic " + btoa(`${auth.username}:${auth.password}`) } : {} })).json()).jobs.find(test)?.id;
 await walk("shots-login", async (made) => {
-  if (!auth) return "no key is asked for";
+  if (!auth) return "no key is needed";
   await shoot(made, "login", "/login?next=/queue", "h1", async (page) => { page.allow.push("401"); await signIn(page, { username: "ann", password: "a guess" }); await page.locator("#problem").waitFor(); }, { signedIn: false });
 });
 await walk("shots-form", (made) => shoot(made, "form", "/?country=US&platform=Netflix&genre=Horror", ".movie h3"));

@@ -23,7 +23,7 @@ CONNECT_SECONDS = 10
 PATIENCE = 30
 # What an API takes; CloudFront itself takes more.
 BODY_LIMIT = 10 * 2**20
-# What belongs to one connection (RFC 9110, 7.6.1), and what is written anew.
+# What belongs to one connection (RFC 9110, 7.6.1), and what is set again.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"}
 HOP_BY_HOP |= {"upgrade"}
 REWRITTEN = HOP_BY_HOP | {"host", "content-length", "transfer-encoding", "expect"}

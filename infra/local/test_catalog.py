@@ -39,7 +39,7 @@ class Loading(unittest.TestCase):
         self.assertEqual(self.write(Table(), ["a"]), [])
 
     def test_a_table_that_stays_busy_is_told_and_not_asked_for_ever(self):
-        with self.assertRaisesRegex(Problem, "too busy to load movies: try again"):
+        with self.assertRaisesRegex(Problem, "the table is throttled: try again"):
             self.write(Table(busy=1000), ["a"])
 
 

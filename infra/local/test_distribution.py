@@ -1,4 +1,4 @@
-"""infra/edge.yaml sends every route where it belongs, keeps what is everybody's only, and waits long enough."""
+"""infra/edge.yaml routes every path correctly, caches only what is public, and waits long enough."""
 
 import json
 import pathlib

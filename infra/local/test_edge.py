@@ -66,7 +66,7 @@ class Origin:
 class StandIn(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         distribution = Distribution.load({"EdgeSecret": SECRET})
-        # So that nobody waits for a minute.
+        # So that the tests do not wait for a minute.
         distribution.origins["Stream"] = replace(distribution.origins["Stream"], read_seconds=0.3)
         self.api, self.streams = Origin("api"), Origin("streams")
         targets = {"Api": await self.api.start(), "Stream": await self.streams.start()}

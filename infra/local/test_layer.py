@@ -142,11 +142,11 @@ class Layers(unittest.TestCase):
             layer.check(self.zip)
 
     def test_an_upload_is_told_in_tenths(self):
-        told = []
-        progress = layer.Progress(1000, told.append)
+        reported = []
+        progress = layer.Progress(1000, reported.append)
         for count in (50, 40, 10, 400, 500):
             progress(count)
-        self.assertEqual([line.split("%")[0].split()[-1] for line in told], ["10", "50", "100"])
+        self.assertEqual([line.split("%")[0].split()[-1] for line in reported], ["10", "50", "100"])
 
 
 if __name__ == "__main__":

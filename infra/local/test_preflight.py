@@ -147,7 +147,7 @@ class Preflight(unittest.TestCase):
         self.stops(wanted)
         fits = {"RenderConcurrency": "10", "MaxViewers": "20", "MaxWaiters": "20", "DeliveryConcurrency": "20"}
         self.assertEqual(self.look(**fits)[0]["stop"], [])
-        # Nobody is told to raise what they have lowered, and what is told fits.
+        # The advice never raises a lowered parameter, and fits the account.
         self.aws.unreserved = 40
         self.stops(" MaxWaiters=0 RenderConcurrency=10 MaxViewers=10 ", MaxWaiters="0")
         fits |= {"MaxViewers": "10", "MaxWaiters": "10", "DeliveryConcurrency": "10"}

@@ -161,7 +161,7 @@ class Smoke(unittest.TestCase):
     def test_failures_are_told_with_their_reasons_and_the_endpoint_goes(self):
         failing, forging = Stack(), Stack()
         failing.film, forging.forged = ["processing", "failed"], True
-        for stack, why in ((failing, "failed: ffmpeg is missing"), (forging, "signature of the webhook msg_1 does not fit")):
+        for stack, why in ((failing, "failed: ffmpeg is missing"), (forging, "signature of the webhook msg_1 does not match")):
             with self.assertRaisesRegex(Problem, why):
                 self.run_against(stack)
             self.assertEqual(stack.endpoints, [])
@@ -173,7 +173,8 @@ class Smoke(unittest.TestCase):
         with mock.patch.object(smoke, "PATIENCE_SECONDS", -1), self.assertRaisesRegex(Problem, "not done after"):
             self.run_against(stack)
         stack.film, stack.job = ["completed"], ["completed"]
-        with mock.patch.object(smoke, "PATIENCE_SECONDS", 0.01), self.assertRaisesRegex(Problem, "video.completed of .* did not come"):
+        late = "video.completed of .* did not arrive"
+        with mock.patch.object(smoke, "PATIENCE_SECONDS", 0.01), self.assertRaisesRegex(Problem, late):
             self.run_against(stack)
 
     def test_functions_that_reach_nothing_are_told(self):
@@ -229,9 +230,9 @@ class Verifying(unittest.TestCase):
         good = signed(body, self.SECRET, 1000)
         self.check(body, good, 1000)
         self.check(body, good | {"webhook-signature": "v1a,xx v1,AAAA " + good["webhook-signature"]}, 1200)
-        self.check(body + " ", good, 1000, "does not fit its body")
-        self.check(body, good | {"webhook-id": "msg_2"}, 1000, "does not fit its body")
-        self.check(body, good | {"webhook-signature": "v1,AAAA"}, 1000, "does not fit its body")
+        self.check(body + " ", good, 1000, "does not match its body")
+        self.check(body, good | {"webhook-id": "msg_2"}, 1000, "does not match its body")
+        self.check(body, good | {"webhook-signature": "v1,AAAA"}, 1000, "does not match its body")
         self.check(body, good | {"x-streamgank-signature": "sha256=00"}, 1000, "X-StreamGank-Signature")
         self.check(body, good, 1301, "more than 300 s")
         self.check(body, good, 699, "more than 300 s")

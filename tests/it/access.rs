@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::login::browser;
-use crate::stack::{JsonText, Stack, read};
+use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 
 #[tokio::test]
 async fn without_a_key_nothing_opens() {
@@ -106,19 +106,7 @@ async fn a_preflight_names_what_browsers_may_send() {
 async fn a_preflight_that_reaches_a_function_is_answered_before_any_check() {
     let stack = Stack::open().await;
     let event: Value = serde_json::from_str(include_str!("../../events/pages/preflight.json")).expect("JSON");
-    for function in [
-        "pages",
-        "generate",
-        "videos",
-        "videos-wait",
-        "job-status",
-        "job-logs",
-        "job-control",
-        "job-wait",
-        "webhooks-admin",
-        "step-webhook",
-        "creatomate-webhook",
-    ] {
+    for function in API_FUNCTIONS {
         let (answer, error) = stack.aws.invoke(function, &event).await;
         assert_eq!(error, None, "{function}: {answer}");
         let body = answer["body"].as_str().unwrap_or_default();

@@ -379,10 +379,10 @@ Of this DynamoDB's calls are ${dynamodb} and Lambda's runs ${lambda}.
   since hints and records may come together or alone. Units follow from the sizes of what was sent, with the entries of
   indexes that came, went or moved; all of a transaction counts twice, the indexes too. Runs are those that the emulator
   reports; each one for a queue is a receive and a delete.
-- Assumed: 256 MB for 20 ms a run, and for 250 ms where `worker` and `dispatcher` wait for somebody's answer; a query reads
-  less than 4 KB; 300 bytes of Lambda's own lines a run, and 330 of the API's access log a request; rows are kept for 30
-  days, with point-in-time recovery; each submission leases its call of the caller's limit (who submits often leases
-  several at once), and a worker that sends at most ten reports a minute leases none.
+- Assumed: 256 MB for 20 ms a run, and for 250 ms where `worker` and `dispatcher` wait for somebody's answer; a query
+  reads less than 4 KB; 300 bytes of Lambda's own lines a run, and 330 of the API's access log a request; rows are kept
+  for 30 days, with point-in-time recovery; each submission leases its call of the caller's limit (a caller that submits
+  often leases several at once), and a worker that sends at most ten reports a minute leases none.
 - Left out: what goes on anyway (below), starts of functions with the settings that they read, clients that ask how a job
   is (one run, one request of the API, one read unit and at most one write unit each), traffic.
 

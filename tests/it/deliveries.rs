@@ -99,7 +99,7 @@ async fn a_receiver_that_stalls_is_left_at_the_deadline_and_tried_again_unless_i
         let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
         stack.until_status(&job, "completed").await;
         let tries = stack
-            .eventually("the tries", || async {
+            .eventually("the attempts", || async {
                 let all = stack.webhooks("second", &job).await;
                 (all.len() >= least).then_some(all)
             })

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Another viewer's address on this machine, which no other test uses.
 const VIEWER: [u8; 4] = [127, 0, 0, 77];
 const VIEWER_TEXT: &str = "127.0.0.77";
-/// What anybody may read, counted by address.
+/// The public route, limited by address.
 const KEYS: &str = "/.well-known/webhook-keys.json";
 
 /// The stand-in in front of the stack under test; it ends when this is dropped.
@@ -79,7 +79,7 @@ async fn no_answer_but_the_public_keys_may_be_kept() {
         let response = get(path, with_key).await;
         assert_eq!(response.status(), expected, "{path}");
         assert_eq!(response.headers()["x-cache"], "Miss from cloudfront", "{path}");
-        // CloudFront shares what is asked for at once, unless the answer says that it may not.
+        // CloudFront shares one response between concurrent requests, unless the response forbids it.
         let kept = response.headers()["cache-control"].to_str().expect("ASCII");
         assert!(kept.contains("no-store") || kept.contains("private"), "{path}: {kept}");
     }
@@ -184,7 +184,7 @@ async fn a_limit_by_address_is_the_viewer_s_and_no_header_of_a_caller_changes_th
     };
     let (viewer, edge, api) = (viewer(), edge.url.as_str(), stack.api.as_str());
     assert_eq!(status(&viewer, edge, &[]).await, 429);
-    // Others, who say that they are that viewer.
+    // Other callers, who claim that viewer's address.
     let spoofed = ("x-reelhook-viewer", VIEWER_TEXT);
     let guessed = ("x-reelhook-edge", "0123456789abcdef0123456789abcdef");
     let forwarded = [("x-forwarded-for", VIEWER_TEXT), ("cloudfront-viewer-address", "127.0.0.77:443")];
@@ -199,7 +199,7 @@ async fn a_limit_by_address_is_the_viewer_s_and_no_header_of_a_caller_changes_th
         429,
         "nor can the viewer be another"
     );
-    // Only who has the secret is believed.
+    // Only callers with the secret are trusted.
     let secret = stack.aws.secret("EDGE_SECRET").await;
     assert_eq!(status(&stack.http, api, &[spoofed, ("x-reelhook-edge", secret.as_str())]).await, 429);
 }

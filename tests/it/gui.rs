@@ -15,7 +15,7 @@ use crate::live::{Block, blocks};
 use crate::stack::{JsonText, Stack, read};
 use crate::videos::{film, order};
 
-/// A stream that does not end within this time is held: one that has something to tell ends within some milliseconds.
+/// A stream that does not end within this time is held: one with an event to send ends within some milliseconds.
 const HELD: Duration = Duration::from_millis(1500);
 /// How long a job may take to show its end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,7 +76,7 @@ fn retry(blocks: &[Block]) -> Option<u64> {
     blocks.iter().find_map(|block| block.retry)
 }
 
-/// What a job's stream told, with the ids.
+/// The events of a job's stream, with their ids.
 fn events(blocks: Vec<Block>) -> Vec<(String, Value)> {
     blocks.into_iter().filter_map(|block| block.id.zip(block.data)).collect()
 }
@@ -123,7 +123,7 @@ async fn the_form_makes_a_job_that_the_queue_s_page_shows_cancels_and_deletes() 
     form_and_queue(&Stack::open().await).await;
 }
 
-/// The form, its preview, and the queue's page: at the origin that the stack is asked through.
+/// The form, its preview, and the queue's page: at the origin under which the stack is called.
 async fn form_and_queue(stack: &Stack) {
     let platforms = page(stack, Method::GET, "/api/platforms/US", None).await["platforms"].clone();
     let genres = page(stack, Method::GET, "/api/genres/US?platform=Netflix", None).await["genres"].clone();
@@ -170,10 +170,10 @@ async fn form_and_queue(stack: &Stack) {
     assert_eq!(browser.open(&path).await.0, 200);
     page(stack, Method::DELETE, &format!("/api/queue/job/{job}/delete"), None).await;
     let (status, _) = browser.open(&path).await;
-    assert_eq!(status, 404, "it is told once");
-    let (status, told) = browser.open(&path).await;
-    assert_eq!((status, retry(&told)), (200, Some(120_000)), "and comes seldom");
-    assert!(told.iter().all(|block| block.data.is_none()), "{told:?}");
+    assert_eq!(status, 404, "only the first time");
+    let (status, received) = browser.open(&path).await;
+    assert_eq!((status, retry(&received)), (200, Some(120_000)), "and with a long `retry`");
+    assert!(received.iter().all(|block| block.data.is_none()), "{received:?}");
     stack.eventually("a list without the job", || async { (!has(&listed(stack, "").await, &job)).then_some(()) }).await;
 }
 
@@ -182,21 +182,21 @@ async fn the_queue_s_stream_waits_for_a_page_that_opens_it_anew_each_time() {
     let stack = Stack::open().await;
     let (browser, path) = (Browser::at(&stack, &stack.api), "/api/queue/status/stream");
     let numbers = |blocks: &[Block]| -> Value {
-        let told = blocks.iter().find(|block| block.event.as_deref() == Some("status")).expect("numbers");
-        told.data.clone().expect("data")["stats"].clone()
+        let received = blocks.iter().find(|block| block.event.as_deref() == Some("status")).expect("numbers");
+        received.data.clone().expect("data")["stats"].clone()
     };
-    let (status, told) = browser.open(path).await;
-    assert_eq!((status, &numbers(&told)["isProcessing"]), (200, &json!(true)), "the first time at once");
+    let (status, received) = browser.open(path).await;
+    assert_eq!((status, &numbers(&received)["isProcessing"]), (200, &json!(true)), "the first time at once");
     let requests = browser.requests_until_held(path, 5).await;
     println!("the queue's page rests at its request {}", requests + 1);
 
-    // What happens then is told at once.
-    let (told, _) = tokio::join!(
+    // A change is sent immediately.
+    let (received, _) = tokio::join!(
         timeout(Duration::from_secs(20), browser.open(path)),
         page(&stack, Method::POST, "/api/queue/toggle", Some(json!({ "processing": false })))
     );
-    let (status, told) = told.expect("a change ends the wait");
-    assert_eq!((status, &numbers(&told)["isProcessing"]), (200, &json!(false)));
+    let (status, received) = received.expect("a change ends the wait");
+    assert_eq!((status, &numbers(&received)["isProcessing"]), (200, &json!(false)));
     page(&stack, Method::POST, "/api/queue/toggle", Some(json!({ "processing": true }))).await;
 
     // Where streams stream, the numbers come at the beginning of each.
@@ -221,9 +221,9 @@ async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
     let deadline = Instant::now() + PATIENCE;
     while seen.last().is_none_or(|(_, data)| data["type"] != "render_completed") {
         assert!(Instant::now() < deadline, "the end is not seen: {seen:#?}");
-        let (status, told) = browser.open(&path).await;
+        let (status, received) = browser.open(&path).await;
         assert_eq!(status, 200);
-        seen.extend(events(told));
+        seen.extend(events(received));
     }
     let mut expected = Vec::new();
     for (version, live) in stack.aws.live_rows(&job).await {
@@ -246,9 +246,9 @@ async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
     // A page that is opened only now gets the end, and may come back much later.
     for origin in [stack.api.clone(), stack.aws.stream_url()] {
         let browser = Browser::at(&stack, &origin);
-        let (status, told) = browser.open(&path).await;
-        assert_eq!((status, retry(&told)), (200, Some(120_000)), "{origin}");
-        assert_eq!(events(told).last(), seen.last(), "{origin}");
+        let (status, received) = browser.open(&path).await;
+        assert_eq!((status, retry(&received)), (200, Some(120_000)), "{origin}");
+        assert_eq!(events(received).last(), seen.last(), "{origin}");
         assert_eq!(browser.requests_until_held(&path, 1).await, 1, "{origin}");
     }
 }
@@ -274,20 +274,20 @@ async fn a_page_of_a_failed_job_rests_until_somebody_tries_it_again() {
     assert_eq!(line["details"]["status"], json!(null), "`started` there is what shows a step as going on");
 
     let browser = Browser::at(&stack, &stack.api);
-    let (status, told) = browser.open(&path).await;
-    assert_eq!((status, retry(&told)), (200, Some(5000)));
-    let told = events(told);
-    let [(_, end)] = &told[..] else { panic!("one event: {told:?}") };
+    let (status, received) = browser.open(&path).await;
+    assert_eq!((status, retry(&received)), (200, Some(5000)));
+    let received = events(received);
+    let [(_, end)] = &received[..] else { panic!("one event: {received:?}") };
     assert_eq!((&end["status"], &end["error"]), (&json!("failed"), &json!("No movies found")));
     assert_eq!(browser.requests_until_held(&path, 1).await, 1);
     let again = format!("/api/job/{job}/retry");
-    let (told, _) = tokio::join!(
+    let (received, _) = tokio::join!(
         timeout(Duration::from_secs(20), browser.open(&path)),
         page(&stack, Method::POST, &again, Some(json!({})))
     );
-    let (status, told) = told.expect("a retry ends the wait");
-    assert_eq!((status, retry(&told)), (200, Some(500)));
-    assert_eq!(events(told)[0].1["status"], "pending");
+    let (status, received) = received.expect("a retry ends the wait");
+    assert_eq!((status, retry(&received)), (200, Some(500)));
+    assert_eq!(events(received)[0].1["status"], "pending");
     stack.until_status(&job, "completed").await;
 }
 
@@ -310,18 +310,18 @@ async fn the_pages_work_at_one_address_for_api_and_streams() {
 async fn failed_job(stack: &Stack, origin: &str) {
     let job = failed(stack).await;
     let (browser, path) = (Browser::at(stack, origin), stream_of(&job));
-    let (status, told) = browser.open(&path).await;
-    assert_eq!((status, retry(&told), events(told).len()), (200, Some(5000), 1));
+    let (status, received) = browser.open(&path).await;
+    assert_eq!((status, retry(&received), events(received).len()), (200, Some(5000), 1));
 
     let mut response = browser.connect(&path).await;
     let mut text = String::new();
     while !blocks(&text).iter().any(|block| block.data.is_some()) {
-        let chunk = response.chunk().await.expect("a stream").expect("the end once more");
+        let chunk = response.chunk().await.expect("a stream").expect("the end again");
         text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
     }
-    let told = blocks(&text);
-    assert_eq!(retry(&told), Some(60_000));
-    assert!(events(told).is_empty(), "the end has no id this time: {text}");
+    let received = blocks(&text);
+    assert_eq!(retry(&received), Some(60_000));
+    assert!(events(received).is_empty(), "the end has no id this time: {text}");
     page(stack, Method::POST, &format!("/api/job/{job}/retry"), Some(json!({}))).await;
     // A stream ends after its time, and the page opens the next one. None of them misses anything.
     let mut seen = Vec::new();

@@ -218,7 +218,7 @@ async fn a_time_is_what_it_seems_and_a_number_arrives_as_it_is() {
         let (status, answer) = stack.post("/api/webhooks/recover", &body).await;
         assert_eq!((status, &answer["code"]), (400, &json!(code)), "{body}: {answer}");
     }
-    // The `+` of a zone that nobody encoded, and whole numbers in other spellings.
+    // The unencoded `+` of a zone, and whole numbers in other spellings.
     let query = "from=2024-01-01T12:00:00+02:00&to=1704110400&limit=5.0";
     for path in [format!("/api/logs/search?{query}"), format!("/api/webhooks/deliveries?{query}")] {
         let (status, answer) = stack.get(&path).await;

@@ -15,30 +15,12 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, interval_at};
 
 use crate::lost::{assert_counts_are_right, assert_delivered};
-use crate::stack::{JsonText, Stack, read};
+use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 use crate::videos::{HOOK, film};
 
-/// Every function of the stack.
-const FUNCTIONS: [&str; 17] = [
-    "generate",
-    "videos",
-    "videos-wait",
-    "job-status",
-    "job-logs",
-    "job-control",
-    "job-wait",
-    "job-stream",
-    "pages",
-    "webhooks-admin",
-    "step-webhook",
-    "creatomate-webhook",
-    "fanout",
-    "worker",
-    "render",
-    "dispatcher",
-    "cleanup",
-];
-/// Timers that are too short for a machine this busy: a video takes longer, and so does a sign of life.
+/// The other functions of the stack.
+const OTHER_FUNCTIONS: [&str; 6] = ["job-stream", "fanout", "worker", "render", "dispatcher", "cleanup"];
+/// Timers that are too short for a machine this busy: a video takes longer, and so does a heartbeat.
 const PATIENT: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
 /// Each report is sent three times, as a worker does that wants it to arrive.
 const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
@@ -48,6 +30,11 @@ const RECOVERY: Duration = Duration::from_secs(180);
 const INSISTENCE: Duration = Duration::from_secs(60);
 /// How often the sweep comes meanwhile.
 const SWEEP: Duration = Duration::from_secs(2);
+
+/// Every function of the stack.
+fn functions() -> impl Iterator<Item = &'static str> {
+    API_FUNCTIONS.into_iter().chain(OTHER_FUNCTIONS)
+}
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> u64 {
@@ -95,7 +82,7 @@ async fn killing_any_function_at_random_loses_nothing() {
 /// Changes the environments of all functions, and ends their processes, so that the next ones read them: what they were.
 async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
     let mut before = BTreeMap::new();
-    for function in FUNCTIONS {
+    for function in functions() {
         let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function(function));
         let (_, known, _) = stack.aws.call("lambda", "GET", &path, None, &Value::Null).await;
         let mut variables = known["Environment"]["Variables"].clone();
@@ -155,7 +142,7 @@ async fn submit_jobs(stack: &Stack, round: &Round) -> Vec<String> {
     for n in 0..round.jobs {
         ticks.tick().await;
         let id = insist(stack, "/api/generate", &key(round, "job", n), &body).await;
-        // Somebody looks at it; whether there is an answer is not what this is about.
+        // A viewer reads it; the answer does not matter here.
         let _ = stack.request(Method::GET, &format!("/api/job/{id}")).send().await;
         submitted.push(id);
     }
@@ -228,8 +215,9 @@ async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static
 /// Kills a process of a function that has any.
 fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
     // Most functions have none at a time.
-    for _ in 0..FUNCTIONS.len() {
-        let function = FUNCTIONS[random.below(FUNCTIONS.len() as u64) as usize];
+    let functions: Vec<&'static str> = functions().collect();
+    for _ in 0..functions.len() {
+        let function = functions[random.below(functions.len() as u64) as usize];
         let processes = stack.aws.processes(function);
         if !processes.is_empty() {
             let pid = processes[random.below(processes.len() as u64) as usize];
@@ -280,31 +268,31 @@ async fn assert_job_is_right(stack: &Stack, id: &str) {
     let seen = stack.studio(&format!("/worker/jobs?job_id={id}")).await;
     let runs = seen["runs"].as_array().expect("runs").iter();
     let mut reports = runs.filter_map(|run| run["callbacks"].as_array()).flatten();
-    let told = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
+    let reported = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
     println!("{id} is {:?}: {:?}", job.status, job.error);
-    assert!(!told, "the worker has told {id}'s end: {job:#?}");
+    assert!(!reported, "the worker has reported {id}'s end: {job:#?}");
 }
 
-/// A video is stored, its client was told of it under one id, and every delivery about it has ended well.
+/// A video is stored, its client was notified of it under one id, and every delivery about it has ended well.
 async fn assert_video_is_right(stack: &Stack, id: &str) {
     let job = stack.stored(id).await;
     assert_eq!((job.status, job.videos.len()), (Status::Completed, 1), "{id}: {:?}", job.error);
     assert!(stack.aws.has_object(&job.videos[0].key).await, "{id}: {}", job.videos[0].key);
     for delivery in stack.aws.deliveries_of(&[id.to_owned()]).await {
-        // That it was started is no news any more once it has ended.
+        // `started` need not arrive once the video has ended.
         let superseded = delivery.event == OutboundEvent::VideoStarted && delivery.status == DeliveryStatus::Stopped;
         assert!(delivery.status == DeliveryStatus::Delivered || superseded, "{delivery:#?}");
     }
-    let told = stack
-        .eventually(&format!("the client hears of {id}"), || async {
-            let told = stack.webhooks(HOOK, id).await;
-            told.iter().any(|webhook| webhook["body"]["status"] == "completed").then_some(told)
+    let webhooks = stack
+        .eventually(&format!("the client is notified of {id}"), || async {
+            let webhooks = stack.webhooks(HOOK, id).await;
+            webhooks.iter().any(|webhook| webhook["body"]["status"] == "completed").then_some(webhooks)
         })
         .await;
     for word in ["started", "completed"] {
-        let of_word = told.iter().filter(|webhook| webhook["body"]["status"] == word);
+        let of_word = webhooks.iter().filter(|webhook| webhook["body"]["status"] == word);
         let ids: BTreeSet<&str> = of_word.filter_map(|webhook| webhook["webhook_id"].as_str()).collect();
-        assert!(ids.len() <= 1, "{id}: {word} was told under {ids:?}");
+        assert!(ids.len() <= 1, "{id}: {word} was sent under {ids:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Signing in at a page: from the page that was asked for, by a form, with a cookie that opens pages, calls and streams.
+//! Signing in at a page: from the requested page, by a form, with a cookie that authorizes pages, calls and streams.
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
@@ -69,7 +69,7 @@ async fn somebody_signs_in_comes_back_and_signs_out() {
     for path in ["/queue", "/", "/api/queue/status", "/api/queue/jobs", "/api/queue/status/stream"] {
         assert_eq!(send(with(get(path))).await.status(), 200, "{path}");
     }
-    // Who is known goes on at once.
+    // A user with a session is redirected immediately.
     assert_eq!(header(&send(with(get("/login?next=%2Fdashboard"))).await, LOCATION), "/dashboard");
     let toggle = || with(browser().post(format!("{}/api/queue/toggle", stack.api)));
     let (status, answer) = read(send(toggle().json_text(&json!({ "processing": true }))).await).await;
@@ -105,7 +105,7 @@ async fn a_program_signs_in_with_json() {
     let (status, answer) =
         read(send(browser().post(format!("{}/logout", stack.api)).json_text(&json!({}))).await).await;
     assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
-    assert_eq!(send(browser().get(format!("{}/logout", stack.api))).await.status(), 401, "a link signs nobody out");
+    assert_eq!(send(browser().get(format!("{}/logout", stack.api))).await.status(), 401, "a link does not sign out");
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn another_site_s_page_signs_nobody_in_or_out() {
             assert_eq!((status, &answer["code"]), (403, &json!("foreign_page")), "{path} {value}");
         }
     }
-    // Nor does it choose where somebody goes on.
+    // Nor does it choose where the user is redirected.
     for elsewhere in ["https://evil.example/", "//evil.example/", "/\\evil.example/"] {
         let taken = send(form(&stack, &[("password", &stack.key), ("next", elsewhere)])).await;
         assert_eq!((taken.status().as_u16(), header(&taken, LOCATION).as_str()), (303, "/"), "{elsewhere}");

@@ -1,4 +1,4 @@
-//! HEAD is answered as GET on every route, and a method that a path does not take is told the right ones.
+//! HEAD is answered as GET on every route, and an unsupported method gets 405 with the supported ones.
 
 use std::time::{Duration, Instant};
 

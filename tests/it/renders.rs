@@ -74,7 +74,7 @@ async fn a_call_without_a_token_is_only_a_hint() {
     let lie = json!({ "id": render, "status": "succeeded", "url": "https://evil.example/video.mp4" });
     let (status, answer) = callback(&stack, None, lie.clone()).await;
     assert_eq!((status, &answer["job_id"]), (200, &Value::Null), "{answer}");
-    // Who only guesses an id is told the same.
+    // A guessed id gets the same answer.
     for id in ["nobody-knows", "0f7c3a52-9a1e-4b7e-8a55-6f1de0f5c111", "x"] {
         let guess = json!({ "id": id, "status": "succeeded", "url": "https://evil.example/video.mp4" });
         assert_eq!(callback(&stack, None, guess).await, (200, answer.clone()), "{id}");

@@ -14,6 +14,21 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
+/// The functions behind the HTTP API.
+pub const API_FUNCTIONS: [&str; 11] = [
+    "pages",
+    "generate",
+    "videos",
+    "videos-wait",
+    "job-status",
+    "job-logs",
+    "job-control",
+    "job-wait",
+    "webhooks-admin",
+    "step-webhook",
+    "creatomate-webhook",
+];
+
 /// A running stack, as REELHOOK_RUN describes it.
 pub struct Stack {
     pub api: String,
@@ -51,7 +66,7 @@ impl Stack {
         Self { api, studio: text("studio_url"), key: text("api_key"), aws, http, local }
     }
 
-    /// The same stack, asked through another address.
+    /// The same stack, called at another address.
     pub fn at(mut self, url: &str) -> Self {
         self.api = url.to_owned();
         self

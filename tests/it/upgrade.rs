@@ -206,8 +206,8 @@ async fn webhooks_arrive(stack: &Stack, recording: &Recording) {
         let again = stack.webhooks("main", recording.id(name)).await;
         assert!(again.is_empty(), "{name} had arrived before: {again:#?}");
     }
-    let told = stack.webhooks("client", recording.id("video_drawing")).await;
-    let words: Vec<&str> = told.iter().filter_map(|one| one["body"]["status"].as_str()).collect();
+    let webhooks = stack.webhooks("client", recording.id("video_drawing")).await;
+    let words: Vec<&str> = webhooks.iter().filter_map(|one| one["body"]["status"].as_str()).collect();
     assert_eq!(words, ["completed"], "started had arrived before");
 }
 

@@ -136,7 +136,7 @@ async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
 
     let link = completed["s3Upload"]["standard"]["signedUrl"].as_str().expect("a link");
     let video = download(&stack, link).await;
-    // Whoever only asks about it is led to it too.
+    // A request that only asks about it is redirected to it too.
     let head = stack.http.head(link).send().await.expect("an answer");
     assert_eq!(head.status(), 200);
     assert_eq!(head.headers()["content-type"], "video/mp4");
@@ -332,7 +332,7 @@ async fn where_as_many_wait_as_may_the_answer_comes_at_once_and_the_video_is_mad
     assert!(took < Duration::from_secs(10), "{took:?}");
     stack.aws.save_slots("waiters", &Admission { version: before.version + 2, ..before }).await;
     until(&stack, &id, "completed").await;
-    // Whoever waits now has a slot, and gives it back.
+    // Another request that waits gets a slot, and releases it.
     let (status, answer) = stack.post("/api/generate-flexible-video", &film(1, 1.0)).await;
     assert_eq!(status, 200, "{answer}");
     assert!(stack.aws.slots("waiters").await.active.is_empty());

@@ -132,7 +132,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     }
     match &voucher {
         Voucher::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
-        // Anybody may send hints, and each has tables read.
+        // Hints need no authentication, and each one reads tables.
         Voucher::Nobody => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
         Voucher::Operator => {}
     }

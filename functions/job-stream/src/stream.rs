@@ -32,11 +32,11 @@ const POLL_QUEUE: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a viewer comes back after the stream's end.
 const RETRY_MS: u32 = 1000;
-/// How soon a page comes back that was at rest with a job that may be tried again.
+/// `retry` after a held stream of a job that may be retried.
 const RETRY_AT_REST_MS: u32 = 60_000;
-/// How often the history of a job that has ended is looked at.
+/// How often the history of a job that has ended is read.
 const POLL_AT_REST: Duration = Duration::from_secs(2);
-/// How long a page rests with a job that nothing takes further.
+/// How long a stream of a job that no command can continue is held.
 const LONGEST_SETTLED: Duration = Duration::from_secs(60);
 
 /// What is streamed, behind its head, or answered at once.
@@ -80,7 +80,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
     match &asked {
-        // Whoever wants no body waits for no event.
+        // A request without a body (HEAD) waits for no event.
         Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
         Asked::Job { id, last, noted } => {
             match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
@@ -126,7 +126,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    /// One who stays no longer than this.
+    /// A viewer that stays no longer than this.
     fn at_most(self, longest: Duration) -> Self {
         Self { until: self.until.min(Instant::now() + longest), ..self }
     }
@@ -158,7 +158,7 @@ where
     body
 }
 
-/// Nobody listens any more, or nothing more can be told.
+/// The viewer has left, or nothing more can be sent.
 struct Gone;
 
 impl<E: std::error::Error> From<E> for Gone {

@@ -27,11 +27,11 @@ use crate::{Deps, rest, ticks};
 const LONGEST: Duration = Duration::from_secs(25);
 /// How often the tables are looked at.
 const POLL: Duration = Duration::from_millis(500);
-/// How often they are looked at for a job that has ended.
+/// How often they are read for a job that has ended.
 const POLL_AT_REST: Duration = Duration::from_secs(2);
 /// How soon a viewer comes back after an answer.
 const RETRY_MS: u32 = 500;
-/// How soon a page at rest comes back: with the wait, once in a minute.
+/// `retry` after a held request: together with the wait, one request a minute.
 const RETRY_AT_REST_MS: u32 = 35_000;
 
 /// Answers a request.
@@ -57,7 +57,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
     match &asked {
-        // Whoever wants no body waits for no event.
+        // A request without a body (HEAD) waits for no event.
         Asked::Queue { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
         Asked::Job { id, last, noted } => {
             match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
@@ -100,7 +100,7 @@ async fn wait_for_job(
     Ok(told(request, asked, &watch, text, &found))
 }
 
-/// Waits for someone to take a job further that has ended.
+/// Waits for a command that continues a job that has ended.
 async fn rest_with_job(
     deps: &Deps,
     mut watch: Watch,
@@ -124,7 +124,7 @@ async fn rest_with_job(
     Ok(told(request, asked, &watch, String::new(), &found))
 }
 
-/// What happened, for a viewer who comes back at once.
+/// The events, for a viewer that comes back immediately.
 fn told(request: &ApiRequest, asked: &Asked, watch: &Watch, mut text: String, found: &[Seen]) -> ApiAnswer {
     text.extend(found.iter().map(sse::seen));
     let lasts = if found.iter().any(|seen| seen.ends) { WHILE_AT_REST } else { FOR_A_MOMENT };

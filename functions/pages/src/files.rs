@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 /// What stands around the content of each page.
 const FRAME: &str = include_str!("../assets/frame.html");
-/// The links between pages, for who is signed in; and how to end that.
+/// The links between pages, and the button to sign out.
 const NAVIGATION: &str = include_str!("../assets/navigation.html");
 const SIGN_OUT: &str = include_str!("../assets/sign-out.html");
 const HTML: &str = "text/html; charset=utf-8";
@@ -73,7 +73,7 @@ struct Page {
 }
 
 impl Page {
-    /// The whole page, whose live updates come from this origin; `sign_out` where somebody signs in.
+    /// The whole page, whose live updates come from this origin; `sign_out` adds the button for it.
     fn text(&self, stream_origin: &str, sign_out: bool) -> String {
         let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
         let module = self.script.map(tag).unwrap_or_default();
@@ -145,7 +145,7 @@ const DELIVERY: Page = page!(
     Some(("/webhooks", "true"))
 );
 
-/// Where somebody signs in; it works without a script.
+/// The sign-in page; it works without a script.
 const LOGIN: Page = Page {
     title: "Sign in",
     description: "Sign in to see and make videos.",
@@ -207,8 +207,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files for pages whose live updates come from this URL's origin, or from their own; `sign_out` where somebody signs
-    /// in.
+    /// The files for pages whose live updates come from this URL's origin, or from their own; `sign_out` adds the
+    /// button for it.
     pub fn new(stream: Option<&Url>, sign_out: bool) -> Self {
         let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let page = |page: Page| File::new(HTML, page.text(&origin, sign_out));
@@ -229,7 +229,7 @@ impl Files {
         }
     }
 
-    /// A page, for who may see it; none where the path is another's.
+    /// A page, for authorized callers; none for other paths.
     pub fn page(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         self.find_page(request).map(|page| self.guarded(page.answer(request)))
     }
@@ -252,7 +252,7 @@ impl Files {
         })
     }
 
-    /// What pages are made of, for anybody: nothing in it is secret, and the page to sign in needs it.
+    /// Scripts, styles and icons of pages, without a key: nothing in them is secret, and the sign-in page needs them.
     pub fn asset(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         match &request.segments()[..] {
             ["assets", "style.css"] => Some(self.style.answer(request)),
@@ -265,7 +265,7 @@ impl Files {
         }
     }
 
-    /// The page to sign in, which goes on to `next`, with what went wrong before.
+    /// The sign-in page, which leads on to `next`, with the error of the attempt before.
     pub fn login(&self, status: u16, next: &str, problem: Option<&str>) -> ApiAnswer {
         let note = |text: &str| {
             let text = escaped(text);
@@ -353,10 +353,7 @@ mod tests {
             let script = page.script.expect("a script");
             assert!(text.contains(&format!("/assets/js/{script}.js")) && text.contains("<main id=\"main\""));
             assert!(text.contains("action=\"/logout\""), "{title}");
-            assert!(
-                !page.text("", false).contains("/logout"),
-                "{title}: nobody has signed in where no key is asked for"
-            );
+            assert!(!page.text("", false).contains("/logout"), "{title}: without keys there is no session to end");
             let navigation = text.lines().find(|line| line.contains("<nav aria-label=\"Main\"")).unwrap();
             let marked: Vec<&str> = navigation.split("<a ").filter(|link| link.contains("aria-current")).collect();
             assert_eq!(marked.first().copied(), current, "{title}");

@@ -61,7 +61,7 @@ impl Config {
     }
 }
 
-/// Who may look, and who stands in front.
+/// The settings for authentication and for the domain in front.
 struct Secrets {
     access: Access,
     edge: Edge,

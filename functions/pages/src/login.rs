@@ -1,4 +1,4 @@
-//! Signing in and out: a form that works without a script, and the cookie that it leads to (ADR 29).
+//! Signing in and out: a form that works without a script, and the session cookie (ADR 29).
 
 use reelhook_app::ambient::Ambient;
 use reelhook_aws::start::System;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Deps;
 
-/// Answers what is about signing in; none where the route is another's. Anybody may ask.
+/// Answers the routes for signing in and out, which need no key; none for other routes.
 pub async fn answer(deps: &Deps, request: &ApiRequest) -> Option<Result<ApiAnswer, Problem>> {
     match (request.method.as_str(), &request.segments()[..]) {
         ("GET" | "HEAD", ["login"]) => Some(Ok(show(deps, request).await)),
@@ -28,7 +28,7 @@ async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
 }
 
 async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    // Another site's page could sign somebody in as somebody else.
+    // A page of another site could sign a user in under another account.
     deps.site.check_sender(request)?;
     let secrets = deps.secrets.get().await;
     let (address, network) = (secrets.edge.address(request), secrets.edge.network(request));
@@ -51,7 +51,7 @@ async fn begin(deps: &Deps, request: &ApiRequest, network: &str) -> Result<Sessi
     deps.secrets.check(|secrets| secrets.access.sign_in(&shown, System.now())).await
 }
 
-/// The page again, with what went wrong.
+/// The page again, with the error.
 fn refused(deps: &Deps, request: &ApiRequest, problem: &Problem) -> ApiAnswer {
     let (status, _, sentence) = problem.parts();
     let sentence = match problem {

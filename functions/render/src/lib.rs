@@ -1,4 +1,4 @@
-//! The Render queue: composes films, draws their scenes, joins them, or has Creatomate do it, piece by piece.
+//! The Render queue: composes films, draws their scenes and joins them, or has Creatomate render them, piece by piece.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -217,8 +217,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
     }
 }
 
-/// Takes an order; where the caller waits for the video, waits with it for as long as this function may, if a slot is free.
-/// Without one the order is answered as if the time were over.
+/// Accepts an order; if the caller waits for the video, waits as long as this function may, if a slot is free. Without
+/// a slot the order is answered as if the time were over.
 async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
     let mut order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
@@ -241,7 +241,7 @@ async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> 
     Ok(ApiAnswer::text(202, body))
 }
 
-/// The job once it has ended; none where that takes longer than this function may wait, or where as many wait as may.
+/// The job once it has ended; none if that takes longer than this function may wait, or if no waiter slot is free.
 async fn wait_for(deps: &Deps, request: &ApiRequest, id: &JobId) -> Result<Option<Job>, Problem> {
     let ports = WaitPorts { jobs: &deps.jobs, slots: &deps.waiters, ambient: &System, pulse: &System };
     let slot = format!("{}.{:08x}", request.request_id, System.random() as u32);

@@ -6,7 +6,7 @@ import time
 
 from common import Server, until
 
-LONG = 24  # invocations of a chain that nobody stops
+LONG = 24  # invocations of a chain that is not stopped
 HANDLER = """
 def handler(event):
     trace = r.headers.get("Lambda-Runtime-Trace-Id") or ""

@@ -13,7 +13,7 @@ LISTS = pathlib.Path(__file__).resolve().parents[2] / "catalog" / "lists.json"
 NUMBERS = {"id": int, "year": int, "imdb_score": float, "imdb_votes": int, "runtime_minutes": int}
 TEXTS = ("title", "country", "platform", "content_type")
 CONTENT_TYPES = {"film": "Film", "série": "Série", "serie": "Série"}
-# Calls in a row that leave something over, with waits of up to 5 s between them.
+# Successive calls with unprocessed items, with waits of up to 5 s between them.
 ATTEMPTS = 12
 URLS = ("trailer_url", "poster_url", "streaming_url")
 
@@ -123,9 +123,9 @@ def listed(dynamodb, table, movies):
 
 
 def pause(attempts):
-    """Waits before what a busy table left over is asked for again: a new table takes few writes at first."""
+    """Waits before unprocessed items are retried: a new table accepts few writes at first."""
     if attempts == ATTEMPTS:
-        raise Problem("the table is too busy to load movies: try again in some minutes; what was loaded stays")
+        raise Problem("the table is throttled: try again in some minutes; what was loaded stays")
     time.sleep(random.uniform(0, min(0.1 * 2**attempts, 5)))
     return attempts + 1
 

@@ -26,8 +26,8 @@ STEERING = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u20
 
 
 def visible(text, kept=""):
-    """A text as a terminal may be given it: what would steer it or begin a line is written out, as JSON writes it, so that
-    JSON stays JSON."""
+    """A text that is safe for a terminal: control characters and line separators are escaped as in JSON, which
+    keeps JSON valid."""
     return STEERING.sub(lambda found: found[0] if found[0] in kept else f"\\u{ord(found[0]):04x}", text)
 
 

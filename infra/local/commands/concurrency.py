@@ -1,13 +1,13 @@
-"""Whether an account's concurrent executions are enough for a stack's parameters, and which ones would fit."""
+"""Whether an account's concurrent executions suffice for a stack's parameters, and which values would fit."""
 
 from commands.cloud import client
 
-# Lambda keeps so many of an account's executions for functions that reserve none.
+# Lambda keeps this many of an account's executions for functions without reserved concurrency.
 UNRESERVED = 100
 RESERVED = ("StreamReserved", "WaitReserved", "VideosWaitReserved", "FanoutReserved", "CleanupReserved")
-# What holds an execution for minutes.
+# What occupies an execution for minutes.
 HOLDING = ("RenderConcurrency", "MaxViewers", "MaxWaiters")
-# What is over after seconds, and waits in its queue where there is no room.
+# What ends after seconds, and waits in its queue if there is no free execution.
 PASSING = ("WorkConcurrency", "DeliveryConcurrency")
 # `fanout` and `cleanup`, and some requests of the API.
 REST = 5
@@ -61,7 +61,7 @@ def concurrency(deployment):
 def fitting(free, deployment):
     """How to deploy so that it fits."""
     if free < SMALL:
-        # Its numbers go before those that were asked for.
+        # Its numbers take precedence over those that were given.
         return f"`{deployment.command(deployment.listed('small') if deployment.given else None, 'small')}`"
     quarter = free // 4
     numbers = {name: min(quarter, deployment.number(name)) for name in (*HOLDING, "DeliveryConcurrency")}

@@ -1,4 +1,4 @@
-"""An endpoint at the stack's own queue for webhooks, and the check of what comes there, as a receiver would make it."""
+"""An endpoint at the stack's own queue for webhooks, which verifies them as a receiver would."""
 
 import base64
 import hashlib
@@ -49,12 +49,12 @@ class Inbox:
         return found
 
     def await_webhook(self, event, job, deadline):
-        """Until this event of this job has come, with a signature that fits."""
+        """Waits for this event of this job, and verifies its signature."""
         while (event, job) not in self.seen:
             if time.monotonic() > deadline:
-                raise Problem(f"{event} of {job} did not come: {self.deliveries(job)}")
+                raise Problem(f"{event} of {job} did not arrive: {self.deliveries(job)}")
             self.receive()
-        say(f"ok   the webhook {event} came, and its signature is verified")
+        say(f"ok   the webhook {event} arrived, and its signature is valid")
 
     def receive(self):
         sqs = client("sqs")
@@ -66,7 +66,7 @@ class Inbox:
         )
         for message in answer.get("Messages", []):
             body = json.loads(message["Body"])
-            # Others may use the queue too: theirs is left to them.
+            # Others may use the queue too: their messages stay there.
             if body.get("webhook_id") != self.endpoint:
                 continue
             attributes = {name.lower(): value["StringValue"] for name, value in message["MessageAttributes"].items()}
@@ -76,13 +76,13 @@ class Inbox:
             sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
     def deliveries(self, job):
-        """How its webhooks stand, for a person to read."""
+        """The state of its webhooks, for a person to read."""
         status, body = self.api.call(f"/api/job/{job}/deliveries")
         return f"GET /api/job/{job}/deliveries answers {status}: {json.dumps(body)[:800]}"
 
 
 def verify(body, attributes, secret, now):
-    """Raises a Problem unless both signatures fit the exact body."""
+    """Raises a Problem unless both signatures match the exact body."""
     missing = [n for n in ("webhook-id", "webhook-timestamp", "webhook-signature") if n not in attributes]
     if missing:
         raise Problem(f"a webhook came without {', '.join(missing)}")
@@ -93,8 +93,8 @@ def verify(body, attributes, secret, now):
     signed = hmac.new(key, f"{identity}.{at}.{body}".encode(), hashlib.sha256).digest()
     expected = "v1," + base64.b64encode(signed).decode()
     if not any(hmac.compare_digest(expected, token) for token in attributes["webhook-signature"].split(" ")):
-        raise Problem(f"the signature of the webhook {identity} does not fit its body")
+        raise Problem(f"the signature of the webhook {identity} does not match its body")
     older = attributes.get("x-streamgank-signature")
     plain = "sha256=" + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
     if older is not None and not hmac.compare_digest(plain, older):
-        raise Problem(f"X-StreamGank-Signature of the webhook {identity} does not fit its body")
+        raise Problem(f"X-StreamGank-Signature of the webhook {identity} does not match its body")

@@ -101,7 +101,7 @@ def card(title, seconds=1):
 
 
 def outside(journey):
-    """Receivers that take, fail, refuse for ever, and answer late."""
+    """Receivers that accept, fail, refuse for ever, and answer late."""
     journey.control("hooks/failing", {"answer": 500})
     journey.control("hooks/gone", {"answer": 410})
 
@@ -165,7 +165,7 @@ def ended_videos(journey):
 
 
 def recoveries(journey):
-    """One that is done, one that was cancelled; the third is still running when the state is kept."""
+    """One is done, one was cancelled; the third is still running when the state is recorded."""
     start = journey.deliveries("limit=1")[0]["createdAt"][:10] + "T00:00:00Z"
     made = journey.call("POST", "/api/webhooks/recover", {"from": start, "endpoint": "webhook_1"})["recovery"]
     journey.name("recovery_done", "recovery", made["id"])
@@ -193,7 +193,7 @@ def interrupted_recovery(journey, start):
 
 
 def under_way(journey, start):
-    """What is kept in the middle of it."""
+    """What is recorded while it runs."""
     for name in ("timed_out", "workflow_incomplete", "render_timed_out"):
         journey.ended(name, "failed" if name == "timed_out" else "completed")
     journey.ended("retried", "completed")

@@ -47,7 +47,7 @@ def publish(stack, file, architecture, name, bucket):
 
 
 def check(file):
-    """A layer that can't work is refused here, and not by the first video."""
+    """Refuses a layer that cannot work, before the first video would fail."""
     try:
         with zipfile.ZipFile(file) as packed:
             entries = packed.infolist()
@@ -145,17 +145,17 @@ def uploaded(file, bucket, key):
 
 
 class Progress:
-    """Says how far an upload is, in steps of a tenth. boto3 calls it from several threads."""
+    """Prints the progress of an upload, in steps of 10 %. boto3 calls it from several threads."""
 
     def __init__(self, size, tell=say):
         self.size, self.tell = max(size, 1), tell
-        self.sent, self.told = 0, 0
+        self.sent, self.reported = 0, 0
         self.lock = threading.Lock()
 
     def __call__(self, count):
         with self.lock:
             self.sent += count
             tenth = min(10 * self.sent // self.size, 10)
-            if tenth > self.told:
-                self.told = tenth
+            if tenth > self.reported:
+                self.reported = tenth
                 self.tell(f"uploaded {10 * tenth:3} % of {self.size / 2**20:.0f} MiB")

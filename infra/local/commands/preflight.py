@@ -1,4 +1,4 @@
-"""What stands in the way of a deployment, looked at before it: sentences that say what does not fit and what to set.
+"""Checks before a deployment: sentences that say what is wrong and what to set.
 
 It changes nothing, and reads no secret. What the caller may not look at is said, and is no obstacle.
 """
@@ -16,7 +16,7 @@ from commands.cloud import GONE, Problem, client, error_code, is_local, say
 from commands.concurrency import concurrency
 
 NEEDED = {
-    "API_KEYS": "nobody gets in",
+    "API_KEYS": "every call is refused",
     "SESSION_SECRET": "no function that asks for a key starts",
     "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
     "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
@@ -56,7 +56,7 @@ class Deployment:
         return samconfig.overrides(self.root / "samconfig.toml", environment)
 
     def sams_stack(self):
-        """The stack that SAM deploys unless it is told another name."""
+        """The stack that SAM deploys by default."""
         named = samconfig.stack_name(self.root / "samconfig.toml", self.environment)
         return self.stack.name if named is None or is_local() else named
 
@@ -71,7 +71,7 @@ class Deployment:
 
 
 def preflight(stack, root, environment, given):
-    """Says what it finds; a Problem when something stands in the way."""
+    """Prints what it finds; a Problem if a deployment would fail."""
     identity = client("sts").get_caller_identity()
     region = client("lambda").meta.region_name
     say(f"ok    you are {identity['Arn']}, and deploy to {region} of the account {identity['Account']}")
@@ -147,7 +147,7 @@ def settings(deployment):
         missing = {}
     if missing:
         sentence = "; ".join(f"{one} ({why} without it)" for one, why in missing.items())
-        # It makes all but what others give.
+        # It generates all except third parties' keys.
         made = "".join(f" --secret {one}=…" for one in missing if one == "CREATOMATE_API_KEY")
         yield (
             "stop",
@@ -164,7 +164,7 @@ def settings(deployment):
 
 
 def names(path, wanted):
-    """Those of these parameters that are there; their values are not decrypted."""
+    """Which of these parameters exist; their values are not decrypted."""
     found, wanted = set(), list(wanted)
     for start in range(0, len(wanted), 10):
         asked = [f"{path}/{name}" for name in wanted[start : start + 10]]

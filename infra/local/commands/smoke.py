@@ -24,7 +24,7 @@ FILM = {
 UNKNOWN = "job_0_0000000000000000"
 # A first video waits for cold starts; a job without a worker has five cards.
 PATIENCE_SECONDS = 600
-# An external worker takes a job within this time, or nobody is there.
+# An external worker accepts a job within this time, or there is none.
 WORKER_SECONDS = 60
 GLANCE_SECONDS = 3
 LAYERS_FFMPEG = "/opt/bin/ffmpeg"
@@ -45,7 +45,7 @@ def smoke(stack, key):
         made = make(api, parameters, inbox)
     tidy(api, made)
     if parameters.get("DeletionProtection") == "false" and not is_local():
-        say("next The tables may be deleted by anybody who may: sam deploy --parameter-overrides DeletionProtection=true")
+        say("next The tables have no deletion protection: sam deploy --parameter-overrides DeletionProtection=true")
     return {"api": api.base, **made}
 
 
@@ -170,7 +170,7 @@ def job_of(api, job):
 
 
 def await_end(what, look, name, deadline):
-    """Until it is completed; a failure is told with its reason."""
+    """Waits until it is completed; a failure is reported with its reason."""
     said = None
     while True:
         status, found = look()

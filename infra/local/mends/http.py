@@ -160,7 +160,7 @@ def front(listeners):
 
 
 def own_pages_only(listeners):
-    """AWS takes calls that are signed with a secret. ministack's keys are known to everybody, it answers each page with
+    """AWS takes calls that are signed with a secret. ministack's keys are publicly known, it answers each page with
     Access-Control-Allow-Origin: *, and it takes any Host: a page anywhere could read the secrets of this stack. With
     this it answers at addresses of this machine only, to programs, to pages of this stack, and to pages at origins that
     an API's CORS configuration names. `listeners` are front's; calls of an API there are for its functions to judge."""
@@ -193,7 +193,8 @@ def own_pages_only(listeners):
             return None if headers["origin"] in ours(port) else foreign
         if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
             return None
-        # Pages show videos and pictures, and browsers follow links: that reads for nobody and changes nothing.
+        # Pages show videos and pictures, and browsers follow links: that lets no page read the data, and changes
+        # nothing.
         shown = headers.get("sec-fetch-dest") in ("audio", "document", "image", "video")
         calls = "Action" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
         return None if shown and not calls and scope.get("method") in ("GET", "HEAD") else foreign

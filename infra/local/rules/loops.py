@@ -1,4 +1,4 @@
-"""Loops of functions and queues, which Lambda detects and stops unless it is told that they end."""
+"""Loops of functions and queues, which Lambda detects and stops unless the template allows them."""
 
 from rules.access import statements
 from rules.model import as_list

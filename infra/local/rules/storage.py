@@ -47,7 +47,7 @@ def denies_plain_http(properties):
 
 
 def kept(model, rule, name):
-    """It stays when the stack goes, and goes with a first deployment that fails: what stayed would be in nobody's stack."""
+    """It outlives the stack, but not a first deployment that fails: what stayed would belong to no stack."""
     for policy, wanted in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
         if model.values(model.resources[name].get(policy)) != [wanted]:
             yield rule, name, policy, f"has no {policy} of {wanted}"

@@ -65,7 +65,7 @@ enum Command {
         /// Name of the instance
         #[arg(long, default_value = "dev")]
         instance: String,
-        /// Where it listens; 0 takes a free port
+        /// Port to listen on; 0 for any free port
         #[arg(long, default_value_t = 3001)]
         port: u16,
     },
@@ -147,15 +147,15 @@ enum Command {
     /// Record what this version stores of every kind of job, video, delivery and endpoint, for the upgrade tests of
     /// later versions
     Record {
-        /// Where the recording goes, for example tests/upgrade/0.1.0
+        /// Directory for the recording, for example tests/upgrade/0.1.0
         #[arg(long, value_name = "DIRECTORY")]
         out: PathBuf,
     },
-    /// Say what stands in the way of a deployment to AWS: quotas, secrets, packages, the layer. Takes AWS credentials
+    /// Check whether a deployment to AWS would work: quotas, secrets, packages, the layer. Takes AWS credentials
     Preflight(deployment::Preflight),
     /// Build the layer with ffmpeg and fonts, which videos need, publish it in your account, and print its parameter
     Layer(deployment::Layer),
-    /// Have a stack make a video and a job, verify their webhooks, or say what is missing. Takes AWS credentials
+    /// Make a video and a job on a stack and verify their webhooks, or report what is missing. Takes AWS credentials
     Smoke {
         #[command(flatten)]
         place: deployment::Place,
@@ -163,11 +163,12 @@ enum Command {
         #[arg(long, env = "REELHOOK_API_KEY", hide_env_values = true)]
         key: String,
     },
-    /// Find the tables and the bucket that a deleted stack left, to import them into a new one. Takes AWS credentials
+    /// Find the tables and the bucket that a deleted stack left behind, to import them into a new one. Takes AWS
+    /// credentials
     Retained {
         #[command(flatten)]
         place: deployment::Place,
-        /// One of them, where it is not found: for example Jobs=reelhook-Jobs-1ABC; may be repeated
+        /// A resource that is not found by itself, for example Jobs=reelhook-Jobs-1ABC; may be repeated
         #[arg(long = "resource", value_name = "NAME=ID")]
         resources: Vec<Pair>,
     },

@@ -1,4 +1,5 @@
-//! What a deployment to AWS takes beside `sam deploy`: a look at the account, the layer, and a test of what is there.
+//! What a deployment to AWS needs besides `sam deploy`: checks of the account, the layer, and a test of the deployed
+//! stack.
 
 use std::fs;
 
@@ -18,7 +19,7 @@ pub struct Place {
     /// The stack's name in your AWS account
     #[arg(long, value_name = "NAME", default_value = "reelhook")]
     stack: String,
-    /// A local instance in place of your AWS account, to rehearse
+    /// A local instance instead of your AWS account, to rehearse
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     instance: Option<String>,
 }
@@ -49,7 +50,7 @@ pub struct Preflight {
     place: Place,
 }
 
-/// Says what stands in the way of a deployment.
+/// Checks whether a deployment would work.
 pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<()> {
     let parameters: Vec<String> =
         options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
@@ -68,7 +69,7 @@ pub struct Layer {
     /// The processor, as in the template's parameter Architecture
     #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
     arch: Architecture,
-    /// An S3 bucket of yours that the file goes through; without it SAM's, or one that is removed afterwards
+    /// Your S3 bucket for the upload; by default SAM's, or a temporary one
     #[arg(long, value_name = "NAME")]
     bucket: Option<String>,
     /// The layer's name
@@ -78,7 +79,8 @@ pub struct Layer {
     place: Place,
 }
 
-/// Builds the layer with ffmpeg and the fonts, publishes it by S3, and prints the template's parameter that names it.
+/// Builds the layer with ffmpeg and the fonts, publishes it through S3, and prints the template's parameter that names
+/// it.
 pub fn layer(workspace: &Workspace, options: &Layer) -> anyhow::Result<()> {
     let python = setup::python(workspace)?.python;
     let stack = options.place.stack(workspace)?;
@@ -103,7 +105,7 @@ pub fn layer(workspace: &Workspace, options: &Layer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Finds what a deleted stack left, and says how it is imported into a new one.
+/// Finds what a deleted stack left behind, and prints how to import it into a new one.
 pub fn retained(workspace: &Workspace, place: &Place, resources: &[Pair]) -> anyhow::Result<()> {
     let named: Vec<String> = resources.iter().map(|Pair(name, id)| format!("{name}={id}")).collect();
     let mut arguments = vec!["retained"];
@@ -131,7 +133,7 @@ Import it into a new stack, and deploy the rest, with the parameters that the ol
     Ok(())
 }
 
-/// Has the stack make a video, and looks at the webhook that tells of it.
+/// Makes a video on the stack, and verifies its webhook.
 pub fn smoke(workspace: &Workspace, place: &Place, key: &str) -> anyhow::Result<()> {
     print(&place.stack(workspace)?.smoke(key)?)
 }

@@ -89,7 +89,7 @@ fn readable(line: &str, filter: &Filter) -> Option<String> {
         }
         _ => ("-".to_owned(), printed.to_owned()),
     };
-    // Whoever calls a function may have had a part in what it logs.
+    // Log lines may contain text from a function's callers.
     Some(visible::line(&format!("{time} {level:<5} {function:<18} {sentence}")))
 }
 

@@ -14,7 +14,7 @@ use crate::visible;
 use crate::workspace::Workspace;
 use crate::{interrupt, setup, ui};
 
-/// What `cargo xtask edge` needs to be told.
+/// Options of `cargo xtask edge`.
 pub const EDGE: &str = "\
 Pages and links name the address that the stack was deployed for. To use them through this one:
   cargo xtask up --detach --parameter PublicBaseUrl=http://127.0.0.1:3001
@@ -126,7 +126,7 @@ pub fn secrets(workspace: &Workspace, name: &str, path: &str, given: &[Pair]) ->
     Ok(())
 }
 
-/// What a function or the API answered, which callers may have had a part in.
+/// An answer of a function or the API, which may contain text from callers.
 fn print(value: &Value) {
     println!("{}", visible::json(value));
 }

@@ -39,7 +39,7 @@ pub fn record(workspace: &Workspace, directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The recordings that there are, the oldest version first.
+/// The existing recordings, the oldest version first.
 pub fn recordings(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
     let directory = workspace.root.join(RECORDINGS);
     let entries = fs::read_dir(&directory).with_context(|| format!("list {}", directory.display()))?;
@@ -49,7 +49,7 @@ pub fn recordings(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A stack of the present version, with the settings of a recording and nothing stored yet.
+/// A stack of the current version, with the settings of a recording and no data.
 pub fn stack_for(workspace: &Workspace, recording: &Path) -> anyhow::Result<Started> {
     let settings = read(&recording.join("settings.json"))?;
     start(workspace, "upgrade", "restore", Some(&settings))

@@ -1,5 +1,5 @@
-//! Text of others on a person's terminal: nothing in it moves the cursor, colours, begins a line of its own or turns the
-//! direction of writing. Everything that a stack, a receiver or a sender may have written is printed through here.
+//! Text from outside on a terminal: nothing in it moves the cursor, sets colours, begins a new line or changes the
+//! direction of writing. Every text that a stack, a receiver or a sender may have written is printed through here.
 
 use serde_json::Value;
 

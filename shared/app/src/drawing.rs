@@ -23,7 +23,7 @@ use crate::pictures::look_at_all;
 use crate::retry::Retry;
 use crate::store::StoreError;
 
-/// Attempts at a claim where many renderers of one job begin at once; each of them is several attempts at a change.
+/// Attempts at a claim when many renderers of one job start at once; each consists of several attempts at a change.
 const CLAIMS: u32 = 5;
 /// How long a link is good that has to last as long as its video, in seconds.
 const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
@@ -264,8 +264,8 @@ pub fn last_start(began: Timestamp, deadline: Timestamp) -> Timestamp {
     Timestamp(deadline.0 - time / 3 * 2)
 }
 
-/// Works pieces of a job off, one after the other, until none is open or `last_start` has come: how many the job knows the
-/// outcome of. So a piece whose hint was lost waits for the next renderer that is done, and not for the sweep.
+/// Draws pieces of a job, one after the other, until none is open or `last_start` is reached; returns how many ended.
+/// So a piece whose hint was lost waits for the next renderer that is done, and not for the sweep.
 ///
 /// # Errors
 /// [`ChangeError`] as in [`draw_one`]; pieces that were handed in before stay so.
@@ -285,7 +285,7 @@ pub async fn draw_on(
     Ok(reported)
 }
 
-/// Claims an open piece of a job and works it off.
+/// Claims an open piece of a job and draws it.
 ///
 /// # Errors
 /// [`ChangeError`]; the piece is free again when its lease ends.

@@ -19,7 +19,7 @@ use crate::messages::{Delayed, DeliveryMessage, DrawMessage, Hints, WorkMessage}
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Attempts to give slots back, before the batch comes again.
+/// Attempts to release slots, before the batch is retried.
 const ATTEMPTS: u32 = 20;
 
 /// A row of a job's history: a line of its log, what viewers saw, or both.

@@ -7,7 +7,7 @@ use crate::ambient::Ambient;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
-/// Attempts at a change; each conflict means that somebody else succeeded.
+/// Attempts at a change; each conflict means that another writer succeeded.
 const ATTEMPTS: u32 = 12;
 
 /// Where jobs are kept.
@@ -58,7 +58,7 @@ pub enum ChangeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Others were faster each time.
-    #[error("job `{0}` changed each time during one change")]
+    #[error("job `{0}` changed during each attempt at a change")]
     Contended(JobId),
 }
 

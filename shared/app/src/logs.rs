@@ -229,7 +229,7 @@ fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
     let from = search.from.unwrap_or(Timestamp(to.0 - DAY_MS)).max(Timestamp(now.0 - LOG_DAYS * DAY_MS));
     let behind = |at: Timestamp| format!("{:013}", at.0 + 1);
     let before = search.before.clone().filter(|before| *before < behind(to)).unwrap_or_else(|| behind(to));
-    // A place comes from whoever asks: no day is looked at that lies behind the last one.
+    // The cursor comes from the caller: no day beyond the last one is read.
     let newest = Timestamp(time_of(&before)).min(to);
     let days = (from.0.div_euclid(DAY_MS)..=newest.0.div_euclid(DAY_MS)).rev();
     let shards = |day: i64| {

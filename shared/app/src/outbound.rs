@@ -2,6 +2,8 @@
 
 pub mod decode;
 pub mod redirects;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -61,7 +63,7 @@ pub struct OutboundResponse {
     pub body: Bytes,
     /// Whether the body went on past the limit.
     pub truncated: bool,
-    /// Why the body ended too early, where it did: `body` has what came until then. The status counts all the same.
+    /// Why the body ended too early, if it did: `body` has what arrived before. The status still counts.
     pub cut_short: Option<OutboundError>,
     /// From the start to the response head.
     pub first_byte: Duration,
@@ -77,7 +79,7 @@ impl OutboundResponse {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The response, for callers to whom a part of the body is worth nothing.
+    /// The response, for callers that need the whole body.
     ///
     /// # Errors
     /// Why the body ended too early.
@@ -89,8 +91,8 @@ impl OutboundResponse {
     }
 }
 
-/// How we present ourselves to servers that we fetch something from: with our version, and where we can be found, if that is
-/// known. Webhooks have user agents of their own.
+/// The User-Agent for servers that we fetch something from: our version, and our URL if it is known. Webhooks have user
+/// agents of their own.
 pub fn user_agent(base: Option<&Url>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match base {

@@ -47,15 +47,15 @@ impl PictureSource for Gallery<'_> {
                 Ok(bytes)
             }
             None => Err(DrawError::Input(format!(
-                "the picture {} is no picture that can be shown; it must be a PNG, JPEG, WebP or GIF file",
+                "the picture {} is not a supported picture; it must be a PNG, JPEG, WebP or GIF file",
                 shown(image)
             ))),
         }
     }
 }
 
-/// Makes sure of a film's pictures before it is drawn elsewhere: there a missing one costs a render, and nobody tells its
-/// place.
+/// Checks a film's pictures before Creatomate renders it: there a missing one costs a render, and the error does not
+/// name its place.
 pub(crate) async fn look_at_all(pictures: &dyn PictureSource, job: &JobId, film: &Film) -> Result<(), DrawError> {
     for (image, _) in film.pictures() {
         let found = pictures.picture(job, image).await;

@@ -20,9 +20,9 @@ use crate::store::StoreError;
 const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of Creatomate's answer that are read.
 const CHECK_LIMIT: usize = 256 * 1024;
-/// Bytes of a render's word.
+/// Bytes of a render's status.
 const WORD_LIMIT: usize = 64;
-/// Bytes of what a render failed of.
+/// Bytes of a render's error.
 const ERROR_LIMIT: usize = 4096;
 
 /// Callbacks and hints about renders that are not jobs.
@@ -132,10 +132,10 @@ pub enum Received {
     Reached(Box<Job>),
     /// It belongs to an older run.
     Stale(Box<Job>),
-    /// Nobody vouched for it. Where a job waits for the render, which is not told to whoever asks, a check was queued, or one
-    /// was just before.
+    /// The callback was not authenticated. If a job waits for the render, which the answer does not reveal, a check was
+    /// queued now or shortly before.
     Hinted(Option<JobId>),
-    /// No job knows the render that somebody vouched for; the callback was kept.
+    /// The callback was authenticated, and no job has the render; the callback was stored.
     Unknown,
 }
 
@@ -254,18 +254,19 @@ async fn apply_to_all(
     Ok(first)
 }
 
-/// [`hint`], whose failure would tell that a job waits for the render: the schedule has it checked all the same.
+/// [`hint`], whose failure would reveal that a job waits for the render; the scheduled check runs in any case.
 async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, render: &RenderId) -> Option<JobId> {
     match hint(ports, work, render).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::warn!(render_id = %render, %error, "a hint about a render was lost");
+            tracing::warn!(render_id = %render, %error, "failed to send a hint about a render");
             None
         }
     }
 }
 
-/// Somebody says that a render moved: its body is not believed, Creatomate is asked. The first job that waits for it.
+/// An unauthenticated callback about a render: its body is not trusted, Creatomate is asked. The first job that waits
+/// for it.
 async fn hint(
     ports: &RenderPorts<'_>,
     work: &dyn Hints<WorkMessage>,

@@ -75,7 +75,7 @@ impl CreatomateStudio<'_> {
         let body = match self.ask(Method::Get, &["v1", "renders", render.as_str()], String::new()).await {
             Ok(body) => body,
             Err(error) => {
-                tracing::warn!(%render, error = brief(&error.to_string()), "a render could not be looked at");
+                tracing::warn!(%render, error = brief(&error.to_string()), "failed to look up a render");
                 return Ok(waits(0));
             }
         };
@@ -86,7 +86,7 @@ impl CreatomateStudio<'_> {
                 match self.fetch(url).await {
                     Ok(video) => Ok(Remote::Fetched(video)),
                     Err(DrawError::Renderer(why)) => {
-                        tracing::warn!(%render, why = brief(&why), "a finished render could not be fetched");
+                        tracing::warn!(%render, why = brief(&why), "failed to fetch a finished render");
                         Ok(waits(95))
                     }
                     Err(error) => Err(error),

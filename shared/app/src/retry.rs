@@ -1,4 +1,4 @@
-//! Trying again, after others were first or a store was too busy: exponential backoff with full jitter, within bounds.
+//! Retries after conflicts or throttling: exponential backoff with full jitter, within bounds.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ const TIME: Duration = Duration::from_secs(5);
 
 /// The attempts at one thing: `while retry.attempt().await { … }`.
 ///
-/// Each wait is drawn between nothing and a bound that doubles, so that callers that met once do not meet again
-/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+/// Each wait is drawn between nothing and a bound that doubles, so that callers that conflicted once do not conflict
+/// again (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 pub struct Retry<'a> {
     ambient: &'a dyn Ambient,
     attempts: u32,
@@ -30,7 +30,7 @@ impl<'a> Retry<'a> {
         Self { ambient, attempts, made: 0, began: ambient.now() }
     }
 
-    /// Begins the next attempt: the first at once, each further one after a wait. False where none is left, or where it
+    /// Begins the next attempt: the first immediately, each further one after a wait. False if none is left, or if it
     /// would begin too late.
     pub async fn attempt(&mut self) -> bool {
         if self.made >= self.attempts {

@@ -22,7 +22,7 @@ use crate::store::StoreError;
 
 /// Starts that one hint makes, at most.
 const STARTS: usize = 10;
-/// Attempts at a claim that others win, before a hint is given up.
+/// Attempts at a claim that loses races, before a hint is dropped.
 const ATTEMPTS: u32 = 20;
 /// Pages of hidden jobs that one claim removes.
 const REMOVED_PAGES: usize = 20;
@@ -32,7 +32,7 @@ const POST_DEADLINE: Duration = Duration::from_secs(15);
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// Bytes of a worker's name for itself.
 const WORKER_ID_LIMIT: usize = 128;
-/// Bytes of why a worker refuses a job.
+/// Bytes of the reason with which a worker refuses a job.
 const ERROR_LIMIT: usize = 2048;
 /// How long after a run's own end its slot is given back by itself.
 const SLOT_MARGIN: Duration = Duration::from_secs(300);
@@ -134,7 +134,7 @@ enum Attempt {
     Claimed(Box<Job>),
     /// No slot is free, or no job is ready.
     Nothing,
-    /// Somebody else changed the job or the slots first.
+    /// Another writer changed the job or the slots first.
     Conflict,
     /// What was ready was hidden by a clear, and is removed.
     Removed,
@@ -173,7 +173,7 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
             Ok(None) => continue,
             // It must not keep the ones behind it from starting.
             Err(error @ StoreError::Unreadable { .. }) => {
-                tracing::error!(job_id = %id, %error, "a waiting job can't be read and was passed over");
+                tracing::error!(job_id = %id, %error, "failed to read a waiting job, skipped it");
                 continue;
             }
             Err(error) => return Err(error.into()),

@@ -43,7 +43,8 @@ pub struct IdempotencyKey {
     pub body_hash: String,
     /// The hash that version 0.1 would have kept in its place: of the body's bytes.
     pub former_hash: Option<String>,
-    /// Whom else the row of this key may name as its caller: the same one, under an older secret or in version 0.1.
+    /// Other fingerprints under which the idempotency record may name this caller: under an older secret or in version
+    /// 0.1.
     pub former_callers: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Requests that wait for a job's end: each holds an instance of a function, so they have slots, and beyond these the
-//! caller is answered at once.
+//! Requests that wait for a job's end: each occupies an instance of a function, so they need slots; without a free slot
+//! the caller is answered immediately.
 
 use std::time::Duration;
 
@@ -18,21 +18,21 @@ const LOOK: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_secs(10);
 /// And later.
 const LATER: Duration = Duration::from_secs(2);
-/// How much longer than its request a slot is held, should nobody give it back.
+/// How much longer than its request a slot is held if it is never released.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long a slot may take to be given back; then it ends by its time.
+/// Time limit for releasing a slot; after that it expires by itself.
 const GIVE_BACK: Duration = Duration::from_secs(2);
 
 /// The slots of what is held at once.
 #[async_trait]
 pub trait Slots: Send + Sync {
-    /// Takes a slot until `until`, if one is free.
+    /// Claims a slot until `until`, if one is free.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn enter(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
 
-    /// Gives a slot back; one that can't be given back ends by its time.
+    /// Releases a slot; one that cannot be released expires.
     async fn leave(&self, slot: &str);
 }
 
@@ -59,19 +59,19 @@ pub enum Waited {
     Gone,
 }
 
-/// Waits for a job's end in a slot of this name, `longest` at most. Where no slot is free, or none can be had, it does not
-/// wait: the job is made, and its caller can ask for it later.
+/// Waits for a job's end in a slot of this name, `longest` at most. If no slot is free, or claiming one fails, it does
+/// not wait: the job exists, and the caller can poll it.
 pub async fn wait_for_end(ports: &WaitPorts<'_>, id: &JobId, slot: &str, longest: Duration) -> Waited {
     let began = ports.ambient.now();
     let until = began.after(longest);
     match ports.slots.enter(slot, began, until.after(MARGIN)).await {
         Ok(true) => {}
         Ok(false) => {
-            tracing::info!(job_id = %id, "as many wait as may, the answer is given at once");
+            tracing::info!(job_id = %id, "waiter limit reached, answered without waiting");
             return Waited::NotYet;
         }
         Err(error) => {
-            tracing::warn!(job_id = %id, %error, "no slot to wait in could be had, the answer is given at once");
+            tracing::warn!(job_id = %id, %error, "failed to get a waiter slot, answered without waiting");
             return Waited::NotYet;
         }
     }
@@ -92,8 +92,8 @@ async fn look(ports: &WaitPorts<'_>, id: &JobId, began: Timestamp, until: Timest
             Ok(Some(job)) if job.status.is_final() => return Waited::Ended(Box::new(job)),
             Ok(Some(_)) => {}
             Ok(None) => return Waited::Gone,
-            // The job is there all the same: who got an error now would ask for a second video.
-            Err(error) => tracing::warn!(job_id = %id, %error, "a job that is waited for could not be looked at"),
+            // The job exists: a client that got an error now would order a second video.
+            Err(error) => tracing::warn!(job_id = %id, %error, "failed to read a job that a request waits for"),
         }
         let now = ports.ambient.now();
         let left = until.wait_from(now);

@@ -93,7 +93,7 @@ pub enum Begun {
         /// Whether no command can take the job further.
         settled: bool,
     },
-    /// It has ended, and the viewer, who has been told, comes back: it may rest until the job is taken further.
+    /// It has ended, and the viewer, which knows it, comes back: the request may be held until the job continues.
     Rest {
         /// What comes behind the end.
         watch: Watch,
@@ -104,11 +104,11 @@ pub enum Begun {
     },
 }
 
-/// Receives a viewer who says that it has seen the events up to `last`, or who was noted at a place when it was here
-/// before. What it says goes first.
+/// What a viewer gets that has seen the events up to `last` (`Last-Event-ID`), or up to `noted` (its cookie). `last`
+/// takes precedence.
 ///
-/// Who says that it has seen the end stops coming. A page that opens a new stream each time says nothing, and would come
-/// for ever; so does one that waits for a job to be tried again.
+/// A viewer that sends the id of the end is stopped. A page that opens a new stream each time sends no id, and would
+/// poll for ever; so does one that waits for a retry of the job.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -143,7 +143,7 @@ pub async fn begin(
     })
 }
 
-/// Whether no command takes a job that has ended any further.
+/// Whether no command can continue a job that has ended.
 fn is_settled(job: &Job) -> bool {
     match job.status {
         Status::Completed => job.dialect == Dialect::VidBuilder || job.video_url.is_some(),

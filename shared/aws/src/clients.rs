@@ -89,7 +89,7 @@ impl Clients {
         aws_sdk_s3::Client::from_conf(config.interceptor(Calls).build())
     }
 
-    /// SSM. It turns calls away when many instances start at once: six attempts with jitter, within the 10 s that Lambda
+    /// SSM. It throttles calls when many instances start at once: six attempts with jitter, within the 10 s that Lambda
     /// gives a start.
     pub fn ssm(&self) -> aws_sdk_ssm::Client {
         let retries = RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(250));

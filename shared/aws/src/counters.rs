@@ -191,8 +191,8 @@ impl CounterTable {
         Ok((counts, log))
     }
 
-    /// Counts a step unless it was counted: marker and counter in one transaction. Others count in the same row, so one
-    /// that meets another is tried again here, and not with everything else that its batch of the stream has done.
+    /// Counts a step unless it was counted: marker and counter in one transaction. Other transactions write the same
+    /// row, so a conflict is retried here, and not with the whole batch of the stream.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -230,7 +230,7 @@ impl CounterTable {
                 },
             }
         }
-        Err(StoreError::Busy { operation, source: "others counted at the same moment each time".into() })
+        Err(StoreError::Busy { operation, source: "each attempt conflicted with another counter update".into() })
     }
 }
 

@@ -216,7 +216,7 @@ impl EndpointTable {
             Some(_) => update.condition_expression("attribute_exists(failures)"),
             None => update.condition_expression("attribute_exists(id)"),
         };
-        self.when(update, "note what was told").await
+        self.when(update, "save what was notified").await
     }
 
     /// Notes that it was told that an endpoint is disabled.
@@ -224,7 +224,9 @@ impl EndpointTable {
         let mut change = Expression::new();
         change.set("told", n(1));
         let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
-        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "note what was told").await.map(|_| ())
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "save what was notified")
+            .await
+            .map(|_| ())
     }
 
     /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.

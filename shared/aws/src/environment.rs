@@ -98,8 +98,8 @@ impl Environment {
         })
     }
 
-    /// What `read` makes of AUTH, PUBLIC_BASE_URL and CORS_ORIGINS where there are any, which say whether callers need a key
-    /// and whose pages may call.
+    /// What `read` makes of AUTH, PUBLIC_BASE_URL and CORS_ORIGINS where there are any, which say whether callers need
+    /// a key and which origins may call.
     pub fn site<T: Default, E: Display>(
         &mut self,
         read: impl FnOnce(Option<&str>, Option<&reelhook_app::Url>, Option<&str>) -> Result<T, E>,

@@ -1,5 +1,5 @@
-//! The last bound on log lines. What others write is cut before it is logged (`reelhook_domain::brief`); a line that is too
-//! long all the same is cut here, so that nobody fills the log, and says so.
+//! The last bound on log lines. Values from outside are cut before they are logged (`reelhook_domain::brief`). A line
+//! that is still too long is cut here, with a note, so that callers cannot fill the log.
 
 use std::io;
 
@@ -22,7 +22,7 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Bounded<M> {
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        // Whoever asks for the calls of AWS counts what is in them (calls.rs), which nobody outside has written.
+        // The log of AWS calls (calls.rs) is for counting, and has no values from outside.
         BoundedWriter { to: self.0.make_writer_for(metadata), bounded: metadata.target() != "aws_calls" }
     }
 }
@@ -74,41 +74,13 @@ fn shorten(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use reelhook_testkit::log_lines;
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Captured {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// The lines that are written meanwhile, as functions write them.
+    /// The lines that are logged during `work`, as functions write them.
     fn lines(work: impl FnOnce()) -> Vec<String> {
-        let captured = Captured::default();
-        let to = captured.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .with_target(false)
-            .without_time()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_writer(Bounded(move || to.clone()))
-            .finish();
-        tracing::subscriber::with_default(subscriber, work);
-        let written = captured.0.lock().unwrap().clone();
-        String::from_utf8(written).unwrap().lines().map(str::to_owned).collect()
+        log_lines(tracing::Level::DEBUG, Bounded, work)
     }
 
     #[test]

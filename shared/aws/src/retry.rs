@@ -14,7 +14,7 @@ use reelhook_domain::Timestamp;
 
 use crate::start::System;
 
-/// Attempts where nothing else is said: waits of a second and a half together, on average.
+/// The default number of attempts: waits of a second and a half together, on average.
 pub(crate) const ATTEMPTS: u32 = 10;
 
 /// The machine's clock and random source, with the waits of a client.
@@ -52,7 +52,7 @@ impl Ambient for Waits {
     }
 }
 
-/// Sends an update, and again while a transaction is at its item, which takes milliseconds.
+/// Sends an update, with retries while a transaction holds its item, which takes milliseconds.
 pub(crate) async fn send_update(
     client: &aws_sdk_dynamodb::Client,
     update: UpdateItemFluentBuilder,

@@ -1,8 +1,8 @@
 //! Settings that are secret or change without a deployment: SSM SecureStrings, read at cold start, kept 5 minutes.
 //!
-//! SSM answers some 40 calls a second for a whole account, and a hundred instances may start at once. So a start makes one
-//! call, calls that are turned away come again at random times ([`crate::clients::Clients::ssm`]), no two instances read
-//! again at the same time for long, and refusals make an instance read again less and less often.
+//! SSM answers some 40 calls a second for a whole account, and a hundred instances may start at once. So a start makes
+//! one call, throttled calls are retried with jitter ([`crate::clients::Clients::ssm`]), no two instances read again at
+//! the same time for long, and refusals make an instance read again less and less often.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,12 +24,12 @@ pub const OPTIONS: &str = "WEBHOOK_OPTIONS";
 
 /// How long settings are used at most before they are read again.
 const FRESH: Duration = Duration::from_secs(300);
-/// By how much that is shorter by chance, in milliseconds: what started together does not read together.
+/// Jitter that shortens it, in milliseconds: instances that started together do not read together.
 const FRESH_JITTER_MS: u64 = 60_000;
-/// How long it takes at least to the next reading after one that failed; by chance it is up to twice as long.
+/// The minimum wait for the next reading after a failed one; jitter makes it up to twice as long.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
-/// How old settings must be at least to be read again because they refused somebody; twice as old after each reading that
-/// did not help.
+/// The minimum age of settings before a refused caller makes them be read again; it doubles after each reading that
+/// changed nothing.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Doublings of that, which make it longer than [`FRESH`].
 const MOST_DOUBLINGS: u32 = 6;
@@ -79,7 +79,7 @@ pub struct Settings<T> {
     names: &'static [&'static str],
     parse: Parse<T>,
     current: Mutex<Current<T>>,
-    /// Readings because of a refusal in a row, none of which helped.
+    /// Successive readings because of a refusal, none of which changed the result.
     fruitless: AtomicU32,
 }
 
@@ -117,9 +117,9 @@ impl<T> Settings<T> {
         Arc::clone(&current.value)
     }
 
-    /// What `check` says; where it refuses, it is asked once more about settings that are read anew, so that a secret that
-    /// was added a moment ago opens at once. Settings are read anew for that after 5 s, and after twice as long each time
-    /// that it did not help: whoever calls with a wrong secret, again and again, does not keep others from SSM.
+    /// The result of `check`. If it refuses, the settings are read again and `check` decides again, so that a secret
+    /// that was just added is accepted immediately. These readings back off exponentially, from 5 s on: callers that
+    /// keep sending a wrong secret do not use up the calls of SSM.
     ///
     /// # Errors
     /// Those of `check`.
@@ -141,7 +141,7 @@ impl<T> Settings<T> {
         }
     }
 
-    /// Settings that somebody else read meanwhile or that are read now; the known ones where it is too early for that.
+    /// Settings that another task has read meanwhile, or that are read now; the known ones if it is too early for that.
     async fn newer_than(&self, known: &Arc<T>) -> Arc<T> {
         let mut current = self.current.lock().await;
         let doubled = self.fruitless.load(Ordering::Relaxed).min(MOST_DOUBLINGS);
@@ -160,7 +160,7 @@ impl<T> Settings<T> {
                 current.fresh_for = fresh_for();
             }
             Err(error) => {
-                tracing::error!(%error, "settings could not be read again, the old ones stay in use");
+                tracing::error!(%error, "failed to read settings again, the current ones stay in use");
                 current.fresh_for = AFTER_FAILURE + by_chance(AFTER_FAILURE.as_millis() as u64);
             }
         }
@@ -178,8 +178,8 @@ fn by_chance(most_ms: u64) -> Duration {
     Duration::from_millis((System.random() % (u128::from(most_ms) + 1)) as u64)
 }
 
-/// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only where that is not set are
-/// they asked for one by one.
+/// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only if that is not set are
+/// they requested one by one.
 async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> anyhow::Result<Raw> {
     let mut raw = Raw::default();
     let Some(place) = names.iter().position(|name| *name == OPTIONS) else {
@@ -213,7 +213,7 @@ async fn ask(client: &aws_sdk_ssm::Client, path: &str, names: &[&str], raw: &mut
 
 /// Takes the settings out of the one that holds them.
 fn spread(options: &SecretString, names: &[&str], raw: &mut Raw) -> anyhow::Result<()> {
-    // The reader's own words may repeat a value, which nobody is to see in a log.
+    // The parser's message may repeat the value, which must not appear in a log.
     let options: BTreeMap<String, Value> = serde_json::from_str(options.expose_secret())
         .ok()
         .with_context(|| format!(r#"{OPTIONS} must be a JSON object such as {{"WEBHOOK_TIMEOUT": "5000"}}"#))?;

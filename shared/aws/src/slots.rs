@@ -53,7 +53,7 @@ impl Slots for SlotTable {
             let next = match self.counters.slots(self.pool).await {
                 Ok(slots) => slots.free(&[slot]),
                 Err(error) => {
-                    tracing::warn!(%error, pool = self.pool, "a slot stays taken until its time is over");
+                    tracing::warn!(%error, pool = self.pool, "failed to release a slot, it expires by itself");
                     return;
                 }
             };

@@ -1,4 +1,4 @@
-//! Which characters a video can show: a table made from its typefaces, so that nobody has to load them to know.
+//! Which characters a video can show: a table generated from its typefaces, so that a check need not load them.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

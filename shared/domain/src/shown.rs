@@ -1,5 +1,5 @@
-//! The texts that tell what a job does (`currentStep`). Pages of StreamGank read the step off them by words, so that no
-//! text may hold a word of another step.
+//! The texts of `currentStep`. StreamGank's pages recognize the step by words in them, so no text may contain a word of
+//! another step.
 
 use crate::event::RenderWord;
 use crate::job::step_name;
@@ -9,7 +9,7 @@ const LIMIT: usize = 200;
 /// While the video renders.
 pub(crate) const RENDERING: &str = "All 7 steps completed - Video rendering with Creatomate";
 
-/// The step that a page of StreamGank reads off a text: the first of these words counts, in this order.
+/// The step that a page of StreamGank recognizes in a text: the first of these words counts, in this order.
 pub fn step_shown(text: &str) -> Option<u8> {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -32,28 +32,28 @@ pub fn step_shown(text: &str) -> Option<u8> {
     }
 }
 
-/// A step that began or ended; a name of the worker's that would be read as another step gives way to ours.
+/// A step that began or ended; a worker's name that would be recognized as another step is replaced by ours.
 pub(crate) fn of_step(number: u8, name: &str, word: &str) -> String {
     match number {
         0 => format!("Workflow - {word}"),
         1..=7 => {
-            let told = ascii(&format!("{name} - {word}"), LIMIT);
-            if step_shown(&told) == Some(number) { told } else { format!("{} - {word}", step_name(number)) }
+            let sentence = ascii(&format!("{name} - {word}"), LIMIT);
+            if step_shown(&sentence) == Some(number) { sentence } else { format!("{} - {word}", step_name(number)) }
         }
         _ => "All 7 steps completed".to_owned(),
     }
 }
 
-/// A run that failed: at which step, where it had begun one, and why, as far as the words lead to no other step.
+/// A failed run: its step, if it had begun one, and the reason, up to the first word of another step.
 pub(crate) fn failed(step: Option<(u8, &str)>, error: &str) -> String {
     let Some((number, name)) = step else {
         // Before any step begins there is none that the first one could be mistaken for.
         return with_reason("FAILED".to_owned(), error, |text| step_shown(text).is_none_or(|shown| shown == 1));
     };
     let fits = |text: &str| step_shown(text) == Some(number);
-    let told = format!("FAILED: Step {number} ({})", ascii(name, LIMIT / 2));
-    let told = if fits(&told) { told } else { format!("FAILED: Step {number} ({})", step_name(number)) };
-    with_reason(told, error, fits)
+    let sentence = format!("FAILED: Step {number} ({})", ascii(name, LIMIT / 2));
+    let sentence = if fits(&sentence) { sentence } else { format!("FAILED: Step {number} ({})", step_name(number)) };
+    with_reason(sentence, error, fits)
 }
 
 /// Adds the words of a reason one by one, up to the first that may not stand there.
@@ -70,7 +70,7 @@ fn with_reason(mut text: String, reason: &str, fits: impl Fn(&str) -> bool) -> S
     text
 }
 
-/// What a render service's word tells.
+/// The text for a render service's status.
 pub(crate) fn of_render(word: &RenderWord) -> String {
     let text = match word {
         RenderWord::Planned => "Render planned",
@@ -80,14 +80,14 @@ pub(crate) fn of_render(word: &RenderWord) -> String {
         RenderWord::Succeeded => "Render succeeded without a URL",
         RenderWord::Failed => "Render failed",
         RenderWord::Other(word) => {
-            let told = ascii(&format!("Render status: {word}"), LIMIT);
-            return if step_shown(&told) == Some(7) { told } else { "Rendering video".to_owned() };
+            let sentence = ascii(&format!("Render status: {word}"), LIMIT);
+            return if step_shown(&sentence) == Some(7) { sentence } else { "Rendering video".to_owned() };
         }
     };
     text.to_owned()
 }
 
-/// A run that is tried again by itself: which attempt of how many follows, why, and when.
+/// A run that is retried automatically: the next attempt of how many, the reason, and the time.
 pub(crate) fn retry(attempt: u32, most: u32, why: &str, seconds: f64) -> String {
     format!("Scheduled for retry (attempt {attempt}/{most}) - {why} (retry in {seconds:.0}s)")
 }

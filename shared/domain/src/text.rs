@@ -1,7 +1,7 @@
-//! Texts that others wrote, made fit for our rows and log lines: a bounded length, and for log lines nothing that moves a
-//! cursor or begins a line.
+//! Texts from outside, made safe for rows and log lines: bounded in length, and for log lines without characters that
+//! move a cursor or begin a line.
 
-/// Bytes of a text of others in a log line, at most. A line holds a handful of them and stays below 2 KB.
+/// Bytes of a text from outside in a log line, at most. A line holds a handful of them and stays below 2 KB.
 const BRIEF: usize = 200;
 
 /// The start of a text: at most so many bytes, whole characters.
@@ -9,9 +9,9 @@ pub fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// A text of others as log lines hold it, and errors that become log lines: its start, in one line.
+/// A text from outside for log lines, and for errors that are logged: its start, on one line.
 ///
-/// Everything that somebody outside writes goes through here before it is logged (ARCHITECTURE.md, Logs).
+/// Every value from outside goes through here before it is logged (ARCHITECTURE.md, Logs).
 pub fn brief(text: &str) -> String {
     let start = cut(text, BRIEF);
     let mut shown: String = start.chars().map(|c| if steers(c) { '?' } else { c }).collect();
@@ -45,7 +45,7 @@ mod tests {
         for text in ["a", "é", "🎬", "\0", "\"", "\u{2028}"] {
             let shown = brief(&text.repeat(1 << 20));
             assert!(shown.ends_with('…') && shown.len() <= 203, "{text:?}: {}", shown.len());
-            // Quotes are escaped once more in a line of JSON.
+            // Quotes are escaped again in a line of JSON.
             assert!(serde_json::to_string(&shown).unwrap().len() <= 410, "{text:?}");
         }
         assert_eq!(brief(&"a".repeat(200)), "a".repeat(200));

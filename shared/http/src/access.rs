@@ -1,5 +1,5 @@
-//! Who calls: API keys by Bearer, Basic or X-API-Key, or the cookie of who signed in with one; compared in constant time,
-//! hashed at rest (contract.md, Who may call).
+//! Authentication: API keys by Bearer, Basic or X-API-Key, or a session cookie; compared in constant time, hashed at
+//! rest (contract.md, Who may call).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,11 +19,11 @@ pub struct Access {
     site: Site,
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
-    /// SESSION_SECRET; none only where no key is asked for.
+    /// SESSION_SECRET; none only if no key is needed.
     secret: Option<SigningKeys>,
 }
 
-/// A valid key, and whether a browser sends it along for any page that asks.
+/// A valid key, and whether a browser sends it by itself for any page.
 struct Shown {
     key: [u8; 32],
     by_browser: bool,
@@ -32,15 +32,15 @@ struct Shown {
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// A fingerprint of the key, fit for rows and logs: nobody can guess the key from it who has not SESSION_SECRET.
+    /// A fingerprint of the key for rows and logs: without SESSION_SECRET the key cannot be guessed from it.
     pub fingerprint: String,
-    /// What stood for the same caller under older secrets and in version 0.1.0; for looking up what was remembered then,
-    /// and never written.
+    /// The fingerprints of the same caller under older secrets and in version 0.1.0; only for looking up idempotency
+    /// records, never written.
     pub former: Vec<String>,
 }
 
 impl Caller {
-    /// A caller whom no secret ever hid.
+    /// A caller with a fixed name, independent of secrets.
     pub fn known_as(fingerprint: impl Into<String>) -> Self {
         Self { fingerprint: fingerprint.into(), former: Vec::new() }
     }
@@ -54,20 +54,20 @@ impl Access {
     /// SESSION_SECRET.
     ///
     /// # Errors
-    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing though keys are asked for.
+    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing although keys are needed.
     pub fn read(site: &Site, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
         let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
         let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
             (Some(user), Some(password)) => {
                 // Every route takes it, and only the gateway's limit for all callers bounds guesses there.
                 if api_keys::is_short(&password) {
-                    tracing::warn!("API_PASSWORD has few characters and may be guessed");
+                    tracing::warn!("API_PASSWORD is short and may be guessed");
                 }
                 Some(hash_key(&format!("{user}:{password}")))
             }
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
-                tracing::warn!("API_USERNAME and API_PASSWORD open nothing unless both are set");
+                tracing::warn!("API_USERNAME and API_PASSWORD have no effect unless both are set");
                 None
             }
         };
@@ -78,11 +78,11 @@ impl Access {
         Ok(Self { site: site.clone(), keys, basic, secret })
     }
 
-    /// Finds out who calls.
+    /// Authenticates the caller.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`] without a valid key, where one is asked for; [`Problem::ForeignPage`] where another site's
-    /// page may have made a browser send the request; [`Problem::ForeignHost`] where no key is asked for, and the request
+    /// [`Problem::Unauthorized`] without a valid key, if one is needed; [`Problem::ForeignPage`] where another site's
+    /// page may have made a browser send the request; [`Problem::ForeignHost`] if no key is needed, and the request
     /// names another host than ours.
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
@@ -107,7 +107,7 @@ impl Access {
         }
     }
 
-    /// Begins a session of who knows a key, or the password that is set.
+    /// Starts a session for a valid API key or the configured password.
     ///
     /// # Errors
     /// [`Problem::SignInFailed`].

@@ -22,13 +22,13 @@ pub enum AccessError {
         entry: usize,
     },
     /// An entry with white space or control characters inside.
-    #[error("entry {entry} of API_KEYS must have no white space inside: commas separate keys")]
+    #[error("entry {entry} of API_KEYS must not contain white space: commas separate keys")]
     Space {
         /// Which.
         entry: usize,
     },
     /// Nothing signs sessions and fingerprints.
-    #[error("SESSION_SECRET is not set, though a deployed stack needs it: `cargo xtask secrets` makes one")]
+    #[error("SESSION_SECRET is not set, but a deployed stack needs it: `cargo xtask secrets` generates one")]
     NoSessionSecret,
 }
 

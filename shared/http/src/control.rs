@@ -55,7 +55,7 @@ impl Command {
         }
     }
 
-    /// Logs what became of a command: of a video's URL only its server, since the rest may be what opens it.
+    /// Logs the outcome of a command: of a video's URL only its host, since the rest may be a secret.
     pub fn note(&self, id: &JobId, caller: &Caller, outcome: &'static str) {
         let (command, host) = match self {
             Self::Cancel => ("cancel", None),

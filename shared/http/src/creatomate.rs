@@ -40,7 +40,7 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     Ok((render, callback))
 }
 
-/// Logs what became of a callback.
+/// Logs the outcome of a callback.
 pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
     let (job_id, outcome) = (received.job().map(JobId::as_str), received.word());
     tracing::info!(render_id = %render, status = brief(&callback.status), job_id, outcome, "took a render callback");
@@ -49,14 +49,14 @@ pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
 /// The answer.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] when somebody vouched for a render that no job knows.
+/// [`Problem::RenderUnknown`] for an authenticated callback about a render that no job has.
 pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Result<ApiAnswer, Problem> {
     let processed = "Creatomate webhook processed successfully";
     let body = match received {
         Received::Reached(job) => {
             json!({ "success": true, "message": processed, "job_id": job.id.as_str(), "status": callback.status })
         }
-        // The same for everybody: whether a job waits for the render is nobody's business without a token.
+        // Always the same answer: without a token it must not reveal whether a job waits for the render.
         Received::Hinted(_) => json!({ "success": true, "message": processed, "status": callback.status }),
         Received::Stale(job) => json!({
             "success": false,
@@ -95,6 +95,6 @@ mod tests {
         };
         let (known, unknown) = (body(Some("job_1_a")), body(None));
         assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
-        assert!(answer(&Received::Unknown, &render, &callback).is_err(), "with a token it is told");
+        assert!(answer(&Received::Unknown, &render, &callback).is_err(), "with a token the answer says so");
     }
 }

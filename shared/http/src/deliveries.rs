@@ -40,7 +40,7 @@ impl Asked {
         }))
     }
 
-    /// Logs who asks for what.
+    /// Logs the caller and the call.
     pub fn note(&self, caller: &Caller) {
         let (asked, delivery_id) = match self {
             Self::List(_) => ("list", None),

@@ -1,5 +1,5 @@
-//! Requests that come through the domain of infra/edge.yaml: its secret shows that they do, and only then its word on who
-//! called counts (ADR 34).
+//! Requests that come through the domain of infra/edge.yaml: its secret proves that they do, and only then the caller's
+//! address that it reports counts (ADR 34).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use crate::request::ApiRequest;
 const SECRET: &str = "x-reelhook-edge";
 /// The header with the viewer's address, which replaces one that the viewer sent.
 const VIEWER: &str = "x-reelhook-viewer";
-/// The bits of an IPv6 address that tell networks apart (RFC 4291, 2.5.1).
+/// The bits of an IPv6 address that identify the network (RFC 4291, 2.5.1).
 const NETWORK: u128 = !0 << 64;
 
 /// The edge in front of the API, where there is one.
@@ -29,7 +29,7 @@ impl Edge {
         Self { secrets: lookup(Self::SETTING).as_deref().and_then(SigningKeys::parse) }
     }
 
-    /// The caller's address: what the edge says of the requests that it sends, else what the gateway says.
+    /// The caller's address: as the edge reports it for its own requests, else as the gateway reports it.
     pub fn address(&self, request: &ApiRequest) -> String {
         let viewer = if self.sent(request) { viewer(request) } else { None };
         viewer.map_or_else(|| request.source_ip.clone(), |address| address.to_string())

@@ -88,7 +88,7 @@ pub fn read(
     Ok(Wish { film, warnings: warnings.finish() })
 }
 
-/// What reading scenes needs and comes upon.
+/// The inputs and results of reading scenes.
 pub(crate) struct Reading<'a> {
     /// Pictures that came along.
     pub(crate) images: Images<'a>,
@@ -330,7 +330,7 @@ impl Images<'_> {
         image
     }
 
-    /// Where the film's pictures were named; empty where the film itself tells.
+    /// Where the film's pictures were named; empty if these are their places in the film.
     fn places(&self, film: &Film) -> Vec<String> {
         let pictures = film.pictures();
         let named: Vec<String> =

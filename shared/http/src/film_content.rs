@@ -89,7 +89,7 @@ pub(crate) fn content(
     if kind == SceneKind::Quiz {
         mark_answer(&mut content.items, value);
     }
-    // Only now, since the right answer is told by its place among all.
+    // Only now, since the right answer is given by its index among all.
     content.items.retain(says_something);
     Ok(content)
 }
@@ -193,7 +193,7 @@ fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) 
     })
 }
 
-/// The white space that a text begins with, such as that of ` km`: whoever writes it means to keep the two apart.
+/// The white space that a text begins with, as in ` km`: it is meant to separate the two.
 fn space_before<'a>(value: &'a Value, names: &[&'static str]) -> &'a str {
     let text = first(value, names).and_then(|(_, text)| text.as_str()).unwrap_or_default();
     let space = &text[..text.len() - text.trim_start().len()];
@@ -249,14 +249,15 @@ fn pictures(place: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<I
     Ok(found)
 }
 
-/// Marks the right answer, which is told by its place or by its text. A number is a place first, and a text is a text.
+/// Marks the right answer, given by its index or its text. A number is tried as an index first, a text as the text of
+/// an answer.
 fn mark_answer(items: &mut [Item], value: &Value) {
     let names = ["correctAnswer", "correctIndex", "correct", "answer", "answerIndex"];
-    let Some((name, told)) = first(value, &names) else { return };
-    let by_place = whole(told).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < items.len());
-    let said = text(name, told).unwrap_or_default();
+    let Some((name, given)) = first(value, &names) else { return };
+    let by_place = whole(given).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < items.len());
+    let said = text(name, given).unwrap_or_default();
     let by_text = items.iter().position(|item| !said.is_empty() && item.title == said);
-    let found = if told.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
+    let found = if given.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
     if let Some(item) = found.and_then(|place| items.get_mut(place)) {
         item.marked = true;
     }

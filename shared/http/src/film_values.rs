@@ -34,7 +34,7 @@ pub(crate) fn first<'a>(value: &'a Value, names: &[&'static str]) -> Option<(&'s
 }
 
 /// A value as a text, which is empty where the value is: a text, a number as people write it, or an object with one of
-/// them as its `text`. True and false are no texts: a video shows words, and nobody said which.
+/// them as its `text`. True and false are not texts: a video shows words, and these give none.
 ///
 /// # Errors
 /// [`Problem`] for another type, or a text that is too long.

@@ -1,4 +1,4 @@
-//! What of a video is drawn otherwise than was asked: sentences that name the place, bounded in number and length.
+//! What is drawn differently from the order: sentences that name the place, bounded in number and length.
 
 use std::collections::BTreeSet;
 

@@ -50,7 +50,7 @@ impl Part {
         self.former_file.as_deref().unwrap_or_default().as_bytes()
     }
 
-    /// Whether a browser sent it for a file input that nobody filled in.
+    /// Whether a browser sent it for an empty file input.
     pub(crate) fn is_unfilled(&self) -> bool {
         self.bytes.is_empty() && self.file.as_ref().is_none_or(String::is_empty)
     }
@@ -90,10 +90,10 @@ pub(crate) async fn read(request: &ApiRequest) -> Result<Vec<Part>, Problem> {
         parts.push(Part { name, file, former_file, charset, bytes: field.bytes().await.map_err(bad)? });
     }
     // A field that tells the character set of all others (RFC 7578, 4.6).
-    let told = parts.iter().find(|part| part.name == "_charset_").and_then(|part| part.text().ok());
-    if let Some(told) = told.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()) {
+    let charset = parts.iter().find(|part| part.name == "_charset_").and_then(|part| part.text().ok());
+    if let Some(charset) = charset.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()) {
         for part in parts.iter_mut().filter(|part| part.charset.is_none()) {
-            part.charset = Some(told.clone());
+            part.charset = Some(charset.clone());
         }
     }
     Ok(parts)
@@ -150,8 +150,8 @@ impl Names {
         names
     }
 
-    /// Where the file is whose name is meant: as it is written; else the same letters, composed or not; else the same once
-    /// percent-encoding is undone on both sides. The case of letters counts.
+    /// The index of the file with this name: as it is written; else the same letters, composed or not; else the same
+    /// once percent-encoding is undone on both sides. The case of letters counts.
     pub(crate) fn find(&self, meant: &str) -> Option<usize> {
         // A name that is taken may be three times as long where each of its bytes is encoded.
         if meant.is_empty() || self.written.is_empty() || meant.len() > 3 * NAME_LIMIT {

@@ -129,7 +129,7 @@ pub fn note_test(caller: &str, url: &Url, tested: &Tested) {
 /// Logs an event by hand.
 pub fn note_trigger(trigger: &Trigger) {
     let (caller, event) = (brief(&trigger.caller), brief(&trigger.event));
-    tracing::info!(caller, event, "an event is triggered by hand");
+    tracing::info!(caller, event, "an event was triggered manually");
 }
 
 /// What came of a test.

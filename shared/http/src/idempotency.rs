@@ -18,13 +18,13 @@ pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Proble
         // No body says as much as an empty object.
         Ok(Value::Null) => of_value(request, "{}", &[]),
         Ok(value) => of_value(request, &canonical(&value), &[]),
-        // Whoever needs the body refuses it.
+        // The route that needs the body refuses it.
         Err(_) => of_bytes(request, &[&request.body]),
     };
     Ok(Some(with_former(request, key, body_hash)))
 }
 
-/// [`key`] of a body in JSON as its route reads it, which may tell numbers apart that are one to other readers.
+/// [`key`] of a body in JSON as its route reads it, which may distinguish numbers that are equal for other readers.
 ///
 /// # Errors
 /// [`Problem::BadIdempotencyKey`].
@@ -38,8 +38,8 @@ fn with_former(request: &ApiRequest, key: String, body_hash: String) -> Idempote
     IdempotencyKey { former_hash: Some(former), ..IdempotencyKey::new(key, body_hash) }
 }
 
-/// [`key`] of a form: of its configuration, whom it names to be told, and its pictures. The boundary does not count, nor
-/// does the order of fields; that of pictures does, since scenes name them by number.
+/// [`key`] of a form: of its configuration, its webhook URL and its pictures. The boundary does not count, nor does the
+/// order of fields; that of pictures does, since scenes name them by number.
 ///
 /// # Errors
 /// [`Problem::BadIdempotencyKey`].

@@ -48,8 +48,8 @@ pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
     Some(steps.iter().rev().flat_map(|step| step.chars()).take(PLACE).collect())
 }
 
-/// The steps to such a number, the last one first. They are only told where there is one: names may be long, and the place
-/// of each value would take far longer to write than the values to read.
+/// The steps to such a number, the last one first. They are collected only if there is one: names may be long, and
+/// writing each value's place would take far longer than reading the values.
 fn way_to_inexact(raw: &RawValue) -> Option<Vec<String>> {
     let text = raw.get();
     let behind = |step: String, value: &RawValue| {

@@ -97,7 +97,7 @@ pub enum Problem {
     SignInFailed,
     /// A page of another origin may have sent the request.
     ForeignPage,
-    /// No key is asked for, and the request names another host than ours.
+    /// No key is needed, and the request names another host than ours.
     ForeignHost,
     /// There is no such job, or it is not the caller's.
     JobNotFound,

@@ -68,7 +68,7 @@ impl Asked {
         }))
     }
 
-    /// Logs who asks for what.
+    /// Logs the caller and the call.
     pub fn note(&self, caller: &Caller) {
         let asked = match self {
             Self::Status => "status",

@@ -16,8 +16,8 @@ use crate::times;
 /// Members of a request for a recovery.
 const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
 const DAY_MS: i64 = 86_400_000;
-/// How far back a recovery may begin: what is older is not there. The days more are for whoever counts first and then
-/// sends the range that was counted.
+/// How far back a recovery may begin: what is older is not there. The extra days are for callers who make a dry run
+/// first and then send the same range.
 const OLDEST_DAYS: i64 = DELIVERY_DAYS + 2;
 /// How far ahead it may end: the end of today is ahead everywhere, by more or less of a zone.
 const AHEAD_DAYS: i64 = 2;
@@ -62,7 +62,7 @@ impl Asked {
         }))
     }
 
-    /// Logs who asks for what.
+    /// Logs the caller and the call.
     pub fn note(&self, caller: &Caller) {
         let caller = brief(&caller.fingerprint);
         match self {

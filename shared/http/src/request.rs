@@ -21,7 +21,7 @@ use crate::times;
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Bytes of an id that is shown or stored.
 const ID_LIMIT: usize = 128;
-/// What stands where somebody on the way met bytes that were no UTF-8.
+/// The replacement for bytes that were not UTF-8 on the way here.
 const REPLACED: &str = "\u{fffd}";
 
 /// What handlers see of a request.
@@ -34,7 +34,7 @@ pub struct ApiRequest {
     pub token: Option<SecretString>,
     /// Raw bytes, as they came: for signatures.
     pub body: Vec<u8>,
-    /// The gateway's word for who is at the other end; [`crate::edge::Edge::address`] tells who called.
+    /// The peer's address as the gateway reports it; [`crate::edge::Edge::address`] is the caller's.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
@@ -130,13 +130,13 @@ impl ApiRequest {
         media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
     }
 
-    /// Whether it came over https, by the gateway's word: it sets `X-Forwarded-Proto` itself.
+    /// Whether it came over https, as the gateway reports: it sets `X-Forwarded-Proto` itself.
     pub fn is_secure(&self) -> bool {
         let scheme = self.header("x-forwarded-proto").and_then(|text| text.split(',').next());
         scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
     }
 
-    /// The origin that was asked.
+    /// The origin of the request's URL.
     pub(crate) fn own_origin(&self) -> Option<Origin> {
         Origin::at(self.is_secure(), self.header("host")?)
     }

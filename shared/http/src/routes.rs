@@ -1,4 +1,4 @@
-//! Which methods each path of the API takes: what somebody hears who uses another one.
+//! Which methods each path of the API supports, for the answer to other ones.
 
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -90,7 +90,7 @@ pub fn unknown(request: &ApiRequest) -> Problem {
     }
 }
 
-/// What a path says that only shows something, where somebody wants it changed.
+/// The methods of a path that is read-only.
 pub fn only_shown() -> Problem {
     not_allowed(&["GET"])
 }

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::site::Site;
 
-/// A challenge for which no browser asks for a password: pages have one to sign in.
+/// A challenge for which no browser opens a password dialog: pages have a sign-in page.
 pub const QUIET_CHALLENGE: &str = "Bearer realm=\"reelhook\"";
 
 /// Answers a request with what `respond` makes of it, errors in StreamGank's words; every line that is logged meanwhile

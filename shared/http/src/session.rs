@@ -1,4 +1,4 @@
-//! Signing in at a page: what the form says, the cookie that it leads to, and where it goes on (ADR 29).
+//! Signing in at a page: the form, the session cookie, and the redirect (ADR 29).
 
 use reelhook_app::Url;
 use reelhook_domain::Timestamp;
@@ -21,12 +21,12 @@ const COOKIES: usize = 4;
 /// Characters of a user name, and of a key or a password.
 const USERNAME_LIMIT: usize = 256;
 const PASSWORD_LIMIT: usize = 1024;
-/// Bytes of a path that is gone on to.
+/// Bytes of the path to redirect to.
 const NEXT_LIMIT: usize = 2048;
 /// Bytes of a form.
 const FORM_LIMIT: usize = 16 * 1024;
 
-/// What somebody signs in with.
+/// The credentials of a sign-in.
 #[derive(Debug)]
 pub struct SignIn {
     /// Empty with an API key.
@@ -85,7 +85,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session of who has the key with this hash.
+    /// Starts a session for the key with this hash.
     pub(crate) fn begin(key: &[u8; 32], secret: &SigningKeys, now: Timestamp) -> Self {
         let ends = now.seconds() + LIFE_S;
         Self { token: session_token::mint(key, ends, secret), ends: Timestamp(ends * 1000) }
@@ -126,7 +126,7 @@ pub(crate) fn tokens(request: &ApiRequest, secure: bool) -> impl Iterator<Item =
     texts.filter(move |(known, _)| *known == name(secure)).map(|(_, value)| value).take(COOKIES)
 }
 
-/// Where somebody goes on who has signed in: a path of ours that the query or the form names, else the first page.
+/// Where a browser goes after signing in: a path of ours that the query or the form names, else the first page.
 pub fn next(request: &ApiRequest) -> String {
     let given = match request.query("next") {
         Some(text) => Some(text.to_owned()),
@@ -136,7 +136,7 @@ pub fn next(request: &ApiRequest) -> String {
     given.filter(|text| is_local(text)).unwrap_or_else(|| "/".to_owned())
 }
 
-/// Whether a browser stays here that is sent to this: a path, and none that a browser reads as a host.
+/// Whether a redirect to this stays on this server: a path, and none that a browser reads as a host.
 fn is_local(text: &str) -> bool {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     text.len() <= NEXT_LIMIT
@@ -151,7 +151,7 @@ pub fn see_other(path: &str) -> ApiAnswer {
     ApiAnswer::text(303, String::new()).header("location", path)
 }
 
-/// Sends a browser to sign in, and then back to the page that it asked for.
+/// Redirects a browser to the sign-in page, and then back to the requested page.
 pub fn to_login(request: &ApiRequest) -> ApiAnswer {
     let here = request.path_and_query();
     if here == "/" || !is_local(&here) {

@@ -1,4 +1,5 @@
-//! Where a function stands: whether it asks for keys, which origins are its own, and what pages elsewhere may do (CORS).
+//! A function's place on the web: whether it needs keys, which origins are its own, and what pages of others may do
+//! (CORS).
 
 use reelhook_app::Url;
 
@@ -13,13 +14,13 @@ const ALLOW_HEADERS: &str = "authorization,content-type,idempotency-key,if-match
 const EXPOSE_HEADERS: &str = "etag,location,retry-after";
 const MAX_AGE: &str = "3600";
 
-/// Whether keys are asked for.
+/// Whether keys are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// A key is required.
     #[default]
     Required,
-    /// Nothing is asked: only beside a base URL on this machine.
+    /// No key is needed: only with a base URL on this machine.
     Off,
 }
 
@@ -42,7 +43,7 @@ enum Sender {
     Ours,
     /// A page of another origin.
     Foreign,
-    /// It says nothing: no browser, or one that somebody gave the address.
+    /// No header: not a browser, or an address that a user entered.
     Unknown,
 }
 
@@ -53,12 +54,12 @@ pub struct Site {
     base: Option<Origin>,
     /// Origins that CORS_ORIGINS names: their pages count as ours.
     named: Vec<Origin>,
-    /// Whether pages of any origin may call. They show a key that they know: no browser sends credentials along.
+    /// Whether pages of any origin may call. They need a key of their own: browsers send no credentials.
     any: bool,
 }
 
 impl Site {
-    /// Reads AUTH, PUBLIC_BASE_URL and CORS_ORIGINS: `*`, or origins separated by commas. Where no key is asked for, `*`
+    /// Reads AUTH, PUBLIC_BASE_URL and CORS_ORIGINS: `*`, or origins separated by commas. If no key is needed, `*`
     /// allows nothing.
     ///
     /// # Errors
@@ -89,8 +90,8 @@ impl Site {
         request.is_secure() || self.base.as_ref().is_some_and(Origin::is_secure)
     }
 
-    /// The answer to a preflight, for which no key is asked: browsers send none along. It never allows credentials, so no
-    /// page elsewhere can use what a browser knows.
+    /// The answer to a preflight, which needs no key, since browsers send none. It never allows credentials, so pages
+    /// of other origins cannot use those that a browser stores.
     pub fn preflight(&self, request: &ApiRequest) -> ApiAnswer {
         let answer = ApiAnswer::text(204, String::new()).header("vary", "origin");
         let allowed = match request.header("origin") {
@@ -106,8 +107,8 @@ impl Site {
             .header("access-control-max-age", MAX_AGE)
     }
 
-    /// Whether a request may act with no more than a browser sends along for whatever page asks: HTTP Basic, a cookie, or
-    /// nothing at all where no key is asked for.
+    /// Whether a request is authorized by what a browser sends for any page: HTTP Basic, a cookie, or nothing at all if
+    /// no key is needed.
     ///
     /// # Errors
     /// [`Problem::ForeignPage`], [`Problem::ForeignHost`].
@@ -130,7 +131,7 @@ impl Site {
         Err(Problem::ForeignPage)
     }
 
-    /// Refuses what a page of another origin sends, where anybody may call.
+    /// Refuses requests from a page of another origin if no key is needed.
     ///
     /// # Errors
     /// [`Problem::ForeignPage`].

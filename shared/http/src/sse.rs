@@ -19,19 +19,19 @@ pub enum Asked {
         id: JobId,
         /// What the viewer says that it has seen.
         last: Option<Position>,
-        /// What it was told when it was here before.
+        /// What its cookie says that it has received.
         noted: Option<Noted>,
     },
     /// GET /api/queue/status/stream
     Queue {
         /// The id of the numbers that the viewer says that it has seen.
         last: Option<String>,
-        /// The id of those that it was told when it was here before.
+        /// The id of those that its cookie says it has received.
         noted: Option<String>,
     },
 }
 
-/// What a viewer of a job was told.
+/// What a viewer of a job has received, by its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
     /// All up to here.
@@ -83,16 +83,16 @@ impl Asked {
         }
     }
 
-    /// Has the viewer's browser remember for a while what it was told, should it come back without a Last-Event-ID: only
-    /// for this stream, out of reach of scripts, and about nobody.
-    pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, told: &str, lasts: Duration) -> ApiAnswer {
+    /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID: for a while,
+    /// only for this stream, not readable by scripts, and without identifying the viewer.
+    pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, value: &str, lasts: Duration) -> ApiAnswer {
         let path = match self {
             Self::Job { id, .. } => format!("/api/job/{id}/stream"),
             Self::Queue { .. } => "/api/queue/status/stream".to_owned(),
         };
         let secure = if request.header("x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
         let seconds = lasts.as_secs();
-        let cookie = format!("{SEEN}={told}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+        let cookie = format!("{SEEN}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
         answer.header("set-cookie", cookie)
     }
 }
@@ -100,13 +100,14 @@ impl Asked {
 /// The cookie's name.
 const SEEN: &str = "seen";
 
-/// What it says of a job that is not there.
+/// Its value for a job that does not exist.
 pub const NOT_FOUND: &str = "not-found";
 
-/// How long a place is remembered: until the page has come back, and not until it is loaded anew much later.
+/// Lifetime of a place in the cookie: long enough for the page to come back, too short for a page that is loaded again
+/// much later.
 pub const FOR_A_MOMENT: Duration = Duration::from_secs(30);
 
-/// How long it is remembered that a job has ended or is not there: for longer than the page is told to stay away.
+/// Lifetime of the cookie for a job that has ended or does not exist: longer than the `retry` that the page gets.
 pub const WHILE_AT_REST: Duration = Duration::from_secs(300);
 
 /// The subject of tokens for the queue's stream.
@@ -185,12 +186,12 @@ mod tests {
 
     #[test]
     fn what_is_noted_goes_to_its_stream_only_and_comes_back() {
-        let check = |path: &str, told: &str, proto: &'static str, end: &str| {
+        let check = |path: &str, value: &str, proto: &'static str, end: &str| {
             let request = viewing(path, &[("x-forwarded-proto", proto)]);
             let asked = Asked::read(&request).unwrap().unwrap();
-            let answer = asked.note(&request, ApiAnswer::text(200, String::new()), told, FOR_A_MOMENT);
+            let answer = asked.note(&request, ApiAnswer::text(200, String::new()), value, FOR_A_MOMENT);
             let (_, cookie) = answer.headers.iter().find(|(name, _)| *name == "set-cookie").unwrap();
-            assert_eq!(*cookie, format!("seen={told}; Path={path}; Max-Age=30; HttpOnly; SameSite=Strict{end}"));
+            assert_eq!(*cookie, format!("seen={value}; Path={path}; Max-Age=30; HttpOnly; SameSite=Strict{end}"));
             let (pair, _) = cookie.split_once(';').unwrap();
             read(path, &[("cookie", pair)])
         };

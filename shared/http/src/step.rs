@@ -13,9 +13,9 @@ use crate::numbers::{decimal, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Bytes of what a step failed of.
+/// Bytes of a step's error.
 const ERROR_LIMIT: usize = 4096;
-/// Bytes of what step 1 extracted.
+/// Bytes of the data that step 1 extracted.
 const EXTRACTED_LIMIT: usize = 16 * 1024;
 /// Headers in which workers send a plain HMAC of the body.
 const SIGNATURES: [&str; 2] = ["x-streamgank-signature", "x-webhook-signature"];

@@ -1,4 +1,4 @@
-//! Times that callers give: each is what it seems to be, or is refused.
+//! Times from callers: an ambiguous or implausible one is refused.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(crate) fn read(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text).filter(|time| SECONDS.contains(&(time.0 as f64 / 1000.0)))
 }
 
-/// Reads a time from a query, in which whoever did not encode the `+` of a zone has sent a space.
+/// Reads a time from a query, in which the `+` of a zone arrives as a space unless it was encoded.
 pub(crate) fn read_query(text: &str) -> Option<Timestamp> {
     read(text).or_else(|| {
         let (time, zone) = text.trim().rsplit_once(' ')?;
@@ -38,7 +38,7 @@ pub(crate) fn of_json(value: &Value) -> Option<Timestamp> {
     }
 }
 
-/// Unix seconds or milliseconds, told apart by their size; none for what is neither.
+/// Unix seconds or milliseconds, distinguished by their size; none for what is neither.
 fn unix(number: f64) -> Option<Timestamp> {
     let ms = if SECONDS.contains(&number) { number * 1000.0 } else { number };
     SECONDS.contains(&(ms / 1000.0)).then_some(Timestamp(ms.round() as i64))

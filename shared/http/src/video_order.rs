@@ -98,7 +98,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
                 parts.callback = json!(part.text().map_err(|why| why.problem(bad))?.trim());
             }
             "images" | "image" if !part.is_unfilled() => parts.files.push(part),
-            // Browsers send fields that nobody here reads, and file inputs that nobody filled in.
+            // Browsers also send unknown fields, and empty file inputs.
             _ => {}
         }
     }

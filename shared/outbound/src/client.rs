@@ -1,5 +1,5 @@
-//! The client behind the port: judges the URL, sends once, reads up to the limit, inside one deadline. A status line that
-//! came is a response, even where its body breaks off.
+//! The client behind the port: checks the URL, sends once, reads up to the limit, inside one deadline. A status line
+//! that came is a response, even where its body breaks off.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -144,7 +144,7 @@ impl GuardedClient {
         let mut body = BytesMut::new();
         let left = deadline.saturating_sub(first_byte);
         let read = timeout(left, read_up_to(response_limit, response, &mut body)).await;
-        // The status line has told what became of the request, whatever becomes of the body.
+        // The status line already says how the request ended, whatever happens to the body.
         let (truncated, cut_short) = match read {
             Ok(Ok(truncated)) => (truncated, None),
             Ok(Err(error)) => (false, Some(classify(error, host, started.elapsed()))),

@@ -11,7 +11,7 @@ use unicode_script::{Script, UnicodeScript};
 use crate::fonts::{EMOJI, JAPANESE, TEXT};
 use crate::spans::{self, Kind};
 
-/// Families that are asked in this order for what neither the theme's family nor the script's has.
+/// Families that are tried in this order for characters that neither the theme's family nor the script's has.
 const COMMON: [&str; 7] =
     [TEXT, "Noto Sans", EMOJI, "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Sans Math", "Noto Sans SC"];
 

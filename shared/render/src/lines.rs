@@ -59,7 +59,7 @@ pub(crate) fn flow(shaped: &Shaped, measure: Measure, most: usize, blanks: bool,
     let mut flow = Flow { rows: Vec::new(), broken: false, over: shaped.partial };
     for (index, paragraph) in shaped.paragraphs.iter().enumerate() {
         let mut start = 0;
-        // A blank line has no clusters, and is a row all the same.
+        // A blank line has no clusters, and is still a row.
         let mut blank = paragraph.clusters.is_empty() && blanks;
         while blank || start < paragraph.clusters.len() {
             if flow.rows.len() == most {

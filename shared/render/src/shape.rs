@@ -431,7 +431,7 @@ fn describe(clusters: &mut [Cluster], text: &str, items: &[Item], complex: bool)
         }
         cluster.spaced = item.spaced && !complex && cluster.role != Role::Nothing;
         cluster.loose = cluster.role != Role::Ink || part.chars().all(|character| ",.;:*–—-".contains(character));
-        // Unicode lets a line end between a dash and a no-break space; nobody who writes one wants that.
+        // Unicode lets a line end between a dash and a no-break space; the no-break space is meant to prevent that.
         let after_space = part.ends_with(|character: char| character.is_whitespace() || character == '\u{200B}');
         let glued = sticks(text[end..].chars()) && !after_space;
         cluster.end = if part.ends_with('\u{AD}') && !glued {
@@ -455,8 +455,9 @@ fn sticks(side: impl Iterator<Item = char>) -> bool {
     )
 }
 
-/// What is asked of a face. Where letters stand alone, features that put other characters in the place of those that
-/// were written (`1x1` as `1×1`, `->` as an arrow), or that join letters (`fi` without the dot of a Turkish i), are off.
+/// The features that are requested of a face. Where letters stand alone, features that put other characters in the
+/// place of those that were written (`1x1` as `1×1`, `->` as an arrow), or that join letters (`fi` without the dot of a
+/// Turkish i), are off.
 fn features(script: Option<Script>, tabular: bool) -> Vec<Feature> {
     let mut features = Vec::new();
     if !joins(script) {

@@ -31,7 +31,7 @@ impl Paragraph {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
-    /// Text presentation was asked for: in colour only where no other typeface has it.
+    /// Text presentation is requested: in colour only if no other typeface has the character.
     Symbol,
     Emoji,
     Japanese,

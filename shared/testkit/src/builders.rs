@@ -6,6 +6,7 @@ use reelhook_app::fanout::EventRow;
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::starts::WorkerSettings;
 use reelhook_domain::drawing::Renderer;
+use reelhook_domain::film::{Film, Quality, Scene, Theme};
 use reelhook_domain::{
     Decision, Delivery, DeliveryId, DeliveryStatus, Dialect, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy,
     RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
@@ -156,4 +157,17 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
     (delivery, EventRow { id, event, job_id, at: now, data, callback: None })
+}
+
+/// A film of these scenes: 720p in the theme `corporate`, without title, music or vertical format.
+pub fn a_film(scenes: Vec<Scene>) -> Film {
+    Film {
+        title: None,
+        theme: Theme::Corporate,
+        quality: Quality::Hd,
+        reels: false,
+        music: None,
+        scenes,
+        places: Vec::new(),
+    }
 }

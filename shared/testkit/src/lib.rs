@@ -12,6 +12,7 @@ mod faults;
 mod films;
 mod http;
 mod jobs;
+mod log_lines;
 mod queue;
 mod recoveries;
 mod registrations;
@@ -21,7 +22,8 @@ mod triggers;
 mod world;
 
 pub use builders::{
-    a_delivery, a_new_job, claimed, keys, lived, make_job, run, started, step, webhook_settings, worker_settings,
+    a_delivery, a_film, a_new_job, claimed, keys, lived, make_job, run, started, step, webhook_settings,
+    worker_settings,
 };
 pub use deliveries::MemoryDeliveries;
 pub use details::MemoryDetails;
@@ -31,6 +33,7 @@ pub use faults::{Fault, Faults};
 pub use films::{MemoryReels, NoPulse, Shelves};
 pub use http::{Answer, ScriptedHttp, body_of, header, headers, response, with_header};
 pub use jobs::MemoryJobs;
+pub use log_lines::{CapturedLog, log_lines};
 pub use queue::{MemoryQueue, Queued};
 pub use recoveries::MemoryRecoveries;
 pub use slots::MemorySlots;

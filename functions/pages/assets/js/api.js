@@ -21,7 +21,8 @@ const tooMany = (seconds) => `Too many requests in a short time. Try again in ${
 export async function call(method, path, { body, headers = {}, signal, etag, timeout = 15000 } = {}) {
   const rest = Math.ceil(resting() / 1000);
   if (rest) throw new ApiError(tooMany(rest), { status: 429, code: "rate_limited", retryAfter: rest });
-  // A session is over: asking again would tell nothing new. What somebody does may try, after signing in at another tab.
+  // The session has ended: polling again would get 401 again. An action of the user may still succeed, after signing in
+  // in another tab.
   if (signedOut && method === "GET") throw signedOut;
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), timeout);

@@ -1,4 +1,4 @@
-//! A first deployment as the README has it: the real SAM command line, against the emulator as it comes, without our mends.
+//! A first deployment as in the README: the real SAM command line, against the unmodified emulator.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::{interrupt, package, ports, setup, ui};
 
 /// How long the emulator may take to answer its first request.
 const START: Duration = Duration::from_secs(30);
-/// What SAM says where a deployment would change nothing.
+/// What SAM prints if a deployment would change nothing.
 const UNCHANGED: &str = "No changes to deploy";
 
 /// Packages the functions and deploys them twice; the second deployment finds nothing to change.
@@ -48,7 +48,7 @@ fn sam(context: &Context) -> anyhow::Result<PathBuf> {
     Ok(python.parent().context("the environment has a directory for programs")?.join("sam"))
 }
 
-/// The emulator as its package has it.
+/// The unmodified emulator of the package.
 struct Emulator {
     url: String,
     _group: Group,

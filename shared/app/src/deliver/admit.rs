@@ -17,9 +17,9 @@ const SETTINGS_SPREAD: Duration = Duration::from_secs(600);
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
 /// How long a delivery waits for the key that opens its endpoint, until its event is kept no longer.
 const SEALED_RETRY: Duration = Duration::from_secs(300);
-/// Attempts to be admitted before a group waits: whoever changed the endpoint each time is sending to it.
+/// Attempts at admission before a group waits: each conflict means that another invocation is sending to the endpoint.
 const ATTEMPTS: u32 = 5;
-/// How long it waits then, and as much longer by chance.
+/// How long it waits then, with as much jitter again.
 const CROWDED: Duration = Duration::from_secs(1);
 
 /// Those of a group that go, where there is an endpoint, and those that wait or end.

@@ -1,4 +1,5 @@
-//! What a receiver answered as people read it among a delivery's attempts: unpacked, in its character set, its start.
+//! What a receiver answered as it is shown with a delivery's attempts: decompressed, decoded by its character set, and
+//! cut.
 
 use crate::outbound::OutboundResponse;
 
@@ -84,31 +85,12 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::time::Duration;
 
     use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use flate2::write::{DeflateEncoder, ZlibEncoder};
 
     use super::*;
-
-    fn response(headers: &[(&str, &str)], body: &[u8]) -> OutboundResponse {
-        OutboundResponse {
-            status: 500,
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            body: body.to_vec().into(),
-            truncated: false,
-            cut_short: None,
-            first_byte: Duration::ZERO,
-            total: Duration::ZERO,
-            peer: None,
-        }
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
-    }
+    use crate::outbound::samples::{gzip, response};
 
     #[test]
     fn a_packed_answer_is_read() {
@@ -141,7 +123,7 @@ mod tests {
         assert_eq!(start, "no. ".repeat(256));
         for coding in ["br", "zstd", "gzip, br", "gzip, gzip, gzip"] {
             let shown = text(&response(&[("content-encoding", coding)], b"\x8b\x03\x80"));
-            assert!(shown.starts_with("[3 bytes: it is packed as `"), "{shown}");
+            assert!(shown.starts_with("[3 bytes: its content coding is `"), "{shown}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Bodies that servers packed although nobody asked for it. The client leaves them as they are: whoever needs what is
-//! inside says so, and how much of it may be unpacked.
+//! Bodies that servers compressed without being asked to. The client leaves them as they are; callers that need the
+//! content decompress it here, within a limit.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use super::OutboundResponse;
 
-/// Codings that may lie on top of each other.
+/// Content codings of one body, at most.
 const CODINGS: usize = 2;
 /// Bytes of JSON.
 const JSON: usize = 1024 * 1024;
 
-/// Why a body can't be unpacked.
+/// Why a body can't be decompressed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// There is more in it than was asked for.
-    #[error("it is too large when it is unpacked")]
+    /// The decompressed body is larger than the limit.
+    #[error("it is too large after decompression")]
     TooLarge,
     /// It is not what its header says.
-    #[error("it is no whole `{0}`")]
+    #[error("it is not valid `{0}`")]
     Damaged(String),
-    /// Its coding is not one that we know.
-    #[error("it is packed as `{0}`, and only gzip and deflate can be unpacked")]
+    /// Its content coding is not supported.
+    #[error("its content coding is `{0}`; only gzip and deflate are supported")]
     Unknown(String),
 }
 
@@ -33,7 +33,7 @@ impl OutboundResponse {
     /// What is in the body, its content codings undone (gzip and deflate).
     ///
     /// # Errors
-    /// [`DecodeError`]; no more than about `limit` bytes are ever unpacked.
+    /// [`DecodeError`]; no more than about `limit` bytes are ever decompressed.
     pub fn decoded(&self, limit: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
         let mut body = Cow::Borrowed(self.body.as_ref());
         for coding in self.codings()? {
@@ -49,7 +49,7 @@ impl OutboundResponse {
         if body.len() > limit { Err(DecodeError::TooLarge) } else { Ok(body) }
     }
 
-    /// The first `limit` bytes of what is in the body, as far as it came and can be unpacked.
+    /// The first `limit` bytes of what is in the body, as far as it arrived and can be decompressed.
     ///
     /// # Errors
     /// [`DecodeError::Unknown`].
@@ -58,7 +58,7 @@ impl OutboundResponse {
         for (number, coding) in self.codings()?.into_iter().enumerate() {
             let packed: &[u8] = if number == 0 { &self.body } else { &body };
             let unpacked = unpack(packed, &coding, limit)?;
-            // What says that it is packed, and is not, is shown as it is.
+            // A body that is not compressed, although its header says so, is shown as it is.
             if !(unpacked.damaged && unpacked.bytes.is_empty()) {
                 body = Cow::Owned(unpacked.bytes);
             }
@@ -66,12 +66,12 @@ impl OutboundResponse {
         Ok(body)
     }
 
-    /// The body as JSON, unpacked; none where it is no JSON.
+    /// The decompressed body as JSON; none if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.decoded(JSON).ok()?).ok()
     }
 
-    /// What was done to the body, the last first.
+    /// The content codings of the body, the last one first.
     fn codings(&self) -> Result<Vec<String>, DecodeError> {
         if self.body.is_empty() {
             return Ok(Vec::new());
@@ -84,12 +84,12 @@ impl OutboundResponse {
     }
 }
 
-/// What was in a coding.
+/// The result of undoing a content coding.
 struct Unpacked {
     bytes: Vec<u8>,
-    /// Whether there was more than was asked for.
+    /// Whether there was more than the limit.
     more: bool,
-    /// Whether it broke off, or was something else.
+    /// Whether it was incomplete or not in this coding.
     damaged: bool,
 }
 
@@ -117,30 +117,16 @@ fn is_zlib(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::time::Duration;
 
     use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use flate2::write::{DeflateEncoder, ZlibEncoder};
 
     use super::*;
+    use crate::outbound::samples::{gzip, response};
 
-    fn response(coding: &str, body: Vec<u8>) -> OutboundResponse {
-        OutboundResponse {
-            status: 200,
-            headers: vec![("Content-Encoding".to_owned(), coding.to_owned())],
-            body: body.into(),
-            truncated: false,
-            cut_short: None,
-            first_byte: Duration::ZERO,
-            total: Duration::ZERO,
-            peer: None,
-        }
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
+    /// A response whose body has this content coding.
+    fn coded(coding: &str, body: &[u8]) -> OutboundResponse {
+        response(&[("Content-Encoding", coding)], body)
     }
 
     #[test]
@@ -163,11 +149,11 @@ mod tests {
             ("identity", plain.clone()),
             ("", plain.clone()),
         ] {
-            let response = response(coding, body);
+            let response = coded(coding, &body);
             assert_eq!(response.decoded(5000).as_deref(), Ok(plain.as_slice()), "{coding}");
             assert_eq!(response.decoded(4999), Err(DecodeError::TooLarge), "{coding}");
         }
-        let empty = response("gzip", Vec::new());
+        let empty = coded("gzip", &[]);
         assert_eq!(empty.decoded(0).as_deref(), Ok(b"".as_slice()), "a body that is not there is not packed");
     }
 
@@ -185,14 +171,14 @@ mod tests {
             ("deflate", vec![0xff; 50]),
             ("gzip, deflate", packed.clone()),
         ] {
-            let damaged = response(coding, body).decoded(1000).expect_err(coding);
+            let damaged = coded(coding, &body).decoded(1000).expect_err(coding);
             assert!(matches!(damaged, DecodeError::Damaged(_)), "{coding}: {damaged:?}");
         }
         for coding in ["br", "zstd", "compress", "gzip, br", "gzip, gzip, gzip", "no such thing"] {
-            let unknown = response(coding, packed.clone()).decoded(1000).expect_err(coding);
+            let unknown = coded(coding, &packed).decoded(1000).expect_err(coding);
             assert!(matches!(unknown, DecodeError::Unknown(_)), "{coding}: {unknown:?}");
         }
-        let long = response(&"x".repeat(1 << 20), packed).decoded(1000).expect_err("no coding");
+        let long = coded(&"x".repeat(1 << 20), &packed).decoded(1000).expect_err("no coding");
         assert!(long.to_string().len() < 300, "{}", long.to_string().len());
     }
 
@@ -201,7 +187,7 @@ mod tests {
         let bomb = gzip(&vec![0; 64 << 20]);
         assert!(bomb.len() < 100_000);
         for (coding, body) in [("gzip", bomb.clone()), ("gzip, gzip", gzip(&bomb))] {
-            let response = response(coding, body);
+            let response = coded(coding, &body);
             assert_eq!(response.decoded(1 << 20), Err(DecodeError::TooLarge), "{coding}");
             assert_eq!(response.decoded_start(1000).as_deref(), Ok([0; 1000].as_slice()), "{coding}");
         }

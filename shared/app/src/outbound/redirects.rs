@@ -1,4 +1,4 @@
-//! A GET that may be redirected: followed one guarded step at a time, each judged as if its URL had been given at first.
+//! A GET that may be redirected: followed one guarded step at a time, each checked like a first URL.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse
 /// Redirects that are followed.
 pub const MOST_REDIRECTS: usize = 4;
 
-/// What is fetched. Nothing goes along that only the first server may know, so that any server may be the last one.
+/// The request. It carries no secrets for the first server, so that any server may be the last one.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     /// Absolute http or https URL.
@@ -27,7 +27,7 @@ pub struct Fetch {
 /// Where a fetch led.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// The URL that was asked last.
+    /// The URL of the last request.
     pub url: Url,
     /// Redirects that were followed.
     pub redirects: usize,
@@ -75,7 +75,7 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
         let request = OutboundRequest {
             method: Method::Get,
             url: url.clone(),
-            // Servers that pack all the same are understood (`OutboundResponse::decoded`).
+            // Bodies that are compressed nevertheless can be read (`OutboundResponse::decoded`).
             headers: [("accept", accept), ("accept-encoding", "identity")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
@@ -85,7 +85,7 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
         };
         let response = match http.send(request).await {
             Ok(response) => response,
-            // Told as the time that there was for all steps.
+            // The error names the time for all steps.
             Err(OutboundError::TimedOut(_)) => {
                 let ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
                 break End::NoResponse(OutboundError::TimedOut(ms));

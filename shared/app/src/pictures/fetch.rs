@@ -1,4 +1,4 @@
-//! Pictures at URLs that clients named: fetched through the guarded client, redirects and packed bodies included.
+//! Pictures at URLs that clients named: fetched through the guarded client, redirects and compressed bodies included.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn whole(place: &str, response: OutboundResponse) -> Result<Vec<u8>, DrawError> 
     }
 }
 
-/// What another try may mend is the renderer's trouble, anything else the client's.
+/// A failure that a retry may solve is the renderer's; any other is the client's.
 fn unreached(place: &str, error: &OutboundError) -> DrawError {
     let sentence = format!("{place} could not be fetched: {}", error.code());
     match error {

@@ -1,9 +1,9 @@
 //! Pictures of videos that can't be had: the error names the place at which the client named them.
 
 use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Film, ImageRef, Item, Quality, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
 use reelhook_domain::{Job, JobId, Status};
-use reelhook_testkit::{Stack, response};
+use reelhook_testkit::{Stack, a_film, response};
 
 const GIF: &str = "GIF89a";
 
@@ -16,18 +16,6 @@ fn scene(names: &[&str]) -> Scene {
     let items = names.iter().map(|name| Item { image: Some(url(name)), ..Item::default() });
     let content = Content { items: items.collect(), ..Content::default() };
     Scene { kind: SceneKind::ProductMatrix, frames: 90, content, transition: None, entrance: Default::default() }
-}
-
-fn film(scenes: Vec<Scene>) -> Film {
-    Film {
-        title: None,
-        theme: Theme::Corporate,
-        quality: Quality::Hd,
-        reels: false,
-        music: None,
-        scenes,
-        places: Vec::new(),
-    }
 }
 
 /// A stack whose server has pictures, but for `missing`, which it answers so.
@@ -49,7 +37,7 @@ async fn ended(stack: &Stack, film: Film) -> Job {
 #[tokio::test]
 async fn one_of_four_pictures_of_a_server_is_named_by_its_place() {
     let stack = stack("/three.gif", 404, "");
-    let failed = ended(&stack, film(vec![scene(&["one", "two", "three", "four"])])).await;
+    let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
     assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
     assert!(failed.no_retry_reason.is_some());
     let error = failed.error.unwrap();
@@ -59,7 +47,7 @@ async fn one_of_four_pictures_of_a_server_is_named_by_its_place() {
 #[tokio::test]
 async fn a_place_is_told_in_the_client_s_own_words() {
     let stack = stack("/two.gif", 410, "");
-    let mut asked = film(vec![scene(&["one"]), scene(&["one", "two"])]);
+    let mut asked = a_film(vec![scene(&["one"]), scene(&["one", "two"])]);
     asked.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
     let failed = ended(&stack, asked).await;
     assert_eq!(failed.error.unwrap(), "scenes[1].content.after.img: the picture at shop.example answered 410");
@@ -68,12 +56,15 @@ async fn a_place_is_told_in_the_client_s_own_words() {
 #[tokio::test]
 async fn what_is_no_picture_is_named_by_its_place_too() {
     let stack = stack("/page.gif", 200, "<!doctype html><title>Sign in</title>");
-    let mut asked = film(vec![scene(&["one"]), scene(&[])]);
+    let mut asked = a_film(vec![scene(&["one"]), scene(&[])]);
     asked.scenes[1].content.images = vec![url("one"), url("page")];
     let failed = ended(&stack, asked).await;
     assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
     let error = failed.error.unwrap();
-    assert!(error.starts_with("scenes[1].content.images[1]: the picture at shop.example is no picture"), "{error}");
+    assert!(
+        error.starts_with("scenes[1].content.images[1]: the picture at shop.example is not a supported picture"),
+        "{error}"
+    );
     assert!(error.contains("PNG, JPEG, WebP or GIF"), "{error}");
     for secret in ["secret", "token", "private", "word"] {
         assert!(!error.contains(secret), "{error}");
@@ -83,7 +74,7 @@ async fn what_is_no_picture_is_named_by_its_place_too() {
 #[tokio::test]
 async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
     let stack = stack("/one.gif", 403, "");
-    let mut asked = film(vec![scene(&["one"]), scene(&["two"])]);
+    let mut asked = a_film(vec![scene(&["one"]), scene(&["two"])]);
     asked.scenes[1].transition = Some(Transition::Fade);
     let failed = ended(&stack, asked).await;
     assert_eq!(failed.error.unwrap(), "scenes[0].content.items[0].image: the picture at shop.example answered 403");
@@ -93,11 +84,16 @@ async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
 async fn a_picture_is_named_by_its_place_where_creatomate_draws_too() {
     for (missing, status, body, expected) in [
         ("/three.gif", 404, "", "scenes[0].content.items[2].image: the picture at shop.example answered 404"),
-        ("/four.gif", 200, "<html>", "scenes[0].content.items[3].image: the picture at shop.example is no picture"),
+        (
+            "/four.gif",
+            200,
+            "<html>",
+            "scenes[0].content.items[3].image: the picture at shop.example is not a supported picture",
+        ),
     ] {
         let mut stack = stack(missing, status, body);
         stack.worker.renderer = Renderer::Creatomate;
-        let failed = ended(&stack, film(vec![scene(&["one", "two", "three", "four"])])).await;
+        let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
         assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0), "{missing}");
         let error = failed.error.unwrap();
         assert!(error.starts_with(expected), "{error}");
@@ -116,7 +112,7 @@ async fn creatomate_draws_pictures_that_are_there() {
             _ => response(200, GIF),
         })
     });
-    let id = stack.order(film(vec![scene(&["one", "two"])]), None).await;
+    let id = stack.order(a_film(vec![scene(&["one", "two"])]), None).await;
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
     let asked = stack.http.requests();
@@ -127,7 +123,7 @@ async fn creatomate_draws_pictures_that_are_there() {
 #[tokio::test]
 async fn a_server_in_trouble_is_asked_again() {
     let stack = stack("/one.gif", 503, "");
-    let id = stack.order(film(vec![scene(&["one"])]), None).await;
+    let id = stack.order(a_film(vec![scene(&["one"])]), None).await;
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
     stack.http.script(|_| Ok(response(200, GIF)));

@@ -43,7 +43,7 @@ async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
     found
 }
 
-/// What becomes of these answers, one after the other, and how many were asked for.
+/// The result of these answers, one after the other, and how many requests were made.
 async fn after(answers: Vec<Answer>) -> (Result<Vec<u8>, String>, usize) {
     let http = ScriptedHttp::each(answers);
     let found = picture(&http, "https://shop.example/secret/shoe.png?key=secret").await;
@@ -133,9 +133,9 @@ async fn a_packed_picture_is_unpacked_within_its_limit() {
     };
     assert_eq!(after(vec![packed("gzip", bomb)]).await, sentence("is larger than 10 MB"));
     let half = gzip(PNG)[..20].to_vec();
-    let damaged = "can't be read: it is no whole `gzip` (`content-encoding`)";
+    let damaged = "can't be read: it is not valid `gzip` (`content-encoding`)";
     assert_eq!(after(vec![packed("gzip", half)]).await, sentence(damaged));
-    let unknown = "can't be read: it is packed as `br`, and only gzip and deflate can be unpacked (`content-encoding`)";
+    let unknown = "can't be read: its content coding is `br`; only gzip and deflate are supported (`content-encoding`)";
     assert_eq!(after(vec![packed("br", PNG.to_vec())]).await, sentence(unknown));
 }
 

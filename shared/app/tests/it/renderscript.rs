@@ -1,7 +1,8 @@
 //! Films in Creatomate's words: texts as they were written, and scenes as long as their frames.
 
 use reelhook_app::renderscript::render_script;
-use reelhook_domain::film::{Content, Film, Format, Item, Quality, Scene, SceneKind, Theme};
+use reelhook_domain::film::{Content, Film, Format, Item, Scene, SceneKind};
+use reelhook_testkit::a_film;
 use serde_json::json;
 
 fn film(scenes: Vec<(Content, u32)>) -> Film {
@@ -12,15 +13,7 @@ fn film(scenes: Vec<(Content, u32)>) -> Film {
         transition: None,
         entrance: Default::default(),
     };
-    Film {
-        title: None,
-        theme: Theme::Corporate,
-        quality: Quality::Hd,
-        reels: false,
-        music: None,
-        scenes: scenes.into_iter().map(scene).collect(),
-        places: Vec::new(),
-    }
+    a_film(scenes.into_iter().map(scene).collect())
 }
 
 /// The texts of a scene, from above.

@@ -1,4 +1,4 @@
-//! Trying again: waits grow, are drawn at random and end; and whoever meets others waits before the next attempt.
+//! Retries: waits grow exponentially, with jitter and a bound; after a conflict a caller waits before the next attempt.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How viewers of a job are received: by what they say that they have seen, by what they were told before, or by neither.
+//! What viewers of a job get: by their `Last-Event-ID`, by their cookie, or without either.
 
 use async_trait::async_trait;
 use reelhook_app::fanout::LiveRow;

@@ -106,7 +106,7 @@ impl AsyncSleep for NoWait {
 /// Every wait between attempts is shorter (`reelhook_app::retry`).
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
-/// Waits that were asked for; they take no time.
+/// Waits that were requested; they take no time.
 #[derive(Debug, Clone, Default)]
 pub struct Waits(Arc<Mutex<Vec<Duration>>>);
 

@@ -1,4 +1,4 @@
-//! What comes back unprocessed, or meets a transaction, is asked for again after a wait, and not for ever.
+//! Unprocessed keys and transaction conflicts are retried after a wait, a limited number of times.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::replay::{Answer, Call, Calls, Waits, error, kind, ok, waiting_dynamodb};
 
-/// Attempts at what is asked for again.
+/// Attempts at a retried call.
 const ATTEMPTS: usize = 10;
 
 /// The tables of fanout and of deliveries, of jobs, and their calls and waits.
@@ -52,7 +52,7 @@ fn hint() -> (DeliveryId, EventId) {
     (DeliveryId::of(&event, &EndpointId::parse("ep_1").unwrap()), event)
 }
 
-/// Everything that was asked for, unprocessed.
+/// All requested keys, unprocessed.
 fn nothing_processed(call: &Call) -> Answer {
     let left = call.at("/RequestItems").clone();
     let name = if call.operation == "BatchGetItem" { "UnprocessedKeys" } else { "UnprocessedItems" };

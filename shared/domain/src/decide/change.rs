@@ -150,7 +150,7 @@ impl<'a> Change<'a> {
         self.notify(event);
     }
 
-    /// Failed for good. Clients are shown no render of a failed job, so its log keeps the id.
+    /// Failed for good. Clients do not see the render of a failed job, so its log keeps the id.
     pub fn fail(&mut self, error: &str, event: OutboundEvent) {
         self.show_failure(error);
         self.job.status = Status::Failed;

@@ -319,8 +319,8 @@ pub(super) fn tick(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// Where one renderer died, others may have died with it: a hint comes when each of their leases ends, and not only with
-/// the next sweep. A renderer that lives has a later lease by then, and the hint finds nothing to do.
+/// Where one renderer died, others may have died with it: a hint comes when each of their leases ends, and not only
+/// with the next sweep. A living renderer has extended its lease by then, and the hint finds nothing to do.
 fn hint_at_leases_that_end_soon(change: &mut Change<'_>, drawing: &Drawing) {
     let next_sweep = change.now.after(SWEEP);
     let mut ends: BTreeMap<Timestamp, u32> = BTreeMap::new();

@@ -149,8 +149,8 @@ fn a_lease_that_ends_after_the_next_sweep_gets_no_hint_of_its_own() {
     assert_eq!(draws(&story.job), [(1, 0)]);
 }
 
-/// Two renderers die after so many seconds, of which they told that they live each 5 s; the sweep comes `sweeps` seconds
-/// after each full minute. How long after the last death the video is made.
+/// Two renderers die after so many seconds, with a heartbeat each 5 s; the sweep comes `sweeps` seconds after each full
+/// minute. How long after the last death the video is made.
 fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
     let mut story = Story::drawing().then(claim_piece());
     let begun = story.now;

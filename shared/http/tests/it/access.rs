@@ -1,4 +1,4 @@
-//! Who is let in with a key, and with what a browser sends along by itself.
+//! Which callers are authorized: by a key, and by what a browser sends by itself.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -52,10 +52,7 @@ fn the_hash_of_a_key_is_as_good_as_the_key() {
     });
     let access = access.expect("settings");
     assert!(access.caller(&request("GET", "/", &[("x-api-key", "rk_hashed")]), NOW).is_ok());
-    assert!(
-        access.caller(&request("GET", "/", &[("x-api-key", &hash)]), NOW).is_err(),
-        "whoever reads the hash has no key"
-    );
+    assert!(access.caller(&request("GET", "/", &[("x-api-key", &hash)]), NOW).is_err(), "the hash is not a key");
 }
 
 #[test]
@@ -83,7 +80,7 @@ fn a_caller_s_fingerprint_tells_nothing_of_its_key_and_is_one_for_each_key() {
     };
     let password = of("authorization", &basic("ann", "secret"));
     assert!(password.len() == 16 && password.bytes().all(|byte| byte.is_ascii_hexdigit()), "{password}");
-    // What anybody could compute of a guessed password, in whole or in part.
+    // What an attacker could compute from a guessed password, in whole or in part.
     let guess: String = reelhook_signing::hash_key("ann:secret").iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(!guess.contains(&password[..8]), "{guess} {password}");
     let key = of("x-api-key", "rk_first_of_two_keys");

@@ -45,7 +45,7 @@ pub fn request(body: &str, media_type: &'static str) -> ApiRequest {
     ApiRequest::of(request)
 }
 
-/// An order, where somebody has to be told.
+/// An order with a webhook URL.
 pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
     let read = video::read(request, true, false, Renderer::Own, || 7, track);
     read.now_or_never().expect("all of it is there")

@@ -1,4 +1,4 @@
-//! Where no key is asked for: only our own address, and no page of another origin.
+//! Without keys: only our own address, and no page of another origin.
 
 use crate::edge::{laptop, request, verdict};
 
@@ -12,7 +12,7 @@ fn without_a_key_only_our_own_host_and_no_foreign_page() {
         (Some("localhost:3000"), true),
         (Some("LOCALHOST:3000"), true),
         (Some("[::1]:3000"), true),
-        // What the gateway itself calls this API: no name that somebody else could own.
+        // The gateway's own name for this API, which no third party could own.
         (Some("abc.execute-api.localhost"), true),
         (None, false),
         (Some("127.0.0.1"), false),
@@ -26,7 +26,7 @@ fn without_a_key_only_our_own_host_and_no_foreign_page() {
     let types = [None, Some(FORM), Some("text/plain"), Some("application/json")];
     let mut checked = 0;
     for (host, own) in hosts {
-        // An origin with the name that was asked, as a page has whose name was rebound, and others.
+        // An origin with the requested host, as a page has after DNS rebinding, and others.
         let same = host.map(|host| format!("http://{host}"));
         let origins = [
             (None, None),
@@ -90,7 +90,7 @@ fn a_page_at_an_origin_that_is_named_counts_as_ours() {
     check("", "http://localhost:5173", "foreign_page");
 }
 
-/// Images, scripts, styles and frames carry no Origin: the browser says otherwise whose page asks.
+/// Images, scripts, styles and frames carry no Origin: other headers say which page sends the request.
 #[test]
 fn what_another_page_includes_is_refused() {
     let check = |path: &str, fetch: [&str; 3], expected: &str| {
@@ -105,7 +105,7 @@ fn what_another_page_includes_is_refused() {
         check("/api/queue/jobs", ["same-site", "no-cors", dest], "foreign_page");
         check("/api/queue/jobs", ["same-origin", "no-cors", dest], "in");
     }
-    // Somebody follows a link to a page: it is shown to them, and to nobody else.
+    // A user follows a link to a page: the browser shows it, and the linking page cannot read it.
     check("/dashboard", ["cross-site", "navigate", "document"], "in");
     check("/job/job_1", ["same-site", "navigate", "document"], "in");
     check("/dashboard", ["none", "navigate", "document"], "in");

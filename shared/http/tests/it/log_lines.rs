@@ -1,9 +1,9 @@
-//! What routes log of a request: whatever a caller writes, and wherever, lines stay short and lead nobody's eye astray.
+//! What routes log of a request: whatever a caller writes in any field, lines stay short and contain no control
+//! characters.
 
+use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{fs, io};
 
 use lambda_http::Request;
 use reelhook_app::hooks::Tested;
@@ -14,7 +14,9 @@ use reelhook_http::control::Command;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::step::Reporter;
 use reelhook_http::{creatomate, deliveries, hooks, queue, recover, step};
+use reelhook_testkit::log_lines;
 use serde_json::{Value, json};
+use tracing::Level;
 
 use crate::edge::deployed;
 
@@ -22,36 +24,9 @@ use crate::edge::deployed;
 const LINE: usize = 2048;
 const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The lines that are logged meanwhile, without the bound at the writer that functions have too.
+/// The lines that are logged during `work`, without the bound that functions also have at the writer.
 fn lines(work: impl FnOnce()) -> Vec<String> {
-    let captured = Captured::default();
-    let to = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .without_time()
-        .with_writer(move || to.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, work);
-    let written = captured.0.lock().unwrap().clone();
-    String::from_utf8(written).unwrap().lines().map(str::to_owned).collect()
+    log_lines(Level::INFO, |captured| captured, work)
 }
 
 /// Reads a request as each function would, and logs what it logs.

@@ -43,7 +43,7 @@ fn a_preflight_is_answered_without_a_key_for_the_origins_that_may_call() {
     check(&named, None, None);
     check(&deployed(""), Some("https://shop.example"), None);
     check(&Site::default(), Some("https://shop.example"), None);
-    // Where no key is asked for, nobody's page may call but those that are named.
+    // Without keys, only pages of named origins may call.
     check(&laptop("*"), Some("https://shop.example"), None);
     check(&laptop("http://localhost:5173"), Some("http://localhost:5173"), Some("http://localhost:5173"));
 }

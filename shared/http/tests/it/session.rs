@@ -1,4 +1,4 @@
-//! Sessions: who may begin one, what its cookie opens and for how long, and where a browser is sent.
+//! Sessions: how they start, what their cookie authorizes and for how long, and where a browser is redirected.
 
 use lambda_http::request::from_str;
 use reelhook_domain::Timestamp;
@@ -25,7 +25,7 @@ fn form(body: &str) -> SignIn {
     SignIn::read(&posting(FORM, body)).expect("a form")
 }
 
-/// What Set-Cookie says to who signs in with the first key.
+/// The Set-Cookie header after signing in with the first key.
 fn set_cookie(secure: bool) -> String {
     let session = access(&deployed("*")).sign_in(&form(&format!("password={KEY}")), NOW).expect("a session");
     session.cookie(secure)
@@ -211,7 +211,7 @@ fn a_key_that_is_sent_knowingly_comes_first() {
     check("x-api-key", "rk_third", "unauthorized");
     check("authorization", "Bearer rk_third", "unauthorized");
     check("authorization", "Bearer", "unauthorized");
-    // A proxy asked the browser for these.
+    // A proxy requested these from the browser.
     check("authorization", "Basic cHJveHk6cHJveHk=", "in");
     check("authorization", "Negotiate YII", "in");
 }
@@ -290,7 +290,10 @@ fn who_is_not_signed_in_comes_back_to_the_page_that_was_asked_for() {
     check("/job/a b", "", "/login?next=%2Fjob%2Fa%2520b");
     check("//evil.example", "", "/login");
     let answer = see_other("/queue");
-    assert!(answer.headers.contains(&("cache-control", "no-store".to_owned())), "no cache keeps who was signed in");
+    assert!(
+        answer.headers.contains(&("cache-control", "no-store".to_owned())),
+        "no cache keeps the page of a signed-in user"
+    );
 }
 
 #[test]

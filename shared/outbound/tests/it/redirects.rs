@@ -1,4 +1,4 @@
-//! Redirects that are followed where that is asked for: each step is judged like the first.
+//! Redirects that are followed on request: each step is checked like the first URL.
 
 use std::time::{Duration, Instant};
 

@@ -29,15 +29,15 @@ pub(super) enum Kind {
 /// What is wrong with a file, as a client may read it: the rest of a sentence about the picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("has {0} bytes; at most {limit} are taken", limit = MAX_BYTES)]
+    #[error("has {0} bytes; at most {limit} are accepted", limit = MAX_BYTES)]
     TooLarge(usize),
-    #[error("has {0}x{1} pixels; at most {limit} together are taken", limit = MAX_PIXELS)]
+    #[error("has {0}x{1} pixels; at most {limit} in total are accepted", limit = MAX_PIXELS)]
     TooManyPixels(u32, u32),
-    #[error("is no picture that can be shown; it must be a PNG, JPEG, WebP or GIF file")]
+    #[error("is not a supported picture; it must be a PNG, JPEG, WebP or GIF file")]
     Unknown,
     #[error("is damaged or incomplete; it must be a complete {} file", .0.name())]
     Damaged(Kind),
-    #[error("is a {} file of a kind that cannot be read; save it anew as an ordinary PNG or JPEG", .0.name())]
+    #[error("is a {} file of an unsupported kind; save it again as an ordinary PNG or JPEG", .0.name())]
     Unsupported(Kind),
 }
 

@@ -204,7 +204,7 @@ fn inks_of_a_jpeg_become_light() {
     near(middle(&flat_jpeg(&[255, 155, 255, 255], None, 8, None)), [255, 155, 255], 2, "some magenta, unmarked");
     // Cyan as YCCK: what would be red is the ink.
     near(middle(&flat_jpeg(&[76, 85, 255, 255], Some(2), 8, None)), [0, 255, 255], 4, "cyan as YCCK");
-    // A press that prints red where it is told cyan.
+    // A press that prints red for cyan.
     let printed = middle(&flat_jpeg(&cyan, Some(0), 8, Some(&press_profile())));
     near(printed, [255, 0, 0], 24, "cyan of a strange press");
     near(middle(&flat_jpeg(&[255; 4], Some(0), 8, Some(&press_profile()))), [255; 3], 3, "its paper");
@@ -280,17 +280,17 @@ fn damage_in_the_middle_is_found() {
 fn what_is_wrong_is_said_in_a_sentence_that_says_what_would_be_right() {
     let says = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
     for bytes in [&b""[..], b"<svg/>", b"<!doctype html>", b"BM", &[0; 64], b"GIF80a", b"\x89PNX\r\n\x1a\n"] {
-        assert_eq!(says(bytes), "is no picture that can be shown; it must be a PNG, JPEG, WebP or GIF file");
+        assert_eq!(says(bytes), "is not a supported picture; it must be a PNG, JPEG, WebP or GIF file");
     }
-    assert_eq!(says(&vec![0xff; MAX_BYTES + 1]), "has 10485761 bytes; at most 10485760 are taken");
+    assert_eq!(says(&vec![0xff; MAX_BYTES + 1]), "has 10485761 bytes; at most 10485760 are accepted");
     let large = flat_jpeg(&[0, 0, 0], None, 20_000, None);
-    assert_eq!(says(&large), "has 20000x20000 pixels; at most 40000000 together are taken");
+    assert_eq!(says(&large), "has 20000x20000 pixels; at most 40000000 in total are accepted");
     let cut = &File::Gif.write(&busy())[..200];
     assert_eq!(says(cut), "is damaged or incomplete; it must be a complete GIF file");
     let mut arithmetic = flat_jpeg(&[0, 0, 0], None, 8, None);
     let frame = arithmetic.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
     arithmetic[frame + 1] = 0xc9;
-    let unsupported = "is a JPEG file of a kind that cannot be read; save it anew as an ordinary PNG or JPEG";
+    let unsupported = "is a JPEG file of an unsupported kind; save it again as an ordinary PNG or JPEG";
     assert_eq!(says(&arithmetic), unsupported);
 }
 

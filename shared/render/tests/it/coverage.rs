@@ -1,5 +1,6 @@
-//! The table of characters that videos can show (`shared/domain/src/coverage.txt`) is that of the typefaces. Make it anew
-//! when these change: `REELHOOK_FONTS=$PWD/.local/fonts REELHOOK_UPDATE_COVERAGE=1 cargo test --workspace --test it coverage`.
+//! The table of characters that videos can show (`shared/domain/src/coverage.txt`) is that of the typefaces. Generate
+//! it again when these change: `REELHOOK_FONTS=$PWD/.local/fonts REELHOOK_UPDATE_COVERAGE=1 cargo test --workspace
+//! --test it coverage`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -37,7 +38,7 @@ fn is_set(system: &mut FontSystem, text: &str) -> bool {
     buffer.layout_runs().flat_map(|run| run.glyphs.iter()).all(|glyph| glyph.glyph_id != 0)
 }
 
-/// Nobody but who made it knows what a character for private use looks like.
+/// Characters for private use have no defined look.
 fn is_private(character: char) -> bool {
     matches!(character, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..)
 }
@@ -102,7 +103,7 @@ fn the_table_of_characters_is_that_of_the_typefaces() {
     let kept = std::fs::read_to_string(path).expect("coverage.txt");
     let (kept, made): (BTreeSet<&str>, BTreeSet<&str>) = (kept.lines().collect(), made.lines().collect());
     let differing: Vec<_> = kept.symmetric_difference(&made).take(10).collect();
-    assert!(differing.is_empty(), "coverage.txt is not that of the typefaces; make it anew: {differing:#?}");
+    assert!(differing.is_empty(), "coverage.txt is not that of the typefaces; generate it again: {differing:#?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Every kind in both formats, and every text of `samples::CASES`, looks as it did when somebody last looked at it: perceptual hashes in `golden.txt`.
-//! `REELHOOK_UPDATE_GOLDEN=1` writes the file anew; look at the contact sheets before you commit it.
+//! Every kind in both formats, and every text of `samples::CASES`, looks as it did when it was last reviewed:
+//! perceptual hashes in `golden.txt`. `REELHOOK_UPDATE_GOLDEN=1` writes the file anew; look at the contact sheets
+//! before you commit it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -64,7 +64,7 @@ fn a_fingerprint_is_of_the_key_and_of_the_secret() {
     assert_eq!(of("ann:secret", &["secret", "older"]), of("ann:secret", &["secret"]), "the newest secret makes it");
     assert_ne!(of("ann:secret", &["other"]), of("ann:secret", &["secret"]));
     assert_ne!(of("ann:secret", &["secret"]), of("bob:secret", &["secret"]));
-    // What anybody could compute of a guessed password is nowhere in it.
+    // It contains nothing that could be computed from a guessed password.
     let guess = hash_key("ann:secret").map(|byte| format!("{byte:02x}")).concat();
     assert!(!guess.contains(&of("ann:secret", &["secret"])));
 }

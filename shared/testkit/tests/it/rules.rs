@@ -303,12 +303,12 @@ fn no_file_is_long() {
 
 #[test]
 fn what_is_tried_again_waits() {
-    // Whoever meets others at an item, or a store that is busy, waits a random time that grows: `reelhook_app::retry`.
+    // After a conflict or throttling, retries use exponential backoff with jitter: `reelhook_app::retry`.
     let adapters = ["shared/app/src", "shared/aws/src", "functions"];
     for (path, text) in files(".rs").iter().filter(|(path, _)| adapters.iter().any(|start| path.starts_with(start))) {
         for line in text.lines().filter(|line| line.contains("for _ in ")) {
             let counted = COUNTED_LOOPS.iter().any(|bound| line.contains(bound));
-            assert!(counted, "{} tries again without `Retry`: `{}`", path.display(), line.trim());
+            assert!(counted, "{} retries without `Retry`: `{}`", path.display(), line.trim());
         }
     }
 }

@@ -198,8 +198,8 @@ fn the_line_of_a_report_has_the_names_that_pages_of_streamgank_know() {
 
 #[test]
 fn the_log_keeps_the_render_of_a_job_and_little_of_a_long_error() {
-    let told = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
-    assert_eq!(logged(&told)["creatomate_id"], "render_1");
+    let reported = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
+    assert_eq!(logged(&reported)["creatomate_id"], "render_1");
     let failed = Story::rendering().then(checked(failed(), 1));
     let line = failed.job.outbox.iter().find_map(|effect| match effect {
         Effect::Log { event_type, details, .. } if event_type == "job_failed" => Some(details.clone()),
