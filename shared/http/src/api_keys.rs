@@ -153,7 +153,7 @@ mod tests {
         assert!(sentence.starts_with("entry 2 of API_KEYS must be"), "{sentence}");
         assert!(!sentence.contains(&HASH[..8]) && !sentence.contains("rk_first"), "{sentence}");
         let sentence = read("rk first").unwrap_err().to_string();
-        assert!(sentence.starts_with("entry 1 of API_KEYS must have no white space"), "{sentence}");
+        assert!(sentence.starts_with("entry 1 of API_KEYS must not contain white space"), "{sentence}");
         assert!(!sentence.contains("rk"), "{sentence}");
     }
 }
