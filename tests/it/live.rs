@@ -229,7 +229,8 @@ async fn cut_off_200_times_viewers_of_the_api_miss_nothing_and_see_nothing_twice
 #[tokio::test]
 async fn a_stream_shows_each_step_as_it_happens_and_ends_with_the_job() {
     let stack = Stack::open().await;
-    let job = stack.submit("step_ms=60&render_ms=200").await;
+    // Slow enough that steps come one after the other, however seldom the stream looks.
+    let job = stack.submit("step_ms=400&render_ms=400").await;
     let (mut viewer, mut all, mut chunks) = (Viewer::default(), String::new(), 0);
     let deadline = Instant::now() + PATIENCE;
     // A stream ends after its time: on a busy machine before the job does.
