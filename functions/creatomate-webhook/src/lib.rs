@@ -18,7 +18,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::creatomate::{answer, note, read, voucher};
+use reelhook_http::creatomate::{answer, authenticate, note, read};
 use reelhook_http::edge::Edge;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -124,8 +124,8 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
     request.audit(&deps.secrets.get().await.edge.address(request), "render callback received");
-    let vouched = |secrets: &Secrets| voucher(request, &secrets.tokens, secrets.operator.as_ref());
-    let voucher = deps.secrets.check(vouched).await?;
+    let check = |secrets: &Secrets| authenticate(request, &secrets.tokens, secrets.operator.as_ref());
+    let voucher = deps.secrets.check(check).await?;
     let secrets = deps.secrets.get().await;
     if voucher == Voucher::Nobody && !secrets.confirmable {
         return Err(Problem::Unauthorized);

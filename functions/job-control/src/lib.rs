@@ -28,9 +28,9 @@ use reelhook_http::answer::ApiAnswer;
 use reelhook_http::control::Command;
 use reelhook_http::problem::Problem;
 use reelhook_http::queue::{
-    Asked, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
+    Route, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
 };
-use reelhook_http::render::{looked_up_answer, read_look_up};
+use reelhook_http::render::{read_render_lookup, render_lookup_answer};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
@@ -159,33 +159,33 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         command.note(&id, &caller, changed.word());
         return command.answer(changed);
     }
-    if let Some(asked) = Asked::read(request)? {
-        asked.note(&caller);
-        return of_queue(deps, asked).await;
+    if let Some(route) = Route::read(request)? {
+        route.note(&caller);
+        return handle_queue(deps, route).await;
     }
-    match read_look_up(request)? {
-        Some(render) => look(deps, &render).await,
+    match read_render_lookup(request)? {
+        Some(render) => look_up_render(deps, &render).await,
         None => Err(routes::unknown(request)),
     }
 }
 
-async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
+async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
     let now = System.now();
-    Ok(match asked {
-        Asked::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
-        Asked::List { family, status, limit, cursor } => {
+    Ok(match route {
+        Route::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
+        Route::List { family, status, limit, cursor } => {
             list_answer(&queue::list(&deps.jobs, now, family, status, limit, cursor).await?)
         }
-        Asked::Clear => {
+        Route::Clear => {
             queue::clear(&deps.jobs, &System).await?;
             clear_answer()
         }
-        Asked::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, &System).await?),
-        Asked::Toggle(processing) => {
+        Route::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, &System).await?),
+        Route::Toggle(processing) => {
             let (was, is) = queue::toggle(&deps.jobs, &deps.work, &System, processing).await?;
             toggle_answer(was, is)
         }
-        Asked::Cleanup => {
+        Route::Cleanup => {
             let ports = SweepPorts {
                 due: &deps.due,
                 jobs: &deps.jobs,
@@ -206,7 +206,7 @@ async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
     })
 }
 
-async fn look(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
+async fn look_up_render(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
     let secrets = deps.secrets.get().await;
     let ports = RenderPorts {
         jobs: &deps.jobs,
@@ -216,7 +216,7 @@ async fn look(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
         confirmable: true,
     };
     match look_up(&ports, &deps.http, &secrets.creatomate, render).await? {
-        LookedUp::Found(found) => Ok(looked_up_answer(render, &found)),
+        LookedUp::Found(found) => Ok(render_lookup_answer(render, &found)),
         LookedUp::Unknown => Err(Problem::RenderUnknown(render.to_string())),
         LookedUp::Failed => Err(Problem::RenderCheckFailed),
         LookedUp::TimedOut => Err(Problem::RenderCheckTimeout),

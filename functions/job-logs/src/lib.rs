@@ -19,7 +19,7 @@ use reelhook_aws::start::{System, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::logs::{Asked, archive_answer, log_answer, search_answer, shown, stats_answer};
+use reelhook_http::logs::{Route, archive_answer, log_answer, search_answer, shown, stats_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -120,23 +120,23 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         policy: &deps.policy,
     };
     let now = System.now();
-    Ok(match Asked::read(request)? {
-        Asked::Log(id) => {
+    Ok(match Route::read(request)? {
+        Route::Log(id) => {
             let found = logs::search(&deps.lines, &shown(&id), now).await?;
             log_answer(&id, &found.lines, None, now)
         }
-        Asked::Kept(id, limit) => {
+        Route::StoredLog(id, limit) => {
             let (lines, archived) = logs::kept(&ports, &id, limit).await?;
             log_answer(&id, &lines, Some(if archived { "archive" } else { "job_events" }), now)
         }
-        Asked::Archive(id) => {
+        Route::Archive(id) => {
             if !logs::archive(&ports, &id).await? {
                 return Err(Problem::JobNotFound);
             }
             archive_answer(&id, System.now())
         }
-        Asked::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
-        Asked::Stats => {
+        Route::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
+        Route::Stats => {
             let (totals, active) = tokio::try_join!(deps.counters.totals(), deps.jobs.active_counts())?;
             let (ended, log) = totals;
             stats_answer(ended.total() + active.total(), &log, now)

@@ -23,7 +23,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
-use reelhook_http::status::{Asked, details_answer, job_answer};
+use reelhook_http::status::{Route, details_answer, job_answer};
 
 /// What the function is configured with.
 pub struct Config {
@@ -98,10 +98,10 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
-    match Asked::read(request)? {
-        Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
-        Asked::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
-        Asked::Deliveries(wanted) => {
+    match Route::read(request)? {
+        Route::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
+        Route::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
+        Route::Deliveries(wanted) => {
             if let Some(id) = &wanted.job {
                 find(deps, id).await?;
             }

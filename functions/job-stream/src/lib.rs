@@ -1,7 +1,7 @@
 //! Live updates of jobs and of the queue, over one of two transports: a Function URL that streams, or the HTTP API, which
 //! buffers and so gets a wait that ends at the first event. The template deploys this program once for each.
 
-mod rest;
+mod idle;
 mod stream;
 mod wait;
 

@@ -18,11 +18,11 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::refusal;
-use reelhook_http::sse::{self, Asked, Noted, WHILE_AT_REST};
+use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use reelhook_http::stream::admit;
 use tokio::time::Instant;
 
-use crate::{Deps, rest, ticks};
+use crate::{Deps, idle, ticks};
 
 /// How often a job's history is looked at.
 const POLL_JOB: Duration = Duration::from_millis(500);
@@ -33,9 +33,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a viewer comes back after the stream's end.
 const RETRY_MS: u32 = 1000;
 /// `retry` after a held stream of a job that may be retried.
-const RETRY_AT_REST_MS: u32 = 60_000;
+const IDLE_RETRY_MS: u32 = 60_000;
 /// How often the history of a job that has ended is read.
-const POLL_AT_REST: Duration = Duration::from_secs(2);
+const IDLE_POLL: Duration = Duration::from_secs(2);
 /// How long a stream of a job that no command can continue is held.
 const LONGEST_SETTLED: Duration = Duration::from_secs(60);
 
@@ -77,28 +77,30 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
         return Ok(Answer::Whole(deps.site.preflight(request)));
     }
     let now = System.now();
-    let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match &asked {
+    let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
+    deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
+    match &route {
         // A request without a body (HEAD) waits for no event.
-        Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
-        Asked::Job { id, last, noted } => {
-            match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
-                Begun::NotFound => Ok(Answer::Whole(rest::not_found(request, &asked, *noted == Some(Noted::NotFound)))),
-                Begun::Over(last) => Ok(Answer::Whole(rest::over(request, &asked, &last))),
-                Begun::Ended { last, settled } => Ok(Answer::Whole(rest::ended(request, &asked, &last, settled))),
+        Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
+        Route::Job { id, last, received } => {
+            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::position)).await? {
+                Begun::NotFound => {
+                    Ok(Answer::Whole(idle::not_found(request, &route, *received == Some(Received::NotFound))))
+                }
+                Begun::Over(last) => Ok(Answer::Whole(idle::over(request, &route, &last))),
+                Begun::Ended { last, settled } => Ok(Answer::Whole(idle::ended(request, &route, &last, settled))),
                 Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
                 Begun::Rest { watch, last, settled } => {
                     let viewer = match enter(deps, request).await {
                         Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
                         Ok(viewer) => viewer,
-                        Err(Problem::TooManyStreams) => return Ok(Answer::Whole(rest::full(request, &asked, &last))),
+                        Err(Problem::TooManyStreams) => return Ok(Answer::Whole(idle::full(request, &route, &last))),
                         Err(problem) => return Err(problem),
                     };
-                    let head = asked.note(request, head(), &last.id, deps.longest + WHILE_AT_REST);
-                    let retry = if settled { rest::SETTLED_MS } else { RETRY_AT_REST_MS };
+                    let head = route.note(request, head(), &last.id, deps.longest + IDLE_COOKIE_LIFE);
+                    let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
                     let first = sse::retry(retry) + &sse::unnumbered(&last.data);
-                    Ok(Answer::Stream(head, show_job(viewer, id, watch, first, POLL_AT_REST)))
+                    Ok(Answer::Stream(head, show_job(viewer, id, watch, first, IDLE_POLL)))
                 }
                 Begun::Watch(watch) => {
                     let viewer = enter(deps, request).await?;
@@ -110,7 +112,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
                 }
             }
         }
-        Asked::Queue { last, .. } => {
+        Route::Queue { last, .. } => {
             let (viewer, last) = (enter(deps, request).await?, last.clone());
             let body = stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await);
             Ok(Answer::Stream(head(), body))
@@ -188,14 +190,14 @@ async fn follow_job(
     every: Duration,
 ) -> Result<(), Gone> {
     send(&mut sender, first).await?;
-    let (mut poll, mut told, mut at_rest) = (ticks(every), Instant::now(), every > POLL_JOB);
+    let (mut poll, mut last_sent, mut idle) = (ticks(every), Instant::now(), every > POLL_JOB);
     while Instant::now() < viewer.until {
         poll.tick().await;
         let found = watch.next(&viewer.deps.live, System.now()).await?;
         if !found.is_empty() {
-            told = Instant::now();
+            last_sent = Instant::now();
             let mut text: String = found.iter().map(sse::seen).collect();
-            if std::mem::take(&mut at_rest) {
+            if std::mem::take(&mut idle) {
                 poll = ticks(POLL_JOB);
                 text.insert_str(0, &sse::retry(RETRY_MS));
             }
@@ -204,8 +206,8 @@ async fn follow_job(
         if found.iter().any(|seen| seen.ends) {
             return Ok(());
         }
-        if told.elapsed() >= HEARTBEAT {
-            told = Instant::now();
+        if last_sent.elapsed() >= HEARTBEAT {
+            last_sent = Instant::now();
             send(&mut sender, sse::unnumbered(&heartbeat(id, System.now()))).await?;
         }
     }
@@ -215,18 +217,18 @@ async fn follow_job(
 async fn show_queue(viewer: Arc<Viewer>, mut sender: Sender, mut last: Option<String>) -> Result<(), Gone> {
     send(&mut sender, sse::retry(RETRY_MS)).await?;
     let client = format!("{:032x}", System.random());
-    let (mut poll, mut told) = (ticks(POLL_QUEUE), Instant::now());
+    let (mut poll, mut last_sent) = (ticks(POLL_QUEUE), Instant::now());
     while Instant::now() < viewer.until {
         poll.tick().await;
         let now = System.now();
         let status = queue::status(&viewer.deps.jobs, now).await?;
         let (id, data) = reelhook_http::queue::live_status(&status, viewer.deps.max_workers, now, &client);
         if last.as_ref() != Some(&id) {
-            told = Instant::now();
+            last_sent = Instant::now();
             send(&mut sender, sse::named("status", Some(&id), &data)).await?;
             last = Some(id);
-        } else if told.elapsed() >= HEARTBEAT {
-            told = Instant::now();
+        } else if last_sent.elapsed() >= HEARTBEAT {
+            last_sent = Instant::now();
             send(&mut sender, sse::named("heartbeat", None, &serde_json::json!({}))).await?;
         }
     }

@@ -17,22 +17,22 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
-use reelhook_http::sse::{self, Asked, FOR_A_MOMENT, Noted, WHILE_AT_REST};
+use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route, SHORT_COOKIE_LIFE};
 use reelhook_http::stream::{admit, read_token_request, token_answer};
 use tokio::time::Instant;
 
-use crate::{Deps, rest, ticks};
+use crate::{Deps, idle, ticks};
 
 /// The longest wait: the HTTP API gives up after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
 /// How often the tables are looked at.
 const POLL: Duration = Duration::from_millis(500);
 /// How often they are read for a job that has ended.
-const POLL_AT_REST: Duration = Duration::from_secs(2);
+const IDLE_POLL: Duration = Duration::from_secs(2);
 /// How soon a viewer comes back after an answer.
 const RETRY_MS: u32 = 500;
 /// `retry` after a held request: together with the wait, one request a minute.
-const RETRY_AT_REST_MS: u32 = 35_000;
+const IDLE_RETRY_MS: u32 = 35_000;
 
 /// Answers a request.
 ///
@@ -54,24 +54,26 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         return Ok(token_answer(job.as_ref(), &deps.secrets.get().await.tokens, now));
     }
-    let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match &asked {
+    let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
+    deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
+    match &route {
         // A request without a body (HEAD) waits for no event.
-        Asked::Queue { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
-        Asked::Job { id, last, noted } => {
-            match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
-                Begun::NotFound => Ok(rest::not_found(request, &asked, *noted == Some(Noted::NotFound))),
-                Begun::Over(last) => Ok(rest::over(request, &asked, &last)),
-                Begun::Ended { last, settled } => Ok(rest::ended(request, &asked, &last, settled)),
-                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
+        Route::Queue { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
+        Route::Job { id, last, received } => {
+            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::position)).await? {
+                Begun::NotFound => Ok(idle::not_found(request, &route, *received == Some(Received::NotFound))),
+                Begun::Over(last) => Ok(idle::over(request, &route, &last)),
+                Begun::Ended { last, settled } => Ok(idle::ended(request, &route, &last, settled)),
+                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
                 Begun::Rest { watch, last, settled } => {
-                    rest_with_job(deps, watch, &last, settled, request, &asked).await
+                    wait_for_idle_job(deps, watch, &last, settled, request, &route).await
                 }
-                Begun::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &asked).await,
+                Begun::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &route).await,
             }
         }
-        Asked::Queue { last, noted } => wait_for_queue(deps, last.as_deref(), noted.as_deref(), request, &asked).await,
+        Route::Queue { last, received } => {
+            wait_for_queue(deps, last.as_deref(), received.as_deref(), request, &route).await
+        }
     }
 }
 
@@ -81,7 +83,7 @@ async fn wait_for_job(
     mut watch: Watch,
     first: bool,
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
 ) -> Result<ApiAnswer, Problem> {
     // The position lets the viewer come back to here, should nothing happen now.
     let mut text = sse::position(&watch.position());
@@ -97,38 +99,38 @@ async fn wait_for_job(
     } else {
         found
     };
-    Ok(told(request, asked, &watch, text, &found))
+    Ok(events_answer(request, route, &watch, text, &found))
 }
 
 /// Waits for a command that continues a job that has ended.
-async fn rest_with_job(
+async fn wait_for_idle_job(
     deps: &Deps,
     mut watch: Watch,
     last: &Seen,
     settled: bool,
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
 ) -> Result<ApiAnswer, Problem> {
     let slot = match enter(deps, request).await {
         Ok(slot) => slot,
-        Err(Problem::TooManyStreams) => return Ok(rest::full(request, asked, last)),
+        Err(Problem::TooManyStreams) => return Ok(idle::full(request, route, last)),
         Err(problem) => return Err(problem),
     };
-    let found = next_events(deps, &mut watch, POLL_AT_REST).await;
+    let found = next_events(deps, &mut watch, IDLE_POLL).await;
     deps.viewers.leave(&slot).await;
     let found = found?;
     if found.is_empty() {
-        let retry = if settled { rest::SETTLED_MS } else { RETRY_AT_REST_MS };
-        return Ok(rest::rested(request, asked, last, retry));
+        let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
+        return Ok(idle::idle(request, route, last, retry));
     }
-    Ok(told(request, asked, &watch, String::new(), &found))
+    Ok(events_answer(request, route, &watch, String::new(), &found))
 }
 
 /// The events, for a viewer that comes back immediately.
-fn told(request: &ApiRequest, asked: &Asked, watch: &Watch, mut text: String, found: &[Seen]) -> ApiAnswer {
+fn events_answer(request: &ApiRequest, route: &Route, watch: &Watch, mut text: String, found: &[Seen]) -> ApiAnswer {
     text.extend(found.iter().map(sse::seen));
-    let lasts = if found.iter().any(|seen| seen.ends) { WHILE_AT_REST } else { FOR_A_MOMENT };
-    asked.note(request, rest::events(RETRY_MS, &text), &watch.position().to_string(), lasts)
+    let lasts = if found.iter().any(|seen| seen.ends) { IDLE_COOKIE_LIFE } else { SHORT_COOKIE_LIFE };
+    route.note(request, idle::events(RETRY_MS, &text), &watch.position().to_string(), lasts)
 }
 
 async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<Seen>, Problem> {
@@ -146,12 +148,12 @@ async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<
 async fn wait_for_queue(
     deps: &Deps,
     last: Option<&str>,
-    noted: Option<&str>,
+    received: Option<&str>,
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
 ) -> Result<ApiAnswer, Problem> {
     let client = format!("{:032x}", System.random());
-    let known = last.or(noted);
+    let known = last.or(received);
     let mut slot = None;
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     let answer = loop {
@@ -170,7 +172,7 @@ async fn wait_for_queue(
             } else {
                 sse::named("status", Some(&id), &data)
             };
-            break Ok(asked.note(request, rest::events(RETRY_MS, &text), &id, FOR_A_MOMENT));
+            break Ok(route.note(request, idle::events(RETRY_MS, &text), &id, SHORT_COOKIE_LIFE));
         }
         if slot.is_none() {
             slot = Some(enter(deps, request).await?);

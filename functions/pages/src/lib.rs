@@ -18,7 +18,7 @@ use reelhook_aws::settings::Settings;
 use reelhook_aws::start::System;
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer, templates_answer};
+use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::edge::Edge;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -121,7 +121,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return answer;
     }
     if let Some(asset) = deps.files.asset(request) {
-        return if reads { Ok(asset) } else { Err(routes::only_shown()) };
+        return if reads { Ok(asset) } else { Err(routes::read_only()) };
     }
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await;
     if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
@@ -129,18 +129,18 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     }
     let caller = caller?;
     if let Some(page) = deps.files.page(request) {
-        return if reads { Ok(page) } else { Err(routes::only_shown()) };
+        return if reads { Ok(page) } else { Err(routes::read_only()) };
     }
     // A page comes with a dozen files: only calls count.
     deps.limits.admit(&caller.fingerprint).await?;
     if request.method == "GET" && request.path == "/api/test" {
         return Ok(disabled());
     }
-    match Asked::read(request)? {
-        Some(Asked::Platforms(country)) => Ok(platforms_answer(&country)),
-        Some(Asked::Genres(country)) => Ok(genres_answer(&country)),
-        Some(Asked::Templates) => Ok(templates_answer()),
-        Some(Asked::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
+    match Route::read(request)? {
+        Some(Route::Platforms(country)) => Ok(platforms_answer(&country)),
+        Some(Route::Genres(country)) => Ok(genres_answer(&country)),
+        Some(Route::Templates) => Ok(templates_answer()),
+        Some(Route::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
         None => Err(routes::unknown(request)),
     }
 }

@@ -24,7 +24,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
-use reelhook_http::step::{Vouchers, answer, read, reporter};
+use reelhook_http::step::{Credentials, answer, read, reporter};
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -134,8 +134,9 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     request.audit(&deps.secrets.get().await.edge.address(request), "step update received");
     let now = System.now();
     let vouched = |secrets: &Secrets| {
-        let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
-        reporter(request, &vouchers, now)
+        let credentials =
+            Credentials { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
+        reporter(request, &credentials, now)
     };
     let reporter = deps.secrets.check(vouched).await?;
     let given = read(request, &reporter, now)?;

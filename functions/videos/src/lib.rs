@@ -31,7 +31,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve_in;
 use reelhook_http::site::Site;
-use reelhook_http::video::{self, Asked};
+use reelhook_http::video::{self, Route};
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -148,37 +148,37 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let asked = Asked::read(request);
-    if let Ok(asked) = &asked
-        && let Some(link) = asked.linked(request)
+    let route = Route::read(request);
+    if let Ok(route) = &route
+        && let Some(link) = route.linked(request)
     {
         let secrets = deps.secrets.get().await;
         link.check(System.now(), &secrets.links)?;
-        return answer(deps, request, asked.clone(), None).await;
+        return answer(deps, request, route.clone(), None).await;
     }
     // Who has no key learns nothing of what would be right.
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
-    answer(deps, request, asked?, Some(caller)).await
+    answer(deps, request, route?, Some(caller)).await
 }
 
-async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<Caller>) -> Result<ApiAnswer, Problem> {
+async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<Caller>) -> Result<ApiAnswer, Problem> {
     let now = System.now();
-    match asked {
-        Asked::Make { wait } => {
+    match route {
+        Route::Create { wait } => {
             // Links are for downloads alone.
-            make(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
+            create(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
         }
-        Asked::Upload => {
+        Route::Upload => {
             let upload = video::read_upload(request, System.random())?;
             let url = deps.reels.upload(&upload).await?;
             Ok(video::upload_answer(&upload, &url, now))
         }
-        Asked::Status(id) => {
+        Route::Status(id) => {
             let job = find(deps, &id).await?.ok_or_else(|| Problem::NoJob(id.to_string()))?;
             Ok(video::status_answer(&job))
         }
-        Asked::Download(id, format) => {
+        Route::Download(id, format) => {
             let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
             let made = job.videos.iter().find(|made| made.format == format).ok_or(Problem::VideoNotFound)?;
             // A link is signed for one method.
@@ -187,11 +187,11 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
                 if request.is_head() { reels.head_link(&made.key).await } else { reels.download(&made.key).await };
             Ok(video::download_answer(&link?))
         }
-        Asked::List { limit, cursor } => {
+        Route::List { limit, cursor } => {
             let (family, completed) = (Some(Dialect::VidBuilder), Some(reelhook_domain::Status::Completed));
             Ok(video::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
         }
-        Asked::Delete(id) => {
+        Route::Delete(id) => {
             let changed = change(&deps.jobs, &System, &deps.policy, &id, &Event::DeleteVideo).await?;
             let caller = caller.map(|caller| caller.fingerprint);
             tracing::info!(job_id = %id, caller, outcome = changed.word(), "a video was to be deleted");
@@ -200,17 +200,17 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
                 Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Err(Problem::VideoGone),
             }
         }
-        Asked::Queue => {
+        Route::Queue => {
             let status = queue::status(&deps.jobs, now).await?;
             let waiting = deps.jobs.oldest_ready(now, video::QUEUED_SHOWN).await?;
             Ok(video::queue_answer(&status, &waiting, deps.max_workers))
         }
-        Asked::Tracks => {
+        Route::Tracks => {
             let secrets = deps.secrets.get().await;
             let tracks = reelhook_music::TRACKS.iter().map(|track| (track.id, track.name, track.filename));
             Ok(video::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
         }
-        Asked::Track(name) => match reelhook_music::find(&name) {
+        Route::Track(name) => match reelhook_music::find(&name) {
             Some(track) => Ok(ApiAnswer::bytes(200, track.file.to_vec()).header("content-type", "audio/mpeg")),
             None => Err(Problem::TrackNotFound),
         },
@@ -219,7 +219,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
 
 /// Accepts an order; if the caller waits for the video, waits as long as this function may, if a slot is free. Without
 /// a slot the order is answered as if the time were over.
-async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
+async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
     let mut order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
     order.key = order.key.map(|key| key.of_callers(caller.former));

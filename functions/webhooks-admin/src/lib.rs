@@ -34,13 +34,13 @@ use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
+use reelhook_http::deliveries::{self, delivery_answer, list_answer, replay_answer};
 use reelhook_http::edge::Edge;
-use reelhook_http::endpoint_fields::Reach;
-use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
-use reelhook_http::hooks::{Asked, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer};
+use reelhook_http::endpoint_fields::DestinationRules;
+use reelhook_http::endpoints::{Route as EndpointRoute, keys_answer, read_keys_request};
+use reelhook_http::hooks::{Route, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
-use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
+use reelhook_http::recover::{Route as RecoveryRoute, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::{Mode, Site};
@@ -59,7 +59,7 @@ pub struct Config {
     endpoints_table: String,
     deliveries_queue_url: String,
     settings_path: String,
-    reach: Reach,
+    reach: DestinationRules,
     allow: AllowList,
     base: Option<Url>,
     calls_per_minute: u32,
@@ -82,7 +82,7 @@ impl Config {
             endpoints_table: environment.required("ENDPOINTS_TABLE"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
-            reach: Reach {
+            reach: DestinationRules {
                 allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
                 destinations: list_of(environment.optional("DESTINATIONS")),
                 region: environment.required("AWS_REGION"),
@@ -152,7 +152,7 @@ pub struct Deps {
     secrets: Settings<Secrets>,
     registrations: RegistrationTable,
     limits: Limits,
-    reach: Reach,
+    reach: DestinationRules,
     policy: Policy,
 }
 
@@ -208,7 +208,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    if let Some(of) = asks_for_keys(request) {
+    if let Some(of) = read_keys_request(request) {
         let network = deps.secrets.get().await.edge.network(request);
         deps.limits.admit(&format!("keys {network}")).await?;
         // An id that can't be one is nobody's.
@@ -219,46 +219,46 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;
-    if let Some(asked) = deliveries::Asked::read(request)? {
-        asked.note(&caller);
-        return of_deliveries(deps, asked).await;
+    if let Some(route) = deliveries::Route::read(request)? {
+        route.note(&caller);
+        return handle_deliveries(deps, route).await;
     }
-    if let Some(asked) = AskedOfRecoveries::read(request, &caller, System.now())? {
-        asked.note(&caller);
-        return of_recoveries(deps, asked).await;
+    if let Some(route) = RecoveryRoute::read(request, &caller, System.now())? {
+        route.note(&caller);
+        return handle_recoveries(deps, route).await;
     }
-    if let Some(asked) = AskedOfEndpoints::read(request, &caller, &deps.reach)? {
-        let desk = endpoints::Desk { deps, secrets: &secrets };
-        return endpoints::answer(&desk, asked, request.traceparent(), &fingerprint).await;
+    if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
+        let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
+        return endpoints::answer(&handler, route, request.traceparent(), &fingerprint).await;
     }
-    match Asked::read(request, caller, deps.reach.allow_http)? {
-        Asked::Status => {
-            let desk = endpoints::Desk { deps, secrets: &secrets };
-            Ok(status_answer(&secrets.webhooks, &desk.all().await?, System.now()))
+    match Route::read(request, caller, deps.reach.allow_http)? {
+        Route::Status => {
+            let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
+            Ok(status_answer(&secrets.webhooks, &handler.all().await?, System.now()))
         }
-        Asked::Test(url) => {
+        Route::Test(url) => {
             let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
             note_test(&fingerprint, &url, &tested);
             Ok(test_answer(&tested, System.now()))
         }
-        Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
-        Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
+        Route::Trigger(trigger, key) => trigger_event(deps, &secrets, trigger, key).await,
+        Route::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
 }
 
-async fn of_deliveries(deps: &Deps, asked: deliveries::Asked) -> Result<ApiAnswer, Problem> {
+async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiAnswer, Problem> {
     let book = &deps.tables.deliveries;
-    match asked {
-        deliveries::Asked::List(wanted) => Ok(list_answer(&list(book, &wanted, System.now()).await?)),
-        deliveries::Asked::One(id) => {
-            let told = book.tell(id).await?.ok_or(Problem::DeliveryNotFound)?;
-            Ok(told_answer(&told))
+    match route {
+        deliveries::Route::List(wanted) => Ok(list_answer(&list(book, &wanted, System.now()).await?)),
+        deliveries::Route::One(id) => {
+            let details = book.tell(id).await?.ok_or(Problem::DeliveryNotFound)?;
+            Ok(delivery_answer(&details))
         }
-        deliveries::Asked::Again(id) => {
+        deliveries::Route::Replay(id) => {
             let (desk, grace) = (book, deps.policy.hint_grace);
             let ports = AgainPorts { book, desk, hints: &deps.hints, ambient: &System, grace };
             match again(&ports, id).await? {
-                Again::Due(delivery) => Ok(again_answer(&delivery, System.now())),
+                Again::Due(delivery) => Ok(replay_answer(&delivery, System.now())),
                 Again::UnderWay(_) => Err(Problem::DeliveryUnderWay),
                 Again::Disabled => Err(Problem::EndpointDisabled),
                 Again::Removed => Err(Problem::EndpointNotFound),
@@ -293,26 +293,26 @@ fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
     }
 }
 
-async fn of_recoveries(deps: &Deps, asked: AskedOfRecoveries) -> Result<ApiAnswer, Problem> {
+async fn handle_recoveries(deps: &Deps, route: RecoveryRoute) -> Result<ApiAnswer, Problem> {
     let (table, ports) = (&deps.tables.deliveries, recover_ports(deps));
-    match asked {
-        AskedOfRecoveries::Begin(wish) => match recover::begin(&ports, wish, RECOVERY_BUDGET).await? {
+    match route {
+        RecoveryRoute::Begin(command) => match recover::begin(&ports, command, RECOVERY_BUDGET).await? {
             Begun::Recovery(recovery) => Ok(recovery_answer(&recovery)),
             Begun::KeyReused => Err(Problem::KeyReused),
         },
-        AskedOfRecoveries::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
-        AskedOfRecoveries::One(id) => {
+        RecoveryRoute::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
+        RecoveryRoute::One(id) => {
             let recovery = table.recovery(&id).await?.ok_or(Problem::RecoveryNotFound)?;
             Ok(one_answer(&recovery))
         }
-        AskedOfRecoveries::Cancel(id) => {
+        RecoveryRoute::Cancel(id) => {
             let recovery = recover::cancel(&ports, &id).await?.ok_or(Problem::RecoveryNotFound)?;
             Ok(one_answer(&recovery))
         }
     }
 }
 
-async fn by_hand(
+async fn trigger_event(
     deps: &Deps,
     secrets: &Secrets,
     trigger: Trigger,

@@ -13,7 +13,7 @@ const NAME: usize = 100;
 
 /// What is asked of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/platforms/{country}
     Platforms(String),
     /// GET /api/genres/{country}
@@ -24,7 +24,7 @@ pub enum Asked {
     Preview(Choice),
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; none where it is another's.
     ///
     /// # Errors
@@ -152,8 +152,8 @@ mod tests {
     use crate::request::posting;
 
     fn preview(body: Value) -> Result<Choice, Problem> {
-        match Asked::read(&posting("/api/movies/preview", &body))? {
-            Some(Asked::Preview(choice)) => Ok(choice),
+        match Route::read(&posting("/api/movies/preview", &body))? {
+            Some(Route::Preview(choice)) => Ok(choice),
             other => panic!("{other:?}"),
         }
     }
@@ -169,7 +169,7 @@ mod tests {
                 assert!(template[name].as_str().is_some_and(|text| !text.is_empty()), "{name} of {template}");
             }
         }
-        assert!(matches!(Asked::read(&crate::request::asking("/api/templates", &[])), Ok(Some(Asked::Templates))));
+        assert!(matches!(Route::read(&crate::request::asking("/api/templates", &[])), Ok(Some(Route::Templates))));
     }
 
     #[test]

@@ -15,7 +15,11 @@ use crate::step::{Reporter, run_of};
 ///
 /// # Errors
 /// [`Problem::Unauthorized`].
-pub fn voucher(request: &ApiRequest, tokens: &SigningKeys, operator: Option<&SigningKeys>) -> Result<Voucher, Problem> {
+pub fn authenticate(
+    request: &ApiRequest,
+    tokens: &SigningKeys,
+    operator: Option<&SigningKeys>,
+) -> Result<Voucher, Problem> {
     let Some(given) = &request.token else { return Ok(Voucher::Nobody) };
     let given = given.expose_secret();
     if operator.is_some_and(|operator| same_secret(given, operator)) {
@@ -80,7 +84,7 @@ mod tests {
             let request = posting("/api/webhooks/creatomate", &json!({ "id": id, "status": "succeeded" }));
             assert!(matches!(read(&request), Err(Problem::BadField { field: "id", .. })), "{id}");
             let path = format!("/api/status/{id}");
-            let asked = crate::render::read_look_up(&crate::request::asking(&path, &[]));
+            let asked = crate::render::read_render_lookup(&crate::request::asking(&path, &[]));
             assert!(!matches!(asked, Ok(Some(_))), "{path}");
         }
     }

@@ -16,16 +16,16 @@ const MOST: usize = 100;
 
 /// What is asked of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/webhooks/deliveries
     List(Box<Wanted>),
     /// GET /api/webhooks/deliveries/{id}
     One(DeliveryId),
     /// POST /api/webhooks/deliveries/{id}/retry
-    Again(DeliveryId),
+    Replay(DeliveryId),
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; none where it is another's.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Asked {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "webhooks", "deliveries"]) => Self::List(Box::new(read_wanted(request)?)),
             ("GET", ["api", "webhooks", "deliveries", one]) => Self::One(id(one)?),
-            ("POST", ["api", "webhooks", "deliveries", one, "retry"]) => Self::Again(id(one)?),
+            ("POST", ["api", "webhooks", "deliveries", one, "retry"]) => Self::Replay(id(one)?),
             _ => return Ok(None),
         }))
     }
@@ -45,7 +45,7 @@ impl Asked {
         let (asked, delivery_id) = match self {
             Self::List(_) => ("list", None),
             Self::One(id) => ("one", Some(id.to_string())),
-            Self::Again(id) => ("retry", Some(id.to_string())),
+            Self::Replay(id) => ("retry", Some(id.to_string())),
         };
         tracing::info!(asked, delivery_id, caller = brief(&caller.fingerprint), "took a call about deliveries");
     }
@@ -56,7 +56,7 @@ impl Asked {
 /// # Errors
 /// [`Problem::BadField`].
 pub fn of_job(request: &ApiRequest, job: JobId) -> Result<Wanted, Problem> {
-    let before = request.cursor(|place| (place.len() <= 64 && place.is_ascii()).then_some(place))?;
+    let before = request.cursor(|cursor| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor))?;
     Ok(Wanted { job: Some(job), before, limit: request.limit(LIST, MOST)?, ..Wanted::default() })
 }
 
@@ -67,9 +67,9 @@ fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
     let status = given("status").map(read_status);
     let endpoint = given("endpoint").map(read_endpoint);
     let (from, to) = request.times()?;
-    let timed = |place: String| {
-        let shaped = place.len() <= 64 && place.is_ascii();
-        (shaped && place.get(..13)?.parse::<i64>().is_ok()).then_some(place)
+    let timed = |cursor: String| {
+        let shaped = cursor.len() <= 64 && cursor.is_ascii();
+        (shaped && cursor.get(..13)?.parse::<i64>().is_ok()).then_some(cursor)
     };
     Ok(Wanted {
         job,
@@ -112,12 +112,12 @@ pub fn list_answer(part: &Part) -> ApiAnswer {
 }
 
 /// A delivery with its event and its attempts.
-pub fn told_answer(told: &Told) -> ApiAnswer {
-    let event = told.event.as_ref().map(|event| json!({ "data": event.data, "timestamp": event.at.to_string() }));
-    let attempts: Vec<Value> = told.attempts.iter().map(attempt).collect();
+pub fn delivery_answer(details: &Told) -> ApiAnswer {
+    let event = details.event.as_ref().map(|event| json!({ "data": event.data, "timestamp": event.at.to_string() }));
+    let attempts: Vec<Value> = details.attempts.iter().map(attempt).collect();
     let body = json!({
         "success": true,
-        "delivery": summary(&told.delivery),
+        "delivery": summary(&details.delivery),
         "payload": event,
         "attempts": attempts,
     });
@@ -125,7 +125,7 @@ pub fn told_answer(told: &Told) -> ApiAnswer {
 }
 
 /// It is sent once more, or sooner.
-pub fn again_answer(delivery: &Delivery, now: Timestamp) -> ApiAnswer {
+pub fn replay_answer(delivery: &Delivery, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
         "message": "Webhook delivery is sent again",
@@ -195,8 +195,8 @@ mod tests {
     use super::*;
     use crate::request::asking;
 
-    fn ask(query: &[(&str, &str)]) -> Result<Option<Asked>, Problem> {
-        Asked::read(&asking("/api/webhooks/deliveries", query))
+    fn ask(query: &[(&str, &str)]) -> Result<Option<Route>, Problem> {
+        Route::read(&asking("/api/webhooks/deliveries", query))
     }
 
     #[test]
@@ -215,14 +215,14 @@ mod tests {
             };
             assert_eq!(named, field);
         }
-        let unknown = Asked::read(&asking("/api/webhooks/deliveries/no-uuid", &[]));
+        let unknown = Route::read(&asking("/api/webhooks/deliveries/no-uuid", &[]));
         assert_eq!(unknown, Err(Problem::DeliveryNotFound));
     }
 
     #[test]
     fn a_list_is_read_whole() {
         let query = [("status", "exhausted"), ("endpoint", "webhook_2"), ("from", "1704067200000"), ("limit", "7")];
-        let Ok(Some(Asked::List(wanted))) = ask(&query) else { panic!("no list") };
+        let Ok(Some(Route::List(wanted))) = ask(&query) else { panic!("no list") };
         assert_eq!((wanted.status, wanted.limit), (Some(DeliveryStatus::Exhausted), 7));
         assert_eq!((wanted.endpoint.as_deref(), wanted.from), (Some("webhook_2"), Some(Timestamp(1_704_067_200_000))));
     }

@@ -50,7 +50,7 @@ const FIELDS: [&str; 16] = [
 
 /// Where webhooks of this stack may go.
 #[derive(Debug, Clone)]
-pub struct Reach {
+pub struct DestinationRules {
     /// Whether http URLs are allowed.
     pub allow_http: bool,
     /// Queues and event buses that the stack may send to.
@@ -108,7 +108,7 @@ impl Fields {
     ///
     /// # Errors
     /// [`Problem`] names the field.
-    pub fn merge(&mut self, body: &Map<String, Value>, reach: &Reach) -> Result<(), Problem> {
+    pub fn merge(&mut self, body: &Map<String, Value>, reach: &DestinationRules) -> Result<(), Problem> {
         if let Some(destination) = read_destination(body, self.destination.as_ref(), reach)? {
             self.destination = Some(destination);
         }
@@ -160,7 +160,7 @@ pub(crate) fn kind_of(destination: &Destination) -> &'static str {
 fn read_destination(
     body: &Map<String, Value>,
     known: Option<&Destination>,
-    reach: &Reach,
+    reach: &DestinationRules,
 ) -> Result<Option<Destination>, Problem> {
     let kind = match body.get("type") {
         None | Some(Value::Null) => known.map_or("http", kind_of),
@@ -334,9 +334,13 @@ mod tests {
 
     const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:hooks";
 
-    fn reach() -> Reach {
+    fn reach() -> DestinationRules {
         let elsewhere = "arn:aws:sqs:us-east-1:123456789012:hooks".to_owned();
-        Reach { allow_http: false, destinations: vec![QUEUE.to_owned(), elsewhere], region: "eu-central-1".to_owned() }
+        DestinationRules {
+            allow_http: false,
+            destinations: vec![QUEUE.to_owned(), elsewhere],
+            region: "eu-central-1".to_owned(),
+        }
     }
 
     fn merged(fields: &mut Fields, body: &Value) -> Result<(), String> {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
-use crate::endpoint_fields::{Fields, HIDDEN, Reach, check_names, enabled, kind_of};
+use crate::endpoint_fields::{DestinationRules, Fields, HIDDEN, check_names, enabled, kind_of};
 use crate::idempotency::key;
 use crate::numbers::whole;
 use crate::problem::Problem;
@@ -30,7 +30,7 @@ const GRACE: (u64, u64) = (24 * 3600, 30 * 24 * 3600);
 
 /// What is asked of endpoints; one is named by its id, or as `webhook_1`.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/webhooks/endpoints: a part of the list, after this place.
     List(usize, Option<String>),
     /// POST /api/webhooks/endpoints
@@ -59,19 +59,19 @@ pub enum Asked {
 #[derive(Clone)]
 pub struct Patch {
     body: Map<String, Value>,
-    reach: Reach,
+    reach: DestinationRules,
     /// The version that the caller saw.
     pub seen: Option<u64>,
     /// Whether it is to be enabled or disabled.
     pub enabled: Option<bool>,
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; none where it is another's.
     ///
     /// # Errors
     /// [`Problem`] names what is wrong.
-    pub fn read(request: &ApiRequest, caller: &Caller, reach: &Reach) -> Result<Option<Self>, Problem> {
+    pub fn read(request: &ApiRequest, caller: &Caller, reach: &DestinationRules) -> Result<Option<Self>, Problem> {
         let named = &caller.fingerprint;
         let segments = request.segments();
         let (method, rest) = match (&segments[..], request.method.as_str()) {
@@ -83,10 +83,10 @@ impl Asked {
         let keyed = || Ok::<_, Problem>(key(request)?.map(of_caller));
         Ok(Some(match (method, rest) {
             ("GET", []) => {
-                let place = |place: String| (place.len() <= 64 && place.is_ascii()).then_some(place);
-                Self::List(request.limit(LIST, LIST)?, request.cursor(place)?)
+                let cursor = |cursor: String| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor);
+                Self::List(request.limit(LIST, LIST)?, request.cursor(cursor)?)
             }
-            ("POST", []) => Self::Register(Box::new(read_wish(request, reach, keyed()?)?)),
+            ("POST", []) => Self::Register(Box::new(read_registration(request, reach, keyed()?)?)),
             ("GET", [one]) => Self::One((*one).to_owned()),
             ("PATCH", [one]) => Self::Change((*one).to_owned(), read_patch(request, reach)?),
             ("DELETE", [one]) => Self::Remove((*one).to_owned()),
@@ -109,7 +109,11 @@ fn object(request: &ApiRequest) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-fn read_wish(request: &ApiRequest, reach: &Reach, key: Option<(String, IdempotencyKey)>) -> Result<Wish, Problem> {
+fn read_registration(
+    request: &ApiRequest,
+    reach: &DestinationRules,
+    key: Option<(String, IdempotencyKey)>,
+) -> Result<Wish, Problem> {
     let body = object(request)?;
     check_names(&body, &["secret"])?;
     let mut fields = Fields::default();
@@ -125,7 +129,7 @@ fn read_wish(request: &ApiRequest, reach: &Reach, key: Option<(String, Idempoten
     })
 }
 
-fn read_patch(request: &ApiRequest, reach: &Reach) -> Result<Patch, Problem> {
+fn read_patch(request: &ApiRequest, reach: &DestinationRules) -> Result<Patch, Problem> {
     let body = object(request)?;
     check_names(&body, &[])?;
     // What is wrong whatever the endpoint is now is said before anything is read.
@@ -203,7 +207,7 @@ fn read_rotation(request: &ApiRequest, key: Option<(String, IdempotencyKey)>) ->
 
 /// An endpoint as people see it.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct EndpointView {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
     /// How it stands.
@@ -214,7 +218,7 @@ pub struct Shown {
     pub registration: Option<Registration>,
 }
 
-impl Shown {
+impl EndpointView {
     /// Everything about it but what is private.
     pub fn view(&self, now: Timestamp) -> Value {
         let Self { endpoint, state, events, registration } = self;
@@ -302,7 +306,7 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
 }
 
 /// A part of the list, and where it goes on.
-pub fn list_answer(endpoints: &[Shown], next: Option<&str>, now: Timestamp) -> ApiAnswer {
+pub fn list_answer(endpoints: &[EndpointView], next: Option<&str>, now: Timestamp) -> ApiAnswer {
     let shown: Vec<Value> = endpoints.iter().map(|one| one.view(now)).collect();
     let mut body = json!({ "success": true, "count": shown.len(), "endpoints": shown });
     if let Some(next) = next {
@@ -311,7 +315,7 @@ pub fn list_answer(endpoints: &[Shown], next: Option<&str>, now: Timestamp) -> A
     ApiAnswer::json(200, &body)
 }
 
-fn with_tag(answer: ApiAnswer, of: &Shown) -> ApiAnswer {
+fn with_tag(answer: ApiAnswer, of: &EndpointView) -> ApiAnswer {
     match of.tag() {
         Some(tag) => answer.header("etag", tag),
         None => answer,
@@ -319,7 +323,7 @@ fn with_tag(answer: ApiAnswer, of: &Shown) -> ApiAnswer {
 }
 
 /// A new endpoint, to which a test is on its way.
-pub fn registered_answer(of: &Shown, test: Option<DeliveryId>, now: Timestamp) -> ApiAnswer {
+pub fn registered_answer(of: &EndpointView, test: Option<DeliveryId>, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
         "message": "Webhook endpoint registered",
@@ -331,12 +335,12 @@ pub fn registered_answer(of: &Shown, test: Option<DeliveryId>, now: Timestamp) -
 }
 
 /// One endpoint.
-pub fn one_answer(of: &Shown, now: Timestamp) -> ApiAnswer {
+pub fn one_answer(of: &EndpointView, now: Timestamp) -> ApiAnswer {
     with_tag(ApiAnswer::json(200, &json!({ "success": true, "endpoint": of.view(now) })), of)
 }
 
 /// A changed endpoint.
-pub fn changed_answer(of: &Shown, now: Timestamp) -> ApiAnswer {
+pub fn changed_answer(of: &EndpointView, now: Timestamp) -> ApiAnswer {
     let body = json!({ "success": true, "message": "Webhook endpoint changed", "endpoint": of.view(now) });
     with_tag(ApiAnswer::json(200, &body), of)
 }
@@ -353,7 +357,7 @@ pub fn removed_answer(id: &EndpointId, now: Timestamp) -> ApiAnswer {
 }
 
 /// An endpoint that may be asked again, and what waited for it.
-pub fn enable_answer(of: &Shown, woken: &Recovery, now: Timestamp) -> ApiAnswer {
+pub fn enable_answer(of: &EndpointView, woken: &Recovery, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
         "message": "Webhook endpoint is enabled",
@@ -417,7 +421,7 @@ pub fn event_types_answer(example: impl Fn(OutboundEvent) -> Value) -> ApiAnswer
 }
 
 /// Whether this is GET /.well-known/webhook-keys.json, and of which endpoint.
-pub fn asks_for_keys(request: &ApiRequest) -> Option<Option<&str>> {
+pub fn read_keys_request(request: &ApiRequest) -> Option<Option<&str>> {
     let asked = matches!((request.method.as_str(), request.path.as_str()), ("GET", "/.well-known/webhook-keys.json"));
     asked.then(|| request.query("endpointId").filter(|id| !id.is_empty()))
 }

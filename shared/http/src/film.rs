@@ -34,11 +34,11 @@ const FADES: (f64, f64) = (1.0, 2.0);
 /// How loud music is, where that is not said.
 const VOLUME: f64 = 0.3;
 /// Characters of a word that is repeated in a warning.
-const WORD_SHOWN: usize = 40;
+const SHORTENED_LENGTH: usize = 40;
 
 /// A video that is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
+pub struct ParsedFilm {
     /// What it shows.
     pub film: Film,
     /// What is drawn otherwise than was asked.
@@ -58,7 +58,7 @@ pub fn read(
     attached: &Attached,
     renderer: Renderer,
     track: impl Fn(&str) -> Option<&'static str>,
-) -> Result<Wish, Problem> {
+) -> Result<ParsedFilm, Problem> {
     let Some(scenes) = config["scenes"].as_array().filter(|scenes| !scenes.is_empty()) else {
         return Err(Problem::NoScenes { received: config.clone() });
     };
@@ -66,14 +66,14 @@ pub fn read(
         return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
     }
     let names = Names::of(attached.iter().map(|(name, _)| name.as_str()));
-    let images = Images { attached, names, used: vec![false; attached.len()], places: BTreeMap::new() };
+    let images = Images { attached, names, used: vec![false; attached.len()], paths: BTreeMap::new() };
     let mut reading = Reading { images, grid: FrameGrid::new(FRAME_RATE), warnings: Warnings::new(renderer) };
     let mut read = Vec::with_capacity(scenes.len());
-    for (place, scene) in scenes.iter().enumerate() {
-        read.push(read_scene(&format!("scenes[{place}]"), place, scene, &mut reading)?);
+    for (index, scene) in scenes.iter().enumerate() {
+        read.push(read_scene(&format!("scenes[{index}]"), index, scene, &mut reading)?);
     }
     let Reading { mut images, mut warnings, .. } = reading;
-    images.place_rest(&mut read, &mut warnings);
+    images.place_unused_files(&mut read, &mut warnings);
     let mut film = Film {
         title: first_text(config, "", &["title", "name"])?.map(|(_, title)| title),
         theme: theme(config, &mut warnings)?,
@@ -84,8 +84,8 @@ pub fn read(
         places: Vec::new(),
     };
     check_limits(&film)?;
-    film.places = images.places(&film);
-    Ok(Wish { film, warnings: warnings.finish() })
+    film.places = images.paths(&film);
+    Ok(ParsedFilm { film, warnings: warnings.finish() })
 }
 
 /// The inputs and results of reading scenes.
@@ -98,16 +98,16 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     /// The first of these members that says something, as a text that is drawn; empty where none does.
-    pub(crate) fn text(&mut self, value: &Value, place: &str, names: &[&'static str]) -> Result<String, Problem> {
-        let Some((name, said)) = first_text(value, place, names)? else { return Ok(String::new()) };
-        self.warnings.look_at(&at(place, name), &said);
+    pub(crate) fn text(&mut self, value: &Value, path: &str, names: &[&'static str]) -> Result<String, Problem> {
+        let Some((name, said)) = first_text(value, path, names)? else { return Ok(String::new()) };
+        self.warnings.look_at(&at(path, name), &said);
         Ok(said)
     }
 
     /// A value as a text that is drawn.
-    pub(crate) fn entry(&mut self, place: &str, value: &Value) -> Result<String, Problem> {
-        let said = text(place, value)?;
-        self.warnings.look_at(place, &said);
+    pub(crate) fn entry(&mut self, path: &str, value: &Value) -> Result<String, Problem> {
+        let said = text(path, value)?;
+        self.warnings.look_at(path, &said);
         Ok(said)
     }
 }
@@ -123,10 +123,10 @@ fn check_limits(film: &Film) -> Result<(), Problem> {
     }
     let too_long = |scene: &Scene| scene.frames > LONGEST_SCENE_4K * FRAME_RATE;
     if film.quality == Quality::UltraHd
-        && let Some(place) = film.scenes.iter().position(too_long)
+        && let Some(index) = film.scenes.iter().position(too_long)
     {
-        let place = format!("scenes[{place}].duration");
-        return Err(wrong(&place, format!("at most {LONGEST_SCENE_4K} seconds in 4k; make two scenes of it")));
+        let path = format!("scenes[{index}].duration");
+        return Err(wrong(&path, format!("at most {LONGEST_SCENE_4K} seconds in 4k; make two scenes of it")));
     }
     let images = film.scenes.iter().flat_map(Scene::images).collect::<BTreeSet<_>>().len();
     if images > MOST_IMAGES {
@@ -138,19 +138,19 @@ fn check_limits(film: &Film) -> Result<(), Problem> {
     Ok(())
 }
 
-fn read_scene(place: &str, index: usize, scene: &Value, reading: &mut Reading<'_>) -> Result<Scene, Problem> {
+fn read_scene(path: &str, index: usize, scene: &Value, reading: &mut Reading<'_>) -> Result<Scene, Problem> {
     if !scene.is_object() {
-        return Err(wrong(place, "an object such as {\"type\": \"hero-title\", \"duration\": 4, \"content\": {}}"));
+        return Err(wrong(path, "an object such as {\"type\": \"hero-title\", \"duration\": 4, \"content\": {}}"));
     }
     let Some(name) = word(&scene["type"]) else {
-        return Err(wrong(&format!("{place}.type"), "a text such as `hero-title`"));
+        return Err(wrong(&format!("{path}.type"), "a text such as `hero-title`"));
     };
     let kind = SceneKind::ALL.into_iter().find(|kind| kind.name() == name);
     if kind.is_none() {
-        reading.warnings.push(format!("{place}.type: `{}` is not known, a title card is drawn", shortened(&name)));
+        reading.warnings.push(format!("{path}.type: `{}` is not known, a title card is drawn", shortened(&name)));
     }
     let (least, most, usual) = SCENE_SECONDS;
-    let seconds = bounded(scene, place, "duration", (least, most))?.unwrap_or(usual);
+    let seconds = bounded(scene, path, "duration", (least, most))?.unwrap_or(usual);
     let kind = kind.unwrap_or(SceneKind::HeroTitle);
     let transition = match word(&scene["transition"]) {
         None if index > 0 => Some(Transition::Fade),
@@ -181,7 +181,7 @@ fn read_scene(place: &str, index: usize, scene: &Value, reading: &mut Reading<'_
     Ok(Scene {
         kind,
         frames: reading.grid.scene(seconds),
-        content: content(&format!("{place}.content"), kind, &scene["content"], reading)?,
+        content: content(&format!("{path}.content"), kind, &scene["content"], reading)?,
         // There is nothing before the first scene that it could take over from.
         transition: transition.filter(|_| index > 0),
         entrance: entrance.unwrap_or_default(),
@@ -190,7 +190,7 @@ fn read_scene(place: &str, index: usize, scene: &Value, reading: &mut Reading<'_
 
 /// A client's word as warnings repeat it.
 fn shortened(word: &str) -> String {
-    word.chars().take(WORD_SHOWN).collect()
+    word.chars().take(SHORTENED_LENGTH).collect()
 }
 
 /// What a word begins with: `slide-up` is a slide.
@@ -285,20 +285,18 @@ pub(crate) struct Images<'a> {
     names: Names,
     used: Vec<bool>,
     /// Where each picture was first named.
-    places: BTreeMap<ImageRef, String>,
+    paths: BTreeMap<ImageRef, String>,
 }
 
 impl Images<'_> {
     /// Reads a picture: a URL, the key of an upload, or the name or number of a file that came along. None where the
     /// value says nothing.
-    pub(crate) fn read(&mut self, place: &str, value: &Value) -> Result<Option<ImageRef>, Problem> {
-        let named = first(value, &PICTURE_NAMES).map(|(_, named)| named);
+    pub(crate) fn read(&mut self, path: &str, value: &Value) -> Result<Option<ImageRef>, Problem> {
+        let named = first(value, &IMAGE_NAMES).map(|(_, named)| named);
         let given = match value {
             empty if is_empty(empty) => return Ok(None),
             // Clients send a picture's other members, such as its description, with or without a picture.
-            Value::Object(members)
-                if named.is_none() && PICTURE_NAMES.iter().any(|name| members.contains_key(*name)) =>
-            {
+            Value::Object(members) if named.is_none() && IMAGE_NAMES.iter().any(|name| members.contains_key(*name)) => {
                 return Ok(None);
             }
             _ => named.unwrap_or(value),
@@ -311,41 +309,41 @@ impl Images<'_> {
         {
             self.used[index] = true;
             let image = ImageRef::Key(key.clone());
-            return Ok(Some(self.named(place, image)));
+            return Ok(Some(self.named(path, image)));
         }
-        let Some(text) = text else { return Err(wrong(place, RIGHT_IMAGE)) };
+        let Some(text) = text else { return Err(wrong(path, RIGHT_IMAGE)) };
         if uploads::is_key(text) {
-            return Ok(Some(self.named(place, ImageRef::Key(text.to_owned()))));
+            return Ok(Some(self.named(path, ImageRef::Key(text.to_owned()))));
         }
         let url = reelhook_app::Url::parse(text).ok();
         match url.filter(|url| matches!(url.scheme(), "http" | "https") && text.len() <= TEXT_LIMIT) {
-            Some(url) => Ok(Some(self.named(place, ImageRef::Url(url.into())))),
-            None => Err(wrong(place, RIGHT_IMAGE)),
+            Some(url) => Ok(Some(self.named(path, ImageRef::Url(url.into())))),
+            None => Err(wrong(path, RIGHT_IMAGE)),
         }
     }
 
     /// Notes where a picture was named: errors about it say so.
-    fn named(&mut self, place: &str, image: ImageRef) -> ImageRef {
-        self.places.entry(image.clone()).or_insert_with(|| place.to_owned());
+    fn named(&mut self, path: &str, image: ImageRef) -> ImageRef {
+        self.paths.entry(image.clone()).or_insert_with(|| path.to_owned());
         image
     }
 
     /// Where the film's pictures were named; empty if these are their places in the film.
-    fn places(&self, film: &Film) -> Vec<String> {
+    fn paths(&self, film: &Film) -> Vec<String> {
         let pictures = film.pictures();
         let named: Vec<String> =
-            pictures.iter().map(|(image, own)| self.places.get(*image).unwrap_or(own).clone()).collect();
+            pictures.iter().map(|(image, own)| self.paths.get(*image).unwrap_or(own).clone()).collect();
         if named.iter().zip(&pictures).all(|(named, (_, own))| named == own) { Vec::new() } else { named }
     }
 
     /// Files that nobody names are shown by the scenes that have a place for a picture and none in it, in order.
-    fn place_rest(&mut self, scenes: &mut [Scene], warnings: &mut Warnings) {
+    fn place_unused_files(&mut self, scenes: &mut [Scene], warnings: &mut Warnings) {
         let files = self.attached.iter().zip(&self.used).enumerate();
         let mut rest = files.filter(|(_, (_, used))| !**used).map(|(index, ((_, key), _))| (index, key));
-        let empty = scenes.iter_mut().filter(|scene| takes_picture(scene.kind) && scene.content.images.is_empty());
+        let empty = scenes.iter_mut().filter(|scene| takes_image(scene.kind) && scene.content.images.is_empty());
         for (scene, (index, key)) in empty.zip(&mut rest) {
             let image = ImageRef::Key(key.clone());
-            self.places.entry(image.clone()).or_insert_with(|| format!("images[{index}]"));
+            self.paths.entry(image.clone()).or_insert_with(|| format!("images[{index}]"));
             scene.content.images.push(image);
         }
         let over = rest.count();
@@ -356,11 +354,11 @@ impl Images<'_> {
 }
 
 /// Names of a picture in an object.
-const PICTURE_NAMES: [&str; 4] = ["url", "src", "key", "image"];
+const IMAGE_NAMES: [&str; 4] = ["url", "src", "key", "image"];
 const RIGHT_IMAGE: &str =
     "an http or https URL, the key of an upload (POST /api/uploads), or the name of a file of `images`";
 
-fn takes_picture(kind: SceneKind) -> bool {
+fn takes_image(kind: SceneKind) -> bool {
     match kind {
         SceneKind::HeroTitle | SceneKind::ProductShowcase | SceneKind::Testimonial | SceneKind::Cta => true,
         SceneKind::FeatureList

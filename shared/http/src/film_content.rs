@@ -38,7 +38,7 @@ const SIDES: [(&str, &str); 4] = [("left", "right"), ("before", "after"), ("old"
 /// # Errors
 /// [`Problem`] names the place and what would be right.
 pub(crate) fn content(
-    place: &str,
+    path: &str,
     kind: SceneKind,
     value: &Value,
     reading: &mut Reading<'_>,
@@ -46,9 +46,9 @@ pub(crate) fn content(
     match value {
         empty if is_empty(empty) => return Ok(Content::default()),
         Value::Object(_) => {}
-        _ => return Err(wrong(place, "an object such as {\"title\": \"Welcome\"}")),
+        _ => return Err(wrong(path, "an object such as {\"title\": \"Welcome\"}")),
     }
-    let mut get = |names: &[&'static str]| reading.text(value, place, names);
+    let mut get = |names: &[&'static str]| reading.text(value, path, names);
     let title: &[&'static str] = match kind {
         SceneKind::Testimonial => &["quote", "testimonial", "text", "title"],
         SceneKind::Quiz => &["question", "title", "heading"],
@@ -83,42 +83,42 @@ pub(crate) fn content(
             _ => get(&["author"])?,
         },
         role: get(&["role", "position", "jobTitle", "authorTitle", "company"])?,
-        items: items(place, kind, value, reading)?,
-        images: pictures(place, value, &mut reading.images)?,
+        items: items(path, kind, value, reading)?,
+        images: read_images(path, value, &mut reading.images)?,
     };
     if kind == SceneKind::Quiz {
         mark_answer(&mut content.items, value);
     }
     // Only now, since the right answer is given by its index among all.
-    content.items.retain(says_something);
+    content.items.retain(has_text);
     Ok(content)
 }
 
-fn says_something(item: &Item) -> bool {
+fn has_text(item: &Item) -> bool {
     let Item { title, text, value, icon, marked: _, points, image } = item;
     [title, text, value, icon].iter().any(|text| !text.is_empty()) || !points.is_empty() || image.is_some()
 }
 
-fn items(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<Item>, Problem> {
+fn items(path: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<Item>, Problem> {
     let list = first(value, &LISTS);
     if kind == SceneKind::Comparison
         && let Some((one, other)) = sides(value, list.is_some())
     {
         return Ok(vec![
-            column(place, one, value, reading)?,
-            Item { marked: true, ..column(place, other, value, reading)? },
+            column(path, one, value, reading)?,
+            Item { marked: true, ..column(path, other, value, reading)? },
         ]);
     }
     let Some((name, list)) = list else { return Ok(Vec::new()) };
-    let place = at(place, name);
-    let list = list.as_array().ok_or_else(|| wrong(&place, "a list"))?;
-    check_length(&place, list)?;
-    list.iter().enumerate().map(|(index, entry)| item(&format!("{place}[{index}]"), kind, entry, reading)).collect()
+    let path = at(path, name);
+    let list = list.as_array().ok_or_else(|| wrong(&path, "a list"))?;
+    check_length(&path, list)?;
+    list.iter().enumerate().map(|(index, entry)| item(&format!("{path}[{index}]"), kind, entry, reading)).collect()
 }
 
-fn check_length(place: &str, list: &[Value]) -> Result<(), Problem> {
+fn check_length(path: &str, list: &[Value]) -> Result<(), Problem> {
     if list.len() > MOST_ITEMS {
-        return Err(wrong(place, format!("a list of at most {MOST_ITEMS}, and not of {}", list.len())));
+        return Err(wrong(path, format!("a list of at most {MOST_ITEMS}, and not of {}", list.len())));
     }
     Ok(())
 }
@@ -135,12 +135,12 @@ fn sides(value: &Value, has_list: bool) -> Option<(&'static str, &'static str)> 
 }
 
 /// A column that is named by itself.
-fn column(place: &str, side: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
-    let place = at(place, side);
+fn column(path: &str, side: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
+    let path = at(path, side);
     let mut column = match &value[side] {
         // A list alone is what the column says.
-        Value::Array(list) => Item { points: points(&place, list, reading)?, ..Item::default() },
-        column => item(&place, SceneKind::Comparison, column, reading)?,
+        Value::Array(list) => Item { points: points(&path, list, reading)?, ..Item::default() },
+        column => item(&path, SceneKind::Comparison, column, reading)?,
     };
     if column.title.is_empty() {
         column.title = side[..1].to_uppercase() + &side[1..];
@@ -148,18 +148,18 @@ fn column(place: &str, side: &str, value: &Value, reading: &mut Reading<'_>) -> 
     Ok(column)
 }
 
-fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
+fn item(path: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
     match value {
         empty if is_empty(empty) => return Ok(Item::default()),
         Value::String(_) | Value::Number(_) => {
-            return Ok(Item { title: reading.entry(place, value)?, ..Item::default() });
+            return Ok(Item { title: reading.entry(path, value)?, ..Item::default() });
         }
         Value::Object(_) => {}
         Value::Null | Value::Bool(_) | Value::Array(_) => {
-            return Err(wrong(place, "a text, a number or an object with a `title`"));
+            return Err(wrong(path, "a text, a number or an object with a `title`"));
         }
     }
-    let mut get = |names: &[&'static str]| reading.text(value, place, names);
+    let mut get = |names: &[&'static str]| reading.text(value, path, names);
     let title = get(&["title", "name", "heading", "text", "answer", "option", "step"])?;
     let below = get(&["description", "text", "subtitle", "label", "detail", "body"])?;
     let number = get(&["value", "number", "stat", "price", "amount"])?;
@@ -177,7 +177,7 @@ fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) 
     };
     let icon = get(&["icon", "emoji"])?.chars().take(16).collect();
     let image = match first(value, &["image", "imageUrl", "img", "photo", "picture"]) {
-        Some((name, image)) => reading.images.read(&at(place, name), image)?,
+        Some((name, image)) => reading.images.read(&at(path, name), image)?,
         None => None,
     };
     Ok(Item {
@@ -188,7 +188,7 @@ fn item(place: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) 
         marked: ["correct", "isCorrect", "highlight", "highlighted", "recommended", "featured", "winner"]
             .iter()
             .any(|name| flag(&value[*name]) == Some(true)),
-        points: column_points(place, value, reading)?,
+        points: column_points(path, value, reading)?,
         image,
     })
 }
@@ -201,13 +201,13 @@ fn space_before<'a>(value: &'a Value, names: &[&'static str]) -> &'a str {
 }
 
 /// The points of a column that is an object: a list, or a single one.
-fn column_points(place: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
+fn column_points(path: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
     for name in ["points", "features", "items", "pros", "list", "bullets"] {
         match &value[name] {
             empty if is_empty(empty) => {}
-            Value::Array(list) => return points(&at(place, name), list, reading),
+            Value::Array(list) => return points(&at(path, name), list, reading),
             single @ (Value::String(_) | Value::Number(_)) => {
-                return Ok(vec![reading.entry(&at(place, name), single)?]);
+                return Ok(vec![reading.entry(&at(path, name), single)?]);
             }
             // What has another meaning elsewhere, such as `"features": true`, is passed over.
             Value::Null | Value::Bool(_) | Value::Object(_) => {}
@@ -217,34 +217,34 @@ fn column_points(place: &str, value: &Value, reading: &mut Reading<'_>) -> Resul
 }
 
 /// Points: texts, numbers, or objects with a text.
-fn points(place: &str, list: &[Value], reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
-    check_length(place, list)?;
+fn points(path: &str, list: &[Value], reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
+    check_length(path, list)?;
     let mut points = Vec::with_capacity(list.len());
     for (index, entry) in list.iter().enumerate() {
-        let place = format!("{place}[{index}]");
+        let path = format!("{path}[{index}]");
         let point = match entry {
-            Value::Object(_) => reading.text(entry, &place, &["text", "title", "name", "label"])?,
-            _ => reading.entry(&place, entry)?,
+            Value::Object(_) => reading.text(entry, &path, &["text", "title", "name", "label"])?,
+            _ => reading.entry(&path, entry)?,
         };
         points.extend(Some(point).filter(|point| !point.is_empty()));
     }
     Ok(points)
 }
 
-fn pictures(place: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<ImageRef>, Problem> {
+fn read_images(path: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<ImageRef>, Problem> {
     let mut found = Vec::new();
     for name in ["image", "imageUrl", "productImage", "photo", "avatar", "picture"] {
-        found.extend(images.read(&at(place, name), &value[name])?);
+        found.extend(images.read(&at(path, name), &value[name])?);
     }
     match &value["images"] {
         empty if is_empty(empty) => {}
         Value::Array(list) => {
             let pictures = list.iter().enumerate().filter(|(_, image)| !is_empty(image));
             for (index, image) in pictures.take(MOST_IMAGES + 1) {
-                found.extend(images.read(&format!("{place}.images[{index}]"), image)?);
+                found.extend(images.read(&format!("{path}.images[{index}]"), image)?);
             }
         }
-        _ => return Err(wrong(&format!("{place}.images"), "a list of pictures")),
+        _ => return Err(wrong(&format!("{path}.images"), "a list of pictures")),
     }
     Ok(found)
 }
@@ -254,11 +254,11 @@ fn pictures(place: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec<I
 fn mark_answer(items: &mut [Item], value: &Value) {
     let names = ["correctAnswer", "correctIndex", "correct", "answer", "answerIndex"];
     let Some((name, given)) = first(value, &names) else { return };
-    let by_place = whole(given).and_then(|place| usize::try_from(place).ok()).filter(|place| *place < items.len());
+    let by_place = whole(given).and_then(|path| usize::try_from(path).ok()).filter(|path| *path < items.len());
     let said = text(name, given).unwrap_or_default();
     let by_text = items.iter().position(|item| !said.is_empty() && item.title == said);
     let found = if given.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
-    if let Some(item) = found.and_then(|place| items.get_mut(place)) {
+    if let Some(item) = found.and_then(|path| items.get_mut(path)) {
         item.marked = true;
     }
 }

@@ -13,8 +13,8 @@ pub(crate) const TEXT_LIMIT: usize = 2000;
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_991.0;
 
 /// The problem with a part of a configuration.
-pub(crate) fn wrong(place: &str, right: impl Into<String>) -> Problem {
-    Problem::BadPart { place: place.to_owned(), right: right.into() }
+pub(crate) fn wrong(path: &str, right: impl Into<String>) -> Problem {
+    Problem::BadValue { path: path.to_owned(), right: right.into() }
 }
 
 /// Whether a value says nothing: null, a text without a visible character, a list or an object of nothing else.
@@ -38,19 +38,19 @@ pub(crate) fn first<'a>(value: &'a Value, names: &[&'static str]) -> Option<(&'s
 ///
 /// # Errors
 /// [`Problem`] for another type, or a text that is too long.
-pub(crate) fn text(place: &str, value: &Value) -> Result<String, Problem> {
+pub(crate) fn text(path: &str, value: &Value) -> Result<String, Problem> {
     match value {
         empty if is_empty(empty) => Ok(String::new()),
         Value::String(text) if text.chars().nth(TEXT_LIMIT).is_some() => {
-            Err(wrong(place, format!("a text of at most {TEXT_LIMIT} characters")))
+            Err(wrong(path, format!("a text of at most {TEXT_LIMIT} characters")))
         }
         Value::String(text) => Ok(text.trim().replace("\r\n", "\n").replace('\r', "\n")),
         Value::Number(number) => Ok(written(number)),
         Value::Object(object) => match object.get("text") {
-            Some(inner @ (Value::String(_) | Value::Number(_) | Value::Null)) => text(place, inner),
-            Some(_) | None => Err(wrong(place, RIGHT_TEXT)),
+            Some(inner @ (Value::String(_) | Value::Number(_) | Value::Null)) => text(path, inner),
+            Some(_) | None => Err(wrong(path, RIGHT_TEXT)),
         },
-        Value::Null | Value::Bool(_) | Value::Array(_) => Err(wrong(place, RIGHT_TEXT)),
+        Value::Null | Value::Bool(_) | Value::Array(_) => Err(wrong(path, RIGHT_TEXT)),
     }
 }
 
@@ -62,11 +62,11 @@ const RIGHT_TEXT: &str = "a text or a number";
 /// As [`text`].
 pub(crate) fn first_text(
     value: &Value,
-    place: &str,
+    path: &str,
     names: &[&'static str],
 ) -> Result<Option<(&'static str, String)>, Problem> {
     for name in names {
-        let said = text(&at(place, name), value.get(*name).unwrap_or(&Value::Null))?;
+        let said = text(&at(path, name), value.get(*name).unwrap_or(&Value::Null))?;
         if !said.is_empty() {
             return Ok(Some((*name, said)));
         }
@@ -75,8 +75,8 @@ pub(crate) fn first_text(
 }
 
 /// The place of a member.
-pub(crate) fn at(place: &str, name: &str) -> String {
-    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+pub(crate) fn at(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// A word by itself, or as `type` or `name` of an object; a number is one too.
@@ -129,7 +129,7 @@ pub(crate) fn flag(value: &Value) -> Option<bool> {
 /// [`Problem`] names the bounds.
 pub(crate) fn bounded(
     value: &Value,
-    place: &str,
+    path: &str,
     name: &str,
     (least, most): (f64, f64),
 ) -> Result<Option<f64>, Problem> {
@@ -137,7 +137,7 @@ pub(crate) fn bounded(
         empty if is_empty(empty) => Ok(None),
         given => match number(given).filter(|number| (least..=most).contains(number)) {
             Some(number) => Ok(Some(number)),
-            None => Err(wrong(&at(place, name), format!("a number from {least} to {most}"))),
+            None => Err(wrong(&at(path, name), format!("a number from {least} to {most}"))),
         },
     }
 }
@@ -146,9 +146,9 @@ pub(crate) fn bounded(
 ///
 /// # Errors
 /// [`Problem`] for anything else.
-pub(crate) fn yes_or_no(value: &Value, place: &str, name: &str) -> Result<Option<bool>, Problem> {
+pub(crate) fn yes_or_no(value: &Value, path: &str, name: &str) -> Result<Option<bool>, Problem> {
     match &value[name] {
         empty if is_empty(empty) => Ok(None),
-        given => flag(given).map(Some).ok_or_else(|| wrong(&at(place, name), "true or false")),
+        given => flag(given).map(Some).ok_or_else(|| wrong(&at(path, name), "true or false")),
     }
 }

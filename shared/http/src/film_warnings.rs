@@ -15,13 +15,13 @@ pub(crate) struct Warnings {
     renderer: Renderer,
     sentences: Vec<String>,
     /// The places of texts with characters that can't be shown.
-    places: BTreeSet<String>,
+    paths: BTreeSet<String>,
 }
 
 impl Warnings {
     /// None yet.
     pub(crate) fn new(renderer: Renderer) -> Self {
-        Self { renderer, sentences: Vec::new(), places: BTreeSet::new() }
+        Self { renderer, sentences: Vec::new(), paths: BTreeSet::new() }
     }
 
     /// Adds a sentence.
@@ -30,12 +30,12 @@ impl Warnings {
     }
 
     /// Warns of characters that no typeface of ours has. Creatomate has its own.
-    pub(crate) fn look_at(&mut self, place: &str, text: &str) {
+    pub(crate) fn look_at(&mut self, path: &str, text: &str) {
         let missing = match self.renderer {
             Renderer::Own => missing(text),
             Renderer::Creatomate => return,
         };
-        if missing.is_empty() || !self.places.insert(place.to_owned()) || self.places.len() > MOST_TEXTS {
+        if missing.is_empty() || !self.paths.insert(path.to_owned()) || self.paths.len() > MOST_TEXTS {
             return;
         }
         let name = |character: &char| format!("`{character}` (U+{:04X})", u32::from(*character));
@@ -44,12 +44,12 @@ impl Warnings {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        self.sentences.push(format!("{place}: no typeface has {names}{more}; a box is drawn for each"));
+        self.sentences.push(format!("{path}: no typeface has {names}{more}; a box is drawn for each"));
     }
 
     /// The sentences.
     pub(crate) fn finish(mut self) -> Vec<String> {
-        let more = self.places.len().saturating_sub(MOST_TEXTS);
+        let more = self.paths.len().saturating_sub(MOST_TEXTS);
         if more > 0 {
             self.sentences.push(format!("{more} more texts have characters that no typeface has"));
         }

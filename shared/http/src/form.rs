@@ -40,8 +40,8 @@ impl Part {
     /// Its text.
     ///
     /// # Errors
-    /// [`content::NoText`].
-    pub(crate) fn text(&self) -> Result<Cow<'_, str>, content::NoText> {
+    /// [`content::TextError`].
+    pub(crate) fn text(&self) -> Result<Cow<'_, str>, content::TextError> {
         content::text(&self.bytes, self.charset.as_deref())
     }
 

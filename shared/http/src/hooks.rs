@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::access::Caller;
 use crate::answer::ApiAnswer;
 use crate::endpoint_fields::URL_LIMIT;
-use crate::endpoints::Shown;
+use crate::endpoints::EndpointView;
 use crate::idempotency::key;
 use crate::numbers::inexact;
 use crate::problem::Problem;
@@ -27,7 +27,7 @@ const DATA_LIMIT: usize = 256 * 1024;
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/webhooks/status
     Status,
     /// POST /api/webhooks/test
@@ -38,7 +38,7 @@ pub enum Asked {
     Validate(String),
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; `allow_http` says whether webhooks may go to http URLs.
     ///
     /// # Errors
@@ -86,20 +86,20 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
         _ => return Err(bad("data", "an object")),
     };
     if data.is_some()
-        && let Some(place) = inexact(&request.json_text()?, "data")
+        && let Some(path) = inexact(&request.json_text()?, "data")
     {
         let right = "a number of at most 2^53 (9007199254740992), beyond which receivers read another one; \
                      send it as a text";
-        return Err(Problem::BadPart { place, right: right.to_owned() });
+        return Err(Problem::BadValue { path, right: right.to_owned() });
     }
     Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
 }
 
 /// How each endpoint stands, those of the settings first.
-pub fn status_answer(settings: &WebhookSettings, endpoints: &[Shown], now: Timestamp) -> ApiAnswer {
+pub fn status_answer(settings: &WebhookSettings, endpoints: &[EndpointView], now: Timestamp) -> ApiAnswer {
     let policy = &settings.policy;
     let (mut rates, mut errors) = (Map::new(), Map::new());
-    for Shown { endpoint, state, .. } in endpoints {
+    for EndpointView { endpoint, state, .. } in endpoints {
         rates.insert(endpoint.name.clone(), json!(endpoint.policy.rate.used(state.window, now)));
         errors.insert(endpoint.name.clone(), json!(state.failures));
     }

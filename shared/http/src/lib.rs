@@ -38,4 +38,4 @@ pub mod step;
 pub mod stream;
 mod times;
 pub mod video;
-mod video_order;
+mod video_request;

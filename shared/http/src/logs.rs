@@ -22,11 +22,11 @@ const FILTERS: [&str; 6] = ["jobId", "eventType", "level", "messageContains", "f
 
 /// What is asked of logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/queue/job/{id}/logs
     Log(JobId),
     /// GET /api/queue/job/{id}/logs/persistent
-    Kept(JobId, usize),
+    StoredLog(JobId, usize),
     /// POST /api/queue/job/{id}/logs/archive
     Archive(JobId),
     /// GET /api/logs/search
@@ -35,7 +35,7 @@ pub enum Asked {
     Stats,
 }
 
-impl Asked {
+impl Route {
     /// Reads the route.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Asked {
         match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "job", job, "logs"]) => Ok(Self::Log(id(job)?)),
             ("GET", ["api", "queue", "job", job, "logs", "persistent"]) => {
-                Ok(Self::Kept(id(job)?, request.limit(MOST, MOST)?))
+                Ok(Self::StoredLog(id(job)?, request.limit(MOST, MOST)?))
             }
             ("POST", ["api", "queue", "job", job, "logs", "archive"]) => Ok(Self::Archive(id(job)?)),
             ("GET", ["api", "logs", "search"]) => Ok(Self::Search(Box::new(read_search(request)?))),
@@ -73,13 +73,13 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
         return Err(bad("level", "one of info, success, warning, error"));
     }
     let (from, to) = request.times()?;
-    let before = request.cursor(|place| {
+    let before = request.cursor(|cursor| {
         let shaped =
-            place.len() < 400 && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            cursor.len() < 400 && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         // A place among a day's lines begins with its time, of 13 digits.
-        let time = place.split('.').next().unwrap_or_default();
+        let time = cursor.split('.').next().unwrap_or_default();
         let timed = || time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit());
-        (shaped && (job.is_some() || timed())).then_some(place)
+        (shaped && (job.is_some() || timed())).then_some(cursor)
     })?;
     Ok(Search {
         job,
@@ -158,9 +158,9 @@ mod tests {
     use super::*;
     use crate::request::asking;
 
-    fn ask(query: &str) -> Result<Asked, Problem> {
+    fn ask(query: &str) -> Result<Route, Problem> {
         let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-        Asked::read(&asking("/api/logs/search", &pairs))
+        Route::read(&asking("/api/logs/search", &pairs))
     }
 
     #[test]
@@ -178,8 +178,9 @@ mod tests {
         check("cursor=!", "cursor");
         check("jobId=job_1&cursor=", "cursor");
         check("cursor=bm90IGEgcGxhY2U", "cursor");
-        for place in ["1704110400000999999", "17041104000009.job_1_a", "-999999999999", "170411040000.job_1_a", "1e3"] {
-            check(&format!("cursor={}", ApiRequest::write_cursor(place)), "cursor");
+        for cursor in ["1704110400000999999", "17041104000009.job_1_a", "-999999999999", "170411040000.job_1_a", "1e3"]
+        {
+            check(&format!("cursor={}", ApiRequest::write_cursor(cursor)), "cursor");
         }
         check(&format!("messageContains={}", "a".repeat(201)), "messageContains");
         check("jobId=a/b", "jobId");
@@ -214,7 +215,7 @@ mod tests {
         let cursor = ApiRequest::write_cursor("1704110400000.job_1_a.0000000002.00");
         let asked =
             ask(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
-        let Asked::Search(search) = asked else { panic!("{asked:?}") };
+        let Route::Search(search) = asked else { panic!("{asked:?}") };
         assert_eq!((search.level.as_deref(), search.event_type.as_deref()), (Some("error"), Some("job_failed")));
         assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));
         assert_eq!(search.before.as_deref(), Some("1704110400000.job_1_a.0000000002.00"));

@@ -29,9 +29,9 @@ pub enum Problem {
         right: String,
     },
     /// A part of a video's configuration is wrong.
-    BadPart {
+    BadValue {
         /// Where it stands, such as `scenes[2].duration`.
-        place: String,
+        path: String,
         /// What would be right.
         right: String,
     },
@@ -185,7 +185,7 @@ impl Problem {
         match self {
             Self::MissingParameters { .. } => (400, "missing_parameters", "Missing required parameters".to_owned()),
             Self::BadField { field, right } => (400, "bad_field", format!("`{field}` must be {right}")),
-            Self::BadPart { place, right } => (400, "bad_field", format!("`{place}` must be {right}")),
+            Self::BadValue { path, right } => (400, "bad_field", format!("`{path}` must be {right}")),
             Self::NoScenes { .. } => {
                 (400, "no_scenes", "Invalid video configuration. Must include scenes array.".to_owned())
             }

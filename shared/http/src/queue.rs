@@ -18,7 +18,7 @@ const LIST_MOST: usize = 500;
 
 /// What is asked of the queue.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/queue/status
     Status,
     /// GET /api/queue/jobs
@@ -42,7 +42,7 @@ pub enum Asked {
     Cleanup,
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; none where it is another's.
     ///
     /// # Errors
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_list_is_streamgank_s_unless_a_family_is_named() {
         let check = |query: &[(&str, &str)], expected: Option<Dialect>| {
-            let Ok(Some(Asked::List { family, .. })) = Asked::read(&asking("/api/queue/jobs", query)) else {
+            let Ok(Some(Route::List { family, .. })) = Route::read(&asking("/api/queue/jobs", query)) else {
                 panic!("{query:?} is a list")
             };
             assert_eq!(family, expected, "{query:?}");
@@ -214,7 +214,7 @@ mod tests {
         check(&[("family", "vidbuilder")], Some(Dialect::VidBuilder));
         check(&[("family", "all")], None);
         for bad in ["VidBuilder", "none", "streamgank,vidbuilder"] {
-            let asked = Asked::read(&asking("/api/queue/jobs", &[("family", bad)]));
+            let asked = Route::read(&asking("/api/queue/jobs", &[("family", bad)]));
             assert!(matches!(asked, Err(Problem::BadField { field: "family", .. })), "{bad}");
         }
     }
@@ -223,9 +223,9 @@ mod tests {
     fn a_cursor_comes_back_as_it_was_and_others_are_refused() {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
-        let read = |text: &str| Asked::read(&asking("/api/queue/jobs", &[("cursor", text)]));
+        let read = |text: &str| Route::read(&asking("/api/queue/jobs", &[("cursor", text)]));
         let family = Some(Dialect::StreamGank);
-        let list = Asked::List { family, status: None, limit: LIST, cursor: Some(cursor.clone()) };
+        let list = Route::List { family, status: None, limit: LIST, cursor: Some(cursor.clone()) };
         assert_eq!(read(&write_cursor(&cursor)), Ok(Some(list)));
         for bad in ["", "x", "!!", "NQ"] {
             assert!(matches!(read(bad), Err(Problem::BadField { field: "cursor", .. })), "{bad}");

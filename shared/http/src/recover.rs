@@ -24,7 +24,7 @@ const AHEAD_DAYS: i64 = 2;
 
 /// What is asked of recoveries.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub enum Route {
     /// POST /api/webhooks/recover
     Begin(Wish),
     /// GET /api/webhooks/recover
@@ -35,7 +35,7 @@ pub enum Asked {
     Cancel(RecoveryId),
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; none where it is another's.
     ///
     /// # Errors
@@ -187,13 +187,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_704_110_400_000);
 
-    fn read(request: &ApiRequest) -> Result<Option<Asked>, Problem> {
-        Asked::read(request, &Caller::known_as("ann"), NOW)
+    fn read(request: &ApiRequest) -> Result<Option<Route>, Problem> {
+        Route::read(request, &Caller::known_as("ann"), NOW)
     }
 
     fn begin(body: Value) -> Result<(Filter, bool), Problem> {
         match read(&posting("/api/webhooks/recover", &body))? {
-            Some(Asked::Begin(wish)) => Ok((wish.filter, wish.dry_run)),
+            Some(Route::Begin(command)) => Ok((command.filter, command.dry_run)),
             other => panic!("{other:?}"),
         }
     }

@@ -11,7 +11,7 @@ use crate::request::ApiRequest;
 ///
 /// # Errors
 /// [`Problem::RenderUnknown`] for an id that can't be one.
-pub fn read_look_up(request: &ApiRequest) -> Result<Option<RenderId>, Problem> {
+pub fn read_render_lookup(request: &ApiRequest) -> Result<Option<RenderId>, Problem> {
     match (request.method.as_str(), &request.segments()[..]) {
         ("GET", ["api", "status", render]) => {
             let unknown = |_| Problem::RenderUnknown(render.chars().take(100).collect());
@@ -22,7 +22,7 @@ pub fn read_look_up(request: &ApiRequest) -> Result<Option<RenderId>, Problem> {
 }
 
 /// The answer; our own address and what we told Creatomate about the job are left out.
-pub fn looked_up_answer(render: &RenderId, found: &Value) -> ApiAnswer {
+pub fn render_lookup_answer(render: &RenderId, found: &Value) -> ApiAnswer {
     let mut data = found.clone();
     if let Some(data) = data.as_object_mut() {
         data.remove("webhook_url");

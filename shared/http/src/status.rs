@@ -13,7 +13,7 @@ use crate::routes;
 
 /// What is asked of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/job/{id}
     Job(JobId),
     /// GET /api/job/{id}/details
@@ -22,7 +22,7 @@ pub enum Asked {
     Deliveries(Box<Wanted>),
 }
 
-impl Asked {
+impl Route {
     /// Reads the route.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub enum Reporter {
 }
 
 /// What vouches for reports.
-pub struct Vouchers<'a> {
+pub struct Credentials<'a> {
     /// CALLBACK_TOKEN_SECRET.
     pub tokens: &'a SigningKeys,
     /// STEP_WEBHOOK_SECRET, for workers that sign.
@@ -43,11 +43,11 @@ pub struct Vouchers<'a> {
 ///
 /// # Errors
 /// [`Problem::Unauthorized`].
-pub fn reporter(request: &ApiRequest, vouchers: &Vouchers<'_>, now: Timestamp) -> Result<Reporter, Problem> {
+pub fn reporter(request: &ApiRequest, credentials: &Credentials<'_>, now: Timestamp) -> Result<Reporter, Problem> {
     if let Some(given) = &request.token {
-        return run_of(given.expose_secret(), vouchers.tokens).ok_or(Problem::Unauthorized);
+        return run_of(given.expose_secret(), credentials.tokens).ok_or(Problem::Unauthorized);
     }
-    if let Some(secret) = vouchers.secret {
+    if let Some(secret) = credentials.secret {
         let plain = SIGNATURES.iter().filter_map(|name| request.header(name));
         let mut signatures = plain.map(|header| streamgank::verify_hex(&request.body, header, secret).is_ok());
         if signatures.any(|valid| valid) {
@@ -60,7 +60,7 @@ pub fn reporter(request: &ApiRequest, vouchers: &Vouchers<'_>, now: Timestamp) -
             return Ok(Reporter::Trusted);
         }
     }
-    vouchers.access.caller(request, now).map(|_| Reporter::Trusted)
+    credentials.access.caller(request, now).map(|_| Reporter::Trusted)
 }
 
 /// The run that a token names.

@@ -9,7 +9,7 @@ use crate::access::Access;
 use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
-use crate::sse::{Asked, QUEUE_SUBJECT, job_subject};
+use crate::sse::{QUEUE_SUBJECT, Route, job_subject};
 
 /// How long a token opens streams, in milliseconds.
 const TOKEN_LIFE_MS: i64 = 3_600_000;
@@ -20,14 +20,14 @@ const TOKEN_LIFE_MS: i64 = 3_600_000;
 /// [`Problem::Unauthorized`].
 pub fn admit(
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
     access: &Access,
     keys: &SigningKeys,
     now: Timestamp,
 ) -> Result<(), Problem> {
     match request.query("token") {
         Some(token) => {
-            stream_token::verify(token, &asked.subject(), now.seconds(), keys).map_err(|_| Problem::Unauthorized)
+            stream_token::verify(token, &route.subject(), now.seconds(), keys).map_err(|_| Problem::Unauthorized)
         }
         None => access.caller(request, now).map(drop),
     }

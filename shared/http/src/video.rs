@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::queue::{read_cursor, write_cursor};
 use crate::request::ApiRequest;
 use crate::routes;
-pub use crate::video_order::{read, read_upload};
+pub use crate::video_request::{read, read_upload};
 
 /// Waiting jobs that are named.
 pub const QUEUED_SHOWN: usize = 100;
@@ -27,9 +27,9 @@ const UPLOAD_LIFE: i64 = 900;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
+pub enum Route {
     /// A video, and whether the caller waits for it.
-    Make {
+    Create {
         /// Whether.
         wait: bool,
     },
@@ -56,15 +56,15 @@ pub enum Asked {
     Track(String),
 }
 
-impl Asked {
+impl Route {
     /// Reads a request.
     ///
     /// # Errors
     /// [`Problem`].
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         match (request.method.as_str(), &request.segments()[..]) {
-            ("POST", ["api", "generate-video-async"]) => Ok(Self::Make { wait: false }),
-            ("POST", ["api", "generate-flexible-video"]) => Ok(Self::Make { wait: true }),
+            ("POST", ["api", "generate-video-async"]) => Ok(Self::Create { wait: false }),
+            ("POST", ["api", "generate-flexible-video"]) => Ok(Self::Create { wait: true }),
             ("POST", ["api", "uploads"]) => Ok(Self::Upload),
             ("GET", ["api", "job-status", id]) => {
                 JobId::parse(id).map(Self::Status).map_err(|_| Problem::NoJob(id.chars().take(128).collect()))
@@ -87,7 +87,7 @@ impl Asked {
         let subject = match self {
             Self::Download(id, format) => link_subject(id.as_str(), *format),
             Self::Track(name) => track_subject(name),
-            Self::Make { .. }
+            Self::Create { .. }
             | Self::Upload
             | Self::Status(_)
             | Self::List { .. }

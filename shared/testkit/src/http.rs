@@ -19,13 +19,13 @@ type Script = Arc<dyn Fn(&OutboundRequest) -> Answer + Send + Sync>;
 pub struct ScriptedHttp {
     script: Mutex<Script>,
     requests: Mutex<Vec<OutboundRequest>>,
-    parcels: Mutex<Vec<CloudParcel>>,
+    cloud_requests: Mutex<Vec<CloudParcel>>,
 }
 
 impl ScriptedHttp {
     /// Answers with `script`, which may look at the world and move its clock.
     pub fn new(script: impl Fn(&OutboundRequest) -> Answer + Send + Sync + 'static) -> Self {
-        Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default(), parcels: Mutex::default() }
+        Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default(), cloud_requests: Mutex::default() }
     }
 
     /// Answers each request with this status and an empty body.
@@ -55,8 +55,8 @@ impl ScriptedHttp {
     }
 
     /// What was sent to services of AWS so far; they take everything.
-    pub fn cloud_parcels(&self) -> Vec<CloudParcel> {
-        self.parcels.lock().unwrap().clone()
+    pub fn cloud_requests(&self) -> Vec<CloudParcel> {
+        self.cloud_requests.lock().unwrap().clone()
     }
 
     /// The only request so far.
@@ -76,7 +76,7 @@ impl Carrier for ScriptedHttp {
         match parcel {
             Parcel::Web(request) => self.send(request).await,
             Parcel::Cloud(parcel) => {
-                self.parcels.lock().unwrap().push(parcel);
+                self.cloud_requests.lock().unwrap().push(parcel);
                 Ok(response(200, "taken"))
             }
         }

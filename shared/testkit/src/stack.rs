@@ -34,7 +34,7 @@ use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
 use crate::fanout::MemoryFanout;
-use crate::films::{MemoryReels, NoPulse, Shelves};
+use crate::films::{MemoryCatalog, MemoryObjectStore, NeverElapses};
 use crate::http::{ScriptedHttp, response};
 use crate::jobs::MemoryJobs;
 use crate::queue::MemoryQueue;
@@ -71,9 +71,9 @@ pub struct Stack {
     /// The Render queue.
     pub draw: MemoryQueue<DrawMessage>,
     /// Movies.
-    pub catalog: Shelves,
+    pub catalog: MemoryCatalog,
     /// Films, scenes, videos, and the studio that draws them.
-    pub reels: MemoryReels,
+    pub objects: MemoryObjectStore,
     /// WEBHOOK_* settings.
     pub settings: WebhookSettings,
     /// ENDPOINT_SECRETS_KEY.
@@ -112,8 +112,8 @@ impl Stack {
             work: MemoryQueue::new(Arc::clone(&world)),
             hints: MemoryQueue::new(Arc::clone(&world)),
             draw: MemoryQueue::new(Arc::clone(&world)),
-            catalog: Shelves::default(),
-            reels: MemoryReels::default(),
+            catalog: MemoryCatalog::default(),
+            objects: MemoryObjectStore::default(),
             http: ScriptedHttp::new(|_| Ok(response(200, r#"{"accepted": true, "worker_id": "worker-1"}"#))),
             settings: webhook_settings(settings),
             vault: Vault::new(&SigningKeys::parse("the key of secrets").expect("a key")),
@@ -217,12 +217,12 @@ impl Stack {
     ///
     /// # Panics
     /// When it can't be made.
-    pub async fn order(&self, film: Film, callback: Option<&str>) -> JobId {
+    pub async fn submit_video(&self, film: Film, callback: Option<&str>) -> JobId {
         let ports = OrderPorts {
             jobs: &*self.jobs,
-            reels: &self.reels,
-            links: &self.reels,
-            speeds: &self.reels,
+            reels: &self.objects,
+            links: &self.objects,
+            speeds: &self.objects,
             ambient: &*self.world,
             policy: &self.policy,
             renderer: self.worker.renderer,
@@ -264,25 +264,25 @@ impl Stack {
         let music = |track: &str| Some(format!("https://reelhook.example/music/{track}"));
         let ports = DrawPorts {
             jobs: &*self.jobs,
-            reels: &self.reels,
-            studio: &self.reels,
+            reels: &self.objects,
+            studio: &self.objects,
             remote: &CreatomateStudio {
                 service: &self.creatomate,
                 http: &self.http,
-                links: &self.reels,
+                links: &self.objects,
                 music: &music,
             },
             composer: &Workflow {
                 jobs: &*self.jobs,
-                pictures: &Gallery { reels: &self.reels, http: &self.http },
+                pictures: &Gallery { reels: &self.objects, http: &self.http },
                 catalog: &self.catalog,
                 ambient: &*self.world,
                 policy: &self.policy,
             },
-            pictures: &Gallery { reels: &self.reels, http: &self.http },
-            speeds: &self.reels,
+            pictures: &Gallery { reels: &self.objects, http: &self.http },
+            speeds: &self.objects,
             ambient: &*self.world,
-            pulse: &NoPulse,
+            pulse: &NeverElapses,
             policy: &self.policy,
             links: &self.worker.tokens,
             base: &self.worker.base,

@@ -147,7 +147,7 @@ async fn a_repeat_mends_what_the_first_one_left_undone() {
     for operation in ["put_event", "put_delivery", "remember"] {
         for fault in [Fault::Busy, Fault::LostAnswer] {
             let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
-            tables.faults.order(operation, [fault]);
+            tables.faults.inject(operation, [fault]);
             by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap_err();
             let done = by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
             assert_eq!(answer(&done)["total"], 2);

@@ -150,7 +150,7 @@ fn trouble(stack: &Stack, dice: &Dice) {
     ] {
         faults.clear();
         for operation in operations.iter().filter(|_| dice.hits(10)) {
-            faults.order(operation, [if dice.hits(50) { Fault::Busy } else { Fault::LostAnswer }]);
+            faults.inject(operation, [if dice.hits(50) { Fault::Busy } else { Fault::LostAnswer }]);
         }
     }
 }

@@ -9,7 +9,7 @@ use reelhook_app::outbound::{Method, OutboundError};
 use reelhook_app::pictures::Gallery;
 use reelhook_domain::JobId;
 use reelhook_domain::film::ImageRef;
-use reelhook_testkit::{Answer, MemoryReels, ScriptedHttp, headers, response, with_header};
+use reelhook_testkit::{Answer, MemoryObjectStore, ScriptedHttp, headers, response, with_header};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand more";
 
@@ -34,7 +34,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
-    let reels = MemoryReels::default();
+    let reels = MemoryObjectStore::default();
     let job = JobId::parse("job_1_a").unwrap();
     let found = Gallery { reels: &reels, http }.picture(&job, &ImageRef::Url(url.to_owned())).await;
     if let Ok(bytes) = &found {

@@ -427,7 +427,7 @@ async fn clearing_what_failed_counts_it_and_touches_nothing_else() {
 async fn a_store_that_is_busy_in_the_middle_leaves_a_removal_that_the_next_one_ends() {
     let check = async |operation: &'static str, passed: usize, fault: Fault| {
         let (stack, jobs) = cleared().await;
-        stack.jobs.faults.order(operation, std::iter::repeat_n(Fault::Pass, passed).chain([fault]));
+        stack.jobs.faults.inject(operation, std::iter::repeat_n(Fault::Pass, passed).chain([fault]));
         let error = remove(&stack).await.unwrap_err();
         assert!(error.to_string().contains(operation), "{error}");
         let (now, shown) = (Some(stack.world.now()), walk(&stack, None, 200).await.concat());

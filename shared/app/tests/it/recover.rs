@@ -106,8 +106,8 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
         drop(working);
         crashes += usize::from(!ended);
         match round % 3 {
-            0 => stack.recoveries.faults.order("save_recovery", [Fault::Pass, Fault::LostAnswer]),
-            1 => stack.deliveries.faults.order("save", [Fault::Pass, Fault::LostAnswer, Fault::Busy]),
+            0 => stack.recoveries.faults.inject("save_recovery", [Fault::Pass, Fault::LostAnswer]),
+            1 => stack.deliveries.faults.inject("save", [Fault::Pass, Fault::LostAnswer, Fault::Busy]),
             _ => stack.hints.faults.busy("send", 1),
         }
         stack.world.advance(RECOVERY_LEASE);

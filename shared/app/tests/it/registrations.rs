@@ -125,7 +125,7 @@ async fn queues_and_buses_get_the_same_webhooks() {
     }
     a_job(&stack, 1).await;
     assert!(stack.http.requests().is_empty());
-    let parcels = stack.http.cloud_parcels();
+    let parcels = stack.http.cloud_requests();
     assert_eq!(parcels.len(), 2);
     for parcel in parcels {
         let text = |name: &str| parcel.attributes.iter().find(|(known, _)| known == name).unwrap().1.clone();

@@ -186,7 +186,7 @@ async fn a_busy_store_makes_nothing_or_a_whole_job() {
             assert!(stack.jobs.all().is_empty(), "{failing}");
         }
         let stack = Stack::default();
-        stack.jobs.faults.order(operation, [Fault::LostAnswer]);
+        stack.jobs.faults.inject(operation, [Fault::LostAnswer]);
         assert!(make(&stack, submission(key)).await.is_err());
         assert_eq!(stack.jobs.all().len(), 1, "whole, with its effects");
         assert!(!stack.jobs.all()[0].outbox.is_empty());

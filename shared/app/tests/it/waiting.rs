@@ -5,12 +5,12 @@ use std::time::Duration;
 use reelhook_app::ambient::Ambient;
 use reelhook_app::waiting::{Slots, WaitPorts, Waited, wait_for_end};
 use reelhook_domain::{Event, JobId, Status, Timestamp};
-use reelhook_testkit::{MemorySlots, NOON, NoPulse, Stack};
+use reelhook_testkit::{MemorySlots, NOON, NeverElapses, Stack};
 
 const LONGEST: Duration = Duration::from_secs(25);
 
 async fn wait(stack: &Stack, slots: &MemorySlots, id: &JobId) -> Waited {
-    let ports = WaitPorts { jobs: &*stack.jobs, slots, ambient: &*stack.world, pulse: &NoPulse };
+    let ports = WaitPorts { jobs: &*stack.jobs, slots, ambient: &*stack.world, pulse: &NeverElapses };
     wait_for_end(&ports, id, "request", LONGEST).await
 }
 
@@ -32,7 +32,7 @@ async fn whoever_waits_gets_the_job_once_it_has_ended_and_gives_the_slot_back() 
         let waited = wait(&stack, &slots, &id).await;
         assert!(matches!(&waited, Waited::Ended(job) if job.status == Status::Cancelled), "{look}: {waited:?}");
         assert_eq!((stack.world.now().0 - NOON.0) / 1000, seconds, "look {look}");
-        assert!(slots.held().is_empty());
+        assert!(slots.leases().is_empty());
     }
 }
 
@@ -44,7 +44,7 @@ async fn a_wait_ends_with_its_time_and_gives_the_slot_back() {
     assert_eq!(stack.world.now(), NOON.after(LONGEST));
     // Each half second for ten seconds, then each two seconds, and at the end.
     assert_eq!(stack.jobs.faults.calls("load"), 20 + 8 + 1);
-    assert!(slots.held().is_empty());
+    assert!(slots.leases().is_empty());
 }
 
 #[tokio::test]
@@ -52,10 +52,10 @@ async fn without_a_free_slot_nobody_waits() {
     let stack = Stack::default();
     let id = stack.submit(1);
     for slots in [MemorySlots::new(0), MemorySlots::new(1), MemorySlots::new(3)] {
-        while slots.enter(&format!("{}", slots.held().len()), NOON, Timestamp(NOON.0 + 1)).await.unwrap() {}
-        let held = slots.held();
+        while slots.enter(&format!("{}", slots.leases().len()), NOON, Timestamp(NOON.0 + 1)).await.unwrap() {}
+        let held = slots.leases();
         assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
-        assert_eq!(slots.held(), held, "the others keep theirs");
+        assert_eq!(slots.leases(), held, "the others keep theirs");
     }
     assert_eq!((stack.world.now(), stack.jobs.faults.calls("load")), (NOON, 0), "the answer is given at once");
 }
@@ -70,7 +70,7 @@ async fn the_slot_of_a_request_that_died_is_free_after_its_time() {
         waited = wait(&stack, &slots, &id) => panic!("{waited:?}"),
         () = tokio::task::yield_now() => {}
     }
-    assert_eq!(slots.held().into_values().collect::<Vec<_>>(), [NOON.after(LONGEST + Duration::from_secs(5))]);
+    assert_eq!(slots.leases().into_values().collect::<Vec<_>>(), [NOON.after(LONGEST + Duration::from_secs(5))]);
     assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet, "it is taken");
     stack.world.set(NOON.after(LONGEST + Duration::from_secs(5)));
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
@@ -101,5 +101,5 @@ async fn a_job_that_goes_while_it_is_waited_for_is_told() {
     stack.jobs.before("load", |_| {});
     stack.jobs.before("load", move |jobs| jobs.remove(&mine));
     assert_eq!(wait(&stack, &slots, &vanished).await, Waited::Gone);
-    assert!(slots.held().is_empty());
+    assert!(slots.leases().is_empty());
 }

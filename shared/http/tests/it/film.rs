@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, RequestExt};
 use reelhook_app::orders::Order;
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Content, Scene};
-use reelhook_http::film::{Wish, read};
+use reelhook_http::film::{ParsedFilm, read};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::video;
@@ -20,14 +20,14 @@ pub fn track(word: &str) -> Option<&'static str> {
 }
 
 /// A configuration without pictures.
-pub fn wish(config: &Value) -> Result<Wish, Problem> {
+pub fn parse_film(config: &Value) -> Result<ParsedFilm, Problem> {
     read(config, &[], Renderer::Own, track)
 }
 
 /// The scene of a configuration that has one.
 pub fn scene(scene: Value) -> Scene {
-    let wish = wish(&json!({ "scenes": [scene] })).expect("a film");
-    wish.film.scenes.into_iter().next().expect("a scene")
+    let parse_film = parse_film(&json!({ "scenes": [scene] })).expect("a film");
+    parse_film.film.scenes.into_iter().next().expect("a scene")
 }
 
 pub fn content(kind: &str, content: Value) -> Content {

@@ -53,29 +53,29 @@ pub async fn read(
     let callback = read_callback(&callback, needs_callback, allow_http)?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());
-    for (place, file) in files.into_iter().enumerate() {
+    for (index, file) in files.into_iter().enumerate() {
         let media_type = sniff(&file.bytes).unwrap_or_default();
         let size = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
-        let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadPart {
-            place: format!("images[{place}]"),
+        let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadValue {
+            path: format!("images[{index}]"),
             right: "a PNG, JPEG, WebP or GIF picture".to_owned(),
         })?;
         attached.push((file.file.unwrap_or_default(), upload.key.clone()));
         uploads.push((upload, file.bytes.to_vec()));
     }
-    let wish = crate::film::read(&config, &attached, renderer, track)?;
+    let parsed = crate::film::read(&config, &attached, renderer, track)?;
     let input = json!({
-        "title": wish.film.title,
+        "title": parsed.film.title,
         "type": first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),
-        "theme": wish.film.theme,
-        "quality": wish.film.quality,
-        "music": wish.film.music.as_ref().map(|music| &music.track),
-        "generateReels": wish.film.reels,
-        "scenes": wish.film.scenes.len(),
+        "theme": parsed.film.theme,
+        "quality": parsed.film.quality,
+        "music": parsed.film.music.as_ref().map(|music| &music.track),
+        "generateReels": parsed.film.reels,
+        "scenes": parsed.film.scenes.len(),
     });
     Ok(Order {
-        film: wish.film,
-        warnings: wish.warnings,
+        film: parsed.film,
+        warnings: parsed.warnings,
         input,
         callback: callback.map(Url::into),
         uploads,
@@ -104,7 +104,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     }
     if parts.files.len() > MOST_IMAGES {
         let right = format!("at most {MOST_IMAGES} pictures");
-        return Err(Problem::BadPart { place: "images".to_owned(), right });
+        return Err(Problem::BadValue { path: "images".to_owned(), right });
     }
     if is_empty(&parts.callback) {
         parts.callback = parts.config["webhookUrl"].clone();

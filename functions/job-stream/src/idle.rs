@@ -4,7 +4,7 @@ use reelhook_app::watch::Seen;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::sse::{self, Asked, NOT_FOUND, WHILE_AT_REST};
+use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, NOT_FOUND, Route};
 
 /// `retry` in milliseconds for a job that no command can continue.
 pub const SETTLED_MS: u32 = 120_000;
@@ -19,29 +19,30 @@ pub fn events(retry_ms: u32, text: &str) -> ApiAnswer {
 }
 
 /// There is no such job. A page that keeps opening streams gets 404 once, and then a long `retry`.
-pub fn not_found(request: &ApiRequest, asked: &Asked, was_told: bool) -> ApiAnswer {
-    let answer = if was_told { events(SETTLED_MS, "") } else { Problem::JobNotFound.streamgank(&request.request_id) };
-    asked.note(request, answer, NOT_FOUND, WHILE_AT_REST)
+pub fn not_found(request: &ApiRequest, route: &Route, was_received: bool) -> ApiAnswer {
+    let answer =
+        if was_received { events(SETTLED_MS, "") } else { Problem::JobNotFound.streamgank(&request.request_id) };
+    route.note(request, answer, NOT_FOUND, IDLE_COOKIE_LIFE)
 }
 
 /// The viewer has seen the end, and its EventSource knows the id: 204 makes it stop.
-pub fn over(request: &ApiRequest, asked: &Asked, last: &Seen) -> ApiAnswer {
-    asked.note(request, ApiAnswer::text(204, String::new()), &last.id, WHILE_AT_REST)
+pub fn over(request: &ApiRequest, route: &Route, last: &Seen) -> ApiAnswer {
+    route.note(request, ApiAnswer::text(204, String::new()), &last.id, IDLE_COOKIE_LIFE)
 }
 
 /// The end, for a viewer that has not seen it.
-pub fn ended(request: &ApiRequest, asked: &Asked, last: &Seen, settled: bool) -> ApiAnswer {
+pub fn ended(request: &ApiRequest, route: &Route, last: &Seen, settled: bool) -> ApiAnswer {
     let retry = if settled { SETTLED_MS } else { UNSETTLED_MS };
-    asked.note(request, events(retry, &sse::seen(last)), &last.id, WHILE_AT_REST)
+    route.note(request, events(retry, &sse::seen(last)), &last.id, IDLE_COOKIE_LIFE)
 }
 
 /// All viewer slots are taken.
-pub fn full(request: &ApiRequest, asked: &Asked, last: &Seen) -> ApiAnswer {
-    rested(request, asked, last, FULL_MS)
+pub fn full(request: &ApiRequest, route: &Route, last: &Seen) -> ApiAnswer {
+    idle(request, route, last, FULL_MS)
 }
 
 /// The end again, since another page of the browser may have got it instead of this one. It has no id: with one, the
 /// browser would reconnect with it and get 204, and the page would open the next stream.
-pub fn rested(request: &ApiRequest, asked: &Asked, last: &Seen, retry_ms: u32) -> ApiAnswer {
-    asked.note(request, events(retry_ms, &sse::unnumbered(&last.data)), &last.id, WHILE_AT_REST)
+pub fn idle(request: &ApiRequest, route: &Route, last: &Seen, retry_ms: u32) -> ApiAnswer {
+    route.note(request, events(retry_ms, &sse::unnumbered(&last.data)), &last.id, IDLE_COOKIE_LIFE)
 }
