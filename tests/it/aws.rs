@@ -9,14 +9,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::fanout::{FanoutStore, LogRow};
 use reelhook_app::jobs::change;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::job_events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::JobTable;
-use reelhook_aws::start::System;
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Timestamp};
 use serde_json::{Value, json};
 
@@ -230,7 +230,7 @@ impl Aws {
     /// A delivery about a job as it is while its receiver takes long.
     pub async fn leased_delivery(&self, job: &str) -> DeliveryId {
         let mut delivery = self.deliveries_of(&[job.to_owned()]).await.remove(0);
-        delivery.lease_until = Some(System.now().after(Duration::from_secs(60)));
+        delivery.lease_until = Some(SystemClock.now().after(Duration::from_secs(60)));
         let pk = format!("delivery#{}", delivery.id);
         self.put_delivery(&pk, "delivery", &serde_json::to_value(&delivery).expect("JSON")).await;
         delivery.id
@@ -259,7 +259,7 @@ impl Aws {
         let items = query.send().await.expect("attempts").items.unwrap_or_default();
         let read = |item: &Item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt");
         let delivery = self.delivery(id).await.expect("the delivery");
-        let tries = delivery.tries(items.iter().map(read).collect());
+        let tries = delivery.all_attempts(items.iter().map(read).collect());
         tries.iter().map(|one| serde_json::to_value(one).expect("JSON")).collect()
     }
 
@@ -290,13 +290,13 @@ impl Aws {
 
     /// Cancels the jobs that are not final.
     pub async fn cancel_jobs(&self) {
-        let ambient: Arc<dyn Ambient> = Arc::new(System);
+        let clock: Arc<dyn ClockAndRandom> = Arc::new(SystemClock);
         let counters = CounterTable::new(self.dynamodb.clone(), self.output("CountersTable"));
-        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, ambient.clone());
+        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, clock.clone());
         let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
         for item in scan.send().await.expect("jobs").items() {
             let id = JobId::parse(item["id"].as_s().expect("text")).expect("an id");
-            change(&jobs, &*ambient, &Policy::default(), &id, &Event::Cancel).await.expect("cancelled");
+            change(&jobs, &*clock, &Policy::default(), &id, &Event::Cancel).await.expect("cancelled");
         }
     }
 

@@ -326,7 +326,7 @@ async fn public_keys_are_there_for_everybody_and_only_of_who_wants_them() {
 #[tokio::test]
 async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recovered() {
     let stack = Stack::open().await;
-    let began = reelhook_app::ambient::Ambient::now(&reelhook_aws::start::System);
+    let began = reelhook_app::clock::ClockAndRandom::now(&reelhook_aws::start::SystemClock);
     let names = ["broken", "watching"].map(|name| format!("{name}-{}", std::process::id()));
     let [broken_hook, watching_hook] = &names;
     stack.control(&format!("hooks/{broken_hook}"), json!({ "answer": 500 })).await;
@@ -445,7 +445,7 @@ async fn queues_and_buses_are_destinations_like_any_other() {
     let (_, secrets) = stack.get(&format!("{PATH}/{}/secret", queued["id"].as_str().expect("an id"))).await;
     let keys =
         reelhook_signing::SigningKeys::parse(secrets["secrets"][0]["secret"].as_str().expect("text")).expect("a key");
-    let (text, now) = (body.to_string(), reelhook_app::ambient::Ambient::now(&reelhook_aws::start::System));
+    let (text, now) = (body.to_string(), reelhook_app::clock::ClockAndRandom::now(&reelhook_aws::start::SystemClock));
     let [id, at, signature] =
         ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| attributes[name].clone());
     reelhook_signing::standard::verify(&id, &at, &signature, text.as_bytes(), &keys, now.seconds())

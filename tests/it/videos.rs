@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reelhook_app::ambient::Ambient;
-use reelhook_aws::start::System;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::Admission;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -321,7 +321,7 @@ async fn who_waits_gets_the_video_in_the_answer() {
 async fn where_as_many_wait_as_may_the_answer_comes_at_once_and_the_video_is_made() {
     let stack = Stack::open().await;
     let before = stack.aws.slots("waiters").await;
-    let lease = System.now().after(Duration::from_secs(60));
+    let lease = SystemClock.now().after(Duration::from_secs(60));
     let active = (0..20).map(|n| (format!("waiter {n}"), lease)).collect();
     stack.aws.save_slots("waiters", &Admission { version: before.version + 1, active, ..before.clone() }).await;
     let began = Instant::now();

@@ -7,7 +7,7 @@ use anyhow::Context;
 use lambda_http::{Body, Request, Response};
 use reelhook_app::jobs::JobStore;
 use reelhook_app::messages::WorkMessage;
-use reelhook_app::renders::{RenderPorts, Voucher, receive};
+use reelhook_app::renders::{CallbackAuth, RenderPorts, receive};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::{CounterTable, RenderTable};
 use reelhook_aws::environment::{BadEnvironment, Environment};
@@ -15,7 +15,7 @@ use reelhook_aws::jobs::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::queues::Queue;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::creatomate::{answer, authenticate, note, read};
@@ -89,7 +89,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
             Ok(Secrets {
@@ -127,20 +127,20 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let check = |secrets: &Secrets| authenticate(request, &secrets.tokens, secrets.operator.as_ref());
     let voucher = deps.secrets.check(check).await?;
     let secrets = deps.secrets.get().await;
-    if voucher == Voucher::Nobody && !secrets.confirmable {
+    if voucher == CallbackAuth::Anonymous && !secrets.confirmable {
         return Err(Problem::Unauthorized);
     }
     match &voucher {
-        Voucher::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
+        CallbackAuth::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
         // Hints need no authentication, and each one reads tables.
-        Voucher::Nobody => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
-        Voucher::Operator => {}
+        CallbackAuth::Anonymous => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
+        CallbackAuth::Operator => {}
     }
     let (render, callback) = read(request)?;
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
         confirmable: secrets.confirmable,
     };

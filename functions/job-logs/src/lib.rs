@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::logs::{self, LogPorts};
 use reelhook_aws::clients::Clients;
@@ -15,7 +15,7 @@ use reelhook_aws::jobs::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
@@ -81,7 +81,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(&site, &|name| raw.text(name))?)
@@ -110,16 +110,16 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
+    let caller = deps.access.check(|access| access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let ports = LogPorts {
         lines: &deps.lines,
         archive: &deps.archive,
         jobs: &deps.jobs,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
     };
-    let now = System.now();
+    let now = SystemClock.now();
     Ok(match Route::read(request)? {
         Route::Log(id) => {
             let found = logs::search(&deps.lines, &shown(&id), now).await?;
@@ -133,7 +133,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
             if !logs::archive(&ports, &id).await? {
                 return Err(Problem::JobNotFound);
             }
-            archive_answer(&id, System.now())
+            archive_answer(&id, SystemClock.now())
         }
         Route::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
         Route::Stats => {

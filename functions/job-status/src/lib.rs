@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::deliveries::list;
 use reelhook_app::jobs::JobStore;
 use reelhook_aws::clients::Clients;
@@ -14,7 +14,7 @@ use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{Job, JobId};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
@@ -74,7 +74,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
         let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
@@ -96,16 +96,16 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
+    let caller = deps.access.check(|access| access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     match Route::read(request)? {
         Route::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
-        Route::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
+        Route::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, SystemClock.now())),
         Route::Deliveries(wanted) => {
             if let Some(id) = &wanted.job {
                 find(deps, id).await?;
             }
-            Ok(list_answer(&list(&deps.deliveries, &wanted, System.now()).await?))
+            Ok(list_answer(&list(&deps.deliveries, &wanted, SystemClock.now()).await?))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What viewers of a job that has ended or does not exist are sent, so that their pages poll seldom (docs/adr/0028).
 
-use reelhook_app::watch::Seen;
+use reelhook_app::watch::LiveEvent;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -26,23 +26,23 @@ pub fn not_found(request: &ApiRequest, route: &Route, was_received: bool) -> Api
 }
 
 /// The viewer has seen the end, and its EventSource knows the id: 204 makes it stop.
-pub fn over(request: &ApiRequest, route: &Route, last: &Seen) -> ApiAnswer {
+pub fn over(request: &ApiRequest, route: &Route, last: &LiveEvent) -> ApiAnswer {
     route.note(request, ApiAnswer::text(204, String::new()), &last.id, IDLE_COOKIE_LIFE)
 }
 
 /// The end, for a viewer that has not seen it.
-pub fn ended(request: &ApiRequest, route: &Route, last: &Seen, settled: bool) -> ApiAnswer {
+pub fn ended(request: &ApiRequest, route: &Route, last: &LiveEvent, settled: bool) -> ApiAnswer {
     let retry = if settled { SETTLED_MS } else { UNSETTLED_MS };
     route.note(request, events(retry, &sse::seen(last)), &last.id, IDLE_COOKIE_LIFE)
 }
 
 /// All viewer slots are taken.
-pub fn full(request: &ApiRequest, route: &Route, last: &Seen) -> ApiAnswer {
+pub fn full(request: &ApiRequest, route: &Route, last: &LiveEvent) -> ApiAnswer {
     idle(request, route, last, FULL_MS)
 }
 
 /// The end again, since another page of the browser may have got it instead of this one. It has no id: with one, the
 /// browser would reconnect with it and get 204, and the page would open the next stream.
-pub fn idle(request: &ApiRequest, route: &Route, last: &Seen, retry_ms: u32) -> ApiAnswer {
+pub fn idle(request: &ApiRequest, route: &Route, last: &LiveEvent, retry_ms: u32) -> ApiAnswer {
     route.note(request, events(retry_ms, &sse::unnumbered(&last.data)), &last.id, IDLE_COOKIE_LIFE)
 }

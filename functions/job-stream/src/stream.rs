@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::queue;
 use reelhook_app::waiting::Slots as _;
-use reelhook_app::watch::{Begun, Watch, begin, connected, heartbeat};
-use reelhook_aws::start::System;
+use reelhook_app::watch::{Watch, WatchStart, begin, connected, heartbeat};
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
@@ -76,22 +76,24 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     if request.method == "OPTIONS" {
         return Ok(Answer::Whole(deps.site.preflight(request)));
     }
-    let now = System.now();
+    let now = SystemClock.now();
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
     match &route {
         // A request without a body (HEAD) waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
         Route::Job { id, last, received } => {
-            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::position)).await? {
-                Begun::NotFound => {
+            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
+                WatchStart::NotFound => {
                     Ok(Answer::Whole(idle::not_found(request, &route, *received == Some(Received::NotFound))))
                 }
-                Begun::Over(last) => Ok(Answer::Whole(idle::over(request, &route, &last))),
-                Begun::Ended { last, settled } => Ok(Answer::Whole(idle::ended(request, &route, &last, settled))),
-                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
-                Begun::Rest { watch, last, settled } => {
-                    let viewer = match enter(deps, request).await {
+                WatchStart::AlreadyFinished(last) => Ok(Answer::Whole(idle::over(request, &route, &last))),
+                WatchStart::Ended { last, settled } => Ok(Answer::Whole(idle::ended(request, &route, &last, settled))),
+                WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
+                    Ok(Answer::Stream(head(), Body::empty()))
+                }
+                WatchStart::AwaitRetry { watch, last, settled } => {
+                    let viewer = match acquire(deps, request).await {
                         Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
                         Ok(viewer) => viewer,
                         Err(Problem::TooManyStreams) => return Ok(Answer::Whole(idle::full(request, &route, &last))),
@@ -102,9 +104,9 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
                     let first = sse::retry(retry) + &sse::unnumbered(&last.data);
                     Ok(Answer::Stream(head, show_job(viewer, id, watch, first, IDLE_POLL)))
                 }
-                Begun::Watch(watch) => {
-                    let viewer = enter(deps, request).await?;
-                    let mut first = sse::retry(RETRY_MS) + &sse::position(&watch.position());
+                WatchStart::Watch(watch) => {
+                    let viewer = acquire(deps, request).await?;
+                    let mut first = sse::retry(RETRY_MS) + &sse::cursor(&watch.cursor());
                     if last.is_none() {
                         first.push_str(&sse::unnumbered(&connected(id, now)));
                     }
@@ -113,7 +115,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
             }
         }
         Route::Queue { last, .. } => {
-            let (viewer, last) = (enter(deps, request).await?, last.clone());
+            let (viewer, last) = (acquire(deps, request).await?, last.clone());
             let body = stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await);
             Ok(Answer::Stream(head(), body))
         }
@@ -134,11 +136,11 @@ impl Viewer {
     }
 }
 
-async fn enter(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
-    let now = System.now();
-    let slot = format!("stream.{}.{:08x}", request.request_id, System.random() as u32);
+async fn acquire(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
+    let now = SystemClock.now();
+    let slot = format!("stream.{}.{:08x}", request.request_id, SystemClock.random() as u32);
     let longest = i64::try_from(deps.longest.as_millis()).unwrap_or(i64::MAX / 2);
-    if !deps.viewers.enter(&slot, now, Timestamp(now.0 + longest + 5_000)).await? {
+    if !deps.viewers.acquire(&slot, now, Timestamp(now.0 + longest + 5_000)).await? {
         return Err(Problem::TooManyStreams);
     }
     Ok(Viewer { deps: Arc::clone(deps), slot, until: Instant::now() + deps.longest })
@@ -155,7 +157,7 @@ where
         if show(Arc::clone(&viewer), sender).await.is_err() {
             tracing::info!(slot = viewer.slot, "a viewer left, or could not be shown more");
         }
-        viewer.deps.viewers.leave(&viewer.slot).await;
+        viewer.deps.viewers.release(&viewer.slot).await;
     });
     body
 }
@@ -193,7 +195,7 @@ async fn follow_job(
     let (mut poll, mut last_sent, mut idle) = (ticks(every), Instant::now(), every > POLL_JOB);
     while Instant::now() < viewer.until {
         poll.tick().await;
-        let found = watch.next(&viewer.deps.live, System.now()).await?;
+        let found = watch.next(&viewer.deps.live, SystemClock.now()).await?;
         if !found.is_empty() {
             last_sent = Instant::now();
             let mut text: String = found.iter().map(sse::seen).collect();
@@ -208,7 +210,7 @@ async fn follow_job(
         }
         if last_sent.elapsed() >= HEARTBEAT {
             last_sent = Instant::now();
-            send(&mut sender, sse::unnumbered(&heartbeat(id, System.now()))).await?;
+            send(&mut sender, sse::unnumbered(&heartbeat(id, SystemClock.now()))).await?;
         }
     }
     Ok(())
@@ -216,11 +218,11 @@ async fn follow_job(
 
 async fn show_queue(viewer: Arc<Viewer>, mut sender: Sender, mut last: Option<String>) -> Result<(), Gone> {
     send(&mut sender, sse::retry(RETRY_MS)).await?;
-    let client = format!("{:032x}", System.random());
+    let client = format!("{:032x}", SystemClock.random());
     let (mut poll, mut last_sent) = (ticks(POLL_QUEUE), Instant::now());
     while Instant::now() < viewer.until {
         poll.tick().await;
-        let now = System.now();
+        let now = SystemClock.now();
         let status = queue::status(&viewer.deps.jobs, now).await?;
         let (id, data) = reelhook_http::queue::live_status(&status, viewer.deps.max_workers, now, &client);
         if last.as_ref() != Some(&id) {

@@ -5,12 +5,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::queue;
 use reelhook_app::waiting::Slots as _;
-use reelhook_app::watch::{Begun, Seen, Watch, begin, connected};
-use reelhook_aws::start::System;
+use reelhook_app::watch::{LiveEvent, Watch, WatchStart, begin, connected};
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
@@ -43,7 +43,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let now = System.now();
+    let now = SystemClock.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
         let caller = deps.secrets.check(|secrets| secrets.access.caller(request, now)).await?;
         deps.limits.admit(&caller.fingerprint).await?;
@@ -60,15 +60,17 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         // A request without a body (HEAD) waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
         Route::Job { id, last, received } => {
-            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::position)).await? {
-                Begun::NotFound => Ok(idle::not_found(request, &route, *received == Some(Received::NotFound))),
-                Begun::Over(last) => Ok(idle::over(request, &route, &last)),
-                Begun::Ended { last, settled } => Ok(idle::ended(request, &route, &last, settled)),
-                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
-                Begun::Rest { watch, last, settled } => {
+            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
+                WatchStart::NotFound => Ok(idle::not_found(request, &route, *received == Some(Received::NotFound))),
+                WatchStart::AlreadyFinished(last) => Ok(idle::over(request, &route, &last)),
+                WatchStart::Ended { last, settled } => Ok(idle::ended(request, &route, &last, settled)),
+                WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
+                    Ok(idle::events(RETRY_MS, ""))
+                }
+                WatchStart::AwaitRetry { watch, last, settled } => {
                     wait_for_idle_job(deps, watch, &last, settled, request, &route).await
                 }
-                Begun::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &route).await,
+                WatchStart::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &route).await,
             }
         }
         Route::Queue { last, received } => {
@@ -85,16 +87,16 @@ async fn wait_for_job(
     request: &ApiRequest,
     route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    // The position lets the viewer come back to here, should nothing happen now.
-    let mut text = sse::position(&watch.position());
+    // The cursor lets the viewer come back to here, should nothing happen now.
+    let mut text = sse::cursor(&watch.cursor());
     if first {
-        text.push_str(&sse::unnumbered(&connected(id, System.now())));
+        text.push_str(&sse::unnumbered(&connected(id, SystemClock.now())));
     }
-    let found = watch.next(&deps.live, System.now()).await?;
+    let found = watch.next(&deps.live, SystemClock.now()).await?;
     let found = if found.is_empty() {
-        let slot = enter(deps, request).await?;
+        let slot = acquire(deps, request).await?;
         let found = next_events(deps, &mut watch, POLL).await;
-        deps.viewers.leave(&slot).await;
+        deps.viewers.release(&slot).await;
         found?
     } else {
         found
@@ -106,18 +108,18 @@ async fn wait_for_job(
 async fn wait_for_idle_job(
     deps: &Deps,
     mut watch: Watch,
-    last: &Seen,
+    last: &LiveEvent,
     settled: bool,
     request: &ApiRequest,
     route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    let slot = match enter(deps, request).await {
+    let slot = match acquire(deps, request).await {
         Ok(slot) => slot,
         Err(Problem::TooManyStreams) => return Ok(idle::full(request, route, last)),
         Err(problem) => return Err(problem),
     };
     let found = next_events(deps, &mut watch, IDLE_POLL).await;
-    deps.viewers.leave(&slot).await;
+    deps.viewers.release(&slot).await;
     let found = found?;
     if found.is_empty() {
         let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
@@ -127,17 +129,23 @@ async fn wait_for_idle_job(
 }
 
 /// The events, for a viewer that comes back immediately.
-fn events_answer(request: &ApiRequest, route: &Route, watch: &Watch, mut text: String, found: &[Seen]) -> ApiAnswer {
+fn events_answer(
+    request: &ApiRequest,
+    route: &Route,
+    watch: &Watch,
+    mut text: String,
+    found: &[LiveEvent],
+) -> ApiAnswer {
     text.extend(found.iter().map(sse::seen));
     let lasts = if found.iter().any(|seen| seen.ends) { IDLE_COOKIE_LIFE } else { SHORT_COOKIE_LIFE };
-    route.note(request, idle::events(RETRY_MS, &text), &watch.position().to_string(), lasts)
+    route.note(request, idle::events(RETRY_MS, &text), &watch.cursor().to_string(), lasts)
 }
 
-async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<Seen>, Problem> {
+async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<LiveEvent>, Problem> {
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(every));
     while Instant::now() < end {
         poll.tick().await;
-        let found = watch.next(&deps.live, System.now()).await?;
+        let found = watch.next(&deps.live, SystemClock.now()).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -152,13 +160,13 @@ async fn wait_for_queue(
     request: &ApiRequest,
     route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    let client = format!("{:032x}", System.random());
+    let client = format!("{:032x}", SystemClock.random());
     let known = last.or(received);
     let mut slot = None;
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     let answer = loop {
         poll.tick().await;
-        let now = System.now();
+        let now = SystemClock.now();
         let status = match queue::status(&deps.jobs, now).await {
             Ok(status) => status,
             Err(error) => break Err(Problem::from(error)),
@@ -175,19 +183,19 @@ async fn wait_for_queue(
             break Ok(route.note(request, idle::events(RETRY_MS, &text), &id, SHORT_COOKIE_LIFE));
         }
         if slot.is_none() {
-            slot = Some(enter(deps, request).await?);
+            slot = Some(acquire(deps, request).await?);
         }
     };
     if let Some(slot) = slot {
-        deps.viewers.leave(&slot).await;
+        deps.viewers.release(&slot).await;
     }
     answer
 }
 
 /// A viewer's slot, for the time of one wait.
-async fn enter(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
-    let now = System.now();
-    let slot = format!("wait.{}.{:08x}", request.request_id, System.random() as u32);
+async fn acquire(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
+    let now = SystemClock.now();
+    let slot = format!("wait.{}.{:08x}", request.request_id, SystemClock.random() as u32);
     let until = Timestamp(now.0 + i64::try_from(LONGEST.as_millis()).unwrap_or_default() + 5_000);
-    if deps.viewers.enter(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
+    if deps.viewers.acquire(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
 }

@@ -7,15 +7,15 @@ use std::convert::Infallible;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
 use reelhook_app::catalog::preview;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::System;
+use reelhook_aws::start::SystemClock;
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
@@ -123,7 +123,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     if let Some(asset) = deps.files.asset(request) {
         return if reads { Ok(asset) } else { Err(routes::read_only()) };
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await;
     if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
         return Ok(to_login(request));
     }
@@ -146,7 +146,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
 }
 
 fn health() -> ApiAnswer {
-    let now = System.now().to_string();
+    let now = SystemClock.now().to_string();
     ApiAnswer::json(200, &json!({ "status": "healthy", "timestamp": now, "service": "reelhook" }))
 }
 

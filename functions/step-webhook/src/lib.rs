@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::steps::{StepPorts, report};
 use reelhook_aws::clients::Clients;
@@ -15,7 +15,7 @@ use reelhook_aws::jobs::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
@@ -97,7 +97,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
@@ -132,7 +132,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
     request.audit(&deps.secrets.get().await.edge.address(request), "step update received");
-    let now = System.now();
+    let now = SystemClock.now();
     let vouched = |secrets: &Secrets| {
         let credentials =
             Credentials { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
@@ -141,10 +141,10 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let reporter = deps.secrets.check(vouched).await?;
     let given = read(request, &reporter, now)?;
     deps.limits.admit_report(&given.job_id).await?;
-    let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, ambient: &System, policy: &deps.policy };
+    let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
     let (number, status) = (given.update.number, given.update.status);
     let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;
-    tracing::info!(job_id = %given.job_id, attempt = given.attempt, step = number, ?status, outcome = changed.word(),
+    tracing::info!(job_id = %given.job_id, attempt = given.attempt, step = number, ?status, outcome = changed.name(),
         "took a step update");
     answer(&changed, &request.request_id)
 }

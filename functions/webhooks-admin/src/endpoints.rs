@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::announce::AnnouncePorts;
-use reelhook_app::audience::{Subscriber, Subscribers};
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::endpoint_secrets::{NotRotated, Rotation, rotate};
-use reelhook_app::endpoints::{Endpoint, EndpointDesk};
-use reelhook_app::hooks::test_endpoint;
+use reelhook_app::endpoints::{Endpoint, EndpointStateStore};
+use reelhook_app::notify::NotifyPorts;
 use reelhook_app::previews::{example, example_endpoint, preview};
 use reelhook_app::recover;
 use reelhook_app::registrations::{
-    Changed, Opened, Registered, RegistrationPorts, RegistrationStore, Vault, Wish, change, look, register, remove,
+    Changed, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault, change, look,
+    register, remove,
 };
-use reelhook_aws::start::System;
+use reelhook_app::subscriptions::{Subscriber, Subscribers};
+use reelhook_app::triggers::test_endpoint;
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::endpoints::{
@@ -48,7 +49,7 @@ pub async fn answer(
     traceparent: Option<String>,
     caller: &str,
 ) -> Result<ApiAnswer, Problem> {
-    let now = System.now();
+    let now = SystemClock.now();
     match route {
         Route::List(limit, after) => {
             let cursors = handler.cursors().await?;
@@ -65,7 +66,7 @@ pub async fn answer(
         Route::Change(name, patch) => handler.change(&name, &patch, caller).await,
         Route::Remove(name) => {
             let id = handler.id(&name)?;
-            if !remove(&handler.deps.registrations, &System, &id).await? {
+            if !remove(&handler.deps.registrations, &SystemClock, &id).await? {
                 return Err(Problem::EndpointNotFound);
             }
             tracing::info!(caller, endpoint_id = %id, "an endpoint is deleted");
@@ -75,14 +76,14 @@ pub async fn answer(
             let endpoint = handler.find(&name).await?.endpoint;
             tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is enabled");
             let recovery = recover::enable(&recover_ports(handler.deps), &endpoint, WAKE_BUDGET).await?;
-            Ok(enable_answer(&handler.find(&name).await?, &recovery, System.now()))
+            Ok(enable_answer(&handler.find(&name).await?, &recovery, SystemClock.now()))
         }
         Route::Test(name, key) => {
             let shown = handler.find(&name).await?;
             if shown.state.disabled_at.is_some() {
                 return Err(Problem::EndpointDisabled);
             }
-            let random = key.map_or_else(|| System.random(), |(caller, key)| key.bits(&caller, 0));
+            let random = key.map_or_else(|| SystemClock.random(), |(caller, key)| key.bits(&caller, 0));
             Ok(test_answer(handler.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
         Route::Preview(name, event) => {
@@ -111,7 +112,7 @@ impl EndpointHandler<'_> {
     }
 
     fn ports(&self) -> Result<RegistrationPorts<'_>, Problem> {
-        Ok(RegistrationPorts { store: &self.deps.registrations, ambient: &System, vault: self.vault()? })
+        Ok(RegistrationPorts { store: &self.deps.registrations, clock: &SystemClock, vault: self.vault()? })
     }
 
     /// An id that is none of the settings'.
@@ -177,7 +178,7 @@ impl EndpointHandler<'_> {
 
     fn of_registration(&self, opened: Opened, state: EndpointState) -> EndpointView {
         let Opened { registration, private } = opened;
-        let (endpoint, _) = registration.endpoint(&private, &self.secrets.webhooks, System.now());
+        let (endpoint, _) = registration.endpoint(&private, &self.secrets.webhooks, SystemClock.now());
         let events = registration.choices.events.clone();
         EndpointView { endpoint: Arc::new(endpoint), state, events, registration: Some(registration) }
     }
@@ -193,7 +194,12 @@ impl EndpointHandler<'_> {
         Ok(self.of_registration(opened, table.endpoint(&id).await?))
     }
 
-    async fn register(&self, command: Wish, traceparent: Option<&str>, caller: &str) -> Result<ApiAnswer, Problem> {
+    async fn register(
+        &self,
+        command: RegistrationRequest,
+        traceparent: Option<&str>,
+        caller: &str,
+    ) -> Result<ApiAnswer, Problem> {
         let enabled = command.enabled;
         let opened = match register(&self.ports()?, command).await? {
             Registered::Done(opened) => *opened,
@@ -216,7 +222,7 @@ impl EndpointHandler<'_> {
             },
             false => None,
         };
-        Ok(registered_answer(&shown, test, System.now()))
+        Ok(registered_answer(&shown, test, SystemClock.now()))
     }
 
     async fn change(&self, name: &str, patch: &Patch, caller: &str) -> Result<ApiAnswer, Problem> {
@@ -241,12 +247,12 @@ impl EndpointHandler<'_> {
             }
             Some(false) if !disabled => {
                 let table = &self.deps.tables.deliveries;
-                table.disable(&endpoint.id, "disabled by its operator", System.now(), true).await?;
+                table.disable(&endpoint.id, "disabled by its operator", SystemClock.now(), true).await?;
             }
             Some(_) | None => {}
         }
         tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is changed");
-        Ok(changed_answer(&self.find(name).await?, System.now()))
+        Ok(changed_answer(&self.find(name).await?, SystemClock.now()))
     }
 
     async fn rotate(&self, name: &str, rotation: Rotation, caller: &str) -> Result<ApiAnswer, Problem> {
@@ -257,7 +263,7 @@ impl EndpointHandler<'_> {
                 tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, grace_s,
                     "an endpoint has a new secret");
                 let message = "The newest secret signs from now on, beside those before it until they end";
-                Ok(secrets_answer(&opened, message, System.now()))
+                Ok(secrets_answer(&opened, message, SystemClock.now()))
             }
             Ok(Changed::OtherVersion | Changed::NotFound) => Err(Problem::EndpointNotFound),
             Err(NotRotated::TooMany(ends)) => Err(Problem::TooManySecrets(ends)),
@@ -273,7 +279,7 @@ impl EndpointHandler<'_> {
         traceparent: Option<&str>,
     ) -> Result<DeliveryId, Problem> {
         let Deps { tables, hints, policy, .. } = self.deps;
-        let ports = AnnouncePorts { store: tables, hints, grace: policy.hint_grace };
-        Ok(test_endpoint(&ports, &Subscriber::alone(endpoint), at, random, traceparent).await?)
+        let ports = NotifyPorts { store: tables, hints, grace: policy.hint_grace };
+        Ok(test_endpoint(&ports, &Subscriber::only(endpoint), at, random, traceparent).await?)
     }
 }

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::audience::{Audience, Subscribers};
-use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
-use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::deliveries::{DeliveryQueries, ReplayPorts, Replayed, list, replay};
 use reelhook_app::messages::DeliveryMessage;
 use reelhook_app::outbound::user_agent;
-use reelhook_app::recover::{self, Begun, RecoverPorts, RecoveryStore};
+use reelhook_app::recover::{self, RecoverPorts, RecoveryStore, Started};
 use reelhook_app::registrations::{RegistrationStore, Vault};
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::subscriptions::{Subscribers, Subscriptions};
+use reelhook_app::triggers::{self, Trigger, TriggerPorts, Triggered};
 use reelhook_app::validate::validate;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::counters::CounterTable;
@@ -29,7 +29,7 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::queues::Queue;
 use reelhook_aws::registrations::RegistrationTable;
 use reelhook_aws::settings::{OPTIONS, Settings, required};
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_aws::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::Access;
@@ -215,7 +215,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;
@@ -223,7 +223,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         route.note(&caller);
         return handle_deliveries(deps, route).await;
     }
-    if let Some(route) = RecoveryRoute::read(request, &caller, System.now())? {
+    if let Some(route) = RecoveryRoute::read(request, &caller, SystemClock.now())? {
         route.note(&caller);
         return handle_recoveries(deps, route).await;
     }
@@ -234,12 +234,12 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     match Route::read(request, caller, deps.reach.allow_http)? {
         Route::Status => {
             let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
-            Ok(status_answer(&secrets.webhooks, &handler.all().await?, System.now()))
+            Ok(status_answer(&secrets.webhooks, &handler.all().await?, SystemClock.now()))
         }
         Route::Test(url) => {
-            let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
+            let tested = triggers::test(&deps.http, &SystemClock, secrets.webhooks.secret.as_ref(), &url).await;
             note_test(&fingerprint, &url, &tested);
-            Ok(test_answer(&tested, System.now()))
+            Ok(test_answer(&tested, SystemClock.now()))
         }
         Route::Trigger(trigger, key) => trigger_event(deps, &secrets, trigger, key).await,
         Route::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
@@ -247,22 +247,22 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
 }
 
 async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiAnswer, Problem> {
-    let book = &deps.tables.deliveries;
+    let deliveries = &deps.tables.deliveries;
     match route {
-        deliveries::Route::List(wanted) => Ok(list_answer(&list(book, &wanted, System.now()).await?)),
+        deliveries::Route::List(wanted) => Ok(list_answer(&list(deliveries, &wanted, SystemClock.now()).await?)),
         deliveries::Route::One(id) => {
-            let details = book.tell(id).await?.ok_or(Problem::DeliveryNotFound)?;
+            let details = deliveries.details(id).await?.ok_or(Problem::DeliveryNotFound)?;
             Ok(delivery_answer(&details))
         }
         deliveries::Route::Replay(id) => {
-            let (desk, grace) = (book, deps.policy.hint_grace);
-            let ports = AgainPorts { book, desk, hints: &deps.hints, ambient: &System, grace };
-            match again(&ports, id).await? {
-                Again::Due(delivery) => Ok(replay_answer(&delivery, System.now())),
-                Again::UnderWay(_) => Err(Problem::DeliveryUnderWay),
-                Again::Disabled => Err(Problem::EndpointDisabled),
-                Again::Removed => Err(Problem::EndpointNotFound),
-                Again::NotFound => Err(Problem::DeliveryNotFound),
+            let (endpoints, grace) = (deliveries, deps.policy.hint_grace);
+            let ports = ReplayPorts { deliveries, endpoints, hints: &deps.hints, clock: &SystemClock, grace };
+            match replay(&ports, id).await? {
+                Replayed::Due(delivery) => Ok(replay_answer(&delivery, SystemClock.now())),
+                Replayed::InProgress(_) => Err(Problem::DeliveryUnderWay),
+                Replayed::Disabled => Err(Problem::EndpointDisabled),
+                Replayed::Removed => Err(Problem::EndpointNotFound),
+                Replayed::NotFound => Err(Problem::DeliveryNotFound),
             }
         }
     }
@@ -278,17 +278,17 @@ async fn public_keys(deps: &Deps, of: Option<Option<EndpointId>>) -> Result<ApiA
             Arc::new(one.into_iter().map(|one| (one.id, one.public_keys)).collect())
         }
     };
-    Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), System.now()))
+    Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), SystemClock.now()))
 }
 
 fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
     let table = &deps.tables.deliveries;
     RecoverPorts {
         store: table,
-        book: table,
-        desk: table,
+        deliveries: table,
+        endpoints: table,
         hints: &deps.hints,
-        ambient: &System,
+        clock: &SystemClock,
         grace: deps.policy.hint_grace,
     }
 }
@@ -297,8 +297,8 @@ async fn handle_recoveries(deps: &Deps, route: RecoveryRoute) -> Result<ApiAnswe
     let (table, ports) = (&deps.tables.deliveries, recover_ports(deps));
     match route {
         RecoveryRoute::Begin(command) => match recover::begin(&ports, command, RECOVERY_BUDGET).await? {
-            Begun::Recovery(recovery) => Ok(recovery_answer(&recovery)),
-            Begun::KeyReused => Err(Problem::KeyReused),
+            Started::Recovery(recovery) => Ok(recovery_answer(&recovery)),
+            Started::KeyReused => Err(Problem::KeyReused),
         },
         RecoveryRoute::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
         RecoveryRoute::One(id) => {
@@ -318,17 +318,17 @@ async fn trigger_event(
     trigger: Trigger,
     key: Option<IdempotencyKey>,
 ) -> Result<ApiAnswer, Problem> {
-    let audience = Audience::new(&secrets.webhooks, deps.registrations.subscribers().await?);
+    let subscriptions = Subscriptions::new(&secrets.webhooks, deps.registrations.subscribers().await?);
     let ports = TriggerPorts {
         store: &deps.tables,
         hints: &deps.hints,
-        ambient: &System,
-        audience: &audience,
+        clock: &SystemClock,
+        subscriptions: &subscriptions,
         grace: deps.policy.hint_grace,
     };
     note_trigger(&trigger);
-    let now = System.now();
-    match hooks::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
+    let now = SystemClock.now();
+    match triggers::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
         Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),
         Triggered::KeyReused => Err(Problem::KeyReused),
     }

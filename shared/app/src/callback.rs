@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, Patience, Schedule, Timestamp};
+use reelhook_domain::{Dialect, DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::audience::Subscriber;
 use crate::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::settings::WebhookSettings;
+use crate::subscriptions::Subscriber;
 
 /// What people know it as.
 const NAME: &str = "webhookUrl";
@@ -41,7 +41,7 @@ pub fn endpoint(url: &str, settings: &WebhookSettings) -> Option<Arc<Endpoint>> 
         schedule: Schedule::Vidbuilder,
         timeout: TIMEOUT,
         // A client's URL is nobody's to enable again: it is never disabled, and nobody else is told that it fails.
-        patience: Patience { failures: 0, time: Duration::ZERO, least: u64::MAX },
+        disable_policy: DisablePolicy { failures: 0, time: Duration::ZERO, min_failures: u64::MAX },
         ..settings.policy
     };
     Some(Arc::new(Endpoint {

@@ -94,7 +94,7 @@ fn of_country(lists: &'static BTreeMap<String, Vec<String>>, country: &str) -> &
 }
 
 /// The partition of a platform's movies of a genre in a country; the import builds the same.
-pub fn shelf(country: &str, platform: &str, genre: &str) -> String {
+pub fn partition(country: &str, platform: &str, genre: &str) -> String {
     let platform = platform.trim().to_lowercase();
     let platform = LISTS.aliases.get(&platform).unwrap_or(&platform);
     format!("{}#{platform}#{}", country.to_uppercase(), genre.trim().to_lowercase())
@@ -114,7 +114,7 @@ pub trait CatalogStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn best(&self, shelf: &str, content_type: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError>;
+    async fn best(&self, partition: &str, content_type: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError>;
 }
 
 /// What movies are wanted for.
@@ -135,16 +135,16 @@ pub struct Choice {
 /// # Errors
 /// [`StoreError`].
 pub async fn preview(store: &dyn CatalogStore, choice: &Choice) -> Result<Vec<Movie>, StoreError> {
-    let mut shelves: Vec<String> = choice
+    let mut partitions: Vec<String> = choice
         .platforms
         .iter()
-        .flat_map(|platform| choice.genres.iter().map(|genre| shelf(&choice.country, platform, genre)))
+        .flat_map(|platform| choice.genres.iter().map(|genre| partition(&choice.country, platform, genre)))
         .collect();
-    shelves.sort();
-    shelves.dedup();
+    partitions.sort();
+    partitions.dedup();
     let mut movies: Vec<Movie> = Vec::new();
-    for some in shelves.chunks(READS_AT_ONCE) {
-        let reads = some.iter().map(|shelf| store.best(shelf, choice.content_type.as_deref(), PREVIEW));
+    for some in partitions.chunks(READS_AT_ONCE) {
+        let reads = some.iter().map(|partition| store.best(partition, choice.content_type.as_deref(), PREVIEW));
         movies.extend(try_join_all(reads).await?.into_iter().flatten());
     }
     movies.sort_by(|a, b| {
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn names_of_a_platform_that_mean_the_same_share_a_shelf() {
-        let check = |given: &str, expected: &str| assert_eq!(shelf("us", given, "Horror"), expected);
+        let check = |given: &str, expected: &str| assert_eq!(partition("us", given, "Horror"), expected);
         for name in ["Prime", "Amazon Prime Video", "amazon", "Prime Video"] {
             check(name, "US#prime#horror");
         }

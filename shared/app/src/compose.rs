@@ -7,9 +7,9 @@ use reelhook_domain::film::{SceneKind, Theme, Transition};
 use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, brief};
 use serde_json::{Value, json};
 
-use crate::ambient::Ambient;
 use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
-use crate::drawing::{Composer, DrawError, PictureSource};
+use crate::clock::ClockAndRandom;
+use crate::drawing::{AssetSource, Composer, DrawError};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
 use crate::renders::is_web_url;
 use crate::store::StoreError;
@@ -19,11 +19,11 @@ pub struct Workflow<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
     /// Posters.
-    pub pictures: &'a dyn PictureSource,
+    pub assets: &'a dyn AssetSource,
     /// Movies.
     pub catalog: &'a dyn CatalogStore,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
 }
@@ -31,8 +31,8 @@ pub struct Workflow<'a> {
 #[async_trait]
 impl Composer for Workflow<'_> {
     async fn compose(&self, job: &Job) -> Result<Option<Film>, DrawError> {
-        self.tell(job, 0, StepStatus::Started, Value::Null).await?;
-        self.tell(job, 1, StepStatus::Started, Value::Null).await?;
+        self.report_step(job, 0, StepStatus::Started, Value::Null).await?;
+        self.report_step(job, 1, StepStatus::Started, Value::Null).await?;
         let choice = choice(&job.input);
         let mut movies = preview(self.catalog, &choice).await?;
         if movies.is_empty() {
@@ -41,7 +41,7 @@ impl Composer for Workflow<'_> {
             return Err(DrawError::Input(format!("No movies found: {genre} on {platform} in {country}")));
         }
         let listed: Vec<Value> = movies.iter().map(listed).collect();
-        if !self.tell(job, 1, StepStatus::Completed, json!({ "movies": listed, "count": movies.len() })).await? {
+        if !self.report_step(job, 1, StepStatus::Completed, json!({ "movies": listed, "count": movies.len() })).await? {
             return Ok(None);
         }
         let words = Words::of(&choice.country);
@@ -61,12 +61,12 @@ impl Composer for Workflow<'_> {
             (6, json!({ "scroll": "drawn cards" })),
         ];
         for (number, details) in made {
-            self.tell(job, number, StepStatus::Started, Value::Null).await?;
-            if !self.tell(job, number, StepStatus::Completed, details).await? {
+            self.report_step(job, number, StepStatus::Started, Value::Null).await?;
+            if !self.report_step(job, number, StepStatus::Completed, details).await? {
                 return Ok(None);
             }
         }
-        let goes_on = self.tell(job, 7, StepStatus::Started, Value::Null).await?;
+        let goes_on = self.report_step(job, 7, StepStatus::Started, Value::Null).await?;
         let looks = named(&job.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
         Ok(goes_on.then(|| film(&choice, looks, &movies, &script, &words)))
     }
@@ -77,19 +77,19 @@ impl Workflow<'_> {
         if !is_web_url(&movie.poster_url) {
             return Err(DrawError::Input("its URL is neither http nor https".to_owned()));
         }
-        self.pictures.picture(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
+        self.assets.asset(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
     }
 
     /// Tells a step as a worker would; whether the job goes on.
-    async fn tell(&self, job: &Job, number: u8, status: StepStatus, details: Value) -> Result<bool, DrawError> {
-        let now = self.ambient.now();
+    async fn report_step(&self, job: &Job, number: u8, status: StepStatus, details: Value) -> Result<bool, DrawError> {
+        let now = self.clock.now();
         let mut update = StepUpdate::plain(number, status, now.0);
         if number == 1 && status == StepStatus::Completed {
             update.extracted = Some(details["movies"].to_string());
         }
         update.details = Some(details).filter(|details| !details.is_null());
         let event = Event::Step { attempt: Some(job.attempt), update };
-        match change(self.jobs, self.ambient, self.policy, &job.id, &event).await {
+        match change(self.jobs, self.clock, self.policy, &job.id, &event).await {
             Ok(Changed::Applied(now)) => Ok(!now.status.is_final()),
             Ok(Changed::Ignored(_, now)) => Ok(!now.status.is_final() && now.attempt == job.attempt),
             Ok(Changed::Rejected(..) | Changed::NotFound) => Ok(false),

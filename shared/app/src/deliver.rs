@@ -19,26 +19,26 @@ use futures_channel::mpsc;
 use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, NotNow, Outcome, Seen, Standing,
-    TRY_MARGIN, Timestamp,
+    ATTEMPT_MARGIN, Attempt, BatchOutcome, Delivery, DeliveryId, EndpointHealth, EndpointId, EndpointReport,
+    EndpointState, EventId, NotSendable, Outcome, Timestamp,
 };
 
-use crate::ambient::Ambient;
-use crate::announce::{AnnouncePorts, EventStore};
-use crate::directory::{Directory, DirectoryPorts, Known};
-use crate::endpoints::{Endpoint, EndpointDesk};
+use crate::clock::ClockAndRandom;
+use crate::endpoint_cache::{EndpointCache, EndpointCachePorts, ResolvedEndpoint};
+use crate::endpoints::{Endpoint, EndpointStateStore};
 use crate::fanout::EventRow;
 use crate::messages::{Delayed, DeliveryMessage, Hints, hint_at_deliveries};
-use crate::operational::{self, News, OperationalPorts};
-use crate::parcels::Carrier;
+use crate::notify::{EventStore, NotifyPorts};
+use crate::operational::{self, OperationalEvent, OperationalPorts};
 use crate::registrations::{RegistrationStore, Vault};
 use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
+use crate::transport::WebhookTransport;
 
 use admit::admit;
 pub(crate) use chat::ChatText;
-pub use message::is_ours;
-use one::Tried;
+pub use message::is_reserved_header;
+use one::SendResult;
 
 /// Waits up to this long also get a hint; longer ones are found by the sweep.
 const LONGEST_HINT: Duration = Duration::from_secs(900);
@@ -60,7 +60,7 @@ pub trait SaveDeliveries: Send + Sync {
 
 /// Where deliveries are kept.
 #[async_trait]
-pub trait DeliveryStore: SaveDeliveries + EndpointDesk + EventStore {
+pub trait DeliveryStore: SaveDeliveries + EndpointStateStore + EventStore {
     /// Reads deliveries with their events, consistently, in as few calls as fit; in order.
     ///
     /// # Errors
@@ -100,20 +100,26 @@ pub trait DeliveryStore: SaveDeliveries + EndpointDesk + EventStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+    async fn auto_disable(
+        &self,
+        id: &EndpointId,
+        failures: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Notes that everybody who wants to know was told that an endpoint is failing since then, whether it still is; or that
     /// it recovered.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError>;
+    async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError>;
 
     /// Notes that everybody who wants to know was told that an endpoint is disabled.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn told(&self, id: &EndpointId) -> Result<(), StoreError>;
+    async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError>;
 }
 
 /// What sending needs.
@@ -125,13 +131,13 @@ pub struct DeliverPorts<'a> {
     /// Registered endpoints.
     pub registrations: &'a dyn RegistrationStore,
     /// Those that were met before.
-    pub directory: &'a Directory,
+    pub endpoint_cache: &'a EndpointCache,
     /// ENDPOINT_SECRETS_KEY; without one, registered endpoints get nothing.
     pub vault: Option<&'a Vault>,
     /// Brings webhooks to their receivers.
-    pub carrier: &'a dyn Carrier,
+    pub transport: &'a dyn WebhookTransport,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// WEBHOOK_* settings.
     pub settings: &'a WebhookSettings,
     /// How much later than its hint a delivery is due for the sweep.
@@ -141,20 +147,20 @@ pub struct DeliverPorts<'a> {
 impl DeliverPorts<'_> {
     fn operational(&self) -> OperationalPorts<'_> {
         OperationalPorts {
-            announce: AnnouncePorts { store: self.store, hints: self.hints, grace: self.grace },
+            notify: NotifyPorts { store: self.store, hints: self.hints, grace: self.grace },
             subscribers: self.registrations,
             settings: self.settings,
         }
     }
 
-    async fn find(&self, id: &EndpointId, state: &EndpointState) -> Result<Known, StoreError> {
-        let ports = DirectoryPorts { store: self.registrations, vault: self.vault, settings: self.settings };
-        self.directory.find(&ports, id, state, self.ambient.now()).await
+    async fn find(&self, id: &EndpointId, state: &EndpointState) -> Result<ResolvedEndpoint, StoreError> {
+        let ports = EndpointCachePorts { store: self.registrations, vault: self.vault, settings: self.settings };
+        self.endpoint_cache.find(&ports, id, state, self.clock.now()).await
     }
 }
 
 /// A delivery whose time has come.
-struct Asked {
+struct DueDelivery {
     index: usize,
     delivery: Delivery,
     event: EventRow,
@@ -194,7 +200,7 @@ type Results = Vec<Result<(), StoreError>>;
 pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) -> Results {
     let mut results: Results = hints.iter().map(|_| Ok(())).collect();
     let (ready, mut changes, early) = match ports.store.load(hints).await {
-        Ok(loaded) => sort_out(ports, hints, loaded, &mut results),
+        Ok(loaded) => select_due(ports, hints, loaded, &mut results),
         Err(error) => return error.for_each(hints.len()).into_iter().map(Err).collect(),
     };
     superseded::stop(ports, ready.values().flatten()).await;
@@ -208,11 +214,11 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
             Err(error) => fail(&mut results, &indexes, error),
         }
     }
-    begin(ports, &mut groups, &mut changes, &mut results).await;
+    claim(ports, &mut groups, &mut changes, &mut results).await;
     hint_at_deliveries(ports.hints, early).await;
     let (sender, ended) = mpsc::unbounded();
     let tries = async move {
-        join_all(groups.into_iter().map(|group| try_all(ports, group, sender.clone()))).await;
+        join_all(groups.into_iter().map(|group| send_group(ports, group, sender.clone()))).await;
         drop(sender);
     };
     let ends = async {
@@ -226,19 +232,19 @@ pub async fn deliver(ports: &DeliverPorts<'_>, hints: &[(DeliveryId, EventId)]) 
 }
 
 /// A batch: what may be sent, by endpoint; what ends or waits without being sent; messages that came too early.
-type Sorted = (BTreeMap<EndpointId, Vec<Asked>>, Vec<Change>, Vec<Delayed<DeliveryMessage>>);
+type Sorted = (BTreeMap<EndpointId, Vec<DueDelivery>>, Vec<Change>, Vec<Delayed<DeliveryMessage>>);
 
 /// Parts what may be sent from what may not.
-fn sort_out(
+fn select_due(
     ports: &DeliverPorts<'_>,
     hints: &[(DeliveryId, EventId)],
     loaded: Vec<Loaded>,
     results: &mut Results,
 ) -> Sorted {
-    let mut ready: BTreeMap<EndpointId, Vec<Asked>> = BTreeMap::new();
+    let mut ready: BTreeMap<EndpointId, Vec<DueDelivery>> = BTreeMap::new();
     let (mut changes, mut early) = (Vec::new(), Vec::new());
     let mut seen: Vec<DeliveryId> = Vec::with_capacity(hints.len());
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     for (index, entry) in loaded.into_iter().enumerate() {
         let (delivery, event) = match entry {
             Ok(Some(found)) => found,
@@ -257,29 +263,34 @@ fn sort_out(
         seen.push(delivery.id);
         match delivery.check(now) {
             Ok(()) => {}
-            Err(NotNow::Early(until)) if until.0 - now.0 <= EARLY_MS => {
+            Err(NotSendable::NotDue(until)) if until.0 - now.0 <= EARLY_MS => {
                 early.extend(hint_at(&delivery, until, now));
                 continue;
             }
-            Err(NotNow::Final | NotNow::Early(_) | NotNow::Leased(_)) => continue,
+            Err(NotSendable::Final | NotSendable::NotDue(_) | NotSendable::Leased(_)) => continue,
         }
         let Some(event) = event else {
             changes.push(one::end(ports, index, &delivery, &Outcome::Empty));
             continue;
         };
-        ready.entry(delivery.endpoint_id.clone()).or_default().push(Asked { index, delivery, event });
+        ready.entry(delivery.endpoint_id.clone()).or_default().push(DueDelivery { index, delivery, event });
     }
     (ready, changes, early)
 }
 
 /// Tells that an endpoint is disabled, and notes that; where that fails, whoever meets it next tries again.
-async fn tell_disabled(ports: &DeliverPorts<'_>, endpoint: &Endpoint) {
+async fn notify_disabled(ports: &DeliverPorts<'_>, endpoint: &Endpoint) {
     let told = async {
         let state = ports.store.endpoint(&endpoint.id).await?;
-        let Some(at) = state.disabled_at.filter(|_| !state.told) else { return Ok(()) };
+        let Some(at) = state.disabled_at.filter(|_| !state.disable_notified) else { return Ok(()) };
         let reason = state.disabled_reason.unwrap_or_default();
-        operational::tell(&ports.operational(), News::Disabled(endpoint, at, &reason), ports.ambient.now()).await?;
-        ports.store.told(&endpoint.id).await
+        operational::notify_subscribers(
+            &ports.operational(),
+            OperationalEvent::Disabled(endpoint, at, &reason),
+            ports.clock.now(),
+        )
+        .await?;
+        ports.store.mark_disabled_notified(&endpoint.id).await
     };
     let told: Result<(), StoreError> = told.await;
     if let Err(error) = told {
@@ -288,8 +299,8 @@ async fn tell_disabled(ports: &DeliverPorts<'_>, endpoint: &Endpoint) {
 }
 
 /// Claims what goes and saves what waits; what was not claimed is taken out of its group.
-async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group], changes: &mut Vec<Change>, results: &mut Results) {
-    let now = ports.ambient.now();
+async fn claim(ports: &DeliverPorts<'_>, groups: &mut [Group], changes: &mut Vec<Change>, results: &mut Results) {
+    let now = ports.clock.now();
     // The newest try so far gives way to the one that begins.
     let earlier = groups.iter().flat_map(|group| &group.going);
     let earlier: Vec<(DeliveryId, Attempt)> =
@@ -306,7 +317,7 @@ async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group], changes: &mut Vec
     }
     for group in &mut *groups {
         for ready in &mut group.going {
-            let next = ready.delivery.begin(now, now.after(group.endpoint.policy.timeout + TRY_MARGIN));
+            let next = ready.delivery.begin(now, now.after(group.endpoint.policy.timeout + ATTEMPT_MARGIN));
             ready.delivery = next.clone();
             changes.push(Change { index: ready.index, next, hint: None });
         }
@@ -335,37 +346,37 @@ async fn begin(ports: &DeliverPorts<'_>, groups: &mut [Group], changes: &mut Vec
 }
 
 /// What came of a try, on its way to be saved.
-type Ended = mpsc::UnboundedSender<Tried>;
+type Ended = mpsc::UnboundedSender<SendResult>;
 
 /// Makes the tries of one endpoint at once, and tells the endpoint's state what came of them.
-async fn try_all(ports: &DeliverPorts<'_>, group: Group, ended: Ended) {
+async fn send_group(ports: &DeliverPorts<'_>, group: Group, ended: Ended) {
     let Group { endpoint, state, holder, probe, admitted, going } = group;
     if !admitted {
         return;
     }
     let count = u64::try_from(going.len()).unwrap_or(1).max(1);
     // Webhooks about webhooks cause none about their receiver: nothing circles.
-    let tells = going.iter().any(|ready| !ready.delivery.event.is_operational());
+    let notifies = going.iter().any(|ready| !ready.delivery.event.is_operational());
     let tries = going.into_iter().map(|ready| async {
-        let tried = one::send(ports, ready).await;
-        let (seen, took) = (tried.seen, tried.took);
+        let sent = one::send(ports, ready).await;
+        let (seen, took) = (sent.seen, sent.took);
         // The other end is only gone when the whole batch is.
-        let _ = ended.unbounded_send(tried);
+        let _ = ended.unbounded_send(sent);
         (seen, took)
     });
-    let mut seen = Seen::default();
+    let mut seen = BatchOutcome::default();
     let mut took = Duration::ZERO;
     for (one, duration) in join_all(tries).await {
-        seen.took += one.took;
+        seen.accepted += one.accepted;
         seen.failed += one.failed;
         seen.overloaded |= one.overloaded;
         seen.pause_until = seen.pause_until.max(one.pause_until);
         took += duration;
     }
     seen.latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX) / count;
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     let report = state.report(&endpoint.policy, holder, &seen, probe, now);
-    if let Err(error) = note(ports, &endpoint, &report, tells, now).await {
+    if let Err(error) = record_outcome(ports, &endpoint, &report, notifies, now).await {
         // Nobody loses a delivery by it, and a slot that is not given back ends by itself.
         tracing::warn!(endpoint_id = %endpoint.id, %error, "what an endpoint answered was not noted");
     }
@@ -373,31 +384,31 @@ async fn try_all(ports: &DeliverPorts<'_>, group: Group, ended: Ended) {
 
 /// Notes what a batch saw, and warns of or disables an endpoint that has failed for too long; `tells` says whether others
 /// are told of a warning.
-async fn note(
+async fn record_outcome(
     ports: &DeliverPorts<'_>,
     endpoint: &Endpoint,
     report: &EndpointReport,
-    tells: bool,
+    notifies: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let state = ports.store.report(&endpoint.id, report).await?;
     let (endpoint_id, name, failures) = (&endpoint.id, &endpoint.name, state.failures);
-    let standing = state.standing(&endpoint.policy, now);
-    if tells {
-        tell_standing(ports, endpoint, &state, &standing, now).await?;
+    let health = state.assess_health(&endpoint.policy, now);
+    if notifies {
+        notify_health_change(ports, endpoint, &state, &health, now).await?;
     }
-    match standing {
-        Standing::Fine => {}
-        Standing::Warn(percent) => {
+    match health {
+        EndpointHealth::Healthy => {}
+        EndpointHealth::Warn(percent) => {
             if ports.store.warn(&endpoint.id, percent).await? {
                 tracing::warn!(%endpoint_id, endpoint = name, failures, percent,
                     "an endpoint fails and will be disabled unless it takes a webhook");
             }
         }
-        Standing::Disable(reason) => {
-            if ports.store.give_up(&endpoint.id, failures, &reason, now).await? {
+        EndpointHealth::Disable(reason) => {
+            if ports.store.auto_disable(&endpoint.id, failures, &reason, now).await? {
                 tracing::error!(%endpoint_id, endpoint = name, failures, reason, "an endpoint was disabled");
-                tell_disabled(ports, endpoint).await;
+                notify_disabled(ports, endpoint).await;
             }
         }
     }
@@ -406,52 +417,54 @@ async fn note(
 
 /// Tells that an endpoint fails, or that it does not any more, where that was not told yet. What is told is noted after it
 /// was told: who dies in between tells the same again, which does no harm.
-async fn tell_standing(
+async fn notify_health_change(
     ports: &DeliverPorts<'_>,
     endpoint: &Endpoint,
     state: &EndpointState,
-    standing: &Standing,
+    health: &EndpointHealth,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if state.disabled_at.is_some() {
         // That says more.
         return Ok(());
     }
-    let warning = match standing {
-        Standing::Warn(percent) => Some(*percent),
+    let warning = match health {
+        EndpointHealth::Warn(percent) => Some(*percent),
         // The webhooks before were about webhooks, so that nobody was told of their warning.
-        Standing::Fine => (state.warned > 0 && state.told_failing.is_none()).then_some(state.warned),
-        Standing::Disable(_) => None,
+        EndpointHealth::Healthy => (state.warned > 0 && state.outage_notified_since.is_none()).then_some(state.warned),
+        EndpointHealth::Disable(_) => None,
     };
-    let mut recovered = state.told_failing.filter(|_| state.failures == 0);
+    let mut recovered = state.outage_notified_since.filter(|_| state.failures == 0);
     if let Some(percent) = warning {
-        operational::tell(&ports.operational(), News::Failing(endpoint, state, percent), now).await?;
+        operational::notify_subscribers(&ports.operational(), OperationalEvent::Failing(endpoint, state, percent), now)
+            .await?;
         let since = state.failing_since.unwrap_or(now);
         // It may have taken a webhook meanwhile, and whoever saw that had nothing to tell of yet.
-        let still = ports.store.told_failing(&endpoint.id, Some(since)).await?;
+        let still = ports.store.mark_failing_notified(&endpoint.id, Some(since)).await?;
         recovered = recovered.or((!still).then_some(since));
     }
     if let Some(since) = recovered {
-        operational::tell(&ports.operational(), News::Recovered(endpoint, since), now).await?;
-        ports.store.told_failing(&endpoint.id, None).await?;
+        operational::notify_subscribers(&ports.operational(), OperationalEvent::Recovered(endpoint, since), now)
+            .await?;
+        ports.store.mark_failing_notified(&endpoint.id, None).await?;
     }
     Ok(())
 }
 
 /// Saves what came of tries.
-async fn finish(ports: &DeliverPorts<'_>, ended: Vec<Tried>, results: &mut Results) {
+async fn finish(ports: &DeliverPorts<'_>, ended: Vec<SendResult>, results: &mut Results) {
     let mut changes = Vec::with_capacity(ended.len());
-    for tried in ended {
-        match tried.end {
+    for sent in ended {
+        match sent.end {
             Ok(change) => changes.push(change),
-            Err(error) => results[tried.index] = Err(error),
+            Err(error) => results[sent.index] = Err(error),
         }
     }
     let next: Vec<Delivery> = changes.iter().map(|change| change.next.clone()).collect();
     if next.is_empty() {
         return;
     }
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     let (mut later, mut late) = (Vec::new(), Vec::new());
     for (change, saved) in changes.into_iter().zip(ports.store.save_all(&next).await) {
         match saved {

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 
-use crate::ambient::Ambient;
-use crate::announce::hint;
+use crate::clock::ClockAndRandom;
 use crate::deliver::SaveDeliveries;
-use crate::endpoints::EndpointDesk;
+use crate::endpoints::EndpointStateStore;
 use crate::fanout::EventRow;
 use crate::messages::{DeliveryMessage, Hints, hint_at_deliveries};
+use crate::notify::hint;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::sweep::shard;
@@ -35,16 +35,16 @@ pub fn delivery_shard(id: DeliveryId) -> u32 {
 }
 
 /// Where a delivery stands in a list: lists sort by time, then by id.
-pub fn delivery_place(delivery: &Delivery) -> String {
+pub fn delivery_cursor(delivery: &Delivery) -> String {
     format!("{:013}.{}", delivery.created_at.0, delivery.id)
 }
 
 /// A delivery's place and id.
-pub type Placed = (String, DeliveryId);
+pub type ListedDelivery = (String, DeliveryId);
 
 /// A delivery with what it tells of and what came of its tries.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct DeliveryDetails {
     /// The delivery.
     pub delivery: Delivery,
     /// Its event.
@@ -55,24 +55,36 @@ pub struct Told {
 
 /// Where deliveries are looked at.
 #[async_trait]
-pub trait DeliveryBook: SaveDeliveries {
+pub trait DeliveryQueries: SaveDeliveries {
     /// Deliveries about a job before a place, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError>;
 
     /// Deliveries of a shard of a day before a place, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
+    async fn of_day(
+        &self,
+        day: &str,
+        shard: u32,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError>;
 
     /// Deliveries of a shard of a day after a place, oldest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_day_after(&self, day: &str, shard: u32, after: &str, limit: usize) -> Result<Vec<Placed>, StoreError>;
+    async fn of_day_after(
+        &self,
+        day: &str,
+        shard: u32,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError>;
 
     /// Those of these deliveries that are there, in order; strongly consistent.
     ///
@@ -84,12 +96,12 @@ pub trait DeliveryBook: SaveDeliveries {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError>;
+    async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError>;
 }
 
 /// Which deliveries are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted {
+pub struct DeliveryFilter {
     /// About this job.
     pub job: Option<JobId>,
     /// To this endpoint, by its id or its name.
@@ -106,8 +118,8 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-impl Wanted {
-    fn fits(&self, delivery: &Delivery) -> bool {
+impl DeliveryFilter {
+    fn matches(&self, delivery: &Delivery) -> bool {
         self.job.as_ref().is_none_or(|job| *job == delivery.job_id)
             && self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
             && self.status.is_none_or(|status| status == delivery.status)
@@ -116,7 +128,7 @@ impl Wanted {
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Part {
+pub struct DeliveryPage {
     /// Newest first.
     pub deliveries: Vec<Delivery>,
     /// Where it goes on to older ones.
@@ -130,13 +142,17 @@ pub struct Part {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn list(book: &dyn DeliveryBook, wanted: &Wanted, now: Timestamp) -> Result<Part, StoreError> {
+pub async fn list(
+    deliveries: &dyn DeliveryQueries,
+    wanted: &DeliveryFilter,
+    now: Timestamp,
+) -> Result<DeliveryPage, StoreError> {
     let to = wanted.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
     let usual = if wanted.job.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
     let from = wanted.from.unwrap_or(usual).max(Timestamp(now.0 - DELIVERY_DAYS * DAY_MS));
     let (first, behind) = (format!("{:013}", from.0), format!("{:013}", to.0 + 1));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
-    let mut part = Part::default();
+    let mut part = DeliveryPage::default();
     for _ in 0..READS {
         if before <= first {
             return Ok(part);
@@ -145,15 +161,15 @@ pub async fn list(book: &dyn DeliveryBook, wanted: &Wanted, now: Timestamp) -> R
         let newest = time_of(&before) - i64::from(before.len() == first.len());
         let day = newest.div_euclid(DAY_MS);
         let found = match &wanted.job {
-            Some(job) => book.of_job(job, &before, PAGE).await?,
-            None => of_day(book, Timestamp(day * DAY_MS), &before).await?,
+            Some(job) => deliveries.of_job(job, &before, PAGE).await?,
+            None => of_day(deliveries, Timestamp(day * DAY_MS), &before).await?,
         };
         let full = found.len() >= PAGE;
-        let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place >= first).map(|(_, id)| *id).collect();
-        for delivery in book.load_all(&ids).await? {
-            if wanted.fits(&delivery) {
+        let ids: Vec<DeliveryId> = found.iter().take_while(|(cursor, _)| *cursor >= first).map(|(_, id)| *id).collect();
+        for delivery in deliveries.load_all(&ids).await? {
+            if wanted.matches(&delivery) {
                 if part.deliveries.len() >= wanted.limit {
-                    part.next = part.deliveries.last().map(delivery_place);
+                    part.next = part.deliveries.last().map(delivery_cursor);
                     return Ok(part);
                 }
                 part.deliveries.push(delivery);
@@ -165,13 +181,17 @@ pub async fn list(book: &dyn DeliveryBook, wanted: &Wanted, now: Timestamp) -> R
             (_, None) => before = format!("{:013}", day * DAY_MS),
         }
     }
-    Ok(Part { next: Some(before), partial: true, ..part })
+    Ok(DeliveryPage { next: Some(before), partial: true, ..part })
 }
 
-async fn of_day(book: &dyn DeliveryBook, day: Timestamp, before: &str) -> Result<Vec<Placed>, StoreError> {
+async fn of_day(
+    deliveries: &dyn DeliveryQueries,
+    day: Timestamp,
+    before: &str,
+) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..DELIVERY_SHARDS).map(|shard| book.of_day(&day, shard, before, PAGE));
-    let mut found: Vec<Placed> = try_join_all(shards).await?.into_iter().flatten().collect();
+    let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
+    let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort_by(|one, other| other.cmp(one));
     found.truncate(PAGE);
     Ok(found)
@@ -183,31 +203,31 @@ pub(crate) fn goes_to(delivery: &Delivery, endpoint: &str) -> bool {
 }
 
 /// The time of a place, in Unix milliseconds.
-pub(crate) fn time_of(place: &str) -> i64 {
-    place.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
+pub(crate) fn time_of(cursor: &str) -> i64 {
+    cursor.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
 }
 
 /// What trying once more needs.
-pub struct AgainPorts<'a> {
+pub struct ReplayPorts<'a> {
     /// Deliveries.
-    pub book: &'a dyn DeliveryBook,
+    pub deliveries: &'a dyn DeliveryQueries,
     /// Endpoints.
-    pub desk: &'a dyn EndpointDesk,
+    pub endpoints: &'a dyn EndpointStateStore,
     /// The Deliveries queue.
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// How much later than its hint a delivery is due for the sweep.
     pub grace: std::time::Duration,
 }
 
 /// What a try by hand led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Again {
+pub enum Replayed {
     /// It is sent once more, or sooner.
     Due(Box<Delivery>),
     /// A try is under way at this moment.
-    UnderWay(Box<Delivery>),
+    InProgress(Box<Delivery>),
     /// Its endpoint is disabled.
     Disabled,
     /// Its endpoint is not registered any more.
@@ -220,34 +240,34 @@ pub enum Again {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn again(ports: &AgainPorts<'_>, id: DeliveryId) -> Result<Again, StoreError> {
-    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed, StoreError> {
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         // Without its event there is nothing to send.
-        let Some(Told { delivery, event: Some(_), .. }) = ports.book.tell(id).await? else {
-            return Ok(Again::NotFound);
+        let Some(DeliveryDetails { delivery, event: Some(_), .. }) = ports.deliveries.details(id).await? else {
+            return Ok(Replayed::NotFound);
         };
-        let now = ports.ambient.now();
-        if delivery.again_at.is_some_and(|at| now.0 - at.0 < REPEAT_MS) {
-            return Ok(Again::Due(Box::new(delivery)));
+        let now = ports.clock.now();
+        if delivery.replayed_at.is_some_and(|at| now.0 - at.0 < REPEAT_MS) {
+            return Ok(Replayed::Due(Box::new(delivery)));
         }
         if delivery.lease_until.is_some_and(|lease| lease > now) {
-            return Ok(Again::UnderWay(Box::new(delivery)));
+            return Ok(Replayed::InProgress(Box::new(delivery)));
         }
-        let endpoint = ports.desk.endpoint(&delivery.endpoint_id).await?;
+        let endpoint = ports.endpoints.endpoint(&delivery.endpoint_id).await?;
         if endpoint.removed_at.is_some() {
-            return Ok(Again::Removed);
+            return Ok(Replayed::Removed);
         }
         if endpoint.disabled_at.is_some() {
-            return Ok(Again::Disabled);
+            return Ok(Replayed::Disabled);
         }
-        let next = delivery.again(now, ports.grace);
+        let next = delivery.resend(now, ports.grace);
         let missing = || StoreError::Busy { operation: "try again", source: "no answer".into() };
-        let saved = ports.book.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
+        let saved = ports.deliveries.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
         if saved == Saved::Done {
-            ports.desk.ask_now(&next.endpoint_id).await?;
+            ports.endpoints.request_probe(&next.endpoint_id).await?;
             hint_at_deliveries(ports.hints, vec![hint(&next)]).await;
-            return Ok(Again::Due(Box::new(next)));
+            return Ok(Replayed::Due(Box::new(next)));
         }
     }
     Err(StoreError::Busy { operation: "try again", source: "the delivery changed each time".into() })

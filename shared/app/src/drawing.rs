@@ -8,18 +8,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo, Task};
-use reelhook_domain::film::{Film, Format, ImageRef, Music, Quality};
+use reelhook_domain::drawing::{RenderPlan, Renderer, StoredVideo, Task};
+use reelhook_domain::film::{Film, ImageRef, Music, Quality, Rendition};
 use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status, Timestamp, brief};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::ambient::Ambient;
+use crate::assets::check_all;
+use crate::clock::ClockAndRandom;
 use crate::dialect::vidbuilder::{LINK_LIFE, file_id};
-use crate::films::{ReelStore, link_subject, scene_key, video_key};
+use crate::films::{ObjectStore, link_subject, scene_key, video_key};
 use crate::jobs::{ChangeError, Changed, JobStore, change};
-use crate::pictures::look_at_all;
 use crate::retry::Retry;
 use crate::store::StoreError;
 
@@ -36,7 +36,7 @@ pub enum DrawError {
     Input(String),
     /// A picture of the film can't be had or shown. Its place in the order, and a sentence about it.
     #[error("{place}: {why}")]
-    Picture {
+    Asset {
         /// Where it is named, such as `scenes[0].content.items[2].image`.
         place: String,
         /// What is wrong with it.
@@ -57,7 +57,7 @@ impl DrawError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Input(_) => true,
-            Self::Picture { permanent, .. } => *permanent,
+            Self::Asset { permanent, .. } => *permanent,
             Self::Renderer(_) | Self::Store(_) => false,
         }
     }
@@ -65,15 +65,15 @@ impl DrawError {
     /// The same about the picture that is named at `place`.
     pub(crate) fn at(self, place: String) -> Self {
         match self {
-            Self::Input(why) => Self::Picture { place, why, permanent: true },
-            Self::Renderer(why) => Self::Picture { place, why, permanent: false },
-            known @ (Self::Picture { .. } | Self::Store(_)) => known,
+            Self::Input(why) => Self::Asset { place, why, permanent: true },
+            Self::Renderer(why) => Self::Asset { place, why, permanent: false },
+            known @ (Self::Asset { .. } | Self::Store(_)) => known,
         }
     }
 }
 
 /// A picture of a scene, as bytes.
-pub type Pictures = Vec<(ImageRef, Vec<u8>)>;
+pub type Assets = Vec<(ImageRef, Vec<u8>)>;
 
 /// One scene of a film, for one of its pictures.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ pub struct Cut<'a> {
     /// The film.
     pub film: &'a Film,
     /// Which picture.
-    pub format: Format,
+    pub format: Rendition,
     /// The scene's place.
     pub scene: usize,
 }
@@ -101,15 +101,15 @@ impl Cut<'_> {
 
 /// Draws scenes and joins them.
 #[async_trait]
-pub trait Studio: Send + Sync {
+pub trait SceneRenderer: Send + Sync {
     /// A hash of everything that decides how a scene looks.
-    fn hash(&self, cut: Cut<'_>, pictures: &Pictures) -> String;
+    fn hash(&self, cut: Cut<'_>, assets: &Assets) -> String;
 
     /// Draws a scene into a file, and counts the frames that are drawn.
     ///
     /// # Errors
     /// [`DrawError`].
-    async fn draw(&self, cut: Cut<'_>, pictures: Pictures, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError>;
+    async fn draw(&self, cut: Cut<'_>, assets: Assets, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError>;
 
     /// Joins drawn scenes of so many frames together, with music under them.
     ///
@@ -121,11 +121,11 @@ pub trait Studio: Send + Sync {
     ///
     /// # Errors
     /// [`DrawError`].
-    fn desk(&self) -> Result<Box<dyn Desk>, DrawError>;
+    fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError>;
 }
 
 /// A directory that is removed when it is dropped.
-pub trait Desk: Send + Sync {
+pub trait ScratchDir: Send + Sync {
     /// Where it is.
     fn path(&self) -> &Path;
 
@@ -148,7 +148,7 @@ pub trait Composer: Send + Sync {
 
 /// A render elsewhere, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remote {
+pub enum RemoteProgress {
     /// On its way: ask again later.
     Waits {
         /// Which.
@@ -164,27 +164,32 @@ pub enum Remote {
 
 /// Draws whole pictures elsewhere.
 #[async_trait]
-pub trait RemoteStudio: Send + Sync {
+pub trait RemoteRenderer: Send + Sync {
     /// Submits a picture, or looks at the render that was submitted; fetches it once it is done.
     ///
     /// # Errors
     /// [`DrawError`].
-    async fn advance(&self, film: &Film, format: Format, render: Option<&RenderId>) -> Result<Remote, DrawError>;
+    async fn advance(
+        &self,
+        film: &Film,
+        format: Rendition,
+        render: Option<&RenderId>,
+    ) -> Result<RemoteProgress, DrawError>;
 }
 
 /// Pictures from anywhere.
 #[async_trait]
-pub trait PictureSource: Send + Sync {
+pub trait AssetSource: Send + Sync {
     /// The bytes of a picture of a job's film, the same each time.
     ///
     /// # Errors
     /// [`DrawError::Input`] names a picture that can't be had.
-    async fn picture(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError>;
+    async fn asset(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError>;
 }
 
 /// Waits.
 #[async_trait]
-pub trait Pulse: Send + Sync {
+pub trait Timer: Send + Sync {
     /// Returns after this time.
     async fn after(&self, time: Duration);
 }
@@ -210,21 +215,21 @@ pub struct DrawPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
     /// Files.
-    pub reels: &'a dyn ReelStore,
+    pub films: &'a dyn ObjectStore,
     /// Our own renderer.
-    pub studio: &'a dyn Studio,
+    pub renderer: &'a dyn SceneRenderer,
     /// Another one.
-    pub remote: &'a dyn RemoteStudio,
+    pub remote: &'a dyn RemoteRenderer,
     /// Writes films.
     pub composer: &'a dyn Composer,
     /// Pictures.
-    pub pictures: &'a dyn PictureSource,
+    pub assets: &'a dyn AssetSource,
     /// What was measured.
     pub speeds: &'a dyn Speeds,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// Waits.
-    pub pulse: &'a dyn Pulse,
+    pub timer: &'a dyn Timer,
     /// The jobs' timers.
     pub policy: &'a Policy,
     /// What links are signed with.
@@ -235,7 +240,7 @@ pub struct DrawPorts<'a> {
 
 /// What came of a hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Worked {
+pub enum PieceResult {
     /// No piece was open.
     Nothing,
     /// A piece was done, waits, or failed, and its job knows.
@@ -247,7 +252,7 @@ pub enum Worked {
 /// What a piece came to.
 enum Outcome {
     Done(Option<StoredVideo>),
-    Composed(FilmPlan),
+    Composed(RenderPlan),
     Waits {
         render: RenderId,
         percent: u8,
@@ -276,9 +281,9 @@ pub async fn draw_on(
     last_start: Timestamp,
 ) -> Result<usize, ChangeError> {
     let mut reported = 0;
-    while draw_one(ports, id, attempt).await? == Worked::Reported {
+    while draw_one(ports, id, attempt).await? == PieceResult::Reported {
         reported += 1;
-        if ports.ambient.now() >= last_start {
+        if ports.clock.now() >= last_start {
             break;
         }
     }
@@ -289,31 +294,31 @@ pub async fn draw_on(
 ///
 /// # Errors
 /// [`ChangeError`]; the piece is free again when its lease ends.
-pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<Worked, ChangeError> {
-    let report = |event: Event| async move { change(ports.jobs, ports.ambient, ports.policy, id, &event).await };
-    let (mut claim, mut retry) = (Err(ChangeError::Contended(id.clone())), Retry::new(ports.ambient, CLAIMS));
+pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<PieceResult, ChangeError> {
+    let report = |event: Event| async move { change(ports.jobs, ports.clock, ports.policy, id, &event).await };
+    let (mut claim, mut retry) = (Err(ChangeError::Contended(id.clone())), Retry::new(ports.clock, CLAIMS));
     while matches!(claim, Err(ChangeError::Contended(_))) && retry.attempt().await {
         claim = report(Event::ClaimPiece { attempt }).await;
     }
-    let Changed::Applied(job) = claim? else { return Ok(Worked::Nothing) };
-    let Some((claim, piece)) = claimed(&job) else { return Ok(Worked::Nothing) };
+    let Changed::Applied(job) = claim? else { return Ok(PieceResult::Nothing) };
+    let Some((claim, piece)) = claimed(&job) else { return Ok(PieceResult::Nothing) };
     let drawing = job.drawing.as_ref();
-    let Some(task) = drawing.map(|drawing| drawing.task(piece)) else { return Ok(Worked::Nothing) };
+    let Some(task) = drawing.map(|drawing| drawing.task(piece)) else { return Ok(PieceResult::Nothing) };
     tracing::info!(job_id = %id, attempt, claim, ?task, "took a piece of a drawing");
-    let began = ports.ambient.now();
+    let began = ports.clock.now();
     let drawn = Arc::new(AtomicU32::new(0));
     let work = Box::pin(perform(ports, &job, &task, &drawn));
     let beat = Box::pin(keep_lease(ports, id, attempt, claim, &drawn));
     let event = match select(work, beat).await {
         Either::Right((lost, _)) => {
             tracing::info!(job_id = %id, attempt, claim, reason = ?lost, "a piece is not wanted from here any more");
-            return Ok(Worked::Lost);
+            return Ok(PieceResult::Lost);
         }
         Either::Left((Ok(outcome), _)) => match outcome {
-            Outcome::Ended => return Ok(Worked::Reported),
+            Outcome::Ended => return Ok(PieceResult::Reported),
             Outcome::Done(video) => Event::PieceDone { attempt, claim, video },
             Outcome::Composed(film) => Event::Composed { attempt, claim, film },
-            Outcome::Waits { render, percent, wait } => Event::PieceWaits { attempt, claim, render, percent, wait },
+            Outcome::Waits { render, percent, wait } => Event::PieceDeferred { attempt, claim, render, percent, wait },
         },
         Either::Left((Err(error), _)) => {
             let named = sentence(&task, &error);
@@ -322,12 +327,12 @@ pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result
         }
     };
     let changed = report(event).await?;
-    let duration_ms = ports.ambient.now().0 - began.0;
-    tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.word(), "handed in a piece");
+    let duration_ms = ports.clock.now().0 - began.0;
+    tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), "handed in a piece");
     if let Changed::Applied(job) = &changed {
         note_speed(ports, job).await;
     }
-    Ok(if matches!(changed, Changed::Applied(_)) { Worked::Reported } else { Worked::Lost })
+    Ok(if matches!(changed, Changed::Applied(_)) { PieceResult::Reported } else { PieceResult::Lost })
 }
 
 /// The claim that a job was saved with, and its piece.
@@ -340,7 +345,7 @@ fn claimed(job: &Job) -> Option<(u32, usize)> {
 /// the one before it.
 fn sentence(task: &Task, error: &DrawError) -> String {
     match (task, error) {
-        (_, DrawError::Picture { .. }) => error.to_string(),
+        (_, DrawError::Asset { .. }) => error.to_string(),
         (Task::Scene { scene, .. }, error) => format!("Scene {}: {error}", scene + 1),
         (_, DrawError::Input(error)) => error.clone(),
         (_, error) => format!("Failed to render video: {error}"),
@@ -350,9 +355,9 @@ fn sentence(task: &Task, error: &DrawError) -> String {
 /// Gives signs of life until the piece is not wanted any more: why.
 async fn keep_lease(ports: &DrawPorts<'_>, id: &JobId, attempt: u32, claim: u32, drawn: &AtomicU32) -> Ignored {
     loop {
-        ports.pulse.after(ports.policy.beat()).await;
-        let event = Event::PieceMoved { attempt, claim, frames: drawn.load(Ordering::Relaxed) };
-        match change(ports.jobs, ports.ambient, ports.policy, id, &event).await {
+        ports.timer.after(ports.policy.heartbeat_interval()).await;
+        let event = Event::PieceProgressed { attempt, claim, frames: drawn.load(Ordering::Relaxed) };
+        match change(ports.jobs, ports.clock, ports.policy, id, &event).await {
             Ok(Changed::Applied(_)) => {}
             Ok(Changed::Ignored(reason, _)) => return reason,
             Ok(Changed::Rejected(..) | Changed::NotFound) => return Ignored::FinalJob,
@@ -366,33 +371,33 @@ async fn perform(ports: &DrawPorts<'_>, job: &Job, task: &Task, drawn: &Arc<Atom
     match task {
         Task::Compose => {
             let Some(film) = ports.composer.compose(job).await? else { return Ok(Outcome::Ended) };
-            ports.reels.put_film(&job.id, &film).await?;
+            ports.films.put_film(&job.id, &film).await?;
             let renderer = job.drawing.as_ref().map(|drawing| drawing.renderer).unwrap_or_default();
-            Ok(Outcome::Composed(FilmPlan::of(&film, renderer)))
+            Ok(Outcome::Composed(RenderPlan::of(&film, renderer)))
         }
         Task::Scene { format, scene } => {
-            let film = ports.reels.film(&job.id).await?;
+            let film = ports.films.film(&job.id).await?;
             let cut = cut(&film, *format, *scene)?;
-            let pictures = pictures(ports, &job.id, cut).await?;
-            let key = scene_key(&ports.studio.hash(cut, &pictures));
-            if ports.reels.has_scene(&key).await? {
+            let assets = assets(ports, &job.id, cut).await?;
+            let key = scene_key(&ports.renderer.hash(cut, &assets));
+            if ports.films.has_scene(&key).await? {
                 tracing::info!(job_id = %job.id, scene, key, "a scene was drawn before");
                 return Ok(Outcome::Done(None));
             }
-            draw(ports, cut, pictures, &key, drawn).await?;
+            draw(ports, cut, assets, &key, drawn).await?;
             Ok(Outcome::Done(None))
         }
         Task::Join { format } => join(ports, job, *format).await.map(|video| Outcome::Done(Some(video))),
         Task::Remote { format, render } => {
-            let film = ports.reels.film(&job.id).await?;
+            let film = ports.films.film(&job.id).await?;
             if render.is_none() {
-                look_at_all(ports.pictures, &job.id, &film).await?;
+                check_all(ports.assets, &job.id, &film).await?;
             }
             match ports.remote.advance(&film, *format, render.as_ref()).await? {
-                Remote::Waits { render, percent, wait } => Ok(Outcome::Waits { render, percent, wait }),
-                Remote::Fetched(video) => {
-                    let desk = ports.studio.desk()?;
-                    let file = desk.keep("video.mp4", &video)?;
+                RemoteProgress::Waits { render, percent, wait } => Ok(Outcome::Waits { render, percent, wait }),
+                RemoteProgress::Fetched(video) => {
+                    let scratch_dir = ports.renderer.scratch_dir()?;
+                    let file = scratch_dir.keep("video.mp4", &video)?;
                     store(ports, job, *format, &file).await.map(|video| Outcome::Done(Some(video)))
                 }
             }
@@ -400,69 +405,69 @@ async fn perform(ports: &DrawPorts<'_>, job: &Job, task: &Task, drawn: &Arc<Atom
     }
 }
 
-fn cut(film: &Film, format: Format, scene: usize) -> Result<Cut<'_>, DrawError> {
+fn cut(film: &Film, format: Rendition, scene: usize) -> Result<Cut<'_>, DrawError> {
     match film.scenes.get(scene) {
         Some(_) => Ok(Cut { film, format, scene }),
         None => Err(DrawError::Renderer("the film has fewer scenes than its plan".to_owned())),
     }
 }
 
-async fn pictures(ports: &DrawPorts<'_>, job: &JobId, cut: Cut<'_>) -> Result<Pictures, DrawError> {
-    let mut pictures = Vec::new();
+async fn assets(ports: &DrawPorts<'_>, job: &JobId, cut: Cut<'_>) -> Result<Assets, DrawError> {
+    let mut assets = Vec::new();
     for image in cut.images() {
-        let bytes = ports.pictures.picture(job, &image).await.map_err(|error| error.at(cut.film.place_of(&image)))?;
-        pictures.push((image, bytes));
+        let bytes = ports.assets.asset(job, &image).await.map_err(|error| error.at(cut.film.asset_path(&image)))?;
+        assets.push((image, bytes));
     }
-    Ok(pictures)
+    Ok(assets)
 }
 
 /// Draws a scene and keeps it under its key.
 async fn draw(
     ports: &DrawPorts<'_>,
     cut: Cut<'_>,
-    pictures: Pictures,
+    assets: Assets,
     key: &str,
     drawn: &Arc<AtomicU32>,
 ) -> Result<(), DrawError> {
-    let desk = ports.studio.desk()?;
-    let file = desk.path().join("scene.mp4");
-    ports.studio.draw(cut, pictures, &file, Arc::clone(drawn)).await?;
-    Ok(ports.reels.put_scene(key, &file).await?)
+    let scratch_dir = ports.renderer.scratch_dir()?;
+    let file = scratch_dir.path().join("scene.mp4");
+    ports.renderer.draw(cut, assets, &file, Arc::clone(drawn)).await?;
+    Ok(ports.films.put_scene(key, &file).await?)
 }
 
 /// Joins the scenes of a picture; one that is not kept any more is drawn again.
-async fn join(ports: &DrawPorts<'_>, job: &Job, format: Format) -> Result<StoredVideo, DrawError> {
-    let film = ports.reels.film(&job.id).await?;
-    let desk = ports.studio.desk()?;
+async fn join(ports: &DrawPorts<'_>, job: &Job, format: Rendition) -> Result<StoredVideo, DrawError> {
+    let film = ports.films.film(&job.id).await?;
+    let scratch_dir = ports.renderer.scratch_dir()?;
     let mut scenes = Vec::with_capacity(film.scenes.len());
     for scene in 0..film.scenes.len() {
         let cut = cut(&film, format, scene)?;
-        let pictures = pictures(ports, &job.id, cut).await?;
-        let key = scene_key(&ports.studio.hash(cut, &pictures));
-        let file = desk.path().join(format!("{scene}.mp4"));
-        if !ports.reels.fetch_scene(&key, &file).await? {
-            draw(ports, cut, pictures, &key, &Arc::default()).await?;
-            if !ports.reels.fetch_scene(&key, &file).await? {
+        let assets = assets(ports, &job.id, cut).await?;
+        let key = scene_key(&ports.renderer.hash(cut, &assets));
+        let file = scratch_dir.path().join(format!("{scene}.mp4"));
+        if !ports.films.fetch_scene(&key, &file).await? {
+            draw(ports, cut, assets, &key, &Arc::default()).await?;
+            if !ports.films.fetch_scene(&key, &file).await? {
                 return Err(DrawError::Renderer("a drawn scene vanished".to_owned()));
             }
         }
         scenes.push(file);
     }
-    let file = desk.path().join("video.mp4");
-    ports.studio.join(&scenes, film.music.as_ref(), film.frames(), &file).await?;
+    let file = scratch_dir.path().join("video.mp4");
+    ports.renderer.join(&scenes, film.music.as_ref(), film.frames(), &file).await?;
     store(ports, job, format, &file).await
 }
 
 /// Stores a finished picture, with a link that is good for as long as its readers expect.
-async fn store(ports: &DrawPorts<'_>, job: &Job, format: Format, file: &Path) -> Result<StoredVideo, DrawError> {
+async fn store(ports: &DrawPorts<'_>, job: &Job, format: Rendition, file: &Path) -> Result<StoredVideo, DrawError> {
     let key = video_key(&job.id, job.created_at, format);
     let id = file_id(job.id.as_str(), format);
-    let bytes = ports.reels.put_video(&key, &format!("{id}.mp4"), file).await?;
+    let bytes = ports.films.put_video(&key, &format!("{id}.mp4"), file).await?;
     let life = match job.dialect {
         Dialect::VidBuilder => LINK_LIFE.0,
         Dialect::StreamGank => VIDEO_LIFE_S,
     };
-    let expires = ports.ambient.now().seconds() + life;
+    let expires = ports.clock.now().seconds() + life;
     let token = stream_token::mint(&link_subject(job.id.as_str(), format), expires, ports.links);
     let base = ports.base.as_str().trim_end_matches('/');
     let link = format!("{base}/api/download/{id}?token={}", token.expose_secret());
@@ -485,7 +490,7 @@ async fn note_speed(ports: &DrawPorts<'_>, job: &Job) {
 
 /// About how long a film takes to draw, in seconds: by what was measured of late, or else by what one core does
 /// (`cargo xtask bench render`: some 44 frames a second in 1080p, and by the number of pixels in other sizes).
-pub fn expected_seconds(film: &FilmPlan, quality: Quality, speed: Option<f64>) -> f64 {
+pub fn expected_seconds(film: &RenderPlan, quality: Quality, speed: Option<f64>) -> f64 {
     let unmeasured = match quality {
         Quality::Hd => 100.0,
         Quality::FullHd => 44.0,

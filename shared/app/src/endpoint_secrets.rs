@@ -6,7 +6,7 @@ use reelhook_domain::{EndpointId, Timestamp};
 use reelhook_signing::{PrivateKey, standard};
 use serde::{Deserialize, Serialize};
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::registrations::{Changed, RegistrationPorts, change};
 use crate::store::StoreError;
 use crate::submit::{IdempotencyKey, digest};
@@ -35,13 +35,13 @@ pub struct EndpointSecret {
 
 impl EndpointSecret {
     /// A new one with these bits as its id, and the receiver's own secret where there is one.
-    pub(crate) fn new(ambient: &dyn Ambient, id: u128, secret: Option<String>) -> Self {
-        let (shared, seed) = (random_bytes(ambient), random_bytes(ambient));
+    pub(crate) fn new(clock: &dyn ClockAndRandom, id: u128, secret: Option<String>) -> Self {
+        let (shared, seed) = (random_bytes(clock), random_bytes(clock));
         Self {
             id: format!("sec_{id:032x}"),
             secret: secret.unwrap_or_else(|| standard::secret_of(&shared)),
             seed: hex::encode(seed),
-            created_at: ambient.now(),
+            created_at: clock.now(),
             request: None,
             expires_at: None,
         }
@@ -123,7 +123,7 @@ pub async fn rotate(
     id: &EndpointId,
     rotation: Rotation,
 ) -> Result<Result<Changed, NotRotated>, StoreError> {
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     let by_key = rotation.key.map(|(caller, key)| (key_id(&caller, &key), key));
     let request = by_key.as_ref().map(|(id, key)| Request { key: id.clone(), body: key.body_hash.clone() });
     let known = |made: &str| {
@@ -131,7 +131,7 @@ pub async fn rotate(
             .as_ref()
             .is_some_and(|(id, key)| made == id || key.former_callers.iter().any(|former| made == key_id(former, key)))
     };
-    let secret = EndpointSecret::new(ports.ambient, ports.ambient.random(), rotation.secret);
+    let secret = EndpointSecret::new(ports.clock, ports.clock.random(), rotation.secret);
     let new = EndpointSecret { request, ..secret };
     let until = now.after(rotation.grace);
     change(ports, id, None, |_, private| {
@@ -160,6 +160,6 @@ fn key_id(caller: &str, key: &IdempotencyKey) -> String {
 }
 
 /// 32 bytes that nobody can guess, of twice 128.
-fn random_bytes(ambient: &dyn Ambient) -> [u8; 32] {
-    digest(&[&ambient.random().to_be_bytes(), &ambient.random().to_be_bytes()])
+fn random_bytes(clock: &dyn ClockAndRandom) -> [u8; 32] {
+    digest(&[&clock.random().to_be_bytes(), &clock.random().to_be_bytes()])
 }

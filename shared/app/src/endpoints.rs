@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, Receiver, Timestamp};
+use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, ReceiverKind, Timestamp};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -122,10 +122,10 @@ impl fmt::Debug for Endpoint {
 
 impl Endpoint {
     /// Whose words it speaks.
-    pub fn receiver(&self) -> Receiver {
+    pub fn receiver(&self) -> ReceiverKind {
         match &self.destination {
             Destination::Web(url) => receiver(url),
-            Destination::Queue(_) | Destination::Bus(_) => Receiver::Own,
+            Destination::Queue(_) | Destination::Bus(_) => ReceiverKind::Own,
         }
     }
 
@@ -173,7 +173,7 @@ pub fn web_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
 
 /// What is kept of endpoints, for those who care for them.
 #[async_trait]
-pub trait EndpointDesk: Send + Sync {
+pub trait EndpointStateStore: Send + Sync {
     /// What is kept of an endpoint.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ pub trait EndpointDesk: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError>;
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError>;
 
     /// Lets an endpoint be asked again: enabled, not paused, its circuit closed, its failures forgotten.
     ///
@@ -206,24 +206,24 @@ const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 const DISCORD: [&str; 2] = ["discord.com", "discordapp.com"];
 
 /// Whose receiver is at a URL, by its host.
-pub fn receiver(url: &Url) -> Receiver {
+pub fn receiver(url: &Url) -> ReceiverKind {
     // A name with a dot at its end is the same name.
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     let within = |domain: &&str| host == *domain || host.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.'));
     if SLACK.iter().any(within) {
-        Receiver::Slack
+        ReceiverKind::Slack
     } else if DISCORD.iter().any(within) {
-        Receiver::Discord
+        ReceiverKind::Discord
     } else {
-        Receiver::Own
+        ReceiverKind::Own
     }
 }
 
 /// A URL as people and logs may see it: the path of Slack's and Discord's is the secret itself.
 pub fn masked(url: &Url) -> String {
     match receiver(url) {
-        Receiver::Own => url.to_string(),
-        Receiver::Slack | Receiver::Discord => format!("{}/***", url.origin().ascii_serialization()),
+        ReceiverKind::Own => url.to_string(),
+        ReceiverKind::Slack | ReceiverKind::Discord => format!("{}/***", url.origin().ascii_serialization()),
     }
 }
 
@@ -239,18 +239,22 @@ mod tests {
 
     #[test]
     fn hosts_tell_whose_words_a_receiver_speaks_and_their_paths_are_secret() {
-        let check = |url: &str, expected: Receiver, shown: &str| {
+        let check = |url: &str, expected: ReceiverKind, shown: &str| {
             let url = Url::parse(url).unwrap();
             assert_eq!((receiver(&url), masked(&url).as_str()), (expected, shown));
         };
-        check("https://hooks.slack.com/services/T0/B0/X", Receiver::Slack, "https://hooks.slack.com/***");
-        check("https://HOOKS.slack.com/services/T0", Receiver::Slack, "https://hooks.slack.com/***");
-        check("https://discord.com/api/webhooks/1/token", Receiver::Discord, "https://discord.com/***");
-        check("https://discord.com/api/webhooks/1/token/slack", Receiver::Discord, "https://discord.com/***");
-        check("https://canary.discordapp.com/api/webhooks/1/t", Receiver::Discord, "https://canary.discordapp.com/***");
-        check("https://discord.com./api/webhooks/1/t", Receiver::Discord, "https://discord.com./***");
-        check("https://notdiscord.com/api/webhooks/1/t", Receiver::Own, "https://notdiscord.com/api/webhooks/1/t");
-        check("https://hooks.slack.com.example/x", Receiver::Own, "https://hooks.slack.com.example/x");
-        check("https://a.example/discord.com", Receiver::Own, "https://a.example/discord.com");
+        check("https://hooks.slack.com/services/T0/B0/X", ReceiverKind::Slack, "https://hooks.slack.com/***");
+        check("https://HOOKS.slack.com/services/T0", ReceiverKind::Slack, "https://hooks.slack.com/***");
+        check("https://discord.com/api/webhooks/1/token", ReceiverKind::Discord, "https://discord.com/***");
+        check("https://discord.com/api/webhooks/1/token/slack", ReceiverKind::Discord, "https://discord.com/***");
+        check(
+            "https://canary.discordapp.com/api/webhooks/1/t",
+            ReceiverKind::Discord,
+            "https://canary.discordapp.com/***",
+        );
+        check("https://discord.com./api/webhooks/1/t", ReceiverKind::Discord, "https://discord.com./***");
+        check("https://notdiscord.com/api/webhooks/1/t", ReceiverKind::Own, "https://notdiscord.com/api/webhooks/1/t");
+        check("https://hooks.slack.com.example/x", ReceiverKind::Own, "https://hooks.slack.com.example/x");
+        check("https://a.example/discord.com", ReceiverKind::Own, "https://a.example/discord.com");
     }
 }

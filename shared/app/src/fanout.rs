@@ -10,14 +10,14 @@ use reelhook_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ambient::Ambient;
-use crate::announce::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
-use crate::audience::Audience;
 use crate::callback;
+use crate::clock::ClockAndRandom;
 use crate::dialect::{streamgank, webhook_data};
-use crate::messages::{Delayed, DeliveryMessage, DrawMessage, Hints, WorkMessage};
+use crate::messages::{Delayed, DeliveryMessage, Hints, PieceMessage, WorkMessage};
+use crate::notify::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
+use crate::subscriptions::Subscriptions;
 
 /// Attempts to release slots, before the batch is retried.
 const ATTEMPTS: u32 = 20;
@@ -136,7 +136,7 @@ pub struct Plan {
     /// Hints for the worker function.
     pub work: Vec<Delayed<WorkMessage>>,
     /// Hints for renderers.
-    pub draw: Vec<Delayed<DrawMessage>>,
+    pub pieces: Vec<Delayed<PieceMessage>>,
     /// Files that go.
     pub removed: Vec<String>,
     /// A deleted job, whose log and files go.
@@ -149,7 +149,7 @@ pub fn notifies(job: &Job) -> bool {
 }
 
 /// Plans a version's effects; pure, so that a replay plans the same.
-pub fn plan(job: &Job, audience: &Audience, grace: Duration) -> Plan {
+pub fn plan(job: &Job, subscriptions: &Subscriptions, grace: Duration) -> Plan {
     let mut plan = Plan::default();
     let at = job.updated_at;
     for (index, effect) in job.outbox.iter().enumerate() {
@@ -163,7 +163,7 @@ pub fn plan(job: &Job, audience: &Audience, grace: Duration) -> Plan {
             }
             Effect::Notify { event } => {
                 let id = EventId::of(&job.id, job.version, index);
-                plan_event(&mut plan, job, id, *event, at, audience, grace);
+                plan_event(&mut plan, job, id, *event, at, subscriptions, grace);
             }
             Effect::Log { event_type, level, message, details } => plan.logs.push(LogRow {
                 job_id: job.id.clone(),
@@ -178,9 +178,9 @@ pub fn plan(job: &Job, audience: &Audience, grace: Duration) -> Plan {
                 show_live(&mut plan, job, index, LiveRow { after: *after, events });
             }
             Effect::Draw { hints, delay_s } => {
-                let message = DrawMessage::Draw { job_id: job.id.clone(), attempt: job.attempt };
+                let message = PieceMessage::Draw { job_id: job.id.clone(), attempt: job.attempt };
                 let hint = Delayed { message, delay_s: *delay_s };
-                plan.draw.extend(std::iter::repeat_n(hint, usize::try_from(*hints).unwrap_or(1)));
+                plan.pieces.extend(std::iter::repeat_n(hint, usize::try_from(*hints).unwrap_or(1)));
             }
             Effect::RemoveFiles { keys } => plan.removed.extend(keys.iter().cloned()),
             Effect::Purge => plan.purge = Some(job.id.clone()),
@@ -239,12 +239,12 @@ pub(crate) fn plan_event(
     id: EventId,
     event: OutboundEvent,
     at: Timestamp,
-    audience: &Audience,
+    subscriptions: &Subscriptions,
     grace: Duration,
 ) {
     let callback = job.callback.as_deref().filter(|_| event.group() == EventGroup::Video);
     let own = callback.map(callback::subscriber);
-    let mut wanted = audience.of(event, at).chain(&own).peekable();
+    let mut wanted = subscriptions.of(event, at).chain(&own).peekable();
     if wanted.peek().is_none() {
         return;
     }
@@ -286,17 +286,17 @@ pub struct FanoutPorts<'a> {
     /// The Work queue.
     pub work: &'a dyn Hints<WorkMessage>,
     /// The Render queue.
-    pub draw: &'a dyn Hints<DrawMessage>,
+    pub pieces: &'a dyn Hints<PieceMessage>,
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
 }
 
 /// The first plan that could not be worked off, and why; those before it are done.
 #[derive(Debug, thiserror::Error)]
 #[error("effects of record {index} could not be worked off")]
-pub struct Stopped {
+pub struct FanoutError {
     /// Its place.
     pub index: usize,
     /// The cause.
@@ -308,7 +308,7 @@ pub struct Stopped {
 ///
 /// # Errors
 /// [`Stopped`]: that plan and all after it have to run again, which does no harm.
-pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Stopped> {
+pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), FanoutError> {
     let mut progress = Progress { until: plans.len(), failure: None };
     let logs = owned(&plans[..progress.until], |plan| plan.logs.clone());
     if !logs.1.is_empty() {
@@ -346,9 +346,9 @@ pub async fn work_off(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), Sto
     if !work.1.is_empty() {
         progress.note(&work.0, ports.work.send(work.1).await);
     }
-    let draw = owned(&plans[..progress.until], |plan| plan.draw.clone());
-    if !draw.1.is_empty() {
-        progress.note(&draw.0, ports.draw.send(draw.1).await);
+    let pieces = owned(&plans[..progress.until], |plan| plan.pieces.clone());
+    if !pieces.1.is_empty() {
+        progress.note(&pieces.0, ports.pieces.send(pieces.1).await);
     }
     let hints = owned(&plans[..progress.until], |plan| plan.deliveries.iter().map(hint).collect());
     if !hints.1.is_empty() {
@@ -397,7 +397,7 @@ async fn purge(ports: &FanoutPorts<'_>, job: &JobId) -> Result<(), StoreError> {
 
 /// Gives slots back; those that are not held any more are passed over.
 async fn free_slots(ports: &FanoutPorts<'_>, slots: &[&str]) -> Result<(), StoreError> {
-    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         let admission = ports.store.admission().await?;
         let Some(next) = admission.free(slots) else { return Ok(()) };
@@ -432,9 +432,9 @@ impl Progress {
         }
     }
 
-    fn end(self) -> Result<(), Stopped> {
+    fn end(self) -> Result<(), FanoutError> {
         match self.failure {
-            Some(source) => Err(Stopped { index: self.until, source }),
+            Some(source) => Err(FanoutError { index: self.until, source }),
             None => Ok(()),
         }
     }

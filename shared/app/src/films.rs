@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use reelhook_domain::film::{Film, Format};
+use reelhook_domain::film::{Film, Rendition};
 use reelhook_domain::{JobId, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -31,7 +31,7 @@ pub trait FilmStore: Send + Sync {
 
 /// Where scenes, pictures and videos are kept.
 #[async_trait]
-pub trait ReelStore: FilmStore {
+pub trait ObjectStore: FilmStore {
     /// Whether a drawn scene is there, and stays for as long as a job may take.
     ///
     /// # Errors
@@ -85,11 +85,11 @@ pub fn scene_key(hash: &str) -> String {
 }
 
 /// Where a video is (contract.md, VidBuilder), by the day that its job was made on.
-pub fn video_key(job: &JobId, made: Timestamp, format: Format) -> String {
+pub fn video_key(job: &JobId, made: Timestamp, format: Rendition) -> String {
     format!("videos/{}/{}/{job}.mp4", made.day(), vidbuilder::name(format))
 }
 
 /// What a link to a video is good for.
-pub fn link_subject(job: &str, format: Format) -> String {
+pub fn link_subject(job: &str, format: Rendition) -> String {
     format!("video:{}", vidbuilder::file_id(job, format))
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use reelhook_domain::{Decision, Event, Ignored, Job, JobId, Policy, Rejected, decide};
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 
@@ -41,7 +41,7 @@ pub enum Changed {
 
 impl Changed {
     /// In a word, for logs.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Applied(_) => "applied",
             Self::Ignored(..) => "ignored",
@@ -68,7 +68,7 @@ pub enum ChangeError {
 /// [`ChangeError`] when the store fails or others are faster each time.
 pub async fn change(
     store: &dyn JobStore,
-    ambient: &dyn Ambient,
+    clock: &dyn ClockAndRandom,
     policy: &Policy,
     id: &JobId,
     event: &Event,
@@ -76,7 +76,7 @@ pub async fn change(
     let Some(job) = store.load(id).await? else {
         return Ok(Changed::NotFound);
     };
-    change_loaded(store, ambient, policy, job, event).await
+    change_loaded(store, clock, policy, job, event).await
 }
 
 /// Like [`change`], for a job that was read just now.
@@ -85,13 +85,13 @@ pub async fn change(
 /// As [`change`].
 pub async fn change_loaded(
     store: &dyn JobStore,
-    ambient: &dyn Ambient,
+    clock: &dyn ClockAndRandom,
     policy: &Policy,
     job: Job,
     event: &Event,
 ) -> Result<Changed, ChangeError> {
     let id = job.id.clone();
-    let (mut known, mut retry) = (Some(job), Retry::new(ambient, ATTEMPTS));
+    let (mut known, mut retry) = (Some(job), Retry::new(clock, ATTEMPTS));
     while retry.attempt().await {
         let job = match known.take() {
             Some(job) => job,
@@ -100,7 +100,7 @@ pub async fn change_loaded(
                 None => return Ok(Changed::NotFound),
             },
         };
-        let next = match decide(&job, event, ambient.now(), policy) {
+        let next = match decide(&job, event, clock.now(), policy) {
             Decision::Apply(next) => next,
             Decision::Ignore(reason) => return Ok(Changed::Ignored(reason, Box::new(job))),
             Decision::Reject(Rejected::Deleted) => return Ok(Changed::NotFound),

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reelhook_domain::{Event, JobId, Policy, Timestamp};
 use serde_json::Value;
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::deliveries::time_of;
 use crate::jobs::{ChangeError, Changed, JobStore, change_loaded};
 use crate::store::StoreError;
@@ -304,7 +304,7 @@ pub struct LogPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
 }
@@ -314,7 +314,7 @@ pub struct LogPorts<'a> {
 /// # Errors
 /// [`StoreError`].
 pub async fn kept(ports: &LogPorts<'_>, job: &JobId, limit: usize) -> Result<(Vec<Value>, bool), StoreError> {
-    let found = search(ports.lines, &Search::newest(job, limit), ports.ambient.now()).await?;
+    let found = search(ports.lines, &Search::newest(job, limit), ports.clock.now()).await?;
     if !found.lines.is_empty() {
         return Ok((found.lines, false));
     }
@@ -371,7 +371,7 @@ pub async fn archive(ports: &LogPorts<'_>, id: &JobId) -> Result<bool, ChangeErr
         writeln!(file, "{line}").map_err(broken)?;
     }
     ports.archive.put(&archive_key(id), file.finish().map_err(broken)?).await?;
-    match change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::LogArchived).await? {
+    match change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::LogArchived).await? {
         Changed::NotFound => {
             // It was deleted meanwhile, and its files with it, but for this one.
             ports.archive.remove(&archive_key(id)).await?;

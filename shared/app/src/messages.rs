@@ -46,7 +46,7 @@ pub enum WorkMessage {
 /// Hints for renderers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub enum DrawMessage {
+pub enum PieceMessage {
     /// A piece of this job's drawing is open: claim one.
     #[serde(rename = "draw.v1")]
     Draw {

@@ -6,17 +6,17 @@
 use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, JobId, OutboundEvent, Timestamp};
 use serde_json::{Value, json};
 
-use crate::announce::{AnnouncePorts, Results, announce};
-use crate::audience::{Audience, Subscribers};
 use crate::endpoints::Endpoint;
 use crate::fanout::EventRow;
+use crate::notify::{Notified, NotifyPorts, notify};
 use crate::settings::WebhookSettings;
 use crate::store::StoreError;
+use crate::subscriptions::{Subscribers, Subscriptions};
 
 /// What telling of webhooks needs.
 pub struct OperationalPorts<'a> {
     /// Events, deliveries and hints.
-    pub announce: AnnouncePorts<'a>,
+    pub notify: NotifyPorts<'a>,
     /// Who was registered.
     pub subscribers: &'a dyn Subscribers,
     /// WEBHOOK_* settings.
@@ -25,7 +25,7 @@ pub struct OperationalPorts<'a> {
 
 /// Something about webhooks that somebody may want to know.
 #[derive(Debug, Clone, Copy)]
-pub enum News<'a> {
+pub enum OperationalEvent<'a> {
     /// An endpoint fails; with the part of its patience of which its operator is warned.
     Failing(&'a Endpoint, &'a EndpointState, u8),
     /// An endpoint was disabled, when and why.
@@ -40,12 +40,16 @@ pub enum News<'a> {
 ///
 /// # Errors
 /// [`StoreError`]: nobody was told.
-pub async fn tell(ports: &OperationalPorts<'_>, news: News<'_>, now: Timestamp) -> Result<Results, StoreError> {
-    let Some(event) = event(news, now) else { return Ok(Results::default()) };
-    let audience = Audience::new(ports.settings, ports.subscribers.subscribers().await?);
-    let about = news.endpoint();
-    let others = audience.of(event.event, now).filter(|one| one.id != about.id);
-    let told = announce(&ports.announce, &event, others, None).await?;
+pub async fn notify_subscribers(
+    ports: &OperationalPorts<'_>,
+    cause: OperationalEvent<'_>,
+    now: Timestamp,
+) -> Result<Notified, StoreError> {
+    let Some(event) = event(cause, now) else { return Ok(Notified::default()) };
+    let subscriptions = Subscriptions::new(ports.settings, ports.subscribers.subscribers().await?);
+    let about = cause.endpoint();
+    let others = subscriptions.of(event.event, now).filter(|one| one.id != about.id);
+    let told = notify(&ports.notify, &event, others, None).await?;
     if told.accepted < told.total {
         return Err(StoreError::Busy {
             operation: "tell of webhooks",
@@ -55,7 +59,7 @@ pub async fn tell(ports: &OperationalPorts<'_>, news: News<'_>, now: Timestamp) 
     Ok(told)
 }
 
-impl<'a> News<'a> {
+impl<'a> OperationalEvent<'a> {
     fn endpoint(self) -> &'a Endpoint {
         match self {
             Self::Failing(endpoint, ..)
@@ -67,38 +71,38 @@ impl<'a> News<'a> {
 }
 
 /// The event, whose id follows from what happened; none for what must not cause another one.
-pub(crate) fn event(news: News<'_>, now: Timestamp) -> Option<EventRow> {
-    let (event, subject, at, data) = match news {
-        News::Failing(endpoint, state, percent) => {
+pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<EventRow> {
+    let (event, subject, at, data) = match cause {
+        OperationalEvent::Failing(endpoint, state, percent) => {
             let since = state.failing_since.unwrap_or(now);
             let id = format!("{}.{}.{percent}", endpoint.id, since.0);
             (OutboundEvent::EndpointFailing, id, now, failing(endpoint, &endpoint.policy, state, now))
         }
-        News::Disabled(endpoint, at, reason) => {
+        OperationalEvent::Disabled(endpoint, at, reason) => {
             let mut data = about(endpoint);
             data["disabled_at"] = json!(at.to_string());
             data["reason"] = json!(reason);
             data["message"] = json!(format!("Webhook endpoint {} was disabled: {reason}", endpoint.name));
             (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.0), at, data)
         }
-        News::Recovered(endpoint, since) => {
+        OperationalEvent::Recovered(endpoint, since) => {
             let mut data = about(endpoint);
             data["failing_since"] = json!(since.to_string());
             data["recovered_at"] = json!(now.to_string());
             data["message"] = json!(format!("Webhook endpoint {} takes webhooks again", endpoint.name));
             (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.0), now, data)
         }
-        News::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
-        News::Exhausted(endpoint, delivery) => {
+        OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
+        OperationalEvent::Exhausted(endpoint, delivery) => {
             // The same at each telling, and another one where it is given up once more after it was sent again.
-            let id = format!("{}.{}.0", delivery.id, delivery.wanted_since().0);
+            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().0);
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
     };
-    let job_id = match news {
-        News::Exhausted(_, delivery) => delivery.job_id.clone(),
-        News::Failing(..) | News::Disabled(..) | News::Recovered(..) => {
-            JobId::parse(news.endpoint().id.as_str()).ok()?
+    let job_id = match cause {
+        OperationalEvent::Exhausted(_, delivery) => delivery.job_id.clone(),
+        OperationalEvent::Failing(..) | OperationalEvent::Disabled(..) | OperationalEvent::Recovered(..) => {
+            JobId::parse(cause.endpoint().id.as_str()).ok()?
         }
     };
     Some(EventRow { id: EventId::parse(&subject).ok()?, event, job_id, at, data, callback: None })
@@ -112,11 +116,11 @@ fn about(endpoint: &Endpoint) -> Value {
 fn failing(endpoint: &Endpoint, policy: &EndpointPolicy, state: &EndpointState, now: Timestamp) -> Value {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let mut data = about(endpoint);
-    let patience = policy.patience.time;
-    let ends = state.failing_since.filter(|_| !patience.is_zero()).map(|since| since.after(patience));
+    let disable_policy = policy.disable_policy.time;
+    let ends = state.failing_since.filter(|_| !disable_policy.is_zero()).map(|since| since.after(disable_policy));
     data["failures"] = json!(state.failures);
     data["failing_since"] = json!(time(state.failing_since));
-    data["patience_used_percent"] = json!(state.patience_used(policy, now));
+    data["patience_used_percent"] = json!(state.disable_progress(policy, now));
     data["disables_at"] = json!(time(ends));
     let failures = state.failures;
     data["message"] = json!(format!("Webhook endpoint {} fails: the last {failures} tries in a row", endpoint.name));

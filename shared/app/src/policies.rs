@@ -121,7 +121,7 @@ impl OwnPolicy {
             },
             concurrency: self.concurrency.unwrap_or(common.concurrency),
             circuit: common.circuit,
-            patience: common.patience,
+            disable_policy: common.disable_policy,
         }
     }
 }

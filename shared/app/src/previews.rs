@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo};
-use reelhook_domain::film::Format;
+use reelhook_domain::drawing::{RenderPlan, Renderer, StoredVideo};
+use reelhook_domain::film::Rendition;
 use reelhook_domain::{
     Decision, Dialect, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, NewJob, OutboundEvent,
     Policy, RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
@@ -11,16 +11,16 @@ use reelhook_domain::{
 use serde_json::json;
 use url::Url;
 
-use crate::announce::delivery_of;
-use crate::audience::Subscriber;
-use crate::deliver::message::parcel;
+use crate::deliver::message::webhook;
 use crate::dialect::webhook_data;
 use crate::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::fanout::EventRow;
-use crate::hooks;
-use crate::operational::{self, News};
-use crate::parcels::Parcel;
+use crate::notify::delivery_of;
+use crate::operational::{self, OperationalEvent};
 use crate::settings::WebhookSettings;
+use crate::subscriptions::Subscriber;
+use crate::transport::OutboundWebhook;
+use crate::triggers;
 
 /// Milliseconds of a minute.
 const MINUTE_MS: i64 = 60_000;
@@ -53,10 +53,10 @@ pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
 /// What this endpoint would be sent now of an event.
 pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Preview {
     let example = example(endpoint, event, now);
-    let delivery = delivery_of(&example, &Subscriber::alone(endpoint), Duration::ZERO, None);
-    let (mut headers, body) = match parcel(&delivery, &example, endpoint, now) {
-        Parcel::Web(request) => (request.headers, String::from_utf8_lossy(&request.body).into_owned()),
-        Parcel::Cloud(parcel) => (parcel.attributes, parcel.body),
+    let delivery = delivery_of(&example, &Subscriber::only(endpoint), Duration::ZERO, None);
+    let (mut headers, body) = match webhook(&delivery, &example, endpoint, now) {
+        OutboundWebhook::Web(request) => (request.headers, String::from_utf8_lossy(&request.body).into_owned()),
+        OutboundWebhook::Cloud(webhook) => (webhook.attributes, webhook.body),
     };
     for (name, value) in &mut headers {
         if endpoint.headers.iter().any(|(own, given)| own.eq_ignore_ascii_case(name) && given == value) {
@@ -70,20 +70,22 @@ pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Pre
 pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
     let since = Timestamp(now.0 - 10 * MINUTE_MS);
     let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
-    let of_webhooks = |news: News<'_>| operational::event(news, now);
+    let of_webhooks = |cause: OperationalEvent<'_>| operational::event(cause, now);
     let row = match event {
-        OutboundEvent::EndpointFailing => of_webhooks(News::Failing(endpoint, &failing, 1)),
-        OutboundEvent::EndpointDisabled => of_webhooks(News::Disabled(endpoint, now, "1000 tries in a row failed")),
-        OutboundEvent::EndpointRecovered => of_webhooks(News::Recovered(endpoint, since)),
+        OutboundEvent::EndpointFailing => of_webhooks(OperationalEvent::Failing(endpoint, &failing, 1)),
+        OutboundEvent::EndpointDisabled => {
+            of_webhooks(OperationalEvent::Disabled(endpoint, now, "1000 tries in a row failed"))
+        }
+        OutboundEvent::EndpointRecovered => of_webhooks(OperationalEvent::Recovered(endpoint, since)),
         OutboundEvent::DeliveryExhausted => {
             let job = of_job(OutboundEvent::Completed, since);
             let row = job_row(&job, OutboundEvent::Completed);
-            let mut delivery = delivery_of(&row, &Subscriber::alone(endpoint), Duration::ZERO, None);
+            let mut delivery = delivery_of(&row, &Subscriber::only(endpoint), Duration::ZERO, None);
             delivery.attempts = endpoint.policy.schedule.retries() + 1;
             delivery.last_result = Some(format!("status 500 after {} attempts", delivery.attempts));
-            of_webhooks(News::Exhausted(endpoint, &delivery))
+            of_webhooks(OperationalEvent::Exhausted(endpoint, &delivery))
         }
-        OutboundEvent::Test => Some(hooks::test_event(&endpoint.id, now, 0)),
+        OutboundEvent::Test => Some(triggers::test_event(&endpoint.id, now, 0)),
         OutboundEvent::Completed
         | OutboundEvent::Failed
         | OutboundEvent::Cancelled
@@ -113,7 +115,8 @@ fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
     let policy = Policy::default();
     let random = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff;
     let of_video = event.group() == EventGroup::Video;
-    let film = FilmPlan { renderer: Renderer::Own, formats: vec![Format::Standard], scenes: vec![120, 150, 120] };
+    let film =
+        RenderPlan { renderer: Renderer::Own, renditions: vec![Rendition::Landscape], scenes: vec![120, 150, 120] };
     let new = NewJob {
         id: if of_video { JobId::uuid(random) } else { JobId::streamgank(at, random) },
         dialect: if of_video { Dialect::VidBuilder } else { Dialect::StreamGank },
@@ -206,7 +209,7 @@ fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
     let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });
     let done = |claim, video: Option<StoredVideo>| (1, Event::PieceDone { attempt: 1, claim, video });
     let video = StoredVideo {
-        format: Format::Standard,
+        format: Rendition::Landscape,
         key: "videos/2025-11-12/standard/video.mp4".to_owned(),
         bytes: 4_200_000,
         link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::{try_join_all, try_join3};
-use reelhook_domain::{Admission, Cleared, Dialect, Event, Job, JobId, Policy, Status, Timestamp};
+use reelhook_domain::{Admission, ClearCutoffs, Dialect, Event, Job, JobId, Policy, Status, Timestamp};
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::dialect::streamgank::QueueCounts;
 use crate::jobs::{ChangeError, Changed, JobStore, change_loaded};
 use crate::messages::{Delayed, Hints, WorkMessage, send_all};
@@ -210,12 +210,12 @@ pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatu
 pub async fn toggle(
     store: &dyn QueueStore,
     work: &dyn Hints<WorkMessage>,
-    ambient: &dyn Ambient,
+    clock: &dyn ClockAndRandom,
     processing: Option<bool>,
 ) -> Result<(bool, bool), StoreError> {
     let mut was = true;
     let mut is = true;
-    update(store, ambient, |admission| {
+    update(store, clock, |admission| {
         was = !admission.paused;
         is = processing.unwrap_or(!was);
         (was != is).then(|| admission.pause(!is))
@@ -232,21 +232,21 @@ pub async fn toggle(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn clear(store: &dyn QueueStore, ambient: &dyn Ambient) -> Result<(), StoreError> {
-    let now = ambient.now();
+pub async fn clear(store: &dyn QueueStore, clock: &dyn ClockAndRandom) -> Result<(), StoreError> {
+    let now = clock.now();
     let counts = store.queue_counts().await?;
-    update(store, ambient, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
+    update(store, clock, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
 }
 
 /// Hides what has failed; the sweep removes it. Returns how many that are.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn clear_failed(store: &dyn QueueStore, ambient: &dyn Ambient) -> Result<u64, StoreError> {
-    let now = ambient.now();
+pub async fn clear_failed(store: &dyn QueueStore, clock: &dyn ClockAndRandom) -> Result<u64, StoreError> {
+    let now = clock.now();
     let counts = store.queue_counts().await?;
     let mut newly = 0;
-    update(store, ambient, |admission| {
+    update(store, clock, |admission| {
         let (next, hidden) = admission.clear_failed(now, counts.failed);
         newly = hidden;
         Some(next)
@@ -257,10 +257,10 @@ pub async fn clear_failed(store: &dyn QueueStore, ambient: &dyn Ambient) -> Resu
 
 async fn update(
     store: &dyn QueueStore,
-    ambient: &dyn Ambient,
+    clock: &dyn ClockAndRandom,
     mut next: impl FnMut(&Admission) -> Option<Admission>,
 ) -> Result<(), StoreError> {
-    let mut retry = Retry::new(ambient, ATTEMPTS);
+    let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
         let Some(next) = next(&store.admission().await?) else { return Ok(()) };
         if store.save_admission(&next).await? == Saved::Done {
@@ -277,7 +277,7 @@ pub struct RemovalPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
 }
@@ -294,7 +294,7 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
     let mut removed: BTreeMap<Status, u64> = BTreeMap::new();
     let mut done = true;
     for status in cleared.hidden.keys() {
-        for month in months(ports.ambient.now()) {
+        for month in months(ports.clock.now()) {
             let (count, nothing_left) = remove_of_month(ports, &cleared, *status, &month).await?;
             if count > 0 {
                 *removed.entry(*status).or_default() += count;
@@ -302,7 +302,7 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
             done &= nothing_left;
         }
     }
-    update(ports.queue, ports.ambient, |admission| {
+    update(ports.queue, ports.clock, |admission| {
         // Who cleared again meanwhile has hidden more.
         let same = admission.cleared.all == cleared.all && admission.cleared.failed == cleared.failed;
         Some(admission.removed(&removed, done && same))
@@ -314,7 +314,7 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
 /// Removes hidden jobs of a status that were made in a month, the oldest first: how many, and whether none is left.
 async fn remove_of_month(
     ports: &RemovalPorts<'_>,
-    cleared: &Cleared,
+    cleared: &ClearCutoffs,
     status: Status,
     month: &str,
 ) -> Result<(u64, bool), ChangeError> {
@@ -327,7 +327,7 @@ async fn remove_of_month(
         let hidden = ports.queue.load_all(&ids).await?;
         let hidden: Vec<Job> = hidden.into_iter().filter(|job| job.status == status && cleared.hides(job)).collect();
         found |= !hidden.is_empty();
-        let changes = hidden.into_iter().map(|job| change_loaded(ports.jobs, ports.ambient, ports.policy, job, &event));
+        let changes = hidden.into_iter().map(|job| change_loaded(ports.jobs, ports.clock, ports.policy, job, &event));
         let changes: Vec<_> = futures_util::stream::iter(changes).buffer_unordered(CHANGES_AT_ONCE).collect().await;
         for changed in changes {
             removed += u64::from(matches!(changed?, Changed::Applied(_)));

@@ -12,11 +12,11 @@ use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, Outbound
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ambient::Ambient;
-use crate::announce::hint;
-use crate::deliveries::{DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryBook, Placed, goes_to, time_of};
-use crate::endpoints::{Endpoint, EndpointDesk};
+use crate::clock::ClockAndRandom;
+use crate::deliveries::{DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, goes_to, time_of};
+use crate::endpoints::{Endpoint, EndpointStateStore};
 use crate::messages::{DeliveryMessage, Hints, hint_at_deliveries};
+use crate::notify::hint;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::submit::IdempotencyKey;
@@ -77,7 +77,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn fits(&self, delivery: &Delivery, id: &RecoveryId) -> bool {
+    fn matches(&self, delivery: &Delivery, id: &RecoveryId) -> bool {
         let marked = delivery.recovery.as_deref() == Some(id.as_str());
         self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
             && self.event.is_none_or(|event| event == delivery.event)
@@ -107,8 +107,8 @@ pub struct Recovery {
     /// Whether it only counts.
     pub dry_run: bool,
     /// SHA-256 of what the request says, as hex, where that had an Idempotency-Key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<String>,
+    #[serde(rename = "asked", default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
     /// How it stands.
     pub status: RecoveryStatus,
     /// Rises by one with each change.
@@ -200,20 +200,20 @@ pub struct RecoverPorts<'a> {
     /// Recoveries.
     pub store: &'a dyn RecoveryStore,
     /// Deliveries.
-    pub book: &'a dyn DeliveryBook,
+    pub deliveries: &'a dyn DeliveryQueries,
     /// Endpoints.
-    pub desk: &'a dyn EndpointDesk,
+    pub endpoints: &'a dyn EndpointStateStore,
     /// The Deliveries queue.
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// How much later than its hint a delivery is due for the sweep.
     pub grace: Duration,
 }
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct RecoveryRequest {
     /// Which deliveries.
     pub filter: Filter,
     /// Whether they are only counted.
@@ -224,7 +224,7 @@ pub struct Wish {
 
 /// What came of a wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
+pub enum Started {
     /// The recovery, or the one that the same key began before.
     Recovery(Box<Recovery>),
     /// The key was used with another body.
@@ -236,9 +236,13 @@ pub enum Begun {
 ///
 /// # Errors
 /// [`StoreError`] when it could not be begun; a later fault is only logged, the background tries again.
-pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Result<Begun, StoreError> {
-    let Wish { filter, dry_run, key } = wish;
-    let now = ports.ambient.now();
+pub async fn begin(
+    ports: &RecoverPorts<'_>,
+    requested: RecoveryRequest,
+    budget: Duration,
+) -> Result<Started, StoreError> {
+    let RecoveryRequest { filter, dry_run, key } = requested;
+    let now = ports.clock.now();
     if let Some((_, wanted)) = &key {
         for former in &wanted.former_callers {
             if let Some(first) = ports.store.recovery(&RecoveryId::of_key(former, wanted)).await? {
@@ -251,12 +255,12 @@ pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Re
     let recovery = Recovery {
         id: match &key {
             Some((caller, key)) => RecoveryId::of_key(caller, key),
-            None => RecoveryId::of(ports.ambient.random()),
+            None => RecoveryId::of(ports.clock.random()),
         },
         cursor: format!("{:013}", from.0),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
-        asked: key.as_ref().map(|(_, key)| key.body_hash.clone()),
+        request_hash: key.as_ref().map(|(_, key)| key.body_hash.clone()),
         status: RecoveryStatus::Running,
         version: 1,
         created_at: now,
@@ -278,17 +282,17 @@ pub async fn begin(ports: &RecoverPorts<'_>, wish: Wish, budget: Duration) -> Re
         tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");
         None
     });
-    Ok(Begun::Recovery(Box::new(later.unwrap_or(recovery))))
+    Ok(Started::Recovery(Box::new(later.unwrap_or(recovery))))
 }
 
 /// What a key gives that began a recovery before.
-fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Begun {
-    let is_same = match (&first.asked, key) {
-        (Some(asked), Some((_, key))) => key.is_same(asked),
+fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Started {
+    let is_same = match (&first.request_hash, key) {
+        (Some(request_hash), Some((_, key))) => key.is_same(request_hash),
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    if is_same { Begun::Recovery(Box::new(first)) } else { Begun::KeyReused }
+    if is_same { Started::Recovery(Box::new(first)) } else { Started::KeyReused }
 }
 
 /// Lets an endpoint be asked again, and sends what waits for it now: a recovery of its pending deliveries.
@@ -296,9 +300,9 @@ fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Begun {
 /// # Errors
 /// [`StoreError`]; doing it again does no harm.
 pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Duration) -> Result<Recovery, StoreError> {
-    let before = ports.desk.endpoint(&endpoint.id).await?;
-    ports.desk.enable(&endpoint.id).await?;
-    let now = ports.ambient.now();
+    let before = ports.endpoints.endpoint(&endpoint.id).await?;
+    ports.endpoints.enable(&endpoint.id).await?;
+    let now = ports.clock.now();
     let since = before.failing_since.into_iter().chain(before.disabled_at).min().unwrap_or(now);
     let filter = Filter {
         // Whatever waits was made within its schedule before, or within the day that an answer may excuse.
@@ -308,9 +312,9 @@ pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Durat
         event: None,
         statuses: vec![DeliveryStatus::Pending],
     };
-    match begin(ports, Wish { filter, dry_run: false, key: None }, budget).await? {
-        Begun::Recovery(recovery) => Ok(*recovery),
-        Begun::KeyReused => Err(StoreError::Busy { operation: "enable endpoint", source: "there is no key".into() }),
+    match begin(ports, RecoveryRequest { filter, dry_run: false, key: None }, budget).await? {
+        Started::Recovery(recovery) => Ok(*recovery),
+        Started::KeyReused => Err(StoreError::Busy { operation: "enable endpoint", source: "there is no key".into() }),
     }
 }
 
@@ -318,14 +322,14 @@ pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Durat
 ///
 /// # Errors
 /// [`StoreError`] of the first that failed; it is due again.
-pub async fn go_on_with_all(ports: &RecoverPorts<'_>, until: Timestamp) -> Result<usize, StoreError> {
-    let due = ports.store.due_recoveries(ports.ambient.now()).await?;
+pub async fn resume_all(ports: &RecoverPorts<'_>, until: Timestamp) -> Result<usize, StoreError> {
+    let due = ports.store.due_recoveries(ports.clock.now()).await?;
     let (mut worked_on, mut failed) = (0, None);
     for id in &due {
-        if ports.ambient.now() >= until {
+        if ports.clock.now() >= until {
             break;
         }
-        match go_on(ports, id, until).await {
+        match resume(ports, id, until).await {
             Ok(_) => worked_on += 1,
             // It does not keep the others back.
             Err(error) => failed = failed.or(Some(error)),
@@ -338,7 +342,7 @@ pub async fn go_on_with_all(ports: &RecoverPorts<'_>, until: Timestamp) -> Resul
 ///
 /// # Errors
 /// [`StoreError`]; the page is done again later, which does no harm.
-pub async fn go_on(
+pub async fn resume(
     ports: &RecoverPorts<'_>,
     id: &RecoveryId,
     until: Timestamp,
@@ -353,10 +357,10 @@ async fn work(
     probe: bool,
 ) -> Result<Option<Recovery>, StoreError> {
     let Some(mut recovery) = ports.store.recovery(id).await? else { return Ok(None) };
-    let mut endpoints = Met { takes: BTreeMap::new(), probe };
+    let mut endpoints = EndpointChecks { takes: BTreeMap::new(), probe };
     while recovery.status == RecoveryStatus::Running {
         let mut next = page(ports, &recovery, &mut endpoints).await?;
-        let now = ports.ambient.now();
+        let now = ports.clock.now();
         let stop = next.status == RecoveryStatus::Running && now >= until;
         if next.status == RecoveryStatus::Running {
             // Whoever stops here lets the next one begin.
@@ -379,13 +383,13 @@ async fn work(
 /// # Errors
 /// [`StoreError`].
 pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<Recovery>, StoreError> {
-    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         let Some(recovery) = ports.store.recovery(id).await? else { return Ok(None) };
         if recovery.status != RecoveryStatus::Running {
             return Ok(Some(recovery));
         }
-        let now = ports.ambient.now();
+        let now = ports.clock.now();
         let mut next = recovery.next(now);
         next.end(RecoveryStatus::Cancelled, now);
         if ports.store.save_recovery(&next).await? {
@@ -396,7 +400,7 @@ pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<
 }
 
 /// Endpoints that were met.
-struct Met {
+struct EndpointChecks {
     /// Whether each takes anything.
     takes: BTreeMap<EndpointId, bool>,
     /// Whether one whose circuit is open is probed at once: a person who begins a recovery says that it is mended, the
@@ -405,17 +409,21 @@ struct Met {
 }
 
 /// Looks at the next deliveries: the recovery after them, not saved yet.
-async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> Result<Recovery, StoreError> {
-    let now = ports.ambient.now();
+async fn page(
+    ports: &RecoverPorts<'_>,
+    recovery: &Recovery,
+    checks: &mut EndpointChecks,
+) -> Result<Recovery, StoreError> {
+    let now = ports.clock.now();
     let mut next = recovery.next(now);
     let day = time_of(&recovery.cursor).div_euclid(DAY_MS);
-    let found = of_day_after(ports.book, Timestamp(day * DAY_MS), &recovery.cursor).await?;
+    let found = of_day_after(ports.deliveries, Timestamp(day * DAY_MS), &recovery.cursor).await?;
     let behind = format!("{:013}", recovery.filter.to.0 + 1);
     let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
     next.examined += ids.len() as u64;
-    let deliveries = ports.book.load_all(&ids).await?;
+    let deliveries = ports.deliveries.load_all(&ids).await?;
     let mut again = Vec::new();
-    for delivery in deliveries.iter().filter(|one| recovery.filter.fits(one, &recovery.id)) {
+    for delivery in deliveries.iter().filter(|one| recovery.filter.matches(one, &recovery.id)) {
         next.matched += 1;
         if recovery.dry_run {
             continue;
@@ -425,10 +433,10 @@ async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> R
             next.replayed += 1;
         } else if delivery.lease_until.is_some_and(|lease| lease > now) {
             next.under_way += 1;
-        } else if !takes(ports, &delivery.endpoint_id, met).await? {
+        } else if !takes(ports, &delivery.endpoint_id, checks).await? {
             next.disabled += 1;
         } else {
-            again.push(delivery.again(now, ports.grace).recovered_by(recovery.id.as_str()));
+            again.push(delivery.resend(now, ports.grace).recovered_by(recovery.id.as_str()));
         }
     }
     let (sent, conflicts) = send(ports, &again).await?;
@@ -445,16 +453,16 @@ async fn page(ports: &RecoverPorts<'_>, recovery: &Recovery, met: &mut Met) -> R
 }
 
 /// Whether an endpoint takes anything.
-async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, met: &mut Met) -> Result<bool, StoreError> {
-    if let Some(known) = met.takes.get(id) {
+async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, checks: &mut EndpointChecks) -> Result<bool, StoreError> {
+    if let Some(known) = checks.takes.get(id) {
         return Ok(*known);
     }
-    let state = ports.desk.endpoint(id).await?;
+    let state = ports.endpoints.endpoint(id).await?;
     let takes = state.disabled_at.is_none() && state.removed_at.is_none();
-    if takes && met.probe {
-        ports.desk.ask_now(id).await?;
+    if takes && checks.probe {
+        ports.endpoints.request_probe(id).await?;
     }
-    met.takes.insert(id.clone(), takes);
+    checks.takes.insert(id.clone(), takes);
     Ok(takes)
 }
 
@@ -464,7 +472,7 @@ async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64)
         return Ok((0, 0));
     }
     let (mut sent, mut conflicts) = (Vec::with_capacity(again.len()), 0);
-    for (delivery, saved) in again.iter().zip(ports.book.save_all(again).await) {
+    for (delivery, saved) in again.iter().zip(ports.deliveries.save_all(again).await) {
         match saved? {
             Saved::Done => sent.push(hint(delivery)),
             // Another one works on the same page.
@@ -478,10 +486,14 @@ async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64)
 }
 
 /// The next deliveries of a day after a place, oldest first.
-async fn of_day_after(book: &dyn DeliveryBook, day: Timestamp, after: &str) -> Result<Vec<Placed>, StoreError> {
+async fn of_day_after(
+    deliveries: &dyn DeliveryQueries,
+    day: Timestamp,
+    after: &str,
+) -> Result<Vec<ListedDelivery>, StoreError> {
     let day = day.day();
-    let shards = (0..DELIVERY_SHARDS).map(|shard| book.of_day_after(&day, shard, after, PAGE));
-    let mut found: Vec<Placed> = try_join_all(shards).await?.into_iter().flatten().collect();
+    let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day_after(&day, shard, after, PAGE));
+    let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
     found.sort();
     found.truncate(PAGE);
     Ok(found)

@@ -5,8 +5,7 @@ use reelhook_domain::{EndpointId, EventFilter, Timestamp};
 use reelhook_signing::{SealingKeys, SigningKeys};
 use serde::{Deserialize, Serialize};
 
-use crate::ambient::Ambient;
-use crate::audience::{Subscriber, Subscribers};
+use crate::clock::ClockAndRandom;
 use crate::endpoint_secrets::{EndpointSecret, PublicKey};
 use crate::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::policies::OwnPolicy;
@@ -14,6 +13,7 @@ use crate::retry::Retry;
 use crate::settings::WebhookSettings;
 use crate::store::{Saved, StoreError};
 use crate::submit::IdempotencyKey;
+use crate::subscriptions::{Subscriber, Subscribers};
 
 /// Endpoints that may be registered.
 pub const MOST_ENDPOINTS: usize = 1000;
@@ -117,21 +117,21 @@ impl Registration {
         (endpoint, live.iter().filter_map(|secret| secret.expires_at).min())
     }
 
-    fn next(&self, choices: Choices, of: &Private, vault: &Vault, ambient: &dyn Ambient) -> Self {
-        let mut next = Self { version: self.version + 1, updated_at: ambient.now(), choices, ..self.clone() };
-        next.close(of, vault, ambient);
+    fn next(&self, choices: Choices, of: &Private, vault: &Vault, clock: &dyn ClockAndRandom) -> Self {
+        let mut next = Self { version: self.version + 1, updated_at: clock.now(), choices, ..self.clone() };
+        next.close(of, vault, clock);
         next
     }
 
     /// Seals what is private, and says which public keys go with it.
-    fn close(&mut self, of: &Private, vault: &Vault, ambient: &dyn Ambient) {
+    fn close(&mut self, of: &Private, vault: &Vault, clock: &dyn ClockAndRandom) {
         let key = |secret: &EndpointSecret| {
             let key = secret.key()?.public();
             Some(PublicKey { id: secret.id.clone(), key, expires_at: secret.expires_at })
         };
         self.public_keys =
             if self.choices.asymmetric { of.secrets.iter().filter_map(key).collect() } else { Vec::new() };
-        self.sealed = vault.seal(&self.id, of, ambient.random());
+        self.sealed = vault.seal(&self.id, of, clock.random());
     }
 }
 
@@ -169,13 +169,13 @@ impl Vault {
 
 /// What becomes of how an endpoint stands when its registration is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start<'a> {
+pub enum StateChange<'a> {
     /// Nothing.
-    AsItIs,
+    Keep,
     /// It is disabled, for this reason.
-    Disabled(&'a str),
+    Disable(&'a str),
     /// Its failures are forgotten, since its webhooks go somewhere else.
-    Anew,
+    Reset,
 }
 
 /// Where registrations are kept.
@@ -195,7 +195,7 @@ pub trait RegistrationStore: Subscribers {
     async fn save_registration(
         &self,
         registration: &Registration,
-        start: Start<'_>,
+        start: StateChange<'_>,
     ) -> Result<Saved<Registration>, StoreError>;
 
     /// Removes a registration, unless it has another version; whether it was there with this one.
@@ -211,14 +211,14 @@ pub struct RegistrationPorts<'a> {
     /// Registrations.
     pub store: &'a dyn RegistrationStore,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// ENDPOINT_SECRETS_KEY.
     pub vault: &'a Vault,
 }
 
 /// What somebody wants registered; `Debug` hides what is secret.
 #[derive(Clone)]
-pub struct Wish {
+pub struct RegistrationRequest {
     /// What everybody may see.
     pub choices: Choices,
     /// Where its webhooks go.
@@ -233,9 +233,9 @@ pub struct Wish {
     pub key: Option<(String, IdempotencyKey)>,
 }
 
-impl std::fmt::Debug for Wish {
+impl std::fmt::Debug for RegistrationRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Wish({:?}, {})", self.choices, self.destination.server())
+        write!(f, "RegistrationRequest({:?}, {})", self.choices, self.destination.server())
     }
 }
 
@@ -263,57 +263,58 @@ pub enum Registered {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn register(ports: &RegistrationPorts<'_>, wish: Wish) -> Result<Registered, StoreError> {
-    let now = ports.ambient.now();
+pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequest) -> Result<Registered, StoreError> {
+    let now = ports.clock.now();
     // A key whose endpoint was removed makes another one, and the same other one each time.
-    let bits = |round: usize| match &wish.key {
+    let bits = |round: usize| match &requested.key {
         Some((caller, key)) => key.bits(caller, round),
-        None => ports.ambient.random(),
+        None => ports.clock.random(),
     };
-    let request = wish.key.as_ref().map(|(_, key)| key.body_hash.clone());
-    if wish.key.is_some()
+    let request = requested.key.as_ref().map(|(_, key)| key.body_hash.clone());
+    if requested.key.is_some()
         && let Some(known) = ports.store.registration(&endpoint_id(bits(0))).await?
     {
-        return same(ports, known, wish.key.as_ref());
+        return same(ports, known, requested.key.as_ref());
     }
-    if let Some((_, key)) = &wish.key {
+    if let Some((_, key)) = &requested.key {
         for former in &key.former_callers {
             for round in 0..FORMER_ROUNDS {
                 if let Some(known) = ports.store.registration(&endpoint_id(key.bits(former, round))).await? {
-                    return same(ports, known, wish.key.as_ref());
+                    return same(ports, known, requested.key.as_ref());
                 }
             }
         }
     }
     if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
         // What this key registered after its first one was removed is there all the same.
-        for round in (1..ROUNDS).take_while(|_| wish.key.is_some()) {
+        for round in (1..ROUNDS).take_while(|_| requested.key.is_some()) {
             if let Some(known) = ports.store.registration(&endpoint_id(bits(round))).await? {
-                return same(ports, known, wish.key.as_ref());
+                return same(ports, known, requested.key.as_ref());
             }
         }
         return Ok(Registered::TooMany);
     }
-    let secret = EndpointSecret::new(ports.ambient, ports.ambient.random(), wish.secret.clone());
-    let (destination, headers) = (wish.destination.clone(), wish.headers.clone());
+    let secret = EndpointSecret::new(ports.clock, ports.clock.random(), requested.secret.clone());
+    let (destination, headers) = (requested.destination.clone(), requested.headers.clone());
     let private = Private { destination, headers, secrets: vec![secret] };
     let mut registration = Registration {
         id: endpoint_id(0),
         version: 1,
         created_at: now,
         updated_at: now,
-        choices: wish.choices.clone(),
+        choices: requested.choices.clone(),
         public_keys: Vec::new(),
         request,
         sealed: String::new(),
     };
-    let start = if wish.enabled { Start::AsItIs } else { Start::Disabled("disabled when it was registered") };
+    let start =
+        if requested.enabled { StateChange::Keep } else { StateChange::Disable("disabled when it was registered") };
     for round in 0..ROUNDS {
         registration.id = endpoint_id(bits(round));
-        registration.close(&private, ports.vault, ports.ambient);
+        registration.close(&private, ports.vault, ports.clock);
         match ports.store.save_registration(&registration, start).await? {
             Saved::Done => return Ok(Registered::Done(Box::new(Opened { registration, private }))),
-            Saved::Conflict(Some(known)) => return same(ports, *known, wish.key.as_ref()),
+            Saved::Conflict(Some(known)) => return same(ports, *known, requested.key.as_ref()),
             // What this key had registered was removed since.
             Saved::Conflict(None) => {}
         }
@@ -365,7 +366,7 @@ pub async fn change<E>(
     seen: Option<u64>,
     edit: impl Fn(&mut Choices, &mut Private) -> Result<(), E>,
 ) -> Result<Result<Changed, E>, StoreError> {
-    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         let Some(Opened { registration, private }) = look(ports, id).await? else { return Ok(Ok(Changed::NotFound)) };
         if seen.is_some_and(|seen| seen != registration.version) {
@@ -378,8 +379,8 @@ pub async fn change<E>(
         if choices == registration.choices && next == private && ports.vault.is_current(&registration) {
             return Ok(Ok(Changed::Done(Box::new(Opened { registration, private }))));
         }
-        let start = if next.destination == private.destination { Start::AsItIs } else { Start::Anew };
-        let registration = registration.next(choices, &next, ports.vault, ports.ambient);
+        let start = if next.destination == private.destination { StateChange::Keep } else { StateChange::Reset };
+        let registration = registration.next(choices, &next, ports.vault, ports.clock);
         if ports.store.save_registration(&registration, start).await? == Saved::Done {
             return Ok(Ok(Changed::Done(Box::new(Opened { registration, private: next }))));
         }
@@ -401,11 +402,15 @@ pub async fn look(ports: &RegistrationPorts<'_>, id: &EndpointId) -> Result<Opti
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn remove(store: &dyn RegistrationStore, ambient: &dyn Ambient, id: &EndpointId) -> Result<bool, StoreError> {
-    let mut retry = Retry::new(ambient, ATTEMPTS);
+pub async fn remove(
+    store: &dyn RegistrationStore,
+    clock: &dyn ClockAndRandom,
+    id: &EndpointId,
+) -> Result<bool, StoreError> {
+    let mut retry = Retry::new(clock, ATTEMPTS);
     while retry.attempt().await {
         let Some(registration) = store.registration(id).await? else { return Ok(false) };
-        if store.remove_registration(&registration, ambient.now()).await? {
+        if store.remove_registration(&registration, clock.now()).await? {
             return Ok(true);
         }
     }

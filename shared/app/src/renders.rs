@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderWord, Timestamp, brief, cut};
+use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderStatus, Timestamp, brief, cut};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::messages::{Delayed, Hints, WorkMessage, send_all};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
@@ -21,7 +21,7 @@ const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of Creatomate's answer that are read.
 const CHECK_LIMIT: usize = 256 * 1024;
 /// Bytes of a render's status.
-const WORD_LIMIT: usize = 64;
+const STATUS_LIMIT: usize = 64;
 /// Bytes of a render's error.
 const ERROR_LIMIT: usize = 4096;
 
@@ -85,26 +85,26 @@ impl Callback {
         let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
         let url = text("url").filter(|url| is_web_url(url)).map(str::to_owned);
         let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
-        Some(Self { status: cut(text("status")?, WORD_LIMIT).to_owned(), url, error, run: None })
+        Some(Self { status: cut(text("status")?, STATUS_LIMIT).to_owned(), url, error, run: None })
     }
 
     /// Whether it tells of an end.
     pub fn is_final(&self) -> bool {
-        matches!(self.state().word, RenderWord::Succeeded | RenderWord::Failed)
+        matches!(self.state().status, RenderStatus::Succeeded | RenderStatus::Failed)
     }
 
     /// In the domain's words.
     pub fn state(&self) -> RenderState {
-        let word = match self.status.as_str() {
-            "planned" => RenderWord::Planned,
-            "waiting" => RenderWord::Waiting,
-            "transcribing" => RenderWord::Transcribing,
-            "rendering" => RenderWord::Rendering,
-            "succeeded" => RenderWord::Succeeded,
-            "failed" | "cancelled" => RenderWord::Failed,
-            other => RenderWord::Other(other.to_owned()),
+        let status = match self.status.as_str() {
+            "planned" => RenderStatus::Planned,
+            "waiting" => RenderStatus::Waiting,
+            "transcribing" => RenderStatus::Transcribing,
+            "rendering" => RenderStatus::Rendering,
+            "succeeded" => RenderStatus::Succeeded,
+            "failed" | "cancelled" => RenderStatus::Failed,
+            other => RenderStatus::Other(other.to_owned()),
         };
-        RenderState { word, url: self.url.clone(), error: self.error.clone() }
+        RenderState { status, url: self.url.clone(), error: self.error.clone() }
     }
 }
 
@@ -116,13 +116,13 @@ pub fn is_web_url(text: &str) -> bool {
 
 /// On whose word a callback comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Voucher {
+pub enum CallbackAuth {
     /// The token of a job's run.
     Run(JobId, u32),
     /// The operator's token, from a project-level hook.
     Operator,
     /// Nobody's: it is only a hint.
-    Nobody,
+    Anonymous,
 }
 
 /// What a callback came to.
@@ -150,7 +150,7 @@ impl Received {
     }
 
     /// In a word, for logs.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Reached(_) => "reached",
             Self::Stale(_) => "stale",
@@ -167,7 +167,7 @@ pub struct RenderPorts<'a> {
     /// Renders.
     pub renders: &'a dyn RenderStore,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
     /// Whether Creatomate can be asked.
@@ -181,22 +181,22 @@ pub struct RenderPorts<'a> {
 pub async fn receive(
     ports: &RenderPorts<'_>,
     work: &dyn Hints<WorkMessage>,
-    voucher: &Voucher,
+    voucher: &CallbackAuth,
     render: &RenderId,
     callback: &Callback,
 ) -> Result<Received, ChangeError> {
     match voucher {
-        Voucher::Run(job_id, attempt) => receive_for_run(ports, job_id, *attempt, render, callback).await,
-        Voucher::Operator => {
+        CallbackAuth::Run(job_id, attempt) => receive_for_run(ports, job_id, *attempt, render, callback).await,
+        CallbackAuth::Operator => {
             let mut reached = apply_to_all(ports, render, callback).await?;
             if reached.is_none() {
-                ports.renders.park(render, callback, ports.ambient.now()).await?;
+                ports.renders.park(render, callback, ports.clock.now()).await?;
                 // A job may have recorded the id in between.
                 reached = apply_to_all(ports, render, callback).await?;
             }
             Ok(reached.map_or(Received::Unknown, |job| Received::Reached(Box::new(job))))
         }
-        Voucher::Nobody => Ok(Received::Hinted(hint_or_not(ports, work, render).await)),
+        CallbackAuth::Anonymous => Ok(Received::Hinted(hint_if_allowed(ports, work, render).await)),
     }
 }
 
@@ -216,7 +216,7 @@ async fn receive_for_run(
     }
     // The run has not told of this render yet.
     let own = Callback { run: Some(Run { job_id: job_id.clone(), attempt }), ..callback.clone() };
-    ports.renders.park(render, &own, ports.ambient.now()).await?;
+    ports.renders.park(render, &own, ports.clock.now()).await?;
     // It may have done so in between.
     match ports.jobs.load(job_id).await? {
         Some(job) if job.render_id.as_ref() == Some(render) => apply(ports, job, render, callback).await,
@@ -233,7 +233,7 @@ async fn apply(
 ) -> Result<Received, ChangeError> {
     let event =
         Event::RenderReported { render: render.clone(), state: callback.state(), confirmable: ports.confirmable };
-    Ok(match change_loaded(ports.jobs, ports.ambient, ports.policy, job, &event).await? {
+    Ok(match change_loaded(ports.jobs, ports.clock, ports.policy, job, &event).await? {
         Changed::Ignored(Ignored::OtherRender, _) | Changed::NotFound => Received::Unknown,
         Changed::Applied(job) | Changed::Ignored(_, job) | Changed::Rejected(_, job) => Received::Reached(job),
     })
@@ -255,7 +255,7 @@ async fn apply_to_all(
 }
 
 /// [`hint`], whose failure would reveal that a job waits for the render; the scheduled check runs in any case.
-async fn hint_or_not(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, render: &RenderId) -> Option<JobId> {
+async fn hint_if_allowed(ports: &RenderPorts<'_>, work: &dyn Hints<WorkMessage>, render: &RenderId) -> Option<JobId> {
     match hint(ports, work, render).await {
         Ok(found) => found,
         Err(error) => {
@@ -280,7 +280,7 @@ async fn hint(
         }
     }
     let Some(first) = known.first().cloned() else { return Ok(None) };
-    if ports.renders.may_hint(render, ports.ambient.now()).await? {
+    if ports.renders.may_hint(render, ports.clock.now()).await? {
         let check = |job_id| Delayed::now(WorkMessage::CheckRender { job_id, render: render.clone(), check: 0 });
         send_all(work, known.into_iter().map(check).collect()).await?;
     }
@@ -292,7 +292,7 @@ async fn hint(
 /// # Errors
 /// [`ChangeError`].
 pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &RenderId) -> Result<(), ChangeError> {
-    let Some(callback) = ports.renders.parked(render, ports.ambient.now()).await? else { return Ok(()) };
+    let Some(callback) = ports.renders.parked(render, ports.clock.now()).await? else { return Ok(()) };
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
     if callback.run.as_ref().is_some_and(|run| run.job_id != *job_id || run.attempt != job.attempt) {
         return Ok(());
@@ -341,12 +341,12 @@ pub async fn check_render(
         None => None,
     };
     let event = Event::RenderChecked { render: render.clone(), state, check };
-    change(ports.jobs, ports.ambient, ports.policy, job_id, &event).await
+    change(ports.jobs, ports.clock, ports.policy, job_id, &event).await
 }
 
 /// What Creatomate said when a person asked.
 #[derive(Debug, Clone, PartialEq)]
-pub enum LookedUp {
+pub enum RenderLookup {
     /// The render, as it came.
     Found(Value),
     /// No job knows it.
@@ -366,23 +366,23 @@ pub async fn look_up(
     http: &dyn HttpSender,
     creatomate: &Creatomate,
     render: &RenderId,
-) -> Result<LookedUp, ChangeError> {
+) -> Result<RenderLookup, ChangeError> {
     let ids = ports.renders.jobs_of(render).await?;
     if ids.is_empty() {
-        return Ok(LookedUp::Unknown);
+        return Ok(RenderLookup::Unknown);
     }
-    let Some(key) = &creatomate.key else { return Ok(LookedUp::Failed) };
+    let Some(key) = &creatomate.key else { return Ok(RenderLookup::Failed) };
     let found = match fetch(http, creatomate, key, render).await {
         Ok(found) => found,
-        Err(OutboundError::TimedOut(_)) => return Ok(LookedUp::TimedOut),
-        Err(_) => return Ok(LookedUp::Failed),
+        Err(OutboundError::TimedOut(_)) => return Ok(RenderLookup::TimedOut),
+        Err(_) => return Ok(RenderLookup::Failed),
     };
-    let Some(callback) = Callback::read(&found) else { return Ok(LookedUp::Failed) };
+    let Some(callback) = Callback::read(&found) else { return Ok(RenderLookup::Failed) };
     for id in &ids {
         let event = Event::RenderChecked { render: render.clone(), state: Some(callback.state()), check: 0 };
-        change(ports.jobs, ports.ambient, ports.policy, id, &event).await?;
+        change(ports.jobs, ports.clock, ports.policy, id, &event).await?;
     }
-    Ok(LookedUp::Found(found))
+    Ok(RenderLookup::Found(found))
 }
 
 async fn ask(
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn callbacks_are_read_in_the_seed_s_and_in_creatomate_s_words() {
         let seed = Callback::read(&json!({ "id": "r", "status": "failed", "error": "no", "data": {} })).unwrap();
-        assert_eq!((seed.state().word, seed.error.as_deref()), (RenderWord::Failed, Some("no")));
+        assert_eq!((seed.state().status, seed.error.as_deref()), (RenderStatus::Failed, Some("no")));
         let real = Callback::read(&json!({ "status": "failed", "error_message": "why", "error": "x" })).unwrap();
         assert_eq!(real.error.as_deref(), Some("why"));
         let evil = Callback::read(&json!({ "status": "succeeded", "url": "javascript:alert(1)" })).unwrap();

@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_domain::emphasis::plain;
-use reelhook_domain::film::{Content, FRAME_RATE, Film, Format, ImageRef, Item, Scene, Theme, Transition};
+use reelhook_domain::film::{Content, FRAME_RATE, Film, ImageRef, Item, Rendition, Scene, Theme, Transition};
 use reelhook_domain::{RenderId, brief};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::drawing::{DrawError, Remote, RemoteStudio};
+use crate::drawing::{DrawError, RemoteProgress, RemoteRenderer};
 use crate::outbound::{HttpSender, Method, OutboundRequest, OutboundResponse};
 use crate::renders::Creatomate;
 use crate::uploads::Links;
@@ -28,7 +28,7 @@ const VIDEO: usize = 512 * 1024 * 1024;
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Creatomate as a renderer of whole films.
-pub struct CreatomateStudio<'a> {
+pub struct CreatomateRenderer<'a> {
     /// Where it is, and its key.
     pub service: &'a Creatomate,
     /// The guarded client.
@@ -40,8 +40,13 @@ pub struct CreatomateStudio<'a> {
 }
 
 #[async_trait]
-impl RemoteStudio for CreatomateStudio<'_> {
-    async fn advance(&self, film: &Film, format: Format, render: Option<&RenderId>) -> Result<Remote, DrawError> {
+impl RemoteRenderer for CreatomateRenderer<'_> {
+    async fn advance(
+        &self,
+        film: &Film,
+        format: Rendition,
+        render: Option<&RenderId>,
+    ) -> Result<RemoteProgress, DrawError> {
         match render {
             None => self.submit(film, format).await,
             Some(render) => self.look(render).await,
@@ -49,8 +54,8 @@ impl RemoteStudio for CreatomateStudio<'_> {
     }
 }
 
-impl CreatomateStudio<'_> {
-    async fn submit(&self, film: &Film, format: Format) -> Result<Remote, DrawError> {
+impl CreatomateRenderer<'_> {
+    async fn submit(&self, film: &Film, format: Rendition) -> Result<RemoteProgress, DrawError> {
         let mut pictures = Vec::new();
         for image in film.scenes.iter().flat_map(Scene::images) {
             let url = match image {
@@ -66,11 +71,11 @@ impl CreatomateStudio<'_> {
         let first = if body.is_array() { &body[0] } else { &body };
         let render = first["id"].as_str().and_then(|id| RenderId::parse(id).ok());
         let render = render.ok_or_else(|| DrawError::Renderer("Creatomate named no render".to_owned()))?;
-        Ok(Remote::Waits { render, percent: 0, wait: LOOK_AGAIN })
+        Ok(RemoteProgress::Waits { render, percent: 0, wait: LOOK_AGAIN })
     }
 
-    async fn look(&self, render: &RenderId) -> Result<Remote, DrawError> {
-        let waits = |percent| Remote::Waits { render: render.clone(), percent, wait: LOOK_AGAIN };
+    async fn look(&self, render: &RenderId) -> Result<RemoteProgress, DrawError> {
+        let waits = |percent| RemoteProgress::Waits { render: render.clone(), percent, wait: LOOK_AGAIN };
         // A render that is paid for is not given up because it could not be looked at once.
         let body = match self.ask(Method::Get, &["v1", "renders", render.as_str()], String::new()).await {
             Ok(body) => body,
@@ -84,7 +89,7 @@ impl CreatomateStudio<'_> {
                 let url = body["url"].as_str().and_then(|url| Url::parse(url).ok());
                 let url = url.ok_or_else(|| DrawError::Renderer("Creatomate named no video".to_owned()))?;
                 match self.fetch(url).await {
-                    Ok(video) => Ok(Remote::Fetched(video)),
+                    Ok(video) => Ok(RemoteProgress::Fetched(video)),
                     Err(DrawError::Renderer(why)) => {
                         tracing::warn!(%render, why = brief(&why), "failed to fetch a finished render");
                         Ok(waits(95))
@@ -158,7 +163,7 @@ impl CreatomateStudio<'_> {
 }
 
 /// A film in Creatomate's words: a composition for each scene on track 1, music on track 2.
-pub fn render_script(film: &Film, format: Format, pictures: &[(ImageRef, String)], track: Option<&str>) -> Value {
+pub fn render_script(film: &Film, format: Rendition, pictures: &[(ImageRef, String)], track: Option<&str>) -> Value {
     let (width, height) = film.quality.size(format);
     let scenes = film.scenes.iter().map(|scene| composition(scene, film.theme, format, pictures));
     let mut elements: Vec<Value> = scenes.collect();
@@ -191,11 +196,11 @@ fn colors(theme: Theme) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-fn composition(scene: &Scene, theme: Theme, format: Format, pictures: &[(ImageRef, String)]) -> Value {
+fn composition(scene: &Scene, theme: Theme, format: Rendition, pictures: &[(ImageRef, String)]) -> Value {
     let (background, ink, accent) = colors(theme);
     let duration = f64::from(scene.frames) / f64::from(FRAME_RATE);
     let image = scene.images().next().and_then(|image| pictures.iter().find(|(known, _)| known == image));
-    let wide = format == Format::Standard;
+    let wide = format == Rendition::Landscape;
     let mut elements = Vec::new();
     let text_width = if image.is_some() && wide { "46%" } else { "84%" };
     let x = if image.is_some() && wide { "28%" } else { "50%" };

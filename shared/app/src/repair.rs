@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use reelhook_domain::{Job, JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::audience::Audience;
-use crate::fanout::{FanoutPorts, Plan, Stopped, plan_event, work_off};
+use crate::fanout::{FanoutError, FanoutPorts, Plan, apply_plans, plan_event};
 use crate::jobs::JobStore;
 use crate::store::StoreError;
+use crate::subscriptions::Subscriptions;
 
 /// Days of jobs that are looked through: as long as jobs are kept.
 const DAYS: i64 = 31;
@@ -65,7 +65,7 @@ pub enum RepairError {
     Store(#[from] StoreError),
     /// Writing failed.
     #[error(transparent)]
-    Stopped(#[from] Stopped),
+    Fanout(#[from] FanoutError),
 }
 
 /// What a repair needs.
@@ -77,7 +77,7 @@ pub struct RepairPorts<'a> {
     /// Rows and messages.
     pub fanout: FanoutPorts<'a>,
     /// Who is told.
-    pub audience: &'a Audience,
+    pub subscriptions: &'a Subscriptions,
     /// How much later than its hint a delivery is due.
     pub grace: Duration,
 }
@@ -113,17 +113,17 @@ pub async fn repair(
             Err(error) => return Err(error.into()),
         };
         scanned += 1;
-        plans.push(plan_missing(&job, since, ports.audience, ports.grace));
+        plans.push(plan_missing(&job, since, ports.subscriptions, ports.grace));
     }
-    work_off(&ports.fanout, &plans).await?;
+    apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
     Ok(Repaired { scanned, ensured, cursor: next(&cursor, page.next) })
 }
 
-fn plan_missing(job: &Job, since: Timestamp, audience: &Audience, grace: Duration) -> Plan {
+fn plan_missing(job: &Job, since: Timestamp, subscriptions: &Subscriptions, grace: Duration) -> Plan {
     let mut plan = Plan::default();
     for emitted in job.emitted.iter().filter(|emitted| emitted.at >= since) {
-        plan_event(&mut plan, job, emitted.id.clone(), emitted.event, emitted.at, audience, grace);
+        plan_event(&mut plan, job, emitted.id.clone(), emitted.event, emitted.at, subscriptions, grace);
     }
     plan
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_domain::{Circuit, EndpointId, EndpointPolicy, EventFilter, EventPattern, Patience, RateLimit, Schedule};
+use reelhook_domain::{
+    Circuit, DisablePolicy, EndpointId, EndpointPolicy, EventFilter, EventPattern, RateLimit, Schedule,
+};
 use reelhook_signing::SigningKeys;
 use url::Url;
 
@@ -127,10 +129,10 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
         delay: ms(number("WEBHOOK_CIRCUIT_DELAY", 30_000, 1000, DAY_MS)),
         max_delay: ms(number("WEBHOOK_CIRCUIT_MAX_DELAY", 900_000, 1000, DAY_MS)),
     };
-    let patience = Patience {
+    let disable_policy = DisablePolicy {
         failures: number("WEBHOOK_DISABLE_AFTER_FAILURES", 1000, 0, 1_000_000_000),
         time: ms(number("WEBHOOK_DISABLE_AFTER", 5 * DAY_MS, 0, 30 * DAY_MS)),
-        least: if circuit.failures > 0 { circuit.failures } else { 10 },
+        min_failures: if circuit.failures > 0 { circuit.failures } else { 10 },
     };
     let doubling = Schedule::Doubling { max_retries: max_retries as u32, delay, max_delay };
     let schedule = match lookup("WEBHOOK_SCHEDULE").as_deref().map(|name| ScheduleName::parse(name.trim())) {
@@ -143,7 +145,7 @@ fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy
         }
     };
     let rate = RateLimit { max, window };
-    (EndpointPolicy { schedule, timeout, rate, concurrency, circuit, patience }, doubling)
+    (EndpointPolicy { schedule, timeout, rate, concurrency, circuit, disable_policy }, doubling)
 }
 
 /// `{"webhook_2": {"schedule": "standard", "concurrency": 4}}`: by name or by id.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::jobs::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::renders::is_web_url;
@@ -95,7 +95,7 @@ pub struct StartPorts<'a> {
     /// The guarded client.
     pub http: &'a dyn HttpSender,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
     /// How workers are asked.
@@ -103,7 +103,7 @@ pub struct StartPorts<'a> {
 }
 
 /// What the worker said.
-enum Asked {
+enum StartResponse {
     /// It runs.
     Accepted { worker_id: Option<String>, cancel_url: Option<String> },
     /// Later.
@@ -142,7 +142,7 @@ enum Attempt {
 
 /// Claims the oldest job that is ready, if a slot is free.
 async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
-    let mut retry = Retry::new(ports.ambient, ATTEMPTS);
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
     let mut removed = 0;
     while retry.attempt().await {
         let mut attempt = try_claim(ports).await?;
@@ -161,7 +161,7 @@ async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
 
 async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
     let admission = ports.starts.admission().await?;
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     if let Err(reason) = admission.check(now, ports.worker.max) {
         tracing::info!(?reason, running = admission.running(now), "nothing starts now");
         return Ok(Attempt::Nothing);
@@ -180,7 +180,7 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
         };
         if let Some(until) = admission.cleared.all.filter(|_| admission.cleared.hides(&job)) {
             // The sweep would do it; here it makes room for what waits behind.
-            change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::Clear { until }).await?;
+            change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::Clear { until }).await?;
             removed = true;
             continue;
         }
@@ -202,28 +202,28 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
     let attempt = job.attempt;
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.film.is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
-        change(ports.jobs, ports.ambient, ports.policy, &job.id, &event).await?;
+        change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
         tracing::info!(job_id = %job.id, attempt, traceparent = job.traceparent, "a job is run here");
         return Ok(true);
     };
-    let asked = ask(ports, job, url).await;
-    let (event, runs) = match asked {
-        Asked::Accepted { worker_id, cancel_url } => (Event::Started { attempt, worker_id, cancel_url }, true),
-        Asked::Busy { wait, reason } => (Event::StartDeferred { attempt, wait, reason }, false),
-        Asked::Refused { error } => (Event::RunFailed { attempt, error }, true),
+    let response = request_start(ports, job, url).await;
+    let (event, runs) = match response {
+        StartResponse::Accepted { worker_id, cancel_url } => (Event::Started { attempt, worker_id, cancel_url }, true),
+        StartResponse::Busy { wait, reason } => (Event::StartDeferred { attempt, wait, reason }, false),
+        StartResponse::Refused { error } => (Event::RunFailed { attempt, error }, true),
     };
-    let changed = change(ports.jobs, ports.ambient, ports.policy, &job.id, &event).await?;
+    let changed = change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
     if let (Changed::Ignored(Ignored::FinalJob, now), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event)
         && now.status == Status::Cancelled
     {
         // It was cancelled while the worker was being asked.
-        cancel_worker(ports.http, ports.worker, ports.ambient.now(), &job.id, attempt, url).await;
+        cancel_worker(ports.http, ports.worker, ports.clock.now(), &job.id, attempt, url).await;
     }
     tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.traceparent, "asked the worker to run a job");
     Ok(runs)
 }
 
-async fn ask(ports: &StartPorts<'_>, job: &Job, url: &Url) -> Asked {
+async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartResponse {
     let claims = token::Claims { job_id: job.id.to_string(), attempt: job.attempt };
     let token = token::mint(&claims, &ports.worker.tokens);
     let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());
@@ -235,37 +235,39 @@ async fn ask(ports: &StartPorts<'_>, job: &Job, url: &Url) -> Asked {
         "callback_url": format!("{base}/api/webhooks/step-update"),
     });
     let key = format!("{}.{}", job.id, job.attempt);
-    let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.ambient.now());
+    let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.clock.now());
     request.headers.push(("idempotency-key".to_owned(), key));
     request.headers.extend(job.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
-    read_answer(ports.http.send(request).await, ports.ambient.now())
+    read_answer(ports.http.send(request).await, ports.clock.now())
 }
 
-fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) -> Asked {
+fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) -> StartResponse {
     let response = match answer {
         Ok(response) => response,
-        Err(error) => return Asked::Busy { wait: None, reason: format!("worker not reached: {}", error.code()) },
+        Err(error) => {
+            return StartResponse::Busy { wait: None, reason: format!("worker not reached: {}", error.code()) };
+        }
     };
     let body = response.json().unwrap_or_default();
     let text = |name: &str, most: usize| body[name].as_str().map(|text| cut(text, most).to_owned());
     let error = || text("error", ERROR_LIMIT);
     match response.status {
         200..=299 if body["accepted"] == false => {
-            Asked::Refused { error: error().unwrap_or_else(|| "Worker did not accept the job".to_owned()) }
+            StartResponse::Refused { error: error().unwrap_or_else(|| "Worker did not accept the job".to_owned()) }
         }
-        200..=299 => Asked::Accepted {
+        200..=299 => StartResponse::Accepted {
             worker_id: text("worker_id", WORKER_ID_LIMIT),
             // A part of a URL is another one.
             cancel_url: body["cancel_url"].as_str().filter(|url| is_web_url(url)).map(str::to_owned),
         },
-        status @ (400..=428 | 430..=499) => {
-            Asked::Refused { error: error().unwrap_or_else(|| format!("Worker refused the job with status {status}")) }
-        }
+        status @ (400..=428 | 430..=499) => StartResponse::Refused {
+            error: error().unwrap_or_else(|| format!("Worker refused the job with status {status}")),
+        },
         status => {
             let wait = response.header("retry-after").and_then(|header| retry_after(header, now));
             // As long as a claim's next hint may wait; a worker that asks for more is asked again then.
             let wait = wait.map(|wait| wait.min(Duration::from_secs(3600)));
-            Asked::Busy { wait, reason: format!("worker answered {status}") }
+            StartResponse::Busy { wait, reason: format!("worker answered {status}") }
         }
     }
 }

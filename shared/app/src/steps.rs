@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use reelhook_domain::{Decision, Event, Job, JobId, Policy, StepUpdate, decide};
 use serde_json::json;
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::jobs::{ChangeError, Changed, JobStore, change_loaded};
 use crate::store::StoreError;
 
@@ -30,7 +30,7 @@ pub struct StepPorts<'a> {
     /// Large details.
     pub details: &'a dyn DetailStore,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
 }
@@ -38,7 +38,7 @@ pub struct StepPorts<'a> {
 /// Whether a report would change the job: what is late or repeated writes nothing to S3.
 fn would_apply(job: &Job, attempt: Option<u32>, update: &StepUpdate, ports: &StepPorts<'_>) -> bool {
     let plain = StepUpdate { details: None, ..update.clone() };
-    let decision = decide(job, &Event::Step { attempt, update: plain }, ports.ambient.now(), ports.policy);
+    let decision = decide(job, &Event::Step { attempt, update: plain }, ports.clock.now(), ports.policy);
     matches!(decision, Decision::Apply(_))
 }
 
@@ -70,5 +70,5 @@ pub async fn report(
             update.details = Some(json!({ "stored": key, "bytes": bytes }));
         }
     }
-    change_loaded(ports.jobs, ports.ambient, ports.policy, job, &Event::Step { attempt, update }).await
+    change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::Step { attempt, update }).await
 }

@@ -1,12 +1,12 @@
 //! Making a job: one conditional put, or with an Idempotency-Key one transaction of key row and job.
 
 use async_trait::async_trait;
-use reelhook_domain::drawing::FilmPlan;
+use reelhook_domain::drawing::RenderPlan;
 use reelhook_domain::{Dialect, Job, JobId, NewJob, Policy, Timestamp, create};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::dialect::streamgank::QueueCounts;
 use crate::store::{Saved, StoreError};
 
@@ -23,7 +23,7 @@ pub struct Submission {
     /// End after extraction.
     pub pause_after_extraction: bool,
     /// What it takes to draw its film, where that is known.
-    pub film: Option<FilmPlan>,
+    pub film: Option<RenderPlan>,
     /// A URL of the client, which is told how it goes.
     pub callback: Option<String>,
     /// Who asks, as a fingerprint.
@@ -140,14 +140,14 @@ pub enum Submitted {
 /// [`StoreError`]; nothing was made then, or the job is whole.
 pub async fn submit(
     store: &dyn SubmitStore,
-    ambient: &dyn Ambient,
+    clock: &dyn ClockAndRandom,
     policy: &Policy,
     submission: Submission,
     answer: impl Fn(&Job, &QueueCounts) -> String,
 ) -> Result<Submitted, StoreError> {
     let counts = store.queue_counts().await?;
-    let now = ambient.now();
-    let id = JobId::streamgank(now, ambient.random());
+    let now = clock.now();
+    let id = JobId::streamgank(now, clock.random());
     submit_as(store, now, policy, id, submission, |job| answer(job, &counts)).await
 }
 

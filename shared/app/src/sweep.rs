@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use reelhook_domain::{DeliveryId, Event, EventId, JobId, Policy, Timestamp};
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::jobs::{Changed, JobStore, change};
 use crate::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
 use crate::starts::StartStore;
@@ -54,7 +54,7 @@ pub struct SweepPorts<'a> {
     /// The Deliveries queue.
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
 }
@@ -74,7 +74,7 @@ pub struct Swept {
 
 /// Sweeps all shards; a failure of one does not keep the others back.
 pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     let mut swept = Swept::default();
     let jobs: Vec<_> = futures_util::stream::iter(0..SHARDS)
         .map(|shard| ports.due.due_jobs(shard, now))
@@ -84,7 +84,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     let due: Vec<JobId> = swept.keep(jobs);
     swept.jobs_due = due.len();
     let changes: Vec<_> = futures_util::stream::iter(due)
-        .map(|id| async move { change(ports.jobs, ports.ambient, ports.policy, &id, &Event::Tick).await })
+        .map(|id| async move { change(ports.jobs, ports.clock, ports.policy, &id, &Event::Tick).await })
         .buffer_unordered(CHANGES_AT_ONCE)
         .collect()
         .await;

@@ -1,4 +1,4 @@
-//! Watching a job or the queue: what happened since a position, each event once, in order and without gaps
+//! Watching a job or the queue: what happened since a cursor, each event once, in order and without gaps
 //! (contract.md, Live updates).
 
 use std::time::Duration;
@@ -29,14 +29,14 @@ pub trait LiveStore: Send + Sync {
 
 /// How far a viewer has seen: whole versions, and events of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
+pub struct Cursor {
     /// The version that was seen last.
     pub version: u64,
     /// Events of it that were seen; none means all.
     pub events: Option<usize>,
 }
 
-impl Position {
+impl Cursor {
     /// Reads a Last-Event-ID: `<version>` or `<version>.<event>`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once('.') {
@@ -49,7 +49,7 @@ impl Position {
     }
 }
 
-impl std::fmt::Display for Position {
+impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.events {
             None => write!(f, "{}", self.version),
@@ -60,7 +60,7 @@ impl std::fmt::Display for Position {
 
 /// One event as it is sent.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct LiveEvent {
     /// Its id.
     pub id: String,
     /// Its data.
@@ -73,32 +73,32 @@ pub struct Seen {
 #[derive(Debug)]
 pub struct Watch {
     job_id: JobId,
-    position: Position,
+    cursor: Cursor,
     gap_since: Option<Timestamp>,
 }
 
 /// How a viewer is received.
 #[derive(Debug)]
-pub enum Begun {
+pub enum WatchStart {
     /// There is no such job.
     NotFound,
     /// It has ended, and the viewer has seen that: the last event was this.
-    Over(Seen),
+    AlreadyFinished(LiveEvent),
     /// It goes on from here.
     Watch(Watch),
     /// It has ended: this is all that there is to see.
     Ended {
         /// The last event.
-        last: Seen,
+        last: LiveEvent,
         /// Whether no command can take the job further.
         settled: bool,
     },
     /// It has ended, and the viewer, which knows it, comes back: the request may be held until the job continues.
-    Rest {
+    AwaitRetry {
         /// What comes behind the end.
         watch: Watch,
         /// The last event.
-        last: Seen,
+        last: LiveEvent,
         /// Whether no command can take the job further.
         settled: bool,
     },
@@ -116,30 +116,29 @@ pub async fn begin(
     jobs: &dyn JobStore,
     live: &dyn LiveStore,
     job_id: &JobId,
-    last: Option<Position>,
-    noted: Option<Position>,
-) -> Result<Begun, StoreError> {
+    last: Option<Cursor>,
+    noted: Option<Cursor>,
+) -> Result<WatchStart, StoreError> {
     let Some(job) = jobs.load(job_id).await?.filter(|job| job.deleted_at.is_none()) else {
-        return Ok(Begun::NotFound);
+        return Ok(WatchStart::NotFound);
     };
-    let watch = |position: Position| Watch { job_id: job.id.clone(), position, gap_since: None };
-    let newest = Position { version: job.live_version, events: None };
+    let watch = |cursor: Cursor| Watch { job_id: job.id.clone(), cursor, gap_since: None };
+    let newest = Cursor { version: job.live_version, events: None };
     if !job.status.is_final() {
-        return Ok(Begun::Watch(watch(last.or(noted).unwrap_or(newest))));
+        return Ok(WatchStart::Watch(watch(last.or(noted).unwrap_or(newest))));
     }
     let rows = live.live_since(job_id, job.live_version.saturating_sub(1), 1).await?;
     let (ending, settled) = (ending(&job, rows.first()), is_settled(&job));
-    let has_seen_it = |position: Position| {
-        position.version > job.live_version || position == newest || position.to_string() == ending.id
-    };
+    let has_seen_it =
+        |cursor: Cursor| cursor.version > job.live_version || cursor == newest || cursor.to_string() == ending.id;
     let came_back = noted.is_some_and(has_seen_it);
     Ok(match last.or(noted) {
-        None => Begun::Ended { last: ending, settled },
-        Some(position) if !has_seen_it(position) => Begun::Watch(watch(position)),
+        None => WatchStart::Ended { last: ending, settled },
+        Some(cursor) if !has_seen_it(cursor) => WatchStart::Watch(watch(cursor)),
         Some(_) if came_back && (last.is_none() || !settled) => {
-            Begun::Rest { watch: watch(newest), last: ending, settled }
+            WatchStart::AwaitRetry { watch: watch(newest), last: ending, settled }
         }
-        Some(_) => Begun::Over(ending),
+        Some(_) => WatchStart::AlreadyFinished(ending),
     })
 }
 
@@ -153,45 +152,49 @@ fn is_settled(job: &Job) -> bool {
 }
 
 /// The last event of a job that has ended; made from the job where its row is not there yet, or not any more.
-fn ending(job: &Job, row: Option<&(u64, LiveRow)>) -> Seen {
+fn ending(job: &Job, row: Option<&(u64, LiveRow)>) -> LiveEvent {
     let row = row.filter(|(version, _)| *version == job.live_version);
     match row.and_then(|(version, row)| Some((version, row.events.len(), row.events.last()?))) {
-        Some((version, count, data)) => Seen { id: format!("{version}.{}", count - 1), data: data.clone(), ends: true },
-        None => {
-            Seen { id: job.live_version.to_string(), data: live_event(job, &Live::Job, job.updated_at), ends: true }
+        Some((version, count, data)) => {
+            LiveEvent { id: format!("{version}.{}", count - 1), data: data.clone(), ends: true }
         }
+        None => LiveEvent {
+            id: job.live_version.to_string(),
+            data: live_event(job, &Live::Job, job.updated_at),
+            ends: true,
+        },
     }
 }
 
 impl Watch {
     /// Where the viewer is.
-    pub fn position(&self) -> Position {
-        self.position
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
     }
 
     /// What happened since; each event once. A row that is missing holds back what comes after it, for a while.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn next(&mut self, live: &dyn LiveStore, now: Timestamp) -> Result<Vec<Seen>, StoreError> {
+    pub async fn next(&mut self, live: &dyn LiveStore, now: Timestamp) -> Result<Vec<LiveEvent>, StoreError> {
         // A version of which something was seen is read again for its rest.
-        let after = match self.position.events {
-            None => self.position.version,
-            Some(_) => self.position.version.saturating_sub(1),
+        let after = match self.cursor.events {
+            None => self.cursor.version,
+            Some(_) => self.cursor.version.saturating_sub(1),
         };
         let rows = live.live_since(&self.job_id, after, ROWS).await?;
         let mut seen = Vec::new();
         for (version, row) in rows {
-            let known = if version == self.position.version { self.position.events.unwrap_or(usize::MAX) } else { 0 };
-            if version > self.position.version && row.after > self.position.version && self.waits_for_gap(now) {
+            let known = if version == self.cursor.version { self.cursor.events.unwrap_or(usize::MAX) } else { 0 };
+            if version > self.cursor.version && row.after > self.cursor.version && self.waits_for_gap(now) {
                 break;
             }
             self.gap_since = None;
             for (index, data) in row.events.into_iter().enumerate().skip(known) {
                 let ends = ends(&data);
-                seen.push(Seen { id: format!("{version}.{index}"), data, ends });
+                seen.push(LiveEvent { id: format!("{version}.{index}"), data, ends });
             }
-            self.position = Position { version, events: None };
+            self.cursor = Cursor { version, events: None };
         }
         Ok(seen)
     }
@@ -255,9 +258,9 @@ mod tests {
         }
     }
 
-    fn watch(position: &str) -> Watch {
-        let position = Position::parse(position).unwrap();
-        Watch { job_id: JobId::parse("job_1").unwrap(), position, gap_since: None }
+    fn watch(cursor: &str) -> Watch {
+        let cursor = Cursor::parse(cursor).unwrap();
+        Watch { job_id: JobId::parse("job_1").unwrap(), cursor, gap_since: None }
     }
 
     async fn ids(watch: &mut Watch, rows: &Rows, ms: i64) -> Vec<String> {
@@ -267,11 +270,11 @@ mod tests {
     #[test]
     fn a_place_that_no_number_holds_is_none() {
         for good in ["0", "12", "12.0", "18446744073709551615.3"] {
-            assert_eq!(Position::parse(good).map(|place| place.to_string()).as_deref(), Some(good));
+            assert_eq!(Cursor::parse(good).map(|place| place.to_string()).as_deref(), Some(good));
         }
         let most = format!("1.{}", usize::MAX);
         for bad in ["", ".", "1.", ".1", "-1", "1.-1", "1.0.0", "x", "18446744073709551616", &most] {
-            assert_eq!(Position::parse(bad), None, "{bad}");
+            assert_eq!(Cursor::parse(bad), None, "{bad}");
         }
     }
 

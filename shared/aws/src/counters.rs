@@ -20,7 +20,7 @@ use crate::conditional::failed_put;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, is_expired, json, n, number, read, s, text, ttl};
 use crate::jobs::JobTable;
-use crate::retry::{Waits, send_update};
+use crate::retry::{RetryClock, send_update};
 use crate::transactions::{Cancelled, cancelled};
 
 /// The partition of counters of final jobs; the sort key is day and status.
@@ -216,7 +216,7 @@ impl CounterTable {
         }
         let marker = TransactWriteItem::builder().put(marker.build().expect("table and item are set")).build();
         let items: Vec<TransactWriteItem> = [marker].into_iter().chain(updates).collect();
-        let waits = Waits::of(&self.client);
+        let waits = RetryClock::of(&self.client);
         let mut retry = waits.retry();
         while retry.attempt().await {
             let write = self.client.transact_write_items().set_transact_items(Some(items.clone()));

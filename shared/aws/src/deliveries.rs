@@ -7,11 +7,13 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use reelhook_app::announce::EventStore;
 use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
-use reelhook_app::deliveries::{DELIVERY_DAYS, DeliveryBook, Placed, Told, delivery_place, delivery_shard};
-use reelhook_app::endpoints::EndpointDesk;
+use reelhook_app::deliveries::{
+    DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+};
+use reelhook_app::endpoints::EndpointStateStore;
 use reelhook_app::fanout::EventRow;
+use reelhook_app::notify::EventStore;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::sweep::{PER_SHARD, shard};
 use reelhook_domain::{
@@ -128,13 +130,13 @@ impl SaveDeliveries for DeliveryTable {
 }
 
 #[async_trait]
-impl EndpointDesk for DeliveryTable {
+impl EndpointStateStore for DeliveryTable {
     async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
         self.endpoints()?.state(id).await
     }
 
-    async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
-        self.endpoints()?.ask_now(id).await
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.request_probe(id).await
     }
 
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
@@ -185,8 +187,14 @@ impl DeliveryStore for DeliveryTable {
         self.endpoints()?.admit(id, was, next).await
     }
 
-    async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.endpoints()?.give_up(id, failures, reason, now).await
+    async fn auto_disable(
+        &self,
+        id: &EndpointId,
+        failures: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.endpoints()?.auto_disable(id, failures, reason, now).await
     }
 
     async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
@@ -197,32 +205,44 @@ impl DeliveryStore for DeliveryTable {
         self.endpoints()?.warn(id, percent).await
     }
 
-    async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
-        self.endpoints()?.told_failing(id, since).await
+    async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        self.endpoints()?.mark_failing_notified(id, since).await
     }
 
-    async fn told(&self, id: &EndpointId) -> Result<(), StoreError> {
-        self.endpoints()?.told(id).await
+    async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.mark_disabled_notified(id).await
     }
 }
 
 #[async_trait]
-impl DeliveryBook for DeliveryTable {
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+impl DeliveryQueries for DeliveryTable {
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-job");
         let query = query.key_condition_expression("job_id = :of AND place < :place");
         let query = query.expression_attribute_values(":of", s(job.as_str()));
         placed(query.scan_index_forward(false), before, limit).await
     }
 
-    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    async fn of_day(
+        &self,
+        day: &str,
+        shard: u32,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-day");
         let query = query.key_condition_expression("day_shard = :of AND place < :place");
         let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
         placed(query.scan_index_forward(false), before, limit).await
     }
 
-    async fn of_day_after(&self, day: &str, shard: u32, after: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    async fn of_day_after(
+        &self,
+        day: &str,
+        shard: u32,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-day");
         let query = query.key_condition_expression("day_shard = :of AND place > :place");
         let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
@@ -245,7 +265,7 @@ impl DeliveryBook for DeliveryTable {
         Ok(in_order.filter_map(readable).collect())
     }
 
-    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
+    async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
         let operation = "read delivery";
         let partition = delivery_partition(id);
         let found = self.get_all(operation, &[key(&partition, "delivery")]).await?;
@@ -261,16 +281,16 @@ impl DeliveryBook for DeliveryTable {
             .limit(TOLD_ATTEMPTS);
         let answer = query.send().await.map_err(|error| store_error(operation, error))?;
         let rows = answer.items().iter().rev().map(|item| read(operation, item, "body"));
-        let attempts = delivery.tries(rows.collect::<Result<_, _>>()?);
+        let attempts = delivery.all_attempts(rows.collect::<Result<_, _>>()?);
         let event = self.get_all(operation, &[key(&event_partition(&delivery.event_id), "event")]).await?;
         let event = event.into_values().next().map(|item| read(operation, &item, "body")).transpose()?;
-        Ok(Some(Told { delivery, event, attempts }))
+        Ok(Some(DeliveryDetails { delivery, event, attempts }))
     }
 }
 
 /// Places and ids that a query of an index finds on one side of a place.
-async fn placed(query: QueryFluentBuilder, place: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
-    let query = query.expression_attribute_values(":place", s(place));
+async fn placed(query: QueryFluentBuilder, cursor: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
+    let query = query.expression_attribute_values(":place", s(cursor));
     let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error("list deliveries", error))?;
     let entry = |item: &Item| {
@@ -300,7 +320,7 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("write_id", s(write_id));
     set("event_id", s(delivery.event_id.as_str()));
     set("job_id", s(delivery.job_id.as_str()));
-    set("place", s(delivery_place(delivery)));
+    set("place", s(delivery_cursor(delivery)));
     set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
     set("body", json(delivery));
     set("expires_at", expiry(delivery));

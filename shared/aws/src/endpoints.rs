@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use reelhook_app::callback::is_callback;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp, Width};
+use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
 
 use crate::batch::get_all;
 use crate::errors::store_error;
@@ -57,9 +57,9 @@ impl EndpointTable {
         change.set("window_used", n(next.window.used));
         change.set_or_remove("circuit_until", next.circuit_until.map(|at| n(at.0)));
         change.set_or_remove("candidate", next.candidate.map(|at| n(at.0)));
-        change.set_or_remove("line", next.line.map(|at| n(at.0)));
+        change.set_or_remove("line", next.queue_end.map(|at| n(at.0)));
         for slot in next.slots.iter().filter(|slot| !was.slots.contains(slot)) {
-            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.tries, slot.until.0)));
+            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.attempts, slot.until.0)));
         }
         for slot in was.slots.iter().filter(|slot| next.slots.iter().all(|other| other.holder != slot.holder)) {
             change.remove(&slot_name(slot.holder));
@@ -105,10 +105,10 @@ impl EndpointTable {
         if let Some(permille) = report.success_permille {
             change.set("success_permille", n(permille));
         }
-        match report.width {
-            Width::Same => {}
-            Width::Narrow(width) => change.set("width", n(width)),
-            Width::Wider(more) => change.add("width", n(more)),
+        match report.concurrency_limit {
+            ConcurrencyChange::Unchanged => {}
+            ConcurrencyChange::Set(concurrency_limit) => change.set("width", n(concurrency_limit)),
+            ConcurrencyChange::RaiseBy(more) => change.add("width", n(more)),
         }
         match report.failed {
             None => {
@@ -168,7 +168,7 @@ impl EndpointTable {
     }
 
     /// Has an endpoint with an open circuit probed at the next delivery.
-    pub(crate) async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
+    pub(crate) async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
         change.set("circuit_until", n(0));
@@ -208,7 +208,11 @@ impl EndpointTable {
     }
 
     /// Notes that it was told that an endpoint fails, if it still does, or that it recovered; whether that was noted.
-    pub(crate) async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+    pub(crate) async fn mark_failing_notified(
+        &self,
+        id: &EndpointId,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         let mut change = Expression::new();
         change.set_or_remove("told_failing", since.map(|since| n(since.0)));
         let update = change.apply(self.update(id));
@@ -220,7 +224,7 @@ impl EndpointTable {
     }
 
     /// Notes that it was told that an endpoint is disabled.
-    pub(crate) async fn told(&self, id: &EndpointId) -> Result<(), StoreError> {
+    pub(crate) async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
         let mut change = Expression::new();
         change.set("told", n(1));
         let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
@@ -230,7 +234,7 @@ impl EndpointTable {
     }
 
     /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
-    pub(crate) async fn give_up(
+    pub(crate) async fn auto_disable(
         &self,
         id: &EndpointId,
         failures: u64,
@@ -369,7 +373,7 @@ fn state(item: &Item) -> EndpointState {
         removed_at: time("removed_at"),
         disabled_at: time("disabled_at"),
         disabled_reason: text(item, "disabled_reason").map(str::to_owned),
-        told: number(item, "told").is_some(),
+        disable_notified: number(item, "told").is_some(),
         window: RateWindow {
             index: number(item, "window_index").unwrap_or_default(),
             used: small("window_used").unwrap_or_default(),
@@ -377,15 +381,15 @@ fn state(item: &Item) -> EndpointState {
         paused_until: time("paused_until"),
         failures: large("failures"),
         failing_since: time("failing_since"),
-        told_failing: time("told_failing"),
+        outage_notified_since: time("told_failing"),
         warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
         circuit_until: time("circuit_until"),
         probes: small("probes").unwrap_or_default(),
         candidate: time("candidate"),
-        width: small("width"),
+        concurrency_limit: small("width"),
         latency_ms: large("latency_ms"),
         success_permille: small("success_permille"),
-        line: time("line"),
+        queue_end: time("line"),
         slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
     }
 }
@@ -393,6 +397,6 @@ fn state(item: &Item) -> EndpointState {
 /// `slot_<holder>`: how many tries, and until when.
 fn slot(name: &str, value: &AttributeValue) -> Option<Slot> {
     let holder = u64::from_str_radix(name.strip_prefix(SLOT)?, 16).ok()?;
-    let (tries, until) = value.as_s().ok()?.split_once(' ')?;
-    Some(Slot { holder, tries: tries.parse().ok()?, until: Timestamp(until.parse().ok()?) })
+    let (attempts, until) = value.as_s().ok()?.split_once(' ')?;
+    Some(Slot { holder, attempts: attempts.parse().ok()?, until: Timestamp(until.parse().ok()?) })
 }

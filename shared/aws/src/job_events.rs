@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
-use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
 use reelhook_app::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
+use reelhook_app::notify::EventStore;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::watch::LiveStore;
 use reelhook_domain::{Admission, Delivery, JobId, Timestamp};

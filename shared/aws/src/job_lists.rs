@@ -11,7 +11,7 @@ use reelhook_domain::{Admission, Dialect, Job, JobId, Status, Timestamp};
 use crate::errors::store_error;
 use crate::items::{Item, is_expired, n, number, s, text};
 use crate::jobs::{ACTIVE, JobTable, from_item, ids, status_month};
-use crate::retry::Waits;
+use crate::retry::RetryClock;
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
@@ -69,7 +69,7 @@ impl QueueStore for JobTable {
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let operation = "load jobs";
         let mut found = Vec::with_capacity(ids.len());
-        let waits = Waits::of(&self.client);
+        let waits = RetryClock::of(&self.client);
         for chunk in ids.chunks(BATCH_GET) {
             let keys = chunk.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().expect("keys are set");
@@ -81,7 +81,7 @@ impl QueueStore for JobTable {
                 let answer = self.client.batch_get_item().request_items(&self.table, next).send().await;
                 let answer = answer.map_err(|error| store_error(operation, error))?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    if is_expired(&item, self.ambient.now()) {
+                    if is_expired(&item, self.clock.now()) {
                         continue;
                     }
                     match from_item(operation, &item) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::jobs::JobStore;
 use reelhook_app::repair::{JobLister, Page};
@@ -22,7 +22,7 @@ use crate::conditional::failed_put;
 use crate::counters::CounterTable;
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, is_expired, json, n, read, s, text, ttl};
-use crate::retry::Waits;
+use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 
 /// Days that ended jobs are kept.
@@ -46,7 +46,7 @@ pub struct JobTable {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) table: String,
     pub(crate) counters: CounterTable,
-    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) clock: Arc<dyn ClockAndRandom>,
     finals: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
 }
 
@@ -56,9 +56,9 @@ impl JobTable {
         client: aws_sdk_dynamodb::Client,
         table: impl Into<String>,
         counters: CounterTable,
-        ambient: Arc<dyn Ambient>,
+        clock: Arc<dyn ClockAndRandom>,
     ) -> Self {
-        Self { client, table: table.into(), counters, ambient, finals: Arc::default() }
+        Self { client, table: table.into(), counters, clock, finals: Arc::default() }
     }
 
     fn put(
@@ -220,7 +220,7 @@ impl JobStore for JobTable {
         let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
         let answer = get.send().await.map_err(|error| store_error("load job", error))?;
         match answer.item {
-            Some(item) if !is_expired(&item, self.ambient.now()) => from_item("load job", &item).map(Some),
+            Some(item) if !is_expired(&item, self.clock.now()) => from_item("load job", &item).map(Some),
             _ => Ok(None),
         }
     }
@@ -244,7 +244,7 @@ impl SubmitStore for JobTable {
     async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError> {
         let operation = "insert job with key";
         let item = to_item(job, &Uuid::new_v4().simple().to_string());
-        let waits = Waits::of(&self.client);
+        let waits = RetryClock::of(&self.client);
         let mut retry = waits.retry();
         while retry.attempt().await {
             let key = self.counters.key_put(row, now);

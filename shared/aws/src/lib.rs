@@ -2,9 +2,9 @@
 
 mod batch;
 mod calls;
-pub mod carrier;
 pub mod catalog;
 pub mod clients;
+pub mod cloud_transport;
 mod conditional;
 pub mod counters;
 pub mod deliveries;
@@ -12,6 +12,7 @@ pub mod due;
 pub mod endpoints;
 pub mod environment;
 mod errors;
+pub mod films;
 pub mod items;
 pub mod job_events;
 mod job_lists;
@@ -21,7 +22,6 @@ mod log_lines;
 pub mod objects;
 pub mod queues;
 pub mod recoveries;
-pub mod reels;
 pub mod registrations;
 mod retry;
 pub mod settings;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
-use reelhook_app::audience::{Subscriber, Subscribers};
 use reelhook_app::endpoint_secrets::PublicKey;
-use reelhook_app::registrations::{Registration, RegistrationStore, Start};
+use reelhook_app::registrations::{Registration, RegistrationStore, StateChange};
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::subscriptions::{Subscriber, Subscribers};
 use reelhook_domain::{EndpointId, Timestamp};
 use tokio::sync::Mutex;
 
@@ -17,7 +17,7 @@ use crate::batch::get_all;
 use crate::endpoints::{EndpointTable, TROUBLES};
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
-use crate::retry::Waits;
+use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 
 /// What reading the list is called.
@@ -103,7 +103,7 @@ impl RegistrationTable {
 
     /// Makes both items' changes as one.
     async fn write(&self, operation: &'static str, items: &[TransactWriteItem]) -> Result<bool, StoreError> {
-        let waits = Waits::of(&self.endpoints.client);
+        let waits = RetryClock::of(&self.endpoints.client);
         let mut retry = waits.retry();
         while retry.attempt().await {
             let write = self.endpoints.client.transact_write_items().set_transact_items(Some(items.to_vec()));
@@ -141,7 +141,7 @@ impl RegistrationStore for RegistrationTable {
     async fn save_registration(
         &self,
         registration: &Registration,
-        start: Start<'_>,
+        start: StateChange<'_>,
     ) -> Result<Saved<Registration>, StoreError> {
         let put = Put::builder().table_name(&self.endpoints.table).set_item(Some(item(registration)));
         let put = if registration.version == 1 {
@@ -154,15 +154,15 @@ impl RegistrationStore for RegistrationTable {
         let update = self.update(&registration.id);
         let changed = "SET registration = :version";
         let update = match start {
-            Start::AsItIs => update.update_expression(format!("{changed} ADD revision :one")),
-            Start::Disabled(reason) => update
+            StateChange::Keep => update.update_expression(format!("{changed} ADD revision :one")),
+            StateChange::Disable(reason) => update
                 .update_expression(format!(
                     "{changed}, disabled_at = :at, disabled_reason = :reason, told = :one ADD revision :one"
                 ))
                 .expression_attribute_values(":at", n(registration.created_at.0))
                 .expression_attribute_values(":reason", s(reason)),
             // What is disabled stays so until somebody enables it.
-            Start::Anew => {
+            StateChange::Reset => {
                 let failures: Vec<&str> = TROUBLES.into_iter().filter(|name| !STAYS.contains(name)).collect();
                 update.update_expression(format!("{changed} ADD revision :one REMOVE {}", failures.join(", ")))
             }

@@ -6,7 +6,7 @@ use reelhook_app::waiting::Slots;
 use reelhook_domain::Timestamp;
 
 use crate::counters::CounterTable;
-use crate::retry::Waits;
+use crate::retry::RetryClock;
 
 /// A pool of slots in the Counters table.
 #[derive(Debug, Clone)]
@@ -31,8 +31,8 @@ impl SlotTable {
 
 #[async_trait]
 impl Slots for SlotTable {
-    async fn enter(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
-        let waits = Waits::of(self.counters.client());
+    async fn acquire(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let waits = RetryClock::of(self.counters.client());
         let mut retry = waits.retry();
         while retry.attempt().await {
             let Ok(next) = self.counters.slots(self.pool).await?.take(slot, now, until, self.max) else {
@@ -46,8 +46,8 @@ impl Slots for SlotTable {
         Ok(true)
     }
 
-    async fn leave(&self, slot: &str) {
-        let waits = Waits::of(self.counters.client());
+    async fn release(&self, slot: &str) {
+        let waits = RetryClock::of(self.counters.client());
         let mut retry = waits.retry();
         while retry.attempt().await {
             let next = match self.counters.slots(self.pool).await {

@@ -1,11 +1,11 @@
 //! Where an operator's events become deliveries: rows of events and deliveries, and the keys of requests.
 
 use async_trait::async_trait;
-use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::EventRow;
-use reelhook_app::hooks::TriggerStore;
+use reelhook_app::notify::EventStore;
 use reelhook_app::store::StoreError;
 use reelhook_app::submit::KeyRow;
+use reelhook_app::triggers::TriggerStore;
 use reelhook_domain::{Delivery, Timestamp};
 
 use crate::counters::CounterTable;

@@ -18,13 +18,13 @@ pub struct Admission {
     #[serde(default)]
     pub active: BTreeMap<String, Timestamp>,
     /// What a clear hides until it is removed.
-    #[serde(default, skip_serializing_if = "Cleared::is_empty")]
-    pub cleared: Cleared,
+    #[serde(default, skip_serializing_if = "ClearCutoffs::is_empty")]
+    pub cleared: ClearCutoffs,
 }
 
 /// Cut-offs of clears: what they hide is gone for everybody at once and is removed in the background.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Cleared {
+pub struct ClearCutoffs {
     /// Jobs that waited at this time, and those that had ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Timestamp>,
@@ -36,7 +36,7 @@ pub struct Cleared {
     pub hidden: BTreeMap<Status, u64>,
 }
 
-impl Cleared {
+impl ClearCutoffs {
     /// Whether nothing is hidden.
     pub fn is_empty(&self) -> bool {
         self.all.is_none() && self.failed.is_none() && self.hidden.is_empty()
@@ -108,7 +108,7 @@ impl Admission {
     pub fn clear(&self, now: Timestamp, counted: impl Fn(Status) -> u64) -> Self {
         let statuses = [Status::Pending, Status::Completed, Status::Failed, Status::Cancelled];
         let hidden = statuses.map(|status| (status, counted(status))).into();
-        Self { cleared: Cleared { all: Some(now), failed: None, hidden }, ..self.next() }
+        Self { cleared: ClearCutoffs { all: Some(now), failed: None, hidden }, ..self.next() }
     }
 
     /// The next version, which hides what has failed at `now`, and how many that are.
@@ -124,7 +124,7 @@ impl Admission {
     pub fn removed(&self, removed: &BTreeMap<Status, u64>, done: bool) -> Self {
         let mut cleared = self.cleared.clone();
         if done {
-            cleared = Cleared::default();
+            cleared = ClearCutoffs::default();
         } else {
             for (status, count) in removed {
                 cleared.hidden.entry(*status).and_modify(|hidden| *hidden = hidden.saturating_sub(*count));

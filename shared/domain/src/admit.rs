@@ -4,40 +4,43 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EndpointPolicy, EndpointState, Slot, TRY_MARGIN, Timestamp};
+use crate::{ATTEMPT_MARGIN, EndpointPolicy, EndpointState, Slot, Timestamp};
 
 /// What a delivery waits for, though its time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Held {
+pub enum WaitReason {
     /// Its place in the rate limit, which is taken for it.
-    Rate,
+    #[serde(rename = "rate")]
+    RateLimit,
     /// A slot: the endpoint has as many tries under way as it takes.
-    Line,
+    #[serde(rename = "line")]
+    Concurrency,
     /// The endpoint failed too often in a row, and is probed now and then.
     Circuit,
     /// The endpoint asked to be left alone.
     Pause,
     /// Its endpoint, which these settings do not know.
-    Settings,
+    #[serde(rename = "settings")]
+    UnknownEndpoint,
 }
 
 /// How a delivery asks to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Asking {
+pub struct AdmissionRequest {
     /// Its place in the rate limit is taken, and has come.
-    pub has_place: bool,
+    pub has_reservation: bool,
     /// It stood in the line already.
-    pub was_in_line: bool,
+    pub was_queued: bool,
 }
 
 /// Whether a delivery may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SendDecision {
     /// Now.
-    Go,
+    Send,
     /// Not before then.
-    Wait(Timestamp, Held),
+    Wait(Timestamp, WaitReason),
     /// Never: the endpoint is disabled.
     Stop,
 }
@@ -46,7 +49,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
     /// For each, in order.
-    pub verdicts: Vec<Verdict>,
+    pub decisions: Vec<SendDecision>,
     /// What has to be saved, on condition that nobody changed it, before any is sent; none where nothing changes.
     pub next: Option<EndpointState>,
     /// Whether the one that goes is sent to see how the endpoint is.
@@ -54,31 +57,37 @@ pub struct Admitted {
 }
 
 /// The shortest step of the line.
-const SHORTEST_STEP: Duration = Duration::from_millis(5);
+const MIN_STEP: Duration = Duration::from_millis(5);
 /// The line is no longer than this, however many stand in it: an endpoint may become faster meanwhile.
-const LONGEST_LINE: Duration = Duration::from_secs(300);
+const MAX_QUEUE_WAIT: Duration = Duration::from_secs(300);
 /// What a slot is held for beside the try itself, in milliseconds.
 const CALLS_MS: u64 = 40;
 /// The longest wait for a circuit or for a place: as long as a message can wait in a queue.
-const LONGEST_HELD: Duration = Duration::from_secs(900);
+const MAX_WAIT: Duration = Duration::from_secs(900);
 
 impl EndpointState {
     /// Decides about these deliveries; `holder` names the batch's slot.
-    pub fn admit(&self, policy: &EndpointPolicy, asking: &[Asking], holder: u64, now: Timestamp) -> Admitted {
-        let all = |verdict| Admitted { verdicts: vec![verdict; asking.len()], next: None, probe: false };
+    pub fn admit(
+        &self,
+        policy: &EndpointPolicy,
+        requests: &[AdmissionRequest],
+        holder: u64,
+        now: Timestamp,
+    ) -> Admitted {
+        let all = |decision| Admitted { decisions: vec![decision; requests.len()], next: None, probe: false };
         if self.disabled_at.is_some() {
-            return all(Verdict::Stop);
+            return all(SendDecision::Stop);
         }
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
-            return all(Verdict::Wait(until, Held::Pause));
+            return all(SendDecision::Wait(until, WaitReason::Pause));
         }
-        if asking.is_empty() {
-            return all(Verdict::Go);
+        if requests.is_empty() {
+            return all(SendDecision::Send);
         }
         if self.is_open(policy) {
-            self.probe(policy, asking.len(), holder, now)
+            self.probe(policy, requests.len(), holder, now)
         } else {
-            self.fit(policy, asking, holder, now)
+            self.admit_closed(policy, requests, holder, now)
         }
     }
 
@@ -93,84 +102,94 @@ impl EndpointState {
             if self.slots.iter().any(|slot| slot.until == until) {
                 // The probe is under way: what comes of it is known by then.
                 return Admitted {
-                    verdicts: vec![Verdict::Wait(until, Held::Circuit); count],
+                    decisions: vec![SendDecision::Wait(until, WaitReason::Circuit); count],
                     next: None,
                     probe: false,
                 };
             }
             // One comes back as the probe, the others when it is over.
-            let behind = until.after(policy.timeout + TRY_MARGIN).min(now.after(LONGEST_HELD)).max(until);
-            let mut verdicts = vec![Verdict::Wait(behind, Held::Circuit); count];
+            let behind = until.after(policy.timeout + ATTEMPT_MARGIN).min(now.after(MAX_WAIT)).max(until);
+            let mut decisions = vec![SendDecision::Wait(behind, WaitReason::Circuit); count];
             let chosen = self.candidate == Some(until);
             if !chosen {
-                verdicts[0] = Verdict::Wait(until, Held::Circuit);
+                decisions[0] = SendDecision::Wait(until, WaitReason::Circuit);
                 next.candidate = Some(until);
             }
             let changed = !chosen || self.circuit_until.is_none();
-            return Admitted { verdicts, next: changed.then_some(next), probe: false };
+            return Admitted { decisions, next: changed.then_some(next), probe: false };
         }
-        let over = now.after(policy.timeout + TRY_MARGIN);
+        let over = now.after(policy.timeout + ATTEMPT_MARGIN);
         next.circuit_until = Some(over);
         next.candidate = None;
         next.take(holder, 1, over, now);
-        let mut verdicts = vec![Verdict::Wait(over, Held::Circuit); count];
-        verdicts[0] = Verdict::Go;
-        Admitted { verdicts, next: Some(next), probe: true }
+        let mut decisions = vec![SendDecision::Wait(over, WaitReason::Circuit); count];
+        decisions[0] = SendDecision::Send;
+        Admitted { decisions, next: Some(next), probe: true }
     }
 
     /// Those for whom there is a slot and a place go, those who waited before the others.
-    fn fit(&self, policy: &EndpointPolicy, asking: &[Asking], holder: u64, now: Timestamp) -> Admitted {
-        let width = self.width(policy);
-        let busy: u32 = self.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.tries).sum();
-        let mut free = width.saturating_sub(busy);
+    fn admit_closed(
+        &self,
+        policy: &EndpointPolicy,
+        requests: &[AdmissionRequest],
+        holder: u64,
+        now: Timestamp,
+    ) -> Admitted {
+        let concurrency_limit = self.concurrency_limit(policy);
+        let busy: u32 = self.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum();
+        let mut free = concurrency_limit.saturating_sub(busy);
         // A little slower than the endpoint, or the line would come before there are slots.
-        let step = Duration::from_millis((self.latency_ms() + CALLS_MS) * 11 / 10 / u64::from(width));
-        let step = step.clamp(SHORTEST_STEP, policy.timeout);
+        let step = Duration::from_millis((self.latency_ms() + CALLS_MS) * 11 / 10 / u64::from(concurrency_limit));
+        let step = step.clamp(MIN_STEP, policy.timeout);
         let mut next = self.clone();
-        let mut verdicts = vec![Verdict::Go; asking.len()];
+        let mut decisions = vec![SendDecision::Send; requests.len()];
         let mut going = 0;
         let (waited, new): (Vec<usize>, Vec<usize>) =
-            (0..asking.len()).partition(|index| asking[*index].has_place || asking[*index].was_in_line);
+            (0..requests.len()).partition(|index| requests[*index].has_reservation || requests[*index].was_queued);
         for index in waited.iter().chain(&new).copied() {
-            let Asking { has_place, was_in_line } = asking[index];
-            let line = next.line.filter(|line| *line > now);
+            let AdmissionRequest { has_reservation, was_queued } = requests[index];
+            let queue_end = next.queue_end.filter(|queue_end| *queue_end > now);
             // While most slots are free nobody has to stand behind those whose turn is yet to come.
-            let may_pass = has_place || was_in_line || line.is_none() || (width > 1 && free * 2 > width);
-            verdicts[index] = if free > 0 && may_pass {
-                let place = if has_place { Some((next.window, now)) } else { next.window.reserve(now, policy.rate) };
-                match place {
-                    Some((window, place)) => {
+            let may_pass = has_reservation
+                || was_queued
+                || queue_end.is_none()
+                || (concurrency_limit > 1 && free * 2 > concurrency_limit);
+            decisions[index] = if free > 0 && may_pass {
+                let send_at =
+                    if has_reservation { Some((next.window, now)) } else { next.window.reserve(now, policy.rate) };
+                match send_at {
+                    Some((window, send_at)) => {
                         next.window = window;
-                        if place > now {
-                            Verdict::Wait(place, Held::Rate)
+                        if send_at > now {
+                            SendDecision::Wait(send_at, WaitReason::RateLimit)
                         } else {
                             free -= 1;
                             going += 1;
-                            Verdict::Go
+                            SendDecision::Send
                         }
                     }
                     // It asks again when places are promised for then.
-                    None => Verdict::Wait(now.after(LONGEST_HELD), Held::Line),
+                    None => SendDecision::Wait(now.after(MAX_WAIT), WaitReason::Concurrency),
                 }
             } else {
-                let place = line.unwrap_or(now).after(step).min(now.after(LONGEST_LINE));
-                next.line = Some(place);
+                let send_at = queue_end.unwrap_or(now).after(step).min(now.after(MAX_QUEUE_WAIT));
+                next.queue_end = Some(send_at);
                 // A place in the rate limit is kept as long as its window lasts.
-                let keeps = has_place && policy.rate.still_holds(place, now);
-                Verdict::Wait(place, if keeps { Held::Rate } else { Held::Line })
+                let keeps = has_reservation && policy.rate.same_window(send_at, now);
+                SendDecision::Wait(send_at, if keeps { WaitReason::RateLimit } else { WaitReason::Concurrency })
             };
         }
         if going > 0 {
-            next.take(holder, going, now.after(policy.timeout + TRY_MARGIN), now);
+            next.take(holder, going, now.after(policy.timeout + ATTEMPT_MARGIN), now);
         }
         let changed = next != *self;
         next.revision += 1;
-        Admitted { verdicts, next: changed.then_some(next), probe: false }
+        Admitted { decisions, next: changed.then_some(next), probe: false }
     }
 
     /// Takes a slot, and those of the dead away.
-    fn take(&mut self, holder: u64, tries: u32, until: Timestamp, now: Timestamp) {
+    fn take(&mut self, holder: u64, attempts: u32, until: Timestamp, now: Timestamp) {
         self.slots.retain(|slot| slot.until > now);
-        self.slots.push(Slot { holder, tries, until });
+        self.slots.push(Slot { holder, attempts, until });
     }
 }

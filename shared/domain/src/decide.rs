@@ -10,7 +10,7 @@ mod timers;
 
 use serde_json::Value;
 
-use crate::drawing::FilmPlan;
+use crate::drawing::RenderPlan;
 use crate::job::{Dialect, Job, Start, Status};
 use crate::{Effect, Event, JobId, LogLevel, LogTally, Policy, Timestamp};
 use change::Change;
@@ -88,7 +88,7 @@ pub struct NewJob {
     /// End after extraction.
     pub pause_after_extraction: bool,
     /// What it takes to draw its film, where that is known.
-    pub film: Option<FilmPlan>,
+    pub film: Option<RenderPlan>,
     /// A URL of its client, which is told how it goes.
     pub callback: Option<String>,
     /// Who asks, as a fingerprint of the key.
@@ -190,8 +190,8 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
             | Event::RunHere { .. }
             | Event::ClaimPiece { .. }
             | Event::Composed { .. }
-            | Event::PieceMoved { .. }
-            | Event::PieceWaits { .. }
+            | Event::PieceProgressed { .. }
+            | Event::PieceDeferred { .. }
             | Event::PieceDone { .. }
             | Event::PieceFailed { .. }
             | Event::Tick => Decision::Ignore(Ignored::FinalJob),
@@ -209,9 +209,11 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::RunHere { attempt, renderer } => drawing::run_here(change, *attempt, *renderer),
         Event::ClaimPiece { attempt } => drawing::claim_piece(change, *attempt),
         Event::Composed { attempt, claim, film } => drawing::composed(change, *attempt, *claim, film),
-        Event::PieceMoved { attempt, claim, frames } => drawing::piece_moved(change, *attempt, *claim, *frames),
-        Event::PieceWaits { attempt, claim, render, percent, wait } => {
-            drawing::piece_waits(change, *attempt, *claim, render, *percent, *wait)
+        Event::PieceProgressed { attempt, claim, frames } => {
+            drawing::piece_progressed(change, *attempt, *claim, *frames)
+        }
+        Event::PieceDeferred { attempt, claim, render, percent, wait } => {
+            drawing::piece_deferred(change, *attempt, *claim, render, *percent, *wait)
         }
         Event::PieceDone { attempt, claim, video } => drawing::piece_done(change, *attempt, *claim, video.as_ref()),
         Event::PieceFailed { attempt, claim, error, permanent } => {

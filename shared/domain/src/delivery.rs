@@ -5,14 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Asking, DeliveryId, EndpointId, EventId, Held, JobId, Judgement, OutboundEvent, RateLimit, Schedule, Timestamp,
+    AdmissionRequest, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, RateLimit, ResponseClass, Schedule,
+    Timestamp, WaitReason,
 };
 
 /// The longest wait that a receiver can ask for.
-pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a delivery may go on without using up tries while its receiver takes nothing from anybody.
-const EXCUSED_FOR: Duration = Duration::from_secs(24 * 3600);
+const THROTTLED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,11 +53,11 @@ pub struct Delivery {
     /// Tries begun.
     pub attempts: u32,
     /// Tries of these that do not count, since the receiver took nothing from anybody then.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub excused: u32,
+    #[serde(rename = "excused", default, skip_serializing_if = "is_zero")]
+    pub uncounted: u32,
     /// When a person had it sent once more after it had ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again_at: Option<Timestamp>,
+    #[serde(rename = "again_at", default, skip_serializing_if = "Option::is_none")]
+    pub replayed_at: Option<Timestamp>,
     /// Whether it is sent once more after it had ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replay: bool,
@@ -66,8 +67,8 @@ pub struct Delivery {
     /// The next try.
     pub next_attempt_at: Timestamp,
     /// What it waits for, where that is not its own schedule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
+    #[serde(rename = "held", default, skip_serializing_if = "Option::is_none")]
+    pub wait_reason: Option<WaitReason>,
     /// A try is under way until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
@@ -131,11 +132,11 @@ pub struct AttemptResult {
 
 /// Why a delivery is not to be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotNow {
+pub enum NotSendable {
     /// It has ended.
     Final,
     /// Its time has not come.
-    Early(Timestamp),
+    NotDue(Timestamp),
     /// Someone is at it.
     Leased(Timestamp),
 }
@@ -148,7 +149,7 @@ pub enum Outcome {
         /// HTTP status.
         status: u16,
         /// What the receiver means by it.
-        judgement: Judgement,
+        class: ResponseClass,
         /// Its Retry-After.
         retry_after: Option<Duration>,
     },
@@ -168,18 +169,18 @@ impl Delivery {
     /// Whether it may be sent now.
     ///
     /// # Errors
-    /// [`NotNow`] says why not, and until when.
-    pub fn check(&self, now: Timestamp) -> Result<(), NotNow> {
+    /// [`NotSendable`] says why not, and until when.
+    pub fn check(&self, now: Timestamp) -> Result<(), NotSendable> {
         match self.status {
             DeliveryStatus::Pending => {}
             DeliveryStatus::Delivered | DeliveryStatus::Exhausted | DeliveryStatus::Stopped => {
-                return Err(NotNow::Final);
+                return Err(NotSendable::Final);
             }
         }
         if let Some(lease) = self.lease_until.filter(|lease| *lease > now) {
-            return Err(NotNow::Leased(lease));
+            return Err(NotSendable::Leased(lease));
         }
-        if self.next_attempt_at > now { Err(NotNow::Early(self.next_attempt_at)) } else { Ok(()) }
+        if self.next_attempt_at > now { Err(NotSendable::NotDue(self.next_attempt_at)) } else { Ok(()) }
     }
 
     /// The next version with a try under way until `lease_until`; the try before is the caller's to keep.
@@ -189,44 +190,45 @@ impl Delivery {
         next.lease_until = Some(lease_until);
         // A due time that is late enough stays, which spares the index two writes.
         next.due_at = self.due_at.max(Some(lease_until));
-        next.held = None;
+        next.wait_reason = None;
         next.last = Some(Attempt { number: next.attempts, started_at: now, result: None });
         next
     }
 
     /// How it asks its endpoint to be sent.
-    pub fn asking(&self, rate: RateLimit, now: Timestamp) -> Asking {
-        Asking {
+    pub fn admission_request(&self, rate: RateLimit, now: Timestamp) -> AdmissionRequest {
+        AdmissionRequest {
             // A place whose window has passed, say over an outage, is taken anew.
-            has_place: self.held == Some(Held::Rate) && rate.still_holds(self.next_attempt_at, now),
-            was_in_line: self.held == Some(Held::Line),
+            has_reservation: self.wait_reason == Some(WaitReason::RateLimit)
+                && rate.same_window(self.next_attempt_at, now),
+            was_queued: self.wait_reason == Some(WaitReason::Concurrency),
         }
     }
 
     /// The next version, waiting until `until` without using up a try.
-    pub fn hold(&self, until: Timestamp, held: Held, grace: Duration) -> Self {
+    pub fn defer(&self, until: Timestamp, wait_reason: WaitReason, grace: Duration) -> Self {
         let mut next = self.next();
         next.next_attempt_at = until;
         next.due_at = Some(until.after(grace));
-        next.held = Some(held);
+        next.wait_reason = Some(wait_reason);
         next.lease_until = None;
         next
     }
 
     /// The next version, to be sent at once because a person wants it: one that had ended begins its schedule anew, with
     /// the same id.
-    pub fn again(&self, now: Timestamp, grace: Duration) -> Self {
+    pub fn resend(&self, now: Timestamp, grace: Duration) -> Self {
         let mut next = self.next();
         let ended = self.status != DeliveryStatus::Pending;
         next.status = DeliveryStatus::Pending;
         next.finished_at = None;
         next.next_attempt_at = now;
         next.due_at = Some(now.after(grace));
-        next.held = None;
+        next.wait_reason = None;
         if ended {
             next.replay = true;
-            next.again_at = Some(now);
-            next.excused = self.attempts;
+            next.replayed_at = Some(now);
+            next.uncounted = self.attempts;
         }
         next
     }
@@ -250,28 +252,28 @@ impl Delivery {
         let mut next = self.next();
         next.lease_until = None;
         let (ended, reason) = match outcome {
-            Outcome::Answered { judgement: Judgement::Taken, .. } => {
+            Outcome::Answered { class: ResponseClass::Success, .. } => {
                 (Some(DeliveryStatus::Delivered), "delivered".to_owned())
             }
-            Outcome::Answered { status, judgement: Judgement::Unwanted, .. } => {
+            Outcome::Answered { status, class: ResponseClass::Gone, .. } => {
                 (Some(DeliveryStatus::Stopped), format!("{status}: endpoint disabled"))
             }
-            Outcome::Answered { status, judgement: Judgement::Refused, .. } => {
+            Outcome::Answered { status, class: ResponseClass::Rejected, .. } => {
                 (Some(DeliveryStatus::Exhausted), format!("status {status}, which is final"))
             }
             Outcome::Disabled => (Some(DeliveryStatus::Stopped), "endpoint is disabled".to_owned()),
             Outcome::Gone => (Some(DeliveryStatus::Stopped), "endpoint is not configured any more".to_owned()),
             Outcome::Superseded => (Some(DeliveryStatus::Stopped), "a later event says more".to_owned()),
             Outcome::Empty => (Some(DeliveryStatus::Stopped), "its event is not kept any more".to_owned()),
-            Outcome::Answered { status, judgement: Judgement::Busy, retry_after }
-                if now < self.wanted_since().after(EXCUSED_FOR) =>
+            Outcome::Answered { status, class: ResponseClass::Throttled, retry_after }
+                if now < self.requested_at().after(THROTTLED_FOR) =>
             {
-                next.excused += 1;
-                let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-                next.next_attempt_at = now.after(schedule.wait(next.excused, jitter).max(asked));
+                next.uncounted += 1;
+                let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+                next.next_attempt_at = now.after(schedule.wait(next.uncounted, jitter).max(requested));
                 (None, format!("status {status}, waiting as asked"))
             }
-            Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, .. }
+            Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, .. }
                 if self.is_last(schedule) =>
             {
                 (Some(DeliveryStatus::Exhausted), format!("status {status} after {} attempts", self.counted()))
@@ -279,10 +281,10 @@ impl Delivery {
             Outcome::NoAnswer(code) if self.is_last(schedule) => {
                 (Some(DeliveryStatus::Exhausted), format!("{code} after {} attempts", self.counted()))
             }
-            Outcome::Answered { status, judgement: Judgement::Busy | Judgement::Later, retry_after } => {
+            Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, retry_after } => {
                 let own = schedule.wait(self.counted(), jitter);
-                let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-                next.next_attempt_at = now.after(own.max(asked));
+                let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+                next.next_attempt_at = now.after(own.max(requested));
                 (None, format!("status {status}, trying again"))
             }
             Outcome::NoAnswer(code) => {
@@ -303,7 +305,7 @@ impl Delivery {
     }
 
     /// Its tries, with those that have rows of their own.
-    pub fn tries(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
+    pub fn all_attempts(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
         let mut tries = rows;
         if let Some(last) = &self.last {
             // A row that says "unknown" may have been written before the end was known.
@@ -316,13 +318,13 @@ impl Delivery {
     }
 
     /// Since when somebody wants it sent.
-    pub fn wanted_since(&self) -> Timestamp {
-        self.again_at.unwrap_or(self.created_at)
+    pub fn requested_at(&self) -> Timestamp {
+        self.replayed_at.unwrap_or(self.created_at)
     }
 
     /// Tries that count.
     pub fn counted(&self) -> u32 {
-        self.attempts - self.excused
+        self.attempts - self.uncounted
     }
 
     /// Whether the try that ends now is the last one.
@@ -362,12 +364,12 @@ mod tests {
             version: 1,
             created_at: NOW,
             attempts: 0,
-            excused: 0,
-            again_at: None,
+            uncounted: 0,
+            replayed_at: None,
             replay: false,
             recovery: None,
             next_attempt_at: NOW,
-            held: None,
+            wait_reason: None,
             lease_until: None,
             due_at: Some(NOW.after(GRACE)),
             finished_at: None,
@@ -378,8 +380,8 @@ mod tests {
     }
 
     fn answered(status: u16, retry_after: Option<u64>) -> Outcome {
-        let judgement = crate::Receiver::Own.judge(status);
-        Outcome::Answered { status, judgement, retry_after: retry_after.map(Duration::from_secs) }
+        let class = crate::ReceiverKind::Own.classify(status);
+        Outcome::Answered { status, class, retry_after: retry_after.map(Duration::from_secs) }
     }
 
     fn tried(times: u32) -> Delivery {
@@ -405,7 +407,7 @@ mod tests {
         check(1, answered(503, Some(0)), DeliveryStatus::Pending, Some(1000));
         check(1, answered(429, Some(10_u64.pow(9))), DeliveryStatus::Pending, Some(86_400_000));
         check(1, answered(410, None), DeliveryStatus::Stopped, None);
-        let refused = Outcome::Answered { status: 400, judgement: Judgement::Refused, retry_after: None };
+        let refused = Outcome::Answered { status: 400, class: ResponseClass::Rejected, retry_after: None };
         check(1, refused, DeliveryStatus::Exhausted, None);
         check(1, Outcome::Disabled, DeliveryStatus::Stopped, None);
         check(1, Outcome::Gone, DeliveryStatus::Stopped, None);
@@ -413,13 +415,16 @@ mod tests {
 
     #[test]
     fn a_receiver_that_is_busy_for_everybody_uses_up_no_try_for_a_day() {
-        let busy =
-            || Outcome::Answered { status: 429, judgement: Judgement::Busy, retry_after: Some(Duration::from_secs(2)) };
+        let busy = || Outcome::Answered {
+            status: 429,
+            class: ResponseClass::Throttled,
+            retry_after: Some(Duration::from_secs(2)),
+        };
         let mut delivery = pending();
         for n in 1..=50 {
             let begun = delivery.begin(NOW, NOW.after(GRACE));
             let (next, reason) = begun.finish(&busy(), NOW, &POLICY, 0.0, GRACE);
-            assert_eq!((next.status, next.attempts, next.excused), (DeliveryStatus::Pending, n, n), "{reason}");
+            assert_eq!((next.status, next.attempts, next.uncounted), (DeliveryStatus::Pending, n, n), "{reason}");
             let own = POLICY.wait(n, 0.0).as_millis() as i64;
             assert_eq!(next.next_attempt_at.0 - NOW.0, own.max(2000), "it backs off, and never below what was asked");
             delivery = next;
@@ -428,8 +433,8 @@ mod tests {
         let begun = delivery.begin(NOW, NOW.after(GRACE));
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
         assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
-        let late = NOW.after(EXCUSED_FOR);
-        let tired = Delivery { attempts: 54, excused: 50, ..pending() };
+        let late = NOW.after(THROTTLED_FOR);
+        let tired = Delivery { attempts: 54, uncounted: 50, ..pending() };
         let (next, _) = tired.finish(&busy(), late, &POLICY, 0.0, GRACE);
         assert_eq!(next.status, DeliveryStatus::Exhausted);
     }
@@ -438,7 +443,7 @@ mod tests {
     fn what_had_ended_begins_its_schedule_anew_under_the_same_id() {
         let ended = Delivery { status: DeliveryStatus::Exhausted, finished_at: Some(NOW), due_at: None, ..tried(4) };
         let ended = Delivery { lease_until: None, ..ended };
-        let again = ended.again(NOW, GRACE);
+        let again = ended.resend(NOW, GRACE);
         assert_eq!((again.id, again.replay, again.finished_at), (ended.id, true, None));
         assert_eq!((again.check(NOW), again.due_at), (Ok(()), Some(NOW.after(GRACE))));
         let begun = again.begin(NOW, NOW.after(GRACE));
@@ -446,8 +451,8 @@ mod tests {
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
         assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
         // One that only waits is brought forward, and its tries go on counting.
-        let waiting = tried(2).hold(NOW.after(GRACE), Held::Rate, GRACE).again(NOW, GRACE);
-        assert_eq!((waiting.check(NOW), waiting.replay, waiting.excused), (Ok(()), false, 0));
+        let waiting = tried(2).defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE).resend(NOW, GRACE);
+        assert_eq!((waiting.check(NOW), waiting.replay, waiting.uncounted), (Ok(()), false, 0));
     }
 
     #[test]
@@ -471,9 +476,9 @@ mod tests {
         assert_eq!(delivery.last_result.as_deref(), Some("status 500 after 10 attempts"));
         assert_eq!(waits[9], 75 * 3600 + 35 * 60 + 5);
         // What a receiver asks for is a floor at each of them, and never more than a day.
-        for (asked, expected) in [(0, 5), (120, 120), (1_000_000_000, 86_400)] {
-            let (next, _, _) = fails(&pending(), &answered(503, Some(asked)), NOW);
-            assert_eq!((next.next_attempt_at.0 - NOW.0) / 1000, expected, "{asked}");
+        for (requested, expected) in [(0, 5), (120, 120), (1_000_000_000, 86_400)] {
+            let (next, _, _) = fails(&pending(), &answered(503, Some(requested)), NOW);
+            assert_eq!((next.next_attempt_at.0 - NOW.0) / 1000, expected, "{requested}");
         }
     }
 
@@ -482,10 +487,10 @@ mod tests {
         let begun = pending().begin(NOW, NOW.after(GRACE));
         let last = Attempt { number: 1, started_at: NOW, result: None };
         assert_eq!((begun.last.clone(), begun.attempts), (Some(last), 1));
-        assert_eq!(begun.check(NOW), Err(NotNow::Leased(NOW.after(GRACE))));
+        assert_eq!(begun.check(NOW), Err(NotSendable::Leased(NOW.after(GRACE))));
         assert_eq!(begun.check(NOW.after(GRACE)), Ok(()), "a lease that ran out is taken up again");
-        let later = pending().hold(NOW.after(GRACE), Held::Rate, GRACE);
-        assert_eq!(later.check(NOW), Err(NotNow::Early(NOW.after(GRACE))));
-        assert_eq!((later.attempts, later.held), (0, Some(Held::Rate)));
+        let later = pending().defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE);
+        assert_eq!(later.check(NOW), Err(NotSendable::NotDue(NOW.after(GRACE))));
+        assert_eq!((later.attempts, later.wait_reason), (0, Some(WaitReason::RateLimit)));
     }
 }

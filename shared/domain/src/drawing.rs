@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::film::{Film, Format};
+use crate::film::{Film, Rendition};
 use crate::{RenderId, Timestamp};
 
 /// Who draws.
@@ -18,20 +18,21 @@ pub enum Renderer {
 
 /// What of a film rules how it is drawn; the film itself stays in storage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FilmPlan {
+pub struct RenderPlan {
     /// Who draws it.
     pub renderer: Renderer,
     /// The pictures that are made.
-    pub formats: Vec<Format>,
+    #[serde(rename = "formats")]
+    pub renditions: Vec<Rendition>,
     /// Frames of each scene.
     pub scenes: Vec<u32>,
 }
 
-impl FilmPlan {
+impl RenderPlan {
     /// The plan of a film.
     pub fn of(film: &Film, renderer: Renderer) -> Self {
         let scenes = film.scenes.iter().map(|scene| scene.frames).collect();
-        Self { renderer, formats: film.formats().to_vec(), scenes }
+        Self { renderer, renditions: film.renditions().to_vec(), scenes }
     }
 
     /// Frames of one picture.
@@ -41,7 +42,7 @@ impl FilmPlan {
 
     /// Frames of all pictures.
     pub fn all_frames(&self) -> u32 {
-        self.frames() * u32::try_from(self.formats.len()).unwrap_or(u32::MAX)
+        self.frames() * u32::try_from(self.renditions.len()).unwrap_or(u32::MAX)
     }
 
     /// How long it is, in seconds.
@@ -54,7 +55,7 @@ impl FilmPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredVideo {
     /// Which picture.
-    pub format: Format,
+    pub format: Rendition,
     /// Where it is in the bucket.
     pub key: String,
     /// Its size in bytes.
@@ -129,19 +130,19 @@ pub enum Task {
     /// Draw a scene.
     Scene {
         /// For which picture.
-        format: Format,
+        format: Rendition,
         /// Its place in the film.
         scene: usize,
     },
     /// Join the scenes of a picture.
     Join {
         /// Which.
-        format: Format,
+        format: Rendition,
     },
     /// Have Creatomate draw a picture.
     Remote {
         /// Which.
-        format: Format,
+        format: Rendition,
         /// The render, once it was submitted.
         render: Option<RenderId>,
     },
@@ -154,7 +155,7 @@ pub struct Drawing {
     pub stage: Stage,
     /// Of what; none before it was composed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub film: Option<FilmPlan>,
+    pub film: Option<RenderPlan>,
     /// Who draws what is composed.
     pub renderer: Renderer,
     /// The pieces of the stage.
@@ -172,8 +173,8 @@ pub struct Drawing {
 impl Drawing {
     /// What a piece asks of its renderer.
     pub fn task(&self, piece: usize) -> Task {
-        let formats = self.film.as_ref().map(|film| film.formats.as_slice()).unwrap_or_default();
-        let format = |index: usize| formats.get(index).copied().unwrap_or(Format::Standard);
+        let renditions = self.film.as_ref().map(|film| film.renditions.as_slice()).unwrap_or_default();
+        let format = |index: usize| renditions.get(index).copied().unwrap_or(Rendition::Landscape);
         match self.stage {
             Stage::Composing => Task::Compose,
             Stage::Scenes => {
@@ -204,7 +205,7 @@ impl Drawing {
         match self.stage {
             Stage::Composing => 0,
             Stage::Scenes | Stage::Remote => self.pieces.iter().map(|piece| piece.frames).sum(),
-            Stage::Joining => self.film.as_ref().map_or(0, FilmPlan::all_frames),
+            Stage::Joining => self.film.as_ref().map_or(0, RenderPlan::all_frames),
         }
     }
 

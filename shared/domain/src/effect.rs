@@ -240,7 +240,8 @@ pub enum Live {
     /// A render on its way: planned, waiting, transcribing, rendering.
     Render {
         /// The service's word.
-        word: String,
+        #[serde(rename = "word")]
+        status: String,
     },
     /// The video is there.
     RenderCompleted,

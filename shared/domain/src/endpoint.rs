@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{RateLimit, RateWindow, Schedule, Timestamp};
 
 /// How much longer than a try its slot and its lease are held.
-pub const TRY_MARGIN: Duration = Duration::from_secs(5);
+pub const ATTEMPT_MARGIN: Duration = Duration::from_secs(5);
 /// How long an endpoint is taken to need for an answer before any came.
 const UNKNOWN_LATENCY_MS: u64 = 500;
 /// An endpoint whose answers take this long gets only a part of its limit,
@@ -15,9 +15,9 @@ const SLOW_SHARE: u32 = 2;
 /// Parts of its patience, in percent, after which an endpoint's operator is warned; the first as soon as it fails at all.
 const WARNINGS: [u8; 4] = [1, 50, 75, 90];
 /// What one try counts among the recent ones: about the last twenty matter.
-const RECENT: f64 = 0.1;
+const ATTEMPT_WEIGHT: f64 = 0.1;
 /// What failing now, and being slow, take from a health of 100.
-const TROUBLE: u32 = 10;
+const HEALTH_PENALTY: u32 = 10;
 
 /// What an endpoint's deliveries keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct EndpointPolicy {
     /// When nothing more is sent for a while.
     pub circuit: Circuit,
     /// When the endpoint is disabled.
-    pub patience: Patience,
+    pub disable_policy: DisablePolicy,
 }
 
 /// When an endpoint that fails is left alone, and for how long.
@@ -56,13 +56,13 @@ impl Circuit {
 
 /// How long an endpoint may fail before it is disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct DisablePolicy {
     /// Failed tries in a row; 0 for any number.
     pub failures: u64,
     /// Time since the first of them; zero for any time.
     pub time: Duration,
     /// Failed tries in a row before time counts: who is sent one webhook a week has not failed for a week.
-    pub least: u64,
+    pub min_failures: u64,
 }
 
 /// What is kept of an endpoint beside its settings.
@@ -79,7 +79,7 @@ pub struct EndpointState {
     /// Why.
     pub disabled_reason: Option<String>,
     /// Whether everybody who wants to know was told that it is disabled.
-    pub told: bool,
+    pub disable_notified: bool,
     /// Its places in the rate limit.
     pub window: RateWindow,
     /// It asked for nothing before then.
@@ -91,7 +91,7 @@ pub struct EndpointState {
     /// The warning that was given last, in percent of its patience.
     pub warned: u8,
     /// Since when it was failing when everybody who wants to know was told of it; until they are told that it recovered.
-    pub told_failing: Option<Timestamp>,
+    pub outage_notified_since: Option<Timestamp>,
     /// Nothing is sent before then but the probe that runs until then.
     pub circuit_until: Option<Timestamp>,
     /// Probes in a row that failed.
@@ -99,13 +99,13 @@ pub struct EndpointState {
     /// The opening of the circuit whose probe is chosen.
     pub candidate: Option<Timestamp>,
     /// Tries at once that it takes at the moment, where these are fewer than its limit.
-    pub width: Option<u32>,
+    pub concurrency_limit: Option<u32>,
     /// How long its answers take, smoothed; 0 before any came.
     pub latency_ms: u64,
     /// How many of a thousand recent tries it took; none before any was made.
     pub success_permille: Option<u32>,
     /// The end of the line of those who wait for a slot.
-    pub line: Option<Timestamp>,
+    pub queue_end: Option<Timestamp>,
     /// Tries that are under way.
     pub slots: Vec<Slot>,
 }
@@ -116,16 +116,16 @@ pub struct Slot {
     /// Whose.
     pub holder: u64,
     /// How many.
-    pub tries: u32,
+    pub attempts: u32,
     /// Who holds it longer has died.
     pub until: Timestamp,
 }
 
 /// What a batch saw of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct BatchOutcome {
     /// Tries that it took.
-    pub took: u32,
+    pub accepted: u32,
     /// Tries that failed.
     pub failed: u32,
     /// Whether one of them said that there are too many (429, 502, 503, 504).
@@ -150,7 +150,7 @@ pub struct EndpointReport {
     /// How many of a thousand recent tries it took; none where nothing was tried.
     pub success_permille: Option<u32>,
     /// What becomes of its width.
-    pub width: Width,
+    pub concurrency_limit: ConcurrencyChange,
     /// Nothing is sent before then; none where that does not change.
     pub circuit_until: Option<Timestamp>,
     /// Probes in a row that failed; none where that does not change.
@@ -161,20 +161,20 @@ pub struct EndpointReport {
 
 /// What becomes of the tries at once that an endpoint takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Width {
+pub enum ConcurrencyChange {
     /// Nothing, whatever others found.
-    Same,
+    Unchanged,
     /// So many from now on.
-    Narrow(u32),
+    Set(u32),
     /// So many more, whatever others found.
-    Wider(u32),
+    RaiseBy(u32),
 }
 
 /// What follows from an endpoint's failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum EndpointHealth {
     /// Nothing.
-    Fine,
+    Healthy,
     /// Its operator is told that so many percent of its patience are over.
     Warn(u8),
     /// It is disabled, with the reason that people see.
@@ -183,11 +183,11 @@ pub enum Standing {
 
 impl EndpointState {
     /// Tries at once that it takes at the moment.
-    pub fn width(&self, policy: &EndpointPolicy) -> u32 {
+    pub fn concurrency_limit(&self, policy: &EndpointPolicy) -> u32 {
         let limit = policy.concurrency.max(1);
-        let width = self.width.unwrap_or(limit).clamp(1, limit);
+        let concurrency_limit = self.concurrency_limit.unwrap_or(limit).clamp(1, limit);
         // Each slow try keeps a whole invocation of the dispatcher busy.
-        if self.latency_ms >= SLOW_MS { width.min(limit.div_ceil(SLOW_SHARE)) } else { width }
+        if self.latency_ms >= SLOW_MS { concurrency_limit.min(limit.div_ceil(SLOW_SHARE)) } else { concurrency_limit }
     }
 
     /// How long its answers take.
@@ -207,25 +207,26 @@ impl EndpointState {
             return 0;
         }
         let taken = self.success_permille.unwrap_or(1000) / 10;
-        let failing = if self.failures > 0 { TROUBLE } else { 0 };
-        let slow = if self.latency_ms >= SLOW_MS { TROUBLE } else { 0 };
+        let failing = if self.failures > 0 { HEALTH_PENALTY } else { 0 };
+        let slow = if self.latency_ms >= SLOW_MS { HEALTH_PENALTY } else { 0 };
         let score = taken.saturating_sub(failing + slow);
-        if self.is_open(policy) { score.min(TROUBLE) } else { score }
+        if self.is_open(policy) { score.min(HEALTH_PENALTY) } else { score }
     }
 
     /// How much of its patience is used, in percent.
-    pub fn patience_used(&self, policy: &EndpointPolicy, now: Timestamp) -> u64 {
+    pub fn disable_progress(&self, policy: &EndpointPolicy, now: Timestamp) -> u64 {
         let (by_count, by_time) = self.used(policy, now);
         by_count.max(by_time).unwrap_or(0).min(100)
     }
 
     /// How much of its patience is used by count and by time, in percent; none where that does not count.
     fn used(&self, policy: &EndpointPolicy, now: Timestamp) -> (Option<u64>, Option<u64>) {
-        let patience = &policy.patience;
-        let by_count = (patience.failures > 0).then(|| self.failures.saturating_mul(100) / patience.failures);
+        let disable_policy = &policy.disable_policy;
+        let by_count =
+            (disable_policy.failures > 0).then(|| self.failures.saturating_mul(100) / disable_policy.failures);
         let failing = self.failing_since.map_or(0, |since| u128::try_from(now.0 - since.0).unwrap_or(0));
-        let counts = !patience.time.is_zero() && self.failures >= patience.least;
-        let percent = || u64::try_from(failing * 100 / patience.time.as_millis().max(1)).unwrap_or(u64::MAX);
+        let counts = !disable_policy.time.is_zero() && self.failures >= disable_policy.min_failures;
+        let percent = || u64::try_from(failing * 100 / disable_policy.time.as_millis().max(1)).unwrap_or(u64::MAX);
         (by_count, counts.then(percent))
     }
 
@@ -234,36 +235,40 @@ impl EndpointState {
         &self,
         policy: &EndpointPolicy,
         holder: u64,
-        seen: &Seen,
+        batch: &BatchOutcome,
         probe: bool,
         now: Timestamp,
     ) -> EndpointReport {
         let limit = policy.concurrency.max(1);
         let open = self.is_open(policy);
-        let width = match (seen.overloaded, seen.took, self.width) {
-            (true, _, width) => Width::Narrow((width.unwrap_or(limit).min(limit) / 2).max(1)),
+        let concurrency_limit = match (batch.overloaded, batch.accepted, self.concurrency_limit) {
+            (true, _, concurrency_limit) => {
+                ConcurrencyChange::Set((concurrency_limit.unwrap_or(limit).min(limit) / 2).max(1))
+            }
             // Back from an open circuit it is asked gently.
-            (false, took @ 1.., _) if open => Width::Narrow(took.min(limit)),
-            (false, took @ 1.., Some(width)) if width < limit => Width::Wider(took),
-            (false, ..) => Width::Same,
+            (false, accepted @ 1.., _) if open => ConcurrencyChange::Set(accepted.min(limit)),
+            (false, accepted @ 1.., Some(concurrency_limit)) if concurrency_limit < limit => {
+                ConcurrencyChange::RaiseBy(accepted)
+            }
+            (false, ..) => ConcurrencyChange::Unchanged,
         };
-        let tried = seen.took + seen.failed > 0;
+        let tried = batch.accepted + batch.failed > 0;
         let latency_ms = tried.then(|| match self.latency_ms {
             // What came before the circuit opened says nothing about now.
-            old if old == 0 || (open && seen.took > 0) => seen.latency_ms.max(1),
-            old => ((old * 3 + seen.latency_ms) / 4).max(1),
+            old if old == 0 || (open && batch.accepted > 0) => batch.latency_ms.max(1),
+            old => ((old * 3 + batch.latency_ms) / 4).max(1),
         });
         let success_permille = tried.then(|| {
-            let old = 1.0 - RECENT;
-            let weight = old.powi(i32::try_from(seen.took + seen.failed).unwrap_or(i32::MAX));
-            let rate = f64::from(seen.took) / f64::from(seen.took + seen.failed);
+            let old = 1.0 - ATTEMPT_WEIGHT;
+            let weight = old.powi(i32::try_from(batch.accepted + batch.failed).unwrap_or(i32::MAX));
+            let rate = f64::from(batch.accepted) / f64::from(batch.accepted + batch.failed);
             let known = self.success_permille.map_or(rate, |permille| f64::from(permille) / 1000.0);
             (1000.0 * (known * weight + rate * (1.0 - weight))).round() as u32
         });
-        let failed = (seen.took == 0).then_some(u64::from(seen.failed));
+        let failed = (batch.accepted == 0).then_some(u64::from(batch.failed));
         let opens = policy.circuit.failures > 0
             && failed.is_some_and(|n| n > 0 && self.failures + n >= policy.circuit.failures);
-        let failed_probe = probe && seen.failed > 0 && seen.took == 0;
+        let failed_probe = probe && batch.failed > 0 && batch.accepted == 0;
         let probes = failed_probe.then(|| self.probes.saturating_add(1));
         let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes.unwrap_or(self.probes))));
         // A probe that could not be made says nothing; the next may be made at once.
@@ -274,38 +279,38 @@ impl EndpointState {
             failed,
             latency_ms,
             success_permille,
-            width,
+            concurrency_limit,
             circuit_until,
             probes,
-            pause_until: seen.pause_until,
+            pause_until: batch.pause_until,
         }
     }
 
     /// What follows from how it stands after a report.
-    pub fn standing(&self, policy: &EndpointPolicy, now: Timestamp) -> Standing {
-        let patience = &policy.patience;
+    pub fn assess_health(&self, policy: &EndpointPolicy, now: Timestamp) -> EndpointHealth {
+        let disable_policy = &policy.disable_policy;
         if self.disabled_at.is_some() || self.failures == 0 {
-            return Standing::Fine;
+            return EndpointHealth::Healthy;
         }
         let (by_count, by_time) = self.used(policy, now);
         let last_warning = WARNINGS[WARNINGS.len() - 1];
         if by_count.max(by_time).is_some_and(|percent| percent >= 100) && self.warned < last_warning {
             // Nobody is disabled without a warning, however long nothing was sent.
-            return Standing::Warn(last_warning);
+            return EndpointHealth::Warn(last_warning);
         }
         if by_count.is_some_and(|percent| percent >= 100) {
-            return Standing::Disable(format!("{} tries in a row failed", self.failures));
+            return EndpointHealth::Disable(format!("{} tries in a row failed", self.failures));
         }
         if by_time.is_some_and(|percent| percent >= 100) {
             let since = self.failing_since.unwrap_or(now);
-            return Standing::Disable(format!("every try since {since} failed"));
+            return EndpointHealth::Disable(format!("every try since {since} failed"));
         }
         let used = by_count.max(by_time).unwrap_or(0);
-        let fails = self.failures >= patience.least;
+        let fails = self.failures >= disable_policy.min_failures;
         let used = if fails { used.max(u64::from(WARNINGS[0])) } else { used };
         let levels = WARNINGS.into_iter().skip(usize::from(!fails)).rev();
         let reached = levels.into_iter().find(|level| u64::from(*level) <= used);
-        reached.filter(|level| *level > self.warned).map_or(Standing::Fine, Standing::Warn)
+        reached.filter(|level| *level > self.warned).map_or(EndpointHealth::Healthy, EndpointHealth::Warn)
     }
 }
 
@@ -316,10 +321,12 @@ impl EndpointReport {
         state.slots.retain(|slot| slot.holder != self.holder);
         state.latency_ms = self.latency_ms.unwrap_or(state.latency_ms);
         state.success_permille = self.success_permille.or(state.success_permille);
-        match self.width {
-            Width::Same => {}
-            Width::Narrow(width) => state.width = Some(width),
-            Width::Wider(more) => state.width = Some(state.width.unwrap_or(0).saturating_add(more)),
+        match self.concurrency_limit {
+            ConcurrencyChange::Unchanged => {}
+            ConcurrencyChange::Set(concurrency_limit) => state.concurrency_limit = Some(concurrency_limit),
+            ConcurrencyChange::RaiseBy(more) => {
+                state.concurrency_limit = Some(state.concurrency_limit.unwrap_or(0).saturating_add(more))
+            }
         }
         match self.failed {
             None => {

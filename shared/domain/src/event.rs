@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::drawing::{FilmPlan, Renderer, StoredVideo};
+use crate::drawing::{RenderPlan, Renderer, StoredVideo};
 use crate::{RenderId, Timestamp};
 
 /// How a step stands, in the worker's words.
@@ -53,7 +53,7 @@ pub struct StepUpdate {
 
 /// A render service's word for a render.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RenderWord {
+pub enum RenderStatus {
     /// Accepted.
     Planned,
     /// Waiting for a machine.
@@ -74,7 +74,7 @@ pub enum RenderWord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderState {
     /// The service's word.
-    pub word: RenderWord,
+    pub status: RenderStatus,
     /// The video, http or https; only believed on success.
     pub url: Option<String>,
     /// Why it failed.
@@ -155,10 +155,10 @@ pub enum Event {
         /// Of the piece.
         claim: u32,
         /// What it takes to draw it.
-        film: FilmPlan,
+        film: RenderPlan,
     },
     /// A renderer is at work.
-    PieceMoved {
+    PieceProgressed {
         /// The run.
         attempt: u32,
         /// Of the piece.
@@ -167,7 +167,7 @@ pub enum Event {
         frames: u32,
     },
     /// A piece is drawn elsewhere, and looked at again later.
-    PieceWaits {
+    PieceDeferred {
         /// The run.
         attempt: u32,
         /// Of the piece.

@@ -25,7 +25,7 @@ pub struct Film {
     pub music: Option<Music>,
     /// In order; never empty.
     pub scenes: Vec<Scene>,
-    /// Where its client named each picture, in the order of [`Film::pictures`]; empty where that has the same places.
+    /// Where its client named each picture, in the order of [`Film::assets`]; empty where that has the same places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<String>,
 }
@@ -48,11 +48,13 @@ pub enum Quality {
 /// One of the pictures of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum Rendition {
     /// Wide, in the video's quality.
-    Standard,
+    #[serde(rename = "standard")]
+    Landscape,
     /// 1080x1920, laid out anew.
-    Reels,
+    #[serde(rename = "reels")]
+    Portrait,
 }
 
 /// Colours and type of a video. An unknown word is `Corporate`.
@@ -295,21 +297,21 @@ pub enum ImageRef {
 }
 
 impl Quality {
-    /// Width and height in pixels of a picture in this quality.
-    pub fn size(self, format: Format) -> (u32, u32) {
+    /// ConcurrencyChange and height in pixels of a picture in this quality.
+    pub fn size(self, format: Rendition) -> (u32, u32) {
         match (format, self) {
-            (Format::Reels, _) => (1080, 1920),
-            (Format::Standard, Self::Hd) => (1280, 720),
-            (Format::Standard, Self::FullHd) => (1920, 1080),
-            (Format::Standard, Self::UltraHd) => (3840, 2160),
+            (Rendition::Portrait, _) => (1080, 1920),
+            (Rendition::Landscape, Self::Hd) => (1280, 720),
+            (Rendition::Landscape, Self::FullHd) => (1920, 1080),
+            (Rendition::Landscape, Self::UltraHd) => (3840, 2160),
         }
     }
 }
 
 impl Film {
     /// The pictures that are made.
-    pub fn formats(&self) -> &'static [Format] {
-        if self.reels { &[Format::Standard, Format::Reels] } else { &[Format::Standard] }
+    pub fn renditions(&self) -> &'static [Rendition] {
+        if self.reels { &[Rendition::Landscape, Rendition::Portrait] } else { &[Rendition::Landscape] }
     }
 
     /// Frames of one picture.
@@ -319,8 +321,8 @@ impl Film {
 
     /// Every picture once, in the order in which they first show, with their place here: `scenes[0].content.images[0]`,
     /// or `scenes[0].content.items[2].image`.
-    pub fn pictures(&self) -> Vec<(&ImageRef, String)> {
-        let mut pictures: Vec<(&ImageRef, String)> = Vec::new();
+    pub fn assets(&self) -> Vec<(&ImageRef, String)> {
+        let mut assets: Vec<(&ImageRef, String)> = Vec::new();
         for (place, scene) in self.scenes.iter().enumerate() {
             let content = &scene.content;
             let own = content.images.iter().enumerate().map(|(index, image)| (image, format!("images[{index}]")));
@@ -329,19 +331,19 @@ impl Film {
                 Some((image, format!("items[{index}].image")))
             });
             for (image, member) in own.chain(of_items) {
-                if pictures.iter().all(|(known, _)| *known != image) {
-                    pictures.push((image, format!("scenes[{place}].content.{member}")));
+                if assets.iter().all(|(known, _)| *known != image) {
+                    assets.push((image, format!("scenes[{place}].content.{member}")));
                 }
             }
         }
-        pictures
+        assets
     }
 
     /// Where a picture is first named, in its client's words.
-    pub fn place_of(&self, image: &ImageRef) -> String {
-        let pictures = self.pictures();
-        let found = pictures.iter().position(|(known, _)| *known == image);
-        let named = found.and_then(|index| self.places.get(index).or_else(|| Some(&pictures.get(index)?.1)));
+    pub fn asset_path(&self, image: &ImageRef) -> String {
+        let assets = self.assets();
+        let found = assets.iter().position(|(known, _)| *known == image);
+        let named = found.and_then(|index| self.places.get(index).or_else(|| Some(&assets.get(index)?.1)));
         named.cloned().unwrap_or_else(|| "scenes".to_owned())
     }
 }

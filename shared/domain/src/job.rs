@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::drawing::{Drawing, FilmPlan, StoredVideo};
+use crate::drawing::{Drawing, RenderPlan, StoredVideo};
 use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp};
 
 /// How a job stands.
@@ -225,7 +225,7 @@ pub struct Job {
     pub render: Option<RenderWatch>,
     /// What it takes to draw its film, where that is ours to do and known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub film: Option<FilmPlan>,
+    pub film: Option<RenderPlan>,
     /// The run that we do ourselves, while it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<Drawing>,
@@ -312,7 +312,7 @@ impl Job {
     }
 
     /// Whether receivers were told of an event before.
-    pub fn was_told(&self, event: OutboundEvent) -> bool {
+    pub fn was_notified(&self, event: OutboundEvent) -> bool {
         self.emitted.iter().any(|emitted| emitted.event == event)
     }
 

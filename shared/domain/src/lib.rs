@@ -26,23 +26,24 @@ mod shown;
 mod text;
 mod time;
 
-pub use admission::{Admission, Cleared, NoSlot};
-pub use admit::{Admitted, Asking, Held, Verdict};
+pub use admission::{Admission, ClearCutoffs, NoSlot};
+pub use admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
-pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome};
+pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable, Outcome};
 pub use effect::{Effect, Emitted, Live, LogLevel, LogTally};
 pub use endpoint::{
-    Circuit, EndpointPolicy, EndpointReport, EndpointState, Patience, Seen, Slot, Standing, TRY_MARGIN, Width,
+    ATTEMPT_MARGIN, BatchOutcome, Circuit, ConcurrencyChange, DisablePolicy, EndpointHealth, EndpointPolicy,
+    EndpointReport, EndpointState, Slot,
 };
-pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
+pub use event::{Event, RenderState, RenderStatus, StepStatus, StepUpdate};
 pub use failure::{Advice, FailureClass, classify};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
 pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
 pub use outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
 pub use policy::{Policy, PolicyError};
 pub use rate::{RateLimit, RateWindow};
-pub use receiver::{Judgement, Receiver};
+pub use receiver::{ReceiverKind, ResponseClass};
 pub use schedule::{Schedule, retry_after};
 pub use shown::step_shown;
 pub use text::{brief, cut, steers};

@@ -250,7 +250,7 @@ impl EventPattern {
         }
     }
 
-    fn takes(self, event: OutboundEvent) -> bool {
+    fn matches(self, event: OutboundEvent) -> bool {
         match self {
             Self::One(one) => one == event,
             Self::Group(group) => group == event.group(),
@@ -288,8 +288,8 @@ impl EventFilter {
     }
 
     /// Whether an event passes.
-    pub fn takes(&self, event: OutboundEvent) -> bool {
-        self.0.iter().any(|pattern| pattern.takes(event))
+    pub fn matches(&self, event: OutboundEvent) -> bool {
+        self.0.iter().any(|pattern| pattern.matches(event))
     }
 
     /// Its entries, as they are written.
@@ -332,7 +332,7 @@ mod tests {
         let check = |names: &[&str], taken: &[&str]| {
             let filter = filter(names);
             let found: Vec<&str> =
-                OutboundEvent::ALL.into_iter().filter(|e| filter.takes(*e)).map(|e| e.name()).collect();
+                OutboundEvent::ALL.into_iter().filter(|e| filter.matches(*e)).map(|e| e.name()).collect();
             assert_eq!(found, taken, "{names:?}");
         };
         check(&["job.completed", "job.failed"], &["job.completed", "job.failed"]);

@@ -42,7 +42,7 @@ pub struct PolicyError(String);
 
 impl Policy {
     /// The time between a renderer's signs of life.
-    pub fn beat(&self) -> Duration {
+    pub fn heartbeat_interval(&self) -> Duration {
         self.piece_lease / 9
     }
 
@@ -60,9 +60,9 @@ impl Policy {
     }
 
     /// Backs off a start that the worker did not take: 5 s doubled per failure, at most 5 min, at least what it asked for.
-    pub fn start_backoff(&self, failures: u32, asked: Option<Duration>) -> Duration {
+    pub fn start_backoff(&self, failures: u32, requested: Option<Duration>) -> Duration {
         let own = Duration::from_secs(5 << failures.min(6)).min(Duration::from_secs(300));
         let own = own * self.retry_delay_percent.min(100) / 100;
-        own.max(asked.unwrap_or_default())
+        own.max(requested.unwrap_or_default())
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 
 /// How far ahead places are promised: a message in a queue can wait a little longer.
-const LONGEST_PROMISE_MS: i64 = 840_000;
+const MAX_AHEAD_MS: i64 = 840_000;
 /// Windows of this length are met by the sweep as well, which comes within some minutes.
 const LONG_WINDOW_MS: i64 = 600_000;
 /// What a delivery carries is kept for so long.
@@ -24,9 +24,9 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// Whether a place that begins at `place` still counts at `now`: its window has not passed.
-    pub fn still_holds(&self, place: Timestamp, now: Timestamp) -> bool {
+    pub fn same_window(&self, reserved_at: Timestamp, now: Timestamp) -> bool {
         let length = self.length_ms();
-        place.0.div_euclid(length) == now.0.div_euclid(length)
+        reserved_at.0.div_euclid(length) == now.0.div_euclid(length)
     }
 
     /// Sends of the window that `now` is in: all of them, where places of a later one are promised.
@@ -64,9 +64,9 @@ impl RateWindow {
             window = Self { index: window.index + 1, used: 0 };
         }
         window.used += 1;
-        let place = if window.index == current { now } else { Timestamp(window.index * length) };
-        let in_time = place.0 - now.0 <= LONGEST_PROMISE_MS || length >= LONG_WINDOW_MS;
-        in_time.then_some((window, place))
+        let reserved_at = if window.index == current { now } else { Timestamp(window.index * length) };
+        let in_time = reserved_at.0 - now.0 <= MAX_AHEAD_MS || length >= LONG_WINDOW_MS;
+        in_time.then_some((window, reserved_at))
     }
 
     /// Whether its places say nothing about now: it has passed, or was counted in windows of another length, where it would
@@ -84,20 +84,20 @@ mod tests {
 
     /// So many places, one after the other.
     fn reserve(window: RateWindow, count: u32, now: Timestamp) -> (RateWindow, Vec<Timestamp>) {
-        let (mut window, mut places) = (window, Vec::new());
+        let (mut window, mut reservations) = (window, Vec::new());
         for _ in 0..count {
-            let (next, place) = window.reserve(now, LIMIT).expect("a place");
+            let (next, reserved_at) = window.reserve(now, LIMIT).expect("a place");
             window = next;
-            places.push(place);
+            reservations.push(reserved_at);
         }
-        (window, places)
+        (window, reservations)
     }
 
     #[test]
     fn places_fill_window_after_window() {
         let now = Timestamp(60_000 * 100 + 5);
-        let (window, places) = reserve(RateWindow::default(), 7, now);
-        let starts: Vec<i64> = places.iter().map(|place| place.0).collect();
+        let (window, reservations) = reserve(RateWindow::default(), 7, now);
+        let starts: Vec<i64> = reservations.iter().map(|reserved_at| reserved_at.0).collect();
         assert_eq!(starts, [now.0, now.0, now.0, 6_060_000, 6_060_000, 6_060_000, 6_120_000]);
         assert_eq!(window, RateWindow { index: 102, used: 1 });
         let used = |at| LIMIT.used(window, Timestamp(at));
@@ -109,15 +109,15 @@ mod tests {
 
     #[test]
     fn an_old_window_is_forgotten() {
-        let (_, places) = reserve(RateWindow { index: 4, used: 3 }, 1, Timestamp(60_000 * 50));
-        assert_eq!(places, [Timestamp(60_000 * 50)]);
+        let (_, reservations) = reserve(RateWindow { index: 4, used: 3 }, 1, Timestamp(60_000 * 50));
+        assert_eq!(reservations, [Timestamp(60_000 * 50)]);
     }
 
     #[test]
     fn no_place_is_promised_that_nobody_would_be_woken_for() {
         let now = Timestamp(60_000 * 100);
-        let (window, places) = reserve(RateWindow::default(), 3 * 15, now);
-        assert_eq!(places.last(), Some(&Timestamp(now.0 + 14 * 60_000)));
+        let (window, reservations) = reserve(RateWindow::default(), 3 * 15, now);
+        assert_eq!(reservations.last(), Some(&Timestamp(now.0 + 14 * 60_000)));
         assert_eq!(window.reserve(now, LIMIT), None);
         let hours = RateLimit { max: 1, window: Duration::from_secs(3600) };
         let (window, _) = RateWindow::default().reserve(now, hours).unwrap();

@@ -2,7 +2,7 @@
 
 /// Whose words a receiver speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receiver {
+pub enum ReceiverKind {
     /// Ours: a signed envelope.
     Own,
     /// Slack's incoming webhooks.
@@ -13,33 +13,33 @@ pub enum Receiver {
 
 /// What an answer means for the delivery and its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
+pub enum ResponseClass {
     /// The receiver took it.
-    Taken,
+    Success,
     /// Not now: try again.
-    Later,
+    Retryable,
     /// Too many at once, for everybody: wait as it says, which is no fault of this delivery.
-    Busy,
+    Throttled,
     /// This message will never be taken.
-    Refused,
+    Rejected,
     /// The receiver wants no more: the endpoint is disabled.
-    Unwanted,
+    Gone,
 }
 
-impl Receiver {
+impl ReceiverKind {
     /// What a status means.
-    pub fn judge(self, status: u16) -> Judgement {
+    pub fn classify(self, status: u16) -> ResponseClass {
         match (self, status) {
-            (_, 200..=299) => Judgement::Taken,
-            (_, 410) => Judgement::Unwanted,
-            (Self::Slack | Self::Discord, 429) => Judgement::Busy,
-            (Self::Own, _) => Judgement::Later,
+            (_, 200..=299) => ResponseClass::Success,
+            (_, 410) => ResponseClass::Gone,
+            (Self::Slack | Self::Discord, 429) => ResponseClass::Throttled,
+            (Self::Own, _) => ResponseClass::Retryable,
             // A bad payload; a channel, app or hook that is gone or may not be written to.
-            (Self::Slack, 400) => Judgement::Refused,
-            (Self::Slack, 403 | 404) => Judgement::Unwanted,
-            (Self::Discord, 400 | 403 | 413) => Judgement::Refused,
-            (Self::Discord, 401 | 404) => Judgement::Unwanted,
-            (Self::Slack | Self::Discord, _) => Judgement::Later,
+            (Self::Slack, 400) => ResponseClass::Rejected,
+            (Self::Slack, 403 | 404) => ResponseClass::Gone,
+            (Self::Discord, 400 | 403 | 413) => ResponseClass::Rejected,
+            (Self::Discord, 401 | 404) => ResponseClass::Gone,
+            (Self::Slack | Self::Discord, _) => ResponseClass::Retryable,
         }
     }
 }
@@ -50,21 +50,21 @@ mod tests {
 
     #[test]
     fn each_service_means_its_own_things_by_its_answers() {
-        use Judgement::{Busy, Later, Refused, Taken, Unwanted};
-        let check = |status, expected: [Judgement; 3]| {
-            let all = [Receiver::Own, Receiver::Slack, Receiver::Discord];
-            assert_eq!(all.map(|receiver| receiver.judge(status)), expected, "{status}");
+        use ResponseClass::{Gone, Rejected, Retryable, Success, Throttled};
+        let check = |status, expected: [ResponseClass; 3]| {
+            let all = [ReceiverKind::Own, ReceiverKind::Slack, ReceiverKind::Discord];
+            assert_eq!(all.map(|receiver| receiver.classify(status)), expected, "{status}");
         };
-        check(200, [Taken, Taken, Taken]);
-        check(204, [Taken, Taken, Taken]);
-        check(302, [Later, Later, Later]);
-        check(400, [Later, Refused, Refused]);
-        check(401, [Later, Later, Unwanted]);
-        check(403, [Later, Unwanted, Refused]);
-        check(404, [Later, Unwanted, Unwanted]);
-        check(410, [Unwanted, Unwanted, Unwanted]);
-        check(413, [Later, Later, Refused]);
-        check(429, [Later, Busy, Busy]);
-        check(503, [Later, Later, Later]);
+        check(200, [Success, Success, Success]);
+        check(204, [Success, Success, Success]);
+        check(302, [Retryable, Retryable, Retryable]);
+        check(400, [Retryable, Rejected, Rejected]);
+        check(401, [Retryable, Retryable, Gone]);
+        check(403, [Retryable, Gone, Rejected]);
+        check(404, [Retryable, Gone, Gone]);
+        check(410, [Gone, Gone, Gone]);
+        check(413, [Retryable, Retryable, Rejected]);
+        check(429, [Retryable, Throttled, Throttled]);
+        check(503, [Retryable, Retryable, Retryable]);
     }
 }

@@ -1,7 +1,7 @@
 //! The texts of `currentStep`. StreamGank's pages recognize the step by words in them, so no text may contain a word of
 //! another step.
 
-use crate::event::RenderWord;
+use crate::event::RenderStatus;
 use crate::job::step_name;
 
 /// Characters of a text.
@@ -71,15 +71,15 @@ fn with_reason(mut text: String, reason: &str, fits: impl Fn(&str) -> bool) -> S
 }
 
 /// The text for a render service's status.
-pub(crate) fn of_render(word: &RenderWord) -> String {
-    let text = match word {
-        RenderWord::Planned => "Render planned",
-        RenderWord::Waiting => "Waiting for a render machine",
-        RenderWord::Transcribing => "Rendering: transcribing audio",
-        RenderWord::Rendering => "Rendering video",
-        RenderWord::Succeeded => "Render succeeded without a URL",
-        RenderWord::Failed => "Render failed",
-        RenderWord::Other(word) => {
+pub(crate) fn of_render(status: &RenderStatus) -> String {
+    let text = match status {
+        RenderStatus::Planned => "Render planned",
+        RenderStatus::Waiting => "Waiting for a render machine",
+        RenderStatus::Transcribing => "Rendering: transcribing audio",
+        RenderStatus::Rendering => "Rendering video",
+        RenderStatus::Succeeded => "Render succeeded without a URL",
+        RenderStatus::Failed => "Render failed",
+        RenderStatus::Other(word) => {
             let sentence = ascii(&format!("Render status: {word}"), LIMIT);
             return if step_shown(&sentence) == Some(7) { sentence } else { "Rendering video".to_owned() };
         }
@@ -176,12 +176,12 @@ mod tests {
         assert_eq!(failed(Some((3, "Asset Preparation")), &long), "FAILED: Step 3 (Asset Preparation) ...");
         let many = failed(None, &"word ".repeat(1000));
         assert!(many.len() <= LIMIT + 4 && many.ends_with(" word ..."), "{many}");
-        assert!(of_render(&RenderWord::Other(long)).len() <= LIMIT);
+        assert!(of_render(&RenderStatus::Other(long)).len() <= LIMIT);
     }
 
     #[test]
     fn every_word_of_a_render_is_read_as_the_last_step() {
-        use RenderWord::{Failed, Other, Planned, Rendering, Succeeded, Transcribing, Waiting};
+        use RenderStatus::{Failed, Other, Planned, Rendering, Succeeded, Transcribing, Waiting};
         let odd = ["compressing", "generating", "waiting for HeyGen", "movies", "", "step 2", "scroll"];
         let odd = odd.map(|word| Other(word.to_owned()));
         for word in [Planned, Waiting, Transcribing, Rendering, Succeeded, Failed].into_iter().chain(odd) {

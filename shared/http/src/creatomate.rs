@@ -1,6 +1,6 @@
 //! POST /api/webhooks/creatomate: on whose word, which render, and the answers (contract.md, Renders).
 
-use reelhook_app::renders::{Callback, Received, Voucher};
+use reelhook_app::renders::{Callback, CallbackAuth, Received};
 use reelhook_domain::{JobId, RenderId, brief};
 use reelhook_signing::{SigningKeys, same_secret};
 use secrecy::ExposeSecret;
@@ -19,14 +19,14 @@ pub fn authenticate(
     request: &ApiRequest,
     tokens: &SigningKeys,
     operator: Option<&SigningKeys>,
-) -> Result<Voucher, Problem> {
-    let Some(given) = &request.token else { return Ok(Voucher::Nobody) };
+) -> Result<CallbackAuth, Problem> {
+    let Some(given) = &request.token else { return Ok(CallbackAuth::Anonymous) };
     let given = given.expose_secret();
     if operator.is_some_and(|operator| same_secret(given, operator)) {
-        return Ok(Voucher::Operator);
+        return Ok(CallbackAuth::Operator);
     }
     match run_of(given, tokens) {
-        Some(Reporter::Run(job_id, attempt)) => Ok(Voucher::Run(job_id, attempt)),
+        Some(Reporter::Run(job_id, attempt)) => Ok(CallbackAuth::Run(job_id, attempt)),
         Some(Reporter::Trusted) | None => Err(Problem::Unauthorized),
     }
 }
@@ -46,7 +46,7 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
 
 /// Logs the outcome of a callback.
 pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
-    let (job_id, outcome) = (received.job().map(JobId::as_str), received.word());
+    let (job_id, outcome) = (received.job().map(JobId::as_str), received.name());
     tracing::info!(render_id = %render, status = brief(&callback.status), job_id, outcome, "took a render callback");
 }
 

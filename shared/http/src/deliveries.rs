@@ -1,6 +1,6 @@
 //! Deliveries as people look at them: lists with filters, one with its attempts, and one more try.
 
-use reelhook_app::deliveries::{Part, Told, Wanted};
+use reelhook_app::deliveries::{DeliveryDetails, DeliveryFilter, DeliveryPage};
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp, brief};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const MOST: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/webhooks/deliveries
-    List(Box<Wanted>),
+    List(Box<DeliveryFilter>),
     /// GET /api/webhooks/deliveries/{id}
     One(DeliveryId),
     /// POST /api/webhooks/deliveries/{id}/retry
@@ -55,12 +55,12 @@ impl Route {
 ///
 /// # Errors
 /// [`Problem::BadField`].
-pub fn of_job(request: &ApiRequest, job: JobId) -> Result<Wanted, Problem> {
+pub fn of_job(request: &ApiRequest, job: JobId) -> Result<DeliveryFilter, Problem> {
     let before = request.cursor(|cursor| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor))?;
-    Ok(Wanted { job: Some(job), before, limit: request.limit(LIST, MOST)?, ..Wanted::default() })
+    Ok(DeliveryFilter { job: Some(job), before, limit: request.limit(LIST, MOST)?, ..DeliveryFilter::default() })
 }
 
-fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
+fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
     let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
     let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
@@ -71,7 +71,7 @@ fn read_wanted(request: &ApiRequest) -> Result<Wanted, Problem> {
         let shaped = cursor.len() <= 64 && cursor.is_ascii();
         (shaped && cursor.get(..13)?.parse::<i64>().is_ok()).then_some(cursor)
     };
-    Ok(Wanted {
+    Ok(DeliveryFilter {
         job,
         endpoint: endpoint.transpose()?,
         status: status.transpose()?,
@@ -99,7 +99,7 @@ pub(crate) fn read_endpoint(text: &str) -> Result<String, Problem> {
 }
 
 /// A part of a list, newest first.
-pub fn list_answer(part: &Part) -> ApiAnswer {
+pub fn list_answer(part: &DeliveryPage) -> ApiAnswer {
     let shown: Vec<Value> = part.deliveries.iter().map(summary).collect();
     let mut body = json!({ "success": true, "count": shown.len(), "deliveries": shown });
     if let Some(next) = &part.next {
@@ -112,7 +112,7 @@ pub fn list_answer(part: &Part) -> ApiAnswer {
 }
 
 /// A delivery with its event and its attempts.
-pub fn delivery_answer(details: &Told) -> ApiAnswer {
+pub fn delivery_answer(details: &DeliveryDetails) -> ApiAnswer {
     let event = details.event.as_ref().map(|event| json!({ "data": event.data, "timestamp": event.at.to_string() }));
     let attempts: Vec<Value> = details.attempts.iter().map(attempt).collect();
     let body = json!({
@@ -148,7 +148,7 @@ fn summary(of: &Delivery) -> Value {
         "endpointId": of.endpoint_id.as_str(),
         "status": status_name(of.status),
         "attempts": of.attempts,
-        "waitsFor": of.held.filter(|_| pending),
+        "waitsFor": of.wait_reason.filter(|_| pending),
         "replay": of.replay,
         "recoveryId": of.recovery,
         "createdAt": of.created_at.to_string(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reelhook_app::deliver::is_ours;
+use reelhook_app::deliver::is_reserved_header;
 use reelhook_app::endpoints::{Arn, Destination, Payload, web_url};
 use reelhook_app::outbound::CONNECTION_HEADERS;
 use reelhook_app::policies::{
@@ -252,7 +252,7 @@ fn merge_headers(headers: &mut Vec<(String, String)>, given: Option<&Value>) -> 
         };
         let lower = name.to_lowercase();
         let known = name.len() <= HEADER_LIMITS.0 && is_token(name);
-        if !known || is_ours(&lower) || CONNECTION_HEADERS.contains(&lower.as_str()) {
+        if !known || is_reserved_header(&lower) || CONNECTION_HEADERS.contains(&lower.as_str()) {
             return Err(right());
         }
         headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));

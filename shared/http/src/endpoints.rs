@@ -8,9 +8,9 @@ use reelhook_app::endpoints::{Destination, Endpoint, Payload};
 use reelhook_app::policies::ScheduleName;
 use reelhook_app::previews::Preview;
 use reelhook_app::recover::Recovery;
-use reelhook_app::registrations::{Choices, Opened, Private, Registration, Wish};
+use reelhook_app::registrations::{Choices, Opened, Private, Registration, RegistrationRequest};
 use reelhook_app::submit::IdempotencyKey;
-use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Receiver, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, ReceiverKind, Timestamp};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
 
@@ -34,7 +34,7 @@ pub enum Route {
     /// GET /api/webhooks/endpoints: a part of the list, after this place.
     List(usize, Option<String>),
     /// POST /api/webhooks/endpoints
-    Register(Box<Wish>),
+    Register(Box<RegistrationRequest>),
     /// GET /api/webhooks/endpoints/{id}
     One(String),
     /// PATCH /api/webhooks/endpoints/{id}
@@ -113,13 +113,13 @@ fn read_registration(
     request: &ApiRequest,
     reach: &DestinationRules,
     key: Option<(String, IdempotencyKey)>,
-) -> Result<Wish, Problem> {
+) -> Result<RegistrationRequest, Problem> {
     let body = object(request)?;
     check_names(&body, &["secret"])?;
     let mut fields = Fields::default();
     fields.merge(&body, reach)?;
     let destination = fields.destination.ok_or(Problem::UrlMissing("Webhook URL is required"))?;
-    Ok(Wish {
+    Ok(RegistrationRequest {
         choices: fields.choices,
         destination,
         headers: fields.headers,
@@ -268,7 +268,7 @@ impl EndpointView {
 
 /// What its webhooks carry: chat services and event buses take no signature.
 fn signatures(endpoint: &Endpoint, asymmetric: bool) -> Vec<&'static str> {
-    let unsigned = endpoint.receiver() != Receiver::Own || matches!(endpoint.destination, Destination::Bus(_));
+    let unsigned = endpoint.receiver() != ReceiverKind::Own || matches!(endpoint.destination, Destination::Bus(_));
     let names = [("v1", endpoint.signers.hmac.is_some()), ("v1a", asymmetric)];
     names.into_iter().filter(|(_, there)| *there && !unsigned).map(|(name, _)| name).collect()
 }
@@ -286,7 +286,8 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
         _ if state.failures > 0 => "failing",
         _ => "healthy",
     };
-    let until = |until: Timestamp| (!policy.patience.time.is_zero()).then(|| until.after(policy.patience.time));
+    let until =
+        |until: Timestamp| (!policy.disable_policy.time.is_zero()).then(|| until.after(policy.disable_policy.time));
     json!({
         "score": state.health(policy),
         "status": status,
@@ -300,8 +301,8 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
         "nextProbeAt": ahead(state.circuit_until.filter(|_| open)),
         "pausedUntil": ahead(state.paused_until),
         "latencyMs": (state.latency_ms > 0).then_some(state.latency_ms),
-        "underWay": state.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.tries).sum::<u32>(),
-        "concurrencyNow": state.width(policy),
+        "underWay": state.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum::<u32>(),
+        "concurrencyNow": state.concurrency_limit(policy),
     })
 }
 

@@ -330,7 +330,7 @@ impl Images<'_> {
 
     /// Where the film's pictures were named; empty if these are their places in the film.
     fn paths(&self, film: &Film) -> Vec<String> {
-        let pictures = film.pictures();
+        let pictures = film.assets();
         let named: Vec<String> =
             pictures.iter().map(|(image, own)| self.paths.get(*image).unwrap_or(own).clone()).collect();
         if named.iter().zip(&pictures).all(|(named, (_, own))| named == own) { Vec::new() } else { named }

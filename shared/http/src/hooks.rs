@@ -1,11 +1,11 @@
 //! Webhooks as their operator sees them: how they stand, a test, an event by hand, and whether a URL can be fetched.
 
 use reelhook_app::Url;
-use reelhook_app::announce::Results;
 use reelhook_app::endpoints::web_url;
-use reelhook_app::hooks::{Tested, Trigger};
+use reelhook_app::notify::Notified;
 use reelhook_app::settings::WebhookSettings;
 use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::triggers::{Tested, Trigger};
 use reelhook_app::validate::Validated;
 use reelhook_domain::{EventId, Timestamp, brief};
 use serde_json::{Map, Value, json};
@@ -148,7 +148,7 @@ pub fn test_answer(tested: &Tested, now: Timestamp) -> ApiAnswer {
 }
 
 /// The body of a trigger's answer.
-pub fn trigger_body(id: &EventId, results: Results, now: Timestamp) -> String {
+pub fn trigger_body(id: &EventId, results: Notified, now: Timestamp) -> String {
     json!({
         "success": true,
         "message": "Webhook notifications sent",

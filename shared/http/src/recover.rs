@@ -1,7 +1,7 @@
 //! Recoveries: deliveries of a time range that are counted or sent once more, in the background.
 
 use reelhook_app::deliveries::DELIVERY_DAYS;
-use reelhook_app::recover::{Filter, Recovery, RecoveryId, RecoveryStatus, Wish, statuses};
+use reelhook_app::recover::{Filter, Recovery, RecoveryId, RecoveryRequest, RecoveryStatus, statuses};
 use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp, brief};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const AHEAD_DAYS: i64 = 2;
 #[derive(Debug, Clone)]
 pub enum Route {
     /// POST /api/webhooks/recover
-    Begin(Wish),
+    Begin(RecoveryRequest),
     /// GET /api/webhooks/recover
     List,
     /// GET /api/webhooks/recover/{id}
@@ -53,7 +53,7 @@ impl Route {
                 };
                 let key = key(request)?;
                 let key = key.map(|key| (caller.fingerprint.clone(), key.of_callers(caller.former.clone())));
-                Self::Begin(Wish { filter: read_filter(&body, now)?, dry_run, key })
+                Self::Begin(RecoveryRequest { filter: read_filter(&body, now)?, dry_run, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,
             ("GET", ["api", "webhooks", "recover", one]) => Self::One(id(one)?),
@@ -66,7 +66,7 @@ impl Route {
     pub fn note(&self, caller: &Caller) {
         let caller = brief(&caller.fingerprint);
         match self {
-            Self::Begin(Wish { filter: Filter { from, to, .. }, dry_run, .. }) => {
+            Self::Begin(RecoveryRequest { filter: Filter { from, to, .. }, dry_run, .. }) => {
                 tracing::info!(asked = "begin", %from, %to, dry_run, caller, "took a call about recoveries");
             }
             Self::List => tracing::info!(asked = "list", caller, "took a call about recoveries"),

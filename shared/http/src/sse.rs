@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::watch::{Position, Seen};
+use reelhook_app::watch::{Cursor, LiveEvent};
 use reelhook_domain::JobId;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub enum Route {
         /// Which.
         id: JobId,
         /// What the viewer says that it has seen.
-        last: Option<Position>,
+        last: Option<Cursor>,
         /// What its cookie says that it has received.
         received: Option<Received>,
     },
@@ -35,16 +35,16 @@ pub enum Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
     /// All up to here.
-    Seen(Position),
+    Seen(Cursor),
     /// That there is no such job.
     NotFound,
 }
 
 impl Received {
     /// The place, where there is one.
-    pub fn position(self) -> Option<Position> {
+    pub fn cursor(self) -> Option<Cursor> {
         match self {
-            Self::Seen(position) => Some(position),
+            Self::Seen(cursor) => Some(cursor),
             Self::NotFound => None,
         }
     }
@@ -62,10 +62,10 @@ impl Route {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "job", id, "stream"]) => Self::Job {
                 id: JobId::parse(id).map_err(|_| Problem::JobNotFound)?,
-                last: last.and_then(Position::parse),
+                last: last.and_then(Cursor::parse),
                 received: received.and_then(|text| match text {
                     NOT_FOUND => Some(Received::NotFound),
-                    _ => Position::parse(text).map(Received::Seen),
+                    _ => Cursor::parse(text).map(Received::Seen),
                 }),
             },
             ("GET", ["api", "queue", "status", "stream"]) => {
@@ -124,12 +124,12 @@ pub fn retry(ms: u32) -> String {
 }
 
 /// Tells where a viewer is, without an event: it comes back with this id.
-pub fn position(position: &Position) -> String {
-    format!("id: {position}\n\n")
+pub fn cursor(cursor: &Cursor) -> String {
+    format!("id: {cursor}\n\n")
 }
 
 /// An event of a job.
-pub fn seen(event: &Seen) -> String {
+pub fn seen(event: &LiveEvent) -> String {
     format!("id: {}\ndata: {}\n\n", event.id, event.data)
 }
 
@@ -169,9 +169,9 @@ mod tests {
     fn a_position_comes_from_the_header_or_the_cookie() {
         let check = |headers: &[(&'static str, &str)], said: Option<&str>, seen: Option<Received>| {
             let Route::Job { last, received, .. } = read(JOB, headers) else { panic!("{JOB} is a job's") };
-            assert_eq!((last, received), (said.and_then(Position::parse), seen), "{headers:?}");
+            assert_eq!((last, received), (said.and_then(Cursor::parse), seen), "{headers:?}");
         };
-        let at = |text: &str| Position::parse(text).map(Received::Seen);
+        let at = |text: &str| Cursor::parse(text).map(Received::Seen);
         check(&[], None, None);
         check(&[("last-event-id", "4.1")], Some("4.1"), None);
         check(&[("cookie", "seen=7")], None, at("7"));
@@ -196,7 +196,7 @@ mod tests {
             read(path, &[("cookie", pair)])
         };
         let Route::Job { received, .. } = check(JOB, "12.0", "https", "; Secure") else { panic!("a job's") };
-        assert_eq!(received.and_then(Received::position).map(|place| place.to_string()).as_deref(), Some("12.0"));
+        assert_eq!(received.and_then(Received::cursor).map(|place| place.to_string()).as_deref(), Some("12.0"));
         let Route::Job { received, .. } = check(JOB, NOT_FOUND, "http", "") else { panic!("a job's") };
         assert_eq!(received, Some(Received::NotFound));
         let queue = Route::Queue { last: None, received: Some("0f3c".to_owned()) };

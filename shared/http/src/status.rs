@@ -1,6 +1,6 @@
 //! GET /api/job/{id}, its details with an ETag from the version, and its deliveries.
 
-use reelhook_app::deliveries::Wanted;
+use reelhook_app::deliveries::DeliveryFilter;
 use reelhook_app::dialect::streamgank::{job, job_details};
 use reelhook_domain::{Job, JobId, Timestamp};
 use serde_json::json;
@@ -19,7 +19,7 @@ pub enum Route {
     /// GET /api/job/{id}/details
     Details(JobId),
     /// GET /api/job/{id}/deliveries
-    Deliveries(Box<Wanted>),
+    Deliveries(Box<DeliveryFilter>),
 }
 
 impl Route {

@@ -5,7 +5,7 @@ use reelhook_app::dialect::vidbuilder;
 use reelhook_app::films::link_subject;
 use reelhook_app::queue::{Cursor, Listed, QueueStatus};
 use reelhook_app::uploads::Upload;
-use reelhook_domain::film::Format;
+use reelhook_domain::film::Rendition;
 use reelhook_domain::{Job, JobId, Status, Timestamp};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
@@ -38,7 +38,7 @@ pub enum Route {
     /// How a job stands.
     Status(JobId),
     /// A video.
-    Download(JobId, Format),
+    Download(JobId, Rendition),
     /// The videos that are there.
     List {
         /// How many.
@@ -128,11 +128,11 @@ pub fn track_link(filename: &str, base: &Url, keys: &SigningKeys, now: Timestamp
 }
 
 /// Which video a path names: a job's id, with `_reels` for the vertical one.
-fn read_file_id(text: &str) -> Result<(JobId, Format), Problem> {
+fn read_file_id(text: &str) -> Result<(JobId, Rendition), Problem> {
     let text = text.strip_suffix(".mp4").unwrap_or(text);
     let (id, format) = match text.strip_suffix("_reels") {
-        Some(id) => (id, Format::Reels),
-        None => (text, Format::Standard),
+        Some(id) => (id, Rendition::Portrait),
+        None => (text, Rendition::Landscape),
     };
     Ok((JobId::parse(id).map_err(|_| Problem::VideoNotFound)?, format))
 }

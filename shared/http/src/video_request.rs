@@ -3,8 +3,8 @@
 use reelhook_app::Url;
 use reelhook_app::endpoints::web_url;
 use reelhook_app::films::IMAGE_LIMIT;
-use reelhook_app::orders::Order;
 use reelhook_app::uploads::{Upload, sniff};
+use reelhook_app::video_requests::VideoRequest;
 use reelhook_domain::drawing::Renderer;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub async fn read(
     renderer: Renderer,
     mut random: impl FnMut() -> u128,
     track: impl Fn(&str) -> Option<&'static str>,
-) -> Result<Order, Problem> {
+) -> Result<VideoRequest, Problem> {
     let is_form = form::is_form(request);
     let Parts { config, callback, files } = if is_form {
         of_form(form::read(request).await?)?
@@ -73,7 +73,7 @@ pub async fn read(
         "generateReels": parsed.film.reels,
         "scenes": parsed.film.scenes.len(),
     });
-    Ok(Order {
+    Ok(VideoRequest {
         film: parsed.film,
         warnings: parsed.warnings,
         input,

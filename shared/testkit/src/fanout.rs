@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::announce::EventStore;
 use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
+use reelhook_app::notify::EventStore;
 use reelhook_app::reconcile::{Counter, CounterStore};
 use reelhook_app::starts::StartStore;
 use reelhook_app::store::{Saved, StoreError};

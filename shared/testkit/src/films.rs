@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_app::catalog::{CatalogStore, Movie};
-use reelhook_app::drawing::{Cut, Desk, DrawError, Pictures, Pulse, Speeds, Studio};
-use reelhook_app::films::{FilmStore, ReelStore, film_key};
+use reelhook_app::drawing::{Assets, Cut, DrawError, SceneRenderer, ScratchDir, Speeds, Timer};
+use reelhook_app::films::{FilmStore, ObjectStore, film_key};
 use reelhook_app::store::StoreError;
 use reelhook_app::uploads::{Links, Upload};
 use reelhook_domain::JobId;
-use reelhook_domain::film::{Film, Format, Music};
+use reelhook_domain::film::{Film, Music, Rendition};
 
 use crate::faults::Faults;
 
@@ -25,7 +25,7 @@ pub struct MemoryObjectStore {
     disk: Files,
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
     speeds: Mutex<BTreeMap<String, f64>>,
-    drawn: Mutex<Vec<(Format, usize)>>,
+    drawn: Mutex<Vec<(Rendition, usize)>>,
     desks: AtomicU32,
     /// A renderer that takes this scene is never heard of again.
     pub deadly: Mutex<Option<usize>>,
@@ -45,7 +45,7 @@ impl MemoryObjectStore {
     }
 
     /// Which scenes were drawn to their end, in order.
-    pub fn drawn(&self) -> Vec<(Format, usize)> {
+    pub fn drawn(&self) -> Vec<(Rendition, usize)> {
         self.drawn.lock().unwrap().clone()
     }
 
@@ -84,7 +84,7 @@ impl FilmStore for MemoryObjectStore {
 }
 
 #[async_trait]
-impl ReelStore for MemoryObjectStore {
+impl ObjectStore for MemoryObjectStore {
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         Ok(self.objects.lock().unwrap().contains_key(key))
@@ -146,14 +146,14 @@ impl Speeds for MemoryObjectStore {
 }
 
 #[async_trait]
-impl Studio for MemoryObjectStore {
-    fn hash(&self, cut: Cut<'_>, pictures: &Pictures) -> String {
+impl SceneRenderer for MemoryObjectStore {
+    fn hash(&self, cut: Cut<'_>, pictures: &Assets) -> String {
         let scene = serde_json::to_string(&cut.film.scenes[cut.scene]).unwrap();
         let text = format!("{scene}{:?}{:?}{}", cut.format, cut.film.theme, pictures.len());
         format!("{:016x}", text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))))
     }
 
-    async fn draw(&self, cut: Cut<'_>, _: Pictures, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
+    async fn draw(&self, cut: Cut<'_>, _: Assets, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
         tokio::task::yield_now().await;
         if *self.deadly.lock().unwrap() == Some(cut.scene) {
             std::future::pending::<()>().await;
@@ -175,7 +175,7 @@ impl Studio for MemoryObjectStore {
         Ok(())
     }
 
-    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
+    fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
         let number = self.desks.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new(MemoryWorkspace { path: format!("/desk/{number}").into(), disk: Arc::clone(&self.disk) }))
     }
@@ -186,7 +186,7 @@ struct MemoryWorkspace {
     disk: Files,
 }
 
-impl Desk for MemoryWorkspace {
+impl ScratchDir for MemoryWorkspace {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -209,7 +209,7 @@ impl Drop for MemoryWorkspace {
 pub struct NeverElapses;
 
 #[async_trait]
-impl Pulse for NeverElapses {
+impl Timer for NeverElapses {
     async fn after(&self, _: Duration) {
         std::future::pending().await
     }

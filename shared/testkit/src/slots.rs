@@ -33,7 +33,7 @@ impl MemorySlots {
 
 #[async_trait]
 impl Slots for MemorySlots {
-    async fn enter(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+    async fn acquire(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("enter")?;
         let mut leases = self.leases.lock().unwrap();
@@ -46,7 +46,7 @@ impl Slots for MemorySlots {
         done.answer(free)
     }
 
-    async fn leave(&self, slot: &str) {
+    async fn release(&self, slot: &str) {
         tokio::task::yield_now().await;
         self.leases.lock().unwrap().remove(slot);
     }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 /// Characters of one fact; with every one of them escaped it stays below what a field takes.
-const FACT: usize = 200;
+const FIELD_LIMIT: usize = 200;
 /// Characters of what is said about it, for the same reason.
-const SAID: usize = 550;
+const QUOTE_LIMIT: usize = 550;
 /// Bytes of a link as Slack escapes it; a longer one is left out.
-const LINK: usize = 1000;
+const LINK_LIMIT: usize = 1000;
 
 /// What a message is about.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ fn parts(of: &ChatText<'_>) -> Parts {
     ];
     let sentences = [&data["error"], &data["no_retry_reason"], &data["suggested_solution"], &data["message"]];
     let mut said: Vec<String> = Vec::new();
-    for sentence in sentences.into_iter().filter_map(|value| text(value, SAID)) {
+    for sentence in sentences.into_iter().filter_map(|value| text(value, QUOTE_LIMIT)) {
         if !said.contains(&sentence) {
             said.push(sentence);
         }
@@ -88,9 +88,9 @@ fn parts(of: &ChatText<'_>) -> Parts {
     Parts {
         title: cut(&title, 150),
         color,
-        facts: facts.into_iter().filter_map(|(name, value)| Some((name, text(value, FACT)?))).collect(),
-        sentence: (!said.is_empty()).then(|| cut(&said.join("\n"), SAID)),
-        video: video.filter(|text| text.len() + 4 * text.matches('&').count() <= LINK),
+        facts: facts.into_iter().filter_map(|(name, value)| Some((name, text(value, FIELD_LIMIT)?))).collect(),
+        sentence: (!said.is_empty()).then(|| cut(&said.join("\n"), QUOTE_LIMIT)),
+        video: video.filter(|text| text.len() + 4 * text.matches('&').count() <= LINK_LIMIT),
     }
 }
 
@@ -145,7 +145,7 @@ pub(super) fn discord(of: &ChatText<'_>) -> Value {
         "title": title,
         "color": color,
         "fields": fields.collect::<Vec<_>>(),
-        "footer": { "text": cut(of.event, FACT) },
+        "footer": { "text": cut(of.event, FIELD_LIMIT) },
         "timestamp": of.at.to_string(),
     });
     if let Some(sentence) = sentence {

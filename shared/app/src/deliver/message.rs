@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::{Delivery, Dialect, Receiver, Timestamp};
+use reelhook_domain::{Delivery, Dialect, ReceiverKind, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
@@ -14,7 +14,7 @@ use crate::dialect::vidbuilder;
 use crate::endpoints::{Destination, Endpoint, Payload, Signers};
 use crate::fanout::EventRow;
 use crate::outbound::{Method, OutboundRequest};
-use crate::parcels::{CloudParcel, CloudTarget, Parcel};
+use crate::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 
 /// Bytes of a receiver's answer that are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
@@ -39,9 +39,9 @@ pub(crate) fn plain_headers() -> Vec<(String, String)> {
 }
 
 /// A message in the words of a chat service: neither signed nor with headers of the operator.
-pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: Receiver, deadline: Duration) -> OutboundRequest {
+pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: ReceiverKind, deadline: Duration) -> OutboundRequest {
     // Discord takes Slack's words at this path.
-    let slack = service == Receiver::Slack || url.path().ends_with("/slack");
+    let slack = service == ReceiverKind::Slack || url.path().ends_with("/slack");
     let body = if slack { chat::slack(text) } else { chat::discord(text) };
     post(url, plain_headers(), body.to_string(), deadline)
 }
@@ -101,16 +101,16 @@ fn thin(data: &Value) -> Value {
 }
 
 /// Builds what is sent (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
-pub(crate) fn parcel(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint, now: Timestamp) -> Parcel {
+pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint, now: Timestamp) -> OutboundWebhook {
     let deadline = endpoint.policy.timeout;
-    if let (Destination::Web(url), service @ (Receiver::Slack | Receiver::Discord)) =
+    if let (Destination::Web(url), service @ (ReceiverKind::Slack | ReceiverKind::Discord)) =
         (&endpoint.destination, endpoint.receiver())
     {
         let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
-        return Parcel::Web(chat(url, &text, service, deadline));
+        return OutboundWebhook::Web(chat(url, &text, service, deadline));
     }
     if let (Destination::Web(url), Dialect::VidBuilder) = (&endpoint.destination, endpoint.form.dialect) {
-        return Parcel::Web(notification(delivery, event, endpoint, url, now));
+        return OutboundWebhook::Web(notification(delivery, event, endpoint, url, now));
     }
     let mut body = body(delivery, event, endpoint);
     if let Destination::Bus(_) = endpoint.destination {
@@ -122,17 +122,17 @@ pub(crate) fn parcel(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint,
     let (to, attributes) = match &endpoint.destination {
         Destination::Web(url) => {
             let all = [plain_headers(), headers()].concat();
-            return Parcel::Web(post(url, with_own(all, &endpoint.headers), body, deadline));
+            return OutboundWebhook::Web(post(url, with_custom_headers(all, &endpoint.headers), body, deadline));
         }
         Destination::Queue(arn) => (CloudTarget::Queue(arn.clone()), headers()),
         Destination::Bus(arn) => (CloudTarget::Bus(arn.clone()), Vec::new()),
     };
     let id = delivery.id.webhook_id();
-    Parcel::Cloud(CloudParcel {
+    OutboundWebhook::Cloud(CloudWebhook {
         to,
         body,
         attributes,
-        once: delivery.again_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
+        once: delivery.replayed_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
         event: event.event.name(),
         subject: event.job_id.to_string(),
         at: event.at,
@@ -195,14 +195,14 @@ fn headers(
 }
 
 /// Whether an endpoint's own headers may replace this one of ours: none that is signed, or tells which webhook it is.
-pub fn is_ours(name: &str) -> bool {
+pub fn is_reserved_header(name: &str) -> bool {
     let name = name.to_lowercase();
     name.starts_with("webhook-") || name == "x-streamgank-signature" || name == "x-streamgank-delivery"
 }
 
 /// A header of the endpoint replaces one of ours by the same name, but for those that are [`is_ours`].
-fn with_own(mut headers: Vec<(String, String)>, own: &[(String, String)]) -> Vec<(String, String)> {
-    for (name, value) in own.iter().filter(|(name, _)| !is_ours(name)) {
+fn with_custom_headers(mut headers: Vec<(String, String)>, own: &[(String, String)]) -> Vec<(String, String)> {
+    for (name, value) in own.iter().filter(|(name, _)| !is_reserved_header(name)) {
         let name = name.to_lowercase();
         headers.retain(|(known, _)| *known != name);
         headers.push((name, value.clone()));

@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 use reelhook_domain::{
-    AttemptResult, Delivery, DeliveryStatus, Held, Judgement, LONGEST_RETRY_AFTER, Outcome, RateLimit, Receiver, Seen,
-    Timestamp, retry_after,
+    AttemptResult, BatchOutcome, Delivery, DeliveryStatus, MAX_RETRY_AFTER, Outcome, RateLimit, ReceiverKind,
+    ResponseClass, Timestamp, WaitReason, retry_after,
 };
 use sha2::{Digest, Sha256};
 
 use super::{Change, DeliverPorts, Ready, answer, message};
 use crate::callback::is_callback;
 use crate::endpoints::Endpoint;
-use crate::operational::{News, tell};
+use crate::operational::{OperationalEvent, notify_subscribers};
 use crate::outbound::{OutboundError, OutboundResponse};
 use crate::store::StoreError;
 
 /// What came of a try.
-pub(super) struct Tried {
+pub(super) struct SendResult {
     /// The message that it answers.
     pub index: usize,
     /// What it says about the endpoint.
-    pub seen: Seen,
+    pub seen: BatchOutcome,
     /// How long it took.
     pub took: Duration,
     /// The delivery's next version.
@@ -30,51 +30,51 @@ pub(super) struct Tried {
 /// Ends a delivery without sending it.
 pub(super) fn end(ports: &DeliverPorts<'_>, index: usize, delivery: &Delivery, outcome: &Outcome) -> Change {
     let schedule = &ports.settings.policy.schedule;
-    let (next, reason) = delivery.finish(outcome, ports.ambient.now(), schedule, 0.0, ports.grace);
+    let (next, reason) = delivery.finish(outcome, ports.clock.now(), schedule, 0.0, ports.grace);
     tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
     Change { index, next, hint: None }
 }
 
 /// Lets a delivery wait without using up a try; `rate` is its endpoint's limit, where that is known.
-pub(super) fn hold(
+pub(super) fn defer(
     ports: &DeliverPorts<'_>,
     index: usize,
     delivery: &Delivery,
     until: Timestamp,
-    held: Held,
+    wait_reason: WaitReason,
     rate: Option<RateLimit>,
 ) -> Change {
     let (delivery_id, name) = (delivery.id, &delivery.endpoint_name);
-    match held {
+    match wait_reason {
         // One that has a place and waits for a slot was told so before.
-        Held::Rate if delivery.held != Some(Held::Rate) => {
+        WaitReason::RateLimit if delivery.wait_reason != Some(WaitReason::RateLimit) => {
             let max = rate.map_or(0, |rate| rate.max);
             let next = u64::from(max) + 1;
             tracing::warn!(%delivery_id, %until, "Rate limit exceeded for webhook {name}: {next}/{max}");
         }
-        Held::Settings => tracing::warn!(%delivery_id, endpoint = name, %until,
+        WaitReason::UnknownEndpoint => tracing::warn!(%delivery_id, endpoint = name, %until,
             "the endpoint is not known: settings are older than the delivery, or a key is missing"),
-        Held::Rate | Held::Line | Held::Circuit | Held::Pause => {
-            tracing::info!(%delivery_id, endpoint = name, %until, ?held, "a delivery waits for its endpoint");
+        WaitReason::RateLimit | WaitReason::Concurrency | WaitReason::Circuit | WaitReason::Pause => {
+            tracing::info!(%delivery_id, endpoint = name, %until, ?wait_reason, "a delivery waits for its endpoint");
         }
     }
-    Change { index, next: delivery.hold(until, held, ports.grace), hint: Some(until) }
+    Change { index, next: delivery.defer(until, wait_reason, ports.grace), hint: Some(until) }
 }
 
 /// Makes the try that was begun, and says what follows.
-pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready) -> Tried {
+pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready) -> SendResult {
     let Ready { index, delivery, event, endpoint } = ready;
     let endpoint = &*endpoint;
     let receiver = endpoint.receiver();
-    let began = ports.ambient.now();
-    let parcel = message::parcel(&delivery, &event, endpoint, began);
-    let answer = ports.carrier.carry(parcel).await;
+    let began = ports.clock.now();
+    let webhook = message::webhook(&delivery, &event, endpoint, began);
+    let answer = ports.transport.deliver(webhook).await;
 
-    let now = ports.ambient.now();
+    let now = ports.clock.now();
     let outcome = outcome(endpoint, &answer, receiver, now);
     let seen = seen(&outcome, answer.as_ref().ok().and_then(|response| quota_ends(response, receiver)), now);
     // Only who goes on needs chance, which costs a call of the system.
-    let jitter = if seen.took > 0 { 0.0 } else { ports.ambient.fraction() };
+    let jitter = if seen.accepted > 0 { 0.0 } else { ports.clock.fraction() };
     let (mut next, reason) = delivery.finish(&outcome, now, &endpoint.policy.schedule, jitter, ports.grace);
     let goes_on = next.status == DeliveryStatus::Pending;
     let took = Duration::from_millis(u64::try_from(now.0 - began.0).unwrap_or(0));
@@ -87,7 +87,7 @@ pub(super) async fn send(ports: &DeliverPorts<'_>, ready: Ready) -> Tried {
     }
     let hint = goes_on.then_some(next.next_attempt_at);
     let follows = follow_up(ports, endpoint, &next, &outcome, now).await;
-    Tried { index, seen, took, end: follows.map(|()| Change { index, next, hint }) }
+    SendResult { index, seen, took, end: follows.map(|()| Change { index, next, hint }) }
 }
 
 /// What has to be done about an end before it is saved, so that it is not forgotten.
@@ -98,14 +98,14 @@ async fn follow_up(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Outcome::Answered { status, judgement: Judgement::Unwanted, .. } = outcome {
+    if let Outcome::Answered { status, class: ResponseClass::Gone, .. } = outcome {
         let reason = format!("the receiver answered {status}");
         ports.store.disable(&endpoint.id, &reason, now, false).await?;
         tracing::error!(endpoint_id = %endpoint.id, endpoint = endpoint.name, reason, "an endpoint was disabled");
-        super::tell_disabled(ports, endpoint).await;
+        super::notify_disabled(ports, endpoint).await;
     }
     if next.status == DeliveryStatus::Exhausted {
-        tell(&ports.operational(), News::Exhausted(endpoint, next), now).await?;
+        notify_subscribers(&ports.operational(), OperationalEvent::Exhausted(endpoint, next), now).await?;
     }
     Ok(())
 }
@@ -113,54 +113,56 @@ async fn follow_up(
 fn outcome(
     endpoint: &Endpoint,
     answer: &Result<OutboundResponse, OutboundError>,
-    receiver: Receiver,
+    receiver: ReceiverKind,
     now: Timestamp,
 ) -> Outcome {
     match answer {
         Ok(response) => Outcome::Answered {
             status: response.status,
-            judgement: judge(endpoint, response, receiver),
-            retry_after: wait_asked(response, receiver, now),
+            class: classify(endpoint, response, receiver),
+            retry_after: requested_wait(response, receiver, now),
         },
         Err(error) => Outcome::NoAnswer(error.code()),
     }
 }
 
 /// What a response means: by its status, unless the operator or the receiver says that it is final.
-fn judge(endpoint: &Endpoint, response: &OutboundResponse, receiver: Receiver) -> Judgement {
-    match receiver.judge(response.status) {
+fn classify(endpoint: &Endpoint, response: &OutboundResponse, receiver: ReceiverKind) -> ResponseClass {
+    match receiver.classify(response.status) {
         // Nobody could enable a client's URL again: only this webhook is unwanted there.
-        Judgement::Unwanted if is_callback(&endpoint.id) => Judgement::Refused,
-        Judgement::Later if receiver == Receiver::Own => match response.header("webhook-delivery").map(str::trim) {
-            Some("disable") if is_callback(&endpoint.id) => Judgement::Refused,
-            Some("disable") => Judgement::Unwanted,
-            Some("abort-message") => Judgement::Refused,
-            _ if endpoint.permanent.contains(&response.status) => Judgement::Refused,
-            _ => Judgement::Later,
-        },
-        judgement => judgement,
+        ResponseClass::Gone if is_callback(&endpoint.id) => ResponseClass::Rejected,
+        ResponseClass::Retryable if receiver == ReceiverKind::Own => {
+            match response.header("webhook-delivery").map(str::trim) {
+                Some("disable") if is_callback(&endpoint.id) => ResponseClass::Rejected,
+                Some("disable") => ResponseClass::Gone,
+                Some("abort-message") => ResponseClass::Rejected,
+                _ if endpoint.permanent.contains(&response.status) => ResponseClass::Rejected,
+                _ => ResponseClass::Retryable,
+            }
+        }
+        class => class,
     }
 }
 
 /// How long a response asks to wait: by Retry-After, or in the body of Discord's 429.
-fn wait_asked(response: &OutboundResponse, receiver: Receiver, now: Timestamp) -> Option<Duration> {
+fn requested_wait(response: &OutboundResponse, receiver: ReceiverKind, now: Timestamp) -> Option<Duration> {
     let by_header = response.header("retry-after").and_then(|header| retry_after(header, now));
     let said = || response.json()?["retry_after"].as_f64();
-    let by_body = (receiver == Receiver::Discord && response.status == 429).then(said).flatten();
+    let by_body = (receiver == ReceiverKind::Discord && response.status == 429).then(said).flatten();
     by_header.max(by_body.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
 }
 
 /// How long Discord takes nothing more, where this was the last that its limit lets through (X-RateLimit-*).
-fn quota_ends(response: &OutboundResponse, receiver: Receiver) -> Option<Duration> {
+fn quota_ends(response: &OutboundResponse, receiver: ReceiverKind) -> Option<Duration> {
     let number = |name: &str| response.header(name).and_then(|text| text.trim().parse::<f64>().ok());
-    let used_up = receiver == Receiver::Discord && number("x-ratelimit-remaining") == Some(0.0);
+    let used_up = receiver == ReceiverKind::Discord && number("x-ratelimit-remaining") == Some(0.0);
     used_up.then(|| number("x-ratelimit-reset-after"))?.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// What a try says about its endpoint; nobody is asked to wait for more than a day.
-fn seen(outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) -> Seen {
-    let (took, overloaded, asked) = match outcome {
-        Outcome::Answered { judgement: Judgement::Taken, .. } => (true, false, None),
+fn seen(outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) -> BatchOutcome {
+    let (took, overloaded, requested) = match outcome {
+        Outcome::Answered { class: ResponseClass::Success, .. } => (true, false, None),
         Outcome::Answered { status: 429 | 503, retry_after, .. } => (false, true, *retry_after),
         Outcome::Answered { status: 502 | 504, .. } => (false, true, None),
         Outcome::Answered { .. }
@@ -170,8 +172,8 @@ fn seen(outcome: &Outcome, quota_ends: Option<Duration>, now: Timestamp) -> Seen
         | Outcome::Empty
         | Outcome::Superseded => (false, false, None),
     };
-    let pause_until = asked.max(quota_ends).map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER)));
-    Seen { took: u32::from(took), failed: u32::from(!took), overloaded, pause_until, latency_ms: 0 }
+    let pause_until = requested.max(quota_ends).map(|wait| now.after(wait.min(MAX_RETRY_AFTER)));
+    BatchOutcome { accepted: u32::from(took), failed: u32::from(!took), overloaded, pause_until, latency_ms: 0 }
 }
 
 fn result(answer: &Result<OutboundResponse, OutboundError>, took: Duration) -> AttemptResult {

@@ -2,19 +2,19 @@
 
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, Outcome};
 
-use super::{Asked, DeliverPorts, one};
+use super::{DeliverPorts, DueDelivery, one};
 use crate::callback::callback_id;
 use crate::store::StoreError;
 
 /// Stops what a client need not be told any more, since what it is told now says more. What can't be stopped comes late,
 /// and says so by its time.
-pub(super) async fn stop(ports: &DeliverPorts<'_>, ready: impl Iterator<Item = &Asked>) {
-    let first = ready.filter(|asked| asked.delivery.attempts == 0);
+pub(super) async fn stop(ports: &DeliverPorts<'_>, ready: impl Iterator<Item = &DueDelivery>) {
+    let first = ready.filter(|due| due.delivery.attempts == 0);
     let older: Vec<(DeliveryId, EventId)> = first
-        .filter_map(|asked| {
-            let event = asked.event.callback.as_ref()?.supersedes.clone()?;
-            let callback = callback_id(&asked.event.callback.as_ref()?.url);
-            (callback == asked.delivery.endpoint_id).then(|| (DeliveryId::of(&event, &callback), event))
+        .filter_map(|due| {
+            let event = due.event.callback.as_ref()?.supersedes.clone()?;
+            let callback = callback_id(&due.event.callback.as_ref()?.url);
+            (callback == due.delivery.endpoint_id).then(|| (DeliveryId::of(&event, &callback), event))
         })
         .collect();
     if older.is_empty() {

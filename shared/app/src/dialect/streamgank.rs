@@ -128,9 +128,9 @@ pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
             view["creatomate_id"] = json!(render(of));
             json!("step_update")
         }
-        Live::Render { word } => {
-            view["status"] = json!(word);
-            json!(format!("render_{word}"))
+        Live::Render { status } => {
+            view["status"] = json!(status);
+            json!(format!("render_{status}"))
         }
         Live::RenderCompleted => {
             view["videoUrl"] = json!(of.video_url);

@@ -1,6 +1,6 @@
 //! A job in VidBuilder's words: answers, status, and the notifications to `webhookUrl` (contract.md; seed 002).
 
-use reelhook_domain::film::Format;
+use reelhook_domain::film::Rendition;
 use reelhook_domain::{Job, OutboundEvent, Status, Timestamp};
 use serde_json::{Value, json};
 
@@ -55,13 +55,13 @@ pub fn word(status: Status) -> &'static str {
 }
 
 /// What an event tells of a video.
-enum News {
+enum NotificationKind {
     Started,
     Completed,
     Failed,
 }
 
-impl News {
+impl NotificationKind {
     /// Other events than a video's own are not told to its client, so that they mean no end.
     fn of(event: OutboundEvent) -> Self {
         if event == OutboundEvent::VideoCompleted {
@@ -73,7 +73,7 @@ impl News {
         }
     }
 
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Started => "started",
             Self::Completed => "completed",
@@ -84,17 +84,17 @@ impl News {
 
 /// The word for an event, which is its header as well.
 pub fn notified(event: OutboundEvent) -> &'static str {
-    News::of(event).word()
+    NotificationKind::of(event).name()
 }
 
 /// The body of a notification.
 pub fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
-    let news = News::of(event);
-    let (id, word) = (job.id.as_str(), news.word());
-    let mut body = match news {
-        News::Started => json!({ "jobId": id, "status": word, "message": "Video generation started" }),
-        News::Completed => completed(job),
-        News::Failed => json!({ "jobId": id, "status": word, "error": error(job) }),
+    let kind = NotificationKind::of(event);
+    let (id, word) = (job.id.as_str(), kind.name());
+    let mut body = match kind {
+        NotificationKind::Started => json!({ "jobId": id, "status": word, "message": "Video generation started" }),
+        NotificationKind::Completed => completed(job),
+        NotificationKind::Failed => json!({ "jobId": id, "status": word, "error": error(job) }),
     };
     body["timestamp"] = json!(at.to_string());
     body
@@ -114,13 +114,13 @@ fn completed(job: &Job) -> Value {
         files[name(video.format)] =
             json!({ "s3Key": video.key, "signedUrl": video.link, "expiresIn": LINK_LIFE.1, "size": video.bytes });
     }
-    let reels = job.videos.iter().any(|video| video.format == Format::Reels);
+    let reels = job.videos.iter().any(|video| video.format == Rendition::Portrait);
     let mut view = json!({
         "jobId": job.id.as_str(),
         "status": "completed",
         "progress": 100,
         "message": if film.is_some() && job.videos.is_empty() { "Video deleted" } else { "Video generated successfully" },
-        "videoUrl": download(job, Format::Standard),
+        "videoUrl": download(job, Rendition::Landscape),
         "duration": film.map(|film| seconds(film.seconds())),
         "scenes": film.map(|film| film.scenes.len()),
         "reelsGenerated": reels,
@@ -134,7 +134,7 @@ fn completed(job: &Job) -> Value {
         }
     }
     if reels {
-        view["reelsVideoUrl"] = json!(download(job, Format::Reels));
+        view["reelsVideoUrl"] = json!(download(job, Rendition::Portrait));
     }
     view
 }
@@ -151,34 +151,34 @@ pub fn finished(job: &Job) -> Value {
 
 /// One row of the list of videos; none where the job made none.
 pub fn listed(job: &Job) -> Option<Value> {
-    let video = job.videos.iter().find(|video| video.format == Format::Standard)?;
+    let video = job.videos.iter().find(|video| video.format == Rendition::Landscape)?;
     Some(json!({
         "jobId": job.id.as_str(),
         "filename": format!("{}.mp4", job.id),
         "size": video.bytes,
         "createdAt": job.completed_at.unwrap_or(job.created_at).to_string(),
-        "downloadUrl": download(job, Format::Standard),
+        "downloadUrl": download(job, Rendition::Landscape),
     }))
 }
 
 /// The path at which a video is downloaded.
-fn download(job: &Job, format: Format) -> String {
+fn download(job: &Job, format: Rendition) -> String {
     format!("/api/download/{}", file_id(job.id.as_str(), format))
 }
 
 /// A video's id in paths and links: the job's, with `_reels` for the vertical one.
-pub fn file_id(job: &str, format: Format) -> String {
+pub fn file_id(job: &str, format: Rendition) -> String {
     match format {
-        Format::Standard => job.to_owned(),
-        Format::Reels => format!("{job}_reels"),
+        Rendition::Landscape => job.to_owned(),
+        Rendition::Portrait => format!("{job}_reels"),
     }
 }
 
 /// The picture's word in keys and answers.
-pub fn name(format: Format) -> &'static str {
+pub fn name(format: Rendition) -> &'static str {
     match format {
-        Format::Standard => "standard",
-        Format::Reels => "reels",
+        Rendition::Landscape => "standard",
+        Rendition::Portrait => "reels",
     }
 }
 

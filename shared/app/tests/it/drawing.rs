@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
 use reelhook_app::catalog::Movie;
-use reelhook_app::drawing::{Worked, last_start};
-use reelhook_app::messages::DrawMessage;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::drawing::{PieceResult, last_start};
+use reelhook_app::messages::PieceMessage;
 use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Film, Format, ImageRef, Music, Quality, Scene, SceneKind, Theme};
+use reelhook_domain::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp, step_shown};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
 use serde_json::{Value, json};
@@ -94,8 +94,8 @@ async fn reels_are_a_second_picture_with_a_link_of_their_own() {
     let id = stack.submit_video(Film { reels: true, ..film(2) }, None).await;
     stack.settle().await;
     let made = job(&stack, &id);
-    let formats: Vec<Format> = made.videos.iter().map(|video| video.format).collect();
-    assert_eq!(formats, [Format::Standard, Format::Reels]);
+    let renditions: Vec<Rendition> = made.videos.iter().map(|video| video.format).collect();
+    assert_eq!(renditions, [Rendition::Landscape, Rendition::Portrait]);
     assert!(made.videos[1].link.contains(&format!("/api/download/{id}_reels?token=")));
     assert_eq!(stack.objects.drawn().len(), 4);
 }
@@ -105,21 +105,21 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
     let stack = quiet();
     *stack.objects.deadly.lock().unwrap() = Some(2);
     let id = stack.submit_video(film(4), Some(HOOK)).await;
-    let message = DrawMessage::Draw { job_id: id.clone(), attempt: 1 };
+    let message = PieceMessage::Draw { job_id: id.clone(), attempt: 1 };
     stack.follow_stream().await.unwrap();
     stack.work().await;
     stack.follow_stream().await.unwrap();
-    stack.draw.purge();
+    stack.pieces.purge();
     for _ in 0..2 {
-        assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Reported);
+        assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
     }
     // The third renderer is killed in the middle of its scene; the others work on.
     tokio::select! {
         done = stack.draw_one(&message) => panic!("{done:?}"),
         () = turns(200) => {}
     }
-    assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Reported);
-    assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Nothing, "its scene is held by a lease");
+    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
+    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Nothing, "its scene is held by a lease");
     *stack.objects.deadly.lock().unwrap() = None;
     let before = stack.world.now().0;
     while !job(&stack, &id).status.is_final() {
@@ -137,13 +137,13 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
 }
 
 /// A film of four scenes that waits for renderers, without hints, and what a hint says.
-async fn waiting(stack: &Stack) -> (JobId, DrawMessage) {
+async fn waiting(stack: &Stack) -> (JobId, PieceMessage) {
     let id = stack.submit_video(film(4), Some(HOOK)).await;
     stack.follow_stream().await.unwrap();
     stack.work().await;
     stack.follow_stream().await.unwrap();
-    stack.draw.purge();
-    let message = DrawMessage::Draw { job_id: id.clone(), attempt: 1 };
+    stack.pieces.purge();
+    let message = PieceMessage::Draw { job_id: id.clone(), attempt: 1 };
     (id, message)
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::change;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::reconcile::reconcile;
@@ -289,8 +289,8 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
     stack.drop_stream();
     let mut cursor = Some(Cursor::default());
     while let Some(at) = cursor {
-        let audience = stack.audience().await;
-        cursor = repair(&stack.repair_ports(&audience), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
+        let subscriptions = stack.subscriptions().await;
+        cursor = repair(&stack.repair_ports(&subscriptions), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
     }
     for _ in 0..600 {
         stack.dispatch().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::jobs::ChangeError;
 use reelhook_app::messages::{Delayed, WorkMessage};
@@ -93,7 +93,7 @@ async fn counts(stack: &Stack) -> QueueCounts {
 
 /// The part of a sweep that removes what is hidden.
 async fn remove(stack: &Stack) -> Result<usize, ChangeError> {
-    let ports = RemovalPorts { queue: &*stack.jobs, jobs: &*stack.jobs, ambient: &*stack.world, policy: &stack.policy };
+    let ports = RemovalPorts { queue: &*stack.jobs, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
     remove_cleared(&ports).await
 }
 

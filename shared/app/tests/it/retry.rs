@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::change;
 use reelhook_app::queue::toggle;
 use reelhook_app::retry::Retry;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::dialect::streamgank::QueueCounts;
 use reelhook_app::store::StoreError;
 use reelhook_app::submit::{IdempotencyKey, Submission, Submitted, submit};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::sweep::{SHARDS, Swept, shard};
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{Stack, a_delivery};

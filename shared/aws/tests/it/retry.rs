@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reelhook_app::deliver::DeliveryStore;
-use reelhook_app::endpoints::EndpointDesk;
+use reelhook_app::endpoints::EndpointStateStore;
 use reelhook_app::fanout::FanoutStore;
 use reelhook_app::queue::QueueStore;
 use reelhook_aws::counters::CounterTable;

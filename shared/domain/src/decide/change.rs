@@ -117,7 +117,7 @@ impl<'a> Change<'a> {
     }
 
     /// Keeps the render's id; what was reported of another render does not count for it.
-    pub fn learn_render(&mut self, render: &RenderId) {
+    pub fn set_render_id(&mut self, render: &RenderId) {
         if self.job.render_id.as_ref() != Some(render) {
             self.job.render_id = Some(render.clone());
             if let Some(watch) = &mut self.job.render {
@@ -299,8 +299,8 @@ impl<'a> Change<'a> {
         if self.job.deleted_at.is_some() {
             return;
         }
-        let told = self.live.iter().any(|event| matches!(event, Live::RenderCompleted | Live::RenderFailed));
-        if self.before != (self.job.status, self.job.attempt) && !told {
+        let already_shown = self.live.iter().any(|event| matches!(event, Live::RenderCompleted | Live::RenderFailed));
+        if self.before != (self.job.status, self.job.attempt) && !already_shown {
             self.live.push(Live::Job);
         }
         if !self.live.is_empty() {

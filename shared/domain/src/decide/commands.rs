@@ -10,7 +10,7 @@ use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
 /// A repeated retry within this time answers like the first.
 const RETRY_REPEAT_MS: i64 = 10_000;
 /// The error of a job that was cancelled.
-const STOPPED: &str = "Process stopped by user request";
+const CANCELLED_ERROR: &str = "Process stopped by user request";
 
 pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     match change.job.status {
@@ -20,7 +20,7 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     }
     change.job.status = Status::Cancelled;
     change.job.cancelled_at = Some(change.now);
-    change.job.error = Some(STOPPED.to_owned());
+    change.job.error = Some(CANCELLED_ERROR.to_owned());
     change.show(match change.job.dialect {
         Dialect::StreamGank => "Job cancelled by user",
         Dialect::VidBuilder => "Cancelled",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::change::{Change, whole_seconds};
 use super::starts::cut;
 use super::{Decision, Ignored};
-use crate::drawing::{Drawing, FilmPlan, Piece, PieceClaim, Renderer, Stage, StoredVideo};
-use crate::film::Format;
+use crate::drawing::{Drawing, Piece, PieceClaim, RenderPlan, Renderer, Stage, StoredVideo};
+use crate::film::Rendition;
 use crate::job::{Dialect, Status};
 use crate::{Advice, Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, Timestamp, classify};
 
@@ -57,18 +57,18 @@ pub(super) fn run_here(mut change: Change<'_>, attempt: u32, renderer: Renderer)
         None => begin_stage(&mut change, &mut drawing, Stage::Composing, 1),
     }
     change.job.drawing = Some(drawing);
-    if change.job.dialect == Dialect::VidBuilder && !change.job.was_told(OutboundEvent::VideoStarted) {
+    if change.job.dialect == Dialect::VidBuilder && !change.job.was_notified(OutboundEvent::VideoStarted) {
         change.notify(OutboundEvent::VideoStarted);
     }
     change.apply()
 }
 
 /// What the film shows is known: the steps before are done, and it is drawn.
-pub(super) fn composed(change: Change<'_>, attempt: u32, claim: u32, film: &FilmPlan) -> Decision {
+pub(super) fn composed(change: Change<'_>, attempt: u32, claim: u32, film: &RenderPlan) -> Decision {
     with_piece(change, attempt, claim, |change, drawing, _| {
         if change.job.status == Status::Processing {
             change.job.status = Status::Rendering;
-            change.live(Live::Render { word: "planned".to_owned() });
+            change.live(Live::Render { status: "planned".to_owned() });
         }
         change.job.film = Some(film.clone());
         draw(change, drawing, film.clone());
@@ -76,10 +76,10 @@ pub(super) fn composed(change: Change<'_>, attempt: u32, claim: u32, film: &Film
 }
 
 /// Starts drawing a film.
-fn draw(change: &mut Change<'_>, drawing: &mut Drawing, film: FilmPlan) {
+fn draw(change: &mut Change<'_>, drawing: &mut Drawing, film: RenderPlan) {
     let (stage, pieces) = match film.renderer {
-        Renderer::Own => (Stage::Scenes, film.scenes.len() * film.formats.len()),
-        Renderer::Creatomate => (Stage::Remote, film.formats.len()),
+        Renderer::Own => (Stage::Scenes, film.scenes.len() * film.renditions.len()),
+        Renderer::Creatomate => (Stage::Remote, film.renditions.len()),
     };
     drawing.film = Some(film);
     begin_stage(change, drawing, stage, pieces);
@@ -125,7 +125,7 @@ pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
 }
 
 /// A sign of life from a renderer, with the frames of its piece that are drawn.
-pub(super) fn piece_moved(change: Change<'_>, attempt: u32, claim: u32, frames: u32) -> Decision {
+pub(super) fn piece_progressed(change: Change<'_>, attempt: u32, claim: u32, frames: u32) -> Decision {
     with_piece(change, attempt, claim, |change, drawing, index| {
         let piece = &mut drawing.pieces[index];
         piece.frames = piece.frames.max(frames);
@@ -135,7 +135,7 @@ pub(super) fn piece_moved(change: Change<'_>, attempt: u32, claim: u32, frames: 
 }
 
 /// A piece that is drawn elsewhere is looked at again later.
-pub(super) fn piece_waits(
+pub(super) fn piece_deferred(
     change: Change<'_>,
     attempt: u32,
     claim: u32,
@@ -144,7 +144,7 @@ pub(super) fn piece_waits(
     wait: Duration,
 ) -> Decision {
     with_piece(change, attempt, claim, |change, drawing, index| {
-        let all = drawing.film.as_ref().map_or(0, FilmPlan::frames);
+        let all = drawing.film.as_ref().map_or(0, RenderPlan::frames);
         let piece = &mut drawing.pieces[index];
         piece.claim = None;
         piece.render = Some(render.clone());
@@ -180,7 +180,7 @@ pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Op
         match drawing.stage {
             Stage::Composing => {}
             Stage::Scenes => {
-                let pictures = drawing.film.as_ref().map_or(1, |film| film.formats.len());
+                let pictures = drawing.film.as_ref().map_or(1, |film| film.renditions.len());
                 begin_stage(change, drawing, Stage::Joining, pictures);
                 change.progress(95);
                 change.show("Assembling the final video");
@@ -194,7 +194,7 @@ pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Op
 /// All pictures are stored.
 fn finish(change: &mut Change<'_>) {
     change.job.videos.sort_by_key(|video| video.format);
-    let standard = change.job.videos.iter().find(|video| video.format == Format::Standard);
+    let standard = change.job.videos.iter().find(|video| video.format == Rendition::Landscape);
     let link = standard.map(|video| video.link.clone());
     let shown = match change.job.dialect {
         Dialect::StreamGank => {

@@ -6,7 +6,7 @@ use super::change::{Change, awaits_video, whole_seconds};
 use super::starts::cut;
 use super::{Decision, Ignored};
 use crate::job::{RenderWatch, Status};
-use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderWord, shown};
+use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus, shown};
 
 /// Tries to confirm a reported end before the schedule takes over again.
 pub(super) const CONFIRMATIONS: u8 = 8;
@@ -17,9 +17,9 @@ pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &Render
     if change.job.render_id.as_ref() != Some(render) {
         return change.ignore(Ignored::OtherRender);
     }
-    match (&state.word, change.job.status) {
+    match (&state.status, change.job.status) {
         // The one exception: a success after a render timeout, once it is confirmed.
-        (RenderWord::Succeeded, Status::Completed) if awaits_video(&change.job) && confirmable => {
+        (RenderStatus::Succeeded, Status::Completed) if awaits_video(&change.job) && confirmable => {
             if change.job.render.is_some() {
                 return change.ignore(Ignored::Duplicate);
             }
@@ -27,7 +27,7 @@ pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &Render
             change.apply()
         }
         (_, Status::Completed | Status::Failed | Status::Cancelled) => change.ignore(Ignored::FinalJob),
-        (RenderWord::Succeeded | RenderWord::Failed, _) if confirmable => {
+        (RenderStatus::Succeeded | RenderStatus::Failed, _) if confirmable => {
             if change.job.render.as_ref().is_some_and(|watch| watch.confirming > 0) {
                 return change.ignore(Ignored::Duplicate);
             }
@@ -70,7 +70,7 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
             change.apply()
         }
         Some(watch) if watch.confirming > 0 => {
-            give_up_confirming(&mut change);
+            stop_confirming(&mut change);
             change.apply()
         }
         Some(_) | None => match state {
@@ -86,29 +86,29 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
         end(&mut change, &ending);
         return change.apply();
     }
-    let percent = match &state.word {
-        RenderWord::Planned => 85,
-        RenderWord::Waiting => 87,
-        RenderWord::Transcribing => 88,
-        RenderWord::Rendering | RenderWord::Succeeded => 90,
-        RenderWord::Failed | RenderWord::Other(_) => 0,
+    let percent = match &state.status {
+        RenderStatus::Planned => 85,
+        RenderStatus::Waiting => 87,
+        RenderStatus::Transcribing => 88,
+        RenderStatus::Rendering | RenderStatus::Succeeded => 90,
+        RenderStatus::Failed | RenderStatus::Other(_) => 0,
     };
-    let shown = shown::of_render(&state.word);
-    let starts = state.word == RenderWord::Rendering && change.job.status != Status::Rendering;
+    let shown = shown::of_render(&state.status);
+    let starts = state.status == RenderStatus::Rendering && change.job.status != Status::Rendering;
     if !starts && (change.job.current_step == shown || change.job.progress > percent && percent > 0) {
         return change.ignore(Ignored::Duplicate);
     }
     if starts {
         change.begin_rendering();
     }
-    let word = match &state.word {
-        RenderWord::Planned => Some("planned"),
-        RenderWord::Waiting => Some("waiting"),
-        RenderWord::Transcribing => Some("transcribing"),
-        RenderWord::Rendering => Some("rendering"),
-        RenderWord::Succeeded | RenderWord::Failed | RenderWord::Other(_) => None,
+    let status = match &state.status {
+        RenderStatus::Planned => Some("planned"),
+        RenderStatus::Waiting => Some("waiting"),
+        RenderStatus::Transcribing => Some("transcribing"),
+        RenderStatus::Rendering => Some("rendering"),
+        RenderStatus::Succeeded | RenderStatus::Failed | RenderStatus::Other(_) => None,
     };
-    change.live(word.map_or(Live::Job, |word| Live::Render { word: word.to_owned() }));
+    change.live(status.map_or(Live::Job, |status| Live::Render { status: status.to_owned() }));
     change.progress(percent);
     change.log("creatomate_monitoring", LogLevel::Info, shown.clone());
     change.show(shown);
@@ -125,14 +125,14 @@ enum Ending<'a> {
 
 /// The end that a state tells of: a success needs its URL.
 fn ending(state: &RenderState) -> Option<Ending<'_>> {
-    match state.word {
-        RenderWord::Succeeded => state.url.as_deref().map(Ending::Video),
-        RenderWord::Failed => Some(Ending::Failure(state.error.as_deref().unwrap_or("Creatomate render failed"))),
-        RenderWord::Planned
-        | RenderWord::Waiting
-        | RenderWord::Transcribing
-        | RenderWord::Rendering
-        | RenderWord::Other(_) => None,
+    match state.status {
+        RenderStatus::Succeeded => state.url.as_deref().map(Ending::Video),
+        RenderStatus::Failed => Some(Ending::Failure(state.error.as_deref().unwrap_or("Creatomate render failed"))),
+        RenderStatus::Planned
+        | RenderStatus::Waiting
+        | RenderStatus::Transcribing
+        | RenderStatus::Rendering
+        | RenderStatus::Other(_) => None,
     }
 }
 
@@ -161,7 +161,7 @@ fn confirm(change: &mut Change<'_>, render: &RenderId, confirming: u8, delay: Du
 }
 
 /// Back to the schedule; without one (the worker still works) the watch ends.
-pub(super) fn give_up_confirming(change: &mut Change<'_>) {
+pub(super) fn stop_confirming(change: &mut Change<'_>) {
     change.job.render = change.job.render.take().and_then(|watch| {
         let since = watch.since?;
         let checks = &change.policy.render_checks;

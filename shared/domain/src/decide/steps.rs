@@ -100,7 +100,7 @@ fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     let message = format!("Step {} {word}: {}", update.number, update.name);
     change.log_with("webhook_received", level, message, details);
     if let Some(render) = &update.render_id {
-        change.learn_render(render);
+        change.set_render_id(render);
     }
 }
 

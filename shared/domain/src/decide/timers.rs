@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::change::Change;
-use super::renders::{CHECK_LEASE, CONFIRMATIONS, give_up_confirming, time_out};
+use super::renders::{CHECK_LEASE, CONFIRMATIONS, stop_confirming, time_out};
 use super::{Decision, Ignored, drawing};
 use crate::job::{RenderWatch, Status};
 use crate::{Effect, LogLevel, OutboundEvent};
@@ -64,7 +64,7 @@ fn watched(mut change: Change<'_>) -> Decision {
     };
     if watch.confirming > 0 {
         if watch.confirming >= CONFIRMATIONS {
-            give_up_confirming(&mut change);
+            stop_confirming(&mut change);
         } else {
             let next_at = change.now.after(CHECK_LEASE);
             change.job.render = Some(RenderWatch { confirming: watch.confirming + 1, next_at, ..watch });

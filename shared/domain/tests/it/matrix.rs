@@ -80,28 +80,28 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         events.push(("the last report again", last.clone()));
     }
     let other = Event::RenderReported { render: render("render_9"), state: succeeded(), confirmable: false };
-    let strange = word(RenderWord::Other("transmogrifying".to_owned()));
+    let strange = with_status(RenderStatus::Other("transmogrifying".to_owned()));
     let failed_with_url = RenderState { url: Some(VIDEO.to_owned()), ..failed() };
     events.extend([
-        ("render says planned", reported(word(RenderWord::Planned), true)),
-        ("render says rendering", reported(word(RenderWord::Rendering), true)),
+        ("render says planned", reported(with_status(RenderStatus::Planned), true)),
+        ("render says rendering", reported(with_status(RenderStatus::Rendering), true)),
         ("render says something unknown", reported(strange, true)),
         ("render says succeeded, confirmable", reported(succeeded(), true)),
         ("render says succeeded, not confirmable", reported(succeeded(), false)),
-        ("render says succeeded without url, not confirmable", reported(word(RenderWord::Succeeded), false)),
+        ("render says succeeded without url, not confirmable", reported(with_status(RenderStatus::Succeeded), false)),
         ("render says failed, confirmable", reported(failed(), true)),
         ("render says failed, not confirmable", reported(failed(), false)),
         ("another render says succeeded", other),
         ("check 0 finds succeeded", checked(succeeded(), 0)),
-        ("check 0 finds succeeded without url", checked(word(RenderWord::Succeeded), 0)),
+        ("check 0 finds succeeded without url", checked(with_status(RenderStatus::Succeeded), 0)),
         ("check 0 finds failed", checked(failed(), 0)),
         ("check 0 finds failed, with a url", checked(failed_with_url, 0)),
-        ("check 0 finds rendering", checked(word(RenderWord::Rendering), 0)),
+        ("check 0 finds rendering", checked(with_status(RenderStatus::Rendering), 0)),
         ("check 0 finds no answer", unanswered(0)),
-        ("check 1 finds rendering", checked(word(RenderWord::Rendering), 1)),
+        ("check 1 finds rendering", checked(with_status(RenderStatus::Rendering), 1)),
         ("last check finds succeeded", checked(succeeded(), 4)),
         ("last check finds failed", checked(failed(), 4)),
-        ("last check finds rendering", checked(word(RenderWord::Rendering), 4)),
+        ("last check finds rendering", checked(with_status(RenderStatus::Rendering), 4)),
         ("last check finds no answer", unanswered(4)),
         ("cancel", Event::Cancel),
         ("clear, of now", Event::Clear { until: story.now }),
@@ -114,7 +114,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("delete video", Event::DeleteVideo),
         ("run here", Event::RunHere { attempt, renderer: Renderer::Own }),
         ("a piece is claimed", Event::ClaimPiece { attempt }),
-        ("piece 2 moves", Event::PieceMoved { attempt, claim: 2, frames: 45 }),
+        ("piece 2 moves", Event::PieceProgressed { attempt, claim: 2, frames: 45 }),
         ("piece 2 is done", Event::PieceDone { attempt, claim: 2, video: None }),
         ("piece 3 is done, with a video", Event::PieceDone { attempt, claim: 3, video: Some(stored()) }),
         ("piece 2 fails, retryable", piece_failed(2, false)),
@@ -128,7 +128,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
 fn every_state_meets_every_event_as_the_contract_says() {
     let mut table = String::new();
     for (name, story) in states() {
-        writeln!(table, "== {name} ==\n   {}", standing(&story.job, story.now)).unwrap();
+        writeln!(table, "== {name} ==\n   {}", describe(&story.job, story.now)).unwrap();
         for (event_name, event) in events(&story) {
             writeln!(table, "{event_name:<52}{}", outcome(&story, &event)).unwrap();
         }
@@ -149,13 +149,13 @@ fn outcome(story: &Story, event: &Event) -> String {
         Decision::Apply(job) => {
             let effects: Vec<String> = job.outbox.iter().map(effect).collect();
             let effects = if effects.is_empty() { "nothing".to_owned() } else { effects.join(", ") };
-            format!("{}{} => {effects}", standing(&job, story.now), facts(&story.job, &job, story.now))
+            format!("{}{} => {effects}", describe(&job, story.now), facts(&story.job, &job, story.now))
         }
     }
 }
 
 /// Status, progress, attempt, and what it waits for.
-fn standing(job: &Job, now: Timestamp) -> String {
+fn describe(job: &Job, now: Timestamp) -> String {
     let due = job.due_at.map_or(String::new(), |due| format!(" due {:+}s", (due.0 - now.0) / 1000));
     format!("{} {}% attempt {}{due}", job.status.name(), job.progress, job.attempt)
 }
@@ -194,7 +194,7 @@ fn facts(before: &Job, after: &Job, now: Timestamp) -> String {
 fn live(event: &Live) -> String {
     match event {
         Live::Step { number, status, .. } => format!("step_{number}_{status}"),
-        Live::Render { word } => word.clone(),
+        Live::Render { status } => status.clone(),
         Live::RenderCompleted => "render_completed".to_owned(),
         Live::RenderFailed => "render_failed".to_owned(),
         Live::Job => "job".to_owned(),

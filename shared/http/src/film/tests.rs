@@ -32,7 +32,7 @@ fn a_picture_is_known_by_the_place_at_which_it_was_named() {
         { "type": "cta" },
     ] });
     let film = read(&config, &attached, Renderer::Own, |_| None).unwrap().film;
-    let place = |image: ImageRef| film.place_of(&image);
+    let place = |image: ImageRef| film.asset_path(&image);
     for (name, expected) in [
         ("a", "scenes[0].content.products[0].image"),
         ("c", "scenes[0].content.products[2].photo"),
@@ -54,7 +54,7 @@ fn places_that_the_film_tells_are_not_stored() {
     ] });
     let film = read(&config, &[], Renderer::Own, |_| None).unwrap().film;
     assert_eq!(film.places, Vec::<String>::new());
-    let place = |name: &str| film.place_of(&ImageRef::Url(format!("https://shop.example/{name}.png")));
+    let place = |name: &str| film.asset_path(&ImageRef::Url(format!("https://shop.example/{name}.png")));
     assert_eq!(
         (place("a").as_str(), place("b").as_str()),
         ("scenes[0].content.images[0]", "scenes[1].content.items[1].image")

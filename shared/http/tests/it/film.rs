@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_app::orders::Order;
+use reelhook_app::video_requests::VideoRequest;
 use reelhook_domain::drawing::Renderer;
 use reelhook_domain::film::{Content, Scene};
 use reelhook_http::film::{ParsedFilm, read};
@@ -46,13 +46,13 @@ pub fn request(body: &str, media_type: &'static str) -> ApiRequest {
 }
 
 /// An order with a webhook URL.
-pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
+pub fn order(request: &ApiRequest) -> Result<VideoRequest, Problem> {
     let read = video::read(request, true, false, Renderer::Own, || 7, track);
     read.now_or_never().expect("all of it is there")
 }
 
 /// An order in JSON whose scenes are `scenes`.
-pub fn order_of(scenes: &str) -> Result<Order, Problem> {
+pub fn order_of(scenes: &str) -> Result<VideoRequest, Problem> {
     let body = format!("{{\"webhookUrl\": \"https://client.example/hook\", \"scenes\": {scenes}}}");
     order(&request(&body, "application/json"))
 }

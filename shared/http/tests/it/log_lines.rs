@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lambda_http::Request;
-use reelhook_app::hooks::Tested;
 use reelhook_app::renders::Received;
+use reelhook_app::triggers::Tested;
 use reelhook_domain::{Timestamp, steers};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::control::Command;

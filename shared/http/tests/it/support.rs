@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue};
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_app::orders::Order;
+use reelhook_app::video_requests::VideoRequest;
 use reelhook_domain::drawing::Renderer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -63,7 +63,7 @@ pub fn form(headers: &[(&str, &str)], parts: &[Vec<u8>]) -> ApiRequest {
 }
 
 /// What an order says, read at once: nothing in it waits.
-pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
+pub fn order(request: &ApiRequest) -> Result<VideoRequest, Problem> {
     let mut keys = 0;
     let random = || {
         keys += 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::messages::{Delayed, DeliveryMessage};
 use reelhook_app::outbound::OutboundError;
 use reelhook_domain::DeliveryStatus::{self, Delivered, Exhausted, Pending, Stopped};
@@ -20,7 +20,7 @@ async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
     let next = stack.deliveries.only();
     let wait = (next.status == Pending).then_some(next.next_attempt_at.0 - now.0);
     assert_eq!((next.status, wait, next.last_result.as_deref()), (expected.0, expected.1, Some(expected.2)), "{shown}");
-    assert_eq!((next.attempts, next.lease_until, next.held), (1, None, None), "{shown}");
+    assert_eq!((next.attempts, next.lease_until, next.wait_reason), (1, None, None), "{shown}");
     let grace_ms = 60_000;
     assert_eq!(next.due_at.map(|due| due.0 - now.0), expected.1.map(|wait| wait + grace_ms), "{shown}");
     assert_eq!(next.finished_at, (next.status != Pending).then_some(now), "{shown}");

@@ -113,7 +113,7 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
             stack.jobs.apply(
                 &job.id,
                 &Event::Cancel,
-                reelhook_app::ambient::Ambient::now(&*stack.world),
+                reelhook_app::clock::ClockAndRandom::now(&*stack.world),
                 &stack.policy,
             );
         }

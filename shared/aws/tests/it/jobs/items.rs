@@ -7,7 +7,7 @@ use reelhook_app::jobs::JobStore;
 use reelhook_app::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Dialect, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState,
-    RenderWatch, RenderWord, Status, StepRecord, Timestamp,
+    RenderStatus, RenderWatch, Status, StepRecord, Timestamp,
 };
 use reelhook_testkit::{NOON, World, lived};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ fn deleted() -> Job {
 fn awaiting_video() -> Job {
     let render = RenderId::parse("render_1").unwrap();
     let timed_out = happen(rendering(), Event::RenderChecked { render: render.clone(), state: None, check: 4 });
-    let state = RenderState { word: RenderWord::Succeeded, url: None, error: None };
+    let state = RenderState { status: RenderStatus::Succeeded, url: None, error: None };
     happen(timed_out, Event::RenderReported { render, state, confirmable: true })
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::announce::Results;
-use reelhook_app::hooks::*;
+use reelhook_app::notify::Notified;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::store::StoreError;
 use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::triggers::*;
 use reelhook_app::validate::validate;
 use reelhook_domain::EventId;
 use reelhook_signing::{standard, streamgank};
@@ -86,17 +86,17 @@ async fn by_hand(
     data: Option<Value>,
     key: Option<(&str, &str)>,
 ) -> Result<Triggered, StoreError> {
-    let audience = stack.audience().await;
+    let subscriptions = stack.subscriptions().await;
     let ports = TriggerPorts {
         store: tables,
         hints: &stack.hints,
-        ambient: &*stack.world,
-        audience: &audience,
+        clock: &*stack.world,
+        subscriptions: &subscriptions,
         grace: stack.policy.hint_grace,
     };
     let asked = Trigger { event: event.to_owned(), data, caller: "ann".to_owned(), traceparent: None };
     let key = key.map(|(key, hash)| IdempotencyKey::new(key, hash));
-    let answer = |id: &EventId, results: Results| {
+    let answer = |id: &EventId, results: Notified| {
         let failed = results.total - results.accepted;
         json!({ "eventId": id.as_str(), "timestamp": NOON.to_string(), "total": results.total, "failed": failed })
             .to_string()

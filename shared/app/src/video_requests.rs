@@ -1,12 +1,12 @@
 //! Making a video's job: its pictures and its film are kept first, so that a job always finds what it is to show.
 
 use futures_util::future::try_join_all;
-use reelhook_domain::drawing::{FilmPlan, Renderer};
+use reelhook_domain::drawing::{RenderPlan, Renderer};
 use reelhook_domain::film::{Film, Quality};
 use reelhook_domain::{Dialect, JobId, Policy};
 use serde_json::{Value, json};
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 use crate::dialect::vidbuilder::{accepted, estimate};
 use crate::drawing::{Speeds, expected_seconds};
 use crate::films::FilmStore;
@@ -16,7 +16,7 @@ use crate::uploads::{Links, Upload};
 
 /// A video that is asked for, with everything that came along.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct VideoRequest {
     /// What it shows.
     pub film: Film,
     /// What is drawn otherwise than was asked.
@@ -34,17 +34,17 @@ pub struct Order {
 }
 
 /// What ordering needs.
-pub struct OrderPorts<'a> {
+pub struct VideoRequestPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn SubmitStore,
     /// Films.
-    pub reels: &'a dyn FilmStore,
+    pub films: &'a dyn FilmStore,
     /// Pictures.
     pub links: &'a dyn Links,
     /// What was measured.
     pub speeds: &'a dyn Speeds,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
     /// RENDERER.
@@ -53,7 +53,7 @@ pub struct OrderPorts<'a> {
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ordered {
+pub enum VideoSubmitted {
     /// The answer, the first one for a repeated key.
     Answer {
         /// Its body.
@@ -69,27 +69,31 @@ pub enum Ordered {
 ///
 /// # Errors
 /// [`StoreError`]; nothing was made then, or the job is whole.
-pub async fn order(ports: &OrderPorts<'_>, order: Order, caller: String) -> Result<Ordered, StoreError> {
-    let now = ports.ambient.now();
-    let id = JobId::uuid(ports.ambient.random());
-    let plan = FilmPlan::of(&order.film, ports.renderer);
+pub async fn submit_video(
+    ports: &VideoRequestPorts<'_>,
+    request: VideoRequest,
+    caller: String,
+) -> Result<VideoSubmitted, StoreError> {
+    let now = ports.clock.now();
+    let id = JobId::uuid(ports.clock.random());
+    let plan = RenderPlan::of(&request.film, ports.renderer);
     let stored =
-        order.uploads.into_iter().map(|(upload, bytes)| async move { ports.links.put_image(&upload, bytes).await });
+        request.uploads.into_iter().map(|(upload, bytes)| async move { ports.links.put_image(&upload, bytes).await });
     try_join_all(stored).await?;
-    ports.reels.put_film(&id, &order.film).await?;
-    let speed = ports.speeds.speed(quality_name(order.film.quality)).await?;
-    let expected = estimate(expected_seconds(&plan, order.film.quality, speed));
+    ports.films.put_film(&id, &request.film).await?;
+    let speed = ports.speeds.speed(quality_name(request.film.quality)).await?;
+    let expected = estimate(expected_seconds(&plan, request.film.quality, speed));
     let submission = Submission {
         dialect: Dialect::VidBuilder,
-        input: order.input,
+        input: request.input,
         pause_after_extraction: false,
         film: Some(plan),
-        callback: order.callback,
+        callback: request.callback,
         caller,
-        traceparent: order.traceparent,
-        key: order.key,
+        traceparent: request.traceparent,
+        key: request.key,
     };
-    let warnings = order.warnings;
+    let warnings = request.warnings;
     let submitted = submit_as(ports.jobs, now, ports.policy, id, submission, |job| {
         let mut answer = accepted(job, &expected);
         if !warnings.is_empty() {
@@ -98,12 +102,12 @@ pub async fn order(ports: &OrderPorts<'_>, order: Order, caller: String) -> Resu
         tracing::info!(job_id = %job.id, caller = job.caller, traceparent = job.traceparent, "a video was asked for");
         answer.to_string()
     });
-    let Submitted::Answer(body) = submitted.await? else { return Ok(Ordered::KeyReused) };
+    let Submitted::Answer(body) = submitted.await? else { return Ok(VideoSubmitted::KeyReused) };
     let answer: Value = serde_json::from_str(&body).unwrap_or_default();
     let job_id = answer["jobId"].as_str().and_then(|id| JobId::parse(id).ok());
     let reason = || "the first answer of this key names no video".to_owned();
     match job_id {
-        Some(job_id) => Ok(Ordered::Answer { body, job_id }),
+        Some(job_id) => Ok(VideoSubmitted::Answer { body, job_id }),
         None => Err(StoreError::Unreadable { operation: "read key", reason: reason() }),
     }
 }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus};
 
-use crate::audience::Subscriber;
 use crate::fanout::EventRow;
 use crate::messages::{Delayed, DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
+use crate::subscriptions::Subscriber;
 
 /// Deliveries that are written at once.
 pub(crate) const WRITES_AT_ONCE: usize = 16;
@@ -43,12 +43,12 @@ pub fn delivery_of(event: &EventRow, to: &Subscriber, grace: Duration, tracepare
         version: 1,
         created_at: event.at,
         attempts: 0,
-        excused: 0,
-        again_at: None,
+        uncounted: 0,
+        replayed_at: None,
         replay: false,
         recovery: None,
         next_attempt_at: event.at,
-        held: None,
+        wait_reason: None,
         lease_until: None,
         due_at: Some(event.at.after(grace)),
         finished_at: None,
@@ -65,7 +65,7 @@ pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
 
 /// How many deliveries were asked for and accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Results {
+pub struct Notified {
     /// One for each endpoint that wants the event.
     pub total: usize,
     /// Written down, and so sure to be tried.
@@ -73,7 +73,7 @@ pub struct Results {
 }
 
 /// What telling needs.
-pub struct AnnouncePorts<'a> {
+pub struct NotifyPorts<'a> {
     /// Events and deliveries.
     pub store: &'a dyn EventStore,
     /// The Deliveries queue.
@@ -86,15 +86,15 @@ pub struct AnnouncePorts<'a> {
 ///
 /// # Errors
 /// [`StoreError`] when none was written.
-pub async fn announce(
-    ports: &AnnouncePorts<'_>,
+pub async fn notify(
+    ports: &NotifyPorts<'_>,
     event: &EventRow,
     to: impl Iterator<Item = &Subscriber>,
     traceparent: Option<&str>,
-) -> Result<Results, StoreError> {
+) -> Result<Notified, StoreError> {
     let deliveries: Vec<Delivery> = to.map(|one| delivery_of(event, one, ports.grace, traceparent)).collect();
     if deliveries.is_empty() {
-        return Ok(Results::default());
+        return Ok(Notified::default());
     }
     ports.store.put_event(event).await?;
     let writes: Vec<_> = deliveries.iter().map(|delivery| ports.store.put_delivery(delivery)).collect();
@@ -114,5 +114,5 @@ pub async fn announce(
         return Err(error);
     }
     hint_at_deliveries(ports.hints, hints).await;
-    Ok(Results { total: deliveries.len(), accepted })
+    Ok(Notified { total: deliveries.len(), accepted })
 }

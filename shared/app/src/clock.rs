@@ -7,7 +7,7 @@ use reelhook_domain::Timestamp;
 
 /// Clock and randomness.
 #[async_trait]
-pub trait Ambient: Send + Sync {
+pub trait ClockAndRandom: Send + Sync {
     /// The time.
     fn now(&self) -> Timestamp;
 

@@ -9,7 +9,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use reelhook_app::films::{FilmStore, ReelStore, film_key};
+use reelhook_app::films::{FilmStore, ObjectStore, film_key};
 use reelhook_app::store::StoreError;
 use reelhook_app::uploads::{Links, Upload, sniff};
 use reelhook_domain::JobId;
@@ -29,12 +29,12 @@ const UPLOAD_LIFE: Duration = Duration::from_secs(900);
 
 /// The bucket, for films.
 #[derive(Debug, Clone)]
-pub struct Reels {
+pub struct FilmBucket {
     client: aws_sdk_s3::Client,
     bucket: String,
 }
 
-impl Reels {
+impl FilmBucket {
     /// The bucket called `bucket`.
     pub fn new(client: aws_sdk_s3::Client, bucket: impl Into<String>) -> Self {
         Self { client, bucket: bucket.into() }
@@ -104,7 +104,7 @@ impl Reels {
 }
 
 #[async_trait]
-impl FilmStore for Reels {
+impl FilmStore for FilmBucket {
     async fn put_film(&self, job: &JobId, film: &Film) -> Result<(), StoreError> {
         let body = serde_json::to_vec(film).expect("films are JSON");
         self.put(&film_key(job), "application/json", body.into()).await
@@ -122,7 +122,7 @@ impl FilmStore for Reels {
 }
 
 #[async_trait]
-impl ReelStore for Reels {
+impl ObjectStore for FilmBucket {
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError> {
         match self.client.head_object().bucket(&self.bucket).key(key).send().await {
             Ok(object) => {
@@ -195,7 +195,7 @@ impl ReelStore for Reels {
 }
 
 #[async_trait]
-impl Links for Reels {
+impl Links for FilmBucket {
     async fn download(&self, key: &str) -> Result<String, StoreError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key).presigned(life(LINK_LIFE)).await;
         Ok(get.map_err(|error| store_error("link to object", error))?.uri().to_owned())

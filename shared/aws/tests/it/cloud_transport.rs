@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reelhook_app::endpoints::Arn;
 use reelhook_app::outbound::OutboundResponse;
-use reelhook_app::parcels::{CloudParcel, CloudSender, CloudTarget};
-use reelhook_aws::carrier::CloudCarrier;
+use reelhook_app::transport::{CloudSender, CloudTarget, CloudWebhook};
+use reelhook_aws::cloud_transport::CloudTransport;
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -14,9 +14,9 @@ use crate::replay::{Answer, Call, Calls, eventbridge, ok, sqs};
 const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:hooks";
 const BUS: &str = "arn:aws:events:eu-central-1:123456789012:event-bus/videos";
 
-fn parcel(to: CloudTarget, once: &str) -> CloudParcel {
+fn webhook(to: CloudTarget, once: &str) -> CloudWebhook {
     let attributes = vec![("webhook-id", "msg_1"), ("webhook-timestamp", "1704110400"), ("webhook-signature", "v1,x")];
-    CloudParcel {
+    CloudWebhook {
         to,
         body: r#"{"event":"job.completed","data":{"job_id":"job_1"}}"#.to_owned(),
         attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -36,10 +36,12 @@ fn bus() -> CloudTarget {
     CloudTarget::Bus(Arn::parse(BUS, "events").unwrap())
 }
 
-fn carrier(script: impl Fn(&Call, usize) -> Answer + Clone + Send + Sync + 'static) -> (CloudCarrier, Calls, Calls) {
+fn transport(
+    script: impl Fn(&Call, usize) -> Answer + Clone + Send + Sync + 'static,
+) -> (CloudTransport, Calls, Calls) {
     let (queues, to_queues) = sqs(script.clone());
     let (buses, to_buses) = eventbridge(script);
-    (CloudCarrier::new(queues, buses), to_queues, to_buses)
+    (CloudTransport::new(queues, buses), to_queues, to_buses)
 }
 
 fn read(response: &OutboundResponse) -> (u16, &str) {
@@ -55,9 +57,9 @@ fn of_queue(call: &Call, _: usize) -> Answer {
 
 #[tokio::test]
 async fn a_queue_is_asked_for_its_url_once_and_gets_the_exact_body_and_the_headers_as_attributes() {
-    let (carrier, calls, _) = carrier(of_queue);
+    let (transport, calls, _) = transport(of_queue);
     for _ in 0..2 {
-        assert_eq!(read(&carrier.send(parcel(queue(QUEUE), "msg_1")).await.unwrap()), (200, "m-1"));
+        assert_eq!(read(&transport.send(webhook(queue(QUEUE), "msg_1")).await.unwrap()), (200, "m-1"));
     }
     assert_eq!(calls.operations(), ["GetQueueUrl", "SendMessage", "SendMessage"]);
     let all = calls.all();
@@ -71,10 +73,10 @@ async fn a_queue_is_asked_for_its_url_once_and_gets_the_exact_body_and_the_heade
 
 #[tokio::test]
 async fn a_queue_that_keeps_an_order_groups_by_subject_and_takes_a_replay() {
-    let (carrier, calls, _) = carrier(of_queue);
+    let (transport, calls, _) = transport(of_queue);
     let fifo = queue(&format!("{QUEUE}.fifo"));
     for once in ["msg_1", "msg_1.1704110400000"] {
-        carrier.send(parcel(fifo.clone(), once)).await.unwrap();
+        transport.send(webhook(fifo.clone(), once)).await.unwrap();
     }
     let sent: Vec<Call> = calls.all().into_iter().filter(|call| call.operation == "SendMessage").collect();
     let ids: Vec<&Value> = sent.iter().map(|call| call.at("/MessageDeduplicationId")).collect();
@@ -84,9 +86,9 @@ async fn a_queue_that_keeps_an_order_groups_by_subject_and_takes_a_replay() {
 
 #[tokio::test]
 async fn an_event_of_a_bus_has_the_webhook_as_its_detail() {
-    let (carrier, _, calls) =
-        carrier(|_, _| (200, json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "e-1" }] })));
-    assert_eq!(read(&carrier.send(parcel(bus(), "msg_1")).await.unwrap()), (200, "e-1"));
+    let (transport, _, calls) =
+        transport(|_, _| (200, json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "e-1" }] })));
+    assert_eq!(read(&transport.send(webhook(bus(), "msg_1")).await.unwrap()), (200, "e-1"));
     let entry = calls.only().at("/Entries/0").clone();
     assert_eq!((&entry["Source"], &entry["DetailType"]), (&json!("reelhook"), &json!("job.completed")));
     assert_eq!((&entry["EventBusName"], &entry["Time"]), (&json!(BUS), &json!(1_704_110_400)));
@@ -97,9 +99,9 @@ async fn an_event_of_a_bus_has_the_webhook_as_its_detail() {
 #[tokio::test]
 async fn refusals_have_a_status_and_their_code() {
     let check = async |to: CloudTarget, answer: Answer, expected: (u16, &str)| {
-        let (carrier, ..) =
-            carrier(move |call, _| if call.operation == "GetQueueUrl" { of_queue(call, 0) } else { answer.clone() });
-        assert_eq!(read(&carrier.send(parcel(to, "msg_1")).await.unwrap()), expected);
+        let (transport, ..) =
+            transport(move |call, _| if call.operation == "GetQueueUrl" { of_queue(call, 0) } else { answer.clone() });
+        assert_eq!(read(&transport.send(webhook(to, "msg_1")).await.unwrap()), expected);
     };
     let failed = |code: &str| (400, json!({ "__type": format!("com.amazonaws#{code}"), "message": "why" }));
     let entry =
@@ -110,7 +112,7 @@ async fn refusals_have_a_status_and_their_code() {
     check(bus(), entry("NotAuthorizedForSource"), (400, "NotAuthorizedForSource")).await;
     check(bus(), entry("ThrottlingException"), (429, "ThrottlingException")).await;
     check(bus(), entry("InternalFailure"), (500, "InternalFailure")).await;
-    let (carrier, ..) = carrier(|_, _| ok());
-    let unknown = carrier.send(parcel(queue(QUEUE), "msg_1")).await.unwrap();
+    let (transport, ..) = transport(|_, _| ok());
+    let unknown = transport.send(webhook(queue(QUEUE), "msg_1")).await.unwrap();
     assert_eq!(unknown.status, 404, "a queue without a URL is none");
 }

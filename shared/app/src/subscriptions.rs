@@ -24,7 +24,7 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// An endpoint that is told something by itself, whatever it subscribes to.
-    pub fn alone(endpoint: &Endpoint) -> Self {
+    pub fn only(endpoint: &Endpoint) -> Self {
         let (id, name) = (endpoint.id.clone(), endpoint.name.clone());
         Self { id, name, events: EventFilter::default(), since: Timestamp(0) }
     }
@@ -42,12 +42,12 @@ pub trait Subscribers: Send + Sync {
 
 /// All who could be told of something.
 #[derive(Debug, Clone, Default)]
-pub struct Audience {
+pub struct Subscriptions {
     configured: Vec<Subscriber>,
     registered: Arc<Vec<Subscriber>>,
 }
 
-impl Audience {
+impl Subscriptions {
     /// The endpoints of the settings, and those that were registered.
     pub fn new(settings: &WebhookSettings, registered: Arc<Vec<Subscriber>>) -> Self {
         let configured = settings.endpoints.iter().map(|endpoint| Subscriber {
@@ -62,6 +62,6 @@ impl Audience {
     /// Who is told of an event of that time.
     pub fn of(&self, event: OutboundEvent, at: Timestamp) -> impl Iterator<Item = &Subscriber> {
         let all = self.configured.iter().chain(self.registered.iter());
-        all.filter(move |subscriber| subscriber.since <= at && subscriber.events.takes(event))
+        all.filter(move |subscriber| subscriber.since <= at && subscriber.events.matches(event))
     }
 }

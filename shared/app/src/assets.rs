@@ -7,42 +7,42 @@ use reelhook_domain::JobId;
 use reelhook_domain::film::{Film, ImageRef};
 use url::Url;
 
-use crate::drawing::{DrawError, PictureSource};
-use crate::films::{IMAGE_LIMIT, ReelStore, copy_key};
+use crate::drawing::{AssetSource, DrawError};
+use crate::films::{IMAGE_LIMIT, ObjectStore, copy_key};
 use crate::outbound::HttpSender;
 use crate::uploads::sniff;
 
 /// Uploads and the web.
-pub struct Gallery<'a> {
+pub struct AssetLoader<'a> {
     /// Uploads.
-    pub reels: &'a dyn ReelStore,
+    pub films: &'a dyn ObjectStore,
     /// The guarded client.
     pub http: &'a dyn HttpSender,
 }
 
 #[async_trait]
-impl PictureSource for Gallery<'_> {
-    async fn picture(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError> {
+impl AssetSource for AssetLoader<'_> {
+    async fn asset(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError> {
         let copy = match image {
             ImageRef::Key(_) => None,
             ImageRef::Url(url) => Some(copy_key(job, url)),
         };
         // A picture is fetched once for a job: it may be another one, or none, when its scenes are joined.
         if let Some(copy) = &copy
-            && let Some(bytes) = self.reels.image(copy, IMAGE_LIMIT).await?
+            && let Some(bytes) = self.films.image(copy, IMAGE_LIMIT).await?
         {
             return Ok(bytes);
         }
         let bytes = match image {
-            ImageRef::Key(key) => self.reels.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
+            ImageRef::Key(key) => self.films.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
                 DrawError::Input(format!("the picture `{key}` was not uploaded, or is larger than 10 MB"))
             })?,
-            ImageRef::Url(url) => fetch::picture_at(self.http, url).await?,
+            ImageRef::Url(url) => fetch::fetch_asset(self.http, url).await?,
         };
         match sniff(&bytes) {
             Some(_) => {
                 if let Some(copy) = &copy {
-                    self.reels.keep_image(copy, &bytes).await?;
+                    self.films.keep_image(copy, &bytes).await?;
                 }
                 Ok(bytes)
             }
@@ -56,10 +56,10 @@ impl PictureSource for Gallery<'_> {
 
 /// Checks a film's pictures before Creatomate renders it: there a missing one costs a render, and the error does not
 /// name its place.
-pub(crate) async fn look_at_all(pictures: &dyn PictureSource, job: &JobId, film: &Film) -> Result<(), DrawError> {
-    for (image, _) in film.pictures() {
-        let found = pictures.picture(job, image).await;
-        found.map_err(|error| error.at(film.place_of(image)))?;
+pub(crate) async fn check_all(assets: &dyn AssetSource, job: &JobId, film: &Film) -> Result<(), DrawError> {
+    for (image, _) in film.assets() {
+        let found = assets.asset(job, image).await;
+        found.map_err(|error| error.at(film.asset_path(image)))?;
     }
     Ok(())
 }

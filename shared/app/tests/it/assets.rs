@@ -4,9 +4,9 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reelhook_app::drawing::{DrawError, PictureSource};
+use reelhook_app::assets::AssetLoader;
+use reelhook_app::drawing::{AssetSource, DrawError};
 use reelhook_app::outbound::{Method, OutboundError};
-use reelhook_app::pictures::Gallery;
 use reelhook_domain::JobId;
 use reelhook_domain::film::ImageRef;
 use reelhook_testkit::{Answer, MemoryObjectStore, ScriptedHttp, headers, response, with_header};
@@ -34,11 +34,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
-    let reels = MemoryObjectStore::default();
+    let films = MemoryObjectStore::default();
     let job = JobId::parse("job_1_a").unwrap();
-    let found = Gallery { reels: &reels, http }.picture(&job, &ImageRef::Url(url.to_owned())).await;
+    let found = AssetLoader { films: &films, http }.asset(&job, &ImageRef::Url(url.to_owned())).await;
     if let Ok(bytes) = &found {
-        assert!(reels.stored().values().any(|kept| kept == bytes), "it is kept as it is drawn");
+        assert!(films.stored().values().any(|kept| kept == bytes), "it is kept as it is drawn");
     }
     found
 }
@@ -51,7 +51,7 @@ async fn after(answers: Vec<Answer>) -> (Result<Vec<u8>, String>, usize) {
         DrawError::Input(sentence) => format!("never: {sentence}"),
         DrawError::Renderer(sentence) => format!("later: {sentence}"),
         // The place is added by who knows the film.
-        named @ (DrawError::Picture { .. } | DrawError::Store(_)) => named.to_string(),
+        named @ (DrawError::Asset { .. } | DrawError::Store(_)) => named.to_string(),
     });
     if let Err(sentence) = &found {
         assert!(!sentence.contains("secret"), "{sentence}");

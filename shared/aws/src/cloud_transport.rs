@@ -14,7 +14,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reelhook_app::endpoints::Arn;
 use reelhook_app::outbound::{OutboundError, OutboundResponse};
-use reelhook_app::parcels::{CloudParcel, CloudSender, CloudTarget};
+use reelhook_app::transport::{CloudSender, CloudTarget, CloudWebhook};
 use reelhook_domain::brief;
 
 /// Who events on a bus come from.
@@ -24,7 +24,7 @@ const ATTRIBUTES: usize = 10;
 
 /// SQS and EventBridge.
 #[derive(Debug, Clone)]
-pub struct CloudCarrier {
+pub struct CloudTransport {
     queues: aws_sdk_sqs::Client,
     buses: aws_sdk_eventbridge::Client,
     urls: Arc<Mutex<HashMap<String, String>>>,
@@ -41,20 +41,20 @@ enum Refused {
     NoAnswer(OutboundError),
 }
 
-impl CloudCarrier {
+impl CloudTransport {
     /// Sends with these clients.
     pub fn new(queues: aws_sdk_sqs::Client, buses: aws_sdk_eventbridge::Client) -> Self {
         Self { queues, buses, urls: Arc::default() }
     }
 
-    async fn to_queue(&self, arn: &Arn, parcel: &CloudParcel) -> Answer {
-        let mut send = self.queues.send_message().queue_url(self.url(arn).await?).message_body(&parcel.body);
-        for (name, value) in parcel.attributes.iter().take(ATTRIBUTES) {
+    async fn to_queue(&self, arn: &Arn, webhook: &CloudWebhook) -> Answer {
+        let mut send = self.queues.send_message().queue_url(self.url(arn).await?).message_body(&webhook.body);
+        for (name, value) in webhook.attributes.iter().take(ATTRIBUTES) {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             send = send.message_attributes(name, value.expect("the type is set"));
         }
         if arn.as_str().ends_with(".fifo") {
-            send = send.message_group_id(&parcel.subject).message_deduplication_id(&parcel.once);
+            send = send.message_group_id(&webhook.subject).message_deduplication_id(&webhook.once);
         }
         let answer = send.send().await.map_err(refused)?;
         Ok(answer.message_id.unwrap_or_default())
@@ -74,14 +74,14 @@ impl CloudCarrier {
         Ok(url)
     }
 
-    async fn to_bus(&self, arn: &Arn, parcel: &CloudParcel) -> Answer {
+    async fn to_bus(&self, arn: &Arn, webhook: &CloudWebhook) -> Answer {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(arn.as_str())
             .source(SOURCE)
-            .detail_type(parcel.event)
-            .resources(&parcel.subject)
-            .time(DateTime::from_millis(parcel.at.0))
-            .detail(&parcel.body);
+            .detail_type(webhook.event)
+            .resources(&webhook.subject)
+            .time(DateTime::from_millis(webhook.at.0))
+            .detail(&webhook.body);
         let answer = self.buses.put_events().entries(entry.build()).send().await.map_err(refused)?;
         let entry = answer.entries().first();
         match entry.and_then(|entry| entry.error_code()) {
@@ -95,20 +95,20 @@ impl CloudCarrier {
 }
 
 #[async_trait]
-impl CloudSender for CloudCarrier {
-    async fn send(&self, parcel: CloudParcel) -> Result<OutboundResponse, OutboundError> {
+impl CloudSender for CloudTransport {
+    async fn send(&self, webhook: CloudWebhook) -> Result<OutboundResponse, OutboundError> {
         let began = Instant::now();
         let answer = async {
-            match &parcel.to {
-                CloudTarget::Queue(arn) => self.to_queue(arn, &parcel).await,
-                CloudTarget::Bus(arn) => self.to_bus(arn, &parcel).await,
+            match &webhook.to {
+                CloudTarget::Queue(arn) => self.to_queue(arn, &webhook).await,
+                CloudTarget::Bus(arn) => self.to_bus(arn, &webhook).await,
             }
         };
-        match tokio::time::timeout(parcel.deadline, answer).await {
+        match tokio::time::timeout(webhook.deadline, answer).await {
             Ok(Ok(id)) => Ok(response(200, id, began.elapsed())),
             Ok(Err(Refused::Status(status, code))) => Ok(response(status, code, began.elapsed())),
             Ok(Err(Refused::NoAnswer(error))) => Err(error),
-            Err(_) => Err(timed_out(parcel.deadline)),
+            Err(_) => Err(timed_out(webhook.deadline)),
         }
     }
 }

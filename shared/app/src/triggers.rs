@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, Judgement, OutboundEvent, Receiver, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, ReceiverKind, ResponseClass, Timestamp};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use crate::ambient::Ambient;
-use crate::announce::{AnnouncePorts, EventStore, Results, announce};
-use crate::audience::{Audience, Subscriber};
+use crate::clock::ClockAndRandom;
 use crate::deliver::ChatText;
 use crate::deliver::message::{chat, plain_headers, post, signatures};
 use crate::endpoints::{masked, receiver};
 use crate::fanout::EventRow;
 use crate::messages::{DeliveryMessage, Hints};
+use crate::notify::{EventStore, Notified, NotifyPorts, notify};
 use crate::outbound::HttpSender;
 use crate::store::StoreError;
 use crate::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
+use crate::subscriptions::{Subscriber, Subscriptions};
 
 /// How long a test may take.
 const TEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -46,14 +46,19 @@ pub struct Tested {
 }
 
 /// Sends `webhook.test` once to a URL, as a delivery would go there, but without the operator's headers.
-pub async fn test(http: &dyn HttpSender, ambient: &dyn Ambient, secret: Option<&SigningKeys>, url: &Url) -> Tested {
-    let now = ambient.now();
+pub async fn test(
+    http: &dyn HttpSender,
+    clock: &dyn ClockAndRandom,
+    secret: Option<&SigningKeys>,
+    url: &Url,
+) -> Tested {
+    let now = clock.now();
     let data = json!({ "message": TEST_MESSAGE });
     let request = match receiver(url) {
-        Receiver::Own => {
+        ReceiverKind::Own => {
             let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
             let body = js_json::to_string(&body);
-            let id = format!("msg_{}", Uuid::from_u128(ambient.random()).simple());
+            let id = format!("msg_{}", Uuid::from_u128(clock.random()).simple());
             let mut headers = plain_headers();
             let own = [
                 ("x-streamgank-event", TEST.to_owned()),
@@ -67,17 +72,17 @@ pub async fn test(http: &dyn HttpSender, ambient: &dyn Ambient, secret: Option<&
             }
             post(url, headers, body, TEST_DEADLINE)
         }
-        service @ (Receiver::Slack | Receiver::Discord) => {
+        service @ (ReceiverKind::Slack | ReceiverKind::Discord) => {
             let text = ChatText { event: TEST, data: &data, at: now };
             chat(url, &text, service, TEST_DEADLINE)
         }
     };
     let answer = http.send(request).await;
-    let took = Duration::from_millis(u64::try_from(ambient.now().0 - now.0).unwrap_or(0));
+    let took = Duration::from_millis(u64::try_from(clock.now().0 - now.0).unwrap_or(0));
     let url_shown = masked(url);
     match answer {
         Ok(response) => {
-            let success = receiver(url).judge(response.status) == Judgement::Taken;
+            let success = receiver(url).classify(response.status) == ResponseClass::Success;
             let message = if success {
                 "Webhook endpoint is reachable".to_owned()
             } else {
@@ -116,14 +121,14 @@ pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventR
 /// # Errors
 /// [`StoreError`].
 pub async fn test_endpoint(
-    ports: &AnnouncePorts<'_>,
+    ports: &NotifyPorts<'_>,
     endpoint: &Subscriber,
     at: Timestamp,
     random: u128,
     traceparent: Option<&str>,
 ) -> Result<DeliveryId, StoreError> {
     let event = test_event(&endpoint.id, at, random);
-    announce(ports, &event, std::iter::once(endpoint), traceparent).await?;
+    notify(ports, &event, std::iter::once(endpoint), traceparent).await?;
     Ok(DeliveryId::of(&event.id, &endpoint.id))
 }
 
@@ -147,9 +152,9 @@ pub struct TriggerPorts<'a> {
     /// The Deliveries queue.
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
-    pub ambient: &'a dyn Ambient,
+    pub clock: &'a dyn ClockAndRandom,
     /// Who is told.
-    pub audience: &'a Audience,
+    pub subscriptions: &'a Subscriptions,
     /// How much later than its hint a delivery is due for the sweep.
     pub grace: Duration,
 }
@@ -172,16 +177,16 @@ pub async fn trigger(
     ports: &TriggerPorts<'_>,
     trigger: Trigger,
     key: Option<IdempotencyKey>,
-    answer: impl Fn(&EventId, Results) -> String,
+    answer: impl Fn(&EventId, Notified) -> String,
 ) -> Result<Triggered, StoreError> {
-    let now = ports.ambient.now();
-    let name = format!("trigger_{}_{:032x}", now.0, ports.ambient.random());
+    let now = ports.clock.now();
+    let name = format!("trigger_{}_{:032x}", now.0, ports.clock.random());
     let (mut id, mut at) = (event_id(&name), now);
     let wanted = OutboundEvent::parse(&trigger.event);
-    let total = wanted.map_or(0, |event| ports.audience.of(event, now).count());
+    let total = wanted.map_or(0, |event| ports.subscriptions.of(event, now).count());
     let mut first = None;
     if let Some(key) = key {
-        let text = answer(&id, Results { total, accepted: total });
+        let text = answer(&id, Notified { total, accepted: total });
         let expires_at = Timestamp(now.0 + KEY_LIFE_MS);
         let (caller, body_hash) = (trigger.caller.clone(), key.body_hash.clone());
         let row = KeyRow { caller, key: key.key.clone(), body_hash, answer: text, expires_at };
@@ -204,10 +209,10 @@ pub async fn trigger(
             let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
             let job_id = about.unwrap_or_else(of_event);
             let row = EventRow { id: id.clone(), event, job_id, at, data, callback: None };
-            let tell = AnnouncePorts { store: ports.store, hints: ports.hints, grace: ports.grace };
-            announce(&tell, &row, ports.audience.of(event, at), trigger.traceparent.as_deref()).await?
+            let tell = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
+            notify(&tell, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
         }
-        None => Results::default(),
+        None => Notified::default(),
     };
     match first {
         Some(text) if results.accepted == results.total => Ok(Triggered::Answer(text)),

@@ -18,7 +18,7 @@ const KEPT: usize = 2000;
 
 /// What is known about where something goes.
 #[derive(Debug, Clone)]
-pub enum Known {
+pub enum ResolvedEndpoint {
     /// Here.
     Endpoint(Arc<Endpoint>),
     /// The endpoint was registered, and is not any more.
@@ -31,19 +31,19 @@ pub enum Known {
 
 /// Registered endpoints that were met.
 #[derive(Debug, Default)]
-pub struct Directory {
-    met: Mutex<HashMap<EndpointId, Met>>,
+pub struct EndpointCache {
+    cached: Mutex<HashMap<EndpointId, CachedEndpoint>>,
 }
 
 #[derive(Debug, Clone)]
-struct Met {
+struct CachedEndpoint {
     version: u64,
     until: Timestamp,
     endpoint: Arc<Endpoint>,
 }
 
 /// What looking endpoints up needs.
-pub struct DirectoryPorts<'a> {
+pub struct EndpointCachePorts<'a> {
     /// Registrations.
     pub store: &'a dyn RegistrationStore,
     /// ENDPOINT_SECRETS_KEY; without one no registration can be opened.
@@ -52,56 +52,56 @@ pub struct DirectoryPorts<'a> {
     pub settings: &'a WebhookSettings,
 }
 
-impl Directory {
+impl EndpointCache {
     /// The endpoint whose state this is: as its registration is now, since each change of that changes the state.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn find(
         &self,
-        ports: &DirectoryPorts<'_>,
+        ports: &EndpointCachePorts<'_>,
         id: &EndpointId,
         state: &EndpointState,
         now: Timestamp,
-    ) -> Result<Known, StoreError> {
+    ) -> Result<ResolvedEndpoint, StoreError> {
         if let Some(endpoint) = ports.settings.endpoint(id) {
-            return Ok(Known::Endpoint(Arc::clone(endpoint)));
+            return Ok(ResolvedEndpoint::Endpoint(Arc::clone(endpoint)));
         }
-        let Some(version) = state.registration else { return Ok(Known::Unknown) };
+        let Some(version) = state.registration else { return Ok(ResolvedEndpoint::Unknown) };
         if state.removed_at.is_some() {
-            return Ok(Known::Removed);
+            return Ok(ResolvedEndpoint::Removed);
         }
-        if let Some(met) = self.met(id).filter(|met| met.version >= version && met.until > now) {
-            return Ok(Known::Endpoint(met.endpoint));
+        if let Some(cached) = self.cached(id).filter(|cached| cached.version >= version && cached.until > now) {
+            return Ok(ResolvedEndpoint::Endpoint(cached.endpoint));
         }
-        let Some(registration) = ports.store.registration(id).await? else { return Ok(Known::Removed) };
+        let Some(registration) = ports.store.registration(id).await? else { return Ok(ResolvedEndpoint::Removed) };
         let private = match ports.vault.map(|vault| vault.open(&registration)) {
             Some(Ok(private)) => private,
             Some(Err(error)) => {
                 tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened, its webhooks wait");
-                return Ok(Known::Sealed);
+                return Ok(ResolvedEndpoint::Sealed);
             }
             None => {
                 tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set, webhooks of an endpoint wait");
-                return Ok(Known::Sealed);
+                return Ok(ResolvedEndpoint::Sealed);
             }
         };
         let (endpoint, ends) = registration.endpoint(&private, ports.settings, now);
         let endpoint = Arc::new(endpoint);
         let until = now.after(FRESH).min(ends.unwrap_or(Timestamp(i64::MAX)));
-        self.keep(id, Met { version: registration.version, until, endpoint: Arc::clone(&endpoint) }, now);
-        Ok(Known::Endpoint(endpoint))
+        self.keep(id, CachedEndpoint { version: registration.version, until, endpoint: Arc::clone(&endpoint) }, now);
+        Ok(ResolvedEndpoint::Endpoint(endpoint))
     }
 
-    fn met(&self, id: &EndpointId) -> Option<Met> {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    fn cached(&self, id: &EndpointId) -> Option<CachedEndpoint> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    fn keep(&self, id: &EndpointId, met: Met, now: Timestamp) {
-        let mut all = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+    fn keep(&self, id: &EndpointId, cached: CachedEndpoint, now: Timestamp) {
+        let mut all = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KEPT {
-            all.retain(|_, met| met.until > now);
+            all.retain(|_, cached| cached.until > now);
         }
-        all.insert(id.clone(), met);
+        all.insert(id.clone(), cached);
     }
 }

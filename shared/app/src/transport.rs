@@ -10,16 +10,16 @@ use crate::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundRespon
 
 /// A webhook on its way.
 #[derive(Debug, Clone)]
-pub enum Parcel {
+pub enum OutboundWebhook {
     /// To an HTTP server.
     Web(OutboundRequest),
     /// To a service of AWS.
-    Cloud(CloudParcel),
+    Cloud(CloudWebhook),
 }
 
 /// A webhook on its way to a service of AWS.
 #[derive(Debug, Clone)]
-pub struct CloudParcel {
+pub struct CloudWebhook {
     /// Where.
     pub to: CloudTarget,
     /// The exact body.
@@ -49,12 +49,12 @@ pub enum CloudTarget {
 
 /// Brings webhooks to their receivers.
 #[async_trait]
-pub trait Carrier: Send + Sync {
+pub trait WebhookTransport: Send + Sync {
     /// Makes one try inside its deadline.
     ///
     /// # Errors
     /// [`OutboundError`] when no response came; a refusal is a response.
-    async fn carry(&self, parcel: Parcel) -> Result<OutboundResponse, OutboundError>;
+    async fn deliver(&self, webhook: OutboundWebhook) -> Result<OutboundResponse, OutboundError>;
 }
 
 /// Brings webhooks to services of AWS.
@@ -65,12 +65,12 @@ pub trait CloudSender: Send + Sync {
     ///
     /// # Errors
     /// [`OutboundError`] when no response came.
-    async fn send(&self, parcel: CloudParcel) -> Result<OutboundResponse, OutboundError>;
+    async fn send(&self, webhook: CloudWebhook) -> Result<OutboundResponse, OutboundError>;
 }
 
 /// The guarded HTTP client and the services of AWS as one.
 #[derive(Debug, Clone)]
-pub struct Carriers<H, C> {
+pub struct Transports<H, C> {
     /// For HTTP servers.
     pub web: H,
     /// For services of AWS.
@@ -78,11 +78,11 @@ pub struct Carriers<H, C> {
 }
 
 #[async_trait]
-impl<H: HttpSender, C: CloudSender> Carrier for Carriers<H, C> {
-    async fn carry(&self, parcel: Parcel) -> Result<OutboundResponse, OutboundError> {
-        match parcel {
-            Parcel::Web(request) => self.web.send(request).await,
-            Parcel::Cloud(parcel) => self.cloud.send(parcel).await,
+impl<H: HttpSender, C: CloudSender> WebhookTransport for Transports<H, C> {
+    async fn deliver(&self, webhook: OutboundWebhook) -> Result<OutboundResponse, OutboundError> {
+        match webhook {
+            OutboundWebhook::Web(request) => self.web.send(request).await,
+            OutboundWebhook::Cloud(webhook) => self.cloud.send(webhook).await,
         }
     }
 }

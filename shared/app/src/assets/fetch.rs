@@ -14,7 +14,7 @@ use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The bytes at a URL. Errors name servers, and no more of a URL: the rest may be a secret.
-pub(super) async fn picture_at(http: &dyn HttpSender, text: &str) -> Result<Vec<u8>, DrawError> {
+pub(super) async fn fetch_asset(http: &dyn HttpSender, text: &str) -> Result<Vec<u8>, DrawError> {
     let Ok(url) = Url::parse(text) else { return Err(DrawError::Input("the picture has a bad URL".to_owned())) };
     let first = server(&url).to_owned();
     let accept = "image/png, image/jpeg, image/webp, image/gif";
