@@ -10,13 +10,13 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::fanout::{FanoutStore, LogRow};
-use reelhook_app::jobs::change;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::job_events::{FanoutTables, JobEventTable};
-use reelhook_aws::jobs::JobTable;
+use reelhook_app::jobs::change::change;
+use reelhook_app::outbox::fanout::{FanoutStore, LogRow};
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::start::SystemClock;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Timestamp};
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ impl Aws {
     /// Saves a job as a function would, without effects.
     pub async fn save_job(&self, job: &Job) {
         let put = self.dynamodb.put_item().table_name(self.output("JobsTable"));
-        put.set_item(Some(reelhook_aws::jobs::to_item(job, "test"))).send().await.expect("saved");
+        put.set_item(Some(reelhook_aws::jobs::table::to_item(job, "test"))).send().await.expect("saved");
     }
 
     pub async fn admission(&self) -> Admission {
@@ -170,7 +170,10 @@ impl Aws {
 
     pub async fn save_admission(&self, admission: &Admission) {
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
-        put.set_item(Some(reelhook_aws::counters::admission_item(admission, "test"))).send().await.expect("saved");
+        put.set_item(Some(reelhook_aws::jobs::counters::admission_item(admission, "test")))
+            .send()
+            .await
+            .expect("saved");
     }
 
     /// The slots of a pool.
@@ -180,7 +183,7 @@ impl Aws {
     }
 
     pub async fn save_slots(&self, pool: &str, slots: &Admission) {
-        let mut item = reelhook_aws::counters::admission_item(slots, "test");
+        let mut item = reelhook_aws::jobs::counters::admission_item(slots, "test");
         item.insert("pk".to_owned(), AttributeValue::S(pool.to_owned()));
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
         put.set_item(Some(item)).send().await.expect("saved");

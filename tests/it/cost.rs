@@ -212,7 +212,7 @@ async fn measure(stack: &Stack) -> Measured {
     measured
 }
 
-/// Whether a request counts calls per minute (shared/aws/src/counters.rs).
+/// Whether a request counts calls per minute (shared/aws/src/jobs/counters.rs).
 fn is_lease(request: &Value) -> bool {
     request["Key"]["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("rate#"))
 }

@@ -6,31 +6,31 @@ use std::sync::Arc;
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change;
-use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::jobs::change::change;
+use reelhook_app::jobs::queue::{self, RemovalPorts};
+use reelhook_app::jobs::renders::{Creatomate, RenderLookup, RenderPorts, look_up};
 use reelhook_app::outbound::user_agent;
-use reelhook_app::queue::{self, RemovalPorts};
-use reelhook_app::renders::{Creatomate, RenderLookup, RenderPorts, look_up};
-use reelhook_app::sweep::{SweepPorts, sweep};
+use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::outbox::sweep::{SweepPorts, sweep};
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::{CounterTable, RenderTable};
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::due::DueTables;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::{CounterTable, RenderTable};
+use reelhook_aws::jobs::due::DueTables;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
-use reelhook_aws::queues::Queue;
+use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{JobId, Policy, RenderId};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::control::Command;
-use reelhook_http::problem::Problem;
-use reelhook_http::queue::{
+use reelhook_http::jobs::control::Command;
+use reelhook_http::jobs::queue::{
     Route, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
 };
-use reelhook_http::render::{read_render_lookup, render_lookup_answer};
+use reelhook_http::jobs::render::{read_render_lookup, render_lookup_answer};
+use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
@@ -123,7 +123,7 @@ impl Deps {
             Ok(Secrets { access, creatomate })
         });
         let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::JobStore::load(&jobs, &nobody)));
+        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::change::JobStore::load(&jobs, &nobody)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },

@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::deliveries::list;
-use reelhook_app::jobs::JobStore;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::webhooks::deliveries::list;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Job, JobId};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::deliveries::list_answer;
+use reelhook_http::jobs::status::{Route, details_answer, job_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
-use reelhook_http::status::{Route, details_answer, job_answer};
+use reelhook_http::webhooks::deliveries::list_answer;
 
 /// What the function is configured with.
 pub struct Config {

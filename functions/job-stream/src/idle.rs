@@ -1,6 +1,6 @@
 //! What viewers of a job that has ended or does not exist are sent, so that their pages poll seldom (docs/adr/0028).
 
-use reelhook_app::watch::LiveEvent;
+use reelhook_app::jobs::watch::LiveEvent;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;

@@ -8,18 +8,18 @@ use bytes::Bytes;
 use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::queue;
-use reelhook_app::waiting::Slots as _;
-use reelhook_app::watch::{Watch, WatchStart, begin, connected, heartbeat};
+use reelhook_app::jobs::queue;
+use reelhook_app::jobs::waiting::Slots as _;
+use reelhook_app::jobs::watch::{Watch, WatchStart, begin, connected, heartbeat};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::stream::admit;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::refusal;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
-use reelhook_http::stream::admit;
 use tokio::time::Instant;
 
 use crate::{Deps, idle, ticks};
@@ -224,7 +224,7 @@ async fn show_queue(viewer: Arc<Viewer>, mut sender: Sender, mut last: Option<St
         poll.tick().await;
         let now = SystemClock.now();
         let status = queue::status(&viewer.deps.jobs, now).await?;
-        let (id, data) = reelhook_http::queue::live_status(&status, viewer.deps.max_workers, now, &client);
+        let (id, data) = reelhook_http::jobs::queue::live_status(&status, viewer.deps.max_workers, now, &client);
         if last.as_ref() != Some(&id) {
             last_sent = Instant::now();
             send(&mut sender, sse::named("status", Some(&id), &data)).await?;

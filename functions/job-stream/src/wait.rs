@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::JobStore;
-use reelhook_app::queue;
-use reelhook_app::waiting::Slots as _;
-use reelhook_app::watch::{LiveEvent, Watch, WatchStart, begin, connected};
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::queue;
+use reelhook_app::jobs::waiting::Slots as _;
+use reelhook_app::jobs::watch::{LiveEvent, Watch, WatchStart, begin, connected};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::stream::{admit, read_token_request, token_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route, SHORT_COOKIE_LIFE};
-use reelhook_http::stream::{admit, read_token_request, token_answer};
 use tokio::time::Instant;
 
 use crate::{Deps, idle, ticks};
@@ -171,7 +171,7 @@ async fn wait_for_queue(
             Ok(status) => status,
             Err(error) => break Err(Problem::from(error)),
         };
-        let (id, data) = reelhook_http::queue::live_status(&status, deps.max_workers, now, &client);
+        let (id, data) = reelhook_http::jobs::queue::live_status(&status, deps.max_workers, now, &client);
         let over = Instant::now() >= end;
         if known != Some(id.as_str()) || over {
             // Who was only noted may be another page of the same browser, which has not seen these numbers.

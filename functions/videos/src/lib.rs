@@ -8,22 +8,22 @@ use anyhow::Context as _;
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::{Changed, JobStore, change};
-use reelhook_app::queue;
-use reelhook_app::starts::StartStore;
-use reelhook_app::uploads::Links;
-use reelhook_app::video_requests::{self, VideoRequestPorts, VideoSubmitted};
-use reelhook_app::waiting::{WaitOutcome, WaitPorts, wait_for_end};
+use reelhook_app::jobs::change::{Changed, JobStore, change};
+use reelhook_app::jobs::queue;
+use reelhook_app::jobs::starts::StartStore;
+use reelhook_app::jobs::waiting::{WaitOutcome, WaitPorts, wait_for_end};
+use reelhook_app::videos::requests::{self, VideoRequestPorts, VideoSubmitted};
+use reelhook_app::videos::uploads::Links;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::films::FilmBucket;
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::slots::SlotTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::slots::SlotTable;
 use reelhook_aws::start::{SystemClock, warm_up};
-use reelhook_domain::drawing::Renderer;
+use reelhook_aws::videos::films::FilmBucket;
+use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::answer::ApiAnswer;
@@ -31,7 +31,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve_in;
 use reelhook_http::site::Site;
-use reelhook_http::video::{self, Route};
+use reelhook_http::videos::routes::{self, Route};
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -170,13 +170,13 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             create(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
         }
         Route::Upload => {
-            let upload = video::read_upload(request, SystemClock.random())?;
+            let upload = routes::read_upload(request, SystemClock.random())?;
             let url = deps.films.upload(&upload).await?;
-            Ok(video::upload_answer(&upload, &url, now))
+            Ok(routes::upload_answer(&upload, &url, now))
         }
         Route::Status(id) => {
             let job = find(deps, &id).await?.ok_or_else(|| Problem::NoJob(id.to_string()))?;
-            Ok(video::status_answer(&job))
+            Ok(routes::status_answer(&job))
         }
         Route::Download(id, format) => {
             let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
@@ -185,30 +185,30 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             let films = &deps.films;
             let link =
                 if request.is_head() { films.head_link(&made.key).await } else { films.download(&made.key).await };
-            Ok(video::download_answer(&link?))
+            Ok(routes::download_answer(&link?))
         }
         Route::List { limit, cursor } => {
             let (family, completed) = (Some(Dialect::VidBuilder), Some(reelhook_domain::Status::Completed));
-            Ok(video::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
+            Ok(routes::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
         }
         Route::Delete(id) => {
             let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &Event::DeleteVideo).await?;
             let caller = caller.map(|caller| caller.fingerprint);
             tracing::info!(job_id = %id, caller, outcome = changed.name(), "a video was to be deleted");
             match changed {
-                Changed::Applied(_) => Ok(video::deleted_answer(&id)),
+                Changed::Applied(_) => Ok(routes::deleted_answer(&id)),
                 Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Err(Problem::VideoGone),
             }
         }
         Route::Queue => {
             let status = queue::status(&deps.jobs, now).await?;
-            let waiting = deps.jobs.oldest_ready(now, video::QUEUED_SHOWN).await?;
-            Ok(video::queue_answer(&status, &waiting, deps.max_workers))
+            let waiting = deps.jobs.oldest_ready(now, routes::QUEUED_SHOWN).await?;
+            Ok(routes::queue_answer(&status, &waiting, deps.max_workers))
         }
         Route::Tracks => {
             let secrets = deps.secrets.get().await;
             let tracks = reelhook_music::TRACKS.iter().map(|track| (track.id, track.name, track.filename));
-            Ok(video::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
+            Ok(routes::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
         }
         Route::Track(name) => match reelhook_music::find(&name) {
             Some(track) => Ok(ApiAnswer::bytes(200, track.file.to_vec()).header("content-type", "audio/mpeg")),
@@ -221,7 +221,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
 /// a slot the order is answered as if the time were over.
 async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let mut order = video::read(request, !wait, deps.allow_http, deps.renderer, || SystemClock.random(), track).await?;
+    let mut order =
+        routes::read(request, !wait, deps.allow_http, deps.renderer, || SystemClock.random(), track).await?;
     order.key = order.key.map(|key| key.of_callers(caller.former));
     let ports = VideoRequestPorts {
         jobs: &deps.jobs,
@@ -232,13 +233,12 @@ async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -
         policy: &deps.policy,
         renderer: deps.renderer,
     };
-    let VideoSubmitted::Answer { body, job_id } =
-        video_requests::submit_video(&ports, order, caller.fingerprint).await?
+    let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, order, caller.fingerprint).await?
     else {
         return Err(Problem::KeyReused);
     };
     if wait && let Some(job) = wait_for(deps, request, &job_id).await? {
-        return video::finished_answer(&job, &body);
+        return routes::finished_answer(&job, &body);
     }
     Ok(ApiAnswer::text(202, body))
 }

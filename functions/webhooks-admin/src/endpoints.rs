@@ -4,25 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::endpoint_secrets::{NotRotated, Rotation, rotate};
-use reelhook_app::endpoints::{Endpoint, EndpointStateStore};
-use reelhook_app::notify::NotifyPorts;
-use reelhook_app::previews::{example, example_endpoint, preview};
-use reelhook_app::recover;
-use reelhook_app::registrations::{
+use reelhook_app::webhooks::endpoints::registrations::{
     Changed, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault, change, look,
     register, remove,
 };
-use reelhook_app::subscriptions::{Subscriber, Subscribers};
-use reelhook_app::triggers::test_endpoint;
+use reelhook_app::webhooks::endpoints::secrets::{NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::{Endpoint, EndpointStateStore};
+use reelhook_app::webhooks::notify::NotifyPorts;
+use reelhook_app::webhooks::previews::{example, example_endpoint, preview};
+use reelhook_app::webhooks::recover;
+use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
+use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::endpoints::{
+use reelhook_http::problem::Problem;
+use reelhook_http::webhooks::endpoints::{
     EndpointView, Patch, Route, changed_answer, enable_answer, event_types_answer, list_answer, one_answer,
     preview_answer, registered_answer, removed_answer, secrets_answer, test_answer,
 };
-use reelhook_http::problem::Problem;
 
 use crate::{Deps, Secrets, recover_ports};
 

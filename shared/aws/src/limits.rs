@@ -4,7 +4,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::limits::{Limited, Limiter};
 use reelhook_domain::{CallLimit, JobId};
 
-use crate::counters::CounterTable;
+use crate::jobs::counters::CounterTable;
 use crate::start::SystemClock;
 
 /// Reports of a job that each instance takes in a minute without counting them elsewhere: a worker sends few.

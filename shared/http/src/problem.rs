@@ -1,10 +1,10 @@
 //! What can be wrong with a request: status, stable code and sentence in one exhaustive match (docs/errors.md lists them).
 
-use reelhook_app::endpoint_secrets::MOST_SECRETS;
-use reelhook_app::jobs::ChangeError;
+use reelhook_app::jobs::change::ChangeError;
 use reelhook_app::limits::Limited;
-use reelhook_app::registrations::MOST_ENDPOINTS;
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::endpoints::registrations::MOST_ENDPOINTS;
+use reelhook_app::webhooks::endpoints::secrets::MOST_SECRETS;
 use reelhook_domain::{Status, Timestamp};
 use serde_json::{Value, json};
 

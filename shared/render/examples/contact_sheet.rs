@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, RgbaImage};
-use reelhook_domain::film::{Content, Entrance, Rendition, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Content, Entrance, Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, Fonts, Pictures, Shot};
 
 const GAP: u32 = 10;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use reelhook_domain::film::{Rendition, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, ENCODING, Ffmpeg, Fonts, Pictures, Shot};
 
 const SIZE: (u32, u32) = (1920, 1080);

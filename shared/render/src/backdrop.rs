@@ -1,6 +1,6 @@
 //! The ground of a card: a smooth gradient with glows, without bands, and shapes that give each theme its own air.
 
-use reelhook_domain::film::{Rendition, Theme};
+use reelhook_domain::videos::film::{Rendition, Theme};
 use tiny_skia::Pixmap;
 
 use crate::dither;

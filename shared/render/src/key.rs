@@ -1,6 +1,6 @@
 //! What decides the pixels of a scene, as bytes: two cuts with the same bytes are drawn alike and need drawing once.
 
-use reelhook_domain::film::{Rendition, Scene, Theme};
+use reelhook_domain::videos::film::{Rendition, Scene, Theme};
 use serde::Serialize;
 
 use crate::shot::Cut;

@@ -1,7 +1,7 @@
 //! One scene, laid out and ready to be drawn frame by frame.
 
 use image::RgbaImage;
-use reelhook_domain::film::{Rendition, Scene, Theme, Transition};
+use reelhook_domain::videos::film::{Rendition, Scene, Theme, Transition};
 use tiny_skia::Pixmap;
 
 use crate::backdrop;

@@ -1,6 +1,6 @@
 //! Where a card is laid out: its measures and typefaces, and the layers that have been drawn so far.
 
-use reelhook_domain::film::{Content, ImageRef, Rendition};
+use reelhook_domain::videos::film::{Content, ImageRef, Rendition};
 use tiny_skia::Pixmap;
 
 use crate::area::Area;

@@ -5,13 +5,15 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
-use reelhook_app::deliveries::{DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard};
-use reelhook_app::endpoints::EndpointStateStore;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::notify::EventStore;
-use reelhook_app::registrations::Registration;
+use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
+use reelhook_app::webhooks::deliveries::{
+    DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+};
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::endpoints::registrations::Registration;
+use reelhook_app::webhooks::notify::EventStore;
 use reelhook_domain::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
 };

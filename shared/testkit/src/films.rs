@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_app::catalog::{CatalogStore, Movie};
-use reelhook_app::drawing::{Assets, Cut, DrawError, SceneRenderer, ScratchDir, Speeds, Timer};
-use reelhook_app::films::{FilmStore, ObjectStore, film_key};
 use reelhook_app::store::StoreError;
-use reelhook_app::uploads::{Links, Upload};
+use reelhook_app::videos::drawing::{Assets, Cut, DrawError, SceneRenderer, ScratchDir, Speeds, Timer};
+use reelhook_app::videos::films::{FilmStore, ObjectStore, film_key};
+use reelhook_app::videos::uploads::{Links, Upload};
 use reelhook_domain::JobId;
-use reelhook_domain::film::{Film, Music, Rendition};
+use reelhook_domain::videos::film::{Film, Music, Rendition};
 
 use crate::faults::Faults;
 

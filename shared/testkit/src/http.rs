@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_app::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundResponse};
-use reelhook_app::transport::{CloudWebhook, OutboundWebhook, WebhookTransport};
+use reelhook_app::webhooks::transport::{CloudWebhook, OutboundWebhook, WebhookTransport};
 use serde_json::Value;
 
 /// What a request gives.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reelhook_app::registrations::{Registration, RegistrationStore, StateChange};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::subscriptions::{Subscriber, Subscribers};
+use reelhook_app::webhooks::endpoints::registrations::{Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
 use reelhook_domain::{EndpointId, EndpointState, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;

@@ -4,27 +4,27 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::assets::AssetLoader;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::compose::Workflow;
-use reelhook_app::deliver::{DeliverPorts, deliver};
-use reelhook_app::deliveries::ReplayPorts;
-use reelhook_app::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
-use reelhook_app::endpoint_cache::EndpointCache;
-use reelhook_app::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
-use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::{DeliveryMessage, PieceMessage, WorkMessage};
-use reelhook_app::recover::RecoverPorts;
-use reelhook_app::registrations::{RegistrationPorts, Vault};
-use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
-use reelhook_app::renderscript::CreatomateRenderer;
-use reelhook_app::repair::RepairPorts;
-use reelhook_app::settings::WebhookSettings;
-use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
-use reelhook_app::subscriptions::{Subscribers, Subscriptions};
-use reelhook_app::sweep::{SweepPorts, Swept, sweep};
-use reelhook_app::video_requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
-use reelhook_domain::film::Film;
+use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use reelhook_app::jobs::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
+use reelhook_app::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
+use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+use reelhook_app::outbox::repair::RepairPorts;
+use reelhook_app::outbox::sweep::{SweepPorts, Swept, sweep};
+use reelhook_app::videos::assets::AssetLoader;
+use reelhook_app::videos::compose::Workflow;
+use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
+use reelhook_app::videos::renderscript::CreatomateRenderer;
+use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
+use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
+use reelhook_app::webhooks::deliveries::ReplayPorts;
+use reelhook_app::webhooks::endpoints::cache::EndpointCache;
+use reelhook_app::webhooks::endpoints::registrations::{RegistrationPorts, Vault};
+use reelhook_app::webhooks::recover::RecoverPorts;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
+use reelhook_domain::videos::film::Film;
 use reelhook_domain::{Job, JobId, Policy, Timestamp};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
@@ -236,7 +236,7 @@ impl Stack {
             traceparent: None,
             key: None,
         };
-        match video_requests::submit_video(&ports, order, "caller".to_owned()).await.expect("an order") {
+        match requests::submit_video(&ports, order, "caller".to_owned()).await.expect("an order") {
             VideoSubmitted::Answer { job_id, .. } => job_id,
             VideoSubmitted::KeyReused => panic!("no key was used"),
         }

@@ -4,11 +4,11 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reelhook_app::assets::AssetLoader;
-use reelhook_app::drawing::{AssetSource, DrawError};
 use reelhook_app::outbound::{Method, OutboundError};
+use reelhook_app::videos::assets::AssetLoader;
+use reelhook_app::videos::drawing::{AssetSource, DrawError};
 use reelhook_domain::JobId;
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::videos::film::ImageRef;
 use reelhook_testkit::{Answer, MemoryObjectStore, ScriptedHttp, headers, response, with_header};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand more";

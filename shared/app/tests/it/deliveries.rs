@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::deliver::deliver;
-use reelhook_app::deliveries::*;
-use reelhook_app::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::deliver::deliver;
+use reelhook_app::webhooks::deliveries::*;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 use reelhook_testkit::{MemoryDeliveries, NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use reelhook_app::catalog::Movie;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::drawing::{PieceResult, last_start};
-use reelhook_app::messages::PieceMessage;
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
+use reelhook_app::outbox::messages::PieceMessage;
+use reelhook_app::videos::drawing::{PieceResult, last_start};
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp, step_shown};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use reelhook_app::logs::*;
+use reelhook_app::jobs::logs::*;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Event, JobId, Timestamp};
 use reelhook_testkit::{NOON, Stack};

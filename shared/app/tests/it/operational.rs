@@ -2,13 +2,15 @@
 
 use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::endpoints::{Destination, Endpoint, EndpointStateStore};
-use reelhook_app::notify::NotifyPorts;
-use reelhook_app::previews::{example, example_endpoint};
-use reelhook_app::recover;
-use reelhook_app::registrations::{Choices, Private, Registered, RegistrationRequest, change, register};
-use reelhook_app::subscriptions::Subscribers;
-use reelhook_app::triggers::test_endpoint;
+use reelhook_app::webhooks::endpoints::registrations::{
+    Choices, Private, Registered, RegistrationRequest, change, register,
+};
+use reelhook_app::webhooks::endpoints::{Destination, Endpoint, EndpointStateStore};
+use reelhook_app::webhooks::notify::NotifyPorts;
+use reelhook_app::webhooks::previews::{example, example_endpoint};
+use reelhook_app::webhooks::recover;
+use reelhook_app::webhooks::subscriptions::Subscribers;
+use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
 use reelhook_testkit::{Stack, body_of, response, run, started};
 

@@ -1,7 +1,7 @@
 //! Pictures of videos that can't be had: the error names the place at which the client named them.
 
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
 use reelhook_domain::{Job, JobId, Status};
 use reelhook_testkit::{Stack, a_film, response};
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::dialect::streamgank::QueueCounts;
-use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::{Delayed, WorkMessage};
-use reelhook_app::queue::{QueueStatus, RemovalPorts, clear, clear_failed, list, remove_cleared, status, toggle};
+use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::jobs::queue::{QueueStatus, RemovalPorts, clear, clear_failed, list, remove_cleared, status, toggle};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, lived, make_job, run, started};
 

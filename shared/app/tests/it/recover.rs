@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::endpoints::EndpointStateStore;
-use reelhook_app::recover::{
+use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::recover::{
     self, Filter, RECOVERY_LEASE, Recovery, RecoveryId, RecoveryRequest, RecoveryStatus, RecoveryStore, Started,
     cancel, resume, resume_all,
 };
-use reelhook_app::submit::IdempotencyKey;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
 

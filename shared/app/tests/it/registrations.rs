@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::endpoint_secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
-use reelhook_app::endpoints::{Arn, Destination, EndpointStateStore, Form, Payload};
-use reelhook_app::policies::{OwnPolicy, ScheduleName};
-use reelhook_app::previews::preview;
-use reelhook_app::registrations::{
+use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::webhooks::endpoints::policies::{OwnPolicy, ScheduleName};
+use reelhook_app::webhooks::endpoints::registrations::{
     Changed, Choices, MOST_ENDPOINTS, Opened, Registered, RegistrationRequest, Vault, change, look, register, remove,
 };
-use reelhook_app::submit::IdempotencyKey;
-use reelhook_app::transport::CloudTarget;
+use reelhook_app::webhooks::endpoints::secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::{Arn, Destination, EndpointStateStore, Form, Payload};
+use reelhook_app::webhooks::previews::preview;
+use reelhook_app::webhooks::transport::CloudTarget;
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventPattern, OutboundEvent, WaitReason};
 use reelhook_signing::{SigningKeys, asymmetric, standard, streamgank};
 use reelhook_testkit::{NOON, Stack, body_of, header, headers, response, run, started};
@@ -226,7 +226,7 @@ async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
     let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
     a_job(&stack, 1).await;
     let to = |url: &'static str| {
-        move |_: &mut Choices, private: &mut reelhook_app::registrations::Private| {
+        move |_: &mut Choices, private: &mut reelhook_app::webhooks::endpoints::registrations::Private| {
             private.destination = Destination::Web(Url::parse(url).unwrap());
             Ok::<(), Infallible>(())
         }
@@ -347,7 +347,8 @@ async fn webhooks_wait_while_the_key_that_opens_their_endpoint_is_not_there_and_
     stack.settle().await;
     assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
     // A change of nothing seals it with the newest key, and the old one can go.
-    let nothing = |_: &mut Choices, _: &mut reelhook_app::registrations::Private| Ok::<(), Infallible>(());
+    let nothing =
+        |_: &mut Choices, _: &mut reelhook_app::webhooks::endpoints::registrations::Private| Ok::<(), Infallible>(());
     change(&stack.registration_ports(), &id, None, nothing).await.unwrap().unwrap();
     stack.vault = key("another key");
     a_job(&stack, 2).await;

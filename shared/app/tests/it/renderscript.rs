@@ -1,7 +1,7 @@
 //! Films in Creatomate's words: texts as they were written, and scenes as long as their frames.
 
-use reelhook_app::renderscript::render_script;
-use reelhook_domain::film::{Content, Film, Item, Rendition, Scene, SceneKind};
+use reelhook_app::videos::renderscript::render_script;
+use reelhook_domain::videos::film::{Content, Film, Item, Rendition, Scene, SceneKind};
 use reelhook_testkit::a_film;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::repair::{Cursor, Repaired, repair};
+use reelhook_app::outbox::repair::{Cursor, Repaired, repair};
 use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, run, started};
 

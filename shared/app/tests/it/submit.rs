@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::dialect::streamgank::QueueCounts;
+use reelhook_app::jobs::submit::{IdempotencyKey, Submission, Submitted, submit};
 use reelhook_app::store::StoreError;
-use reelhook_app::submit::{IdempotencyKey, Submission, Submitted, submit};
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Dialect, Event, Job, Status};
 use reelhook_testkit::{Fault, NOON, Stack, make_job, run, started};
 use serde_json::json;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::sweep::{SHARDS, Swept, shard};
+use reelhook_app::outbox::sweep::{SHARDS, Swept, shard};
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{Stack, a_delivery};
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::notify::Notified;
+use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::store::StoreError;
-use reelhook_app::submit::IdempotencyKey;
-use reelhook_app::triggers::*;
-use reelhook_app::validate::validate;
+use reelhook_app::webhooks::notify::Notified;
+use reelhook_app::webhooks::triggers::*;
+use reelhook_app::webhooks::validate::validate;
 use reelhook_domain::EventId;
 use reelhook_signing::{standard, streamgank};
 use reelhook_testkit::{Answer, Fault, MemoryTriggers, NOON, ScriptedHttp, Stack, World, keys, response, with_header};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::waiting::{Slots, WaitOutcome, WaitPorts, wait_for_end};
+use reelhook_app::jobs::waiting::{Slots, WaitOutcome, WaitPorts, wait_for_end};
 use reelhook_domain::{Event, JobId, Status, Timestamp};
 use reelhook_testkit::{MemorySlots, NOON, NeverElapses, Stack};
 

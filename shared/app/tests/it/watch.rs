@@ -1,9 +1,9 @@
 //! What viewers of a job get: by their `Last-Event-ID`, by their cookie, or without either.
 
 use async_trait::async_trait;
-use reelhook_app::fanout::LiveRow;
+use reelhook_app::jobs::watch::{Cursor, LiveStore, WatchStart, begin};
+use reelhook_app::outbox::fanout::LiveRow;
 use reelhook_app::store::StoreError;
-use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
 use reelhook_domain::{Dialect, Event, Job, JobId, Status};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 use serde_json::json;

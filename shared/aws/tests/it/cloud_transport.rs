@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use reelhook_app::endpoints::Arn;
 use reelhook_app::outbound::OutboundResponse;
-use reelhook_app::transport::{CloudSender, CloudTarget, CloudWebhook};
-use reelhook_aws::cloud_transport::CloudTransport;
+use reelhook_app::webhooks::endpoints::Arn;
+use reelhook_app::webhooks::transport::{CloudSender, CloudTarget, CloudWebhook};
+use reelhook_aws::webhooks::cloud_transport::CloudTransport;
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 

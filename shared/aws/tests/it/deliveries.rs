@@ -1,14 +1,14 @@
 //! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
-use reelhook_app::deliver::{DeliveryStore, SaveDeliveries};
-use reelhook_app::deliveries::{DeliveryQueries, delivery_cursor};
-use reelhook_app::endpoints::EndpointStateStore;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::notify::EventStore;
-use reelhook_app::settings::WebhookSettings;
+use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
+use reelhook_app::webhooks::deliver::{DeliveryStore, SaveDeliveries};
+use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, JobId, Outcome, Policy, ResponseClass, Timestamp,
 };
@@ -96,7 +96,7 @@ async fn rows_that_could_not_be_put_are_told() {
 async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     let (item, _) = stored(1).await;
     let delivery = rows(1).0;
-    let shard = reelhook_app::sweep::shard(&delivery.id.to_string());
+    let shard = reelhook_app::outbox::sweep::shard(&delivery.id.to_string());
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
     assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
     assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));

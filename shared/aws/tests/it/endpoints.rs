@@ -1,9 +1,9 @@
 //! The Endpoints table: who is admitted on condition, and what is noted without one.
 
-use reelhook_app::deliver::DeliveryStore;
-use reelhook_app::endpoints::EndpointStateStore;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
+use reelhook_app::webhooks::deliver::DeliveryStore;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::json;

@@ -1,10 +1,10 @@
 //! Registered endpoints: two rows that change as one, a list that tells no secret, and conflicts with those who send.
 
-use reelhook_app::registrations::{Choices, Registration, RegistrationStore, StateChange};
 use reelhook_app::store::Saved;
-use reelhook_app::subscriptions::Subscribers;
-use reelhook_aws::endpoints::EndpointTable;
-use reelhook_aws::registrations::RegistrationTable;
+use reelhook_app::webhooks::endpoints::registrations::{Choices, Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::subscriptions::Subscribers;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::{EndpointId, EventFilter, EventPattern, OutboundEvent};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Slots of what is held at once: one item for each pool, replaced on condition of its version.
 
-use reelhook_app::waiting::Slots;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::slots::SlotTable;
+use reelhook_app::jobs::waiting::Slots;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::slots::SlotTable;
 use reelhook_domain::{Admission, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};

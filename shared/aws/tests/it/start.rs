@@ -2,7 +2,7 @@
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::messages::WorkMessage;
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_app::store::StoreError;
 use reelhook_aws::start::{SystemClock, Verdict, batch};
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use reelhook_domain::drawing::{Renderer, Stage, Task};
-use reelhook_domain::film::Rendition;
+use reelhook_domain::videos::drawing::{Renderer, Stage, Task};
+use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::*;
 
 use crate::invariants::*;
@@ -122,7 +122,7 @@ fn where_a_renderer_died_the_sweep_hints_at_the_ends_of_the_other_leases() {
     /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
     fn check(claims: &[u64], expected: &[(u32, u32)]) {
         let mut story = Story::video();
-        story.job.film = Some(drawing::RenderPlan { scenes: vec![30; claims.len()], ..film() });
+        story.job.film = Some(videos::drawing::RenderPlan { scenes: vec![30; claims.len()], ..film() });
         let mut story = story.then(Event::Claim).then(run_here());
         let begun = story.now;
         for after in claims {
@@ -291,7 +291,7 @@ fn a_drawing_that_takes_too_long_times_out() {
 #[test]
 fn a_render_elsewhere_is_looked_at_again_and_again() {
     let mut story = Story::video();
-    story.job.film = Some(drawing::RenderPlan { renderer: Renderer::Creatomate, ..film() });
+    story.job.film = Some(videos::drawing::RenderPlan { renderer: Renderer::Creatomate, ..film() });
     let mut story = story.then(Event::Claim).then(run_here()).then(claim_piece());
     let wait = std::time::Duration::from_secs(10);
     story.apply(Event::PieceDeferred { attempt: 1, claim: 1, render: render("render_1"), percent: 50, wait });

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use reelhook_domain::drawing::Renderer;
+use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::*;
 
 use crate::story::*;

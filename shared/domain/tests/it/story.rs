@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reelhook_domain::drawing::{RenderPlan, Renderer, StoredVideo};
-use reelhook_domain::film::Rendition;
+use reelhook_domain::videos::drawing::{RenderPlan, Renderer, StoredVideo};
+use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::*;
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! What is empty says nothing, wherever it stands: the next name counts, or the default.
 
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Entrance, ImageRef, Quality, Theme, Transition};
-use reelhook_http::film::read;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Entrance, ImageRef, Quality, Theme, Transition};
+use reelhook_http::videos::film::read;
 use serde_json::{Value, json};
 
 use crate::film::{content, order, parse_film, refusal, request, scene, track};

@@ -3,13 +3,13 @@
 use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_app::video_requests::VideoRequest;
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Scene};
-use reelhook_http::film::{ParsedFilm, read};
+use reelhook_app::videos::requests::VideoRequest;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Content, Scene};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::video;
+use reelhook_http::videos::film::{ParsedFilm, read};
+use reelhook_http::videos::routes;
 use serde_json::{Value, json};
 
 /// The only track that there is.
@@ -47,7 +47,7 @@ pub fn request(body: &str, media_type: &'static str) -> ApiRequest {
 
 /// An order with a webhook URL.
 pub fn order(request: &ApiRequest) -> Result<VideoRequest, Problem> {
-    let read = video::read(request, true, false, Renderer::Own, || 7, track);
+    let read = routes::read(request, true, false, Renderer::Own, || 7, track);
     read.now_or_never().expect("all of it is there")
 }
 

@@ -1,7 +1,7 @@
 //! Orders as forms: boundaries, names of files, character sets, and what browsers add.
 
 use lambda_http::Body;
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::videos::film::ImageRef;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use serde_json::{Value, json};

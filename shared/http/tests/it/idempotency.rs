@@ -1,11 +1,12 @@
 //! The same request with the same Idempotency-Key, however it is written.
 
 use lambda_http::Body;
-use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
-use reelhook_http::endpoint_fields::DestinationRules;
-use reelhook_http::{endpoints, generate, hooks, recover};
+use reelhook_http::jobs::generate;
+use reelhook_http::webhooks::endpoint_fields::DestinationRules;
+use reelhook_http::webhooks::{endpoints, hooks, recover};
 use sha2::{Digest, Sha256};
 
 use crate::support::{form, gzip, order, part, request};

@@ -1,6 +1,6 @@
 //! Numbers are shown as people write them, and taken however clients write them.
 
-use reelhook_http::video::read_upload;
+use reelhook_http::videos::routes::read_upload;
 use serde_json::{Value, json};
 
 use crate::film::{content, order, order_of, parse_film, refusal, request, scene};

@@ -3,13 +3,13 @@
 use lambda_http::Body;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
-use reelhook_http::endpoint_fields::DestinationRules;
-use reelhook_http::endpoints;
-use reelhook_http::logs;
+use reelhook_http::jobs::logs;
+use reelhook_http::jobs::step::{self, Reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::step::{self, Reporter};
-use reelhook_http::video::read_upload;
+use reelhook_http::videos::routes::read_upload;
+use reelhook_http::webhooks::endpoint_fields::DestinationRules;
+use reelhook_http::webhooks::endpoints;
 use serde_json::{Value, json};
 
 use crate::support::{asking, request, text};

@@ -1,6 +1,6 @@
 //! A number is a text wherever a text is wanted, yes and no are none, and white space inside of a text is kept.
 
-use reelhook_domain::film::Item;
+use reelhook_domain::videos::film::Item;
 use serde_json::{Value, json};
 
 use crate::film::{content, parse_film, refusal};

@@ -2,8 +2,8 @@
 
 use lambda_http::Body;
 use reelhook_http::access::Caller;
-use reelhook_http::hooks::Route;
 use reelhook_http::problem::Problem;
+use reelhook_http::webhooks::hooks::Route;
 use serde_json::Value;
 
 use crate::support::request;

@@ -1,7 +1,7 @@
 //! Characters that no typeface has are a warning that names the place, as short as it can be.
 
-use reelhook_domain::drawing::Renderer;
-use reelhook_http::film::read;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_http::videos::film::read;
 use serde_json::{Value, json};
 
 use crate::film::{parse_film, track};

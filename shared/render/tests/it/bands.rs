@@ -4,7 +4,7 @@ use std::future::pending;
 use std::path::Path;
 use std::process::Command;
 
-use reelhook_domain::film::{Content, Rendition, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Shot, Yuv};
 
 use crate::{alone, ffmpeg, fonts, samples};

@@ -1,7 +1,7 @@
 //! Frames: the same cut gives the same bytes, still frames are told apart, transitions join what is before and after.
 
 use image::RgbaImage;
-use reelhook_domain::film::{Content, Entrance, Item, Rendition, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Content, Entrance, Item, Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, Shot, Yuv, key};
 
 use crate::{FORMATS, alone, fonts, samples};

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use reelhook_domain::film::{Rendition, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, RenderError, Shot, Soundtrack};
 
 use crate::mp4::{Times, times};

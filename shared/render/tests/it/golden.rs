@@ -8,7 +8,7 @@ use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, RgbaImage};
-use reelhook_domain::film::{Rendition, SceneKind, Theme};
+use reelhook_domain::videos::film::{Rendition, SceneKind, Theme};
 use reelhook_render::Shot;
 
 use crate::{FORMATS, alone, fonts, samples};

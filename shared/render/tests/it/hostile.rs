@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 use proptest::prelude::*;
-use reelhook_domain::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Fonts, Pictures, RenderError, Shot, Yuv};
 
 use crate::{FORMATS, alone, fonts, samples};

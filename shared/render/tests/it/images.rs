@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{ImageFormat, Rgba, RgbaImage};
-use reelhook_domain::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Fonts, Pictures, Shot};
 
 use crate::{FORMATS, alone, fonts, samples};

@@ -15,7 +15,7 @@ mod text;
 
 use std::path::PathBuf;
 
-use reelhook_domain::film::{Rendition, Scene, Theme};
+use reelhook_domain::videos::film::{Rendition, Scene, Theme};
 use reelhook_render::{Cut, Ffmpeg, Fonts};
 
 /// The typefaces that `infra/fonts.sh` installs.

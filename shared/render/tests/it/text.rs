@@ -1,6 +1,6 @@
 //! Texts: what is not drawn changes no frame, and no script costs much more than another.
 
-use reelhook_domain::film::{Content, Rendition, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, Rendition, SceneKind, Theme};
 use reelhook_render::{Fonts, Pictures, Shot, Work};
 
 use crate::{alone, fonts, samples};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reelhook_app::deliver::deliver;
+use reelhook_app::webhooks::deliver::deliver;
 use reelhook_domain::{AttemptResult, DeliveryStatus};
 use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, header, response};
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::deliver::deliver;
+use reelhook_app::webhooks::deliver::deliver;
 use reelhook_domain::{Delivery, DeliveryStatus, Timestamp, WaitReason};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_delivery, body_of, response};
 

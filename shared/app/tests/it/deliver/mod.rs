@@ -6,8 +6,8 @@ mod limits;
 mod outcomes;
 mod request;
 
-use reelhook_app::deliver::deliver;
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::deliver::deliver;
 use reelhook_domain::{Delivery, DeliveryId, EventId};
 use reelhook_testkit::{Stack, a_delivery};
 

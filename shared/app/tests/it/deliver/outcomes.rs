@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::messages::{Delayed, DeliveryMessage};
 use reelhook_app::outbound::OutboundError;
+use reelhook_app::outbox::messages::{Delayed, DeliveryMessage};
 use reelhook_domain::DeliveryStatus::{self, Delivered, Exhausted, Pending, Stopped};
 use reelhook_testkit::{Answer, NOON, ScriptedHttp, Stack, a_delivery, response, webhook_settings, with_header};
 
@@ -198,7 +198,7 @@ async fn one_receiver_s_trouble_does_not_touch_another_s_deliveries() {
         Some("bad.example") => Err(OutboundError::TimedOut(10_000)),
         _ => Ok(response(200, "")),
     });
-    let results = reelhook_app::deliver::deliver(&stack.deliver_ports(), &hints).await;
+    let results = reelhook_app::webhooks::deliver::deliver(&stack.deliver_ports(), &hints).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     let statuses: Vec<_> = hints.iter().map(|(id, _)| stack.deliveries.get(*id).status).collect();
     assert_eq!(statuses, [Pending, Delivered]);

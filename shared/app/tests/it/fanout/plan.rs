@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::dialect::streamgank;
-use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
-use reelhook_app::messages::{Delayed, WorkMessage};
-use reelhook_app::settings::WebhookSettings;
-use reelhook_app::subscriptions::Subscriptions;
+use reelhook_app::outbox::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_app::views::streamgank;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
     Delivery, DeliveryId, DeliveryStatus, Effect, Event, EventGroup, EventId, LogTally, OutboundEvent, Policy,
     RenderState, RenderStatus, Status, Timestamp,

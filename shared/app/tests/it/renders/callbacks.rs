@@ -1,7 +1,7 @@
 //! Whom a callback reaches, by its voucher, and what it may do.
 
-use reelhook_app::messages::{Delayed, WorkMessage};
-use reelhook_app::renders::{CallbackAuth, Received, receive};
+use reelhook_app::jobs::renders::{CallbackAuth, Received, receive};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_domain::{Event, JobId, OutboundEvent, Status};
 use reelhook_testkit::{NOON, Stack};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::renders::{CallbackAuth, check_render};
 use reelhook_app::outbound::{Method, OutboundError};
-use reelhook_app::renders::{CallbackAuth, check_render};
 use reelhook_domain::{JobId, OutboundEvent, Status};
 use reelhook_testkit::{Answer, NOON, Stack, headers, response};
 use serde_json::json;

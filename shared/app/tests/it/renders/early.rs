@@ -1,7 +1,7 @@
 //! Callbacks that come before their render is known: kept for an hour, and applied in either order of events.
 
-use reelhook_app::messages::WorkMessage;
-use reelhook_app::renders::{Callback, CallbackAuth, Received, Run, apply_parked, receive};
+use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, Run, apply_parked, receive};
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
 use reelhook_testkit::{MemoryJobs, NOON, Stack, response, step};
 

@@ -4,7 +4,7 @@ mod callbacks;
 mod checks;
 mod early;
 
-use reelhook_app::renders::{Callback, CallbackAuth, Received, receive};
+use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, receive};
 use reelhook_domain::{Event, JobId, RenderId, StepStatus};
 use reelhook_testkit::{NOON, Stack, run, started, step};
 

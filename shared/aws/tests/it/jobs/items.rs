@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reelhook_app::jobs::JobStore;
-use reelhook_app::submit::SubmitStore;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Dialect, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState,
     RenderStatus, RenderWatch, Status, StepRecord, Timestamp,
@@ -177,7 +177,7 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));
-    let shard = reelhook_app::sweep::shard(waiting().id.as_str());
+    let shard = reelhook_app::outbox::sweep::shard(waiting().id.as_str());
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
 
     let item = check(claimed(), &active).await;
