@@ -12,19 +12,8 @@ use serde_json::Value;
 
 use crate::jobs::job::{Dialect, Job, Start, Status};
 use crate::videos::drawing::RenderPlan;
-use crate::{Effect, Event, JobId, LogLevel, LogTally, Policy, Timestamp};
+use crate::{Aggregate, Decision, Effect, Emitted, Event, JobId, LogLevel, LogTally, Policy, Subject, Timestamp};
 use change::Change;
-
-/// What an event does to a job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Decision {
-    /// Save this job, one version on, with its outbox.
-    Apply(Box<Job>),
-    /// Nothing changes, and that is right.
-    Ignore(Ignored),
-    /// A command that this job can't take.
-    Reject(Rejected),
-}
 
 /// Why an event changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,5 +217,48 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::DeleteVideo => commands::delete_video(change),
         Event::Delete => commands::delete(change),
         Event::Tick => timers::tick(change),
+    }
+}
+
+impl Aggregate for Job {
+    type Id = JobId;
+    type Event = Event;
+    type Ignored = Ignored;
+    type Rejected = Rejected;
+
+    fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Job(self.id.clone())
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn outbox(&self) -> &[Effect] {
+        &self.outbox
+    }
+
+    fn emitted(&self) -> &[Emitted] {
+        &self.emitted
+    }
+
+    fn traceparent(&self) -> Option<&str> {
+        self.traceparent.as_deref()
+    }
+
+    fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
+        decide(self, event, now, policy)
     }
 }

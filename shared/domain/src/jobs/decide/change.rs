@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Decision, Ignored, Rejected};
+use super::{Ignored, Rejected};
+use crate::Decision;
 use crate::jobs::job::{Dialect, Job, RenderWatch, Status, step_name};
 use crate::jobs::shown;
 use crate::videos::drawing::Drawing;

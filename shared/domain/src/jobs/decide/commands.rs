@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::change::Change;
-use super::{Decision, Ignored, Rejected};
+use super::{Ignored, Rejected};
+use crate::Decision;
 use crate::jobs::job::{Dialect, Status};
 use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Ignored;
 use super::change::{Change, whole_seconds};
 use super::starts::cut;
-use super::{Decision, Ignored};
+use crate::Decision;
 use crate::jobs::job::{Dialect, Status};
 use crate::videos::drawing::{Drawing, Piece, PieceClaim, RenderPlan, Renderer, Stage, StoredVideo};
 use crate::videos::film::Rendition;

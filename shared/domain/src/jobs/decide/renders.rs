@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::Ignored;
 use super::change::{Change, awaits_video, whole_seconds};
 use super::starts::cut;
-use super::{Decision, Ignored};
+use crate::Decision;
 use crate::jobs::job::{RenderWatch, Status};
 use crate::jobs::shown;
 use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::Ignored;
 use super::change::{Change, whole_seconds};
-use super::{Decision, Ignored};
+use crate::Decision;
 use crate::jobs::job::{Claim, Status};
 use crate::{Effect, LogLevel};
 

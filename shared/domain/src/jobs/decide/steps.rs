@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::Ignored;
 use super::change::Change;
 use super::starts::cut;
-use super::{Decision, Ignored};
+use crate::Decision;
 use crate::jobs::job::{Dialect, Status, step_name};
 use crate::jobs::shown;
 use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::change::Change;
 use super::renders::{CHECK_LEASE, CONFIRMATIONS, stop_confirming, time_out};
-use super::{Decision, Ignored, drawing};
+use super::{Ignored, drawing};
+use crate::Decision;
 use crate::jobs::job::{RenderWatch, Status};
 use crate::{Effect, LogLevel, OutboundEvent};
 
