@@ -5,7 +5,8 @@ use std::fs;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{Context, lint_tools, source};
+use super::context::{Context, lint_tools};
+use super::source;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
 use crate::{process, ui, upgrade};

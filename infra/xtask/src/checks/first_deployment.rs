@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::{Context, lint_tools};
+use super::context::{Context, lint_tools};
 use crate::http::Client;
 use crate::process::{self, Group};
 use crate::stack::emulator_environment;

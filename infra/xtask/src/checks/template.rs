@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::{Context, lint_tools};
+use super::context::{Context, lint_tools};
 use crate::process;
 
 /// `sam validate --lint`, and cfn-lint on both templates and on what CloudFormation is given: a cycle shows only there.
