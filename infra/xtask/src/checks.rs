@@ -21,9 +21,14 @@ struct Check {
 }
 
 /// In this order: what fails fast comes first.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
+    Check {
+        name: "rules",
+        about: "types, ports, folders and files keep their limits, and imports make no circle",
+        run: source::rules,
+    },
     Check { name: "clippy", about: "no lint warns", run: source::clippy },
     Check { name: "unit", about: "tests that need no stack", run: source::unit },
     Check { name: "receivers", about: "the receivers' own programs can verify", run: source::receivers },

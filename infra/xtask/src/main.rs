@@ -20,6 +20,7 @@ mod package;
 mod ports;
 mod process;
 mod rie;
+mod rules;
 mod screen;
 mod setup;
 mod stack;
