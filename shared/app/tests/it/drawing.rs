@@ -54,7 +54,7 @@ async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002()
     let made = job(&stack, &id);
     assert_eq!((made.status, made.progress), (Status::Completed, 100));
     let key = format!("videos/2024-01-01/standard/{id}.mp4");
-    assert_eq!(stack.objects.stored()[&key], b"[Standard 0][Standard 1][Standard 2]");
+    assert_eq!(stack.objects.stored()[&key], b"[Landscape 0][Landscape 1][Landscape 2]");
     assert_eq!(stack.objects.left(), 0, "the disk is empty again");
 
     let told = told(&stack);

@@ -50,7 +50,7 @@ async fn an_endpoint_s_state_is_read() {
         "failures": { "N": "7" }, "paused_until": { "N": "1704110460000" }, "failing_since": { "N": "1704110400001" },
         "circuit_until": { "N": "1704110400002" }, "probes": { "N": "2" }, "candidate": { "N": "1704110400003" },
         "warned": { "N": "50" }, "width": { "N": "4" }, "latency_ms": { "N": "321" }, "line": { "N": "1704110400004" },
-        "registration": { "N": "5" }, "removed_at": { "N": "1704110400006" }, "outage_notified_since": { "N": "1704110400007" }, "told": { "N": "1" }, "success_permille": { "N": "912" },
+        "registration": { "N": "5" }, "removed_at": { "N": "1704110400006" }, "told_failing": { "N": "1704110400007" }, "told": { "N": "1" }, "success_permille": { "N": "912" },
         "slot_1f": { "S": "3 1704110400005" }, "slot_of_nobody": { "S": "?" },
     });
     let (store, _) = table(move |_, _| (200, json!({ "Item": item })));
@@ -128,7 +128,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
         failed,
         latency_ms: Some(40),
         success_permille: Some(950),
-        concurrency_limit: ConcurrencyChange::Set(2),
+        width: ConcurrencyChange::Set(2),
         circuit_until: None,
         probes: None,
         pause_until: None,
@@ -154,7 +154,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     let failed = EndpointReport {
         circuit_until: Some(Timestamp(5)),
         probes: Some(3),
-        concurrency_limit: ConcurrencyChange::RaiseBy(7),
+        width: ConcurrencyChange::RaiseBy(7),
         ..report(Some(2))
     };
     check(
@@ -164,7 +164,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     )
     .await;
     let nothing = EndpointReport {
-        concurrency_limit: ConcurrencyChange::Unchanged,
+        width: ConcurrencyChange::Unchanged,
         latency_ms: None,
         success_permille: None,
         ..report(Some(0))
