@@ -1,66 +1,67 @@
-//! Notes, chords and how one chord leads to the next, so that tracks are written as a musician writes them.
+//! Music theory: notes, chords and voice leading, so that scores can be written in musical notation.
 
-/// A chord and the beats it sounds.
+/// A chord and its time in the progression.
 pub struct Change {
-    /// Where it begins.
+    /// The beat at which it starts.
     pub beat: f64,
-    /// How long it lasts.
+    /// Its length in beats.
     pub beats: f64,
-    /// What sounds.
+    /// The chord.
     pub chord: Chord,
 }
 
-/// A chord as pitch classes, C being zero.
+/// A chord as pitch classes; C is 0.
 pub struct Chord {
-    /// The note of the bass, 0 to 11.
+    /// The pitch class of the bass, 0 to 11.
     pub bass: i32,
-    /// The notes above it, 0 to 11; those that can best be left out come first.
+    /// The pitch classes above the bass, 0 to 11, the least important first.
     pub tones: Vec<i32>,
 }
 
-/// A note of a melody: beat, length in beats and pitch as a MIDI number.
+/// A note of a melody.
 pub struct Note {
-    /// Where it begins.
+    /// The beat at which it starts.
     pub beat: f64,
-    /// How long it lasts.
+    /// Its length in beats.
     pub beats: f64,
-    /// The MIDI number; 69 is A4.
+    /// The pitch as a MIDI number; 69 is A4.
     pub pitch: i32,
 }
 
-/// The frequency of a MIDI number in hertz; fractions are cents.
+/// The frequency of a MIDI number in hertz; hundredths are cents.
 pub fn hertz(pitch: f64) -> f64 {
     440.0 * 2f64.powf((pitch - 69.0) / 12.0)
 }
 
-/// Reads a progression: one chord a bar, or several that share a bar, with commas between them.
+/// Parses a progression: one chord per bar, or several chords in a bar, separated by commas.
 ///
 /// # Panics
-/// When a chord is not known; progressions are part of the program.
+/// If a chord is unknown; progressions are part of the program.
 pub fn progression(text: &str) -> Vec<Change> {
     let mut changes = Vec::new();
     for (bar, symbols) in text.split_whitespace().enumerate() {
         let beats = 4.0 / symbols.split(',').count() as f64;
         for (place, symbol) in symbols.split(',').enumerate() {
-            let chord = chord(symbol).unwrap_or_else(|| panic!("`{symbol}` is no chord"));
+            let chord = chord(symbol).unwrap_or_else(|| panic!("unknown chord `{symbol}`"));
             changes.push(Change { beat: bar as f64 * 4.0 + place as f64 * beats, beats, chord });
         }
     }
     changes
 }
 
-/// Reads a melody, `D5:1.5 -:.5 F#5:2`: note and beats, with `-` for silence.
+/// Parses a melody such as `D5:1.5 -:.5 F#5:2`: notes and their beats, with `-` for rests.
 ///
 /// # Panics
-/// When a note is not one; melodies are part of the program.
+/// If a note is invalid; melodies are part of the program.
 pub fn melody(beat: f64, text: &str) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut at = beat;
     for word in text.split_whitespace() {
-        let (name, beats) = word.split_once(':').unwrap_or_else(|| panic!("`{word}` has no length"));
-        let beats: f64 = beats.parse().unwrap_or_else(|_| panic!("`{word}` has no length"));
+        let (name, beats) =
+            word.split_once(':').unwrap_or_else(|| panic!("note `{word}` has no length; write it as `D5:1.5`"));
+        let beats: f64 = beats.parse().unwrap_or_else(|_| panic!("note `{word}` has no length; write it as `D5:1.5`"));
         if name != "-" {
-            let pitch = pitch(name).unwrap_or_else(|| panic!("`{word}` is no note"));
+            let pitch = pitch(name).unwrap_or_else(|| panic!("unknown note `{word}`"));
             notes.push(Note { beat: at, beats, pitch });
         }
         at += beats;
@@ -73,7 +74,7 @@ fn pitch(name: &str) -> Option<i32> {
     Some(class + 12 * (octave.parse::<i32>().ok()? + 1))
 }
 
-/// The pitch class at the beginning of a text, and what follows it.
+/// Parses the pitch class at the start of a text; also returns the rest of the text.
 fn class(text: &str) -> Option<(i32, &str)> {
     let natural = match text.chars().next()? {
         'C' => 0,
@@ -127,30 +128,30 @@ fn chord(symbol: &str) -> Option<Chord> {
 }
 
 impl Chord {
-    /// The bass note in the octave from `lowest` on.
+    /// The bass note in the octave that starts at `lowest`.
     pub fn bass_from(&self, lowest: i32) -> i32 {
         lowest + (self.bass - lowest).rem_euclid(12)
     }
 
-    /// The pitch classes for so many voices: the least needed are left out, the last is doubled.
+    /// The pitch classes for this number of voices, without the least important ones.
     fn choose(&self, voices: usize) -> Vec<i32> {
         let skipped = self.tones.len().saturating_sub(voices);
         self.tones[skipped..].to_vec()
     }
 }
 
-/// Where a progression's voices lie.
+/// The arrangement of a progression's voices.
 #[derive(Clone, Copy)]
 pub struct Voicing {
-    /// How many notes sound.
+    /// The number of voices.
     pub voices: usize,
-    /// The MIDI number that they keep around.
+    /// The MIDI number around which the voices stay.
     pub centre: i32,
-    /// Whether the second voice from above goes down an octave.
+    /// Whether the second-highest voice is moved down an octave.
     pub open: bool,
 }
 
-/// The notes of each chord, low to high, moving as little as they can from chord to chord.
+/// The notes of each chord from low to high. The voices move as little as possible from chord to chord.
 pub fn lead(changes: &[Change], voicing: Voicing) -> Vec<Vec<i32>> {
     let mut voicings: Vec<Vec<i32>> = Vec::new();
     for change in changes {
@@ -185,18 +186,18 @@ fn candidates(chord: &Chord, voicing: Voicing) -> Vec<Vec<i32>> {
     all
 }
 
-/// How far the voices move, how far they are from the centre, and how much they rub.
+/// The cost of a voicing: the motion of its voices, its distance from the centre, and its dissonances.
 fn effort(candidate: &[i32], previous: Option<&Vec<i32>>, centre: i32) -> i32 {
     let sum: i32 = candidate.iter().sum();
     let drift = (sum - centre * candidate.len() as i32).abs();
     let motion: i32 =
         previous.map_or(0, |previous| candidate.iter().zip(previous).map(|(to, from)| (to - from).abs()).sum());
     let rubs = candidate.windows(2).filter(|pair| pair[1] - pair[0] < 2).count() as i32;
-    // The meter for moving is finer than the pull to the centre, which only stops a slow climb.
+    // Motion has a higher weight than the distance from the centre, which only prevents a slow drift.
     4 * motion + drift * if previous.is_some() { 1 } else { 4 } + 24 * rubs
 }
 
-/// Puts the second half of each beat later: `late` is the part of a beat, 0 for even notes.
+/// Delays the second half of each beat: `late` is a fraction of a beat, 0 for straight notes.
 pub fn swing(beat: f64, late: f64) -> f64 {
     let whole = beat.floor();
     let part = beat - whole;

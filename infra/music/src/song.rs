@@ -1,15 +1,15 @@
-//! The mixing desk: layers come in at a loudness, send a share into the room and the echo, and leave as one loop.
+//! The mixing desk: takes layers at a given loudness, sends parts of them to reverb and echo, and returns one loop.
 
 use crate::layer::{Layer, Tempo};
-use crate::loudness::{bring_to, master};
+use crate::loudness::{master, set_loudness};
 use crate::reverb::{Echo, Room, echo, room};
 
-/// How loud a finished track is, in LUFS; the encoder takes some 0.4 from it, which leaves -16.
+/// The loudness of a finished track in LUFS. Encoding lowers it by about 0.4, which results in -16.
 const LOUDNESS: f64 = -15.6;
-/// The highest peak in decibels; encoding may add a little.
+/// The maximum peak in decibels; encoding may increase it slightly.
 const CEILING: f64 = -2.2;
 
-/// A track in the making.
+/// A track during mixing.
 pub struct Song {
     /// The tempo of every layer.
     pub tempo: Tempo,
@@ -20,36 +20,36 @@ pub struct Song {
     echo: Echo,
 }
 
-/// What a layer gives away, as factors.
+/// The levels at which a layer is sent to the effects, as factors.
 #[derive(Clone, Copy)]
 pub struct Send {
-    /// Into the room.
+    /// The level for the reverb.
     pub room: f64,
-    /// Into the echo.
+    /// The level for the echo.
     pub echo: f64,
 }
 
 impl Song {
-    /// A silent track.
+    /// Creates a silent track.
     pub fn new(tempo: Tempo, room: Room, echo: Echo) -> Song {
         let silence = Layer::new(tempo);
         Song { tempo, dry: silence.clone(), to_room: silence.clone(), to_echo: silence, room, echo }
     }
 
-    /// An empty layer of this track.
+    /// Creates an empty layer for this track.
     pub fn layer(&self) -> Layer {
         Layer::new(self.tempo)
     }
 
-    /// Mixes a layer in, at a loudness in LUFS of its own: the balance does not hang on how an instrument is built.
+    /// Mixes a layer in at a loudness in LUFS, so that the balance does not depend on how an instrument is built.
     pub fn add(&mut self, mut layer: Layer, lufs: f64, send: Send) {
-        bring_to(&mut layer, lufs);
+        set_loudness(&mut layer, lufs);
         self.dry.add(&layer, 1.0);
         self.to_room.add(&layer, send.room);
         self.to_echo.add(&layer, send.echo);
     }
 
-    /// The mix with its room and echo, before the last volume.
+    /// The mix with reverb and echo, before mastering.
     pub fn mix(self) -> Layer {
         let echoes = echo(&self.to_echo, self.echo);
         let mut to_room = self.to_room;
@@ -66,9 +66,9 @@ impl Song {
     }
 }
 
-/// Gives a mix its last volume.
+/// Masters a mix.
 pub fn finish(mut mix: Layer) -> Layer {
-    mix.cut_below(32.0);
+    mix.high_pass(32.0);
     master(&mut mix, LOUDNESS, CEILING);
     mix
 }
