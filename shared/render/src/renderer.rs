@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reelhook_app::videos::drawing::{self, Desk, DrawError, Pictures as ImageFiles, Studio};
+use reelhook_app::videos::drawing::{self, Assets as ImageFiles, DrawError, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -31,7 +31,7 @@ impl LocalRenderer {
 }
 
 #[async_trait]
-impl Studio for LocalRenderer {
+impl SceneRenderer for LocalRenderer {
     fn hash(&self, cut: drawing::Cut<'_>, files: &ImageFiles) -> String {
         let scene_input = scene_input(cut);
         // Hash images by content: their references may change.
@@ -72,7 +72,7 @@ impl Studio for LocalRenderer {
         self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, directory).await.map_err(draw_error)
     }
 
-    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
+    fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
         let directory =
             tempfile::Builder::new().prefix("film-").tempdir_in(&self.work_directory).map_err(disk_error)?;
         Ok(Box::new(TemporaryDirectory(directory)))
@@ -105,7 +105,7 @@ impl LocalRenderer {
         });
         match laid_out.await {
             Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Asset {
-                place: film.place_of(&image),
+                place: film.asset_path(&image),
                 why: RenderError::Image { image, reason }.to_string(),
                 permanent: true,
             }),
@@ -166,7 +166,7 @@ fn disk_error(error: std::io::Error) -> DrawError {
 
 struct TemporaryDirectory(TempDir);
 
-impl Desk for TemporaryDirectory {
+impl ScratchDir for TemporaryDirectory {
     fn path(&self) -> &Path {
         self.0.path()
     }

@@ -64,7 +64,7 @@ fn decode_error(error: DecodeErrors) -> DecodeError {
     tracing::info!(%error, "failed to decode a JPEG");
     match error {
         DecodeErrors::Unsupported(_) => DecodeError::Unsupported(ImageKind::Jpeg),
-        DecodeErrors::Rendition(_)
+        DecodeErrors::Format(_)
         | DecodeErrors::FormatStatic(_)
         | DecodeErrors::IllegalMagicBytes(_)
         | DecodeErrors::HuffmanDecode(_)
