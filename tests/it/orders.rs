@@ -124,7 +124,7 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
         (one(json!({ "content": { "images": ["file:///etc/passwd"] } })), "bad_field", "`scenes[0].content.images[0]`"),
         (many(10_000, 1), "bad_field", "`scenes` must be a list of at most 100 scenes (got 10000)"),
         (many(100, 7), "bad_field", "`scenes` must be at most 10 minutes long in total (got 700 seconds)"),
-        (in_4k, "bad_field", "3 minutes in 4k"),
+        (in_4k, "bad_field", "at most 3 minutes long in total in 4k"),
         (
             one(
                 json!({ "content": { "images": (0..21).map(|n| format!("https://a.example/{n}.png")).collect::<Vec<_>>() } }),
