@@ -38,7 +38,7 @@ fn through_the_routes(request: Request) {
     request.audit(&request.source_ip, "a callback was received");
     let caller = Caller::known_as(format!("local {}", request.header("user-agent").unwrap_or("nobody")));
     if let Ok(report) = step::read(&request, &Reporter::Trusted, NOW) {
-        tracing::info!(job_id = %report.job_id, attempt = report.attempt, "took a step update");
+        tracing::info!(job_id = %report.job_id, attempt = report.attempt, "received a step update");
     }
     if let Ok((render, callback)) = creatomate::read(&request) {
         creatomate::note(&Received::Unknown, &render, &callback);
