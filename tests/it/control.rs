@@ -23,7 +23,7 @@ async fn a_cancel_reaches_the_worker_and_later_reports_are_absorbed() {
     }
     stack.webhook("main", &job, "job.cancelled").await;
     stack
-        .eventually("the worker is told", || async {
+        .eventually("the worker receives the cancel", || async {
             let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
             (seen["runs"][0]["phase"] == "cancelled").then_some(())
         })

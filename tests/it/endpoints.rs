@@ -345,7 +345,9 @@ async fn an_endpoint_that_was_disabled_after_failing_is_enabled_and_recovered() 
         trigger().await;
     }
     stack
-        .eventually("it is told that it fails", || async { (count_of("endpoint.failing").await > 0).then_some(()) })
+        .eventually("the other endpoint gets endpoint.failing", || async {
+            (count_of("endpoint.failing").await > 0).then_some(())
+        })
         .await;
     // The endpoint has failed for a long time: nearly a thousand consecutive attempts.
     stack.aws.fail_endpoint(&broken, 997).await;
@@ -357,7 +359,7 @@ async fn an_endpoint_that_was_disabled_after_failing_is_enabled_and_recovered() 
         .await;
     assert_eq!((&state["endpoint"]["enabled"], &state["endpoint"]["health"]["score"]), (&json!(false), &json!(0)));
     stack
-        .eventually("it is told that it is disabled", || async {
+        .eventually("the other endpoint gets endpoint.disabled", || async {
             (count_of("endpoint.disabled").await == 1).then_some(())
         })
         .await;
@@ -388,7 +390,9 @@ async fn an_endpoint_that_was_disabled_after_failing_is_enabled_and_recovered() 
     assert_eq!(ids.len(), 6, "each of them, once more or for the first time");
     // One for each exhausted delivery, except the test.
     stack
-        .eventually("each is told of", || async { (count_of("delivery.exhausted").await == given_up).then_some(()) })
+        .eventually("an event arrives for each", || async {
+            (count_of("delivery.exhausted").await == given_up).then_some(())
+        })
         .await;
     assert_eq!((count_of("endpoint.disabled").await, count_of("endpoint.recovered").await), (1, 0));
     for id in [&broken, &watching] {
@@ -409,12 +413,14 @@ async fn an_endpoint_that_recovers_by_itself_causes_failing_and_recovered_events
         assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     }
     stack
-        .eventually("it is told that it fails", || async { (count_of("endpoint.failing").await > 0).then_some(()) })
+        .eventually("the other endpoint gets endpoint.failing", || async {
+            (count_of("endpoint.failing").await > 0).then_some(())
+        })
         .await;
     stack.control(&format!("hooks/{}", names[0]), json!({})).await;
     assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     stack
-        .eventually("it is told that it recovered", || async {
+        .eventually("the other endpoint gets endpoint.recovered", || async {
             (count_of("endpoint.recovered").await == 1).then_some(())
         })
         .await;

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use reelhook_domain::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -177,7 +176,7 @@ async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 
     stack.until(&job, "silent after step 1", |job| job["progress"] == 12).await;
     // Moves the start of the run, so that its short timer does not end it while viewers reconnect.
     let mut stored = stack.stored(&job).await;
-    let later = Timestamp(stored.updated_at.0 + 600_000);
+    let later = stored.updated_at.after(Duration::from_secs(600));
     stored.version += 1;
     (stored.started_at, stored.due_at) = (Some(later), Some(later));
     stored.outbox.clear();

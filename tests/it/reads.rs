@@ -38,7 +38,7 @@ async fn add_jobs(stack: &Stack, from: u32, to: u32) {
     let now = Timestamp(i64::try_from(now).expect("a time"));
     let mut lines = Vec::new();
     for n in from..to {
-        let made = make_job(n, Timestamp(now.0 - 3_600_000 + i64::from(n)), &policy);
+        let made = make_job(n, Timestamp(now.millis() - 3_600_000 + i64::from(n)), &policy);
         let reelhook_domain::Decision::Apply(mut job) = decide(&made, &Event::Cancel, now, &policy) else {
             panic!("a waiting job can be cancelled");
         };

@@ -13,7 +13,7 @@ async fn a_run_without_reports_times_out() {
     assert!(failed["timeoutAt"].is_string());
     stack.webhook("main", &job, "job.timeout").await;
     stack
-        .eventually("the worker is told", || async {
+        .eventually("the worker receives the cancel", || async {
             let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
             (seen["runs"][0]["phase"] == "cancelled").then_some(())
         })

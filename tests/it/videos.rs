@@ -61,7 +61,7 @@ async fn arrivals(stack: &Stack, id: &str) -> Vec<Value> {
 
 async fn until_notified(stack: &Stack, id: &str, word: &str) -> Value {
     stack
-        .eventually(&format!("{word} is told of {id}"), || async {
+        .eventually(&format!("the client is notified of {word} for {id}"), || async {
             arrivals(stack, id).await.into_iter().find(|arrival| arrival["body"]["status"] == word)
         })
         .await
@@ -253,8 +253,8 @@ async fn a_killed_renderer_loses_one_scene_and_causes_no_second_webhook() {
     assert_eq!(objects(&stack, video).await.len(), 1);
     until_notified(&stack, &id, "completed").await;
     stack.assert_queues_empty().await;
-    let told = arrivals(&stack, &id).await;
-    let mut ids: Vec<&Value> = told
+    let webhooks = arrivals(&stack, &id).await;
+    let mut ids: Vec<&Value> = webhooks
         .iter()
         .filter(|arrival| arrival["body"]["status"] == "completed")
         .map(|arrival| &arrival["webhook_id"])
