@@ -1,4 +1,4 @@
-//! Nobody without a key changes or reads anything.
+//! Callers without a key can't read or change anything.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use crate::login::browser;
 use crate::stack::{API_FUNCTIONS, JsonText, Stack, read};
 
 #[tokio::test]
-async fn without_a_key_nothing_opens() {
+async fn without_a_key_every_route_refuses() {
     let stack = Stack::open().await;
     let described: Value =
         serde_json::from_str(include_str!("../../functions/pages/openapi/openapi.json")).expect("JSON");
     let mut checked = 0;
     for (path, operations) in described["paths"].as_object().expect("paths") {
-        // Renders are called back without a key: such a call is only a hint. Callback tokens stand in the path.
+        // A render callback without a key is only a hint. Callback tokens are part of the path.
         let open = path.starts_with("/w/") || path == "/api/webhooks/creatomate";
         for (method, _) in
             operations.as_object().expect("operations").iter().filter(|(_, it)| it["security"] != json!([]))
@@ -51,7 +51,7 @@ async fn sent_to_sign_in(stack: &Stack, path: &str) {
 }
 
 #[tokio::test]
-async fn each_way_to_show_a_key_works() {
+async fn a_key_is_accepted_in_every_documented_way() {
     let stack = Stack::open().await;
     let url = format!("{}/api/job/job_1_unknown", stack.api);
     let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("anyone:{}", stack.key));
@@ -86,7 +86,7 @@ async fn a_repeated_idempotency_key_makes_one_job() {
 }
 
 #[tokio::test]
-async fn a_preflight_names_what_browsers_may_send() {
+async fn a_preflight_lists_the_allowed_methods_and_headers() {
     let stack = Stack::open().await;
     let request = stack
         .http
@@ -101,7 +101,7 @@ async fn a_preflight_names_what_browsers_may_send() {
     }
 }
 
-/// Where an API has a `$default` route, AWS may give preflights to it; the emulator answers them itself.
+/// AWS may route preflights to an API's `$default` route; the emulator answers them itself.
 #[tokio::test]
 async fn a_preflight_that_reaches_a_function_is_answered_before_any_check() {
     let stack = Stack::open().await;
@@ -117,7 +117,7 @@ async fn a_preflight_that_reaches_a_function_is_answered_before_any_check() {
 }
 
 #[tokio::test]
-async fn what_a_browser_sends_along_is_not_enough_for_another_site_s_form() {
+async fn automatic_browser_credentials_do_not_authorize_another_sites_form() {
     let stack = Stack::open().await;
     let send = async |method: Method, headers: &[(&str, &str)], body: &'static str| {
         let request = stack.http.request(method, format!("{}/api/job/job_1_unknown/cancel", stack.api));
@@ -133,7 +133,7 @@ async fn what_a_browser_sends_along_is_not_enough_for_another_site_s_form() {
     }
     assert_eq!(send(Method::POST, &[form], "x=1").await, "foreign_page");
     assert_eq!(send(Method::POST, &[form, ("origin", &stack.api)], "x=1").await, "job_not_found");
-    // A method for which a browser asks first needs no more; nor does it behind a proxy with another name.
+    // A method that browsers preflight needs no other proof, even behind a proxy with another host name.
     assert_eq!(send(Method::DELETE, &[], "").await, "method_not_allowed");
     assert_eq!(send(Method::DELETE, &[("origin", "https://gateway.example")], "").await, "method_not_allowed");
     let proxied = [("origin", "https://gateway.example"), ("sec-fetch-site", "same-origin")];

@@ -1,4 +1,4 @@
-//! The emulator's tables, queues and functions, with the root's test keys.
+//! Direct access to the emulator's tables, queues and functions, with the test keys of the root account.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -33,7 +33,7 @@ const QUEUES: [&str; 7] = [
     "FailuresQueueUrl",
 ];
 
-/// Direct access to what is behind the API.
+/// Direct access to the resources behind the API.
 pub struct Aws {
     pub endpoint: String,
     pub stack: String,
@@ -189,18 +189,19 @@ impl Aws {
         put.set_item(Some(item)).send().await.expect("saved");
     }
 
-    /// Endpoints as they are when new.
+    /// Resets the state of all endpoints.
     pub async fn enable_endpoints(&self) {
         let table = self.output("EndpointsTable");
         let scan = self.dynamodb.scan().table_name(table).send().await.expect("endpoints");
-        // Fanout may tell a removed endpoint for some seconds more: such deliveries end where its state says who it was.
+        // Fanout may notify a removed endpoint for some seconds: such deliveries end if the state says that it was
+        // removed.
         for item in scan.items().iter().filter(|item| !item.contains_key("registration")) {
             let delete = self.dynamodb.delete_item().table_name(table).key("id", item["id"].clone());
             delete.send().await.expect("deleted");
         }
     }
 
-    /// Makes an endpoint one that has failed so many times in a row, of which its operator was warned.
+    /// Gives an endpoint this number of consecutive failures, about which its operator was warned.
     pub async fn fail_endpoint(&self, id: &str, failures: u64) {
         let update = self.dynamodb.update_item().table_name(self.output("EndpointsTable"));
         let update = update.key("id", AttributeValue::S(id.to_owned()));
@@ -230,7 +231,7 @@ impl Aws {
         put.item("version", AttributeValue::N("1".to_owned())).send().await.expect("put");
     }
 
-    /// A delivery about a job as it is while its receiver takes long.
+    /// A delivery about a job with a lease, as during a slow attempt.
     pub async fn leased_delivery(&self, job: &str) -> DeliveryId {
         let mut delivery = self.deliveries_of(&[job.to_owned()]).await.remove(0);
         delivery.lease_until = Some(SystemClock.now().after(Duration::from_secs(60)));
@@ -303,14 +304,14 @@ impl Aws {
         }
     }
 
-    /// Where the emulator serves the Function URL of the streams.
+    /// The address at which the emulator serves the Function URL of the streams.
     pub fn stream_url(&self) -> String {
         let url = self.output("StreamUrl");
         let id = url.split("//").nth(1).and_then(|rest| rest.split(['.', '/']).next()).expect("a Function URL");
         format!("{}/_aws/lambda-url/{id}", self.endpoint)
     }
 
-    /// What viewers of a job should have seen, by version.
+    /// The live events of a job, by version.
     pub async fn live_rows(&self, job: &str) -> Vec<(u64, Value)> {
         let query = self
             .dynamodb
@@ -377,7 +378,7 @@ impl Aws {
         put.item("count", AttributeValue::N(count.to_string())).send().await.expect("put");
     }
 
-    /// Removes jobs `{prefix}0` and so on, as if they had never been.
+    /// Removes the rows of jobs `{prefix}0` and so on.
     pub async fn remove_jobs(&self, prefix: &str, count: u32) {
         for n in 0..count {
             let delete = self.dynamodb.delete_item().table_name(self.output("JobsTable"));
@@ -385,7 +386,7 @@ impl Aws {
         }
     }
 
-    /// How many rows a table has.
+    /// The number of rows in a table.
     pub async fn count(&self, table: &str) -> i32 {
         let (mut count, mut start) = (0, None);
         loop {
@@ -437,7 +438,7 @@ impl Aws {
         }
     }
 
-    /// Every record that the Jobs stream holds, in the form in which Lambda gives them.
+    /// Every record of the Jobs stream, in the form in which Lambda receives them.
     pub async fn stream_records(&self) -> Vec<Value> {
         let call = async |target: &str, body: Value| {
             let target = format!("DynamoDBStreams_20120810.{target}");

@@ -1,4 +1,4 @@
-//! Which SDKs each bootstrap holds: one more than its function needs is start-up time and money for nothing.
+//! Checks the SDKs in each bootstrap: an unneeded one costs start-up time and money.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ const EXPECTED: [(&str, &[&str]); 15] = [
 
 #[test]
 fn no_bootstrap_holds_an_sdk_that_its_function_does_not_use() {
-    // This test is target/<profile>/deps/it-…; the bootstraps stand two folders up.
+    // This test is target/<profile>/deps/it-…; the bootstraps are two folders up.
     let me = std::env::current_exe().expect("a path");
     let folder: PathBuf = me.ancestors().nth(2).expect("target/<profile>").to_owned();
     for (function, expected) in EXPECTED {
@@ -44,8 +44,8 @@ fn sdks(binary: &[u8]) -> BTreeSet<String> {
                 binary[..at].iter().rev().take_while(|b| b.is_ascii_digit()).map(|b| *b as char).collect();
             let length: usize = digits.chars().rev().collect::<String>().parse().unwrap_or(0);
             let name = binary.get(at + MARK.len()..(at + length).max(at + MARK.len())).unwrap_or_default();
-            // Texts of log lines stand behind digits too; a crate's name has nothing but letters and digits.
-            // A crate's name is whole: where letters go on, the digits before it were another text's.
+            // Texts of log lines also follow digits; a crate's name has only letters and digits.
+            // If more letters follow, the digits belong to another text and not to a crate's name.
             let whole = !binary.get(at + length).is_some_and(u8::is_ascii_lowercase);
             if whole && !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric) {
                 found.insert(String::from_utf8_lossy(name).into_owned());

@@ -1,11 +1,11 @@
-//! Callbacks as the worst worker sends them: in disorder, twice, late, malformed.
+//! Callbacks of a misbehaving worker: disordered, repeated, late, malformed.
 
 use serde_json::{Value, json};
 
 use crate::stack::{Stack, read};
 
 #[tokio::test]
-async fn disorder_repeats_and_late_steps_end_in_the_same_job() {
+async fn disordered_repeated_and_late_steps_lead_to_the_same_job() {
     let stack = Stack::open().await;
     for scenario in
         ["step_ms=10&repeat=3", "step_ms=10&late=2,5,7", "step_ms=10&garbage", "step_ms=10&reorder=2&seed=7&repeat=2"]
@@ -25,7 +25,7 @@ async fn disorder_repeats_and_late_steps_end_in_the_same_job() {
     stack.assert_queues_empty().await;
 }
 
-/// A job whose worker took it and stays silent, and the callback base that it got.
+/// A job whose worker accepted the run and never reports, and the callback base URL of the run.
 async fn silent(stack: &Stack) -> (String, String) {
     let job = stack.submit("vanish").await;
     stack
@@ -59,7 +59,7 @@ async fn step(stack: &Stack, base: &str, body: &Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn each_check_answers_as_the_contract_says() {
+async fn each_refused_report_gets_the_documented_answer() {
     let stack = Stack::open().await;
     let (job, base) = silent(&stack).await;
     let report = |number: u8, status: &str, sequence: i64| {
@@ -110,7 +110,7 @@ async fn large_details_go_to_s3_and_the_job_stays_readable() {
 }
 
 #[tokio::test]
-async fn tokens_and_signatures_open_what_they_are_for_and_nothing_else() {
+async fn tokens_and_signatures_authorize_only_their_purpose() {
     let stack = Stack::open().await;
     let (job, base) = silent(&stack).await;
     let (other, other_base) = silent(&stack).await;

@@ -1,4 +1,4 @@
-//! What people do to jobs and to the queue, and what they see of it.
+//! Commands to jobs and to the queue, and their results.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ async fn call(stack: &Stack, method: Method, path: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_cancel_reaches_the_worker_and_what_still_comes_is_absorbed() {
+async fn a_cancel_reaches_the_worker_and_later_reports_are_absorbed() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
     stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
@@ -23,7 +23,7 @@ async fn a_cancel_reaches_the_worker_and_what_still_comes_is_absorbed() {
     }
     stack.webhook("main", &job, "job.cancelled").await;
     stack
-        .eventually("the worker is told", || async {
+        .eventually("the worker receives the cancel", || async {
             let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
             (seen["runs"][0]["phase"] == "cancelled").then_some(())
         })
@@ -36,7 +36,7 @@ async fn a_cancel_reaches_the_worker_and_what_still_comes_is_absorbed() {
 }
 
 #[tokio::test]
-async fn a_failed_job_is_retried_once_however_often_it_is_asked_for() {
+async fn repeated_retry_requests_retry_a_failed_job_once() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&fail=1&fail_attempts=1&error=No%20movies%20found").await;
     stack.until_status(&job, "failed").await;
@@ -49,7 +49,7 @@ async fn a_failed_job_is_retried_once_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_video_can_be_handed_in() {
+async fn a_job_can_be_completed_with_a_video_url() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
     stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
@@ -101,7 +101,7 @@ async fn a_deleted_job_is_gone_with_its_log_and_its_files() {
 }
 
 #[tokio::test]
-async fn a_list_goes_on_where_it_ended_and_shows_each_job_once() {
+async fn a_list_continues_at_its_cursor_and_shows_each_job_once() {
     let stack = Stack::open().await;
     stack.post("/api/queue/toggle", &json!({ "processing": false })).await;
     let mut made = Vec::new();
@@ -182,7 +182,7 @@ async fn a_clear_hides_at_once_and_removes_in_the_background() {
 }
 
 #[tokio::test]
-async fn a_render_is_asked_about_and_watched_again() {
+async fn a_render_is_looked_up_and_monitored_again() {
     let stack = Stack::open().await;
     stack.control("creatomate", json!({ "webhook": false })).await;
     let job = stack.submit("step_ms=5&render_ms=100").await;

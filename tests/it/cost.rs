@@ -1,6 +1,6 @@
-//! What one job costs: every AWS call of a happy job, counted, priced and held against docs/cost.md.
+//! The cost of one job: counts and prices every AWS call of a successful job and compares them with docs/cost.md.
 //!
-//! `REELHOOK_UPDATE_DOCS=1` writes that section anew.
+//! `REELHOOK_UPDATE_DOCS=1` rewrites that section.
 
 mod units;
 
@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use crate::stack::Stack;
 use units::Units;
 
-/// Jobs that may be disturbed (a function started, the schedule's sweep acted) before one has to fit.
+/// The number of jobs that a cold start or a sweep may disturb before one must match.
 const ATTEMPTS: usize = 6;
-/// Slow enough for each version to be fanned out alone, as it is with real workers: the dearest way.
+/// Slow enough that each version is fanned out alone, as with real workers: the most expensive case.
 const SCENARIO: &str = "step_ms=300&render_ms=600";
 /// Functions that run for each job; `cleanup` stands in the month of doing nothing, `job-status` is what clients ask.
 const FUNCTIONS: [&str; 6] = ["generate", "step-webhook", "creatomate-webhook", "worker", "fanout", "dispatcher"];
@@ -42,7 +42,7 @@ const ACCESS_LOG_BYTES: f64 = 330.0;
 /// START, END and REPORT, as Lambda writes them for each run.
 const LAMBDA_LOG_BYTES: f64 = 300.0;
 
-/// A call of AWS as a function's log tells it.
+/// An AWS call in a function's log.
 pub struct Call {
     function: String,
     service: String,
@@ -66,19 +66,19 @@ impl Row {
     }
 }
 
-/// What one job did.
+/// The calls of one job.
 struct Measured {
     calls: Vec<Call>,
     log_bytes: f64,
     invocations: BTreeMap<&'static str, usize>,
-    /// Why this is not what a job does by itself.
+    /// The reason why other work disturbed the measurement.
     disturbed: BTreeSet<String>,
 }
 
 #[tokio::test]
 async fn a_job_calls_aws_as_often_as_the_docs_say() {
     let stack = Stack::open().await;
-    // Whatever starts, starts now.
+    // Warms up all functions.
     run_job(&stack, "step_ms=5").await;
     let update = std::env::var("REELHOOK_UPDATE_DOCS").is_ok_and(|value| value == "1");
     let documented_before = documented();
@@ -278,7 +278,7 @@ async fn price(stack: &Stack, measured: &Measured) -> Vec<Row> {
     rows
 }
 
-/// Of each row the dearer one.
+/// The more expensive of each pair of rows.
 fn most(mut rows: Vec<Row>, others: Vec<Row>) -> Vec<Row> {
     for other in others {
         match rows.iter_mut().find(|row| row.is_like(&other)) {
@@ -290,7 +290,7 @@ fn most(mut rows: Vec<Row>, others: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// Of each row the cheaper one, where both jobs have it.
+/// The cheaper of each pair of rows that both jobs have.
 fn least(rows: Vec<Row>, others: &[Row]) -> Vec<Row> {
     let both = rows.into_iter().filter_map(|row| {
         let other = others.iter().find(|other| row.is_like(other))?;
@@ -337,7 +337,7 @@ fn write_section(section: &str) {
     std::fs::write(docs(), format!("{before}{BEGIN}{section}{END}{after}")).expect("written");
 }
 
-/// The rows that stand in the document.
+/// The rows in the document.
 fn documented() -> Vec<Row> {
     let section = parts().1;
     let cells = section.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
@@ -368,7 +368,7 @@ fn section(rows: &[Row]) -> String {
     text + &prices.iter().fold(notes, |notes, (name, price)| notes.replace(name, &format!("{price:.2}")))
 }
 
-/// What the table does not say by itself.
+/// The explanation below the table.
 const NOTES: &str = "\
 Of this DynamoDB's calls are ${dynamodb} and Lambda's runs ${lambda}.
 
@@ -390,14 +390,14 @@ Written by `REELHOOK_UPDATE_DOCS=1 cargo xtask test --only e2e`; tests/it/cost.r
 where the sum is off by a fifth.
 ";
 
-/// Where the functions' log is.
+/// The path of the functions' log.
 pub fn log_path() -> PathBuf {
     let path = std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN");
     let run: Value = serde_json::from_slice(&std::fs::read(path).expect("run.json")).expect("JSON");
     run["function_log"].as_str().expect("run.json has `function_log`").into()
 }
 
-/// Where the log ends now.
+/// The current end of the log.
 pub fn log_length() -> u64 {
     std::fs::metadata(log_path()).map_or(0, |file| file.len())
 }

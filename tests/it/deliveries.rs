@@ -1,4 +1,4 @@
-//! Receivers that fail, stall, ask for patience or leave.
+//! Receivers that fail, stall, answer with `Retry-After`, or are gone.
 
 use reelhook_domain::{DeliveryId, EventId, Timestamp};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn a_receiver_that_fails_once_gets_the_same_webhook_again() {
     let last = attempts.last().expect("an attempt");
     assert_eq!((&last["result"]["status"], &last["result"]["reason"]), (&json!(200), &json!("delivered")));
     assert!(last["result"]["peer"].as_str().expect("a peer").starts_with("127.0.0.1:"));
-    // The other endpoint did not wait for it.
+    // The other endpoint was not delayed.
     assert_eq!(of_event(&stack.webhooks("main", &job).await, "job.completed").len(), 1);
 }
 
@@ -62,7 +62,7 @@ async fn retry_after_is_a_floor() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_disabled_and_the_others_go_on() {
+async fn a_receiver_that_is_gone_is_disabled_and_the_others_continue() {
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "answer": 410 })).await;
     let first = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
@@ -92,7 +92,7 @@ async fn a_receiver_that_is_gone_is_disabled_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_stalls_is_left_at_the_deadline_and_tried_again_unless_its_status_has_come() {
+async fn a_stalled_receiver_is_retried_after_the_deadline_unless_its_status_arrived() {
     let stack = Stack::open().await;
     for (stall, least) in [("head", 2), ("body", 1)] {
         stack.control("hooks/second", json!({ "stall": stall, "times": 1 })).await;
@@ -117,14 +117,14 @@ async fn a_receiver_that_stalls_is_left_at_the_deadline_and_tried_again_unless_i
         if stall == "head" {
             assert_eq!(attempts[0]["result"]["error"], "ETIMEDOUT", "{attempts:#?}");
         } else {
-            // A 2xx status is a success, whatever follows it.
+            // A 2xx status is a success, even if the body breaks off.
             assert_eq!((delivered.attempts, &attempts[0]["result"]["status"]), (1, &json!(200)), "{attempts:#?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_delivery_whose_tries_are_used_up_stays_visible() {
+async fn a_delivery_without_attempts_left_stays_visible() {
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "answer": 503 })).await;
     let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
@@ -143,9 +143,9 @@ async fn a_delivery_whose_tries_are_used_up_stays_visible() {
 }
 
 #[tokio::test]
-async fn a_webhook_with_odd_keys_and_text_verifies_everywhere() {
+async fn a_webhook_with_unusual_keys_and_text_verifies_in_every_language() {
     let stack = Stack::open().await;
-    // A key that JavaScript moves to the front, an accent, an emoji, a number that is written otherwise there.
+    // A key that JavaScript moves to the front, an accent, an emoji, and a number that JavaScript writes differently.
     let job = "job_odd_keys";
     let data =
         json!({ "job_id": job, "type": "Série", "mood": "🎬", "10": 1, "1": { "b": 1.0, "2": true }, "tiny": 1e-7 });

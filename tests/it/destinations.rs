@@ -1,4 +1,4 @@
-//! Queues and event buses that webhooks go to, in the emulator.
+//! Queues and event buses in the emulator that receive webhooks.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::aws::Aws;
 
 impl Aws {
-    /// A queue of this name, empty; its URL.
+    /// Creates or empties a queue with this name, and returns its URL.
     pub async fn destination_queue(&self, name: &str) -> String {
         let queue = self.sqs.create_queue().queue_name(name).send().await.expect("a queue");
         let url = queue.queue_url.expect("its URL");
@@ -15,7 +15,7 @@ impl Aws {
         url
     }
 
-    /// An event bus of this name whose events from us go to a queue; the queue's URL.
+    /// Creates an event bus with this name that forwards Reelhook's events to a queue, and returns the queue's URL.
     pub async fn destination_bus(&self, name: &str, queue: &str) -> String {
         let url = self.destination_queue(queue).await;
         let arn = format!("arn:aws:sqs:us-east-1:000000000000:{queue}");
@@ -23,7 +23,7 @@ impl Aws {
             let target = format!("AWSEvents.{action}");
             self.call("events", "POST", "/", Some(&target), &body).await
         };
-        // The bus may be there from an earlier run.
+        // The bus may exist from an earlier run.
         events("CreateEventBus", json!({ "Name": name })).await;
         let pattern = json!({ "source": ["reelhook"] }).to_string();
         let rule = json!({ "Name": "all-of-ours", "EventBusName": name, "EventPattern": pattern, "State": "ENABLED" });
@@ -36,7 +36,7 @@ impl Aws {
         url
     }
 
-    /// The next message of a queue that names this text: its body and its attributes.
+    /// The body and the attributes of the next message of a queue that contains this text.
     pub async fn receive_about(&self, url: &str, text: &str) -> Option<(Value, BTreeMap<String, String>)> {
         let receive =
             self.sqs.receive_message().queue_url(url).message_attribute_names("All").max_number_of_messages(10);

@@ -15,7 +15,7 @@ use crate::limits::{CALLS, REPORTS, use_up};
 use crate::live::reports;
 use crate::stack::{JsonText, Stack, read};
 
-/// How long a stream may take to show a job's end.
+/// The time within which a stream must show the end of a job.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Another viewer's address on this machine, which no other test uses.
 const VIEWER: [u8; 4] = [127, 0, 0, 77];
@@ -23,19 +23,19 @@ const VIEWER_TEXT: &str = "127.0.0.77";
 /// The public route, limited by address.
 const KEYS: &str = "/.well-known/webhook-keys.json";
 
-/// The stand-in in front of the stack under test; it ends when this is dropped.
+/// The stand-in in front of the stack under test. Dropping it ends its process.
 pub struct Edge {
     pub url: String,
     _process: Child,
 }
 
 impl Edge {
-    /// Starts it on a free port. `stack.at(&edge.url)` then goes through it.
+    /// Starts the stand-in on a free port. `stack.at(&edge.url)` then goes through it.
     pub async fn start(stack: &Stack) -> Self {
         let run = run_file();
         let mut python = Command::new(stack.local.join("venv/bin/python"));
         python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local/edge.py")).arg("--run").arg(&run);
-        // Marked as the instance's, so that it does not outlive it.
+        // Marked as a process of the instance, so that it ends with the instance.
         python.env("REELHOOK_INSTANCE", Path::new(&run).parent().expect("a folder"));
         let mut process = python.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("Python runs");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
@@ -56,7 +56,7 @@ async fn behind_edge() -> (Stack, Edge) {
 }
 
 #[tokio::test]
-async fn no_answer_but_the_public_keys_may_be_kept() {
+async fn only_the_public_keys_may_be_cached() {
     let (stack, _edge) = behind_edge().await;
     let get = async |path: &str, with_key: bool| {
         let request = stack.http.get(format!("{}{path}", stack.api));
@@ -87,7 +87,7 @@ async fn no_answer_but_the_public_keys_may_be_kept() {
 }
 
 #[tokio::test]
-async fn a_job_is_asked_for_and_followed_at_the_one_address() {
+async fn a_job_is_submitted_and_followed_at_one_address() {
     let (stack, _edge) = behind_edge().await;
     let body = json!({ "country": "US", "platform": "netflix", "genre": "Drama", "template": "studio:step_ms=5" });
     let key = format!("edge-{}", std::process::id());
@@ -117,7 +117,7 @@ async fn a_job_is_asked_for_and_followed_at_the_one_address() {
     assert_eq!(removed.expect("an answer").status(), 200);
 }
 
-/// Reads on until the text has what is wanted; a stream that ended by then showed it too late.
+/// Reads a stream until its text matches; a stream that ends before that fails the test.
 async fn read_until(response: &mut Response, text: &mut String, has: impl Fn(&str) -> bool) {
     while !has(text.as_str()) {
         let chunk = response.chunk().await.expect("a chunk");
@@ -127,7 +127,7 @@ async fn read_until(response: &mut Response, text: &mut String, has: impl Fn(&st
 }
 
 #[tokio::test]
-async fn a_job_s_stream_shows_events_while_the_job_runs_and_then_its_end() {
+async fn a_job_stream_shows_events_while_the_job_runs_and_then_its_end() {
     let (stack, _edge) = behind_edge().await;
     let job = stack.submit("step_ms=5&stall=1").await;
     stack.until(&job, "silent after step 1", |job| job["progress"] == 12).await;
@@ -150,7 +150,7 @@ async fn a_job_s_stream_shows_events_while_the_job_runs_and_then_its_end() {
         assert!(Instant::now() < deadline, "the end is not seen: {text}");
         match response.chunk().await.expect("a chunk") {
             Some(chunk) => text.push_str(std::str::from_utf8(&chunk).expect("UTF-8")),
-            // After StreamSeconds a viewer comes back with what it has seen.
+            // After StreamSeconds a viewer reconnects with its last event id.
             None => {
                 let last = text.lines().rev().find_map(|line| line.strip_prefix("id: ")).unwrap_or("0").to_owned();
                 response = open(&last).await;
@@ -160,7 +160,7 @@ async fn a_job_s_stream_shows_events_while_the_job_runs_and_then_its_end() {
 }
 
 #[tokio::test]
-async fn the_queue_s_stream_goes_on_after_its_first_event() {
+async fn the_queue_stream_continues_after_its_first_event() {
     let (stack, _edge) = behind_edge().await;
     let request = stack.request(Method::GET, "/api/queue/status/stream");
     let (mut response, mut text) = (request.send().await.expect("an answer"), String::new());
@@ -171,7 +171,7 @@ async fn the_queue_s_stream_goes_on_after_its_first_event() {
 }
 
 #[tokio::test]
-async fn a_limit_by_address_is_the_viewer_s_and_no_header_of_a_caller_changes_that() {
+async fn a_limit_by_address_counts_the_viewer_and_ignores_headers_of_callers() {
     let stack = Stack::open().await;
     let edge = Edge::start(&stack).await;
     use_up(&stack, &format!("keys {VIEWER_TEXT}"), CALLS).await;
@@ -184,7 +184,7 @@ async fn a_limit_by_address_is_the_viewer_s_and_no_header_of_a_caller_changes_th
     };
     let (viewer, edge, api) = (viewer(), edge.url.as_str(), stack.api.as_str());
     assert_eq!(status(&viewer, edge, &[]).await, 429);
-    // Other callers, who claim that viewer's address.
+    // Other callers who claim the address of that viewer.
     let spoofed = ("x-reelhook-viewer", VIEWER_TEXT);
     let guessed = ("x-reelhook-edge", "0123456789abcdef0123456789abcdef");
     let forwarded = [("x-forwarded-for", VIEWER_TEXT), ("cloudfront-viewer-address", "127.0.0.77:443")];
@@ -205,7 +205,7 @@ async fn a_limit_by_address_is_the_viewer_s_and_no_header_of_a_caller_changes_th
 }
 
 #[tokio::test]
-async fn callbacks_without_a_token_count_for_the_address_that_they_come_from() {
+async fn callbacks_without_a_token_count_against_their_address() {
     let stack = Stack::open().await;
     let edge = Edge::start(&stack).await;
     use_up(&stack, &format!("hint {VIEWER_TEXT}"), REPORTS).await;
@@ -225,7 +225,7 @@ async fn callbacks_without_a_token_count_for_the_address_that_they_come_from() {
         assert!(taken <= 200, "ten calls of each instance are free, not all");
     };
     assert_eq!(refused["code"], "rate_limited");
-    // Others are not touched.
+    // Callers at other addresses are not limited.
     assert_eq!(hint(&stack.http).await.0, 200);
 }
 

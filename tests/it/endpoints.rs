@@ -16,7 +16,7 @@ async fn register(stack: &Stack, body: &Value) -> Value {
     answer["endpoint"].clone()
 }
 
-/// Registers a receiver of the studio's.
+/// Registers a receiver of the mock services.
 async fn hook(stack: &Stack, name: &str, more: Value) -> String {
     let mut body = json!({ "url": format!("{}/hooks/{name}", stack.studio) });
     for (name, value) in more.as_object().expect("an object") {
@@ -34,7 +34,7 @@ async fn remove(stack: &Stack, id: &str) {
     assert_eq!((status, &answer["id"]), (200, &json!(id)), "{answer}");
 }
 
-/// What a receiver has got and verified, of these events.
+/// The webhooks of this event that a receiver has verified.
 async fn arrived(stack: &Stack, hook: &str, event: &str) -> Vec<Value> {
     let all = stack.studio(&format!("/hooks/{hook}/received?limit=20000&event={event}")).await;
     let all = all["received"].as_array().expect("a list").iter();
@@ -42,7 +42,7 @@ async fn arrived(stack: &Stack, hook: &str, event: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_registered_changed_looked_at_and_removed() {
+async fn an_endpoint_is_registered_changed_read_and_removed() {
     let stack = Stack::open().await;
     let body = json!({
         "url": format!("{}/hooks/own", stack.studio), "events": ["job.*", "endpoint.disabled"], "description": "Billing",
@@ -125,7 +125,7 @@ async fn an_endpoint_is_registered_changed_looked_at_and_removed() {
 }
 
 #[tokio::test]
-async fn what_can_t_be_is_refused_in_a_sentence_that_names_the_field() {
+async fn invalid_requests_are_refused_with_a_sentence_that_names_the_field() {
     let stack = Stack::open().await;
     let url = format!("{}/hooks/own", stack.studio);
     for (field, value, named) in [
@@ -217,7 +217,7 @@ async fn what_can_t_be_is_refused_in_a_sentence_that_names_the_field() {
     assert_eq!(answer["endpoint"]["enabled"], true, "{answer}");
 }
 
-/// Everybody who might hold one of the endpoint's secrets or keys at this moment.
+/// Gives the receiver each of the endpoint's valid secrets and keys.
 async fn hold_all(stack: &Stack, id: &str, hook: &str) -> usize {
     let (status, answer) = stack.get(&format!("{PATH}/{id}/secret")).await;
     assert_eq!(status, 200, "{answer}");
@@ -230,7 +230,7 @@ async fn hold_all(stack: &Stack, id: &str, hook: &str) -> usize {
 }
 
 #[tokio::test]
-async fn secrets_rotate_under_load_and_no_receiver_ever_refuses() {
+async fn secrets_rotate_under_load_without_a_refused_webhook() {
     let stack = Stack::open().await;
     let id = hook(&stack, "rotating", json!({ "signatures": ["v1", "v1a"], "events": ["job.completed"] })).await;
     hold_all(&stack, &id, "rotating").await;
@@ -247,8 +247,8 @@ async fn secrets_rotate_under_load_and_no_receiver_ever_refuses() {
         }
         sent
     };
-    // Those who hold a secret go on holding it alone until its time is over. Whoever gets the newest holds it as soon as all
-    // that was made before it has arrived.
+    // Those who hold a secret go on holding it alone until its time is over. Whoever gets the newest holds it as soon
+    // as all that was made before it has arrived.
     let rotations = async {
         let mut held = 1;
         for _ in 0..5 {
@@ -293,11 +293,11 @@ async fn secrets_rotate_under_load_and_no_receiver_ever_refuses() {
     remove(&stack, &id).await;
     let keys = format!("{}/.well-known/webhook-keys.json?endpointId={id}", stack.api);
     let (_, keys) = read(stack.http.get(keys).send().await.expect("an answer")).await;
-    assert_eq!(keys["keys"], json!([]), "who is removed has no keys");
+    assert_eq!(keys["keys"], json!([]), "a removed endpoint has no keys");
 }
 
 #[tokio::test]
-async fn public_keys_are_there_for_everybody_and_only_of_who_wants_them() {
+async fn public_keys_are_published_for_endpoints_with_asymmetric_signatures() {
     let stack = Stack::open().await;
     let with = hook(&stack, "own", json!({ "signatures": ["v1", "v1a"], "events": ["webhook.test"] })).await;
     let without = hook(&stack, "own", json!({ "events": ["webhook.test"] })).await;
@@ -308,7 +308,7 @@ async fn public_keys_are_there_for_everybody_and_only_of_who_wants_them() {
         read(response).await.1["keys"].as_array().expect("a list").clone()
     };
     assert!(keys(&format!("?endpointId={without}")).await.is_empty() && keys("?endpointId=no/id").await.is_empty());
-    // The list of all may be a minute old.
+    // The list of all keys may be a minute old.
     let all = |key: &Value| key["endpointId"].is_string() && key["whpk"].is_string();
     assert!(keys("").await.iter().all(all));
     let (_, secrets) = stack.get(&format!("{PATH}/{with}/secret")).await;
@@ -324,7 +324,7 @@ async fn public_keys_are_there_for_everybody_and_only_of_who_wants_them() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recovered() {
+async fn an_endpoint_that_was_disabled_after_failing_is_enabled_and_recovered() {
     let stack = Stack::open().await;
     let began = reelhook_app::clock::ClockAndRandom::now(&reelhook_aws::start::SystemClock);
     let names = ["broken", "watching"].map(|name| format!("{name}-{}", std::process::id()));
@@ -340,14 +340,16 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
         let body = json!({ "event": "job.completed", "data": { "job_id": format!("broken-{}", std::process::id()) } });
         assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     };
-    // The test that it was sent when it was registered was given up, and each of these will be.
+    // The test webhook of the registration ran out of attempts, and so will each of these.
     for _ in 0..4 {
         trigger().await;
     }
     stack
-        .eventually("it is told that it fails", || async { (count_of("endpoint.failing").await > 0).then_some(()) })
+        .eventually("the other endpoint gets endpoint.failing", || async {
+            (count_of("endpoint.failing").await > 0).then_some(())
+        })
         .await;
-    // It has been failing for a long time: nearly a thousand tries in a row.
+    // The endpoint has failed for a long time: nearly a thousand consecutive attempts.
     stack.aws.fail_endpoint(&broken, 997).await;
     let state = stack
         .eventually("it is disabled", || async {
@@ -357,11 +359,11 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
         .await;
     assert_eq!((&state["endpoint"]["enabled"], &state["endpoint"]["health"]["score"]), (&json!(false), &json!(0)));
     stack
-        .eventually("it is told that it is disabled", || async {
+        .eventually("the other endpoint gets endpoint.disabled", || async {
             (count_of("endpoint.disabled").await == 1).then_some(())
         })
         .await;
-    // What happens meanwhile is written down and not sent.
+    // Events in the meantime are stored but not sent.
     trigger().await;
     let list = async |status: &str| {
         let (_, list) =
@@ -386,9 +388,11 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     let ids: BTreeSet<&str> =
         all.filter(|one| one["answered"] == 200).filter_map(|one| one["webhook_id"].as_str()).collect();
     assert_eq!(ids.len(), 6, "each of them, once more or for the first time");
-    // One for each that was given up, but for the test.
+    // One for each exhausted delivery, except the test.
     stack
-        .eventually("each is told of", || async { (count_of("delivery.exhausted").await == given_up).then_some(()) })
+        .eventually("an event arrives for each", || async {
+            (count_of("delivery.exhausted").await == given_up).then_some(())
+        })
         .await;
     assert_eq!((count_of("endpoint.disabled").await, count_of("endpoint.recovered").await), (1, 0));
     for id in [&broken, &watching] {
@@ -397,7 +401,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
 }
 
 #[tokio::test]
-async fn an_endpoint_that_comes_back_by_itself_is_told_of_as_failing_and_as_recovered() {
+async fn an_endpoint_that_recovers_by_itself_causes_failing_and_recovered_events() {
     let stack = Stack::open().await;
     let names = ["flapping", "hearing"].map(|name| format!("{name}-{}", std::process::id()));
     stack.control(&format!("hooks/{}", names[0]), json!({ "answer": 503 })).await;
@@ -409,12 +413,14 @@ async fn an_endpoint_that_comes_back_by_itself_is_told_of_as_failing_and_as_reco
         assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     }
     stack
-        .eventually("it is told that it fails", || async { (count_of("endpoint.failing").await > 0).then_some(()) })
+        .eventually("the other endpoint gets endpoint.failing", || async {
+            (count_of("endpoint.failing").await > 0).then_some(())
+        })
         .await;
     stack.control(&format!("hooks/{}", names[0]), json!({})).await;
     assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     stack
-        .eventually("it is told that it recovered", || async {
+        .eventually("the other endpoint gets endpoint.recovered", || async {
             (count_of("endpoint.recovered").await == 1).then_some(())
         })
         .await;
@@ -426,7 +432,7 @@ async fn an_endpoint_that_comes_back_by_itself_is_told_of_as_failing_and_as_reco
 }
 
 #[tokio::test]
-async fn queues_and_buses_are_destinations_like_any_other() {
+async fn queues_and_event_buses_are_destinations() {
     let stack = Stack::open().await;
     let queue = stack.aws.destination_queue("reelhook-test-destination").await;
     let behind_bus = stack.aws.destination_bus("reelhook-test-bus", "reelhook-test-bus-target").await;
@@ -461,7 +467,7 @@ async fn queues_and_buses_are_destinations_like_any_other() {
 }
 
 #[tokio::test]
-async fn the_stack_has_a_queue_of_its_own_for_looking_at_webhooks() {
+async fn the_stack_has_a_queue_for_inspecting_webhooks() {
     let stack = Stack::open().await;
     let (inbox, arn) = (stack.aws.output("InboxQueueUrl"), stack.aws.output("InboxArn"));
     let made = register(&stack, &json!({ "type": "sqs", "arn": arn, "events": ["webhook.test"] })).await;

@@ -1,4 +1,4 @@
-//! Each documented error, provoked: docs/errors.md lists nothing that the API does not say.
+//! Provokes each documented error: docs/errors.md lists only errors that the API returns.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,7 +24,7 @@ fn documented() -> BTreeMap<String, u16> {
     rows.filter_map(|(code, rest)| Some((code.to_owned(), rest.split(' ').next()?.parse().ok()?))).collect()
 }
 
-/// Errors that came, by code.
+/// The errors seen so far, by code.
 struct Seen<'a> {
     stack: &'a Stack,
     codes: BTreeMap<String, u16>,
@@ -40,7 +40,7 @@ impl Seen<'_> {
         self.codes.insert(code.to_owned(), status);
     }
 
-    /// In VidBuilder's words.
+    /// Expects an error in VidBuilder's format.
     async fn video(&mut self, request: RequestBuilder, code: &str) {
         let (status, answer) = read(request.send().await.expect("an answer")).await;
         assert_eq!(answer["code"], code, "{status}: {answer}");
@@ -59,7 +59,7 @@ impl Seen<'_> {
 }
 
 #[tokio::test]
-async fn every_documented_error_is_answered_with_its_code_status_and_both_sentences() {
+async fn every_documented_error_has_its_code_its_status_and_both_sentences() {
     let stack = Stack::open().await;
     let mut seen = Seen { stack: &stack, codes: BTreeMap::new() };
     bad_requests(&mut seen).await;
@@ -158,7 +158,7 @@ async fn jobs(seen: &mut Seen<'_>) {
     let delete = stack.request(Method::DELETE, &format!("/api/queue/job/{running}/delete"));
     seen.answer(delete, "cannot_delete").await;
     seen.post(&monitor(&running), json!({}), "no_render").await;
-    // Ends that take half an hour: as a timeout and a failure leave a job with a render.
+    // Final states that would take half an hour: jobs with a render after a timeout and after a failure.
     let ends = [(Status::Completed, "workflow_incomplete"), (Status::Failed, "cannot_monitor")];
     for (n, (status, code)) in ends.into_iter().enumerate() {
         let mut job = stack.stored(&done).await;
@@ -239,7 +239,7 @@ async fn limits(seen: &mut Seen<'_>) {
     let full = (0..500).map(|n| (format!("viewer {n}"), until)).collect();
     let taken = Admission { version: before.version + 1, active: full, ..before.clone() };
     stack.aws.save_slots("viewers", &taken).await;
-    // What is known is shown to anybody; who waits for more needs a place.
+    // A viewer gets past events in any case; a viewer that waits for more needs a slot.
     let waits = stack.request(Method::GET, &format!("/api/job/{watched}/stream")).header("last-event-id", "1000");
     seen.answer(waits, "too_many_streams").await;
     stack.aws.save_slots("viewers", &Admission { version: before.version + 2, ..before }).await;
@@ -248,7 +248,7 @@ async fn limits(seen: &mut Seen<'_>) {
     use_up_calls(stack, key).await;
     let url = format!("{}/api/queue/status", stack.api);
     let call = || stack.http.get(&url).header("x-api-key", key);
-    // An instance may hold a few calls of before.
+    // An instance may still have a lease on a few calls.
     for _ in 0..20 {
         if call().send().await.expect("an answer").status() == 429 {
             break;

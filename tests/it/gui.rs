@@ -1,5 +1,5 @@
-//! StreamGank's own pages on this API: their flows as requests, and a browser that keeps cookies, whose pages open a new
-//! EventSource each time and so never say what they have seen.
+//! StreamGank's own pages on this API: their flows as requests, and a browser that keeps cookies, whose pages open a
+//! new EventSource each time and so never say what they have seen.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,9 +15,9 @@ use crate::live::{Block, blocks};
 use crate::stack::{JsonText, Stack, read};
 use crate::videos::{film, order};
 
-/// A stream that does not end within this time is held: one with an event to send ends within some milliseconds.
+/// A stream that does not end within this time is held; a stream with an event to send ends within milliseconds.
 const LONG_POLL: Duration = Duration::from_millis(1500);
-/// How long a job may take to show its end.
+/// The time within which a job must show its end.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser at one origin.
@@ -61,7 +61,7 @@ impl<'a> Browser<'a> {
         (status, blocks(&response.text().await.expect("text")))
     }
 
-    /// How often a page asks until its stream is held.
+    /// The number of requests of a page until its stream is held.
     async fn requests_until_long_poll(&self, path: &str, most: usize) -> usize {
         for requests in 1..=most {
             if timeout(LONG_POLL, self.open(path)).await.is_err() {
@@ -81,7 +81,7 @@ fn events(blocks: Vec<Block>) -> Vec<(String, Value)> {
     blocks.into_iter().filter_map(|block| block.id.zip(block.data)).collect()
 }
 
-/// A request of a page, which gets no error.
+/// A request of a page, which must succeed.
 async fn page(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> Value {
     let request = stack.request(method, path);
     let request = match &body {
@@ -93,7 +93,7 @@ async fn page(stack: &Stack, method: Method, path: &str, body: Option<Value>) ->
     answer
 }
 
-/// What a page asks for when it shows a job.
+/// The requests of a page that shows a job.
 async fn show(stack: &Stack, job: &str) -> Value {
     let shown = page(stack, Method::GET, &format!("/api/job/{job}"), None).await;
     page(stack, Method::GET, &format!("/api/queue/job/{job}/logs"), None).await;
@@ -119,7 +119,7 @@ async fn listed(stack: &Stack, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_form_makes_a_job_that_the_queue_s_page_shows_cancels_and_deletes() {
+async fn the_form_submits_a_job_that_the_queue_page_shows_cancels_and_deletes() {
     form_and_queue(&Stack::open().await).await;
 }
 
@@ -128,7 +128,7 @@ async fn form_and_queue(stack: &Stack) {
     let platforms = page(stack, Method::GET, "/api/platforms/US", None).await["platforms"].clone();
     let genres = page(stack, Method::GET, "/api/genres/US?platform=Netflix", None).await["genres"].clone();
     let templates = page(stack, Method::GET, "/api/templates", None).await["templates"].clone();
-    // All boxes are ticked.
+    // All boxes are checked.
     let wanted = json!({ "country": "US", "platforms": platforms, "genres": genres, "contentType": "All" });
     let preview = page(stack, Method::POST, "/api/movies/preview", Some(wanted)).await;
     assert_eq!(preview["movies"].as_array().map(Vec::len), Some(3), "{preview}");
@@ -145,7 +145,7 @@ async fn form_and_queue(stack: &Stack) {
     let job = page(stack, Method::POST, "/api/generate", Some(body)).await["jobId"].as_str().expect("an id").to_owned();
     let video = order(stack, film(1, 1.0)).await;
 
-    // Both wait, and only the job is in the list.
+    // Both jobs wait, and only StreamGank's is in the list.
     let numbers = page(stack, Method::GET, "/api/queue/status", None).await;
     assert_eq!(numbers["stats"]["pending"], 2, "the queue is one");
     let has = |jobs: &[Value], id: &str| jobs.iter().any(|job| job["id"] == id);
@@ -178,7 +178,7 @@ async fn form_and_queue(stack: &Stack) {
 }
 
 #[tokio::test]
-async fn the_queue_s_stream_waits_for_a_page_that_opens_it_anew_each_time() {
+async fn the_queue_stream_holds_a_page_that_reopens_it_each_time() {
     let stack = Stack::open().await;
     let (browser, path) = (Browser::at(&stack, &stack.api), "/api/queue/status/stream");
     let numbers = |blocks: &[Block]| -> Value {
@@ -207,7 +207,7 @@ async fn the_queue_s_stream_waits_for_a_page_that_opens_it_anew_each_time() {
     received.expect("a change ends the wait");
     page(&stack, Method::POST, "/api/queue/toggle", Some(json!({ "processing": true }))).await;
 
-    // Where streams stream, the numbers come at the beginning of each.
+    // If the transport streams, the counts come at the beginning of each stream.
     let browser = Browser::at(&stack, &stack.aws.stream_url());
     for _ in 0..2 {
         let mut response = browser.connect(path).await;
@@ -220,7 +220,7 @@ async fn the_queue_s_stream_waits_for_a_page_that_opens_it_anew_each_time() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
+async fn a_page_of_a_running_job_receives_each_event_once_and_then_waits() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=60&render_ms=200").await;
     let (browser, path) = (Browser::at(&stack, &stack.api), stream_of(&job));
@@ -262,7 +262,7 @@ async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_failed_job_rests_until_somebody_tries_it_again() {
+async fn a_page_of_a_failed_job_waits_until_the_job_is_retried() {
     let stack = Stack::open().await;
     let job = failed(&stack).await;
     let path = stream_of(&job);

@@ -1,4 +1,4 @@
-//! Webhooks as their operator sees them: how they stand, tests, events by hand, a job's deliveries, and looking at a URL.
+//! Webhooks for operators: status, tests, triggered events, deliveries of a job, and URL validation.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn webhooks(stack: &Stack) -> Value {
 }
 
 #[tokio::test]
-async fn the_status_counts_failures_until_an_endpoint_takes_something() {
+async fn the_status_counts_failures_until_an_endpoint_accepts_a_webhook() {
     let stack = Stack::open().await;
     let calm = webhooks(&stack).await;
     assert_eq!((&calm["active_webhooks"], &calm["total_webhooks"]), (&json!(2), &json!(2)));
@@ -36,7 +36,7 @@ async fn the_status_counts_failures_until_an_endpoint_takes_something() {
 }
 
 #[tokio::test]
-async fn a_test_tells_what_the_receiver_says() {
+async fn a_test_shows_the_answer_of_the_receiver() {
     let stack = Stack::open().await;
     let test = async |url: &str| {
         let (status, answer) = stack.post("/api/webhooks/test", &json!({ "url": url })).await;
@@ -53,7 +53,7 @@ async fn a_test_tells_what_the_receiver_says() {
     assert!(arrived["headers"]["x-streamgank-signature"].as_str().expect("signed").starts_with("sha256="));
     let result = test(&format!("{}/nowhere", stack.studio)).await;
     assert_eq!((&result["status"], &result["message"]), (&json!(404), &json!("HTTP 404 response")));
-    // Nobody may look inside: an address that is not allowed reads like a name that does not exist.
+    // A forbidden address has the error of a name that does not exist, so that callers can't scan the network.
     for url in ["http://127.0.0.1:9/x", "http://169.254.169.254/latest/meta-data", "http://no.such.invalid/"] {
         let result = test(url).await;
         assert_eq!((&result["success"], &result["error"]), (&json!(false), &json!("ENOTFOUND")), "{url}: {result}");
@@ -72,7 +72,7 @@ async fn a_test_tells_what_the_receiver_says() {
 }
 
 #[tokio::test]
-async fn an_event_by_hand_arrives_signed_at_each_endpoint_once() {
+async fn a_triggered_event_arrives_signed_at_each_endpoint_once() {
     let stack = Stack::open().await;
     let job = format!("by-hand-{}", std::process::id());
     let body = json!({ "event": "job.completed", "data": { "job_id": job, "video_url": "https://example.com/x.mp4" } });
@@ -108,7 +108,7 @@ async fn an_event_by_hand_arrives_signed_at_each_endpoint_once() {
 }
 
 #[tokio::test]
-async fn a_job_lists_its_deliveries_as_they_stand() {
+async fn a_job_lists_its_deliveries_with_their_status() {
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "answer": 500 })).await;
     let job = stack.submit("step_ms=5").await;
@@ -146,7 +146,7 @@ async fn a_job_lists_its_deliveries_as_they_stand() {
 }
 
 #[tokio::test]
-async fn a_url_is_really_fetched() {
+async fn url_validation_fetches_the_url() {
     let stack = Stack::open().await;
     let validate = async |url: &str| {
         let (status, answer) = stack.post("/api/validate-url", &json!({ "url": url })).await;
@@ -166,7 +166,7 @@ async fn a_url_is_really_fetched() {
 }
 
 #[tokio::test]
-async fn a_lost_webhook_is_found_looked_at_and_sent_again_under_its_id() {
+async fn a_lost_webhook_is_found_inspected_and_replayed_under_its_id() {
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "answer": 404, "body": "nobody here" })).await;
     let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;

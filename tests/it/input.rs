@@ -1,4 +1,4 @@
-//! Bad input: 4xx with a sentence that names the field, never a 5xx, never a half-written job.
+//! Invalid input: 4xx with a sentence that names the field, never a 5xx or a partly written job.
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ async fn send(stack: &Stack, path: &str, body: Vec<u8>) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn bad_submissions_get_a_sentence_and_make_nothing() {
+async fn invalid_submissions_get_a_sentence_and_create_nothing() {
     let stack = Stack::open().await;
     let before = stack.aws.count("JobsTable").await;
     let good = json!({ "country": "US", "platform": "netflix", "genre": "Horror" });
@@ -57,7 +57,7 @@ async fn bad_submissions_get_a_sentence_and_make_nothing() {
 }
 
 #[tokio::test]
-async fn bad_callbacks_get_a_sentence_and_change_nothing() {
+async fn invalid_callbacks_get_a_sentence_and_change_nothing() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=2").await;
     let before = stack.until(&job, "silent after step 2", |job| job["progress"] == 24).await;
@@ -88,7 +88,7 @@ async fn bad_callbacks_get_a_sentence_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn unknown_and_odd_ids_are_not_found() {
+async fn unknown_and_malformed_ids_are_not_found() {
     let stack = Stack::open().await;
     for id in ["job_1_unknown", "x", "%20", "a%00b", "..%2f..", "%F0%9F%8E%AC", &"x".repeat(500)] {
         for path in [format!("/api/job/{id}"), format!("/api/job/{id}/details")] {
@@ -141,7 +141,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn bodies_are_read_as_tools_write_them_or_named() {
+async fn bodies_are_read_in_all_supported_encodings_and_others_are_refused() {
     let stack = Stack::open().await;
     let text = json!({
         "country": "FR", "platform": "netflix", "genre": "Comédie", "template": "studio:step_ms=5",
@@ -163,7 +163,7 @@ async fn bodies_are_read_as_tools_write_them_or_named() {
         assert_eq!((status, &answer["job"]["parameters"]["genre"]), (200, &json!("Comédie")), "{headers:?}: {answer}");
     }
     for (headers, body, status, code) in [
-        // The gateway hands over as text what is called JSON.
+        // The gateway passes a body that is declared as JSON on as text.
         (vec![("content-type", json), gzipped], gzip(text.as_bytes()), 415, "unsupported_encoding"),
         (vec![("content-type", json_in_latin.as_str())], latin.clone(), 415, "unsupported_encoding"),
         (vec![("content-type", json)], latin.clone(), 400, "bad_json"),
@@ -180,7 +180,7 @@ async fn bodies_are_read_as_tools_write_them_or_named() {
 }
 
 #[tokio::test]
-async fn the_same_request_written_otherwise_gets_the_first_answer() {
+async fn an_equivalent_request_with_the_same_key_gets_the_first_answer() {
     let stack = Stack::open().await;
     let key = format!("written otherwise {}", std::process::id());
     let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
@@ -196,7 +196,7 @@ async fn the_same_request_written_otherwise_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn a_time_is_what_it_seems_and_a_number_arrives_as_it_is() {
+async fn times_are_unambiguous_and_numbers_arrive_exactly() {
     let stack = Stack::open().await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     let from = now - 60;

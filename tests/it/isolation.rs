@@ -1,4 +1,4 @@
-//! Endpoints that fail or take long: the others do not wait for them, and they get everything once they are mended.
+//! Failing and slow endpoints: they do not delay others, and they get every webhook after they recover.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stack::Stack;
 
-/// Makes so many events, each about a job of its own; the jobs.
+/// Triggers `count` events, each about a job of its own, and returns the jobs.
 pub async fn trigger(stack: &Stack, name: &str, count: usize) -> Vec<String> {
     let jobs: Vec<String> = (0..count).map(|n| format!("{name}-{}-{n}", std::process::id())).collect();
     for job in &jobs {
@@ -17,7 +17,7 @@ pub async fn trigger(stack: &Stack, name: &str, count: usize) -> Vec<String> {
     jobs
 }
 
-/// How an endpoint stands: its health.
+/// The health of an endpoint.
 pub async fn endpoint(stack: &Stack, name: &str) -> Value {
     let (status, answer) = stack.get("/api/webhooks/status").await;
     assert_eq!(status, 200, "{answer}");
@@ -31,7 +31,7 @@ fn times(webhooks: &[Value]) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn healthy_deliveries_are_done_before_the_slow_endpoint_s_second_attempt() {
+async fn healthy_deliveries_finish_before_the_second_attempt_of_the_slow_endpoint() {
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "stall": "head" })).await;
     let jobs = trigger(&stack, "slow", 8).await;
@@ -55,7 +55,7 @@ async fn healthy_deliveries_are_done_before_the_slow_endpoint_s_second_attempt()
 }
 
 #[tokio::test]
-async fn an_endpoint_that_fails_is_left_alone_and_gets_everything_when_it_is_mended() {
+async fn a_failing_endpoint_is_spared_and_gets_everything_after_it_recovers() {
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "answer": 500 })).await;
     let jobs = trigger(&stack, "circuit", 12).await;
@@ -66,7 +66,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_gets_everything_when_it_is_men
         })
         .await;
     assert!(open["failures"].as_u64() >= Some(10) && open["failingSince"].is_string(), "{open}");
-    // Those that wait say what for.
+    // Waiting deliveries have a wait reason.
     stack
         .eventually("a delivery waits for the circuit", || async {
             let (_, answer) = stack.get("/api/webhooks/deliveries?endpoint=webhook_2&status=pending&limit=50").await;

@@ -1,4 +1,4 @@
-//! The main job from submit to a verified webhook, and the ways in which it may end otherwise.
+//! The journey of a job from submit to a verified webhook, and its other possible ends.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ async fn a_job_goes_from_submit_to_a_video_and_a_verified_webhook() {
     }
     assert!(done["extractedMovies"].is_string());
 
-    // The video plays where the job says.
+    // The job's link plays the video.
     let video = stack.http.get(done["videoUrl"].as_str().expect("a URL")).send().await.expect("the file");
     let bytes = video.bytes().await.expect("the file");
     assert_eq!(&bytes[4..8], b"ftyp", "an MP4");
@@ -37,10 +37,10 @@ async fn a_job_goes_from_submit_to_a_video_and_a_verified_webhook() {
     for verifier in ["streamgank", "standard_webhooks", "node"] {
         assert_eq!(verification[verifier]["ok"], true, "{verifier}: {verification:#}");
     }
-    // Seed 001's Python sample takes ASCII text only; the libraries under Python take all.
+    // Seed 001's Python sample verifies only ASCII text; the Python libraries verify any text.
     assert_eq!(verification["python"]["checks"]["standardwebhooks"], true, "{verification:#}");
 
-    // The log tells the story, oldest first.
+    // The log has the events of the job, oldest first.
     let (_, log) = stack.get(&format!("/api/queue/job/{job}/logs")).await;
     let lines = log["data"]["logs"].as_array().expect("lines");
     let kinds: Vec<&str> = lines.iter().filter_map(|line| line["event_type"].as_str()).collect();
@@ -50,7 +50,7 @@ async fn a_job_goes_from_submit_to_a_video_and_a_verified_webhook() {
 }
 
 #[tokio::test]
-async fn every_verifier_takes_a_webhook_whose_text_is_ascii() {
+async fn every_verifier_accepts_a_webhook_whose_text_is_ascii() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5").await;
     let webhook = stack.webhook("main", &job, "job.completed").await;
@@ -82,7 +82,7 @@ async fn a_poller_gets_304_until_something_changes() {
 }
 
 #[tokio::test]
-async fn a_job_that_shall_pause_ends_after_extraction() {
+async fn a_job_with_a_pause_ends_after_extraction() {
     let stack = Stack::open().await;
     let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=10" })).await;
     let done = stack.until_status(&job, "completed").await;
@@ -102,7 +102,7 @@ async fn a_worker_without_video_and_render_completes_with_issues() {
 }
 
 #[tokio::test]
-async fn a_failed_step_is_retried_and_the_first_attempt_s_late_callbacks_change_nothing() {
+async fn a_failed_step_is_retried_and_late_callbacks_of_the_first_attempt_change_nothing() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=20&fail=4&fail_attempts=1&error=socket%20closed&late=2,3").await;
     let waiting = stack.until(&job, "in its second attempt", |job| job["retryCount"] == 1).await;
@@ -123,7 +123,7 @@ async fn a_failed_step_is_retried_and_the_first_attempt_s_late_callbacks_change_
 }
 
 #[tokio::test]
-async fn a_failure_that_a_retry_cannot_mend_ends_at_once_and_says_why() {
+async fn a_permanent_failure_ends_the_job_and_shows_its_reason() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&fail=1&error=No%20movies%20found").await;
     let failed = stack.until_status(&job, "failed").await;
@@ -134,7 +134,7 @@ async fn a_failure_that_a_retry_cannot_mend_ends_at_once_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_run_that_fails_again_fails_for_good() {
+async fn a_job_whose_retries_fail_stays_failed() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&fail=2&error=boom").await;
     let failed = stack.until_status(&job, "failed").await;

@@ -1,7 +1,7 @@
-//! Any function killed at any time among jobs and videos: nothing is lost, and everything ends soon after the last kill.
+//! Kills random functions while jobs and videos run: nothing is lost, and everything ends soon after the last kill.
 //!
-//! It is short, unless KILL_ROUNDS, KILL_SECONDS, KILL_JOBS and KILL_VIDEOS say otherwise (CONTRIBUTING.md); KILL_SEED
-//! repeats a round.
+//! The test is short by default; KILL_ROUNDS, KILL_SECONDS, KILL_JOBS and KILL_VIDEOS extend it (CONTRIBUTING.md);
+//! KILL_SEED repeats a round.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -20,15 +20,15 @@ use crate::videos::{HOOK, film};
 
 /// The other functions of the stack.
 const OTHER_FUNCTIONS: [&str; 6] = ["job-stream", "fanout", "worker", "render", "dispatcher", "cleanup"];
-/// Timers that are too short for a machine this busy: a video takes longer, and so does a heartbeat.
+/// Timers that must be longer on a busy machine, where videos and heartbeats take longer.
 const LONG_TIMEOUTS: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
-/// Each report is sent three times, as a worker does that wants it to arrive.
+/// The mock worker sends each report three times, so that one arrives.
 const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
-/// How long after the last kill everything has to have ended.
+/// The time after the last kill within which everything must end.
 const RECOVERY: Duration = Duration::from_secs(180);
-/// How long a caller insists on an answer.
+/// The time for which a caller retries a request.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often the sweep comes meanwhile.
+/// The interval of the sweeps.
 const SWEEP: Duration = Duration::from_secs(2);
 
 /// Every function of the stack.
@@ -41,7 +41,7 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// How long a round is, and what goes on in it.
+/// The length and the content of a round.
 struct Round {
     seed: u64,
     length: Duration,
@@ -50,7 +50,7 @@ struct Round {
 }
 
 #[tokio::test]
-async fn killing_any_function_at_random_loses_nothing() {
+async fn killing_random_functions_loses_nothing() {
     let stack = Stack::open().await;
     let first = number("KILL_SEED", u64::from(std::process::id()));
     let rounds = (0..number("KILL_ROUNDS", 1)).map(|round| Round {
@@ -79,7 +79,8 @@ async fn killing_any_function_at_random_loses_nothing() {
     }
 }
 
-/// Changes the environments of all functions, and ends their processes, so that the next ones read them: what they were.
+/// Changes the environments of all functions, and ends their processes, so that the next ones read them: what they
+/// were.
 async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BTreeMap<&'static str, Value> {
     let mut before = BTreeMap::new();
     for function in functions() {
@@ -98,12 +99,12 @@ async fn configure(stack: &Stack, edit: impl Fn(&'static str, &mut Value)) -> BT
     before
 }
 
-/// Ends a process as the end of a machine does; whether it was there.
+/// Kills a process with SIGKILL, and returns whether it existed.
 fn kill(pid: u32) -> bool {
     Command::new("kill").args(["-9", &pid.to_string()]).status().is_ok_and(|status| status.success())
 }
 
-/// Jobs and videos are submitted while functions are killed; then nothing may be missing.
+/// Submits jobs and videos while functions are killed, then checks that nothing is missing.
 async fn play(stack: &Stack, round: &Round) {
     let (seed, seconds) = (round.seed, round.length.as_secs());
     println!("seed {seed}: {seconds} s, {} jobs, {} videos", round.jobs, round.videos);
@@ -161,7 +162,7 @@ async fn submit_videos(stack: &Stack, round: &Round) -> Vec<String> {
     submitted
 }
 
-/// Evenly over a time.
+/// Spreads submissions evenly over a time.
 fn paced(length: Duration, count: u64) -> tokio::time::Interval {
     let mut ticks = interval((length / u32::try_from(count.max(1)).expect("a few")).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -172,7 +173,7 @@ fn key(round: &Round, what: &str, n: u64) -> String {
     format!("{what}-{}-{}-{n}", std::process::id(), round.seed)
 }
 
-/// Calls until a function lives long enough to answer; the key makes one job of all these calls.
+/// Retries until a function lives long enough to answer; the idempotency key makes one job of all attempts.
 async fn submit_with_retries(stack: &Stack, path: &str, key: &str, body: &Value) -> String {
     let (deadline, mut ticks) = (Instant::now() + SUBMIT_TIMEOUT, interval(Duration::from_millis(200)));
     let mut last = String::new();
@@ -194,7 +195,7 @@ async fn submit_with_retries(stack: &Stack, path: &str, key: &str, body: &Value)
     panic!("{path} had no answer for {SUBMIT_TIMEOUT:?}: {last}");
 }
 
-/// Kills processes at random until a time, and sweeps meanwhile: how many of each function.
+/// Kills random processes and sweeps until a time, and returns the number of kills by function.
 async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static str, usize> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (mut killed, mut swept) = (BTreeMap::new(), Instant::now());
@@ -212,9 +213,9 @@ async fn kill_until(stack: &Stack, seed: u64, end: Instant) -> BTreeMap<&'static
     killed
 }
 
-/// Kills a process of a function that has any.
+/// Kills a process of a random function that is running.
 fn kill_one(stack: &Stack, random: &mut Random) -> Option<&'static str> {
-    // Most functions have none at a time.
+    // Most functions have no process at any given time.
     let functions: Vec<&'static str> = functions().collect();
     for _ in 0..functions.len() {
         let function = functions[random.below(functions.len() as u64) as usize];

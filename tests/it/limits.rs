@@ -1,4 +1,4 @@
-//! Calls per minute: what a caller and a job may do, counted in one place for all instances.
+//! Rate limits per caller and per job, counted centrally for all instances.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,21 +20,21 @@ fn minute() -> i64 {
     i64::try_from(now / 60).expect("a time")
 }
 
-/// As if other instances had let in all calls but `left` of this minute and of the next ones.
+/// Sets the counter of a caller, as if other instances had admitted calls of this minute and of the next ones.
 pub async fn use_up(stack: &Stack, caller: &str, used: u32) {
     for minute in minute()..minute() + 3 {
         stack.aws.set_counter(&format!("rate#{caller}"), &format!("{minute:010}"), used).await;
     }
 }
 
-/// Leaves the caller with a key no call of this minute.
+/// Uses up all calls of the caller with this key in this minute.
 pub async fn use_up_calls(stack: &Stack, key: &str) {
     let secret = SigningKeys::parse(&stack.aws.secret("SESSION_SECRET").await).expect("a secret");
     use_up(stack, &fingerprint(&hash_key(key), &secret), CALLS).await;
 }
 
 #[tokio::test]
-async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
+async fn a_caller_over_the_rate_limit_must_wait_on_every_route_but_streams() {
     let stack = Stack::open().await;
     let call = async |method: &Method, path: &str| {
         let request = stack.http.request(method.clone(), format!("{}{path}", stack.api)).header("x-api-key", KEY);
@@ -52,7 +52,7 @@ async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
         (Method::POST, "/api/stream-token"),
     ];
     for (method, path) in routes {
-        // An instance may hold a few calls of before.
+        // An instance may still have a lease on a few calls.
         let mut response = call(&method, path).await;
         for _ in 0..20 {
             if response.status() == 429 {
@@ -72,12 +72,12 @@ async fn a_caller_over_the_limit_is_told_to_wait_on_every_route_but_streams() {
     for (path, expected) in [("/api/job/job_1_a/stream", 404), ("/queue", 200), ("/health", 200)] {
         assert_eq!(call(&Method::GET, path).await.status(), expected, "{path}");
     }
-    // Other callers are not touched.
+    // Other callers are not limited.
     assert_eq!(stack.get("/api/queue/status").await.0, 200);
 }
 
 #[tokio::test]
-async fn a_job_takes_so_many_reports_a_minute() {
+async fn the_reports_of_a_job_per_minute_are_limited() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
     stack.until(&job, "silent after step 3", |job| job["progress"] == 36).await;
@@ -94,7 +94,7 @@ async fn a_job_takes_so_many_reports_a_minute() {
         assert!(taken <= 200, "ten calls of each instance are free, not all");
     };
     assert_eq!(refused["code"], "rate_limited");
-    // Another job is not touched.
+    // Other jobs are not limited.
     let other = stack.submit("step_ms=5").await;
     stack.until_status(&other, "completed").await;
 }

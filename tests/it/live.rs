@@ -1,19 +1,18 @@
-//! Live updates over both transports: nothing is missing and nothing comes twice, however often a viewer is cut off.
+//! Live updates over both transports: every event arrives exactly once, however often a viewer is disconnected.
 
 use std::time::{Duration, Instant};
 
-use reelhook_domain::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::stack::{Stack, read};
 
-/// How often each transport is cut off during one job; some more connections see its end.
+/// The number of disconnects per transport during one job; a few more connections see its end.
 const CUTS: usize = 220;
-/// How long a job may take to show its end.
+/// The time within which a job must show its end.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// One block of a stream: its id, its event's name, its data, and how soon to come back.
+/// One block of a stream: id, event name, data, and reconnect delay.
 #[derive(Debug, Clone, Default)]
 pub struct Block {
     pub id: Option<String>,
@@ -22,7 +21,7 @@ pub struct Block {
     pub retry: Option<u64>,
 }
 
-/// The whole blocks of a text (HTML Standard, 9.2.6).
+/// The complete blocks of a text (HTML Standard, 9.2.6).
 pub fn blocks(text: &str) -> Vec<Block> {
     let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
     whole
@@ -43,7 +42,7 @@ pub fn blocks(text: &str) -> Vec<Block> {
         .collect()
 }
 
-/// A viewer who comes back with what it has seen.
+/// A viewer that reconnects with its last event id.
 #[derive(Debug, Default)]
 struct Viewer {
     last: Option<String>,
@@ -116,7 +115,7 @@ async fn glance(viewer: &mut Viewer, mut response: Response) {
     viewer.take(&text);
 }
 
-/// The reports that are left of a job whose worker went silent after step 1.
+/// The remaining reports of a job whose worker stopped reporting after step 1.
 pub fn reports(job: &str) -> Vec<Value> {
     let report = |number: u8, status: &str| json!({ "job_id": job, "step_number": number, "status": status });
     let mut reports: Vec<Value> =
@@ -127,7 +126,7 @@ pub fn reports(job: &str) -> Vec<Value> {
     reports
 }
 
-/// How a viewer looks once and is cut off.
+/// The transport of a viewer's connection.
 #[derive(Clone, Copy)]
 enum Transport {
     Api,
@@ -137,7 +136,7 @@ enum Transport {
 impl Transport {
     async fn glance(self, stack: &Stack, path: &str, viewer: &mut Viewer) {
         match self {
-            // A viewer who hangs up early comes back with what it has.
+            // A viewer that disconnects early reconnects with its last event id.
             Self::Api => {
                 let request = viewer.ask(stack.request(Method::GET, path)).timeout(Duration::from_millis(40));
                 let Ok(response) = request.send().await else { return };
@@ -153,7 +152,7 @@ impl Transport {
         }
     }
 
-    /// Looks until the job's end was seen.
+    /// Reconnects until the viewer has seen the job's end.
     async fn see_the_end(self, stack: &Stack, path: &str, viewer: &mut Viewer) {
         let deadline = Instant::now() + TIMEOUT;
         while !viewer.has_ended() {
@@ -171,13 +170,13 @@ impl Transport {
     }
 }
 
-/// Four viewers of one job are cut off 50 times each, while the test reports the job's steps.
+/// Disconnects four viewers of one job 50 times each, while the test reports the job's steps.
 async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 4]) {
     let job = stack.submit("step_ms=5&stall=1").await;
     stack.until(&job, "silent after step 1", |job| job["progress"] == 12).await;
-    // The run began later than it did: its short timer must not end it while viewers come and go.
+    // Moves the start of the run, so that its short timer does not end it while viewers reconnect.
     let mut stored = stack.stored(&job).await;
-    let later = Timestamp(stored.updated_at.0 + 600_000);
+    let later = stored.updated_at.after(Duration::from_secs(600));
     stored.version += 1;
     (stored.run.times.started_at, stored.due_at) = (Some(later), Some(later));
     stored.outbox.clear();
@@ -217,7 +216,7 @@ async fn cut_off_200_times_viewers_of_the_api_miss_nothing_and_see_nothing_twice
     let stack = Stack::open().await;
     let (job, [mut viewer, ..]) = four_viewers(&stack, Transport::Api).await;
 
-    // Who has seen the end is told to stop; who has seen nothing gets the end.
+    // A viewer that has seen the end is told to stop; a new viewer gets the end.
     let path = format!("/api/job/{job}/stream");
     let over = viewer.ask(stack.request(Method::GET, &path)).send().await.expect("an answer");
     assert_eq!(over.status(), 204);
@@ -229,7 +228,7 @@ async fn cut_off_200_times_viewers_of_the_api_miss_nothing_and_see_nothing_twice
 #[tokio::test]
 async fn a_stream_shows_each_step_as_it_happens_and_ends_with_the_job() {
     let stack = Stack::open().await;
-    // Slow enough that steps come one after the other, however seldom the stream looks.
+    // Slow enough that each poll of the stream sees at most one step.
     let job = stack.submit("step_ms=400&render_ms=400").await;
     let (mut viewer, mut all, mut chunks) = (Viewer::default(), String::new(), 0);
     let deadline = Instant::now() + TIMEOUT;
@@ -254,7 +253,7 @@ async fn a_stream_shows_each_step_as_it_happens_and_ends_with_the_job() {
 }
 
 #[tokio::test]
-async fn a_token_opens_its_job_s_stream_and_no_other() {
+async fn a_stream_token_authorizes_only_the_stream_of_its_job() {
     let stack = Stack::open().await;
     let (job, other) = (stack.submit("step_ms=5").await, stack.submit("step_ms=5").await);
     let (status, answer) = stack.post("/api/stream-token", &json!({ "jobId": job })).await;
@@ -279,7 +278,7 @@ async fn a_token_opens_its_job_s_stream_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_queue_s_stream_answers_at_the_first_change() {
+async fn the_queue_stream_answers_at_the_first_change() {
     let stack = Stack::open().await;
     let path = "/api/queue/status/stream";
     let text = stack.request(Method::GET, path).send().await.expect("an answer").text().await.expect("text");

@@ -1,4 +1,4 @@
-//! Signing in at a page: from the requested page, by a form, with a cookie that authorizes pages, calls and streams.
+//! Sign-in by a page: redirect from the requested page, form, and a cookie that authorizes pages, calls and streams.
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::limits::use_up;
 use crate::stack::{JsonText, Stack, read};
 
-/// A client that shows redirects; it keeps no cookies.
+/// A client that does not follow redirects and keeps no cookies.
 pub fn browser() -> Client {
     Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client")
 }
@@ -21,7 +21,7 @@ async fn send(request: RequestBuilder) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// The form, as a browser sends it from our page.
+/// The form as a browser sends it from the sign-in page.
 fn form(stack: &Stack, fields: &[(&str, &str)]) -> RequestBuilder {
     let body = reelhook_app::Url::parse_with_params("http://form/", fields).expect("a URL");
     let request = browser().post(format!("{}/login", stack.api)).header("origin", &stack.api);
@@ -30,7 +30,7 @@ fn form(stack: &Stack, fields: &[(&str, &str)]) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn somebody_signs_in_comes_back_and_signs_out() {
+async fn a_user_signs_in_returns_to_the_page_and_signs_out() {
     let stack = Stack::open().await;
     let get = |path: &str| browser().get(format!("{}{path}", stack.api));
 
@@ -42,7 +42,7 @@ async fn somebody_signs_in_comes_back_and_signs_out() {
     assert!(header(&page, reqwest::header::CONTENT_SECURITY_POLICY).contains("form-action 'self'"));
     let text = page.text().await.expect("text");
     assert!(text.contains("value=\"/queue?status=failed\"") && !text.contains("<script"), "{text}");
-    // What it is made of needs no key either.
+    // Its files need no key either.
     for file in text.split('"').filter(|part| part.starts_with("/assets/")) {
         let found = send(get(file)).await;
         assert_eq!(found.status(), 200, "{file}");
@@ -109,7 +109,7 @@ async fn a_program_signs_in_with_json() {
 }
 
 #[tokio::test]
-async fn another_site_s_page_signs_nobody_in_or_out() {
+async fn a_page_of_another_site_cannot_sign_a_user_in_or_out() {
     let stack = Stack::open().await;
     for path in ["/login", "/logout"] {
         for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
@@ -122,7 +122,7 @@ async fn another_site_s_page_signs_nobody_in_or_out() {
             assert_eq!((status, &answer["code"]), (403, &json!("foreign_page")), "{path} {value}");
         }
     }
-    // Nor does it choose where the user is redirected.
+    // The other site also can't choose where the user is redirected.
     for elsewhere in ["https://evil.example/", "//evil.example/", "/\\evil.example/"] {
         let taken = send(form(&stack, &[("password", &stack.key), ("next", elsewhere)])).await;
         assert_eq!((taken.status().as_u16(), header(&taken, LOCATION).as_str()), (303, "/"), "{elsewhere}");
@@ -130,9 +130,9 @@ async fn another_site_s_page_signs_nobody_in_or_out() {
 }
 
 #[tokio::test]
-async fn who_guesses_keys_is_slowed_down_by_address() {
+async fn sign_in_attempts_are_limited_by_address() {
     let stack = Stack::open().await;
-    // An address that no other test has.
+    // An address that no other test uses.
     let at = |sample: &str| {
         let mut event: Value = serde_json::from_str(sample).expect("JSON");
         event["requestContext"]["http"]["sourceIp"] = json!("203.0.113.99");
@@ -148,9 +148,9 @@ async fn who_guesses_keys_is_slowed_down_by_address() {
     assert!(answer["headers"]["retry-after"].is_string(), "{answer}");
 }
 
-/// On AWS browsers reach the API over https: the cookie keeps to that.
+/// On AWS browsers reach the API over https, so the cookie is limited to https.
 #[tokio::test]
-async fn over_https_the_cookie_is_secure_and_comes_in_a_list_of_its_own() {
+async fn over_https_the_cookie_is_secure_and_in_the_cookies_list() {
     let stack = Stack::open().await;
     let (answer, error) = stack
         .aws
@@ -169,9 +169,9 @@ async fn over_https_the_cookie_is_secure_and_comes_in_a_list_of_its_own() {
     assert_eq!(answer["statusCode"], 401, "{answer}");
 }
 
-/// Each way in asks for what its callers know: programs for Basic, a page's script for nothing.
+/// Programs get a Basic challenge; scripts of pages get a challenge that opens no dialog.
 #[tokio::test]
-async fn only_programs_are_asked_for_basic() {
+async fn only_programs_get_a_basic_challenge() {
     let stack = Stack::open().await;
     let challenge = async |mode: Option<&str>| {
         let request = browser().get(format!("{}/api/queue/status", stack.api));
@@ -180,7 +180,7 @@ async fn only_programs_are_asked_for_basic() {
         assert_eq!(answer.status(), 401);
         header(&answer, WWW_AUTHENTICATE)
     };
-    // Alone: Chromium asks for no password where another scheme stands before it.
+    // Basic must be the only scheme: Chromium opens no password dialog if another one precedes it.
     assert_eq!(challenge(None).await, "Basic realm=\"reelhook\", charset=\"UTF-8\"");
     assert_eq!(challenge(Some("navigate")).await, "Basic realm=\"reelhook\", charset=\"UTF-8\"");
     assert_eq!(challenge(Some("cors")).await, "Bearer realm=\"reelhook\"");

@@ -1,4 +1,4 @@
-//! Logs: what a job's lines are, where they are found again, and how many there are.
+//! Logs: the lines of a job, their search and archive, and their counts.
 
 use std::io::Read;
 
@@ -24,7 +24,7 @@ async fn stats(stack: &Stack) -> (i64, i64, i64) {
 }
 
 #[tokio::test]
-async fn a_job_s_lines_are_listed_searched_archived_counted_and_removed_with_it() {
+async fn log_lines_of_a_job_are_listed_searched_archived_counted_and_removed_with_it() {
     let stack = Stack::open().await;
     let before = stats(&stack).await;
     let job = stack.submit("step_ms=5").await;
@@ -43,7 +43,7 @@ async fn a_job_s_lines_are_listed_searched_archived_counted_and_removed_with_it(
 
     let found = lines(&stack, &format!("/api/logs/search?jobId={job}&eventType=webhook_received&limit=1000")).await;
     assert!(found.len() >= 14 && found.iter().all(|line| line["details"]["step_number"].is_number()), "{found:?}");
-    // Over all jobs, part by part: every line of this one, once and in order.
+    // A search over all jobs, page by page, finds every line of this job once and in order.
     let mut parts: Vec<Value> = Vec::new();
     let mut cursor = String::new();
     stack
@@ -93,7 +93,7 @@ async fn a_job_s_lines_are_listed_searched_archived_counted_and_removed_with_it(
 }
 
 #[tokio::test]
-async fn when_the_table_has_no_lines_any_more_the_archive_has() {
+async fn the_archive_has_the_log_after_the_table_lost_it() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5").await;
     stack.until_status(&job, "completed").await;
@@ -112,7 +112,7 @@ async fn when_the_table_has_no_lines_any_more_the_archive_has() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_named() {
+async fn invalid_parameters_are_named() {
     let stack = Stack::open().await;
     for (query, field) in [
         ("limit=0", "limit"),

@@ -1,4 +1,5 @@
-//! Nothing is lost: queues purged, the stream replayed, its records dropped, processes killed, in the middle of a burst.
+//! Nothing is lost: queues purged, the stream replayed, its records dropped, processes killed, in the middle of a
+//! burst.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +12,9 @@ use serde_json::{Value, json};
 use crate::aws::Item;
 use crate::stack::Stack;
 
-/// Jobs of one burst.
+/// The number of jobs in one burst.
 const BURST: usize = 50;
-/// Processes that are killed in one.
+/// The number of processes killed in one burst.
 const KILLS: usize = 50;
 
 async fn burst(stack: &Stack) -> Vec<String> {
@@ -24,7 +25,7 @@ async fn burst(stack: &Stack) -> Vec<String> {
     jobs
 }
 
-/// Counters of final jobs over all days.
+/// The counters of final jobs, summed over all days.
 async fn counted(stack: &Stack) -> BTreeMap<String, i64> {
     let query = stack
         .aws
@@ -40,12 +41,12 @@ async fn counted(stack: &Stack) -> BTreeMap<String, i64> {
             item.get("count").map_or(0, |count| count.as_n().expect("a number").parse::<i64>().expect("a number"));
         *counts.entry(status).or_default() += count;
     }
-    // A counter whose jobs were all deleted says 0.
+    // A counter whose jobs were all deleted is 0.
     counts.retain(|_, count| *count != 0);
     counts
 }
 
-/// Final jobs over all days, by the jobs themselves.
+/// The number of final jobs over all days, counted from the jobs themselves.
 async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
     let mut counts = BTreeMap::new();
     let mut start = None;
@@ -64,7 +65,7 @@ async fn final_jobs(stack: &Stack) -> BTreeMap<String, i64> {
     }
 }
 
-/// The counters say what the jobs are.
+/// Asserts that the counters equal the jobs.
 pub(crate) async fn assert_counts_are_right(stack: &Stack) {
     stack
         .eventually("counters that say what the jobs are", || async {
@@ -73,7 +74,8 @@ pub(crate) async fn assert_counts_are_right(stack: &Stack) {
         .await;
 }
 
-/// Every job ends with its video, every delivery arrives, repeats carry the same id, counts are right, queues are empty.
+/// Every job ends with its video, every delivery arrives, repeats carry the same id, counts are right, queues are
+/// empty.
 async fn assert_nothing_was_lost(stack: &Stack, jobs: &[String]) {
     for job in jobs {
         stack.until_status(job, "completed").await;
@@ -109,7 +111,7 @@ pub(crate) async fn assert_delivered(stack: &Stack, jobs: &[String]) {
     }
 }
 
-/// Gives the whole stream to fanout once more, from its start.
+/// Replays the whole stream to fanout, from its start.
 async fn replay(stack: &Stack) {
     let records = stack.aws.stream_records().await;
     assert!(!records.is_empty(), "the stream holds what happened");
@@ -166,13 +168,13 @@ async fn replaying_the_whole_stream_shows_receivers_nothing_new_and_counts_nothi
 }
 
 #[tokio::test]
-async fn a_repair_makes_what_a_lost_stream_never_made() {
+async fn a_repair_creates_what_lost_stream_records_did_not() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=2").await;
     stack.until(&job, "in step 2", |job| job["currentStepNumber"] == 2).await;
     let started = stack.stored(&job).await.updated_at;
 
-    // Fanout stops listening; the rest of the run reaches only the item.
+    // Fanout is disconnected from the stream; the rest of the run reaches only the item.
     let mapping = stack.aws.mappings("fanout").await.into_iter().next().expect("a mapping");
     let path = format!("/2015-03-31/event-source-mappings/{}", mapping["UUID"].as_str().expect("an id"));
     let (status, answer, _) = stack.aws.call("lambda", "DELETE", &path, None, &Value::Null).await;
@@ -182,7 +184,7 @@ async fn a_repair_makes_what_a_lost_stream_never_made() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(stack.job(&job).await["status"], "completed");
 
-    // It comes back behind those records, as if they had aged out.
+    // Fanout is reconnected after those records, as if they had expired.
     let again = json!({
         "EventSourceArn": mapping["EventSourceArn"], "FunctionName": stack.aws.function("fanout"),
         "StartingPosition": "LATEST", "BatchSize": 100, "FunctionResponseTypes": ["ReportBatchItemFailures"],
@@ -200,7 +202,7 @@ async fn a_repair_makes_what_a_lost_stream_never_made() {
     let webhook = stack.webhook("main", &job, "job.completed").await;
     assert_eq!(webhook["body"]["data"]["video_url"], "https://cdn.example/v.mp4");
     stack.assert_queues_empty().await;
-    // Should the records come back after all, they make nothing twice; slot and count are theirs to set right.
+    // If the records come back after all, they duplicate nothing, and they correct slot and count.
     let received = stack.studio("/hooks/main/summary").await["received"].clone();
     replay(&stack).await;
     stack.assert_queues_empty().await;
@@ -210,7 +212,7 @@ async fn a_repair_makes_what_a_lost_stream_never_made() {
 }
 
 #[tokio::test]
-async fn dead_letters_are_brought_back_and_worked_off() {
+async fn dead_letters_are_redriven_and_processed() {
     let stack = Stack::open().await;
     stack.control("worker", json!({ "answer": 503 })).await;
     let job = stack.submit("step_ms=5").await;
@@ -224,7 +226,7 @@ async fn dead_letters_are_brought_back_and_worked_off() {
 }
 
 #[tokio::test]
-async fn killing_processes_at_random_loses_nothing() {
+async fn killing_random_processes_loses_nothing() {
     let stack = Stack::open().await;
     let mut kills = 0;
     let mut seed = u64::from(std::process::id()) | 1;
@@ -254,12 +256,12 @@ async fn killing_processes_at_random_loses_nothing() {
     print_repeats("second", &stack.studio("/hooks/second/summary").await);
 }
 
-/// Events of the storm; each goes to two endpoints.
+/// The number of events in the storm; each goes to two endpoints.
 const STORM: usize = 1000;
-/// Dispatchers that are killed in it.
+/// The number of dispatchers killed in the storm.
 const STORM_KILLS: usize = 200;
 
-/// Triggers events, some at once.
+/// Triggers events, several concurrently.
 async fn storm(stack: &Stack) -> Vec<String> {
     let jobs: Vec<String> = (0..STORM).map(|n| format!("storm-{}-{n}", std::process::id())).collect();
     let trigger = |job: &String| {
@@ -273,7 +275,7 @@ async fn storm(stack: &Stack) -> Vec<String> {
     jobs
 }
 
-/// Webhooks that came to either receiver, without repeats.
+/// The number of distinct webhooks that arrived at either receiver.
 async fn distinct(stack: &Stack) -> u64 {
     let mut count = 0;
     for hook in ["main", "second"] {
@@ -305,13 +307,14 @@ async fn two_hundred_dispatchers_killed_in_two_thousand_deliveries_lose_none() {
         }
     };
     let (jobs, ()) = tokio::join!(storm(&stack), killing);
-    // As long as it comes forward it may take its time.
+    // The deadline is extended as long as there is progress.
     let mut seen = distinct(&stack).await;
     while seen < before + 2 * STORM as u64 {
         let polls = AtomicUsize::new(0);
         seen = stack
             .eventually("another webhook", || async {
-                // The queue gives the messages of the dead again; the sweep is for those that were given too often.
+                // The queue redelivers the messages of killed dispatchers; the sweep covers messages that were
+                // delivered too often.
                 if polls.fetch_add(1, Ordering::Relaxed) % 300 == 299 {
                     stack.sweep().await;
                 }

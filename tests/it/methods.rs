@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stack::{JsonText, Stack, read};
 
-/// Headers that GET and HEAD share, whatever else happens between the two.
+/// Headers that are equal for GET and HEAD, even if other requests happen between the two.
 const SHARED: [&str; 5] = ["content-type", "cache-control", "etag", "content-security-policy", "location"];
 
 fn shared(response: &Response) -> Vec<Option<String>> {
@@ -16,7 +16,7 @@ fn shared(response: &Response) -> Vec<Option<String>> {
 }
 
 #[tokio::test]
-async fn head_is_get_without_the_body() {
+async fn head_answers_as_get_without_the_body() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5").await;
     stack.until_status(&job, "completed").await;
@@ -43,7 +43,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn head_tells_how_long_a_file_is_and_asks_for_the_key_as_get_does() {
+async fn head_has_the_content_length_and_requires_the_key_as_get_does() {
     let stack = Stack::open().await;
     for path in ["/assets/style.css", "/api/music-tracks/corp-1", "/openapi.json"] {
         let get = stack.request(Method::GET, path).send().await.expect("an answer");
@@ -56,7 +56,7 @@ async fn head_tells_how_long_a_file_is_and_asks_for_the_key_as_get_does() {
         assert_eq!(head.status(), 401, "{path}");
         assert!(head.headers().contains_key("www-authenticate"), "{path}");
     }
-    // A stream's head comes at once, on the Function URL too.
+    // The head of a stream arrives immediately, also on the Function URL.
     let stream = format!("{}/api/queue/status/stream", stack.aws.stream_url());
     let head = stack.http.head(stream).header("x-api-key", &stack.key).send().await.expect("an answer");
     assert_eq!(head.status(), 200);
@@ -64,7 +64,7 @@ async fn head_tells_how_long_a_file_is_and_asks_for_the_key_as_get_does() {
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_ones_a_path_takes() {
+async fn an_unsupported_method_gets_the_supported_ones() {
     let stack = Stack::open().await;
     for (method, path, allow) in [
         (Method::GET, "/api/generate", "POST, OPTIONS"),

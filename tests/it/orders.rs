@@ -1,4 +1,4 @@
-//! Orders for videos: pictures by upload, form and URL, tracks of music, and what is wrong with bad ones.
+//! Requests for videos: images by upload, form and URL, music tracks, and the errors of invalid requests.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::stack::{Stack, read};
 use crate::videos::{HOOK, film, order, until};
 
 #[tokio::test]
-async fn pictures_come_by_upload_by_form_and_by_url() {
+async fn images_are_accepted_by_upload_by_form_and_by_url() {
     let stack = Stack::open().await;
     let image = png();
     let (status, upload) =
@@ -34,7 +34,7 @@ async fn pictures_come_by_upload_by_form_and_by_url() {
     assert_eq!(status, 202, "{answer}");
     let by_form = answer["jobId"].as_str().expect("an id").to_owned();
 
-    // An address inside is refused like a name that does not exist, when it is fetched.
+    // A forbidden address is refused when it is fetched, like a name that does not exist.
     let mut wanted = film(1, 1.0);
     wanted["scenes"][0]["content"]["images"] = json!(["http://169.254.169.254/latest/meta-data"]);
     let by_url = order(&stack, wanted).await;
@@ -46,7 +46,7 @@ async fn pictures_come_by_upload_by_form_and_by_url() {
     stack.assert_queues_empty().await;
 }
 
-/// A picture of one grey dot.
+/// An image of one grey pixel.
 fn png() -> Vec<u8> {
     let base64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
     base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).expect("base64")
@@ -66,7 +66,7 @@ fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn bad_orders_are_answered_with_what_would_be_right() {
+async fn invalid_video_requests_are_refused_with_what_would_be_right() {
     let stack = Stack::open().await;
     let hook = "https://client.example/hook";
     let scenes = |scenes: Value| json!({ "webhookUrl": hook, "scenes": scenes });
@@ -115,22 +115,22 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
             "bad_field",
             "`scenes[0].content.title` must be a text",
         ),
-        (one(json!({ "content": { "items": vec!["x"; 13] } })), "bad_field", "a list of at most 12, and not of 13"),
+        (one(json!({ "content": { "items": vec!["x"; 13] } })), "bad_field", "a list of at most 12 entries (got 13)"),
         (
             one(json!({ "content": { "image": "../../etc/passwd" } })),
             "bad_field",
             "`scenes[0].content.image` must be an http or https URL",
         ),
         (one(json!({ "content": { "images": ["file:///etc/passwd"] } })), "bad_field", "`scenes[0].content.images[0]`"),
-        (many(10_000, 1), "bad_field", "`scenes` must be a list of at most 100 scenes, and not of 10000"),
-        (many(100, 7), "bad_field", "10 minutes long together at most, and not 700 seconds"),
-        (in_4k, "bad_field", "3 minutes in 4k"),
+        (many(10_000, 1), "bad_field", "`scenes` must be a list of at most 100 scenes (got 10000)"),
+        (many(100, 7), "bad_field", "`scenes` must be at most 10 minutes long in total (got 700 seconds)"),
+        (in_4k, "bad_field", "at most 3 minutes long in total in 4k"),
         (
             one(
                 json!({ "content": { "images": (0..21).map(|n| format!("https://a.example/{n}.png")).collect::<Vec<_>>() } }),
             ),
             "bad_field",
-            "20 different pictures together at most, and not 21",
+            "limited to 20 different pictures in total (got 21)",
         ),
         (bad_quality, "bad_field", "`quality` must be `720p`, `1080p` or `4k`"),
         (bad_track, "bad_field", "`music.trackId` must be the id of a track"),
@@ -150,7 +150,7 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
         (&format["message"], &format["receivedUrl"]),
         (&json!("Please provide a valid HTTP/HTTPS URL."), &json!("invalid-url"))
     );
-    // Nesting without end, and forms that are none.
+    // Deeply nested JSON, and invalid forms.
     let deep = format!("{{\"scenes\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let raw = async |media_type: &str, body: Vec<u8>| {
         let request = stack.request(Method::POST, "/api/generate-video-async").header("content-type", media_type);
@@ -179,7 +179,7 @@ async fn bad_orders_are_answered_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn tracks_can_be_heard_by_their_links_and_what_is_drawn_otherwise_is_a_warning() {
+async fn track_links_work_and_changes_to_the_film_are_warnings() {
     let stack = Stack::open().await;
     let (_, answer) = stack.get("/api/music-tracks").await;
     let tracks = answer["tracks"].as_array().expect("a list");

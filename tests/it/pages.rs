@@ -1,4 +1,4 @@
-//! The pages' files, the catalogue and the API's description, as browsers get them.
+//! The files of the pages, the catalogue and the OpenAPI description, as browsers receive them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::stack::Stack;
 
 #[tokio::test]
-async fn pages_come_with_their_policy_a_tag_and_compressed() {
+async fn pages_have_a_content_security_policy_an_etag_and_compression() {
     let stack = Stack::open().await;
     for path in
         ["/", "/dashboard", "/queue", "/job/job_1_x", "/webhooks", "/webhooks/deliveries", "/webhooks/deliveries/x"]
@@ -24,7 +24,7 @@ async fn pages_come_with_their_policy_a_tag_and_compressed() {
         assert_eq!(again.status(), 304);
         let text = get().send().await.expect("a page").text().await.expect("text");
         assert!(text.contains("<!doctype html>") && !text.contains("{{"), "{path}");
-        // Every file that a page names is there.
+        // Every file that a page names exists.
         for file in text.split('"').filter(|part| part.starts_with("/assets/")) {
             let found = stack.request(reqwest::Method::GET, file).send().await.expect("an answer");
             assert_eq!(found.status(), 200, "{file}");
@@ -33,7 +33,7 @@ async fn pages_come_with_their_policy_a_tag_and_compressed() {
 }
 
 #[tokio::test]
-async fn the_catalogue_knows_platforms_genres_and_the_best_movies() {
+async fn the_catalogue_has_platforms_genres_and_the_best_movies() {
     let stack = Stack::open().await;
     let (_, platforms) = stack.get("/api/platforms/fr").await;
     assert_eq!((&platforms["country"], &platforms["count"]), (&json!("FR"), &json!(13)));
@@ -56,7 +56,7 @@ async fn the_catalogue_knows_platforms_genres_and_the_best_movies() {
 }
 
 #[tokio::test]
-async fn a_file_of_movies_is_loaded_and_replaces_what_it_names() {
+async fn an_imported_file_of_movies_replaces_the_movies_that_it_names() {
     let stack = Stack::open().await;
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let movie = |score: f64, genre: &str| {
@@ -81,13 +81,13 @@ async fn a_file_of_movies_is_loaded_and_replaces_what_it_names() {
 }
 
 #[tokio::test]
-async fn the_description_of_the_api_names_every_route_and_no_other() {
+async fn the_openapi_description_has_exactly_the_routes_of_the_api() {
     let stack = Stack::open().await;
     let answer = stack.http.get(format!("{}/openapi.json", stack.api)).send().await.expect("an answer");
     let described: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
     assert_eq!(described["openapi"], "3.1.0");
     let template = include_str!("../../template.yaml");
-    // What the pages' function serves by itself.
+    // Paths that the pages function serves without a route of their own.
     let mut served: BTreeSet<String> = [
         "/",
         "/dashboard",
@@ -114,7 +114,7 @@ async fn the_description_of_the_api_names_every_route_and_no_other() {
             let rest = line.split_once(name).expect("a property").1.trim_start_matches([' ', '\'']);
             rest.split([',', '\'', ' ', '}']).next().expect("a value").to_owned()
         };
-        // HEAD is not described apart: it comes with GET.
+        // The description has no HEAD operations: HEAD comes with GET.
         let method = part("Method:").to_lowercase().replace("head", "get");
         let path = line.split_once("Path: '").expect("a path").1.split('\'').next().expect("a path");
         let path = path.replace("{render}", "{creatomateId}");

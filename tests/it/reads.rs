@@ -1,4 +1,4 @@
-//! Lists and numbers cost the same reads with 1,000 jobs as with 10.
+//! Lists and counts need the same number of reads with 1,000 jobs as with 10.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::cost::{log_at_rest, log_length, log_lines};
 use crate::stack::Stack;
 
-/// Calls of AWS that one request of the API makes, by operation.
+/// The AWS calls of one API request, by operation.
 async fn reads(stack: &Stack, path: &str) -> BTreeMap<String, usize> {
-    // Whatever starts, starts now; counters that are some seconds old are read again with each instance.
+    // Warms up the function; each instance caches counters for some seconds.
     stack.get(path).await;
     log_at_rest(stack).await;
     let from = log_length();
@@ -23,7 +23,7 @@ async fn reads(stack: &Stack, path: &str) -> BTreeMap<String, usize> {
     let mut counted = BTreeMap::new();
     for (function, _, line) in log_lines(from) {
         let is_ours = ["job-control", "job-logs"].contains(&function.as_str());
-        // Leases of calls depend on the calls before.
+        // Leases for the rate limit depend on earlier calls.
         if is_ours && line["service"] == "DynamoDB" && line["operation"] != "UpdateItem" {
             *counted.entry(format!("{function} {}", line["operation"].as_str().expect("a name"))).or_default() += 1;
         }
@@ -31,14 +31,14 @@ async fn reads(stack: &Stack, path: &str) -> BTreeMap<String, usize> {
     counted
 }
 
-/// Ended jobs, as if they had been made over the last hour.
+/// Adds ended jobs, as if they had been created during the last hour.
 async fn add_jobs(stack: &Stack, from: u32, to: u32) {
     let policy = Policy::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
     let now = Timestamp(i64::try_from(now).expect("a time"));
     let mut lines = Vec::new();
     for n in from..to {
-        let made = make_job(n, Timestamp(now.0 - 3_600_000 + i64::from(n)), &policy);
+        let made = make_job(n, Timestamp(now.millis() - 3_600_000 + i64::from(n)), &policy);
         let reelhook_domain::Decision::Apply(mut job) = decide(&made, &Event::Cancel, now, &policy) else {
             panic!("a waiting job can be cancelled");
         };

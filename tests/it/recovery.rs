@@ -1,4 +1,4 @@
-//! Recovery on the deployed stack: an endpoint is disabled, mended, enabled, and gets what it missed.
+//! Recovery on the deployed stack: an endpoint is disabled, repaired and enabled, and gets the events that it missed.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn recover(stack: &Stack, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_an_endpoint_missed_while_it_was_disabled_is_recovered() {
+async fn events_that_a_disabled_endpoint_missed_are_recovered() {
     let stack = Stack::open().await;
     let (_, before) = stack.get("/api/webhooks/status").await;
     let from = before["timestamp"].as_str().expect("a time").to_owned();
@@ -38,7 +38,7 @@ async fn what_an_endpoint_missed_while_it_was_disabled_is_recovered() {
         (&disabled["status"], &disabled["disabledReason"]),
         (&json!("disabled"), &json!("the receiver answered 410"))
     );
-    // While it is disabled nothing is sent, and the recovery says so.
+    // While the endpoint is disabled, nothing is sent, and the recovery reports that.
     let filter = json!({ "from": from, "endpoint": "webhook_2", "status": "stopped" });
     let in_vain = recover(&stack, &filter).await;
     assert_eq!(

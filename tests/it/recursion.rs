@@ -1,4 +1,4 @@
-//! Chains through queues: Lambda stops a function after about 16 invocations in one, and the dispatcher's may be longer.
+//! Chains of invocations through queues: Lambda stops a chain after about 16, and the dispatcher's may be longer.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,14 +9,14 @@ use crate::stack::{Stack, read};
 
 /// Invocations of one function in a chain, after which Lambda stops it unless its RecursiveLoop is Allow.
 const STOPPED_AFTER: f64 = 16.0;
-/// How long the receiver takes for one webhook, while another one waits for its turn and asks each second.
+/// The time that the receiver needs for one webhook, while another delivery waits and is hinted each second.
 const BUSY_MS: u64 = 25_000;
 
 fn seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs_f64()
 }
 
-/// The greatest value of a metric of a function since a time; 0 where there is none (infra/local/mends/recursion.py).
+/// The maximum of a function's metric since a time; 0 without data (infra/local/mends/recursion.py).
 async fn greatest(stack: &Stack, namespace: &str, metric: &str, function: &str, since: f64) -> f64 {
     let body = json!({
         "Namespace": namespace, "MetricName": metric, "StartTime": since, "EndTime": seconds() + 60.0,
@@ -31,7 +31,7 @@ async fn greatest(stack: &Stack, namespace: &str, metric: &str, function: &str, 
 }
 
 #[tokio::test]
-async fn a_delivery_that_waits_longer_than_a_chain_may_be_arrives() {
+async fn a_delivery_that_waits_longer_than_the_chain_limit_arrives() {
     let stack = Stack::open().await;
     let since = seconds();
     stack.control("hooks/patient", json!({ "delay_ms": BUSY_MS, "times": 1 })).await;
@@ -39,7 +39,7 @@ async fn a_delivery_that_waits_longer_than_a_chain_may_be_arrives() {
         "url": format!("{}/hooks/patient", stack.studio), "events": ["webhook.test"], "concurrency": 1,
         "timeoutMs": 30_000,
     });
-    // Its registration sends one webhook, and this is another one: one of them waits until the other one is answered.
+    // The registration sends a first webhook and this is a second one: one of them waits until the other is answered.
     let (status, first) = stack.post("/api/webhooks/endpoints", &body).await;
     assert_eq!(status, 201, "{first}");
     let id = first["endpoint"]["id"].as_str().expect("an id");

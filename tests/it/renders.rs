@@ -1,11 +1,11 @@
-//! Render callbacks: early, unasked, without a token, lost, and from a project-level hook.
+//! Render callbacks: early, unsolicited, without a token, lost, and from a project-level hook.
 
 use serde_json::{Value, json};
 
 use crate::stack::{Stack, read};
 
 #[tokio::test]
-async fn the_official_sdk_takes_the_stand_in_for_creatomate() {
+async fn the_official_sdk_works_with_the_mock_of_creatomate() {
     let stack = Stack::open().await;
     let key = stack.aws.secret("CREATOMATE_API_KEY").await;
     let mut node = tokio::process::Command::new("node");
@@ -29,7 +29,7 @@ async fn callback(stack: &Stack, token: Option<&str>, body: Value) -> (u16, Valu
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_before_its_render_is_known_is_applied_later() {
+async fn a_callback_before_its_render_is_known_is_applied_later() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=20&before_id").await;
     let done = stack.until_status(&job, "completed").await;
@@ -47,7 +47,7 @@ async fn a_failed_render_fails_the_job_and_is_not_retried() {
 }
 
 #[tokio::test]
-async fn a_render_whose_callback_got_lost_is_found_by_the_checks() {
+async fn a_render_whose_callback_is_lost_is_found_by_the_checks() {
     let stack = Stack::open().await;
     stack.control("creatomate", json!({ "webhook": false })).await;
     let job = stack.submit("step_ms=5&render_ms=50").await;
@@ -56,7 +56,7 @@ async fn a_render_whose_callback_got_lost_is_found_by_the_checks() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_asked_for_a_while_is_asked_again() {
+async fn an_unreachable_render_service_is_polled_again() {
     let stack = Stack::open().await;
     stack.control("creatomate", json!({ "status": 500, "times": 2 })).await;
     let job = stack.submit("step_ms=5&render_ms=50").await;
@@ -65,7 +65,7 @@ async fn a_service_that_cannot_be_asked_for_a_while_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_token_is_only_a_hint() {
+async fn a_callback_without_a_token_is_only_a_hint() {
     let stack = Stack::open().await;
     stack.control("creatomate", json!({ "webhook": false, "render_ms": 20_000 })).await;
     let job = stack.submit("step_ms=5&render_ms=20000").await;
@@ -87,7 +87,7 @@ async fn a_call_without_a_token_is_only_a_hint() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_long_in_a_callback_is_too_much_or_fills_the_log() {
+async fn long_texts_in_a_callback_are_accepted_and_shortened_in_the_log() {
     let stack = Stack::open().await;
     let long = "a".repeat(900_000);
     let token = stack.aws.secret("OPERATOR_CALLBACK_TOKEN").await;
@@ -107,9 +107,9 @@ async fn nothing_that_is_long_in_a_callback_is_too_much_or_fills_the_log() {
     }
     let log = std::fs::read_to_string(crate::cost::log_path()).expect("the functions' log");
     let lines =
-        log.lines().filter(|line| line.contains("took a render callback") || line.contains("callback received"));
+        log.lines().filter(|line| line.contains("received a render callback") || line.contains("callback received"));
     let longest = lines.map(str::len).max().unwrap_or_default();
-    // The emulator wraps each line into another one.
+    // The emulator wraps each log line in another one.
     assert!((1..=3000).contains(&longest), "{longest} bytes");
 }
 

@@ -1,4 +1,4 @@
-//! Every sample event under events/ is executed: functions answer it without failing.
+//! Executes every sample event under events/: functions must answer it without failing.
 
 use std::collections::BTreeSet;
 
@@ -21,11 +21,11 @@ async fn every_sample_event_is_answered() {
             let (answer, error) = stack.aws.invoke(&function, &event).await;
             let name = format!("{function}/{}", case.path().file_stem().expect("a name").to_string_lossy());
             assert_eq!(error, None, "{name}: {answer}");
-            // Nobody is at the address of that sample.
+            // Nothing listens at the address in that sample.
             let given_again = answers[&name] == "given again";
             let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
             assert_eq!(failures, usize::from(given_again), "{name}: {answer}");
-            // What streams is no JSON: its head comes first.
+            // A streamed answer is not JSON: its head comes first.
             let streamed = answers[&name] == "streamed" && answer.as_str().is_some_and(|text| text.contains("404"));
             let fits = given_again || streamed || answer["statusCode"] == answers[&name];
             assert!(fits, "{name}: {answer}");
@@ -59,7 +59,7 @@ fn every_route_has_a_sample() {
         let route = format!("{} {}", part("Method: ", ',').replace("HEAD", "GET"), part("Path: '", '\''));
         assert!(routes.contains(&route), "{route} has no sample event");
     }
-    // What the pages' function serves by itself.
+    // Paths that the pages function serves without a route of their own.
     for path in
         ["/", "/dashboard", "/queue", "/openapi.json", "/health", "/api/health", "/api/test", "/api/movies/preview"]
     {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::aws::Aws;
 
-/// How long anything may take; a failure, not a measure.
+/// The deadline of every wait; exceeding it fails the test.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// How often a condition is looked at.
+/// The interval at which conditions are polled.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The functions behind the HTTP API.
@@ -36,7 +36,7 @@ pub struct Stack {
     pub key: String,
     pub aws: Aws,
     pub http: Client,
-    /// Where what instances share is installed.
+    /// The folder of the tools that instances share.
     pub local: PathBuf,
 }
 
@@ -54,14 +54,14 @@ impl Stack {
         let path =
             std::env::var("REELHOOK_RUN").expect("REELHOOK_RUN names a run.json: use `cargo xtask test --only e2e`");
         let run: Value = serde_json::from_slice(&std::fs::read(&path).expect("run.json")).expect("JSON");
-        // Instances stand beside what they share.
+        // Instances are beside the tools that they share.
         let local = Path::new(&path).ancestors().nth(2).expect("a folder of instances").to_owned();
         let text = |name: &str| run[name].as_str().unwrap_or_else(|| panic!("run.json has no `{name}`")).to_owned();
-        // Needed by reqwest even where no TLS is spoken.
+        // reqwest needs a TLS provider even for plain http.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(35)).build().expect("a client");
         let aws = Aws::open(&text("emulator_url"), &run).await;
-        // Another address may be in front of it, such as that of `cargo xtask edge`.
+        // The API may have another address, such as that of `cargo xtask edge`.
         let api = std::env::var("REELHOOK_API").unwrap_or_else(|_| text("api_url"));
         Self { api, studio: text("studio_url"), key: text("api_key"), aws, http, local }
     }
@@ -72,13 +72,13 @@ impl Stack {
         self
     }
 
-    /// Waits until what the test before began has ended, so that no late webhook of its meets this test's receivers.
+    /// Waits until all work of the test before has ended, so that none of its webhooks reaches this test's receivers.
     async fn settle(&self) {
         self.aws.cancel_jobs().await;
         self.eventually("an idle stack", || async { (!self.aws.is_busy().await).then_some(()) }).await;
     }
 
-    /// Outside and admission as they are when new, for whatever the test before left.
+    /// Resets the mock services and the admission item after the test before.
     async fn reset(&self) {
         for control in ["worker", "creatomate", "hooks/main", "hooks/second"] {
             self.control(control, json!({})).await;
@@ -125,7 +125,7 @@ impl Stack {
         answer["job"].clone()
     }
 
-    /// Waits until the job is as `condition` wants it, sweeping as the schedule would.
+    /// Waits until the job satisfies `condition`, and sweeps as the schedule would.
     pub async fn until(&self, id: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
@@ -151,7 +151,7 @@ impl Stack {
         answer
     }
 
-    /// Waits for a condition, sweeping meanwhile.
+    /// Waits for a condition, and sweeps in the meantime.
     pub async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, check: impl Fn() -> F) -> T {
         let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
         loop {
@@ -187,7 +187,7 @@ impl Stack {
         read(self.http.get(format!("{}{path}", self.studio)).send().await.expect("the studio answers")).await.1
     }
 
-    /// Webhooks about a job that a receiver has got and verified.
+    /// The webhooks about a job that a receiver has verified.
     pub async fn webhooks(&self, hook: &str, job: &str) -> Vec<Value> {
         let all = self.studio(&format!("/hooks/{hook}/received?limit=20000&job_id={job}")).await;
         all["received"]
@@ -199,7 +199,7 @@ impl Stack {
             .collect()
     }
 
-    /// Waits until a receiver has got and verified an event about a job, and gives the first such webhook.
+    /// Waits until a receiver has verified an event about a job, and returns the first such webhook.
     pub async fn webhook(&self, hook: &str, job: &str, event: &str) -> Value {
         self.eventually(&format!("{event} of {job} at {hook}"), || async {
             self.webhooks(hook, job).await.into_iter().find(|entry| entry["event"] == event)
@@ -212,7 +212,7 @@ impl Stack {
         self.aws.job(id).await.expect("the job is stored")
     }
 
-    /// Nothing is left in any queue.
+    /// Asserts that every queue is empty.
     pub async fn assert_queues_empty(&self) {
         self.eventually("empty queues", || async {
             let depths = self.aws.depths().await;
@@ -222,7 +222,7 @@ impl Stack {
     }
 }
 
-/// Bodies as JSON text: reqwest's own `json` is left out of its features.
+/// Sets a JSON body, because reqwest is built without its `json` feature.
 pub trait JsonText {
     fn json_text(self, body: &Value) -> Self;
 }

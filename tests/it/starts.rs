@@ -1,4 +1,4 @@
-//! Starting runs when the worker is busy, refuses, is away, or when we crash in between.
+//! Starts of runs when the worker is busy, refuses or is unreachable, and when a function crashes in between.
 
 use reelhook_domain::{Decision, Event, Policy, Timestamp, decide};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn posts(stack: &Stack, job: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_busy_worker_is_asked_again_under_the_same_key() {
+async fn a_busy_worker_is_retried_under_the_same_key() {
     let stack = Stack::open().await;
     for scenario in ["step_ms=5&answer=503&answer_times=2", "step_ms=5&answer=429&retry_after=2&answer_times=1"] {
         let job = stack.submit(scenario).await;
@@ -28,7 +28,7 @@ async fn a_busy_worker_is_asked_again_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_worker_that_refuses_fails_the_run_with_its_words() {
+async fn a_worker_that_refuses_fails_the_run_with_its_message() {
     let stack = Stack::open().await;
     let job = stack.submit("answer=422&error=Unauthorized%20template").await;
     let failed = stack.until_status(&job, "failed").await;
@@ -37,7 +37,7 @@ async fn a_worker_that_refuses_fails_the_run_with_its_words() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_away_is_waited_for() {
+async fn an_unreachable_worker_is_retried_until_it_answers() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&vanish=post&answer_times=2").await;
     stack
@@ -53,9 +53,9 @@ async fn a_worker_that_is_away_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_crash_between_claim_and_post_is_made_good_by_the_lease() {
+async fn a_crash_between_claim_and_post_is_repaired_by_the_lease() {
     let stack = Stack::open().await;
-    // Nothing starts while the claim is made by hand, as if the function had died right after it.
+    // The queue is stopped while the test writes the claim, as if the function had crashed right after it.
     let mut admission = stack.aws.admission().await;
     admission.paused = true;
     stack.aws.save_admission(&admission).await;
@@ -68,7 +68,7 @@ async fn a_crash_between_claim_and_post_is_made_good_by_the_lease() {
     };
     stack.aws.save_job(&claimed).await;
     let slot = claimed.run.start.claim.as_ref().expect("a claim").slot.clone();
-    let lease = Timestamp(now.0 + 3_600_000);
+    let lease = now.after(std::time::Duration::from_secs(3600));
     let mut taken = reelhook_domain::Admission { paused: false, ..stack.aws.admission().await };
     taken = taken.take(&slot, now, lease, 10).expect("a slot");
     stack.aws.save_admission(&taken).await;
@@ -79,7 +79,7 @@ async fn a_crash_between_claim_and_post_is_made_good_by_the_lease() {
 }
 
 #[tokio::test]
-async fn a_crash_between_post_and_confirm_is_made_good_by_the_run_itself() {
+async fn a_crash_between_post_and_confirm_is_repaired_by_the_run_itself() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=30&vanish=answer").await;
     stack.until_status(&job, "completed").await;
@@ -96,7 +96,7 @@ async fn twenty_jobs_wait_while_the_queue_is_stopped_and_none_is_lost() {
     for _ in 0..20 {
         jobs.push(stack.submit("step_ms=5").await);
     }
-    // Hints and sweeps come and go, nothing starts.
+    // Hints and sweeps start nothing.
     for _ in 0..5 {
         stack.sweep().await;
     }

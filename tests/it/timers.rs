@@ -1,11 +1,11 @@
-//! What happens when something does not: the timers, shortened by settings.
+//! Timeouts: the timers, shortened by settings.
 
 use serde_json::json;
 
 use crate::stack::Stack;
 
 #[tokio::test]
-async fn a_run_that_goes_silent_times_out() {
+async fn a_run_without_reports_times_out() {
     let stack = Stack::open().await;
     let job = stack.submit("step_ms=5&stall=3").await;
     let failed = stack.until_status(&job, "failed").await;
@@ -13,7 +13,7 @@ async fn a_run_that_goes_silent_times_out() {
     assert!(failed["timeoutAt"].is_string());
     stack.webhook("main", &job, "job.timeout").await;
     stack
-        .eventually("the worker is told", || async {
+        .eventually("the worker receives the cancel", || async {
             let seen = stack.studio(&format!("/worker/jobs?job_id={job}")).await;
             (seen["runs"][0]["phase"] == "cancelled").then_some(())
         })
@@ -21,7 +21,7 @@ async fn a_run_that_goes_silent_times_out() {
 }
 
 #[tokio::test]
-async fn a_silent_run_with_a_render_is_incomplete() {
+async fn a_run_without_reports_but_with_a_render_is_incomplete() {
     let stack = Stack::open().await;
     stack.control("creatomate", json!({ "webhook": false })).await;
     let job = stack.submit("step_ms=5&stall=7&render_ms=60000").await;

@@ -1,4 +1,5 @@
-//! Upgrades: what an older version stored is restored into a stack of this one, and everything in it ends right.
+//! Upgrades: restores the data of an older version into a stack of this version, and checks that everything ends
+//! correctly.
 //!
 //! `cargo xtask test --only upgrade` starts a stack for each recording (tests/upgrade, made by `cargo xtask record`).
 
@@ -20,7 +21,7 @@ impl Recording {
         self.0["names"][name].is_object()
     }
 
-    /// What the API of the recorded version answered about it.
+    /// The answer of the recorded version's API about a resource.
     fn answer(&self, name: &str) -> &Value {
         &self.0["answers"][name]
     }
@@ -32,7 +33,7 @@ impl Recording {
     }
 }
 
-/// How each job that was under way ends; the worker's side of those that the recorded worker ran is played here.
+/// The expected end of each job that was under way; the test acts as the worker that was recorded.
 const ENDS: [(&str, &str); 8] = [
     ("pending", "completed"),
     ("unseen", "completed"),
@@ -45,7 +46,7 @@ const ENDS: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn what_an_older_version_stored_ends_right() {
+async fn everything_that_an_older_version_stored_ends_correctly() {
     let stack = Stack::attach().await;
     let directory = std::env::var("REELHOOK_RECORDING").expect("REELHOOK_RECORDING names a recording");
     let recording = Recording(stack.operate(&["restore", &directory]).await);
@@ -72,13 +73,13 @@ async fn what_an_older_version_stored_ends_right() {
     stack.assert_queues_empty().await;
 }
 
-/// Those of webhooks too, of which version 0.1.0 kept each in a parameter of its own (infra/local/upgrade-profile.json).
+/// The settings of webhooks too: version 0.1.0 kept each in a parameter of its own (infra/local/upgrade-profile.json).
 async fn settings_are_read_as_they_stood(stack: &Stack) {
     let (status, answer) = stack.get("/api/webhooks/endpoints/webhook_1").await;
     assert_eq!((status, &answer["endpoint"]["rateLimit"]["max"]), (200, &json!(1_000_000)), "{answer}");
 }
 
-/// The worker that had a job before the upgrade reports on it with the token that it got then.
+/// Reports as the worker that ran a job before the upgrade, with the token of that run.
 async fn worker_goes_on(stack: &Stack, recording: &Recording) {
     let token = recording.0["names"]["processing"]["token"].as_str().expect("a token");
     let url = format!("{}/w/{token}/api/webhooks/step-update", stack.api);

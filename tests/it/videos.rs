@@ -1,4 +1,5 @@
-//! Videos on the deployed stack: asked for, drawn, joined, told, downloaded, deleted; and renderers that are killed.
+//! Videos on the deployed stack: requested, rendered, joined, notified, downloaded and deleted; and renderers that are
+//! killed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::stack::{JsonText, Stack, read};
 
-/// The receiver of clients.
+/// The receiver of clients' webhooks.
 pub const HOOK: &str = "client";
 
 fn scene(kind: &str, seconds: f64, content: Value) -> Value {
     json!({ "type": kind, "duration": seconds, "content": content })
 }
 
-/// A small film whose scenes nobody drew before: their titles are new.
+/// A small film whose scenes were never rendered before, because their titles are new.
 pub fn film(scenes: usize, seconds: f64) -> Value {
     let nonce = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_nanos();
     let titles =
@@ -53,20 +54,20 @@ pub async fn until(stack: &Stack, id: &str, wanted: &str) -> Value {
         .await
 }
 
-/// What the client's receiver has got about a job, verified, by the word in its body.
+/// The webhooks about a job that the client's receiver has verified.
 async fn arrivals(stack: &Stack, id: &str) -> Vec<Value> {
     stack.webhooks(HOOK, id).await
 }
 
 async fn until_notified(stack: &Stack, id: &str, word: &str) -> Value {
     stack
-        .eventually(&format!("{word} is told of {id}"), || async {
+        .eventually(&format!("the client is notified of {word} for {id}"), || async {
             arrivals(stack, id).await.into_iter().find(|arrival| arrival["body"]["status"] == word)
         })
         .await
 }
 
-/// The bytes at a link, and where it led to.
+/// Downloads the bytes at a link and follows its redirects.
 async fn download(stack: &Stack, url: &str) -> Vec<u8> {
     let answer = stack.http.get(url).send().await.expect("an answer");
     assert_eq!(answer.status(), 200, "{url}");
@@ -74,7 +75,7 @@ async fn download(stack: &Stack, url: &str) -> Vec<u8> {
     answer.bytes().await.expect("a video").to_vec()
 }
 
-/// ffprobe's JSON about a file.
+/// The JSON output of ffprobe for a file.
 fn probe(stack: &Stack, file: &Path, arguments: &[&str]) -> Value {
     let packages = stack.local.join("verify/node_modules/@ffprobe-installer");
     let found =
@@ -92,7 +93,7 @@ fn kept(name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Where the boxes of an MP4 begin, by name.
+/// The offsets of the boxes of an MP4 file, by name.
 fn boxes(bytes: &[u8]) -> Vec<(String, usize)> {
     let (mut found, mut at) = (Vec::new(), 0);
     while let Some(head) = bytes.get(at..at + 8) {
@@ -107,7 +108,7 @@ fn boxes(bytes: &[u8]) -> Vec<(String, usize)> {
 }
 
 #[tokio::test]
-async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
+async fn a_video_is_made_notified_checked_downloaded_and_deleted() {
     let stack = Stack::open().await;
     let mut wanted = film(3, 1.0);
     wanted["music"] = json!({ "trackId": "corp-1", "volume": 0.5, "fadeIn": 0.2, "fadeOut": 0.2 });
@@ -136,7 +137,7 @@ async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
 
     let link = completed["s3Upload"]["standard"]["signedUrl"].as_str().expect("a link");
     let video = download(&stack, link).await;
-    // A request that only asks about it is redirected to it too.
+    // A HEAD request is redirected to the video too.
     let head = stack.http.head(link).send().await.expect("an answer");
     assert_eq!(head.status(), 200);
     assert_eq!(head.headers()["content-type"], "video/mp4");
@@ -180,7 +181,7 @@ async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
         probe(&stack, &file, &["-select_streams", "v", "-show_entries", "stream=width,height"])["streams"].clone();
     assert_eq!((&streams[0]["width"], &streams[0]["height"]), (&json!(1080), &json!(1920)));
 
-    // A link opens its own video, and only with its token.
+    // A link authorizes only its own video, and only with its token.
     let other = link.replace("token=s1.", "token=s1.A");
     assert_eq!(stack.http.get(&other).send().await.expect("an answer").status(), 401);
     let bare = link.split('?').next().expect("a path");
@@ -214,11 +215,11 @@ async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() {
+async fn a_killed_renderer_loses_one_scene_and_causes_no_second_webhook() {
     let stack = Stack::open().await;
     let drawn_before = objects(&stack, "scenes/").await.len();
     let id = order(&stack, film(6, 2.0)).await;
-    // Some scenes are drawn, others are not.
+    // Some scenes are rendered, others are not.
     let begun = stack
         .eventually("a part is drawn", || async {
             let stored = stack.stored(&id).await;
@@ -232,7 +233,7 @@ async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() 
     let processes = stack.aws.processes("render");
     assert!(!processes.is_empty(), "renderers run");
     for pid in &processes {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
     }
     let killed_at = Instant::now();
@@ -252,8 +253,8 @@ async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() 
     assert_eq!(objects(&stack, video).await.len(), 1);
     until_notified(&stack, &id, "completed").await;
     stack.assert_queues_empty().await;
-    let told = arrivals(&stack, &id).await;
-    let mut ids: Vec<&Value> = told
+    let webhooks = arrivals(&stack, &id).await;
+    let mut ids: Vec<&Value> = webhooks
         .iter()
         .filter(|arrival| arrival["body"]["status"] == "completed")
         .map(|arrival| &arrival["webhook_id"])
@@ -262,7 +263,7 @@ async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() 
     assert_eq!(ids.len(), 1, "one completed webhook id: {ids:?}");
 }
 
-/// Keys below a prefix of the bucket, with when each was written.
+/// The keys below a prefix of the bucket, with the time at which each was written.
 async fn objects(stack: &Stack, prefix: &str) -> Vec<(String, String)> {
     let path = format!("/{}?list-type=2&prefix={}", stack.aws.output("BucketName"), prefix.replace('/', "%2F"));
     let (_, answer, _) = stack.aws.call("s3", "GET", &path, None, &Value::Null).await;
@@ -277,7 +278,7 @@ async fn objects(stack: &Stack, prefix: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_cancelled_video_stops_its_renderers_and_is_told_as_failed() {
+async fn a_cancelled_video_stops_its_renderers_and_notifies_a_failure() {
     let stack = Stack::open().await;
     let id = order(&stack, film(8, 3.0)).await;
     until(&stack, &id, "processing").await;
@@ -292,7 +293,7 @@ async fn a_cancelled_video_stops_its_renderers_and_is_told_as_failed() {
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_video_in_the_answer() {
+async fn a_waiting_request_gets_the_video_in_its_answer() {
     let stack = Stack::open().await;
     let mut wanted = film(1, 1.0);
     wanted["title"] = json!("A film");
@@ -318,7 +319,7 @@ async fn who_waits_gets_the_video_in_the_answer() {
 }
 
 #[tokio::test]
-async fn where_as_many_wait_as_may_the_answer_comes_at_once_and_the_video_is_made() {
+async fn without_a_free_waiter_slot_the_answer_is_immediate_and_the_video_is_made() {
     let stack = Stack::open().await;
     let before = stack.aws.slots("waiters").await;
     let lease = SystemClock.now().after(Duration::from_secs(60));
@@ -332,14 +333,14 @@ async fn where_as_many_wait_as_may_the_answer_comes_at_once_and_the_video_is_mad
     assert!(took < Duration::from_secs(10), "{took:?}");
     stack.aws.save_slots("waiters", &Admission { version: before.version + 2, ..before }).await;
     until(&stack, &id, "completed").await;
-    // Another request that waits gets a slot, and releases it.
+    // Another waiting request gets a slot and releases it.
     let (status, answer) = stack.post("/api/generate-flexible-video", &film(1, 1.0)).await;
     assert_eq!(status, 200, "{answer}");
     assert!(stack.aws.slots("waiters").await.active.is_empty());
 }
 
 #[tokio::test]
-async fn without_a_worker_a_streamgank_job_gets_a_video_that_we_made() {
+async fn without_a_worker_a_streamgank_job_gets_a_video_of_the_built_in_renderer() {
     let stack = Stack::open().await;
     let set = async |url: &str| {
         let path = format!("/2015-03-31/functions/{}/configuration", stack.aws.function("worker"));
@@ -351,7 +352,7 @@ async fn without_a_worker_a_streamgank_job_gets_a_video_that_we_made() {
         let (status, answer, _) = stack.aws.call("lambda", "PUT", &path, None, &body).await;
         assert_eq!(status, 200, "{answer}");
         for pid in stack.aws.processes("worker") {
-            // The next one reads its environment anew.
+            // The next process reads its environment again.
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
         }
         before.as_str().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! The schedule: every minute, whatever is due and did not happen; every hour, counters held against the jobs.
+//! The due sweep: every minute it acts on everything that is due; every hour it reconciles counters with the jobs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +22,14 @@ use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Counters are held against the jobs in the first minute of each hour.
+/// An hour in seconds. The sweep in the first minute of each hour reconciles counters.
 const HOUR_S: i64 = 3600;
-/// How long a sweep works on recoveries.
+/// The time that a sweep spends on recoveries.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(35);
-/// What a page of a recovery may take at the end of a run.
-const LAST_PAGE_MS: i64 = 8000;
+/// The time that one page of a recovery may need before the deadline of the invocation.
+const LAST_PAGE: Duration = Duration::from_secs(8);
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -45,7 +45,7 @@ impl Config {
     /// the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -62,7 +62,7 @@ impl Config {
     }
 }
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     due: DueTables,
@@ -76,7 +76,7 @@ impl Deps {
     /// Builds the clients, before the first event.
     ///
     /// # Errors
-    /// Never by itself; the form is that of the other functions.
+    /// Never. The signature equals that of the other functions.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
@@ -95,15 +95,15 @@ impl Deps {
     }
 }
 
-/// What the schedule, or a person, calls with.
+/// The event of an invocation, by the schedule or by a person.
 #[derive(Debug, Default, Deserialize)]
 pub struct Call {
-    /// Hold counters against the jobs now.
+    /// Whether to reconcile counters with the jobs in this invocation.
     #[serde(default)]
     reconcile: bool,
 }
 
-/// What was done.
+/// The result of a sweep.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -119,7 +119,7 @@ pub struct Report {
 /// Sweeps once.
 ///
 /// # Errors
-/// When a part failed: the alarm on errors tells, and the next sweep tries again.
+/// When a part failed: the error raises an alarm, and the next sweep retries.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lambda_runtime::Error> {
     let ports = SweepPorts {
         due: &deps.due,
@@ -136,7 +136,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
     let removed = part(remove_cleared(&removal).await, &mut failed);
     let now = SystemClock.now();
     let hourly = event.payload.reconcile || now.seconds() % HOUR_S < 60;
-    let mended = if hourly { part(reconcile(&deps.counters, now).await, &mut failed) } else { 0 };
+    let corrected = if hourly { part(reconcile(&deps.counters, now).await, &mut failed) } else { 0 };
     let table = &deps.due.deliveries;
     let recovery = RecoverPorts {
         store: table,
@@ -146,9 +146,9 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         clock: &SystemClock,
         grace: deps.policy.hint_grace,
     };
-    // Whoever calls the handler without a deadline has none.
+    // A deadline of 0 means none: tests call the handler without one.
     let deadline = Some(event.context.deadline).filter(|ms| *ms > 0).and_then(|ms| i64::try_from(ms).ok());
-    let end = Timestamp(deadline.unwrap_or(i64::MAX) - LAST_PAGE_MS);
+    let end = Timestamp(deadline.unwrap_or(i64::MAX)).before(LAST_PAGE);
     let recoveries = part(resume_all(&recovery, end.min(now.after(RECOVERY_BUDGET))).await, &mut failed);
     let report = Report {
         jobs_due: swept.jobs_due,
@@ -156,21 +156,21 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         deliveries_hinted: swept.deliveries_hinted,
         removed,
         recoveries,
-        counters_mended: mended,
+        counters_mended: corrected,
         failed,
     };
-    tracing::info!(?report, "swept");
+    tracing::info!(?report, "sweep finished");
     if report.failed > 0 {
         return Err(format!("{} parts of the sweep failed", report.failed).into());
     }
     Ok(report)
 }
 
-/// What a part did; that it failed keeps no other from its turn.
+/// The result of a part of the sweep. A failure is counted and logged, so that the other parts still run.
 fn part<E: std::fmt::Display>(result: Result<usize, E>, failed: &mut usize) -> usize {
     result.unwrap_or_else(|error| {
         *failed += 1;
-        tracing::error!(%error, "part of the sweep failed, the next one tries again");
+        tracing::error!(%error, "part of the sweep failed, the next sweep will retry it");
         0
     })
 }

@@ -1,4 +1,4 @@
-//! POST /api/webhooks/creatomate: renders move on; without a token a call is only a hint.
+//! POST /api/webhooks/creatomate: receives render callbacks. A callback without a token is only a hint.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
 use reelhook_signing::SigningKeys;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -42,7 +42,7 @@ impl Config {
     /// JOB_REPORTS_PER_MINUTE and the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -59,7 +59,7 @@ impl Config {
     }
 }
 
-/// What vouches for a caller, and whether Creatomate can be asked.
+/// The keys that authenticate callbacks, and whether Creatomate can confirm them.
 struct Secrets {
     tokens: SigningKeys,
     operator: Option<SigningKeys>,
@@ -69,7 +69,7 @@ struct Secrets {
 
 const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "OPERATOR_CALLBACK_TOKEN", "CREATOMATE_API_KEY", Edge::SETTING];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
@@ -99,8 +99,8 @@ impl Deps {
                 edge: Edge::read(&|name| raw.text(name)),
             })
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&no_job)));
         Ok(Self {
             limits: Limits::of_jobs(counters.clone(), config.reports_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
@@ -116,23 +116,23 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    // Whoever calls, let in or not.
+    // The audit log has every caller, admitted or refused.
     request.audit(&deps.secrets.get().await.edge.address(request), "render callback received");
     let check = |secrets: &Secrets| authenticate(request, &secrets.tokens, secrets.operator.as_ref());
-    let voucher = deps.secrets.check(check).await?;
+    let auth = deps.secrets.check(check).await?;
     let secrets = deps.secrets.get().await;
-    if voucher == CallbackAuth::Anonymous && !secrets.confirmable {
+    if auth == CallbackAuth::Anonymous && !secrets.confirmable {
         return Err(Problem::Unauthorized);
     }
-    match &voucher {
+    match &auth {
         CallbackAuth::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
-        // Hints need no authentication, and each one reads tables.
+        // Hints need no authentication, but each one reads tables, so their number is limited.
         CallbackAuth::Anonymous => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
         CallbackAuth::Operator => {}
     }
@@ -144,7 +144,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         policy: &deps.policy,
         confirmable: secrets.confirmable,
     };
-    let received = receive(&ports, &deps.work, &voucher, &render, &callback).await?;
+    let received = receive(&ports, &deps.work, &auth, &render, &callback).await?;
     note(&received, &render, &callback);
     answer(&received, &render, &callback)
 }

@@ -1,4 +1,4 @@
-//! POST /api/generate: makes a job with one conditional put and answers at once.
+//! POST /api/generate: creates a job with one conditional put and answers without waiting for it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -34,11 +34,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and the
-    /// jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
+    /// the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -54,7 +54,7 @@ impl Config {
     }
 }
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     site: Site,
@@ -64,7 +64,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the keys, before the first event.
+    /// Builds the clients and reads the keys before the first event.
     ///
     /// # Errors
     /// When the keys can't be read.
@@ -85,7 +85,7 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
@@ -94,12 +94,11 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let caller = deps.access.check(|access| access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let submission = read(request, caller)?;
-    let made = |job: &Job, counts: &QueueCounts| {
-        tracing::info!(job_id = %job.id, caller = job.origin.caller,
-            traceparent = job.origin.traceparent, "a job was asked for");
+    let accept = |job: &Job, counts: &QueueCounts| {
+        tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "accepted a job");
         answer(job, counts)
     };
-    match submit(&deps.jobs, &SystemClock, &deps.policy, submission, made).await? {
+    match submit(&deps.jobs, &SystemClock, &deps.policy, submission, accept).await? {
         Submitted::Answer(body) => Ok(ApiAnswer::text(200, body)),
         Submitted::KeyReused => Err(Problem::KeyReused),
     }

@@ -1,4 +1,4 @@
-//! Commands to jobs and to the queue, its numbers and its list, and a look at a render.
+//! Commands to jobs and to the queue, the queue's counts and list, and the lookup of a render.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
 use reelhook_outbound::{AllowList, GuardedClient};
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -61,7 +61,7 @@ impl Config {
     /// the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -84,7 +84,7 @@ impl Config {
     }
 }
 
-/// Who may call, and how Creatomate is asked.
+/// The credentials of callers, and the settings of requests to Creatomate.
 struct Secrets {
     access: Access,
     creatomate: Creatomate,
@@ -92,7 +92,7 @@ struct Secrets {
 
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CREATOMATE_API_KEY"];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
@@ -123,8 +123,8 @@ impl Deps {
             let creatomate = Creatomate { base: creatomate.clone(), key: raw.secret("CREATOMATE_API_KEY") };
             Ok(Secrets { access, creatomate })
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::change::JobStore::load(&jobs, &nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::change::JobStore::load(&jobs, &no_job)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
@@ -147,7 +147,7 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }

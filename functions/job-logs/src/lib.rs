@@ -1,4 +1,4 @@
-//! Logs: a job's lines, its archive, search over all jobs, and numbers.
+//! Logs: the log of a job, its archive, the search over all jobs, and statistics.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -42,7 +42,7 @@ impl Config {
     /// API_CALLS_PER_MINUTE and the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -60,7 +60,7 @@ impl Config {
     }
 }
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
@@ -73,7 +73,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the keys, before the first event.
+    /// Builds the clients and reads the keys before the first event.
     ///
     /// # Errors
     /// When the keys can't be read.
@@ -86,8 +86,8 @@ impl Deps {
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(&site, &|name| raw.text(name))?)
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (access, ()) = tokio::join!(access, warm_up(jobs.load(&no_job)));
         Ok(Self {
             jobs,
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
@@ -104,7 +104,7 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }

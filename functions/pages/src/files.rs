@@ -1,4 +1,4 @@
-//! The files of the pages, inside the binary: with tags, compressed, and under a strict Content-Security-Policy.
+//! The files of the pages, embedded in the binary: with ETags, compressed, and under a strict Content-Security-Policy.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -11,14 +11,15 @@ use reelhook_http::jobs::status::matches_tag;
 use reelhook_http::request::ApiRequest;
 use sha2::{Digest, Sha256};
 
-/// What stands around the content of each page.
+/// The HTML around the content of each page.
 const FRAME: &str = include_str!("../assets/frame.html");
-/// The links between pages, and the button to sign out.
+/// The links between pages.
 const NAVIGATION: &str = include_str!("../assets/navigation.html");
+/// The button to sign out.
 const SIGN_OUT: &str = include_str!("../assets/sign-out.html");
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-/// Files below this size are sent as they are.
+/// Files below this size, in bytes, are sent uncompressed.
 const COMPRESSED_FROM: usize = 1024;
 
 macro_rules! scripts {
@@ -27,7 +28,7 @@ macro_rules! scripts {
     };
 }
 
-/// The modules; a test holds this list against the directory.
+/// The JavaScript modules; a test compares this list with the directory.
 const SCRIPTS: [(&str, &str); 30] = scripts![
     "actions.js",
     "api.js",
@@ -61,19 +62,20 @@ const SCRIPTS: [(&str, &str); 30] = scripts![
     "words.js",
 ];
 
-/// What is a page's own.
+/// The parts of a page that differ from page to page.
 struct Page {
     title: &'static str,
     description: &'static str,
-    /// The module that begins, without its ending; none where a page works without.
+    /// The main module, without its file extension; none if the page needs no script.
     script: Option<&'static str>,
-    /// Where the navigation stands: the link, and `page` for that page itself or `true` for one below it.
+    /// The current link of the navigation, and its `aria-current`: `page` for the linked page, `true` for a page below
+    /// it.
     current: Option<(&'static str, &'static str)>,
     content: &'static str,
 }
 
 impl Page {
-    /// The whole page, whose live updates come from this origin; `sign_out` adds the button for it.
+    /// The HTML of the page. Live updates come from `stream_origin`; `sign_out` adds the button to sign out.
     fn text(&self, stream_origin: &str, sign_out: bool) -> String {
         let tag = |script| format!("    <script type=\"module\" src=\"/assets/js/{script}.js\"></script>\n");
         let module = self.script.map(tag).unwrap_or_default();
@@ -91,7 +93,7 @@ impl Page {
         ];
         let mut text = parts.iter().fold(FRAME.to_owned(), |text, (name, value)| text.replace(name, value));
         if let Some((link, word)) = self.current {
-            // The name of the product links to the first page too.
+            // The name of the product also links to the start page, and must not be marked.
             let link = format!("<a href=\"{link}\"");
             text = text.replace(&format!("{link}>"), &format!("{link} aria-current=\"{word}\">"));
         }
@@ -154,7 +156,7 @@ const LOGIN: Page = Page {
     content: include_str!("../assets/login.html"),
 };
 
-/// One file as it is sent.
+/// A file with its ETag and its compressed form.
 struct File {
     content_type: &'static str,
     text: String,
@@ -172,7 +174,7 @@ impl File {
     fn answer(&self, request: &ApiRequest) -> ApiAnswer {
         let answer = if matches_tag(request.header("if-none-match"), &self.tag) {
             ApiAnswer::text(304, String::new())
-        } else if self.text.len() >= COMPRESSED_FROM && takes_gzip(request.header("accept-encoding")) {
+        } else if self.text.len() >= COMPRESSED_FROM && accepts_gzip(request.header("accept-encoding")) {
             let bytes = self.compressed.get_or_init(|| gzip(&self.text)).clone();
             ApiAnswer::bytes(200, bytes).header("content-encoding", "gzip")
         } else {
@@ -184,12 +186,12 @@ impl File {
             .header("vary", "accept-encoding")
             .header("cache-control", "private, no-cache")
             .header("x-content-type-options", "nosniff")
-            // No page of another origin shows or runs it.
+            // Pages of other origins must not embed the file.
             .header("cross-origin-resource-policy", "same-origin")
     }
 }
 
-/// All files.
+/// All files of the pages.
 pub struct Files {
     index: File,
     dashboard: File,
@@ -207,8 +209,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files for pages whose live updates come from this URL's origin, or from their own; `sign_out` adds the
-    /// button for it.
+    /// The files. Live updates come from the origin of `stream`, or from the pages' own; `sign_out` adds the button to
+    /// sign out.
     pub fn new(stream: Option<&Url>, sign_out: bool) -> Self {
         let origin = stream.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let page = |page: Page| File::new(HTML, page.text(&origin, sign_out));
@@ -229,12 +231,12 @@ impl Files {
         }
     }
 
-    /// A page, for authorized callers; none for other paths.
+    /// The page at a path, for authorized callers; none for other paths.
     pub fn page(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         self.find_page(request).map(|page| self.guarded(page.answer(request)))
     }
 
-    /// Whether a path is a page's.
+    /// Whether there is a page at the path.
     pub fn has_page(&self, request: &ApiRequest) -> bool {
         self.find_page(request).is_some()
     }
@@ -252,7 +254,7 @@ impl Files {
         })
     }
 
-    /// Scripts, styles and icons of pages, without a key: nothing in them is secret, and the sign-in page needs them.
+    /// A script, style or icon. It needs no key: it has no secrets, and the sign-in page needs it.
     pub fn asset(&self, request: &ApiRequest) -> Option<ApiAnswer> {
         match &request.segments()[..] {
             ["assets", "style.css"] => Some(self.style.answer(request)),
@@ -265,14 +267,14 @@ impl Files {
         }
     }
 
-    /// The sign-in page, which leads on to `next`, with the error of the attempt before.
+    /// The sign-in page, which redirects to `next`, with the error of the previous attempt.
     pub fn login(&self, status: u16, next: &str, problem: Option<&str>) -> ApiAnswer {
-        let note = |text: &str| {
+        let alert = |text: &str| {
             let text = escaped(text);
             format!("        <p id=\"problem\" class=\"note bad\" role=\"alert\">{text}</p>\n")
         };
         let invalid = if problem.is_some() { " aria-invalid=\"true\" aria-describedby=\"problem\"" } else { "" };
-        let text = self.login.replace("{{PROBLEM}}", &problem.map(note).unwrap_or_default());
+        let text = self.login.replace("{{PROBLEM}}", &problem.map(alert).unwrap_or_default());
         let text = text.replace("{{INVALID}}", invalid).replace("{{NEXT}}", &escaped(next));
         self.guarded(ApiAnswer::text(status, text).header("content-type", HTML))
     }
@@ -290,7 +292,7 @@ impl Files {
     }
 }
 
-/// As HTML has it in a text and in an attribute.
+/// Escapes text for HTML content and attributes.
 fn escaped(text: &str) -> String {
     let pairs = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")];
     pairs.iter().fold(text.to_owned(), |text, (plain, entity)| text.replace(plain, entity))
@@ -310,8 +312,8 @@ fn policy(stream_origin: &str) -> String {
     format!("{}; connect-src 'self' {stream_origin}", sources.join("; ")).trim_end().to_owned()
 }
 
-/// Whether gzip is among the encodings that are taken (RFC 9110, 12.5.3).
-fn takes_gzip(header: Option<&str>) -> bool {
+/// Whether an `Accept-Encoding` header accepts gzip (RFC 9110, 12.5.3).
+fn accepts_gzip(header: Option<&str>) -> bool {
     header.is_some_and(|list| {
         list.split(',').any(|entry| {
             let mut parts = entry.split(';').map(str::trim);
@@ -324,7 +326,7 @@ fn takes_gzip(header: Option<&str>) -> bool {
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    // A Vec takes whatever is written.
+    // Writing to a Vec does not fail.
     encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
@@ -345,10 +347,10 @@ mod tests {
     }
 
     #[test]
-    fn each_page_is_whole_and_says_where_it_stands() {
+    fn each_page_is_complete_and_marks_its_navigation_link() {
         let check = |page: Page, current: Option<&str>| {
             let (title, text) = (page.title, page.text("https://stream.example", true));
-            assert!(!text.contains("{{"), "{title} has a gap");
+            assert!(!text.contains("{{"), "{title} has an unfilled placeholder");
             assert!(text.contains(&format!("<title>{title} · Reelhook</title>")));
             let script = page.script.expect("a script");
             assert!(text.contains(&format!("/assets/js/{script}.js")) && text.contains("<main id=\"main\""));
@@ -369,8 +371,8 @@ mod tests {
     }
 
     #[test]
-    fn encodings_are_taken_as_the_header_says() {
-        let check = |header: Option<&str>, expected| assert_eq!(takes_gzip(header), expected, "{header:?}");
+    fn the_accept_encoding_header_decides_about_gzip() {
+        let check = |header: Option<&str>, expected| assert_eq!(accepts_gzip(header), expected, "{header:?}");
         check(Some("gzip, deflate, br"), true);
         check(Some("br;q=1.0, gzip;q=0.8"), true);
         check(Some("gzip;q=0"), false);
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_names_the_stream_s_origin_and_no_other() {
+    fn the_policy_allows_connections_to_the_stream_origin_only() {
         let stream = Url::parse("https://abc.lambda-url.us-east-1.on.aws/").unwrap();
         let files = Files::new(Some(&stream), true);
         assert!(files.policy.ends_with("connect-src 'self' https://abc.lambda-url.us-east-1.on.aws"));
@@ -388,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_to_sign_in_is_whole_needs_no_script_and_shows_nothing_that_was_sent() {
+    fn the_sign_in_page_is_complete_needs_no_script_and_escapes_input() {
         let files = Files::new(None, true);
         let plain = files.login(200, "/", None);
         assert!(!plain.body.contains("{{") && !plain.body.contains("<script") && !plain.body.contains("<nav"));

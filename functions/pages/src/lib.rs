@@ -1,4 +1,4 @@
-//! The pages with their files, the API's description, the catalogue, health, and whatever no other function serves.
+//! Serves the pages with their files, the API's description, the catalogue, health, and paths of no other function.
 
 mod files;
 mod login;
@@ -30,7 +30,7 @@ use serde_json::json;
 
 use crate::files::Files;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     catalog_table: String,
     counters_table: String,
@@ -45,7 +45,7 @@ impl Config {
     /// API_CALLS_PER_MINUTE.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -61,7 +61,7 @@ impl Config {
     }
 }
 
-/// The settings for authentication and for the domain in front.
+/// The credentials of callers, and the secret of the domain in front of the API.
 struct Secrets {
     access: Access,
     edge: Edge,
@@ -69,7 +69,7 @@ struct Secrets {
 
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", Edge::SETTING];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     catalog: CatalogTable,
     files: Files,
@@ -79,7 +79,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the keys, before the first event.
+    /// Builds the clients and reads the keys before the first event.
     ///
     /// # Errors
     /// When the keys can't be read.
@@ -105,33 +105,33 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+    let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
     match &request.segments()[..] {
-        ["health"] | ["api", "health"] if reads => return Ok(health()),
-        ["openapi.json"] if reads => return Ok(deps.files.description(request)),
+        ["health"] | ["api", "health"] if is_read => return Ok(health()),
+        ["openapi.json"] if is_read => return Ok(deps.files.description(request)),
         _ => {}
     }
     if let Some(answer) = login::answer(deps, request).await {
         return answer;
     }
     if let Some(asset) = deps.files.asset(request) {
-        return if reads { Ok(asset) } else { Err(routes::read_only()) };
+        return if is_read { Ok(asset) } else { Err(routes::read_only()) };
     }
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await;
-    if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
+    if is_read && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
         return Ok(to_login(request));
     }
     let caller = caller?;
     if let Some(page) = deps.files.page(request) {
-        return if reads { Ok(page) } else { Err(routes::read_only()) };
+        return if is_read { Ok(page) } else { Err(routes::read_only()) };
     }
-    // A page comes with a dozen files: only calls count.
+    // The rate limit counts only API calls, because a page loads a dozen files.
     deps.limits.admit(&caller.fingerprint).await?;
     if request.method == "GET" && request.path == "/api/test" {
         return Ok(disabled());
@@ -150,7 +150,7 @@ fn health() -> ApiAnswer {
     ApiAnswer::json(200, &json!({ "status": "healthy", "timestamp": now, "service": "reelhook" }))
 }
 
-/// The endpoint is disabled in the original and says so.
+/// The answer of the test endpoint, which is disabled as in the original.
 fn disabled() -> ApiAnswer {
     let info = "Submit a job with POST /api/generate instead";
     ApiAnswer::json(200, &json!({ "success": true, "message": "The test endpoint is disabled", "info": info }))

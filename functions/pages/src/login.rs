@@ -1,4 +1,4 @@
-//! Signing in and out: a form that works without a script, and the session cookie (ADR 29).
+//! Sign-in and sign-out: a form that works without a script, and the session cookie (ADR 29).
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_aws::start::SystemClock;
@@ -23,18 +23,18 @@ pub async fn answer(deps: &Deps, request: &ApiRequest) -> Option<Result<ApiAnswe
 
 async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
     let next = next(request);
-    let known = deps.secrets.get().await.access.caller(request, SystemClock.now()).is_ok();
-    if known { see_other(&next) } else { deps.files.login(200, &next, None) }
+    let signed_in = deps.secrets.get().await.access.caller(request, SystemClock.now()).is_ok();
+    if signed_in { see_other(&next) } else { deps.files.login(200, &next, None) }
 }
 
 async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    // A page of another site could sign a user in under another account.
+    // Without this check a page of another site could sign a user in to an account of its own.
     deps.site.check_sender(request)?;
     let secrets = deps.secrets.get().await;
     let (address, network) = (secrets.edge.address(request), secrets.edge.network(request));
-    let began = begin(deps, request, &network).await;
-    request.audit(&address, if began.is_ok() { "signed in" } else { "a sign-in was refused" });
-    match began {
+    let session = begin(deps, request, &network).await;
+    request.audit(&address, if session.is_ok() { "signed in" } else { "a sign-in was refused" });
+    match session {
         Ok(session) => {
             let answer = if request.is_json() { session.answer() } else { see_other(&next(request)) };
             Ok(answer.header("set-cookie", session.cookie(deps.site.is_secure(request))))
@@ -45,13 +45,13 @@ async fn sign_in(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
 }
 
 async fn begin(deps: &Deps, request: &ApiRequest, network: &str) -> Result<Session, Problem> {
-    // A row of its own: who guesses keys uses up no calls of others at this address.
+    // Sign-ins have a rate limit of their own, so that guesses do not use up other calls from the same network.
     deps.limits.admit(&format!("login {network}")).await?;
-    let shown = SignIn::read(request)?;
-    deps.secrets.check(|secrets| secrets.access.sign_in(&shown, SystemClock.now())).await
+    let sign_in = SignIn::read(request)?;
+    deps.secrets.check(|secrets| secrets.access.sign_in(&sign_in, SystemClock.now())).await
 }
 
-/// The page again, with the error.
+/// The sign-in page with the error.
 fn refused(deps: &Deps, request: &ApiRequest, problem: &Problem) -> ApiAnswer {
     let (status, _, sentence) = problem.parts();
     let sentence = match problem {

@@ -1,4 +1,4 @@
-//! POST /api/webhooks/step-update: workers report their steps; whoever calls is checked on raw bytes first.
+//! POST /api/webhooks/step-update: external workers report their steps. Reports are authenticated on their raw bytes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
 use reelhook_signing::SigningKeys;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -39,11 +39,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, JOB_REPORTS_PER_MINUTE and
-    /// the jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH,
+    /// JOB_REPORTS_PER_MINUTE and the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -60,7 +60,7 @@ impl Config {
     }
 }
 
-/// What vouches for a caller.
+/// The secrets and keys that authenticate reports.
 struct Secrets {
     access: Access,
     tokens: SigningKeys,
@@ -78,7 +78,7 @@ const SETTINGS: &[&str] = &[
     Edge::SETTING,
 ];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     bucket: Bucket,
@@ -108,8 +108,8 @@ impl Deps {
                 edge: Edge::read(&|name| raw.text(name)),
             })
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&no_job)));
         Ok(Self {
             jobs,
             bucket: Bucket::new(clients.s3(), config.bucket),
@@ -124,27 +124,27 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    // Whoever calls, let in or not.
+    // The audit log has every caller, admitted or refused.
     request.audit(&deps.secrets.get().await.edge.address(request), "step update received");
     let now = SystemClock.now();
-    let vouched = |secrets: &Secrets| {
+    let authenticate = |secrets: &Secrets| {
         let credentials =
             Credentials { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
         reporter(request, &credentials, now)
     };
-    let reporter = deps.secrets.check(vouched).await?;
-    let given = read(request, &reporter, now)?;
-    deps.limits.admit_report(&given.job_id).await?;
+    let reporter = deps.secrets.check(authenticate).await?;
+    let step = read(request, &reporter, now)?;
+    deps.limits.admit_report(&step.job_id).await?;
     let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
-    let (number, status) = (given.update.number, given.update.status);
-    let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;
-    tracing::info!(job_id = %given.job_id, attempt = given.attempt, step = number, ?status, outcome = changed.name(),
-        "took a step update");
+    let (number, status) = (step.update.number, step.update.status);
+    let changed = report(&ports, &step.job_id, step.attempt, step.update).await?;
+    tracing::info!(job_id = %step.job_id, attempt = step.attempt, step = number, ?status, outcome = changed.name(),
+        "received a step update");
     answer(&changed, &request.request_id)
 }

@@ -1,4 +1,4 @@
-//! VidBuilder's API: takes orders for videos, shows how they stand, gives them out, and deletes them.
+//! VidBuilder's API: accepts requests for videos, shows their status, links to finished videos, and deletes them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use reelhook_http::site::Site;
 use reelhook_http::videos::routes::{self, Route};
 use reelhook_signing::SigningKeys;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -52,11 +52,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE,
-    /// ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, MAX_WAITERS, WAIT_SECONDS, RENDERER and the jobs' timers.
+    /// Reads JOBS_TABLE, COUNTERS_TABLE, BUCKET, SETTINGS_PATH, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH,
+    /// API_CALLS_PER_MINUTE, ALLOW_HTTP_WEBHOOKS, MAX_WORKERS, MAX_WAITERS, WAIT_SECONDS, RENDERER and the jobs'
+    /// timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -81,13 +82,13 @@ impl Config {
 
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
-/// Who may call, and what links are signed with.
+/// The credentials of callers, and the keys that sign links.
 struct Secrets {
     access: Access,
     links: SigningKeys,
 }
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
@@ -105,7 +106,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the keys, before the first event.
+    /// Builds the clients and reads the keys before the first event.
     ///
     /// # Errors
     /// When the keys can't be read.
@@ -119,8 +120,8 @@ impl Deps {
             let links = links.context("CALLBACK_TOKEN_SECRET is not set")?;
             Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, links })
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&no_job)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             films: FilmBucket::new(clients.s3_for_files(), config.bucket),
@@ -142,7 +143,7 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: every error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve_in(Problem::vidbuilder, &deps.site, request, async |request| respond(deps, request).await).await)
 }
@@ -156,7 +157,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         link.check(SystemClock.now(), &secrets.links)?;
         return answer(deps, request, route.clone(), None).await;
     }
-    // Who has no key learns nothing of what would be right.
+    // A caller without a key must not learn which routes and parameters are valid.
     let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     answer(deps, request, route?, Some(caller)).await
@@ -166,7 +167,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
     let now = SystemClock.now();
     match route {
         Route::Create { wait } => {
-            // Links are for downloads alone.
+            // A signed link authorizes downloads only, so it has no caller here.
             create(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
         }
         Route::Upload => {
@@ -178,13 +179,13 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             let job = find(deps, &id).await?.ok_or_else(|| Problem::NoJob(id.to_string()))?;
             Ok(routes::status_answer(&job))
         }
-        Route::Download(id, format) => {
+        Route::Download(id, rendition) => {
             let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
-            let made = job.videos().iter().find(|made| made.rendition == format).ok_or(Problem::VideoNotFound)?;
-            // A link is signed for one method.
+            let video = job.videos().iter().find(|video| video.rendition == rendition).ok_or(Problem::VideoNotFound)?;
+            // A signed S3 link is valid for one method.
             let films = &deps.films;
             let link =
-                if request.is_head() { films.head_link(&made.key).await } else { films.download(&made.key).await };
+                if request.is_head() { films.head_link(&video.key).await } else { films.download(&video.key).await };
             Ok(routes::download_answer(&link?))
         }
         Route::List { limit, cursor } => {
@@ -194,7 +195,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
         Route::Delete(id) => {
             let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &Event::DeleteVideo).await?;
             let caller = caller.map(|caller| caller.fingerprint);
-            tracing::info!(job_id = %id, caller, outcome = changed.name(), "a video was to be deleted");
+            tracing::info!(job_id = %id, caller, outcome = changed.name(), "received a request to delete a video");
             match changed {
                 Changed::Applied(_) => Ok(routes::deleted_answer(&id)),
                 Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Err(Problem::VideoGone),
@@ -217,13 +218,13 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
     }
 }
 
-/// Accepts an order; if the caller waits for the video, waits as long as this function may, if a slot is free. Without
-/// a slot the order is answered as if the time were over.
+/// Accepts a request for a video. If the caller waits for the video and a waiter slot is free, the answer waits within
+/// the time limit of this function; otherwise the answer is the same as after that time.
 async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let mut order =
+    let mut video =
         routes::read(request, !wait, deps.allow_http, deps.renderer, || SystemClock.random(), track).await?;
-    order.key = order.key.map(|key| key.of_callers(caller.former));
+    video.key = video.key.map(|key| key.of_callers(caller.former));
     let ports = VideoRequestPorts {
         jobs: &deps.jobs,
         films: &deps.films,
@@ -233,7 +234,7 @@ async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -
         policy: &deps.policy,
         renderer: deps.renderer,
     };
-    let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, order, caller.fingerprint).await?
+    let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, video, caller.fingerprint).await?
     else {
         return Err(Problem::KeyReused);
     };
@@ -258,7 +259,7 @@ async fn find(deps: &Deps, id: &JobId) -> Result<Option<Job>, Problem> {
     Ok(deps.jobs.load(id).await?.filter(|job| job.deleted_at.is_none()))
 }
 
-/// Where the API is: as it is configured, or as it was called.
+/// The base URL of the API: the configured one, or that of the request.
 fn base(deps: &Deps, request: &ApiRequest) -> Result<Url, Problem> {
     if let Some(base) = &deps.base {
         return Ok(base.clone());

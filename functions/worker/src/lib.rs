@@ -1,4 +1,5 @@
-//! The Work queue: starts runs at the external worker, asks Creatomate about renders, tells workers of cancels.
+//! Processes the Work queue: starts runs at the external worker, checks renders at Creatomate, and cancels runs at the
+//! worker.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use reelhook_domain::videos::render::Renderer;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
-/// What the function is configured with.
+/// The configuration of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -44,7 +45,7 @@ impl Config {
     /// CREATOMATE_BASE_URL, OUTBOUND_ALLOW and the jobs' timers.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or invalid variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -65,7 +66,7 @@ impl Config {
     }
 }
 
-/// What requests are made with.
+/// The settings of requests to the external worker and to Creatomate.
 struct Secrets {
     worker: WorkerSettings,
     creatomate: Creatomate,
@@ -73,7 +74,7 @@ struct Secrets {
 
 const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "WEBHOOK_SECRET_KEY", "CREATOMATE_API_KEY"];
 
-/// What the function works with.
+/// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
@@ -122,24 +123,24 @@ impl Deps {
     }
 }
 
-/// Works a batch of hints off.
+/// Processes a batch of hints.
 ///
 /// # Errors
-/// Never: messages that have to come again are named in the answer.
+/// Never: the answer names the messages to retry.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    Ok(batch(event.payload, |messages: Vec<WorkMessage>| work_off(deps, messages)).await)
+    Ok(batch(event.payload, |messages: Vec<WorkMessage>| process(deps, messages)).await)
 }
 
-async fn work_off(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
+async fn process(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let mut verdicts = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
-        // Hints that say the same, such as `start`, are worked off once.
+        // Equal hints, such as `start`, are processed once.
         if messages[..index].contains(message) {
             verdicts.push(Verdict::Done);
             continue;
         }
-        verdicts.push(match one(deps, &secrets, message).await {
+        verdicts.push(match process_one(deps, &secrets, message).await {
             Ok(()) => Verdict::Done,
             Err(ChangeError::Store(error)) => Verdict::Retry(error),
             Err(error @ ChangeError::Contended(_)) => {
@@ -150,7 +151,7 @@ async fn work_off(deps: &Deps, messages: Vec<WorkMessage>) -> Vec<Verdict> {
     verdicts
 }
 
-async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<(), ChangeError> {
+async fn process_one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<(), ChangeError> {
     let renders = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
@@ -176,7 +177,7 @@ async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<()
         WorkMessage::ApplyParked { job_id, render } => apply_parked(&renders, job_id, render).await?,
         WorkMessage::CancelWorker { job_id, attempt, url } => {
             if !cancel_worker(&deps.http, &secrets.worker, SystemClock.now(), job_id, *attempt, url).await {
-                let source = "the worker could not be told".into();
+                let source = "the worker did not confirm the cancel".into();
                 return Err(StoreError::Busy { operation: "cancel run", source }.into());
             }
         }

@@ -1,14 +1,14 @@
-//! The port for what is different each time: the clock and randomness.
+//! The port of the clock and the random source.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_domain::Timestamp;
 
-/// Clock and randomness.
+/// The clock and the random source.
 #[async_trait]
 pub trait ClockAndRandom: Send + Sync {
-    /// The time.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
     /// 128 random bits.
@@ -16,10 +16,10 @@ pub trait ClockAndRandom: Send + Sync {
 
     /// A random number in 0..1.
     fn fraction(&self) -> f64 {
-        // The top 53 bits fill a double's mantissa.
+        // A 64-bit float has a mantissa of 53 bits.
         (self.random() >> 75) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Returns after this time.
+    /// Waits for this time.
     async fn wait(&self, time: Duration);
 }

@@ -1,4 +1,4 @@
-//! Use cases of Reelhook and the ports that they need; no AWS, no HTTP server, no clock of its own.
+//! The use cases of Reelhook and the ports that they need. This crate has no AWS types, no HTTP server and no clock.
 
 pub use url::Url;
 

@@ -1,4 +1,4 @@
-//! The port of the guarded HTTP client: every URL that came from outside is called through it.
+//! The port of the guarded HTTP client, which makes every call to a URL from outside.
 
 pub mod decode;
 pub mod redirects;
@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
 
-/// Headers that frame the message or belong to the connection (RFC 9110, 7.6.1): the client's own, since a caller's
-/// content-length would let one request carry a second one into a kept connection.
+/// Headers that frame the message or belong to the connection (RFC 9110, 7.6.1). The client sets them itself: a
+/// content-length from outside could smuggle a second request into a reused connection.
 pub const CONNECTION_HEADERS: [&str; 9] = [
     "connection",
     "content-length",
@@ -26,7 +26,7 @@ pub const CONNECTION_HEADERS: [&str; 9] = [
     "upgrade",
 ];
 
-/// HTTP methods that we send.
+/// The HTTP methods of outbound requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// GET, without a body.
@@ -35,46 +35,46 @@ pub enum Method {
     Post,
 }
 
-/// One request to a URL that we do not trust.
+/// One request to an untrusted URL.
 #[derive(Debug, Clone)]
 pub struct OutboundRequest {
     /// The method.
     pub method: Method,
-    /// Absolute http or https URL; anything else is [`OutboundError::Forbidden`].
+    /// The absolute http or https URL; any other URL is [`OutboundError::Forbidden`].
     pub url: Url,
     /// Header names and values, in order; a name or value that HTTP does not allow is [`OutboundError::BadRequest`].
     pub headers: Vec<(String, String)>,
-    /// Exact body bytes; empty for GET.
+    /// The exact body; empty for GET.
     pub body: Bytes,
-    /// Total time from resolving the name to the last byte that is read. The response's head must come within it.
+    /// The total time from resolving the name to reading the last byte. The response head must arrive within it.
     pub deadline: Duration,
-    /// Bytes of the response body that are kept; the rest is not read.
+    /// The maximum number of bytes of the response body; the rest is not read.
     pub response_limit: usize,
 }
 
-/// What came back, whatever its status.
+/// A response with any status.
 #[derive(Debug, Clone)]
 pub struct OutboundResponse {
-    /// HTTP status; redirects are not followed, so 3xx shows here.
+    /// The HTTP status. Redirects are not followed, so it may be 3xx.
     pub status: u16,
-    /// Response headers; values that are not UTF-8 are read as Latin-1.
+    /// The headers; values that are not UTF-8 are read as Latin-1.
     pub headers: Vec<(String, String)>,
-    /// Body as it was sent, at most `response_limit` bytes; encodings stay as they are.
+    /// The body as received, at most `response_limit` bytes; content codings are not decoded.
     pub body: Bytes,
-    /// Whether the body went on past the limit.
+    /// Whether the body was longer than the limit.
     pub truncated: bool,
-    /// Why the body ended too early, if it did: `body` has what arrived before. The status still counts.
+    /// The error that ended the body too early, if any. `body` has the bytes before it, and the status is valid.
     pub cut_short: Option<OutboundError>,
-    /// From the start to the response head.
+    /// The time from the start to the response head.
     pub first_byte: Duration,
-    /// From the start to the end.
+    /// The time from the start to the end.
     pub total: Duration,
-    /// The address that was dialled.
+    /// The address of the server.
     pub peer: Option<SocketAddr>,
 }
 
 impl OutboundResponse {
-    /// The first value of a header, by its lower-case name.
+    /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -82,7 +82,7 @@ impl OutboundResponse {
     /// The response, for callers that need the whole body.
     ///
     /// # Errors
-    /// Why the body ended too early.
+    /// The error that ended the body too early.
     pub fn whole(self) -> Result<Self, OutboundError> {
         match self.cut_short {
             Some(error) => Err(error),
@@ -91,8 +91,7 @@ impl OutboundResponse {
     }
 }
 
-/// The User-Agent for servers that we fetch something from: our version, and our URL if it is known. Webhooks have user
-/// agents of their own.
+/// The User-Agent of all outbound requests but webhooks: Reelhook's version, and its URL if that is known.
 pub fn user_agent(base: Option<&Url>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match base {
@@ -101,10 +100,10 @@ pub fn user_agent(base: Option<&Url>) -> String {
     }
 }
 
-/// Why no response came, or only a part of one.
+/// The error of a request without a complete response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
-    /// The scheme, the IP literal or every resolved address is one that we do not call.
+    /// The scheme, the IP literal or every resolved address is forbidden.
     #[error("address of `{host}` is not allowed")]
     Forbidden {
         /// The host as written.
@@ -116,28 +115,28 @@ pub enum OutboundError {
         /// The host as written.
         host: String,
     },
-    /// Nothing listens there.
+    /// Nothing listens at the address.
     #[error("connect ECONNREFUSED")]
     Refused,
     /// The deadline passed.
     #[error("timeout of {0}ms exceeded")]
     TimedOut(u64),
-    /// The connection broke before there was a response.
+    /// The connection broke before a response arrived.
     #[error("socket hang up")]
     Reset,
     /// The TLS handshake failed.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
-    /// A header or URL that HTTP does not allow.
+    /// HTTP does not allow a header or the URL.
     #[error("request can't be sent: {0}")]
     BadRequest(String),
-    /// Anything else, with the client's words.
+    /// Any other error, with the message of the HTTP client.
     #[error("{0}")]
     Other(String),
 }
 
 impl OutboundError {
-    /// The sentence for whoever chose the URL: a forbidden address reads like a name that does not exist.
+    /// The message for the person who chose the URL. A forbidden address has the message of a name that does not exist.
     pub fn message_for(&self, url: &Url) -> String {
         match self {
             Self::Forbidden { host } => Self::NotFound { host: host.clone() }.to_string(),
@@ -154,7 +153,8 @@ impl OutboundError {
         }
     }
 
-    /// The code that readers of seed 001 know; a forbidden address looks like a name that does not exist.
+    /// The error code of Node.js that clients expect (seed 001). A forbidden address has the code of a name that does
+    /// not exist.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Forbidden { .. } | Self::NotFound { .. } => "ENOTFOUND",
@@ -168,14 +168,14 @@ impl OutboundError {
     }
 }
 
-/// Sends requests to addresses that users chose.
+/// Sends requests to URLs that users chose.
 #[async_trait]
 pub trait HttpSender: Send + Sync {
     /// Sends one request inside its deadline.
     ///
     /// # Errors
-    /// [`OutboundError`] when no status line and headers came; a status of 400 or more is a response, not an error, and so
-    /// is one whose body breaks off ([`OutboundResponse::cut_short`]).
+    /// [`OutboundError`] if no status line and headers arrived. A status of 400 or more is a response and not an error,
+    /// and so is a response whose body breaks off ([`OutboundResponse::cut_short`]).
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
 }
 
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_learn_who_asks_and_where_to_complain() {
+    fn the_user_agent_names_the_version_and_the_url() {
         let base = Url::parse("https://reelhook.example").unwrap();
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(user_agent(Some(&base)), format!("Reelhook/{version} (+https://reelhook.example/)"));

@@ -1,38 +1,38 @@
-//! What every store can answer with.
+//! The errors and results that all stores have in common.
 
-/// Why a store did not do what it was asked.
+/// The error of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Too much at once, or not reachable: the same call may go through later.
+    /// The store throttles, or can't be reached; the same call may succeed later.
     #[error("store is busy during `{operation}`")]
     Busy {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
         /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The same call will not go through later: a permission, a missing table, a bug.
+    /// The store refused the call, for example for a missing permission or table; the same call will fail again.
     #[error("store refused `{operation}`")]
     Refused {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
         /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An item that can't be read.
+    /// A stored item can't be parsed.
     #[error("item of `{operation}` can't be read: {reason}")]
     Unreadable {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// Whether the same call may go through later.
+    /// Whether the same call may succeed later.
     pub fn is_busy(&self) -> bool {
         match self {
             Self::Busy { .. } => true,
@@ -40,7 +40,7 @@ impl StoreError {
         }
     }
 
-    /// The same failure for each of `count` things that one call was about.
+    /// Copies the error for each of the `count` items of one call.
     pub fn for_each(self, count: usize) -> Vec<Self> {
         let (busy, operation, text) = match &self {
             Self::Busy { operation, source } => (true, *operation, source.to_string()),
@@ -55,11 +55,11 @@ impl StoreError {
     }
 }
 
-/// What a conditional write gave.
+/// The result of a conditional write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Saved<T> {
-    /// It was written.
+    /// The item was written.
     Done,
-    /// Someone else wrote first; this is what they wrote, if it could be read.
+    /// Another writer was first; this is its item, if it could be read.
     Conflict(Option<Box<T>>),
 }

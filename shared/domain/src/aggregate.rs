@@ -1,4 +1,4 @@
-//! What everything that changes in versions has in common: load, decide, save and fanout know only this.
+//! The aggregate: what every versioned thing has in common. Load, decide, save and fanout depend only on this trait.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use crate::{Effect, Emitted, Job, Policy, Subject, Timestamp};
 /// What an event does to an aggregate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision<A: Aggregate = Job> {
-    /// Save this version, one on from the last, with its outbox.
+    /// Save this version, the successor of the last one, with its outbox.
     Apply(Box<A>),
-    /// Nothing changes, and that is right.
+    /// The event changes nothing, and that is correct.
     Ignore(A::Ignored),
-    /// A command that the aggregate refuses.
+    /// The aggregate refuses the command.
     Reject(A::Rejected),
 }
 
-/// A thing that is stored whole, changes one version at a time, and carries its effects in an outbox.
+/// A value that is stored as one item, changes one version at a time, and carries its effects in an outbox.
 pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
-    /// How it is identified among its kind.
+    /// The id that identifies it within its kind.
     type Id: Clone + fmt::Debug + fmt::Display + Send + Sync;
     /// What can happen to it.
     type Event: fmt::Debug + Send + Sync;
@@ -29,25 +29,25 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// Its id.
     fn id(&self) -> &Self::Id;
 
-    /// Its kind and id, which event ids begin with.
+    /// Its kind and id. Event ids begin with it.
     fn subject(&self) -> Subject;
 
-    /// Rises by one with each change.
+    /// The version. Each change raises it by one.
     fn version(&self) -> u64;
 
     /// When this version was made.
     fn updated_at(&self) -> Timestamp;
 
-    /// Whether readers no longer see it.
+    /// Whether it is deleted: readers no longer see it.
     fn is_deleted(&self) -> bool;
 
-    /// What this version wants done, in order.
+    /// The effects of this version, in order.
     fn outbox(&self) -> &[Effect];
 
     /// The last webhook events that its versions caused.
     fn emitted(&self) -> &[Emitted];
 
-    /// The W3C trace that it began in.
+    /// The W3C `traceparent` of the request that created it.
     fn traceparent(&self) -> Option<&str>;
 
     /// Decides what `event` does at `now`; pure.

@@ -1,55 +1,55 @@
-//! Calls per minute of one caller, leased in small blocks: each instance takes some of the minute's calls at a time.
+//! The rate limit of API calls: each instance leases a caller's calls of the minute in small blocks.
 
 use crate::Timestamp;
 
-/// Milliseconds of a window.
+/// The length of a window, in milliseconds.
 const MINUTE_MS: i64 = 60_000;
 
-/// What one instance holds of one caller's calls in one minute.
+/// One instance's lease on one caller's calls in one minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// Which minute, counted from the epoch.
+    /// The minute, counted from the epoch.
     pub minute: i64,
-    /// Leased and not used yet.
+    /// Leased calls that are not used yet.
     left: u32,
-    /// Used here.
+    /// Calls that this instance admitted.
     used: u32,
-    /// Whether all calls of the minute are leased, here or elsewhere.
-    empty: bool,
+    /// Whether instances have leased all calls of the minute.
+    exhausted: bool,
 }
 
-/// How many calls a minute takes.
+/// The limit on a caller's calls per minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimit {
-    /// Of one caller, over all instances.
+    /// Calls of one caller per minute, summed over all instances.
     pub per_minute: u32,
-    /// Besides, calls that each instance lets in without counting them elsewhere: for callers who ask seldom.
+    /// Additional calls that each instance admits without a lease, so that rare callers cost no write.
     pub free: u32,
 }
 
-/// What to do with a call.
+/// The decision about a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Let it in.
+    /// Admit the call.
     Admit,
-    /// Lease so many calls, then ask again.
+    /// Lease this many calls, then decide again.
     Lease(u32),
-    /// Refuse it; in so many seconds there are calls again.
+    /// Refuse the call; the next window begins in this many seconds.
     Refuse(u64),
 }
 
 impl Allowance {
-    /// Nothing leased yet in the minute of `now`.
+    /// An allowance for the minute of `now`, with nothing leased yet.
     pub fn new(now: Timestamp) -> Self {
-        Self { minute: now.0.div_euclid(MINUTE_MS), left: 0, used: 0, empty: false }
+        Self { minute: minute_of(now), left: 0, used: 0, exhausted: false }
     }
 
-    /// Takes a call.
+    /// Decides about a call.
     ///
-    /// A lease is half of what was used here, at least one call and at most a tenth of the limit: a caller who asks
-    /// seldom keeps nothing from another instance, and one who asks often costs few writes.
+    /// A lease is half of the calls used so far, at least one call and at most a tenth of the limit: a rare caller does
+    /// not hold calls that another instance needs, and a frequent caller costs few writes.
     pub fn take(&mut self, now: Timestamp, limit: CallLimit) -> Step {
-        if self.minute != now.0.div_euclid(MINUTE_MS) {
+        if self.minute != minute_of(now) {
             *self = Self::new(now);
         }
         let free = self.used < limit.free;
@@ -58,25 +58,29 @@ impl Allowance {
             self.used += 1;
             return Step::Admit;
         }
-        if self.empty {
-            let end = (self.minute + 1) * MINUTE_MS;
-            return Step::Refuse(u64::try_from((end - now.0 + 999) / 1000).unwrap_or(1).max(1));
+        if self.exhausted {
+            let end = Timestamp((self.minute + 1) * MINUTE_MS);
+            return Step::Refuse(u64::try_from((end.millis_since(now) + 999) / 1000).unwrap_or(1).max(1));
         }
         Step::Lease((self.used / 2).clamp(1, (limit.per_minute / 10).max(1)))
     }
 
-    /// Notes that of `asked` calls so many were granted; fewer mean that the minute has no more.
+    /// Records a lease. Fewer `granted` than `requested` calls mean that the minute's calls are exhausted.
     pub fn lease(&mut self, requested: u32, granted: u32) {
         self.left += granted;
-        self.empty |= granted < requested;
+        self.exhausted |= granted < requested;
     }
+}
+
+fn minute_of(now: Timestamp) -> i64 {
+    now.millis().div_euclid(MINUTE_MS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A minute's counter, as the table has it.
+    /// Stands in for the counter of a minute in the table.
     struct Counter(u32);
 
     impl Counter {
@@ -103,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn one_instance_lets_in_exactly_the_limit_with_few_leases() {
+    fn one_instance_admits_exactly_the_limit_with_few_leases() {
         let (now, mut counter, mut leases) = (Timestamp(90_000), Counter(0), 0);
         let mut instance = Allowance::new(now);
         let admitted = (0..500).filter(|_| call(&mut instance, &mut counter, now, &mut leases)).count();
@@ -115,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn many_instances_together_let_in_no_more_and_not_much_less() {
+    fn many_instances_together_admit_at_most_the_limit_and_not_much_less() {
         for instances in [2, 7, 30, 100] {
-            let (now, mut counter, mut leases) = (Timestamp(0), Counter(0), 0);
+            let (now, mut counter, mut leases) = (Timestamp::EPOCH, Counter(0), 0);
             let mut all = vec![Allowance::new(now); instances];
             let admitted =
                 (0..1000).filter(|n| call(&mut all[n * 31 % instances], &mut counter, now, &mut leases)).count();
             assert_eq!(admitted, 100, "{instances} instances: in the end every lease is used");
         }
-        // Where traffic ends with leases in hand, at most a third of the calls was kept from others.
-        let (now, mut counter, mut leases) = (Timestamp(0), Counter(0), 0);
+        // When traffic ends, unused leases hold back at most a third of the calls.
+        let (now, mut counter, mut leases) = (Timestamp::EPOCH, Counter(0), 0);
         let mut all = vec![Allowance::new(now); 10];
         let served = (0..60).filter(|n| call(&mut all[n % 10], &mut counter, now, &mut leases)).count();
         assert_eq!(served, 60);
@@ -132,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_seldom_needs_no_lease_where_some_calls_are_free() {
+    fn a_rare_caller_needs_no_lease_when_some_calls_are_free() {
         let limit = CallLimit { per_minute: 600, free: 10 };
-        let mut instance = Allowance::new(Timestamp(0));
+        let mut instance = Allowance::new(Timestamp::EPOCH);
         let steps: Vec<Step> = (0..11).map(|n| instance.take(Timestamp(n), limit)).collect();
         assert!(steps[..10].iter().all(|step| *step == Step::Admit));
         assert_eq!(steps[10], Step::Lease(5));

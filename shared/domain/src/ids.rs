@@ -1,4 +1,4 @@
-//! Ids as types: parsed once at the boundary, and the deterministic ones derived here.
+//! Ids as types: external ids are parsed once at the boundary, and deterministic ids are derived here.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 
-/// Why a text is no id.
+/// The error for text that is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an id has 1 to {max} characters out of letters, digits, `_`, `-` and `.`, and not dots alone")]
+#[error("an id must have 1 to {max} characters (letters, digits, `_`, `-` and `.`) and must not consist of dots only")]
 pub struct IdError {
     max: usize,
 }
@@ -22,11 +22,11 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a text that came from outside.
+            /// Parses text from outside.
             ///
             /// # Errors
-            /// [`IdError`] when it is empty, too long or has other characters than an id, or when it is dots alone: in a
-            /// path these lead to another place.
+            /// [`IdError`] when the text is empty, is too long, has a character that an id can't have, or consists of
+            /// dots only: in a path these would lead to another directory.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 let fits = (1..=$max).contains(&text.len())
                     && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
@@ -70,37 +70,35 @@ text_id!(
     RenderId, 128
 );
 text_id!(
-    /// A webhook endpoint: `ep_` and 32 digits: of its URL's SHA-256 where it stands in the settings, so that the order of
-    /// URLs does not matter, else random.
+    /// A webhook endpoint: `ep_` and 32 hexadecimal digits. For an endpoint in the settings these are from the SHA-256
+    /// of its URL, so that the order of the URLs does not matter; for a registration they are random.
     EndpointId, 64
 );
 text_id!(
-    /// What happened: `<job>.<version>.<n>`, the same however often it is worked off.
+    /// A webhook event: `<job>.<version>.<n>`. Processing the same outbox again yields the same id.
     EventId, 120
 );
 
 impl JobId {
-    /// The VidBuilder form: a UUID of version 4 out of random bits.
+    /// A job id in VidBuilder's format: a version 4 UUID made of random bits.
     pub fn uuid(random: u128) -> Self {
         Self(uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().hyphenated().to_string())
     }
 
-    /// The StreamGank form, from the time and at least 64 random bits.
+    /// A job id in StreamGank's format, made of the time and at least 64 random bits.
     pub fn streamgank(now: Timestamp, random: u128) -> Self {
-        Self(format!("job_{}_{random:032x}", now.0))
+        Self(format!("job_{}_{random:032x}", now.millis()))
     }
 }
 
 impl EventId {
-    /// The id of effect `index` of a job's `version`.
+    /// The id of the event that effect `index` of a job's `version` causes.
     pub fn of(job: &JobId, version: u64, index: usize) -> Self {
         Self(format!("{job}.{version}.{index}"))
     }
-}
 
-impl EventId {
-    /// A number that rises with each event of a job, for receivers that put them in order; none for what the job itself did
-    /// not do.
+    /// A number that rises with each event of a job, so that receivers can order them; none for an event that the job
+    /// itself did not cause.
     pub fn sequence(&self, job: &JobId) -> Option<u64> {
         let own = self.0.strip_prefix(job.as_str())?.strip_prefix('.')?;
         let mut parts = own.rsplit('.').map(|part| part.parse::<u64>().unwrap_or_default());
@@ -109,16 +107,16 @@ impl EventId {
     }
 }
 
-/// The namespace of delivery ids.
+/// The UUID namespace of delivery ids.
 const DELIVERIES: Uuid = Uuid::from_u128(0x6f1d_3d0a_6c1e_5b0e_9a53_0f7a_6c2b_4d11);
 
-/// One event on its way to one endpoint.
+/// A delivery: one event to one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeliveryId(pub Uuid);
 
 impl DeliveryId {
-    /// UUIDv5 of event and endpoint: replaying the stream gives the same id again.
+    /// The UUIDv5 of event and endpoint, so that replaying the stream yields the same id.
     pub fn of(event: &EventId, endpoint: &EndpointId) -> Self {
         Self(Uuid::new_v5(&DELIVERIES, format!("{event}/{endpoint}").as_bytes()))
     }
@@ -128,7 +126,7 @@ impl DeliveryId {
         format!("msg_{}", self.0.simple())
     }
 
-    /// Reads the UUID's text.
+    /// Parses the text of a UUID.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
     }
@@ -145,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_from_outside_are_checked() {
+    fn ids_from_outside_are_validated() {
         assert!(JobId::parse("job_1704123456789_abc123").is_ok());
         for bad in ["", "a b", "job/1", "é", &"x".repeat(81)] {
             assert!(JobId::parse(bad).is_err(), "{bad}");
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_alone_are_no_id_of_any_kind() {
+    fn dots_only_are_not_an_id_of_any_kind() {
         for dots in [".", "..", "...", "....", &".".repeat(64)] {
             assert!(JobId::parse(dots).is_err(), "{dots}");
             assert!(RenderId::parse(dots).is_err(), "{dots}");
@@ -172,12 +170,12 @@ mod tests {
         let job = JobId::parse("job_1_a").unwrap();
         let sequences = [(1, 3), (2, 0), (2, 1), (10, 0), (21, 5)]
             .map(|(version, index)| EventId::of(&job, version, index).sequence(&job).unwrap());
-        assert_eq!(EventId::parse("trigger_1_a.1.0").unwrap().sequence(&job), None, "no event of this job");
+        assert_eq!(EventId::parse("trigger_1_a.1.0").unwrap().sequence(&job), None, "not an event of this job");
         assert_eq!(sequences, [103, 200, 201, 1000, 2105]);
     }
 
     #[test]
-    fn a_replayed_event_gives_the_same_delivery() {
+    fn a_replayed_event_has_the_same_delivery_id() {
         let event = EventId::of(&JobId::parse("job_1_a").unwrap(), 4, 1);
         let endpoint = EndpointId::parse("ep_0011").unwrap();
         assert_eq!(event.as_str(), "job_1_a.4.1");

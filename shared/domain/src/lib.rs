@@ -1,6 +1,6 @@
-//! The pure heart of Reelhook: jobs, deliveries and admission as values, and the rules that change them.
+//! Reelhook's domain: jobs, deliveries and admission as values, and the rules that change them.
 //!
-//! Nothing here does I/O, reads a clock or draws a random number: times, jitter and ids are arguments.
+//! Nothing here does I/O, reads a clock or generates a random number: times, jitter and ids are arguments.
 
 mod aggregate;
 mod allowance;

@@ -1,4 +1,4 @@
-//! What an event is about: a thing of ours, by its kind and id.
+//! The subject of an event: a job, a webhook endpoint or a manual trigger, identified by its id.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EndpointId, IdError, JobId};
 
-/// The subject of a webhook event or of stored effects. Its stored form is the id alone: ids of different kinds have
-/// different prefixes, and what has none of the others' is a job.
+/// The subject of a webhook event or of stored effects. Its stored form is the id alone: the prefix of the id gives the
+/// kind, and an id with no known prefix is a job's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Subject {
@@ -15,13 +15,13 @@ pub enum Subject {
     Job(JobId),
     /// A webhook endpoint.
     Endpoint(EndpointId),
-    /// An event that an operator triggered without naming a job, by the trigger's id.
+    /// The id of a trigger: an event that an operator sent without naming a job.
     Trigger(String),
 }
 
-/// What ids of triggers begin with.
+/// The prefix of trigger ids.
 const TRIGGER: &str = "trigger_";
-/// What ids of endpoints begin with: registered or configured ones, and clients' own URLs.
+/// The prefixes of endpoint ids: registered or configured endpoints, and callback URLs of clients.
 const ENDPOINTS: [&str; 2] = ["ep_", "cb_"];
 
 impl Subject {
@@ -46,7 +46,7 @@ impl Subject {
         }
     }
 
-    /// The job, if the subject is one.
+    /// The job's id, if the subject is a job.
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Job(id) => Some(id),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_say_what_kind_they_are_of() {
+    fn the_prefix_of_an_id_gives_its_kind() {
         let check = |text: &str, expected: fn(&Subject) -> bool| {
             let subject = Subject::parse(text).unwrap();
             assert!(expected(&subject), "{text}");

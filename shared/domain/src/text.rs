@@ -1,17 +1,17 @@
-//! Texts from outside, made safe for rows and log lines: bounded in length, and for log lines without characters that
-//! move a cursor or begin a line.
+//! Makes text from outside safe for rows and log lines: it bounds the length, and for log lines it replaces characters
+//! that control a terminal.
 
-/// Bytes of a text from outside in a log line, at most. A line holds a handful of them and stays below 2 KB.
+/// The maximum length of external text in a log line, in bytes. A log line has a few such texts and stays below 2 KB.
 const BRIEF: usize = 200;
 
-/// The start of a text: at most so many bytes, whole characters.
+/// The start of a text: whole characters, at most `most` bytes.
 pub fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// A text from outside for log lines, and for errors that are logged: its start, on one line.
+/// Shortens external text to one line for logs and for errors that are logged.
 ///
-/// Every value from outside goes through here before it is logged (ARCHITECTURE.md, Logs).
+/// Every external value passes through this function before it is logged (ARCHITECTURE.md, Logs).
 pub fn brief(text: &str) -> String {
     let start = cut(text, BRIEF);
     let mut shown: String = start.chars().map(|c| if steers(c) { '?' } else { c }).collect();
@@ -21,7 +21,8 @@ pub fn brief(text: &str) -> String {
     shown
 }
 
-/// Whether a character moves the cursor, begins a line or turns the direction of writing where it is printed.
+/// Whether a character controls the terminal that prints it: it moves the cursor, begins a line or changes the writing
+/// direction.
 pub fn steers(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -41,25 +42,25 @@ mod tests {
     }
 
     #[test]
-    fn a_megabyte_leaves_two_hundred_bytes() {
+    fn a_megabyte_is_shortened_to_two_hundred_bytes() {
         for text in ["a", "é", "🎬", "\0", "\"", "\u{2028}"] {
             let shown = brief(&text.repeat(1 << 20));
             assert!(shown.ends_with('…') && shown.len() <= 203, "{text:?}: {}", shown.len());
-            // Quotes are escaped again in a line of JSON.
+            // A JSON log line escapes quotes once more.
             assert!(serde_json::to_string(&shown).unwrap().len() <= 410, "{text:?}");
         }
         assert_eq!(brief(&"a".repeat(200)), "a".repeat(200));
     }
 
     #[test]
-    fn what_would_steer_a_terminal_is_taken_out() {
+    fn characters_that_control_a_terminal_are_replaced() {
         for steering in [
             "\n", "\r", "\t", "\0", "\u{1b}", "\u{7f}", "\u{85}", "\u{9b}", "\u{2028}", "\u{2029}", "\u{202e}",
             "\u{2066}", "\u{61c}",
         ] {
             assert_eq!(brief(&format!("a{steering}b")), "a?b", "{steering:?}");
         }
-        // What people write stays.
+        // Ordinary text is unchanged.
         for text in ["Série 🎬", "שלום", "👩\u{200d}🚀", "a\u{a0}b"] {
             assert_eq!(brief(text), text);
         }

@@ -1,4 +1,4 @@
-//! Points in time as Unix milliseconds, the resolution that every dialect shows.
+//! Points in time as Unix milliseconds, the resolution of every dialect.
 
 use std::fmt;
 use std::time::Duration;
@@ -67,12 +67,12 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
     }
 
-    /// Reads a date of HTTP in any of its three forms (RFC 9110, 5.6.7): `Wed, 21 Oct 2015 07:28:00 GMT`,
-    /// `Wednesday, 21-Oct-15 07:28:00 GMT` and `Wed Oct 21 07:28:00 2015`. A year of two digits is the last one with these
-    /// digits that is no more than 50 years after `now`.
+    /// Reads an HTTP date in any of its three formats (RFC 9110, 5.6.7): `Wed, 21 Oct 2015 07:28:00 GMT`, `Wednesday,
+    /// 21-Oct-15 07:28:00 GMT` and `Wed Oct 21 07:28:00 2015`. A two-digit year is the latest year with these digits
+    /// that is at most 50 years after `now`.
     pub fn parse_http_date(text: &str, now: Self) -> Option<Self> {
         let read = parse_http_date(text, now);
-        // Zones by name and by offset, as mail has them.
+        // Mail dates (RFC 2822) also have named zones and offsets.
         read.or_else(|| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|time| Self(time.timestamp().as_millisecond())))
     }
 }
@@ -80,12 +80,12 @@ impl Timestamp {
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// A date of HTTP in UTC, whatever its weekday says.
+/// Reads an HTTP date in UTC and ignores its weekday.
 fn parse_http_date(text: &str, now: Timestamp) -> Option<Timestamp> {
     let words = text.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|word| !word.is_empty());
     let words: Vec<&str> = words.take(7).collect();
     let words = match words.split_first() {
-        Some((first, rest)) if place(&WEEKDAYS, first).is_some() => rest,
+        Some((first, rest)) if position(&WEEKDAYS, first).is_some() => rest,
         _ => &words[..],
     };
     let (day, month, year, time) = match words {
@@ -100,13 +100,13 @@ fn parse_http_date(text: &str, now: Timestamp) -> Option<Timestamp> {
     let mut clock = time.splitn(3, ':').map(|part| number(part, 2));
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
     let small = |number: i16| i8::try_from(number).ok();
-    // Unix time knows no leap second.
+    // Unix time has no leap seconds.
     let second = if second == 60 { 59 } else { second };
     let time = Time::new(small(hour)?, small(minute)?, small(second)?, 0).ok()?;
     let (month, day) = (month_of(month)?, small(number(day, 2)?)?);
     let year = match year.len() {
         2 => {
-            let now = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(now.0).ok()?);
+            let now = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(now.millis()).ok()?);
             let latest = now.year() + 50;
             let year = latest - (latest - number(year, 2)?).rem_euclid(100);
             let beyond = year == latest && (month, day, time) > (now.month(), now.day(), now.time());
@@ -118,26 +118,27 @@ fn parse_http_date(text: &str, now: Timestamp) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(date).ok().map(|time| Timestamp(time.as_millisecond()))
 }
 
-/// A number of at most so many digits.
+/// Reads a number of at most `digits` digits.
 fn number(text: &str, digits: usize) -> Option<i16> {
     let fits = (1..=digits).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| text.parse().ok()).flatten()
 }
 
 fn month_of(name: &str) -> Option<i8> {
-    place(&MONTHS, name).filter(|_| name.len() == 3).and_then(|place| i8::try_from(place + 1).ok())
+    position(&MONTHS, name).filter(|_| name.len() == 3).and_then(|index| i8::try_from(index + 1).ok())
 }
 
-/// Which of these a name begins with.
-fn place(names: &[&str], name: &str) -> Option<usize> {
-    let begin = name.get(..3)?;
-    names.iter().position(|known| begin.eq_ignore_ascii_case(known))
+/// The index of the abbreviation that a name begins with.
+fn position(abbreviations: &[&str], name: &str) -> Option<usize> {
+    let start = name.get(..3)?;
+    abbreviations.iter().position(|abbreviation| start.eq_ignore_ascii_case(abbreviation))
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with milliseconds, as JavaScript's `toISOString` writes it; out of range shows the epoch's bounds.
+    /// RFC 3339 in UTC with milliseconds, as JavaScript's `toISOString` writes it. Times outside the years 0 to 9999
+    /// are clamped to that range.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Years 0 to 9999, the range that four digits show.
+        // Four digits can express the years 0 to 9999.
         let clamped = self.0.clamp(-62_167_219_200_000, 253_402_207_200_000);
         let time = jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         write!(f, "{time:.3}")
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn time_shows_as_javascript_writes_it() {
+    fn a_time_is_formatted_as_in_javascript() {
         assert_eq!(Timestamp(1_704_110_400_000).to_string(), "2024-01-01T12:00:00.000Z");
         assert_eq!(Timestamp(1_704_110_400_007).to_string(), "2024-01-01T12:00:00.007Z");
         assert_eq!(Timestamp(i64::MAX).day(), "9999-12-30");
@@ -171,23 +172,23 @@ mod tests {
     }
 
     #[test]
-    fn rfc_3339_is_read() {
+    fn rfc_3339_is_parsed() {
         assert_eq!(Timestamp::parse("2024-01-01T12:00:00Z"), Some(Timestamp(1_704_110_400_000)));
         assert_eq!(Timestamp::parse("yesterday"), None);
     }
 
-    /// Unix seconds of a date as it is read in 2015.
+    /// The Unix seconds of an HTTP date that is read in 2015.
     fn read(text: &str) -> Option<i64> {
         Timestamp::parse_http_date(text, Timestamp(1_445_412_420_000)).map(Timestamp::seconds)
     }
 
     #[test]
-    fn dates_of_http_are_read_in_all_three_forms() {
+    fn http_dates_are_parsed_in_all_three_formats() {
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37 1994",
-            // As they are also written; a wrong weekday is no reason not to believe the rest.
+            // Common deviations. A wrong weekday does not invalidate the date.
             " Sun, 6 Nov 1994 08:49:37 GMT ",
             "Sun, 06-Nov-1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 UTC",
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_of_http_is_none() {
+    fn text_that_is_not_an_http_date_is_rejected() {
         for text in [
             "",
             "Wed",
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_two_digits_is_at_most_fifty_years_ahead() {
+    fn a_two_digit_year_is_at_most_fifty_years_ahead() {
         let year = |text: &str, now: &str| {
             let now = Timestamp::parse(now).expect("a time");
             Timestamp::parse_http_date(text, now).map(|time| time.to_string()[..4].to_owned())

@@ -1,5 +1,5 @@
-//! Authentication: API keys by Bearer, Basic or X-API-Key, or a session cookie; compared in constant time, hashed at
-//! rest (contract.md, Who may call).
+//! Authenticates callers by API key (Bearer, Basic or X-API-Key) or session cookie. Keys are stored as hashes and
+//! compared in constant time (contract.md, Who may call).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,28 +14,28 @@ use crate::request::ApiRequest;
 use crate::session::{self, Session, SignIn};
 use crate::site::{Mode, Site};
 
-/// The keys that open the API.
+/// The API keys and the other credentials of callers.
 pub struct Access {
     site: Site,
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
-    /// SESSION_SECRET; none only if no key is needed.
+    /// SESSION_SECRET; none only if callers need no key.
     secret: Option<SigningKeys>,
 }
 
-/// A valid key, and whether a browser sends it by itself for any page.
+/// A valid key, and whether browsers send it automatically, for any page.
 struct Credential {
     key: [u8; 32],
     by_browser: bool,
 }
 
-/// Who calls.
+/// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// A fingerprint of the key for rows and logs: without SESSION_SECRET the key cannot be guessed from it.
+    /// The fingerprint of the key for rows and logs. Without SESSION_SECRET the key can't be guessed from it.
     pub fingerprint: String,
-    /// The fingerprints of the same caller under older secrets and in version 0.1.0; only for looking up idempotency
-    /// records, never written.
+    /// The fingerprints of the same caller under older secrets and in version 0.1.0. They are only used to look up
+    /// idempotency records, and are never written.
     pub former: Vec<String>,
 }
 
@@ -50,16 +50,16 @@ impl Access {
     /// The settings that [`Self::read`] looks up.
     pub const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET"];
 
-    /// Reads API_KEYS (several, by commas; `sha256:<hex>` where only the hash is kept), API_USERNAME, API_PASSWORD and
-    /// SESSION_SECRET.
+    /// Reads API_KEYS (separated by commas; `sha256:<hex>` for an entry that is the hash of a key), API_USERNAME,
+    /// API_PASSWORD and SESSION_SECRET.
     ///
     /// # Errors
-    /// [`AccessError`] where an entry is neither a key nor a hash, or the secret is missing although keys are needed.
+    /// [`AccessError`] if an entry is neither a key nor a hash, or if the secret is missing although callers need keys.
     pub fn read(site: &Site, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
         let keys = api_keys::read(&lookup("API_KEYS").unwrap_or_default())?;
         let basic = match (lookup("API_USERNAME"), lookup("API_PASSWORD")) {
             (Some(user), Some(password)) => {
-                // Every route takes it, and only the gateway's limit for all callers bounds guesses there.
+                // Every route accepts the password, and only the gateway's global rate limit bounds guesses.
                 if api_keys::is_short(&password) {
                     tracing::warn!("API_PASSWORD is short and may be guessed");
                 }
@@ -81,12 +81,12 @@ impl Access {
     /// Authenticates the caller.
     ///
     /// # Errors
-    /// [`Problem::Unauthorized`] without a valid key, if one is needed; [`Problem::ForeignPage`] where another site's
-    /// page may have made a browser send the request; [`Problem::ForeignHost`] if no key is needed, and the request
-    /// names another host than ours.
+    /// [`Problem::Unauthorized`] without a valid key, if callers need one; [`Problem::ForeignPage`] if another site's
+    /// page may have made a browser send the request; [`Problem::ForeignHost`] if callers need no key and the request
+    /// names a host that is not the API's own.
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
-            // A key in a header of its own is sent knowingly.
+            // Browsers never send these headers automatically.
             Some(Credential { key, by_browser: false }) => Ok(self.caller_with(&key)),
             Some(Credential { key, by_browser: true }) => {
                 self.site.check_browser(request)?;
@@ -111,22 +111,22 @@ impl Access {
     ///
     /// # Errors
     /// [`Problem::SignInFailed`].
-    pub fn sign_in(&self, shown: &SignIn, now: Timestamp) -> Result<Session, Problem> {
+    pub fn sign_in(&self, sign_in: &SignIn, now: Timestamp) -> Result<Session, Problem> {
         let secret = self.secret.as_ref().ok_or(Problem::SignInFailed)?;
-        let key = self.password(&shown.username, shown.password.expose_secret()).ok_or(Problem::SignInFailed)?;
+        let key = self.password(&sign_in.username, sign_in.password.expose_secret()).ok_or(Problem::SignInFailed)?;
         Ok(Session::begin(&key, secret, now))
     }
 
-    /// The valid key that a request shows.
+    /// The valid key of a request, if it has one.
     fn find(&self, request: &ApiRequest, now: Timestamp) -> Option<Credential> {
-        let knowingly = |key: [u8; 32]| Credential { key, by_browser: false };
+        let explicit = |key: [u8; 32]| Credential { key, by_browser: false };
         if let Some(key) = request.header("x-api-key") {
-            return self.key(key).map(knowingly);
+            return self.key(key).map(explicit);
         }
         if let Some(text) = request.header("authorization") {
             let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
             if scheme.eq_ignore_ascii_case("bearer") {
-                return self.key(credentials.trim()).map(knowingly);
+                return self.key(credentials.trim()).map(explicit);
             }
             if scheme.eq_ignore_ascii_case("basic")
                 && let Some(key) = self.basic(credentials)
@@ -134,7 +134,7 @@ impl Access {
                 return Some(Credential { key, by_browser: true });
             }
         }
-        // A browser may send the credentials of a proxy along with our cookie.
+        // The cookie counts even beside an invalid Authorization header, which may hold credentials for a proxy.
         self.session(request, now).map(|key| Credential { key, by_browser: true })
     }
 
@@ -144,7 +144,7 @@ impl Access {
         self.password(user, password)
     }
 
-    /// The key of the user and the password that are set, or of any user with an API key as password.
+    /// The key of the configured user and password, or of any user name with an API key as password.
     fn password(&self, user: &str, password: &str) -> Option<[u8; 32]> {
         let whole = hash_key(&format!("{user}:{password}"));
         if self.basic.as_ref().is_some_and(|expected| same_hash(&whole, expected)) {
@@ -153,7 +153,7 @@ impl Access {
         self.key(password)
     }
 
-    /// The key with which a session began that is not over.
+    /// The key of a session that is still valid.
     fn session(&self, request: &ApiRequest, now: Timestamp) -> Option<[u8; 32]> {
         let secret = self.secret.as_ref()?;
         let known: Vec<[u8; 32]> = self.keys.iter().chain(&self.basic).copied().collect();
@@ -165,7 +165,7 @@ impl Access {
 
     fn key(&self, key: &str) -> Option<[u8; 32]> {
         let given = hash_key(key);
-        // All are compared, so that the time tells nothing.
+        // Comparing with every key makes the time independent of which one matches.
         self.keys.iter().fold(None, |found, known| if same_hash(&given, known) { Some(given) } else { found })
     }
 }

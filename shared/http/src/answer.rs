@@ -1,4 +1,4 @@
-//! An answer on its way to the gateway.
+//! An HTTP answer, independent of the gateway's type.
 
 use lambda_http::{Body, Response};
 use serde_json::Value;
@@ -6,41 +6,41 @@ use serde_json::Value;
 /// Status, headers and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiAnswer {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// Lower-case names.
+    /// The headers, with lower-case names.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON, or nothing.
+    /// The body as text; empty if there is none.
     pub body: String,
-    /// What is no text, instead of the body.
+    /// The body as binary data, instead of text; empty if there is none.
     pub bytes: Vec<u8>,
 }
 
 impl ApiAnswer {
-    /// A JSON answer that nobody caches.
+    /// A JSON answer that is not cached.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::text(status, body.to_string())
     }
 
-    /// A JSON answer that is text already.
+    /// A JSON answer whose body is serialized already.
     pub fn text(status: u16, body: String) -> Self {
         let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
         Self { status, headers, body, bytes: Vec::new() }
     }
 
-    /// An answer that is no text; its type is a header of its own.
+    /// A binary answer; the caller sets its content type by [`Self::header`].
     pub fn bytes(status: u16, bytes: Vec<u8>) -> Self {
         Self { bytes, ..Self::text(status, String::new()) }
     }
 
-    /// With one more header; it replaces one of the same name.
+    /// Adds a header; it replaces a header of the same name.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, value.into()));
         self
     }
 
-    /// What a HEAD gets of it: status and headers, and how long the body would be (RFC 9110, 9.3.2).
+    /// The answer to HEAD: status and headers, with the length of the omitted body (RFC 9110, 9.3.2).
     pub fn without_body(self) -> Self {
         let length = if self.bytes.is_empty() { self.body.len() } else { self.bytes.len() };
         let is_stream =
@@ -50,7 +50,7 @@ impl ApiAnswer {
         if has_length { head.header("content-length", length.to_string()) } else { head }
     }
 
-    /// As Lambda's response.
+    /// Converts the answer to Lambda's response.
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::builder().status(self.status);
         for (name, value) in self.headers {
@@ -62,7 +62,7 @@ impl ApiAnswer {
             (true, true) => Body::Empty,
         };
         response.body(body).unwrap_or_else(|error| {
-            tracing::error!(%error, "an answer had a bad header");
+            tracing::error!(%error, "an answer had an invalid header");
             let mut response = Response::new(Body::Empty);
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
             response
@@ -77,15 +77,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_has_all_but_the_body() {
+    fn a_head_answer_has_everything_but_the_body() {
         let length = |answer: ApiAnswer| {
-            let of = answer.clone();
+            let full = answer.clone();
             let head = answer.without_body();
             assert!(head.body.is_empty() && head.bytes.is_empty());
-            assert_eq!(head.status, of.status);
+            assert_eq!(head.status, full.status);
             let (length, headers): (Vec<_>, Vec<_>) =
                 head.headers.into_iter().partition(|(name, _)| *name == "content-length");
-            assert_eq!(headers, of.headers);
+            assert_eq!(headers, full.headers);
             length.into_iter().next().map(|(_, length)| length)
         };
         assert_eq!(length(ApiAnswer::json(200, &json!({ "a": "é" }))).as_deref(), Some("10"));
@@ -95,6 +95,6 @@ mod tests {
         assert_eq!(length(ApiAnswer::text(204, String::new())), None);
         let events =
             ApiAnswer::text(200, "data: 1\n\n".to_owned()).header("content-type", "text/event-stream; charset=utf-8");
-        assert_eq!(length(events), None, "nobody knows how long it will be");
+        assert_eq!(length(events), None, "the length of a stream is unknown");
     }
 }

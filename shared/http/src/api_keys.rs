@@ -1,41 +1,42 @@
-//! API_KEYS: each entry is a key, or the hash of one. What looks like neither is refused, and its text is never shown.
+//! Reads API_KEYS: each entry is a key or the hash of a key. Other entries are refused, and errors never show their
+//! text.
 
 use reelhook_signing::hash_key;
 
-/// Characters below which a key may be guessed.
+/// A key with fewer characters may be guessed.
 const SHORT: usize = 16;
-/// Names of hashes and of ways to store passwords, in lower case. An entry that begins with one is no key.
+/// Names of hash functions and password hashing schemes, in lower case. An entry that begins with one is not a key.
 const SCHEMES: [&str; 18] = [
     "sha1", "sha2", "sha3", "sha224", "sha256", "sha384", "sha512", "md5", "bcrypt", "scrypt", "argon2", "argon2d",
     "argon2i", "argon2id", "pbkdf2", "blake2b", "blake2s", "blake3",
 ];
-/// What no key begins with: stored passwords (`$2b$…`, `{SSHA}…`), JSON, quotes.
+/// Characters with which no key begins: they mark stored passwords (`$2b$…`, `{SSHA}…`), JSON and quotes.
 const MARKS: [char; 5] = ['$', '{', '[', '"', '\''];
 
-/// Why the settings of callers can't be used; `entry` counts from 1.
+/// An error in the settings of callers; `entry` counts from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// An entry looks like a hash, and is not written as one.
+    /// An entry looks like a hash but does not have the form of one.
     #[error("entry {entry} of API_KEYS must be the key itself, or `sha256:` and the 64 hexadecimal digits of its hash")]
     NoKey {
-        /// Which.
+        /// The number of the entry.
         entry: usize,
     },
-    /// An entry with white space or control characters inside.
+    /// An entry contains white space or control characters.
     #[error("entry {entry} of API_KEYS must not contain white space: commas separate keys")]
     Space {
-        /// Which.
+        /// The number of the entry.
         entry: usize,
     },
-    /// Nothing signs sessions and fingerprints.
+    /// The secret that signs sessions and fingerprints is missing.
     #[error("SESSION_SECRET is not set, but a deployed stack needs it: `cargo xtask secrets` generates one")]
     NoSessionSecret,
 }
 
-/// Reads the hashes of keys, in the order in which they stand. Blanks around an entry and empty entries do not count.
+/// Reads the hashes of the keys, in order. White space around an entry and empty entries are ignored.
 ///
 /// # Errors
-/// [`AccessError`] for the first entry that is no key and no hash.
+/// [`AccessError`] for the first entry that is neither a key nor a hash.
 pub(crate) fn read(text: &str) -> Result<Vec<[u8; 32]>, AccessError> {
     let mut hashes = Vec::new();
     for (index, text) in text.split(',').map(str::trim).enumerate() {
@@ -60,7 +61,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<[u8; 32]>, AccessError> {
     Ok(hashes)
 }
 
-/// Whether a key or a password has so few characters that it may be guessed.
+/// Whether a key or a password is short enough to be guessed.
 pub(crate) fn is_short(text: &str) -> bool {
     text.chars().count() < SHORT
 }
@@ -71,7 +72,7 @@ fn digest(digits: &str) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-/// Whether a text names a hash, followed by a mark or by nothing but hexadecimal digits.
+/// Whether a text begins with the name of a hash function, followed by a separator or by hexadecimal digits only.
 fn is_scheme(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     // SHA-256 is a name too.
@@ -92,7 +93,7 @@ mod tests {
     const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn keys_and_hashes_are_taken_as_they_stand() {
+    fn keys_and_hashes_are_accepted() {
         let check = |text: &str, keys: &[&str]| {
             let expected: Vec<[u8; 32]> = keys.iter().map(|key| hash_key(key)).collect();
             assert_eq!(read(text), Ok(expected), "{text}");
@@ -103,7 +104,7 @@ mod tests {
         check(" rk_first ,, rk_second,", &["rk_first", "rk_second"]);
         check(&format!("sha256:{HASH}, rk_second"), &["abc", "rk_second"]);
         check(&format!("sha256:{}", HASH.to_uppercase()), &["abc"]);
-        // A key may hold what a hash is written with, and be as long as one.
+        // A key may contain the characters of a hash and have its length.
         check(HASH, &[HASH]);
         check("ann:secret=word", &["ann:secret=word"]);
         check("shadow", &["shadow"]);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_hash_and_is_none_is_refused_by_its_place() {
+    fn an_entry_that_looks_like_an_invalid_hash_is_refused_with_its_number() {
         let short = &HASH[..63];
         for entry in [
             format!("sha256:{short}"),
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_place_and_never_the_text() {
+    fn an_error_names_the_number_of_the_entry_and_never_its_text() {
         let secret = format!("sha256:{}", &HASH[..63]);
         let sentence = read(&format!("rk_first,{secret}")).unwrap_err().to_string();
         assert!(sentence.starts_with("entry 2 of API_KEYS must be"), "{sentence}");

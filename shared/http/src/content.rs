@@ -1,4 +1,4 @@
-//! What a body says, from its bytes: content codings, character sets and byte order marks (RFC 9110, 8.3 and 8.4).
+//! Decodes request bodies: content codings, character sets and byte order marks (RFC 9110, 8.3 and 8.4).
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -8,21 +8,21 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use crate::problem::Problem;
 
-/// Codings of one body, one around the other.
+/// The maximum number of nested content codings in one body.
 const MOST_CODINGS: usize = 4;
-/// Bytes that a coding may add to what it can't make smaller, beside a small part of that: names, and the frames of parts.
+/// The bytes that a coding may add to incompressible data, besides a small fraction of it: names and frames.
 const FRAMES: usize = 64 * 1024;
-/// Characters of a caller's word that an answer repeats.
+/// The maximum length of a caller's word that an answer repeats, in characters.
 const WORD: usize = 40;
 
-/// A content coding that bodies may have.
+/// A supported content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Gzip,
     Deflate,
 }
 
-/// The codings that a `Content-Encoding` names, in the order in which they were applied.
+/// The codings in a `Content-Encoding` header, in the order in which they were applied.
 ///
 /// # Errors
 /// [`Problem::UnsupportedEncoding`].
@@ -45,8 +45,8 @@ pub(crate) fn codings(header: Option<&str>) -> Result<Vec<Coding>, Problem> {
     Ok(found)
 }
 
-/// Undoes codings; no more than `limit` bytes are ever made, however many a small body claims to have, nor are many more
-/// looked at, however few they hold.
+/// Decodes content codings. It never produces more than `limit` bytes, whatever a small body expands to, and never
+/// reads many more, whatever little a large body contains.
 ///
 /// # Errors
 /// `too_large`, or [`Problem::BadEncoding`].
@@ -64,7 +64,7 @@ pub(crate) fn decoded<'a>(
         let inner = match coding {
             Coding::Gzip => read(MultiGzDecoder::new(&*content), limit),
             Coding::Deflate if is_zlib(&content) => read(ZlibDecoder::new(&*content), limit),
-            // Some clients leave zlib's frame out.
+            // Some clients omit zlib's header and checksum.
             Coding::Deflate => read(DeflateDecoder::new(&*content), limit),
         };
         let name = match coding {
@@ -80,30 +80,30 @@ pub(crate) fn decoded<'a>(
     if content.len() > limit { Err(too_large) } else { Ok(content) }
 }
 
-/// At most one byte more than `limit`; none where the data is damaged.
+/// Reads at most one byte more than `limit`; none if the data is corrupt.
 fn read(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     decoder.take(limit as u64 + 1).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
-/// Whether data begins with zlib's frame (RFC 1950, 2.2).
+/// Whether data begins with zlib's header (RFC 1950, 2.2).
 fn is_zlib(bytes: &[u8]) -> bool {
     matches!(bytes, [method, flags, ..]
         if method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)).is_multiple_of(31))
 }
 
-/// Why bytes are no text.
+/// The reason why bytes can't be decoded as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TextError {
-    /// They are in a character set that we do not read.
+    /// The named character set is not supported.
     Charset(String),
-    /// They are not in the character set that they claim; where or why not.
+    /// The bytes are not valid in the named character set; the text says where or why.
     Invalid(String),
 }
 
 impl TextError {
-    /// The problem, where `invalid` says what bytes mean that are not what they claim to be.
+    /// Converts the error to a problem; `invalid` makes the problem for bytes that are not valid.
     pub(crate) fn problem(self, invalid: impl FnOnce(String) -> Problem) -> Problem {
         match self {
             Self::Charset(label) => unsupported_charset(&label),
@@ -112,12 +112,12 @@ impl TextError {
     }
 }
 
-/// A character set that can't be read.
+/// The problem for a character set that is not supported.
 pub(crate) fn unsupported_charset(label: &str) -> Problem {
     Problem::UnsupportedEncoding(format!("`charset={}` is not supported here; send UTF-8", word(label)))
 }
 
-/// The text of bytes in the character set that is named, UTF-8 where none is, without a byte order mark.
+/// Decodes bytes from the named character set, or from UTF-8 if none is named, and removes a byte order mark.
 ///
 /// # Errors
 /// [`TextError`].
@@ -127,7 +127,7 @@ pub(crate) fn text<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a,
         Some(label) => encoding(label).ok_or_else(|| TextError::Charset(label.to_owned()))?,
     };
     match bytes {
-        // A mark says more than a header that was set for all bodies.
+        // A byte order mark is more reliable than a header that a client sends with every body.
         [0xef, 0xbb, 0xbf, rest @ ..] => utf_8(rest),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] if encoding == UTF_8 => {
             Err(TextError::Invalid("it is UTF-16; send it as UTF-8".to_owned()))
@@ -140,21 +140,21 @@ pub(crate) fn text<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a,
     }
 }
 
-/// Whether a character set is UTF-8, or a part of it.
+/// Whether a label means UTF-8 or a subset of it.
 pub(crate) fn is_utf_8(label: &str) -> bool {
     encoding(label) == Some(UTF_8)
 }
 
 fn utf_8(bytes: &[u8]) -> Result<Cow<'_, str>, TextError> {
     std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| {
-        let place = error.valid_up_to() + 1;
-        TextError::Invalid(format!("it is not UTF-8 (byte {place}); send UTF-8, or name the charset in `Content-Type`"))
+        let byte = error.valid_up_to() + 1;
+        TextError::Invalid(format!("it is not UTF-8 (byte {byte}); send UTF-8, or name the charset in `Content-Type`"))
     })
 }
 
-/// The encoding of a label (WHATWG Encoding), where ASCII is ASCII in it.
+/// The encoding of a label (WHATWG Encoding), if it is a superset of ASCII.
 fn encoding(label: &str) -> Option<&'static Encoding> {
-    // Who says ASCII and sends more sends UTF-8.
+    // Clients that declare ASCII and send other bytes send UTF-8.
     if ["", "us-ascii", "ascii"].iter().any(|known| label.trim().eq_ignore_ascii_case(known)) {
         return Some(UTF_8);
     }
@@ -171,7 +171,7 @@ pub(crate) fn parameter(header: &[u8], name: &str) -> Option<Vec<u8>> {
         if rest[end] == b';' {
             continue;
         }
-        let is_it = rest[..end].trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        let matches = rest[..end].trim_ascii().eq_ignore_ascii_case(name.as_bytes());
         let (value, after) = match rest[end + 1..].trim_ascii_start() {
             [b'"', quoted @ ..] => unquoted(quoted),
             plain => {
@@ -179,21 +179,21 @@ pub(crate) fn parameter(header: &[u8], name: &str) -> Option<Vec<u8>> {
                 (plain[..end].trim_ascii_end().to_vec(), &plain[end..])
             }
         };
-        if is_it {
+        if matches {
             return Some(value);
         }
         rest = after;
     }
 }
 
-/// The value of a quoted string, and what comes after it.
+/// The value of a quoted string, and the rest of the header after it.
 fn unquoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let (mut value, mut rest) = (Vec::new(), text);
     loop {
         rest = match rest {
             [] => return (value, rest),
             [b'"', after @ ..] => return (value, after),
-            // Browsers send the backslashes of file names as they are.
+            // Browsers do not escape the backslashes of file names.
             [b'\\', quoted @ (b'"' | b'\\'), after @ ..] => {
                 value.push(*quoted);
                 after
@@ -237,15 +237,15 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn undone(body: &[u8], header: &str) -> Result<Vec<u8>, Problem> {
+    fn decode(body: &[u8], header: &str) -> Result<Vec<u8>, Problem> {
         let codings = codings(Some(header))?;
         decoded(body, &codings, 1000, Problem::BodyTooLarge).map(Cow::into_owned)
     }
 
     #[test]
-    fn codings_are_undone_the_last_one_first() {
+    fn the_last_coding_is_decoded_first() {
         let text = b"{\"title\": \"Com\xc3\xa9die\"}".as_slice();
-        let check = |body: Vec<u8>, header: &str| assert_eq!(undone(&body, header), Ok(text.to_vec()), "{header}");
+        let check = |body: Vec<u8>, header: &str| assert_eq!(decode(&body, header), Ok(text.to_vec()), "{header}");
         check(text.to_vec(), "identity");
         check(gzip(text), "gzip");
         check(gzip(text), "X-GZIP, identity");
@@ -256,42 +256,42 @@ mod tests {
     }
 
     #[test]
-    fn what_is_small_and_becomes_large_is_refused_and_never_made_whole() {
+    fn a_decompression_bomb_is_refused_without_decompressing_it_whole() {
         let bomb = gzip(&vec![b' '; 50_000_000]);
         assert!(bomb.len() < 100_000, "{}", bomb.len());
-        assert_eq!(undone(&bomb, "gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(undone(&gzip(&bomb), "gzip, gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(undone(&[b' '; 1001], ""), Err(Problem::BodyTooLarge));
-        assert_eq!(undone(&gzip(&[b' '; 1000]), "gzip").map(|bytes| bytes.len()), Ok(1000));
+        assert_eq!(decode(&bomb, "gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&gzip(&bomb), "gzip, gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&[b' '; 1001], ""), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&gzip(&[b' '; 1000]), "gzip").map(|bytes| bytes.len()), Ok(1000));
     }
 
     #[test]
-    fn what_is_large_and_holds_little_is_refused_before_it_is_looked_at() {
+    fn a_large_body_with_little_content_is_refused_before_decoding() {
         let empty = gzip(b"");
-        assert_eq!(undone(&empty.repeat(10_000), "gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(undone(&[gzip(b"{}"), empty.repeat(10_000)].concat(), "gzip"), Err(Problem::BodyTooLarge));
-        assert_eq!(undone(&[empty.repeat(100), gzip(b"{}"), empty.repeat(100)].concat(), "gzip"), Ok(b"{}".to_vec()));
-        // What can't be made smaller becomes a little larger.
+        assert_eq!(decode(&empty.repeat(10_000), "gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&[gzip(b"{}"), empty.repeat(10_000)].concat(), "gzip"), Err(Problem::BodyTooLarge));
+        assert_eq!(decode(&[empty.repeat(100), gzip(b"{}"), empty.repeat(100)].concat(), "gzip"), Ok(b"{}".to_vec()));
+        // Incompressible data becomes a little larger.
         let noise: Vec<u8> = (0..1000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        assert_eq!(undone(&gzip(&noise), "gzip"), Ok(noise));
+        assert_eq!(decode(&gzip(&noise), "gzip"), Ok(noise));
     }
 
     #[test]
-    fn other_codings_and_damaged_ones_are_named() {
+    fn unsupported_codings_and_corrupt_bodies_are_named() {
         for header in ["br", "zstd", "compress", "gzip, br", "gzip;q=1", &"x".repeat(10_000)] {
-            let Err(Problem::UnsupportedEncoding(sentence)) = undone(b"{}", header) else { panic!("{header}") };
+            let Err(Problem::UnsupportedEncoding(sentence)) = decode(b"{}", header) else { panic!("{header}") };
             assert!(sentence.len() < 200 && sentence.contains("`gzip`"), "{sentence}");
         }
-        assert!(matches!(undone(b"{}", "gzip,gzip,gzip,gzip,gzip"), Err(Problem::UnsupportedEncoding(_))));
+        assert!(matches!(decode(b"{}", "gzip,gzip,gzip,gzip,gzip"), Err(Problem::UnsupportedEncoding(_))));
         let whole = gzip(b"{\"a\": 1}");
         for damaged in [b"{\"a\": 1}".as_slice(), &whole[..whole.len() - 3], b""] {
-            assert_eq!(undone(damaged, "gzip"), Err(Problem::BadEncoding("gzip")));
+            assert_eq!(decode(damaged, "gzip"), Err(Problem::BadEncoding("gzip")));
         }
-        assert_eq!(undone(b"{\"a\": 1}", "deflate"), Err(Problem::BadEncoding("deflate")));
+        assert_eq!(decode(b"{\"a\": 1}", "deflate"), Err(Problem::BadEncoding("deflate")));
     }
 
     #[test]
-    fn text_is_read_in_the_character_set_that_it_names() {
+    fn text_is_decoded_from_the_declared_character_set() {
         let check = |bytes: &[u8], charset: Option<&str>, expected: &str| {
             assert_eq!(text(bytes, charset), Ok(Cow::Borrowed(expected)), "{charset:?}");
         };
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_never_replaced() {
+    fn invalid_bytes_are_refused_and_not_replaced() {
         let check = |bytes: &[u8], charset: Option<&str>, part: &str| match text(bytes, charset) {
             Err(TextError::Invalid(why)) => assert!(why.contains(part), "{why}"),
             other => panic!("{other:?}"),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_found_quoted_or_not() {
+    fn parameters_are_found_with_and_without_quotes() {
         let check = |header: &str, name: &str, expected: Option<&str>| {
             let found = parameter(header.as_bytes(), name);
             assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{header}");

@@ -1,5 +1,5 @@
-//! Requests that come through the domain of infra/edge.yaml: its secret proves that they do, and only then the caller's
-//! address that it reports counts (ADR 34).
+//! Requests through the domain of infra/edge.yaml. The edge's secret authenticates them; only then the caller's address
+//! that the edge reports is trusted (ADR 34).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,14 +7,14 @@ use reelhook_signing::{SigningKeys, same_secret};
 
 use crate::request::ApiRequest;
 
-/// The header with the edge's secret, which replaces one that the viewer sent.
+/// The header with the edge's secret. The edge overwrites a header that the viewer sent.
 const SECRET: &str = "x-reelhook-edge";
-/// The header with the viewer's address, which replaces one that the viewer sent.
+/// The header with the viewer's address. The edge overwrites a header that the viewer sent.
 const VIEWER: &str = "x-reelhook-viewer";
 /// The bits of an IPv6 address that identify the network (RFC 4291, 2.5.1).
 const NETWORK: u128 = !0 << 64;
 
-/// The edge in front of the API, where there is one.
+/// The edge in front of the API, if there is one.
 #[derive(Debug, Clone, Default)]
 pub struct Edge {
     secrets: Option<SigningKeys>,
@@ -24,18 +24,18 @@ impl Edge {
     /// The setting that [`Self::read`] looks up.
     pub const SETTING: &str = "EDGE_SECRET";
 
-    /// Reads EDGE_SECRET (several, by commas, newest first). Without it no request counts as one of the edge's.
+    /// Reads EDGE_SECRET (several secrets separated by commas, newest first). Without it no request is from the edge.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
         Self { secrets: lookup(Self::SETTING).as_deref().and_then(SigningKeys::parse) }
     }
 
-    /// The caller's address: as the edge reports it for its own requests, else as the gateway reports it.
+    /// The caller's address: the edge reports it for requests from the edge, else the gateway does.
     pub fn address(&self, request: &ApiRequest) -> String {
-        let viewer = if self.sent(request) { viewer(request) } else { None };
+        let viewer = if self.is_sender(request) { viewer(request) } else { None };
         viewer.map_or_else(|| request.source_ip.clone(), |address| address.to_string())
     }
 
-    /// The caller as limits by address know it: its address, or of IPv6 the /64, all of which one customer has.
+    /// The network that rate limits by address count: an IPv4 address, or a /64 of IPv6, which belongs to one customer.
     pub fn network(&self, request: &ApiRequest) -> String {
         let address = self.address(request);
         match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
@@ -48,12 +48,12 @@ impl Edge {
         }
     }
 
-    fn sent(&self, request: &ApiRequest) -> bool {
+    fn is_sender(&self, request: &ApiRequest) -> bool {
         request.header(SECRET).zip(self.secrets.as_ref()).is_some_and(|(given, secrets)| same_secret(given, secrets))
     }
 }
 
-/// In one spelling, so that an address is one caller.
+/// The viewer's address in canonical form, so that each address is one caller.
 fn viewer(request: &ApiRequest) -> Option<IpAddr> {
     request.header(VIEWER)?.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_viewer_s_address_is_believed_only_beside_the_secret() {
+    fn a_viewer_address_is_trusted_only_with_the_secret() {
         let check = |headers: &[(&str, &str)], expected: &str| {
             assert_eq!(edge(Some("newest, older")).address(&request(headers)), expected, "{headers:?}");
         };
@@ -94,13 +94,13 @@ mod tests {
         check(&[("x-reelhook-edge", ""), viewer], GATEWAY);
         check(&[("x-reelhook-edge", "newest, older"), viewer], GATEWAY);
         check(&[("x-reelhook-edge", "newest")], GATEWAY);
-        // What callers write in other headers never counts.
+        // Other headers of callers are never trusted.
         check(&[("x-forwarded-for", "203.0.113.9"), ("cloudfront-viewer-address", "203.0.113.9:443")], GATEWAY);
         check(&[("x-reelhook-edge", "newest"), ("x-forwarded-for", "203.0.113.9")], GATEWAY);
     }
 
     #[test]
-    fn what_is_no_address_does_not_count_and_an_address_has_one_spelling() {
+    fn an_invalid_address_is_ignored_and_a_valid_one_is_canonical() {
         let check = |viewer: &str, expected: &str| {
             let request = request(&[("x-reelhook-edge", "secret"), ("x-reelhook-viewer", viewer)]);
             assert_eq!(edge(Some("secret")).address(&request), expected, "{viewer}");
@@ -114,12 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn limits_know_an_address_of_ipv6_by_its_network() {
+    fn rate_limits_count_an_ipv6_address_by_its_network() {
         let check = |source_ip: &str, expected: &str| {
             let mut request = request(&[]);
             request.source_ip = source_ip.to_owned();
             assert_eq!(edge(None).network(&request), expected, "{source_ip}");
-            assert_eq!(edge(None).address(&request), source_ip, "the audit log has all of it");
+            assert_eq!(edge(None).address(&request), source_ip, "the audit log has the whole address");
         };
         check("203.0.113.9", "203.0.113.9");
         check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");

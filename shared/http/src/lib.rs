@@ -1,4 +1,5 @@
-//! The HTTP edge: requests as handlers see them, who calls, answers and errors in each dialect's words.
+//! The HTTP edge: it reads requests, authenticates callers, and builds answers and errors in the format of each
+//! dialect.
 
 pub mod access;
 pub mod answer;

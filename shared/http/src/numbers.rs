@@ -1,16 +1,16 @@
-//! Numbers as callers write them: in several spellings, and larger than receivers can read.
+//! Reads numbers in the spellings that callers use, and finds numbers that receivers would round.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The largest whole number up to which all are exact in JavaScript, and wherever else JSON's numbers are floats: 2^53.
+/// 2^53: up to it, all whole numbers are exact as 64-bit floats, which JavaScript and others use for JSON numbers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
-/// Characters of a place that an answer names.
+/// The maximum length of a path in an answer, in characters.
 const PATH_LIMIT: usize = 200;
 
-/// A whole number, however it is written: 3, 3.0, 3e0 or "3".
+/// A whole number in any spelling: 3, 3.0, 3e0 or "3".
 pub(crate) fn whole(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| whole_float(number.as_f64()?)),
@@ -29,7 +29,7 @@ fn whole_float(float: f64) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
 }
 
-/// A number, also where it is written as a text.
+/// A number, or a text that is a number.
 pub(crate) fn decimal(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
@@ -39,8 +39,7 @@ pub(crate) fn decimal(value: &Value) -> Option<f64> {
     number.filter(|number| number.is_finite())
 }
 
-/// Where in a member of a JSON object stands a number that receivers would read as another one; none where all arrive as
-/// they are written.
+/// The path, in a member of a JSON object, of a number that receivers would round; none if all numbers are exact.
 pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
     let mut steps = path_to_inexact(members.get(member)?)?;
@@ -48,8 +47,8 @@ pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
     Some(steps.iter().rev().flat_map(|step| step.chars()).take(PATH_LIMIT).collect())
 }
 
-/// The steps to such a number, the last one first. They are collected only if there is one: names may be long, and
-/// writing each value's place would take far longer than reading the values.
+/// The steps of the path to such a number, the last one first. They are collected only after a number is found: names
+/// may be long, and building the path of every value would take far longer than parsing the values.
 fn path_to_inexact(raw: &RawValue) -> Option<Vec<String>> {
     let text = raw.get();
     let behind = |step: String, value: &RawValue| {
@@ -71,7 +70,7 @@ fn path_to_inexact(raw: &RawValue) -> Option<Vec<String>> {
     }
 }
 
-/// Whether a number without its sign is beyond 2^53 and written as an integer, or with more digits than a float holds.
+/// Whether an unsigned number above 2^53 is an integer, or has more digits than a float preserves.
 fn is_inexact(number: &str) -> bool {
     match number.parse::<f64>() {
         Ok(float) if float < EXACT => false,
@@ -81,7 +80,7 @@ fn is_inexact(number: &str) -> bool {
     }
 }
 
-/// The digits of a number from the first that is not 0 to the last.
+/// The significant digits of a number, without leading and trailing zeros.
 fn digits(number: &str) -> String {
     let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
     mantissa.replace('.', "").trim_matches('0').to_owned()
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_come_in_several_spellings() {
+    fn whole_numbers_are_read_in_several_spellings() {
         let check = |value: Value, expected| assert_eq!(whole(&value), expected, "{value}");
         check(json!(3), Some(3));
         check(json!(3.0), Some(3));
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_receivers_would_read_as_others_are_found() {
+    fn numbers_that_receivers_would_round_are_found() {
         let check = |data: &str, expected: Option<&str>| {
             assert_eq!(inexact(&format!("{{\"event\": 1, \"data\": {data}}}"), "data").as_deref(), expected, "{data}");
         };
@@ -133,16 +132,16 @@ mod tests {
         check("null", None);
         assert_eq!(inexact(r#"{"other": 1234567890123456789}"#, "data"), None);
         let deep = format!("{}12345678901234567890{}", "[".repeat(100), "]".repeat(100));
-        assert_eq!(inexact(&format!("{{\"data\": {deep}}}"), "data").map(|place| place.len()), Some(PATH_LIMIT));
+        assert_eq!(inexact(&format!("{{\"data\": {deep}}}"), "data").map(|path| path.len()), Some(PATH_LIMIT));
     }
 
     #[test]
-    fn many_numbers_below_a_long_name_take_no_time() {
+    fn many_numbers_below_a_long_name_are_checked_quickly() {
         let (name, ones) = ("n".repeat(500_000), "1,".repeat(250_000));
         let object = |last: &str| format!("{{\"data\": {{\"{name}\": {{\"{name}\": [{ones} {last}]}}}}}}");
-        // With its place beside each of them, these would be 250 GB.
+        // The paths of all these numbers together would have 250 GB.
         assert_eq!(inexact(&object("1"), "data"), None);
-        let place = inexact(&object("12345678901234567890"), "data").unwrap();
-        assert!(place.starts_with("data.nnn") && place.len() == PATH_LIMIT, "{place}");
+        let path = inexact(&object("12345678901234567890"), "data").unwrap();
+        assert!(path.starts_with("data.nnn") && path.len() == PATH_LIMIT, "{path}");
     }
 }

@@ -1,8 +1,8 @@
-//! Web origins (RFC 6454), compared whole: scheme, host and port.
+//! Web origins (RFC 6454): two are equal if scheme, host and port are equal.
 
 use std::fmt;
 
-/// An origin of http or https.
+/// An http or https origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     secure: bool,
@@ -11,7 +11,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads `https://host` or `http://host:port`; none for everything else: `null`, other schemes, a path, a user.
+    /// Parses `https://host` or `http://host:port`; none for anything else, such as `null`, other schemes, a path or a
+    /// user.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -21,17 +22,17 @@ impl Origin {
         }
     }
 
-    /// Reads `host` or `host:port`, as a Host header has it. A trailing dot is a part of the name, as it is for browsers.
+    /// Parses `host` or `host:port`, as in a Host header. A trailing dot is part of the name, as in browsers.
     pub(crate) fn at(secure: bool, authority: &str) -> Option<Self> {
         let (host, port) = match authority.rsplit_once(':') {
-            // The colons of an IPv6 address stand in brackets.
+            // The colons of an IPv6 address are inside brackets.
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             Some(_) | None => (authority, None),
         };
         let port = match port {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
             Some(_) => return None,
-            None => usual_port(secure),
+            None => default_port(secure),
         };
         let fits = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(address) => {
@@ -42,32 +43,32 @@ impl Origin {
         fits.then(|| Self { secure, host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether it is https.
+    /// Whether the scheme is https.
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// Its port, the usual one where none is named.
+    /// The port; the scheme's default if none is named.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether its host is a name or an address that always means this machine.
+    /// Whether the host is a name or an address that always means this machine.
     pub fn is_this_machine(&self) -> bool {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
     }
 }
 
-/// As browsers write it: the usual port is left out.
+/// Formats an origin as browsers do, without the default port.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "https" } else { "http" };
         write!(f, "{scheme}://{}", self.host)?;
-        if self.port == usual_port(self.secure) { Ok(()) } else { write!(f, ":{}", self.port) }
+        if self.port == default_port(self.secure) { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 
-fn usual_port(secure: bool) -> u16 {
+fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_read_whole_or_not_at_all() {
+    fn only_a_complete_origin_is_parsed() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(Origin::parse(text).map(|origin| origin.to_string()).as_deref(), expected, "{text:?}");
         };
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_the_same_only_in_scheme_host_and_port() {
+    fn origins_are_equal_only_if_scheme_host_and_port_are() {
         let same = |one: &str, other: &str| Origin::parse(one).unwrap() == Origin::parse(other).unwrap();
         assert!(same("https://api.example.com", "HTTPS://API.example.com:443"));
         assert!(!same("https://api.example.com", "http://api.example.com"));

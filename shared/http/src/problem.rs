@@ -1,4 +1,4 @@
-//! What can be wrong with a request: status, stable code and sentence in one exhaustive match (docs/errors.md lists them).
+//! The errors of the API: status, stable code and sentence of each in one exhaustive match (docs/errors.md lists them).
 
 use reelhook_app::jobs::change::ChangeError;
 use reelhook_app::limits::Limited;
@@ -10,172 +10,172 @@ use serde_json::{Value, json};
 
 use crate::answer::ApiAnswer;
 
-/// Bytes of echoed input.
+/// The maximum length of echoed input, in bytes.
 const ECHO_LIMIT: usize = 1024;
 
-/// What is wrong.
+/// An error of the API.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Problem {
-    /// Country, platform or genre is missing; what came is echoed.
+    /// Country, platform or genre is missing; the answer echoes the input.
     MissingParameters {
-        /// What came.
+        /// The input.
         received: Value,
     },
-    /// A member has the wrong type or a value out of its range.
+    /// A member has the wrong type or a value out of range.
     BadField {
-        /// Its name.
+        /// The member.
         field: &'static str,
         /// What would be right.
         right: String,
     },
-    /// A part of a video's configuration is wrong.
+    /// A value in a film specification or an event's data is wrong.
     BadValue {
-        /// Where it stands, such as `scenes[2].duration`.
+        /// Its path, such as `scenes[2].duration`.
         path: String,
         /// What would be right.
         right: String,
     },
-    /// A video without scenes; what came is echoed.
+    /// The video has no scenes; the answer echoes the input.
     NoScenes {
-        /// What came.
+        /// The input.
         received: Value,
     },
-    /// A video that nobody is told of, where somebody has to be.
+    /// The callback URL is missing on a route that requires one.
     CallbackMissing,
-    /// What is to be told is no URL; what came is echoed.
+    /// The callback URL is not a URL; the answer echoes the input.
     CallbackFormat {
-        /// What came.
+        /// The input.
         received: Value,
     },
-    /// A URL of another protocol than webhooks go over; what came is echoed.
+    /// The callback URL has a protocol that webhooks do not use; the answer echoes the input.
     CallbackProtocol {
-        /// What came.
+        /// The input.
         received: Value,
         /// What would be right.
         right: &'static str,
     },
-    /// The configuration in a form is no JSON.
+    /// The configuration in a form is not JSON; the text says why.
     BadConfig(String),
-    /// A form that can't be read.
+    /// The form can't be read; the text says why.
     BadForm(String),
-    /// A form that is too large.
+    /// The form is too large.
     FormTooLarge,
-    /// There is no such video, or it is not ready.
+    /// The video does not exist or is not ready.
     VideoNotFound,
-    /// There is no such video any more.
+    /// The video does not exist any more.
     VideoGone,
-    /// A video that was waited for can't be made.
+    /// The job of a video that the caller waited for failed.
     VideoFailed {
-        /// Whose.
+        /// The job's id.
         job_id: String,
-        /// Why.
+        /// The job's error.
         error: String,
     },
-    /// There is no such job; in VidBuilder's words.
+    /// The job with this id does not exist; VidBuilder's answer repeats the id.
     NoJob(String),
-    /// There is no such track of music.
+    /// The music track does not exist.
     TrackNotFound,
-    /// The body is no JSON.
+    /// The body is not JSON; the text says why.
     BadJson(String),
-    /// The body is JSON, but no object.
+    /// The body is JSON, but not an object.
     NoObject,
     /// The body is too large.
     BodyTooLarge,
-    /// A content coding or a character set that bodies can't have; in a sentence.
+    /// The content coding or the character set of the body is not supported; the text is the whole sentence.
     UnsupportedEncoding(String),
-    /// The body is not in the coding that it names.
+    /// The body is not in the content coding that its header names.
     BadEncoding(&'static str),
-    /// The data of an event by hand is larger than a webhook may be.
+    /// The data of a triggered event is larger than a webhook may be.
     PayloadTooLarge,
-    /// The Idempotency-Key is empty, too long, or no visible ASCII.
+    /// The Idempotency-Key is empty, too long, or not visible ASCII.
     BadIdempotencyKey,
     /// The Idempotency-Key was used with another body.
     KeyReused,
-    /// Nobody vouches for the caller.
+    /// The request has no valid credentials.
     Unauthorized,
-    /// No such user with this password, and no such API key.
+    /// The user name and password, or the API key, are not valid.
     SignInFailed,
     /// A page of another origin may have sent the request.
     ForeignPage,
-    /// No key is needed, and the request names another host than ours.
+    /// The API needs no key, and the request names a host that is not the API's own.
     ForeignHost,
-    /// There is no such job, or it is not the caller's.
+    /// The job does not exist, or it is not the caller's.
     JobNotFound,
-    /// There is no such delivery.
+    /// The delivery does not exist.
     DeliveryNotFound,
-    /// A delivery is being sent at this moment.
+    /// An attempt of the delivery is under way.
     DeliveryUnderWay,
-    /// A delivery's endpoint is disabled.
+    /// The endpoint of the delivery is disabled.
     EndpointDisabled,
-    /// There is no such endpoint.
+    /// The endpoint does not exist.
     EndpointNotFound,
-    /// A field that a request does not have.
+    /// The request has an unknown field.
     UnknownField {
-        /// Its name.
+        /// The unknown field.
         name: String,
-        /// Those that there are.
+        /// The known fields.
         known: Vec<&'static str>,
     },
-    /// An endpoint stands in the settings, and is changed there.
+    /// The endpoint is configured in the settings and can only be changed there.
     EndpointConfigured,
-    /// As many endpoints are registered as may be.
+    /// The maximum number of endpoints is registered.
     TooManyEndpoints,
-    /// As many of an endpoint's secrets are valid as may be; when the next one ends.
+    /// The maximum number of the endpoint's secrets is valid; the time is the next expiry.
     TooManySecrets(Option<Timestamp>),
-    /// It has another version than the caller saw.
+    /// The endpoint has another version than the one that the caller saw.
     VersionMismatch,
-    /// Secrets of endpoints can't be kept, since there is no key for them.
+    /// No key is configured that encrypts the secrets of endpoints.
     NoSecretsKey,
-    /// There is no such recovery.
+    /// The recovery does not exist.
     RecoveryNotFound,
-    /// A render callback without an id.
+    /// The render callback has no id.
     RenderIdMissing,
-    /// A render callback without a status.
+    /// The render callback has no status.
     RenderStatusMissing,
-    /// A render that no job knows.
+    /// No job has the render with this id.
     RenderUnknown(String),
-    /// A job in this state can't be cancelled.
+    /// A job with this status can't be cancelled.
     CannotCancel(Status),
-    /// Only failed jobs can be retried.
+    /// A job with this status can't be retried: only failed jobs can.
     CannotRetry(Status),
-    /// A job in this state takes no video.
+    /// A job with this status accepts no video.
     CannotComplete(Status),
-    /// Only final jobs can be deleted.
+    /// A job with this status can't be deleted: only final jobs can.
     CannotDelete(Status),
-    /// A video is handed in without its URL.
+    /// The request that completes a job has no video URL.
     VideoUrlMissing,
-    /// There is no render to watch.
+    /// The job has no render to monitor.
     NoRender,
-    /// The video is there.
+    /// The job already has its video.
     VideoExists,
-    /// The workflow was not brought to its end.
+    /// The workflow of the job did not complete.
     WorkflowIncomplete,
-    /// The render of a job in this state can't be watched.
+    /// The render of a job with this status can't be monitored.
     CannotMonitor(Status),
-    /// The render service answered nothing useful.
+    /// The render service did not answer with a render.
     RenderCheckFailed,
     /// The render service did not answer in time.
     RenderCheckTimeout,
-    /// A preview without country, platforms or genre.
+    /// The preview request has no country, platforms or genre.
     PreviewParametersMissing,
-    /// A call that needs a URL comes without one; in the words of its route.
+    /// The URL is missing; the text is the sentence of the route.
     UrlMissing(&'static str),
-    /// An event is triggered without its name.
+    /// The name of the event to trigger is missing.
     EventMissing,
-    /// More calls than may come in a minute.
+    /// The caller exceeded the rate limit.
     RateLimited {
-        /// Seconds until there are some again.
+        /// Seconds until the next calls are allowed.
         retry_after: u64,
     },
-    /// Too many viewers.
+    /// The maximum number of live streams is connected.
     TooManyStreams,
-    /// There is no such route.
+    /// The route does not exist.
     UnknownRoute,
-    /// The path has other methods: these.
+    /// The path does not support the method; the text lists the supported ones.
     MethodNotAllowed(String),
-    /// A store is busy; the same request may go through later.
+    /// A store is busy; the same request may succeed later.
     Busy,
-    /// Something of ours is broken.
+    /// Reelhook itself has a fault.
     Internal,
 }
 
@@ -210,7 +210,7 @@ impl Problem {
                 (400, "bad_encoding", format!("The body is not valid {coding}, which its `Content-Encoding` names"))
             }
             Self::PayloadTooLarge => {
-                let right = "`data` must not be larger than 256 KiB; send a link to what is larger";
+                let right = "`data` must not be larger than 256 KiB; send a link to larger data";
                 (413, "payload_too_large", right.to_owned())
             }
             Self::BadIdempotencyKey => {
@@ -253,22 +253,24 @@ impl Problem {
             Self::EndpointConfigured => (
                 409,
                 "endpoint_configured",
-                "This endpoint stands in WEBHOOK_URLS and is changed there; here it can be enabled and disabled"
+                "This endpoint is configured in WEBHOOK_URLS: change it there; the API can only enable and disable it"
                     .to_owned(),
             ),
             Self::TooManyEndpoints => {
                 (409, "too_many_endpoints", format!("At most {MOST_ENDPOINTS} endpoints can be registered"))
             }
             Self::TooManySecrets(ends) => {
-                let ends = ends.map_or_else(String::new, |ends| format!("; the next one ends at {ends}"));
+                let ends = ends.map_or_else(String::new, |ends| format!("; the next one expires at {ends}"));
                 (409, "too_many_secrets", format!("At most {MOST_SECRETS} secrets are valid at once{ends}"))
             }
             Self::VersionMismatch => {
-                (412, "version_mismatch", "The endpoint was changed since; read it again".to_owned())
+                (412, "version_mismatch", "The endpoint has changed in the meantime; read it again".to_owned())
             }
-            Self::NoSecretsKey => {
-                (503, "no_secrets_key", "ENDPOINT_SECRETS_KEY is not set; `cargo xtask secrets` makes one".to_owned())
-            }
+            Self::NoSecretsKey => (
+                503,
+                "no_secrets_key",
+                "ENDPOINT_SECRETS_KEY is not set; `cargo xtask secrets` generates one".to_owned(),
+            ),
             Self::RecoveryNotFound => (404, "recovery_not_found", "Webhook recovery not found".to_owned()),
             Self::RenderIdMissing => (400, "render_id_missing", "Invalid webhook: missing render_id".to_owned()),
             Self::RenderStatusMissing => (400, "render_status_missing", "Invalid webhook: missing status".to_owned()),
@@ -311,14 +313,14 @@ impl Problem {
             }
             Self::UnknownRoute => (404, "unknown_route", "API endpoint not found".to_owned()),
             Self::MethodNotAllowed(allow) => {
-                (405, "method_not_allowed", format!("Method not allowed; this path takes {allow}"))
+                (405, "method_not_allowed", format!("Method not allowed; this path supports {allow}"))
             }
             Self::Busy => (503, "busy", "The service is busy, please try again".to_owned()),
             Self::Internal => (500, "internal", "Something went wrong on our side".to_owned()),
         }
     }
 
-    /// The answer in StreamGank's words: both sentences, since its pages read either.
+    /// The error in StreamGank's format. The sentence is in `message` and in `error`, because clients read either.
     pub fn streamgank(&self, request_id: &str) -> ApiAnswer {
         let (status, code, sentence) = self.parts();
         let mut body = json!({
@@ -343,7 +345,7 @@ impl Problem {
         self.headers(ApiAnswer::json(status, &body))
     }
 
-    /// The headers that go with it, in any words.
+    /// Adds the headers of the problem, which are the same in all formats.
     pub(crate) fn headers(&self, answer: ApiAnswer) -> ApiAnswer {
         if let Self::RateLimited { retry_after } = self {
             return answer.header("retry-after", retry_after.to_string());
@@ -353,9 +355,9 @@ impl Problem {
         }
         match self.parts().0 {
             503 if *self == Self::TooManyStreams => answer.header("retry-after", "15"),
-            // Nobody is helped by waiting.
+            // Waiting does not help, so there is no `retry-after`.
             503 if *self == Self::NoSecretsKey => answer,
-            // Browsers ask for a password where this scheme stands alone; other clients know of theirs.
+            // A lone Basic challenge makes browsers prompt for a password; other clients ignore it.
             401 => answer.header("www-authenticate", "Basic realm=\"reelhook\", charset=\"UTF-8\""),
             // RFC 9110, 15.5.16.
             415 => answer.header("accept-encoding", "gzip, deflate"),
@@ -364,7 +366,7 @@ impl Problem {
         }
     }
 
-    /// Input as it may be shown again: cut where it is long.
+    /// Input for an answer, shortened if it is long.
     pub(crate) fn echo(value: &Value) -> Value {
         let text = value.to_string();
         if text.len() <= ECHO_LIMIT {
@@ -375,14 +377,14 @@ impl Problem {
 }
 
 impl From<StoreError> for Problem {
-    /// Logs the cause, once: this is where it is handled.
+    /// Logs the cause, because the error is handled here.
     fn from(error: StoreError) -> Self {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         if error.is_busy() {
-            tracing::warn!(%error, cause, "a request could not be answered for now");
+            tracing::warn!(%error, cause, "request failed, the store is busy");
             Self::Busy
         } else {
-            tracing::error!(%error, cause, "a request could not be answered");
+            tracing::error!(%error, cause, "request failed");
             Self::Internal
         }
     }
@@ -399,7 +401,7 @@ impl From<ChangeError> for Problem {
         match error {
             ChangeError::Store(error) => error.into(),
             ChangeError::Contended(job_id) => {
-                tracing::warn!(%job_id, "others changed the job each time");
+                tracing::warn!(%job_id, "request failed, other writers changed the job on every attempt");
                 Self::Busy
             }
         }

@@ -1,4 +1,4 @@
-//! A request as handlers see it, made from API Gateway's or a Function URL's event.
+//! A request as handlers see it, read from an event of API Gateway or a Function URL.
 
 use std::borrow::Cow;
 
@@ -17,38 +17,38 @@ use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::times;
 
-/// Bytes of a JSON body (contract.md, Errors).
+/// The maximum size of a JSON body, in bytes (contract.md, Errors).
 const BODY_LIMIT: usize = 1024 * 1024;
-/// Bytes of an id that is shown or stored.
+/// The maximum length of a request id, in bytes.
 const ID_LIMIT: usize = 128;
-/// The replacement for bytes that were not UTF-8 on the way here.
+/// The character with which the gateway replaces bytes that are not UTF-8.
 const REPLACED: &str = "\u{fffd}";
 
-/// What handlers see of a request.
+/// A request to the API.
 pub struct ApiRequest {
-    /// Upper case; of a HEAD it is GET, whose answer it gets but for the body.
+    /// The method in upper case; GET for a HEAD request, which gets the same answer without the body.
     pub method: String,
-    /// Without a `/w/<token>` in front, without the query.
+    /// The path without its prefix `/w/<token>` and without the query.
     pub path: String,
-    /// The token of `/w/<token>`.
+    /// The token of the prefix `/w/<token>`.
     pub token: Option<SecretString>,
-    /// Raw bytes, as they came: for signatures.
+    /// The raw bytes as received, for signatures.
     pub body: Vec<u8>,
     /// The peer's address as the gateway reports it; [`crate::edge::Edge::address`] is the caller's.
     pub source_ip: String,
     /// The gateway's id of the request.
     pub request_id: String,
     is_head: bool,
-    /// Whether the gateway took the body for text, and replaced what is no UTF-8 in it.
+    /// Whether the gateway treated the body as text and replaced invalid UTF-8 in it.
     is_text: bool,
-    /// What the gateway calls this API.
+    /// The gateway's domain name of this API.
     pub domain: Option<String>,
     headers: http::HeaderMap,
     query: Vec<(String, String)>,
 }
 
 impl ApiRequest {
-    /// Takes a Lambda event apart.
+    /// Reads a Lambda event.
     pub fn of(request: Request) -> Self {
         let (source_ip, request_id, domain) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => (
@@ -84,33 +84,34 @@ impl ApiRequest {
         }
     }
 
-    /// Whether only the head of the answer is wanted.
+    /// Whether the method is HEAD.
     pub fn is_head(&self) -> bool {
         self.is_head
     }
 
-    /// The answer as this request gets it: to a HEAD without its body.
+    /// Removes the body of the answer to a HEAD request.
     pub fn finish(&self, answer: ApiAnswer) -> ApiAnswer {
         if self.is_head { answer.without_body() } else { answer }
     }
 
-    /// A header's text, when it is visible ASCII.
+    /// A header's value, if it is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Notes in the audit log who called, let in or not (contract.md, Who may call); `source_ip` is the caller's address.
+    /// Writes the caller of an admitted or refused request to the audit log (contract.md, Who may call); `source_ip` is
+    /// the caller's address.
     pub fn audit(&self, source_ip: &str, what: &'static str) {
         let (source_ip, user_agent) = (brief(source_ip), self.header("user-agent").map(brief));
         tracing::info!(target: "audit", audit = true, source_ip, user_agent, "{what}");
     }
 
-    /// A header's bytes, whatever they are.
+    /// A header's value as raw bytes.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
         self.headers.get(name).map(http::HeaderValue::as_bytes)
     }
 
-    /// A cookie's value, the first of its name.
+    /// The value of the first cookie with this name.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let mut pairs = self.header_bytes("cookie")?.split(|byte| *byte == b';');
         pairs.find_map(|pair| {
@@ -124,13 +125,13 @@ impl ApiRequest {
         !matches!(self.method.as_str(), "GET" | "OPTIONS")
     }
 
-    /// Whether the body is said to be JSON, which a browser sends to another site only after a preflight.
+    /// Whether the content type is JSON, which a browser sends to another site only after a preflight.
     pub fn is_json(&self) -> bool {
         let media_type = self.header("content-type").and_then(|text| text.split(';').next());
         media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
     }
 
-    /// Whether it came over https, as the gateway reports: it sets `X-Forwarded-Proto` itself.
+    /// Whether the request came over https, according to the gateway, which sets `X-Forwarded-Proto` itself.
     pub fn is_secure(&self) -> bool {
         let scheme = self.header("x-forwarded-proto").and_then(|text| text.split(',').next());
         scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
@@ -141,45 +142,45 @@ impl ApiRequest {
         Origin::at(self.is_secure(), self.header("host")?)
     }
 
-    /// Whether a browser follows a link to a page, which it shows and no other page can read.
+    /// Whether a browser navigates to a page of ours. The browser shows the page, and other pages can't read it.
     pub(crate) fn navigates_to_page(&self) -> bool {
         let is = |name: &str, value: &str| self.header(name) == Some(value);
         let follows = is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document");
         follows && !self.changes_state() && self.segments().first() != Some(&"api")
     }
 
-    /// The W3C trace that the caller is in, if it looks like one.
+    /// The caller's W3C `traceparent`, if it has the right form.
     pub fn traceparent(&self) -> Option<String> {
         let text = self.header("traceparent")?;
         let shape = text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         shape.then(|| text.to_owned())
     }
 
-    /// A parameter of the query, the first of its name.
+    /// The value of the first query parameter with this name.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// All parameters of the query.
+    /// All query parameters.
     pub(crate) fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The parameter `limit`, from 1 to `most`.
+    /// The query parameter `limit`, from 1 to `most`.
     ///
     /// # Errors
     /// [`Problem::BadField`].
-    pub fn limit(&self, usual: usize, most: usize) -> Result<usize, Problem> {
-        let Some(text) = self.query("limit").filter(|text| !text.is_empty()) else { return Ok(usual) };
+    pub fn limit(&self, default: usize, most: usize) -> Result<usize, Problem> {
+        let Some(text) = self.query("limit").filter(|text| !text.is_empty()) else { return Ok(default) };
         let limit = whole_of(text).and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| Problem::BadField { field: "limit", right: format!("a whole number from 1 to {most}") })
     }
 
-    /// The parameters `from` and `to`, each where it is given.
+    /// The optional query parameters `from` and `to`.
     ///
     /// # Errors
-    /// [`Problem::BadField`], also where they are in the wrong order.
+    /// [`Problem::BadField`] for a value that is not a time, or if `from` is after `to`.
     pub fn times(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
         let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
         let time = |name: &'static str| {
@@ -193,7 +194,7 @@ impl ApiRequest {
         Ok((from, to))
     }
 
-    /// The parameter `cursor`, which is base64url of what `read` understands.
+    /// The query parameter `cursor`: base64url of a text that `read` parses.
     ///
     /// # Errors
     /// [`Problem::BadField`].
@@ -201,16 +202,16 @@ impl ApiRequest {
         let Some(text) = self.query("cursor") else { return Ok(None) };
         let text = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let found = text.filter(|text| !text.is_empty()).and_then(read);
-        let right = || "the nextCursor of an answer".to_owned();
+        let right = || "the `nextCursor` of an answer".to_owned();
         found.map(Some).ok_or_else(|| Problem::BadField { field: "cursor", right: right() })
     }
 
-    /// What [`Self::cursor`] reads.
+    /// Encodes a position for [`Self::cursor`].
     pub fn write_cursor(position: &str) -> String {
         URL_SAFE_NO_PAD.encode(position)
     }
 
-    /// Like [`Self::json`], where a body may be left out: null then.
+    /// Like [`Self::json`], but the body is optional; null without a body.
     ///
     /// # Errors
     /// As [`Self::json`].
@@ -221,18 +222,18 @@ impl ApiRequest {
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// [`Problem`] when it is too large, no JSON, or no object, or in an encoding that can't be read.
+    /// [`Problem`] if the body is too large, not JSON, not an object, or in an encoding that is not supported.
     pub fn json(&self) -> Result<Value, Problem> {
         self.json_by(|text| serde_json::from_str(text))
     }
 
-    /// [`Self::json`] by another reader of JSON.
+    /// [`Self::json`] with another JSON parser.
     pub(crate) fn json_by(&self, read: impl Fn(&str) -> serde_json::Result<Value>) -> Result<Value, Problem> {
         object(read(&self.json_text()?))
     }
 
-    /// [`Self::json`] of a callback, whose sender does not try again: a text that something before us could not read
-    /// whole is better than none.
+    /// [`Self::json`] for a callback. Its sender does not retry, so a text in which the gateway replaced bytes is
+    /// better than none.
     ///
     /// # Errors
     /// As [`Self::json`].
@@ -248,7 +249,7 @@ impl ApiRequest {
         self.read_json(false)
     }
 
-    fn read_json(&self, takes_replaced: bool) -> Result<String, Problem> {
+    fn read_json(&self, accept_replaced: bool) -> Result<String, Problem> {
         let bytes = self.content(BODY_LIMIT, Problem::BodyTooLarge)?;
         let charset = self.charset();
         let foreign = charset.as_deref().filter(|label| !content::is_utf_8(label));
@@ -257,7 +258,7 @@ impl ApiRequest {
         if self.is_text && text.contains(REPLACED) {
             match foreign {
                 Some(label) => return Err(content::unsupported_charset(label)),
-                None if takes_replaced => {}
+                None if accept_replaced => {}
                 None => {
                     let why = "it has bytes that are not UTF-8, or U+FFFD, which is written `\\ufffd`";
                     return Err(Problem::BadJson(why.to_owned()));
@@ -267,7 +268,7 @@ impl ApiRequest {
         Ok(text)
     }
 
-    /// The body without its content codings, at most `limit` bytes. Signatures are checked over the bytes as they came.
+    /// The body after decoding its content codings, at most `limit` bytes. Signatures cover the raw bytes instead.
     ///
     /// # Errors
     /// `too_large`, [`Problem::UnsupportedEncoding`], or [`Problem::BadEncoding`].
@@ -276,7 +277,8 @@ impl ApiRequest {
         if !self.is_text {
             return content::decoded(&self.body, &codings, limit, too_large);
         }
-        // A gateway that undoes codings leaves the header; one that does not has damaged what it took for text.
+        // A gateway that decodes the body keeps the header; one that does not has corrupted a body that it treated as
+        // text.
         let is_damaged = || self.body.windows(REPLACED.len()).any(|bytes| bytes == REPLACED.as_bytes());
         if !codings.is_empty() && is_damaged() {
             let right = "This `Content-Type` can't be compressed on its way through the gateway; send the body as it is, \
@@ -286,7 +288,7 @@ impl ApiRequest {
         content::decoded(&self.body, &[], limit, too_large)
     }
 
-    /// The character set that the `Content-Type` names.
+    /// The character set in the `Content-Type`.
     fn charset(&self) -> Option<String> {
         let label = content::parameter(self.header_bytes("content-type")?, "charset")?;
         String::from_utf8(label).ok()
@@ -303,7 +305,7 @@ fn object(read: serde_json::Result<Value>) -> Result<Value, Problem> {
     if value.is_object() { Ok(value) } else { Err(Problem::NoObject) }
 }
 
-/// A GET of a path with parameters, for tests.
+/// A GET of a path with query parameters, for tests.
 #[cfg(test)]
 pub(crate) fn asking(path: &str, query: &[(&str, &str)]) -> ApiRequest {
     let pairs = query.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
@@ -334,7 +336,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     #[test]
-    fn a_token_in_front_of_the_path_is_taken_off() {
+    fn a_token_prefix_is_removed_from_the_path() {
         let check = |path: &str, rest: &str, token: Option<&str>| {
             let (path, found) = split_token(path);
             assert_eq!((path.as_str(), found.as_ref().map(|token| token.expose_secret())), (rest, token));

@@ -1,9 +1,9 @@
-//! Which methods each path of the API supports, for the answer to other ones.
+//! The methods that each path of the API supports, for the answer to unsupported ones.
 
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Every path with its methods. HEAD comes with GET, and is read as GET; OPTIONS is answered everywhere.
+/// Every path with its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
 const ROUTES: [(&str, &[&str]); 73] = [
     ("/", &["GET"]),
     ("/.well-known/webhook-keys.json", &["GET"]),
@@ -80,7 +80,7 @@ const ROUTES: [(&str, &[&str]); 73] = [
     ("/webhooks/deliveries/{id}", &["GET"]),
 ];
 
-/// What a request gets that is no route's: 405 with the methods of its path, where it has others, else 404.
+/// The problem of a request that matches no route: 405 with the supported methods if the path exists, else 404.
 pub fn unknown(request: &ApiRequest) -> Problem {
     let segments = request.segments();
     let methods = ROUTES.iter().find(|(path, _)| fits(path, &segments)).map(|(_, methods)| *methods);
@@ -90,7 +90,7 @@ pub fn unknown(request: &ApiRequest) -> Problem {
     }
 }
 
-/// The methods of a path that is read-only.
+/// The problem of another method than GET or HEAD on a read-only path.
 pub fn read_only() -> Problem {
     not_allowed(&["GET"])
 }
@@ -107,7 +107,7 @@ fn not_allowed(methods: &[&str]) -> Problem {
     Problem::MethodNotAllowed(allow.join(", "))
 }
 
-/// Whether a path has this form, in which `{id}` is any segment.
+/// Whether segments match a path template, in which `{id}` matches any segment.
 fn fits(path: &str, segments: &[&str]) -> bool {
     let mut known = path.split('/').filter(|segment| !segment.is_empty());
     let all =
@@ -124,21 +124,21 @@ mod tests {
 
     use super::*;
 
-    fn asked(method: &str, path: &str) -> Problem {
+    fn refusal(method: &str, path: &str) -> Problem {
         let mut request = Request::new(Body::Empty).with_raw_http_path(path);
         *request.method_mut() = method.parse().unwrap();
         unknown(&ApiRequest::of(request))
     }
 
     #[test]
-    fn the_table_is_that_of_the_description() {
+    fn the_table_matches_the_openapi_description() {
         let text = include_str!("../../../functions/pages/openapi/openapi.json");
         let described: Value = serde_json::from_str(text).unwrap();
         let methods = |operations: &Value| -> BTreeSet<String> {
             let names = operations.as_object().unwrap().keys().filter(|name| *name != "parameters");
             names.map(|name| name.to_uppercase()).collect()
         };
-        // Callback tokens in front of a path are taken off.
+        // A callback token is a prefix that is removed from the path.
         let paths = described["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.starts_with("/w/"));
         let described: BTreeMap<&str, BTreeSet<String>> =
             paths.map(|(path, operations)| (path.as_str(), methods(operations))).collect();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_is_two_routes() {
+    fn no_path_matches_two_routes() {
         for (path, _) in ROUTES {
             let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
             let fitting = ROUTES.iter().filter(|(known, _)| fits(known, &segments)).count();
@@ -156,21 +156,21 @@ mod tests {
     }
 
     #[test]
-    fn every_get_route_of_the_template_has_its_head() {
+    fn every_get_route_of_the_template_has_a_head_route() {
         let template = include_str!("../../../template.yaml");
         let routes = |method: &str| -> BTreeSet<&'static str> {
             let named = format!("Method: {method}, Path: '");
             template.lines().filter_map(|line| line.split_once(&named)?.1.split('\'').next()).collect()
         };
-        assert!(routes("GET").len() > 20, "or else this test sees nothing");
+        assert!(routes("GET").len() > 20, "the test must find the routes");
         assert_eq!(routes("GET"), routes("HEAD"));
     }
 
     #[test]
-    fn another_method_is_told_the_right_ones_and_another_path_is_unknown() {
+    fn an_unsupported_method_gets_the_supported_ones_and_an_unknown_path_gets_404() {
         let check = |method: &str, path: &str, allow: Option<&str>| {
             let expected = allow.map_or(Problem::UnknownRoute, |allow| Problem::MethodNotAllowed(allow.to_owned()));
-            assert_eq!(asked(method, path), expected, "{method} {path}");
+            assert_eq!(refusal(method, path), expected, "{method} {path}");
         };
         check("GET", "/api/generate", Some("POST, OPTIONS"));
         check("HEAD", "/api/generate", Some("POST, OPTIONS"));
@@ -182,7 +182,7 @@ mod tests {
         check("GET", "/api/job", None);
         check("GET", "/api/job/a/b/c", None);
         check("POST", "/api/nothing", None);
-        // Another function's.
+        // The method is supported, but another function serves the route.
         check("GET", "/api/job/job_1_a", None);
     }
 }

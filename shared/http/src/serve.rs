@@ -1,4 +1,5 @@
-//! What every function behind the API does with an event: take it apart, answer, say what is wrong in the caller's words.
+//! Serves one event of any function behind the API: it reads the request, and answers or reports an error in the
+//! caller's format.
 
 use lambda_http::{Body, Request, Response};
 use tracing::Instrument as _;
@@ -8,11 +9,11 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::site::Site;
 
-/// A challenge for which no browser opens a password dialog: pages have a sign-in page.
+/// A challenge for which browsers open no password dialog: the pages have a sign-in page.
 pub const QUIET_CHALLENGE: &str = "Bearer realm=\"reelhook\"";
 
-/// Answers a request with what `respond` makes of it, errors in StreamGank's words; every line that is logged meanwhile
-/// carries `request_id`.
+/// Answers a request with the result of `respond`, and reports errors in StreamGank's format. Every log line of the
+/// request has its `request_id`.
 pub async fn serve(
     site: &Site,
     request: Request,
@@ -21,7 +22,7 @@ pub async fn serve(
     serve_in(Problem::streamgank, site, request, respond).await
 }
 
-/// [`serve`] with errors in other words.
+/// [`serve`] with errors in another format.
 pub async fn serve_in(
     to_answer: fn(&Problem, &str) -> ApiAnswer,
     site: &Site,
@@ -29,17 +30,17 @@ pub async fn serve_in(
     respond: impl AsyncFnOnce(&ApiRequest) -> Result<ApiAnswer, Problem>,
 ) -> Response<Body> {
     let request = ApiRequest::of(request);
-    // Preflights reach functions where an API has a `$default` route, and where a Function URL has no CORS of its own.
+    // Functions receive preflights from an API with a `$default` route, and from a Function URL without CORS settings.
     if request.method == "OPTIONS" {
         return site.preflight(&request).into_response();
     }
-    // A level that no filter leaves out.
+    // No filter drops spans of this level.
     let span = tracing::error_span!("request", request_id = request.request_id);
     let answer = respond(&request).instrument(span).await;
     request.finish(answer.unwrap_or_else(|problem| refusal(to_answer, &problem, &request))).into_response()
 }
 
-/// What is wrong, in the caller's words.
+/// The answer to a request that failed, in the caller's format.
 pub fn refusal(to_answer: fn(&Problem, &str) -> ApiAnswer, problem: &Problem, request: &ApiRequest) -> ApiAnswer {
     let answer = to_answer(problem, &request.request_id);
     let by_script = request.header("sec-fetch-mode").is_some_and(|mode| mode != "navigate");

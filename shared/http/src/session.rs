@@ -1,4 +1,4 @@
-//! Signing in at a page: the form, the session cookie, and the redirect (ADR 29).
+//! Sign-in by a page: the form, the session cookie, and the redirect (ADR 29).
 
 use reelhook_app::Url;
 use reelhook_domain::Timestamp;
@@ -11,35 +11,37 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// How long a session lasts, in seconds. It is not renewed.
+/// The lifetime of a session in seconds. Sessions are not renewed.
 const LIFE_S: i64 = 12 * 3600;
-/// The cookie's name. Behind https browsers let no other host set one that begins with `__Host-`.
+/// The cookie's name over http.
 const NAME: &str = "reelhook_session";
+/// The cookie's name over https. Browsers let no other host set a cookie that begins with `__Host-`.
 const SECURE_NAME: &str = "__Host-reelhook_session";
-/// Cookies of one name that are looked at.
+/// The maximum number of session cookies that are checked.
 const COOKIES: usize = 4;
-/// Characters of a user name, and of a key or a password.
+/// The maximum length of a user name, in characters.
 const USERNAME_LIMIT: usize = 256;
+/// The maximum length of a key or a password, in characters.
 const PASSWORD_LIMIT: usize = 1024;
-/// Bytes of the path to redirect to.
+/// The maximum length of the path to redirect to, in bytes.
 const NEXT_LIMIT: usize = 2048;
-/// Bytes of a form.
+/// The maximum size of a form, in bytes.
 const FORM_LIMIT: usize = 16 * 1024;
 
 /// The credentials of a sign-in.
 #[derive(Debug)]
 pub struct SignIn {
-    /// Empty with an API key.
+    /// The user name; empty for an API key.
     pub username: String,
     /// The password, or an API key.
     pub password: SecretString,
 }
 
 impl SignIn {
-    /// Reads a form or a JSON object: `username`, which may be left out, and `password`.
+    /// Reads a form or a JSON object with `username`, which is optional, and `password`.
     ///
     /// # Errors
-    /// [`Problem`] where the body can't be read, or a field has the wrong type or is too long.
+    /// [`Problem`] if the body can't be read, or if a field has the wrong type or is too long.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         let (username, password) = if request.is_json() {
             let body = request.json()?;
@@ -62,7 +64,7 @@ impl SignIn {
         if password.chars().count() > PASSWORD_LIMIT {
             return Err(too_long("password", PASSWORD_LIMIT));
         }
-        // Keys are copied with what stands around them.
+        // Users copy keys together with the white space around them.
         let password = if username.is_empty() { password.trim() } else { password.as_str() };
         Ok(Self { username, password: SecretString::from(password) })
     }
@@ -77,7 +79,7 @@ fn form_field(request: &ApiRequest, field: &str) -> Option<String> {
     pairs.find(|(name, _)| name == field).map(|(_, value)| value.into_owned())
 }
 
-/// A session that began.
+/// A new session.
 #[derive(Debug)]
 pub struct Session {
     token: SecretString,
@@ -91,20 +93,20 @@ impl Session {
         Self { token: session_token::mint(key, ends, secret), ends: Timestamp(ends * 1000) }
     }
 
-    /// The cookie that goes with it, as Set-Cookie has it. Scripts can't read it, and no page of another site makes a
-    /// browser send it, but by a link.
+    /// The session's cookie for a Set-Cookie header. Scripts can't read it, and pages of other sites can make a browser
+    /// send it only by a link.
     pub fn cookie(&self, secure: bool) -> String {
         cookie(secure, self.token.expose_secret(), LIFE_S)
     }
 
-    /// The answer for a program.
+    /// The answer to a sign-in by JSON.
     pub fn answer(&self) -> ApiAnswer {
         let ends = self.ends.to_string();
         ApiAnswer::json(200, &json!({ "success": true, "message": "Signed in", "expiresAt": ends }))
     }
 }
 
-/// The cookie that takes a session's place.
+/// The cookie that removes the session's cookie.
 pub fn no_cookie(secure: bool) -> String {
     cookie(secure, "", 0)
 }
@@ -118,15 +120,15 @@ fn cookie(secure: bool, value: &str, life_s: i64) -> String {
     format!("{}={value}; Path=/; Max-Age={life_s}; HttpOnly{only_https}; SameSite=Lax", name(secure))
 }
 
-/// The tokens that a browser sends along.
+/// The session tokens in a request.
 pub(crate) fn tokens(request: &ApiRequest, secure: bool) -> impl Iterator<Item = &str> {
-    // Cookies of others may hold anything.
+    // Cookies of other applications may contain any bytes.
     let pairs = request.header_bytes("cookie").unwrap_or_default().split(|byte| *byte == b';');
     let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='));
     texts.filter(move |(known, _)| *known == name(secure)).map(|(_, value)| value).take(COOKIES)
 }
 
-/// Where a browser goes after signing in: a path of ours that the query or the form names, else the first page.
+/// The path to redirect to after sign-in: a local path that the query or the form names, else the start page.
 pub fn next(request: &ApiRequest) -> String {
     let given = match request.query("next") {
         Some(text) => Some(text.to_owned()),
@@ -136,7 +138,7 @@ pub fn next(request: &ApiRequest) -> String {
     given.filter(|text| is_local(text)).unwrap_or_else(|| "/".to_owned())
 }
 
-/// Whether a redirect to this stays on this server: a path, and none that a browser reads as a host.
+/// Whether a redirect to this text stays on this server: it is a path that browsers do not read as a host.
 fn is_local(text: &str) -> bool {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     text.len() <= NEXT_LIMIT
@@ -146,7 +148,7 @@ fn is_local(text: &str) -> bool {
         && !matches!(path, "/login" | "/logout")
 }
 
-/// Sends a browser to a path of ours, by GET.
+/// Redirects a browser to a path of this server, by GET.
 pub fn see_other(path: &str) -> ApiAnswer {
     ApiAnswer::text(303, String::new()).header("location", path)
 }
@@ -162,7 +164,7 @@ pub fn to_login(request: &ApiRequest) -> ApiAnswer {
 }
 
 impl ApiRequest {
-    /// The path and the query, as a link to it has them.
+    /// The path and the query, encoded for a link.
     fn path_and_query(&self) -> String {
         let Ok(mut url) = Url::parse("http://local.invalid/") else { return "/".to_owned() };
         url.set_path(&self.path);

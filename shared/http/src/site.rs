@@ -1,5 +1,5 @@
-//! A function's place on the web: whether it needs keys, which origins are its own, and what pages of others may do
-//! (CORS).
+//! The web settings of the API: whether callers need keys, which origins are its own, and what pages of other origins
+//! may do (CORS).
 
 use reelhook_app::Url;
 
@@ -8,58 +8,58 @@ use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// What pages at an allowed origin may send and read: `CorsConfiguration` in template.yaml says the same.
+/// The methods that pages of an allowed origin may use. These constants equal `CorsConfiguration` in template.yaml.
 const ALLOW_METHODS: &str = "GET,POST,PATCH,DELETE,OPTIONS";
 const ALLOW_HEADERS: &str = "authorization,content-type,idempotency-key,if-match,if-none-match,last-event-id,x-api-key";
 const EXPOSE_HEADERS: &str = "etag,location,retry-after";
 const MAX_AGE: &str = "3600";
 
-/// Whether keys are needed.
+/// Whether callers need a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// A key is required.
+    /// Callers need a key.
     #[default]
     Required,
-    /// No key is needed: only with a base URL on this machine.
+    /// Callers need no key. It requires a base URL on this machine.
     Off,
 }
 
 impl Mode {
-    /// Reads AUTH: `required` (the default) or `none`, which is refused beside a public base URL.
+    /// Reads AUTH: `required` (the default) or `none`, which is refused with a public base URL.
     fn read(text: Option<&str>, base: Option<&Origin>) -> Result<Self, String> {
         match text.unwrap_or("required") {
             "required" => Ok(Self::Required),
             "none" if base.is_some_and(Origin::is_this_machine) => Ok(Self::Off),
-            "none" => Err("AUTH=none is only for a PUBLIC_BASE_URL on this machine (localhost)".to_owned()),
-            _ => Err("AUTH is `required` or `none`".to_owned()),
+            "none" => Err("AUTH=none requires a PUBLIC_BASE_URL on this machine (localhost)".to_owned()),
+            _ => Err("AUTH must be `required` or `none`".to_owned()),
         }
     }
 }
 
-/// What a request says about the page that made a browser send it.
+/// The page that made a browser send a request, according to the request's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
-    /// A page of ours, or of an origin that CORS_ORIGINS names.
+    /// A page of the API's own origin, or of an origin in CORS_ORIGINS.
     Ours,
     /// A page of another origin.
     Foreign,
-    /// No header: not a browser, or an address that a user entered.
+    /// The headers are missing: the client is not a browser, or a user entered the address.
     Unknown,
 }
 
-/// What a function knows of its own address.
+/// The API's own address, and the origins that may call it.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
     mode: Mode,
     base: Option<Origin>,
-    /// Origins that CORS_ORIGINS names: their pages count as ours.
+    /// The origins in CORS_ORIGINS: their pages count as the API's own.
     named: Vec<Origin>,
-    /// Whether pages of any origin may call. They need a key of their own: browsers send no credentials.
+    /// Whether pages of any origin may call. They need a key of their own, because browsers send no credentials.
     any: bool,
 }
 
 impl Site {
-    /// Reads AUTH, PUBLIC_BASE_URL and CORS_ORIGINS: `*`, or origins separated by commas. If no key is needed, `*`
+    /// Reads AUTH, PUBLIC_BASE_URL and CORS_ORIGINS: `*`, or origins separated by commas. If callers need no key, `*`
     /// allows nothing.
     ///
     /// # Errors
@@ -85,13 +85,13 @@ impl Site {
         self.mode
     }
 
-    /// Whether browsers reach this function over https, so that a cookie can be kept to that.
+    /// Whether browsers reach the API over https, so that cookies can be limited to https.
     pub fn is_secure(&self, request: &ApiRequest) -> bool {
         request.is_secure() || self.base.as_ref().is_some_and(Origin::is_secure)
     }
 
-    /// The answer to a preflight, which needs no key, since browsers send none. It never allows credentials, so pages
-    /// of other origins cannot use those that a browser stores.
+    /// The answer to a preflight. It needs no key, because browsers send none, and it never allows credentials, so
+    /// pages of other origins can't use those that a browser stores.
     pub fn preflight(&self, request: &ApiRequest) -> ApiAnswer {
         let answer = ApiAnswer::text(204, String::new()).header("vary", "origin");
         let allowed = match request.header("origin") {
@@ -107,14 +107,14 @@ impl Site {
             .header("access-control-max-age", MAX_AGE)
     }
 
-    /// Whether a request is authorized by what a browser sends for any page: HTTP Basic, a cookie, or nothing at all if
-    /// no key is needed.
+    /// Checks a request whose credentials a browser sends for any page: HTTP Basic, a cookie, or none if callers need
+    /// no key.
     ///
     /// # Errors
     /// [`Problem::ForeignPage`], [`Problem::ForeignHost`].
     pub(crate) fn check_browser(&self, request: &ApiRequest) -> Result<(), Problem> {
         if self.mode == Mode::Off {
-            // DNS rebinding: a page whose name leads to this machine is of our origin, as its browser sees it.
+            // DNS rebinding: if a page's host name resolves to this machine, the browser treats the API as same-origin.
             if !self.is_own_host(request) {
                 return Err(Problem::ForeignHost);
             }
@@ -122,16 +122,16 @@ impl Site {
                 return Err(Problem::ForeignPage);
             }
         }
-        // Another site's page can send simple requests (Fetch Standard, CORS-safelisted). For all others its browser asks us
-        // first, and we allow no credentials.
-        let asked_first = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "POST") || request.is_json();
-        if !request.changes_state() || asked_first || self.is_from_own_page(request) {
+        // Another site's page can send simple requests (Fetch Standard, CORS-safelisted). For all others its browser
+        // sends a preflight, whose answer allows no credentials.
+        let preflighted = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "POST") || request.is_json();
+        if !request.changes_state() || preflighted || self.is_from_own_page(request) {
             return Ok(());
         }
         Err(Problem::ForeignPage)
     }
 
-    /// Refuses requests from a page of another origin if no key is needed.
+    /// Refuses a request from a page of another origin.
     ///
     /// # Errors
     /// [`Problem::ForeignPage`].
@@ -140,7 +140,7 @@ impl Site {
         if foreign { Err(Problem::ForeignPage) } else { Ok(()) }
     }
 
-    /// Whether a page of ours sends it. Behind a proxy only the browser knows that.
+    /// Whether a page of the API's own origin sent the request. Behind a proxy only the browser's header shows that.
     fn is_from_own_page(&self, request: &ApiRequest) -> bool {
         self.sender(request) == Sender::Ours || request.header("sec-fetch-site") == Some("same-origin")
     }
@@ -158,13 +158,13 @@ impl Site {
         }
     }
 
-    /// Whether an origin is PUBLIC_BASE_URL's or named.
+    /// Whether an origin is that of PUBLIC_BASE_URL or in CORS_ORIGINS.
     fn has(&self, origin: &Origin) -> bool {
         self.base.as_ref() == Some(origin) || self.named.contains(origin)
     }
 
-    /// Whether a request names our own address: that of PUBLIC_BASE_URL, this machine at the same port, or what the gateway
-    /// itself calls this API.
+    /// Whether a request names the API's own host: that of PUBLIC_BASE_URL, this machine at the same port, or the
+    /// gateway's domain name.
     fn is_own_host(&self, request: &ApiRequest) -> bool {
         let Some(host) = request.header("host") else { return false };
         if request.domain.as_deref().is_some_and(|domain| domain.eq_ignore_ascii_case(host)) {

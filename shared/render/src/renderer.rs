@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reelhook_app::videos::drawing::{self, Assets as ImageFiles, DrawError, SceneRenderer, ScratchDir};
+use reelhook_app::videos::draw_error::DrawError;
+use reelhook_app::videos::drawing::{self, Assets as ImageFiles, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;

@@ -1,4 +1,4 @@
-//! Jobs, deliveries and settings as tests need them, made by the real code as far as it goes.
+//! Builds jobs, deliveries and settings for tests, with the production code where possible.
 
 use reelhook_app::Url;
 use reelhook_app::jobs::starts::WorkerSettings;
@@ -18,19 +18,19 @@ use serde_json::json;
 
 use crate::world::NOON;
 
-/// The secret of all tests, and an older one that is still valid.
+/// The secret that all tests sign with, and an older one that is still valid.
 const SECRETS: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, an older secret";
 
-/// The secrets of all tests.
+/// The signing keys of all tests.
 pub fn keys() -> SigningKeys {
     SigningKeys::parse(SECRETS).expect("two secrets")
 }
 
-/// WEBHOOK_* settings by name; http is allowed, every event of jobs is wanted unless WEBHOOK_EVENTS says otherwise, and
-/// all is signed with [`keys`] unless WEBHOOK_SECRET_KEY says otherwise.
+/// WEBHOOK_* settings by name. They allow http, subscribe to all job events by default, and sign with [`keys`] by
+/// default.
 ///
 /// # Panics
-/// When they are no settings.
+/// When the settings are not valid.
 pub fn webhook_settings(pairs: &[(&str, &str)]) -> WebhookSettings {
     let lookup = |name: &str| {
         let given = pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
@@ -40,10 +40,10 @@ pub fn webhook_settings(pairs: &[(&str, &str)]) -> WebhookSettings {
             _ => None,
         })
     };
-    WebhookSettings::read(&lookup, true).expect("settings that can be used")
+    WebhookSettings::read(&lookup, true).expect("valid settings")
 }
 
-/// A worker at `https://worker.example/run` that takes `max` runs at once.
+/// A worker at `https://worker.example/run` with a concurrency limit of `max` runs.
 pub fn worker_settings(max: usize) -> WorkerSettings {
     WorkerSettings {
         url: Some(Url::parse("https://worker.example/run").expect("a URL")),
@@ -60,13 +60,13 @@ pub fn policy() -> Policy {
     Policy { captions: CAPTIONS, ..Policy::default() }
 }
 
-/// What job number `n` is made from.
+/// The input of job number `n`.
 ///
 /// # Panics
-/// Never: `n` gives a good id.
+/// Never: `n` gives a valid id.
 pub fn a_new_job(n: u32) -> NewJob {
     NewJob {
-        id: JobId::parse(&format!("job_{}_{n:04}", NOON.0)).expect("an id"),
+        id: JobId::parse(&format!("job_{}_{n:04}", NOON.millis())).expect("an id"),
         kind: JobKind::Workflow,
         request: Request {
             input: json!({
@@ -84,7 +84,7 @@ pub fn a_new_job(n: u32) -> NewJob {
     }
 }
 
-/// Job number `n`, waiting since `now`.
+/// Job number `n`, pending since `now`.
 pub fn make_job(n: u32, now: Timestamp, policy: &Policy) -> Job {
     create(a_new_job(n), now, policy)
 }
@@ -92,7 +92,7 @@ pub fn make_job(n: u32, now: Timestamp, policy: &Policy) -> Job {
 /// A job after these events, all at `now`.
 ///
 /// # Panics
-/// When one of them changes nothing.
+/// When one of the events changes nothing.
 pub fn lived(job: Job, events: &[Event], now: Timestamp, policy: &Policy) -> Job {
     events.iter().fold(job, |job, event| match decide(&job, event, now, policy) {
         Decision::Apply(next) => *next,
@@ -100,20 +100,20 @@ pub fn lived(job: Job, events: &[Event], now: Timestamp, policy: &Policy) -> Job
     })
 }
 
-/// Job number `n` with a claim that the worker has not answered yet.
+/// Job number `n`, claimed but not yet accepted by the worker.
 pub fn claimed(n: u32, now: Timestamp, policy: &Policy) -> Job {
     lived(make_job(n, now, policy), &[Event::Claim], now, policy)
 }
 
-/// The worker took the run.
+/// The event that the worker accepted the run.
 pub fn started(attempt: u32) -> Event {
     Event::Started { attempt, worker_id: Some("worker-1".to_owned()), cancel_url: None }
 }
 
-/// A report of a step; step 7 and 8 name `render`.
+/// A report of a step, which names `render` if there is one.
 ///
 /// # Panics
-/// When `render` is no id.
+/// When `render` is not a valid id.
 pub fn step(attempt: u32, number: u8, status: StepStatus, render: Option<&str>) -> Event {
     let sequence = 100 * i64::from(number) + if status == StepStatus::Started { 0 } else { 50 };
     let mut update = StepUpdate::plain(number, step_name(number), status, sequence);
@@ -121,7 +121,7 @@ pub fn step(attempt: u32, number: u8, status: StepStatus, render: Option<&str>) 
     Event::Step { attempt: Some(attempt), update }
 }
 
-/// A whole run of the worker, with its last two steps about `render`, or without one.
+/// The reports of a whole run of the worker. The last two name `render`, if there is one.
 pub fn run(attempt: u32, render: Option<&str>) -> Vec<Event> {
     let mut events = vec![step(attempt, 0, StepStatus::Started, None)];
     for number in 1..=7 {
@@ -136,7 +136,7 @@ pub fn run(attempt: u32, render: Option<&str>) -> Vec<Event> {
 /// Delivery number `n` of a completed job to an endpoint, due at once, and its event.
 ///
 /// # Panics
-/// Never: `n` gives good ids.
+/// Never: `n` gives valid ids.
 pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, EventRow) {
     let job_id = a_new_job(n).id;
     let id = EventId::of(&job_id, 7, 1);
@@ -170,7 +170,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     (delivery, EventRow { id, event, job_id, at: now, data, callback: None })
 }
 
-/// A film of these scenes: 720p in the theme `corporate`, without title, music or vertical format.
+/// A film of these scenes: 720p in the theme `corporate`, without title, music or portrait rendition.
 pub fn a_film(scenes: Vec<Scene>) -> Film {
     Film {
         title: None,

@@ -1,4 +1,4 @@
-//! Large details of steps in memory.
+//! An in-memory store of large step details.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,16 +10,16 @@ use reelhook_app::store::StoreError;
 
 use crate::faults::Faults;
 
-/// The bucket's place in tests.
+/// Stands in for the bucket.
 #[derive(Debug, Default)]
 pub struct MemoryDetails {
     stored: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Failures of `put`.
+    /// Faults of `put` and `remove`.
     pub faults: Faults,
 }
 
 impl MemoryDetails {
-    /// What is stored, by key.
+    /// The stored objects, by key.
     pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         self.stored.lock().unwrap().clone()
     }

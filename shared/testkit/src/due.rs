@@ -1,4 +1,4 @@
-//! The due indexes of both tables in memory, by the shards of the real ones.
+//! The due indexes of both tables in memory, with the shards of the real ones.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
 use crate::jobs::MemoryJobs;
 
-/// What is due; faults: `due_jobs`, `due_deliveries`, in the order of the calls.
+/// Finds due jobs and deliveries. Its faults are named `due_jobs` and `due_deliveries`.
 pub struct MemoryDue {
     jobs: Arc<MemoryJobs>,
     deliveries: Arc<MemoryDeliveries>,
-    /// Failures to come.
+    /// The injected faults.
     pub faults: Faults,
 }
 
@@ -45,9 +45,9 @@ impl DueStore for MemoryDue {
     }
 }
 
-/// The longest overdue first, as many as one sweep takes.
+/// The longest overdue items first, as many as one sweep reads per shard.
 fn oldest<T>(mut found: Vec<(Timestamp, T)>) -> Vec<T> {
     found.sort_by_key(|(due, _)| *due);
     found.truncate(PER_SHARD as usize);
-    found.into_iter().map(|(_, thing)| thing).collect()
+    found.into_iter().map(|(_, id)| id).collect()
 }

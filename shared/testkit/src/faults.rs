@@ -1,4 +1,4 @@
-//! Failures that a test orders in advance, by the name of the port's operation.
+//! Faults that a test injects in advance, by the name of the port's operation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
@@ -6,20 +6,20 @@ use std::sync::Mutex;
 
 use reelhook_app::store::StoreError;
 
-/// What becomes of one call.
+/// The outcome of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It goes through.
+    /// The call succeeds.
     Pass,
-    /// [`StoreError::Busy`]; nothing is written.
+    /// The call fails with [`StoreError::Busy`] and writes nothing.
     Busy,
-    /// [`StoreError::Refused`]; nothing is written.
+    /// The call fails with [`StoreError::Refused`] and writes nothing.
     Refuse,
-    /// It is written, and the answer gets lost: [`StoreError::Busy`].
+    /// The call writes, but its answer is lost: it fails with [`StoreError::Busy`].
     LostAnswer,
 }
 
-/// The failures of one fake, and how often each operation was called.
+/// The injected faults of one fake, and the number of calls of each operation.
 #[derive(Debug, Default)]
 pub struct Faults {
     ordered: Mutex<BTreeMap<&'static str, VecDeque<Fault>>>,
@@ -28,43 +28,43 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The next calls of `operation`, one after the other; those after them go through.
+    /// Sets the outcomes of the next calls of `operation`, in order; later calls succeed.
     pub fn inject(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
         self.ordered.lock().unwrap().entry(operation).or_default().extend(faults);
     }
 
-    /// The next call of `operation` that is about an id with this text in it: for calls whose order is open.
+    /// Sets the outcome of the next call of `operation` about an id that contains `text`, for calls in any order.
     pub fn inject_for(&self, operation: &'static str, text: impl Display, fault: Fault) {
         self.about.lock().unwrap().push((operation, text.to_string(), fault));
     }
 
-    /// The next `times` calls of `operation` find the store busy.
+    /// Makes the next `times` calls of `operation` fail as busy.
     pub fn busy(&self, operation: &'static str, times: usize) {
         self.inject(operation, std::iter::repeat_n(Fault::Busy, times));
     }
 
-    /// The call of `operation` after the next `passed` ones finds the store busy.
+    /// Makes the call of `operation` after the next `passed` ones fail as busy.
     pub fn busy_after(&self, operation: &'static str, passed: usize) {
         self.inject(operation, std::iter::repeat_n(Fault::Pass, passed).chain([Fault::Busy]));
     }
 
-    /// Lets everything through again.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.ordered.lock().unwrap().clear();
         self.about.lock().unwrap().clear();
     }
 
-    /// Calls of `operation` so far, failed ones too.
+    /// The number of calls of `operation` so far, including failed ones.
     pub fn calls(&self, operation: &'static str) -> usize {
         self.calls.lock().unwrap().get(operation).copied().unwrap_or_default()
     }
 
-    /// Counts a call and fails it if that was ordered; whether its answer is to be lost after it was done.
+    /// Counts a call and applies its fault. The result knows whether the answer is lost.
     pub(crate) fn check(&self, operation: &'static str) -> Result<Done, StoreError> {
         self.check_about(operation, &"")
     }
 
-    /// Like [`Self::check`], for a call about one thing.
+    /// Like [`Self::check`], for a call about one id.
     pub(crate) fn check_about(&self, operation: &'static str, id: &dyn Display) -> Result<Done, StoreError> {
         *self.calls.lock().unwrap().entry(operation).or_default() += 1;
         let next = self.ordered.lock().unwrap().get_mut(operation).and_then(VecDeque::pop_front);
@@ -72,18 +72,18 @@ impl Faults {
             Fault::Pass => Ok(Done { operation, lost: false }),
             Fault::LostAnswer => Ok(Done { operation, lost: true }),
             Fault::Busy => Err(busy(operation)),
-            Fault::Refuse => Err(StoreError::Refused { operation, source: "a test says no".into() }),
+            Fault::Refuse => Err(StoreError::Refused { operation, source: "injected by a test".into() }),
         }
     }
 
     fn take_about(&self, operation: &'static str, id: &str) -> Option<Fault> {
         let mut about = self.about.lock().unwrap();
-        let place = about.iter().position(|(name, text, _)| *name == operation && id.contains(text.as_str()))?;
-        Some(about.remove(place).2)
+        let index = about.iter().position(|(name, text, _)| *name == operation && id.contains(text.as_str()))?;
+        Some(about.remove(index).2)
     }
 }
 
-/// A call that was let through.
+/// A call that may proceed.
 #[must_use]
 pub(crate) struct Done {
     operation: &'static str,
@@ -91,12 +91,12 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Answers, unless the answer gets lost.
+    /// Returns the answer, unless it is lost.
     pub(crate) fn answer<T>(self, answer: T) -> Result<T, StoreError> {
         if self.lost { Err(busy(self.operation)) } else { Ok(answer) }
     }
 }
 
 fn busy(operation: &'static str) -> StoreError {
-    StoreError::Busy { operation, source: "a test says later".into() }
+    StoreError::Busy { operation, source: "injected by a test".into() }
 }

@@ -1,4 +1,4 @@
-//! Films, scenes and videos in memory, and a studio of paper that draws them; files are entries of one map.
+//! An in-memory object store of films, scenes and videos, and a fake scene renderer; files are entries of one map.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reelhook_app::catalog::{CatalogStore, Movie};
 use reelhook_app::store::StoreError;
-use reelhook_app::videos::drawing::{Assets, Cut, DrawError, SceneRenderer, ScratchDir, Speeds, Timer};
+use reelhook_app::videos::draw_error::DrawError;
+use reelhook_app::videos::drawing::{Assets, Cut, SceneRenderer, ScratchDir, Speeds, Timer};
 use reelhook_app::videos::films::{FilmStore, ObjectStore, film_key};
 use reelhook_app::videos::uploads::{Links, Upload};
 use reelhook_domain::JobId;
@@ -19,22 +20,22 @@ use crate::faults::Faults;
 
 type Files = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
 
-/// The bucket of films, the studio, and the disk between them.
+/// The object store, the scene renderer, and the disk between them.
 #[derive(Debug, Default)]
 pub struct MemoryObjectStore {
     disk: Files,
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
     speeds: Mutex<BTreeMap<String, f64>>,
     drawn: Mutex<Vec<(Rendition, usize)>>,
-    desks: AtomicU32,
-    /// A renderer that takes this scene is never heard of again.
+    scratch_dirs: AtomicU32,
+    /// Rendering this scene never returns, as if the renderer had crashed.
     pub deadly: Mutex<Option<usize>>,
-    /// Failures of `draw`, `put`.
+    /// Faults of `draw` and `put`.
     pub faults: Faults,
 }
 
 impl MemoryObjectStore {
-    /// What is stored, by key.
+    /// The stored objects, by key.
     pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         self.objects.lock().unwrap().clone()
     }
@@ -44,12 +45,12 @@ impl MemoryObjectStore {
         self.objects.lock().unwrap().insert(key.to_owned(), bytes.to_vec());
     }
 
-    /// Which scenes were drawn to their end, in order.
+    /// The scenes that were rendered completely, in order.
     pub fn drawn(&self) -> Vec<(Rendition, usize)> {
         self.drawn.lock().unwrap().clone()
     }
 
-    /// Files that are left on the disk.
+    /// The number of files on the disk.
     pub fn left(&self) -> usize {
         self.disk.lock().unwrap().len()
     }
@@ -75,7 +76,7 @@ impl FilmStore for MemoryObjectStore {
     async fn film(&self, job: &JobId) -> Result<Film, StoreError> {
         tokio::task::yield_now().await;
         let objects = self.objects.lock().unwrap();
-        let reason = || "it is not there".to_owned();
+        let reason = || "the object does not exist".to_owned();
         let film = objects
             .get(&film_key(job))
             .ok_or_else(|| StoreError::Unreadable { operation: "film", reason: reason() })?;
@@ -176,17 +177,17 @@ impl SceneRenderer for MemoryObjectStore {
     }
 
     fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
-        let number = self.desks.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(MemoryWorkspace { path: format!("/desk/{number}").into(), disk: Arc::clone(&self.disk) }))
+        let number = self.scratch_dirs.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(MemoryScratchDir { path: format!("/scratch/{number}").into(), disk: Arc::clone(&self.disk) }))
     }
 }
 
-struct MemoryWorkspace {
+struct MemoryScratchDir {
     path: PathBuf,
     disk: Files,
 }
 
-impl ScratchDir for MemoryWorkspace {
+impl ScratchDir for MemoryScratchDir {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -198,13 +199,13 @@ impl ScratchDir for MemoryWorkspace {
     }
 }
 
-impl Drop for MemoryWorkspace {
+impl Drop for MemoryScratchDir {
     fn drop(&mut self) {
         self.disk.lock().unwrap().retain(|path, _| !path.starts_with(&self.path));
     }
 }
 
-/// A pulse that never beats: what is done takes no time.
+/// A timer that never elapses, for work that takes no time.
 #[derive(Debug, Default)]
 pub struct NeverElapses;
 
@@ -215,7 +216,7 @@ impl Timer for NeverElapses {
     }
 }
 
-/// Movies of every shelf.
+/// A catalogue with the same movies in every partition.
 #[derive(Debug, Default)]
 pub struct MemoryCatalog(pub Mutex<Vec<Movie>>);
 

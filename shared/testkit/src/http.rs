@@ -1,4 +1,4 @@
-//! The guarded client's place in tests: answers by a closure, and remembers what was asked.
+//! A fake HTTP client that answers by a closure and records the requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,12 +10,12 @@ use reelhook_app::outbound::{HttpSender, OutboundError, OutboundRequest, Outboun
 use reelhook_app::webhooks::transport::{CloudWebhook, OutboundWebhook, WebhookTransport};
 use serde_json::Value;
 
-/// What a request gives.
+/// The result of a request.
 pub type Answer = Result<OutboundResponse, OutboundError>;
 
 type Script = Arc<dyn Fn(&OutboundRequest) -> Answer + Send + Sync>;
 
-/// A client that asks a closure instead of the network.
+/// A client that calls a closure instead of the network.
 pub struct ScriptedHttp {
     script: Mutex<Script>,
     requests: Mutex<Vec<OutboundRequest>>,
@@ -23,7 +23,7 @@ pub struct ScriptedHttp {
 }
 
 impl ScriptedHttp {
-    /// Answers with `script`, which may look at the world and move its clock.
+    /// Answers with `script`, which may read the world and advance its clock.
     pub fn new(script: impl Fn(&OutboundRequest) -> Answer + Send + Sync + 'static) -> Self {
         Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default(), cloud_requests: Mutex::default() }
     }
@@ -33,7 +33,7 @@ impl ScriptedHttp {
         Self::new(move |_| Ok(response(status, "")))
     }
 
-    /// Gives these answers one after the other, the last one for ever.
+    /// Gives these answers in order, and repeats the last one.
     pub fn each(answers: impl IntoIterator<Item = Answer>) -> Self {
         let mut answers: Vec<Answer> = answers.into_iter().collect();
         answers.reverse();
@@ -49,12 +49,12 @@ impl ScriptedHttp {
         *self.script.lock().unwrap() = Arc::new(script);
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub fn requests(&self) -> Vec<OutboundRequest> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// What was sent to services of AWS so far; they take everything.
+    /// The webhooks sent to AWS services so far; these accept everything.
     pub fn cloud_requests(&self) -> Vec<CloudWebhook> {
         self.cloud_requests.lock().unwrap().clone()
     }
@@ -62,7 +62,7 @@ impl ScriptedHttp {
     /// The only request so far.
     ///
     /// # Panics
-    /// When there is none, or more than one.
+    /// When there is no request, or more than one.
     pub fn only_request(&self) -> OutboundRequest {
         let mut requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
@@ -88,7 +88,7 @@ impl HttpSender for ScriptedHttp {
     async fn send(&self, request: OutboundRequest) -> Answer {
         tokio::task::yield_now().await;
         self.requests.lock().unwrap().push(request.clone());
-        // The lock is let go before the script runs: it may ask for more.
+        // The lock is released before the script runs, because the script may send requests itself.
         let script = Arc::clone(&self.script.lock().unwrap());
         let answer = script(&request);
         tokio::task::yield_now().await;
@@ -110,7 +110,7 @@ pub fn response(status: u16, body: impl Into<String>) -> OutboundResponse {
     }
 }
 
-/// The response with one more header.
+/// Adds a header to a response.
 pub fn with_header(mut response: OutboundResponse, name: &str, value: &str) -> OutboundResponse {
     response.headers.push((name.to_owned(), value.to_owned()));
     response
@@ -119,12 +119,12 @@ pub fn with_header(mut response: OutboundResponse, name: &str, value: &str) -> O
 /// A request's headers by name.
 ///
 /// # Panics
-/// When a name comes twice, which receivers read differently.
+/// When a name occurs twice: receivers interpret that differently.
 pub fn headers(request: &OutboundRequest) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     for (name, value) in &request.headers {
         let before = headers.insert(name.to_lowercase(), value.clone());
-        assert_eq!(before, None, "header `{name}` comes twice");
+        assert_eq!(before, None, "header `{name}` occurs twice");
     }
     headers
 }
@@ -132,7 +132,7 @@ pub fn headers(request: &OutboundRequest) -> BTreeMap<String, String> {
 /// The value of a request's header.
 ///
 /// # Panics
-/// When it is missing.
+/// When the header is missing.
 pub fn header(request: &OutboundRequest, name: &str) -> String {
     headers(request).remove(name).unwrap_or_else(|| panic!("no header `{name}` in {:?}", request.headers))
 }
@@ -140,7 +140,7 @@ pub fn header(request: &OutboundRequest, name: &str) -> String {
 /// A request's body as JSON.
 ///
 /// # Panics
-/// When it is none.
+/// When the body is not JSON.
 pub fn body_of(request: &OutboundRequest) -> Value {
     serde_json::from_slice(&request.body).expect("the body is JSON")
 }

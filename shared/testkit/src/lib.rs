@@ -1,7 +1,7 @@
-//! Fakes of every port in memory, builders, and a whole stack in virtual time: what tests of use cases stand on.
+//! In-memory fakes of every port, builders, and a whole stack in virtual time, for tests of use cases.
 //!
-//! The fakes keep the ports' promises (conditions on versions, put-if-absent, one answer per message) and yield inside
-//! each call, so that futures that run at once really interleave. Failures are ordered by a test, never by chance.
+//! The fakes honour the contracts of the ports (conditions on versions, put-if-absent, one answer per message) and
+//! yield inside each call, so that concurrent futures really interleave. Tests inject failures; none is random.
 
 mod builders;
 mod deliveries;

@@ -1,4 +1,4 @@
-//! Captures log lines, so that tests can look at what was logged.
+//! Captures log lines, so that tests can check them.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// A log writer that keeps what is written.
+/// A log writer that keeps the written bytes.
 #[derive(Debug, Clone, Default)]
 pub struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,7 @@ impl<'a> MakeWriter<'a> for CapturedLog {
 /// writer that captures them.
 ///
 /// # Panics
-/// When what was logged is not UTF-8.
+/// When the log is not UTF-8.
 pub fn log_lines<W>(level: Level, writer: impl FnOnce(CapturedLog) -> W, work: impl FnOnce()) -> Vec<String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! A queue of hints in memory: delays in the world's time, entries that fail one by one, and purging.
+//! An in-memory queue of hints, with delays in the world's time, faults per entry, and purging.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,32 +12,32 @@ use reelhook_domain::Timestamp;
 use crate::faults::Faults;
 use crate::world::World;
 
-/// A message and when it shows.
+/// A message and the time at which it becomes visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued<M> {
-    /// What.
+    /// The message.
     pub message: M,
-    /// Not before.
+    /// The time at which it becomes visible.
     pub at: Timestamp,
 }
 
-/// A queue; the operation `send` fails for each entry.
+/// A queue. Its fault `send` applies to each entry.
 #[derive(Debug)]
 pub struct MemoryQueue<M> {
     world: Arc<World>,
     waiting: Mutex<Vec<Queued<M>>>,
     sent: Mutex<Vec<Delayed<M>>>,
-    /// Failures in the order of entries.
+    /// The injected faults, in the order of the entries.
     pub faults: Faults,
 }
 
 impl<M: Clone> MemoryQueue<M> {
-    /// An empty queue in the time of `world`.
+    /// An empty queue with the clock of `world`.
     pub fn new(world: Arc<World>) -> Self {
         Self { world, waiting: Mutex::default(), sent: Mutex::default(), faults: Faults::default() }
     }
 
-    /// Takes the messages that show now, in the order in which they show.
+    /// Receives the visible messages, in the order in which they became visible.
     pub fn receive(&self) -> Vec<M> {
         let now = self.world.now();
         let mut waiting = self.waiting.lock().unwrap();
@@ -47,22 +47,22 @@ impl<M: Clone> MemoryQueue<M> {
         due.into_iter().map(|queued| queued.message).collect()
     }
 
-    /// What is in the queue, shown or not.
+    /// All messages in the queue, visible or not.
     pub fn waiting(&self) -> Vec<Queued<M>> {
         self.waiting.lock().unwrap().clone()
     }
 
-    /// Everything that was ever taken in.
+    /// All messages that were ever sent.
     pub fn sent(&self) -> Vec<Delayed<M>> {
         self.sent.lock().unwrap().clone()
     }
 
-    /// Drops all messages.
+    /// Deletes all messages.
     pub fn purge(&self) {
         self.waiting.lock().unwrap().clear();
     }
 
-    /// Keeps the messages that `keep` says, in order.
+    /// Keeps only the messages for which `keep` is true, in order.
     pub fn retain(&self, mut keep: impl FnMut(&M) -> bool) {
         self.waiting.lock().unwrap().retain(|queued| keep(&queued.message));
     }

@@ -1,4 +1,4 @@
-//! Recoveries in memory, replaced by version.
+//! An in-memory store of recoveries, with conditional writes by version.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,11 +10,11 @@ use reelhook_domain::Timestamp;
 
 use crate::faults::Faults;
 
-/// Recoveries; faults go by the port's names.
+/// The recoveries. Faults have the names of the port's operations.
 #[derive(Debug, Default)]
 pub struct MemoryRecoveries {
     all: Mutex<BTreeMap<RecoveryId, Recovery>>,
-    /// Failures to come.
+    /// The injected faults.
     pub faults: Faults,
 }
 

@@ -1,4 +1,4 @@
-//! Registered endpoints in memory, beside what is kept of them: a change of one shows in the state of the other.
+//! Registered endpoints in memory. A change of a registration also changes the state of its endpoint.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ impl RegistrationStore for MemoryDeliveries {
     }
 }
 
-/// What another destination has no part in.
+/// Resets the failures of an endpoint whose destination changed.
 fn forget_failures(of: &mut EndpointState) {
     let known = std::mem::take(of);
     *of = EndpointState {

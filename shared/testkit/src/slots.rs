@@ -1,4 +1,4 @@
-//! The slots of one pool, in memory.
+//! The slots of one pool in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,22 +10,22 @@ use reelhook_domain::Timestamp;
 
 use crate::faults::Faults;
 
-/// So many slots.
+/// A pool of slots.
 #[derive(Debug, Default)]
 pub struct MemorySlots {
     max: usize,
     leases: Mutex<BTreeMap<String, Timestamp>>,
-    /// Failures of `enter`.
+    /// The injected faults.
     pub faults: Faults,
 }
 
 impl MemorySlots {
-    /// Room for so many at once.
+    /// A pool with a concurrency limit of `max`.
     pub fn new(max: usize) -> Self {
         Self { max, ..Self::default() }
     }
 
-    /// The slots that are held, with the ends of their leases.
+    /// The slots in use, with the ends of their leases.
     pub fn leases(&self) -> BTreeMap<String, Timestamp> {
         self.leases.lock().unwrap().clone()
     }

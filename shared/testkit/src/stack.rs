@@ -1,4 +1,4 @@
-//! All functions behind one clock: what the deployed stack does, step by step and in virtual time.
+//! All functions with one clock: it runs the deployed stack's functions step by step in virtual time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,14 +41,14 @@ use crate::queue::MemoryQueue;
 use crate::recoveries::MemoryRecoveries;
 use crate::world::World;
 
-/// Rounds after which a stack that still has work is said to feed itself.
+/// The number of rounds after which a stack that still has work counts as an endless loop.
 const ROUNDS: usize = 1000;
-/// How long a renderer begins further pieces.
+/// The time within which a renderer claims further pieces.
 const GOES_ON: Duration = Duration::from_secs(300);
 
-/// Tables, queues, the outside world and all settings.
+/// The tables, queues, external services and settings of a stack.
 pub struct Stack {
-    /// Clock and randomness.
+    /// The clock and the random source.
     pub world: Arc<World>,
     /// The Jobs table, with its stream.
     pub jobs: Arc<MemoryJobs>,
@@ -66,23 +66,23 @@ pub struct Stack {
     pub work: MemoryQueue<WorkMessage>,
     /// The Deliveries queue.
     pub hints: MemoryQueue<DeliveryMessage>,
-    /// Worker, Creatomate and receivers; all answer 200 `{"accepted": true}` unless scripted.
+    /// The external worker, Creatomate and receivers; all answer 200 `{"accepted": true}` unless scripted.
     pub http: ScriptedHttp,
     /// The Render queue.
     pub pieces: MemoryQueue<PieceMessage>,
     /// Movies.
     pub catalog: MemoryCatalog,
-    /// Films, scenes, videos, and the studio that draws them.
+    /// Films, scenes, videos, and the scene renderer.
     pub objects: MemoryObjectStore,
     /// WEBHOOK_* settings.
     pub settings: WebhookSettings,
     /// ENDPOINT_SECRETS_KEY.
     pub vault: Vault,
-    /// Registered endpoints that the dispatcher met.
+    /// The dispatcher's cache of registered endpoints.
     pub endpoint_cache: EndpointCache,
-    /// How workers are asked.
+    /// The settings of requests to the external worker.
     pub worker: WorkerSettings,
-    /// How Creatomate is asked.
+    /// The settings of requests to Creatomate.
     pub creatomate: Creatomate,
     /// The jobs' timers.
     pub policy: Policy,
@@ -96,10 +96,10 @@ impl Default for Stack {
 }
 
 impl Stack {
-    /// A stack with these WEBHOOK_* settings and so many runs at once.
+    /// A stack with these WEBHOOK_* settings and a concurrency limit of `max_workers` runs.
     ///
     /// # Panics
-    /// When they are no settings.
+    /// When the settings are not valid.
     pub fn with(settings: &[(&str, &str)], max_workers: usize) -> Self {
         let world = Arc::new(World::default());
         let jobs = Arc::new(MemoryJobs::default());
@@ -131,14 +131,14 @@ impl Stack {
         }
     }
 
-    /// Makes job number `n` now.
+    /// Submits job number `n`.
     pub fn submit(&self, n: u32) -> JobId {
         let job = make_job(n, self.world.now(), &self.policy);
         self.jobs.put(&job);
         job.id
     }
 
-    /// What fanout works with.
+    /// The ports of fanout.
     pub fn fanout_ports(&self) -> FanoutPorts<'_> {
         FanoutPorts {
             files: &self.files,
@@ -150,7 +150,7 @@ impl Stack {
         }
     }
 
-    /// What the dispatcher works with.
+    /// The ports of the dispatcher.
     pub fn deliver_ports(&self) -> DeliverPorts<'_> {
         DeliverPorts {
             store: &*self.deliveries,
@@ -165,7 +165,7 @@ impl Stack {
         }
     }
 
-    /// Who is told of what, as fanout knows it.
+    /// The subscriptions of all endpoints, as fanout loads them.
     ///
     /// # Panics
     /// When registered endpoints can't be listed.
@@ -173,12 +173,12 @@ impl Stack {
         Subscriptions::new(&self.settings, self.deliveries.subscribers().await.expect("a list"))
     }
 
-    /// What endpoints are registered with.
+    /// The ports of endpoint registration.
     pub fn registration_ports(&self) -> RegistrationPorts<'_> {
         RegistrationPorts { store: &*self.deliveries, clock: &*self.world, vault: &self.vault }
     }
 
-    /// What a try by hand is made with.
+    /// The ports of a replay.
     pub fn replay_ports(&self) -> ReplayPorts<'_> {
         ReplayPorts {
             deliveries: &*self.deliveries,
@@ -189,7 +189,7 @@ impl Stack {
         }
     }
 
-    /// What deliveries are recovered with.
+    /// The ports of a recovery.
     pub fn recover_ports(&self) -> RecoverPorts<'_> {
         RecoverPorts {
             store: &self.recoveries,
@@ -201,7 +201,7 @@ impl Stack {
         }
     }
 
-    /// What the worker function starts runs with.
+    /// The ports of the launcher.
     pub fn start_ports(&self) -> StartPorts<'_> {
         StartPorts {
             jobs: &*self.jobs,
@@ -213,10 +213,10 @@ impl Stack {
         }
     }
 
-    /// Orders a film, told at `callback`.
+    /// Submits a video whose webhooks go to `callback`.
     ///
     /// # Panics
-    /// When it can't be made.
+    /// When the job can't be created.
     pub async fn submit_video(&self, film: Film, callback: Option<&str>) -> JobId {
         let ports = VideoRequestPorts {
             jobs: &*self.jobs,
@@ -227,7 +227,7 @@ impl Stack {
             policy: &self.policy,
             renderer: self.worker.renderer,
         };
-        let order = VideoRequest {
+        let request = VideoRequest {
             input: json!({ "quality": "1080p", "scenes": film.scenes.len() }),
             film,
             warnings: Vec::new(),
@@ -236,25 +236,25 @@ impl Stack {
             traceparent: None,
             key: None,
         };
-        match requests::submit_video(&ports, order, "caller".to_owned()).await.expect("an order") {
+        match requests::submit_video(&ports, request, "caller".to_owned()).await.expect("a submitted video") {
             VideoSubmitted::Answer { job_id, .. } => job_id,
-            VideoSubmitted::KeyReused => panic!("no key was used"),
+            VideoSubmitted::KeyReused => panic!("the request has no idempotency key"),
         }
     }
 
-    /// A renderer takes one message, and draws one piece.
+    /// Runs a renderer on one message: it processes one piece.
     ///
     /// # Errors
-    /// [`ChangeError`]: the message comes again.
+    /// [`ChangeError`]: the queue delivers the message again.
     pub async fn draw_one(&self, message: &PieceMessage) -> Result<PieceResult, ChangeError> {
         let PieceMessage::Draw { job_id, attempt } = message;
         self.drawing(async |ports| draw_one(ports, job_id, *attempt).await).await
     }
 
-    /// A renderer takes one message, and draws pieces until `last_start`: how many.
+    /// Runs a renderer on one message: it processes pieces until `last_start`, and returns their number.
     ///
     /// # Errors
-    /// [`ChangeError`]: the message comes again.
+    /// [`ChangeError`]: the queue delivers the message again.
     pub async fn draw_on(&self, message: &PieceMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
         let PieceMessage::Draw { job_id, attempt } = message;
         self.drawing(async |ports| draw_on(ports, job_id, *attempt, last_start).await).await
@@ -290,7 +290,7 @@ impl Stack {
         draw(&ports).await
     }
 
-    /// Renderers take all messages that show now; how many.
+    /// Runs renderers on all visible messages and returns their number.
     ///
     /// # Panics
     /// When one of them fails.
@@ -303,7 +303,7 @@ impl Stack {
         messages.len()
     }
 
-    /// What render callbacks and checks work with.
+    /// The ports of render callbacks and render checks.
     pub fn render_ports(&self) -> RenderPorts<'_> {
         RenderPorts {
             jobs: &*self.jobs,
@@ -314,7 +314,7 @@ impl Stack {
         }
     }
 
-    /// What the sweep works with.
+    /// The ports of the due sweep.
     pub fn sweep_ports(&self) -> SweepPorts<'_> {
         SweepPorts {
             due: &self.due,
@@ -327,7 +327,7 @@ impl Stack {
         }
     }
 
-    /// What a repair works with.
+    /// The ports of a repair.
     pub fn repair_ports<'a>(&'a self, subscriptions: &'a Subscriptions) -> RepairPorts<'a> {
         RepairPorts {
             lister: &*self.jobs,
@@ -338,10 +338,10 @@ impl Stack {
         }
     }
 
-    /// Fanout takes what is new on the stream; what it could not work off comes again next time.
+    /// Runs fanout on the new records of the stream. Records that it could not process come again at the next call.
     ///
     /// # Errors
-    /// [`Stopped`] as fanout's checkpoint, counted from where it began.
+    /// [`FanoutError`], with a checkpoint relative to the first new record.
     pub async fn follow_stream(&self) -> Result<(), FanoutError> {
         let from = *self.position.lock().unwrap();
         let new = self.jobs.stream_from(from);
@@ -351,35 +351,35 @@ impl Stack {
         result
     }
 
-    /// Fanout takes the whole stream again, from the start.
+    /// Runs fanout on the whole stream again.
     ///
     /// # Panics
-    /// When it fails.
+    /// When fanout fails.
     pub async fn replay_stream(&self) {
         let stream = self.jobs.stream();
-        self.fan_out(&stream).await.expect("the replay works off");
+        self.fan_out(&stream).await.expect("fanout processes the replayed stream");
         *self.position.lock().unwrap() = stream.len();
     }
 
-    /// What is new on the stream gets lost.
+    /// Drops the new records of the stream.
     pub fn drop_stream(&self) {
         *self.position.lock().unwrap() = self.jobs.stream_len();
     }
 
-    /// Fanout takes these versions as one batch.
+    /// Runs fanout on these versions as one batch.
     ///
     /// # Errors
-    /// [`Stopped`].
+    /// [`FanoutError`].
     pub async fn fan_out(&self, versions: &[Job]) -> Result<(), FanoutError> {
         let subscriptions = self.subscriptions().await;
         let plans: Vec<_> = versions.iter().map(|job| plan(job, &subscriptions, self.policy.hint_grace)).collect();
         apply_plans(&self.fanout_ports(), &plans).await
     }
 
-    /// The worker function takes one message.
+    /// Runs the launcher on one message.
     ///
     /// # Errors
-    /// [`ChangeError`]: the message comes again.
+    /// [`ChangeError`]: the queue delivers the message again.
     pub async fn work_on(&self, message: &WorkMessage) -> Result<(), ChangeError> {
         match message {
             WorkMessage::Start => start_some(&self.start_ports()).await.map(drop),
@@ -394,7 +394,7 @@ impl Stack {
         }
     }
 
-    /// The worker function takes all messages that show now; how many.
+    /// Runs the launcher on all visible messages and returns their number.
     ///
     /// # Panics
     /// When one of them fails.
@@ -406,7 +406,7 @@ impl Stack {
         messages.len()
     }
 
-    /// The dispatcher takes all messages that show now, ten at a time; how many.
+    /// Runs the dispatcher on all visible messages, ten at a time, and returns their number.
     ///
     /// # Panics
     /// When one of them fails.
@@ -419,30 +419,30 @@ impl Stack {
             .collect();
         for batch in hints.chunks(10) {
             for result in deliver(&self.deliver_ports(), batch).await {
-                result.expect("the delivery is worked off");
+                result.expect("the dispatcher processes the delivery");
             }
         }
         count
     }
 
-    /// The schedule's sweep.
+    /// Runs the due sweep.
     pub async fn sweep(&self) -> Swept {
         sweep(&self.sweep_ports()).await
     }
 
-    /// Runs fanout, worker and dispatcher until nothing is to be done at this moment.
+    /// Runs fanout, launcher and dispatcher until nothing is left to do at the current time.
     ///
     /// # Panics
-    /// When something fails or it never ends.
+    /// When one of them fails, or when the work never ends.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS {
-            self.follow_stream().await.expect("fanout works off");
+            self.follow_stream().await.expect("fanout processes the stream");
             if self.work().await + self.render().await + self.dispatch().await == 0
                 && *self.position.lock().unwrap() == self.jobs.stream_len()
             {
                 return;
             }
         }
-        panic!("the stack feeds itself");
+        panic!("the stack never settles");
     }
 }

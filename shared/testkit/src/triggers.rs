@@ -1,4 +1,4 @@
-//! Where triggered events go, in memory: events, deliveries and the keys of requests.
+//! An in-memory store of triggered events, their deliveries and idempotency records.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,13 +14,13 @@ use reelhook_domain::{Delivery, Timestamp};
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
 
-/// What triggers write; faults go by the port's names: `put_event`, `put_delivery`, `remember`.
+/// The rows that triggers write. The faults are named `put_event`, `put_delivery` and `remember`.
 #[derive(Debug, Default)]
 pub struct MemoryTriggers {
     /// Events and deliveries.
     pub deliveries: MemoryDeliveries,
     keys: Mutex<BTreeMap<(String, String), KeyRow>>,
-    /// Failures to come.
+    /// The injected faults.
     pub faults: Faults,
 }
 

@@ -1,4 +1,4 @@
-//! A clock that the test moves, and randomness that counts.
+//! A clock that the test advances, and a random source that counts.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_domain::Timestamp;
 
-/// When every test begins: 2024-01-01T12:00:00Z.
+/// The time at which every test begins: 2024-01-01T12:00:00Z.
 pub const NOON: Timestamp = Timestamp(1_704_110_400_000);
 
-/// The surroundings of a test.
+/// The clock and the random source of a test.
 #[derive(Debug)]
 pub struct World(Mutex<State>);
 
@@ -29,13 +29,13 @@ impl Default for World {
 }
 
 impl World {
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let mut state = self.0.lock().unwrap();
         state.now = state.now.after(by);
     }
 
-    /// Moves the clock on by whole seconds.
+    /// Advances the clock by whole seconds.
     pub fn advance_s(&self, seconds: u64) {
         self.advance(Duration::from_secs(seconds));
     }
@@ -45,17 +45,17 @@ impl World {
         self.0.lock().unwrap().now = now;
     }
 
-    /// What [`ClockAndRandom::fraction`] gives from now on (0 unless set).
+    /// Sets the result of [`ClockAndRandom::fraction`] (0 by default).
     pub fn set_fraction(&self, fraction: f64) {
         self.0.lock().unwrap().fraction = fraction;
     }
 
-    /// How many random numbers were drawn.
+    /// The number of random numbers that were generated.
     pub fn drawn(&self) -> u64 {
         self.0.lock().unwrap().drawn
     }
 
-    /// How long was waited, each time.
+    /// The length of each wait so far.
     pub fn waits(&self) -> Vec<Duration> {
         self.0.lock().unwrap().waits.clone()
     }
@@ -67,7 +67,7 @@ impl ClockAndRandom for World {
         self.0.lock().unwrap().now
     }
 
-    /// The set fraction in the upper bits, and in the lower ones 1, 2, 3 and so on.
+    /// A number with the fraction in its upper bits and a counter (1, 2, 3 and so on) in its lower bits.
     fn random(&self) -> u128 {
         let mut state = self.0.lock().unwrap();
         state.drawn += 1;
@@ -75,7 +75,7 @@ impl ClockAndRandom for World {
         upper << 75 | u128::from(state.drawn)
     }
 
-    /// Moves the clock on, and lets others be first.
+    /// Advances the clock and yields to other tasks.
     async fn wait(&self, time: Duration) {
         self.0.lock().unwrap().waits.push(time);
         self.advance(time);

@@ -1,4 +1,4 @@
-//! Request units of DynamoDB, from what functions log of their requests (shared/aws/src/calls.rs) and from the tables.
+//! Computes DynamoDB request units from the calls that functions log (shared/aws/src/calls.rs) and from the tables.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,26 @@ use serde_json::{Map, Value, json};
 use super::Call;
 use crate::aws::{Aws, Item};
 
-/// What a call is billed: writes of 1 KB, reads of 4 KB (eventual ones count half).
+/// The billed units of a call: writes of 1 KB, reads of 4 KB (eventually consistent ones count half).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Units {
     pub write: f64,
     pub read: f64,
 }
 
-/// Names of a table's keys, and of those of its indexes.
+/// The key attributes of a table and of its indexes.
 struct Keys {
     of_table: Vec<String>,
     of_indexes: Vec<Vec<String>>,
 }
 
-/// One item as one call writes it.
+/// One write of one item.
 struct Written {
     call: usize,
     /// 2 in a transaction, where everything counts twice.
     factor: f64,
     version: u64,
-    /// What it has then, or only what a statement changes.
+    /// The item after the write, or only the attributes that a statement changes.
     item: Map<String, Value>,
     partial: bool,
 }
@@ -108,7 +108,7 @@ fn index_writes(old: &Option<Vec<Value>>, new: &Option<Vec<Value>>) -> f64 {
 }
 
 async fn keys(aws: &Aws, table: &str) -> Keys {
-    // Not by the SDK: the emulator's answer has a text for a boolean that nobody asks for.
+    // The SDK can't read the emulator's answer, which has a string instead of a boolean.
     let target = Some("DynamoDB_20120810.DescribeTable");
     let (status, answer, _) = aws.call("dynamodb", "POST", "/", target, &json!({ "TableName": table })).await;
     assert_eq!(status, 200, "{answer}");
@@ -156,7 +156,7 @@ fn stored_size(item: &Item) -> f64 {
     item.iter().map(|(name, of)| (name.len() + value(of)) as f64).sum()
 }
 
-/// An item after a statement: null is an attribute that goes.
+/// An item after a statement; null removes an attribute.
 fn changed(before: &Map<String, Value>, change: &Map<String, Value>) -> Map<String, Value> {
     let mut item = before.clone();
     item.extend(change.clone());
@@ -203,7 +203,7 @@ fn update(statement: &Value) -> (String, Value, bool) {
         match before.trim_start_matches("=?").trim() {
             "UPDATE" => table = Some(name.to_owned()),
             "REMOVE" => drop(item.insert(name.to_owned(), Value::Null)),
-            // The version that it must have is not what it gets.
+            // The last parameter is the expected version and not a new value.
             "AND" if name == "version" => {}
             "SET" | "WHERE" | "AND" => {
                 drop(item.insert(name.to_owned(), parameters.next().expect("a value for each").clone()));

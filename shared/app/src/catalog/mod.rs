@@ -1,4 +1,4 @@
-//! The catalogue: which platforms and genres a country has, and the best movies for a choice (contract.md, StreamGank).
+//! The catalogue: the platforms and genres of a country, and the best movies for a choice (contract.md, StreamGank).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,59 +9,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
-/// Movies of one preview.
+/// The maximum number of movies in a preview.
 pub const PREVIEW: usize = 3;
-/// Platforms, and genres, of one choice.
+/// The maximum number of platforms, and of genres, in one choice.
 pub const NAMES: usize = 20;
-/// Shelves that are read at once.
+/// The number of partitions that are read at the same time.
 const READS_AT_ONCE: usize = 40;
-/// The country whose lists others get.
+/// The country whose lists unknown countries get.
 const FALLBACK: &str = "US";
 
 /// A movie of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Movie {
-    /// Unique within its country.
+    /// The id, unique within the country.
     pub id: u64,
-    /// Its title there.
+    /// The title in the country.
     pub title: String,
-    /// Where it can be watched.
+    /// The platform that shows it.
     pub platform: String,
-    /// When it was released.
+    /// The year of release.
     pub year: u32,
-    /// IMDb's score.
+    /// The score at IMDb.
     pub imdb_score: f64,
-    /// Votes for it.
+    /// The number of votes at IMDb.
     pub imdb_votes: u64,
-    /// Of the film, or of one episode.
+    /// The length of the film or of one episode, in minutes.
     pub runtime_minutes: u32,
-    /// https, or empty.
+    /// The https URL of the trailer; empty if there is none.
     #[serde(default)]
     pub trailer_url: String,
-    /// https, or empty.
+    /// The https URL of the poster; empty if there is none.
     #[serde(default)]
     pub poster_url: String,
-    /// https, or empty.
+    /// The https URL at the platform; empty if there is none.
     #[serde(default)]
     pub streaming_url: String,
-    /// Its genres.
+    /// The genres.
     pub genres: Vec<String>,
-    /// `Film` or `Série`.
+    /// The content type, `Film` or `Série`.
     pub content_type: String,
 }
 
-/// The looks of a video, which `template` of a job names.
+/// A visual style of videos, which a job names as its `template`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
-    /// What a job names.
+    /// The id that a job names.
     pub id: String,
-    /// For people.
+    /// The display name.
     pub name: String,
-    /// What it looks like.
+    /// The description of the style.
     pub description: String,
 }
 
-/// The shipped lists: infra/catalog/lists.json, which the import reads as well.
+/// The embedded lists of infra/catalog/lists.json, which the catalogue import also reads.
 #[derive(Debug, Deserialize)]
 struct Lists {
     aliases: BTreeMap<String, String>,
@@ -74,17 +74,17 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../../infra/catalog/lists.json")).expect("lists.json is checked by a test")
 });
 
-/// The platforms of a country; one that is not known gets the US list.
+/// The platforms of a country; an unknown country gets the US list.
 pub fn platforms(country: &str) -> &'static [String] {
     of_country(&LISTS.platforms, country)
 }
 
-/// The genres of a country; one that is not known gets the US list.
+/// The genres of a country; an unknown country gets the US list.
 pub fn genres(country: &str) -> &'static [String] {
     of_country(&LISTS.genres, country)
 }
 
-/// The templates that forms offer, beside `auto`, which goes by the genre.
+/// The templates that forms offer besides `auto`, which follows the genre.
 pub fn templates() -> &'static [Template] {
     &LISTS.templates
 }
@@ -93,40 +93,40 @@ fn of_country(lists: &'static BTreeMap<String, Vec<String>>, country: &str) -> &
     lists.get(country).or_else(|| lists.get(FALLBACK)).map_or(&[], Vec::as_slice)
 }
 
-/// The partition of a platform's movies of a genre in a country; the import builds the same.
+/// The partition key of a platform's movies of a genre in a country. The catalogue import builds the same keys.
 pub fn partition(country: &str, platform: &str, genre: &str) -> String {
     let platform = platform.trim().to_lowercase();
     let platform = LISTS.aliases.get(&platform).unwrap_or(&platform);
     format!("{}#{platform}#{}", country.to_uppercase(), genre.trim().to_lowercase())
 }
 
-/// The names that a text lists, as forms with check boxes send them: between commas, at most [`NAMES`], at least one.
+/// The names in a comma-separated text, as forms with check boxes send them: at least one, at most [`NAMES`].
 pub fn names(text: &str) -> Vec<String> {
     let parts = text.split(',').map(str::trim).filter(|name| !name.is_empty());
     let names: Vec<String> = parts.take(NAMES).map(str::to_owned).collect();
     if names.is_empty() { vec![text.to_owned()] } else { names }
 }
 
-/// Where movies are kept.
+/// Reads the movies of the catalogue.
 #[async_trait]
 pub trait CatalogStore: Send + Sync {
-    /// The best movies of a shelf by score, then votes; of one content type or of all.
+    /// The best movies of a partition by score, then votes; of one content type or of all.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn best(&self, partition: &str, content_type: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError>;
 }
 
-/// What movies are wanted for.
+/// The criteria for movies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// Upper case.
+    /// The country code in upper case.
     pub country: String,
-    /// At least one.
+    /// The platforms, at least one.
     pub platforms: Vec<String>,
-    /// At least one.
+    /// The genres, at least one.
     pub genres: Vec<String>,
-    /// `Film`, `Série`, or all.
+    /// The content type, `Film` or `Série`; none means all.
     pub content_type: Option<String>,
 }
 
@@ -143,14 +143,14 @@ pub async fn preview(store: &dyn CatalogStore, choice: &Choice) -> Result<Vec<Mo
     partitions.sort();
     partitions.dedup();
     let mut movies: Vec<Movie> = Vec::new();
-    for some in partitions.chunks(READS_AT_ONCE) {
-        let reads = some.iter().map(|partition| store.best(partition, choice.content_type.as_deref(), PREVIEW));
+    for chunk in partitions.chunks(READS_AT_ONCE) {
+        let reads = chunk.iter().map(|partition| store.best(partition, choice.content_type.as_deref(), PREVIEW));
         movies.extend(try_join_all(reads).await?.into_iter().flatten());
     }
     movies.sort_by(|a, b| {
         b.imdb_score.total_cmp(&a.imdb_score).then(b.imdb_votes.cmp(&a.imdb_votes)).then(a.id.cmp(&b.id))
     });
-    // A movie stands on one shelf for each of its genres.
+    // A movie is in one partition per genre, so it may be read several times.
     movies.dedup_by_key(|movie| movie.id);
     movies.truncate(PREVIEW);
     Ok(movies)
@@ -161,13 +161,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_documented_country_has_its_lists_and_others_get_the_us_ones() {
+    fn every_documented_country_has_its_lists_and_unknown_countries_get_the_us_lists() {
         assert_eq!((platforms("US").len(), genres("US").len(), genres("FR").len()), (13, 19, 18));
         assert_eq!(genres("XX"), genres("US"));
     }
 
     #[test]
-    fn a_text_lists_names_between_commas() {
+    fn names_in_a_text_are_separated_by_commas() {
         let check = |text: &str, expected: &[&str]| assert_eq!(names(text), expected, "{text}");
         check("Netflix", &["Netflix"]);
         check("Netflix, Hulu ,,Apple TV+", &["Netflix", "Hulu", "Apple TV+"]);
@@ -175,11 +175,11 @@ mod tests {
         check("", &[""]);
         assert_eq!(names(&"a,".repeat(500)).len(), NAMES);
         let mut shipped = LISTS.platforms.values().chain(LISTS.genres.values()).flatten();
-        assert!(shipped.all(|name| !name.contains(',')), "no name holds a comma");
+        assert!(shipped.all(|name| !name.contains(',')), "no name contains a comma");
     }
 
     #[test]
-    fn names_of_a_platform_that_mean_the_same_share_a_shelf() {
+    fn aliases_of_a_platform_share_a_partition() {
         let check = |given: &str, expected: &str| assert_eq!(partition("us", given, "Horror"), expected);
         for name in ["Prime", "Amazon Prime Video", "amazon", "Prime Video"] {
             check(name, "US#prime#horror");

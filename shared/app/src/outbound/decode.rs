@@ -1,5 +1,5 @@
-//! Bodies that servers compressed without being asked to. The client leaves them as they are; callers that need the
-//! content decompress it here, within a limit.
+//! Decompresses response bodies within a limit. Some servers compress them although the request does not accept it, and
+//! the client does not decode them.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -10,27 +10,27 @@ use serde_json::Value;
 
 use super::OutboundResponse;
 
-/// Content codings of one body, at most.
+/// The maximum number of content codings of one body.
 const CODINGS: usize = 2;
-/// Bytes of JSON.
+/// The maximum size of a JSON body, in bytes.
 const JSON: usize = 1024 * 1024;
 
-/// Why a body can't be decompressed.
+/// The error of a body that can't be decompressed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The decompressed body is larger than the limit.
     #[error("it is too large after decompression")]
     TooLarge,
-    /// It is not what its header says.
+    /// The body is not in the content coding that its header names.
     #[error("it is not valid `{0}`")]
     Damaged(String),
-    /// Its content coding is not supported.
+    /// The content coding is not supported.
     #[error("its content coding is `{0}`; only gzip and deflate are supported")]
     Unknown(String),
 }
 
 impl OutboundResponse {
-    /// What is in the body, its content codings undone (gzip and deflate).
+    /// The body with its content codings (gzip and deflate) decoded.
     ///
     /// # Errors
     /// [`DecodeError`]; no more than about `limit` bytes are ever decompressed.
@@ -49,7 +49,7 @@ impl OutboundResponse {
         if body.len() > limit { Err(DecodeError::TooLarge) } else { Ok(body) }
     }
 
-    /// The first `limit` bytes of what is in the body, as far as it arrived and can be decompressed.
+    /// The first `limit` bytes of the decoded body, as far as it arrived and can be decompressed.
     ///
     /// # Errors
     /// [`DecodeError::Unknown`].
@@ -58,7 +58,7 @@ impl OutboundResponse {
         for (number, coding) in self.codings()?.into_iter().enumerate() {
             let packed: &[u8] = if number == 0 { &self.body } else { &body };
             let unpacked = unpack(packed, &coding, limit)?;
-            // A body that is not compressed, although its header says so, is shown as it is.
+            // A body that is not compressed, although its header says so, is used as it is.
             if !(unpacked.damaged && unpacked.bytes.is_empty()) {
                 body = Cow::Owned(unpacked.bytes);
             }
@@ -66,7 +66,7 @@ impl OutboundResponse {
         Ok(body)
     }
 
-    /// The decompressed body as JSON; none if it is not JSON.
+    /// The decoded body as JSON; none if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.decoded(JSON).ok()?).ok()
     }
@@ -84,12 +84,12 @@ impl OutboundResponse {
     }
 }
 
-/// The result of undoing a content coding.
+/// The result of decoding a content coding.
 struct Unpacked {
     bytes: Vec<u8>,
-    /// Whether there was more than the limit.
+    /// Whether the content is longer than the limit.
     more: bool,
-    /// Whether it was incomplete or not in this coding.
+    /// Whether the body is incomplete or not in this coding.
     damaged: bool,
 }
 
@@ -99,7 +99,7 @@ fn unpack(packed: &[u8], coding: &str, limit: usize) -> Result<Unpacked, DecodeE
     let read = match coding {
         "gzip" | "x-gzip" => MultiGzDecoder::new(packed).take(most).read_to_end(&mut bytes),
         "deflate" if is_zlib(packed) => ZlibDecoder::new(packed).take(most).read_to_end(&mut bytes),
-        // Without zlib's frame, as some servers mean it.
+        // Some servers send deflate data without zlib's header and checksum.
         "deflate" => DeflateDecoder::new(packed).take(most).read_to_end(&mut bytes),
         other => return Err(DecodeError::Unknown(brief(other))),
     };
@@ -108,7 +108,7 @@ fn unpack(packed: &[u8], coding: &str, limit: usize) -> Result<Unpacked, DecodeE
     Ok(Unpacked { bytes, more, damaged: read.is_err() })
 }
 
-/// Whether bytes begin with zlib's header (RFC 1950), which is a check of itself.
+/// Whether bytes begin with zlib's header (RFC 1950), which has a checksum of its own.
 fn is_zlib(bytes: &[u8]) -> bool {
     let [method, flags, ..] = *bytes else { return false };
     method & 0x0f == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
+    fn supported_codings_are_decoded() {
         let plain: Vec<u8> = (0..=255).cycle().take(5000).collect();
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(&plain).unwrap();
@@ -142,7 +142,7 @@ mod tests {
             (" GZip ,", gzip(&plain)),
             ("gzip, identity", gzip(&plain)),
             ("gzip, gzip", gzip(&gzip(&plain))),
-            // Packed in parts.
+            // A gzip body may have several members.
             ("gzip", [gzip(&plain[..100]), gzip(&plain[100..])].concat()),
             ("deflate", zlib.finish().unwrap()),
             ("deflate", deflate.finish().unwrap()),
@@ -154,11 +154,11 @@ mod tests {
             assert_eq!(response.decoded(4999), Err(DecodeError::TooLarge), "{coding}");
         }
         let empty = coded("gzip", &[]);
-        assert_eq!(empty.decoded(0).as_deref(), Ok(b"".as_slice()), "a body that is not there is not packed");
+        assert_eq!(empty.decoded(0).as_deref(), Ok(b"".as_slice()), "an empty body is not compressed");
     }
 
     #[test]
-    fn what_is_damaged_or_unknown_is_an_error() {
+    fn corrupt_bodies_and_unknown_codings_are_errors() {
         let packed = gzip(b"a picture");
         let mut wrong_sum = packed.clone();
         let place = packed.len() - 8;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_costs_no_more_than_the_limit() {
+    fn a_decompression_bomb_costs_no_more_than_the_limit() {
         let bomb = gzip(&vec![0; 64 << 20]);
         assert!(bomb.len() < 100_000);
         for (coding, body) in [("gzip", bomb.clone()), ("gzip, gzip", gzip(&bomb))] {

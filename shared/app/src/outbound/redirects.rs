@@ -1,4 +1,4 @@
-//! A GET that may be redirected: followed one guarded step at a time, each checked like a first URL.
+//! A GET that follows redirects: each step is a request of its own, whose URL is checked like the first one.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,57 +8,57 @@ use url::Url;
 
 use super::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 
-/// Redirects that are followed.
+/// The maximum number of redirects.
 pub const MOST_REDIRECTS: usize = 4;
 
-/// The request. It carries no secrets for the first server, so that any server may be the last one.
+/// A GET request. It has no secrets for the first server, because redirects may lead to any server.
 #[derive(Debug, Clone)]
 pub struct Fetch {
-    /// Absolute http or https URL.
+    /// The absolute http or https URL.
     pub url: Url,
     /// The `accept` header.
     pub accept: &'static str,
-    /// Total time of all steps.
+    /// The total time of all steps.
     pub deadline: Duration,
-    /// Bytes of each response's body that are kept.
+    /// The maximum number of bytes of each response body.
     pub response_limit: usize,
 }
 
-/// Where a fetch led.
+/// The result of a fetch.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// The URL of the last request.
     pub url: Url,
-    /// Redirects that were followed.
+    /// The number of redirects that were followed.
     pub redirects: usize,
-    /// The time of all steps that were answered.
+    /// The total time of the steps that had a response.
     pub took: Duration,
-    /// What came of the last step.
+    /// The result of the last step.
     pub end: End,
 }
 
-/// What came of the last step of a fetch.
+/// The result of the last step of a fetch.
 #[derive(Debug, Clone)]
 pub enum End {
-    /// A response that leads nowhere else.
+    /// A response that is not a redirect.
     Response(OutboundResponse),
-    /// None.
+    /// No response.
     NoResponse(OutboundError),
-    /// A redirect that is not followed.
+    /// A redirect that was not followed.
     Stopped(Stop, OutboundResponse),
 }
 
-/// Why a redirect is not followed.
+/// The reason why a redirect was not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// There were as many as are followed.
+    /// The maximum number of redirects was reached.
     TooMany,
-    /// It leads from https to http.
+    /// The redirect leads from https to http.
     Downgrade,
 }
 
 impl fmt::Display for Stop {
-    /// What the URL does, after its name.
+    /// The predicate of a sentence whose subject is the URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooMany => write!(f, "redirects more than {MOST_REDIRECTS} times"),
@@ -67,7 +67,7 @@ impl fmt::Display for Stop {
     }
 }
 
-/// Fetches what is at a URL, or where that redirects to.
+/// Fetches a URL and follows its redirects.
 pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
     let Fetch { mut url, accept, deadline, response_limit } = fetch;
     let (mut redirects, mut took) = (0, Duration::ZERO);
@@ -75,7 +75,7 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
         let request = OutboundRequest {
             method: Method::Get,
             url: url.clone(),
-            // Bodies that are compressed nevertheless can be read (`OutboundResponse::decoded`).
+            // Some servers compress bodies nevertheless; `OutboundResponse::decoded` reads those.
             headers: [("accept", accept), ("accept-encoding", "identity")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
@@ -85,7 +85,7 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
         };
         let response = match http.send(request).await {
             Ok(response) => response,
-            // The error names the time for all steps.
+            // The error names the total time, not the rest that was left for this step.
             Err(OutboundError::TimedOut(_)) => {
                 let ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
                 break End::NoResponse(OutboundError::TimedOut(ms));
@@ -93,14 +93,14 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
             Err(error) => break End::NoResponse(error),
         };
         took += response.total;
-        let Some(there) = target(&response, &url) else { break End::Response(response) };
+        let Some(location) = target(&response, &url) else { break End::Response(response) };
         if redirects == MOST_REDIRECTS {
             break End::Stopped(Stop::TooMany, response);
         }
-        if url.scheme() == "https" && there.scheme() == "http" {
+        if url.scheme() == "https" && location.scheme() == "http" {
             break End::Stopped(Stop::Downgrade, response);
         }
-        url = there;
+        url = location;
         redirects += 1;
     };
     Fetched { url, redirects, took, end }
@@ -112,5 +112,5 @@ fn target(response: &OutboundResponse, url: &Url) -> Option<Url> {
         return None;
     }
     let location = response.header("location").map(str::trim).filter(|text| !text.is_empty())?;
-    url.join(location).ok().filter(|there| matches!(there.scheme(), "http" | "https"))
+    url.join(location).ok().filter(|location| matches!(location.scheme(), "http" | "https"))
 }

@@ -22,7 +22,7 @@ pub(crate) fn response(headers: &[(&str, &str)], body: &[u8]) -> OutboundRespons
     }
 }
 
-/// The bytes as one member of gzip.
+/// Compresses bytes as one gzip member.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(bytes).unwrap();

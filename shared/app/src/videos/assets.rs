@@ -1,4 +1,4 @@
-//! Pictures of scenes: uploads, and what is at URLs that clients named.
+//! The assets of scenes: uploaded images, and images at URLs that clients named.
 
 mod fetch;
 
@@ -8,13 +8,23 @@ use reelhook_domain::videos::film::{Film, ImageRef};
 use url::Url;
 
 use crate::outbound::HttpSender;
-use crate::videos::drawing::{AssetSource, DrawError};
+use crate::videos::draw_error::DrawError;
 use crate::videos::films::{IMAGE_LIMIT, ObjectStore, copy_key};
 use crate::videos::uploads::sniff;
 
-/// Uploads and the web.
+/// Loads the assets of films.
+#[async_trait]
+pub trait AssetSource: Send + Sync {
+    /// The bytes of an asset of a job's film, the same at every call.
+    ///
+    /// # Errors
+    /// [`DrawError::Input`] if the asset can't be loaded or has the wrong format.
+    async fn asset(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError>;
+}
+
+/// Loads assets from the object store and from the web.
 pub struct AssetLoader<'a> {
-    /// Uploads.
+    /// The object store, for uploads and copies.
     pub films: &'a dyn ObjectStore,
     /// The guarded client.
     pub http: &'a dyn HttpSender,
@@ -27,7 +37,7 @@ impl AssetSource for AssetLoader<'_> {
             ImageRef::Key(_) => None,
             ImageRef::Url(url) => Some(copy_key(job, url)),
         };
-        // A picture is fetched once for a job: it may be another one, or none, when its scenes are joined.
+        // Each URL is fetched once per job, because its image may have changed by the time the scenes are joined.
         if let Some(copy) = &copy
             && let Some(bytes) = self.films.image(copy, IMAGE_LIMIT).await?
         {
@@ -48,14 +58,14 @@ impl AssetSource for AssetLoader<'_> {
             }
             None => Err(DrawError::Input(format!(
                 "the picture {} is not a supported picture; it must be a PNG, JPEG, WebP or GIF file",
-                shown(image)
+                redacted(image)
             ))),
         }
     }
 }
 
-/// Checks a film's pictures before Creatomate renders it: there a missing one costs a render, and the error does not
-/// name its place.
+/// Checks a film's assets before Creatomate renders it: a missing asset would cost a render there, and Creatomate's
+/// error does not name its path.
 pub(crate) async fn check_all(assets: &dyn AssetSource, job: &JobId, film: &Film) -> Result<(), DrawError> {
     for (image, _) in film.assets() {
         let found = assets.asset(job, image).await;
@@ -64,8 +74,8 @@ pub(crate) async fn check_all(assets: &dyn AssetSource, job: &JobId, film: &Film
     Ok(())
 }
 
-/// A picture as its client may be shown it: its URL may be a secret, its server is not.
-fn shown(image: &ImageRef) -> String {
+/// The name of an asset in errors. Of a URL it shows only the server, because the rest may be a secret.
+fn redacted(image: &ImageRef) -> String {
     match image {
         ImageRef::Key(key) => format!("`{key}`"),
         ImageRef::Url(url) => format!("at {}", server(url)),

@@ -1,5 +1,5 @@
-//! The built-in workflow, for jobs that no external worker runs: movies from the catalogue, a script out of sentences that
-//! stand here, and a film of drawn cards; told in the same seven steps.
+//! The built-in workflow for jobs that no external worker runs. It takes movies from the catalogue, writes a script
+//! from fixed sentences, composes a film of cards, and reports the same seven steps as an external worker.
 
 use crate::views::captions::step_name;
 use async_trait::async_trait;
@@ -13,13 +13,15 @@ use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change};
 use crate::jobs::renders::is_web_url;
 use crate::store::StoreError;
-use crate::videos::drawing::{AssetSource, Composer, DrawError};
+use crate::videos::assets::AssetSource;
+use crate::videos::draw_error::DrawError;
+use crate::videos::drawing::Composer;
 
 /// The built-in workflow.
 pub struct Workflow<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
-    /// Posters.
+    /// Loads posters.
     pub assets: &'a dyn AssetSource,
     /// Movies.
     pub catalog: &'a dyn CatalogStore,
@@ -46,30 +48,30 @@ impl Composer for Workflow<'_> {
             return Ok(None);
         }
         let words = Words::of(&choice.country);
-        let script: Vec<String> = movies.iter().enumerate().map(|(place, movie)| words.hook(place, movie)).collect();
+        let script: Vec<String> = movies.iter().enumerate().map(|(index, movie)| words.hook(index, movie)).collect();
         for movie in movies.iter_mut().filter(|movie| !movie.poster_url.is_empty()) {
-            // A poster that is not there is no reason to make no video.
+            // A missing poster does not fail the job.
             if let Err(DrawError::Input(why)) = self.poster(job, movie).await {
-                tracing::warn!(job_id = %job.id, movie = movie.id, why = brief(&why), "a poster is left out");
+                tracing::warn!(job_id = %job.id, movie = movie.id, why = brief(&why), "poster omitted");
                 movie.poster_url.clear();
             }
         }
-        let made = [
+        let steps = [
             (2, json!({ "script": script, "language": words.language })),
             (3, json!({ "posters": movies.iter().filter(|movie| is_web_url(&movie.poster_url)).count() })),
             (4, json!({ "presenter": "drawn cards" })),
             (5, json!({ "cards": movies.len() + 2 })),
             (6, json!({ "scroll": "drawn cards" })),
         ];
-        for (number, details) in made {
+        for (number, details) in steps {
             self.report_step(job, number, StepStatus::Started, Value::Null).await?;
             if !self.report_step(job, number, StepStatus::Completed, details).await? {
                 return Ok(None);
             }
         }
-        let goes_on = self.report_step(job, 7, StepStatus::Started, Value::Null).await?;
-        let looks = named(&job.request.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
-        Ok(goes_on.then(|| film(&choice, looks, &movies, &script, &words)))
+        let continues = self.report_step(job, 7, StepStatus::Started, Value::Null).await?;
+        let theme = template_theme(&job.request.input["template"]).unwrap_or_else(|| genre_theme(&choice.genres[0]));
+        Ok(continues.then(|| film(&choice, theme, &movies, &script, &words)))
     }
 }
 
@@ -81,7 +83,7 @@ impl Workflow<'_> {
         self.assets.asset(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
     }
 
-    /// Tells a step as a worker would; whether the job goes on.
+    /// Reports a step as an external worker does. It returns whether the job continues.
     async fn report_step(&self, job: &Job, number: u8, status: StepStatus, details: Value) -> Result<bool, DrawError> {
         let now = self.clock.now();
         let mut update = StepUpdate::plain(number, step_name(number), status, now.millis());
@@ -91,12 +93,12 @@ impl Workflow<'_> {
         update.details = Some(details).filter(|details| !details.is_null());
         let event = Event::Step { attempt: Some(job.run.attempt), update };
         match change(self.jobs, self.clock, self.policy, &job.id, &event).await {
-            Ok(Changed::Applied(now)) => Ok(!now.status.is_final()),
-            Ok(Changed::Ignored(_, now)) => Ok(!now.status.is_final() && now.run.attempt == job.run.attempt),
+            Ok(Changed::Applied(saved)) => Ok(!saved.status.is_final()),
+            Ok(Changed::Ignored(_, saved)) => Ok(!saved.status.is_final() && saved.run.attempt == job.run.attempt),
             Ok(Changed::Rejected(..) | Changed::NotFound) => Ok(false),
             Err(ChangeError::Store(error)) => Err(error.into()),
             Err(error @ ChangeError::Contended(_)) => {
-                Err(StoreError::Busy { operation: "tell a step", source: error.to_string().into() }.into())
+                Err(StoreError::Busy { operation: "report step", source: error.to_string().into() }.into())
             }
         }
     }
@@ -112,7 +114,7 @@ fn choice(input: &Value) -> Choice {
     }
 }
 
-/// Names as people read them: no more than stand on a card.
+/// The names that fit on a card.
 fn shown(names: &[String]) -> String {
     names[..names.len().min(2)].join(", ")
 }
@@ -125,7 +127,7 @@ fn listed(movie: &Movie) -> Value {
     })
 }
 
-/// The sentences of a script, in the country's language where we have them.
+/// The sentences of a script, in the country's language if they are translated.
 struct Words {
     language: &'static str,
     top: &'static str,
@@ -169,20 +171,20 @@ impl Words {
         }
     }
 
-    fn hook(&self, place: usize, movie: &Movie) -> String {
-        let sentence = self.hooks[place % self.hooks.len()];
+    fn hook(&self, index: usize, movie: &Movie) -> String {
+        let sentence = self.hooks[index % self.hooks.len()];
         let votes = grouped(movie.imdb_votes, if self.language == "fr" { '\u{202f}' } else { ',' });
         sentence.replace("{votes}", &votes).replace("{runtime}", &movie.runtime_minutes.to_string())
     }
 }
 
-/// A number with its thousands apart.
-fn grouped(number: u64, apart: char) -> String {
+/// A number with a thousands separator.
+fn grouped(number: u64, separator: char) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + 4);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(apart);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(separator);
         }
         text.push(digit);
     }
@@ -191,23 +193,23 @@ fn grouped(number: u64, apart: char) -> String {
 
 fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], words: &Words) -> Film {
     let (platform, genre) = (shown(&choice.platforms), shown(&choice.genres));
-    let of_place = |text: &str| text.replace("{platform}", &platform).replace("{genre}", &genre);
-    let top = of_place(words.top).replace("{n}", &movies.len().to_string());
+    let fill_in = |text: &str| text.replace("{platform}", &platform).replace("{genre}", &genre);
+    let top = fill_in(words.top).replace("{n}", &movies.len().to_string());
     let first = Content {
         kicker: "StreamGank".to_owned(),
         title: format!("**{top}**"),
-        subtitle: of_place(words.on),
+        subtitle: fill_in(words.on),
         ..Content::default()
     };
     let last = Content {
         title: words.last.to_owned(),
         subtitle: movies.iter().map(|movie| movie.title.as_str()).collect::<Vec<_>>().join("  ·  "),
-        button: of_place(words.button),
+        button: fill_in(words.button),
         ..Content::default()
     };
     let mut scenes = vec![scene(SceneKind::HeroTitle, 3.0, first, None)];
-    for (place, (movie, hook)) in movies.iter().zip(script).enumerate() {
-        scenes.push(scene(SceneKind::ProductShowcase, 4.0, card(place, movie, hook), Some(Transition::Slide)));
+    for (index, (movie, hook)) in movies.iter().zip(script).enumerate() {
+        scenes.push(scene(SceneKind::ProductShowcase, 4.0, card(index, movie, hook), Some(Transition::Slide)));
     }
     scenes.push(scene(SceneKind::Cta, 3.0, last, Some(Transition::Zoom)));
     Film {
@@ -221,10 +223,10 @@ fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], word
     }
 }
 
-fn card(place: usize, movie: &Movie, hook: &str) -> Content {
+fn card(index: usize, movie: &Movie, hook: &str) -> Content {
     let poster = Some(&movie.poster_url).filter(|url| is_web_url(url));
     Content {
-        kicker: format!("#{}", place + 1),
+        kicker: format!("#{}", index + 1),
         title: movie.title.clone(),
         subtitle: format!("{} · {} min · {}", movie.year, movie.runtime_minutes, movie.genres.join(", ")),
         body: hook.to_owned(),
@@ -239,13 +241,13 @@ fn scene(kind: SceneKind, seconds: f64, content: Content, transition: Option<Tra
     Scene { kind, frames, content, transition, entrance: Entrance::Rise }
 }
 
-/// The looks that a job's template names, if they are ours.
-fn named(template: &Value) -> Option<Theme> {
+/// The theme that a job's template names, if it names one.
+fn template_theme(template: &Value) -> Option<Theme> {
     serde_json::from_value(template.clone()).ok()
 }
 
-/// The looks that fit a genre.
-fn theme(genre: &str) -> Theme {
+/// The theme that fits a genre.
+fn genre_theme(genre: &str) -> Theme {
     let genre = genre.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| genre.contains(word));
     if has(&["horr", "thriller", "crime"]) {
@@ -267,19 +269,20 @@ mod tests {
     use crate::catalog::templates;
 
     #[test]
-    fn every_template_that_forms_offer_has_looks_of_its_own() {
-        let mut looks: Vec<Theme> = templates().iter().filter_map(|template| named(&json!(template.id))).collect();
-        assert_eq!(looks.len(), templates().len());
-        assert!(Theme::ALL.iter().all(|theme| looks.contains(theme)));
-        looks.dedup();
-        assert_eq!(looks.len(), Theme::ALL.len());
+    fn every_template_of_the_forms_has_a_theme_of_its_own() {
+        let named = templates().iter().filter_map(|template| template_theme(&json!(template.id)));
+        let mut themes: Vec<Theme> = named.collect();
+        assert_eq!(themes.len(), templates().len());
+        assert!(Theme::ALL.iter().all(|theme| themes.contains(theme)));
+        themes.dedup();
+        assert_eq!(themes.len(), Theme::ALL.len());
         for other in [json!("auto"), json!("studio:step_ms=5"), json!(null), json!(7), json!({ "dark": 1 })] {
-            assert_eq!(named(&other), None, "{other}");
+            assert_eq!(template_theme(&other), None, "{other}");
         }
     }
 
     #[test]
-    fn a_job_is_about_all_that_was_checked() {
+    fn a_job_uses_all_names_that_were_checked_in_the_form() {
         let input =
             json!({ "country": "us", "platform": "Netflix,Hulu", "genre": "Horror, Crime,Drama", "contentType": null });
         let choice = choice(&input);
@@ -289,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
+    fn thousands_are_separated() {
         let check = |number: u64, expected: &str| assert_eq!(grouped(number, ','), expected);
         check(7, "7");
         check(999, "999");

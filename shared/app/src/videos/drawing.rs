@@ -19,7 +19,8 @@ use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change};
 use crate::retry::Retry;
 use crate::store::StoreError;
-use crate::videos::assets::check_all;
+use crate::videos::assets::{AssetSource, check_all};
+use crate::videos::draw_error::DrawError;
 use crate::videos::films::{ObjectStore, link_subject, scene_key, video_key};
 use crate::views::vidbuilder::{LINK_LIFE, file_id};
 
@@ -27,50 +28,6 @@ use crate::views::vidbuilder::{LINK_LIFE, file_id};
 const CLAIMS: u32 = 5;
 /// How long a link is good that has to last as long as its video, in seconds.
 const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
-
-/// Why a piece can't be done.
-#[derive(Debug, thiserror::Error)]
-pub enum DrawError {
-    /// What the film shows can't be drawn; trying again would fail again. A sentence for who asked for it.
-    #[error("{0}")]
-    Input(String),
-    /// A picture of the film can't be had or shown. Its place in the order, and a sentence about it.
-    #[error("{place}: {why}")]
-    Asset {
-        /// Where it is named, such as `scenes[0].content.items[2].image`.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-        /// Whether trying again would fail again.
-        permanent: bool,
-    },
-    /// The renderer failed; another try may work.
-    #[error("{0}")]
-    Renderer(String),
-    /// A store failed; another try may work.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl DrawError {
-    /// Whether trying again would fail again.
-    pub fn is_permanent(&self) -> bool {
-        match self {
-            Self::Input(_) => true,
-            Self::Asset { permanent, .. } => *permanent,
-            Self::Renderer(_) | Self::Store(_) => false,
-        }
-    }
-
-    /// The same about the picture that is named at `place`.
-    pub(crate) fn at(self, place: String) -> Self {
-        match self {
-            Self::Input(why) => Self::Asset { place, why, permanent: true },
-            Self::Renderer(why) => Self::Asset { place, why, permanent: false },
-            known @ (Self::Asset { .. } | Self::Store(_)) => known,
-        }
-    }
-}
 
 /// A picture of a scene, as bytes.
 pub type Assets = Vec<(ImageRef, Vec<u8>)>;
@@ -175,16 +132,6 @@ pub trait RemoteRenderer: Send + Sync {
         format: Rendition,
         render: Option<&RenderId>,
     ) -> Result<RemoteProgress, DrawError>;
-}
-
-/// Pictures from anywhere.
-#[async_trait]
-pub trait AssetSource: Send + Sync {
-    /// The bytes of a picture of a job's film, the same each time.
-    ///
-    /// # Errors
-    /// [`DrawError::Input`] names a picture that can't be had.
-    async fn asset(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError>;
 }
 
 /// Waits.

@@ -1,4 +1,4 @@
-//! Films and what is made of them, as files: what a job is to show, drawn scenes, pictures, finished videos.
+//! The object store of videos: film specifications, scenes, assets and finished videos, and the keys of each.
 
 use std::path::Path;
 
@@ -10,86 +10,86 @@ use sha2::{Digest, Sha256};
 use crate::store::StoreError;
 use crate::views::vidbuilder;
 
-/// Bytes of a picture that is shown (contract.md, VidBuilder).
+/// The maximum size of an image, in bytes (contract.md, VidBuilder).
 pub const IMAGE_LIMIT: usize = 10 * 1024 * 1024;
 
-/// Where films are kept while their jobs are.
+/// Stores the film specifications of jobs.
 #[async_trait]
 pub trait FilmStore: Send + Sync {
-    /// Keeps what a job is to show.
+    /// Stores the film specification of a job.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn put_film(&self, job: &JobId, film: &Film) -> Result<(), StoreError>;
 
-    /// What a job is to show.
+    /// The film specification of a job.
     ///
     /// # Errors
-    /// [`StoreError`], also where there is none.
+    /// [`StoreError`], also if the job has none.
     async fn film(&self, job: &JobId) -> Result<Film, StoreError>;
 }
 
-/// Where scenes, pictures and videos are kept.
+/// Stores scenes, assets and videos.
 #[async_trait]
 pub trait ObjectStore: FilmStore {
-    /// Whether a drawn scene is there, and stays for as long as a job may take.
+    /// Whether a rendered scene is stored and will not expire while a job may need it.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError>;
 
-    /// Keeps a drawn scene.
+    /// Stores a rendered scene.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn put_scene(&self, key: &str, from: &Path) -> Result<(), StoreError>;
 
-    /// Fetches a drawn scene into a file; false where it is not there.
+    /// Fetches a rendered scene into a file; false if it is not stored.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn fetch_scene(&self, key: &str, to: &Path) -> Result<bool, StoreError>;
 
-    /// A picture that was uploaded; none where it is not there, or larger than `limit` bytes.
+    /// A stored image; none if it is not stored, or is larger than `limit` bytes.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Keeps a picture that came from elsewhere.
+    /// Stores a copy of an image that was fetched from a URL.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError>;
 
-    /// Stores a finished video, which is downloaded under this name; its size in bytes.
+    /// Stores a finished video, which is downloaded as `filename`, and returns its size in bytes.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn put_video(&self, key: &str, filename: &str, from: &Path) -> Result<u64, StoreError>;
 }
 
-/// Where the film of a job is.
+/// The key of a job's film specification.
 pub fn film_key(job: &JobId) -> String {
     format!("films/{job}/film.json")
 }
 
-/// Where a job's copy of a picture at a URL is: as it was when it was first needed.
+/// The key of a job's copy of the image at a URL, made when the job first needed it.
 pub fn copy_key(job: &JobId, url: &str) -> String {
     format!("films/{job}/pictures/{}", hex::encode(Sha256::digest(url.as_bytes())))
 }
 
-/// Where a drawn scene is, by the hash of everything that decides how it looks.
+/// The key of a rendered scene, by the hash of everything that decides how it looks.
 pub fn scene_key(hash: &str) -> String {
     format!("scenes/{hash}.mp4")
 }
 
-/// Where a video is (contract.md, VidBuilder), by the day that its job was made on.
-pub fn video_key(job: &JobId, made: Timestamp, format: Rendition) -> String {
-    format!("videos/{}/{}/{job}.mp4", made.day(), vidbuilder::name(format))
+/// The key of a video (contract.md, VidBuilder), by the day on which its job was created.
+pub fn video_key(job: &JobId, created: Timestamp, rendition: Rendition) -> String {
+    format!("videos/{}/{}/{job}.mp4", created.day(), vidbuilder::name(rendition))
 }
 
-/// What a link to a video is good for.
-pub fn link_subject(job: &str, format: Rendition) -> String {
-    format!("video:{}", vidbuilder::file_id(job, format))
+/// The subject that a signed link to a video is limited to.
+pub fn link_subject(job: &str, rendition: Rendition) -> String {
+    format!("video:{}", vidbuilder::file_id(job, rendition))
 }

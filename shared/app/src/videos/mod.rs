@@ -1,7 +1,8 @@
-//! Videos: requests, films and assets in storage, and the pieces that renderers make.
+//! Videos: requests, stored film specifications and assets, and the pieces that renderers process.
 
 pub mod assets;
 pub mod compose;
+pub mod draw_error;
 pub mod drawing;
 pub mod films;
 pub mod renderscript;

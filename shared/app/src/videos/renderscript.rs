@@ -1,4 +1,4 @@
-//! Films drawn by Creatomate: its RenderScript, and a render that is submitted, asked about and fetched (facts.md).
+//! Renders films with Creatomate: writes its RenderScript, submits a render, polls it and fetches the video (facts.md).
 
 use std::time::Duration;
 
@@ -13,29 +13,30 @@ use url::Url;
 
 use crate::jobs::renders::Creatomate;
 use crate::outbound::{HttpSender, Method, OutboundRequest, OutboundResponse};
-use crate::videos::drawing::{DrawError, RemoteProgress, RemoteRenderer};
+use crate::videos::draw_error::DrawError;
+use crate::videos::drawing::{RemoteProgress, RemoteRenderer};
 use crate::videos::uploads::Links;
 
-/// The whole of one request to Creatomate.
+/// The total time of one request to Creatomate.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// Bytes of an answer.
+/// The maximum size of an answer, in bytes.
 const ANSWER: usize = 1024 * 1024;
-/// The whole of one download.
+/// The total time of one download.
 const FETCH: Duration = Duration::from_secs(300);
-/// Bytes of a video.
+/// The maximum size of a video, in bytes.
 const VIDEO: usize = 512 * 1024 * 1024;
-/// The time between two looks at a render.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// The time between two polls of a render.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Creatomate as a renderer of whole films.
 pub struct CreatomateRenderer<'a> {
-    /// Where it is, and its key.
+    /// The base URL and the API key of Creatomate.
     pub service: &'a Creatomate,
     /// The guarded client.
     pub http: &'a dyn HttpSender,
-    /// Links to uploaded pictures, which Creatomate fetches.
+    /// Makes links to uploaded images, which Creatomate fetches.
     pub links: &'a dyn Links,
-    /// Where tracks of music are, by file name.
+    /// Finds the URL of a music track by its id.
     pub music: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
 }
 
@@ -44,54 +45,54 @@ impl RemoteRenderer for CreatomateRenderer<'_> {
     async fn advance(
         &self,
         film: &Film,
-        format: Rendition,
+        rendition: Rendition,
         render: Option<&RenderId>,
     ) -> Result<RemoteProgress, DrawError> {
         match render {
-            None => self.submit(film, format).await,
-            Some(render) => self.look(render).await,
+            None => self.submit(film, rendition).await,
+            Some(render) => self.poll(render).await,
         }
     }
 }
 
 impl CreatomateRenderer<'_> {
-    async fn submit(&self, film: &Film, format: Rendition) -> Result<RemoteProgress, DrawError> {
-        let mut pictures = Vec::new();
+    async fn submit(&self, film: &Film, rendition: Rendition) -> Result<RemoteProgress, DrawError> {
+        let mut assets = Vec::new();
         for image in film.scenes.iter().flat_map(Scene::images) {
             let url = match image {
                 ImageRef::Url(url) => url.clone(),
                 ImageRef::Key(key) => self.links.download(key).await?,
             };
-            pictures.push((image.clone(), url));
+            assets.push((image.clone(), url));
         }
         let track = film.music.as_ref().and_then(|music| (self.music)(&music.track));
-        let source = render_script(film, format, &pictures, track.as_deref());
-        let body = self.ask(Method::Post, &["v1", "renders"], json!({ "source": source }).to_string()).await?;
-        // An array of renders, or one.
+        let source = render_script(film, rendition, &assets, track.as_deref());
+        let body = self.request(Method::Post, &["v1", "renders"], json!({ "source": source }).to_string()).await?;
+        // Creatomate answers with an array of renders or with a single one.
         let first = if body.is_array() { &body[0] } else { &body };
         let render = first["id"].as_str().and_then(|id| RenderId::parse(id).ok());
-        let render = render.ok_or_else(|| DrawError::Renderer("Creatomate named no render".to_owned()))?;
-        Ok(RemoteProgress::Waits { render, percent: 0, wait: LOOK_AGAIN })
+        let render = render.ok_or_else(|| DrawError::Renderer("Creatomate's answer has no render id".to_owned()))?;
+        Ok(RemoteProgress::Waits { render, percent: 0, wait: POLL_INTERVAL })
     }
 
-    async fn look(&self, render: &RenderId) -> Result<RemoteProgress, DrawError> {
-        let waits = |percent| RemoteProgress::Waits { render: render.clone(), percent, wait: LOOK_AGAIN };
-        // A render that is paid for is not given up because it could not be looked at once.
-        let body = match self.ask(Method::Get, &["v1", "renders", render.as_str()], String::new()).await {
+    async fn poll(&self, render: &RenderId) -> Result<RemoteProgress, DrawError> {
+        let waits = |percent| RemoteProgress::Waits { render: render.clone(), percent, wait: POLL_INTERVAL };
+        // The render is paid for, so one failed poll does not abandon it.
+        let body = match self.request(Method::Get, &["v1", "renders", render.as_str()], String::new()).await {
             Ok(body) => body,
             Err(error) => {
-                tracing::warn!(%render, error = brief(&error.to_string()), "failed to look up a render");
+                tracing::warn!(%render, error = brief(&error.to_string()), "failed to poll a render, will retry");
                 return Ok(waits(0));
             }
         };
         match body["status"].as_str().unwrap_or_default() {
             "succeeded" => {
                 let url = body["url"].as_str().and_then(|url| Url::parse(url).ok());
-                let url = url.ok_or_else(|| DrawError::Renderer("Creatomate named no video".to_owned()))?;
+                let url = url.ok_or_else(|| DrawError::Renderer("Creatomate's answer has no video URL".to_owned()))?;
                 match self.fetch(url).await {
                     Ok(video) => Ok(RemoteProgress::Fetched(video)),
                     Err(DrawError::Renderer(why)) => {
-                        tracing::warn!(%render, why = brief(&why), "failed to fetch a finished render");
+                        tracing::warn!(%render, why = brief(&why), "failed to fetch a finished render, will retry");
                         Ok(waits(95))
                     }
                     Err(error) => Err(error),
@@ -128,7 +129,7 @@ impl CreatomateRenderer<'_> {
         }
     }
 
-    async fn ask(&self, method: Method, path: &[&str], body: String) -> Result<Value, DrawError> {
+    async fn request(&self, method: Method, path: &[&str], body: String) -> Result<Value, DrawError> {
         let renderer = |why: String| DrawError::Renderer(format!("Creatomate: {why}"));
         let Some(key) = &self.service.key else {
             return Err(renderer("authentication: CREATOMATE_API_KEY is not set".to_owned()));
@@ -162,10 +163,10 @@ impl CreatomateRenderer<'_> {
     }
 }
 
-/// A film in Creatomate's words: a composition for each scene on track 1, music on track 2.
-pub fn render_script(film: &Film, format: Rendition, pictures: &[(ImageRef, String)], track: Option<&str>) -> Value {
-    let (width, height) = film.quality.size(format);
-    let scenes = film.scenes.iter().map(|scene| composition(scene, film.theme, format, pictures));
+/// A film as Creatomate's RenderScript: a composition for each scene on track 1, music on track 2.
+pub fn render_script(film: &Film, rendition: Rendition, assets: &[(ImageRef, String)], track: Option<&str>) -> Value {
+    let (width, height) = film.quality.size(rendition);
+    let scenes = film.scenes.iter().map(|scene| composition(scene, film.theme, rendition, assets));
     let mut elements: Vec<Value> = scenes.collect();
     if let (Some(music), Some(track)) = (&film.music, track) {
         let seconds = |ms: u32| f64::from(ms) / 1000.0;
@@ -182,7 +183,7 @@ pub fn render_script(film: &Film, format: Rendition, pictures: &[(ImageRef, Stri
     })
 }
 
-/// Background, text, accent.
+/// The colours of a theme: background, text, accent.
 fn colors(theme: Theme) -> (&'static str, &'static str, &'static str) {
     match theme {
         Theme::Corporate => ("#0b1f3f", "#ffffff", "#5aa9ff"),
@@ -196,11 +197,11 @@ fn colors(theme: Theme) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-fn composition(scene: &Scene, theme: Theme, format: Rendition, pictures: &[(ImageRef, String)]) -> Value {
+fn composition(scene: &Scene, theme: Theme, rendition: Rendition, assets: &[(ImageRef, String)]) -> Value {
     let (background, ink, accent) = colors(theme);
     let duration = f64::from(scene.frames) / f64::from(FRAME_RATE);
-    let image = scene.images().next().and_then(|image| pictures.iter().find(|(known, _)| known == image));
-    let wide = format == Rendition::Landscape;
+    let image = scene.images().next().and_then(|image| assets.iter().find(|(known, _)| known == image));
+    let wide = rendition == Rendition::Landscape;
     let mut elements = Vec::new();
     let text_width = if image.is_some() && wide { "46%" } else { "84%" };
     let x = if image.is_some() && wide { "28%" } else { "50%" };
@@ -229,15 +230,15 @@ fn composition(scene: &Scene, theme: Theme, format: Rendition, pictures: &[(Imag
             Transition::Zoom => "scale",
             Transition::Rotate => "spin",
         };
-        // It overlaps the scene before, which lasts as long as the overlap beyond its time.
+        // The composition overlaps the scene before, so it lasts longer than its scene by the overlap.
         composition["animations"] = json!([{ "time": "start", "duration": 0.6, "transition": true, "type": kind }]);
         composition["duration"] = json!(duration + 0.6);
     }
     composition
 }
 
-/// The texts of a scene from above: place, height, size at most, colour, weight, text. Nothing in them is bold by itself:
-/// the marks are left out, each text by its own.
+/// The texts of a scene from top to bottom: position, height, maximum font size, colour, weight, text. Creatomate
+/// renders no bold parts, so each text loses its `**` delimiters.
 fn lines<'a>(
     content: &Content,
     accent: &'a str,
@@ -261,16 +262,16 @@ fn lines<'a>(
     };
     let items: Vec<String> = content.items.iter().map(item).collect();
     push(items.len() as f64 * 0.7, "4 vmin", ink, "500", items.join("\n"));
-    let who = [&content.author, &content.role].into_iter().filter(|part| !part.is_empty());
-    let who: Vec<String> = who.map(|part| plain(part)).collect();
-    push(0.7, "3.5 vmin", accent, "600", who.join(", "));
+    let byline = [&content.author, &content.role].into_iter().filter(|part| !part.is_empty());
+    let byline: Vec<String> = byline.map(|part| plain(part)).collect();
+    push(0.7, "3.5 vmin", accent, "600", byline.join(", "));
     push(0.8, "4 vmin", accent, "700", plain(&content.button));
     push(0.6, "3 vmin", ink, "400", plain(&content.footnote));
-    let whole: f64 = texts.iter().map(|(weight, ..)| weight).sum::<f64>().max(0.1);
-    let used = 84.0_f64.min(whole * 22.0);
+    let total: f64 = texts.iter().map(|(weight, ..)| weight).sum::<f64>().max(0.1);
+    let used = 84.0_f64.min(total * 22.0);
     let mut top = 50.0 - used / 2.0;
     let place = |(weight, size, color, bold, text): (f64, &'static str, &'a str, &'static str, String)| {
-        let height = used * weight / whole;
+        let height = used * weight / total;
         let y = top + height / 2.0;
         top += height;
         (format!("{y:.1}%"), format!("{:.1}%", height * 0.92), size, color, bold, text)

@@ -1,4 +1,4 @@
-//! Making a video's job: its pictures and its film are kept first, so that a job always finds what it is to show.
+//! Submits a video: stores its images and its film specification first, so that its job always finds them.
 
 use futures_util::future::try_join_all;
 use reelhook_domain::Request;
@@ -15,34 +15,34 @@ use crate::videos::films::FilmStore;
 use crate::videos::uploads::{Links, Upload};
 use crate::views::vidbuilder::{accepted, estimate};
 
-/// A video that is asked for, with everything that came along.
+/// A request for a video.
 #[derive(Debug, Clone)]
 pub struct VideoRequest {
-    /// What it shows.
+    /// The film specification.
     pub film: Film,
-    /// What is drawn otherwise than was asked.
+    /// Sentences about what the video shows differently from the request.
     pub warnings: Vec<String>,
-    /// What its job shows as its parameters.
+    /// The parameters that the job shows.
     pub input: Value,
-    /// Who wants to be told: http or https.
+    /// The client's http or https URL for webhooks about the job.
     pub callback: Option<String>,
-    /// Pictures that are to be stored before it is drawn.
+    /// Images that came with the request.
     pub uploads: Vec<(Upload, Vec<u8>)>,
-    /// The W3C trace of the request.
+    /// The W3C `traceparent` of the request.
     pub traceparent: Option<String>,
     /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
 }
 
-/// What ordering needs.
+/// The ports of [`submit_video`].
 pub struct VideoRequestPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn SubmitStore,
-    /// Films.
+    /// Film specifications.
     pub films: &'a dyn FilmStore,
-    /// Pictures.
+    /// Uploaded images.
     pub links: &'a dyn Links,
-    /// What was measured.
+    /// Measured rendering speeds.
     pub speeds: &'a dyn Speeds,
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
@@ -52,24 +52,24 @@ pub struct VideoRequestPorts<'a> {
     pub renderer: Renderer,
 }
 
-/// What became of an order.
+/// The result of [`submit_video`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum VideoSubmitted {
-    /// The answer, the first one for a repeated key.
+    /// The video has a job; a repeated key gets the first answer again.
     Answer {
-        /// Its body.
+        /// The body of the answer.
         body: String,
         /// The job.
         job_id: JobId,
     },
-    /// The key was used with another body.
+    /// The idempotency key was used with another body.
     KeyReused,
 }
 
-/// Makes a video's job.
+/// Creates the job of a video.
 ///
 /// # Errors
-/// [`StoreError`]; nothing was made then, or the job is whole.
+/// [`StoreError`]; then either no job exists, or a complete one.
 pub async fn submit_video(
     ports: &VideoRequestPorts<'_>,
     request: VideoRequest,
@@ -98,20 +98,20 @@ pub async fn submit_video(
         if !warnings.is_empty() {
             answer["warnings"] = json!(warnings);
         }
-        tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "a video was asked for");
+        tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "accepted a video");
         answer.to_string()
     });
     let Submitted::Answer(body) = submitted.await? else { return Ok(VideoSubmitted::KeyReused) };
     let answer: Value = serde_json::from_str(&body).unwrap_or_default();
     let job_id = answer["jobId"].as_str().and_then(|id| JobId::parse(id).ok());
-    let reason = || "the first answer of this key names no video".to_owned();
+    let reason = || "the first answer for this key has no `jobId`".to_owned();
     match job_id {
         Some(job_id) => Ok(VideoSubmitted::Answer { body, job_id }),
         None => Err(StoreError::Unreadable { operation: "read key", reason: reason() }),
     }
 }
 
-/// The word for a quality, under which speeds are kept.
+/// The name of a quality, under which speeds are stored.
 pub fn quality_name(quality: Quality) -> &'static str {
     match quality {
         Quality::Hd => "720p",

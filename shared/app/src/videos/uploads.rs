@@ -1,13 +1,13 @@
-//! Pictures that clients upload, before they ask for a video that shows them.
+//! Images that clients upload before they request a video that shows them.
 
 use async_trait::async_trait;
 
 use crate::store::StoreError;
 
-/// The first part of the keys of uploads.
+/// The prefix of the keys of uploads.
 const PREFIX: &str = "uploads/";
 
-/// Types of pictures that are taken, and how their files end.
+/// The supported image types with their file extensions.
 pub const TYPES: [(&str, &str); 4] =
     [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("image/gif", "gif")];
 
@@ -22,38 +22,38 @@ const ALIASES: [(&str, &str); 7] = [
     ("image/x-gif", "image/gif"),
 ];
 
-/// A picture that is to be uploaded.
+/// The upload of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// Where it will be.
+    /// The key of the object.
     pub key: String,
-    /// Its media type.
+    /// The media type.
     pub content_type: &'static str,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
 impl Upload {
-    /// An upload of that type and size under a random key; none for another type. The type may be in any case, have
-    /// parameters, or be one of its other names.
+    /// An upload of this type and size under a random key; none for an unsupported type. The type may be in any case,
+    /// have parameters, or be an alias.
     pub fn new(content_type: &str, bytes: u64, random: u128) -> Option<Self> {
-        let named = content_type.split(';').next().unwrap_or_default().trim();
-        let alias = ALIASES.into_iter().find(|(alias, _)| alias.eq_ignore_ascii_case(named));
-        let named = alias.map_or(named, |(_, known)| known);
-        let (content_type, end) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(named))?;
-        Some(Self { key: format!("{PREFIX}{random:032x}.{end}"), content_type, bytes })
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let alias = ALIASES.into_iter().find(|(alias, _)| alias.eq_ignore_ascii_case(media_type));
+        let media_type = alias.map_or(media_type, |(_, known)| known);
+        let (content_type, extension) = TYPES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(media_type))?;
+        Some(Self { key: format!("{PREFIX}{random:032x}.{extension}"), content_type, bytes })
     }
 }
 
 /// Whether a text is the key of an upload.
 pub fn is_key(text: &str) -> bool {
-    let Some((name, end)) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.')) else { return false };
+    let Some((name, extension)) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.')) else { return false };
     name.len() == 32
         && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && TYPES.iter().any(|(_, known)| *known == end)
+        && TYPES.iter().any(|(_, known)| *known == extension)
 }
 
-/// The media type that the first bytes of a picture tell; none for what is no picture that we take.
+/// Detects the media type of an image from its first bytes; none if it is not a supported image.
 pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
@@ -64,22 +64,22 @@ pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Links to objects, and pictures that come with a request.
+/// Makes links to objects, and stores images that come with a request.
 #[async_trait]
 pub trait Links: Send + Sync {
-    /// A link to an object, good for an hour at most.
+    /// A download link to an object, valid for at most an hour.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn download(&self, key: &str) -> Result<String, StoreError>;
 
-    /// A link that takes a PUT of exactly this type and size.
+    /// An upload link, which accepts a PUT of exactly this type and size.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn upload(&self, upload: &Upload) -> Result<String, StoreError>;
 
-    /// Stores a picture that came with a request.
+    /// Stores an image that came with a request.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_keys_of_uploads_are_keys() {
+    fn only_keys_of_uploads_are_recognised() {
         let upload = Upload::new("IMAGE/PNG", 5, 7).unwrap();
         assert!(is_key(&upload.key), "{}", upload.key);
         for bad in ["uploads/../films/x.png", "films/a.png", "uploads/0.png", "", "uploads/"] {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_is_known_by_all_its_names() {
+    fn a_type_is_recognised_by_all_its_names() {
         let check = |named: &str, expected: Option<(&str, &str)>| {
             let upload = Upload::new(named, 5, 7);
             let found = upload.as_ref().map(|upload| (upload.content_type, upload.key.rsplit('.').next().unwrap()));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_known_by_their_first_bytes() {
+    fn images_are_recognised_by_their_first_bytes() {
         assert_eq!(sniff(b"\x89PNG\r\n"), Some("image/png"));
         assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
         assert_eq!(sniff(b"<svg"), None);

@@ -1,23 +1,23 @@
-//! Bold parts of a text: `**` where CommonMark makes strong emphasis of it, and shown as written everywhere else.
+//! Bold parts of a text: `**` is markup where CommonMark reads strong emphasis, and literal text everywhere else.
 
 use std::ops::Range;
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 
-/// The length of a mark, `**`.
+/// The length of the delimiter `**`.
 const MARK: usize = 2;
 
-/// The text without the marks of its bold parts.
+/// The text without the delimiters of its bold parts.
 pub fn plain(text: &str) -> String {
     strong(text).0
 }
 
-/// The text without the marks of its bold parts, and where these parts are: in order, apart from each other.
+/// The text without the delimiters of its bold parts, and the ranges of these parts, in order and disjoint.
 pub fn strong(text: &str) -> (String, Vec<Range<usize>>) {
     let mut pairs = Vec::new();
     let mut at = 0;
-    // Emphasis ends with its paragraph.
+    // Emphasis does not extend beyond its paragraph.
     for block in text.split("\n\n") {
         pairs.extend(pairs_of(block).into_iter().map(|(open, close)| (at + open, at + close)));
         at += block.len() + 2;
@@ -32,10 +32,10 @@ pub fn strong(text: &str) -> (String, Vec<Range<usize>>) {
         at = mark + MARK;
     }
     plain.push_str(&text[at..]);
-    let place = |at: usize| at - MARK * marks.partition_point(|mark| *mark < at);
+    let in_plain = |at: usize| at - MARK * marks.partition_point(|mark| *mark < at);
     let mut bold: Vec<Range<usize>> = Vec::new();
     for (open, close) in pairs {
-        let (start, end) = (place(open + MARK), place(close));
+        let (start, end) = (in_plain(open + MARK), in_plain(close));
         match bold.last_mut() {
             Some(last) if start <= last.end => last.end = last.end.max(end),
             Some(_) | None => bold.push(start..end),
@@ -44,13 +44,13 @@ pub fn strong(text: &str) -> (String, Vec<Range<usize>>) {
     (plain, bold)
 }
 
-/// A run of asterisks.
+/// A delimiter run: consecutive asterisks.
 struct Run {
     start: usize,
     length: usize,
-    /// How many of them, from the left, ended emphasis.
+    /// The number of asterisks, from the left, that closed emphasis.
     closed: usize,
-    /// How many of them, from the right, began emphasis.
+    /// The number of asterisks, from the right, that opened emphasis.
     opened: usize,
     opens: bool,
     closes: bool,
@@ -62,12 +62,13 @@ impl Run {
     }
 }
 
-/// Where the marks of bold parts begin: CommonMark's "process emphasis", in which `*a*` is emphasis too, but has no look
-/// of its own here and so keeps its asterisks.
+/// The positions of the delimiters of bold parts, found by CommonMark's "process emphasis" procedure. There `*a*` is
+/// emphasis too; videos have no style for it, so it keeps its asterisks.
 fn pairs_of(text: &str) -> Vec<(usize, usize)> {
     let mut runs = runs(text);
     let mut pairs = Vec::new();
-    // Before these no run opens what a run of this kind closes; without them a long text would be searched again and again.
+    // CommonMark's `openers_bottom`: no run before these opens emphasis for a closer of this kind. They keep the search
+    // linear.
     let mut bottoms = [[0; 3]; 2];
     for close in 0..runs.len() {
         while runs[close].closes && runs[close].left() > 0 {
@@ -83,7 +84,7 @@ fn pairs_of(text: &str) -> Vec<(usize, usize)> {
             }
             runs[open].opened += used;
             runs[close].closed += used;
-            // What stands between them is inside now, and opens nothing that ends outside.
+            // Runs between opener and closer can't open emphasis that ends outside.
             for inner in &mut runs[open + 1..close] {
                 inner.opens = false;
             }
@@ -99,7 +100,7 @@ fn fit(open: &Run, close: &Run) -> bool {
     open.opens && open.left() > 0 && !(either && three)
 }
 
-/// Every run of asterisks, and whether it may begin and end emphasis: by what stands on both of its sides.
+/// Every delimiter run, and whether it can open or close emphasis: the characters on both sides decide.
 fn runs(text: &str) -> Vec<Run> {
     let mut runs = Vec::new();
     let mut at = 0;
@@ -108,20 +109,20 @@ fn runs(text: &str) -> Vec<Run> {
         let length = text[start..].bytes().take_while(|byte| *byte == b'*').count();
         at = start + length;
         let (before, after) = (text[..start].chars().next_back(), text[at..].chars().next());
-        let left = !is_space(after) && (!is_mark(after) || is_space(before) || is_mark(before));
-        let right = !is_space(before) && (!is_mark(before) || is_space(after) || is_mark(after));
+        let left = !is_space(after) && (!is_punctuation(after) || is_space(before) || is_punctuation(before));
+        let right = !is_space(before) && (!is_punctuation(before) || is_space(after) || is_punctuation(after));
         runs.push(Run { start, length, closed: 0, opened: 0, opens: left, closes: right });
     }
     runs
 }
 
-/// White space, and the ends of the text.
+/// Whether a position is white space or an end of the text.
 fn is_space(character: Option<char>) -> bool {
     character.is_none_or(char::is_whitespace)
 }
 
-/// Punctuation and symbols.
-fn is_mark(character: Option<char>) -> bool {
+/// Whether a character is punctuation or a symbol.
+fn is_punctuation(character: Option<char>) -> bool {
     character.is_some_and(|character| {
         let category = CodePointMapData::<GeneralCategory>::new().get(character);
         GeneralCategoryGroup::Punctuation.contains(category) || GeneralCategoryGroup::Symbol.contains(category)
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn asterisks_that_are_no_emphasis_are_shown_as_written() {
+    fn asterisks_without_emphasis_stay_as_written() {
         for text in [
             "Card **** 4242 and **** 1881",
             "2 ** 3 ** 2",
@@ -189,9 +190,9 @@ mod tests {
             ("**a***", "⟨a⟩*"),
             ("叶子把**光**变成糖", "叶子把⟨光⟩变成糖"),
             ("ב**ית** ו", "ב⟨ית⟩ ו"),
-            // The single asterisk takes one of the opening mark, so that the last mark finds only one.
+            // The single asterisk closes with one asterisk of the opening delimiter, so only one is left for the last.
             ("*a **b* c**", "*a **b* c**"),
-            // After punctuation and before a letter nothing closes.
+            // A run after punctuation and before a letter does not close emphasis.
             ("**a.**b", "**a.**b"),
             ("€**5**", "€⟨5⟩"),
             ("2 ** 3, but **4**", "2 ** 3, but ⟨4⟩"),
@@ -201,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_marks_only_takes_no_time() {
-        // Each would be searched for among all before it.
+    fn a_text_of_delimiters_only_is_processed_in_linear_time() {
+        // A naive search would compare each delimiter with all delimiters before it.
         for mark in ["**a", "a**", "*a **b ", "a** "] {
             let text = mark.repeat(2_000);
             strong(&text);

@@ -1,36 +1,37 @@
-//! What a video is to show: scenes with their content, already parsed and within limits; a renderer draws it.
+//! The film specification: the scenes of a video and their content, parsed and within limits.
 
 use serde::{Deserialize, Serialize};
 
-/// Frames a second of every video.
+/// The frame rate of every video, in frames per second.
 pub const FRAME_RATE: u32 = 30;
 
-/// A video to make.
+/// A film specification: everything that a video shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Film {
-    /// What it is called.
+    /// The title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Its colours.
+    /// The colours and typography.
     #[serde(default)]
     pub theme: Theme,
-    /// Its size.
+    /// The frame size.
     #[serde(default)]
     pub quality: Quality,
-    /// Whether a vertical one is made beside it.
+    /// Whether a portrait rendition is made in addition.
     #[serde(default)]
     pub reels: bool,
-    /// What plays under it.
+    /// The background music.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub music: Option<Music>,
-    /// In order; never empty.
+    /// The scenes, in order; never empty.
     pub scenes: Vec<Scene>,
-    /// Where its client named each picture, in the order of [`Film::assets`]; empty where that has the same places.
+    /// The path of each asset in the client's request, in the order of [`Film::assets`]; empty if the paths are the
+    /// same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<String>,
 }
 
-/// How long the picture is on each side.
+/// The frame size of the landscape rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Quality {
     /// 1280x720.
@@ -45,26 +46,26 @@ pub enum Quality {
     UltraHd,
 }
 
-/// One of the pictures of a video.
+/// One output format of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rendition {
-    /// Wide, in the video's quality.
+    /// Landscape, in the video's quality.
     #[serde(rename = "standard")]
     Landscape,
-    /// 1080x1920, laid out anew.
+    /// Portrait, 1080x1920, with a layout of its own.
     #[serde(rename = "reels")]
     Portrait,
 }
 
-/// Colours and type of a video. An unknown word is `Corporate`.
+/// The colours and typography of a video. The request parser maps an unknown name to `Corporate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Theme {
     /// Navy and blue, sober.
     #[default]
     Corporate,
-    /// White, black type, one accent.
+    /// White with black text and one accent colour.
     Minimal,
     /// Dark with violet and pink.
     Vibrant,
@@ -97,60 +98,60 @@ impl Theme {
 /// The music under a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Music {
-    /// A track that is there.
+    /// The name of an available track.
     pub track: String,
-    /// 0 to 1.
+    /// The volume, 0 to 1.
     pub volume: f64,
-    /// Milliseconds until it is at its volume.
+    /// The length of the fade-in, in milliseconds.
     pub fade_in_ms: u32,
-    /// Milliseconds that it takes to end.
+    /// The length of the fade-out, in milliseconds.
     pub fade_out_ms: u32,
 }
 
-/// One card of a video.
+/// One scene of a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
-    /// How it is laid out.
+    /// The layout.
     pub kind: SceneKind,
-    /// How many frames it shows.
+    /// The length, in frames.
     pub frames: u32,
-    /// What it shows.
+    /// The texts and images.
     pub content: Content,
-    /// How it takes over from the scene before; none is a cut.
+    /// The transition from the scene before; none is a cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<Transition>,
-    /// How its parts come in.
+    /// The animation with which its parts appear.
     #[serde(default)]
     pub entrance: Entrance,
 }
 
-/// How a scene is laid out.
+/// The layout of a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SceneKind {
-    /// The title of a video; also what is drawn for an unknown type.
+    /// The title of a video; also the layout for an unknown type.
     HeroTitle,
-    /// A product: picture, name, what it does, price.
+    /// A product: image, name, description, price.
     ProductShowcase,
-    /// A heading and points.
+    /// A heading and bullet points.
     FeatureList,
-    /// A call to act, with a button.
+    /// A call to action with a button.
     Cta,
-    /// What somebody says, and who.
+    /// A quote and its author.
     Testimonial,
-    /// Two or more columns beside each other.
+    /// Two or more columns side by side.
     Comparison,
-    /// Big numbers with labels.
+    /// Large numbers with labels.
     Stats,
     /// Numbered steps.
     StepByStep,
     /// Products in a grid.
     ProductMatrix,
-    /// The title of a lesson: number, title, what it is about.
+    /// The title of a lesson: number, title, topic.
     LessonTitle,
-    /// A question with answers, the right one of which shows in the last part of the scene.
+    /// A question with answers; the last part of the scene highlights the correct one.
     Quiz,
-    /// What to remember.
+    /// The points to remember.
     KeyTakeaways,
 }
 
@@ -171,7 +172,7 @@ impl SceneKind {
         Self::KeyTakeaways,
     ];
 
-    /// The word that clients use.
+    /// The name that clients use.
     pub fn name(self) -> &'static str {
         match self {
             Self::HeroTitle => "hero-title",
@@ -190,71 +191,72 @@ impl SceneKind {
     }
 }
 
-/// How a scene takes over from the one before.
+/// The transition from the scene before to a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transition {
-    /// One shows through the other.
+    /// The scene fades in over the one before.
     Fade,
-    /// It pushes the other out to the left.
+    /// The scene pushes the one before out to the left.
     Slide,
-    /// It grows out of the other.
+    /// The scene grows over the one before.
     Zoom,
-    /// It turns in.
+    /// The scene rotates in.
     Rotate,
-    /// Both blur into each other.
+    /// Both scenes blur into each other.
     Blur,
 }
 
-/// How the parts of a scene come in.
+/// The animation with which the parts of a scene appear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entrance {
-    /// One after the other, from a little below.
+    /// Each part rises a little, one after the other.
     #[default]
     Rise,
-    /// One after the other, where they are.
+    /// Each part fades in place, one after the other.
     Fade,
-    /// One after the other, from the left.
+    /// Each part slides in from the left, one after the other.
     Slide,
-    /// One after the other, growing.
+    /// Each part grows, one after the other.
     Zoom,
-    /// All at once, where they are.
+    /// All parts are there from the start.
     None,
 }
 
-/// What a scene shows; each kind draws what it has a place for. Texts may have `**bold**` parts and line breaks.
+/// The texts and images of a scene; each layout draws the fields that it supports. Texts may have `**bold**` parts and
+/// line breaks.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Content {
     /// A small line above the title, such as "Lesson 3".
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kicker: String,
-    /// The heading; of a quiz the question, of a testimonial the quote.
+    /// The heading; the question of a quiz, the quote of a testimonial.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// The line below it.
+    /// The line below the heading.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub subtitle: String,
     /// A paragraph.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub body: String,
-    /// What a button says.
+    /// The label of the button.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub button: String,
     /// A small line at the end: a web address, or a price.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub footnote: String,
-    /// Who said it.
+    /// The author of a quote.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub author: String,
-    /// What they are.
+    /// The author's role.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub role: String,
-    /// Points, steps, numbers, products, answers; of a comparison its columns.
+    /// Points, steps, numbers, products or answers; the columns of a comparison.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
-    /// Pictures, by their place in the video's storage or their URL.
+    /// Images, by object key or URL.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageRef>,
 }
@@ -263,43 +265,43 @@ pub struct Content {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Item {
-    /// Its heading; of an answer the answer, of a column its name.
+    /// The heading; the text of an answer, the name of a column.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// What it says below; of a number its label.
+    /// The text below the heading; the label of a number.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
     /// A number such as `98 %`, or a price.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub value: String,
-    /// An emoji or a letter beside it.
+    /// An emoji or a letter beside the heading.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub icon: String,
-    /// Whether it is the right answer, or the column that is put forward.
+    /// Whether it is the correct answer or the recommended column.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub marked: bool,
-    /// Points of a column.
+    /// The points of a column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<String>,
-    /// Its picture.
+    /// The image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRef>,
 }
 
-/// Where a picture comes from.
+/// The source of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageRef {
-    /// An object of ours.
+    /// The key of an object in the object store.
     Key(String),
-    /// http or https.
+    /// An http or https URL.
     Url(String),
 }
 
 impl Quality {
-    /// ConcurrencyChange and height in pixels of a picture in this quality.
-    pub fn size(self, format: Rendition) -> (u32, u32) {
-        match (format, self) {
+    /// Width and height of a rendition in this quality, in pixels.
+    pub fn size(self, rendition: Rendition) -> (u32, u32) {
+        match (rendition, self) {
             (Rendition::Portrait, _) => (1080, 1920),
             (Rendition::Landscape, Self::Hd) => (1280, 720),
             (Rendition::Landscape, Self::FullHd) => (1920, 1080),
@@ -309,21 +311,21 @@ impl Quality {
 }
 
 impl Film {
-    /// The pictures that are made.
+    /// The renditions to make.
     pub fn renditions(&self) -> &'static [Rendition] {
         if self.reels { &[Rendition::Landscape, Rendition::Portrait] } else { &[Rendition::Landscape] }
     }
 
-    /// Frames of one picture.
+    /// The length of one rendition, in frames.
     pub fn frames(&self) -> u32 {
         self.scenes.iter().map(|scene| scene.frames).sum()
     }
 
-    /// Every picture once, in the order in which they first show, with their place here: `scenes[0].content.images[0]`,
-    /// or `scenes[0].content.items[2].image`.
+    /// Every image once, in the order of first use, with its path in the film: `scenes[0].content.images[0]` or
+    /// `scenes[0].content.items[2].image`.
     pub fn assets(&self) -> Vec<(&ImageRef, String)> {
         let mut assets: Vec<(&ImageRef, String)> = Vec::new();
-        for (place, scene) in self.scenes.iter().enumerate() {
+        for (number, scene) in self.scenes.iter().enumerate() {
             let content = &scene.content;
             let own = content.images.iter().enumerate().map(|(index, image)| (image, format!("images[{index}]")));
             let of_items = content.items.iter().enumerate().filter_map(|(index, item)| {
@@ -332,14 +334,14 @@ impl Film {
             });
             for (image, member) in own.chain(of_items) {
                 if assets.iter().all(|(known, _)| *known != image) {
-                    assets.push((image, format!("scenes[{place}].content.{member}")));
+                    assets.push((image, format!("scenes[{number}].content.{member}")));
                 }
             }
         }
         assets
     }
 
-    /// Where a picture is first named, in its client's words.
+    /// The path at which the client's request first names an image.
     pub fn asset_path(&self, image: &ImageRef) -> String {
         let assets = self.assets();
         let found = assets.iter().position(|(known, _)| *known == image);
@@ -348,8 +350,8 @@ impl Film {
     }
 }
 
-/// Gives scenes their frames, one after the other. The ends are rounded to whole frames and not the lengths: a video of
-/// forty scenes of 0.55 s lasts 22 s, and each cut is within half a frame of its time.
+/// Assigns frames to scenes, one after the other. It rounds the end of each scene to whole frames, not the length: a
+/// video of forty scenes of 0.55 s lasts 22 s, and each cut is within half a frame of its exact time.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameGrid {
     rate: u32,
@@ -358,14 +360,14 @@ pub struct FrameGrid {
 }
 
 impl FrameGrid {
-    /// From the start of a video with so many frames a second.
+    /// A grid for a video with `rate` frames per second.
     pub fn new(rate: u32) -> Self {
         Self { rate, nanoseconds: 0, frames: 0 }
     }
 
-    /// Frames of the next scene, which lasts so many seconds; at least one.
+    /// The length in frames, at least one, of the next scene, which lasts `seconds`.
     pub fn scene(&mut self, seconds: f64) -> u32 {
-        // Whole nanoseconds add up without an error. What is no number counts as nothing.
+        // Whole nanoseconds add up without rounding errors. The cast turns NaN into 0.
         self.nanoseconds = self.nanoseconds.saturating_add((seconds * 1e9).round() as u64);
         let end = (u128::from(self.nanoseconds) * u128::from(self.rate) + 500_000_000) / 1_000_000_000;
         let end = u32::try_from(end).unwrap_or(u32::MAX).max(self.frames.saturating_add(1));
@@ -376,7 +378,7 @@ impl FrameGrid {
 }
 
 impl Scene {
-    /// Every picture that it shows.
+    /// Every image of the scene.
     pub fn images(&self) -> impl Iterator<Item = &ImageRef> {
         self.content.images.iter().chain(self.content.items.iter().filter_map(|item| item.image.as_ref()))
     }

@@ -1,4 +1,4 @@
-//! What a video shows, and the pieces of work that make it.
+//! Videos: the film specification, and the pieces of rendering work that produce a video.
 
 pub mod coverage;
 pub mod emphasis;

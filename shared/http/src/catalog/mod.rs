@@ -1,4 +1,4 @@
-//! Platforms, genres, templates and the movie preview (contract.md, StreamGank: jobs).
+//! Routes of the catalogue: platforms, genres, templates and the movie preview (contract.md, StreamGank: jobs).
 
 use reelhook_app::catalog::{Choice, Movie, NAMES, genres, platforms, templates};
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use crate::jobs::generate::content_type;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Characters of a name.
+/// The maximum length of a name, in characters.
 const NAME: usize = 100;
 
-/// What is asked of the catalogue.
+/// A request to the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/platforms/{country}
@@ -25,10 +25,10 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none for another route.
     ///
     /// # Errors
-    /// [`Problem`] names what is missing or wrong.
+    /// [`Problem`] names the missing or wrong value.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "platforms", country]) => Self::Platforms(read_country(country)?),
@@ -54,8 +54,8 @@ fn read_choice(request: &ApiRequest) -> Result<Choice, Problem> {
         _ => return Err(Problem::BadField { field: "country", right: "a country code such as US".to_owned() }),
     };
     let platforms = names(&body, "platforms")?;
-    let several = names(&body, "genres")?;
-    let genres = if several.is_empty() { names(&body, "genre")? } else { several };
+    let genres = names(&body, "genres")?;
+    let genres = if genres.is_empty() { names(&body, "genre")? } else { genres };
     let content_type = match &body["contentType"] {
         Value::Null => None,
         Value::String(text) => content_type(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -69,7 +69,7 @@ fn read_choice(request: &ApiRequest) -> Result<Choice, Problem> {
     }
 }
 
-/// One name, or a list of them; in a text they stand between commas.
+/// Reads a name or a list of names; commas in a text separate names.
 fn names(body: &Value, field: &'static str) -> Result<Vec<String>, Problem> {
     let right = || Problem::BadField {
         field,
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn each_template_has_what_forms_show_of_it() {
+    fn each_template_has_the_fields_that_forms_show() {
         let body: Value = serde_json::from_str(&templates_answer().body).unwrap();
         let templates = body["templates"].as_array().unwrap();
         assert_eq!((&body["success"], &body["count"]), (&json!(true), &json!(templates.len())));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn genres_come_under_both_names_alone_or_in_a_list() {
+    fn genres_are_read_from_both_members_as_a_text_or_a_list() {
         let check = |more: Value, expected: &[&str]| {
             let mut body = json!({ "country": "us", "platforms": ["Netflix"] });
             for (name, value) in more.as_object().unwrap() {
@@ -196,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn every_box_of_the_form_may_be_checked() {
+    fn a_preview_accepts_every_platform_and_genre_at_once() {
         let body = json!({ "country": "US", "platforms": platforms("US"), "genres": genres("US") });
         let choice = preview(body).unwrap();
         assert_eq!((choice.platforms.len(), choice.genres.len()), (13, 19));
     }
 
     #[test]
-    fn a_preview_without_genres_or_with_strange_ones_is_refused() {
+    fn a_preview_without_genres_or_with_invalid_ones_is_refused() {
         let of = |genres: Value| preview(json!({ "country": "US", "platforms": "Netflix", "genres": genres }));
         for missing in [json!(null), json!([]), json!(""), json!(" , "), json!([""])] {
             assert_eq!(of(missing), Err(Problem::PreviewParametersMissing));

@@ -1,4 +1,4 @@
-//! What people do to one job: cancel, retry, complete, delete, watch its render (contract.md, StreamGank: jobs).
+//! Commands to one job: cancel, retry, complete, delete, monitor its render (contract.md, StreamGank: jobs).
 
 use reelhook_app::Url;
 use reelhook_app::jobs::change::Changed;
@@ -28,10 +28,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// Reads a command's route and body; none where the route is another's.
+    /// Reads the route and body of a command; none for another route.
     ///
     /// # Errors
-    /// [`Problem`]; an id that can't be one is [`Problem::JobNotFound`].
+    /// [`Problem`] for a body that is not valid; [`Problem::JobNotFound`] for an id that can't be a job's.
     pub fn read(request: &ApiRequest) -> Result<Option<(JobId, Self)>, Problem> {
         let (id, command) = match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "job", id, "cancel"]) | ("DELETE", ["api", "queue", "job", id]) => (*id, Self::Cancel),
@@ -44,7 +44,7 @@ impl Command {
         Ok(Some((JobId::parse(id).map_err(|_| Problem::JobNotFound)?, command)))
     }
 
-    /// In the domain's words.
+    /// The domain event of the command.
     pub fn event(&self) -> Event {
         match self {
             Self::Cancel => Event::Cancel,
@@ -55,7 +55,7 @@ impl Command {
         }
     }
 
-    /// Logs the outcome of a command: of a video's URL only its host, since the rest may be a secret.
+    /// Logs the outcome of a command. It logs only the host of a video's URL, because the rest may be a secret.
     pub fn note(&self, id: &JobId, caller: &Caller, outcome: &'static str) {
         let (command, host) = match self {
             Self::Cancel => ("cancel", None),
@@ -64,13 +64,13 @@ impl Command {
             Self::Delete => ("delete", None),
             Self::Monitor => ("monitor", None),
         };
-        tracing::info!(job_id = %id, command, host, caller = brief(&caller.fingerprint), outcome, "took a command");
+        tracing::info!(job_id = %id, command, host, caller = brief(&caller.fingerprint), outcome, "received a command");
     }
 
-    /// The answer; a command that was carried out before is answered alike.
+    /// The answer; a repeated command gets the same one.
     ///
     /// # Errors
-    /// [`Problem`] says why the job does not take it.
+    /// [`Problem`] says why the job refuses the command.
     pub fn answer(&self, changed: Changed) -> Result<ApiAnswer, Problem> {
         let changed = match changed {
             Changed::Applied(job) | Changed::Ignored(_, job) => job,

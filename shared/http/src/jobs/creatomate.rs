@@ -1,4 +1,5 @@
-//! POST /api/webhooks/creatomate: on whose word, which render, and the answers (contract.md, Renders).
+//! POST /api/webhooks/creatomate: authenticates and reads render callbacks, and builds the answers (contract.md,
+//! Renders).
 
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received};
 use reelhook_domain::{JobId, RenderId, brief};
@@ -11,10 +12,10 @@ use crate::jobs::step::{Reporter, run_of};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Finds out on whose word a callback comes; a wrong token is refused, none makes it a hint.
+/// Authenticates a render callback. Without a token the callback only counts as a hint.
 ///
 /// # Errors
-/// [`Problem::Unauthorized`].
+/// [`Problem::Unauthorized`] for a token that is not valid.
 pub fn authenticate(
     request: &ApiRequest,
     tokens: &SigningKeys,
@@ -34,7 +35,7 @@ pub fn authenticate(
 /// Reads the render object: `id` (Creatomate) or `render_id`.
 ///
 /// # Errors
-/// [`Problem`] when id or status is missing.
+/// [`Problem`] if the id or the status is missing.
 pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
     let body = request.callback_json()?;
     let id = body["id"].as_str().or_else(|| body["render_id"].as_str()).filter(|id| !id.is_empty());
@@ -47,20 +48,21 @@ pub fn read(request: &ApiRequest) -> Result<(RenderId, Callback), Problem> {
 /// Logs the outcome of a callback.
 pub fn note(received: &Received, render: &RenderId, callback: &Callback) {
     let (job_id, outcome) = (received.job().map(JobId::as_str), received.name());
-    tracing::info!(render_id = %render, status = brief(&callback.status), job_id, outcome, "took a render callback");
+    let status = brief(&callback.status);
+    tracing::info!(render_id = %render, status, job_id, outcome, "received a render callback");
 }
 
 /// The answer.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] for an authenticated callback about a render that no job has.
+/// [`Problem::RenderUnknown`] for an authenticated callback about a render that belongs to no job.
 pub fn answer(received: &Received, render: &RenderId, callback: &Callback) -> Result<ApiAnswer, Problem> {
     let processed = "Creatomate webhook processed successfully";
     let body = match received {
         Received::Reached(job) => {
             json!({ "success": true, "message": processed, "job_id": job.id.as_str(), "status": callback.status })
         }
-        // Always the same answer: without a token it must not reveal whether a job waits for the render.
+        // The answer to a caller without a token must not reveal whether a job waits for the render.
         Received::Hinted(_) => json!({ "success": true, "message": processed, "status": callback.status }),
         Received::Stale(job) => json!({
             "success": false,
@@ -79,18 +81,18 @@ mod tests {
     use crate::request::posting;
 
     #[test]
-    fn an_id_that_leads_elsewhere_in_a_path_is_refused() {
+    fn an_id_that_would_change_a_path_is_refused() {
         for id in [".", "..", "...", "a/b", "..%2f", "a b", "?"] {
             let request = posting("/api/webhooks/creatomate", &json!({ "id": id, "status": "succeeded" }));
             assert!(matches!(read(&request), Err(Problem::BadField { field: "id", .. })), "{id}");
             let path = format!("/api/status/{id}");
-            let asked = crate::jobs::render::read_render_lookup(&crate::request::asking(&path, &[]));
-            assert!(!matches!(asked, Ok(Some(_))), "{path}");
+            let lookup = crate::jobs::render::read_render_lookup(&crate::request::asking(&path, &[]));
+            assert!(!matches!(lookup, Ok(Some(_))), "{path}");
         }
     }
 
     #[test]
-    fn whoever_has_no_token_learns_nothing_of_jobs() {
+    fn a_caller_without_a_token_learns_nothing_about_jobs() {
         let request = posting("/api/webhooks/creatomate", &json!({ "id": "render_1", "status": "succeeded" }));
         let (render, callback) = read(&request).unwrap();
         let body = |found: Option<&str>| {
@@ -99,6 +101,9 @@ mod tests {
         };
         let (known, unknown) = (body(Some("job_1_a")), body(None));
         assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
-        assert!(answer(&Received::Unknown, &render, &callback).is_err(), "with a token the answer says so");
+        assert!(
+            answer(&Received::Unknown, &render, &callback).is_err(),
+            "an authenticated caller learns that the render is unknown"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! POST /api/generate in StreamGank's words: what is asked for, and the answer.
+//! POST /api/generate in StreamGank's format: reads the submission and builds the answer.
 
 use reelhook_app::jobs::submit::Submission;
 use reelhook_app::views::streamgank::{QueueCounts, job, queue_status};
@@ -11,15 +11,15 @@ use crate::idempotency::key;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Characters of a parameter.
+/// The maximum length of a parameter, in characters.
 const PARAMETER_LIMIT: usize = 200;
-/// Characters of one that may list names: forms join all that is checked.
+/// The maximum length of a parameter that may list names, in characters: forms join all checked names.
 const LIST_LIMIT: usize = 1000;
 
 /// Reads a submission.
 ///
 /// # Errors
-/// [`Problem`] names the member and what would be right.
+/// [`Problem`] names the wrong member and says what would be right.
 pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem> {
     let body = request.json()?;
     let (country, platform, genre) = (text(&body, "country")?, list(&body, "platform")?, list(&body, "genre")?);
@@ -53,7 +53,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
     })
 }
 
-/// The answer: the job and its place in the queue.
+/// The answer: the job and its position in the queue.
 pub fn answer(made: &Job, counts: &QueueCounts) -> String {
     json!({
         "success": true,
@@ -98,7 +98,7 @@ pub fn platform_alias(platform: &str) -> &str {
     }
 }
 
-/// The catalogue's name of a content type; `All` means none.
+/// The catalogue's name of a content type; none for `All`.
 pub(crate) fn content_type(text: String) -> Option<String> {
     match text.as_str() {
         "All" => None,

@@ -1,4 +1,4 @@
-//! The queue: its numbers, its list with a cursor, and its switches (contract.md, StreamGank: jobs).
+//! Routes of the queue: its counts, its paginated list, and its switches (contract.md, StreamGank: jobs).
 
 use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
 use reelhook_app::views::Dialect;
@@ -12,25 +12,25 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Jobs of one part of the list.
+/// The default number of jobs in one page of the list.
 const LIST: usize = 200;
-/// Jobs of one part at most.
+/// The maximum number of jobs in one page of the list.
 const LIST_MOST: usize = 500;
 
-/// What is asked of the queue.
+/// A request about the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Route {
     /// GET /api/queue/status
     Status,
     /// GET /api/queue/jobs
     List {
-        /// Only jobs of this family; StreamGank's, where nothing is said.
+        /// Lists only jobs of this family; none lists all families. The default is StreamGank.
         family: Option<Dialect>,
-        /// Only jobs of this status.
+        /// Lists only jobs with this status; none lists all.
         status: Option<Status>,
-        /// At most so many.
+        /// The maximum number of jobs in the answer.
         limit: usize,
-        /// From here on.
+        /// The position at which the list continues.
         cursor: Option<Cursor>,
     },
     /// POST /api/queue/clear
@@ -44,10 +44,10 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none for another route.
     ///
     /// # Errors
-    /// [`Problem::BadField`] names the parameter.
+    /// [`Problem::BadField`] names the wrong parameter.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "queue", "status"]) => Self::Status,
@@ -71,7 +71,7 @@ impl Route {
 
     /// Logs the caller and the call.
     pub fn note(&self, caller: &Caller) {
-        let asked = match self {
+        let operation = match self {
             Self::Status => "status",
             Self::List { .. } => "list",
             Self::Clear => "clear",
@@ -81,7 +81,7 @@ impl Route {
             Self::Toggle(Some(false)) => "stop processing",
             Self::Cleanup => "cleanup",
         };
-        tracing::info!(asked, caller = brief(&caller.fingerprint), "took a call to the queue");
+        tracing::info!(operation, caller = brief(&caller.fingerprint), "received a queue request");
     }
 }
 
@@ -89,7 +89,7 @@ fn read_family(text: &str) -> Result<Option<Dialect>, Problem> {
     if text == "all" {
         return Ok(None);
     }
-    // Clients of StreamGank know no families, and could show no others' jobs.
+    // StreamGank's clients do not send a family, and can't show jobs of other families.
     let name = if text.is_empty() { Dialect::StreamGank.name() } else { text };
     let found = Dialect::ALL.into_iter().find(|family| family.name() == name);
     let right = "one of streamgank, vidbuilder, all";
@@ -105,9 +105,9 @@ fn read_status(text: &str) -> Result<Option<Status>, Problem> {
     found.map(Some).ok_or_else(|| Problem::BadField { field: "status", right: right.to_owned() })
 }
 
-/// `until.id.id…` in base64url: opaque to clients.
+/// Encodes a cursor as `until/id/id…` in base64url, opaque to clients.
 pub(crate) fn write_cursor(cursor: &Cursor) -> String {
-    let mut text = cursor.until.0.to_string();
+    let mut text = cursor.until.millis().to_string();
     for id in &cursor.listed {
         text.push('/');
         text.push_str(id.as_str());
@@ -121,7 +121,7 @@ pub(crate) fn read_cursor(text: String) -> Option<Cursor> {
     Some(Cursor { until: Timestamp(until.parse().ok()?), listed })
 }
 
-/// The list's answer; jobs come without their steps' details.
+/// The answer with a page of the list; its jobs have no step details.
 pub fn list_answer(listed: &Listed) -> ApiAnswer {
     let jobs: Vec<Value> = listed.jobs.iter().map(summary).collect();
     let mut body = json!({ "success": true, "jobs": jobs });
@@ -139,7 +139,7 @@ fn summary(of: &reelhook_domain::Job) -> Value {
     view
 }
 
-/// `stats` of the queue.
+/// The member `stats` of answers about the queue.
 pub fn stats(status: &QueueStatus, max_workers: usize) -> Value {
     let counts = &status.counts;
     let by_status: serde_json::Map<String, Value> =
@@ -160,37 +160,37 @@ pub fn stats(status: &QueueStatus, max_workers: usize) -> Value {
     stats
 }
 
-/// A status event of the queue's stream, with the id of its numbers.
+/// A status event of the queue's live stream, with an id that changes with the stats.
 pub fn live_status(status: &QueueStatus, max_workers: usize, now: Timestamp, client: &str) -> (String, Value) {
     let stats = stats(status, max_workers);
     let digest = Sha256::digest(stats.to_string().as_bytes());
     let id = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    (id, json!({ "success": true, "stats": stats, "timestamp": now.0, "clientId": client }))
+    (id, json!({ "success": true, "stats": stats, "timestamp": now.millis(), "clientId": client }))
 }
 
-/// The answer of GET /api/queue/status.
+/// The answer to GET /api/queue/status.
 pub fn status_answer(status: &QueueStatus, max_workers: usize) -> ApiAnswer {
     ApiAnswer::json(200, &json!({ "success": true, "stats": stats(status, max_workers) }))
 }
 
-/// The answer of a toggle.
+/// The answer to a toggle.
 pub fn toggle_answer(was: bool, is: bool) -> ApiAnswer {
     let message = format!("Queue processing {}", if is { "started" } else { "stopped" });
     ApiAnswer::json(200, &json!({ "success": true, "message": message, "isProcessing": is, "wasProcessing": was }))
 }
 
-/// The answer of a clear.
+/// The answer to clearing the queue.
 pub fn clear_answer() -> ApiAnswer {
     ApiAnswer::json(200, &json!({ "success": true, "message": "All queues cleared successfully" }))
 }
 
-/// The answer of clearing what failed.
+/// The answer to clearing the failed jobs.
 pub fn clear_failed_answer(count: u64) -> ApiAnswer {
     let message = format!("Cleared {count} failed jobs");
     ApiAnswer::json(200, &json!({ "success": true, "message": message, "clearedCount": count }))
 }
 
-/// The answer of a sweep.
+/// The answer to a cleanup.
 pub fn cleanup_answer(count: usize) -> ApiAnswer {
     let message = "Processing queue cleaned up successfully";
     ApiAnswer::json(200, &json!({ "success": true, "message": message, "cleanedCount": count }))
@@ -202,7 +202,7 @@ mod tests {
     use crate::request::asking;
 
     #[test]
-    fn a_list_is_streamgank_s_unless_a_family_is_named() {
+    fn the_list_has_streamgank_jobs_unless_a_family_is_named() {
         let check = |query: &[(&str, &str)], expected: Option<Dialect>| {
             let Ok(Some(Route::List { family, .. })) = Route::read(&asking("/api/queue/jobs", query)) else {
                 panic!("{query:?} is a list")
@@ -215,13 +215,13 @@ mod tests {
         check(&[("family", "vidbuilder")], Some(Dialect::VidBuilder));
         check(&[("family", "all")], None);
         for bad in ["VidBuilder", "none", "streamgank,vidbuilder"] {
-            let asked = Route::read(&asking("/api/queue/jobs", &[("family", bad)]));
-            assert!(matches!(asked, Err(Problem::BadField { field: "family", .. })), "{bad}");
+            let route = Route::read(&asking("/api/queue/jobs", &[("family", bad)]));
+            assert!(matches!(route, Err(Problem::BadField { field: "family", .. })), "{bad}");
         }
     }
 
     #[test]
-    fn a_cursor_comes_back_as_it_was_and_others_are_refused() {
+    fn a_cursor_survives_a_round_trip_and_an_invalid_one_is_refused() {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
         let read = |text: &str| Route::read(&asking("/api/queue/jobs", &[("cursor", text)]));

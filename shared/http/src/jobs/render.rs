@@ -1,4 +1,4 @@
-//! GET /api/status/{creatomateId}: a render as Creatomate itself tells of it.
+//! GET /api/status/{creatomateId}: a render as Creatomate reports it.
 
 use reelhook_domain::RenderId;
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Reads the route; none where it is another's.
+/// Reads the route; none for another route.
 ///
 /// # Errors
-/// [`Problem::RenderUnknown`] for an id that can't be one.
+/// [`Problem::RenderUnknown`] for an id that can't be a render's.
 pub fn read_render_lookup(request: &ApiRequest) -> Result<Option<RenderId>, Problem> {
     match (request.method.as_str(), &request.segments()[..]) {
         ("GET", ["api", "status", render]) => {
@@ -21,7 +21,7 @@ pub fn read_render_lookup(request: &ApiRequest) -> Result<Option<RenderId>, Prob
     }
 }
 
-/// The answer; our own address and what we told Creatomate about the job are left out.
+/// The answer. It omits Reelhook's callback URL and the metadata that Reelhook sent to Creatomate.
 pub fn render_lookup_answer(render: &RenderId, found: &Value) -> ApiAnswer {
     let mut data = found.clone();
     if let Some(data) = data.as_object_mut() {

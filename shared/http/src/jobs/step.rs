@@ -1,4 +1,5 @@
-//! POST /api/webhooks/step-update: who reports, what is reported, and the answers that workers know (contract.md, Steps).
+//! POST /api/webhooks/step-update: authenticates and reads reports of external workers, and builds the answers
+//! (contract.md, Steps).
 
 use reelhook_app::jobs::change::Changed;
 use reelhook_app::jobs::renders::is_web_url;
@@ -14,23 +15,23 @@ use crate::numbers::{decimal, whole};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Bytes of a step's error.
+/// The maximum length of a step's error, in bytes.
 const ERROR_LIMIT: usize = 4096;
-/// Bytes of the data that step 1 extracted.
+/// The maximum length of the data that step 1 extracts, in bytes.
 const EXTRACTED_LIMIT: usize = 16 * 1024;
 /// Headers in which workers send a plain HMAC of the body.
 const SIGNATURES: [&str; 2] = ["x-streamgank-signature", "x-webhook-signature"];
 
-/// Who vouches for a report.
+/// The authenticated sender of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reporter {
-    /// The token of a run.
+    /// The holder of a run's token: it may report only about this job and attempt.
     Run(JobId, u32),
-    /// A signature or a key: any job.
+    /// The holder of a signing secret or an API key: it may report about any job.
     Trusted,
 }
 
-/// What vouches for reports.
+/// The secrets and keys that authenticate reports.
 pub struct Credentials<'a> {
     /// CALLBACK_TOKEN_SECRET.
     pub tokens: &'a SigningKeys,
@@ -40,7 +41,7 @@ pub struct Credentials<'a> {
     pub access: &'a Access,
 }
 
-/// Finds out who reports, on raw bytes, before anything is parsed.
+/// Authenticates a report on its raw bytes, before anything is parsed.
 ///
 /// # Errors
 /// [`Problem::Unauthorized`].
@@ -70,12 +71,12 @@ pub(crate) fn run_of(given: &str, keys: &SigningKeys) -> Option<Reporter> {
     Some(Reporter::Run(JobId::parse(&claims.job_id).ok()?, claims.attempt))
 }
 
-/// A report and the job that it names.
+/// A report about a step of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Which job.
+    /// The job.
     pub job_id: JobId,
-    /// The run that the token names.
+    /// The attempt that the token names.
     pub attempt: Option<u32>,
     /// The report.
     pub update: StepUpdate,
@@ -111,7 +112,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         value => Some(decimal(value).ok_or_else(|| bad("duration", "a number of seconds or null"))?),
     };
     let sequence = match &body["sequence"] {
-        Value::Null => now.0,
+        Value::Null => now.millis(),
         value => whole(value).ok_or_else(|| bad("sequence", "a whole number"))?,
     };
     let details = &body["details"];
@@ -146,7 +147,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
     Ok(Report { job_id, attempt, update })
 }
 
-/// What step 1 extracted, as text.
+/// The movies that step 1 extracted, as text.
 fn extracted(details: &Value) -> Option<String> {
     let text = match [&details["extracted_movies"], &details["extractedMovies"], &details["movies"]]
         .into_iter()
@@ -158,7 +159,7 @@ fn extracted(details: &Value) -> Option<String> {
     Some(cut(&text, EXTRACTED_LIMIT).to_owned())
 }
 
-/// The answer that workers know: 200 whenever the report was understood.
+/// The answer that workers expect: 200 for every valid report.
 ///
 /// # Errors
 /// [`Problem::JobNotFound`].
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_of_a_report_is_longer_than_what_is_kept() {
+    fn texts_of_a_report_are_shortened_to_their_limits() {
         let read = |body: &Value| {
             let request = crate::request::posting("/api/webhooks/step-update", body);
             read(&request, &Reporter::Trusted, Timestamp(1)).map(|report| report.update)

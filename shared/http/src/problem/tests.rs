@@ -1,10 +1,10 @@
-//! Every problem has its row in docs/errors.md, and no answer tells more than it should.
+//! Tests that docs/errors.md lists every problem, and that no answer reveals its cause.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// The one after `problem`, so that the compiler asks for each variant.
+/// The variant after `problem`. The exhaustive match makes the compiler demand every variant.
 fn after(problem: &Problem) -> Option<Problem> {
     Some(match problem {
         Problem::MissingParameters { .. } => Problem::BadField { field: "f", right: "r".to_owned() },
@@ -73,7 +73,7 @@ fn after(problem: &Problem) -> Option<Problem> {
 }
 
 #[test]
-fn the_table_in_docs_lists_every_code_with_its_status_and_no_other() {
+fn the_table_in_the_docs_lists_exactly_the_codes_with_their_statuses() {
     let first = Problem::MissingParameters { received: json!({}) };
     let all = std::iter::successors(Some(first), after);
     let known: BTreeSet<(String, String)> =
@@ -89,7 +89,7 @@ fn the_table_in_docs_lists_every_code_with_its_status_and_no_other() {
 }
 
 #[test]
-fn a_store_that_fails_is_busy_or_broken_and_tells_nothing_of_its_cause() {
+fn a_store_failure_is_busy_or_internal_and_does_not_reveal_its_cause() {
     let busy = StoreError::Busy { operation: "load job", source: "throttled at 10.0.0.7".into() };
     let refused = StoreError::Refused { operation: "load job", source: "AccessDenied for role x".into() };
     for (error, status, code, wait) in [(busy, 503, "busy", true), (refused, 500, "internal", false)] {
@@ -102,7 +102,7 @@ fn a_store_that_fails_is_busy_or_broken_and_tells_nothing_of_its_cause() {
 }
 
 #[test]
-fn long_input_is_cut_where_it_is_echoed() {
+fn long_input_is_shortened_in_the_echo() {
     let long = json!({ "country": "é".repeat(2000) });
     let problem = Problem::MissingParameters { received: long };
     let answer = problem.streamgank("r-1");

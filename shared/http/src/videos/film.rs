@@ -1,60 +1,50 @@
-//! The configuration of a video in VidBuilder's words: what is asked for, within the limits (contract.md, VidBuilder).
+//! Reads a film specification in VidBuilder's format and checks its limits (contract.md, VidBuilder).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use reelhook_app::videos::uploads;
-use reelhook_domain::videos::film::{
-    Entrance, FRAME_RATE, Film, FrameGrid, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
-};
+use reelhook_domain::videos::film::{Entrance, FRAME_RATE, Film, Music, Quality, Scene, SceneKind, Theme, Transition};
 use reelhook_domain::videos::render::Renderer;
 use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::videos::film_content::content;
-use crate::videos::film_values::{
-    TEXT_LIMIT, at, bounded, first, first_text, is_empty, text, whole, word, wrong, yes_or_no,
-};
+use crate::videos::film_reader::{Attached, FilmReader, MOST_IMAGES};
+use crate::videos::film_values::{bounded, first, first_text, is_empty, word, wrong, yes_or_no};
 use crate::videos::film_warnings::Warnings;
-use crate::videos::form::Names;
 
-/// Scenes of a video.
+/// The maximum number of scenes in a video.
 pub const MOST_SCENES: usize = 100;
-/// Pictures of a video.
-pub const MOST_IMAGES: usize = 20;
-/// Seconds of a video.
+/// The maximum length of a video, in seconds.
 pub const LONGEST: u32 = 600;
-/// Seconds of a video in 4k.
+/// The maximum length of a video in 4k, in seconds.
 pub const LONGEST_4K: u32 = 180;
-/// Seconds of a scene in 4k: more may take a renderer longer than it has.
+/// The maximum length of a scene in 4k, in seconds: a renderer may not have time for a longer one.
 const LONGEST_SCENE_4K: u32 = 60;
-/// Seconds that a scene shows: from, to, and where it does not say.
+/// The length of a scene in seconds: minimum, maximum, default.
 const SCENE_SECONDS: (f64, f64, f64) = (0.5, 120.0, 4.0);
-/// Seconds of a fade, from and to.
+/// The length of a fade in seconds: minimum, maximum.
 const FADE_SECONDS: (f64, f64) = (0.0, 10.0);
-/// Seconds that music takes to come and to go, where that is not said.
+/// The default lengths of the fade-in and the fade-out of music, in seconds.
 const FADES: (f64, f64) = (1.0, 2.0);
-/// How loud music is, where that is not said.
+/// The default volume of music.
 const VOLUME: f64 = 0.3;
-/// Characters of a word that is repeated in a warning.
+/// The maximum length of a client's word in a warning, in characters.
 const SHORTENED_LENGTH: usize = 40;
 
-/// A video that is asked for.
+/// A film specification and the warnings about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedFilm {
-    /// What it shows.
+    /// The film specification.
     pub film: Film,
-    /// What is drawn otherwise than was asked.
+    /// Sentences about what the video shows differently from the request.
     pub warnings: Vec<String>,
 }
 
-/// Pictures that came with the request: the names of their files, and where they are.
-pub type Attached = [(String, String)];
-
-/// Reads a configuration. `attached` are pictures that came with it; `renderer` draws it, and `track` finds a track's id
-/// by one of its names.
+/// Reads a film specification. `attached` are the images that came with the request; `renderer` renders the video, and
+/// `track` finds the id of a music track by one of its names.
 ///
 /// # Errors
-/// [`Problem`] names the place and what would be right.
+/// [`Problem`] names the path of the wrong value and says what would be right.
 pub fn read(
     config: &Value,
     attached: &Attached,
@@ -65,16 +55,14 @@ pub fn read(
         return Err(Problem::NoScenes { received: config.clone() });
     };
     if scenes.len() > MOST_SCENES {
-        return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes, and not of {}", scenes.len())));
+        return Err(wrong("scenes", format!("a list of at most {MOST_SCENES} scenes (got {})", scenes.len())));
     }
-    let names = Names::of(attached.iter().map(|(name, _)| name.as_str()));
-    let images = Images { attached, names, used: vec![false; attached.len()], paths: BTreeMap::new() };
-    let mut reading = Reading { images, grid: FrameGrid::new(FRAME_RATE), warnings: Warnings::new(renderer) };
+    let mut reader = FilmReader::new(attached, renderer);
     let mut read = Vec::with_capacity(scenes.len());
     for (index, scene) in scenes.iter().enumerate() {
-        read.push(read_scene(&format!("scenes[{index}]"), index, scene, &mut reading)?);
+        read.push(read_scene(&format!("scenes[{index}]"), index, scene, &mut reader)?);
     }
-    let Reading { mut images, mut warnings, .. } = reading;
+    let FilmReader { mut images, mut warnings, .. } = reader;
     images.place_unused_files(&mut read, &mut warnings);
     let mut film = Film {
         title: first_text(config, "", &["title", "name"])?.map(|(_, title)| title),
@@ -90,57 +78,30 @@ pub fn read(
     Ok(ParsedFilm { film, warnings: warnings.finish() })
 }
 
-/// The inputs and results of reading scenes.
-pub(crate) struct Reading<'a> {
-    /// Pictures that came along.
-    pub(crate) images: Images<'a>,
-    grid: FrameGrid,
-    warnings: Warnings,
-}
-
-impl Reading<'_> {
-    /// The first of these members that says something, as a text that is drawn; empty where none does.
-    pub(crate) fn text(&mut self, value: &Value, path: &str, names: &[&'static str]) -> Result<String, Problem> {
-        let Some((name, said)) = first_text(value, path, names)? else { return Ok(String::new()) };
-        self.warnings.look_at(&at(path, name), &said);
-        Ok(said)
-    }
-
-    /// A value as a text that is drawn.
-    pub(crate) fn entry(&mut self, path: &str, value: &Value) -> Result<String, Problem> {
-        let said = text(path, value)?;
-        self.warnings.look_at(path, &said);
-        Ok(said)
-    }
-}
-
 fn check_limits(film: &Film) -> Result<(), Problem> {
     let seconds = film.frames().div_ceil(FRAME_RATE);
-    let (most, what) = match film.quality {
-        Quality::UltraHd => (LONGEST_4K, "3 minutes in 4k"),
-        Quality::Hd | Quality::FullHd => (LONGEST, "10 minutes"),
+    let (most, limit) = match film.quality {
+        Quality::UltraHd => (LONGEST_4K, "at most 3 minutes long in total in 4k"),
+        Quality::Hd | Quality::FullHd => (LONGEST, "at most 10 minutes long in total"),
     };
     if film.frames() > most * FRAME_RATE {
-        return Err(wrong("scenes", format!("{what} long together at most, and not {seconds} seconds")));
+        return Err(wrong("scenes", format!("{limit} (got {seconds} seconds)")));
     }
     let too_long = |scene: &Scene| scene.frames > LONGEST_SCENE_4K * FRAME_RATE;
     if film.quality == Quality::UltraHd
         && let Some(index) = film.scenes.iter().position(too_long)
     {
         let path = format!("scenes[{index}].duration");
-        return Err(wrong(&path, format!("at most {LONGEST_SCENE_4K} seconds in 4k; make two scenes of it")));
+        return Err(wrong(&path, format!("at most {LONGEST_SCENE_4K} seconds in 4k; split the scene in two")));
     }
     let images = film.scenes.iter().flat_map(Scene::images).collect::<BTreeSet<_>>().len();
     if images > MOST_IMAGES {
-        return Err(wrong(
-            "scenes",
-            format!("scenes with {MOST_IMAGES} different pictures together at most, and not {images}"),
-        ));
+        return Err(wrong("scenes", format!("limited to {MOST_IMAGES} different pictures in total (got {images})")));
     }
     Ok(())
 }
 
-fn read_scene(path: &str, index: usize, scene: &Value, reading: &mut Reading<'_>) -> Result<Scene, Problem> {
+fn read_scene(path: &str, index: usize, scene: &Value, reader: &mut FilmReader<'_>) -> Result<Scene, Problem> {
     if !scene.is_object() {
         return Err(wrong(path, "an object such as {\"type\": \"hero-title\", \"duration\": 4, \"content\": {}}"));
     }
@@ -149,10 +110,10 @@ fn read_scene(path: &str, index: usize, scene: &Value, reading: &mut Reading<'_>
     };
     let kind = SceneKind::ALL.into_iter().find(|kind| kind.name() == name);
     if kind.is_none() {
-        reading.warnings.push(format!("{path}.type: `{}` is not known, a title card is drawn", shortened(&name)));
+        reader.warnings.push(format!("{path}.type: `{}` is not known, a title card is drawn", shortened(&name)));
     }
-    let (least, most, usual) = SCENE_SECONDS;
-    let seconds = bounded(scene, path, "duration", (least, most))?.unwrap_or(usual);
+    let (least, most, default) = SCENE_SECONDS;
+    let seconds = bounded(scene, path, "duration", (least, most))?.unwrap_or(default);
     let kind = kind.unwrap_or(SceneKind::HeroTitle);
     let transition = match word(&scene["transition"]) {
         None if index > 0 => Some(Transition::Fade),
@@ -182,20 +143,20 @@ fn read_scene(path: &str, index: usize, scene: &Value, reading: &mut Reading<'_>
     });
     Ok(Scene {
         kind,
-        frames: reading.grid.scene(seconds),
-        content: content(&format!("{path}.content"), kind, &scene["content"], reading)?,
-        // There is nothing before the first scene that it could take over from.
+        frames: reader.grid.scene(seconds),
+        content: content(&format!("{path}.content"), kind, &scene["content"], reader)?,
+        // No scene comes before the first one, so it has no transition.
         transition: transition.filter(|_| index > 0),
         entrance: entrance.unwrap_or_default(),
     })
 }
 
-/// A client's word as warnings repeat it.
+/// A client's word, shortened for a warning.
 fn shortened(word: &str) -> String {
     word.chars().take(SHORTENED_LENGTH).collect()
 }
 
-/// What a word begins with: `slide-up` is a slide.
+/// The value whose name the word begins with: `slide-up` is a slide.
 fn named<T: Copy>(word: &str, names: &[(&str, T)]) -> Option<T> {
     let word = word.trim().to_ascii_lowercase();
     names.iter().find(|(name, _)| word.starts_with(name)).map(|(_, value)| *value)
@@ -263,8 +224,8 @@ fn music(
             return Err(wrong("music", "an object such as {\"trackId\": \"corp-1\", \"volume\": 0.3}"));
         }
     };
-    let wanted = word(given);
-    if wanted.is_none() && !is_empty(given) {
+    let track_id = word(given);
+    if track_id.is_none() && !is_empty(given) {
         return Err(wrong("music.trackId", "the id of a track of /api/music-tracks"));
     }
     let volume = bounded(value, "music", "volume", (0.0, 1.0))?.unwrap_or(VOLUME);
@@ -272,106 +233,13 @@ fn music(
     let fade_in = bounded(value, "music", "fadeIn", FADE_SECONDS)?.unwrap_or(FADES.0);
     let fade_out = bounded(value, "music", "fadeOut", FADE_SECONDS)?.unwrap_or(FADES.1);
     let enabled = yes_or_no(value, "music", "enabled")?.unwrap_or(true);
-    let Some(wanted) = wanted.filter(|_| enabled) else { return Ok(None) };
-    let Some(track) = track(&wanted) else {
-        warnings.push(format!("music.trackId: `{}` is not known, the video has no music", shortened(&wanted)));
+    let Some(track_id) = track_id.filter(|_| enabled) else { return Ok(None) };
+    let Some(track) = track(&track_id) else {
+        warnings.push(format!("music.trackId: `{}` is not known, the video has no music", shortened(&track_id)));
         return Ok(None);
     };
     let (fade_in_ms, fade_out_ms) = (ms(fade_in), ms(fade_out));
     Ok(Some(Music { track: track.to_owned(), volume, fade_in_ms, fade_out_ms }))
-}
-
-/// Pictures of scenes: what they are called in the configuration, and what came with the request.
-pub(crate) struct Images<'a> {
-    attached: &'a Attached,
-    names: Names,
-    used: Vec<bool>,
-    /// Where each picture was first named.
-    paths: BTreeMap<ImageRef, String>,
-}
-
-impl Images<'_> {
-    /// Reads a picture: a URL, the key of an upload, or the name or number of a file that came along. None where the
-    /// value says nothing.
-    pub(crate) fn read(&mut self, path: &str, value: &Value) -> Result<Option<ImageRef>, Problem> {
-        let named = first(value, &IMAGE_NAMES).map(|(_, named)| named);
-        let given = match value {
-            empty if is_empty(empty) => return Ok(None),
-            // Clients send a picture's other members, such as its description, with or without a picture.
-            Value::Object(members) if named.is_none() && IMAGE_NAMES.iter().any(|name| members.contains_key(*name)) => {
-                return Ok(None);
-            }
-            _ => named.unwrap_or(value),
-        };
-        let text = given.as_str().map(str::trim);
-        let by_name = text.and_then(|text| self.names.find(text));
-        let index = by_name.or_else(|| whole(given).and_then(|index| usize::try_from(index).ok()));
-        if let Some(index) = index
-            && let Some((_, key)) = self.attached.get(index)
-        {
-            self.used[index] = true;
-            let image = ImageRef::Key(key.clone());
-            return Ok(Some(self.named(path, image)));
-        }
-        let Some(text) = text else { return Err(wrong(path, RIGHT_IMAGE)) };
-        if uploads::is_key(text) {
-            return Ok(Some(self.named(path, ImageRef::Key(text.to_owned()))));
-        }
-        let url = reelhook_app::Url::parse(text).ok();
-        match url.filter(|url| matches!(url.scheme(), "http" | "https") && text.len() <= TEXT_LIMIT) {
-            Some(url) => Ok(Some(self.named(path, ImageRef::Url(url.into())))),
-            None => Err(wrong(path, RIGHT_IMAGE)),
-        }
-    }
-
-    /// Notes where a picture was named: errors about it say so.
-    fn named(&mut self, path: &str, image: ImageRef) -> ImageRef {
-        self.paths.entry(image.clone()).or_insert_with(|| path.to_owned());
-        image
-    }
-
-    /// Where the film's pictures were named; empty if these are their places in the film.
-    fn paths(&self, film: &Film) -> Vec<String> {
-        let pictures = film.assets();
-        let named: Vec<String> =
-            pictures.iter().map(|(image, own)| self.paths.get(*image).unwrap_or(own).clone()).collect();
-        if named.iter().zip(&pictures).all(|(named, (_, own))| named == own) { Vec::new() } else { named }
-    }
-
-    /// Files that nobody names are shown by the scenes that have a place for a picture and none in it, in order.
-    fn place_unused_files(&mut self, scenes: &mut [Scene], warnings: &mut Warnings) {
-        let files = self.attached.iter().zip(&self.used).enumerate();
-        let mut rest = files.filter(|(_, (_, used))| !**used).map(|(index, ((_, key), _))| (index, key));
-        let empty = scenes.iter_mut().filter(|scene| takes_image(scene.kind) && scene.content.images.is_empty());
-        for (scene, (index, key)) in empty.zip(&mut rest) {
-            let image = ImageRef::Key(key.clone());
-            self.paths.entry(image.clone()).or_insert_with(|| format!("images[{index}]"));
-            scene.content.images.push(image);
-        }
-        let over = rest.count();
-        if over > 0 {
-            warnings.push(format!("images: {over} of them are shown by no scene"));
-        }
-    }
-}
-
-/// Names of a picture in an object.
-const IMAGE_NAMES: [&str; 4] = ["url", "src", "key", "image"];
-const RIGHT_IMAGE: &str =
-    "an http or https URL, the key of an upload (POST /api/uploads), or the name of a file of `images`";
-
-fn takes_image(kind: SceneKind) -> bool {
-    match kind {
-        SceneKind::HeroTitle | SceneKind::ProductShowcase | SceneKind::Testimonial | SceneKind::Cta => true,
-        SceneKind::FeatureList
-        | SceneKind::Comparison
-        | SceneKind::Stats
-        | SceneKind::StepByStep
-        | SceneKind::ProductMatrix
-        | SceneKind::LessonTitle
-        | SceneKind::Quiz
-        | SceneKind::KeyTakeaways => false,
-    }
 }
 
 #[cfg(test)]

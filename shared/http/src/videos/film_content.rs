@@ -1,15 +1,15 @@
-//! The content of a scene: which of its members says what, under the names that clients give them.
+//! Reads the content of a scene and maps the names that clients use to its fields.
 
 use reelhook_domain::videos::film::{Content, ImageRef, Item, SceneKind};
 use serde_json::Value;
 
 use crate::problem::Problem;
-use crate::videos::film::{Images, MOST_IMAGES, Reading};
+use crate::videos::film_reader::{FilmReader, Images, MOST_IMAGES};
 use crate::videos::film_values::{at, first, flag, is_empty, text, whole, wrong};
 
-/// Points, steps, numbers, products, answers or columns of a scene.
+/// The maximum number of items (points, steps, numbers, products, answers or columns) in a scene.
 const MOST_ITEMS: usize = 12;
-/// Names of the list of a scene.
+/// The names that clients use for the list of items.
 const LISTS: [&str; 16] = [
     "items",
     "features",
@@ -28,27 +28,27 @@ const LISTS: [&str; 16] = [
     "cells",
     "rows",
 ];
-/// Names of what follows the value of a number.
+/// The names that clients use for the unit of a number.
 const UNITS: [&str; 2] = ["suffix", "unit"];
-/// Columns of a comparison that are named by themselves; the one after is put forward.
+/// Columns of a comparison that have a member each; the second column of a pair is the recommended one.
 const SIDES: [(&str, &str); 4] = [("left", "right"), ("before", "after"), ("old", "new"), ("them", "us")];
 
 /// Reads the content of a scene.
 ///
 /// # Errors
-/// [`Problem`] names the place and what would be right.
+/// [`Problem`] names the path of the wrong value and says what would be right.
 pub(crate) fn content(
     path: &str,
     kind: SceneKind,
     value: &Value,
-    reading: &mut Reading<'_>,
+    reader: &mut FilmReader<'_>,
 ) -> Result<Content, Problem> {
     match value {
         empty if is_empty(empty) => return Ok(Content::default()),
         Value::Object(_) => {}
         _ => return Err(wrong(path, "an object such as {\"title\": \"Welcome\"}")),
     }
-    let mut get = |names: &[&'static str]| reading.text(value, path, names);
+    let mut get = |names: &[&'static str]| reader.text(value, path, names);
     let title: &[&'static str] = match kind {
         SceneKind::Testimonial => &["quote", "testimonial", "text", "title"],
         SceneKind::Quiz => &["question", "title", "heading"],
@@ -83,13 +83,13 @@ pub(crate) fn content(
             _ => get(&["author"])?,
         },
         role: get(&["role", "position", "jobTitle", "authorTitle", "company"])?,
-        items: items(path, kind, value, reading)?,
-        images: read_images(path, value, &mut reading.images)?,
+        items: items(path, kind, value, reader)?,
+        images: read_images(path, value, &mut reader.images)?,
     };
     if kind == SceneKind::Quiz {
         mark_answer(&mut content.items, value);
     }
-    // Only now, since the right answer is given by its index among all.
+    // Empty items are removed last, because the correct answer may be given by its index among all items.
     content.items.retain(has_text);
     Ok(content)
 }
@@ -99,31 +99,31 @@ fn has_text(item: &Item) -> bool {
     [title, text, value, icon].iter().any(|text| !text.is_empty()) || !points.is_empty() || image.is_some()
 }
 
-fn items(path: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<Item>, Problem> {
+fn items(path: &str, kind: SceneKind, value: &Value, reader: &mut FilmReader<'_>) -> Result<Vec<Item>, Problem> {
     let list = first(value, &LISTS);
     if kind == SceneKind::Comparison
         && let Some((one, other)) = sides(value, list.is_some())
     {
         return Ok(vec![
-            column(path, one, value, reading)?,
-            Item { marked: true, ..column(path, other, value, reading)? },
+            column(path, one, value, reader)?,
+            Item { marked: true, ..column(path, other, value, reader)? },
         ]);
     }
     let Some((name, list)) = list else { return Ok(Vec::new()) };
     let path = at(path, name);
     let list = list.as_array().ok_or_else(|| wrong(&path, "a list"))?;
     check_length(&path, list)?;
-    list.iter().enumerate().map(|(index, entry)| item(&format!("{path}[{index}]"), kind, entry, reading)).collect()
+    list.iter().enumerate().map(|(index, entry)| item(&format!("{path}[{index}]"), kind, entry, reader)).collect()
 }
 
 fn check_length(path: &str, list: &[Value]) -> Result<(), Problem> {
     if list.len() > MOST_ITEMS {
-        return Err(wrong(path, format!("a list of at most {MOST_ITEMS}, and not of {}", list.len())));
+        return Err(wrong(path, format!("a list of at most {MOST_ITEMS} entries (got {})", list.len())));
     }
     Ok(())
 }
 
-/// The pair of columns that are named by themselves. Texts alone are columns only where there is no list.
+/// The pair of columns that have a member each. Plain texts are columns only if there is no list.
 fn sides(value: &Value, has_list: bool) -> Option<(&'static str, &'static str)> {
     let is_column = |side: &str| match &value[side] {
         empty if is_empty(empty) => false,
@@ -134,13 +134,13 @@ fn sides(value: &Value, has_list: bool) -> Option<(&'static str, &'static str)> 
     SIDES.into_iter().find(|&(one, other)| is_column(one) || is_column(other))
 }
 
-/// A column that is named by itself.
-fn column(path: &str, side: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
+/// A column that has a member of its own.
+fn column(path: &str, side: &str, value: &Value, reader: &mut FilmReader<'_>) -> Result<Item, Problem> {
     let path = at(path, side);
     let mut column = match &value[side] {
-        // A list alone is what the column says.
-        Value::Array(list) => Item { points: points(&path, list, reading)?, ..Item::default() },
-        column => item(&path, SceneKind::Comparison, column, reading)?,
+        // A plain list is the points of the column.
+        Value::Array(list) => Item { points: points(&path, list, reader)?, ..Item::default() },
+        column => item(&path, SceneKind::Comparison, column, reader)?,
     };
     if column.title.is_empty() {
         column.title = side[..1].to_uppercase() + &side[1..];
@@ -148,23 +148,23 @@ fn column(path: &str, side: &str, value: &Value, reading: &mut Reading<'_>) -> R
     Ok(column)
 }
 
-fn item(path: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -> Result<Item, Problem> {
+fn item(path: &str, kind: SceneKind, value: &Value, reader: &mut FilmReader<'_>) -> Result<Item, Problem> {
     match value {
         empty if is_empty(empty) => return Ok(Item::default()),
         Value::String(_) | Value::Number(_) => {
-            return Ok(Item { title: reading.entry(path, value)?, ..Item::default() });
+            return Ok(Item { title: reader.entry(path, value)?, ..Item::default() });
         }
         Value::Object(_) => {}
         Value::Null | Value::Bool(_) | Value::Array(_) => {
             return Err(wrong(path, "a text, a number or an object with a `title`"));
         }
     }
-    let mut get = |names: &[&'static str]| reading.text(value, path, names);
+    let mut get = |names: &[&'static str]| reader.text(value, path, names);
     let title = get(&["title", "name", "heading", "text", "answer", "option", "step"])?;
     let below = get(&["description", "text", "subtitle", "label", "detail", "body"])?;
     let number = get(&["value", "number", "stat", "price", "amount"])?;
     let (title, below) = match kind {
-        // A number has one line below it, whatever that is called.
+        // A number has one line below it, whatever its member is called.
         SceneKind::Stats => (String::new(), if below.is_empty() { title } else { below }),
         _ if title.is_empty() => (below, String::new()),
         _ if title == below => (title, String::new()),
@@ -177,7 +177,7 @@ fn item(path: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -
     };
     let icon = get(&["icon", "emoji"])?.chars().take(16).collect();
     let image = match first(value, &["image", "imageUrl", "img", "photo", "picture"]) {
-        Some((name, image)) => reading.images.read(&at(path, name), image)?,
+        Some((name, image)) => reader.images.read(&at(path, name), image)?,
         None => None,
     };
     Ok(Item {
@@ -188,28 +188,28 @@ fn item(path: &str, kind: SceneKind, value: &Value, reading: &mut Reading<'_>) -
         marked: ["correct", "isCorrect", "highlight", "highlighted", "recommended", "featured", "winner"]
             .iter()
             .any(|name| flag(&value[*name]) == Some(true)),
-        points: column_points(path, value, reading)?,
+        points: column_points(path, value, reader)?,
         image,
     })
 }
 
-/// The white space that a text begins with, as in ` km`: it is meant to separate the two.
+/// The leading white space of a text such as ` km`: it separates the number from its unit.
 fn space_before<'a>(value: &'a Value, names: &[&'static str]) -> &'a str {
     let text = first(value, names).and_then(|(_, text)| text.as_str()).unwrap_or_default();
     let space = &text[..text.len() - text.trim_start().len()];
     if space.contains(char::is_control) { "" } else { space }
 }
 
-/// The points of a column that is an object: a list, or a single one.
-fn column_points(path: &str, value: &Value, reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
+/// The points of a column that is an object: a list or a single value.
+fn column_points(path: &str, value: &Value, reader: &mut FilmReader<'_>) -> Result<Vec<String>, Problem> {
     for name in ["points", "features", "items", "pros", "list", "bullets"] {
         match &value[name] {
             empty if is_empty(empty) => {}
-            Value::Array(list) => return points(&at(path, name), list, reading),
+            Value::Array(list) => return points(&at(path, name), list, reader),
             single @ (Value::String(_) | Value::Number(_)) => {
-                return Ok(vec![reading.entry(&at(path, name), single)?]);
+                return Ok(vec![reader.entry(&at(path, name), single)?]);
             }
-            // What has another meaning elsewhere, such as `"features": true`, is passed over.
+            // A value of another type, such as `"features": true`, has another meaning and is ignored.
             Value::Null | Value::Bool(_) | Value::Object(_) => {}
         }
     }
@@ -217,14 +217,14 @@ fn column_points(path: &str, value: &Value, reading: &mut Reading<'_>) -> Result
 }
 
 /// Points: texts, numbers, or objects with a text.
-fn points(path: &str, list: &[Value], reading: &mut Reading<'_>) -> Result<Vec<String>, Problem> {
+fn points(path: &str, list: &[Value], reader: &mut FilmReader<'_>) -> Result<Vec<String>, Problem> {
     check_length(path, list)?;
     let mut points = Vec::with_capacity(list.len());
     for (index, entry) in list.iter().enumerate() {
         let path = format!("{path}[{index}]");
         let point = match entry {
-            Value::Object(_) => reading.text(entry, &path, &["text", "title", "name", "label"])?,
-            _ => reading.entry(&path, entry)?,
+            Value::Object(_) => reader.text(entry, &path, &["text", "title", "name", "label"])?,
+            _ => reader.entry(&path, entry)?,
         };
         points.extend(Some(point).filter(|point| !point.is_empty()));
     }
@@ -239,8 +239,8 @@ fn read_images(path: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec
     match &value["images"] {
         empty if is_empty(empty) => {}
         Value::Array(list) => {
-            let pictures = list.iter().enumerate().filter(|(_, image)| !is_empty(image));
-            for (index, image) in pictures.take(MOST_IMAGES + 1) {
+            let given = list.iter().enumerate().filter(|(_, image)| !is_empty(image));
+            for (index, image) in given.take(MOST_IMAGES + 1) {
                 found.extend(images.read(&format!("{path}.images[{index}]"), image)?);
             }
         }
@@ -249,16 +249,16 @@ fn read_images(path: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec
     Ok(found)
 }
 
-/// Marks the right answer, given by its index or its text. A number is tried as an index first, a text as the text of
-/// an answer.
+/// Marks the correct answer, given by its index or its text. A number is read as an index first, a text as the text of
+/// an answer first.
 fn mark_answer(items: &mut [Item], value: &Value) {
     let names = ["correctAnswer", "correctIndex", "correct", "answer", "answerIndex"];
     let Some((name, given)) = first(value, &names) else { return };
-    let by_place = whole(given).and_then(|path| usize::try_from(path).ok()).filter(|path| *path < items.len());
-    let said = text(name, given).unwrap_or_default();
-    let by_text = items.iter().position(|item| !said.is_empty() && item.title == said);
-    let found = if given.is_string() { by_text.or(by_place) } else { by_place.or(by_text) };
-    if let Some(item) = found.and_then(|path| items.get_mut(path)) {
+    let by_index = whole(given).and_then(|index| usize::try_from(index).ok()).filter(|index| *index < items.len());
+    let answer = text(name, given).unwrap_or_default();
+    let by_text = items.iter().position(|item| !answer.is_empty() && item.title == answer);
+    let found = if given.is_string() { by_text.or(by_index) } else { by_index.or(by_text) };
+    if let Some(item) = found.and_then(|index| items.get_mut(index)) {
         item.marked = true;
     }
 }

@@ -1,19 +1,19 @@
-//! JSON numbers in a video's configuration, written as people write them: all their digits, and nothing of how a
-//! computer keeps them (ADR 24).
+//! Formats the JSON numbers of a film specification as people write them: with all their digits, and without the noise
+//! of binary floating point (ADR 24).
 
 use std::borrow::Cow;
 
 use serde_json::Number;
 
-/// Significant digits that a binary number of 64 bits always keeps.
+/// The number of significant digits that a 64-bit float always preserves.
 const KEPT_DIGITS: usize = 15;
-/// Decimal places that people give a number of so many digits; more of them may come from a calculation.
+/// The number of decimal places that people write in a number with many digits; more may come from a calculation.
 const USUAL_PLACES: usize = 3;
-/// Significant digits of the longest binary number of 64 bits, written out.
+/// The largest number of significant digits in the exact decimal form of a 64-bit float.
 const LONGEST_BINARY: usize = 767;
-/// Powers of ten beyond which no binary number of 64 bits lies.
+/// An exponent of ten beyond the range of 64-bit floats.
 const MOST_EXPONENT: i32 = 400;
-/// Zeros that are written out; a number with more of them is written with a power of ten.
+/// The maximum number of zeros in positional notation; a number with more zeros is written with a power of ten.
 const MOST_ZEROS: usize = 30;
 
 /// The text for a JSON number.
@@ -22,14 +22,14 @@ pub(crate) fn written(number: &Number) -> String {
     Decimal::parse(&token).map_or(token, |decimal| decimal.without_noise().write())
 }
 
-/// JSON in which each number that a reader would round is a text with all its digits. Only for what people read:
-/// numbers elsewhere are what their senders signed.
+/// Replaces each JSON number that a parser would round by a text with all its digits. It is only for text on the
+/// screen: elsewhere numbers must stay as their senders signed them.
 pub(crate) fn keep_digits(json: &[u8]) -> Cow<'_, [u8]> {
     let mut kept = Vec::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(byte) = json.get(at) {
         match byte {
-            b'"' => at = after_text(json, at),
+            b'"' => at = end_of_string(json, at),
             b'-' | b'0'..=b'9' => {
                 let length = json[at..].iter().position(|byte| !is_in_number(*byte)).unwrap_or(json.len() - at);
                 let end = at + length;
@@ -54,8 +54,8 @@ fn is_in_number(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E')
 }
 
-/// Where a text ends that begins at `start`.
-fn after_text(json: &[u8], start: usize) -> usize {
+/// The end of the string that begins at `start`.
+fn end_of_string(json: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = json.get(at) {
         match byte {
@@ -67,12 +67,12 @@ fn after_text(json: &[u8], start: usize) -> usize {
     json.len()
 }
 
-/// Whether what stands before this would be the name of a member, which only a text may be.
+/// Whether the token before `rest` is in the position of a member name, which must be a string.
 fn is_name(rest: &[u8]) -> bool {
     rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
-/// The text for a number that readers into 64 bits would round.
+/// The text for a number that a parser would round to 64 bits.
 fn rounded_by_readers(token: &[u8]) -> Option<String> {
     let token = std::str::from_utf8(token).ok()?;
     let decimal = Decimal::parse(token).filter(|decimal| decimal.digits.len() > KEPT_DIGITS)?;
@@ -84,13 +84,13 @@ fn rounded_by_readers(token: &[u8]) -> Option<String> {
 #[derive(Debug)]
 struct Decimal {
     negative: bool,
-    /// Without zeros at either end; none is zero.
+    /// The digits without leading and trailing zeros; empty for zero.
     digits: String,
     point: i32,
 }
 
 impl Decimal {
-    /// Reads a number as JSON has it (RFC 8259, 6); one beyond all binary numbers is left to readers to refuse.
+    /// Parses a JSON number (RFC 8259, 6). None for a number beyond the range of floats: the JSON parser refuses it.
     fn parse(token: &str) -> Option<Self> {
         let (negative, rest) = match token.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -111,8 +111,8 @@ impl Decimal {
         within.then(|| Self { negative, digits: digits.trim_end_matches('0').to_owned(), point: point + exponent })
     }
 
-    /// 0.3 for 0.30000000000000004: a fraction with more digits than a binary number keeps, which is exactly how one is
-    /// printed, comes from a calculation when rounding to what is kept leaves fewer digits.
+    /// Removes floating-point noise: 0.30000000000000004 becomes 0.3. A fraction has noise if it has more digits than a
+    /// float preserves, is the exact form in which a float is printed, and has fewer digits after rounding.
     fn without_noise(self) -> Self {
         let places = i64::try_from(self.digits.len()).unwrap_or(i64::MAX) - i64::from(self.point);
         let places = usize::try_from(places).unwrap_or(0);
@@ -133,7 +133,7 @@ impl Decimal {
         if self.negative && !self.digits.is_empty() { "-" } else { "" }
     }
 
-    /// Without a power of ten.
+    /// Positional notation, without a power of ten.
     fn plain(&self) -> String {
         let (sign, digits) = (self.sign(), self.digits.as_str());
         let zeros = |count: usize| "0".repeat(count);
@@ -145,7 +145,7 @@ impl Decimal {
         }
     }
 
-    /// As people write it.
+    /// The notation that people use.
     fn write(&self) -> String {
         let zeros = match usize::try_from(self.point) {
             Ok(point) => point.saturating_sub(self.digits.len()),
@@ -176,7 +176,7 @@ fn superscript(digit: char) -> char {
 mod tests {
     use super::*;
 
-    /// The text for a number as it comes in a body.
+    /// The text for a number in a request body.
     fn read(token: &str) -> String {
         let json = format!("[{token}]");
         let value: serde_json::Value = serde_json::from_slice(&keep_digits(json.as_bytes())).unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_as_people_write_them() {
+    fn numbers_are_written_as_people_write_them() {
         for (token, expected) in [
             ("1250.0", "1250"),
             ("4.50", "4.5"),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_calculation_leaves_behind_is_rounded_away() {
+    fn floating_point_noise_is_rounded_away() {
         for (token, expected) in [
             ("0.30000000000000004", "0.3"),
             ("0.7999999999999999", "0.8"),
@@ -256,7 +256,7 @@ mod tests {
         for json in [
             r#"{"a": 1, "b": -2.50, "c": [1e3, 18446744073709551615, 0.1]}"#,
             r#"{"a": "12345678901234567890123", "b\"12345678901234567890123": "\\"}"#,
-            // What is no JSON stays what it is.
+            // Invalid JSON is unchanged.
             r#"{12345678901234567890123 : 1}"#,
             "[012345678901234567890123, 1234567890123456789012.e5, 1.2.3456789012345678901, -]",
             "[1e99999999999999999999, 12345678901234567e999]",

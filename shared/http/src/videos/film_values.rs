@@ -1,5 +1,5 @@
-//! What the members of a video's configuration say: one rule each for texts, words, numbers and yes or no, wherever they
-//! stand. What is empty says nothing, as if it were not there.
+//! Reads values of a film specification: one rule each for texts, words, numbers and flags. An empty value counts as
+//! missing.
 
 use reelhook_domain::videos::coverage::is_blank;
 use serde_json::Value;
@@ -7,17 +7,17 @@ use serde_json::Value;
 use crate::problem::Problem;
 use crate::videos::film_numbers::written;
 
-/// Characters of a text.
+/// The maximum length of a text, in characters.
 pub(crate) const TEXT_LIMIT: usize = 2000;
-/// Above this not every whole number is a number of JSON.
+/// The largest whole number up to which a 64-bit float is exact.
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_991.0;
 
-/// The problem with a part of a configuration.
+/// The problem for a wrong value at `path`.
 pub(crate) fn wrong(path: &str, right: impl Into<String>) -> Problem {
     Problem::BadValue { path: path.to_owned(), right: right.into() }
 }
 
-/// Whether a value says nothing: null, a text without a visible character, a list or an object of nothing else.
+/// Whether a value is empty: null, a text without a visible character, or a list or an object of empty values.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -28,13 +28,13 @@ pub(crate) fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The first of these members that says something.
+/// The first of these members that is not empty.
 pub(crate) fn first<'a>(value: &'a Value, names: &[&'static str]) -> Option<(&'static str, &'a Value)> {
     names.iter().find_map(|name| Some((*name, value.get(*name).filter(|member| !is_empty(member))?)))
 }
 
-/// A value as a text, which is empty where the value is: a text, a number as people write it, or an object with one of
-/// them as its `text`. True and false are not texts: a video shows words, and these give none.
+/// A value as text, which is empty if the value is: a text, a number as people write it, or an object with one of them
+/// as its `text`. `true` and `false` have no text for the screen.
 ///
 /// # Errors
 /// [`Problem`] for another type, or a text that is too long.
@@ -56,7 +56,7 @@ pub(crate) fn text(path: &str, value: &Value) -> Result<String, Problem> {
 
 const RIGHT_TEXT: &str = "a text or a number";
 
-/// The first of these members that says something, as a text, with its name.
+/// The first of these members that is not empty, as text, with its name.
 ///
 /// # Errors
 /// As [`text`].
@@ -66,20 +66,20 @@ pub(crate) fn first_text(
     names: &[&'static str],
 ) -> Result<Option<(&'static str, String)>, Problem> {
     for name in names {
-        let said = text(&at(path, name), value.get(*name).unwrap_or(&Value::Null))?;
-        if !said.is_empty() {
-            return Ok(Some((*name, said)));
+        let text = text(&at(path, name), value.get(*name).unwrap_or(&Value::Null))?;
+        if !text.is_empty() {
+            return Ok(Some((*name, text)));
         }
     }
     Ok(None)
 }
 
-/// The place of a member.
+/// The path of a member.
 pub(crate) fn at(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// A word by itself, or as `type` or `name` of an object; a number is one too.
+/// A word: a text or a number, alone or as `type` or `name` of an object.
 pub(crate) fn word(value: &Value) -> Option<String> {
     match value {
         Value::Object(_) => first(value, &["type", "name"]).and_then(|(_, word)| plain_word(word)),
@@ -95,7 +95,7 @@ fn plain_word(value: &Value) -> Option<String> {
     }
 }
 
-/// A number, also as a text.
+/// A number, or a text that is a number.
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
@@ -104,13 +104,13 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// A whole number from 0, also as `4.0` or as a text.
+/// A whole number from 0 up, which may be written as `4.0` or as a text.
 pub(crate) fn whole(value: &Value) -> Option<u64> {
     let number = number(value)?;
     (number.fract() == 0.0 && (0.0..=LARGEST_WHOLE).contains(&number)).then_some(number as u64)
 }
 
-/// True or false, also as a text.
+/// True or false, which may be a text.
 pub(crate) fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
@@ -123,7 +123,7 @@ pub(crate) fn flag(value: &Value) -> Option<bool> {
     }
 }
 
-/// A member that is a number within bounds; none where it says nothing.
+/// A member that is a number within bounds; none if it is empty.
 ///
 /// # Errors
 /// [`Problem`] names the bounds.
@@ -142,7 +142,7 @@ pub(crate) fn bounded(
     }
 }
 
-/// A member that is true or false; none where it says nothing.
+/// A member that is true or false; none if it is empty.
 ///
 /// # Errors
 /// [`Problem`] for anything else.

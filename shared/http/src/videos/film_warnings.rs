@@ -1,25 +1,26 @@
-//! What is drawn differently from the order: sentences that name the place, bounded in number and length.
+//! Warnings: what the video shows differently from the request. They name the path, and their number and length are
+//! bounded.
 
 use std::collections::BTreeSet;
 
 use reelhook_domain::videos::coverage::missing;
 use reelhook_domain::videos::render::Renderer;
 
-/// Texts with characters that can't be shown, each of which has a sentence.
+/// The maximum number of texts with missing characters that get a warning each.
 const MOST_TEXTS: usize = 20;
-/// Characters that such a sentence names.
+/// The maximum number of characters that such a warning names.
 const MOST_CHARACTERS: usize = 5;
 
 /// Collects warnings.
 pub(crate) struct Warnings {
     renderer: Renderer,
     sentences: Vec<String>,
-    /// The places of texts with characters that can't be shown.
+    /// The paths of texts with characters that no typeface can show.
     paths: BTreeSet<String>,
 }
 
 impl Warnings {
-    /// None yet.
+    /// No warnings yet.
     pub(crate) fn new(renderer: Renderer) -> Self {
         Self { renderer, sentences: Vec::new(), paths: BTreeSet::new() }
     }
@@ -29,8 +30,8 @@ impl Warnings {
         self.sentences.push(sentence);
     }
 
-    /// Warns of characters that no typeface of ours has. Creatomate has its own.
-    pub(crate) fn look_at(&mut self, path: &str, text: &str) {
+    /// Warns about characters that no built-in typeface has. Creatomate has typefaces of its own.
+    pub(crate) fn check(&mut self, path: &str, text: &str) {
         let missing = match self.renderer {
             Renderer::Own => missing(text),
             Renderer::Creatomate => return,
@@ -47,7 +48,7 @@ impl Warnings {
         self.sentences.push(format!("{path}: no typeface has {names}{more}; a box is drawn for each"));
     }
 
-    /// The sentences.
+    /// The warnings.
     pub(crate) fn finish(mut self) -> Vec<String> {
         let more = self.paths.len().saturating_sub(MOST_TEXTS);
         if more > 0 {

@@ -1,4 +1,4 @@
-//! multipart/form-data (RFC 7578), as browsers and less careful clients send it, and the names of files in it.
+//! Reads multipart/form-data (RFC 7578), as browsers and less strict clients send it, and matches the file names in it.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -12,32 +12,32 @@ use crate::content::{self, parameter};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Bytes of a form (contract.md, VidBuilder).
+/// The maximum size of a form, in bytes (contract.md, VidBuilder).
 const FORM_LIMIT: usize = 4 * 1024 * 1024;
-/// Parts of a form.
+/// The maximum number of parts in a form.
 const MOST_PARTS: usize = 200;
-/// Bytes of the name of a file or a field.
+/// The maximum length of the name of a file or a field, in bytes.
 const NAME_LIMIT: usize = 1024;
-/// Characters of a boundary (RFC 2046, 5.1.1).
+/// The maximum length of a boundary, in characters (RFC 2046, 5.1.1).
 const BOUNDARY_LIMIT: usize = 70;
 
 /// A part of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// The name of its field.
+    /// The field name.
     pub(crate) name: String,
-    /// The name of its file, where it is one.
+    /// The file name, if the part is a file.
     pub(crate) file: Option<String>,
-    /// What it holds.
+    /// The content.
     pub(crate) bytes: Bytes,
-    /// The name of its file as version 0.1 read it, for requests that it remembers.
+    /// The file name as version 0.1 read it: hashes in its idempotency records contain it.
     former_file: Option<String>,
-    /// The character set that it names, or its form.
+    /// The character set that the part or the form declares.
     charset: Option<String>,
 }
 
 impl Part {
-    /// Its text.
+    /// The content as text.
     ///
     /// # Errors
     /// [`content::TextError`].
@@ -45,12 +45,12 @@ impl Part {
         content::text(&self.bytes, self.charset.as_deref())
     }
 
-    /// The name of its file as version 0.1 read it.
+    /// The file name as version 0.1 read it.
     pub(crate) fn former_name(&self) -> &[u8] {
         self.former_file.as_deref().unwrap_or_default().as_bytes()
     }
 
-    /// Whether a browser sent it for an empty file input.
+    /// Whether a browser sent the part for an empty file input.
     pub(crate) fn is_unfilled(&self) -> bool {
         self.bytes.is_empty() && self.file.as_ref().is_none_or(String::is_empty)
     }
@@ -63,10 +63,10 @@ pub(crate) fn is_form(request: &ApiRequest) -> bool {
     media_type.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data")
 }
 
-/// Reads a form: its parts in their order.
+/// Reads the parts of a form, in order.
 ///
 /// # Errors
-/// [`Problem`] says what is wrong with it.
+/// [`Problem`] says what is wrong with the form.
 pub(crate) async fn read(request: &ApiRequest) -> Result<Vec<Part>, Problem> {
     let boundary = boundary(request.header_bytes("content-type").unwrap_or_default())?;
     let body = Bytes::from(request.content(FORM_LIMIT, Problem::FormTooLarge)?.into_owned());
@@ -89,7 +89,7 @@ pub(crate) async fn read(request: &ApiRequest) -> Result<Vec<Part>, Problem> {
         let former_file = field.file_name().map(str::to_owned);
         parts.push(Part { name, file, former_file, charset, bytes: field.bytes().await.map_err(bad)? });
     }
-    // A field that tells the character set of all others (RFC 7578, 4.6).
+    // The `_charset_` field declares the character set of all other fields (RFC 7578, 4.6).
     let charset = parts.iter().find(|part| part.name == "_charset_").and_then(|part| part.text().ok());
     if let Some(charset) = charset.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()) {
         for part in parts.iter_mut().filter(|part| part.charset.is_none()) {
@@ -108,18 +108,18 @@ fn boundary(content_type: &[u8]) -> Result<String, Problem> {
     found.ok_or_else(|| bad("the boundary in `Content-Type` must have at most 70 ASCII characters"))
 }
 
-/// A name in a `Content-Disposition`, from `name*` (RFC 8187) where that can be read, else from `name`.
+/// A name in a `Content-Disposition`: from `name*` (RFC 8187) if that is valid, else from `name`.
 fn name_in(disposition: &[u8], name: &str) -> Option<String> {
     let extended = parameter(disposition, &format!("{name}*")).and_then(|value| extended(&value));
     extended.or_else(|| {
         let bytes = parameter(disposition, name)?;
-        // What is no UTF-8 comes from where browsers still use the system's character set.
+        // Old browsers send names in the system's character set instead of UTF-8.
         let text = content::text(&bytes, None).or_else(|_| content::text(&bytes, Some("windows-1252")));
         Some(text.ok()?.into_owned())
     })
 }
 
-/// Reads `UTF-8'en'na%C3%AFve.png`, also where charset and language are left out.
+/// Reads `UTF-8'en'na%C3%AFve.png`, with or without charset and language.
 fn extended(value: &[u8]) -> Option<String> {
     let parts: Vec<&[u8]> = value.splitn(3, |byte| *byte == b'\'').collect();
     let (charset, encoded) = match parts[..] {
@@ -130,7 +130,7 @@ fn extended(value: &[u8]) -> Option<String> {
     content::text(&bytes, Some(charset)).ok().map(Cow::into_owned)
 }
 
-/// The names of files in all the ways in which they are compared, made once: many scenes may name one.
+/// The file names in all the forms in which they are compared, computed once because many scenes may name a file.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     written: Vec<String>,
@@ -139,7 +139,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The names of these files.
+    /// Computes the forms of these file names.
     pub(crate) fn of<'a>(files: impl Iterator<Item = &'a str>) -> Self {
         let mut names = Self::default();
         for name in files {
@@ -150,21 +150,21 @@ impl Names {
         names
     }
 
-    /// The index of the file with this name: as it is written; else the same letters, composed or not; else the same
-    /// once percent-encoding is undone on both sides. The case of letters counts.
-    pub(crate) fn find(&self, meant: &str) -> Option<usize> {
-        // A name that is taken may be three times as long where each of its bytes is encoded.
-        if meant.is_empty() || self.written.is_empty() || meant.len() > 3 * NAME_LIMIT {
+    /// The index of the file with this name. It compares the exact name first, then the composed form (NFC), then the
+    /// percent-decoded form. The comparison is case-sensitive.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        // Percent-encoding makes a name at most three times as long.
+        if name.is_empty() || self.written.is_empty() || name.len() > 3 * NAME_LIMIT {
             return None;
         }
-        let among = |names: &[String], meant: &str| names.iter().position(|name| name == meant);
-        let as_written = among(&self.written, meant);
-        let composed_like = || among(&self.composed, &composed(meant));
-        as_written.or_else(composed_like).or_else(|| among(&self.decoded, &decoded(meant)))
+        let among = |names: &[String], name: &str| names.iter().position(|known| known == name);
+        let as_written = among(&self.written, name);
+        let as_composed = || among(&self.composed, &composed(name));
+        as_written.or_else(as_composed).or_else(|| among(&self.decoded, &decoded(name)))
     }
 }
 
-/// A text in composed form (NFC), in which the same letters are the same bytes.
+/// A text in composed form (NFC), in which equal letters have equal bytes.
 pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
     NFC.normalize(text)
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_from_both_kinds_of_parameters() {
+    fn file_names_are_read_from_both_kinds_of_parameters() {
         let check = |disposition: &[u8], expected: Option<&str>| {
             assert_eq!(name_in(disposition, "filename").as_deref(), expected);
         };
@@ -227,7 +227,7 @@ mod tests {
         check(b"form-data; filename=\"naive.png\"; filename*=utf-8''na%c3%afve.png", Some("naïve.png"));
         check(b"form-data; filename*=na%C3%AFve.png", Some("naïve.png"));
         check(b"form-data; filename*=\"UTF-8''a%20b.png\"", Some("a b.png"));
-        // What is damaged does not hide the other one.
+        // An invalid `filename*` does not hide a valid `filename`.
         check(b"form-data; filename*=UTF-8''%FF; filename=a.png", Some("a.png"));
         check(b"form-data; filename=\"na\xefve.png\"", Some("naïve.png"));
         check(b"form-data; filename=\"\"", Some(""));
@@ -235,9 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_found_however_its_name_is_written() {
-        let check = |names: &[&str], meant: &str, expected: Option<usize>| {
-            assert_eq!(Names::of(names.iter().copied()).find(meant), expected, "{names:?} {meant}");
+    fn a_file_is_found_by_any_spelling_of_its_name() {
+        let check = |names: &[&str], name: &str, expected: Option<usize>| {
+            assert_eq!(Names::of(names.iter().copied()).find(name), expected, "{names:?} {name}");
         };
         check(&["a.png", "cafe\u{301}.png"], "café.png", Some(1));
         check(&["café.png"], "cafe\u{301}.png", Some(0));
@@ -246,13 +246,13 @@ mod tests {
         check(&["\u{1112}\u{1161}\u{11ab}.png"], "한.png", Some(0));
         check(&["quote%22.png"], "quote\".png", Some(0));
         check(&["Logo.png"], "logo.png", None);
-        // As it is written goes first.
+        // The exact name takes precedence.
         check(&["caf%C3%A9.png", "cafe\u{301}.png", "café.png"], "café.png", Some(2));
         check(&["100%.png"], "100%.png", Some(0));
         check(&["100%25.png", "100%.png"], "100%.png", Some(1));
         check(&[""], "", None);
         check(&[], "a.png", None);
-        // As long as a name may be, and longer than any.
+        // Names of the maximum length, and longer ones.
         let (long, encoded) = ("é".repeat(NAME_LIMIT / 2), "%C3%A9".repeat(NAME_LIMIT / 2));
         check(&["a.png", &long], &encoded, Some(1));
         check(&["a.png", &long], &"e\u{301}".repeat(NAME_LIMIT / 2), Some(1));

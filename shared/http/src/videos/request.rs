@@ -1,4 +1,4 @@
-//! An order for a video, in JSON or as a form with pictures (contract.md, VidBuilder; seed 002).
+//! Reads a request for a video, in JSON or as a form with images (contract.md, VidBuilder; seed 002).
 
 use reelhook_app::Url;
 use reelhook_app::videos::films::IMAGE_LIMIT;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use crate::idempotency::{key_of_body, key_of_form};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
-use crate::videos::film::MOST_IMAGES;
 use crate::videos::film_numbers::keep_digits;
+use crate::videos::film_reader::MOST_IMAGES;
 use crate::videos::film_values::{first_text, is_empty, whole};
 use crate::videos::form::{self, Part};
 
-/// Characters of a URL.
+/// The maximum length of a URL, in bytes.
 const URL_LIMIT: usize = 2000;
 
 /// The parts of a request.
@@ -26,11 +26,11 @@ struct Parts {
     files: Vec<Part>,
 }
 
-/// Reads a request for a video, which `renderer` draws. `random` makes the keys of pictures, `track` finds a track's id by
-/// one of its names.
+/// Reads a request for a video, which `renderer` renders. `random` supplies the keys of images, and `track` finds the
+/// id of a music track by one of its names.
 ///
 /// # Errors
-/// [`Problem`] names what is wrong and what would be right.
+/// [`Problem`] names the wrong value and says what would be right.
 pub async fn read(
     request: &ApiRequest,
     needs_callback: bool,
@@ -112,7 +112,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
     Ok(parts)
 }
 
-/// JSON without loss of digits, since people read the numbers of a video.
+/// Parses JSON without loss of digits, because viewers read the numbers of a video.
 fn read_json(json: &str) -> serde_json::Result<Value> {
     serde_json::from_slice(&keep_digits(json.as_bytes()))
 }
@@ -135,7 +135,7 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
     Ok(Some(url))
 }
 
-/// Reads which picture is to be uploaded: POST /api/uploads `{contentType, size}`.
+/// Reads the type and size of an image to upload: POST /api/uploads `{contentType, size}`.
 ///
 /// # Errors
 /// [`Problem::BadField`].

@@ -1,4 +1,6 @@
-//! VidBuilder's routes: what is asked, and the answers (contract.md, VidBuilder; seed 002).
+//! VidBuilder's routes: reads requests and builds answers (contract.md, VidBuilder; seed 002).
+
+use std::time::Duration;
 
 use reelhook_app::Url;
 use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
@@ -18,49 +20,49 @@ use crate::request::ApiRequest;
 use crate::routes;
 pub use crate::videos::request::{read, read_upload};
 
-/// Waiting jobs that are named.
+/// The maximum number of waiting jobs in the answer about the queue.
 pub const QUEUED_SHOWN: usize = 100;
-/// Videos of one answer.
+/// The maximum number of videos in one page of the list.
 const LISTED: usize = 200;
-/// How long an upload may begin, in seconds.
-const UPLOAD_LIFE: i64 = 900;
+/// The time within which an upload must begin.
+const UPLOAD_LIFE: Duration = Duration::from_secs(900);
 
-/// What is asked.
+/// A request to one of VidBuilder's routes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Route {
-    /// A video, and whether the caller waits for it.
+    /// POST /api/generate-video-async, POST /api/generate-flexible-video
     Create {
-        /// Whether.
+        /// Whether the answer waits until the job has ended.
         wait: bool,
     },
-    /// Where a picture may be put.
+    /// POST /api/uploads
     Upload,
-    /// How a job stands.
+    /// GET /api/job-status/{id}
     Status(JobId),
-    /// A video.
+    /// GET /api/download/{id}
     Download(JobId, Rendition),
-    /// The videos that are there.
+    /// GET /api/videos
     List {
-        /// How many.
+        /// The maximum number of videos in the answer.
         limit: usize,
-        /// Where the list goes on.
+        /// The position at which the list continues.
         cursor: Option<Cursor>,
     },
-    /// That a video goes.
+    /// DELETE /api/videos/{id}
     Delete(JobId),
-    /// How many wait.
+    /// GET /api/queue-status
     Queue,
-    /// The tracks of music.
+    /// GET /api/music-tracks
     Tracks,
-    /// A track of music.
+    /// GET /api/music-tracks/{name}
     Track(String),
 }
 
 impl Route {
-    /// Reads a request.
+    /// Reads the route.
     ///
     /// # Errors
-    /// [`Problem`].
+    /// [`Problem`] for an unknown route, or a parameter that is not valid.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         match (request.method.as_str(), &request.segments()[..]) {
             ("POST", ["api", "generate-video-async"]) => Ok(Self::Create { wait: false }),
@@ -69,7 +71,7 @@ impl Route {
             ("GET", ["api", "job-status", id]) => {
                 JobId::parse(id).map(Self::Status).map_err(|_| Problem::NoJob(id.chars().take(128).collect()))
             }
-            ("GET", ["api", "download", id]) => read_file_id(id).map(|(id, format)| Self::Download(id, format)),
+            ("GET", ["api", "download", id]) => read_file_id(id).map(|(id, rendition)| Self::Download(id, rendition)),
             ("GET", ["api", "videos"]) => {
                 Ok(Self::List { limit: request.limit(LISTED, LISTED)?, cursor: request.cursor(read_cursor)? })
             }
@@ -81,11 +83,11 @@ impl Route {
         }
     }
 
-    /// The link that a request follows, where it follows one: no key is asked for then.
+    /// The signed link of a request, if it has one. Such a request needs no API key.
     pub fn linked(&self, request: &ApiRequest) -> Option<Link> {
         let token = request.query("token")?.to_owned();
         let subject = match self {
-            Self::Download(id, format) => link_subject(id.as_str(), *format),
+            Self::Download(id, rendition) => link_subject(id.as_str(), *rendition),
             Self::Track(name) => track_subject(name),
             Self::Create { .. }
             | Self::Upload
@@ -107,7 +109,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Checks its signature and its time.
+    /// Verifies the signature and the expiry of the link.
     ///
     /// # Errors
     /// [`Problem::Unauthorized`].
@@ -120,29 +122,30 @@ fn track_subject(name: &str) -> String {
     format!("music:{name}")
 }
 
-/// A link to a track, good for as long as those to videos.
+/// A signed link to a music track. It is valid for as long as a link to a video.
 pub fn track_link(filename: &str, base: &Url, keys: &SigningKeys, now: Timestamp) -> String {
     let token = stream_token::mint(&track_subject(filename), now.seconds() + vidbuilder::LINK_LIFE.0, keys);
     let base = base.as_str().trim_end_matches('/');
     format!("{base}/api/music-tracks/{filename}?token={}", token.expose_secret())
 }
 
-/// Which video a path names: a job's id, with `_reels` for the vertical one.
+/// Reads the file id of a video: the job's id, with `_reels` for the portrait rendition.
 fn read_file_id(text: &str) -> Result<(JobId, Rendition), Problem> {
     let text = text.strip_suffix(".mp4").unwrap_or(text);
-    let (id, format) = match text.strip_suffix("_reels") {
+    let (id, rendition) = match text.strip_suffix("_reels") {
         Some(id) => (id, Rendition::Portrait),
         None => (text, Rendition::Landscape),
     };
-    Ok((JobId::parse(id).map_err(|_| Problem::VideoNotFound)?, format))
+    Ok((JobId::parse(id).map_err(|_| Problem::VideoNotFound)?, rendition))
 }
 
-/// How a job stands.
+/// The answer with a job's status.
 pub fn status_answer(job: &Job) -> ApiAnswer {
     ApiAnswer::json(200, &vidbuilder::status(job))
 }
 
-/// The end of a job that its caller waited for, with the warnings of the answer that would have come without waiting.
+/// The answer about a job that the caller waited for. It has the warnings of `accepted`, the answer to a request that
+/// does not wait.
 ///
 /// # Errors
 /// [`Problem::VideoFailed`].
@@ -164,7 +167,7 @@ pub fn finished_answer(job: &Job, accepted: &str) -> Result<ApiAnswer, Problem> 
     }
 }
 
-/// Where a picture is put, and how.
+/// The answer with the link for an upload.
 pub fn upload_answer(upload: &Upload, url: &str, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
@@ -172,17 +175,17 @@ pub fn upload_answer(upload: &Upload, url: &str, now: Timestamp) -> ApiAnswer {
         "uploadUrl": url,
         "method": "PUT",
         "headers": { "Content-Type": upload.content_type, "Content-Length": upload.bytes.to_string() },
-        "expiresAt": Timestamp(now.0 + UPLOAD_LIFE * 1000).to_string(),
+        "expiresAt": now.after(UPLOAD_LIFE).to_string(),
     });
     ApiAnswer::json(201, &body)
 }
 
-/// A video is elsewhere, for a while.
+/// The redirect to a video.
 pub fn download_answer(url: &str) -> ApiAnswer {
     ApiAnswer::text(302, String::new()).header("location", url).header("cache-control", "no-store")
 }
 
-/// The videos that are there.
+/// The answer with the list of videos.
 pub fn list_answer(listed: &Listed) -> ApiAnswer {
     let videos: Vec<Value> = listed.jobs.iter().filter_map(vidbuilder::listed).collect();
     let mut body = json!({ "count": videos.len(), "videos": videos });
@@ -192,13 +195,13 @@ pub fn list_answer(listed: &Listed) -> ApiAnswer {
     ApiAnswer::json(200, &body)
 }
 
-/// A video was deleted.
+/// The answer about a deleted video.
 pub fn deleted_answer(id: &JobId) -> ApiAnswer {
     let message = "Video deleted successfully";
     ApiAnswer::json(200, &json!({ "success": true, "message": message, "jobId": id.as_str() }))
 }
 
-/// How many videos are made, and how many wait.
+/// The answer with the number of running and waiting jobs.
 pub fn queue_answer(status: &QueueStatus, waiting: &[JobId], most: usize) -> ApiAnswer {
     let body = json!({
         "activeRenders": status.active.len(),
@@ -210,7 +213,7 @@ pub fn queue_answer(status: &QueueStatus, waiting: &[JobId], most: usize) -> Api
     ApiAnswer::json(200, &body)
 }
 
-/// The tracks of music: id, name and file name of each, with a link.
+/// The answer with the music tracks: id, name, file name and a link of each.
 pub fn tracks_answer<'a>(
     tracks: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
     base: &Url,
@@ -226,7 +229,7 @@ pub fn tracks_answer<'a>(
 }
 
 impl Problem {
-    /// The answer in VidBuilder's words.
+    /// The error in VidBuilder's format.
     pub fn vidbuilder(&self, request_id: &str) -> ApiAnswer {
         let (status, code, sentence) = self.parts();
         let mut body = json!({ "error": sentence, "code": code, "request_id": request_id });
@@ -254,7 +257,7 @@ impl Problem {
                 body["message"] = json!(error);
             }
             Self::RateLimited { retry_after } => body["retryAfter"] = json!(retry_after),
-            // Their sentence says it all.
+            // The other problems have no details beside their sentence.
             _ => {}
         }
         self.headers(ApiAnswer::json(status, &body))

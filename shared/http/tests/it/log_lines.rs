@@ -38,7 +38,7 @@ fn through_the_routes(request: Request) {
     request.audit(&request.source_ip, "a callback was received");
     let caller = Caller::known_as(format!("local {}", request.header("user-agent").unwrap_or("nobody")));
     if let Ok(report) = step::read(&request, &Reporter::Trusted, NOW) {
-        tracing::info!(job_id = %report.job_id, attempt = report.attempt, "took a step update");
+        tracing::info!(job_id = %report.job_id, attempt = report.attempt, "received a step update");
     }
     if let Ok((render, callback)) = creatomate::read(&request) {
         creatomate::note(&Received::Unknown, &render, &callback);
@@ -186,7 +186,7 @@ fn of_a_video_s_url_the_host_alone_is_logged() {
         let (_, mut event) = samples().into_iter().find(|(name, _)| name.ends_with("/complete.json")).unwrap();
         event["body"] = json!(json!({ "videoUrl": url }).to_string());
         let lines = lines(|| through_the_routes(lambda_http::request::from_str(&event.to_string()).unwrap()));
-        let line = lines.iter().find(|line| line.contains("took a command")).expect("a command");
+        let line = lines.iter().find(|line| line.contains("received a command")).expect("a command");
         assert!(!lines.concat().contains("secret"), "{lines:?}");
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!((&line["command"], &line["host"]), (&json!("complete"), &json!(host)));

@@ -1,4 +1,5 @@
-//! The Jobs table in memory: jobs, the stream of their versions, keys, the admission item and callbacks that wait.
+//! The Jobs table in memory: jobs, the stream of their versions, idempotency records, the admission item and parked
+//! callbacks.
 
 mod ports;
 
@@ -13,18 +14,19 @@ use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, 
 
 use crate::faults::Faults;
 
-/// What happens right before a call; it may change the store like somebody else.
+/// A hook that runs right before a call and may change the store like another writer.
 type Hook = Box<dyn FnOnce(&MemoryJobs) + Send>;
 
-/// Jobs, behind the ports that load, change, start, list and render them.
+/// The jobs, behind the ports that load, change, start, list and render them.
 ///
-/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `insert_with_key`, `admission`,
-/// `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
+/// Faults and hooks have the names of the ports' operations: `load`, `save`, `queue_counts`, `insert`,
+/// `insert_with_key`, `admission`, `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`,
+/// `save_admission`.
 #[derive(Default)]
 pub struct MemoryJobs {
     state: Mutex<State>,
     hooks: Mutex<BTreeMap<&'static str, VecDeque<Hook>>>,
-    /// Failures to come.
+    /// The injected faults.
     pub faults: Faults,
 }
 
@@ -45,7 +47,7 @@ impl State {
         self.jobs.insert(job.id.clone(), job.clone());
     }
 
-    /// Replaces a job if its version is the one before.
+    /// Replaces a job if the stored version is its predecessor.
     fn replace(&mut self, job: &Job) -> Saved<Job> {
         match self.jobs.get(&job.id) {
             Some(stored) if stored.version + 1 == job.version => {
@@ -63,7 +65,7 @@ impl MemoryJobs {
         self.state.lock().unwrap()
     }
 
-    /// Lets others be first, and runs the hook of this call.
+    /// Yields to other tasks and runs the hook of this call.
     async fn enter(&self, operation: &'static str) {
         tokio::task::yield_now().await;
         let hook = self.hooks.lock().unwrap().get_mut(operation).and_then(VecDeque::pop_front);
@@ -72,12 +74,12 @@ impl MemoryJobs {
         }
     }
 
-    /// Runs `hook` right before the next call of `operation` (each hook belongs to one call).
+    /// Runs `hook` right before the next call of `operation`. Each hook runs once.
     pub fn before(&self, operation: &'static str, hook: impl FnOnce(&Self) + Send + 'static) {
         self.hooks.lock().unwrap().entry(operation).or_default().push_back(Box::new(hook));
     }
 
-    /// Somebody else writes the job, unchanged, right before each of the next `times` saves.
+    /// Makes another writer touch the job right before each of the next `times` saves.
     pub fn conflict(&self, id: &JobId, times: usize) {
         for _ in 0..times {
             let id = id.clone();
@@ -85,22 +87,22 @@ impl MemoryJobs {
         }
     }
 
-    /// Whether conflicts come without the other's item, as after a failed read.
+    /// Sets whether conflicts lack the other writer's item, as after a failed read.
     pub fn hide_conflicts(&self, hide: bool) {
         self.state().hide_conflicts = hide;
     }
 
-    /// Puts a job as it is, with its version on the stream.
+    /// Stores a job as it is and appends its version to the stream.
     pub fn put(&self, job: &Job) {
         self.state().write(job);
     }
 
-    /// Takes a job away, as TTL does.
+    /// Removes a job, as TTL does.
     pub fn remove(&self, id: &JobId) {
         self.state().jobs.remove(id);
     }
 
-    /// Writes a job one version on, unchanged and without effects, like a migration.
+    /// Writes the next version of a job, unchanged and without effects, like a migration.
     pub fn touch(&self, id: &JobId) {
         let mut job = self.get(id);
         job.version += 1;
@@ -108,7 +110,7 @@ impl MemoryJobs {
         self.put(&job);
     }
 
-    /// Lets an event happen to a job at once, like another function; whether it was applied.
+    /// Applies an event to a job immediately, like another function, and returns whether it changed the job.
     pub fn apply(&self, id: &JobId, event: &Event, now: Timestamp, policy: &Policy) -> bool {
         let Decision::Apply(next) = decide(&self.get(id), event, now, policy) else { return false };
         self.put(&next);
@@ -118,7 +120,7 @@ impl MemoryJobs {
     /// A job.
     ///
     /// # Panics
-    /// When there is none with this id.
+    /// When no job has this id.
     pub fn get(&self, id: &JobId) -> Job {
         self.state().jobs.get(id).unwrap_or_else(|| panic!("no job `{id}`")).clone()
     }
@@ -128,7 +130,7 @@ impl MemoryJobs {
         self.state().jobs.values().cloned().collect()
     }
 
-    /// Every version that was written, in order, with its outbox.
+    /// Every written version, in order, with its outbox.
     pub fn stream(&self) -> Vec<Job> {
         self.state().stream.clone()
     }
@@ -138,12 +140,12 @@ impl MemoryJobs {
         self.state().stream[from..].to_vec()
     }
 
-    /// How many versions are on the stream.
+    /// The number of versions on the stream.
     pub fn stream_len(&self) -> usize {
         self.state().stream.len()
     }
 
-    /// Jobs with a due time until `now`, deleted ones not.
+    /// The jobs that are due at `now`, without deleted ones.
     pub fn due_until(&self, now: Timestamp) -> Vec<(Timestamp, JobId)> {
         let state = self.state();
         let shown = state.jobs.values().filter(|job| job.deleted_at.is_none());
@@ -155,19 +157,19 @@ impl MemoryJobs {
         self.state().admission.clone()
     }
 
-    /// Changes the admission item, one version on, like an operator.
+    /// Writes the next version of the admission item, like an operator.
     pub fn change_admission(&self, change: impl FnOnce(&mut Admission)) {
         let mut state = self.state();
         change(&mut state.admission);
         state.admission.version += 1;
     }
 
-    /// The callback that waits for a render.
+    /// The parked callback of a render.
     pub fn parked_callback(&self, render: &RenderId) -> Option<Callback> {
         self.state().parked.get(render).map(|(callback, _)| callback.clone())
     }
 
-    /// Jobs by status, counted.
+    /// The number of jobs by status.
     pub fn counts(&self) -> QueueCounts {
         let state = self.state();
         let count = |status: Status| {

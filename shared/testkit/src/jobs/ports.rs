@@ -1,4 +1,4 @@
-//! The ports that the Jobs table stands behind, with the conditions that DynamoDB would hold.
+//! The ports of the Jobs table, with the conditions that DynamoDB would check.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestam
 
 use super::MemoryJobs;
 
-/// Ids of a page: few, so that tests walk over several.
+/// The number of ids in a page: few, so that tests read several pages.
 const PAGE: usize = 3;
-/// A callback waits so long for its render.
+/// The time for which a callback stays parked.
 const PARKED: Duration = Duration::from_secs(3600);
-/// A render may be checked out of turn once in so long.
+/// The minimum interval of hints that check a render.
 const HINT: Duration = Duration::from_secs(10);
 
 #[async_trait]
@@ -231,7 +231,7 @@ impl JobLister for MemoryJobs {
         let state = self.state();
         let listed = |job: &&Job| {
             job.status == status && job.deleted_at.is_none() && job.created_at.day() == day
-                // The place of a page is the last id of the one before.
+                // A page continues after the last id of the page before.
                 && after.is_none_or(|after| job.id.as_str() > after)
         };
         let mut ids: Vec<JobId> = state.jobs.values().filter(listed).map(|job| job.id.clone()).collect();
@@ -243,7 +243,7 @@ impl JobLister for MemoryJobs {
 }
 
 impl MemoryJobs {
-    /// Saves the admission item on condition of its version, for fanout.
+    /// Saves the admission item if its version is current, for fanout.
     pub(crate) async fn replace_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
         self.enter("save_admission").await;
         let done = self.faults.check("save_admission")?;

@@ -1,4 +1,4 @@
-//! Pictures at URLs that clients named: fetched through the guarded client, redirects and compressed bodies included.
+//! Fetches images at URLs that clients named, through the guarded client. It follows redirects and decompresses bodies.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use url::Url;
 use crate::outbound::decode::DecodeError;
 use crate::outbound::redirects::{End, Fetch, Fetched, fetch};
 use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
-use crate::videos::drawing::DrawError;
+use crate::videos::draw_error::DrawError;
 use crate::videos::films::IMAGE_LIMIT;
 
-/// The whole of one picture, with all redirects.
+/// The total time for one image, with all redirects.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The bytes at a URL. Errors name servers, and no more of a URL: the rest may be a secret.
+/// Fetches the bytes at a URL. Errors name only the server of a URL, because the rest may be a secret.
 pub(super) async fn fetch_asset(http: &dyn HttpSender, text: &str) -> Result<Vec<u8>, DrawError> {
-    let Ok(url) = Url::parse(text) else { return Err(DrawError::Input("the picture has a bad URL".to_owned())) };
+    let Ok(url) = Url::parse(text) else { return Err(DrawError::Input("the picture has an invalid URL".to_owned())) };
     let first = server(&url).to_owned();
     let accept = "image/png, image/jpeg, image/webp, image/gif";
     let fetched = fetch(http, Fetch { url, accept, deadline: DEADLINE, response_limit: IMAGE_LIMIT }).await;
-    let place = place(&first, &fetched);
+    let subject = subject(&first, &fetched);
     match fetched.end {
-        End::Response(response) => whole(&place, response),
-        End::Stopped(stop, _) => Err(DrawError::Input(format!("{place} {stop}"))),
-        End::NoResponse(error) => Err(unreached(&place, &error)),
+        End::Response(response) => read(&subject, response),
+        End::Stopped(stop, _) => Err(DrawError::Input(format!("{subject} {stop}"))),
+        End::NoResponse(error) => Err(unreachable(&subject, &error)),
     }
 }
 
-fn whole(place: &str, response: OutboundResponse) -> Result<Vec<u8>, DrawError> {
-    let input = |why: &str| DrawError::Input(format!("{place} {why}"));
+fn read(subject: &str, response: OutboundResponse) -> Result<Vec<u8>, DrawError> {
+    let input = |why: &str| DrawError::Input(format!("{subject} {why}"));
     match response.status {
         200 => {}
-        status @ (429 | 500..=599) => return Err(DrawError::Renderer(format!("{place} answered {status}"))),
+        status @ (429 | 500..=599) => return Err(DrawError::Renderer(format!("{subject} answered {status}"))),
         status => return Err(input(&format!("answered {status}"))),
     }
     if response.truncated {
         return Err(input("is larger than 10 MB"));
     }
-    let response = response.whole().map_err(|error| unreached(place, &error))?;
+    let response = response.whole().map_err(|error| unreachable(subject, &error))?;
     match response.decoded(IMAGE_LIMIT) {
         Ok(bytes) => Ok(bytes.into_owned()),
         Err(DecodeError::TooLarge) => Err(input("is larger than 10 MB")),
@@ -47,9 +47,9 @@ fn whole(place: &str, response: OutboundResponse) -> Result<Vec<u8>, DrawError> 
     }
 }
 
-/// A failure that a retry may solve is the renderer's; any other is the client's.
-fn unreached(place: &str, error: &OutboundError) -> DrawError {
-    let sentence = format!("{place} could not be fetched: {}", error.code());
+/// Classifies a failure: if a retry may succeed, it counts as the renderer's, else as an input error of the client.
+fn unreachable(subject: &str, error: &OutboundError) -> DrawError {
+    let sentence = format!("{subject} could not be fetched: {}", error.code());
     match error {
         OutboundError::TimedOut(_) | OutboundError::Reset => DrawError::Renderer(sentence),
         OutboundError::Forbidden { .. }
@@ -61,8 +61,8 @@ fn unreached(place: &str, error: &OutboundError) -> DrawError {
     }
 }
 
-/// `the picture at a.example`, and where that led.
-fn place(first: &str, fetched: &Fetched) -> String {
+/// The subject of error sentences: `the picture at a.example`, and the server that it redirected to.
+fn subject(first: &str, fetched: &Fetched) -> String {
     match server(&fetched.url) {
         last if last == first => format!("the picture at {first}"),
         last => format!("the picture at {first}, redirected to {last},"),

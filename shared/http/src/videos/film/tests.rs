@@ -1,10 +1,11 @@
-//! Configurations of videos: how long their scenes show, and where their pictures are named.
+//! Film specifications: the lengths of scenes, and the paths of images.
 
 use super::*;
+use reelhook_domain::videos::film::ImageRef;
 use serde_json::json;
 
 #[test]
-fn a_video_is_as_long_as_its_scenes_are_together() {
+fn the_length_of_a_video_is_the_sum_of_its_scenes() {
     let check = |durations: &[f64], frames: u32| {
         let scenes = durations.iter().map(|duration| json!({ "type": "cta", "duration": duration }));
         let config = json!({ "scenes": scenes.collect::<Vec<_>>() });
@@ -18,7 +19,7 @@ fn a_video_is_as_long_as_its_scenes_are_together() {
 }
 
 #[test]
-fn a_picture_is_known_by_the_place_at_which_it_was_named() {
+fn an_image_has_the_path_at_which_the_request_first_names_it() {
     let url = |name: &str| format!("https://shop.example/{name}.png");
     let key = |name: u8| format!("uploads/{name:032x}.png");
     let attached = [("shoe.png".to_owned(), key(1)), ("bag.png".to_owned(), key(2))];
@@ -43,11 +44,11 @@ fn a_picture_is_known_by_the_place_at_which_it_was_named() {
         assert_eq!(place(ImageRef::Url(url(name))), expected);
     }
     assert_eq!(place(ImageRef::Key(key(1))), "scenes[3].content.avatar");
-    assert_eq!(place(ImageRef::Key(key(2))), "images[1]", "the file that nobody named");
+    assert_eq!(place(ImageRef::Key(key(2))), "images[1]", "the file that no scene names");
 }
 
 #[test]
-fn places_that_the_film_tells_are_not_stored() {
+fn paths_that_follow_from_the_film_are_not_stored() {
     let config = json!({ "scenes": [
         { "type": "hero-title", "content": { "images": ["https://shop.example/a.png"] } },
         { "type": "feature-list", "content": { "items": ["x", { "title": "y", "image": "https://shop.example/b.png" }] } },
