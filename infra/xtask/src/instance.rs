@@ -100,6 +100,12 @@ impl Instance {
         instances.filter(|instance| instance.run_file().is_file()).collect()
     }
 
+    /// The running instance that listens on this port.
+    pub fn on_port(workspace: &Workspace, port: u16) -> Option<Self> {
+        let all = Self::all(workspace);
+        all.into_iter().find(|instance| instance.running().is_some_and(|run| run.ports.contains(port)))
+    }
+
     /// A path inside the instance's directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.join(name)

@@ -6,9 +6,6 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::instance::Instance;
-use crate::workspace::Workspace;
-
 /// The ports that an instance listens on, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
@@ -18,6 +15,13 @@ pub struct Ports {
     pub emulator: u16,
     /// The stand-ins for outside services.
     pub studio: u16,
+}
+
+impl Ports {
+    /// Whether one of them is this port.
+    pub fn contains(self, port: u16) -> bool {
+        [self.api, self.emulator, self.studio].contains(&port)
+    }
 }
 
 /// Ports as asked for; 0 takes a free one.
@@ -56,8 +60,8 @@ impl Asked {
         Self { emulator_port: kept.unwrap_or(self.emulator_port), ..self }
     }
 
-    /// The ports to use.
-    pub fn choose(self, workspace: &Workspace) -> anyhow::Result<Ports> {
+    /// Chooses the ports. `owner_of` names the running instance that uses a port, for the error message.
+    pub fn choose(self, owner_of: impl Fn(u16) -> Option<String>) -> anyhow::Result<Ports> {
         // All are held until all are chosen, so that no two are the same.
         let mut held = Vec::new();
         let mut chosen = [0; 3];
@@ -71,7 +75,7 @@ impl Asked {
                 0 => listen_anywhere()?,
                 port => match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
                     Ok(listener) => listener,
-                    Err(_) => bail!(taken(workspace, port, what, flag)),
+                    Err(_) => bail!(in_use(port, what, flag, owner_of(port))),
                 },
             };
             *slot = listener.local_addr().context("ask for the port")?.port();
@@ -106,16 +110,12 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-fn taken(workspace: &Workspace, port: u16, what: &str, flag: &str) -> String {
-    let owner = Instance::all(workspace).into_iter().find(|instance| {
-        let ports = instance.running().map(|run| run.ports);
-        ports.is_some_and(|ports| [ports.api, ports.emulator, ports.studio].contains(&port))
-    });
+fn in_use(port: u16, what: &str, flag: &str, owner: Option<String>) -> String {
     let choice = format!("choose another for {what} with `{flag} PORT` (`{flag} 0` takes a free one)");
     match owner {
         Some(instance) => format!(
-            "port {port} is used by the instance `{0}`, which is running: stop it with `cargo xtask down --instance {0}`, or {choice}",
-            instance.name
+            "port {port} is used by the running instance `{instance}`: \
+             stop it with `cargo xtask down --instance {instance}`, or {choice}"
         ),
         None => format!("port {port} is in use by another program: {choice}"),
     }
@@ -127,8 +127,7 @@ mod tests {
 
     #[test]
     fn free_ports_differ() {
-        let workspace = Workspace::find().unwrap();
-        let ports = Asked::any().choose(&workspace).unwrap();
+        let ports = Asked::any().choose(|_| None).unwrap();
         assert!(ports.api != ports.emulator && ports.emulator != ports.studio && ports.api != ports.studio);
     }
 
@@ -140,12 +139,13 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_named_with_the_flag_that_helps() {
-        let workspace = Workspace::find().unwrap();
         let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = held.local_addr().unwrap().port();
         let asked = Asked { studio_port: port, ..Asked::any() };
-        let error = asked.choose(&workspace).unwrap_err().to_string();
+        let error = asked.choose(|_| None).unwrap_err().to_string();
         assert!(error.contains(&port.to_string()) && error.contains("--studio-port"), "{error}");
+        let error = asked.choose(|_| Some("dev".to_owned())).unwrap_err().to_string();
+        assert!(error.contains("`cargo xtask down --instance dev`"), "{error}");
         assert_eq!(asked.or_free().studio_port, 0);
     }
 }

@@ -1,8 +1,10 @@
 //! What is printed once a stack is up, and when the demo is over.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use crate::up::Started;
+use crate::instance::Run;
 use crate::visible;
 
 /// A job that anybody may submit.
@@ -10,8 +12,7 @@ pub const EXAMPLE: &str =
     r#"{"country": "US", "platform": "Netflix", "genre": "Horror", "contentType": "Film", "template": "auto"}"#;
 
 /// URLs, key and a first request.
-pub fn up(started: &Started, auth: bool) {
-    let run = &started.run;
+pub fn up(run: &Run, directory: &Path, auth: bool) {
     let key = &run.api_key;
     let header = if auth { format!(" \\\n    -H 'Authorization: Bearer {key}'") } else { String::new() };
     let asked = if auth { "asks for the key" } else { "asks for no key (--auth does)" };
@@ -32,7 +33,7 @@ Reelhook is up: instance `{}`.
         run.api_url,
         run.studio_url,
         run.emulator_url,
-        started.instance.directory.display(),
+        directory.display(),
         run.api_url
     );
 }

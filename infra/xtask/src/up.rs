@@ -121,11 +121,12 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
 }
 
 fn choose_ports(workspace: &Workspace, instance: &Instance, options: &Options) -> anyhow::Result<Ports> {
+    let owner_of = |port| Instance::on_port(workspace, port).map(|owner| owner.name);
     let kept = instance.kept_port().filter(|_| options.keep_state);
     let Some(port) = kept else {
-        return options.ports.choose(workspace);
+        return options.ports.choose(owner_of);
     };
-    let chosen = options.ports.with_kept_emulator_port(kept).choose(workspace);
+    let chosen = options.ports.with_kept_emulator_port(kept).choose(owner_of);
     chosen.with_context(|| {
         format!("the kept state belongs to an emulator on port {port} (start without --keep-state to drop it)")
     })
@@ -317,7 +318,7 @@ pub fn down(instance: &Instance) {
 /// `cargo xtask up`: starts a stack and follows its log until Ctrl-C.
 pub fn up(workspace: &Workspace, instance: Instance, options: &Options) -> anyhow::Result<()> {
     let mut started = start(workspace, instance, options)?;
-    screen::up(&started, options.auth);
+    screen::up(&started.run, &started.instance.directory, options.auth);
     if options.detach {
         return started.detach();
     }
