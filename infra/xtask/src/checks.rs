@@ -2,15 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use serde_json::Value;
+use crate::workspace::Workspace;
+use crate::{interrupt, ui};
 
-use crate::instance::{Instance, texts};
-use crate::ports::Asked;
-use crate::up::{self, Options, Pair, Started};
-use crate::workspace::{Profile, Workspace};
-use crate::{interrupt, setup, ui};
+use context::Context;
 
+mod context;
 mod deployed;
 mod first_deployment;
 mod source;
@@ -42,46 +39,6 @@ const CHECKS: [Check; 11] = [
     Check { name: "rie", about: "each bootstrap answers its sample events", run: deployed::rie },
 ];
 
-/// What the checks share.
-struct Context<'a> {
-    workspace: &'a Workspace,
-    /// The instance `test`, once a check needed it.
-    stack: Option<Started>,
-}
-
-impl Context<'_> {
-    /// The running stack for tests.
-    fn stack(&mut self) -> anyhow::Result<&mut Started> {
-        if self.stack.is_none() {
-            let profile = test_profile(self.workspace)?;
-            let options = Options {
-                ports: Asked::any(),
-                auth: true,
-                keep_state: false,
-                profile: Profile::Debug,
-                speed: 20.0,
-                shared_video: true,
-                parameters: pairs(&profile["parameters"]),
-                secrets: pairs(&profile["settings"]),
-                detach: false,
-            };
-            self.stack = Some(up::start(self.workspace, Instance::new(self.workspace, "test")?, &options)?);
-        }
-        self.stack.as_mut().context("the stack was started")
-    }
-}
-
-/// Parameters and settings under which tests need not wait: infra/local/test-profile.json.
-fn test_profile(workspace: &Workspace) -> anyhow::Result<Value> {
-    let path = workspace.root.join("infra/local/test-profile.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
-}
-
-fn pairs(object: &Value) -> Vec<Pair> {
-    texts(object).into_iter().map(|(name, value)| Pair(name, value)).collect()
-}
-
 /// Names and meanings of all checks, for --help.
 pub fn listing() -> String {
     let lines = CHECKS.iter().map(|check| format!("  {:<10} {}\n", check.name, check.about));
@@ -93,7 +50,7 @@ pub fn run(workspace: &Workspace, only: &[String], keep_going: bool) -> anyhow::
     if let Some(unknown) = only.iter().find(|name| CHECKS.iter().all(|check| check.name != name.as_str())) {
         anyhow::bail!("there is no check `{unknown}`\n{}", listing());
     }
-    let mut context = Context { workspace, stack: None };
+    let mut context = Context::new(workspace);
     let mut outcomes: Vec<(&str, Duration, Option<anyhow::Error>)> = Vec::new();
     for check in CHECKS.iter().filter(|check| only.is_empty() || only.iter().any(|name| name == check.name)) {
         ui::say(format!("\n==> {}: {}", check.name, check.about));
@@ -134,9 +91,4 @@ fn summarize(outcomes: &[(&str, Duration, Option<anyhow::Error>)]) -> anyhow::Re
         std::process::exit(1);
     }
     Ok(())
-}
-
-/// Python with the linters; the other checks of the template share it.
-fn lint_tools(context: &Context) -> anyhow::Result<setup::LintTools> {
-    setup::lint(context.workspace)
 }

@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::instance::Instance;
 use crate::operate::{self, Target, parse_duration};
 use crate::package::{self, Architecture};
+use crate::pair::Pair;
 use crate::ports::Asked;
-use crate::up::{self, Options, Pair};
+use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
 use crate::{bench, checks, demo, deployment, listen, logs, setup, upgrade};
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::instance::Instance;
 use crate::package::Architecture;
+use crate::pair::Pair;
 use crate::stack::Stack;
-use crate::up::Pair;
 use crate::workspace::Workspace;
 use crate::{process, setup, ui};
 

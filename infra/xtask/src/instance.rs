@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::ports::Ports;
 use crate::process::{self, ProcessId};
@@ -192,12 +191,6 @@ impl Instance {
         let skipped = text.lines().count().saturating_sub(lines);
         text.lines().skip(skipped).map(|line| format!("  {line}\n")).collect()
     }
-}
-
-/// The text members of a JSON object.
-pub fn texts(object: &Value) -> BTreeMap<String, String> {
-    let members = object.as_object().into_iter().flatten();
-    members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::instance::Instance;
+use crate::pair::Pair;
 use crate::process::{self, MARKER};
 use crate::stack::Stack;
-use crate::up::{self, Pair};
 use crate::visible;
 use crate::workspace::Workspace;
-use crate::{interrupt, setup, ui};
+use crate::{interrupt, setup, ui, up};
 
 /// Options of `cargo xtask edge`.
 pub const EDGE: &str = "\

@@ -15,7 +15,7 @@ use crate::process::{self, Group};
 use crate::setup::LintTools;
 use crate::stack::emulator_environment;
 use crate::workspace::Workspace;
-use crate::{interrupt, ports};
+use crate::{interrupt, json, ports};
 
 const INVOCATIONS: &str = "/2015-03-31/functions/function/invocations";
 const START: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ impl Configuration {
             name: value["name"].as_str().unwrap_or("function").to_owned(),
             timeout: value["timeout"].as_u64().unwrap_or(30),
             memory: value["memory"].as_u64().unwrap_or(256),
-            environment: crate::instance::texts(&value["environment"]),
+            environment: json::string_members(&value["environment"]),
         }
     }
 }
@@ -144,9 +144,7 @@ pub fn sample_events(workspace: &Workspace, function: &str) -> anyhow::Result<BT
     for entry in fs::read_dir(&directory).with_context(|| format!("list {}", directory.display()))?.flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            let event = serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
-            events.insert(entry.file_name().to_string_lossy().into_owned(), event);
+            events.insert(entry.file_name().to_string_lossy().into_owned(), json::read(&path)?);
         }
     }
     anyhow::ensure!(!events.is_empty(), "events/{function}/ has no sample event");

@@ -5,14 +5,15 @@ use std::env;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::http::Client;
-use crate::instance::{Instance, Run, texts};
+use crate::instance::{Instance, Run};
+use crate::json::string_members;
+use crate::pair::Pair;
 use crate::ports::{Asked, Ports};
 use crate::process::{Group, MARKER, ProcessId};
 use crate::setup::{self, StackTools};
@@ -31,22 +32,6 @@ const START: Duration = Duration::from_secs(30);
 /// Every event that can be sent.
 const EVENTS: &str = "job.completed,job.failed,job.cancelled,job.extraction_completed,job.script_completed,\
 job.completed_with_issues,job.failed_no_retry,job.timeout,job.workflow_incomplete,job.render_timeout,job.deleted";
-
-/// `NAME=VALUE` on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair(pub String, pub String);
-
-impl FromStr for Pair {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
-            // The text is not repeated: it may be a secret.
-            _ => Err("expected NAME=VALUE".to_owned()),
-        }
-    }
-}
 
 /// How a stack is started.
 #[derive(Clone, Debug)]
@@ -436,20 +421,8 @@ fn deploy(
     let _lock = setup::lock(workspace)?;
     let deployed = stack.call("deploying template.yaml", &["deploy", "--binaries", binaries], &input)?;
     run.parameters = parameters;
-    run.outputs = texts(&deployed["outputs"]);
-    run.functions = texts(&deployed["functions"]);
+    run.outputs = string_members(&deployed["outputs"]);
+    run.functions = string_members(&deployed["functions"]);
     stack.call("loading the catalogue", &["catalog", CATALOG], "")?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pair_splits_at_its_first_equals_sign() {
-        assert_eq!("A=b=c".parse(), Ok(Pair("A".into(), "b=c".into())));
-        assert_eq!("A=".parse(), Ok(Pair("A".into(), String::new())));
-        assert!("secret".parse::<Pair>().unwrap_err().starts_with("expected"));
-    }
 }

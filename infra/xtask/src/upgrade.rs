@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use crate::instance::{Instance, texts};
+use crate::instance::Instance;
+use crate::pair::pairs;
 use crate::ports::Asked;
-use crate::ui;
-use crate::up::{self, Options, Pair, Started};
+use crate::up::{self, Options, Started};
 use crate::workspace::{Profile, Workspace};
+use crate::{json, ui};
 
 /// Where the recordings are, a directory for each version.
 const RECORDINGS: &str = "tests/upgrade";
@@ -51,12 +52,12 @@ pub fn recordings(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
 
 /// A stack of the current version, with the settings of a recording and no data.
 pub fn stack_for(workspace: &Workspace, recording: &Path) -> anyhow::Result<Started> {
-    let settings = read(&recording.join("settings.json"))?;
+    let settings = json::read(&recording.join("settings.json"))?;
     start(workspace, "upgrade", "restore", Some(&settings))
 }
 
 fn start(workspace: &Workspace, name: &str, parameters: &str, settings: Option<&Value>) -> anyhow::Result<Started> {
-    let profile = read(&workspace.root.join(PROFILE))?;
+    let profile = json::read(&workspace.root.join(PROFILE))?;
     let settings = settings.unwrap_or(&profile["settings"]);
     let options = Options {
         ports: PORTS,
@@ -70,13 +71,4 @@ fn start(workspace: &Workspace, name: &str, parameters: &str, settings: Option<&
         detach: false,
     };
     up::start(workspace, Instance::new(workspace, name)?, &options)
-}
-
-fn read(path: &Path) -> anyhow::Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
-}
-
-fn pairs(object: &Value) -> Vec<Pair> {
-    texts(object).into_iter().map(|(name, value)| Pair(name, value)).collect()
 }

@@ -1,14 +1,12 @@
 //! Checks on a deployed stack.
 
-use std::fs;
-
 use anyhow::Context as _;
-use serde_json::Value;
 
-use super::{Context, lint_tools, source};
+use super::context::Context;
+use super::source;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
-use crate::{process, ui, upgrade};
+use crate::{json, process, setup, ui, upgrade};
 
 /// The end-to-end tests, which find the stack in the file that REELHOOK_RUN names.
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
@@ -46,13 +44,12 @@ pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
 
 /// Each bootstrap boots under Lambda's Runtime Interface Emulator and answers its sample events.
 pub fn rie(context: &mut Context) -> anyhow::Result<()> {
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let workspace = context.workspace;
     let functions = workspace.functions()?;
     let started = context.stack()?;
     let configurations = started.stack.call("reading the functions' configuration", &["env"], "")?;
-    let answers = fs::read(workspace.root.join("events/answers.json")).context("read events/answers.json")?;
-    let answers: Value = serde_json::from_slice(&answers).context("events/answers.json is no JSON")?;
+    let answers = json::read(&workspace.root.join("events/answers.json"))?;
     for function in functions {
         let configuration = Configuration::parse(&configurations[&function]);
         let events = sample_events(workspace, &function)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::{Context, lint_tools};
+use super::context::Context;
 use crate::http::Client;
 use crate::process::{self, Group};
 use crate::stack::emulator_environment;
@@ -44,7 +44,7 @@ pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
 }
 
 fn sam(context: &Context) -> anyhow::Result<PathBuf> {
-    let python = lint_tools(context)?.python;
+    let python = setup::lint(context.workspace)?.python;
     Ok(python.parent().context("the environment has a directory for programs")?.join("sam"))
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::Context;
+use super::context::Context;
 use crate::workspace::on_path;
 use crate::{process, setup};
 

@@ -3,12 +3,12 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::{Context, lint_tools};
-use crate::process;
+use super::context::Context;
+use crate::{process, setup};
 
 /// `sam validate --lint`, and cfn-lint on both templates and on what CloudFormation is given: a cycle shows only there.
 pub fn lint(context: &mut Context) -> anyhow::Result<()> {
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let workspace = context.workspace;
     let bin = tools.python.parent().map(PathBuf::from).unwrap_or_default();
     let mut sam = workspace.command(bin.join("sam"));
@@ -30,13 +30,13 @@ pub fn lint(context: &mut Context) -> anyhow::Result<()> {
 /// What the architecture promises and no linter knows.
 pub fn policy(context: &mut Context) -> anyhow::Result<()> {
     let transformed = transform(context)?;
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let mut check = context.workspace.command(&tools.python);
     process::run(check.arg("infra/local/check_template.py").arg(transformed), "the policy check")
 }
 
 fn transform(context: &Context) -> anyhow::Result<PathBuf> {
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let output = context.workspace.local().join("transformed.json");
     let mut transform = context.workspace.command(&tools.python);
     transform.args(["infra/local/transform_template.py", "template.yaml"]).arg(&output);

@@ -1,0 +1,48 @@
+//! What the checks share: the checkout, and one running stack, which the first check that needs it starts.
+
+use anyhow::Context as _;
+
+use crate::instance::Instance;
+use crate::json;
+use crate::pair::pairs;
+use crate::ports::Asked;
+use crate::up::{self, Options, Started};
+use crate::workspace::{Profile, Workspace};
+
+/// Parameters and settings with short timers, so that tests need not wait.
+const TEST_PROFILE: &str = "infra/local/test-profile.json";
+
+/// What the checks share.
+pub struct Context<'a> {
+    /// The checkout.
+    pub workspace: &'a Workspace,
+    /// The instance `test`, once a check has needed it.
+    stack: Option<Started>,
+}
+
+impl<'a> Context<'a> {
+    /// A context without a running stack.
+    pub fn new(workspace: &'a Workspace) -> Self {
+        Self { workspace, stack: None }
+    }
+
+    /// The running stack for tests.
+    pub fn stack(&mut self) -> anyhow::Result<&mut Started> {
+        if self.stack.is_none() {
+            let profile = json::read(&self.workspace.root.join(TEST_PROFILE))?;
+            let options = Options {
+                ports: Asked::any(),
+                auth: true,
+                keep_state: false,
+                profile: Profile::Debug,
+                speed: 20.0,
+                shared_video: true,
+                parameters: pairs(&profile["parameters"]),
+                secrets: pairs(&profile["settings"]),
+                detach: false,
+            };
+            self.stack = Some(up::start(self.workspace, Instance::new(self.workspace, "test")?, &options)?);
+        }
+        self.stack.as_mut().context("the stack was started")
+    }
+}
