@@ -1,4 +1,4 @@
-//! Wires the command line to what it does; `cargo xtask help` lists the commands.
+//! Runs the command line; `cargo xtask help` lists the commands.
 
 use std::process::ExitCode;
 
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<interrupt::Interrupted>() => {
-            eprintln!("\nInterrupted; what was started is stopped.");
+            eprintln!("\nInterrupted; everything that this command started is stopped.");
             ExitCode::from(130)
         }
         Err(error) => {

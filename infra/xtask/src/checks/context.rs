@@ -1,22 +1,22 @@
-//! What the checks share: the checkout, and one running stack, which the first check that needs it starts.
+//! The context of the checks: the checkout, and a running stack that the first check to need it starts.
 
 use anyhow::Context as _;
 
 use crate::instance::Instance;
 use crate::json;
 use crate::pair::pairs;
-use crate::ports::Asked;
+use crate::ports::RequestedPorts;
 use crate::up::{self, Options, Started};
 use crate::workspace::{Profile, Workspace};
 
 /// Parameters and settings with short timers, so that tests need not wait.
 const TEST_PROFILE: &str = "infra/local/test-profile.json";
 
-/// What the checks share.
+/// State that the checks share.
 pub struct Context<'a> {
     /// The checkout.
     pub workspace: &'a Workspace,
-    /// The instance `test`, once a check has needed it.
+    /// The instance `test`; none until a check needs it.
     stack: Option<Started>,
 }
 
@@ -26,12 +26,12 @@ impl<'a> Context<'a> {
         Self { workspace, stack: None }
     }
 
-    /// The running stack for tests.
+    /// The running test stack; the first call starts it.
     pub fn stack(&mut self) -> anyhow::Result<&mut Started> {
         if self.stack.is_none() {
             let profile = json::read(&self.workspace.root.join(TEST_PROFILE))?;
             let options = Options {
-                ports: Asked::any(),
+                ports: RequestedPorts::any_free(),
                 auth: true,
                 keep_state: false,
                 profile: Profile::Debug,
