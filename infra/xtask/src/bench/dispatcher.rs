@@ -61,13 +61,13 @@ struct Addresses {
 /// The stand-ins' response to `GET /report`.
 #[derive(Debug, Deserialize)]
 struct Report {
-    answered: Answered,
+    handled: Handled,
     received: Received,
-    written: Written,
+    stored: Stored,
 }
 
 #[derive(Debug, Deserialize)]
-struct Answered {
+struct Handled {
     batches: u64,
     failed_messages: u64,
     errors: u64,
@@ -85,11 +85,11 @@ struct Received {
 }
 
 #[derive(Debug, Deserialize)]
-struct Written {
+struct Stored {
     connections: u64,
     operations: BTreeMap<String, Operation>,
     delivered: u64,
-    logged: u64,
+    attempted: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,11 +190,11 @@ impl StandIns {
     }
 
     /// Waits until the dispatcher has handled this many batches.
-    fn answered(&mut self, dispatcher: &mut Group, batches: u64, log: &Path) -> anyhow::Result<Report> {
+    fn wait_for_batches(&mut self, dispatcher: &mut Group, batches: u64, log: &Path) -> anyhow::Result<Report> {
         let (mut last, mut since) = (0, Instant::now());
         loop {
             let report = self.report()?;
-            let Answered { batches: done, errors, ref first_error, .. } = report.answered;
+            let Handled { batches: done, errors, ref first_error, .. } = report.handled;
             let error = first_error.as_deref().unwrap_or_default();
             ensure!(errors == 0, "the dispatcher failed: {error} (log: {})", log.display());
             if done >= batches {
@@ -227,12 +227,12 @@ fn measure_dispatcher(
     let mut group = start_dispatcher(workspace, &stand_ins.addresses, &log)?;
     let process = group.id().with_context(|| format!("the dispatcher ended immediately: see {}", log.display()))?;
     let cpu = |process: ProcessId| process.cpu_seconds().context("read the dispatcher's processor time");
-    let warm = stand_ins.answered(&mut group, WARM_UP, &log)?;
+    let warm = stand_ins.wait_for_batches(&mut group, WARM_UP, &log)?;
     let subject = || format!("the dispatcher (log: {})", log.display());
     check(&warm, WARM_UP * BATCH).with_context(subject)?;
     let before = cpu(process)?;
     stand_ins.go()?;
-    let report = stand_ins.answered(&mut group, WARM_UP + batches, &log)?;
+    let report = stand_ins.wait_for_batches(&mut group, WARM_UP + batches, &log)?;
     let used = cpu(process)? - before;
     let peak = process.peak_memory().context("read the dispatcher's peak memory")?;
     drop(group);
@@ -266,14 +266,14 @@ fn start_dispatcher(workspace: &Workspace, addresses: &Addresses, log: &Path) ->
 
 /// Checks that this many webhooks arrived, were signed, and were stored as delivered.
 fn check(report: &Report, expected: u64) -> anyhow::Result<()> {
-    let Report { answered, received, written } = report;
-    let (failed, requests, delivered, logged) =
-        (answered.failed_messages, received.requests, written.delivered, written.logged);
+    let Report { handled, received, stored } = report;
+    let (failed, requests, delivered, attempted) =
+        (handled.failed_messages, received.requests, stored.delivered, stored.attempted);
     ensure!(failed == 0, "the dispatcher reported {failed} messages as failed");
     check_received(received, expected)?;
     ensure!(requests == expected, "{expected} webhooks arrived in {requests} requests");
     ensure!(delivered == expected, "{delivered} of {expected} deliveries were stored as delivered");
-    ensure!(logged == expected, "the attempts of {logged} of {expected} deliveries were stored");
+    ensure!(attempted == expected, "the attempts of {attempted} of {expected} deliveries were stored");
     Ok(())
 }
 
@@ -318,7 +318,7 @@ fn print(dispatcher: &Measured, bare: &Measured, last: &Report) {
     println!("The dispatcher makes {ratio} times the deliveries of the bare loop (95 %; target: {TARGET_RATIO}).");
     let sent = last.received.requests as f64;
     println!("\nPer delivery, warm-up included:");
-    for (name, Operation { calls, bytes_in, bytes_out }) in &last.written.operations {
+    for (name, Operation { calls, bytes_in, bytes_out }) in &last.stored.operations {
         let per = |count: u64| count as f64 / sent;
         println!(
             "{name:<24} {:>8.3} calls {:>8.0} bytes sent {:>8.0} bytes received",
@@ -328,7 +328,7 @@ fn print(dispatcher: &Measured, bare: &Measured, last: &Report) {
         );
     }
     for (name, count) in
-        [("connections to AWS", last.written.connections), ("connections to receivers", last.received.connections)]
+        [("connections to AWS", last.stored.connections), ("connections to receivers", last.received.connections)]
     {
         println!("{name:<24} {:>8.3}", count as f64 / sent);
     }
@@ -357,7 +357,7 @@ mod tests {
     fn report(received: u64, wrong: u64, delivered: u64) -> Report {
         let first_problem = (wrong > 0).then(|| "a webhook-signature is invalid".to_owned());
         Report {
-            answered: Answered { batches: 1, failed_messages: 0, errors: 0, first_error: None },
+            handled: Handled { batches: 1, failed_messages: 0, errors: 0, first_error: None },
             received: Received {
                 requests: received,
                 connections: 4,
@@ -366,7 +366,7 @@ mod tests {
                 wrong,
                 first_problem,
             },
-            written: Written { connections: 1, operations: BTreeMap::new(), delivered, logged: delivered },
+            stored: Stored { connections: 1, operations: BTreeMap::new(), delivered, attempted: delivered },
         }
     }
 
