@@ -7,6 +7,7 @@ mod config;
 mod creatomate;
 mod faults;
 mod files;
+mod job;
 mod kept;
 mod options;
 mod outside;

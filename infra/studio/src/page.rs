@@ -47,7 +47,7 @@ impl Page {
     fn to_html(&self) -> String {
         let runs = self.worker.latest(SHOWN).into_iter().map(|run| {
             let (phase, sent, accepted) = run.summary();
-            let job = format!("{} · attempt {}", run.post.job_id, run.post.attempt);
+            let job = format!("{} · attempt {}", run.job.job_id, run.job.attempt);
             let callbacks = format!("{accepted} of {sent} answered 200");
             row(&[mono(&job), phase_tag(phase), plain(&callbacks), plain(&run.worker_id)])
         });

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 
 use crate::calls::{Answer, Caller};
 use crate::creatomate::Creatomate;
+use crate::job::JobRequest;
 use crate::kept::now_ms;
 use crate::scenario::{Scenario, Shuffle, Vanish};
 use crate::steps::{self, Callback, Moment, Step};
-use crate::worker::JobPost;
 
 /// What runs share.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ struct Progress {
 
 /// A job that was accepted under one Idempotency-Key.
 pub(crate) struct Run {
-    pub post: JobPost,
+    pub job: JobRequest,
     pub scenario: Scenario,
     pub worker_id: String,
     pub cancel_url: String,
@@ -83,9 +83,9 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(post: JobPost, scenario: Scenario, worker_id: String, cancel_url: String) -> Self {
+    pub(crate) fn new(job: JobRequest, scenario: Scenario, worker_id: String, cancel_url: String) -> Self {
         Self {
-            post,
+            job,
             scenario,
             worker_id,
             cancel_url,
@@ -115,10 +115,10 @@ impl Run {
     pub(crate) fn to_json(&self) -> Value {
         let progress = self.progress();
         json!({
-            "key": format!("{}.{}", self.post.job_id, self.post.attempt),
-            "job_id": self.post.job_id,
-            "attempt": self.post.attempt,
-            "parameters": self.post.parameters,
+            "key": format!("{}.{}", self.job.job_id, self.job.attempt),
+            "job_id": self.job.job_id,
+            "attempt": self.job.attempt,
+            "parameters": self.job.parameters,
             "worker_id": self.worker_id,
             "phase": progress.phase,
             "creatomate_id": progress.creatomate_id,
@@ -147,7 +147,7 @@ impl Run {
     }
 
     fn title(&self) -> String {
-        let or = |name, usual: &'static str| match self.post.parameter(name) {
+        let or = |name, usual: &'static str| match self.job.parameter(name) {
             "" => usual.to_owned(),
             text => text.to_owned(),
         };
@@ -161,7 +161,7 @@ pub(crate) async fn work(run: Arc<Run>, tools: Tools) {
         return run.end(Phase::Vanished);
     }
     let mut sender = Sender {
-        url: format!("{}/api/webhooks/step-update", run.post.webhook_base_url),
+        url: format!("{}/api/webhooks/step-update", run.job.webhook_base_url),
         shuffle: Shuffle(run.scenario.seed.unwrap_or(1)),
         window: Vec::new(),
         emitted: Vec::new(),
@@ -209,7 +209,7 @@ impl Sender {
             if step.number == 7 && !run.scenario.no_render {
                 creatomate_id = Some(self.submit_render(step, begun).await?);
             }
-            let details = steps::details(step.number, &run.post.job_id, creatomate_id.as_deref());
+            let details = steps::details(step.number, &run.job.job_id, creatomate_id.as_deref());
             self.emit(step, "completed", Some(begun), details).await?;
             self.stall_at(step.number)?;
             if step.number == 1 && self.ends_after_extraction() {
@@ -217,7 +217,7 @@ impl Sender {
             }
         }
         self.fail_at(steps::FAILED, start).await?;
-        let details = steps::details(8, &run.post.job_id, creatomate_id.as_deref());
+        let details = steps::details(8, &run.job.job_id, creatomate_id.as_deref());
         self.emit(steps::COMPLETED, "completed", Some(start), details).await
     }
 
@@ -240,7 +240,7 @@ impl Sender {
     }
 
     fn ends_after_extraction(&self) -> bool {
-        let asked = self.run.post.parameters.get("pauseAfterExtraction");
+        let asked = self.run.job.parameters.get("pauseAfterExtraction");
         let asked = asked.is_some_and(|asked| asked == true || asked == "true");
         self.run.scenario.extraction_only.unwrap_or(asked)
     }
@@ -277,13 +277,13 @@ impl Sender {
     /// Submits the render; a refusal fails the step, as in a real worker.
     async fn submit_render(&mut self, step: Step, begun: Instant) -> Result<String, Phase> {
         let run = self.run.clone();
-        let base = &run.post.webhook_base_url;
-        let template = run.post.parameter("template");
+        let base = &run.job.webhook_base_url;
+        let template = run.job.parameter("template");
         let body = json!({
             "template_id": run.scenario.render_template(template),
             "modifications": { "Title": run.title() },
             "webhook_url": format!("{base}/api/webhooks/creatomate"),
-            "metadata": run.post.job_id,
+            "metadata": run.job.job_id,
         });
         let mut headers = HeaderMap::new();
         let key = format!("Bearer {}", self.tools.creatomate_key);
@@ -315,7 +315,7 @@ impl Sender {
         self.last_sequence = now_ms.max(self.last_sequence + 1);
         let moment =
             Moment { now_ms, sequence: self.last_sequence, duration: begun.map(|begun| begun.elapsed().as_secs_f64()) };
-        let callback = steps::callback(&self.run.post.job_id, step, status, details, &moment);
+        let callback = steps::callback(&self.run.job.job_id, step, status, details, &moment);
         self.emitted.push(callback.clone());
         self.window.push(callback);
         if self.window.len() >= self.run.scenario.reorder.unwrap_or(1) {
@@ -333,8 +333,7 @@ impl Sender {
                 self.send(callback, Kind::Repeat).await?;
             }
             if self.run.scenario.garbage {
-                let garbage =
-                    Callback { body: steps::garbage(self.garbage, &self.run.post.job_id), ..callback.clone() };
+                let garbage = Callback { body: steps::garbage(self.garbage, &self.run.job.job_id), ..callback.clone() };
                 self.garbage += 1;
                 self.send(&garbage, Kind::Garbage).await?;
             }

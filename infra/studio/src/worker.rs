@@ -18,6 +18,7 @@ use crate::calls::Caller;
 use crate::config::Config;
 use crate::creatomate::Creatomate;
 use crate::faults::Connection;
+use crate::job::JobRequest;
 use crate::kept::{Kept, now_ms};
 use crate::options::Options;
 use crate::run::{Run, Tools, work};
@@ -27,22 +28,6 @@ use crate::verify::{Secrets, Verification};
 /// How many workers this one pretends to be.
 const WORKERS: usize = 4;
 const STEP_MS: f64 = 300.0;
-
-/// What is posted to a worker; `callback_url` comes along, and real workers ignore it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct JobPost {
-    pub job_id: String,
-    pub attempt: u64,
-    pub parameters: Options,
-    pub webhook_base_url: String,
-}
-
-impl JobPost {
-    /// A text among the parameters.
-    pub(crate) fn parameter(&self, name: &str) -> &str {
-        self.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
-    }
-}
 
 /// One POST /worker/jobs and what it was answered.
 #[derive(Debug, Serialize)]
@@ -125,7 +110,7 @@ impl Worker {
             .map(|(_, post)| json!(**post))
             .collect();
         let runs: Vec<Value> =
-            seen.runs.since(0).filter(|(_, run)| wanted(&run.post.job_id)).map(|(_, run)| run.to_json()).collect();
+            seen.runs.since(0).filter(|(_, run)| wanted(&run.job.job_id)).map(|(_, run)| run.to_json()).collect();
         let counts: BTreeMap<&String, &u64> = seen
             .counts
             .iter()
@@ -149,7 +134,7 @@ impl Worker {
     fn receive(&self, headers: &HeaderMap, body: &Bytes) -> Reply {
         let key = headers.get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
         let verification = self.secrets.as_ref().map(|secrets| secrets.verify(headers, body));
-        let parsed: Result<JobPost, _> = serde_json::from_slice(body);
+        let parsed: Result<JobRequest, _> = serde_json::from_slice(body);
         let mut post = SeenPost {
             at_ms: now_ms(),
             job_id: parsed.as_ref().ok().map(|post| post.job_id.clone()),
@@ -180,7 +165,7 @@ impl Worker {
         reply
     }
 
-    fn take(&self, seen: &mut Seen, key: Option<String>, post: JobPost) -> Reply {
+    fn take(&self, seen: &mut Seen, key: Option<String>, post: JobRequest) -> Reply {
         let expected = format!("{}.{}", post.job_id, post.attempt);
         if key.as_ref() != Some(&expected) {
             let sentence = format!("header Idempotency-Key has to be `{expected}`");
