@@ -1,4 +1,4 @@
-//! Turns a loop into an MP3 by ffmpeg, the same bytes each time.
+//! Encodes a loop as MP3 with ffmpeg, reproducibly.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -12,7 +12,7 @@ use crate::wav;
 
 /// Writes `<name>.wav` and `<name>.mp3` into `folder`.
 ///
-/// The header that ffmpeg writes counts the encoder's padding, so that players which read it repeat the loop without a gap.
+/// ffmpeg's header contains the encoder's padding, so that players that read it repeat the loop without a gap.
 pub fn encode(layer: &Layer, name: &str, kilobits: u32, folder: &Path, ffmpeg: &Path) -> anyhow::Result<()> {
     let source = folder.join(name).with_extension("wav");
     let target = folder.join(name).with_extension("mp3");

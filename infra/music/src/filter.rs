@@ -1,10 +1,10 @@
-//! The filters that voices, rooms and the loudness meter are made of.
+//! The filters of voices, reverb and the loudness meter.
 
 use std::f64::consts::{PI, TAU};
 
 use crate::RATE;
 
-/// A gentle low-pass of six decibels an octave.
+/// A low-pass with a slope of six decibels per octave.
 #[derive(Clone)]
 pub struct OnePole {
     share: f64,
@@ -12,23 +12,23 @@ pub struct OnePole {
 }
 
 impl OnePole {
-    /// A low-pass that begins to close at `cutoff` hertz.
+    /// A low-pass with this cutoff in hertz.
     pub fn new(cutoff: f64) -> OnePole {
         OnePole { share: share_of(cutoff), last: 0.0 }
     }
 
-    /// Moves the cutoff while the filter runs.
+    /// Changes the cutoff while the filter runs.
     pub fn tune(&mut self, cutoff: f64) {
         self.share = share_of(cutoff);
     }
 
-    /// What passes below the cutoff.
+    /// The part of the signal below the cutoff.
     pub fn low(&mut self, sample: f64) -> f64 {
         self.last += self.share * (sample - self.last);
         self.last
     }
 
-    /// What is left above the cutoff.
+    /// The part of the signal above the cutoff.
     pub fn high(&mut self, sample: f64) -> f64 {
         sample - self.low(sample)
     }
@@ -38,7 +38,7 @@ fn share_of(cutoff: f64) -> f64 {
     1.0 - (-TAU * cutoff.min(RATE * 0.45) / RATE).exp()
 }
 
-/// A filter of the second order, in transposed direct form II.
+/// A second-order filter in transposed direct form II.
 #[derive(Clone)]
 pub struct Biquad {
     b: [f64; 3],
@@ -51,7 +51,7 @@ impl Biquad {
         Biquad { b: b.map(|value| value / a0), a: a.map(|value| value / a0), state: [0.0; 2] }
     }
 
-    /// Lets pass what is above `hertz`.
+    /// A high-pass at `hertz`.
     pub fn high_pass(hertz: f64, q: f64) -> Biquad {
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         let alpha = sine / (2.0 * q);
@@ -59,14 +59,14 @@ impl Biquad {
         Biquad::of([edge, -2.0 * edge, edge], 1.0 + alpha, [-2.0 * cosine, 1.0 - alpha])
     }
 
-    /// Lets pass what lies around `hertz`.
+    /// A band-pass around `hertz`.
     pub fn band_pass(hertz: f64, q: f64) -> Biquad {
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         let alpha = sine / (2.0 * q);
         Biquad::of([alpha, 0.0, -alpha], 1.0 + alpha, [-2.0 * cosine, 1.0 - alpha])
     }
 
-    /// Lifts or lowers what lies around `hertz` by `decibels`.
+    /// A peaking filter that changes the level around `hertz` by `decibels`.
     pub fn peak(hertz: f64, q: f64, decibels: f64) -> Biquad {
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         let alpha = sine / (2.0 * q);
@@ -78,7 +78,7 @@ impl Biquad {
         )
     }
 
-    /// The first filter of the loudness meter: the head's lift of the treble (ITU-R BS.1770).
+    /// The first filter of the loudness meter: the treble boost of the head (ITU-R BS.1770).
     pub fn loudness_shelf() -> Biquad {
         let k = (PI * 1_681.974_450_955_533 / RATE).tan();
         let slope = k / 0.707_175_236_955_419_6;
@@ -91,12 +91,12 @@ impl Biquad {
         )
     }
 
-    /// The second filter of the loudness meter: the deepest bass counts less (ITU-R BS.1770).
+    /// The second filter of the loudness meter: a high-pass that reduces deep bass (ITU-R BS.1770).
     pub fn loudness_high_pass() -> Biquad {
         let k = (PI * 38.135_470_876_024_44 / RATE).tan();
         let slope = k / 0.500_327_037_323_877_3;
         let a0 = 1.0 + slope + k * k;
-        // The recommendation leaves the numerator at 1, -2, 1.
+        // The recommendation does not normalise the numerator: 1, -2, 1.
         Biquad::of([a0, -2.0 * a0, a0], a0, [2.0 * (k * k - 1.0), 1.0 - slope + k * k])
     }
 
@@ -109,7 +109,7 @@ impl Biquad {
     }
 }
 
-/// A resonant low-pass whose cutoff may move with every sample.
+/// A resonant low-pass whose cutoff can change with every sample.
 #[derive(Clone, Default)]
 pub struct Sweep {
     band: f64,
@@ -117,7 +117,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// The next sample, closed above `cutoff` hertz; `q` above one rings.
+    /// The next sample with this cutoff in hertz; a `q` above one resonates.
     pub fn low(&mut self, sample: f64, cutoff: f64, q: f64) -> f64 {
         let g = (PI * cutoff.min(RATE * 0.4) / RATE).tan();
         let k = 1.0 / q;

@@ -1,28 +1,28 @@
-//! Notes, chords and how one chord leads to the next, so that tracks are written as a musician writes them.
+//! Notes, chords and voice leading, so that tracks can be written in musical notation.
 
-/// A chord and the beats it sounds.
+/// A chord with its start and length in beats.
 pub struct Change {
-    /// Where it begins.
+    /// Start in beats.
     pub beat: f64,
-    /// How long it lasts.
+    /// Length in beats.
     pub beats: f64,
-    /// What sounds.
+    /// The chord.
     pub chord: Chord,
 }
 
-/// A chord as pitch classes, C being zero.
+/// A chord as pitch classes; C is 0.
 pub struct Chord {
-    /// The note of the bass, 0 to 11.
+    /// The bass note, 0 to 11.
     pub bass: i32,
-    /// The notes above it, 0 to 11; those that can best be left out come first.
+    /// The notes above it, 0 to 11; the most dispensable ones come first.
     pub tones: Vec<i32>,
 }
 
 /// A note of a melody: beat, length in beats and pitch as a MIDI number.
 pub struct Note {
-    /// Where it begins.
+    /// Start in beats.
     pub beat: f64,
-    /// How long it lasts.
+    /// Length in beats.
     pub beats: f64,
     /// The MIDI number; 69 is A4.
     pub pitch: i32,
@@ -33,10 +33,10 @@ pub fn hertz(pitch: f64) -> f64 {
     440.0 * 2f64.powf((pitch - 69.0) / 12.0)
 }
 
-/// Reads a progression: one chord a bar, or several that share a bar, with commas between them.
+/// Parses a progression: one chord per bar, or several in one bar, separated by commas.
 ///
 /// # Panics
-/// When a chord is not known; progressions are part of the program.
+/// When a chord is unknown; progressions are constants of the program.
 pub fn progression(text: &str) -> Vec<Change> {
     let mut changes = Vec::new();
     for (bar, symbols) in text.split_whitespace().enumerate() {
@@ -49,10 +49,10 @@ pub fn progression(text: &str) -> Vec<Change> {
     changes
 }
 
-/// Reads a melody, `D5:1.5 -:.5 F#5:2`: note and beats, with `-` for silence.
+/// Parses a melody such as `D5:1.5 -:.5 F#5:2`: note and beats, with `-` for a rest.
 ///
 /// # Panics
-/// When a note is not one; melodies are part of the program.
+/// When a note is invalid; melodies are constants of the program.
 pub fn melody(beat: f64, text: &str) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut at = beat;
@@ -73,7 +73,7 @@ fn pitch(name: &str) -> Option<i32> {
     Some(class + 12 * (octave.parse::<i32>().ok()? + 1))
 }
 
-/// The pitch class at the beginning of a text, and what follows it.
+/// The pitch class at the beginning of a text, and the rest of the text.
 fn class(text: &str) -> Option<(i32, &str)> {
     let natural = match text.chars().next()? {
         'C' => 0,
@@ -127,30 +127,30 @@ fn chord(symbol: &str) -> Option<Chord> {
 }
 
 impl Chord {
-    /// The bass note in the octave from `lowest` on.
+    /// The bass note in the octave that starts at `lowest`.
     pub fn bass_from(&self, lowest: i32) -> i32 {
         lowest + (self.bass - lowest).rem_euclid(12)
     }
 
-    /// The pitch classes for so many voices: the least needed are left out, the last is doubled.
+    /// The pitch classes for this many voices: the most dispensable are omitted, or the last one is doubled.
     fn choose(&self, voices: usize) -> Vec<i32> {
         let skipped = self.tones.len().saturating_sub(voices);
         self.tones[skipped..].to_vec()
     }
 }
 
-/// Where a progression's voices lie.
+/// The voicing of a progression.
 #[derive(Clone, Copy)]
 pub struct Voicing {
-    /// How many notes sound.
+    /// Number of notes.
     pub voices: usize,
-    /// The MIDI number that they keep around.
+    /// The MIDI number at the centre of the notes.
     pub centre: i32,
-    /// Whether the second voice from above goes down an octave.
+    /// Whether the second-highest voice is an octave lower.
     pub open: bool,
 }
 
-/// The notes of each chord, low to high, moving as little as they can from chord to chord.
+/// The notes of each chord, low to high, with the smallest possible movement between chords.
 pub fn lead(changes: &[Change], voicing: Voicing) -> Vec<Vec<i32>> {
     let mut voicings: Vec<Vec<i32>> = Vec::new();
     for change in changes {
@@ -185,18 +185,18 @@ fn candidates(chord: &Chord, voicing: Voicing) -> Vec<Vec<i32>> {
     all
 }
 
-/// How far the voices move, how far they are from the centre, and how much they rub.
+/// The cost of a voicing: movement of the voices, distance from the centre, and dissonance.
 fn effort(candidate: &[i32], previous: Option<&Vec<i32>>, centre: i32) -> i32 {
     let sum: i32 = candidate.iter().sum();
     let drift = (sum - centre * candidate.len() as i32).abs();
     let motion: i32 =
         previous.map_or(0, |previous| candidate.iter().zip(previous).map(|(to, from)| (to - from).abs()).sum());
     let rubs = candidate.windows(2).filter(|pair| pair[1] - pair[0] < 2).count() as i32;
-    // The meter for moving is finer than the pull to the centre, which only stops a slow climb.
+    // Movement weighs more than the distance from the centre, which only prevents a slow drift.
     4 * motion + drift * if previous.is_some() { 1 } else { 4 } + 24 * rubs
 }
 
-/// Puts the second half of each beat later: `late` is the part of a beat, 0 for even notes.
+/// Swing: delays the second half of each beat by `late`, a part of a beat; 0 for straight notes.
 pub fn swing(beat: f64, late: f64) -> f64 {
     let whole = beat.floor();
     let part = beat - whole;
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn chords_can_share_a_bar_and_stand_on_another_bass() {
+    fn chords_can_share_a_bar_and_have_another_bass() {
         let changes = progression("D/F# Asus4,A");
 
         assert_eq!(changes[0].chord.bass, 6);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_melody_counts_its_silences() {
+    fn a_melody_counts_its_rests() {
         let notes = melody(8.0, "A4:1.5 -:.5 C#5:2");
 
         assert_eq!((notes[0].pitch, notes[0].beat), (69, 8.0));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn swing_moves_the_half_and_keeps_the_beat() {
+    fn swing_moves_the_half_beat_and_keeps_the_beat() {
         assert_eq!((swing(3.0, 0.12), swing(3.5, 0.12)), (3.0, 3.62));
     }
 }

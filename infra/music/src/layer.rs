@@ -1,12 +1,12 @@
-//! A stereo loop that sounds are laid into: what runs over the end goes on at the beginning.
+//! A stereo loop that sounds are added to: what exceeds the end continues at the beginning.
 
 use crate::RATE;
 use crate::filter::{Biquad, OnePole};
 
-/// How fast a track goes and how long it is.
+/// Tempo and length of a track.
 #[derive(Clone, Copy)]
 pub struct Tempo {
-    /// Beats a minute.
+    /// Beats per minute.
     pub beats_per_minute: f64,
     /// Bars of four beats.
     pub bars: usize,
@@ -18,7 +18,7 @@ impl Tempo {
         self.bars as f64 * 4.0
     }
 
-    /// How many seconds so many beats last.
+    /// The duration of this many beats in seconds.
     pub fn seconds(self, beats: f64) -> f64 {
         beats * 60.0 / self.beats_per_minute
     }
@@ -32,7 +32,7 @@ impl Tempo {
 /// One instrument's loop.
 #[derive(Clone)]
 pub struct Layer {
-    /// The tempo that its beats are counted in.
+    /// Tempo of its beats.
     pub tempo: Tempo,
     /// The left and the right channel.
     pub sides: [Vec<f64>; 2],
@@ -45,14 +45,14 @@ impl Layer {
         Layer { tempo, sides: [silence.clone(), silence] }
     }
 
-    /// Lays a sound into the loop; `pan` goes from -1, left, to 1, right.
+    /// Adds a sound to the loop; `pan` goes from -1 (left) to 1 (right).
     pub fn play(&mut self, beat: f64, sound: &[f64], gain: f64, pan: f64) {
         let angle = (pan + 1.0) * std::f64::consts::FRAC_PI_4;
         self.lay(0, beat, sound, gain * angle.cos());
         self.lay(1, beat, sound, gain * angle.sin());
     }
 
-    /// Lays two versions of a sound into the loop, one on each side.
+    /// Adds two versions of a sound to the loop, one on each side.
     pub fn play_wide(&mut self, beat: f64, left: &[f64], right: &[f64], gain: f64) {
         self.lay(0, beat, left, gain);
         self.lay(1, beat, right, gain);
@@ -78,12 +78,12 @@ impl Layer {
         }
     }
 
-    /// Makes the whole loop louder or softer.
+    /// Applies a gain to the whole loop.
     pub fn scale(&mut self, gain: f64) {
         self.sides.iter_mut().flatten().for_each(|sample| *sample *= gain);
     }
 
-    /// Changes the strength along the loop; the beat gives the factor.
+    /// Applies a gain that depends on the beat.
     pub fn shape(&mut self, gain: impl Fn(f64) -> f64) {
         let beats_per_sample = self.tempo.beats() / self.tempo.samples() as f64;
         for side in &mut self.sides {
@@ -93,7 +93,7 @@ impl Layer {
         }
     }
 
-    /// Runs a filter round each side. The first round only warms it up, so that the second has no seam.
+    /// Filters each side in two passes. The first one only sets the filter's state, so that the loop has no seam.
     pub fn run<F: FnMut(f64) -> f64>(&mut self, filter: impl Fn() -> F) {
         for side in &mut self.sides {
             let mut filter = filter();
@@ -106,7 +106,7 @@ impl Layer {
         }
     }
 
-    /// Takes away what is below `hertz`.
+    /// Removes frequencies below `hertz`.
     pub fn cut_below(&mut self, hertz: f64) {
         self.run(|| {
             let mut filter = Biquad::high_pass(hertz, 0.707);
@@ -114,7 +114,7 @@ impl Layer {
         });
     }
 
-    /// Takes away what is above `hertz`, gently.
+    /// Reduces frequencies above `hertz`.
     pub fn soften_above(&mut self, hertz: f64) {
         self.run(|| {
             let mut filter = OnePole::new(hertz);
@@ -122,7 +122,7 @@ impl Layer {
         });
     }
 
-    /// Lifts or lowers what lies around `hertz`.
+    /// Changes the level around `hertz`.
     pub fn peak(&mut self, hertz: f64, q: f64, decibels: f64) {
         self.run(|| {
             let mut filter = Biquad::peak(hertz, q, decibels);
@@ -136,7 +136,7 @@ mod tests {
     use super::{Layer, Tempo};
 
     #[test]
-    fn what_runs_over_the_end_goes_on_at_the_beginning() {
+    fn what_exceeds_the_end_continues_at_the_beginning() {
         let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 1 });
         let last = layer.tempo.samples() - 1;
 

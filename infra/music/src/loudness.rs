@@ -1,10 +1,10 @@
-//! How loud a loop is, after ITU-R BS.1770, and the limiter that keeps its peaks down.
+//! The loudness of a loop after ITU-R BS.1770, and the limiter of its peaks.
 
 use crate::RATE;
 use crate::filter::Biquad;
 use crate::layer::Layer;
 
-/// The integrated loudness in LUFS, with the loop heard as if it never ended.
+/// The integrated loudness in LUFS of the endlessly repeated loop.
 pub fn loudness(layer: &Layer) -> f64 {
     let mut weighted = layer.clone();
     weighted.run(|| {
@@ -40,27 +40,27 @@ fn decibels_of(power: f64) -> f64 {
     10.0 * power.max(1e-12).log10() - 0.691
 }
 
-/// A factor for so many decibels.
+/// The factor for this many decibels.
 pub fn factor(decibels: f64) -> f64 {
     10f64.powf(decibels / 20.0)
 }
 
-/// Brings a loop to a loudness in LUFS.
+/// Changes a loop to this loudness in LUFS.
 pub fn bring_to(layer: &mut Layer, lufs: f64) {
     let gain = factor(lufs - loudness(layer));
     layer.scale(gain);
 }
 
-/// Brings a loop to a loudness in LUFS and keeps every peak below `ceiling` decibels.
+/// Changes a loop to this loudness in LUFS and limits every peak to `ceiling` decibels.
 pub fn master(layer: &mut Layer, lufs: f64, ceiling: f64) {
-    // What the limiter takes away is made up for, in smaller and smaller steps.
+    // Each iteration compensates for the loudness that the limiter has removed.
     for _ in 0..3 {
         bring_to(layer, lufs);
         limit(layer, factor(ceiling));
     }
 }
 
-/// Turns the volume down around each peak, smoothly and on both sides alike.
+/// Reduces the gain around each peak, smoothly and equally on both sides.
 fn limit(layer: &mut Layer, ceiling: f64) {
     let length = layer.sides[0].len();
     let reach = (0.006 * RATE) as usize;
@@ -70,7 +70,7 @@ fn limit(layer: &mut Layer, ceiling: f64) {
         if peak <= ceiling {
             continue;
         }
-        // Every sample in reach goes at least as low, so that the average below does too.
+        // A running minimum first, so that the average below is low enough at each peak.
         for near in 0..=2 * reach {
             let place = (at + length + near - reach) % length;
             needed[place] = needed[place].min(ceiling / peak);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_meter_reads_the_reference_tone() {
+    fn the_meter_measures_the_reference_tone() {
         // EBU Tech 3341: a stereo sine of 1 kHz at -23 dBFS reads -23 LUFS.
         let read = loudness(&sine(10f64.powf(-23.0 / 20.0)));
 

@@ -1,4 +1,4 @@
-//! Composes the background music of `shared/music`: each track from its score to an MP3.
+//! Composes the background music of `shared/music`, and encodes each track as MP3.
 
 mod encode;
 mod filter;
@@ -17,7 +17,7 @@ use std::{env, fs};
 
 use anyhow::{Context as _, bail};
 
-/// Samples a second.
+/// Samples per second.
 const RATE: f64 = 44_100.0;
 
 fn main() -> anyhow::Result<()> {

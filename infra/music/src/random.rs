@@ -1,12 +1,12 @@
-//! Repeatable chance: noise, small shifts in time and strength; the same seed gives the same music.
+//! A random source for noise and small variations of time and level; the same seed gives the same music.
 
-/// A xorshift generator; enough for sound, and the same on every machine.
+/// A xorshift generator: good enough for sound, and the same on every machine.
 pub struct Random(u64);
 
 impl Random {
-    /// A generator that gives the same row of numbers for the same seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Random {
-        // Neighbouring seeds would begin alike without the multiplication.
+        // Without the multiplication, neighbouring seeds would start with similar numbers.
         Random(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
@@ -23,7 +23,7 @@ impl Random {
         (self.signed() + 1.0) / 2.0
     }
 
-    /// A number close to one, as far from it as `spread`: how evenly a hand plays.
+    /// A number that deviates from one by at most `spread`, as a player's strokes do.
     pub fn near_one(&mut self, spread: f64) -> f64 {
         1.0 + self.signed() * spread
     }

@@ -1,4 +1,4 @@
-//! Space: a room of eight delays that feed each other, and an echo that goes from side to side.
+//! Reverb and echo: a network of eight delays that feed each other, and a ping-pong echo.
 
 use crate::RATE;
 use crate::filter::OnePole;
@@ -7,11 +7,11 @@ use crate::layer::Layer;
 /// A room.
 #[derive(Clone, Copy)]
 pub struct Room {
-    /// Seconds until a sound has fallen by sixty decibels.
+    /// Seconds until a sound has decayed by sixty decibels.
     pub seconds: f64,
-    /// Where the room swallows the treble, in hertz.
+    /// Frequency above which the room absorbs sound, in hertz.
     pub bright: f64,
-    /// Seconds until the room answers.
+    /// Delay before the reverb, in seconds.
     pub delay: f64,
 }
 
@@ -20,7 +20,7 @@ pub struct Room {
 pub struct Echo {
     /// Beats between two echoes.
     pub beats: f64,
-    /// What is left of an echo in the next one.
+    /// Level of an echo relative to the previous one.
     pub keep: f64,
 }
 
@@ -44,18 +44,18 @@ impl Delay {
     }
 }
 
-/// Seconds of the delays; they share no common measure, so that no tone stands out.
+/// Lengths of the delays in seconds, without common divisors, so that no frequency is emphasised.
 const LINES: [f64; 8] = [0.031_1, 0.037_3, 0.041_9, 0.047_7, 0.053_3, 0.061_1, 0.068_9, 0.079_3];
 
-/// What a room answers to a layer; the second of two rounds, so that it has no seam.
+/// The reverb of a layer, taken from the second of two passes, so that the loop has no seam.
 pub fn room(layer: &Layer, room: Room) -> Layer {
     let mut lines = LINES.map(Delay::new);
     let keeps = LINES.map(|seconds| 10f64.powf(-3.0 * seconds / room.seconds));
     let mut dampers = LINES.map(|_| OnePole::new(room.bright));
     let mut before = [Delay::new(room.delay), Delay::new(room.delay * 1.13)];
-    // Two short all-passes a side blur the first echoes.
+    // Two short all-passes per side diffuse the first echoes.
     let mut blurs = [[0.004_7, 0.011_3], [0.005_3, 0.012_7]].map(|side| side.map(Delay::new));
-    // Bass stays dry, or the room would boom.
+    // Bass has no reverb, which would boom.
     let mut lows = [OnePole::new(180.0), OnePole::new(180.0)];
 
     let mut wet = layer.clone();
@@ -87,7 +87,7 @@ pub fn room(layer: &Layer, room: Room) -> Layer {
     wet
 }
 
-/// The Hadamard matrix: every delay feeds every other, and no strength is won or lost.
+/// The Hadamard matrix: every delay feeds every other, and the energy stays the same.
 fn spread(mut values: [f64; 8]) -> [f64; 8] {
     for half in [1, 2, 4] {
         for at in 0..8 {
@@ -101,7 +101,7 @@ fn spread(mut values: [f64; 8]) -> [f64; 8] {
     values.map(|value| value / 8f64.sqrt())
 }
 
-/// The echoes of a layer, each darker than the one before.
+/// The echoes of a layer; each has less treble than the one before.
 pub fn echo(layer: &Layer, echo: Echo) -> Layer {
     let seconds = layer.tempo.seconds(echo.beats);
     let mut lines = [Delay::new(seconds), Delay::new(seconds)];
@@ -111,7 +111,7 @@ pub fn echo(layer: &Layer, echo: Echo) -> Layer {
     for _ in 0..2 {
         for at in 0..layer.sides[0].len() {
             let heard = [0, 1].map(|side| thins[side].high(dulls[side].low(lines[side].out())));
-            // The left echo feeds the right one, and back.
+            // The left echo feeds the right one and vice versa.
             lines[0].put((layer.sides[0][at] + layer.sides[1][at]) * 0.7 + heard[1] * echo.keep);
             lines[1].put(heard[0]);
             wet.sides[0][at] = heard[0];

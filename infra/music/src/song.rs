@@ -1,15 +1,15 @@
-//! The mixing desk: layers come in at a loudness, send a share into the room and the echo, and leave as one loop.
+//! The mix: layers are set to a loudness, partly sent to reverb and echo, and added up to one loop.
 
 use crate::layer::{Layer, Tempo};
 use crate::loudness::{bring_to, master};
 use crate::reverb::{Echo, Room, echo, room};
 
-/// How loud a finished track is, in LUFS; the encoder takes some 0.4 from it, which leaves -16.
+/// Loudness of a finished track in LUFS; the encoder reduces it by about 0.4, to -16.
 const LOUDNESS: f64 = -15.6;
-/// The highest peak in decibels; encoding may add a little.
+/// Maximum of the peaks in decibels; encoding can raise them slightly.
 const CEILING: f64 = -2.2;
 
-/// A track in the making.
+/// A track that is being mixed.
 pub struct Song {
     /// The tempo of every layer.
     pub tempo: Tempo,
@@ -20,12 +20,12 @@ pub struct Song {
     echo: Echo,
 }
 
-/// What a layer gives away, as factors.
+/// The levels at which a layer is sent to effects, as factors.
 #[derive(Clone, Copy)]
 pub struct Send {
-    /// Into the room.
+    /// Level of the send to the reverb.
     pub room: f64,
-    /// Into the echo.
+    /// Level of the send to the echo.
     pub echo: f64,
 }
 
@@ -41,7 +41,7 @@ impl Song {
         Layer::new(self.tempo)
     }
 
-    /// Mixes a layer in, at a loudness in LUFS of its own: the balance does not hang on how an instrument is built.
+    /// Adds a layer at this loudness in LUFS, so that the balance does not depend on how loud an instrument is.
     pub fn add(&mut self, mut layer: Layer, lufs: f64, send: Send) {
         bring_to(&mut layer, lufs);
         self.dry.add(&layer, 1.0);
@@ -49,7 +49,7 @@ impl Song {
         self.to_echo.add(&layer, send.echo);
     }
 
-    /// The mix with its room and echo, before the last volume.
+    /// The mix with reverb and echo, before the final gain.
     pub fn mix(self) -> Layer {
         let echoes = echo(&self.to_echo, self.echo);
         let mut to_room = self.to_room;
@@ -66,7 +66,7 @@ impl Song {
     }
 }
 
-/// Gives a mix its last volume.
+/// Applies the final gain to a mix.
 pub fn finish(mut mix: Layer) -> Layer {
     mix.cut_below(32.0);
     master(&mut mix, LOUDNESS, CEILING);

@@ -1,4 +1,4 @@
-//! Writes a loop as a WAV file of 32-bit floats, so that nothing is rounded before the MP3.
+//! Writes a loop as a WAV file of 32-bit floats, so that samples are not rounded before the encoding.
 
 use std::io::{self, Write};
 

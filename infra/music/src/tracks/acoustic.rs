@@ -11,7 +11,7 @@ use crate::voices::{Pluck, kick, pluck, shaker};
 const STEEL: Pluck = Pluck { ring: 3.6, bright: 2_300.0, damp: 0.3, place: 0.19 };
 const NYLON: Pluck = Pluck { ring: 2.6, bright: 1_500.0, damp: 0.42, place: 0.27 };
 
-/// A chord as fingers hold it: two basses for the thumb and three strings for the fingers, low to high.
+/// A guitar chord: two bass notes for the thumb and three strings for the fingers, low to high.
 struct Grip {
     thumb: [i32; 2],
     fingers: [i32; 3],
@@ -70,7 +70,7 @@ pub fn compose() -> Layer {
     song.add(low, -25.5, NEAR);
 
     let mut drums = song.layer();
-    // A foot on the boards.
+    // A foot on a wooden floor.
     pattern(&mut drums, &kick(), 4..12, 0.0, "x... .... x... ....");
     for bar in 4..12 {
         for step in 0..8 {
@@ -84,9 +84,9 @@ pub fn compose() -> Layer {
     song.finish()
 }
 
-/// Travis picking: the thumb walks on every beat, the fingers answer between and pinch on the first.
+/// Travis picking: the thumb plays on every beat, the fingers between beats and on the first one.
 fn pick(guitar: &mut Layer, bar: usize, grips: &[&Grip], random: &mut Random) {
-    // Another turn of the fingers in every second bar.
+    // Every second bar has another pattern.
     let fingers = if bar.is_multiple_of(2) { [2, 1, 2, 0, 1, 2] } else { [2, 0, 1, 2, 0, 1] };
     for step in 0..8 {
         let grip = grips[step * grips.len() / 8];
@@ -112,7 +112,7 @@ fn pick(guitar: &mut Layer, bar: usize, grips: &[&Grip], random: &mut Random) {
     }
 }
 
-/// The wood: the air in the body, two modes of the top, and less of the wire.
+/// The guitar's body: its air resonance, two modes of the top, and less treble of the strings.
 fn body(guitar: &mut Layer) {
     guitar.cut_below(75.0);
     guitar.peak(104.0, 1.6, 3.5);

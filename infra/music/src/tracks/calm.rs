@@ -1,4 +1,4 @@
-//! Still Water: slow chords, a sparse piano and bells in a wide room; for care, nature and quiet speech.
+//! Still Water: slow chords, a sparse piano and bells with much reverb; for care, nature and quiet speech.
 
 use super::parts::{FAR, NEAR, held, sing};
 use crate::harmony::{Voicing, melody, progression};
@@ -55,7 +55,7 @@ pub fn compose() -> Layer {
     low.soften_above(400.0);
     song.add(low, -25.0, NEAR);
 
-    // Two waves, far away, run up the beach and back.
+    // Two distant waves.
     let mut sea = song.layer();
     for (beat, pan) in [(4.0, -0.5), (20.0, 0.5)] {
         let wave = swell(tempo.seconds(5.0), &mut random);

@@ -1,4 +1,4 @@
-//! Wide Horizon: strings that drive and grow, horns and deep drums in D minor; for openings and large words.
+//! Wide Horizon: driving strings, horns and deep drums in D minor; for openings and big statements.
 
 use super::parts::{FAR, NEAR, build, held, sing};
 use crate::harmony::{Voicing, lead, melody, progression};

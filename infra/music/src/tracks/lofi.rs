@@ -1,4 +1,4 @@
-//! Late Notebook: electric piano, a lazy beat and the dust of a record; for tutorials and study.
+//! Late Notebook: electric piano, a lazy beat and the noise of a record; for tutorials and study.
 
 use std::f64::consts::TAU;
 
@@ -10,7 +10,7 @@ use crate::reverb::{Echo, Room};
 use crate::song::{Send, Song, finish};
 use crate::voices::{Pluck, bass, crackle, electric_piano, hat, kick, pluck, rim, snare};
 
-/// How late the second eighth comes, as a part of a beat.
+/// Delay of the second eighth note, as a part of a beat.
 const LATE: f64 = 0.11;
 const JAZZ: Pluck = Pluck { ring: 1.6, bright: 1_100.0, damp: 0.47, place: 0.4 };
 
@@ -43,7 +43,7 @@ pub fn compose() -> Layer {
     song.add(guitar, -22.5, Send { room: 0.35, echo: 0.35 });
 
     let mut mix = song.mix();
-    // The tape: dull above, narrow below, and driven a little into saturation.
+    // The sound of tape: less treble, less bass and some saturation.
     mix.cut_below(45.0);
     mix.soften_above(7_500.0);
     mix.soften_above(11_000.0);
@@ -56,7 +56,7 @@ pub fn compose() -> Layer {
     finish(mix)
 }
 
-/// The electric piano: a chord that falls a little before the bar's middle, and its answer.
+/// The electric piano: a chord slightly before the middle of the bar, and a reply.
 fn keys(tempo: Tempo, changes: &[Change], random: &mut Random) -> Layer {
     let mut layer = Layer::new(tempo);
     for (change, notes) in changes.iter().zip(lead(changes, Voicing { voices: 4, centre: 63, open: false })) {
@@ -70,7 +70,7 @@ fn keys(tempo: Tempo, changes: &[Change], random: &mut Random) -> Layer {
             }
         }
     }
-    // The tremolo of the old cabinet goes round a whole number of times.
+    // The tremolo has a whole number of periods in the loop.
     let turns = 96.0 / tempo.beats();
     for (number, side) in layer.sides.iter_mut().enumerate() {
         let length = side.len() as f64;
@@ -82,7 +82,7 @@ fn keys(tempo: Tempo, changes: &[Change], random: &mut Random) -> Layer {
     layer
 }
 
-/// The bass: root, a push before the middle, and a step towards the next chord.
+/// The bass: the root, an early second note, and a step towards the next chord.
 fn walk(tempo: Tempo, changes: &[Change], random: &mut Random) -> Layer {
     let mut layer = Layer::new(tempo);
     for (number, change) in changes.iter().enumerate() {
@@ -102,7 +102,7 @@ fn walk(tempo: Tempo, changes: &[Change], random: &mut Random) -> Layer {
     layer
 }
 
-/// The beat: the snare drags, the hats swing, the last bar leaves room.
+/// The beat: a late snare, swung hi-hats, and fewer notes in the last bar.
 fn beat(tempo: Tempo, random: &mut Random) -> Layer {
     let mut layer = Layer::new(tempo);
     let (deep, wires, wood) = (kick(), snare(), rim());

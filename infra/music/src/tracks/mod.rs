@@ -1,4 +1,4 @@
-//! The scores: one file a track, so that each keeps its own character.
+//! The scores of the tracks, one file each.
 
 mod acoustic;
 mod calm;
@@ -12,17 +12,17 @@ mod upbeat;
 
 use crate::layer::Layer;
 
-/// A track that can be made.
+/// A track that can be composed.
 pub struct Score {
-    /// The name of its file, without an ending.
+    /// Name of its file, without extension.
     pub name: &'static str,
-    /// Kilobits a second of its MP3; longer tracks get fewer, so that no file grows past 450 kB.
+    /// Bit rate of its MP3 in kbit/s, lower for longer tracks, so that no file exceeds 450 kB.
     pub kilobits: u32,
-    /// Plays it.
+    /// Composes it.
     pub compose: fn() -> Layer,
 }
 
-/// Every track of the catalogue, in its order.
+/// Every track of the catalogue, in the same order.
 pub const SCORES: &[Score] = &[
     Score { name: "corporate-morning", kilobits: 96, compose: corporate::compose },
     Score { name: "steady-progress", kilobits: 96, compose: steady::compose },

@@ -1,4 +1,4 @@
-//! Steady Progress: a piano figure of three, three and two over strings that grow; for results and plans.
+//! Steady Progress: a 3-3-2 piano figure over strings that grow louder; for results and plans.
 
 use super::parts::{FAR, NEAR, bass_line, build, held, pattern, sing};
 use crate::harmony::{Voicing, lead, melody, progression};

@@ -1,4 +1,4 @@
-//! Signal Path: a sequencer whose filter opens and closes, over a pad that breathes with the kick; for software.
+//! Signal Path: a sequencer with a moving filter over a pad that ducks under the kick; for software.
 
 use super::parts::{DRY, FAR, NEAR, held, pattern, sing};
 use crate::harmony::{Voicing, lead, melody, progression};
@@ -22,17 +22,17 @@ pub fn compose() -> Layer {
     let mut random = Random::new(501);
 
     let mut glass = held(tempo, &changes, Voicing { voices: 4, centre: 62, open: true }, GLASS, 502);
-    // Ducks under each kick and comes back within the beat.
+    // Ducks under each kick and recovers within the beat.
     glass.shape(|beat| 0.45 + 0.55 * ((beat.fract() - 0.04) / 0.6).clamp(0.0, 1.0).powf(0.7));
     song.add(glass, -23.5, FAR);
 
     let mut sequence = song.layer();
     for (change, notes) in changes.iter().zip(lead(&changes, Voicing { voices: 4, centre: 66, open: false })) {
         for step in 0..(change.beats * 4.0) as usize {
-            // Sixteenths in groups of three walk through the bar and meet it again at its end.
+            // Sixteenths in groups of three, aligned with the bar again at its end.
             let note = notes[[0, 2, 3, 1, 2, 3, 0, 2, 1, 3, 0, 2, 3, 2, 1, 2][step % 16]];
             let beat = change.beat + step as f64 / 4.0;
-            // One slow opening of the filter over the whole loop, closed where the loop begins.
+            // The filter opens once over the whole loop, and is closed where the loop begins.
             let turn = 0.5 - 0.5 * (std::f64::consts::TAU * beat / tempo.beats()).cos();
             let gain = if step % 3 == 0 { 1.0 } else { 0.6 } * random.near_one(0.06);
             let pan = 0.45 * (std::f64::consts::TAU * beat / 8.0).sin();

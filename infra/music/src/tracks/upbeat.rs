@@ -1,4 +1,4 @@
-//! Sunny Errand: ukulele, hands and a glockenspiel in G; for shops, food and good news.
+//! Sunny Errand: ukulele, claps and a glockenspiel in G; for shops, food and good news.
 
 use super::parts::{DRY, NEAR, bass_line, pattern, sing, strength};
 use crate::harmony::{Voicing, lead, melody, progression};
@@ -23,7 +23,7 @@ pub fn compose() -> Layer {
 
     let mut strums = song.layer();
     for (change, notes) in changes.iter().zip(lead(&changes, Voicing { voices: 4, centre: 68, open: false })) {
-        // Down, down and up, up, down and up: the hand that everybody learns first.
+        // The usual strumming pattern: down, down-up, up-down-up.
         for (step, mark) in "X.x.x..ox.x.x.o.".chars().enumerate() {
             let after = step as f64 / 4.0;
             let Some(gain) = strength(mark).filter(|_| after < change.beats) else { continue };

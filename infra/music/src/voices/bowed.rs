@@ -1,4 +1,4 @@
-//! Sounds that hold: pads and strings, bass, a synthesiser's arpeggio and a soft lead.
+//! Sustained sounds: pads and strings, bass, a synthesiser's arpeggio and a soft lead.
 
 use std::f64::consts::TAU;
 
@@ -8,22 +8,22 @@ use crate::filter::{OnePole, Sweep};
 use crate::harmony::hertz;
 use crate::random::Random;
 
-/// How a pad sounds.
+/// The parameters of a pad.
 #[derive(Clone, Copy)]
 pub struct Pad {
-    /// Seconds until it is fully there.
+    /// Attack in seconds.
     pub attack: f64,
-    /// Seconds until it is gone.
+    /// Release in seconds.
     pub release: f64,
-    /// Where its treble ends, in hertz.
+    /// Cutoff in hertz.
     pub cutoff: f64,
-    /// How far its saws are apart, in cents.
+    /// Detuning of the sawtooths, in cents.
     pub detune: f64,
-    /// How far the pitch swings, in cents.
+    /// Depth of the vibrato, in cents.
     pub vibrato: f64,
 }
 
-/// Three detuned saws through two low-passes; two calls with one `random` give a left and a right side.
+/// Three detuned sawtooths through two low-passes; two calls with one `random` return a left and a right side.
 pub fn pad(pitch: i32, seconds: f64, sound: Pad, random: &mut Random) -> Vec<f64> {
     let mut saws: Vec<(Saw, f64)> = [-1.0, 0.1, 0.9]
         .map(|side| (Saw { phase: random.unit() }, hertz(f64::from(pitch) + side * sound.detune / 100.0)))
@@ -36,7 +36,7 @@ pub fn pad(pitch: i32, seconds: f64, sound: Pad, random: &mut Random) -> Vec<f64
         .map(|at| {
             let time = at as f64 / RATE;
             let level = envelope(time, sound.attack, seconds, sound.release);
-            // The vibrato comes in as a player's does, after the note has begun.
+            // The vibrato starts after the note, as a player's does.
             let depth = sound.vibrato * (time / 0.8).min(1.0);
             let bend = 1.0 + depth * 0.000_577_8 * (TAU * (speed * time + start)).sin();
             let sum: f64 = saws.iter_mut().map(|(saw, hertz)| saw.next(*hertz * bend)).sum();
@@ -46,7 +46,7 @@ pub fn pad(pitch: i32, seconds: f64, sound: Pad, random: &mut Random) -> Vec<f64
         .collect()
 }
 
-/// A round bass: a sine with a little of its overtones, so that small speakers show it too.
+/// A round bass: a sine with some overtones, so that it is audible on small speakers.
 pub fn bass(pitch: i32, seconds: f64, bright: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let mut saw = Saw { phase: 0.5 };
@@ -65,7 +65,7 @@ pub fn bass(pitch: i32, seconds: f64, bright: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A synthesiser's short note; `open` is where its filter starts to close, in hertz.
+/// A synthesiser's short note; `open` is the initial cutoff of its filter in hertz.
 pub fn arpeggio(pitch: i32, seconds: f64, open: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let (mut one, mut two) = (Saw { phase: 0.0 }, Saw { phase: 0.37 });
@@ -81,7 +81,7 @@ pub fn arpeggio(pitch: i32, seconds: f64, open: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A quiet lead between flute and whistle: a sine, two overtones and a breath.
+/// A quiet lead between flute and whistle: a sine, two overtones and breath noise.
 pub fn soft_lead(pitch: i32, seconds: f64, random: &mut Random) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let mut breath = Sweep::default();

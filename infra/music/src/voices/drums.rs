@@ -1,4 +1,4 @@
-//! Soft drums and noises, made of falling sines and filtered noise.
+//! Soft drums and noises, made of sines with falling pitch and of filtered noise.
 
 use std::f64::consts::TAU;
 
@@ -7,7 +7,7 @@ use crate::RATE;
 use crate::filter::{Biquad, OnePole};
 use crate::random::Random;
 
-/// A sine that falls from `high` to `low` hertz and dies in about `fall` seconds.
+/// A sine whose pitch falls from `high` to `low` hertz and that decays in about `fall` seconds.
 fn thud(high: f64, low: f64, drop: f64, fall: f64, seconds: f64) -> Vec<f64> {
     let mut phase = 0.0;
     (0..samples(seconds))
@@ -42,14 +42,14 @@ pub fn kick() -> Vec<f64> {
     mixed(thud(135.0, 49.0, 0.035, 0.16, 0.55), &beater, 0.1)
 }
 
-/// A wide, deep drum, as in film music.
+/// A wide, deep drum as in film music.
 pub fn drum() -> Vec<f64> {
     let skin = noise(0.5, &mut Random::new(12), Biquad::band_pass(240.0, 0.8), |time| (-time / 0.09).exp());
     let body = mixed(thud(98.0, 52.0, 0.07, 0.42, 1.8), &thud(170.0, 118.0, 0.05, 0.16, 0.8), 0.35);
     normalised(mixed(body, &skin, 0.35))
 }
 
-/// A snare drum played with restraint.
+/// A soft snare drum.
 pub fn snare() -> Vec<f64> {
     let wires = noise(0.3, &mut Random::new(13), Biquad::band_pass(3_100.0, 0.5), |time| (-time / 0.065).exp());
     normalised(mixed(thud(240.0, 182.0, 0.02, 0.07, 0.3), &wires, 0.55))
@@ -61,7 +61,7 @@ pub fn rim() -> Vec<f64> {
     normalised(mixed(thud(560.0, 480.0, 0.01, 0.018, 0.12), &wood, 0.8))
 }
 
-/// Several hands.
+/// Several people clapping.
 pub fn clap() -> Vec<f64> {
     noise(0.32, &mut Random::new(15), Biquad::band_pass(1_450.0, 0.9), |time| {
         let hands: f64 = [0.0, 0.011, 0.019]
@@ -73,14 +73,14 @@ pub fn clap() -> Vec<f64> {
     })
 }
 
-/// A closed hi-hat that rings for about `fall` seconds.
+/// A closed hi-hat that decays in about `fall` seconds.
 pub fn hat(fall: f64, random: &mut Random) -> Vec<f64> {
     let bright = noise(fall * 6.0 + 0.03, random, Biquad::high_pass(7_200.0, 0.8), |time| (-time / fall).exp());
     let mut soft = OnePole::new(9_500.0);
     bright.into_iter().map(|sample| soft.low(sample)).collect()
 }
 
-/// A shaker: its grains come a moment after the hand.
+/// A shaker with a slow attack.
 pub fn shaker(random: &mut Random) -> Vec<f64> {
     noise(0.14, random, Biquad::band_pass(6_300.0, 0.9), |time| {
         (time / 0.022).min(1.0).powi(2) * (-(time - 0.022).max(0.0) / 0.024).exp()
@@ -97,7 +97,7 @@ pub fn tambourine(random: &mut Random) -> Vec<f64> {
     normalised(mixed(jingles, &shaker(random), 0.8))
 }
 
-/// Noise that swells like a wave over `seconds` and breaks off softly.
+/// Noise that swells over `seconds` and ends softly.
 pub fn swell(seconds: f64, random: &mut Random) -> Vec<f64> {
     let mut dark = OnePole::new(600.0);
     let wave: Vec<f64> = (0..samples(seconds + 1.2))
@@ -111,7 +111,7 @@ pub fn swell(seconds: f64, random: &mut Random) -> Vec<f64> {
     normalised(wave)
 }
 
-/// The dust of an old record over `seconds`: a faint hiss and a few ticks.
+/// The noise of an old record for `seconds`: a faint hiss and a few clicks.
 pub fn crackle(seconds: f64, random: &mut Random) -> Vec<f64> {
     let mut tone = Biquad::band_pass(2_600.0, 0.6);
     let mut dull = OnePole::new(4_000.0);

@@ -1,4 +1,4 @@
-//! Plucked strings after Karplus and Strong: a burst of noise that goes round a tuned delay and dulls.
+//! Plucked strings after Karplus and Strong: a burst of noise in a tuned, damped delay loop.
 
 use super::samples;
 use crate::RATE;
@@ -6,28 +6,28 @@ use crate::filter::OnePole;
 use crate::harmony::hertz;
 use crate::random::Random;
 
-/// How a string is made and plucked.
+/// The parameters of a plucked string.
 #[derive(Clone, Copy)]
 pub struct Pluck {
-    /// Seconds until a string at A3 has fallen by sixty decibels.
+    /// Seconds until a string at A3 has decayed by sixty decibels.
     pub ring: f64,
-    /// Where the treble of the pluck ends, in hertz.
+    /// Cutoff of the pluck's noise, in hertz.
     pub bright: f64,
-    /// How fast the treble dies, 0 to 0.5.
+    /// Damping of the treble, 0 to 0.5.
     pub damp: f64,
-    /// Where it is plucked, as a part of the string.
+    /// Position of the pluck, as a fraction of the string.
     pub place: f64,
 }
 
-/// One note, let ring for `seconds` and then stopped by the hand.
+/// One note that rings for `seconds` and is then damped.
 pub fn pluck(pitch: i32, seconds: f64, string: Pluck, random: &mut Random) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let period = RATE / frequency;
-    // The damping filter delays by `damp` samples; an all-pass tunes what is left of a sample.
+    // The damping filter delays by `damp` samples; an all-pass adds the fractional rest of the period.
     let whole = (period - string.damp - 0.3).floor();
     let rest = period - string.damp - whole;
     let tuning = (1.0 - rest) / (1.0 + rest);
-    // Short strings ring shorter.
+    // Higher strings decay faster.
     let ring = string.ring * (220.0 / frequency).powf(0.5);
     let keep = 10f64.powf(-3.0 / (frequency * ring));
 
@@ -47,13 +47,13 @@ pub fn pluck(pitch: i32, seconds: f64, string: Pluck, random: &mut Random) -> Ve
             line[at] = tuned_out;
             at = (at + 1) % line.len();
             let hand = if sample < stop { 1.0 } else { (total - sample) as f64 / (total - stop) as f64 };
-            // The first samples rise, so that the pluck is soft and not a click.
+            // The first samples fade in, so that the pluck does not click.
             out * hand * hand * (sample as f64 / 40.0).min(1.0)
         })
         .collect()
 }
 
-/// Noise, dulled, with the notches that the plucked place leaves, and without an offset.
+/// Filtered noise with the notches of the pluck's position and without an offset.
 fn excitation(length: usize, string: Pluck, random: &mut Random) -> Vec<f64> {
     let mut dull = OnePole::new(string.bright);
     let mut softer = OnePole::new(string.bright * 1.5);
@@ -63,7 +63,7 @@ fn excitation(length: usize, string: Pluck, random: &mut Random) -> Vec<f64> {
     let mut line: Vec<f64> = (0..length).map(|at| noise[at] - 0.85 * noise[(at + length - place) % length]).collect();
     let mean = line.iter().sum::<f64>() / length as f64;
     line.iter_mut().for_each(|sample| *sample -= mean);
-    // Every pluck has the same strength, however its noise fell.
+    // Normalised, so that every pluck has the same level.
     let power = (line.iter().map(|sample| sample * sample).sum::<f64>() / length as f64).sqrt();
     line.iter_mut().for_each(|sample| *sample *= 0.35 / power);
     line
@@ -87,7 +87,7 @@ mod tests {
         let string = Pluck { ring: 4.0, bright: 3_000.0, damp: 0.3, place: 0.2 };
         let sound = pluck(pitch, 1.5, string, &mut Random::new(1));
 
-        // As many whole periods as fit into a fifth of a second repeat best after exactly that time.
+        // The signal is most similar to itself after as many whole periods as fit into a fifth of a second.
         let frequency = hertz(f64::from(pitch));
         let periods = (frequency / 5.0).floor();
         let exact = periods * RATE / frequency;

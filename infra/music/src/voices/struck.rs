@@ -1,4 +1,4 @@
-//! Sounds that are struck and die away: piano, electric piano, bells and bars.
+//! Struck sounds that decay: piano, electric piano, bells and bars.
 
 use std::f64::consts::TAU;
 
@@ -8,7 +8,7 @@ use crate::filter::OnePole;
 use crate::harmony::hertz;
 use crate::random::Random;
 
-/// A sine that turns without calling the sine function, and dies away.
+/// A decaying sine by recurrence, without calls of the sine function.
 struct Partial {
     x: f64,
     y: f64,
@@ -35,14 +35,14 @@ impl Partial {
     }
 }
 
-/// A felt-soft piano; `touch` from 0 to 1 makes it louder and clearer.
+/// A soft felt piano; `touch` from 0 to 1 makes it louder and brighter.
 pub fn piano(pitch: i32, seconds: f64, touch: f64, random: &mut Random) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let fall = 1.5 * (220.0 / frequency).powf(0.45);
     let mut partials = Vec::new();
     for number in 1..=12 {
         let n = f64::from(number);
-        // Stiff strings sound their overtones a little high.
+        // The overtones of stiff strings are slightly sharp.
         let hertz = frequency * n * (1.0 + 0.000_35 * n * n).sqrt();
         if hertz > 9_000.0 {
             break;
@@ -50,7 +50,7 @@ pub fn piano(pitch: i32, seconds: f64, touch: f64, random: &mut Random) -> Vec<f
         let level = n.powf(-1.05 - 0.9 * (1.0 - touch)) * (-hertz / (1_800.0 + 2_600.0 * touch)).exp();
         let fall = fall / (1.0 + 0.28 * (n - 1.0));
         let phase = random.unit();
-        // Two strings, hardly apart: one falls fast, the other sings on.
+        // Two slightly detuned strings: one decays fast, the other slowly.
         partials.push(Partial::new(hertz * 0.999_75, level * 0.65, fall * 0.6, phase));
         partials.push(Partial::new(hertz * 1.000_25, level * 0.35, fall * 2.0, phase));
     }
@@ -65,7 +65,7 @@ pub fn piano(pitch: i32, seconds: f64, touch: f64, random: &mut Random) -> Vec<f
         .collect()
 }
 
-/// An electric piano: a tine that colours the tone by frequency modulation.
+/// An electric piano by frequency modulation.
 pub fn electric_piano(pitch: i32, seconds: f64, touch: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     (0..samples(seconds + 0.4))
@@ -80,7 +80,7 @@ pub fn electric_piano(pitch: i32, seconds: f64, touch: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A soft bell with a long tail.
+/// A soft bell with a long decay.
 pub fn bell(pitch: i32, seconds: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     sum(&[(1.0, 1.0, 1.1), (2.0, 0.28, 0.7), (3.01, 0.12, 0.4), (4.2, 0.06, 0.2)], frequency, seconds, 0.006)
@@ -98,7 +98,7 @@ pub fn marimba(pitch: i32, seconds: f64) -> Vec<f64> {
     sum(&[(1.0, 1.0, 0.26), (3.93, 0.22, 0.06), (9.2, 0.04, 0.02)], frequency, seconds, 0.003)
 }
 
-/// Partials as ratio, level and seconds of falling.
+/// Partials as ratio, level and decay in seconds.
 fn sum(partials: &[(f64, f64, f64)], frequency: f64, seconds: f64, attack: f64) -> Vec<f64> {
     let mut partials: Vec<Partial> = partials
         .iter()
