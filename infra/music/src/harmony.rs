@@ -42,7 +42,7 @@ pub fn progression(text: &str) -> Vec<Change> {
     for (bar, symbols) in text.split_whitespace().enumerate() {
         let beats = 4.0 / symbols.split(',').count() as f64;
         for (place, symbol) in symbols.split(',').enumerate() {
-            let chord = chord(symbol).unwrap_or_else(|| panic!("`{symbol}` is no chord"));
+            let chord = chord(symbol).unwrap_or_else(|| panic!("`{symbol}` is not a chord"));
             changes.push(Change { beat: bar as f64 * 4.0 + place as f64 * beats, beats, chord });
         }
     }
@@ -60,7 +60,7 @@ pub fn melody(beat: f64, text: &str) -> Vec<Note> {
         let (name, beats) = word.split_once(':').unwrap_or_else(|| panic!("`{word}` has no length"));
         let beats: f64 = beats.parse().unwrap_or_else(|_| panic!("`{word}` has no length"));
         if name != "-" {
-            let pitch = pitch(name).unwrap_or_else(|| panic!("`{word}` is no note"));
+            let pitch = pitch(name).unwrap_or_else(|| panic!("`{word}` is not a note"));
             notes.push(Note { beat: at, beats, pitch });
         }
         at += beats;
