@@ -9,14 +9,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::fanout::{FanoutStore, LogRow};
-use reelhook_app::jobs::change;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::job_events::{FanoutTables, JobEventTable};
-use reelhook_aws::jobs::JobTable;
-use reelhook_aws::start::System;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::change;
+use reelhook_app::outbox::fanout::{FanoutStore, LogRow};
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::start::SystemClock;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Timestamp};
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ impl Aws {
     /// Saves a job as a function would, without effects.
     pub async fn save_job(&self, job: &Job) {
         let put = self.dynamodb.put_item().table_name(self.output("JobsTable"));
-        put.set_item(Some(reelhook_aws::jobs::to_item(job, "test"))).send().await.expect("saved");
+        put.set_item(Some(reelhook_aws::jobs::table::to_item(job, "test"))).send().await.expect("saved");
     }
 
     pub async fn admission(&self) -> Admission {
@@ -170,7 +170,10 @@ impl Aws {
 
     pub async fn save_admission(&self, admission: &Admission) {
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
-        put.set_item(Some(reelhook_aws::counters::admission_item(admission, "test"))).send().await.expect("saved");
+        put.set_item(Some(reelhook_aws::jobs::counters::admission_item(admission, "test")))
+            .send()
+            .await
+            .expect("saved");
     }
 
     /// The slots of a pool.
@@ -180,7 +183,7 @@ impl Aws {
     }
 
     pub async fn save_slots(&self, pool: &str, slots: &Admission) {
-        let mut item = reelhook_aws::counters::admission_item(slots, "test");
+        let mut item = reelhook_aws::jobs::counters::admission_item(slots, "test");
         item.insert("pk".to_owned(), AttributeValue::S(pool.to_owned()));
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
         put.set_item(Some(item)).send().await.expect("saved");
@@ -230,7 +233,7 @@ impl Aws {
     /// A delivery about a job as it is while its receiver takes long.
     pub async fn leased_delivery(&self, job: &str) -> DeliveryId {
         let mut delivery = self.deliveries_of(&[job.to_owned()]).await.remove(0);
-        delivery.lease_until = Some(System.now().after(Duration::from_secs(60)));
+        delivery.lease_until = Some(SystemClock.now().after(Duration::from_secs(60)));
         let pk = format!("delivery#{}", delivery.id);
         self.put_delivery(&pk, "delivery", &serde_json::to_value(&delivery).expect("JSON")).await;
         delivery.id
@@ -259,7 +262,7 @@ impl Aws {
         let items = query.send().await.expect("attempts").items.unwrap_or_default();
         let read = |item: &Item| serde_json::from_str(item["body"].as_s().expect("text")).expect("an attempt");
         let delivery = self.delivery(id).await.expect("the delivery");
-        let tries = delivery.tries(items.iter().map(read).collect());
+        let tries = delivery.all_attempts(items.iter().map(read).collect());
         tries.iter().map(|one| serde_json::to_value(one).expect("JSON")).collect()
     }
 
@@ -290,13 +293,13 @@ impl Aws {
 
     /// Cancels the jobs that are not final.
     pub async fn cancel_jobs(&self) {
-        let ambient: Arc<dyn Ambient> = Arc::new(System);
+        let clock: Arc<dyn ClockAndRandom> = Arc::new(SystemClock);
         let counters = CounterTable::new(self.dynamodb.clone(), self.output("CountersTable"));
-        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, ambient.clone());
+        let jobs = JobTable::new(self.dynamodb.clone(), self.output("JobsTable"), counters, clock.clone());
         let scan = self.dynamodb.scan().table_name(self.output("JobsTable")).index_name("by-active");
         for item in scan.send().await.expect("jobs").items() {
             let id = JobId::parse(item["id"].as_s().expect("text")).expect("an id");
-            change(&jobs, &*ambient, &Policy::default(), &id, &Event::Cancel).await.expect("cancelled");
+            change(&jobs, &*clock, &Policy::default(), &id, &Event::Cancel).await.expect("cancelled");
         }
     }
 

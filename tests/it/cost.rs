@@ -15,7 +15,7 @@ use crate::stack::Stack;
 use units::Units;
 
 /// Jobs that may be disturbed (a function started, the schedule's sweep acted) before one has to fit.
-const TRIES: usize = 6;
+const ATTEMPTS: usize = 6;
 /// Slow enough for each version to be fanned out alone, as it is with real workers: the dearest way.
 const SCENARIO: &str = "step_ms=300&render_ms=600";
 /// Functions that run for each job; `cleanup` stands in the month of doing nothing, `job-status` is what clients ask.
@@ -84,7 +84,7 @@ async fn a_job_calls_aws_as_often_as_the_docs_say() {
     let documented_before = documented();
     // How hints and records fall into batches differs: documented is the most of several jobs, checked the least.
     let mut merged: Option<Vec<Row>> = None;
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         let measured = measure(&stack).await;
         if !measured.disturbed.is_empty() {
             println!("measuring again: {:?}", measured.disturbed);
@@ -212,7 +212,7 @@ async fn measure(stack: &Stack) -> Measured {
     measured
 }
 
-/// Whether a request counts calls per minute (shared/aws/src/counters.rs).
+/// Whether a request counts calls per minute (shared/aws/src/jobs/counters.rs).
 fn is_lease(request: &Value) -> bool {
     request["Key"]["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("rate#"))
 }

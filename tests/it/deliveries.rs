@@ -30,9 +30,9 @@ async fn a_receiver_that_fails_once_gets_the_same_webhook_again() {
     let (webhook, attempts) = delivered(&stack, &job).await;
     let all = stack.webhooks("second", &job).await;
     for event in ["job.completed", "job.script_completed"] {
-        let tries = of_event(&all, event);
-        assert!(tries.iter().all(|again| again["webhook_id"] == tries[0]["webhook_id"]), "{event}");
-        assert!(tries.iter().all(|again| again["body_base64"] == tries[0]["body_base64"]), "the same bytes");
+        let attempts = of_event(&all, event);
+        assert!(attempts.iter().all(|again| again["webhook_id"] == attempts[0]["webhook_id"]), "{event}");
+        assert!(attempts.iter().all(|again| again["body_base64"] == attempts[0]["body_base64"]), "the same bytes");
     }
     assert_eq!(all.iter().filter(|entry| entry["answered"] == 500).count(), 2);
     assert!(webhook["verification"]["standard_webhooks"]["ok"] == true);
@@ -49,16 +49,16 @@ async fn retry_after_is_a_floor() {
     stack.control("hooks/second", json!({ "answer": 429, "retry_after": 3, "times": 1 })).await;
     let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
     stack.until_status(&job, "completed").await;
-    let tries = stack
+    let attempts = stack
         .eventually("two tries", || async {
             let all = stack.webhooks("second", &job).await;
             (all.len() >= 2).then_some(all)
         })
         .await;
-    let apart = tries[1]["at_ms"].as_i64().expect("ms") - tries[0]["at_ms"].as_i64().expect("ms");
+    let apart = attempts[1]["at_ms"].as_i64().expect("ms") - attempts[0]["at_ms"].as_i64().expect("ms");
     assert!(apart >= 3000, "{apart} ms");
-    assert_eq!(tries[0]["webhook_id"], tries[1]["webhook_id"]);
-    assert_ne!(tries[0]["headers"]["webhook-timestamp"], tries[1]["headers"]["webhook-timestamp"], "signed anew");
+    assert_eq!(attempts[0]["webhook_id"], attempts[1]["webhook_id"]);
+    assert_ne!(attempts[0]["headers"]["webhook-timestamp"], attempts[1]["headers"]["webhook-timestamp"], "signed anew");
 }
 
 #[tokio::test]
@@ -98,13 +98,13 @@ async fn a_receiver_that_stalls_is_left_at_the_deadline_and_tried_again_unless_i
         stack.control("hooks/second", json!({ "stall": stall, "times": 1 })).await;
         let job = stack.submit_with(json!({ "pauseAfterExtraction": true, "template": "studio:step_ms=5" })).await;
         stack.until_status(&job, "completed").await;
-        let tries = stack
+        let attempts = stack
             .eventually("the attempts", || async {
                 let all = stack.webhooks("second", &job).await;
                 (all.len() >= least).then_some(all)
             })
             .await;
-        let id = tries[0]["headers"]["x-streamgank-delivery"].as_str().expect("an id").to_owned();
+        let id = attempts[0]["headers"]["x-streamgank-delivery"].as_str().expect("an id").to_owned();
         let delivered = stack
             .eventually("the delivery has arrived", || async {
                 let deliveries = stack.aws.deliveries_of(std::slice::from_ref(&job)).await;
@@ -150,7 +150,7 @@ async fn a_webhook_with_odd_keys_and_text_verifies_everywhere() {
     let data =
         json!({ "job_id": job, "type": "Série", "mood": "🎬", "10": 1, "1": { "b": 1.0, "2": true }, "tiny": 1e-7 });
     let url = reelhook_app::Url::parse(&format!("{}/hooks/main", stack.studio)).expect("a URL");
-    let endpoint = reelhook_app::endpoints::endpoint_id(&url);
+    let endpoint = reelhook_app::webhooks::endpoints::endpoint_id(&url);
     let (now, unique) = (Timestamp(0), std::process::id());
     let event_id = EventId::parse(&format!("{job}.1.{unique}")).expect("an id");
     let id = DeliveryId::of(&event_id, &endpoint);

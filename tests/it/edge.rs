@@ -16,7 +16,7 @@ use crate::live::reports;
 use crate::stack::{JsonText, Stack, read};
 
 /// How long a stream may take to show a job's end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Another viewer's address on this machine, which no other test uses.
 const VIEWER: [u8; 4] = [127, 0, 0, 77];
 const VIEWER_TEXT: &str = "127.0.0.77";
@@ -145,7 +145,7 @@ async fn a_job_s_stream_shows_events_while_the_job_runs_and_then_its_end() {
         let (status, answer) = stack.post("/api/webhooks/step-update", &report).await;
         assert_eq!(status, 200, "{answer}");
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !text.contains("render_completed") {
         assert!(Instant::now() < deadline, "the end is not seen: {text}");
         match response.chunk().await.expect("a chunk") {

@@ -326,13 +326,13 @@ async fn public_keys_are_there_for_everybody_and_only_of_who_wants_them() {
 #[tokio::test]
 async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recovered() {
     let stack = Stack::open().await;
-    let began = reelhook_app::ambient::Ambient::now(&reelhook_aws::start::System);
+    let began = reelhook_app::clock::ClockAndRandom::now(&reelhook_aws::start::SystemClock);
     let names = ["broken", "watching"].map(|name| format!("{name}-{}", std::process::id()));
     let [broken_hook, watching_hook] = &names;
     stack.control(&format!("hooks/{broken_hook}"), json!({ "answer": 500 })).await;
     let watching = hook(&stack, watching_hook, json!({ "events": ["endpoint.*", "delivery.*"] })).await;
     let broken = hook(&stack, broken_hook, json!({ "events": ["job.completed"] })).await;
-    let told = async |event: &str| {
+    let count_of = async |event: &str| {
         let all = arrived(&stack, watching_hook, event).await;
         all.into_iter().filter(|one| one["body"]["data"]["endpoint_id"] == json!(broken)).count()
     };
@@ -344,7 +344,9 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     for _ in 0..4 {
         trigger().await;
     }
-    stack.eventually("it is told that it fails", || async { (told("endpoint.failing").await > 0).then_some(()) }).await;
+    stack
+        .eventually("it is told that it fails", || async { (count_of("endpoint.failing").await > 0).then_some(()) })
+        .await;
     // It has been failing for a long time: nearly a thousand tries in a row.
     stack.aws.fail_endpoint(&broken, 997).await;
     let state = stack
@@ -355,7 +357,9 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
         .await;
     assert_eq!((&state["endpoint"]["enabled"], &state["endpoint"]["health"]["score"]), (&json!(false), &json!(0)));
     stack
-        .eventually("it is told that it is disabled", || async { (told("endpoint.disabled").await == 1).then_some(()) })
+        .eventually("it is told that it is disabled", || async {
+            (count_of("endpoint.disabled").await == 1).then_some(())
+        })
         .await;
     // What happens meanwhile is written down and not sent.
     trigger().await;
@@ -384,9 +388,9 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     assert_eq!(ids.len(), 6, "each of them, once more or for the first time");
     // One for each that was given up, but for the test.
     stack
-        .eventually("each is told of", || async { (told("delivery.exhausted").await == given_up).then_some(()) })
+        .eventually("each is told of", || async { (count_of("delivery.exhausted").await == given_up).then_some(()) })
         .await;
-    assert_eq!((told("endpoint.disabled").await, told("endpoint.recovered").await), (1, 0));
+    assert_eq!((count_of("endpoint.disabled").await, count_of("endpoint.recovered").await), (1, 0));
     for id in [&broken, &watching] {
         remove(&stack, id).await;
     }
@@ -399,16 +403,20 @@ async fn an_endpoint_that_comes_back_by_itself_is_told_of_as_failing_and_as_reco
     stack.control(&format!("hooks/{}", names[0]), json!({ "answer": 503 })).await;
     let hearing = hook(&stack, &names[1], json!({ "events": ["endpoint.*"] })).await;
     let flapping = hook(&stack, &names[0], json!({ "events": ["job.completed"] })).await;
-    let told = async |event: &str| arrived(&stack, &names[1], event).await.len();
+    let count_of = async |event: &str| arrived(&stack, &names[1], event).await.len();
     let body = json!({ "event": "job.completed", "data": { "job_id": format!("flapping-{}", std::process::id()) } });
     for _ in 0..4 {
         assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     }
-    stack.eventually("it is told that it fails", || async { (told("endpoint.failing").await > 0).then_some(()) }).await;
+    stack
+        .eventually("it is told that it fails", || async { (count_of("endpoint.failing").await > 0).then_some(()) })
+        .await;
     stack.control(&format!("hooks/{}", names[0]), json!({})).await;
     assert_eq!(stack.post("/api/webhooks/trigger", &body).await.0, 200);
     stack
-        .eventually("it is told that it recovered", || async { (told("endpoint.recovered").await == 1).then_some(()) })
+        .eventually("it is told that it recovered", || async {
+            (count_of("endpoint.recovered").await == 1).then_some(())
+        })
         .await;
     let (_, answer) = stack.get(&format!("{PATH}/{flapping}")).await;
     assert_eq!(answer["endpoint"]["health"]["failures"], 0, "{answer}");
@@ -437,7 +445,7 @@ async fn queues_and_buses_are_destinations_like_any_other() {
     let (_, secrets) = stack.get(&format!("{PATH}/{}/secret", queued["id"].as_str().expect("an id"))).await;
     let keys =
         reelhook_signing::SigningKeys::parse(secrets["secrets"][0]["secret"].as_str().expect("text")).expect("a key");
-    let (text, now) = (body.to_string(), reelhook_app::ambient::Ambient::now(&reelhook_aws::start::System));
+    let (text, now) = (body.to_string(), reelhook_app::clock::ClockAndRandom::now(&reelhook_aws::start::SystemClock));
     let [id, at, signature] =
         ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| attributes[name].clone());
     reelhook_signing::standard::verify(&id, &at, &signature, text.as_bytes(), &keys, now.seconds())

@@ -16,9 +16,9 @@ use crate::stack::{JsonText, Stack, read};
 use crate::videos::{film, order};
 
 /// A stream that does not end within this time is held: one with an event to send ends within some milliseconds.
-const HELD: Duration = Duration::from_millis(1500);
+const LONG_POLL: Duration = Duration::from_millis(1500);
 /// How long a job may take to show its end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser at one origin.
 struct Browser<'a> {
@@ -62,9 +62,9 @@ impl<'a> Browser<'a> {
     }
 
     /// How often a page asks until its stream is held.
-    async fn requests_until_held(&self, path: &str, most: usize) -> usize {
+    async fn requests_until_long_poll(&self, path: &str, most: usize) -> usize {
         for requests in 1..=most {
-            if timeout(HELD, self.open(path)).await.is_err() {
+            if timeout(LONG_POLL, self.open(path)).await.is_err() {
                 return requests;
             }
         }
@@ -187,7 +187,7 @@ async fn the_queue_s_stream_waits_for_a_page_that_opens_it_anew_each_time() {
     };
     let (status, received) = browser.open(path).await;
     assert_eq!((status, &numbers(&received)["isProcessing"]), (200, &json!(true)), "the first time at once");
-    let requests = browser.requests_until_held(path, 5).await;
+    let requests = browser.requests_until_long_poll(path, 5).await;
     println!("the queue's page rests at its request {}", requests + 1);
 
     // A change is sent immediately; one of the numbers may have come before it.
@@ -226,7 +226,7 @@ async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
     let (browser, path) = (Browser::at(&stack, &stack.api), stream_of(&job));
     show(&stack, &job).await;
     let mut seen: Vec<(String, Value)> = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while seen.last().is_none_or(|(_, data)| data["type"] != "render_completed") {
         assert!(Instant::now() < deadline, "the end is not seen: {seen:#?}");
         let (status, received) = browser.open(&path).await;
@@ -249,7 +249,7 @@ async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
     }
     let done = show(&stack, &job).await;
     assert_eq!((&done["status"], done["videoUrl"].is_string()), (&json!("completed"), true));
-    browser.requests_until_held(&path, 2).await;
+    browser.requests_until_long_poll(&path, 2).await;
 
     // A page that is opened only now gets the end, and may come back much later.
     for origin in [stack.api.clone(), stack.aws.stream_url()] {
@@ -257,7 +257,7 @@ async fn a_page_of_a_running_job_sees_each_event_once_and_then_rests() {
         let (status, received) = browser.open(&path).await;
         assert_eq!((status, retry(&received)), (200, Some(120_000)), "{origin}");
         assert_eq!(events(received).last(), seen.last(), "{origin}");
-        assert_eq!(browser.requests_until_held(&path, 1).await, 1, "{origin}");
+        assert_eq!(browser.requests_until_long_poll(&path, 1).await, 1, "{origin}");
     }
 }
 
@@ -287,7 +287,7 @@ async fn a_page_of_a_failed_job_rests_until_somebody_tries_it_again() {
     let received = events(received);
     let [(_, end)] = &received[..] else { panic!("one event: {received:?}") };
     assert_eq!((&end["status"], &end["error"]), (&json!("failed"), &json!("No movies found")));
-    assert_eq!(browser.requests_until_held(&path, 1).await, 1);
+    assert_eq!(browser.requests_until_long_poll(&path, 1).await, 1);
     let again = format!("/api/job/{job}/retry");
     let (received, _) = tokio::join!(
         timeout(Duration::from_secs(20), browser.open(&path)),
@@ -334,7 +334,7 @@ async fn failed_job(stack: &Stack, origin: &str) {
     page(stack, Method::POST, &format!("/api/job/{job}/retry"), Some(json!({}))).await;
     // A stream ends after its time, and the page opens the next one. None of them misses anything.
     let mut seen = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while seen.last().is_none_or(|(_, data): &(String, Value)| data["type"] != "render_completed") {
         assert!(Instant::now() < deadline, "the end is not seen: {seen:#?}");
         match response.chunk().await.expect("a stream") {

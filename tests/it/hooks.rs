@@ -184,9 +184,9 @@ async fn a_lost_webhook_is_found_looked_at_and_sent_again_under_its_id() {
     let (_, newest) = stack.get("/api/webhooks/deliveries?status=exhausted&limit=1").await;
     assert_eq!(newest["deliveries"][0]["id"], id);
     let one = format!("/api/webhooks/deliveries/{id}");
-    let (status, told) = stack.get(&one).await;
-    assert_eq!((status, &told["payload"]["data"]["job_id"]), (200, &json!(job)), "{told}");
-    let attempts = told["attempts"].as_array().expect("attempts");
+    let (status, details) = stack.get(&one).await;
+    assert_eq!((status, &details["payload"]["data"]["job_id"]), (200, &json!(job)), "{details}");
+    let attempts = details["attempts"].as_array().expect("attempts");
     assert_eq!(attempts.len(), 4);
     for (number, attempt) in (1..).zip(attempts) {
         assert_eq!((&attempt["number"], &attempt["outcome"]), (&json!(number), &json!("answered")));
@@ -209,8 +209,8 @@ async fn a_lost_webhook_is_found_looked_at_and_sent_again_under_its_id() {
     assert_eq!(arrived["headers"]["webhook-sequence"], lost["sequence"].to_string());
     stack
         .eventually("it is known", || async {
-            let (_, told) = stack.get(&one).await;
-            (told["delivery"]["status"] == "delivered" && told["attempts"].as_array().map(Vec::len) == Some(5))
+            let (_, details) = stack.get(&one).await;
+            (details["delivery"]["status"] == "delivered" && details["attempts"].as_array().map(Vec::len) == Some(5))
                 .then_some(())
         })
         .await;

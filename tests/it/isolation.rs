@@ -35,21 +35,21 @@ async fn healthy_deliveries_are_done_before_the_slow_endpoint_s_second_attempt()
     let stack = Stack::open().await;
     stack.control("hooks/second", json!({ "stall": "head" })).await;
     let jobs = trigger(&stack, "slow", 8).await;
-    let (mut healthy, mut second_tries) = (Vec::new(), Vec::new());
+    let (mut healthy, mut second_attempts) = (Vec::new(), Vec::new());
     for job in &jobs {
         let arrived = stack.webhook("main", job, "job.completed").await;
         healthy.extend(times(&[arrived]));
     }
     for job in &jobs {
-        let tries = stack
+        let attempts = stack
             .eventually("a second try", || async {
                 let all = times(&stack.webhooks("second", job).await);
                 (all.len() >= 2).then_some(all)
             })
             .await;
-        second_tries.push(tries[1]);
+        second_attempts.push(attempts[1]);
     }
-    let (last, first) = (healthy.iter().max().expect("some"), second_tries.iter().min().expect("some"));
+    let (last, first) = (healthy.iter().max().expect("some"), second_attempts.iter().min().expect("some"));
     println!("the last healthy one came {} ms before the first second try", first - last);
     assert!(last < first, "healthy ones until {last}, second tries from {first}");
 }

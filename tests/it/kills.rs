@@ -21,13 +21,13 @@ use crate::videos::{HOOK, film};
 /// The other functions of the stack.
 const OTHER_FUNCTIONS: [&str; 6] = ["job-stream", "fanout", "worker", "render", "dispatcher", "cleanup"];
 /// Timers that are too short for a machine this busy: a video takes longer, and so does a heartbeat.
-const PATIENT: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
+const LONG_TIMEOUTS: [(&str, &str); 2] = [("PROCESSING_TIMEOUT_SECONDS", "150"), ("PIECE_LEASE_SECONDS", "6")];
 /// Each report is sent three times, as a worker does that wants it to arrive.
 const SCENARIO: &str = "step_ms=10&render_ms=50&repeat=3";
 /// How long after the last kill everything has to have ended.
 const RECOVERY: Duration = Duration::from_secs(180);
 /// How long a caller insists on an answer.
-const INSISTENCE: Duration = Duration::from_secs(60);
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the sweep comes meanwhile.
 const SWEEP: Duration = Duration::from_secs(2);
 
@@ -60,7 +60,7 @@ async fn killing_any_function_at_random_loses_nothing() {
         videos: number("KILL_VIDEOS", 4),
     });
     let before = configure(&stack, |_, variables| {
-        for (name, value) in PATIENT {
+        for (name, value) in LONG_TIMEOUTS {
             if variables.get(name).is_some() {
                 variables[name] = json!(value);
             }
@@ -141,7 +141,7 @@ async fn submit_jobs(stack: &Stack, round: &Round) -> Vec<String> {
     let mut ticks = paced(round.length, round.jobs);
     for n in 0..round.jobs {
         ticks.tick().await;
-        let id = insist(stack, "/api/generate", &key(round, "job", n), &body).await;
+        let id = submit_with_retries(stack, "/api/generate", &key(round, "job", n), &body).await;
         // A viewer reads it; the answer does not matter here.
         let _ = stack.request(Method::GET, &format!("/api/job/{id}")).send().await;
         submitted.push(id);
@@ -156,7 +156,7 @@ async fn submit_videos(stack: &Stack, round: &Round) -> Vec<String> {
         ticks.tick().await;
         let mut film = film(3, 1.0);
         film["webhookUrl"] = json!(format!("{}/hooks/{HOOK}", stack.studio));
-        submitted.push(insist(stack, "/api/generate-video-async", &key(round, "video", n), &film).await);
+        submitted.push(submit_with_retries(stack, "/api/generate-video-async", &key(round, "video", n), &film).await);
     }
     submitted
 }
@@ -173,8 +173,8 @@ fn key(round: &Round, what: &str, n: u64) -> String {
 }
 
 /// Calls until a function lives long enough to answer; the key makes one job of all these calls.
-async fn insist(stack: &Stack, path: &str, key: &str, body: &Value) -> String {
-    let (deadline, mut ticks) = (Instant::now() + INSISTENCE, interval(Duration::from_millis(200)));
+async fn submit_with_retries(stack: &Stack, path: &str, key: &str, body: &Value) -> String {
+    let (deadline, mut ticks) = (Instant::now() + SUBMIT_TIMEOUT, interval(Duration::from_millis(200)));
     let mut last = String::new();
     while Instant::now() < deadline {
         ticks.tick().await;
@@ -191,7 +191,7 @@ async fn insist(stack: &Stack, path: &str, key: &str, body: &Value) -> String {
             Err(error) => last = error.to_string(),
         }
     }
-    panic!("{path} had no answer for {INSISTENCE:?}: {last}");
+    panic!("{path} had no answer for {SUBMIT_TIMEOUT:?}: {last}");
 }
 
 /// Kills processes at random until a time, and sweeps meanwhile: how many of each function.

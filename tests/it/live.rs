@@ -11,7 +11,7 @@ use crate::stack::{Stack, read};
 /// How often each transport is cut off during one job; some more connections see its end.
 const CUTS: usize = 220;
 /// How long a job may take to show its end.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// One block of a stream: its id, its event's name, its data, and how soon to come back.
 #[derive(Debug, Clone, Default)]
@@ -155,7 +155,7 @@ impl Transport {
 
     /// Looks until the job's end was seen.
     async fn see_the_end(self, stack: &Stack, path: &str, viewer: &mut Viewer) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !viewer.has_ended() {
             assert!(Instant::now() < deadline, "the end is not seen: {viewer:#?}");
             match self {
@@ -232,7 +232,7 @@ async fn a_stream_shows_each_step_as_it_happens_and_ends_with_the_job() {
     // Slow enough that steps come one after the other, however seldom the stream looks.
     let job = stack.submit("step_ms=400&render_ms=400").await;
     let (mut viewer, mut all, mut chunks) = (Viewer::default(), String::new(), 0);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     // A stream ends after its time: on a busy machine before the job does.
     while !viewer.has_ended() {
         assert!(Instant::now() < deadline, "{chunks} chunks: {all}");

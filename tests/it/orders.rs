@@ -9,12 +9,12 @@ use crate::videos::{HOOK, film, order, until};
 #[tokio::test]
 async fn pictures_come_by_upload_by_form_and_by_url() {
     let stack = Stack::open().await;
-    let picture = png();
+    let image = png();
     let (status, upload) =
-        stack.post("/api/uploads", &json!({ "contentType": "image/png", "size": picture.len() })).await;
+        stack.post("/api/uploads", &json!({ "contentType": "image/png", "size": image.len() })).await;
     assert_eq!(status, 201, "{upload}");
     let put = stack.http.put(upload["uploadUrl"].as_str().expect("a link")).header("content-type", "image/png");
-    let stored = put.body(picture.clone()).send().await.expect("an answer");
+    let stored = put.body(image.clone()).send().await.expect("an answer");
     assert!(stored.status().is_success(), "{}", stored.text().await.unwrap_or_default());
     let mut wanted = film(1, 1.0);
     wanted["scenes"][0]["content"]["images"] = json!([upload["key"]]);
@@ -26,7 +26,7 @@ async fn pictures_come_by_upload_by_form_and_by_url() {
     let body = form(&[
         ("config", None, wanted.to_string().as_bytes()),
         ("webhookUrl", None, hook.as_bytes()),
-        ("images", Some("logo.png"), &picture),
+        ("images", Some("logo.png"), &image),
     ]);
     let request = stack.request(Method::POST, "/api/generate-video-async");
     let request = request.header("content-type", "multipart/form-data; boundary=part");

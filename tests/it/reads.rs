@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelhook_app::fanout::LogRow;
+use reelhook_app::outbox::fanout::LogRow;
 use reelhook_domain::{Event, JobId, Policy, Timestamp, decide};
 use reelhook_testkit::make_job;
 use serde_json::json;

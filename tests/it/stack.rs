@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::aws::Aws;
 
 /// How long anything may take; a failure, not a measure.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -128,7 +128,7 @@ impl Stack {
     /// Waits until the job is as `condition` wants it, sweeping as the schedule would.
     pub async fn until(&self, id: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
-        let (deadline, mut poll) = (Instant::now() + PATIENCE, tokio::time::interval(POLL));
+        let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
         while Instant::now() < deadline {
             poll.tick().await;
             last = self.job(id).await;
@@ -153,7 +153,7 @@ impl Stack {
 
     /// Waits for a condition, sweeping meanwhile.
     pub async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, check: impl Fn() -> F) -> T {
-        let (deadline, mut poll) = (Instant::now() + PATIENCE, tokio::time::interval(POLL));
+        let (deadline, mut poll) = (Instant::now() + TIMEOUT, tokio::time::interval(POLL));
         loop {
             poll.tick().await;
             if let Some(found) = check().await {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reelhook_app::ambient::Ambient;
-use reelhook_aws::start::System;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::Admission;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -54,14 +54,14 @@ pub async fn until(stack: &Stack, id: &str, wanted: &str) -> Value {
 }
 
 /// What the client's receiver has got about a job, verified, by the word in its body.
-async fn told(stack: &Stack, id: &str) -> Vec<Value> {
+async fn arrivals(stack: &Stack, id: &str) -> Vec<Value> {
     stack.webhooks(HOOK, id).await
 }
 
-async fn until_told(stack: &Stack, id: &str, word: &str) -> Value {
+async fn until_notified(stack: &Stack, id: &str, word: &str) -> Value {
     stack
         .eventually(&format!("{word} is told of {id}"), || async {
-            told(stack, id).await.into_iter().find(|arrival| arrival["body"]["status"] == word)
+            arrivals(stack, id).await.into_iter().find(|arrival| arrival["body"]["status"] == word)
         })
         .await
 }
@@ -114,9 +114,9 @@ async fn a_video_is_made_told_and_can_be_checked_downloaded_and_deleted() {
     wanted["generateReels"] = json!(true);
     let id = order(&stack, wanted).await;
     let completed = until(&stack, &id, "completed").await;
-    let notified = until_told(&stack, &id, "completed").await;
-    until_told(&stack, &id, "started").await;
-    let arrivals = told(&stack, &id).await;
+    let notified = until_notified(&stack, &id, "completed").await;
+    until_notified(&stack, &id, "started").await;
+    let arrivals = arrivals(&stack, &id).await;
     assert_eq!(arrivals.len(), 2, "{arrivals:#?}");
     for arrival in &arrivals {
         let headers = &arrival["headers"];
@@ -250,9 +250,9 @@ async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() 
     }
     let video = completed["s3Upload"]["standard"]["s3Key"].as_str().expect("a key");
     assert_eq!(objects(&stack, video).await.len(), 1);
-    until_told(&stack, &id, "completed").await;
+    until_notified(&stack, &id, "completed").await;
     stack.assert_queues_empty().await;
-    let told = told(&stack, &id).await;
+    let told = arrivals(&stack, &id).await;
     let mut ids: Vec<&Value> = told
         .iter()
         .filter(|arrival| arrival["body"]["status"] == "completed")
@@ -285,10 +285,10 @@ async fn a_cancelled_video_stops_its_renderers_and_is_told_as_failed() {
     assert_eq!(status, 200, "{answer}");
     let failed = until(&stack, &id, "failed").await;
     assert_eq!(failed["error"], "Cancelled");
-    let notified = until_told(&stack, &id, "failed").await;
+    let notified = until_notified(&stack, &id, "failed").await;
     assert_eq!(notified["body"]["error"], "Cancelled");
     stack.assert_queues_empty().await;
-    assert!(told(&stack, &id).await.iter().all(|arrival| arrival["body"]["status"] != "completed"));
+    assert!(arrivals(&stack, &id).await.iter().all(|arrival| arrival["body"]["status"] != "completed"));
 }
 
 #[tokio::test]
@@ -321,7 +321,7 @@ async fn who_waits_gets_the_video_in_the_answer() {
 async fn where_as_many_wait_as_may_the_answer_comes_at_once_and_the_video_is_made() {
     let stack = Stack::open().await;
     let before = stack.aws.slots("waiters").await;
-    let lease = System.now().after(Duration::from_secs(60));
+    let lease = SystemClock.now().after(Duration::from_secs(60));
     let active = (0..20).map(|n| (format!("waiter {n}"), lease)).collect();
     stack.aws.save_slots("waiters", &Admission { version: before.version + 1, active, ..before.clone() }).await;
     let began = Instant::now();

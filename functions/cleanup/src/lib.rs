@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::LambdaEvent;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::messages::{DeliveryMessage, WorkMessage};
-use reelhook_app::queue::{RemovalPorts, remove_cleared};
-use reelhook_app::reconcile::reconcile;
-use reelhook_app::recover::{RecoverPorts, go_on_with_all};
-use reelhook_app::sweep::{SweepPorts, sweep};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::queue::{RemovalPorts, remove_cleared};
+use reelhook_app::jobs::reconcile::reconcile;
+use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::outbox::sweep::{SweepPorts, sweep};
+use reelhook_app::webhooks::recover::{RecoverPorts, resume_all};
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::{CounterTable, Reconciler};
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::due::DueTables;
-use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
-use reelhook_aws::queues::Queue;
-use reelhook_aws::start::System;
+use reelhook_aws::jobs::counters::{CounterTable, Reconciler};
+use reelhook_aws::jobs::due::DueTables;
+use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::outbox::queues::Queue;
+use reelhook_aws::start::SystemClock;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
         let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints));
         Ok(Self {
@@ -127,29 +127,29 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         starts: &deps.jobs,
         work: &deps.work,
         deliveries: &deps.deliveries,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
     };
     let swept = sweep(&ports).await;
     let mut failed = swept.failed;
-    let removal = RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, ambient: &System, policy: &deps.policy };
+    let removal = RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policy };
     let removed = part(remove_cleared(&removal).await, &mut failed);
-    let now = System.now();
+    let now = SystemClock.now();
     let hourly = event.payload.reconcile || now.seconds() % HOUR_S < 60;
     let mended = if hourly { part(reconcile(&deps.counters, now).await, &mut failed) } else { 0 };
     let table = &deps.due.deliveries;
     let recovery = RecoverPorts {
         store: table,
-        book: table,
-        desk: table,
+        deliveries: table,
+        endpoints: table,
         hints: &deps.deliveries,
-        ambient: &System,
+        clock: &SystemClock,
         grace: deps.policy.hint_grace,
     };
     // Whoever calls the handler without a deadline has none.
     let deadline = Some(event.context.deadline).filter(|ms| *ms > 0).and_then(|ms| i64::try_from(ms).ok());
     let end = Timestamp(deadline.unwrap_or(i64::MAX) - LAST_PAGE_MS);
-    let recoveries = part(go_on_with_all(&recovery, end.min(now.after(RECOVERY_BUDGET))).await, &mut failed);
+    let recoveries = part(resume_all(&recovery, end.min(now.after(RECOVERY_BUDGET))).await, &mut failed);
     let report = Report {
         jobs_due: swept.jobs_due,
         jobs_changed: swept.jobs_changed,

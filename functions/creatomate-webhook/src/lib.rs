@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lambda_http::{Body, Request, Response};
-use reelhook_app::jobs::JobStore;
-use reelhook_app::messages::WorkMessage;
-use reelhook_app::renders::{RenderPorts, Voucher, receive};
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::renders::{CallbackAuth, RenderPorts, receive};
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::{CounterTable, RenderTable};
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::{CounterTable, RenderTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
-use reelhook_aws::queues::Queue;
+use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::creatomate::{answer, note, read, voucher};
 use reelhook_http::edge::Edge;
+use reelhook_http::jobs::creatomate::{answer, authenticate, note, read};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -89,7 +89,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
             Ok(Secrets {
@@ -124,23 +124,23 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
     request.audit(&deps.secrets.get().await.edge.address(request), "render callback received");
-    let vouched = |secrets: &Secrets| voucher(request, &secrets.tokens, secrets.operator.as_ref());
-    let voucher = deps.secrets.check(vouched).await?;
+    let check = |secrets: &Secrets| authenticate(request, &secrets.tokens, secrets.operator.as_ref());
+    let voucher = deps.secrets.check(check).await?;
     let secrets = deps.secrets.get().await;
-    if voucher == Voucher::Nobody && !secrets.confirmable {
+    if voucher == CallbackAuth::Anonymous && !secrets.confirmable {
         return Err(Problem::Unauthorized);
     }
     match &voucher {
-        Voucher::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
+        CallbackAuth::Run(job_id, _) => deps.limits.admit_report(job_id).await?,
         // Hints need no authentication, and each one reads tables.
-        Voucher::Nobody => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
-        Voucher::Operator => {}
+        CallbackAuth::Anonymous => deps.limits.admit(&format!("hint {}", secrets.edge.network(request))).await?,
+        CallbackAuth::Operator => {}
     }
     let (render, callback) = read(request)?;
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
         confirmable: secrets.confirmable,
     };

@@ -2,21 +2,21 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
-use reelhook_app::deliver::{DeliverPorts, deliver};
-use reelhook_app::directory::Directory;
-use reelhook_app::messages::DeliveryMessage;
-use reelhook_app::parcels::Carriers;
-use reelhook_app::registrations::Vault;
-use reelhook_app::settings::WebhookSettings;
-use reelhook_aws::carrier::CloudCarrier;
+use reelhook_app::outbox::messages::DeliveryMessage;
+use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
+use reelhook_app::webhooks::endpoints::cache::EndpointCache;
+use reelhook_app::webhooks::endpoints::registrations::Vault;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::transport::Transports;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::queues::Queue;
-use reelhook_aws::registrations::RegistrationTable;
+use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::settings::{OPTIONS, Settings, required};
-use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_aws::start::{SystemClock, Verdict, batch};
+use reelhook_aws::webhooks::cloud_transport::CloudTransport;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::Policy;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
@@ -91,9 +91,9 @@ const SETTINGS: &[&str] = &[
 pub struct Deps {
     deliveries: DeliveryTable,
     registrations: RegistrationTable,
-    directory: Directory,
+    endpoint_cache: EndpointCache,
     hints: Queue<DeliveryMessage>,
-    carriers: Carriers<GuardedClient, CloudCarrier>,
+    transports: Transports<GuardedClient, CloudTransport>,
     secrets: Settings<Secrets>,
     policy: Policy,
 }
@@ -122,11 +122,11 @@ impl Deps {
         Ok(Self {
             deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
             registrations: RegistrationTable::new(endpoints),
-            directory: Directory::default(),
+            endpoint_cache: EndpointCache::default(),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
-            carriers: Carriers {
+            transports: Transports {
                 web: GuardedClient::new(config.allow, None)?,
-                cloud: CloudCarrier::new(clients.sqs(), clients.eventbridge()),
+                cloud: CloudTransport::new(clients.sqs(), clients.eventbridge()),
             },
             secrets: secrets.await?,
             policy: config.policy,
@@ -148,10 +148,10 @@ async fn work_off(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
         store: &deps.deliveries,
         hints: &deps.hints,
         registrations: &deps.registrations,
-        directory: &deps.directory,
+        endpoint_cache: &deps.endpoint_cache,
         vault: secrets.vault.as_ref(),
-        carrier: &deps.carriers,
-        ambient: &System,
+        transport: &deps.transports,
+        clock: &SystemClock,
         settings: &secrets.webhooks,
         grace: deps.policy.hint_grace,
     };

@@ -5,27 +5,27 @@ use std::sync::Arc;
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::LambdaEvent;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::audience::{Audience, Subscribers};
-use reelhook_app::fanout::{FanoutPorts, Plan, notifies, plan, work_off};
-use reelhook_app::messages::{DeliveryMessage, DrawMessage, WorkMessage};
-use reelhook_app::repair::{Cursor, RepairPorts, Repaired, repair};
-use reelhook_app::settings::WebhookSettings;
-use reelhook_app::steps::DetailStore;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::steps::DetailStore;
+use reelhook_app::outbox::fanout::{FanoutPorts, Plan, apply_plans, notifies, plan};
+use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+use reelhook_app::outbox::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::job_events::{FanoutTables, JobEventTable};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
-use reelhook_aws::queues::Queue;
-use reelhook_aws::registrations::RegistrationTable;
+use reelhook_aws::outbox::queues::Queue;
+use reelhook_aws::outbox::stream::{Record, read};
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::System;
-use reelhook_aws::stream::{Record, read};
+use reelhook_aws::start::SystemClock;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -92,7 +92,7 @@ pub struct Deps {
     tables: FanoutTables,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
-    draw: Queue<DrawMessage>,
+    pieces: Queue<PieceMessage>,
     failures: Queue<PoisonNote>,
     bucket: Bucket,
     settings: Settings<WebhookSettings>,
@@ -115,16 +115,16 @@ impl Deps {
             Ok(WebhookSettings::read(&|name| raw.text(name), allow_http)?)
         });
         Ok(Self {
-            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System)),
+            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock)),
             tables: FanoutTables {
                 log: JobEventTable::new(dynamodb.clone(), config.job_events_table),
                 deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
                 counters,
-                now: || System.now(),
+                now: || SystemClock.now(),
             },
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
-            draw: Queue::new(sqs.clone(), config.render_queue_url),
+            pieces: Queue::new(sqs.clone(), config.render_queue_url),
             failures: Queue::new(sqs, config.failures_queue_url),
             bucket: Bucket::new(clients.s3(), config.bucket),
             settings: settings.await?,
@@ -138,9 +138,9 @@ impl Deps {
             files: &self.bucket,
             store: &self.tables,
             work: &self.work,
-            draw: &self.draw,
+            pieces: &self.pieces,
             deliveries: &self.deliveries,
-            ambient: &System,
+            clock: &SystemClock,
         }
     }
 }
@@ -192,31 +192,31 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lam
                 lister: &deps.jobs,
                 jobs: &deps.jobs,
                 fanout: deps.ports(),
-                audience: &read_audience(deps).await?,
+                subscriptions: &read_subscriptions(deps).await?,
                 grace: deps.policy.hint_grace,
             };
             let cursor = request.cursor.unwrap_or_default();
-            Ok(Answer::Repair(repair(&ports, request.since, cursor, System.now()).await?))
+            Ok(Answer::Repair(repair(&ports, request.since, cursor, SystemClock.now()).await?))
         }
     }
 }
 
 /// Who is told of what.
-async fn read_audience(deps: &Deps) -> Result<Audience, StoreError> {
+async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
     let (settings, registered) = tokio::join!(deps.settings.get(), deps.registrations.subscribers());
-    Ok(Audience::new(&settings, registered?))
+    Ok(Subscriptions::new(&settings, registered?))
 }
 
 /// Everything up to the first record that fails is done; that one and all after it come again.
 async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut plans = Vec::with_capacity(records.len());
-    let (mut stopped, mut audience) = (None, None);
+    let (mut stopped, mut subscriptions) = (None, None);
     for (index, record) in records.iter().enumerate() {
-        match read(record, System.now()) {
+        match read(record, SystemClock.now()) {
             Record::Version(job) => {
-                if audience.is_none() && notifies(&job) {
-                    match read_audience(deps).await {
-                        Ok(found) => audience = Some(found),
+                if subscriptions.is_none() && notifies(&job) {
+                    match read_subscriptions(deps).await {
+                        Ok(found) => subscriptions = Some(found),
                         Err(error) => {
                             let cause = std::error::Error::source(&error).map(ToString::to_string);
                             tracing::error!(%error, cause, "nobody knows whom to tell, the rest of the batch comes again");
@@ -226,8 +226,8 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
                     }
                 }
                 // Without an audience there is nothing that somebody could be told of.
-                let nobody = Audience::default();
-                plans.push(plan(&job, audience.as_ref().unwrap_or(&nobody), deps.policy.hint_grace));
+                let nobody = Subscriptions::default();
+                plans.push(plan(&job, subscriptions.as_ref().unwrap_or(&nobody), deps.policy.hint_grace));
             }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {
@@ -249,7 +249,7 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
             }
         }
     }
-    if let Err(failure) = work_off(&deps.ports(), &plans).await {
+    if let Err(failure) = apply_plans(&deps.ports(), &plans).await {
         let cause = std::error::Error::source(&failure.source).map(ToString::to_string);
         tracing::error!(%failure, error = %failure.source, cause, "the rest of the batch comes again");
         stopped = Some(failure.index);
@@ -275,7 +275,8 @@ async fn pass_over(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::R
     let body = serde_json::to_vec(&json!({ "reason": reason, "record": record }))?;
     deps.bucket.put(&key, body).await?;
     let note = PoisonNote { reason: reason.to_owned(), key };
-    reelhook_app::messages::send_all(&deps.failures, vec![reelhook_app::messages::Delayed::now(note)]).await?;
+    reelhook_app::outbox::messages::send_all(&deps.failures, vec![reelhook_app::outbox::messages::Delayed::now(note)])
+        .await?;
     tracing::error!(sequence, reason, "put aside a record that can't be read");
     Ok(())
 }

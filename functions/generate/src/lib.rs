@@ -4,20 +4,20 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::dialect::streamgank::QueueCounts;
-use reelhook_app::submit::{SubmitStore, Submitted, submit};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::submit::{SubmitStore, Submitted, submit};
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{Job, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::generate::{answer, read};
+use reelhook_http::jobs::generate::{answer, read};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -71,7 +71,7 @@ impl Deps {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
-        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(&site, &|name| raw.text(name))?)
@@ -91,7 +91,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
+    let caller = deps.access.check(|access| access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {
@@ -99,7 +99,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
             traceparent = job.traceparent, "a job was asked for");
         answer(job, counts)
     };
-    match submit(&deps.jobs, &System, &deps.policy, submission, made).await? {
+    match submit(&deps.jobs, &SystemClock, &deps.policy, submission, made).await? {
         Submitted::Answer(body) => Ok(ApiAnswer::text(200, body)),
         Submitted::KeyReused => Err(Problem::KeyReused),
     }

@@ -5,32 +5,32 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::change;
-use reelhook_app::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::change;
+use reelhook_app::jobs::queue::{self, RemovalPorts};
+use reelhook_app::jobs::renders::{Creatomate, RenderLookup, RenderPorts, look_up};
 use reelhook_app::outbound::user_agent;
-use reelhook_app::queue::{self, RemovalPorts};
-use reelhook_app::renders::{Creatomate, LookedUp, RenderPorts, look_up};
-use reelhook_app::sweep::{SweepPorts, sweep};
+use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
+use reelhook_app::outbox::sweep::{SweepPorts, sweep};
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::{CounterTable, RenderTable};
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::due::DueTables;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::{CounterTable, RenderTable};
+use reelhook_aws::jobs::due::DueTables;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
-use reelhook_aws::queues::Queue;
+use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{JobId, Policy, RenderId};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::control::Command;
-use reelhook_http::problem::Problem;
-use reelhook_http::queue::{
-    Asked, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
+use reelhook_http::jobs::control::Command;
+use reelhook_http::jobs::queue::{
+    Route, cleanup_answer, clear_answer, clear_failed_answer, list_answer, status_answer, toggle_answer,
 };
-use reelhook_http::render::{looked_up_answer, read_look_up};
+use reelhook_http::jobs::render::{read_render_lookup, render_lookup_answer};
+use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
@@ -115,7 +115,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let (site, creatomate) = (config.site.clone(), config.creatomate);
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let access = Access::read(&site, &|name| raw.text(name))?;
@@ -123,7 +123,7 @@ impl Deps {
             Ok(Secrets { access, creatomate })
         });
         let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::JobStore::load(&jobs, &nobody)));
+        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::change::JobStore::load(&jobs, &nobody)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
@@ -152,51 +152,52 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     if let Some((id, command)) = Command::read(request)? {
-        let changed = change(&deps.jobs, &System, &deps.policy, &id, &command.event()).await?;
-        command.note(&id, &caller, changed.word());
+        let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &command.event()).await?;
+        command.note(&id, &caller, changed.name());
         return command.answer(changed);
     }
-    if let Some(asked) = Asked::read(request)? {
-        asked.note(&caller);
-        return of_queue(deps, asked).await;
+    if let Some(route) = Route::read(request)? {
+        route.note(&caller);
+        return handle_queue(deps, route).await;
     }
-    match read_look_up(request)? {
-        Some(render) => look(deps, &render).await,
+    match read_render_lookup(request)? {
+        Some(render) => look_up_render(deps, &render).await,
         None => Err(routes::unknown(request)),
     }
 }
 
-async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
-    let now = System.now();
-    Ok(match asked {
-        Asked::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
-        Asked::List { family, status, limit, cursor } => {
+async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
+    let now = SystemClock.now();
+    Ok(match route {
+        Route::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
+        Route::List { family, status, limit, cursor } => {
             list_answer(&queue::list(&deps.jobs, now, family, status, limit, cursor).await?)
         }
-        Asked::Clear => {
-            queue::clear(&deps.jobs, &System).await?;
+        Route::Clear => {
+            queue::clear(&deps.jobs, &SystemClock).await?;
             clear_answer()
         }
-        Asked::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, &System).await?),
-        Asked::Toggle(processing) => {
-            let (was, is) = queue::toggle(&deps.jobs, &deps.work, &System, processing).await?;
+        Route::ClearFailed => clear_failed_answer(queue::clear_failed(&deps.jobs, &SystemClock).await?),
+        Route::Toggle(processing) => {
+            let (was, is) = queue::toggle(&deps.jobs, &deps.work, &SystemClock, processing).await?;
             toggle_answer(was, is)
         }
-        Asked::Cleanup => {
+        Route::Cleanup => {
             let ports = SweepPorts {
                 due: &deps.due,
                 jobs: &deps.jobs,
                 starts: &deps.jobs,
                 work: &deps.work,
                 deliveries: &deps.deliveries,
-                ambient: &System,
+                clock: &SystemClock,
                 policy: &deps.policy,
             };
             let swept = sweep(&ports).await;
-            let removal = RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, ambient: &System, policy: &deps.policy };
+            let removal =
+                RemovalPorts { queue: &deps.jobs, jobs: &deps.jobs, clock: &SystemClock, policy: &deps.policy };
             let removed = queue::remove_cleared(&removal).await?;
             if swept.failed > 0 {
                 return Err(Problem::Busy);
@@ -206,19 +207,19 @@ async fn of_queue(deps: &Deps, asked: Asked) -> Result<ApiAnswer, Problem> {
     })
 }
 
-async fn look(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
+async fn look_up_render(deps: &Deps, render: &RenderId) -> Result<ApiAnswer, Problem> {
     let secrets = deps.secrets.get().await;
     let ports = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
         confirmable: true,
     };
     match look_up(&ports, &deps.http, &secrets.creatomate, render).await? {
-        LookedUp::Found(found) => Ok(looked_up_answer(render, &found)),
-        LookedUp::Unknown => Err(Problem::RenderUnknown(render.to_string())),
-        LookedUp::Failed => Err(Problem::RenderCheckFailed),
-        LookedUp::TimedOut => Err(Problem::RenderCheckTimeout),
+        RenderLookup::Found(found) => Ok(render_lookup_answer(render, &found)),
+        RenderLookup::Unknown => Err(Problem::RenderUnknown(render.to_string())),
+        RenderLookup::Failed => Err(Problem::RenderCheckFailed),
+        RenderLookup::TimedOut => Err(Problem::RenderCheckTimeout),
     }
 }

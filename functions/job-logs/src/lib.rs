@@ -4,22 +4,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::JobStore;
-use reelhook_app::logs::{self, LogPorts};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::logs::{self, LogPorts};
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::job_events::JobEventTable;
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::JobEventTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::logs::{Asked, archive_answer, log_answer, search_answer, shown, stats_answer};
+use reelhook_http::jobs::logs::{Route, archive_answer, log_answer, search_answer, shown, stats_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
@@ -81,7 +81,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(&site, &|name| raw.text(name))?)
@@ -110,33 +110,33 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
+    let caller = deps.access.check(|access| access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let ports = LogPorts {
         lines: &deps.lines,
         archive: &deps.archive,
         jobs: &deps.jobs,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
     };
-    let now = System.now();
-    Ok(match Asked::read(request)? {
-        Asked::Log(id) => {
+    let now = SystemClock.now();
+    Ok(match Route::read(request)? {
+        Route::Log(id) => {
             let found = logs::search(&deps.lines, &shown(&id), now).await?;
             log_answer(&id, &found.lines, None, now)
         }
-        Asked::Kept(id, limit) => {
+        Route::StoredLog(id, limit) => {
             let (lines, archived) = logs::kept(&ports, &id, limit).await?;
             log_answer(&id, &lines, Some(if archived { "archive" } else { "job_events" }), now)
         }
-        Asked::Archive(id) => {
+        Route::Archive(id) => {
             if !logs::archive(&ports, &id).await? {
                 return Err(Problem::JobNotFound);
             }
-            archive_answer(&id, System.now())
+            archive_answer(&id, SystemClock.now())
         }
-        Asked::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
-        Asked::Stats => {
+        Route::Search(search) => search_answer(request, &logs::search(&deps.lines, &search, now).await?, now),
+        Route::Stats => {
             let (totals, active) = tokio::try_join!(deps.counters.totals(), deps.jobs.active_counts())?;
             let (ended, log) = totals;
             stats_answer(ended.total() + active.total(), &log, now)

@@ -4,26 +4,26 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::deliveries::list;
-use reelhook_app::jobs::JobStore;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::webhooks::deliveries::list;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Job, JobId};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::deliveries::list_answer;
+use reelhook_http::jobs::status::{Route, details_answer, job_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
-use reelhook_http::status::{Asked, details_answer, job_answer};
+use reelhook_http::webhooks::deliveries::list_answer;
 
 /// What the function is configured with.
 pub struct Config {
@@ -74,7 +74,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
         let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
@@ -96,16 +96,16 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let caller = deps.access.check(|access| access.caller(request, System.now())).await?;
+    let caller = deps.access.check(|access| access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
-    match Asked::read(request)? {
-        Asked::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
-        Asked::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, System.now())),
-        Asked::Deliveries(wanted) => {
+    match Route::read(request)? {
+        Route::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
+        Route::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, SystemClock.now())),
+        Route::Deliveries(wanted) => {
             if let Some(id) = &wanted.job {
                 find(deps, id).await?;
             }
-            Ok(list_answer(&list(&deps.deliveries, &wanted, System.now()).await?))
+            Ok(list_answer(&list(&deps.deliveries, &wanted, SystemClock.now()).await?))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Live updates of jobs and of the queue, over one of two transports: a Function URL that streams, or the HTTP API, which
 //! buffers and so gets a wait that ends at the first event. The template deploys this program once for each.
 
-mod rest;
+mod idle;
 mod stream;
 mod wait;
 
@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reelhook_app::jobs::JobStore;
+use reelhook_app::jobs::change::JobStore;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::job_events::JobEventTable;
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::JobEventTable;
+use reelhook_aws::jobs::slots::SlotTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::slots::SlotTable;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::JobId;
 use reelhook_http::access::Access;
 use reelhook_http::site::Site;
@@ -122,7 +122,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let tokens = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);

@@ -7,22 +7,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambda_http::{Request, Response};
 use lambda_runtime::streaming::{Body, Sender, channel};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::queue;
-use reelhook_app::waiting::Slots as _;
-use reelhook_app::watch::{Begun, Watch, begin, connected, heartbeat};
-use reelhook_aws::start::System;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::queue;
+use reelhook_app::jobs::waiting::Slots as _;
+use reelhook_app::jobs::watch::{Watch, WatchStart, begin, connected, heartbeat};
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::stream::admit;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::refusal;
-use reelhook_http::sse::{self, Asked, Noted, WHILE_AT_REST};
-use reelhook_http::stream::admit;
+use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use tokio::time::Instant;
 
-use crate::{Deps, rest, ticks};
+use crate::{Deps, idle, ticks};
 
 /// How often a job's history is looked at.
 const POLL_JOB: Duration = Duration::from_millis(500);
@@ -33,9 +33,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a viewer comes back after the stream's end.
 const RETRY_MS: u32 = 1000;
 /// `retry` after a held stream of a job that may be retried.
-const RETRY_AT_REST_MS: u32 = 60_000;
+const IDLE_RETRY_MS: u32 = 60_000;
 /// How often the history of a job that has ended is read.
-const POLL_AT_REST: Duration = Duration::from_secs(2);
+const IDLE_POLL: Duration = Duration::from_secs(2);
 /// How long a stream of a job that no command can continue is held.
 const LONGEST_SETTLED: Duration = Duration::from_secs(60);
 
@@ -76,33 +76,37 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     if request.method == "OPTIONS" {
         return Ok(Answer::Whole(deps.site.preflight(request)));
     }
-    let now = System.now();
-    let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match &asked {
+    let now = SystemClock.now();
+    let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
+    deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
+    match &route {
         // A request without a body (HEAD) waits for no event.
-        Asked::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
-        Asked::Job { id, last, noted } => {
-            match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
-                Begun::NotFound => Ok(Answer::Whole(rest::not_found(request, &asked, *noted == Some(Noted::NotFound)))),
-                Begun::Over(last) => Ok(Answer::Whole(rest::over(request, &asked, &last))),
-                Begun::Ended { last, settled } => Ok(Answer::Whole(rest::ended(request, &asked, &last, settled))),
-                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
-                Begun::Rest { watch, last, settled } => {
-                    let viewer = match enter(deps, request).await {
+        Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
+        Route::Job { id, last, received } => {
+            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
+                WatchStart::NotFound => {
+                    Ok(Answer::Whole(idle::not_found(request, &route, *received == Some(Received::NotFound))))
+                }
+                WatchStart::AlreadyFinished(last) => Ok(Answer::Whole(idle::over(request, &route, &last))),
+                WatchStart::Ended { last, settled } => Ok(Answer::Whole(idle::ended(request, &route, &last, settled))),
+                WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
+                    Ok(Answer::Stream(head(), Body::empty()))
+                }
+                WatchStart::AwaitRetry { watch, last, settled } => {
+                    let viewer = match acquire(deps, request).await {
                         Ok(viewer) if settled => viewer.at_most(LONGEST_SETTLED),
                         Ok(viewer) => viewer,
-                        Err(Problem::TooManyStreams) => return Ok(Answer::Whole(rest::full(request, &asked, &last))),
+                        Err(Problem::TooManyStreams) => return Ok(Answer::Whole(idle::full(request, &route, &last))),
                         Err(problem) => return Err(problem),
                     };
-                    let head = asked.note(request, head(), &last.id, deps.longest + WHILE_AT_REST);
-                    let retry = if settled { rest::SETTLED_MS } else { RETRY_AT_REST_MS };
+                    let head = route.note(request, head(), &last.id, deps.longest + IDLE_COOKIE_LIFE);
+                    let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
                     let first = sse::retry(retry) + &sse::unnumbered(&last.data);
-                    Ok(Answer::Stream(head, show_job(viewer, id, watch, first, POLL_AT_REST)))
+                    Ok(Answer::Stream(head, show_job(viewer, id, watch, first, IDLE_POLL)))
                 }
-                Begun::Watch(watch) => {
-                    let viewer = enter(deps, request).await?;
-                    let mut first = sse::retry(RETRY_MS) + &sse::position(&watch.position());
+                WatchStart::Watch(watch) => {
+                    let viewer = acquire(deps, request).await?;
+                    let mut first = sse::retry(RETRY_MS) + &sse::cursor(&watch.cursor());
                     if last.is_none() {
                         first.push_str(&sse::unnumbered(&connected(id, now)));
                     }
@@ -110,8 +114,8 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
                 }
             }
         }
-        Asked::Queue { last, .. } => {
-            let (viewer, last) = (enter(deps, request).await?, last.clone());
+        Route::Queue { last, .. } => {
+            let (viewer, last) = (acquire(deps, request).await?, last.clone());
             let body = stream(viewer, async move |viewer, sender| show_queue(viewer, sender, last).await);
             Ok(Answer::Stream(head(), body))
         }
@@ -132,11 +136,11 @@ impl Viewer {
     }
 }
 
-async fn enter(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
-    let now = System.now();
-    let slot = format!("stream.{}.{:08x}", request.request_id, System.random() as u32);
+async fn acquire(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
+    let now = SystemClock.now();
+    let slot = format!("stream.{}.{:08x}", request.request_id, SystemClock.random() as u32);
     let longest = i64::try_from(deps.longest.as_millis()).unwrap_or(i64::MAX / 2);
-    if !deps.viewers.enter(&slot, now, Timestamp(now.0 + longest + 5_000)).await? {
+    if !deps.viewers.acquire(&slot, now, Timestamp(now.0 + longest + 5_000)).await? {
         return Err(Problem::TooManyStreams);
     }
     Ok(Viewer { deps: Arc::clone(deps), slot, until: Instant::now() + deps.longest })
@@ -153,7 +157,7 @@ where
         if show(Arc::clone(&viewer), sender).await.is_err() {
             tracing::info!(slot = viewer.slot, "a viewer left, or could not be shown more");
         }
-        viewer.deps.viewers.leave(&viewer.slot).await;
+        viewer.deps.viewers.release(&viewer.slot).await;
     });
     body
 }
@@ -188,14 +192,14 @@ async fn follow_job(
     every: Duration,
 ) -> Result<(), Gone> {
     send(&mut sender, first).await?;
-    let (mut poll, mut told, mut at_rest) = (ticks(every), Instant::now(), every > POLL_JOB);
+    let (mut poll, mut last_sent, mut idle) = (ticks(every), Instant::now(), every > POLL_JOB);
     while Instant::now() < viewer.until {
         poll.tick().await;
-        let found = watch.next(&viewer.deps.live, System.now()).await?;
+        let found = watch.next(&viewer.deps.live, SystemClock.now()).await?;
         if !found.is_empty() {
-            told = Instant::now();
+            last_sent = Instant::now();
             let mut text: String = found.iter().map(sse::seen).collect();
-            if std::mem::take(&mut at_rest) {
+            if std::mem::take(&mut idle) {
                 poll = ticks(POLL_JOB);
                 text.insert_str(0, &sse::retry(RETRY_MS));
             }
@@ -204,9 +208,9 @@ async fn follow_job(
         if found.iter().any(|seen| seen.ends) {
             return Ok(());
         }
-        if told.elapsed() >= HEARTBEAT {
-            told = Instant::now();
-            send(&mut sender, sse::unnumbered(&heartbeat(id, System.now()))).await?;
+        if last_sent.elapsed() >= HEARTBEAT {
+            last_sent = Instant::now();
+            send(&mut sender, sse::unnumbered(&heartbeat(id, SystemClock.now()))).await?;
         }
     }
     Ok(())
@@ -214,19 +218,19 @@ async fn follow_job(
 
 async fn show_queue(viewer: Arc<Viewer>, mut sender: Sender, mut last: Option<String>) -> Result<(), Gone> {
     send(&mut sender, sse::retry(RETRY_MS)).await?;
-    let client = format!("{:032x}", System.random());
-    let (mut poll, mut told) = (ticks(POLL_QUEUE), Instant::now());
+    let client = format!("{:032x}", SystemClock.random());
+    let (mut poll, mut last_sent) = (ticks(POLL_QUEUE), Instant::now());
     while Instant::now() < viewer.until {
         poll.tick().await;
-        let now = System.now();
+        let now = SystemClock.now();
         let status = queue::status(&viewer.deps.jobs, now).await?;
-        let (id, data) = reelhook_http::queue::live_status(&status, viewer.deps.max_workers, now, &client);
+        let (id, data) = reelhook_http::jobs::queue::live_status(&status, viewer.deps.max_workers, now, &client);
         if last.as_ref() != Some(&id) {
-            told = Instant::now();
+            last_sent = Instant::now();
             send(&mut sender, sse::named("status", Some(&id), &data)).await?;
             last = Some(id);
-        } else if told.elapsed() >= HEARTBEAT {
-            told = Instant::now();
+        } else if last_sent.elapsed() >= HEARTBEAT {
+            last_sent = Instant::now();
             send(&mut sender, sse::named("heartbeat", None, &serde_json::json!({}))).await?;
         }
     }

@@ -5,34 +5,34 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::JobStore;
-use reelhook_app::queue;
-use reelhook_app::waiting::Slots as _;
-use reelhook_app::watch::{Begun, Seen, Watch, begin, connected};
-use reelhook_aws::start::System;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::queue;
+use reelhook_app::jobs::waiting::Slots as _;
+use reelhook_app::jobs::watch::{LiveEvent, Watch, WatchStart, begin, connected};
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::stream::{admit, read_token_request, token_answer};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
-use reelhook_http::sse::{self, Asked, FOR_A_MOMENT, Noted, WHILE_AT_REST};
-use reelhook_http::stream::{admit, read_token_request, token_answer};
+use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route, SHORT_COOKIE_LIFE};
 use tokio::time::Instant;
 
-use crate::{Deps, rest, ticks};
+use crate::{Deps, idle, ticks};
 
 /// The longest wait: the HTTP API gives up after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
 /// How often the tables are looked at.
 const POLL: Duration = Duration::from_millis(500);
 /// How often they are read for a job that has ended.
-const POLL_AT_REST: Duration = Duration::from_secs(2);
+const IDLE_POLL: Duration = Duration::from_secs(2);
 /// How soon a viewer comes back after an answer.
 const RETRY_MS: u32 = 500;
 /// `retry` after a held request: together with the wait, one request a minute.
-const RETRY_AT_REST_MS: u32 = 35_000;
+const IDLE_RETRY_MS: u32 = 35_000;
 
 /// Answers a request.
 ///
@@ -43,7 +43,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let now = System.now();
+    let now = SystemClock.now();
     if (request.method.as_str(), request.path.as_str()) == ("POST", "/api/stream-token") {
         let caller = deps.secrets.check(|secrets| secrets.access.caller(request, now)).await?;
         deps.limits.admit(&caller.fingerprint).await?;
@@ -54,24 +54,28 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         }
         return Ok(token_answer(job.as_ref(), &deps.secrets.get().await.tokens, now));
     }
-    let asked = Asked::read(request)?.ok_or_else(|| routes::unknown(request))?;
-    deps.secrets.check(|secrets| admit(request, &asked, &secrets.access, &secrets.tokens, now)).await?;
-    match &asked {
+    let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
+    deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
+    match &route {
         // A request without a body (HEAD) waits for no event.
-        Asked::Queue { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
-        Asked::Job { id, last, noted } => {
-            match begin(&deps.jobs, &deps.live, id, *last, noted.and_then(Noted::position)).await? {
-                Begun::NotFound => Ok(rest::not_found(request, &asked, *noted == Some(Noted::NotFound))),
-                Begun::Over(last) => Ok(rest::over(request, &asked, &last)),
-                Begun::Ended { last, settled } => Ok(rest::ended(request, &asked, &last, settled)),
-                Begun::Watch(_) | Begun::Rest { .. } if request.is_head() => Ok(rest::events(RETRY_MS, "")),
-                Begun::Rest { watch, last, settled } => {
-                    rest_with_job(deps, watch, &last, settled, request, &asked).await
+        Route::Queue { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
+        Route::Job { id, last, received } => {
+            match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
+                WatchStart::NotFound => Ok(idle::not_found(request, &route, *received == Some(Received::NotFound))),
+                WatchStart::AlreadyFinished(last) => Ok(idle::over(request, &route, &last)),
+                WatchStart::Ended { last, settled } => Ok(idle::ended(request, &route, &last, settled)),
+                WatchStart::Watch(_) | WatchStart::AwaitRetry { .. } if request.is_head() => {
+                    Ok(idle::events(RETRY_MS, ""))
                 }
-                Begun::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &asked).await,
+                WatchStart::AwaitRetry { watch, last, settled } => {
+                    wait_for_idle_job(deps, watch, &last, settled, request, &route).await
+                }
+                WatchStart::Watch(watch) => wait_for_job(deps, id, watch, last.is_none(), request, &route).await,
             }
         }
-        Asked::Queue { last, noted } => wait_for_queue(deps, last.as_deref(), noted.as_deref(), request, &asked).await,
+        Route::Queue { last, received } => {
+            wait_for_queue(deps, last.as_deref(), received.as_deref(), request, &route).await
+        }
     }
 }
 
@@ -81,61 +85,67 @@ async fn wait_for_job(
     mut watch: Watch,
     first: bool,
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    // The position lets the viewer come back to here, should nothing happen now.
-    let mut text = sse::position(&watch.position());
+    // The cursor lets the viewer come back to here, should nothing happen now.
+    let mut text = sse::cursor(&watch.cursor());
     if first {
-        text.push_str(&sse::unnumbered(&connected(id, System.now())));
+        text.push_str(&sse::unnumbered(&connected(id, SystemClock.now())));
     }
-    let found = watch.next(&deps.live, System.now()).await?;
+    let found = watch.next(&deps.live, SystemClock.now()).await?;
     let found = if found.is_empty() {
-        let slot = enter(deps, request).await?;
+        let slot = acquire(deps, request).await?;
         let found = next_events(deps, &mut watch, POLL).await;
-        deps.viewers.leave(&slot).await;
+        deps.viewers.release(&slot).await;
         found?
     } else {
         found
     };
-    Ok(told(request, asked, &watch, text, &found))
+    Ok(events_answer(request, route, &watch, text, &found))
 }
 
 /// Waits for a command that continues a job that has ended.
-async fn rest_with_job(
+async fn wait_for_idle_job(
     deps: &Deps,
     mut watch: Watch,
-    last: &Seen,
+    last: &LiveEvent,
     settled: bool,
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    let slot = match enter(deps, request).await {
+    let slot = match acquire(deps, request).await {
         Ok(slot) => slot,
-        Err(Problem::TooManyStreams) => return Ok(rest::full(request, asked, last)),
+        Err(Problem::TooManyStreams) => return Ok(idle::full(request, route, last)),
         Err(problem) => return Err(problem),
     };
-    let found = next_events(deps, &mut watch, POLL_AT_REST).await;
-    deps.viewers.leave(&slot).await;
+    let found = next_events(deps, &mut watch, IDLE_POLL).await;
+    deps.viewers.release(&slot).await;
     let found = found?;
     if found.is_empty() {
-        let retry = if settled { rest::SETTLED_MS } else { RETRY_AT_REST_MS };
-        return Ok(rest::rested(request, asked, last, retry));
+        let retry = if settled { idle::SETTLED_MS } else { IDLE_RETRY_MS };
+        return Ok(idle::idle(request, route, last, retry));
     }
-    Ok(told(request, asked, &watch, String::new(), &found))
+    Ok(events_answer(request, route, &watch, String::new(), &found))
 }
 
 /// The events, for a viewer that comes back immediately.
-fn told(request: &ApiRequest, asked: &Asked, watch: &Watch, mut text: String, found: &[Seen]) -> ApiAnswer {
+fn events_answer(
+    request: &ApiRequest,
+    route: &Route,
+    watch: &Watch,
+    mut text: String,
+    found: &[LiveEvent],
+) -> ApiAnswer {
     text.extend(found.iter().map(sse::seen));
-    let lasts = if found.iter().any(|seen| seen.ends) { WHILE_AT_REST } else { FOR_A_MOMENT };
-    asked.note(request, rest::events(RETRY_MS, &text), &watch.position().to_string(), lasts)
+    let lasts = if found.iter().any(|seen| seen.ends) { IDLE_COOKIE_LIFE } else { SHORT_COOKIE_LIFE };
+    route.note(request, idle::events(RETRY_MS, &text), &watch.cursor().to_string(), lasts)
 }
 
-async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<Seen>, Problem> {
+async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<Vec<LiveEvent>, Problem> {
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(every));
     while Instant::now() < end {
         poll.tick().await;
-        let found = watch.next(&deps.live, System.now()).await?;
+        let found = watch.next(&deps.live, SystemClock.now()).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -146,22 +156,22 @@ async fn next_events(deps: &Deps, watch: &mut Watch, every: Duration) -> Result<
 async fn wait_for_queue(
     deps: &Deps,
     last: Option<&str>,
-    noted: Option<&str>,
+    received: Option<&str>,
     request: &ApiRequest,
-    asked: &Asked,
+    route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    let client = format!("{:032x}", System.random());
-    let known = last.or(noted);
+    let client = format!("{:032x}", SystemClock.random());
+    let known = last.or(received);
     let mut slot = None;
     let (end, mut poll) = (Instant::now() + LONGEST, ticks(POLL));
     let answer = loop {
         poll.tick().await;
-        let now = System.now();
+        let now = SystemClock.now();
         let status = match queue::status(&deps.jobs, now).await {
             Ok(status) => status,
             Err(error) => break Err(Problem::from(error)),
         };
-        let (id, data) = reelhook_http::queue::live_status(&status, deps.max_workers, now, &client);
+        let (id, data) = reelhook_http::jobs::queue::live_status(&status, deps.max_workers, now, &client);
         let over = Instant::now() >= end;
         if known != Some(id.as_str()) || over {
             // Who was only noted may be another page of the same browser, which has not seen these numbers.
@@ -170,22 +180,22 @@ async fn wait_for_queue(
             } else {
                 sse::named("status", Some(&id), &data)
             };
-            break Ok(asked.note(request, rest::events(RETRY_MS, &text), &id, FOR_A_MOMENT));
+            break Ok(route.note(request, idle::events(RETRY_MS, &text), &id, SHORT_COOKIE_LIFE));
         }
         if slot.is_none() {
-            slot = Some(enter(deps, request).await?);
+            slot = Some(acquire(deps, request).await?);
         }
     };
     if let Some(slot) = slot {
-        deps.viewers.leave(&slot).await;
+        deps.viewers.release(&slot).await;
     }
     answer
 }
 
 /// A viewer's slot, for the time of one wait.
-async fn enter(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
-    let now = System.now();
-    let slot = format!("wait.{}.{:08x}", request.request_id, System.random() as u32);
+async fn acquire(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
+    let now = SystemClock.now();
+    let slot = format!("wait.{}.{:08x}", request.request_id, SystemClock.random() as u32);
     let until = Timestamp(now.0 + i64::try_from(LONGEST.as_millis()).unwrap_or_default() + 5_000);
-    if deps.viewers.enter(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
+    if deps.viewers.acquire(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
 }

@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use reelhook_app::Url;
 use reelhook_http::answer::ApiAnswer;
+use reelhook_http::jobs::status::matches_tag;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::status::matches_tag;
 use sha2::{Digest, Sha256};
 
 /// What stands around the content of each page.

@@ -7,18 +7,18 @@ use std::convert::Infallible;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
 use reelhook_app::catalog::preview;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::System;
+use reelhook_aws::start::SystemClock;
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::catalog::{Asked, genres_answer, platforms_answer, preview_answer, templates_answer};
+use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::edge::Edge;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -121,32 +121,32 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return answer;
     }
     if let Some(asset) = deps.files.asset(request) {
-        return if reads { Ok(asset) } else { Err(routes::only_shown()) };
+        return if reads { Ok(asset) } else { Err(routes::read_only()) };
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await;
     if reads && caller == Err(Problem::Unauthorized) && deps.files.has_page(request) {
         return Ok(to_login(request));
     }
     let caller = caller?;
     if let Some(page) = deps.files.page(request) {
-        return if reads { Ok(page) } else { Err(routes::only_shown()) };
+        return if reads { Ok(page) } else { Err(routes::read_only()) };
     }
     // A page comes with a dozen files: only calls count.
     deps.limits.admit(&caller.fingerprint).await?;
     if request.method == "GET" && request.path == "/api/test" {
         return Ok(disabled());
     }
-    match Asked::read(request)? {
-        Some(Asked::Platforms(country)) => Ok(platforms_answer(&country)),
-        Some(Asked::Genres(country)) => Ok(genres_answer(&country)),
-        Some(Asked::Templates) => Ok(templates_answer()),
-        Some(Asked::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
+    match Route::read(request)? {
+        Some(Route::Platforms(country)) => Ok(platforms_answer(&country)),
+        Some(Route::Genres(country)) => Ok(genres_answer(&country)),
+        Some(Route::Templates) => Ok(templates_answer()),
+        Some(Route::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
         None => Err(routes::unknown(request)),
     }
 }
 
 fn health() -> ApiAnswer {
-    let now = System.now().to_string();
+    let now = SystemClock.now().to_string();
     ApiAnswer::json(200, &json!({ "status": "healthy", "timestamp": now, "service": "reelhook" }))
 }
 

@@ -1,7 +1,7 @@
 //! Signing in and out: a form that works without a script, and the session cookie (ADR 29).
 
-use reelhook_app::ambient::Ambient;
-use reelhook_aws::start::System;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_aws::start::SystemClock;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
@@ -23,7 +23,7 @@ pub async fn answer(deps: &Deps, request: &ApiRequest) -> Option<Result<ApiAnswe
 
 async fn show(deps: &Deps, request: &ApiRequest) -> ApiAnswer {
     let next = next(request);
-    let known = deps.secrets.get().await.access.caller(request, System.now()).is_ok();
+    let known = deps.secrets.get().await.access.caller(request, SystemClock.now()).is_ok();
     if known { see_other(&next) } else { deps.files.login(200, &next, None) }
 }
 
@@ -48,7 +48,7 @@ async fn begin(deps: &Deps, request: &ApiRequest, network: &str) -> Result<Sessi
     // A row of its own: who guesses keys uses up no calls of others at this address.
     deps.limits.admit(&format!("login {network}")).await?;
     let shown = SignIn::read(request)?;
-    deps.secrets.check(|secrets| secrets.access.sign_in(&shown, System.now())).await
+    deps.secrets.check(|secrets| secrets.access.sign_in(&shown, SystemClock.now())).await
 }
 
 /// The page again, with the error.

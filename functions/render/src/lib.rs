@@ -7,26 +7,26 @@ use anyhow::Context as _;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::compose::Workflow;
-use reelhook_app::drawing::{DrawPorts, draw_on, last_start};
-use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::DrawMessage;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::jobs::renders::Creatomate;
 use reelhook_app::outbound::user_agent;
-use reelhook_app::pictures::Gallery;
-use reelhook_app::renders::Creatomate;
-use reelhook_app::renderscript::CreatomateStudio;
+use reelhook_app::outbox::messages::PieceMessage;
 use reelhook_app::store::StoreError;
+use reelhook_app::videos::assets::AssetLoader;
+use reelhook_app::videos::compose::Workflow;
+use reelhook_app::videos::drawing::{DrawPorts, draw_on, last_start};
+use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
-use reelhook_aws::reels::Reels;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_aws::start::{SystemClock, Verdict, batch};
+use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::{Policy, Timestamp};
-use reelhook_http::video::track_link;
+use reelhook_http::videos::routes::track_link;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_render::OwnStudio;
 use reelhook_signing::SigningKeys;
@@ -85,8 +85,8 @@ pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
     catalog: CatalogTable,
-    reels: Reels,
-    studio: OwnStudio,
+    films: FilmBucket,
+    renderer: OwnStudio,
     http: GuardedClient,
     secrets: Settings<Secrets>,
     base: Url,
@@ -111,11 +111,11 @@ impl Deps {
             })
         });
         Ok(Self {
-            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(System)),
+            jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock)),
             counters,
             catalog: CatalogTable::new(dynamodb, config.catalog_table),
-            reels: Reels::new(clients.s3_for_files(), config.bucket),
-            studio: OwnStudio::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
+            films: FilmBucket::new(clients.s3_for_files(), config.bucket),
+            renderer: OwnStudio::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
             http: GuardedClient::new(config.allow, Some(&user_agent(Some(&config.base))))?,
             secrets: secrets.await?,
             base: config.base,
@@ -130,39 +130,44 @@ impl Deps {
 /// Never: messages that have to come again are named in the answer.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let deadline = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
-    let last_start = last_start(System.now(), deadline);
-    Ok(batch(event.payload, |messages: Vec<DrawMessage>| work_off(deps, messages, last_start)).await)
+    let last_start = last_start(SystemClock.now(), deadline);
+    Ok(batch(event.payload, |messages: Vec<PieceMessage>| work_off(deps, messages, last_start)).await)
 }
 
-async fn work_off(deps: &Deps, messages: Vec<DrawMessage>, last_start: Timestamp) -> Vec<Verdict> {
+async fn work_off(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let music = |track: &str| {
         let track = reelhook_music::find(track)?;
-        Some(track_link(track.filename, &deps.base, &secrets.links, System.now()))
+        Some(track_link(track.filename, &deps.base, &secrets.links, SystemClock.now()))
     };
-    let gallery = Gallery { reels: &deps.reels, http: &deps.http };
+    let assets = AssetLoader { films: &deps.films, http: &deps.http };
     let ports = DrawPorts {
         jobs: &deps.jobs,
-        reels: &deps.reels,
-        studio: &deps.studio,
-        remote: &CreatomateStudio { service: &secrets.creatomate, http: &deps.http, links: &deps.reels, music: &music },
+        films: &deps.films,
+        renderer: &deps.renderer,
+        remote: &CreatomateRenderer {
+            service: &secrets.creatomate,
+            http: &deps.http,
+            links: &deps.films,
+            music: &music,
+        },
         composer: &Workflow {
             jobs: &deps.jobs,
-            pictures: &gallery,
+            assets: &assets,
             catalog: &deps.catalog,
-            ambient: &System,
+            clock: &SystemClock,
             policy: &deps.policy,
         },
-        pictures: &gallery,
+        assets: &assets,
         speeds: &deps.counters,
-        ambient: &System,
-        pulse: &System,
+        clock: &SystemClock,
+        timer: &SystemClock,
         policy: &deps.policy,
         links: &secrets.links,
         base: &deps.base,
     };
     let mut verdicts = Vec::with_capacity(messages.len());
-    for DrawMessage::Draw { job_id, attempt } in &messages {
+    for PieceMessage::Draw { job_id, attempt } in &messages {
         verdicts.push(match draw_on(&ports, job_id, *attempt, last_start).await {
             Ok(pieces) => {
                 tracing::debug!(%job_id, attempt, pieces, "worked off a hint");

@@ -5,26 +5,26 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lambda_http::{Body, Request, Response};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::JobStore;
-use reelhook_app::steps::{StepPorts, report};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::steps::{StepPorts, report};
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, warm_up};
+use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_domain::{JobId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::edge::Edge;
+use reelhook_http::jobs::step::{Credentials, answer, read, reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
-use reelhook_http::step::{Vouchers, answer, read, reporter};
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -97,7 +97,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let keys = |name: &str| raw.get(name).and_then(SigningKeys::parse);
@@ -132,18 +132,19 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
     // Whoever calls, let in or not.
     request.audit(&deps.secrets.get().await.edge.address(request), "step update received");
-    let now = System.now();
+    let now = SystemClock.now();
     let vouched = |secrets: &Secrets| {
-        let vouchers = Vouchers { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
-        reporter(request, &vouchers, now)
+        let credentials =
+            Credentials { tokens: &secrets.tokens, secret: secrets.secret.as_ref(), access: &secrets.access };
+        reporter(request, &credentials, now)
     };
     let reporter = deps.secrets.check(vouched).await?;
     let given = read(request, &reporter, now)?;
     deps.limits.admit_report(&given.job_id).await?;
-    let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, ambient: &System, policy: &deps.policy };
+    let ports = StepPorts { jobs: &deps.jobs, details: &deps.bucket, clock: &SystemClock, policy: &deps.policy };
     let (number, status) = (given.update.number, given.update.status);
     let changed = report(&ports, &given.job_id, given.attempt, given.update).await?;
-    tracing::info!(job_id = %given.job_id, attempt = given.attempt, step = number, ?status, outcome = changed.word(),
+    tracing::info!(job_id = %given.job_id, attempt = given.attempt, step = number, ?status, outcome = changed.name(),
         "took a step update");
     answer(&changed, &request.request_id)
 }

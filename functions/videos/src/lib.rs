@@ -7,23 +7,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::{Changed, JobStore, change};
-use reelhook_app::orders::{self, OrderPorts, Ordered};
-use reelhook_app::queue;
-use reelhook_app::starts::StartStore;
-use reelhook_app::uploads::Links;
-use reelhook_app::waiting::{WaitPorts, Waited, wait_for_end};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::{Changed, JobStore, change};
+use reelhook_app::jobs::queue;
+use reelhook_app::jobs::starts::StartStore;
+use reelhook_app::jobs::waiting::{WaitOutcome, WaitPorts, wait_for_end};
+use reelhook_app::videos::requests::{self, VideoRequestPorts, VideoSubmitted};
+use reelhook_app::videos::uploads::Links;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::slots::SlotTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
-use reelhook_aws::reels::Reels;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::slots::SlotTable;
-use reelhook_aws::start::{System, warm_up};
-use reelhook_domain::drawing::Renderer;
+use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::videos::films::FilmBucket;
+use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::answer::ApiAnswer;
@@ -31,7 +31,7 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve_in;
 use reelhook_http::site::Site;
-use reelhook_http::video::{self, Asked};
+use reelhook_http::videos::routes::{self, Route};
 use reelhook_signing::SigningKeys;
 
 /// What the function is configured with.
@@ -92,7 +92,7 @@ pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
     waiters: SlotTable,
-    reels: Reels,
+    films: FilmBucket,
     limits: Limits,
     site: Site,
     secrets: Settings<Secrets>,
@@ -112,7 +112,7 @@ impl Deps {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let counters = CounterTable::new(clients.dynamodb(), config.counters_table);
-        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(clients.dynamodb(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let site = config.site.clone();
         let secrets = Settings::load(clients.ssm(), config.settings_path, SETTINGS, move |raw| {
             let links = raw.get("CALLBACK_TOKEN_SECRET").and_then(SigningKeys::parse);
@@ -123,7 +123,7 @@ impl Deps {
         let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
-            reels: Reels::new(clients.s3_for_files(), config.bucket),
+            films: FilmBucket::new(clients.s3_for_files(), config.bucket),
             site: config.site,
             secrets: secrets?,
             jobs,
@@ -148,69 +148,69 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    let asked = Asked::read(request);
-    if let Ok(asked) = &asked
-        && let Some(link) = asked.linked(request)
+    let route = Route::read(request);
+    if let Ok(route) = &route
+        && let Some(link) = route.linked(request)
     {
         let secrets = deps.secrets.get().await;
-        link.check(System.now(), &secrets.links)?;
-        return answer(deps, request, asked.clone(), None).await;
+        link.check(SystemClock.now(), &secrets.links)?;
+        return answer(deps, request, route.clone(), None).await;
     }
     // Who has no key learns nothing of what would be right.
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
-    answer(deps, request, asked?, Some(caller)).await
+    answer(deps, request, route?, Some(caller)).await
 }
 
-async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<Caller>) -> Result<ApiAnswer, Problem> {
-    let now = System.now();
-    match asked {
-        Asked::Make { wait } => {
+async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<Caller>) -> Result<ApiAnswer, Problem> {
+    let now = SystemClock.now();
+    match route {
+        Route::Create { wait } => {
             // Links are for downloads alone.
-            make(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
+            create(deps, request, caller.ok_or(Problem::Unauthorized)?, wait).await
         }
-        Asked::Upload => {
-            let upload = video::read_upload(request, System.random())?;
-            let url = deps.reels.upload(&upload).await?;
-            Ok(video::upload_answer(&upload, &url, now))
+        Route::Upload => {
+            let upload = routes::read_upload(request, SystemClock.random())?;
+            let url = deps.films.upload(&upload).await?;
+            Ok(routes::upload_answer(&upload, &url, now))
         }
-        Asked::Status(id) => {
+        Route::Status(id) => {
             let job = find(deps, &id).await?.ok_or_else(|| Problem::NoJob(id.to_string()))?;
-            Ok(video::status_answer(&job))
+            Ok(routes::status_answer(&job))
         }
-        Asked::Download(id, format) => {
+        Route::Download(id, format) => {
             let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
             let made = job.videos.iter().find(|made| made.format == format).ok_or(Problem::VideoNotFound)?;
             // A link is signed for one method.
-            let reels = &deps.reels;
+            let films = &deps.films;
             let link =
-                if request.is_head() { reels.head_link(&made.key).await } else { reels.download(&made.key).await };
-            Ok(video::download_answer(&link?))
+                if request.is_head() { films.head_link(&made.key).await } else { films.download(&made.key).await };
+            Ok(routes::download_answer(&link?))
         }
-        Asked::List { limit, cursor } => {
+        Route::List { limit, cursor } => {
             let (family, completed) = (Some(Dialect::VidBuilder), Some(reelhook_domain::Status::Completed));
-            Ok(video::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
+            Ok(routes::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
         }
-        Asked::Delete(id) => {
-            let changed = change(&deps.jobs, &System, &deps.policy, &id, &Event::DeleteVideo).await?;
+        Route::Delete(id) => {
+            let changed = change(&deps.jobs, &SystemClock, &deps.policy, &id, &Event::DeleteVideo).await?;
             let caller = caller.map(|caller| caller.fingerprint);
-            tracing::info!(job_id = %id, caller, outcome = changed.word(), "a video was to be deleted");
+            tracing::info!(job_id = %id, caller, outcome = changed.name(), "a video was to be deleted");
             match changed {
-                Changed::Applied(_) => Ok(video::deleted_answer(&id)),
+                Changed::Applied(_) => Ok(routes::deleted_answer(&id)),
                 Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound => Err(Problem::VideoGone),
             }
         }
-        Asked::Queue => {
+        Route::Queue => {
             let status = queue::status(&deps.jobs, now).await?;
-            let waiting = deps.jobs.oldest_ready(now, video::QUEUED_SHOWN).await?;
-            Ok(video::queue_answer(&status, &waiting, deps.max_workers))
+            let waiting = deps.jobs.oldest_ready(now, routes::QUEUED_SHOWN).await?;
+            Ok(routes::queue_answer(&status, &waiting, deps.max_workers))
         }
-        Asked::Tracks => {
+        Route::Tracks => {
             let secrets = deps.secrets.get().await;
             let tracks = reelhook_music::TRACKS.iter().map(|track| (track.id, track.name, track.filename));
-            Ok(video::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
+            Ok(routes::tracks_answer(tracks, &base(deps, request)?, &secrets.links, now))
         }
-        Asked::Track(name) => match reelhook_music::find(&name) {
+        Route::Track(name) => match reelhook_music::find(&name) {
             Some(track) => Ok(ApiAnswer::bytes(200, track.file.to_vec()).header("content-type", "audio/mpeg")),
             None => Err(Problem::TrackNotFound),
         },
@@ -219,36 +219,38 @@ async fn answer(deps: &Deps, request: &ApiRequest, asked: Asked, caller: Option<
 
 /// Accepts an order; if the caller waits for the video, waits as long as this function may, if a slot is free. Without
 /// a slot the order is answered as if the time were over.
-async fn make(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
+async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let mut order = video::read(request, !wait, deps.allow_http, deps.renderer, || System.random(), track).await?;
+    let mut order =
+        routes::read(request, !wait, deps.allow_http, deps.renderer, || SystemClock.random(), track).await?;
     order.key = order.key.map(|key| key.of_callers(caller.former));
-    let ports = OrderPorts {
+    let ports = VideoRequestPorts {
         jobs: &deps.jobs,
-        reels: &deps.reels,
-        links: &deps.reels,
+        films: &deps.films,
+        links: &deps.films,
         speeds: &deps.counters,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
         renderer: deps.renderer,
     };
-    let Ordered::Answer { body, job_id } = orders::order(&ports, order, caller.fingerprint).await? else {
+    let VideoSubmitted::Answer { body, job_id } = requests::submit_video(&ports, order, caller.fingerprint).await?
+    else {
         return Err(Problem::KeyReused);
     };
     if wait && let Some(job) = wait_for(deps, request, &job_id).await? {
-        return video::finished_answer(&job, &body);
+        return routes::finished_answer(&job, &body);
     }
     Ok(ApiAnswer::text(202, body))
 }
 
 /// The job once it has ended; none if that takes longer than this function may wait, or if no waiter slot is free.
 async fn wait_for(deps: &Deps, request: &ApiRequest, id: &JobId) -> Result<Option<Job>, Problem> {
-    let ports = WaitPorts { jobs: &deps.jobs, slots: &deps.waiters, ambient: &System, pulse: &System };
-    let slot = format!("{}.{:08x}", request.request_id, System.random() as u32);
+    let ports = WaitPorts { jobs: &deps.jobs, slots: &deps.waiters, clock: &SystemClock, timer: &SystemClock };
+    let slot = format!("{}.{:08x}", request.request_id, SystemClock.random() as u32);
     match wait_for_end(&ports, id, &slot, deps.wait).await {
-        Waited::Ended(job) => Ok(Some(*job)),
-        Waited::NotYet => Ok(None),
-        Waited::Gone => Err(Problem::NoJob(id.to_string())),
+        WaitOutcome::Ended(job) => Ok(Some(*job)),
+        WaitOutcome::NotYet => Ok(None),
+        WaitOutcome::Gone => Err(Problem::NoJob(id.to_string())),
     }
 }
 

@@ -3,25 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::announce::AnnouncePorts;
-use reelhook_app::audience::{Subscriber, Subscribers};
-use reelhook_app::endpoint_secrets::{NotRotated, Rotation, rotate};
-use reelhook_app::endpoints::{Endpoint, EndpointDesk};
-use reelhook_app::hooks::test_endpoint;
-use reelhook_app::previews::{example, example_endpoint, preview};
-use reelhook_app::recover;
-use reelhook_app::registrations::{
-    Changed, Opened, Registered, RegistrationPorts, RegistrationStore, Vault, Wish, change, look, register, remove,
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::webhooks::endpoints::registrations::{
+    Changed, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault, change, look,
+    register, remove,
 };
-use reelhook_aws::start::System;
+use reelhook_app::webhooks::endpoints::secrets::{NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::{Endpoint, EndpointStateStore};
+use reelhook_app::webhooks::notify::NotifyPorts;
+use reelhook_app::webhooks::previews::{example, example_endpoint, preview};
+use reelhook_app::webhooks::recover;
+use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
+use reelhook_app::webhooks::triggers::test_endpoint;
+use reelhook_aws::start::SystemClock;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::endpoints::{
-    Asked, Patch, Shown, changed_answer, enable_answer, event_types_answer, list_answer, one_answer, preview_answer,
-    registered_answer, removed_answer, secrets_answer, test_answer,
-};
 use reelhook_http::problem::Problem;
+use reelhook_http::webhooks::endpoints::{
+    EndpointView, Patch, Route, changed_answer, enable_answer, event_types_answer, list_answer, one_answer,
+    preview_answer, registered_answer, removed_answer, secrets_answer, test_answer,
+};
 
 use crate::{Deps, Secrets, recover_ports};
 
@@ -31,7 +32,7 @@ const WAKE_BUDGET: Duration = Duration::from_secs(2);
 const LATEST: i64 = 9_999_999_999_999;
 
 /// What is known while one call is answered.
-pub struct Desk<'a> {
+pub struct EndpointHandler<'a> {
     /// Clients and tables.
     pub deps: &'a Deps,
     /// Settings.
@@ -43,75 +44,75 @@ pub struct Desk<'a> {
 /// # Errors
 /// [`Problem`].
 pub async fn answer(
-    desk: &Desk<'_>,
-    asked: Asked,
+    handler: &EndpointHandler<'_>,
+    route: Route,
     traceparent: Option<String>,
     caller: &str,
 ) -> Result<ApiAnswer, Problem> {
-    let now = System.now();
-    match asked {
-        Asked::List(limit, after) => {
-            let places = desk.places().await?;
+    let now = SystemClock.now();
+    match route {
+        Route::List(limit, after) => {
+            let cursors = handler.cursors().await?;
             // The place of one that was removed meanwhile is known all the same.
             let rest: Vec<_> =
-                places.iter().filter(|(place, _)| after.as_ref().is_none_or(|after| place > after)).collect();
+                cursors.iter().filter(|(cursor, _)| after.as_ref().is_none_or(|after| cursor > after)).collect();
             let part = &rest[..rest.len().min(limit)];
-            let next = part.last().filter(|_| part.len() < rest.len()).map(|(place, _)| place.as_str());
+            let next = part.last().filter(|_| part.len() < rest.len()).map(|(cursor, _)| cursor.as_str());
             let ids: Vec<EndpointId> = part.iter().map(|(_, id)| id.clone()).collect();
-            Ok(list_answer(&desk.shown(&ids).await?, next, now))
+            Ok(list_answer(&handler.shown(&ids).await?, next, now))
         }
-        Asked::Register(wish) => desk.register(*wish, traceparent.as_deref(), caller).await,
-        Asked::One(name) => Ok(one_answer(&desk.find(&name).await?, now)),
-        Asked::Change(name, patch) => desk.change(&name, &patch, caller).await,
-        Asked::Remove(name) => {
-            let id = desk.id(&name)?;
-            if !remove(&desk.deps.registrations, &System, &id).await? {
+        Route::Register(command) => handler.register(*command, traceparent.as_deref(), caller).await,
+        Route::One(name) => Ok(one_answer(&handler.find(&name).await?, now)),
+        Route::Change(name, patch) => handler.change(&name, &patch, caller).await,
+        Route::Remove(name) => {
+            let id = handler.id(&name)?;
+            if !remove(&handler.deps.registrations, &SystemClock, &id).await? {
                 return Err(Problem::EndpointNotFound);
             }
             tracing::info!(caller, endpoint_id = %id, "an endpoint is deleted");
             Ok(removed_answer(&id, now))
         }
-        Asked::Enable(name) => {
-            let endpoint = desk.find(&name).await?.endpoint;
+        Route::Enable(name) => {
+            let endpoint = handler.find(&name).await?.endpoint;
             tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is enabled");
-            let recovery = recover::enable(&recover_ports(desk.deps), &endpoint, WAKE_BUDGET).await?;
-            Ok(enable_answer(&desk.find(&name).await?, &recovery, System.now()))
+            let recovery = recover::enable(&recover_ports(handler.deps), &endpoint, WAKE_BUDGET).await?;
+            Ok(enable_answer(&handler.find(&name).await?, &recovery, SystemClock.now()))
         }
-        Asked::Test(name, key) => {
-            let shown = desk.find(&name).await?;
+        Route::Test(name, key) => {
+            let shown = handler.find(&name).await?;
             if shown.state.disabled_at.is_some() {
                 return Err(Problem::EndpointDisabled);
             }
-            let random = key.map_or_else(|| System.random(), |(caller, key)| key.bits(&caller, 0));
-            Ok(test_answer(desk.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
+            let random = key.map_or_else(|| SystemClock.random(), |(caller, key)| key.bits(&caller, 0));
+            Ok(test_answer(handler.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
-        Asked::Preview(name, event) => {
-            let endpoint = desk.find(&name).await?.endpoint;
+        Route::Preview(name, event) => {
+            let endpoint = handler.find(&name).await?.endpoint;
             let events = event.map_or_else(|| OutboundEvent::ALL.to_vec(), |event| vec![event]);
             let previews: Vec<_> = events.into_iter().map(|event| preview(&endpoint, event, now)).collect();
             Ok(preview_answer(&previews))
         }
-        Asked::Secrets(name) => {
-            let id = desk.registered(&name).await?;
-            let opened = look(&desk.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
+        Route::Secrets(name) => {
+            let id = handler.registered(&name).await?;
+            let opened = look(&handler.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
             tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, "an endpoint's secrets are shown");
             Ok(secrets_answer(&opened, "Secrets that are valid now, newest first", now))
         }
-        Asked::Rotate(name, rotation) => desk.rotate(&name, *rotation, caller).await,
-        Asked::EventTypes => {
-            let endpoint = example_endpoint(&desk.secrets.webhooks);
+        Route::Rotate(name, rotation) => handler.rotate(&name, *rotation, caller).await,
+        Route::EventTypes => {
+            let endpoint = example_endpoint(&handler.secrets.webhooks);
             Ok(event_types_answer(|event| example(&endpoint, event, now).data))
         }
     }
 }
 
-impl Desk<'_> {
+impl EndpointHandler<'_> {
     fn vault(&self) -> Result<&Vault, Problem> {
         self.secrets.vault.as_ref().ok_or(Problem::NoSecretsKey)
     }
 
     fn ports(&self) -> Result<RegistrationPorts<'_>, Problem> {
-        Ok(RegistrationPorts { store: &self.deps.registrations, ambient: &System, vault: self.vault()? })
+        Ok(RegistrationPorts { store: &self.deps.registrations, clock: &SystemClock, vault: self.vault()? })
     }
 
     /// An id that is none of the settings'.
@@ -130,24 +131,24 @@ impl Desk<'_> {
     }
 
     /// All endpoints in order, those of the settings first, then the newest, each with its place.
-    async fn places(&self) -> Result<Vec<(String, EndpointId)>, Problem> {
+    async fn cursors(&self) -> Result<Vec<(String, EndpointId)>, Problem> {
         let configured = self.secrets.webhooks.endpoints.iter().enumerate();
-        let mut places: Vec<_> = configured.map(|(index, one)| (format!("0.{index:06}"), one.id.clone())).collect();
+        let mut cursors: Vec<_> = configured.map(|(index, one)| (format!("0.{index:06}"), one.id.clone())).collect();
         for Subscriber { id, since, .. } in self.deps.registrations.subscribers().await?.iter() {
-            places.push((format!("1.{:013}.{id}", LATEST - since.0), id.clone()));
+            cursors.push((format!("1.{:013}.{id}", LATEST - since.0), id.clone()));
         }
-        places.sort();
-        Ok(places)
+        cursors.sort();
+        Ok(cursors)
     }
 
     /// Every endpoint as people see it.
-    pub async fn all(&self) -> Result<Vec<Shown>, Problem> {
-        let ids: Vec<EndpointId> = self.places().await?.into_iter().map(|(_, id)| id).collect();
+    pub async fn all(&self) -> Result<Vec<EndpointView>, Problem> {
+        let ids: Vec<EndpointId> = self.cursors().await?.into_iter().map(|(_, id)| id).collect();
         self.shown(&ids).await
     }
 
     /// These endpoints as people see them; those that were removed meanwhile are left out.
-    async fn shown(&self, ids: &[EndpointId]) -> Result<Vec<Shown>, Problem> {
+    async fn shown(&self, ids: &[EndpointId]) -> Result<Vec<EndpointView>, Problem> {
         let settings = &self.secrets.webhooks;
         let registered: Vec<EndpointId> = ids.iter().filter(|id| settings.endpoint(id).is_none()).cloned().collect();
         let (states, mut registrations) =
@@ -170,32 +171,37 @@ impl Desk<'_> {
         Ok(all)
     }
 
-    fn of_settings(&self, endpoint: &Arc<Endpoint>, state: EndpointState) -> Shown {
+    fn of_settings(&self, endpoint: &Arc<Endpoint>, state: EndpointState) -> EndpointView {
         let events = self.secrets.webhooks.events.clone();
-        Shown { endpoint: Arc::clone(endpoint), state, events, registration: None }
+        EndpointView { endpoint: Arc::clone(endpoint), state, events, registration: None }
     }
 
-    fn of_registration(&self, opened: Opened, state: EndpointState) -> Shown {
+    fn of_registration(&self, opened: Opened, state: EndpointState) -> EndpointView {
         let Opened { registration, private } = opened;
-        let (endpoint, _) = registration.endpoint(&private, &self.secrets.webhooks, System.now());
+        let (endpoint, _) = registration.endpoint(&private, &self.secrets.webhooks, SystemClock.now());
         let events = registration.choices.events.clone();
-        Shown { endpoint: Arc::new(endpoint), state, events, registration: Some(registration) }
+        EndpointView { endpoint: Arc::new(endpoint), state, events, registration: Some(registration) }
     }
 
     /// An endpoint by its id or name.
-    async fn find(&self, name: &str) -> Result<Shown, Problem> {
-        let desk = &self.deps.tables.deliveries;
+    async fn find(&self, name: &str) -> Result<EndpointView, Problem> {
+        let table = &self.deps.tables.deliveries;
         if let Some(endpoint) = self.secrets.webhooks.named(name) {
-            return Ok(self.of_settings(endpoint, desk.endpoint(&endpoint.id).await?));
+            return Ok(self.of_settings(endpoint, table.endpoint(&endpoint.id).await?));
         }
         let id = self.registered(name).await?;
         let opened = look(&self.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
-        Ok(self.of_registration(opened, desk.endpoint(&id).await?))
+        Ok(self.of_registration(opened, table.endpoint(&id).await?))
     }
 
-    async fn register(&self, wish: Wish, traceparent: Option<&str>, caller: &str) -> Result<ApiAnswer, Problem> {
-        let enabled = wish.enabled;
-        let opened = match register(&self.ports()?, wish).await? {
+    async fn register(
+        &self,
+        command: RegistrationRequest,
+        traceparent: Option<&str>,
+        caller: &str,
+    ) -> Result<ApiAnswer, Problem> {
+        let enabled = command.enabled;
+        let opened = match register(&self.ports()?, command).await? {
             Registered::Done(opened) => *opened,
             Registered::KeyReused => return Err(Problem::KeyReused),
             Registered::TooMany => return Err(Problem::TooManyEndpoints),
@@ -216,7 +222,7 @@ impl Desk<'_> {
             },
             false => None,
         };
-        Ok(registered_answer(&shown, test, System.now()))
+        Ok(registered_answer(&shown, test, SystemClock.now()))
     }
 
     async fn change(&self, name: &str, patch: &Patch, caller: &str) -> Result<ApiAnswer, Problem> {
@@ -240,13 +246,13 @@ impl Desk<'_> {
                 recover::enable(&recover_ports(self.deps), endpoint, WAKE_BUDGET).await?;
             }
             Some(false) if !disabled => {
-                let desk = &self.deps.tables.deliveries;
-                desk.disable(&endpoint.id, "disabled by its operator", System.now(), true).await?;
+                let table = &self.deps.tables.deliveries;
+                table.disable(&endpoint.id, "disabled by its operator", SystemClock.now(), true).await?;
             }
             Some(_) | None => {}
         }
         tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is changed");
-        Ok(changed_answer(&self.find(name).await?, System.now()))
+        Ok(changed_answer(&self.find(name).await?, SystemClock.now()))
     }
 
     async fn rotate(&self, name: &str, rotation: Rotation, caller: &str) -> Result<ApiAnswer, Problem> {
@@ -257,7 +263,7 @@ impl Desk<'_> {
                 tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, grace_s,
                     "an endpoint has a new secret");
                 let message = "The newest secret signs from now on, beside those before it until they end";
-                Ok(secrets_answer(&opened, message, System.now()))
+                Ok(secrets_answer(&opened, message, SystemClock.now()))
             }
             Ok(Changed::OtherVersion | Changed::NotFound) => Err(Problem::EndpointNotFound),
             Err(NotRotated::TooMany(ends)) => Err(Problem::TooManySecrets(ends)),
@@ -273,7 +279,7 @@ impl Desk<'_> {
         traceparent: Option<&str>,
     ) -> Result<DeliveryId, Problem> {
         let Deps { tables, hints, policy, .. } = self.deps;
-        let ports = AnnouncePorts { store: tables, hints, grace: policy.hint_grace };
-        Ok(test_endpoint(&ports, &Subscriber::alone(endpoint), at, random, traceparent).await?)
+        let ports = NotifyPorts { store: tables, hints, grace: policy.hint_grace };
+        Ok(test_endpoint(&ports, &Subscriber::only(endpoint), at, random, traceparent).await?)
     }
 }

@@ -9,41 +9,43 @@ use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::audience::{Audience, Subscribers};
-use reelhook_app::deliveries::{Again, AgainPorts, DeliveryBook, again, list};
-use reelhook_app::hooks::{self, Trigger, TriggerPorts, Triggered};
-use reelhook_app::messages::DeliveryMessage;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
-use reelhook_app::recover::{self, Begun, RecoverPorts, RecoveryStore};
-use reelhook_app::registrations::{RegistrationStore, Vault};
-use reelhook_app::settings::WebhookSettings;
-use reelhook_app::submit::IdempotencyKey;
-use reelhook_app::validate::validate;
+use reelhook_app::outbox::messages::DeliveryMessage;
+use reelhook_app::webhooks::deliveries::{DeliveryQueries, ReplayPorts, Replayed, list, replay};
+use reelhook_app::webhooks::endpoints::registrations::{RegistrationStore, Vault};
+use reelhook_app::webhooks::recover::{self, RecoverPorts, RecoveryStore, Started};
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
+use reelhook_app::webhooks::triggers::{self, Trigger, TriggerPorts, Triggered};
+use reelhook_app::webhooks::validate::validate;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
 use reelhook_aws::environment::{BadEnvironment, Environment};
+use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::limits::Limits;
-use reelhook_aws::queues::Queue;
-use reelhook_aws::registrations::RegistrationTable;
+use reelhook_aws::outbox::queues::Queue;
 use reelhook_aws::settings::{OPTIONS, Settings, required};
-use reelhook_aws::start::{System, warm_up};
-use reelhook_aws::triggers::TriggerTables;
+use reelhook_aws::start::{SystemClock, warm_up};
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_aws::webhooks::registrations::RegistrationTable;
+use reelhook_aws::webhooks::triggers::TriggerTables;
 use reelhook_domain::{EndpointId, Policy};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
-use reelhook_http::deliveries::{self, again_answer, list_answer, told_answer};
 use reelhook_http::edge::Edge;
-use reelhook_http::endpoint_fields::Reach;
-use reelhook_http::endpoints::{Asked as AskedOfEndpoints, asks_for_keys, keys_answer};
-use reelhook_http::hooks::{Asked, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer};
 use reelhook_http::problem::Problem;
-use reelhook_http::recover::{Asked as AskedOfRecoveries, one_answer, recoveries_answer, recovery_answer};
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::serve;
 use reelhook_http::site::{Mode, Site};
+use reelhook_http::webhooks::deliveries::{self, delivery_answer, list_answer, replay_answer};
+use reelhook_http::webhooks::endpoint_fields::DestinationRules;
+use reelhook_http::webhooks::endpoints::{Route as EndpointRoute, keys_answer, read_keys_request};
+use reelhook_http::webhooks::hooks::{
+    Route, note_test, note_trigger, status_answer, test_answer, trigger_body, validate_answer,
+};
+use reelhook_http::webhooks::recover::{Route as RecoveryRoute, one_answer, recoveries_answer, recovery_answer};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
@@ -59,7 +61,7 @@ pub struct Config {
     endpoints_table: String,
     deliveries_queue_url: String,
     settings_path: String,
-    reach: Reach,
+    reach: DestinationRules,
     allow: AllowList,
     base: Option<Url>,
     calls_per_minute: u32,
@@ -82,7 +84,7 @@ impl Config {
             endpoints_table: environment.required("ENDPOINTS_TABLE"),
             deliveries_queue_url: environment.required("DELIVERIES_QUEUE_URL"),
             settings_path: environment.required("SETTINGS_PATH"),
-            reach: Reach {
+            reach: DestinationRules {
                 allow_http: environment.parsed("ALLOW_HTTP_WEBHOOKS", false),
                 destinations: list_of(environment.optional("DESTINATIONS")),
                 region: environment.required("AWS_REGION"),
@@ -152,7 +154,7 @@ pub struct Deps {
     secrets: Settings<Secrets>,
     registrations: RegistrationTable,
     limits: Limits,
-    reach: Reach,
+    reach: DestinationRules,
     policy: Policy,
 }
 
@@ -208,61 +210,61 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Inf
 }
 
 async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem> {
-    if let Some(of) = asks_for_keys(request) {
+    if let Some(of) = read_keys_request(request) {
         let network = deps.secrets.get().await.edge.network(request);
         deps.limits.admit(&format!("keys {network}")).await?;
         // An id that can't be one is nobody's.
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;
     }
-    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, System.now())).await?;
+    let caller = deps.secrets.check(|secrets| secrets.access.caller(request, SystemClock.now())).await?;
     deps.limits.admit(&caller.fingerprint).await?;
     let fingerprint = caller.fingerprint.clone();
     let secrets = deps.secrets.get().await;
-    if let Some(asked) = deliveries::Asked::read(request)? {
-        asked.note(&caller);
-        return of_deliveries(deps, asked).await;
+    if let Some(route) = deliveries::Route::read(request)? {
+        route.note(&caller);
+        return handle_deliveries(deps, route).await;
     }
-    if let Some(asked) = AskedOfRecoveries::read(request, &caller, System.now())? {
-        asked.note(&caller);
-        return of_recoveries(deps, asked).await;
+    if let Some(route) = RecoveryRoute::read(request, &caller, SystemClock.now())? {
+        route.note(&caller);
+        return handle_recoveries(deps, route).await;
     }
-    if let Some(asked) = AskedOfEndpoints::read(request, &caller, &deps.reach)? {
-        let desk = endpoints::Desk { deps, secrets: &secrets };
-        return endpoints::answer(&desk, asked, request.traceparent(), &fingerprint).await;
+    if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
+        let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
+        return endpoints::answer(&handler, route, request.traceparent(), &fingerprint).await;
     }
-    match Asked::read(request, caller, deps.reach.allow_http)? {
-        Asked::Status => {
-            let desk = endpoints::Desk { deps, secrets: &secrets };
-            Ok(status_answer(&secrets.webhooks, &desk.all().await?, System.now()))
+    match Route::read(request, caller, deps.reach.allow_http)? {
+        Route::Status => {
+            let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
+            Ok(status_answer(&secrets.webhooks, &handler.all().await?, SystemClock.now()))
         }
-        Asked::Test(url) => {
-            let tested = hooks::test(&deps.http, &System, secrets.webhooks.secret.as_ref(), &url).await;
+        Route::Test(url) => {
+            let tested = triggers::test(&deps.http, &SystemClock, secrets.webhooks.secret.as_ref(), &url).await;
             note_test(&fingerprint, &url, &tested);
-            Ok(test_answer(&tested, System.now()))
+            Ok(test_answer(&tested, SystemClock.now()))
         }
-        Asked::Trigger(trigger, key) => by_hand(deps, &secrets, trigger, key).await,
-        Asked::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
+        Route::Trigger(trigger, key) => trigger_event(deps, &secrets, trigger, key).await,
+        Route::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
 }
 
-async fn of_deliveries(deps: &Deps, asked: deliveries::Asked) -> Result<ApiAnswer, Problem> {
-    let book = &deps.tables.deliveries;
-    match asked {
-        deliveries::Asked::List(wanted) => Ok(list_answer(&list(book, &wanted, System.now()).await?)),
-        deliveries::Asked::One(id) => {
-            let told = book.tell(id).await?.ok_or(Problem::DeliveryNotFound)?;
-            Ok(told_answer(&told))
+async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiAnswer, Problem> {
+    let deliveries = &deps.tables.deliveries;
+    match route {
+        deliveries::Route::List(wanted) => Ok(list_answer(&list(deliveries, &wanted, SystemClock.now()).await?)),
+        deliveries::Route::One(id) => {
+            let details = deliveries.details(id).await?.ok_or(Problem::DeliveryNotFound)?;
+            Ok(delivery_answer(&details))
         }
-        deliveries::Asked::Again(id) => {
-            let (desk, grace) = (book, deps.policy.hint_grace);
-            let ports = AgainPorts { book, desk, hints: &deps.hints, ambient: &System, grace };
-            match again(&ports, id).await? {
-                Again::Due(delivery) => Ok(again_answer(&delivery, System.now())),
-                Again::UnderWay(_) => Err(Problem::DeliveryUnderWay),
-                Again::Disabled => Err(Problem::EndpointDisabled),
-                Again::Removed => Err(Problem::EndpointNotFound),
-                Again::NotFound => Err(Problem::DeliveryNotFound),
+        deliveries::Route::Replay(id) => {
+            let (endpoints, grace) = (deliveries, deps.policy.hint_grace);
+            let ports = ReplayPorts { deliveries, endpoints, hints: &deps.hints, clock: &SystemClock, grace };
+            match replay(&ports, id).await? {
+                Replayed::Due(delivery) => Ok(replay_answer(&delivery, SystemClock.now())),
+                Replayed::InProgress(_) => Err(Problem::DeliveryUnderWay),
+                Replayed::Disabled => Err(Problem::EndpointDisabled),
+                Replayed::Removed => Err(Problem::EndpointNotFound),
+                Replayed::NotFound => Err(Problem::DeliveryNotFound),
             }
         }
     }
@@ -278,57 +280,57 @@ async fn public_keys(deps: &Deps, of: Option<Option<EndpointId>>) -> Result<ApiA
             Arc::new(one.into_iter().map(|one| (one.id, one.public_keys)).collect())
         }
     };
-    Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), System.now()))
+    Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), SystemClock.now()))
 }
 
 fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
     let table = &deps.tables.deliveries;
     RecoverPorts {
         store: table,
-        book: table,
-        desk: table,
+        deliveries: table,
+        endpoints: table,
         hints: &deps.hints,
-        ambient: &System,
+        clock: &SystemClock,
         grace: deps.policy.hint_grace,
     }
 }
 
-async fn of_recoveries(deps: &Deps, asked: AskedOfRecoveries) -> Result<ApiAnswer, Problem> {
+async fn handle_recoveries(deps: &Deps, route: RecoveryRoute) -> Result<ApiAnswer, Problem> {
     let (table, ports) = (&deps.tables.deliveries, recover_ports(deps));
-    match asked {
-        AskedOfRecoveries::Begin(wish) => match recover::begin(&ports, wish, RECOVERY_BUDGET).await? {
-            Begun::Recovery(recovery) => Ok(recovery_answer(&recovery)),
-            Begun::KeyReused => Err(Problem::KeyReused),
+    match route {
+        RecoveryRoute::Begin(command) => match recover::begin(&ports, command, RECOVERY_BUDGET).await? {
+            Started::Recovery(recovery) => Ok(recovery_answer(&recovery)),
+            Started::KeyReused => Err(Problem::KeyReused),
         },
-        AskedOfRecoveries::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
-        AskedOfRecoveries::One(id) => {
+        RecoveryRoute::List => Ok(recoveries_answer(&table.newest_recoveries(RECOVERIES_SHOWN).await?)),
+        RecoveryRoute::One(id) => {
             let recovery = table.recovery(&id).await?.ok_or(Problem::RecoveryNotFound)?;
             Ok(one_answer(&recovery))
         }
-        AskedOfRecoveries::Cancel(id) => {
+        RecoveryRoute::Cancel(id) => {
             let recovery = recover::cancel(&ports, &id).await?.ok_or(Problem::RecoveryNotFound)?;
             Ok(one_answer(&recovery))
         }
     }
 }
 
-async fn by_hand(
+async fn trigger_event(
     deps: &Deps,
     secrets: &Secrets,
     trigger: Trigger,
     key: Option<IdempotencyKey>,
 ) -> Result<ApiAnswer, Problem> {
-    let audience = Audience::new(&secrets.webhooks, deps.registrations.subscribers().await?);
+    let subscriptions = Subscriptions::new(&secrets.webhooks, deps.registrations.subscribers().await?);
     let ports = TriggerPorts {
         store: &deps.tables,
         hints: &deps.hints,
-        ambient: &System,
-        audience: &audience,
+        clock: &SystemClock,
+        subscriptions: &subscriptions,
         grace: deps.policy.hint_grace,
     };
     note_trigger(&trigger);
-    let now = System.now();
-    match hooks::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
+    let now = SystemClock.now();
+    match triggers::trigger(&ports, trigger, key, |id, results| trigger_body(id, results, now)).await? {
         Triggered::Answer(body) => Ok(ApiAnswer::text(200, body)),
         Triggered::KeyReused => Err(Problem::KeyReused),
     }

@@ -6,21 +6,21 @@ use anyhow::Context;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::WorkMessage;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use reelhook_app::jobs::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
 use reelhook_app::outbound::user_agent;
-use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
-use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_app::store::StoreError;
 use reelhook_aws::clients::Clients;
-use reelhook_aws::counters::{CounterTable, RenderTable};
 use reelhook_aws::environment::{BadEnvironment, Environment};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::{CounterTable, RenderTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::settings::Settings;
-use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_aws::start::{SystemClock, Verdict, batch};
 use reelhook_domain::Policy;
-use reelhook_domain::drawing::Renderer;
+use reelhook_domain::videos::drawing::Renderer;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
@@ -91,7 +91,7 @@ impl Deps {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
-        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(System));
+        let jobs = JobTable::new(dynamodb, config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let agent = user_agent(Some(&config.base));
         let (worker_url, max, base, creatomate) =
             (config.worker_url, config.max_workers, config.base, config.creatomate);
@@ -154,7 +154,7 @@ async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<()
     let renders = RenderPorts {
         jobs: &deps.jobs,
         renders: &deps.renders,
-        ambient: &System,
+        clock: &SystemClock,
         policy: &deps.policy,
         confirmable: secrets.creatomate.key.is_some(),
     };
@@ -164,7 +164,7 @@ async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<()
                 jobs: &deps.jobs,
                 starts: &deps.jobs,
                 http: &deps.http,
-                ambient: &System,
+                clock: &SystemClock,
                 policy: &deps.policy,
                 worker: &secrets.worker,
             };
@@ -175,7 +175,7 @@ async fn one(deps: &Deps, secrets: &Secrets, message: &WorkMessage) -> Result<()
         }
         WorkMessage::ApplyParked { job_id, render } => apply_parked(&renders, job_id, render).await?,
         WorkMessage::CancelWorker { job_id, attempt, url } => {
-            if !cancel_worker(&deps.http, &secrets.worker, System.now(), job_id, *attempt, url).await {
+            if !cancel_worker(&deps.http, &secrets.worker, SystemClock.now(), job_id, *attempt, url).await {
                 let source = "the worker could not be told".into();
                 return Err(StoreError::Busy { operation: "cancel run", source }.into());
             }

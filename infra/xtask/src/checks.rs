@@ -21,9 +21,14 @@ struct Check {
 }
 
 /// The checks in order: the quick ones first.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
+    Check {
+        name: "rules",
+        about: "types, ports, folders and files keep their limits, and imports make no circle",
+        run: source::rules,
+    },
     Check { name: "clippy", about: "clippy reports no warning", run: source::clippy },
     Check { name: "unit", about: "tests without a stack pass", run: source::unit },
     Check { name: "receivers", about: "the receivers' example programs verify signatures", run: source::receivers },

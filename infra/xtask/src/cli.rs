@@ -12,7 +12,7 @@ use crate::pair::Pair;
 use crate::ports::RequestedPorts;
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, checks, demo, deployment, listen, logs, setup, upgrade};
+use crate::{bench, checks, demo, deployment, listen, logs, rules, setup, upgrade};
 
 /// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
@@ -109,6 +109,12 @@ enum Command {
         /// Continue after a check fails
         #[arg(long)]
         keep_going: bool,
+    },
+    /// Report the sizes of types, ports, folders and files, and the imports of files and rooms; fail above a limit
+    Rules {
+        /// How many of each kind
+        #[arg(long, default_value_t = 10, value_name = "NUMBER")]
+        top: usize,
     },
     /// Measure cold starts, sizes and memory, compared with a hello world that has the same SDK clients
     #[command(args_conflicts_with_subcommands = true)]
@@ -279,6 +285,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Redrive { target } => operate::redrive(workspace, &target),
         Command::Repair { since, target } => operate::repair(workspace, &target, since),
         Command::Test { only, keep_going } => checks::run(workspace, &only, keep_going),
+        Command::Rules { top } => rules::run(workspace, top),
         Command::Bench { other: Some(Bench::Dispatcher { runs, deliveries }), .. } => {
             bench::dispatcher::run(workspace, runs, deliveries)
         }

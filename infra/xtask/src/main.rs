@@ -22,6 +22,7 @@ mod pair;
 mod ports;
 mod process;
 mod rie;
+mod rules;
 mod screen;
 mod setup;
 mod stack;

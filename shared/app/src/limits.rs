@@ -49,7 +49,7 @@ impl Limiter {
     /// [`Limited`].
     pub async fn admit(&self, store: &dyn LeaseStore, caller: &str, now: Timestamp) -> Result<(), Limited> {
         for _ in 0..LEASES {
-            let (minute, asked) = {
+            let (minute, requested) = {
                 let mut callers = self.callers();
                 if callers.len() >= REMEMBERED {
                     let minute = Allowance::new(now).minute;
@@ -59,13 +59,13 @@ impl Limiter {
                 match allowance.take(now, self.limit) {
                     Step::Admit => return Ok(()),
                     Step::Refuse(retry_after_s) => return Err(Limited { retry_after_s }),
-                    Step::Lease(asked) => (allowance.minute, asked),
+                    Step::Lease(requested) => (allowance.minute, requested),
                 }
             };
-            match store.lease(caller, minute, asked, self.limit.per_minute).await {
+            match store.lease(caller, minute, requested, self.limit.per_minute).await {
                 Ok(granted) => {
                     if let Some(allowance) = self.callers().get_mut(caller).filter(|known| known.minute == minute) {
-                        allowance.lease(asked, granted);
+                        allowance.lease(requested, granted);
                     }
                 }
                 Err(error) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reelhook_domain::Timestamp;
 
-use crate::ambient::Ambient;
+use crate::clock::ClockAndRandom;
 
 /// The longest first wait; each further one may be twice as long as the one before.
 const FIRST: Duration = Duration::from_millis(25);
@@ -18,7 +18,7 @@ const TIME: Duration = Duration::from_secs(5);
 /// Each wait is drawn between nothing and a bound that doubles, so that callers that conflicted once do not conflict
 /// again (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 pub struct Retry<'a> {
-    ambient: &'a dyn Ambient,
+    clock: &'a dyn ClockAndRandom,
     attempts: u32,
     made: u32,
     began: Timestamp,
@@ -26,8 +26,8 @@ pub struct Retry<'a> {
 
 impl<'a> Retry<'a> {
     /// So many attempts at most.
-    pub fn new(ambient: &'a dyn Ambient, attempts: u32) -> Self {
-        Self { ambient, attempts, made: 0, began: ambient.now() }
+    pub fn new(clock: &'a dyn ClockAndRandom, attempts: u32) -> Self {
+        Self { clock, attempts, made: 0, began: clock.now() }
     }
 
     /// Begins the next attempt: the first immediately, each further one after a wait. False if none is left, or if it
@@ -37,11 +37,11 @@ impl<'a> Retry<'a> {
             return false;
         }
         if self.made > 0 {
-            let wait = self.bound().mul_f64(self.ambient.fraction());
-            if self.ambient.now().after(wait) > self.began.after(TIME) {
+            let wait = self.bound().mul_f64(self.clock.fraction());
+            if self.clock.now().after(wait) > self.began.after(TIME) {
                 return false;
             }
-            self.ambient.wait(wait).await;
+            self.clock.wait(wait).await;
         }
         self.made += 1;
         true

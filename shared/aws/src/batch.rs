@@ -13,7 +13,7 @@ use reelhook_app::store::{Saved, StoreError};
 
 use crate::errors::store_error;
 use crate::items::{Item, text};
-use crate::retry::Waits;
+use crate::retry::RetryClock;
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
@@ -34,7 +34,7 @@ pub(crate) async fn get_all(
     keys: &[Item],
 ) -> Result<HashMap<String, Item>, StoreError> {
     let mut found: HashMap<String, Item> = HashMap::new();
-    let waits = Waits::of(client);
+    let waits = RetryClock::of(client);
     for chunk in keys.chunks(BATCH_GET) {
         let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
         let mut wanted = Some(wanted.expect("keys are set"));
@@ -72,7 +72,7 @@ pub(crate) async fn write_all(
     requests: Vec<WriteRequest>,
 ) -> Result<(), StoreError> {
     let mut left = requests;
-    let waits = Waits::of(client);
+    let waits = RetryClock::of(client);
     let mut retry = waits.retry();
     while retry.attempt().await {
         let answer = client.batch_write_item().request_items(table, left).send().await;
@@ -133,7 +133,7 @@ pub(crate) async fn update_all<T>(
     let missing = || StoreError::Busy { operation, source: "a statement has no answer".into() };
     let mut results: Vec<Result<Saved<T>, StoreError>> = write_ids.iter().map(|_| Err(missing())).collect();
     let mut left: Vec<usize> = (0..requests.len()).collect();
-    let waits = Waits::of(client);
+    let waits = RetryClock::of(client);
     let mut retry = waits.retry();
     while retry.attempt().await {
         let statements = left.iter().map(|index| requests[*index].clone()).collect();

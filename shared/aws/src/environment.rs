@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reelhook_domain::Policy;
-use reelhook_domain::drawing::Renderer;
+use reelhook_domain::videos::drawing::Renderer;
 
 /// Variables that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Calls per minute, counted in the Counters table.
 
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::limits::{Limited, Limiter};
 use reelhook_domain::{CallLimit, JobId};
 
-use crate::counters::CounterTable;
-use crate::start::System;
+use crate::jobs::counters::CounterTable;
+use crate::start::SystemClock;
 
 /// Reports of a job that each instance takes in a minute without counting them elsewhere: a worker sends few.
 const FREE_REPORTS: u32 = 10;
@@ -32,7 +32,7 @@ impl Limits {
     /// # Errors
     /// [`Limited`].
     pub async fn admit(&self, caller: &str) -> Result<(), Limited> {
-        self.limiter.admit(&self.counters, caller, System.now()).await
+        self.limiter.admit(&self.counters, caller, SystemClock.now()).await
     }
 
     /// Lets a report of a job in, or not.

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use reelhook_app::fanout::FileStore;
-use reelhook_app::logs::Archive;
-use reelhook_app::steps::DetailStore;
+use reelhook_app::jobs::logs::Archive;
+use reelhook_app::jobs::steps::DetailStore;
+use reelhook_app::outbox::fanout::FileStore;
 use reelhook_app::store::StoreError;
 
 use crate::errors::store_error;

@@ -8,20 +8,20 @@ use aws_sdk_dynamodb::config::{AsyncSleep, SharedAsyncSleep};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::retry::Retry;
 use reelhook_domain::Timestamp;
 
-use crate::start::System;
+use crate::start::SystemClock;
 
 /// The default number of attempts: waits of a second and a half together, on average.
 pub(crate) const ATTEMPTS: u32 = 10;
 
 /// The machine's clock and random source, with the waits of a client.
 #[derive(Debug)]
-pub(crate) struct Waits(Option<SharedAsyncSleep>);
+pub(crate) struct RetryClock(Option<SharedAsyncSleep>);
 
-impl Waits {
+impl RetryClock {
     /// Those of this client.
     pub fn of(client: &aws_sdk_dynamodb::Client) -> Self {
         Self(client.config().sleep_impl())
@@ -34,20 +34,20 @@ impl Waits {
 }
 
 #[async_trait]
-impl Ambient for Waits {
+impl ClockAndRandom for RetryClock {
     fn now(&self) -> Timestamp {
-        System.now()
+        SystemClock.now()
     }
 
     fn random(&self) -> u128 {
-        System.random()
+        SystemClock.random()
     }
 
     async fn wait(&self, time: Duration) {
         match &self.0 {
             Some(sleep) => sleep.sleep(time).await,
             // The SDK's default is in no configuration.
-            None => System.wait(time).await,
+            None => SystemClock.wait(time).await,
         }
     }
 }
@@ -57,7 +57,7 @@ pub(crate) async fn send_update(
     client: &aws_sdk_dynamodb::Client,
     update: UpdateItemFluentBuilder,
 ) -> Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>> {
-    let waits = Waits::of(client);
+    let waits = RetryClock::of(client);
     let mut retry = waits.retry();
     retry.attempt().await;
     loop {

@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use reelhook_app::ambient::Ambient as _;
+use reelhook_app::clock::ClockAndRandom as _;
 use reelhook_app::store::StoreError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::errors::store_error;
-use crate::start::System;
+use crate::start::SystemClock;
 
 /// The setting that holds several others as a JSON object: those that follow it in a function's list of names.
 pub const OPTIONS: &str = "WEBHOOK_OPTIONS";
@@ -175,7 +175,7 @@ fn fresh_for() -> Duration {
 
 /// Anything up to so many milliseconds.
 fn by_chance(most_ms: u64) -> Duration {
-    Duration::from_millis((System.random() % (u128::from(most_ms) + 1)) as u64)
+    Duration::from_millis((SystemClock.random() % (u128::from(most_ms) + 1)) as u64)
 }
 
 /// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only if that is not set are

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use reelhook_app::ambient::Ambient;
-use reelhook_app::drawing::Pulse;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::store::StoreError;
+use reelhook_app::videos::drawing::Timer;
 use reelhook_domain::Timestamp;
 use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
@@ -34,10 +34,10 @@ pub fn logs() {
 
 /// The machine's clock and random source.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct System;
+pub struct SystemClock;
 
 #[async_trait]
-impl Ambient for System {
+impl ClockAndRandom for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
@@ -54,7 +54,7 @@ impl Ambient for System {
 }
 
 #[async_trait]
-impl Pulse for System {
+impl Timer for SystemClock {
     async fn after(&self, time: Duration) {
         self.wait(time).await;
     }

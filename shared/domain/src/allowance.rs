@@ -66,9 +66,9 @@ impl Allowance {
     }
 
     /// Notes that of `asked` calls so many were granted; fewer mean that the minute has no more.
-    pub fn lease(&mut self, asked: u32, granted: u32) {
+    pub fn lease(&mut self, requested: u32, granted: u32) {
         self.left += granted;
-        self.empty |= granted < asked;
+        self.empty |= granted < requested;
     }
 }
 
@@ -80,10 +80,10 @@ mod tests {
     struct Counter(u32);
 
     impl Counter {
-        fn lease(&mut self, asked: u32, limit: u32) -> u32 {
+        fn lease(&mut self, requested: u32, limit: u32) -> u32 {
             let before = self.0;
-            self.0 += asked;
-            limit.saturating_sub(before).min(asked)
+            self.0 += requested;
+            limit.saturating_sub(before).min(requested)
         }
     }
 
@@ -94,9 +94,9 @@ mod tests {
             match instance.take(now, LIMIT) {
                 Step::Admit => return true,
                 Step::Refuse(_) => return false,
-                Step::Lease(asked) => {
+                Step::Lease(requested) => {
                     *leases += 1;
-                    instance.lease(asked, counter.lease(asked, LIMIT.per_minute));
+                    instance.lease(requested, counter.lease(requested, LIMIT.per_minute));
                 }
             }
         }

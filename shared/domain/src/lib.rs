@@ -2,48 +2,38 @@
 //!
 //! Nothing here does I/O, reads a clock or draws a random number: times, jitter and ids are arguments.
 
-mod admission;
-mod admit;
+mod aggregate;
 mod allowance;
-pub mod coverage;
-mod decide;
-mod delivery;
-pub mod drawing;
-mod effect;
-pub mod emphasis;
-mod endpoint;
-mod event;
-mod failure;
-pub mod film;
 mod ids;
-mod job;
-mod outbound_event;
-mod policy;
-mod rate;
-mod receiver;
-mod schedule;
-mod shown;
+pub mod jobs;
+pub mod outbox;
+mod subject;
 mod text;
 mod time;
+pub mod videos;
+pub mod webhooks;
 
-pub use admission::{Admission, Cleared, NoSlot};
-pub use admit::{Admitted, Asking, Held, Verdict};
+pub use aggregate::{Aggregate, Decision};
 pub use allowance::{Allowance, CallLimit, Step};
-pub use decide::{Decision, Ignored, NewJob, Rejected, create, decide};
-pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, LONGEST_RETRY_AFTER, NotNow, Outcome};
-pub use effect::{Effect, Emitted, Live, LogLevel, LogTally};
-pub use endpoint::{
-    Circuit, EndpointPolicy, EndpointReport, EndpointState, Patience, Seen, Slot, Standing, TRY_MARGIN, Width,
-};
-pub use event::{Event, RenderState, RenderWord, StepStatus, StepUpdate};
-pub use failure::{Advice, FailureClass, classify};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
-pub use job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
-pub use outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
-pub use policy::{Policy, PolicyError};
-pub use rate::{RateLimit, RateWindow};
-pub use receiver::{Judgement, Receiver};
-pub use schedule::{Schedule, retry_after};
-pub use shown::step_shown;
+pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
+pub use jobs::decide::{Ignored, NewJob, Rejected, create, decide};
+pub use jobs::event::{Event, RenderState, RenderStatus, StepStatus, StepUpdate};
+pub use jobs::failure::{Advice, FailureClass, classify};
+pub use jobs::job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
+pub use jobs::policy::{Policy, PolicyError};
+pub use jobs::shown::step_shown;
+pub use outbox::effect::{Effect, Emitted, Live, LogLevel, LogTally};
+pub use subject::Subject;
 pub use text::{brief, cut, steers};
 pub use time::Timestamp;
+pub use webhooks::admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
+pub use webhooks::delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable, Outcome};
+pub use webhooks::endpoint::{
+    ATTEMPT_MARGIN, BatchOutcome, Circuit, ConcurrencyChange, DisablePolicy, EndpointHealth, EndpointPolicy,
+    EndpointReport, EndpointState, Slot,
+};
+pub use webhooks::outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
+pub use webhooks::rate::{RateLimit, RateWindow};
+pub use webhooks::receiver::{ReceiverKind, ResponseClass};
+pub use webhooks::schedule::{Schedule, retry_after};

@@ -13,6 +13,35 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Unix time zero: before everything that this system records.
+    pub const EPOCH: Self = Self(0);
+
+    /// Milliseconds since the Unix epoch, for stores and wire formats.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Earlier by `duration`, to the millisecond.
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The time that has passed since `earlier`; zero if that lies in the future.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.wait_from(earlier)
+    }
+
+    /// Milliseconds from `earlier` to this time; negative if that lies in the future.
+    pub const fn millis_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The first time from here on that is a multiple of `step` since the epoch.
+    pub fn round_up(self, step: Duration) -> Self {
+        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+        Self(self.0.saturating_add(step - 1).div_euclid(step).saturating_mul(step))
+    }
+
     /// Later by `duration`, to the millisecond.
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
@@ -118,6 +147,20 @@ impl fmt::Display for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_added_and_subtracted_without_overflow() {
+        let (noon, second) = (Timestamp(1_704_110_400_000), Duration::from_secs(1));
+        assert_eq!(noon.after(second).before(second), noon);
+        assert_eq!((noon.since(noon.before(second)), noon.since(noon.after(second))), (second, Duration::ZERO));
+        assert_eq!(noon.millis_since(noon.after(second)), -1000);
+        assert_eq!(Timestamp(i64::MIN).before(second), Timestamp(i64::MIN));
+        assert_eq!(Timestamp(i64::MAX).after(second), Timestamp(i64::MAX));
+        let lease = Duration::from_secs(15);
+        assert_eq!(Timestamp(15_000).round_up(lease), Timestamp(15_000));
+        assert_eq!(Timestamp(15_001).round_up(lease), Timestamp(30_000));
+        assert_eq!(Timestamp(-1).round_up(lease), Timestamp::EPOCH);
+    }
 
     #[test]
     fn time_shows_as_javascript_writes_it() {

@@ -24,7 +24,7 @@ pub struct Access {
 }
 
 /// A valid key, and whether a browser sends it by itself for any page.
-struct Shown {
+struct Credential {
     key: [u8; 32],
     by_browser: bool,
 }
@@ -87,8 +87,8 @@ impl Access {
     pub fn caller(&self, request: &ApiRequest, now: Timestamp) -> Result<Caller, Problem> {
         match self.find(request, now) {
             // A key in a header of its own is sent knowingly.
-            Some(Shown { key, by_browser: false }) => Ok(self.caller_with(&key)),
-            Some(Shown { key, by_browser: true }) => {
+            Some(Credential { key, by_browser: false }) => Ok(self.caller_with(&key)),
+            Some(Credential { key, by_browser: true }) => {
                 self.site.check_browser(request)?;
                 Ok(self.caller_with(&key))
             }
@@ -118,8 +118,8 @@ impl Access {
     }
 
     /// The valid key that a request shows.
-    fn find(&self, request: &ApiRequest, now: Timestamp) -> Option<Shown> {
-        let knowingly = |key: [u8; 32]| Shown { key, by_browser: false };
+    fn find(&self, request: &ApiRequest, now: Timestamp) -> Option<Credential> {
+        let knowingly = |key: [u8; 32]| Credential { key, by_browser: false };
         if let Some(key) = request.header("x-api-key") {
             return self.key(key).map(knowingly);
         }
@@ -131,11 +131,11 @@ impl Access {
             if scheme.eq_ignore_ascii_case("basic")
                 && let Some(key) = self.basic(credentials)
             {
-                return Some(Shown { key, by_browser: true });
+                return Some(Credential { key, by_browser: true });
             }
         }
         // A browser may send the credentials of a proxy along with our cookie.
-        self.session(request, now).map(|key| Shown { key, by_browser: true })
+        self.session(request, now).map(|key| Credential { key, by_browser: true })
     }
 
     fn basic(&self, credentials: &str) -> Option<[u8; 32]> {

@@ -95,14 +95,14 @@ fn is_zlib(bytes: &[u8]) -> bool {
 
 /// Why bytes are no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoText {
+pub(crate) enum TextError {
     /// They are in a character set that we do not read.
     Charset(String),
     /// They are not in the character set that they claim; where or why not.
     Invalid(String),
 }
 
-impl NoText {
+impl TextError {
     /// The problem, where `invalid` says what bytes mean that are not what they claim to be.
     pub(crate) fn problem(self, invalid: impl FnOnce(String) -> Problem) -> Problem {
         match self {
@@ -120,22 +120,22 @@ pub(crate) fn unsupported_charset(label: &str) -> Problem {
 /// The text of bytes in the character set that is named, UTF-8 where none is, without a byte order mark.
 ///
 /// # Errors
-/// [`NoText`].
-pub(crate) fn text<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, NoText> {
+/// [`TextError`].
+pub(crate) fn text<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, TextError> {
     let encoding = match charset {
         None => UTF_8,
-        Some(label) => encoding(label).ok_or_else(|| NoText::Charset(label.to_owned()))?,
+        Some(label) => encoding(label).ok_or_else(|| TextError::Charset(label.to_owned()))?,
     };
     match bytes {
         // A mark says more than a header that was set for all bodies.
         [0xef, 0xbb, 0xbf, rest @ ..] => utf_8(rest),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] if encoding == UTF_8 => {
-            Err(NoText::Invalid("it is UTF-16; send it as UTF-8".to_owned()))
+            Err(TextError::Invalid("it is UTF-16; send it as UTF-8".to_owned()))
         }
         bytes if encoding == UTF_8 => utf_8(bytes),
         bytes => {
             let text = encoding.decode_without_bom_handling_and_without_replacement(bytes);
-            text.ok_or_else(|| NoText::Invalid(format!("it is not in the character set {}", encoding.name())))
+            text.ok_or_else(|| TextError::Invalid(format!("it is not in the character set {}", encoding.name())))
         }
     }
 }
@@ -145,10 +145,10 @@ pub(crate) fn is_utf_8(label: &str) -> bool {
     encoding(label) == Some(UTF_8)
 }
 
-fn utf_8(bytes: &[u8]) -> Result<Cow<'_, str>, NoText> {
+fn utf_8(bytes: &[u8]) -> Result<Cow<'_, str>, TextError> {
     std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| {
         let place = error.valid_up_to() + 1;
-        NoText::Invalid(format!("it is not UTF-8 (byte {place}); send UTF-8, or name the charset in `Content-Type`"))
+        TextError::Invalid(format!("it is not UTF-8 (byte {place}); send UTF-8, or name the charset in `Content-Type`"))
     })
 }
 
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_never_replaced() {
         let check = |bytes: &[u8], charset: Option<&str>, part: &str| match text(bytes, charset) {
-            Err(NoText::Invalid(why)) => assert!(why.contains(part), "{why}"),
+            Err(TextError::Invalid(why)) => assert!(why.contains(part), "{why}"),
             other => panic!("{other:?}"),
         };
         check(b"Com\xe9die", None, "byte 4");
@@ -318,7 +318,7 @@ mod tests {
         check(b"\xfe\xff\0{\0}", Some("utf-8"), "UTF-16");
         check(b"\x83", Some("shift_jis"), "Shift_JIS");
         for label in ["utf-16", "utf-7", "x-user-defined", "iso-2022-jp", "klingon"] {
-            assert_eq!(text(b"{}", Some(label)), Err(NoText::Charset(label.to_owned())));
+            assert_eq!(text(b"{}", Some(label)), Err(TextError::Charset(label.to_owned())));
         }
     }
 

@@ -1,12 +1,12 @@
 //! Idempotency-Keys, and which requests are the same: those that say the same, however it is written (ADR 27).
 
-use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::jobs::submit::IdempotencyKey;
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
-use crate::form::{Part, composed};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
+use crate::videos::form::{Part, composed};
 
 /// The request's Idempotency-Key with the hash of what its body says.
 ///

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 /// The largest whole number up to which all are exact in JavaScript, and wherever else JSON's numbers are floats: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Characters of a place that an answer names.
-const PLACE: usize = 200;
+const PATH_LIMIT: usize = 200;
 
 /// A whole number, however it is written: 3, 3.0, 3e0 or "3".
 pub(crate) fn whole(value: &Value) -> Option<i64> {
@@ -43,17 +43,17 @@ pub(crate) fn decimal(value: &Value) -> Option<f64> {
 /// they are written.
 pub(crate) fn inexact(object: &str, member: &str) -> Option<String> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
-    let mut steps = way_to_inexact(members.get(member)?)?;
+    let mut steps = path_to_inexact(members.get(member)?)?;
     steps.push(member.to_owned());
-    Some(steps.iter().rev().flat_map(|step| step.chars()).take(PLACE).collect())
+    Some(steps.iter().rev().flat_map(|step| step.chars()).take(PATH_LIMIT).collect())
 }
 
 /// The steps to such a number, the last one first. They are collected only if there is one: names may be long, and
 /// writing each value's place would take far longer than reading the values.
-fn way_to_inexact(raw: &RawValue) -> Option<Vec<String>> {
+fn path_to_inexact(raw: &RawValue) -> Option<Vec<String>> {
     let text = raw.get();
     let behind = |step: String, value: &RawValue| {
-        let mut steps = way_to_inexact(value)?;
+        let mut steps = path_to_inexact(value)?;
         steps.push(step);
         Some(steps)
     };
@@ -133,7 +133,7 @@ mod tests {
         check("null", None);
         assert_eq!(inexact(r#"{"other": 1234567890123456789}"#, "data"), None);
         let deep = format!("{}12345678901234567890{}", "[".repeat(100), "]".repeat(100));
-        assert_eq!(inexact(&format!("{{\"data\": {deep}}}"), "data").map(|place| place.len()), Some(PLACE));
+        assert_eq!(inexact(&format!("{{\"data\": {deep}}}"), "data").map(|place| place.len()), Some(PATH_LIMIT));
     }
 
     #[test]
@@ -143,6 +143,6 @@ mod tests {
         // With its place beside each of them, these would be 250 GB.
         assert_eq!(inexact(&object("1"), "data"), None);
         let place = inexact(&object("12345678901234567890"), "data").unwrap();
-        assert!(place.starts_with("data.nnn") && place.len() == PLACE, "{place}");
+        assert!(place.starts_with("data.nnn") && place.len() == PATH_LIMIT, "{place}");
     }
 }

@@ -1,10 +1,10 @@
 //! What can be wrong with a request: status, stable code and sentence in one exhaustive match (docs/errors.md lists them).
 
-use reelhook_app::endpoint_secrets::MOST_SECRETS;
-use reelhook_app::jobs::ChangeError;
+use reelhook_app::jobs::change::ChangeError;
 use reelhook_app::limits::Limited;
-use reelhook_app::registrations::MOST_ENDPOINTS;
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::endpoints::registrations::MOST_ENDPOINTS;
+use reelhook_app::webhooks::endpoints::secrets::MOST_SECRETS;
 use reelhook_domain::{Status, Timestamp};
 use serde_json::{Value, json};
 
@@ -29,9 +29,9 @@ pub enum Problem {
         right: String,
     },
     /// A part of a video's configuration is wrong.
-    BadPart {
+    BadValue {
         /// Where it stands, such as `scenes[2].duration`.
-        place: String,
+        path: String,
         /// What would be right.
         right: String,
     },
@@ -185,7 +185,7 @@ impl Problem {
         match self {
             Self::MissingParameters { .. } => (400, "missing_parameters", "Missing required parameters".to_owned()),
             Self::BadField { field, right } => (400, "bad_field", format!("`{field}` must be {right}")),
-            Self::BadPart { place, right } => (400, "bad_field", format!("`{place}` must be {right}")),
+            Self::BadValue { path, right } => (400, "bad_field", format!("`{path}` must be {right}")),
             Self::NoScenes { .. } => {
                 (400, "no_scenes", "Invalid video configuration. Must include scenes array.".to_owned())
             }

@@ -206,8 +206,8 @@ impl ApiRequest {
     }
 
     /// What [`Self::cursor`] reads.
-    pub fn write_cursor(place: &str) -> String {
-        URL_SAFE_NO_PAD.encode(place)
+    pub fn write_cursor(position: &str) -> String {
+        URL_SAFE_NO_PAD.encode(position)
     }
 
     /// Like [`Self::json`], where a body may be left out: null then.

@@ -91,7 +91,7 @@ pub fn unknown(request: &ApiRequest) -> Problem {
 }
 
 /// The methods of a path that is read-only.
-pub fn only_shown() -> Problem {
+pub fn read_only() -> Problem {
     not_allowed(&["GET"])
 }
 

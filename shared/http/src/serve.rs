@@ -23,7 +23,7 @@ pub async fn serve(
 
 /// [`serve`] with errors in other words.
 pub async fn serve_in(
-    words: fn(&Problem, &str) -> ApiAnswer,
+    to_answer: fn(&Problem, &str) -> ApiAnswer,
     site: &Site,
     request: Request,
     respond: impl AsyncFnOnce(&ApiRequest) -> Result<ApiAnswer, Problem>,
@@ -36,12 +36,12 @@ pub async fn serve_in(
     // A level that no filter leaves out.
     let span = tracing::error_span!("request", request_id = request.request_id);
     let answer = respond(&request).instrument(span).await;
-    request.finish(answer.unwrap_or_else(|problem| refusal(words, &problem, &request))).into_response()
+    request.finish(answer.unwrap_or_else(|problem| refusal(to_answer, &problem, &request))).into_response()
 }
 
 /// What is wrong, in the caller's words.
-pub fn refusal(words: fn(&Problem, &str) -> ApiAnswer, problem: &Problem, request: &ApiRequest) -> ApiAnswer {
-    let answer = words(problem, &request.request_id);
+pub fn refusal(to_answer: fn(&Problem, &str) -> ApiAnswer, problem: &Problem, request: &ApiRequest) -> ApiAnswer {
+    let answer = to_answer(problem, &request.request_id);
     let by_script = request.header("sec-fetch-mode").is_some_and(|mode| mode != "navigate");
     if answer.status == 401 && by_script { answer.header("www-authenticate", QUIET_CHALLENGE) } else { answer }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::watch::{Position, Seen};
+use reelhook_app::jobs::watch::{Cursor, LiveEvent};
 use reelhook_domain::JobId;
 use serde_json::Value;
 
@@ -12,45 +12,45 @@ use crate::request::ApiRequest;
 
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum Route {
     /// GET /api/job/{id}/stream
     Job {
         /// Which.
         id: JobId,
         /// What the viewer says that it has seen.
-        last: Option<Position>,
+        last: Option<Cursor>,
         /// What its cookie says that it has received.
-        noted: Option<Noted>,
+        received: Option<Received>,
     },
     /// GET /api/queue/status/stream
     Queue {
         /// The id of the numbers that the viewer says that it has seen.
         last: Option<String>,
         /// The id of those that its cookie says it has received.
-        noted: Option<String>,
+        received: Option<String>,
     },
 }
 
 /// What a viewer of a job has received, by its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noted {
+pub enum Received {
     /// All up to here.
-    Seen(Position),
+    Seen(Cursor),
     /// That there is no such job.
     NotFound,
 }
 
-impl Noted {
+impl Received {
     /// The place, where there is one.
-    pub fn position(self) -> Option<Position> {
+    pub fn cursor(self) -> Option<Cursor> {
         match self {
-            Self::Seen(position) => Some(position),
+            Self::Seen(cursor) => Some(cursor),
             Self::NotFound => None,
         }
     }
 }
 
-impl Asked {
+impl Route {
     /// Reads the route; none where it is another's. A Last-Event-ID that is none of ours counts as missing, and so does a
     /// cookie.
     ///
@@ -58,18 +58,18 @@ impl Asked {
     /// [`Problem::JobNotFound`] for an id that can't be one.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         let last = request.header("last-event-id").or_else(|| request.query("lastEventId"));
-        let noted = request.cookie(SEEN);
+        let received = request.cookie(SEEN);
         Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
             ("GET", ["api", "job", id, "stream"]) => Self::Job {
                 id: JobId::parse(id).map_err(|_| Problem::JobNotFound)?,
-                last: last.and_then(Position::parse),
-                noted: noted.and_then(|text| match text {
-                    NOT_FOUND => Some(Noted::NotFound),
-                    _ => Position::parse(text).map(Noted::Seen),
+                last: last.and_then(Cursor::parse),
+                received: received.and_then(|text| match text {
+                    NOT_FOUND => Some(Received::NotFound),
+                    _ => Cursor::parse(text).map(Received::Seen),
                 }),
             },
             ("GET", ["api", "queue", "status", "stream"]) => {
-                Self::Queue { last: last.map(str::to_owned), noted: noted.map(str::to_owned) }
+                Self::Queue { last: last.map(str::to_owned), received: received.map(str::to_owned) }
             }
             _ => return Ok(None),
         }))
@@ -105,10 +105,10 @@ pub const NOT_FOUND: &str = "not-found";
 
 /// Lifetime of a place in the cookie: long enough for the page to come back, too short for a page that is loaded again
 /// much later.
-pub const FOR_A_MOMENT: Duration = Duration::from_secs(30);
+pub const SHORT_COOKIE_LIFE: Duration = Duration::from_secs(30);
 
 /// Lifetime of the cookie for a job that has ended or does not exist: longer than the `retry` that the page gets.
-pub const WHILE_AT_REST: Duration = Duration::from_secs(300);
+pub const IDLE_COOKIE_LIFE: Duration = Duration::from_secs(300);
 
 /// The subject of tokens for the queue's stream.
 pub const QUEUE_SUBJECT: &str = "queue";
@@ -124,12 +124,12 @@ pub fn retry(ms: u32) -> String {
 }
 
 /// Tells where a viewer is, without an event: it comes back with this id.
-pub fn position(position: &Position) -> String {
-    format!("id: {position}\n\n")
+pub fn cursor(cursor: &Cursor) -> String {
+    format!("id: {cursor}\n\n")
 }
 
 /// An event of a job.
-pub fn seen(event: &Seen) -> String {
+pub fn seen(event: &LiveEvent) -> String {
     format!("id: {}\ndata: {}\n\n", event.id, event.data)
 }
 
@@ -161,45 +161,45 @@ mod tests {
         ApiRequest::of(request)
     }
 
-    fn read(path: &str, headers: &[(&'static str, &str)]) -> Asked {
-        Asked::read(&viewing(path, headers)).unwrap().unwrap()
+    fn read(path: &str, headers: &[(&'static str, &str)]) -> Route {
+        Route::read(&viewing(path, headers)).unwrap().unwrap()
     }
 
     #[test]
-    fn a_place_is_said_or_noted() {
-        let check = |headers: &[(&'static str, &str)], said: Option<&str>, seen: Option<Noted>| {
-            let Asked::Job { last, noted, .. } = read(JOB, headers) else { panic!("{JOB} is a job's") };
-            assert_eq!((last, noted), (said.and_then(Position::parse), seen), "{headers:?}");
+    fn a_position_comes_from_the_header_or_the_cookie() {
+        let check = |headers: &[(&'static str, &str)], said: Option<&str>, seen: Option<Received>| {
+            let Route::Job { last, received, .. } = read(JOB, headers) else { panic!("{JOB} is a job's") };
+            assert_eq!((last, received), (said.and_then(Cursor::parse), seen), "{headers:?}");
         };
-        let at = |text: &str| Position::parse(text).map(Noted::Seen);
+        let at = |text: &str| Cursor::parse(text).map(Received::Seen);
         check(&[], None, None);
         check(&[("last-event-id", "4.1")], Some("4.1"), None);
         check(&[("cookie", "seen=7")], None, at("7"));
         check(&[("cookie", "a=b; seen=7.2; c=d"), ("last-event-id", "9")], Some("9"), at("7.2"));
-        check(&[("cookie", "seen=not-found")], None, Some(Noted::NotFound));
+        check(&[("cookie", "seen=not-found")], None, Some(Received::NotFound));
         for bad in ["seen=", "seen=x", "seen=1.x", "seen=-1", "seen=99999999999999999999", "theme=12"] {
             check(&[("cookie", bad)], None, None);
         }
-        let queue = Asked::Queue { last: None, noted: Some("0f3c".to_owned()) };
+        let queue = Route::Queue { last: None, received: Some("0f3c".to_owned()) };
         assert_eq!(read(QUEUE, &[("cookie", "seen=0f3c")]), queue);
     }
 
     #[test]
-    fn what_is_noted_goes_to_its_stream_only_and_comes_back() {
+    fn the_cookie_goes_only_to_its_stream_and_comes_back() {
         let check = |path: &str, value: &str, proto: &'static str, end: &str| {
             let request = viewing(path, &[("x-forwarded-proto", proto)]);
-            let asked = Asked::read(&request).unwrap().unwrap();
-            let answer = asked.note(&request, ApiAnswer::text(200, String::new()), value, FOR_A_MOMENT);
+            let route = Route::read(&request).unwrap().unwrap();
+            let answer = route.note(&request, ApiAnswer::text(200, String::new()), value, SHORT_COOKIE_LIFE);
             let (_, cookie) = answer.headers.iter().find(|(name, _)| *name == "set-cookie").unwrap();
             assert_eq!(*cookie, format!("seen={value}; Path={path}; Max-Age=30; HttpOnly; SameSite=Strict{end}"));
             let (pair, _) = cookie.split_once(';').unwrap();
             read(path, &[("cookie", pair)])
         };
-        let Asked::Job { noted, .. } = check(JOB, "12.0", "https", "; Secure") else { panic!("a job's") };
-        assert_eq!(noted.and_then(Noted::position).map(|place| place.to_string()).as_deref(), Some("12.0"));
-        let Asked::Job { noted, .. } = check(JOB, NOT_FOUND, "http", "") else { panic!("a job's") };
-        assert_eq!(noted, Some(Noted::NotFound));
-        let queue = Asked::Queue { last: None, noted: Some("0f3c".to_owned()) };
+        let Route::Job { received, .. } = check(JOB, "12.0", "https", "; Secure") else { panic!("a job's") };
+        assert_eq!(received.and_then(Received::cursor).map(|place| place.to_string()).as_deref(), Some("12.0"));
+        let Route::Job { received, .. } = check(JOB, NOT_FOUND, "http", "") else { panic!("a job's") };
+        assert_eq!(received, Some(Received::NotFound));
+        let queue = Route::Queue { last: None, received: Some("0f3c".to_owned()) };
         assert_eq!(check(QUEUE, "0f3c", "http", ""), queue);
     }
 }

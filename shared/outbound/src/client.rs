@@ -19,7 +19,7 @@ use url::{Host, Url};
 use crate::addresses;
 use crate::allow_list::AllowList;
 use crate::failure::{classify, timed_out};
-use crate::resolver::{Judge, JudgedResolver, Lookup, SystemLookup};
+use crate::resolver::{AddressRule, FilteringResolver, Lookup, SystemLookup};
 
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// A batch may send as many webhooks to one host at once; those that stay open need no handshake the next time.
@@ -35,7 +35,7 @@ const HEADERS: usize = 512;
 pub struct GuardedClient {
     http: reqwest::Client,
     allow: AllowList,
-    judge: Judge,
+    rule: AddressRule,
 }
 
 /// Why a client can't be built.
@@ -53,9 +53,9 @@ pub enum BuildError {
 }
 
 /// What the real client takes from the system and a test replaces.
-struct Surroundings {
+struct Environment {
     lookup: Arc<dyn Lookup>,
-    judge: Judge,
+    rule: AddressRule,
     roots: RootCertStore,
 }
 
@@ -69,16 +69,20 @@ impl GuardedClient {
     /// # Errors
     /// [`BuildError`] when the user agent is no header value or TLS can't be set up.
     pub fn new(allow: AllowList, user_agent: Option<&str>) -> Result<Self, BuildError> {
-        let surroundings = Surroundings {
+        let environment = Environment {
             lookup: Arc::new(SystemLookup),
-            judge: addresses::is_public,
+            rule: addresses::is_public,
             roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
         };
-        Self::within(surroundings, allow, user_agent)
+        Self::with_environment(environment, allow, user_agent)
     }
 
-    fn within(surroundings: Surroundings, allow: AllowList, user_agent: Option<&str>) -> Result<Self, BuildError> {
-        let Surroundings { lookup, judge, roots } = surroundings;
+    fn with_environment(
+        environment: Environment,
+        allow: AllowList,
+        user_agent: Option<&str>,
+    ) -> Result<Self, BuildError> {
+        let Environment { lookup, rule, roots } = environment;
         let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -93,13 +97,13 @@ impl GuardedClient {
             .tcp_nodelay(true)
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
-            .dns_resolver(JudgedResolver::new(lookup, judge))
+            .dns_resolver(FilteringResolver::new(lookup, rule))
             .tls_backend_preconfigured(tls(roots)?);
         if let Some(agent) = user_agent {
             builder = builder.user_agent(HeaderValue::from_str(agent).map_err(BuildError::UserAgent)?);
         }
         let http = builder.build().map_err(BuildError::Client)?;
-        Ok(Self { http, allow, judge })
+        Ok(Self { http, allow, rule })
     }
 
     fn permit(&self, url: Url) -> Result<PermittedUrl, OutboundError> {
@@ -110,7 +114,7 @@ impl GuardedClient {
             (_, _) => return Err(forbidden(&url)),
         };
         if let Some(ip) = literal
-            && !(self.judge)(ip)
+            && !(self.rule)(ip)
         {
             let port = url.port_or_known_default();
             let listed = port.is_some_and(|port| self.allow.permits(SocketAddr::new(ip, port)));

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// The rule that an address must satisfy before it is dialled.
-pub(crate) type Judge = fn(IpAddr) -> bool;
+pub(crate) type AddressRule = fn(IpAddr) -> bool;
 
 /// Where the addresses of a name come from.
 #[async_trait]
@@ -40,31 +40,31 @@ pub(crate) enum ResolveError {
 }
 
 /// The resolver that the client dials by.
-pub(crate) struct JudgedResolver {
+pub(crate) struct FilteringResolver {
     lookup: Arc<dyn Lookup>,
-    judge: Judge,
+    rule: AddressRule,
 }
 
-impl JudgedResolver {
-    pub(crate) fn new(lookup: Arc<dyn Lookup>, judge: Judge) -> Self {
-        Self { lookup, judge }
+impl FilteringResolver {
+    pub(crate) fn new(lookup: Arc<dyn Lookup>, rule: AddressRule) -> Self {
+        Self { lookup, rule }
     }
 }
 
-impl Resolve for JudgedResolver {
+impl Resolve for FilteringResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let lookup = Arc::clone(&self.lookup);
-        let judge = self.judge;
-        Box::pin(async move { Ok(resolve(&*lookup, judge, name.as_str()).await?) })
+        let rule = self.rule;
+        Box::pin(async move { Ok(resolve(&*lookup, rule, name.as_str()).await?) })
     }
 }
 
-async fn resolve(lookup: &dyn Lookup, judge: Judge, name: &str) -> Result<Addrs, ResolveError> {
+async fn resolve(lookup: &dyn Lookup, rule: AddressRule, name: &str) -> Result<Addrs, ResolveError> {
     let found = lookup.lookup(name).await.map_err(classify)?;
     if found.is_empty() {
         return Err(ResolveError::NotFound);
     }
-    let fit: Vec<IpAddr> = found.into_iter().filter(|ip| judge(*ip)).collect();
+    let fit: Vec<IpAddr> = found.into_iter().filter(|ip| rule(*ip)).collect();
     if fit.is_empty() {
         return Err(ResolveError::Refused);
     }

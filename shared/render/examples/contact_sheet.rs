@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, RgbaImage};
-use reelhook_domain::film::{Content, Entrance, Format, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Content, Entrance, Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, Fonts, Pictures, Shot};
 
 const GAP: u32 = 10;
@@ -35,10 +35,10 @@ fn main() -> Result<(), Failure> {
         only: arguments.next(),
     };
     let kinds = SceneKind::ALL;
-    for format in [Format::Standard, Format::Reels] {
+    for format in [Rendition::Landscape, Rendition::Portrait] {
         let word = match format {
-            Format::Standard => "wide",
-            Format::Reels => "tall",
+            Rendition::Landscape => "wide",
+            Rendition::Portrait => "tall",
         };
         let usual: Vec<_> = kinds
             .into_iter()
@@ -88,10 +88,10 @@ fn main() -> Result<(), Failure> {
     sheets.strips()
 }
 
-fn size(format: Format) -> (u32, u32) {
+fn size(format: Rendition) -> (u32, u32) {
     match format {
-        Format::Standard => (1920, 1080),
-        Format::Reels => (1080, 1920),
+        Rendition::Landscape => (1920, 1080),
+        Rendition::Portrait => (1080, 1920),
     }
 }
 
@@ -103,7 +103,7 @@ impl Sheets {
     fn stills(
         &mut self,
         name: &str,
-        format: Format,
+        format: Rendition,
         columns: u32,
         scenes: &[(Theme, SceneKind, Content)],
     ) -> Result<(), Failure> {
@@ -118,15 +118,15 @@ impl Sheets {
             tiles.push(shot.still(149));
         }
         let (columns, width) = match format {
-            Format::Standard => (columns, 620),
-            Format::Reels => (columns * 2, 310),
+            Rendition::Landscape => (columns, 620),
+            Rendition::Portrait => (columns * 2, 310),
         };
         self.save(name, &tiles, columns, width)
     }
 
     /// Frames of every transition, then of every entrance.
     fn strips(&mut self) -> Result<(), Failure> {
-        let format = Format::Standard;
+        let format = Rendition::Landscape;
         let before = samples::scene(SceneKind::HeroTitle, samples::usual(SceneKind::HeroTitle));
         let content = samples::usual(SceneKind::FeatureList);
         if self.wants("transitions") {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use reelhook_domain::film::{Format, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, ENCODING, Ffmpeg, Fonts, Pictures, Shot};
 
 const SIZE: (u32, u32) = (1920, 1080);
@@ -37,7 +37,7 @@ fn crowded(fonts: &mut Fonts) -> Result<(), Failure> {
         for kind in [SceneKind::FeatureList, SceneKind::Comparison] {
             let scene = samples::scene(kind, samples::crowded(kind, word));
             let theme = Theme::Corporate;
-            let cut = Cut { scene: &scene, before: None, theme, size: SIZE, format: Format::Standard };
+            let cut = Cut { scene: &scene, before: None, theme, size: SIZE, format: Rendition::Landscape };
             Shot::new(fonts, &cut, &Pictures::new())?;
             let (before, start) = (fonts.work(), Instant::now());
             Shot::new(fonts, &cut, &Pictures::new())?;
@@ -96,7 +96,7 @@ async fn main() -> Result<(), Failure> {
         before: index.checked_sub(1).map(|index| &scenes[index]),
         theme: Theme::Corporate,
         size: SIZE,
-        format: Format::Standard,
+        format: Rendition::Landscape,
     };
     for (index, scene) in scenes.iter().enumerate() {
         let mut shot = Shot::new(&mut fonts, &cut(index), &pictures)?;

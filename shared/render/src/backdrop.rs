@@ -1,6 +1,6 @@
 //! The ground of a card: a smooth gradient with glows, without bands, and shapes that give each theme its own air.
 
-use reelhook_domain::film::{Format, Theme};
+use reelhook_domain::videos::film::{Rendition, Theme};
 use tiny_skia::Pixmap;
 
 use crate::dither;
@@ -12,11 +12,11 @@ struct Glow(f32, f32, f32, Rgb, f32);
 
 /// Draws the ground; `opening` cards such as titles carry larger shapes than those full of text. A card that reads from
 /// right to left has it turned around: its shapes stand where lines end.
-pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Format, opening: bool, rtl: bool) -> Option<Pixmap> {
+pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Rendition, opening: bool, rtl: bool) -> Option<Pixmap> {
     let palette = look(theme).palette;
     let tall = match format {
-        Format::Standard => false,
-        Format::Reels => true,
+        Rendition::Landscape => false,
+        Rendition::Portrait => true,
     };
     let mut pixmap = Pixmap::new(size.0, size.1)?;
     shapes::draw(&mut pixmap, theme, &palette, tall, opening);
@@ -182,10 +182,10 @@ mod tests {
         for theme in Theme::ALL {
             let palette = Palette::of(theme);
             for (format, size, opening) in [
-                (Format::Standard, (480, 270), true),
-                (Format::Standard, (480, 270), false),
-                (Format::Reels, (270, 480), true),
-                (Format::Reels, (270, 480), false),
+                (Rendition::Landscape, (480, 270), true),
+                (Rendition::Landscape, (480, 270), false),
+                (Rendition::Portrait, (270, 480), true),
+                (Rendition::Portrait, (270, 480), false),
             ] {
                 let ground = draw(theme, size, format, opening, false).expect("a size");
                 let (mut weak, mut all) = (0, 0);

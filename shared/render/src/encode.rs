@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
 
-use reelhook_domain::film::FRAME_RATE;
+use reelhook_domain::videos::film::FRAME_RATE;
 
 use crate::error::RenderError;
 use crate::shot::Shot;

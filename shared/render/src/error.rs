@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::videos::film::ImageRef;
 
 /// Why something could not be drawn, encoded or joined.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use reelhook_domain::film::FRAME_RATE;
+use reelhook_domain::videos::film::FRAME_RATE;
 
 use crate::encode::{Ffmpeg, file, finish, start};
 use crate::error::RenderError;

@@ -1,6 +1,6 @@
 //! What decides the pixels of a scene, as bytes: two cuts with the same bytes are drawn alike and need drawing once.
 
-use reelhook_domain::film::{Format, Scene, Theme};
+use reelhook_domain::videos::film::{Rendition, Scene, Theme};
 use serde::Serialize;
 
 use crate::shot::Cut;
@@ -13,7 +13,7 @@ struct Key<'a> {
     look: &'static str,
     theme: Theme,
     size: (u32, u32),
-    format: Format,
+    format: Rendition,
     scene: &'a Scene,
     /// Only what a transition shows of it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! When and how the parts of a card come in: eased, one after the other, done within two fifths of the scene.
 
-use reelhook_domain::film::{Entrance, FRAME_RATE};
+use reelhook_domain::videos::film::{Entrance, FRAME_RATE};
 
 /// Frames that one part takes to come in.
 const EACH: f32 = 16.0;

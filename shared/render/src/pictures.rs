@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use image::imageops::{self, FilterType};
 use image::{Rgba, RgbaImage};
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::videos::film::ImageRef;
 use tiny_skia::{IntSize, Pixmap};
 
 use crate::error::RenderError;

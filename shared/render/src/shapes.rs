@@ -1,6 +1,6 @@
 //! The shapes in the background, theme by theme: bands, dots, rings, hills, waves, fans. They never stand behind much text.
 
-use reelhook_domain::film::Theme;
+use reelhook_domain::videos::film::Theme;
 use tiny_skia::{FillRule, Paint, Path, PathBuilder, Pixmap, Shader, Stroke, Transform};
 
 use crate::canvas::colour;

@@ -1,7 +1,7 @@
 //! One scene, laid out and ready to be drawn frame by frame.
 
 use image::RgbaImage;
-use reelhook_domain::film::{Format, Scene, Theme, Transition};
+use reelhook_domain::videos::film::{Rendition, Scene, Theme, Transition};
 use tiny_skia::Pixmap;
 
 use crate::backdrop;
@@ -28,7 +28,7 @@ pub struct Cut<'a> {
     /// Pixels across and down; both even.
     pub size: (u32, u32),
     /// Wide or tall.
-    pub format: Format,
+    pub format: Rendition,
 }
 
 /// A laid out scene.

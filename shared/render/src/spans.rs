@@ -6,7 +6,7 @@ use std::ops::Range;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
-use reelhook_domain::emphasis;
+use reelhook_domain::videos::emphasis;
 use unicode_bidi::Direction;
 use unicode_segmentation::UnicodeSegmentation;
 

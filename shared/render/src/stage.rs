@@ -1,6 +1,6 @@
 //! Where a card is laid out: its measures and typefaces, and the layers that have been drawn so far.
 
-use reelhook_domain::film::{Content, Format, ImageRef};
+use reelhook_domain::videos::film::{Content, ImageRef, Rendition};
 use tiny_skia::Pixmap;
 
 use crate::area::Area;
@@ -34,12 +34,12 @@ impl<'a> Stage<'a> {
         pictures: &'a Pictures,
         look: Look,
         size: (u32, u32),
-        format: Format,
+        format: Rendition,
         content: &Content,
     ) -> Self {
         let tall = match format {
-            Format::Standard => false,
-            Format::Reels => true,
+            Rendition::Landscape => false,
+            Rendition::Portrait => true,
         };
         let (width, height) = if tall { (1080.0, 1920.0) } else { (1920.0, 1080.0) };
         let safe = if tall {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reelhook_app::drawing::{self, Desk, DrawError, Pictures as Named, Studio};
-use reelhook_domain::film::{ImageRef, Music, Scene};
+use reelhook_app::videos::drawing::{self, Assets as Named, DrawError, SceneRenderer, ScratchDir};
+use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ impl OwnStudio {
 }
 
 #[async_trait]
-impl Studio for OwnStudio {
+impl SceneRenderer for OwnStudio {
     fn hash(&self, cut: drawing::Cut<'_>, pictures: &Named) -> String {
         let own = own(cut);
         // What a picture shows counts, and not where it comes from.
@@ -53,10 +53,10 @@ impl Studio for OwnStudio {
     }
 
     async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError> {
-        let desk = to.parent().unwrap_or(Path::new("."));
+        let scratch_dir = to.parent().unwrap_or(Path::new("."));
         let mut soundtrack = None;
         if let Some((music, track)) = music.and_then(|music| Some((music, reelhook_music::find(&music.track)?))) {
-            let file = desk.join(track.filename);
+            let file = scratch_dir.join(track.filename);
             write(&file, track.file)?;
             soundtrack = Some(Soundtrack {
                 file,
@@ -65,12 +65,12 @@ impl Studio for OwnStudio {
                 fade_out_ms: music.fade_out_ms,
             });
         }
-        self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, desk).await.map_err(failure)
+        self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, scratch_dir).await.map_err(failure)
     }
 
-    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
-        let desk = tempfile::Builder::new().prefix("film-").tempdir_in(&self.desks).map_err(no_disk)?;
-        Ok(Box::new(OwnDesk(desk)))
+    fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
+        let scratch_dir = tempfile::Builder::new().prefix("film-").tempdir_in(&self.desks).map_err(no_disk)?;
+        Ok(Box::new(OwnDesk(scratch_dir)))
     }
 }
 
@@ -95,8 +95,8 @@ impl OwnStudio {
             Shot::new(loaded, &Cut { scene: &scene, before: before.as_ref(), theme, size, format }, &pictures)
         });
         match laid_out.await {
-            Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Picture {
-                place: film.place_of(&image),
+            Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Asset {
+                place: film.asset_path(&image),
                 why: RenderError::Image { image, reason }.to_string(),
                 permanent: true,
             }),
@@ -157,7 +157,7 @@ fn no_disk(error: std::io::Error) -> DrawError {
 
 struct OwnDesk(TempDir);
 
-impl Desk for OwnDesk {
+impl ScratchDir for OwnDesk {
     fn path(&self) -> &Path {
         self.0.path()
     }

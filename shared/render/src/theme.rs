@@ -1,6 +1,6 @@
 //! The eight looks: colours with enough contrast to read, and the display face that gives each its voice.
 
-use reelhook_domain::film::Theme;
+use reelhook_domain::videos::film::Theme;
 
 /// A colour in sRGB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How a card takes over from the one before: the last picture of that one, and the first pictures of this one.
 
-use reelhook_domain::film::Transition;
+use reelhook_domain::videos::film::Transition;
 use tiny_skia::Pixmap;
 
 use crate::motion::ease_in_out;

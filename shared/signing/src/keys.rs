@@ -57,17 +57,17 @@ pub fn hash_key(key: &str) -> [u8; 32] {
 /// What stands for a caller in rows and logs: 16 hexadecimal digits of an HMAC over the hash of its key, under the newest
 /// secret. Who has no secret can't guess the key from it, however weak the key is.
 pub fn fingerprint(key: &[u8; 32], keys: &SigningKeys) -> String {
-    under(key, keys.newest().expose_secret())
+    keyed_fingerprint(key, keys.newest().expose_secret())
 }
 
 /// What stood for the same caller before: its fingerprints under the older secrets, and the one of version 0.1.0, which is
 /// not keyed and so belongs in no row or log. For looking up what was remembered of a caller then.
 pub fn former_fingerprints(key: &[u8; 32], keys: &SigningKeys) -> Vec<String> {
-    let older = keys.iter().skip(1).map(|secret| under(key, secret));
+    let older = keys.iter().skip(1).map(|secret| keyed_fingerprint(key, secret));
     older.chain([hex::encode(&key[..FINGERPRINT_BYTES])]).collect()
 }
 
-fn under(key: &[u8; 32], secret: &str) -> String {
+fn keyed_fingerprint(key: &[u8; 32], secret: &str) -> String {
     hex::encode(&mac::hmac_sha256(secret.as_bytes(), &[FINGERPRINT_DOMAIN, key])[..FINGERPRINT_BYTES])
 }
 

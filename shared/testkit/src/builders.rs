@@ -1,12 +1,12 @@
 //! Jobs, deliveries and settings as tests need them, made by the real code as far as it goes.
 
 use reelhook_app::Url;
-use reelhook_app::endpoints::Endpoint;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::settings::WebhookSettings;
-use reelhook_app::starts::WorkerSettings;
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Film, Quality, Scene, Theme};
+use reelhook_app::jobs::starts::WorkerSettings;
+use reelhook_app::outbox::fanout::EventRow;
+use reelhook_app::webhooks::endpoints::Endpoint;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};
 use reelhook_domain::{
     Decision, Delivery, DeliveryId, DeliveryStatus, Dialect, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy,
     RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
@@ -141,12 +141,12 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         version: 1,
         created_at: now,
         attempts: 0,
-        excused: 0,
-        again_at: None,
+        uncounted: 0,
+        replayed_at: None,
         replay: false,
         recovery: None,
         next_attempt_at: now,
-        held: None,
+        wait_reason: None,
         lease_until: None,
         due_at: Some(now.after(Policy::default().hint_grace)),
         finished_at: None,

@@ -5,13 +5,15 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::announce::EventStore;
-use reelhook_app::deliver::{DeliveryStore, Loaded, SaveDeliveries};
-use reelhook_app::deliveries::{DeliveryBook, Placed, Told, delivery_place, delivery_shard};
-use reelhook_app::endpoints::EndpointDesk;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::registrations::Registration;
+use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
+use reelhook_app::webhooks::deliveries::{
+    DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+};
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::endpoints::registrations::Registration;
+use reelhook_app::webhooks::notify::EventStore;
 use reelhook_domain::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
 };
@@ -50,14 +52,14 @@ impl MemoryDeliveries {
     /// Writes a delivery unless it is there.
     pub fn put_delivery(&self, delivery: &Delivery) {
         let mut state = self.state();
-        state.places.insert(delivery_place(delivery), delivery.id);
+        state.places.insert(delivery_cursor(delivery), delivery.id);
         state.deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
     /// Writes a delivery over what is there.
     pub fn overwrite(&self, delivery: &Delivery) {
         let mut state = self.state();
-        state.places.insert(delivery_place(delivery), delivery.id);
+        state.places.insert(delivery_cursor(delivery), delivery.id);
         state.deliveries.insert(delivery.id, delivery.clone());
     }
 
@@ -119,7 +121,7 @@ impl MemoryDeliveries {
     pub fn attempts(&self, id: DeliveryId) -> Vec<Attempt> {
         let state = self.state();
         let rows = state.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect();
-        state.deliveries.get(&id).map(|delivery| delivery.tries(rows)).unwrap_or_default()
+        state.deliveries.get(&id).map(|delivery| delivery.all_attempts(rows)).unwrap_or_default()
     }
 
     /// What is kept of an endpoint.
@@ -145,7 +147,7 @@ impl State {
         among: impl Iterator<Item = (&'a String, &'a DeliveryId)>,
         of: impl Fn(&Delivery) -> bool,
         limit: usize,
-    ) -> Vec<Placed> {
+    ) -> Vec<ListedDelivery> {
         let found = among.filter(|(_, id)| self.deliveries.get(id).is_some_and(&of));
         found.take(limit).map(|(place, id)| (place.clone(), *id)).collect()
     }
@@ -177,13 +179,13 @@ impl SaveDeliveries for MemoryDeliveries {
 }
 
 #[async_trait]
-impl EndpointDesk for MemoryDeliveries {
+impl EndpointStateStore for MemoryDeliveries {
     async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
         tokio::task::yield_now().await;
         self.faults.check("endpoint")?.answer(self.endpoint_state(id))
     }
 
-    async fn ask_now(&self, id: &EndpointId) -> Result<(), StoreError> {
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
         let done = self.faults.check("ask_now")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             endpoint.revision += 1;
@@ -213,29 +215,41 @@ impl EndpointDesk for MemoryDeliveries {
         if endpoint.disabled_at.is_none() {
             endpoint.disabled_at = Some(now);
             endpoint.disabled_reason = Some(reason.to_owned());
-            endpoint.told = told;
+            endpoint.disable_notified = told;
         }
         done.answer(())
     }
 }
 
 #[async_trait]
-impl DeliveryBook for MemoryDeliveries {
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+impl DeliveryQueries for MemoryDeliveries {
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
         let done = self.faults.check("of_job")?;
         let state = self.state();
         let earlier = state.places.range::<str, _>((Bound::Unbounded, Bound::Excluded(before))).rev();
         done.answer(state.placed(earlier, |one| one.job_id == *job, limit))
     }
 
-    async fn of_day(&self, day: &str, shard: u32, before: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    async fn of_day(
+        &self,
+        day: &str,
+        shard: u32,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
         let done = self.faults.check("of_day")?;
         let state = self.state();
         let earlier = state.places.range::<str, _>((Bound::Unbounded, Bound::Excluded(before))).rev();
         done.answer(state.placed(earlier, |one| in_shard(one, day, shard), limit))
     }
 
-    async fn of_day_after(&self, day: &str, shard: u32, after: &str, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    async fn of_day_after(
+        &self,
+        day: &str,
+        shard: u32,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
         let done = self.faults.check("of_day_after")?;
         let state = self.state();
         let later = state.places.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
@@ -249,11 +263,11 @@ impl DeliveryBook for MemoryDeliveries {
         done.answer(ids.iter().filter_map(|id| state.deliveries.get(id).cloned()).collect())
     }
 
-    async fn tell(&self, id: DeliveryId) -> Result<Option<Told>, StoreError> {
+    async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
         let done = self.faults.check("tell")?;
         let attempts = self.attempts(id);
         let state = self.state();
-        let told = state.deliveries.get(&id).map(|delivery| Told {
+        let told = state.deliveries.get(&id).map(|delivery| DeliveryDetails {
             delivery: delivery.clone(),
             event: state.events.get(&delivery.event_id).cloned(),
             attempts,
@@ -307,7 +321,13 @@ impl DeliveryStore for MemoryDeliveries {
         done.answer(theirs)
     }
 
-    async fn give_up(&self, id: &EndpointId, failures: u64, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+    async fn auto_disable(
+        &self,
+        id: &EndpointId,
+        failures: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let done = self.faults.check("give_up")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
@@ -316,7 +336,7 @@ impl DeliveryStore for MemoryDeliveries {
             endpoint.revision += 1;
             endpoint.disabled_at = Some(now);
             endpoint.disabled_reason = Some(reason.to_owned());
-            endpoint.told = false;
+            endpoint.disable_notified = false;
         }
         done.answer(first)
     }
@@ -342,22 +362,22 @@ impl DeliveryStore for MemoryDeliveries {
         done.answer(first)
     }
 
-    async fn told_failing(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("told_failing")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
         let holds = since.is_none() || endpoint.failures > 0;
         if holds {
-            endpoint.told_failing = since;
+            endpoint.outage_notified_since = since;
         }
         done.answer(holds)
     }
 
-    async fn told(&self, id: &EndpointId) -> Result<(), StoreError> {
+    async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
         let done = self.faults.check("told")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
-            endpoint.told = true;
+            endpoint.disable_notified = true;
         }
         done.answer(())
     }

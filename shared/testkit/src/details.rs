@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use reelhook_app::fanout::FileStore;
-use reelhook_app::steps::DetailStore;
+use reelhook_app::jobs::steps::DetailStore;
+use reelhook_app::outbox::fanout::FileStore;
 use reelhook_app::store::StoreError;
 
 use crate::faults::Faults;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use reelhook_app::outbox::sweep::{DueStore, PER_SHARD, shard};
 use reelhook_app::store::StoreError;
-use reelhook_app::sweep::{DueStore, PER_SHARD, shard};
 use reelhook_domain::{DeliveryId, EventId, JobId, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::announce::EventStore;
-use reelhook_app::fanout::{CountStep, EventRow, FanoutStore, LogRow};
-use reelhook_app::reconcile::{Counter, CounterStore};
-use reelhook_app::starts::StartStore;
+use reelhook_app::jobs::reconcile::{Counter, CounterStore};
+use reelhook_app::jobs::starts::StartStore;
+use reelhook_app::outbox::fanout::{CountStep, EventRow, FanoutStore, LogRow};
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::webhooks::notify::EventStore;
 use reelhook_domain::{Admission, Delivery, EventId, JobId, LogTally, Status};
 
 use crate::deliveries::MemoryDeliveries;

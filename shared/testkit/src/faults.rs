@@ -29,23 +29,23 @@ pub struct Faults {
 
 impl Faults {
     /// The next calls of `operation`, one after the other; those after them go through.
-    pub fn order(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
+    pub fn inject(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
         self.ordered.lock().unwrap().entry(operation).or_default().extend(faults);
     }
 
     /// The next call of `operation` that is about an id with this text in it: for calls whose order is open.
-    pub fn order_about(&self, operation: &'static str, text: impl Display, fault: Fault) {
+    pub fn inject_for(&self, operation: &'static str, text: impl Display, fault: Fault) {
         self.about.lock().unwrap().push((operation, text.to_string(), fault));
     }
 
     /// The next `times` calls of `operation` find the store busy.
     pub fn busy(&self, operation: &'static str, times: usize) {
-        self.order(operation, std::iter::repeat_n(Fault::Busy, times));
+        self.inject(operation, std::iter::repeat_n(Fault::Busy, times));
     }
 
     /// The call of `operation` after the next `passed` ones finds the store busy.
     pub fn busy_after(&self, operation: &'static str, passed: usize) {
-        self.order(operation, std::iter::repeat_n(Fault::Pass, passed).chain([Fault::Busy]));
+        self.inject(operation, std::iter::repeat_n(Fault::Pass, passed).chain([Fault::Busy]));
     }
 
     /// Lets everything through again.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_app::catalog::{CatalogStore, Movie};
-use reelhook_app::drawing::{Cut, Desk, DrawError, Pictures, Pulse, Speeds, Studio};
-use reelhook_app::films::{FilmStore, ReelStore, film_key};
 use reelhook_app::store::StoreError;
-use reelhook_app::uploads::{Links, Upload};
+use reelhook_app::videos::drawing::{Assets, Cut, DrawError, SceneRenderer, ScratchDir, Speeds, Timer};
+use reelhook_app::videos::films::{FilmStore, ObjectStore, film_key};
+use reelhook_app::videos::uploads::{Links, Upload};
 use reelhook_domain::JobId;
-use reelhook_domain::film::{Film, Format, Music};
+use reelhook_domain::videos::film::{Film, Music, Rendition};
 
 use crate::faults::Faults;
 
@@ -21,11 +21,11 @@ type Files = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
 
 /// The bucket of films, the studio, and the disk between them.
 #[derive(Debug, Default)]
-pub struct MemoryReels {
+pub struct MemoryObjectStore {
     disk: Files,
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
     speeds: Mutex<BTreeMap<String, f64>>,
-    drawn: Mutex<Vec<(Format, usize)>>,
+    drawn: Mutex<Vec<(Rendition, usize)>>,
     desks: AtomicU32,
     /// A renderer that takes this scene is never heard of again.
     pub deadly: Mutex<Option<usize>>,
@@ -33,7 +33,7 @@ pub struct MemoryReels {
     pub faults: Faults,
 }
 
-impl MemoryReels {
+impl MemoryObjectStore {
     /// What is stored, by key.
     pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         self.objects.lock().unwrap().clone()
@@ -45,7 +45,7 @@ impl MemoryReels {
     }
 
     /// Which scenes were drawn to their end, in order.
-    pub fn drawn(&self) -> Vec<(Format, usize)> {
+    pub fn drawn(&self) -> Vec<(Rendition, usize)> {
         self.drawn.lock().unwrap().clone()
     }
 
@@ -67,7 +67,7 @@ impl MemoryReels {
 }
 
 #[async_trait]
-impl FilmStore for MemoryReels {
+impl FilmStore for MemoryObjectStore {
     async fn put_film(&self, job: &JobId, film: &Film) -> Result<(), StoreError> {
         self.put(&film_key(job), serde_json::to_vec(film).unwrap()).await
     }
@@ -84,7 +84,7 @@ impl FilmStore for MemoryReels {
 }
 
 #[async_trait]
-impl ReelStore for MemoryReels {
+impl ObjectStore for MemoryObjectStore {
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         Ok(self.objects.lock().unwrap().contains_key(key))
@@ -119,7 +119,7 @@ impl ReelStore for MemoryReels {
 }
 
 #[async_trait]
-impl Links for MemoryReels {
+impl Links for MemoryObjectStore {
     async fn download(&self, key: &str) -> Result<String, StoreError> {
         Ok(format!("https://bucket.example/{key}?signed"))
     }
@@ -134,7 +134,7 @@ impl Links for MemoryReels {
 }
 
 #[async_trait]
-impl Speeds for MemoryReels {
+impl Speeds for MemoryObjectStore {
     async fn note(&self, quality: &str, frames: u32, seconds: f64) -> Result<(), StoreError> {
         self.speeds.lock().unwrap().insert(quality.to_owned(), f64::from(frames) / seconds);
         Ok(())
@@ -146,14 +146,14 @@ impl Speeds for MemoryReels {
 }
 
 #[async_trait]
-impl Studio for MemoryReels {
-    fn hash(&self, cut: Cut<'_>, pictures: &Pictures) -> String {
+impl SceneRenderer for MemoryObjectStore {
+    fn hash(&self, cut: Cut<'_>, pictures: &Assets) -> String {
         let scene = serde_json::to_string(&cut.film.scenes[cut.scene]).unwrap();
         let text = format!("{scene}{:?}{:?}{}", cut.format, cut.film.theme, pictures.len());
         format!("{:016x}", text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))))
     }
 
-    async fn draw(&self, cut: Cut<'_>, _: Pictures, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
+    async fn draw(&self, cut: Cut<'_>, _: Assets, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
         tokio::task::yield_now().await;
         if *self.deadly.lock().unwrap() == Some(cut.scene) {
             std::future::pending::<()>().await;
@@ -175,18 +175,18 @@ impl Studio for MemoryReels {
         Ok(())
     }
 
-    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
+    fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
         let number = self.desks.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(PaperDesk { path: format!("/desk/{number}").into(), disk: Arc::clone(&self.disk) }))
+        Ok(Box::new(MemoryWorkspace { path: format!("/desk/{number}").into(), disk: Arc::clone(&self.disk) }))
     }
 }
 
-struct PaperDesk {
+struct MemoryWorkspace {
     path: PathBuf,
     disk: Files,
 }
 
-impl Desk for PaperDesk {
+impl ScratchDir for MemoryWorkspace {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -198,7 +198,7 @@ impl Desk for PaperDesk {
     }
 }
 
-impl Drop for PaperDesk {
+impl Drop for MemoryWorkspace {
     fn drop(&mut self) {
         self.disk.lock().unwrap().retain(|path, _| !path.starts_with(&self.path));
     }
@@ -206,10 +206,10 @@ impl Drop for PaperDesk {
 
 /// A pulse that never beats: what is done takes no time.
 #[derive(Debug, Default)]
-pub struct NoPulse;
+pub struct NeverElapses;
 
 #[async_trait]
-impl Pulse for NoPulse {
+impl Timer for NeverElapses {
     async fn after(&self, _: Duration) {
         std::future::pending().await
     }
@@ -217,10 +217,10 @@ impl Pulse for NoPulse {
 
 /// Movies of every shelf.
 #[derive(Debug, Default)]
-pub struct Shelves(pub Mutex<Vec<Movie>>);
+pub struct MemoryCatalog(pub Mutex<Vec<Movie>>);
 
 #[async_trait]
-impl CatalogStore for Shelves {
+impl CatalogStore for MemoryCatalog {
     async fn best(&self, _: &str, _: Option<&str>, limit: usize) -> Result<Vec<Movie>, StoreError> {
         Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
     }

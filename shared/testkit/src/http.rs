@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_app::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundResponse};
-use reelhook_app::parcels::{Carrier, CloudParcel, Parcel};
+use reelhook_app::webhooks::transport::{CloudWebhook, OutboundWebhook, WebhookTransport};
 use serde_json::Value;
 
 /// What a request gives.
@@ -19,13 +19,13 @@ type Script = Arc<dyn Fn(&OutboundRequest) -> Answer + Send + Sync>;
 pub struct ScriptedHttp {
     script: Mutex<Script>,
     requests: Mutex<Vec<OutboundRequest>>,
-    parcels: Mutex<Vec<CloudParcel>>,
+    cloud_requests: Mutex<Vec<CloudWebhook>>,
 }
 
 impl ScriptedHttp {
     /// Answers with `script`, which may look at the world and move its clock.
     pub fn new(script: impl Fn(&OutboundRequest) -> Answer + Send + Sync + 'static) -> Self {
-        Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default(), parcels: Mutex::default() }
+        Self { script: Mutex::new(Arc::new(script)), requests: Mutex::default(), cloud_requests: Mutex::default() }
     }
 
     /// Answers each request with this status and an empty body.
@@ -55,8 +55,8 @@ impl ScriptedHttp {
     }
 
     /// What was sent to services of AWS so far; they take everything.
-    pub fn cloud_parcels(&self) -> Vec<CloudParcel> {
-        self.parcels.lock().unwrap().clone()
+    pub fn cloud_requests(&self) -> Vec<CloudWebhook> {
+        self.cloud_requests.lock().unwrap().clone()
     }
 
     /// The only request so far.
@@ -71,12 +71,12 @@ impl ScriptedHttp {
 }
 
 #[async_trait]
-impl Carrier for ScriptedHttp {
-    async fn carry(&self, parcel: Parcel) -> Result<OutboundResponse, OutboundError> {
-        match parcel {
-            Parcel::Web(request) => self.send(request).await,
-            Parcel::Cloud(parcel) => {
-                self.parcels.lock().unwrap().push(parcel);
+impl WebhookTransport for ScriptedHttp {
+    async fn deliver(&self, webhook: OutboundWebhook) -> Result<OutboundResponse, OutboundError> {
+        match webhook {
+            OutboundWebhook::Web(request) => self.send(request).await,
+            OutboundWebhook::Cloud(webhook) => {
+                self.cloud_requests.lock().unwrap().push(webhook);
                 Ok(response(200, "taken"))
             }
         }

@@ -30,7 +30,7 @@ pub use details::MemoryDetails;
 pub use due::MemoryDue;
 pub use fanout::MemoryFanout;
 pub use faults::{Fault, Faults};
-pub use films::{MemoryReels, NoPulse, Shelves};
+pub use films::{MemoryCatalog, MemoryObjectStore, NeverElapses};
 pub use http::{Answer, ScriptedHttp, body_of, header, headers, response, with_header};
 pub use jobs::MemoryJobs;
 pub use log_lines::{CapturedLog, log_lines};

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::messages::{Delayed, Hints};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbox::messages::{Delayed, Hints};
 use reelhook_app::store::StoreError;
 use reelhook_domain::Timestamp;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use reelhook_app::recover::{Recovery, RecoveryId, RecoveryStore};
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::recover::{Recovery, RecoveryId, RecoveryStore};
 use reelhook_domain::Timestamp;
 
 use crate::faults::Faults;

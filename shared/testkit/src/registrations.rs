@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reelhook_app::audience::{Subscriber, Subscribers};
-use reelhook_app::registrations::{Registration, RegistrationStore, Start};
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::webhooks::endpoints::registrations::{Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
 use reelhook_domain::{EndpointId, EndpointState, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
@@ -32,7 +32,7 @@ impl RegistrationStore for MemoryDeliveries {
     async fn save_registration(
         &self,
         registration: &Registration,
-        start: Start<'_>,
+        start: StateChange<'_>,
     ) -> Result<Saved<Registration>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("save_registration")?;
@@ -50,13 +50,13 @@ impl RegistrationStore for MemoryDeliveries {
                 endpoint.revision += 1;
                 endpoint.registration = Some(registration.version);
                 match start {
-                    Start::AsItIs => {}
-                    Start::Disabled(reason) => {
+                    StateChange::Keep => {}
+                    StateChange::Disable(reason) => {
                         endpoint.disabled_at = Some(registration.created_at);
                         endpoint.disabled_reason = Some(reason.to_owned());
-                        endpoint.told = true;
+                        endpoint.disable_notified = true;
                     }
-                    Start::Anew => forget_failures(endpoint),
+                    StateChange::Reset => forget_failures(endpoint),
                 }
                 Saved::Done
             }
@@ -89,8 +89,8 @@ fn forget_failures(of: &mut EndpointState) {
         registration: known.registration,
         disabled_at: known.disabled_at,
         disabled_reason: known.disabled_reason,
-        told: known.told,
-        told_failing: known.told_failing,
+        disable_notified: known.disable_notified,
+        outage_notified_since: known.outage_notified_since,
         window: known.window,
         slots: known.slots,
         ..EndpointState::default()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use reelhook_app::jobs::waiting::Slots;
 use reelhook_app::store::StoreError;
-use reelhook_app::waiting::Slots;
 use reelhook_domain::Timestamp;
 
 use crate::faults::Faults;
@@ -14,7 +14,7 @@ use crate::faults::Faults;
 #[derive(Debug, Default)]
 pub struct MemorySlots {
     max: usize,
-    held: Mutex<BTreeMap<String, Timestamp>>,
+    leases: Mutex<BTreeMap<String, Timestamp>>,
     /// Failures of `enter`.
     pub faults: Faults,
 }
@@ -26,28 +26,28 @@ impl MemorySlots {
     }
 
     /// The slots that are held, with the ends of their leases.
-    pub fn held(&self) -> BTreeMap<String, Timestamp> {
-        self.held.lock().unwrap().clone()
+    pub fn leases(&self) -> BTreeMap<String, Timestamp> {
+        self.leases.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
 impl Slots for MemorySlots {
-    async fn enter(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+    async fn acquire(&self, slot: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("enter")?;
-        let mut held = self.held.lock().unwrap();
-        held.retain(|_, end| *end > now);
-        let free = held.len() < self.max;
+        let mut leases = self.leases.lock().unwrap();
+        leases.retain(|_, end| *end > now);
+        let free = leases.len() < self.max;
         if free {
-            held.insert(slot.to_owned(), until);
+            leases.insert(slot.to_owned(), until);
         }
-        drop(held);
+        drop(leases);
         done.answer(free)
     }
 
-    async fn leave(&self, slot: &str) {
+    async fn release(&self, slot: &str) {
         tokio::task::yield_now().await;
-        self.held.lock().unwrap().remove(slot);
+        self.leases.lock().unwrap().remove(slot);
     }
 }

@@ -4,27 +4,27 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::audience::{Audience, Subscribers};
-use reelhook_app::compose::Workflow;
-use reelhook_app::deliver::{DeliverPorts, deliver};
-use reelhook_app::deliveries::AgainPorts;
-use reelhook_app::directory::Directory;
-use reelhook_app::drawing::{DrawPorts, Worked, draw_on, draw_one};
-use reelhook_app::fanout::{FanoutPorts, Stopped, plan, work_off};
-use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::{DeliveryMessage, DrawMessage, WorkMessage};
-use reelhook_app::orders::{self, Order, OrderPorts, Ordered};
-use reelhook_app::pictures::Gallery;
-use reelhook_app::recover::RecoverPorts;
-use reelhook_app::registrations::{RegistrationPorts, Vault};
-use reelhook_app::renders::{Creatomate, RenderPorts, apply_parked, check_render};
-use reelhook_app::renderscript::CreatomateStudio;
-use reelhook_app::repair::RepairPorts;
-use reelhook_app::settings::WebhookSettings;
-use reelhook_app::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
-use reelhook_app::sweep::{SweepPorts, Swept, sweep};
-use reelhook_domain::film::Film;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
+use reelhook_app::jobs::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
+use reelhook_app::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
+use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+use reelhook_app::outbox::repair::RepairPorts;
+use reelhook_app::outbox::sweep::{SweepPorts, Swept, sweep};
+use reelhook_app::videos::assets::AssetLoader;
+use reelhook_app::videos::compose::Workflow;
+use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
+use reelhook_app::videos::renderscript::CreatomateRenderer;
+use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
+use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
+use reelhook_app::webhooks::deliveries::ReplayPorts;
+use reelhook_app::webhooks::endpoints::cache::EndpointCache;
+use reelhook_app::webhooks::endpoints::registrations::{RegistrationPorts, Vault};
+use reelhook_app::webhooks::recover::RecoverPorts;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
+use reelhook_domain::videos::film::Film;
 use reelhook_domain::{Job, JobId, Policy, Timestamp};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
@@ -34,7 +34,7 @@ use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
 use crate::fanout::MemoryFanout;
-use crate::films::{MemoryReels, NoPulse, Shelves};
+use crate::films::{MemoryCatalog, MemoryObjectStore, NeverElapses};
 use crate::http::{ScriptedHttp, response};
 use crate::jobs::MemoryJobs;
 use crate::queue::MemoryQueue;
@@ -69,17 +69,17 @@ pub struct Stack {
     /// Worker, Creatomate and receivers; all answer 200 `{"accepted": true}` unless scripted.
     pub http: ScriptedHttp,
     /// The Render queue.
-    pub draw: MemoryQueue<DrawMessage>,
+    pub pieces: MemoryQueue<PieceMessage>,
     /// Movies.
-    pub catalog: Shelves,
+    pub catalog: MemoryCatalog,
     /// Films, scenes, videos, and the studio that draws them.
-    pub reels: MemoryReels,
+    pub objects: MemoryObjectStore,
     /// WEBHOOK_* settings.
     pub settings: WebhookSettings,
     /// ENDPOINT_SECRETS_KEY.
     pub vault: Vault,
     /// Registered endpoints that the dispatcher met.
-    pub directory: Directory,
+    pub endpoint_cache: EndpointCache,
     /// How workers are asked.
     pub worker: WorkerSettings,
     /// How Creatomate is asked.
@@ -111,13 +111,13 @@ impl Stack {
             due: MemoryDue::new(Arc::clone(&jobs), Arc::clone(&deliveries)),
             work: MemoryQueue::new(Arc::clone(&world)),
             hints: MemoryQueue::new(Arc::clone(&world)),
-            draw: MemoryQueue::new(Arc::clone(&world)),
-            catalog: Shelves::default(),
-            reels: MemoryReels::default(),
+            pieces: MemoryQueue::new(Arc::clone(&world)),
+            catalog: MemoryCatalog::default(),
+            objects: MemoryObjectStore::default(),
             http: ScriptedHttp::new(|_| Ok(response(200, r#"{"accepted": true, "worker_id": "worker-1"}"#))),
             settings: webhook_settings(settings),
             vault: Vault::new(&SigningKeys::parse("the key of secrets").expect("a key")),
-            directory: Directory::default(),
+            endpoint_cache: EndpointCache::default(),
             worker: worker_settings(max_workers),
             creatomate: Creatomate {
                 base: Url::parse("https://api.creatomate.example").expect("a URL"),
@@ -144,9 +144,9 @@ impl Stack {
             files: &self.files,
             store: &self.fanout,
             work: &self.work,
-            draw: &self.draw,
+            pieces: &self.pieces,
             deliveries: &self.hints,
-            ambient: &*self.world,
+            clock: &*self.world,
         }
     }
 
@@ -156,10 +156,10 @@ impl Stack {
             store: &*self.deliveries,
             hints: &self.hints,
             registrations: &*self.deliveries,
-            directory: &self.directory,
+            endpoint_cache: &self.endpoint_cache,
             vault: Some(&self.vault),
-            carrier: &self.http,
-            ambient: &*self.world,
+            transport: &self.http,
+            clock: &*self.world,
             settings: &self.settings,
             grace: self.policy.hint_grace,
         }
@@ -169,22 +169,22 @@ impl Stack {
     ///
     /// # Panics
     /// When registered endpoints can't be listed.
-    pub async fn audience(&self) -> Audience {
-        Audience::new(&self.settings, self.deliveries.subscribers().await.expect("a list"))
+    pub async fn subscriptions(&self) -> Subscriptions {
+        Subscriptions::new(&self.settings, self.deliveries.subscribers().await.expect("a list"))
     }
 
     /// What endpoints are registered with.
     pub fn registration_ports(&self) -> RegistrationPorts<'_> {
-        RegistrationPorts { store: &*self.deliveries, ambient: &*self.world, vault: &self.vault }
+        RegistrationPorts { store: &*self.deliveries, clock: &*self.world, vault: &self.vault }
     }
 
     /// What a try by hand is made with.
-    pub fn again_ports(&self) -> AgainPorts<'_> {
-        AgainPorts {
-            book: &*self.deliveries,
-            desk: &*self.deliveries,
+    pub fn replay_ports(&self) -> ReplayPorts<'_> {
+        ReplayPorts {
+            deliveries: &*self.deliveries,
+            endpoints: &*self.deliveries,
             hints: &self.hints,
-            ambient: &*self.world,
+            clock: &*self.world,
             grace: self.policy.hint_grace,
         }
     }
@@ -193,10 +193,10 @@ impl Stack {
     pub fn recover_ports(&self) -> RecoverPorts<'_> {
         RecoverPorts {
             store: &self.recoveries,
-            book: &*self.deliveries,
-            desk: &*self.deliveries,
+            deliveries: &*self.deliveries,
+            endpoints: &*self.deliveries,
             hints: &self.hints,
-            ambient: &*self.world,
+            clock: &*self.world,
             grace: self.policy.hint_grace,
         }
     }
@@ -207,7 +207,7 @@ impl Stack {
             jobs: &*self.jobs,
             starts: &*self.jobs,
             http: &self.http,
-            ambient: &*self.world,
+            clock: &*self.world,
             policy: &self.policy,
             worker: &self.worker,
         }
@@ -217,17 +217,17 @@ impl Stack {
     ///
     /// # Panics
     /// When it can't be made.
-    pub async fn order(&self, film: Film, callback: Option<&str>) -> JobId {
-        let ports = OrderPorts {
+    pub async fn submit_video(&self, film: Film, callback: Option<&str>) -> JobId {
+        let ports = VideoRequestPorts {
             jobs: &*self.jobs,
-            reels: &self.reels,
-            links: &self.reels,
-            speeds: &self.reels,
-            ambient: &*self.world,
+            films: &self.objects,
+            links: &self.objects,
+            speeds: &self.objects,
+            clock: &*self.world,
             policy: &self.policy,
             renderer: self.worker.renderer,
         };
-        let order = Order {
+        let order = VideoRequest {
             input: json!({ "quality": "1080p", "scenes": film.scenes.len() }),
             film,
             warnings: Vec::new(),
@@ -236,9 +236,9 @@ impl Stack {
             traceparent: None,
             key: None,
         };
-        match orders::order(&ports, order, "caller".to_owned()).await.expect("an order") {
-            Ordered::Answer { job_id, .. } => job_id,
-            Ordered::KeyReused => panic!("no key was used"),
+        match requests::submit_video(&ports, order, "caller".to_owned()).await.expect("an order") {
+            VideoSubmitted::Answer { job_id, .. } => job_id,
+            VideoSubmitted::KeyReused => panic!("no key was used"),
         }
     }
 
@@ -246,8 +246,8 @@ impl Stack {
     ///
     /// # Errors
     /// [`ChangeError`]: the message comes again.
-    pub async fn draw_one(&self, message: &DrawMessage) -> Result<Worked, ChangeError> {
-        let DrawMessage::Draw { job_id, attempt } = message;
+    pub async fn draw_one(&self, message: &PieceMessage) -> Result<PieceResult, ChangeError> {
+        let PieceMessage::Draw { job_id, attempt } = message;
         self.drawing(async |ports| draw_one(ports, job_id, *attempt).await).await
     }
 
@@ -255,8 +255,8 @@ impl Stack {
     ///
     /// # Errors
     /// [`ChangeError`]: the message comes again.
-    pub async fn draw_on(&self, message: &DrawMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
-        let DrawMessage::Draw { job_id, attempt } = message;
+    pub async fn draw_on(&self, message: &PieceMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
+        let PieceMessage::Draw { job_id, attempt } = message;
         self.drawing(async |ports| draw_on(ports, job_id, *attempt, last_start).await).await
     }
 
@@ -264,25 +264,25 @@ impl Stack {
         let music = |track: &str| Some(format!("https://reelhook.example/music/{track}"));
         let ports = DrawPorts {
             jobs: &*self.jobs,
-            reels: &self.reels,
-            studio: &self.reels,
-            remote: &CreatomateStudio {
+            films: &self.objects,
+            renderer: &self.objects,
+            remote: &CreatomateRenderer {
                 service: &self.creatomate,
                 http: &self.http,
-                links: &self.reels,
+                links: &self.objects,
                 music: &music,
             },
             composer: &Workflow {
                 jobs: &*self.jobs,
-                pictures: &Gallery { reels: &self.reels, http: &self.http },
+                assets: &AssetLoader { films: &self.objects, http: &self.http },
                 catalog: &self.catalog,
-                ambient: &*self.world,
+                clock: &*self.world,
                 policy: &self.policy,
             },
-            pictures: &Gallery { reels: &self.reels, http: &self.http },
-            speeds: &self.reels,
-            ambient: &*self.world,
-            pulse: &NoPulse,
+            assets: &AssetLoader { films: &self.objects, http: &self.http },
+            speeds: &self.objects,
+            clock: &*self.world,
+            timer: &NeverElapses,
             policy: &self.policy,
             links: &self.worker.tokens,
             base: &self.worker.base,
@@ -295,7 +295,7 @@ impl Stack {
     /// # Panics
     /// When one of them fails.
     pub async fn render(&self) -> usize {
-        let messages = self.draw.receive();
+        let messages = self.pieces.receive();
         for message in &messages {
             let last_start = self.world.now().after(GOES_ON);
             self.draw_on(message, last_start).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
@@ -308,7 +308,7 @@ impl Stack {
         RenderPorts {
             jobs: &*self.jobs,
             renders: &*self.jobs,
-            ambient: &*self.world,
+            clock: &*self.world,
             policy: &self.policy,
             confirmable: self.creatomate.key.is_some(),
         }
@@ -322,18 +322,18 @@ impl Stack {
             starts: &*self.jobs,
             work: &self.work,
             deliveries: &self.hints,
-            ambient: &*self.world,
+            clock: &*self.world,
             policy: &self.policy,
         }
     }
 
     /// What a repair works with.
-    pub fn repair_ports<'a>(&'a self, audience: &'a Audience) -> RepairPorts<'a> {
+    pub fn repair_ports<'a>(&'a self, subscriptions: &'a Subscriptions) -> RepairPorts<'a> {
         RepairPorts {
             lister: &*self.jobs,
             jobs: &*self.jobs,
             fanout: self.fanout_ports(),
-            audience,
+            subscriptions,
             grace: self.policy.hint_grace,
         }
     }
@@ -342,7 +342,7 @@ impl Stack {
     ///
     /// # Errors
     /// [`Stopped`] as fanout's checkpoint, counted from where it began.
-    pub async fn follow_stream(&self) -> Result<(), Stopped> {
+    pub async fn follow_stream(&self) -> Result<(), FanoutError> {
         let from = *self.position.lock().unwrap();
         let new = self.jobs.stream_from(from);
         let result = self.fan_out(&new).await;
@@ -370,10 +370,10 @@ impl Stack {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn fan_out(&self, versions: &[Job]) -> Result<(), Stopped> {
-        let audience = self.audience().await;
-        let plans: Vec<_> = versions.iter().map(|job| plan(job, &audience, self.policy.hint_grace)).collect();
-        work_off(&self.fanout_ports(), &plans).await
+    pub async fn fan_out(&self, versions: &[Job]) -> Result<(), FanoutError> {
+        let subscriptions = self.subscriptions().await;
+        let plans: Vec<_> = versions.iter().map(|job| plan(job, &subscriptions, self.policy.hint_grace)).collect();
+        apply_plans(&self.fanout_ports(), &plans).await
     }
 
     /// The worker function takes one message.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use reelhook_app::announce::EventStore;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::hooks::TriggerStore;
+use reelhook_app::jobs::submit::KeyRow;
+use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::StoreError;
-use reelhook_app::submit::KeyRow;
+use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::triggers::TriggerStore;
 use reelhook_domain::{Delivery, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;

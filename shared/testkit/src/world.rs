@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_domain::Timestamp;
 
 /// When every test begins: 2024-01-01T12:00:00Z.
@@ -45,7 +45,7 @@ impl World {
         self.0.lock().unwrap().now = now;
     }
 
-    /// What [`Ambient::fraction`] gives from now on (0 unless set).
+    /// What [`ClockAndRandom::fraction`] gives from now on (0 unless set).
     pub fn set_fraction(&self, fraction: f64) {
         self.0.lock().unwrap().fraction = fraction;
     }
@@ -62,7 +62,7 @@ impl World {
 }
 
 #[async_trait]
-impl Ambient for World {
+impl ClockAndRandom for World {
     fn now(&self) -> Timestamp {
         self.0.lock().unwrap().now
     }

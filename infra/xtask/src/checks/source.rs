@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use crate::workspace::on_path;
-use crate::{process, setup};
+use crate::{process, rules, setup};
 
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
@@ -18,6 +18,11 @@ const PYTHON: [&str; 3] = ["infra/local", "infra/verify", "docs/receivers"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
+}
+
+/// Sizes and imports, with the five largest of each kind.
+pub fn rules(context: &mut Context) -> anyhow::Result<()> {
+    rules::run(context.workspace, 5)
 }
 
 pub fn clippy(context: &mut Context) -> anyhow::Result<()> {

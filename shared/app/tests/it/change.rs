@@ -1,6 +1,6 @@
 //! Changing a job: conflicts are decided again, contention comes to an end, and every answer is told apart.
 
-use reelhook_app::jobs::{ChangeError, Changed, change};
+use reelhook_app::jobs::change::{ChangeError, Changed, change};
 use reelhook_domain::{Event, Ignored, JobId, Rejected, Status, StepStatus};
 use reelhook_testkit::{NOON, Stack, started, step};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::deliver::deliver;
-use reelhook_app::deliveries::*;
-use reelhook_app::endpoints::EndpointDesk;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::webhooks::deliver::deliver;
+use reelhook_app::webhooks::deliveries::*;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 use reelhook_testkit::{MemoryDeliveries, NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
 
@@ -29,7 +29,7 @@ fn a_day() -> MemoryDeliveries {
     book
 }
 
-async fn all(book: &MemoryDeliveries, mut wanted: Wanted) -> Vec<DeliveryId> {
+async fn all(book: &MemoryDeliveries, mut wanted: DeliveryFilter) -> Vec<DeliveryId> {
     let mut found = Vec::new();
     for _ in 0..1000 {
         let part = list(book, &wanted, NOON).await.unwrap();
@@ -45,7 +45,7 @@ async fn all(book: &MemoryDeliveries, mut wanted: Wanted) -> Vec<DeliveryId> {
 
 fn expected(book: &MemoryDeliveries, fits: impl Fn(&Delivery) -> bool) -> Vec<DeliveryId> {
     let mut all: Vec<Delivery> = book.all().into_iter().filter(fits).collect();
-    all.sort_by_key(|one| std::cmp::Reverse(delivery_place(one)));
+    all.sort_by_key(|one| std::cmp::Reverse(delivery_cursor(one)));
     all.into_iter().map(|one| one.id).collect()
 }
 
@@ -53,7 +53,7 @@ fn expected(book: &MemoryDeliveries, fits: impl Fn(&Delivery) -> bool) -> Vec<De
 async fn every_delivery_is_listed_once_newest_first_whatever_the_parts() {
     let book = a_day();
     for limit in [1, 7, 99, 100] {
-        let wanted = Wanted { limit, ..Wanted::default() };
+        let wanted = DeliveryFilter { limit, ..DeliveryFilter::default() };
         assert_eq!(all(&book, wanted).await, expected(&book, |_| true), "{limit} at a time");
     }
 }
@@ -67,26 +67,26 @@ async fn what_is_made_at_midnight_is_listed_whole() {
         delivery.created_at = Timestamp(midnight.0 - i64::from(n % 2));
         book.put_delivery(&delivery);
     }
-    let wanted = Wanted { limit: 2, ..Wanted::default() };
+    let wanted = DeliveryFilter { limit: 2, ..DeliveryFilter::default() };
     assert_eq!(all(&book, wanted).await, expected(&book, |_| true));
 }
 
 #[tokio::test]
 async fn filters_hold_everywhere() {
     let book = a_day();
-    let wanted = |limit| Wanted { limit, ..Wanted::default() };
+    let wanted = |limit| DeliveryFilter { limit, ..DeliveryFilter::default() };
     let job = JobId::parse("job_4").unwrap();
-    let of_job = Wanted { job: Some(job.clone()), ..wanted(3) };
+    let of_job = DeliveryFilter { job: Some(job.clone()), ..wanted(3) };
     assert_eq!(all(&book, of_job).await, expected(&book, |one| one.job_id == job));
-    let lost = Wanted { status: Some(DeliveryStatus::Exhausted), ..wanted(10) };
+    let lost = DeliveryFilter { status: Some(DeliveryStatus::Exhausted), ..wanted(10) };
     assert_eq!(all(&book, lost).await, expected(&book, |one| one.status == DeliveryStatus::Exhausted));
     let second = book.all().into_iter().find(|one| one.endpoint_name == "webhook_2").unwrap();
     for endpoint in [second.endpoint_name.clone(), second.endpoint_id.to_string()] {
-        let to_one = Wanted { endpoint: Some(endpoint), ..wanted(100) };
+        let to_one = DeliveryFilter { endpoint: Some(endpoint), ..wanted(100) };
         assert_eq!(all(&book, to_one).await, expected(&book, |one| one.endpoint_name == "webhook_2"));
     }
     let (from, to) = (Timestamp(NOON.0 - 22 * HOUR), Timestamp(NOON.0 - 21 * HOUR));
-    let within = Wanted { from: Some(from), to: Some(to), ..wanted(20) };
+    let within = DeliveryFilter { from: Some(from), to: Some(to), ..wanted(20) };
     assert_eq!(all(&book, within).await, expected(&book, |one| (from..=to).contains(&one.created_at)));
 }
 
@@ -103,7 +103,7 @@ async fn a_list_looks_at_no_more_than_it_may_and_says_where_it_stopped() {
         }
         book.put_delivery(&delivery);
     }
-    let wanted = Wanted { status: Some(DeliveryStatus::Stopped), limit: 10, ..Wanted::default() };
+    let wanted = DeliveryFilter { status: Some(DeliveryStatus::Stopped), limit: 10, ..DeliveryFilter::default() };
     let first = list(&book, &wanted, NOON).await.unwrap();
     assert!(first.partial && first.deliveries.is_empty() && first.next.is_some());
     assert!(book.faults.calls("of_day") <= 20 * 4);
@@ -121,21 +121,25 @@ async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay()
     deliver(&stack.deliver_ports(), std::slice::from_ref(&hint)).await.remove(0).unwrap();
     let lost = stack.deliveries.only();
     assert_eq!(lost.status, DeliveryStatus::Exhausted);
-    let ports = stack.again_ports();
+    let ports = stack.replay_ports();
     stack.deliveries.forget_events();
-    assert_eq!(again(&ports, lost.id).await.unwrap(), Again::NotFound, "without its event there is nothing to send");
+    assert_eq!(
+        replay(&ports, lost.id).await.unwrap(),
+        Replayed::NotFound,
+        "without its event there is nothing to send"
+    );
     stack.deliveries.put_event(&event);
     stack.deliveries.disable(&lost.endpoint_id, "a test", NOON, true).await.unwrap();
-    assert_eq!(again(&ports, lost.id).await.unwrap(), Again::Disabled, "it would be stopped at once");
+    assert_eq!(replay(&ports, lost.id).await.unwrap(), Replayed::Disabled, "it would be stopped at once");
     stack.deliveries.enable(&lost.endpoint_id).await.unwrap();
-    let Again::Due(due) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
-    let Again::Due(repeated) = again(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
+    let Replayed::Due(due) = replay(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
+    let Replayed::Due(repeated) = replay(&ports, lost.id).await.unwrap() else { panic!("it is not due") };
     assert_eq!((&repeated, stack.hints.sent().len()), (&due, 1), "a double click sends once");
     assert_eq!((due.status, due.replay, stack.hints.sent().len()), (DeliveryStatus::Pending, true, 1));
     stack.world.advance_s(10);
     let begun = due.begin(stack.world.now(), stack.world.now().after(Duration::from_secs(15)));
     stack.deliveries.overwrite(&begun);
-    assert!(matches!(again(&ports, due.id).await.unwrap(), Again::UnderWay(_)), "never twice at once");
+    assert!(matches!(replay(&ports, due.id).await.unwrap(), Replayed::InProgress(_)), "never twice at once");
     // As the table has it now.
     stack.deliveries.overwrite(&due);
     stack.http = ScriptedHttp::always(200);

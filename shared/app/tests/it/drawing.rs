@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
 use reelhook_app::catalog::Movie;
-use reelhook_app::drawing::{Worked, last_start};
-use reelhook_app::messages::DrawMessage;
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Film, Format, ImageRef, Music, Quality, Scene, SceneKind, Theme};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbox::messages::PieceMessage;
+use reelhook_app::videos::drawing::{PieceResult, last_start};
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp, step_shown};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
 use serde_json::{Value, json};
@@ -48,14 +48,14 @@ fn told(stack: &Stack) -> Vec<Value> {
 #[tokio::test]
 async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002() {
     let stack = quiet();
-    let id = stack.order(film(3), Some(HOOK)).await;
+    let id = stack.submit_video(film(3), Some(HOOK)).await;
     stack.world.advance_s(10);
     stack.settle().await;
     let made = job(&stack, &id);
     assert_eq!((made.status, made.progress), (Status::Completed, 100));
     let key = format!("videos/2024-01-01/standard/{id}.mp4");
-    assert_eq!(stack.reels.stored()[&key], b"[Standard 0][Standard 1][Standard 2]");
-    assert_eq!(stack.reels.left(), 0, "the disk is empty again");
+    assert_eq!(stack.objects.stored()[&key], b"[Landscape 0][Landscape 1][Landscape 2]");
+    assert_eq!(stack.objects.left(), 0, "the disk is empty again");
 
     let told = told(&stack);
     assert_eq!(told.len(), 2, "{told:?}");
@@ -91,36 +91,36 @@ async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002()
 #[tokio::test]
 async fn reels_are_a_second_picture_with_a_link_of_their_own() {
     let stack = quiet();
-    let id = stack.order(Film { reels: true, ..film(2) }, None).await;
+    let id = stack.submit_video(Film { reels: true, ..film(2) }, None).await;
     stack.settle().await;
     let made = job(&stack, &id);
-    let formats: Vec<Format> = made.videos.iter().map(|video| video.format).collect();
-    assert_eq!(formats, [Format::Standard, Format::Reels]);
+    let renditions: Vec<Rendition> = made.videos.iter().map(|video| video.format).collect();
+    assert_eq!(renditions, [Rendition::Landscape, Rendition::Portrait]);
     assert!(made.videos[1].link.contains(&format!("/api/download/{id}_reels?token=")));
-    assert_eq!(stack.reels.drawn().len(), 4);
+    assert_eq!(stack.objects.drawn().len(), 4);
 }
 
 #[tokio::test]
 async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
     let stack = quiet();
-    *stack.reels.deadly.lock().unwrap() = Some(2);
-    let id = stack.order(film(4), Some(HOOK)).await;
-    let message = DrawMessage::Draw { job_id: id.clone(), attempt: 1 };
+    *stack.objects.deadly.lock().unwrap() = Some(2);
+    let id = stack.submit_video(film(4), Some(HOOK)).await;
+    let message = PieceMessage::Draw { job_id: id.clone(), attempt: 1 };
     stack.follow_stream().await.unwrap();
     stack.work().await;
     stack.follow_stream().await.unwrap();
-    stack.draw.purge();
+    stack.pieces.purge();
     for _ in 0..2 {
-        assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Reported);
+        assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
     }
     // The third renderer is killed in the middle of its scene; the others work on.
     tokio::select! {
         done = stack.draw_one(&message) => panic!("{done:?}"),
         () = turns(200) => {}
     }
-    assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Reported);
-    assert_eq!(stack.draw_one(&message).await.unwrap(), Worked::Nothing, "its scene is held by a lease");
-    *stack.reels.deadly.lock().unwrap() = None;
+    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
+    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Nothing, "its scene is held by a lease");
+    *stack.objects.deadly.lock().unwrap() = None;
     let before = stack.world.now().0;
     while !job(&stack, &id).status.is_final() {
         stack.world.advance_s(60);
@@ -129,7 +129,7 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
         assert!(stack.world.now().0 - before <= 120_000, "taken up within two minutes");
     }
     assert_eq!(job(&stack, &id).attempt, 1);
-    let mut scenes: Vec<usize> = stack.reels.drawn().into_iter().map(|(_, scene)| scene).collect();
+    let mut scenes: Vec<usize> = stack.objects.drawn().into_iter().map(|(_, scene)| scene).collect();
     scenes.sort_unstable();
     assert_eq!(scenes, [0, 1, 2, 3], "each was drawn once");
     let completed: Vec<Value> = told(&stack).into_iter().filter(|body| body["status"] == "completed").collect();
@@ -137,13 +137,13 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
 }
 
 /// A film of four scenes that waits for renderers, without hints, and what a hint says.
-async fn waiting(stack: &Stack) -> (JobId, DrawMessage) {
-    let id = stack.order(film(4), Some(HOOK)).await;
+async fn waiting(stack: &Stack) -> (JobId, PieceMessage) {
+    let id = stack.submit_video(film(4), Some(HOOK)).await;
     stack.follow_stream().await.unwrap();
     stack.work().await;
     stack.follow_stream().await.unwrap();
-    stack.draw.purge();
-    let message = DrawMessage::Draw { job_id: id.clone(), attempt: 1 };
+    stack.pieces.purge();
+    let message = PieceMessage::Draw { job_id: id.clone(), attempt: 1 };
     (id, message)
 }
 
@@ -157,7 +157,7 @@ async fn a_renderer_that_is_done_goes_on_with_the_next_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes, and the joining");
-    assert_eq!((job(&stack, &id).status, stack.reels.drawn().len()), (Status::Completed, 4));
+    assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Completed, 4));
     assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "another hint finds nothing to do");
 }
 
@@ -172,16 +172,16 @@ async fn a_renderer_without_much_time_leaves_the_next_piece_to_others() {
     stack.jobs.before("save", move |_| world.advance_s(200));
     assert_eq!(stack.draw_on(&message, now.after(Duration::from_secs(150))).await.unwrap(), 1);
     assert_eq!(job(&stack, &id).status, Status::Processing);
-    assert_eq!(stack.reels.drawn().len(), 2);
+    assert_eq!(stack.objects.drawn().len(), 2);
 }
 
 #[tokio::test]
 async fn a_renderer_goes_on_after_a_piece_that_has_to_wait() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
-    stack.reels.faults.busy("draw", 1);
+    stack.objects.faults.busy("draw", 1);
     assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
-    assert_eq!((job(&stack, &id).status, stack.reels.drawn().len()), (Status::Processing, 3));
+    assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Processing, 3));
     stack.world.advance_s(30);
     assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 2);
     assert_eq!(job(&stack, &id).status, Status::Completed);
@@ -206,14 +206,14 @@ async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     for scene in [0, 1] {
-        *stack.reels.deadly.lock().unwrap() = Some(scene);
+        *stack.objects.deadly.lock().unwrap() = Some(scene);
         tokio::select! {
             done = stack.draw_one(&message) => panic!("{done:?}"),
             () = turns(200) => {}
         }
         stack.world.advance_s(20);
     }
-    *stack.reels.deadly.lock().unwrap() = None;
+    *stack.objects.deadly.lock().unwrap() = None;
     let died = stack.world.now();
     while !job(&stack, &id).status.is_final() {
         stack.world.advance_s(1);
@@ -224,7 +224,7 @@ async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
         assert!(stack.world.now().0 - died.0 <= 120_000, "both are continued within two minutes");
     }
     assert_eq!((job(&stack, &id).status, job(&stack, &id).attempt), (Status::Completed, 1));
-    assert_eq!(stack.reels.drawn().len(), 4, "each scene was drawn once");
+    assert_eq!(stack.objects.drawn().len(), 4, "each scene was drawn once");
 }
 
 #[test]
@@ -251,14 +251,14 @@ async fn turns(count: usize) {
 #[tokio::test]
 async fn an_edit_of_one_scene_draws_one_scene() {
     let stack = quiet();
-    stack.order(film(5), None).await;
+    stack.submit_video(film(5), None).await;
     stack.settle().await;
     let mut edited = film(5);
     edited.scenes[3] = scene("Something else", 90);
-    let id = stack.order(edited, None).await;
+    let id = stack.submit_video(edited, None).await;
     stack.settle().await;
     assert_eq!(job(&stack, &id).status, Status::Completed);
-    assert_eq!(stack.reels.drawn().len(), 6);
+    assert_eq!(stack.objects.drawn().len(), 6);
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
     let stack = quiet();
     let mut bad = film(2);
     bad.scenes[1].content.images.push(ImageRef::Key("uploads/0123456789abcdef0123456789abcdef.png".to_owned()));
-    let id = stack.order(bad, Some(HOOK)).await;
+    let id = stack.submit_video(bad, Some(HOOK)).await;
     stack.settle().await;
     let failed = job(&stack, &id);
     assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
@@ -278,14 +278,14 @@ async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
 #[tokio::test]
 async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
     let stack = quiet();
-    stack.reels.faults.busy("draw", 1);
-    let id = stack.order(film(3), Some(HOOK)).await;
+    stack.objects.faults.busy("draw", 1);
+    let id = stack.submit_video(film(3), Some(HOOK)).await;
     stack.settle().await;
-    assert_eq!((job(&stack, &id).status, stack.reels.drawn().len()), (Status::Processing, 2));
+    assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Processing, 2));
     stack.world.advance_s(30);
     stack.settle().await;
     assert_eq!((job(&stack, &id).status, job(&stack, &id).attempt), (Status::Completed, 1));
-    assert_eq!(stack.reels.drawn().len(), 3);
+    assert_eq!(stack.objects.drawn().len(), 3);
     let statuses: Vec<Value> = told(&stack).into_iter().map(|body| body["status"].clone()).collect();
     assert_eq!(statuses, ["started", "completed"], "started is told once");
 }
@@ -293,20 +293,20 @@ async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
 #[tokio::test]
 async fn cancelling_tells_the_client_that_it_failed() {
     let stack = quiet();
-    let id = stack.order(film(2), Some(HOOK)).await;
+    let id = stack.submit_video(film(2), Some(HOOK)).await;
     stack.follow_stream().await.unwrap();
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
     stack.settle().await;
     let told = told(&stack);
     assert_eq!((told.len(), &told[0]["status"], &told[0]["error"]), (1, &json!("failed"), &json!("Cancelled")));
-    assert_eq!(stack.reels.drawn(), []);
+    assert_eq!(stack.objects.drawn(), []);
 }
 
 #[tokio::test]
 async fn a_start_that_nobody_took_is_dropped_once_the_end_is_told() {
     let stack = quiet();
     stack.http.script(|_| Ok(response(500, "")));
-    let id = stack.order(film(1), Some(HOOK)).await;
+    let id = stack.submit_video(film(1), Some(HOOK)).await;
     stack.settle().await;
     stack.http.script(|_| Ok(response(200, "")));
     let waiting = |stack: &Stack| {
@@ -348,13 +348,13 @@ async fn creatomate_draws_a_film_and_its_file_is_copied() {
         })
     });
     let music = Music { track: "corp-1".to_owned(), volume: 0.3, fade_in_ms: 1000, fade_out_ms: 2000 };
-    let id = stack.order(Film { music: Some(music), ..film(2) }, Some(HOOK)).await;
+    let id = stack.submit_video(Film { music: Some(music), ..film(2) }, Some(HOOK)).await;
     stack.settle().await;
     assert_eq!(job(&stack, &id).status, Status::Processing);
     stack.world.advance_s(11);
     stack.settle().await;
     assert_eq!(job(&stack, &id).status, Status::Completed);
-    assert_eq!(stack.reels.stored()[&format!("videos/2024-01-01/standard/{id}.mp4")], b"the video");
+    assert_eq!(stack.objects.stored()[&format!("videos/2024-01-01/standard/{id}.mp4")], b"the video");
 }
 
 fn movie(id: u64, title: &str) -> Movie {
@@ -389,7 +389,7 @@ async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
     shown.dedup();
     assert_eq!(shown, [1, 2, 3, 4, 5, 6, 7], "pages read the steps off the texts, in order");
     assert!(made.video_url.unwrap().starts_with("https://reelhook.example/api/download/job_"));
-    assert_eq!(stack.reels.drawn().len(), 5, "a title, three movies, a last card");
+    assert_eq!(stack.objects.drawn().len(), 5, "a title, three movies, a last card");
     let events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
     assert_eq!(events, ["job.completed"]);
 }

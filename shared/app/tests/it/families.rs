@@ -1,6 +1,6 @@
 //! Lists of one family's jobs, or of all: other families' neither show nor take the place of its own.
 
-use reelhook_app::queue::list;
+use reelhook_app::jobs::queue::list;
 use reelhook_domain::{Dialect, Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, lived, make_job};
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use reelhook_app::logs::*;
+use reelhook_app::jobs::logs::*;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Event, JobId, Timestamp};
 use reelhook_testkit::{NOON, Stack};
@@ -238,7 +238,7 @@ async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more
     }
     let (files, gone) = (Files::default(), Lines::default());
     let ports =
-        |lines| LogPorts { lines, archive: &files, jobs: &*stack.jobs, ambient: &*stack.world, policy: &stack.policy };
+        |lines| LogPorts { lines, archive: &files, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
     assert!(archive(&ports(&lines), &id).await.unwrap());
     let key = format!("logs/{id}/log.ndjson.gz");
     assert_eq!(files.0.lock().unwrap().keys().collect::<Vec<_>>(), [&key]);
@@ -279,7 +279,7 @@ async fn a_job_that_is_deleted_meanwhile_leaves_no_archive() {
         jobs.apply(&job, &Event::Delete, NOON, &policy);
     });
     let ports =
-        LogPorts { lines: &lines, archive: &files, jobs: &*stack.jobs, ambient: &*stack.world, policy: &stack.policy };
+        LogPorts { lines: &lines, archive: &files, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
     assert!(!archive(&ports, &id).await.unwrap());
     assert!(files.0.lock().unwrap().is_empty());
     // Nor is one shown that was not removed yet.

@@ -1,18 +1,17 @@
 //! What the use cases promise, over fakes in memory and in virtual time.
 
+mod assets;
 mod change;
 mod deliver;
 mod deliveries;
 mod drawing;
 mod families;
 mod fanout;
-mod hooks;
 mod limits;
 mod logs;
 mod nothing_is_lost;
 mod operational;
 mod picture_places;
-mod pictures;
 mod queue;
 mod reconcile;
 mod recover;
@@ -25,5 +24,6 @@ mod starts;
 mod steps;
 mod submit;
 mod sweep;
+mod triggers;
 mod waiting;
 mod watch;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::change;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::change;
+use reelhook_app::jobs::reconcile::reconcile;
 use reelhook_app::outbound::OutboundError;
-use reelhook_app::reconcile::reconcile;
-use reelhook_app::repair::{Cursor, repair};
+use reelhook_app::outbox::repair::{Cursor, repair};
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, StepStatus, Timestamp};
 use reelhook_testkit::{Answer, Fault, Stack, body_of, header, response, run, step};
 use serde_json::json;
@@ -150,7 +150,7 @@ fn trouble(stack: &Stack, dice: &Dice) {
     ] {
         faults.clear();
         for operation in operations.iter().filter(|_| dice.hits(10)) {
-            faults.order(operation, [if dice.hits(50) { Fault::Busy } else { Fault::LostAnswer }]);
+            faults.inject(operation, [if dice.hits(50) { Fault::Busy } else { Fault::LostAnswer }]);
         }
     }
 }
@@ -176,10 +176,12 @@ async fn work_through(stack: &Stack) {
     }
     let hints = stack.hints.receive().into_iter();
     let hints: Vec<_> = hints
-        .map(|reelhook_app::messages::DeliveryMessage::Deliver { delivery_id, event_id }| (delivery_id, event_id))
+        .map(|reelhook_app::outbox::messages::DeliveryMessage::Deliver { delivery_id, event_id }| {
+            (delivery_id, event_id)
+        })
         .collect();
     for batch in hints.chunks(10) {
-        let _lost = reelhook_app::deliver::deliver(&stack.deliver_ports(), batch).await;
+        let _lost = reelhook_app::webhooks::deliver::deliver(&stack.deliver_ports(), batch).await;
     }
 }
 
@@ -277,7 +279,7 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
         stack.drop_stream();
         stack.sweep().await;
         stack.drop_stream();
-        let _lost = stack.work_on(&reelhook_app::messages::WorkMessage::Start).await;
+        let _lost = stack.work_on(&reelhook_app::outbox::messages::WorkMessage::Start).await;
         for job in stack.jobs.all() {
             check_renders(&stack, &job).await;
         }
@@ -289,8 +291,8 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
     stack.drop_stream();
     let mut cursor = Some(Cursor::default());
     while let Some(at) = cursor {
-        let audience = stack.audience().await;
-        cursor = repair(&stack.repair_ports(&audience), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
+        let subscriptions = stack.subscriptions().await;
+        cursor = repair(&stack.repair_ports(&subscriptions), Timestamp(0), at, stack.world.now()).await.unwrap().cursor;
     }
     for _ in 0..600 {
         stack.dispatch().await;
@@ -308,7 +310,10 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
 /// What a lost `CheckRender` would have done.
 async fn check_renders(stack: &Stack, job: &Job) {
     let Some(render) = job.render_id.as_ref().filter(|_| job.status == Status::Rendering) else { return };
-    let message =
-        reelhook_app::messages::WorkMessage::CheckRender { job_id: job.id.clone(), render: render.clone(), check: 0 };
+    let message = reelhook_app::outbox::messages::WorkMessage::CheckRender {
+        job_id: job.id.clone(),
+        render: render.clone(),
+        check: 0,
+    };
     stack.work_on(&message).await.unwrap();
 }

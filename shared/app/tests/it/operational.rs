@@ -1,14 +1,16 @@
 //! Webhooks about webhooks: told once each, to the others, and never in circles.
 
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::announce::AnnouncePorts;
-use reelhook_app::audience::Subscribers;
-use reelhook_app::endpoints::{Destination, Endpoint, EndpointDesk};
-use reelhook_app::hooks::test_endpoint;
-use reelhook_app::previews::{example, example_endpoint};
-use reelhook_app::recover;
-use reelhook_app::registrations::{Choices, Private, Registered, Wish, change, register};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::webhooks::endpoints::registrations::{
+    Choices, Private, Registered, RegistrationRequest, change, register,
+};
+use reelhook_app::webhooks::endpoints::{Destination, Endpoint, EndpointStateStore};
+use reelhook_app::webhooks::notify::NotifyPorts;
+use reelhook_app::webhooks::previews::{example, example_endpoint};
+use reelhook_app::webhooks::recover;
+use reelhook_app::webhooks::subscriptions::Subscribers;
+use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
 use reelhook_testkit::{Stack, body_of, response, run, started};
 
@@ -20,7 +22,7 @@ async fn two(settings: &[(&str, &str)], failing: &[&str]) -> (Stack, EndpointId)
         [("https://failing.example/", failing), ("https://watching.example/", &["endpoint.*", "delivery.*"])]
     {
         let patterns = events.iter().map(|name| EventPattern::parse(name).unwrap());
-        let wish = Wish {
+        let requested = RegistrationRequest {
             choices: Choices { events: EventFilter::new(patterns), ..Choices::default() },
             destination: Destination::Web(Url::parse(url).unwrap()),
             headers: Vec::new(),
@@ -28,7 +30,7 @@ async fn two(settings: &[(&str, &str)], failing: &[&str]) -> (Stack, EndpointId)
             enabled: true,
             key: None,
         };
-        let Registered::Done(opened) = register(&stack.registration_ports(), wish).await.unwrap() else {
+        let Registered::Done(opened) = register(&stack.registration_ports(), requested).await.unwrap() else {
             panic!("full")
         };
         ids.push(opened.registration.id);
@@ -93,7 +95,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     let exhausted = of_jobs().filter(|one| one.status == DeliveryStatus::Exhausted).count();
     assert!(exhausted > 0 && of_jobs().any(|one| one.status == DeliveryStatus::Stopped));
     assert_eq!(count("delivery.exhausted"), exhausted, "one for each that was given up");
-    assert!(stack.deliveries.endpoint_state(&failing).told);
+    assert!(stack.deliveries.endpoint_state(&failing).disable_notified);
 
     // Mended, enabled and recovered: each arrives once more, or for the first time.
     answer_failing(&stack, 200);
@@ -105,8 +107,8 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
         statuses: vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
         event: None,
     };
-    let wish = recover::Wish { filter, dry_run: false, key: None };
-    recover::begin(&stack.recover_ports(), wish, std::time::Duration::from_secs(30)).await.unwrap();
+    let requested = recover::RecoveryRequest { filter, dry_run: false, key: None };
+    recover::begin(&stack.recover_ports(), requested, std::time::Duration::from_secs(30)).await.unwrap();
     until_all_ended(&stack).await;
     assert!(of_jobs().all(|one| one.status == DeliveryStatus::Delivered));
     assert_eq!(told(&stack).len(), events.len(), "who was enabled by hand has nothing to recover from");
@@ -190,25 +192,25 @@ async fn a_test_that_is_taken_first_does_not_keep_a_recovery_from_being_told() {
     jobs(&stack, 0..3).await;
     until_told(&stack, "endpoint.failing").await;
     answer_failing(&stack, 200);
-    let announce = AnnouncePorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
-    stack.deliveries.ask_now(&failing).await.unwrap();
+    let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
+    stack.deliveries.request_probe(&failing).await.unwrap();
     let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
-    test_endpoint(&announce, &to, stack.world.now(), 1, None).await.unwrap();
+    test_endpoint(&notify, &to, stack.world.now(), 1, None).await.unwrap();
     stack.dispatch().await;
     assert_eq!(stack.deliveries.endpoint_state(&failing).failures, 0, "the test was taken");
     until_all_ended(&stack).await;
     assert_eq!(told(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
-    assert_eq!(stack.deliveries.endpoint_state(&failing).told_failing, None);
+    assert_eq!(stack.deliveries.endpoint_state(&failing).outage_notified_since, None);
 }
 
 #[tokio::test]
 async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
-    let announce = AnnouncePorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
+    let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
     let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
     for n in 0..2 {
-        test_endpoint(&announce, &to, stack.world.now(), n, None).await.unwrap();
+        test_endpoint(&notify, &to, stack.world.now(), n, None).await.unwrap();
     }
     for _ in 0..4 {
         stack.settle().await;
@@ -232,7 +234,7 @@ async fn a_recovery_whose_telling_was_not_noted_is_told_again_under_the_same_id(
     until_all_ended(&stack).await;
     let recovered = told(&stack).iter().filter(|event| *event == "endpoint.recovered").count();
     assert_eq!(recovered, 1, "told again under the same id, and so once");
-    assert_eq!(stack.deliveries.endpoint_state(&failing).told_failing, None);
+    assert_eq!(stack.deliveries.endpoint_state(&failing).outage_notified_since, None);
 }
 
 #[tokio::test]

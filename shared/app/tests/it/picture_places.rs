@@ -1,7 +1,7 @@
 //! Pictures of videos that can't be had: the error names the place at which the client named them.
 
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
 use reelhook_domain::{Job, JobId, Status};
 use reelhook_testkit::{Stack, a_film, response};
 
@@ -29,7 +29,7 @@ fn stack(missing: &'static str, status: u16, body: &'static str) -> Stack {
 }
 
 async fn ended(stack: &Stack, film: Film) -> Job {
-    let id: JobId = stack.order(film, None).await;
+    let id: JobId = stack.submit_video(film, None).await;
     stack.settle().await;
     stack.jobs.get(&id)
 }
@@ -112,7 +112,7 @@ async fn creatomate_draws_pictures_that_are_there() {
             _ => response(200, GIF),
         })
     });
-    let id = stack.order(a_film(vec![scene(&["one", "two"])]), None).await;
+    let id = stack.submit_video(a_film(vec![scene(&["one", "two"])]), None).await;
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
     let asked = stack.http.requests();
@@ -123,7 +123,7 @@ async fn creatomate_draws_pictures_that_are_there() {
 #[tokio::test]
 async fn a_server_in_trouble_is_asked_again() {
     let stack = stack("/one.gif", 503, "");
-    let id = stack.order(a_film(vec![scene(&["one"])]), None).await;
+    let id = stack.submit_video(a_film(vec![scene(&["one"])]), None).await;
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Processing);
     stack.http.script(|_| Ok(response(200, GIF)));

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::dialect::streamgank::QueueCounts;
-use reelhook_app::jobs::ChangeError;
-use reelhook_app::messages::{Delayed, WorkMessage};
-use reelhook_app::queue::{QueueStatus, RemovalPorts, clear, clear_failed, list, remove_cleared, status, toggle};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::jobs::queue::{QueueStatus, RemovalPorts, clear, clear_failed, list, remove_cleared, status, toggle};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, lived, make_job, run, started};
 
@@ -93,7 +93,7 @@ async fn counts(stack: &Stack) -> QueueCounts {
 
 /// The part of a sweep that removes what is hidden.
 async fn remove(stack: &Stack) -> Result<usize, ChangeError> {
-    let ports = RemovalPorts { queue: &*stack.jobs, jobs: &*stack.jobs, ambient: &*stack.world, policy: &stack.policy };
+    let ports = RemovalPorts { queue: &*stack.jobs, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
     remove_cleared(&ports).await
 }
 
@@ -427,7 +427,7 @@ async fn clearing_what_failed_counts_it_and_touches_nothing_else() {
 async fn a_store_that_is_busy_in_the_middle_leaves_a_removal_that_the_next_one_ends() {
     let check = async |operation: &'static str, passed: usize, fault: Fault| {
         let (stack, jobs) = cleared().await;
-        stack.jobs.faults.order(operation, std::iter::repeat_n(Fault::Pass, passed).chain([fault]));
+        stack.jobs.faults.inject(operation, std::iter::repeat_n(Fault::Pass, passed).chain([fault]));
         let error = remove(&stack).await.unwrap_err();
         assert!(error.to_string().contains(operation), "{error}");
         let (now, shown) = (Some(stack.world.now()), walk(&stack, None, 200).await.concat());

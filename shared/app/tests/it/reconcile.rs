@@ -1,7 +1,7 @@
 //! Counters against jobs: mended only when the same difference shows twice in a row.
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::reconcile::reconcile;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::reconcile::reconcile;
 use reelhook_domain::{Event, Status};
 use reelhook_testkit::Stack;
 

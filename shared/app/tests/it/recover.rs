@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::endpoints::EndpointDesk;
-use reelhook_app::recover::{
-    self, Begun, Filter, RECOVERY_LEASE, Recovery, RecoveryId, RecoveryStatus, RecoveryStore, Wish, cancel, go_on,
-    go_on_with_all,
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::recover::{
+    self, Filter, RECOVERY_LEASE, Recovery, RecoveryId, RecoveryRequest, RecoveryStatus, RecoveryStore, Started,
+    cancel, resume, resume_all,
 };
-use reelhook_app::submit::IdempotencyKey;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
 
@@ -50,10 +50,10 @@ fn lost() -> Filter {
 
 /// A recovery that is begun without a key.
 async fn begin(stack: &Stack, filter: Filter, dry_run: bool, budget: Duration) -> Recovery {
-    let wish = Wish { filter, dry_run, key: None };
-    match recover::begin(&stack.recover_ports(), wish, budget).await.unwrap() {
-        Begun::Recovery(recovery) => *recovery,
-        Begun::KeyReused => panic!("there is no key"),
+    let requested = RecoveryRequest { filter, dry_run, key: None };
+    match recover::begin(&stack.recover_ports(), requested, budget).await.unwrap() {
+        Started::Recovery(recovery) => *recovery,
+        Started::KeyReused => panic!("there is no key"),
     }
 }
 
@@ -94,7 +94,7 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
     for round in 0.. {
         assert!(round < 1000, "the recovery has no end");
         // The process ends after some steps, wherever it is then.
-        let mut working = Box::pin(go_on_with_all(&ports, stack.world.now().after(LONG)));
+        let mut working = Box::pin(resume_all(&ports, stack.world.now().after(LONG)));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut ended = false;
         for _ in 0..1 + round % 4 {
@@ -106,8 +106,8 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
         drop(working);
         crashes += usize::from(!ended);
         match round % 3 {
-            0 => stack.recoveries.faults.order("save_recovery", [Fault::Pass, Fault::LostAnswer]),
-            1 => stack.deliveries.faults.order("save", [Fault::Pass, Fault::LostAnswer, Fault::Busy]),
+            0 => stack.recoveries.faults.inject("save_recovery", [Fault::Pass, Fault::LostAnswer]),
+            1 => stack.deliveries.faults.inject("save", [Fault::Pass, Fault::LostAnswer, Fault::Busy]),
             _ => stack.hints.faults.busy("send", 1),
         }
         stack.world.advance(RECOVERY_LEASE);
@@ -159,8 +159,8 @@ async fn one_that_is_cancelled_stops_and_what_it_sent_stays_sent() {
     let ended = cancel(&ports, &begun.id).await.unwrap().unwrap();
     assert_eq!((ended.status, ended.replayed, ended.due_at), (RecoveryStatus::Cancelled, 80, None));
     assert!(ended.progress() < 100);
-    assert_eq!(go_on_with_all(&ports, stack.world.now().after(LONG)).await.unwrap(), 0);
-    assert_eq!(go_on(&ports, &begun.id, stack.world.now().after(LONG)).await.unwrap(), Some(ended.clone()));
+    assert_eq!(resume_all(&ports, stack.world.now().after(LONG)).await.unwrap(), 0);
+    assert_eq!(resume(&ports, &begun.id, stack.world.now().after(LONG)).await.unwrap(), Some(ended.clone()));
     assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 80);
     assert_eq!(cancel(&ports, &begun.id).await.unwrap(), Some(ended), "twice is once");
     assert_eq!(cancel(&ports, &RecoveryId::of(7)).await.unwrap(), None);
@@ -187,9 +187,9 @@ async fn two_who_work_on_one_do_it_once() {
     let ports = stack.recover_ports();
     let begun = begin(&stack, lost(), false, Duration::ZERO).await;
     let until = stack.world.now().after(LONG);
-    let (one, other) = tokio::join!(go_on(&ports, &begun.id, until), go_on(&ports, &begun.id, until));
+    let (one, other) = tokio::join!(resume(&ports, &begun.id, until), resume(&ports, &begun.id, until));
     assert!(one.is_ok() && other.is_ok());
-    let done = go_on(&ports, &begun.id, until).await.unwrap().unwrap();
+    let done = resume(&ports, &begun.id, until).await.unwrap().unwrap();
     assert_eq!((done.status, done.matched), (RecoveryStatus::Done, 800));
     assert_eq!((done.replayed, done.under_way), (800, 0));
     assert_eq!(stack.deliveries.all().iter().filter(|one| one.replay).count(), 800);
@@ -203,29 +203,33 @@ async fn a_repeat_with_the_same_key_begins_no_other() {
         let former_hash = Some(format!("former {body}"));
         let key = IdempotencyKey { former_hash, ..IdempotencyKey::new("once", body) };
         let filter = Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() };
-        let wish = Wish { filter, dry_run: false, key: Some((caller.to_owned(), key)) };
-        recover::begin(&stack.recover_ports(), wish, LONG).await.unwrap()
+        let requested = RecoveryRequest { filter, dry_run: false, key: Some((caller.to_owned(), key)) };
+        recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };
-    let Begun::Recovery(first) = ask("ann", "body").await else { panic!("a new key") };
+    let Started::Recovery(first) = ask("ann", "body").await else { panic!("a new key") };
     assert_eq!(first.replayed, 10);
     stack.dispatch().await;
-    assert_eq!(ask("ann", "body").await, Begun::Recovery(first.clone()), "what was delivered since is not sent again");
-    assert_eq!(ask("ann", "another").await, Begun::KeyReused);
+    assert_eq!(
+        ask("ann", "body").await,
+        Started::Recovery(first.clone()),
+        "what was delivered since is not sent again"
+    );
+    assert_eq!(ask("ann", "another").await, Started::KeyReused);
     // As version 0.1 would have kept it.
-    let Begun::Recovery(old) = ask("eve", "former body").await else { panic!("her own key") };
-    assert_eq!(ask("eve", "body").await, Begun::Recovery(old));
-    let Begun::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
+    let Started::Recovery(old) = ask("eve", "former body").await else { panic!("her own key") };
+    assert_eq!(ask("eve", "body").await, Started::Recovery(old));
+    let Started::Recovery(other) = ask("bob", "body").await else { panic!("his own key") };
     assert_ne!(other.id, first.id);
     // Under the name that the caller had before.
     let renamed = async |former: &str, body: &str| {
         let former = vec!["older still".to_owned(), former.to_owned()];
         let key = Some(("ann, since".to_owned(), IdempotencyKey::new("once", body).of_callers(former)));
-        let wish = Wish { filter: lost(), dry_run: false, key };
-        recover::begin(&stack.recover_ports(), wish, LONG).await.unwrap()
+        let requested = RecoveryRequest { filter: lost(), dry_run: false, key };
+        recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };
-    assert_eq!(renamed("ann", "body").await, Begun::Recovery(first.clone()));
-    assert_eq!(renamed("ann", "another").await, Begun::KeyReused);
-    let Begun::Recovery(new) = renamed("nobody", "body").await else { panic!("a new key") };
+    assert_eq!(renamed("ann", "body").await, Started::Recovery(first.clone()));
+    assert_eq!(renamed("ann", "another").await, Started::KeyReused);
+    let Started::Recovery(new) = renamed("nobody", "body").await else { panic!("a new key") };
     assert_ne!(new.id, first.id);
 }
 

@@ -4,17 +4,17 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::endpoint_secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
-use reelhook_app::endpoints::{Arn, Destination, EndpointDesk, Form, Payload};
-use reelhook_app::parcels::CloudTarget;
-use reelhook_app::policies::{OwnPolicy, ScheduleName};
-use reelhook_app::previews::preview;
-use reelhook_app::registrations::{
-    Changed, Choices, MOST_ENDPOINTS, Opened, Registered, Vault, Wish, change, look, register, remove,
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::webhooks::endpoints::policies::{OwnPolicy, ScheduleName};
+use reelhook_app::webhooks::endpoints::registrations::{
+    Changed, Choices, MOST_ENDPOINTS, Opened, Registered, RegistrationRequest, Vault, change, look, register, remove,
 };
-use reelhook_app::submit::IdempotencyKey;
-use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventPattern, Held, OutboundEvent};
+use reelhook_app::webhooks::endpoints::secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::{Arn, Destination, EndpointStateStore, Form, Payload};
+use reelhook_app::webhooks::previews::preview;
+use reelhook_app::webhooks::transport::CloudTarget;
+use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventPattern, OutboundEvent, WaitReason};
 use reelhook_signing::{SigningKeys, asymmetric, standard, streamgank};
 use reelhook_testkit::{NOON, Stack, body_of, header, headers, response, run, started};
 use serde_json::json;
@@ -23,8 +23,8 @@ fn filter(names: &[&str]) -> EventFilter {
     EventFilter::new(names.iter().map(|name| EventPattern::parse(name).unwrap()))
 }
 
-fn wish(url: &str, events: &[&str]) -> Wish {
-    Wish {
+fn requested(url: &str, events: &[&str]) -> RegistrationRequest {
+    RegistrationRequest {
         choices: Choices { events: filter(events), ..Choices::default() },
         destination: Destination::Web(Url::parse(url).unwrap()),
         headers: Vec::new(),
@@ -34,8 +34,8 @@ fn wish(url: &str, events: &[&str]) -> Wish {
     }
 }
 
-async fn registered(stack: &Stack, wish: Wish) -> Opened {
-    match register(&stack.registration_ports(), wish).await.unwrap() {
+async fn registered(stack: &Stack, requested: RegistrationRequest) -> Opened {
+    match register(&stack.registration_ports(), requested).await.unwrap() {
         Registered::Done(opened) => *opened,
         other => panic!("{other:?}"),
     }
@@ -59,8 +59,8 @@ async fn an_endpoint_gets_what_it_subscribes_to_from_then_on_signed_with_its_own
     let stack = stack();
     a_job(&stack, 1).await;
     stack.world.advance_s(1);
-    let opened = registered(&stack, wish("https://own.example/hook", &["job.*"])).await;
-    registered(&stack, wish("https://other.example/hook", &["job.failed"])).await;
+    let opened = registered(&stack, requested("https://own.example/hook", &["job.*"])).await;
+    registered(&stack, requested("https://other.example/hook", &["job.failed"])).await;
     a_job(&stack, 2).await;
     stack.replay_stream().await;
     stack.settle().await;
@@ -80,14 +80,14 @@ async fn an_endpoint_gets_what_it_subscribes_to_from_then_on_signed_with_its_own
 #[tokio::test]
 async fn what_an_endpoint_chooses_shows_in_its_webhooks() {
     let stack = stack();
-    let mut thin = wish("https://thin.example/", &["*"]);
+    let mut thin = requested("https://thin.example/", &["*"]);
     thin.choices.form = Form { payload: Payload::Thin, ..Form::default() };
     thin.choices.asymmetric = true;
     thin.choices.policy =
         OwnPolicy { timeout: Some(2000), schedule: Some(ScheduleName::Standard), ..OwnPolicy::default() };
     thin.headers = vec![("X-Team".to_owned(), "billing".to_owned()), ("Webhook-Id".to_owned(), "forged".to_owned())];
     let thin = registered(&stack, thin).await;
-    let mut ascii = wish("https://ascii.example/", &["job.*"]);
+    let mut ascii = requested("https://ascii.example/", &["job.*"]);
     ascii.choices.form.ascii = true;
     registered(&stack, ascii).await;
     a_job(&stack, 1).await;
@@ -121,23 +121,23 @@ async fn queues_and_buses_get_the_same_webhooks() {
     ] {
         let arn = Arn::parse(arn, service).unwrap();
         let destination = if service == "sqs" { Destination::Queue(arn) } else { Destination::Bus(arn) };
-        registered(&stack, Wish { destination, ..wish("https://none.example/", &["job.*"]) }).await;
+        registered(&stack, RegistrationRequest { destination, ..requested("https://none.example/", &["job.*"]) }).await;
     }
     a_job(&stack, 1).await;
     assert!(stack.http.requests().is_empty());
-    let parcels = stack.http.cloud_parcels();
-    assert_eq!(parcels.len(), 2);
-    for parcel in parcels {
-        let text = |name: &str| parcel.attributes.iter().find(|(known, _)| known == name).unwrap().1.clone();
-        let body: serde_json::Value = serde_json::from_str(&parcel.body).unwrap();
-        assert_eq!((parcel.event, &body["event"]), ("job.completed_with_issues", &json!(parcel.event)));
-        if let CloudTarget::Bus(_) = parcel.to {
-            assert_eq!((&body["id"], parcel.attributes.len()), (&json!(parcel.once), 0), "events have no headers");
+    let cloud_webhooks = stack.http.cloud_requests();
+    assert_eq!(cloud_webhooks.len(), 2);
+    for webhook in cloud_webhooks {
+        let text = |name: &str| webhook.attributes.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        let body: serde_json::Value = serde_json::from_str(&webhook.body).unwrap();
+        assert_eq!((webhook.event, &body["event"]), ("job.completed_with_issues", &json!(webhook.event)));
+        if let CloudTarget::Bus(_) = webhook.to {
+            assert_eq!((&body["id"], webhook.attributes.len()), (&json!(webhook.once), 0), "events have no headers");
             continue;
         }
-        assert_eq!((text("webhook-id"), &body["id"]), (parcel.once.clone(), &json!(null)));
+        assert_eq!((text("webhook-id"), &body["id"]), (webhook.once.clone(), &json!(null)));
         assert!(text("webhook-signature").starts_with("v1,"), "signed as any other");
-        assert!(parcel.attributes.len() <= 10, "as many as a message of SQS may have");
+        assert!(webhook.attributes.len() <= 10, "as many as a message of SQS may have");
     }
     assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
 }
@@ -146,9 +146,9 @@ async fn queues_and_buses_get_the_same_webhooks() {
 async fn secrets_rotate_under_load_and_each_receiver_accepts_every_webhook() {
     let stack = stack();
     let ports = stack.registration_ports();
-    let mut wish = wish("https://own.example/", &["job.*"]);
-    wish.choices.asymmetric = true;
-    let id = registered(&stack, wish).await.registration.id;
+    let mut requested = requested("https://own.example/", &["job.*"]);
+    requested.choices.asymmetric = true;
+    let id = registered(&stack, requested).await.registration.id;
     let mut n = 0;
     for _ in 0..6 {
         // Who held one of these when it was the newest still holds it.
@@ -185,7 +185,7 @@ async fn secrets_rotate_under_load_and_each_receiver_accepts_every_webhook() {
 async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_all_others() {
     let stack = stack();
     let ports = stack.registration_ports();
-    let id = registered(&stack, wish("https://own.example/", &["job.*"])).await.registration.id;
+    let id = registered(&stack, requested("https://own.example/", &["job.*"])).await.registration.id;
     let turn = async |grace: u64| {
         let rotation = Rotation { secret: None, grace: Duration::from_secs(grace), key: None };
         rotate(&ports, &id, rotation).await.unwrap()
@@ -223,10 +223,10 @@ async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_a
 async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
     let stack = stack();
     let ports = stack.registration_ports();
-    let id = registered(&stack, wish("https://one.example/", &["job.*"])).await.registration.id;
+    let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
     a_job(&stack, 1).await;
     let to = |url: &'static str| {
-        move |_: &mut Choices, private: &mut reelhook_app::registrations::Private| {
+        move |_: &mut Choices, private: &mut reelhook_app::webhooks::endpoints::registrations::Private| {
             private.destination = Destination::Web(Url::parse(url).unwrap());
             Ok::<(), Infallible>(())
         }
@@ -249,8 +249,8 @@ async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
         stack.http.requests().iter().map(|request| request.url.host_str().unwrap().to_owned()).collect();
     assert_eq!(hosts, ["one.example", "two.example"]);
 
-    assert!(remove(ports.store, ports.ambient, &id).await.unwrap());
-    assert!(!remove(ports.store, ports.ambient, &id).await.unwrap());
+    assert!(remove(ports.store, ports.clock, &id).await.unwrap());
+    assert!(!remove(ports.store, ports.clock, &id).await.unwrap());
     a_job(&stack, 3).await;
     assert_eq!(stack.http.requests().len(), 2);
     let unknown = EndpointId::parse("ep_unknown").unwrap();
@@ -260,7 +260,7 @@ async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
 #[tokio::test]
 async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
     let stack = stack();
-    let id = registered(&stack, wish("https://one.example/", &["job.*"])).await.registration.id;
+    let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
     let job = stack.submit(1);
     for event in [vec![Event::Claim, started(1)], run(1, None)].concat() {
         assert!(stack.jobs.apply(&job, &event, stack.world.now(), &stack.policy));
@@ -276,10 +276,10 @@ async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
 #[tokio::test]
 async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     let stack = stack();
-    let keyed = |url: &str, hash: &str| Wish {
+    let keyed = |url: &str, hash: &str| RegistrationRequest {
         key: Some(("ann".to_owned(), IdempotencyKey::new("k", hash))),
         enabled: false,
-        ..wish(url, &["job.*"])
+        ..requested(url, &["job.*"])
     };
     let ports = stack.registration_ports();
     let one = registered(&stack, keyed("https://one.example/", "1")).await;
@@ -287,18 +287,18 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     let reused = register(&ports, keyed("https://two.example/", "2")).await.unwrap();
     assert_eq!(reused, Registered::KeyReused);
     let upgraded = IdempotencyKey { former_hash: Some("1".to_owned()), ..IdempotencyKey::new("k", "of its value") };
-    let later = Wish { key: Some(("ann".to_owned(), upgraded)), ..keyed("https://one.example/", "1") };
+    let later = RegistrationRequest { key: Some(("ann".to_owned(), upgraded)), ..keyed("https://one.example/", "1") };
     assert_eq!(registered(&stack, later).await, one, "as version 0.1 remembers it");
     let renamed = |former: &str, hash: &str| {
         let key = IdempotencyKey::new("k", hash).of_callers(vec!["older still".to_owned(), former.to_owned()]);
-        Wish { key: Some(("ann, since".to_owned(), key)), ..keyed("https://one.example/", hash) }
+        RegistrationRequest { key: Some(("ann, since".to_owned(), key)), ..keyed("https://one.example/", hash) }
     };
     assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "under the name that she had before");
     assert_eq!(register(&ports, renamed("ann", "2")).await.unwrap(), Registered::KeyReused);
     let bobs = registered(&stack, renamed("bob", "1")).await;
     assert_ne!(bobs.registration.id, one.registration.id);
-    remove(ports.store, ports.ambient, &bobs.registration.id).await.unwrap();
-    remove(ports.store, ports.ambient, &one.registration.id).await.unwrap();
+    remove(ports.store, ports.clock, &bobs.registration.id).await.unwrap();
+    remove(ports.store, ports.clock, &one.registration.id).await.unwrap();
     let (two, again) = tokio::join!(
         registered(&stack, keyed("https://one.example/", "1")),
         registered(&stack, keyed("https://one.example/", "1"))
@@ -320,12 +320,15 @@ async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same
     let stack = stack();
     let ports = stack.registration_ports();
     let key = IdempotencyKey::new("k", "h");
-    let keyed = || Wish { key: Some(("ann".to_owned(), key.clone())), ..wish("https://one.example/", &["job.*"]) };
+    let keyed = || RegistrationRequest {
+        key: Some(("ann".to_owned(), key.clone())),
+        ..requested("https://one.example/", &["job.*"])
+    };
     let one = registered(&stack, keyed()).await;
     for _ in 1..MOST_ENDPOINTS {
-        registered(&stack, wish("https://many.example/", &["job.deleted"])).await;
+        registered(&stack, requested("https://many.example/", &["job.deleted"])).await;
     }
-    let more = register(&ports, wish("https://more.example/", &["job.*"])).await.unwrap();
+    let more = register(&ports, requested("https://more.example/", &["job.*"])).await.unwrap();
     assert_eq!(more, Registered::TooMany);
     assert_eq!(registered(&stack, keyed()).await, one);
 }
@@ -333,18 +336,19 @@ async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same
 #[tokio::test]
 async fn webhooks_wait_while_the_key_that_opens_their_endpoint_is_not_there_and_go_when_it_is() {
     let mut stack = stack();
-    let id = registered(&stack, wish("https://one.example/", &["job.*"])).await.registration.id;
+    let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
     let key = |text: &str| Vault::new(&SigningKeys::parse(text).unwrap());
     stack.vault = key("another key");
     a_job(&stack, 1).await;
     assert!(stack.http.requests().is_empty());
-    assert_eq!(stack.deliveries.only().held, Some(Held::Settings));
+    assert_eq!(stack.deliveries.only().wait_reason, Some(WaitReason::UnknownEndpoint));
     stack.vault = key("another key, the key of secrets");
     stack.world.advance_s(300);
     stack.settle().await;
     assert_eq!(stack.deliveries.only().status, DeliveryStatus::Delivered);
     // A change of nothing seals it with the newest key, and the old one can go.
-    let nothing = |_: &mut Choices, _: &mut reelhook_app::registrations::Private| Ok::<(), Infallible>(());
+    let nothing =
+        |_: &mut Choices, _: &mut reelhook_app::webhooks::endpoints::registrations::Private| Ok::<(), Infallible>(());
     change(&stack.registration_ports(), &id, None, nothing).await.unwrap().unwrap();
     stack.vault = key("another key");
     a_job(&stack, 2).await;
@@ -354,9 +358,9 @@ async fn webhooks_wait_while_the_key_that_opens_their_endpoint_is_not_there_and_
 #[tokio::test]
 async fn what_is_private_is_sealed_where_it_is_kept_and_never_shown_by_accident() {
     let stack = stack();
-    let mut wish = wish("https://hooks.slack.com/services/T0/B0/token", &["job.*"]);
-    wish.headers = vec![("Authorization".to_owned(), "Bearer hush".to_owned())];
-    let opened = registered(&stack, wish).await;
+    let mut requested = requested("https://hooks.slack.com/services/T0/B0/token", &["job.*"]);
+    requested.headers = vec![("Authorization".to_owned(), "Bearer hush".to_owned())];
+    let opened = registered(&stack, requested).await;
     let row = serde_json::to_string(&opened.registration).unwrap();
     let secret = &opened.private.secrets[0];
     for hidden in [secret.secret.as_str(), &secret.seed, "hush", "token"] {

@@ -1,7 +1,7 @@
 //! Films in Creatomate's words: texts as they were written, and scenes as long as their frames.
 
-use reelhook_app::renderscript::render_script;
-use reelhook_domain::film::{Content, Film, Format, Item, Scene, SceneKind};
+use reelhook_app::videos::renderscript::render_script;
+use reelhook_domain::videos::film::{Content, Film, Item, Rendition, Scene, SceneKind};
 use reelhook_testkit::a_film;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn film(scenes: Vec<(Content, u32)>) -> Film {
 
 /// The texts of a scene, from above.
 fn texts(content: Content) -> Vec<String> {
-    let script = render_script(&film(vec![(content, 90)]), Format::Standard, &[], None);
+    let script = render_script(&film(vec![(content, 90)]), Rendition::Landscape, &[], None);
     let elements = script["elements"][0]["elements"].as_array().expect("elements").iter();
     elements.map(|element| element["text"].as_str().expect("a text").to_owned()).collect()
 }
@@ -71,7 +71,7 @@ fn marks_of_bold_parts_are_left_out() {
 fn scenes_last_as_long_as_their_frames() {
     // Forty scenes of 0.55 s: every other one has a frame more.
     let scenes = (0..40).map(|place| (Content::default(), 16 + (place + 1) % 2)).collect();
-    let script = render_script(&film(scenes), Format::Standard, &[], None);
+    let script = render_script(&film(scenes), Rendition::Landscape, &[], None);
     assert_eq!((&script["duration"], &script["frame_rate"]), (&json!(22.0), &json!(30)));
     let elements = script["elements"].as_array().expect("elements");
     let seconds: f64 = elements.iter().filter_map(|scene| scene["duration"].as_f64()).sum();

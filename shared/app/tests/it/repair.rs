@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::repair::{Cursor, Repaired, repair};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbox::repair::{Cursor, Repaired, repair};
 use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, run, started};
 
@@ -15,7 +15,7 @@ async fn repair_all(stack: &Stack, since: Timestamp) -> Vec<Repaired> {
     let mut cursor = Cursor::default();
     loop {
         let part =
-            repair(&stack.repair_ports(&stack.audience().await), since, cursor, stack.world.now()).await.unwrap();
+            repair(&stack.repair_ports(&stack.subscriptions().await), since, cursor, stack.world.now()).await.unwrap();
         parts.push(part.clone());
         match part.cursor {
             Some(next) => cursor = next,
@@ -152,7 +152,7 @@ async fn the_cursor_walks_every_page_of_every_status_and_day() {
 async fn a_cursor_beyond_the_last_status_has_nothing_to_do() {
     let stack = Stack::default();
     let cursor = Cursor { day: 0, status: 6, after: None };
-    let part = repair(&stack.repair_ports(&stack.audience().await), Timestamp(0), cursor, NOON).await.unwrap();
+    let part = repair(&stack.repair_ports(&stack.subscriptions().await), Timestamp(0), cursor, NOON).await.unwrap();
     assert_eq!(part, Repaired::default());
 }
 
@@ -164,8 +164,8 @@ async fn a_part_that_fails_can_be_repeated_with_the_same_cursor() {
     }
     stack.drop_stream();
     let cursor = Cursor { day: 0, status: 3, after: None };
-    let audience = stack.audience().await;
-    let part = async || repair(&stack.repair_ports(&audience), Timestamp(0), cursor.clone(), NOON).await;
+    let subscriptions = stack.subscriptions().await;
+    let part = async || repair(&stack.repair_ports(&subscriptions), Timestamp(0), cursor.clone(), NOON).await;
     stack.jobs.faults.busy("page", 1);
     assert!(part().await.is_err());
     stack.jobs.faults.busy("load", 1);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::jobs::change;
-use reelhook_app::queue::toggle;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::change;
+use reelhook_app::jobs::queue::toggle;
 use reelhook_app::retry::Retry;
 use reelhook_domain::{Event, Status};
 use reelhook_testkit::{NOON, Stack, World};

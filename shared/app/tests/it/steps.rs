@@ -1,7 +1,7 @@
 //! Taking a worker's reports: large details go beside the job, and nothing is half-written.
 
-use reelhook_app::jobs::{ChangeError, Changed};
-use reelhook_app::steps::{StepPorts, report};
+use reelhook_app::jobs::change::{ChangeError, Changed};
+use reelhook_app::jobs::steps::{StepPorts, report};
 use reelhook_domain::{JobId, Status, StepStatus, StepUpdate};
 use reelhook_testkit::{MemoryDetails, Stack};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl Desk {
         let ports = StepPorts {
             jobs: &*self.stack.jobs,
             details: &self.details,
-            ambient: &*self.stack.world,
+            clock: &*self.stack.world,
             policy: &self.stack.policy,
         };
         let mut update = StepUpdate::plain(number, StepStatus::Completed, 100 * i64::from(number));
@@ -78,7 +78,7 @@ async fn a_step_s_newer_details_replace_its_own_and_do_not_add_up() {
     let ports = StepPorts {
         jobs: &*desk.stack.jobs,
         details: &desk.details,
-        ambient: &*desk.stack.world,
+        clock: &*desk.stack.world,
         policy: &desk.stack.policy,
     };
     let mut update = StepUpdate::plain(4, StepStatus::RenderReady, 401);

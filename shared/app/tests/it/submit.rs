@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::dialect::streamgank::QueueCounts;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::submit::{IdempotencyKey, Submission, Submitted, submit};
 use reelhook_app::store::StoreError;
-use reelhook_app::submit::{IdempotencyKey, Submission, Submitted, submit};
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Dialect, Event, Job, Status};
 use reelhook_testkit::{Fault, NOON, Stack, make_job, run, started};
 use serde_json::json;
@@ -186,7 +186,7 @@ async fn a_busy_store_makes_nothing_or_a_whole_job() {
             assert!(stack.jobs.all().is_empty(), "{failing}");
         }
         let stack = Stack::default();
-        stack.jobs.faults.order(operation, [Fault::LostAnswer]);
+        stack.jobs.faults.inject(operation, [Fault::LostAnswer]);
         assert!(make(&stack, submission(key)).await.is_err());
         assert_eq!(stack.jobs.all().len(), 1, "whole, with its effects");
         assert!(!stack.jobs.all()[0].outbox.is_empty());

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::sweep::{SHARDS, Swept, shard};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbox::sweep::{SHARDS, Swept, shard};
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{Stack, a_delivery};
 
@@ -79,8 +79,8 @@ async fn one_job_that_fails_does_not_keep_the_others_back() {
     let stack = Stack::default();
     let ids = jobs_in_every_shard(&stack);
     stack.world.advance_s(60);
-    stack.jobs.faults.order_about("save", &ids[7], reelhook_testkit::Fault::Busy);
-    stack.jobs.faults.order_about("load", &ids[9], reelhook_testkit::Fault::Refuse);
+    stack.jobs.faults.inject_for("save", &ids[7], reelhook_testkit::Fault::Busy);
+    stack.jobs.faults.inject_for("load", &ids[9], reelhook_testkit::Fault::Refuse);
     let swept = stack.sweep().await;
     assert_eq!((swept.jobs_due, swept.jobs_changed, swept.failed), (80, 78, 2));
     assert_eq!(stack.sweep().await.jobs_changed, 2);

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::waiting::{Slots, WaitPorts, Waited, wait_for_end};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::waiting::{Slots, WaitOutcome, WaitPorts, wait_for_end};
 use reelhook_domain::{Event, JobId, Status, Timestamp};
-use reelhook_testkit::{MemorySlots, NOON, NoPulse, Stack};
+use reelhook_testkit::{MemorySlots, NOON, NeverElapses, Stack};
 
 const LONGEST: Duration = Duration::from_secs(25);
 
-async fn wait(stack: &Stack, slots: &MemorySlots, id: &JobId) -> Waited {
-    let ports = WaitPorts { jobs: &*stack.jobs, slots, ambient: &*stack.world, pulse: &NoPulse };
+async fn wait(stack: &Stack, slots: &MemorySlots, id: &JobId) -> WaitOutcome {
+    let ports = WaitPorts { jobs: &*stack.jobs, slots, clock: &*stack.world, timer: &NeverElapses };
     wait_for_end(&ports, id, "request", LONGEST).await
 }
 
@@ -30,9 +30,9 @@ async fn whoever_waits_gets_the_job_once_it_has_ended_and_gives_the_slot_back() 
         let id = stack.submit(1);
         before_look(&stack, look, &id, Event::Cancel);
         let waited = wait(&stack, &slots, &id).await;
-        assert!(matches!(&waited, Waited::Ended(job) if job.status == Status::Cancelled), "{look}: {waited:?}");
+        assert!(matches!(&waited, WaitOutcome::Ended(job) if job.status == Status::Cancelled), "{look}: {waited:?}");
         assert_eq!((stack.world.now().0 - NOON.0) / 1000, seconds, "look {look}");
-        assert!(slots.held().is_empty());
+        assert!(slots.leases().is_empty());
     }
 }
 
@@ -40,11 +40,11 @@ async fn whoever_waits_gets_the_job_once_it_has_ended_and_gives_the_slot_back() 
 async fn a_wait_ends_with_its_time_and_gives_the_slot_back() {
     let (stack, slots) = (Stack::default(), MemorySlots::new(1));
     let id = stack.submit(1);
-    assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
+    assert_eq!(wait(&stack, &slots, &id).await, WaitOutcome::NotYet);
     assert_eq!(stack.world.now(), NOON.after(LONGEST));
     // Each half second for ten seconds, then each two seconds, and at the end.
     assert_eq!(stack.jobs.faults.calls("load"), 20 + 8 + 1);
-    assert!(slots.held().is_empty());
+    assert!(slots.leases().is_empty());
 }
 
 #[tokio::test]
@@ -52,10 +52,10 @@ async fn without_a_free_slot_nobody_waits() {
     let stack = Stack::default();
     let id = stack.submit(1);
     for slots in [MemorySlots::new(0), MemorySlots::new(1), MemorySlots::new(3)] {
-        while slots.enter(&format!("{}", slots.held().len()), NOON, Timestamp(NOON.0 + 1)).await.unwrap() {}
-        let held = slots.held();
-        assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
-        assert_eq!(slots.held(), held, "the others keep theirs");
+        while slots.acquire(&format!("{}", slots.leases().len()), NOON, Timestamp(NOON.0 + 1)).await.unwrap() {}
+        let held = slots.leases();
+        assert_eq!(wait(&stack, &slots, &id).await, WaitOutcome::NotYet);
+        assert_eq!(slots.leases(), held, "the others keep theirs");
     }
     assert_eq!((stack.world.now(), stack.jobs.faults.calls("load")), (NOON, 0), "the answer is given at once");
 }
@@ -70,11 +70,11 @@ async fn the_slot_of_a_request_that_died_is_free_after_its_time() {
         waited = wait(&stack, &slots, &id) => panic!("{waited:?}"),
         () = tokio::task::yield_now() => {}
     }
-    assert_eq!(slots.held().into_values().collect::<Vec<_>>(), [NOON.after(LONGEST + Duration::from_secs(5))]);
-    assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet, "it is taken");
+    assert_eq!(slots.leases().into_values().collect::<Vec<_>>(), [NOON.after(LONGEST + Duration::from_secs(5))]);
+    assert_eq!(wait(&stack, &slots, &id).await, WaitOutcome::NotYet, "it is taken");
     stack.world.set(NOON.after(LONGEST + Duration::from_secs(5)));
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
-    assert!(matches!(wait(&stack, &slots, &id).await, Waited::Ended(_)));
+    assert!(matches!(wait(&stack, &slots, &id).await, WaitOutcome::Ended(_)));
 }
 
 #[tokio::test]
@@ -82,11 +82,11 @@ async fn a_busy_store_is_no_error_of_whoever_waits() {
     let (stack, slots) = (Stack::default(), MemorySlots::new(1));
     let id = stack.submit(1);
     slots.faults.busy("enter", 1);
-    assert_eq!(wait(&stack, &slots, &id).await, Waited::NotYet);
+    assert_eq!(wait(&stack, &slots, &id).await, WaitOutcome::NotYet);
     assert_eq!(stack.jobs.faults.calls("load"), 0);
     stack.jobs.faults.busy("load", 3);
     assert!(stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy));
-    assert!(matches!(wait(&stack, &slots, &id).await, Waited::Ended(_)), "the fourth look finds it");
+    assert!(matches!(wait(&stack, &slots, &id).await, WaitOutcome::Ended(_)), "the fourth look finds it");
     assert_eq!(stack.world.now().0 - NOON.0, 1_500);
 }
 
@@ -96,10 +96,10 @@ async fn a_job_that_goes_while_it_is_waited_for_is_told() {
     let (deleted, vanished) = (stack.submit(1), stack.submit(2));
     assert!(stack.jobs.apply(&deleted, &Event::Cancel, NOON, &stack.policy));
     before_look(&stack, 1, &deleted, Event::Delete);
-    assert_eq!(wait(&stack, &slots, &deleted).await, Waited::Gone);
+    assert_eq!(wait(&stack, &slots, &deleted).await, WaitOutcome::Gone);
     let mine = vanished.clone();
     stack.jobs.before("load", |_| {});
     stack.jobs.before("load", move |jobs| jobs.remove(&mine));
-    assert_eq!(wait(&stack, &slots, &vanished).await, Waited::Gone);
-    assert!(slots.held().is_empty());
+    assert_eq!(wait(&stack, &slots, &vanished).await, WaitOutcome::Gone);
+    assert!(slots.leases().is_empty());
 }

@@ -1,9 +1,9 @@
 //! What viewers of a job get: by their `Last-Event-ID`, by their cookie, or without either.
 
 use async_trait::async_trait;
-use reelhook_app::fanout::LiveRow;
+use reelhook_app::jobs::watch::{Cursor, LiveStore, WatchStart, begin};
+use reelhook_app::outbox::fanout::LiveRow;
 use reelhook_app::store::StoreError;
-use reelhook_app::watch::{Begun, LiveStore, Position, begin};
 use reelhook_domain::{Dialect, Event, Job, JobId, Status};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 use serde_json::json;
@@ -41,13 +41,13 @@ async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String 
     let stack = Stack::default();
     stack.jobs.put(job);
     let rows = Rows((1..=job.live_version).collect());
-    let place = |text: Option<&str>| text.map(|text| Position::parse(text).unwrap());
+    let place = |text: Option<&str>| text.map(|text| Cursor::parse(text).unwrap());
     match begin(&*stack.jobs, &rows, &job.id, place(last), place(noted)).await.unwrap() {
-        Begun::NotFound => "not found".to_owned(),
-        Begun::Over(last) => format!("over {}", last.id),
-        Begun::Watch(watch) => format!("watch {}", watch.position()),
-        Begun::Ended { last, settled } => format!("ended {} {settled}", last.id),
-        Begun::Rest { watch, last, settled } => format!("rest {} {} {settled}", watch.position(), last.id),
+        WatchStart::NotFound => "not found".to_owned(),
+        WatchStart::AlreadyFinished(last) => format!("over {}", last.id),
+        WatchStart::Watch(watch) => format!("watch {}", watch.cursor()),
+        WatchStart::Ended { last, settled } => format!("ended {} {settled}", last.id),
+        WatchStart::AwaitRetry { watch, last, settled } => format!("rest {} {} {settled}", watch.cursor(), last.id),
     }
 }
 

@@ -1,13 +1,13 @@
 //! The Counters table: admission, counters with their markers, reconciliation, and callbacks that wait.
 
-use reelhook_app::fanout::CountStep;
+use reelhook_app::jobs::reconcile::{Counter, CounterStore};
+use reelhook_app::jobs::renders::{Callback, RenderStore};
+use reelhook_app::jobs::submit::KeyRow;
 use reelhook_app::limits::LeaseStore;
-use reelhook_app::reconcile::{Counter, CounterStore};
-use reelhook_app::renders::{Callback, RenderStore};
+use reelhook_app::outbox::fanout::CountStep;
 use reelhook_app::store::Saved;
-use reelhook_app::submit::KeyRow;
-use reelhook_aws::counters::{CounterTable, Reconciler, RenderTable};
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::{CounterTable, Reconciler, RenderTable};
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_domain::{Admission, EventId, LogTally, RenderId, Status, Timestamp};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};

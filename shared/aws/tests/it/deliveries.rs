@@ -1,16 +1,16 @@
 //! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
-use reelhook_app::announce::EventStore;
-use reelhook_app::deliver::{DeliveryStore, SaveDeliveries};
-use reelhook_app::deliveries::{DeliveryBook, delivery_place};
-use reelhook_app::endpoints::EndpointDesk;
-use reelhook_app::fanout::EventRow;
-use reelhook_app::settings::WebhookSettings;
+use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
+use reelhook_app::webhooks::deliver::{DeliveryStore, SaveDeliveries};
+use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, JobId, Judgement, Outcome, Policy, Timestamp,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, JobId, Outcome, Policy, ResponseClass, Timestamp,
 };
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
@@ -96,11 +96,11 @@ async fn rows_that_could_not_be_put_are_told() {
 async fn a_delivery_is_due_while_it_waits_and_not_when_it_has_ended() {
     let (item, _) = stored(1).await;
     let delivery = rows(1).0;
-    let shard = reelhook_app::sweep::shard(&delivery.id.to_string());
+    let shard = reelhook_app::outbox::sweep::shard(&delivery.id.to_string());
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
     assert_eq!(item["due_at"], json!({ "N": (NOON.0 + 60_000).to_string() }));
     assert_eq!(item["expires_at"], json!({ "N": (NOON.seconds() + 30 * 86_400).to_string() }));
-    let answered = Outcome::Answered { status: 200, judgement: Judgement::Taken, retry_after: None };
+    let answered = Outcome::Answered { status: 200, class: ResponseClass::Success, retry_after: None };
     let (ended, _) = delivery.finish(&answered, NOON, &settings().policy.schedule, 0.0, Policy::default().hint_grace);
     assert_eq!(ended.status, DeliveryStatus::Delivered);
     let (deliveries, calls) = table(|_, _| statements(&[None]));
@@ -330,11 +330,11 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
         "Query" => (200, json!({ "Items": [newer, older] })),
         _ => found(&[&one, &two]),
     });
-    let place = |n: u32| (delivery_place(&rows(n).0), rows(n).0.id);
+    let place = |n: u32| (delivery_cursor(&rows(n).0), rows(n).0.id);
     let job = JobId::parse("job_1_a").unwrap();
     assert_eq!(deliveries.of_job(&job, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
     assert_eq!(deliveries.of_day("2024-01-01", 3, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
-    let loaded = DeliveryBook::load_all(&deliveries, &[rows(2).0.id, rows(1).0.id]).await.unwrap();
+    let loaded = DeliveryQueries::load_all(&deliveries, &[rows(2).0.id, rows(1).0.id]).await.unwrap();
     assert_eq!(loaded, [rows(2).0, rows(1).0]);
     let all = calls.all();
     assert_eq!((all[0].at("/IndexName"), all[1].at("/IndexName")), (&json!("by-job"), &json!("by-day")));
@@ -356,9 +356,9 @@ async fn a_delivery_is_told_with_its_event_and_every_attempt() {
         (_, 0) => found(&[&row]),
         _ => found(&[&event]),
     });
-    let told = deliveries.tell(rows(1).0.id).await.unwrap().unwrap();
+    let told = deliveries.details(rows(1).0.id).await.unwrap().unwrap();
     assert_eq!((told.delivery, told.event), (rows(1).0, Some(rows(1).1)));
     assert_eq!(told.attempts, [begun(1).last.unwrap()]);
     let (empty, _) = table(|_, _| ok());
-    assert_eq!(empty.tell(rows(1).0.id).await.unwrap(), None);
+    assert_eq!(empty.details(rows(1).0.id).await.unwrap(), None);
 }

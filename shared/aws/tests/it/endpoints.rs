@@ -1,10 +1,10 @@
 //! The Endpoints table: who is admitted on condition, and what is noted without one.
 
-use reelhook_app::deliver::DeliveryStore;
-use reelhook_app::endpoints::EndpointDesk;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
-use reelhook_domain::{EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp, Width};
+use reelhook_app::webhooks::deliver::DeliveryStore;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::json;
 
@@ -59,10 +59,10 @@ async fn an_endpoint_s_state_is_read() {
         revision: 12,
         registration: Some(5),
         removed_at: at(6),
-        told_failing: at(7),
+        outage_notified_since: at(7),
         disabled_at: at(0),
         disabled_reason: Some("gone".to_owned()),
-        told: true,
+        disable_notified: true,
         window: RateWindow { index: 28_401_840, used: 99 },
         paused_until: at(60_000),
         failures: 7,
@@ -71,11 +71,11 @@ async fn an_endpoint_s_state_is_read() {
         probes: 2,
         candidate: at(3),
         warned: 50,
-        width: Some(4),
+        concurrency_limit: Some(4),
         latency_ms: 321,
         success_permille: Some(912),
-        line: at(4),
-        slots: vec![Slot { holder: 31, tries: 3, until: Timestamp(1_704_110_400_005) }],
+        queue_end: at(4),
+        slots: vec![Slot { holder: 31, attempts: 3, until: Timestamp(1_704_110_400_005) }],
     };
     assert_eq!(store.endpoint(&id()).await.unwrap(), expected);
 }
@@ -84,14 +84,14 @@ async fn an_endpoint_s_state_is_read() {
 async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let was = EndpointState {
         revision: 7,
-        slots: vec![Slot { holder: 1, tries: 2, until: NOON }],
+        slots: vec![Slot { holder: 1, attempts: 2, until: NOON }],
         ..EndpointState::default()
     };
     let next = EndpointState {
         revision: 8,
         window: RateWindow { index: 5, used: 6 },
-        line: Some(NOON),
-        slots: vec![Slot { holder: 2, tries: 3, until: Timestamp(9) }],
+        queue_end: Some(NOON),
+        slots: vec![Slot { holder: 2, attempts: 3, until: Timestamp(9) }],
         ..EndpointState::default()
     };
     let (store, calls) = table(|_, _| ok());
@@ -99,7 +99,7 @@ async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let call = calls.only();
     assert_eq!(
         resolved(&call, "/UpdateExpression"),
-        "SET revision = 8, window_index = 5, window_used = 6, line = 1704110400000, slot_2 = 3 9 \
+        "SET revision = 8, window_index = 5, window_used = 6, queue_end = 1704110400000, slot_2 = 3 9 \
          REMOVE circuit_until, candidate, slot_1"
     );
     assert_eq!(resolved(&call, "/ConditionExpression"), "revision = 7 OR (attribute_not_exists(revision) AND 7 = 0)");
@@ -128,7 +128,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
         failed,
         latency_ms: Some(40),
         success_permille: Some(950),
-        width: Width::Narrow(2),
+        width: ConcurrencyChange::Set(2),
         circuit_until: None,
         probes: None,
         pause_until: None,
@@ -147,23 +147,28 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     };
     check(
         report(None),
-        "SET latency_ms = 40, success_permille = 950, width = 2 ADD revision 1 \
+        "SET latency_ms = 40, success_permille = 950, concurrency_limit = 2 ADD revision 1 \
          REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
     )
     .await;
     let failed = EndpointReport {
         circuit_until: Some(Timestamp(5)),
         probes: Some(3),
-        width: Width::Wider(7),
+        width: ConcurrencyChange::RaiseBy(7),
         ..report(Some(2))
     };
     check(
         failed,
         "SET latency_ms = 40, success_permille = 950, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
-         probes = 3 ADD revision 1, width 7, failures 2 REMOVE slot_1f",
+         probes = 3 ADD revision 1, concurrency_limit 7, failures 2 REMOVE slot_1f",
     )
     .await;
-    let nothing = EndpointReport { width: Width::Same, latency_ms: None, success_permille: None, ..report(Some(0)) };
+    let nothing = EndpointReport {
+        width: ConcurrencyChange::Unchanged,
+        latency_ms: None,
+        success_permille: None,
+        ..report(Some(0))
+    };
     check(nothing, "ADD revision 1 REMOVE slot_1f").await;
     // A longer pause stays: that the condition fails is no fault.
     let pausing = EndpointReport { pause_until: Some(NOON), ..report(Some(0)) };
@@ -178,13 +183,13 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
 #[tokio::test]
 async fn what_others_were_told_is_noted_while_it_is_so_and_taken_back() {
     let (store, calls) = table(|_, before| if before == 1 { condition_failed(None) } else { ok() });
-    assert!(store.told_failing(&id(), Some(NOON)).await.unwrap());
-    assert!(!store.told_failing(&id(), Some(NOON)).await.unwrap(), "it took a webhook meanwhile");
-    assert!(store.told_failing(&id(), None).await.unwrap());
+    assert!(store.mark_failing_notified(&id(), Some(NOON)).await.unwrap());
+    assert!(!store.mark_failing_notified(&id(), Some(NOON)).await.unwrap(), "it took a webhook meanwhile");
+    assert!(store.mark_failing_notified(&id(), None).await.unwrap());
     let all = calls.all();
-    assert_eq!(resolved(&all[0], "/UpdateExpression"), "SET told_failing = 1704110400000");
+    assert_eq!(resolved(&all[0], "/UpdateExpression"), "SET outage_notified_since = 1704110400000");
     assert_eq!(resolved(&all[0], "/ConditionExpression"), "attribute_exists(failures)");
-    assert_eq!(resolved(&all[2], "/UpdateExpression"), "REMOVE told_failing");
+    assert_eq!(resolved(&all[2], "/UpdateExpression"), "REMOVE outage_notified_since");
 }
 
 #[tokio::test]
@@ -194,7 +199,7 @@ async fn one_of_many_gives_each_warning() {
     assert!(!store.warn(&id(), 50).await.unwrap());
     let condition = "attribute_exists(failures) AND (attribute_not_exists(warned) OR warned < 50)";
     assert_eq!(resolved(&calls.all()[0], "/ConditionExpression"), condition);
-    assert!(!store.give_up(&id(), 7, "why", NOON).await.unwrap(), "another one was first, or it took something");
+    assert!(!store.auto_disable(&id(), 7, "why", NOON).await.unwrap(), "another one was first, or it took something");
     let condition = "failures >= 7 AND attribute_not_exists(disabled_at)";
     assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), condition);
 }
@@ -204,7 +209,7 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
     let (store, calls) = table(|_, _| ok());
     store.disable(&id(), "the receiver answered 410", NOON, false).await.unwrap();
     store.disable(&id(), "an operator", NOON, true).await.unwrap();
-    store.told(&id()).await.unwrap();
+    store.mark_disabled_notified(&id()).await.unwrap();
     let [by_receiver, by_operator, told] = &calls.all()[..] else { panic!("three calls") };
     assert_eq!(
         resolved(by_receiver, "/UpdateExpression"),
@@ -217,13 +222,13 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
     store.enable(&id()).await.unwrap();
     // An endpoint that nothing is kept of, and one whose circuit is closed, need nothing.
     store.enable(&id()).await.unwrap();
-    store.ask_now(&id()).await.unwrap();
+    store.request_probe(&id()).await.unwrap();
     assert_eq!(resolved(&calls.all()[2], "/UpdateExpression"), "SET circuit_until = 0 ADD revision 1 REMOVE candidate");
     assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), "attribute_exists(circuit_until)");
     assert_eq!(
         resolved(&calls.all()[0], "/UpdateExpression"),
-        "ADD revision 1 REMOVE disabled_at, disabled_reason, told, told_failing, paused_until, failures, failing_since, warned, \
-         circuit_until, candidate, probes, width, latency_ms, success_permille, line"
+        "ADD revision 1 REMOVE disabled_at, disabled_reason, told, outage_notified_since, paused_until, failures, failing_since, warned, \
+         circuit_until, candidate, probes, concurrency_limit, latency_ms, success_permille, queue_end"
     );
 }
 

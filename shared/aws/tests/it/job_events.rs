@@ -1,12 +1,12 @@
 //! The JobEvents table: lines in batches, and rows that come back unprocessed inside a 200.
 
-use reelhook_app::fanout::{FanoutStore, LiveRow, LogRow};
-use reelhook_app::logs::{Line, LogStore, Page};
+use reelhook_app::jobs::logs::{Line, LogStore, Page};
+use reelhook_app::jobs::watch::LiveStore;
+use reelhook_app::outbox::fanout::{FanoutStore, LiveRow, LogRow};
 use reelhook_app::store::StoreError;
-use reelhook_app::watch::LiveStore;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::job_events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::JobId;
 use reelhook_testkit::NOON;
 use serde_json::json;
@@ -61,7 +61,7 @@ async fn lines_go_25_at_a_time() {
     let expected = json!({
         "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" }, "line": { "S": r#"{"z":0,"a":"Série"}"# },
         "expires_at": { "N": (NOON.seconds() + 30 * 86_400).to_string() },
-        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::logs::log_shard(&job())) },
+        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job())) },
         "place": { "S": "1704110400000.job_1.0000000007.00" },
     });
     assert_eq!(first, expected);

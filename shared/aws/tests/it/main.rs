@@ -1,7 +1,7 @@
 //! What the adapters make of AWS's answers: real SDK clients with their retries, over replayed HTTP.
 
-mod carrier;
 mod catalog;
+mod cloud_transport;
 mod counters;
 mod deliveries;
 mod endpoints;

@@ -1,6 +1,6 @@
 //! S3: large details and broken records, as they are.
 
-use reelhook_app::steps::DetailStore;
+use reelhook_app::jobs::steps::DetailStore;
 use reelhook_aws::objects::Bucket;
 
 use crate::replay::{ATTEMPTS, kind, ok, s3};

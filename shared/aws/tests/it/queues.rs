@@ -1,8 +1,8 @@
 //! SQS: batches of ten, tagged bodies, delays, and entries that failed inside a 200.
 
-use reelhook_app::messages::{Delayed, Hints, WorkMessage};
+use reelhook_app::outbox::messages::{Delayed, Hints, WorkMessage};
 use reelhook_app::store::StoreError;
-use reelhook_aws::queues::Queue;
+use reelhook_aws::outbox::queues::Queue;
 use reelhook_domain::{JobId, RenderId};
 use serde_json::{Value, json};
 

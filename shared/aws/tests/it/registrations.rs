@@ -1,10 +1,10 @@
 //! Registered endpoints: two rows that change as one, a list that tells no secret, and conflicts with those who send.
 
-use reelhook_app::audience::Subscribers;
-use reelhook_app::registrations::{Choices, Registration, RegistrationStore, Start};
 use reelhook_app::store::Saved;
-use reelhook_aws::endpoints::EndpointTable;
-use reelhook_aws::registrations::RegistrationTable;
+use reelhook_app::webhooks::endpoints::registrations::{Choices, Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::subscriptions::Subscribers;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
+use reelhook_aws::webhooks::registrations::RegistrationTable;
 use reelhook_domain::{EndpointId, EventFilter, EventPattern, OutboundEvent};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
@@ -37,9 +37,9 @@ fn stored(version: u64) -> Value {
 #[tokio::test]
 async fn a_registration_and_what_those_who_send_look_at_change_as_one() {
     let (table, calls) = table(|_, _| ok());
-    assert_eq!(table.save_registration(&registration(1), Start::AsItIs).await.unwrap(), Saved::Done);
-    assert_eq!(table.save_registration(&registration(2), Start::AsItIs).await.unwrap(), Saved::Done);
-    assert_eq!(table.save_registration(&registration(1), Start::Disabled("not yet")).await.unwrap(), Saved::Done);
+    assert_eq!(table.save_registration(&registration(1), StateChange::Keep).await.unwrap(), Saved::Done);
+    assert_eq!(table.save_registration(&registration(2), StateChange::Keep).await.unwrap(), Saved::Done);
+    assert_eq!(table.save_registration(&registration(1), StateChange::Disable("not yet")).await.unwrap(), Saved::Done);
     assert!(table.remove_registration(&registration(2), NOON).await.unwrap());
     assert_eq!(calls.operations(), ["TransactWriteItems"; 4]);
     let all = calls.all();
@@ -69,7 +69,7 @@ async fn a_registration_and_what_those_who_send_look_at_change_as_one() {
 #[tokio::test]
 async fn another_destination_has_not_failed_and_stays_disabled_if_it_was() {
     let (table, calls) = table(|_, _| ok());
-    table.save_registration(&registration(3), Start::Anew).await.unwrap();
+    table.save_registration(&registration(3), StateChange::Reset).await.unwrap();
     let call = calls.only();
     let forgets = call.at("/TransactItems/1/Update/UpdateExpression").as_str().unwrap();
     assert!(forgets.contains("failures") && forgets.contains("circuit_until"), "{forgets}");
@@ -82,16 +82,16 @@ async fn who_was_faster_is_told_and_who_only_sends_is_not_waited_for() {
         "TransactWriteItems" => cancelled(&["ConditionalCheckFailed", "None"]),
         _ => (200, json!({ "Item": stored(5) })),
     });
-    let saved = faster.save_registration(&registration(2), Start::AsItIs).await.unwrap();
+    let saved = faster.save_registration(&registration(2), StateChange::Keep).await.unwrap();
     assert_eq!(saved, Saved::Conflict(Some(Box::new(registration(5)))));
     assert_eq!(calls.operations(), ["TransactWriteItems", "GetItem"]);
     assert!(!faster.remove_registration(&registration(2), NOON).await.unwrap());
     let (sending, calls) =
         table(|_, before| if before < 3 { cancelled(&["None", "TransactionConflict"]) } else { ok() });
-    assert_eq!(sending.save_registration(&registration(2), Start::AsItIs).await.unwrap(), Saved::Done);
+    assert_eq!(sending.save_registration(&registration(2), StateChange::Keep).await.unwrap(), Saved::Done);
     assert_eq!(calls.all().len(), 4);
     let (always, _) = table(|_, _| cancelled(&["None", "TransactionConflict"]));
-    assert_eq!(kind(&always.save_registration(&registration(2), Start::AsItIs).await.unwrap_err()), "busy");
+    assert_eq!(kind(&always.save_registration(&registration(2), StateChange::Keep).await.unwrap_err()), "busy");
 }
 
 #[tokio::test]
@@ -111,8 +111,11 @@ async fn the_list_is_read_to_its_end_each_time_and_that_of_keys_is_used_for_a_mi
         let all = table.subscribers().await.unwrap();
         let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
         assert_eq!(ids, ["ep_1", "ep_2", "ep_3"]);
-        assert!(!OutboundEvent::ALL.into_iter().any(|event| all[1].events.takes(event)), "of a newer version's event");
-        assert!(all[0].events.takes(OutboundEvent::Failed) && !all[0].events.takes(OutboundEvent::Completed));
+        assert!(
+            !OutboundEvent::ALL.into_iter().any(|event| all[1].events.matches(event)),
+            "of a newer version's event"
+        );
+        assert!(all[0].events.matches(OutboundEvent::Failed) && !all[0].events.matches(OutboundEvent::Completed));
         assert_eq!(all[0].since, NOON);
     }
     assert_eq!(calls.operations(), ["Query"; 4], "in two parts each");
@@ -129,7 +132,7 @@ async fn failures_are_told_apart() {
         let (table, _) = table(move |_, _| error(code));
         assert_eq!(kind(&table.subscribers().await.unwrap_err()), expected);
         assert_eq!(kind(&table.registration(&registration(1).id).await.unwrap_err()), expected);
-        assert_eq!(kind(&table.save_registration(&registration(1), Start::AsItIs).await.unwrap_err()), expected);
+        assert_eq!(kind(&table.save_registration(&registration(1), StateChange::Keep).await.unwrap_err()), expected);
         assert_eq!(kind(&table.load_all(&[registration(1).id]).await.unwrap_err()), expected);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use reelhook_app::deliver::DeliveryStore;
-use reelhook_app::endpoints::EndpointDesk;
-use reelhook_app::fanout::FanoutStore;
-use reelhook_app::queue::QueueStore;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::endpoints::EndpointTable;
-use reelhook_aws::job_events::{FanoutTables, JobEventTable};
-use reelhook_aws::jobs::JobTable;
+use reelhook_app::jobs::queue::QueueStore;
+use reelhook_app::outbox::fanout::FanoutStore;
+use reelhook_app::webhooks::deliver::DeliveryStore;
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::table::JobTable;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
+use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId};
 use reelhook_testkit::{NOON, World};
 use serde_json::json;

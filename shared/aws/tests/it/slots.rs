@@ -1,8 +1,8 @@
 //! Slots of what is held at once: one item for each pool, replaced on condition of its version.
 
-use reelhook_app::waiting::Slots;
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::slots::SlotTable;
+use reelhook_app::jobs::waiting::Slots;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::slots::SlotTable;
 use reelhook_domain::{Admission, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn each_pool_is_an_item_of_its_own() {
     for pool in ["viewers", "waiters"] {
         let (counters, calls) = counters(|_, _| ok());
         let slots = if pool == "viewers" { SlotTable::viewers(counters, 1) } else { SlotTable::waiters(counters, 1) };
-        assert!(slots.enter("one", NOON, UNTIL).await.unwrap());
+        assert!(slots.acquire("one", NOON, UNTIL).await.unwrap());
         let [get, put] = &calls.all()[..] else { panic!("a read and a write") };
         assert_eq!((get.at("/Key/pk/S"), get.at("/ConsistentRead")), (&json!(pool), &json!(true)));
         assert_eq!(put.at("/Item/pk/S"), &json!(pool));
@@ -50,7 +50,7 @@ async fn check(max: usize, held: &[(&str, Timestamp)], enters: bool) {
     let (counters, calls) =
         counters(move |call, _| if call.operation == "GetItem" { (200, found.clone()) } else { ok() });
     let slots = SlotTable::waiters(counters, max);
-    assert_eq!(slots.enter("new", NOON, UNTIL).await.unwrap(), enters, "{max} {held:?}");
+    assert_eq!(slots.acquire("new", NOON, UNTIL).await.unwrap(), enters, "{max} {held:?}");
     assert_eq!(calls.all().len(), if enters { 2 } else { 1 }, "{max} {held:?}");
 }
 
@@ -71,7 +71,7 @@ async fn those_who_come_at_once_wait_for_each_other_and_none_is_turned_away_for_
             "PutItem" if before / 2 < conflicts => condition_failed(None),
             _ => ok(),
         });
-        assert!(SlotTable::waiters(counters, 5).enter("new", NOON, UNTIL).await.unwrap(), "{conflicts}");
+        assert!(SlotTable::waiters(counters, 5).acquire("new", NOON, UNTIL).await.unwrap(), "{conflicts}");
         assert_eq!(calls.all().len(), 2 * (conflicts.saturating_add(1)).min(10), "read anew each time");
     }
 }
@@ -82,8 +82,8 @@ async fn a_slot_is_given_back_once() {
     let (counters, calls) =
         counters(move |call, _| if call.operation == "GetItem" { (200, found.clone()) } else { ok() });
     let slots = SlotTable::waiters(counters, 5);
-    slots.leave("mine").await;
-    slots.leave("nobody's").await;
+    slots.release("mine").await;
+    slots.release("nobody's").await;
     let all = calls.all();
     assert_eq!(calls.operations(), ["GetItem", "PutItem", "GetItem"]);
     assert_eq!(saved(&all[1]), ["other"]);
@@ -94,7 +94,7 @@ async fn a_store_that_can_t_be_read_is_told_and_a_slot_then_ends_by_its_time() {
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (counters, _) = counters(move |_, _| error(code));
         let slots = SlotTable::waiters(counters, 5);
-        assert_eq!(kind(&slots.enter("new", NOON, UNTIL).await.unwrap_err()), expected, "{code}");
-        slots.leave("new").await;
+        assert_eq!(kind(&slots.acquire("new", NOON, UNTIL).await.unwrap_err()), expected, "{code}");
+        slots.release("new").await;
     }
 }

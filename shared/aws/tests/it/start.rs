@@ -1,10 +1,10 @@
 //! The loop over a batch of messages: each is answered for itself, and what nobody can read is dropped.
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use reelhook_app::ambient::Ambient;
-use reelhook_app::messages::WorkMessage;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_app::store::StoreError;
-use reelhook_aws::start::{System, Verdict, batch};
+use reelhook_aws::start::{SystemClock, Verdict, batch};
 use serde_json::{Value, json};
 
 fn event(bodies: &[(&str, &str)]) -> SqsEvent {
@@ -44,9 +44,9 @@ async fn messages_that_nobody_can_read_are_dropped_and_move_no_answer_to_another
 
 #[test]
 fn the_system_s_random_numbers_differ_in_both_halves() {
-    let (one, other) = (System.random(), System.random());
+    let (one, other) = (SystemClock.random(), SystemClock.random());
     assert_ne!(one >> 64, other >> 64);
     assert_ne!(one as u64, other as u64);
-    let fraction = System.fraction();
+    let fraction = SystemClock.fraction();
     assert!((0.0..1.0).contains(&fraction), "{fraction}");
 }

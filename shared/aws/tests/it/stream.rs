@@ -1,8 +1,8 @@
 //! Records of the Jobs stream: what is acted on, what is passed over, and what waits for a newer version.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use reelhook_aws::jobs::to_item;
-use reelhook_aws::stream::{Record, read};
+use reelhook_aws::jobs::table::to_item;
+use reelhook_aws::outbox::stream::{Record, read};
 use reelhook_domain::{Event, Job, Policy, Timestamp};
 use reelhook_testkit::{NOON, lived, make_job};
 use serde_json::{Value, json};

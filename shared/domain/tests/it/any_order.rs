@@ -17,8 +17,8 @@ fn happy_run(ready_word: bool, confirmable: bool) -> Vec<Event> {
     events.push(step(7, Started, 170));
     events.push(Report::of(7, ready, 175).render("render_1").by(1));
     events.push(Report::of(8, Completed, 180).render("render_1").by(1));
-    for state in [RenderWord::Planned, RenderWord::Waiting, RenderWord::Transcribing, RenderWord::Rendering] {
-        events.push(reported(word(state), confirmable));
+    for state in [RenderStatus::Planned, RenderStatus::Waiting, RenderStatus::Transcribing, RenderStatus::Rendering] {
+        events.push(reported(with_status(state), confirmable));
     }
     events.push(reported(succeeded(), confirmable));
     events.push(checked(succeeded(), 0));
@@ -80,12 +80,12 @@ proptest! {
 struct System {
     story: Story,
     parked: Vec<Event>,
-    told: Vec<OutboundEvent>,
+    notified: Vec<OutboundEvent>,
 }
 
 impl System {
     fn new() -> Self {
-        Self { story: Story::claimed(), parked: vec![], told: vec![] }
+        Self { story: Story::claimed(), parked: vec![], notified: vec![] }
     }
 
     fn offer(&mut self, event: &Event) {
@@ -95,7 +95,7 @@ impl System {
             Decision::Ignore(_) => return,
             Decision::Reject(reason) => panic!("{event:?} is no command, but: {reason:?}"),
         }
-        self.told.extend(self.story.told());
+        self.notified.extend(self.story.notified());
         if self.story.job.outbox.iter().any(|effect| matches!(effect, Effect::ApplyParked { .. })) {
             for parked in std::mem::take(&mut self.parked) {
                 self.offer(&parked);
@@ -120,11 +120,11 @@ impl System {
         assert_eq!((job.status, job.progress, job.attempt), (Status::Completed, 100, 1));
         assert_eq!((job.video_url.as_deref(), job.error.as_ref(), job.due_at), (Some(VIDEO), None, None));
         assert!(!job.render_timeout && !job.workflow_incomplete && job.start.claim.is_none());
-        let times = |event| self.told.iter().filter(|told| **told == event).count();
+        let times = |event| self.notified.iter().filter(|notified| **notified == event).count();
         let (completed, script) = (times(OutboundEvent::Completed), times(OutboundEvent::ScriptCompleted));
         let timeout = times(OutboundEvent::RenderTimeout);
-        assert_eq!(completed, 1, "{:?}", self.told);
-        assert!(script <= 1 && timeout <= 1, "{:?}", self.told);
-        assert_eq!(completed + script + timeout, self.told.len(), "{:?}", self.told);
+        assert_eq!(completed, 1, "{:?}", self.notified);
+        assert!(script <= 1 && timeout <= 1, "{:?}", self.notified);
+        assert_eq!(completed + script + timeout, self.notified.len(), "{:?}", self.notified);
     }
 }

@@ -1,6 +1,6 @@
 //! Characters that a video can't show are found, and only these.
 
-use reelhook_domain::coverage::{is_blank, missing};
+use reelhook_domain::videos::coverage::{is_blank, missing};
 
 #[test]
 fn characters_without_a_typeface_are_found_once_and_in_order() {

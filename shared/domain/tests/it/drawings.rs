@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use reelhook_domain::drawing::{Renderer, Stage, Task};
-use reelhook_domain::film::Format;
+use reelhook_domain::videos::drawing::{Renderer, Stage, Task};
+use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::*;
 
 use crate::invariants::*;
@@ -14,22 +14,22 @@ use crate::story::*;
 fn a_video_is_drawn_scene_by_scene_joined_and_told() {
     let mut story = Story::video().then(Event::Claim);
     story.apply(run_here());
-    assert_eq!(story.told(), [OutboundEvent::VideoStarted]);
+    assert_eq!(story.notified(), [OutboundEvent::VideoStarted]);
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 2, delay_s: 0 }));
     story.apply(claim_piece());
     let drawing = story.job.drawing.as_ref().unwrap();
-    assert_eq!(drawing.task(0), Task::Scene { format: Format::Standard, scene: 0 });
+    assert_eq!(drawing.task(0), Task::Scene { format: Rendition::Landscape, scene: 0 });
     story.apply(claim_piece());
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "no third scene");
-    story.wait(5).apply(Event::PieceMoved { attempt: 1, claim: 1, frames: 45 });
+    story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 1, frames: 45 });
     assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Rendering frames: 45/90", 50));
     story.apply(done(1));
     story.apply(done(2));
     assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Assembling the final video", 95));
     story.apply(claim_piece());
-    assert_eq!(story.job.drawing.as_ref().unwrap().task(0), Task::Join { format: Format::Standard });
+    assert_eq!(story.job.drawing.as_ref().unwrap().task(0), Task::Join { format: Rendition::Landscape });
     story.apply(Event::PieceDone { attempt: 1, claim: 3, video: Some(stored()) });
-    assert_eq!(story.told(), [OutboundEvent::VideoCompleted]);
+    assert_eq!(story.notified(), [OutboundEvent::VideoCompleted]);
     assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
     assert_eq!(story.job.drawing, None);
 }
@@ -40,7 +40,7 @@ fn a_dead_renderer_s_piece_is_free_within_two_minutes_and_the_others_keep_theirs
     let begun = story.now;
     // The second one goes on giving signs of life, the first is silent.
     while story.job.due_at.unwrap() > story.now {
-        story.wait(5).apply(Event::PieceMoved { attempt: 1, claim: 2, frames: 10 });
+        story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 2, frames: 10 });
     }
     let waited = (story.now.0 - begun.0) / 1000;
     assert!(waited <= 60, "the sweep, which comes each minute, may act after {waited} s");
@@ -71,7 +71,7 @@ fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
     }
     assert_eq!(story.job.status, Status::Failed);
     assert_eq!(story.job.error.as_deref(), Some("Scene 1 could not be made: its renderer died 3 times"));
-    assert_eq!(story.told(), [OutboundEvent::VideoFailed]);
+    assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn where_a_renderer_died_the_sweep_hints_at_the_ends_of_the_other_leases() {
     /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
     fn check(claims: &[u64], expected: &[(u32, u32)]) {
         let mut story = Story::video();
-        story.job.film = Some(drawing::FilmPlan { scenes: vec![30; claims.len()], ..film() });
+        story.job.film = Some(videos::drawing::RenderPlan { scenes: vec![30; claims.len()], ..film() });
         let mut story = story.then(Event::Claim).then(run_here());
         let begun = story.now;
         for after in claims {
@@ -159,7 +159,7 @@ fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
         story.now = begun.after(std::time::Duration::from_secs(second));
         for (claim, death) in (1..).zip(deaths) {
             if second < death && second % 5 == 0 {
-                story.apply(Event::PieceMoved { attempt: 1, claim, frames: 1 });
+                story.apply(Event::PieceProgressed { attempt: 1, claim, frames: 1 });
             }
         }
         if second % 60 == sweeps
@@ -214,8 +214,8 @@ fn hints_that_were_lost_are_sent_again() {
 fn cancelling_stops_renderers_and_tells_the_client() {
     let mut story = Story::drawing();
     story.apply(Event::Cancel);
-    assert_eq!(story.told(), [OutboundEvent::VideoFailed]);
-    assert_eq!(story.ignored(Event::PieceMoved { attempt: 1, claim: 1, frames: 1 }), Ignored::FinalJob);
+    assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
+    assert_eq!(story.ignored(Event::PieceProgressed { attempt: 1, claim: 1, frames: 1 }), Ignored::FinalJob);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_job_without_a_worker_is_composed_drawn_and_completed() {
         let video = (claim == 4).then(stored);
         story.apply(Event::PieceDone { attempt: 1, claim, video });
     }
-    assert_eq!(story.told(), [OutboundEvent::Completed]);
+    assert_eq!(story.notified(), [OutboundEvent::Completed]);
     assert_eq!(story.job.video_url.as_deref(), Some(VIDEO));
     // Another run composes anew.
     let mut again = Story::composing().then(composed(1)).then(claim_piece()).then(piece_failed(2, false));
@@ -282,26 +282,26 @@ fn a_drawing_that_takes_too_long_times_out() {
             story.apply(Event::Tick);
         }
         if !story.job.status.is_final() {
-            story.apply(Event::PieceMoved { attempt: 1, claim: 2, frames: 1 });
+            story.apply(Event::PieceProgressed { attempt: 1, claim: 2, frames: 1 });
         }
     }
-    assert_eq!(story.told(), [OutboundEvent::Timeout]);
+    assert_eq!(story.notified(), [OutboundEvent::Timeout]);
 }
 
 #[test]
 fn a_render_elsewhere_is_looked_at_again_and_again() {
     let mut story = Story::video();
-    story.job.film = Some(drawing::FilmPlan { renderer: Renderer::Creatomate, ..film() });
+    story.job.film = Some(videos::drawing::RenderPlan { renderer: Renderer::Creatomate, ..film() });
     let mut story = story.then(Event::Claim).then(run_here()).then(claim_piece());
     let wait = std::time::Duration::from_secs(10);
-    story.apply(Event::PieceWaits { attempt: 1, claim: 1, render: render("render_1"), percent: 50, wait });
+    story.apply(Event::PieceDeferred { attempt: 1, claim: 1, render: render("render_1"), percent: 50, wait });
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 10 }));
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "not before its time");
     story.wait(10).apply(claim_piece());
     let task = story.job.drawing.as_ref().unwrap().task(0);
-    assert_eq!(task, Task::Remote { format: Format::Standard, render: Some(render("render_1")) });
+    assert_eq!(task, Task::Remote { format: Rendition::Landscape, render: Some(render("render_1")) });
     story.apply(Event::PieceDone { attempt: 1, claim: 2, video: Some(stored()) });
-    assert_eq!(story.told(), [OutboundEvent::VideoCompleted]);
+    assert_eq!(story.notified(), [OutboundEvent::VideoCompleted]);
 }
 
 #[test]
@@ -369,7 +369,7 @@ proptest! {
                 let pieces = story.job.drawing.iter().flat_map(|drawing| &drawing.pieces);
                 let claims: Vec<u32> = pieces.filter_map(|piece| Some(piece.claim.as_ref()?.number)).collect();
                 prop_assert_eq!(claims.iter().collect::<BTreeSet<_>>().len(), claims.len(), "a claim is one piece's");
-                for event in told(&story.job) {
+                for event in notified(&story.job) {
                     if event != OutboundEvent::VideoStarted {
                         ends.insert((story.job.attempt, event));
                     }
@@ -406,7 +406,7 @@ fn events(story: &mut Story, happens: Move) -> Vec<Event> {
     match happens {
         Move::Start => vec![Event::Claim, Event::RunHere { attempt, renderer: Renderer::Own }],
         Move::Take => vec![Event::ClaimPiece { attempt }],
-        Move::Beat(behind) => vec![Event::PieceMoved { attempt, claim: claim(behind), frames: 20 + behind }],
+        Move::Beat(behind) => vec![Event::PieceProgressed { attempt, claim: claim(behind), frames: 20 + behind }],
         Move::Hand(behind) => {
             let stage = story.job.drawing.as_ref().map(|drawing| drawing.stage);
             let claim = claim(behind);

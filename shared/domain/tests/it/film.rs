@@ -1,7 +1,7 @@
 //! Frames of scenes: a video is as long as its scenes are together, whatever its frame rate.
 
 use proptest::prelude::*;
-use reelhook_domain::film::{FRAME_RATE, FrameGrid};
+use reelhook_domain::videos::film::{FRAME_RATE, FrameGrid};
 
 fn frames(rate: u32, seconds: &[f64]) -> Vec<u32> {
     let mut grid = FrameGrid::new(rate);

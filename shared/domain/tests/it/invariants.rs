@@ -19,11 +19,12 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
         | Event::DeleteVideo
         | Event::Delete => {}
         Event::RenderChecked {
-            state: Some(RenderState { word: RenderWord::Succeeded, url: Some(url), .. }), ..
+            state: Some(RenderState { status: RenderStatus::Succeeded, url: Some(url), .. }),
+            ..
         } if awaits_video => {
             assert_eq!((after.status, after.video_url.as_ref()), (Status::Completed, Some(url)));
             assert!(!after.render_timeout);
-            assert_eq!(told(after), [OutboundEvent::Completed]);
+            assert_eq!(notified(after), [OutboundEvent::Completed]);
         }
         // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
         Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
@@ -69,8 +70,8 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         Event::RunHere { attempt, .. }
         | Event::ClaimPiece { attempt }
         | Event::Composed { attempt, .. }
-        | Event::PieceMoved { attempt, .. }
-        | Event::PieceWaits { attempt, .. }
+        | Event::PieceProgressed { attempt, .. }
+        | Event::PieceDeferred { attempt, .. }
         | Event::PieceDone { attempt, .. }
         | Event::PieceFailed { attempt, .. } => Some(*attempt),
         Event::Step { attempt, .. } => *attempt,
@@ -130,12 +131,12 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
 
 pub fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
     let comes = before.video_url.is_none() && after.video_url.is_some();
-    let news = match after.dialect {
+    let expected = match after.dialect {
         Dialect::StreamGank => OutboundEvent::Completed,
         Dialect::VidBuilder => OutboundEvent::VideoCompleted,
     };
-    let told = told(after).into_iter().filter(|event| *event == news).count();
-    assert_eq!(told, usize::from(comes));
+    let notified = notified(after).into_iter().filter(|event| *event == expected).count();
+    assert_eq!(notified, usize::from(comes));
     assert!(after.video_url.is_none() || after.status == Status::Completed);
 }
 

@@ -39,7 +39,7 @@ fn policy() -> EndpointPolicy {
         rate: RateLimit { max: 100_000, window: Duration::from_secs(60) },
         concurrency: 20,
         circuit: Circuit { failures: 10, delay: Duration::from_secs(30), max_delay: Duration::from_secs(900) },
-        patience: Patience { failures: 1000, time: Duration::from_secs(5 * 86_400), least: 10 },
+        disable_policy: DisablePolicy { failures: 1000, time: Duration::from_secs(5 * 86_400), min_failures: 10 },
     }
 }
 
@@ -99,7 +99,7 @@ impl World {
 
     /// How an endpoint answers, and after how many milliseconds.
     fn answer(&mut self, endpoint: usize) -> (Outcome, i64) {
-        let taken = Outcome::Answered { status: 200, judgement: Judgement::Taken, retry_after: None };
+        let taken = Outcome::Answered { status: 200, class: ResponseClass::Success, retry_after: None };
         match endpoint {
             DEAD => (Outcome::NoAnswer("ETIMEDOUT"), TIMEOUT.as_millis() as i64),
             MENDED if self.now < START + 300_000 => (Outcome::NoAnswer("ETIMEDOUT"), TIMEOUT.as_millis() as i64),
@@ -135,34 +135,35 @@ impl World {
     /// Sends what is admitted; when the last of it has ended.
     fn send(&mut self, endpoint: usize, group: &[usize]) -> i64 {
         let (policy, now) = (policy(), Timestamp(self.now));
-        let asking: Vec<Asking> = group.iter().map(|id| self.deliveries[*id].1.asking(policy.rate, now)).collect();
+        let requests: Vec<AdmissionRequest> =
+            group.iter().map(|id| self.deliveries[*id].1.admission_request(policy.rate, now)).collect();
         let holder = self.chance.next();
         let state = self.endpoints[endpoint].clone();
-        let admitted = state.admit(&policy, &asking, holder, now);
+        let admitted = state.admit(&policy, &requests, holder, now);
         if let Some(next) = admitted.next {
             self.endpoints[endpoint] = next;
         }
-        let (mut tries, mut seen, mut latest) = (Vec::new(), Seen::default(), self.now);
+        let (mut tries, mut seen, mut latest) = (Vec::new(), BatchOutcome::default(), self.now);
         let mut took_ms = 0;
-        for (id, verdict) in group.iter().zip(admitted.verdicts) {
+        for (id, decision) in group.iter().zip(admitted.decisions) {
             let delivery = &self.deliveries[*id].1;
-            match verdict {
-                Verdict::Go => {
-                    let begun = delivery.begin(now, now.after(policy.timeout + TRY_MARGIN));
+            match decision {
+                SendDecision::Send => {
+                    let begun = delivery.begin(now, now.after(policy.timeout + ATTEMPT_MARGIN));
                     self.deliveries[*id].1 = begun;
                     let (outcome, ms) = self.answer(endpoint);
                     let ok = matches!(outcome, Outcome::Answered { .. });
-                    seen.took += u32::from(ok);
+                    seen.accepted += u32::from(ok);
                     seen.failed += u32::from(!ok);
                     took_ms += ms as u64;
                     latest = latest.max(self.now + CALLS_MS + ms);
                     tries.push((*id, outcome, self.now + CALLS_MS + ms));
                 }
-                Verdict::Wait(until, held) => {
-                    self.deliveries[*id].1 = delivery.hold(until, held, Duration::from_secs(60));
+                SendDecision::Wait(until, wait_reason) => {
+                    self.deliveries[*id].1 = delivery.defer(until, wait_reason, Duration::from_secs(60));
                     self.hint(*id, until);
                 }
-                Verdict::Stop => panic!("no endpoint is disabled within the run"),
+                SendDecision::Stop => panic!("no endpoint is disabled within the run"),
             }
         }
         if !tries.is_empty() {

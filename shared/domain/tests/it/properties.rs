@@ -189,10 +189,10 @@ fn said() -> impl Strategy<Value = Said> {
 
 /// Any word with or without a URL: the service sends URLs beside other words than succeeded as well.
 fn render_state() -> impl Strategy<Value = RenderState> {
-    use RenderWord::*;
+    use RenderStatus::*;
     let words = vec![Planned, Waiting, Transcribing, Rendering, Succeeded, Succeeded, Failed, Other("odd".to_owned())];
-    (select(words), any::<bool>()).prop_map(|(word, url)| RenderState {
-        word,
+    (select(words), any::<bool>()).prop_map(|(status, url)| RenderState {
+        status,
         url: url.then(|| VIDEO.to_owned()),
         error: None,
     })

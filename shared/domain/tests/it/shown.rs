@@ -57,7 +57,7 @@ fn a_worker_s_own_names_lead_to_no_other_step() {
 
 #[test]
 fn a_job_that_renders_is_at_the_last_step() {
-    use RenderWord::{Other, Planned, Rendering, Succeeded, Transcribing, Waiting};
+    use RenderStatus::{Other, Planned, Rendering, Succeeded, Transcribing, Waiting};
     check(Story::rendering(), RENDERING, Some(7));
     let ready = Story::processing().then(Report::of(7, RenderReady, 175).render("render_1").by(1));
     check(ready.clone(), RENDERING, Some(7));
@@ -70,9 +70,9 @@ fn a_job_that_renders_is_at_the_last_step() {
         (Other("compressing".to_owned()), "Render status: compressing"),
         (Other("generating".to_owned()), "Rendering video"),
     ] {
-        check(Story::submitted().then(reported(word(said), false)), text, Some(7));
+        check(Story::submitted().then(reported(with_status(said), false)), text, Some(7));
     }
-    let without_url = Story::submitted().then(reported(word(Succeeded), false));
+    let without_url = Story::submitted().then(reported(with_status(Succeeded), false));
     check(without_url, "Render succeeded without a URL", Some(7));
     check(Story::render_timed_out().then(Event::Monitor), "Checking the render", Some(7));
 

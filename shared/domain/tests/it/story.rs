@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reelhook_domain::drawing::{FilmPlan, Renderer, StoredVideo};
-use reelhook_domain::film::Format;
+use reelhook_domain::videos::drawing::{RenderPlan, Renderer, StoredVideo};
+use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::*;
 use serde_json::json;
 
@@ -169,8 +169,8 @@ impl Story {
     }
 
     /// What receivers are told about the last change.
-    pub fn told(&self) -> Vec<OutboundEvent> {
-        told(&self.job)
+    pub fn notified(&self) -> Vec<OutboundEvent> {
+        notified(&self.job)
     }
 
     /// Slots that the last change gives back, without the job's id.
@@ -202,7 +202,7 @@ impl Story {
 }
 
 /// What receivers are told about a version.
-pub fn told(job: &Job) -> Vec<OutboundEvent> {
+pub fn notified(job: &Job) -> Vec<OutboundEvent> {
     let events = job.outbox.iter().filter_map(|effect| match effect {
         Effect::Notify { event } => Some(*event),
         _ => None,
@@ -281,16 +281,16 @@ pub fn render(id: &str) -> RenderId {
     RenderId::parse(id).unwrap()
 }
 
-pub fn word(word: RenderWord) -> RenderState {
-    RenderState { word, url: None, error: None }
+pub fn with_status(status: RenderStatus) -> RenderState {
+    RenderState { status, url: None, error: None }
 }
 
 pub fn succeeded() -> RenderState {
-    RenderState { url: Some(VIDEO.to_owned()), ..word(RenderWord::Succeeded) }
+    RenderState { url: Some(VIDEO.to_owned()), ..with_status(RenderStatus::Succeeded) }
 }
 
 pub fn failed() -> RenderState {
-    RenderState { error: Some("source image is gone".to_owned()), ..word(RenderWord::Failed) }
+    RenderState { error: Some("source image is gone".to_owned()), ..with_status(RenderStatus::Failed) }
 }
 
 /// A callback about `render_1`.
@@ -309,8 +309,8 @@ pub fn unanswered(check: u8) -> Event {
 }
 
 /// Two scenes of two and one seconds, in one picture.
-pub fn film() -> FilmPlan {
-    FilmPlan { renderer: Renderer::Own, formats: vec![Format::Standard], scenes: vec![60, 30] }
+pub fn film() -> RenderPlan {
+    RenderPlan { renderer: Renderer::Own, renditions: vec![Rendition::Landscape], scenes: vec![60, 30] }
 }
 
 pub fn run_here() -> Event {
@@ -335,7 +335,7 @@ pub fn piece_failed(claim: u32, permanent: bool) -> Event {
 
 pub fn stored() -> StoredVideo {
     StoredVideo {
-        format: Format::Standard,
+        format: Rendition::Landscape,
         key: "videos/2024-01-01/standard/job_1_a.mp4".to_owned(),
         bytes: 1000,
         link: VIDEO.to_owned(),

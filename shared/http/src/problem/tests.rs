@@ -8,8 +8,8 @@ use super::*;
 fn after(problem: &Problem) -> Option<Problem> {
     Some(match problem {
         Problem::MissingParameters { .. } => Problem::BadField { field: "f", right: "r".to_owned() },
-        Problem::BadField { .. } => Problem::BadPart { place: "p".to_owned(), right: "r".to_owned() },
-        Problem::BadPart { .. } => Problem::NoScenes { received: Value::Null },
+        Problem::BadField { .. } => Problem::BadValue { path: "p".to_owned(), right: "r".to_owned() },
+        Problem::BadValue { .. } => Problem::NoScenes { received: Value::Null },
         Problem::NoScenes { .. } => Problem::CallbackMissing,
         Problem::CallbackMissing => Problem::CallbackFormat { received: Value::Null },
         Problem::CallbackFormat { .. } => Problem::CallbackProtocol { received: Value::Null, right: "r" },

@@ -1,11 +1,11 @@
 //! What is empty says nothing, wherever it stands: the next name counts, or the default.
 
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Entrance, ImageRef, Quality, Theme, Transition};
-use reelhook_http::film::read;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Entrance, ImageRef, Quality, Theme, Transition};
+use reelhook_http::videos::film::read;
 use serde_json::{Value, json};
 
-use crate::film::{content, order, refusal, request, scene, track, wish};
+use crate::film::{content, order, parse_film, refusal, request, scene, track};
 
 /// What no-code clients send where there is nothing.
 fn empties() -> [Value; 8] {
@@ -37,7 +37,8 @@ fn an_empty_text_gives_way_to_the_next_name() {
         assert_eq!([&quote.title, &quote.author, &quote.role], ["Q", "P", "Co"], "{empty}");
         let lesson = content("lesson-title", json!({ "kicker": empty, "lessonNumber": empty, "chapter": 3 }));
         assert_eq!(lesson.kicker, "Lesson 3", "{empty}");
-        let film = wish(&json!({ "title": empty, "name": "N", "scenes": [{ "type": "cta" }] })).expect("a film").film;
+        let film =
+            parse_film(&json!({ "title": empty, "name": "N", "scenes": [{ "type": "cta" }] })).expect("a film").film;
         assert_eq!(film.title.as_deref(), Some("N"), "{empty}");
     }
     let formatted = content("hero-title", json!({ "title": { "text": " ", "bold": true }, "heading": "Real" }));
@@ -82,7 +83,7 @@ fn empty_pictures_are_no_pictures() {
         assert!(content("hero-title", described).images.is_empty(), "{empty}");
     }
     for wrong in [json!({ "alt": "A picture" }), json!("a.png"), json!(7), json!(true)] {
-        let refused = refusal(wish(&json!({ "scenes": [{ "type": "cta", "content": { "image": wrong } }] })));
+        let refused = refusal(parse_film(&json!({ "scenes": [{ "type": "cta", "content": { "image": wrong } }] })));
         assert!(refused.starts_with("`scenes[0].content.image` must be an http or https URL"), "{refused}");
     }
     // A file that came along, by its name or its number.
@@ -111,14 +112,14 @@ fn empty_settings_have_their_defaults() {
                 { "type": "cta", "duration": empty, "transition": empty, "animation": empty, "content": empty },
             ],
         });
-        let wish = wish(&config).expect("a film");
-        let film = &wish.film;
+        let parse_film = parse_film(&config).expect("a film");
+        let film = &parse_film.film;
         assert_eq!((film.theme, film.quality, film.reels, &film.music), (Theme::Ocean, Quality::FullHd, false, &None));
         let second = &film.scenes[1];
         assert_eq!((second.frames, second.transition, second.entrance), (120, Some(Transition::Fade), Entrance::Rise));
-        assert_eq!(wish.warnings, Vec::<String>::new(), "{empty}");
+        assert_eq!(parse_film.warnings, Vec::<String>::new(), "{empty}");
     }
-    let plain = wish(&json!({ "theme": "", "colorScheme": " ", "scenes": [{ "type": "cta" }] })).expect("a film");
+    let plain = parse_film(&json!({ "theme": "", "colorScheme": " ", "scenes": [{ "type": "cta" }] })).expect("a film");
     assert_eq!((plain.film.theme, plain.warnings.len()), (Theme::Corporate, 0));
     let second = scene(json!({ "type": "cta", "transition": { "type": "" }, "animation": { "name": " " } }));
     assert_eq!((second.transition, second.entrance), (None, Entrance::Rise));
@@ -128,9 +129,9 @@ fn empty_settings_have_their_defaults() {
 fn empty_music_is_no_music_and_its_empty_members_have_their_defaults() {
     for empty in empties() {
         let music = |music: Value| {
-            let wish = wish(&json!({ "music": music, "scenes": [{ "type": "cta" }] })).expect("a film");
-            assert_eq!(wish.warnings, Vec::<String>::new(), "{empty}");
-            wish.film.music
+            let parse_film = parse_film(&json!({ "music": music, "scenes": [{ "type": "cta" }] })).expect("a film");
+            assert_eq!(parse_film.warnings, Vec::<String>::new(), "{empty}");
+            parse_film.film.music
         };
         assert_eq!(music(json!({ "trackId": empty, "volume": 0.5 })), None, "{empty}");
         let given =
@@ -150,9 +151,9 @@ fn what_is_required_stays_required() {
         let refused = refusal(order(&request(&body(&empty), "application/json")));
         assert_eq!(refused, "Webhook URL is required for async video generation.", "{empty}");
         let scene = json!({ "scenes": [{ "type": empty }] });
-        assert_eq!(refusal(wish(&scene)), "`scenes[0].type` must be a text such as `hero-title`", "{empty}");
+        assert_eq!(refusal(parse_film(&scene)), "`scenes[0].type` must be a text such as `hero-title`", "{empty}");
         let none = json!({ "scenes": empty });
-        let refused = refusal(wish(&none));
+        let refused = refusal(parse_film(&none));
         assert_eq!(refused, "Invalid video configuration. Must include scenes array.", "{empty}");
     }
     // An empty field of a form leaves the configuration's.

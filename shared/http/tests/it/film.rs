@@ -3,13 +3,13 @@
 use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_app::orders::Order;
-use reelhook_domain::drawing::Renderer;
-use reelhook_domain::film::{Content, Scene};
-use reelhook_http::film::{Wish, read};
+use reelhook_app::videos::requests::VideoRequest;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::film::{Content, Scene};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::video;
+use reelhook_http::videos::film::{ParsedFilm, read};
+use reelhook_http::videos::routes;
 use serde_json::{Value, json};
 
 /// The only track that there is.
@@ -20,14 +20,14 @@ pub fn track(word: &str) -> Option<&'static str> {
 }
 
 /// A configuration without pictures.
-pub fn wish(config: &Value) -> Result<Wish, Problem> {
+pub fn parse_film(config: &Value) -> Result<ParsedFilm, Problem> {
     read(config, &[], Renderer::Own, track)
 }
 
 /// The scene of a configuration that has one.
 pub fn scene(scene: Value) -> Scene {
-    let wish = wish(&json!({ "scenes": [scene] })).expect("a film");
-    wish.film.scenes.into_iter().next().expect("a scene")
+    let parse_film = parse_film(&json!({ "scenes": [scene] })).expect("a film");
+    parse_film.film.scenes.into_iter().next().expect("a scene")
 }
 
 pub fn content(kind: &str, content: Value) -> Content {
@@ -46,13 +46,13 @@ pub fn request(body: &str, media_type: &'static str) -> ApiRequest {
 }
 
 /// An order with a webhook URL.
-pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
-    let read = video::read(request, true, false, Renderer::Own, || 7, track);
+pub fn order(request: &ApiRequest) -> Result<VideoRequest, Problem> {
+    let read = routes::read(request, true, false, Renderer::Own, || 7, track);
     read.now_or_never().expect("all of it is there")
 }
 
 /// An order in JSON whose scenes are `scenes`.
-pub fn order_of(scenes: &str) -> Result<Order, Problem> {
+pub fn order_of(scenes: &str) -> Result<VideoRequest, Problem> {
     let body = format!("{{\"webhookUrl\": \"https://client.example/hook\", \"scenes\": {scenes}}}");
     order(&request(&body, "application/json"))
 }

@@ -1,7 +1,7 @@
 //! Orders as forms: boundaries, names of files, character sets, and what browsers add.
 
 use lambda_http::Body;
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::videos::film::ImageRef;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn showing(image: &str) -> Value {
     json!({ "scenes": [{ "type": "hero-title", "content": { "title": "Comédie", "image": image } }] })
 }
 
-fn picture(name: &str) -> Vec<u8> {
+fn image(name: &str) -> Vec<u8> {
     part(&format!("Content-Disposition: form-data; name=\"images\"; {name}\r\nContent-Type: image/png"), PNG)
 }
 
@@ -57,10 +57,10 @@ fn a_file_is_found_by_its_name_however_that_is_written() {
         ("my \"logo\".png", "filename=\"my \\\"logo\\\".png\""),
         ("logo.png", "filename=logo.png"),
     ] {
-        let form = form(&[], &[part(CONFIG, showing(meant).to_string()), picture(name)]);
+        let form = form(&[], &[part(CONFIG, showing(meant).to_string()), image(name)]);
         assert!(shows_it(&form), "{meant}: {name}");
     }
-    let other_case = form(&[], &[part(CONFIG, showing("logo.png").to_string()), picture("filename=\"Logo.png\"")]);
+    let other_case = form(&[], &[part(CONFIG, showing("logo.png").to_string()), image("filename=\"Logo.png\"")]);
     let (code, sentence) = refused(&other_case);
     assert_eq!(code, "bad_field");
     assert!(sentence.contains("scenes[0].content.image"), "{sentence}");
@@ -72,7 +72,7 @@ fn file_inputs_that_nobody_filled_in_are_passed_over() {
         "Content-Disposition: form-data; name=\"images\"; filename=\"\"\r\nContent-Type: application/octet-stream";
     let unnamed = "Content-Disposition: form-data; name=\"images[]\"";
     let parts =
-        [part(CONFIG, showing("a.png").to_string()), part(empty, ""), part(unnamed, ""), picture("filename=a.png")];
+        [part(CONFIG, showing("a.png").to_string()), part(empty, ""), part(unnamed, ""), image("filename=a.png")];
     assert!(shows_it(&form(&[], &parts)));
     let named = "Content-Disposition: form-data; name=\"images\"; filename=\"a.png\"";
     let (code, sentence) = refused(&form(&[], &[part(CONFIG, showing("a.png").to_string()), part(named, "")]));
@@ -107,7 +107,7 @@ fn the_configuration_may_have_a_byte_order_mark_or_another_character_set() {
 
 #[test]
 fn a_form_may_be_compressed() {
-    let parts = [part(CONFIG, showing("a.png").to_string()), picture("filename=a.png"), b"--part--\r\n".to_vec()];
+    let parts = [part(CONFIG, showing("a.png").to_string()), image("filename=a.png"), b"--part--\r\n".to_vec()];
     let headers = [("content-type", "multipart/form-data; boundary=part"), ("content-encoding", "gzip")];
     let body = Body::Binary(gzip(&parts.concat()));
     assert!(shows_it(&request("POST", "/api/generate-video-async", &headers, body)));
@@ -119,6 +119,6 @@ fn a_form_may_be_compressed() {
 fn a_form_of_very_many_parts_or_a_very_long_name_is_refused() {
     let many = vec![part("Content-Disposition: form-data; name=\"x\"", "y"); 201];
     assert_eq!(refused(&form(&[], &many)).0, "bad_form");
-    let long = picture(&format!("filename=\"{}.png\"", "x".repeat(2000)));
+    let long = image(&format!("filename=\"{}.png\"", "x".repeat(2000)));
     assert_eq!(refused(&form(&[], &[part(CONFIG, showing("a.png").to_string()), long])).0, "bad_form");
 }

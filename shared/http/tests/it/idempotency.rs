@@ -1,11 +1,12 @@
 //! The same request with the same Idempotency-Key, however it is written.
 
 use lambda_http::Body;
-use reelhook_app::submit::IdempotencyKey;
+use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
-use reelhook_http::endpoint_fields::Reach;
-use reelhook_http::{endpoints, generate, hooks, recover};
+use reelhook_http::jobs::generate;
+use reelhook_http::webhooks::endpoint_fields::DestinationRules;
+use reelhook_http::webhooks::{endpoints, hooks, recover};
 use sha2::{Digest, Sha256};
 
 use crate::support::{form, gzip, order, part, request};
@@ -21,22 +22,22 @@ fn caller() -> Caller {
 fn key_of(path: &str, body: &[u8]) -> IdempotencyKey {
     let headers = [("content-type", "application/json"), KEY];
     let request = request("POST", path, &headers, Body::Binary(body.to_vec()));
-    let reach = Reach { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
+    let reach = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
     let key = match path {
         "/api/generate" => generate::read(&request, caller()).unwrap().key,
-        "/api/webhooks/trigger" => match hooks::Asked::read(&request, caller(), true).unwrap() {
-            hooks::Asked::Trigger(_, key) => key,
+        "/api/webhooks/trigger" => match hooks::Route::read(&request, caller(), true).unwrap() {
+            hooks::Route::Trigger(_, key) => key,
             other => panic!("{other:?}"),
         },
-        "/api/webhooks/recover" => match recover::Asked::read(&request, &caller(), NOW).unwrap() {
-            Some(recover::Asked::Begin(wish)) => wish.key.map(|(_, key)| key),
+        "/api/webhooks/recover" => match recover::Route::read(&request, &caller(), NOW).unwrap() {
+            Some(recover::Route::Begin(command)) => command.key.map(|(_, key)| key),
             other => panic!("{other:?}"),
         },
         "/api/generate-video-async" => order(&request).unwrap().key,
-        _ => match endpoints::Asked::read(&request, &caller(), &reach).unwrap() {
-            Some(endpoints::Asked::Register(wish)) => wish.key.map(|(_, key)| key),
-            Some(endpoints::Asked::Rotate(_, rotation)) => rotation.key.map(|(_, key)| key),
-            Some(endpoints::Asked::Test(_, key)) => key.map(|(_, key)| key),
+        _ => match endpoints::Route::read(&request, &caller(), &reach).unwrap() {
+            Some(endpoints::Route::Register(command)) => command.key.map(|(_, key)| key),
+            Some(endpoints::Route::Rotate(_, rotation)) => rotation.key.map(|(_, key)| key),
+            Some(endpoints::Route::Test(_, key)) => key.map(|(_, key)| key),
             other => panic!("{other:?}"),
         },
     };

@@ -6,14 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use lambda_http::Request;
-use reelhook_app::hooks::Tested;
-use reelhook_app::renders::Received;
+use reelhook_app::jobs::renders::Received;
+use reelhook_app::webhooks::triggers::Tested;
 use reelhook_domain::{Timestamp, steers};
 use reelhook_http::access::{Access, Caller};
-use reelhook_http::control::Command;
+use reelhook_http::jobs::control::Command;
+use reelhook_http::jobs::step::Reporter;
+use reelhook_http::jobs::{creatomate, queue, step};
 use reelhook_http::request::ApiRequest;
-use reelhook_http::step::Reporter;
-use reelhook_http::{creatomate, deliveries, hooks, queue, recover, step};
+use reelhook_http::webhooks::{deliveries, hooks, recover};
 use reelhook_testkit::log_lines;
 use serde_json::{Value, json};
 use tracing::Level;
@@ -45,19 +46,19 @@ fn through_the_routes(request: Request) {
     if let Ok(Some((id, command))) = Command::read(&request) {
         command.note(&id, &caller, "applied");
     }
-    if let Ok(Some(asked)) = queue::Asked::read(&request) {
-        asked.note(&caller);
+    if let Ok(Some(route)) = queue::Route::read(&request) {
+        route.note(&caller);
     }
-    if let Ok(Some(asked)) = deliveries::Asked::read(&request) {
-        asked.note(&caller);
+    if let Ok(Some(route)) = deliveries::Route::read(&request) {
+        route.note(&caller);
     }
-    if let Ok(Some(asked)) = recover::Asked::read(&request, &caller, NOW) {
-        asked.note(&caller);
+    if let Ok(Some(route)) = recover::Route::read(&request, &caller, NOW) {
+        route.note(&caller);
     }
-    match hooks::Asked::read(&request, caller.clone(), true) {
-        Ok(hooks::Asked::Test(url)) => hooks::note_test(&caller.fingerprint, &url, &tested()),
-        Ok(hooks::Asked::Trigger(trigger, _)) => hooks::note_trigger(&trigger),
-        Ok(hooks::Asked::Status | hooks::Asked::Validate(_)) | Err(_) => {}
+    match hooks::Route::read(&request, caller.clone(), true) {
+        Ok(hooks::Route::Test(url)) => hooks::note_test(&caller.fingerprint, &url, &tested()),
+        Ok(hooks::Route::Trigger(trigger, _)) => hooks::note_trigger(&trigger),
+        Ok(hooks::Route::Status | hooks::Route::Validate(_)) | Err(_) => {}
     }
 }
 

@@ -1,9 +1,9 @@
 //! Numbers are shown as people write them, and taken however clients write them.
 
-use reelhook_http::video::read_upload;
+use reelhook_http::videos::routes::read_upload;
 use serde_json::{Value, json};
 
-use crate::film::{content, order, order_of, refusal, request, scene, wish};
+use crate::film::{content, order, order_of, parse_film, refusal, request, scene};
 
 /// How a number of JSON is shown as the value of a statistic.
 fn shown(token: &str) -> String {
@@ -60,16 +60,16 @@ fn durations_and_volumes_come_as_numbers_or_texts() {
     }
     assert_eq!(scene(json!({ "type": "cta", "duration": "0.5" })).frames, 15);
     for duration in [json!("four"), json!("4 s"), json!("nan"), json!("inf"), json!("400"), json!(true), json!([4])] {
-        let refused = refusal(wish(&json!({ "scenes": [{ "type": "cta", "duration": duration }] })));
+        let refused = refusal(parse_film(&json!({ "scenes": [{ "type": "cta", "duration": duration }] })));
         assert_eq!(refused, "`scenes[0].duration` must be a number from 0.5 to 120", "{duration}");
     }
     let music = json!({ "trackId": "corp-1", "volume": "0.5", "fadeIn": " 3 ", "fadeOut": 4.0, "enabled": "true" });
     let config = json!({ "music": music, "generateReels": "TRUE", "scenes": [{ "type": "cta" }] });
-    let film = wish(&config).expect("a film").film;
+    let film = parse_film(&config).expect("a film").film;
     let music = film.music.expect("music");
     assert_eq!((music.volume, music.fade_in_ms, music.fade_out_ms, film.reels), (0.5, 3000, 4000, true));
     let config = json!({ "music": { "trackId": "corp-1", "enabled": "perhaps" }, "scenes": [{ "type": "cta" }] });
-    assert_eq!(refusal(wish(&config)), "`music.enabled` must be true or false");
+    assert_eq!(refusal(parse_film(&config)), "`music.enabled` must be true or false");
 }
 
 #[test]

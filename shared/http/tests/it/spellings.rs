@@ -3,13 +3,13 @@
 use lambda_http::Body;
 use reelhook_domain::Timestamp;
 use reelhook_http::access::Caller;
-use reelhook_http::endpoint_fields::Reach;
-use reelhook_http::endpoints;
-use reelhook_http::logs;
+use reelhook_http::jobs::logs;
+use reelhook_http::jobs::step::{self, Reporter};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::step::{self, Reporter};
-use reelhook_http::video::read_upload;
+use reelhook_http::videos::routes::read_upload;
+use reelhook_http::webhooks::endpoint_fields::DestinationRules;
+use reelhook_http::webhooks::endpoints;
 use serde_json::{Value, json};
 
 use crate::support::{asking, request, text};
@@ -18,9 +18,9 @@ fn posted(path: &str, body: &Value) -> ApiRequest {
     request("POST", path, &[("content-type", "application/json")], Body::Text(body.to_string()))
 }
 
-fn asked(path: &str, body: &Value) -> Result<Option<endpoints::Asked>, Problem> {
-    let reach = Reach { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
-    endpoints::Asked::read(&posted(path, body), &Caller::known_as("ann"), &reach)
+fn asked(path: &str, body: &Value) -> Result<Option<endpoints::Route>, Problem> {
+    let reach = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
+    endpoints::Route::read(&posted(path, body), &Caller::known_as("ann"), &reach)
 }
 
 #[test]
@@ -39,8 +39,8 @@ fn in_queries() {
 
 #[test]
 fn a_plus_in_a_query_is_a_space_but_in_a_zone() {
-    let search = |query: &str| match logs::Asked::read(&asking("/api/logs/search", query)) {
-        Ok(logs::Asked::Search(search)) => search,
+    let search = |query: &str| match logs::Route::read(&asking("/api/logs/search", query)) {
+        Ok(logs::Route::Search(search)) => search,
         other => panic!("{query}: {other:?}"),
     };
     assert_eq!(search("messageContains=step+1").contains.as_deref(), Some("step 1"));
@@ -58,10 +58,10 @@ fn in_endpoints() {
             "url": "https://a.example/", "timeoutMs": timeout, "rateLimit": { "max": max },
             "permanentStatuses": [410.0, "404"],
         });
-        let Ok(Some(endpoints::Asked::Register(wish))) = asked("/api/webhooks/endpoints", &body) else {
+        let Ok(Some(endpoints::Route::Register(command))) = asked("/api/webhooks/endpoints", &body) else {
             panic!("{body}")
         };
-        let policy = wish.choices.policy;
+        let policy = command.choices.policy;
         assert_eq!((policy.timeout, policy.rate_limit_max), (Some(5000), Some(7)), "{body}");
         assert_eq!(policy.permanent_statuses.map(Vec::from_iter), Some(vec![404, 410]));
     }
@@ -72,7 +72,7 @@ fn in_endpoints() {
     }
     for grace in [json!(60), json!(60.0), json!("60")] {
         let rotated = asked("/api/webhooks/endpoints/ep_1/secret/rotate", &json!({ "graceSeconds": grace }));
-        let Ok(Some(endpoints::Asked::Rotate(_, rotation))) = rotated else { panic!("{grace}") };
+        let Ok(Some(endpoints::Route::Rotate(_, rotation))) = rotated else { panic!("{grace}") };
         assert_eq!(rotation.grace.as_secs(), 60);
     }
 }

@@ -8,11 +8,11 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue};
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::{Body, Request, RequestExt};
-use reelhook_app::orders::Order;
-use reelhook_domain::drawing::Renderer;
+use reelhook_app::videos::requests::VideoRequest;
+use reelhook_domain::videos::drawing::Renderer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::video;
+use reelhook_http::videos::routes;
 
 /// A request with these headers.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> ApiRequest {
@@ -63,11 +63,11 @@ pub fn form(headers: &[(&str, &str)], parts: &[Vec<u8>]) -> ApiRequest {
 }
 
 /// What an order says, read at once: nothing in it waits.
-pub fn order(request: &ApiRequest) -> Result<Order, Problem> {
+pub fn order(request: &ApiRequest) -> Result<VideoRequest, Problem> {
     let mut keys = 0;
     let random = || {
         keys += 1;
         keys
     };
-    video::read(request, false, true, Renderer::Own, random, |_| None).now_or_never().expect("nothing waits")
+    routes::read(request, false, true, Renderer::Own, random, |_| None).now_or_never().expect("nothing waits")
 }

@@ -1,9 +1,9 @@
 //! A number is a text wherever a text is wanted, yes and no are none, and white space inside of a text is kept.
 
-use reelhook_domain::film::Item;
+use reelhook_domain::videos::film::Item;
 use serde_json::{Value, json};
 
-use crate::film::{content, refusal, wish};
+use crate::film::{content, parse_film, refusal};
 
 fn titles(items: &[Item]) -> Vec<&str> {
     items.iter().map(|item| item.title.as_str()).collect()
@@ -36,7 +36,8 @@ fn numbers_are_texts_in_every_member() {
     let quote = content("testimonial", json!({ "quote": 10, "author": 11, "company": 12 }));
     assert_eq!([&quote.title, &quote.author, &quote.role], ["10", "11", "12"]);
     assert_eq!(content("lesson-title", json!({ "lesson": 3.0 })).kicker, "Lesson 3");
-    let film = wish(&json!({ "title": 2024, "quality": 720, "theme": 5, "scenes": [{ "type": 7 }] })).expect("a film");
+    let film =
+        parse_film(&json!({ "title": 2024, "quality": 720, "theme": 5, "scenes": [{ "type": 7 }] })).expect("a film");
     assert_eq!(film.film.title.as_deref(), Some("2024"));
     assert_eq!(film.warnings.len(), 2, "neither 5 nor 7 is known: {:?}", film.warnings);
 }
@@ -44,7 +45,7 @@ fn numbers_are_texts_in_every_member() {
 #[test]
 fn yes_and_no_are_no_texts_anywhere() {
     let check = |kind: &str, content: Value, place: &str| {
-        let refused = refusal(wish(&json!({ "scenes": [{ "type": kind, "content": content }] })));
+        let refused = refusal(parse_film(&json!({ "scenes": [{ "type": kind, "content": content }] })));
         assert!(refused.starts_with(&format!("`scenes[0].content.{place}` must be a text")), "{refused}");
     };
     check("hero-title", json!({ "title": true }), "title");

@@ -2,8 +2,8 @@
 
 use lambda_http::Body;
 use reelhook_http::access::Caller;
-use reelhook_http::hooks::Asked;
 use reelhook_http::problem::Problem;
+use reelhook_http::webhooks::hooks::Route;
 use serde_json::Value;
 
 use crate::support::request;
@@ -12,8 +12,8 @@ use crate::support::request;
 fn triggered(data: &str) -> Result<Option<Value>, Problem> {
     let body = Body::Text(format!("{{\"event\": \"job.completed\", \"data\": {data}}}"));
     let request = request("POST", "/api/webhooks/trigger", &[("content-type", "application/json")], body);
-    match Asked::read(&request, Caller::known_as("ann"), true)? {
-        Asked::Trigger(trigger, _) => Ok(trigger.data),
+    match Route::read(&request, Caller::known_as("ann"), true)? {
+        Route::Trigger(trigger, _) => Ok(trigger.data),
         other => panic!("{other:?}"),
     }
 }

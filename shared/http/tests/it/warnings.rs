@@ -1,13 +1,13 @@
 //! Characters that no typeface has are a warning that names the place, as short as it can be.
 
-use reelhook_domain::drawing::Renderer;
-use reelhook_http::film::read;
+use reelhook_domain::videos::drawing::Renderer;
+use reelhook_http::videos::film::read;
 use serde_json::{Value, json};
 
-use crate::film::{track, wish};
+use crate::film::{parse_film, track};
 
 fn warnings(scenes: Value) -> Vec<String> {
-    wish(&json!({ "scenes": scenes })).expect("a film").warnings
+    parse_film(&json!({ "scenes": scenes })).expect("a film").warnings
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn nothing_is_said_of_what_can_be_shown() {
     ];
     assert_eq!(warnings(json!([{ "type": "feature-list", "content": { "items": texts } }])), Vec::<String>::new());
     // What is not drawn, and what Creatomate draws with typefaces of its own.
-    let film = wish(&json!({ "title": "བོད", "scenes": [{ "type": "cta", "content": { "unknown": "བོད" } }] }));
+    let film = parse_film(&json!({ "title": "བོད", "scenes": [{ "type": "cta", "content": { "unknown": "བོད" } }] }));
     assert_eq!(film.expect("a film").warnings, Vec::<String>::new());
     let config = json!({ "scenes": [{ "type": "cta", "content": { "title": "བོད" } }] });
     assert_eq!(read(&config, &[], Renderer::Creatomate, track).expect("a film").warnings, Vec::<String>::new());

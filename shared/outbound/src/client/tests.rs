@@ -50,9 +50,9 @@ fn only_the_stand_in(ip: IpAddr) -> bool {
     ip == PUBLIC
 }
 
-fn client_that_finds(answers: Vec<Answer>, judge: Judge, roots: RootCertStore) -> GuardedClient {
-    let surroundings = Surroundings { lookup: Arc::new(Answers(Mutex::new(answers.into()))), judge, roots };
-    GuardedClient::within(surroundings, AllowList::default(), None).expect("a client")
+fn client_that_finds(answers: Vec<Answer>, rule: AddressRule, roots: RootCertStore) -> GuardedClient {
+    let environment = Environment { lookup: Arc::new(Answers(Mutex::new(answers.into()))), rule, roots };
+    GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client")
 }
 
 fn request(url: &str) -> OutboundRequest {
@@ -215,9 +215,9 @@ async fn a_lookup_without_an_answer_is_a_name_that_does_not_exist() {
 
 #[tokio::test]
 async fn a_lookup_that_does_not_end_meets_the_deadline() {
-    let surroundings =
-        Surroundings { lookup: Arc::new(Silence), judge: addresses::is_public, roots: RootCertStore::empty() };
-    let client = GuardedClient::within(surroundings, AllowList::default(), None).expect("a client");
+    let environment =
+        Environment { lookup: Arc::new(Silence), rule: addresses::is_public, roots: RootCertStore::empty() };
+    let client = GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client");
     let deadline = Duration::from_millis(100);
     let refused = client.send(OutboundRequest { deadline, ..request("http://silent.test/") }).await;
     assert_eq!(refused.expect_err("silence"), OutboundError::TimedOut(100));

@@ -2,7 +2,7 @@
 #![allow(dead_code, missing_docs, reason = "shared by examples and tests, each of which uses a part")]
 
 use image::{ImageFormat, Rgba, RgbaImage};
-use reelhook_domain::film::{Content, Entrance, ImageRef, Item, Scene, SceneKind};
+use reelhook_domain::videos::film::{Content, Entrance, ImageRef, Item, Scene, SceneKind};
 use reelhook_render::Pictures;
 
 pub fn picture(name: &str) -> ImageRef {

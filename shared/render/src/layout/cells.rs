@@ -1,6 +1,6 @@
 //! Items beside and below each other: the arrangement and the type size at which all of them fit, else "+3 more".
 
-use reelhook_domain::film::ImageRef;
+use reelhook_domain::videos::film::ImageRef;
 
 use crate::area::Area;
 use crate::stage::Stage;

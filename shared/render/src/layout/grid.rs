@@ -1,6 +1,6 @@
 //! Cards whose items stand beside each other to be compared: numbers, products, columns.
 
-use reelhook_domain::film::{Content, Item};
+use reelhook_domain::videos::film::{Content, Item};
 
 use crate::error::RenderError;
 use crate::layer::Sprite;

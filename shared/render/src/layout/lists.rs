@@ -1,6 +1,6 @@
 //! Cards with items that are read one after the other: points, steps, answers, what to remember.
 
-use reelhook_domain::film::{Content, Item};
+use reelhook_domain::videos::film::{Content, Item};
 
 use crate::area::Area;
 use crate::error::RenderError;

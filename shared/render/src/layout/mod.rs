@@ -7,7 +7,7 @@ mod lists;
 mod opening;
 pub(crate) mod paint;
 
-use reelhook_domain::film::{Content, Item, Scene, SceneKind};
+use reelhook_domain::videos::film::{Content, Item, Scene, SceneKind};
 
 use crate::area::Area;
 use crate::error::RenderError;

@@ -1,6 +1,6 @@
 //! Cards of few words: titles, calls, quotes, lessons, and a product beside its picture.
 
-use reelhook_domain::film::{Content, ImageRef};
+use reelhook_domain::videos::film::{Content, ImageRef};
 
 use crate::area::Area;
 use crate::canvas::Fill;

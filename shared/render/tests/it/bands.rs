@@ -4,7 +4,7 @@ use std::future::pending;
 use std::path::Path;
 use std::process::Command;
 
-use reelhook_domain::film::{Content, Format, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Shot, Yuv};
 
 use crate::{alone, ffmpeg, fonts, samples};
@@ -54,7 +54,7 @@ async fn a_dark_gradient_has_no_bands_after_encoding() {
     let scene = Scene { frames: 30, ..samples::scene(SceneKind::HeroTitle, Content::default()) };
     let mut fonts = fonts();
     for (theme, before) in THEMES {
-        let cut = alone(&scene, theme, Format::Standard);
+        let cut = alone(&scene, theme, Rendition::Landscape);
         let file = directory.join("scene.mp4");
         let mut drawn = Yuv::new(WIDTH as u32, HEIGHT as u32);
         Shot::new(&mut fonts, &cut, &samples::pictures()).expect("a card").draw(0, &mut drawn);

@@ -1,4 +1,4 @@
-//! The table of characters that videos can show (`shared/domain/src/coverage.txt`) is that of the typefaces. Generate
+//! The table of characters that videos can show (`shared/domain/src/videos/coverage.txt`) is that of the typefaces. Generate
 //! it again when these change: `REELHOOK_FONTS=$PWD/.local/fonts REELHOOK_UPDATE_COVERAGE=1 cargo test --workspace
 //! --test it coverage`.
 
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use cosmic_text::{Attrs, Buffer, Family, FontSystem, Metrics, Shaping, fontdb};
-use reelhook_domain::coverage::{is_invisible, missing};
+use reelhook_domain::videos::coverage::{is_invisible, missing};
 use skrifa::{FontRef, MetadataProvider};
 
 use crate::samples;
@@ -94,7 +94,7 @@ fn table(shown: &BTreeSet<u32>) -> String {
 
 #[test]
 fn the_table_of_characters_is_that_of_the_typefaces() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/src/coverage.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/src/videos/coverage.txt");
     let made = table(&shown());
     if std::env::var_os("REELHOOK_UPDATE_COVERAGE").is_some() {
         std::fs::write(path, made).expect("coverage.txt can be written");

@@ -1,7 +1,7 @@
 //! Frames: the same cut gives the same bytes, still frames are told apart, transitions join what is before and after.
 
 use image::RgbaImage;
-use reelhook_domain::film::{Content, Entrance, Format, Item, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Content, Entrance, Item, Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, Shot, Yuv, key};
 
 use crate::{FORMATS, alone, fonts, samples};
@@ -22,7 +22,7 @@ fn the_same_cut_gives_the_same_bytes() {
     for kind in SceneKind::ALL {
         let scene = samples::scene(kind, samples::usual(kind));
         let draw = |fonts: &mut _| {
-            let cut = alone(&scene, Theme::Sunset, Format::Standard);
+            let cut = alone(&scene, Theme::Sunset, Rendition::Landscape);
             let mut shot = Shot::new(fonts, &cut, &pictures).expect("a scene");
             let mut frame = Yuv::new(cut.size.0, cut.size.1);
             [3, 20, 70, 149].map(|at| {
@@ -62,7 +62,7 @@ fn most_frames_of_a_scene_are_still() {
     let (mut fonts, pictures) = (fonts(), samples::pictures());
     for kind in SceneKind::ALL {
         let scene = samples::scene(kind, samples::usual(kind));
-        let cut = alone(&scene, Theme::Corporate, Format::Standard);
+        let cut = alone(&scene, Theme::Corporate, Rendition::Landscape);
         let mut shot = Shot::new(&mut fonts, &cut, &pictures).expect("a scene");
         let mut frame = Yuv::new(cut.size.0, cut.size.1);
         let changed = (0..150).filter(|at| shot.draw(*at, &mut frame)).count();
@@ -76,7 +76,7 @@ fn a_number_with_too_many_words_counts_up_within_its_card() {
     let mut still = |word: &str, frame: u32| {
         let item = Item { value: format!("12 {}", word.repeat(60)), ..Item::default() };
         let scene = samples::scene(SceneKind::Stats, Content { items: vec![item], ..Content::default() });
-        let cut = alone(&scene, Theme::Corporate, Format::Standard);
+        let cut = alone(&scene, Theme::Corporate, Rendition::Landscape);
         Shot::new(&mut fonts, &cut, &pictures).expect("a scene").still(frame)
     };
     for frame in [60, 149] {
@@ -93,7 +93,7 @@ fn a_number_with_too_many_words_counts_up_within_its_card() {
 #[test]
 fn a_product_shows_five_of_its_items() {
     let mut fonts = fonts();
-    let mut still = |last: usize, word: &str, format: Format| {
+    let mut still = |last: usize, word: &str, format: Rendition| {
         let title = |place: usize| if place == last { word } else { "Waterproof" };
         let items = (0..6).map(|place| Item { title: title(place).to_owned(), ..Item::default() });
         let content = Content { title: "Trail Runner".to_owned(), items: items.collect(), ..Content::default() };
@@ -134,7 +134,7 @@ fn a_transition_starts_at_the_scene_before_and_ends_at_its_own() {
 fn a_key_tells_apart_what_looks_different_and_nothing_else() {
     let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
     let before = samples::scene(SceneKind::Quiz, samples::usual(SceneKind::Quiz));
-    let cut = alone(&scene, Theme::Dark, Format::Standard);
+    let cut = alone(&scene, Theme::Dark, Rendition::Landscape);
     assert_eq!(
         key(&cut),
         key(&Cut { before: Some(&before), ..cut }),
@@ -148,7 +148,7 @@ fn a_key_tells_apart_what_looks_different_and_nothing_else() {
         key(&Cut { before: Some(&before), ..with }),
         key(&Cut { theme: Theme::Luxury, ..cut }),
         key(&Cut { size: (1920, 1080), ..cut }),
-        key(&Cut { format: Format::Reels, ..cut }),
+        key(&Cut { format: Rendition::Portrait, ..cut }),
     ];
     for (index, one) in keys.iter().enumerate() {
         assert!(keys.iter().skip(index + 1).all(|other| one != other), "key {index}");
@@ -159,7 +159,7 @@ fn a_key_tells_apart_what_looks_different_and_nothing_else() {
 fn an_absurd_size_is_refused() {
     let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
     for size in [(0, 0), (1281, 720), (1280, 721), (100_000, 720)] {
-        let cut = Cut { size, ..alone(&scene, Theme::Dark, Format::Standard) };
+        let cut = Cut { size, ..alone(&scene, Theme::Dark, Rendition::Landscape) };
         assert!(Shot::new(&mut fonts(), &cut, &samples::pictures()).is_err(), "{size:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use reelhook_domain::film::{Format, Scene, SceneKind, Theme, Transition};
+use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
 use reelhook_render::{Cut, RenderError, Shot, Soundtrack};
 
 use crate::mp4::{Times, times};
@@ -53,7 +53,7 @@ fn scenes() -> Vec<Scene> {
     ]
 }
 
-async fn encode(directory: &Path, format: Format, size: (u32, u32)) -> (Vec<PathBuf>, u32) {
+async fn encode(directory: &Path, format: Rendition, size: (u32, u32)) -> (Vec<PathBuf>, u32) {
     let (mut fonts, pictures) = (fonts(), samples::pictures());
     let (mut files, mut frames) = (Vec::new(), 0);
     let scenes = scenes();
@@ -76,7 +76,7 @@ async fn encode(directory: &Path, format: Format, size: (u32, u32)) -> (Vec<Path
 #[tokio::test(flavor = "multi_thread")]
 async fn a_joined_film_has_every_frame_of_its_scenes() {
     let directory = Directory::new("film");
-    let (segments, frames) = encode(&directory.0, Format::Standard, (640, 360)).await;
+    let (segments, frames) = encode(&directory.0, Rendition::Landscape, (640, 360)).await;
     let film = directory.0.join("film.mp4");
     ffmpeg().join(&segments, frames, None, &film, &directory.0).await.expect("a film");
     let (counted, said) = count(&film, "0:v:0");
@@ -96,7 +96,7 @@ async fn a_joined_film_has_every_frame_of_its_scenes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn music_is_repeated_and_ends_with_the_picture() {
     let directory = Directory::new("music");
-    let (segments, frames) = encode(&directory.0, Format::Reels, (360, 640)).await;
+    let (segments, frames) = encode(&directory.0, Rendition::Portrait, (360, 640)).await;
     let track = directory.0.join("one second.wav");
     let made = Command::new(ffmpeg().program)
         .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=frequency=330:duration=1:sample_rate=48000"])
@@ -122,7 +122,7 @@ fn even(frames: u32) -> Times {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_frame_of_a_joined_film_shows_for_a_thirtieth_of_a_second() {
     let directory = Directory::new("times");
-    let (segments, _) = encode(&directory.0, Format::Standard, (320, 180)).await;
+    let (segments, _) = encode(&directory.0, Rendition::Landscape, (320, 180)).await;
     let music = directory.0.join("music.wav");
     let made = Command::new(ffmpeg().program)
         .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=frequency=330:duration=1:sample_rate=48000"])
@@ -160,7 +160,7 @@ async fn a_failure_says_what_ffmpeg_said() {
         "{failed:?}"
     );
     let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
-    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Format::Standard };
+    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
     let shot = Shot::new(&mut fonts(), &cut, &samples::pictures()).expect("a scene");
     let failed = ffmpeg().encode(shot, &directory.0.join("no such/place.mp4"), |_| {}, pending()).await;
     assert!(
@@ -173,7 +173,7 @@ async fn a_failure_says_what_ffmpeg_said() {
 async fn encoding_stops_when_it_is_told_to() {
     let directory = Directory::new("stop");
     let scene = Scene { frames: 100_000, ..samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta)) };
-    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Format::Standard };
+    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
     let shot = Shot::new(&mut fonts(), &cut, &samples::pictures()).expect("a scene");
     let (send, receive) = tokio::sync::oneshot::channel::<()>();
     let mut send = Some(send);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, RgbaImage};
-use reelhook_domain::film::{Format, SceneKind, Theme};
+use reelhook_domain::videos::film::{Rendition, SceneKind, Theme};
 use reelhook_render::Shot;
 
 use crate::{FORMATS, alone, fonts, samples};
@@ -38,8 +38,8 @@ fn every_kind_looks_as_it_was_reviewed() {
             let scene = samples::scene(kind, samples::usual(kind));
             let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, format), &pictures).expect("a usual scene");
             let word = match format {
-                Format::Standard => "standard",
-                Format::Reels => "reels",
+                Rendition::Landscape => "standard",
+                Rendition::Portrait => "reels",
             };
             drawn.insert(format!("{} {word}", kind.name()), hash(&shot.still(90)));
         }
@@ -47,7 +47,7 @@ fn every_kind_looks_as_it_was_reviewed() {
     // Texts in the theme's display face and, as a kicker, in that of text.
     for ((name, text), theme) in samples::CASES.into_iter().zip(Theme::ALL.into_iter().cycle()) {
         let scene = samples::scene(SceneKind::HeroTitle, samples::case(text));
-        let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, Format::Standard), &pictures).expect("any text");
+        let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, Rendition::Landscape), &pictures).expect("any text");
         drawn.insert(format!("text {name}"), hash(&shot.still(90)));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden.txt");

@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 use proptest::prelude::*;
-use reelhook_domain::film::{Content, Format, ImageRef, Item, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Fonts, Pictures, RenderError, Shot, Yuv};
 
 use crate::{FORMATS, alone, fonts, samples};
@@ -36,11 +36,11 @@ fn contents(kind: SceneKind) -> Vec<(&'static str, Content)> {
 }
 
 /// Pixels in the margin that differ from those of a card without content.
-fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Format) -> usize {
+fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Rendition) -> usize {
     let (width, height) = still.dimensions();
     let (side, top, bottom) = match format {
-        Format::Standard => (width / 20, height / 20, height - height / 20),
-        Format::Reels => (width / 20, height * 12 / 100, height - height * 18 / 100),
+        Rendition::Landscape => (width / 20, height / 20, height - height / 20),
+        Rendition::Portrait => (width / 20, height * 12 / 100, height - height * 18 / 100),
     };
     let differs = |x: u32, y: u32, bare: &RgbaImage| {
         let (a, b) = (still.get_pixel(x, y).0, bare.get_pixel(x, y).0);
@@ -54,7 +54,7 @@ fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Format) -> usiz
         .count()
 }
 
-fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Format) -> RgbaImage {
+fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition) -> RgbaImage {
     let scene = samples::scene(kind, Content::default());
     Shot::new(fonts, &alone(&scene, theme, format), &Pictures::new()).expect("an empty card").still(149)
 }
@@ -87,9 +87,9 @@ fn a_scene_of_one_frame_shows_everything() {
         let long = samples::scene(kind, samples::usual(kind));
         let short = Scene { frames: 1, ..long.clone() };
         let mut last =
-            Shot::new(&mut fonts, &alone(&long, Theme::Ocean, Format::Standard), &pictures).expect("a scene");
+            Shot::new(&mut fonts, &alone(&long, Theme::Ocean, Rendition::Landscape), &pictures).expect("a scene");
         let mut only =
-            Shot::new(&mut fonts, &alone(&short, Theme::Ocean, Format::Standard), &pictures).expect("a scene");
+            Shot::new(&mut fonts, &alone(&short, Theme::Ocean, Rendition::Landscape), &pictures).expect("a scene");
         assert_eq!(only.frames(), 1);
         assert_eq!(only.still(0), last.still(149), "{}", kind.name());
     }
@@ -99,7 +99,7 @@ fn a_scene_of_one_frame_shows_everything() {
 fn a_picture_that_is_missing_or_broken_is_named() {
     let image = ImageRef::Key("shop/lamp.png".into());
     let scene = samples::scene(SceneKind::HeroTitle, Content { images: vec![image.clone()], ..Content::default() });
-    let failed = Shot::new(&mut fonts(), &alone(&scene, Theme::Dark, Format::Standard), &Pictures::new());
+    let failed = Shot::new(&mut fonts(), &alone(&scene, Theme::Dark, Rendition::Landscape), &Pictures::new());
     assert!(matches!(failed, Err(RenderError::Image { image: named, .. }) if named == image));
     let mut pictures = Pictures::new();
     for bytes in [&b""[..], b"GIF89a", b"\x89PNG\r\n\x1a\n then nothing", b"<svg/>"] {
@@ -135,7 +135,7 @@ proptest! {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let content = samples::filled(SceneKind::ALL[kind], &texts, count);
         let scene = Scene { frames, ..samples::scene(SceneKind::ALL[kind], content) };
-        let format = if tall { Format::Reels } else { Format::Standard };
+        let format = if tall { Rendition::Portrait } else { Rendition::Landscape };
         FONTS.with_borrow_mut(|fonts| {
             let mut cut = alone(&scene, Theme::ALL[theme], format);
             cut.size = if tall { (360, 640) } else { (640, 360) };

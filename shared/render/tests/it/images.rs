@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{ImageFormat, Rgba, RgbaImage};
-use reelhook_domain::film::{Content, Format, ImageRef, Item, Scene, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
 use reelhook_render::{Fonts, Pictures, Shot};
 
 use crate::{FORMATS, alone, fonts, samples};
@@ -19,7 +19,7 @@ fn disc(radius: f32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
 }
 
 /// The last picture of a card of this kind that shows an image.
-fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Format, image: &RgbaImage) -> RgbaImage {
+fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition, image: &RgbaImage) -> RgbaImage {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, ImageFormat::Png).expect("a PNG");
     let name = ImageRef::Key("image".to_owned());
@@ -51,8 +51,8 @@ fn the_colour_of_clear_pixels_is_never_seen() {
 fn a_cut_out_casts_the_shadow_of_what_it_shows() {
     let mut fonts = fonts();
     for theme in [Theme::Minimal, Theme::Ocean] {
-        let with = card(&mut fonts, SceneKind::HeroTitle, theme, Format::Standard, &disc(200.0, [255; 3], [0; 3]));
-        let without = card(&mut fonts, SceneKind::HeroTitle, theme, Format::Standard, &disc(0.0, [255; 3], [0; 3]));
+        let with = card(&mut fonts, SceneKind::HeroTitle, theme, Rendition::Landscape, &disc(200.0, [255; 3], [0; 3]));
+        let without = card(&mut fonts, SceneKind::HeroTitle, theme, Rendition::Landscape, &disc(0.0, [255; 3], [0; 3]));
         let differs = |x: u32, y: u32| {
             let (a, b) = (with.get_pixel(x, y).0, without.get_pixel(x, y).0);
             a.iter().zip(b).any(|(a, b)| a.abs_diff(b) > 1)
@@ -73,9 +73,10 @@ fn a_cut_out_casts_the_shadow_of_what_it_shows() {
 #[test]
 fn no_edge_is_darker_than_both_of_its_sides() {
     let mut fonts = fonts();
-    let with = card(&mut fonts, SceneKind::HeroTitle, Theme::Minimal, Format::Standard, &disc(200.0, [255; 3], [0; 3]));
+    let with =
+        card(&mut fonts, SceneKind::HeroTitle, Theme::Minimal, Rendition::Landscape, &disc(200.0, [255; 3], [0; 3]));
     let without =
-        card(&mut fonts, SceneKind::HeroTitle, Theme::Minimal, Format::Standard, &disc(0.0, [255; 3], [0; 3]));
+        card(&mut fonts, SceneKind::HeroTitle, Theme::Minimal, Rendition::Landscape, &disc(0.0, [255; 3], [0; 3]));
     let darkest = with
         .enumerate_pixels()
         .filter(|(x, y, _)| *x > 700 && (150..570).contains(y))

@@ -15,7 +15,7 @@ mod text;
 
 use std::path::PathBuf;
 
-use reelhook_domain::film::{Format, Scene, Theme};
+use reelhook_domain::videos::film::{Rendition, Scene, Theme};
 use reelhook_render::{Cut, Ffmpeg, Fonts};
 
 /// The typefaces that `infra/fonts.sh` installs.
@@ -31,12 +31,12 @@ fn ffmpeg() -> Ffmpeg {
 }
 
 /// A scene on its own, at two thirds of the usual size: tests draw many.
-fn alone(scene: &Scene, theme: Theme, format: Format) -> Cut<'_> {
+fn alone(scene: &Scene, theme: Theme, format: Rendition) -> Cut<'_> {
     let size = match format {
-        Format::Standard => (1280, 720),
-        Format::Reels => (720, 1280),
+        Rendition::Landscape => (1280, 720),
+        Rendition::Portrait => (720, 1280),
     };
     Cut { scene, before: None, theme, size, format }
 }
 
-const FORMATS: [Format; 2] = [Format::Standard, Format::Reels];
+const FORMATS: [Rendition; 2] = [Rendition::Landscape, Rendition::Portrait];

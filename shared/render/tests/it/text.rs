@@ -1,6 +1,6 @@
 //! Texts: what is not drawn changes no frame, and no script costs much more than another.
 
-use reelhook_domain::film::{Content, Format, SceneKind, Theme};
+use reelhook_domain::videos::film::{Content, Rendition, SceneKind, Theme};
 use reelhook_render::{Fonts, Pictures, Shot, Work};
 
 use crate::{alone, fonts, samples};
@@ -11,7 +11,7 @@ fn title(fonts: &mut Fonts, text: &str) -> image::RgbaImage {
         SceneKind::HeroTitle,
         Content { title: text.into(), subtitle: text.into(), ..Content::default() },
     );
-    let cut = alone(&scene, Theme::Dark, Format::Standard);
+    let cut = alone(&scene, Theme::Dark, Rendition::Landscape);
     Shot::new(fonts, &cut, &Pictures::new()).expect("any text").still(149)
 }
 
@@ -53,7 +53,7 @@ fn asterisks_and_letters_are_drawn() {
 fn work(fonts: &mut Fonts, kind: SceneKind, word: &str) -> Work {
     let scene = samples::scene(kind, samples::crowded(kind, word));
     let before = fonts.work();
-    Shot::new(fonts, &alone(&scene, Theme::Corporate, Format::Standard), &Pictures::new()).expect("any text");
+    Shot::new(fonts, &alone(&scene, Theme::Corporate, Rendition::Landscape), &Pictures::new()).expect("any text");
     let after = fonts.work();
     Work {
         runs: after.runs - before.runs,

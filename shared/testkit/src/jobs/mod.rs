@@ -5,10 +5,10 @@ mod ports;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
-use reelhook_app::dialect::streamgank::QueueCounts;
-use reelhook_app::renders::Callback;
+use reelhook_app::jobs::renders::Callback;
+use reelhook_app::jobs::submit::KeyRow;
 use reelhook_app::store::Saved;
-use reelhook_app::submit::KeyRow;
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Status, Timestamp, decide};
 
 use crate::faults::Faults;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_app::dialect::streamgank::QueueCounts;
-use reelhook_app::jobs::JobStore;
-use reelhook_app::queue::QueueStore;
-use reelhook_app::renders::{Callback, RenderStore};
-use reelhook_app::repair::{JobLister, Page};
-use reelhook_app::starts::{Claimed, StartStore};
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::queue::QueueStore;
+use reelhook_app::jobs::renders::{Callback, RenderStore};
+use reelhook_app::jobs::starts::{Claimed, StartStore};
+use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
+use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::submit::{KeyRow, SubmitStore};
+use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Admission, Dialect, Job, JobId, RenderId, Status, Timestamp};
 
 use super::MemoryJobs;

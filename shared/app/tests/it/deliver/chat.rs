@@ -1,7 +1,7 @@
 //! Slack and Discord: their own messages without our signatures, their error codes, and their limits.
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::deliver::deliver;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::webhooks::deliver::deliver;
 use reelhook_domain::DeliveryStatus::{self, Delivered, Exhausted, Pending, Stopped};
 use reelhook_testkit::{Answer, ScriptedHttp, Stack, header, response, with_header};
 use serde_json::Value;

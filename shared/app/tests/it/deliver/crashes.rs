@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reelhook_app::deliver::deliver;
+use reelhook_app::webhooks::deliver::deliver;
 use reelhook_domain::{AttemptResult, DeliveryStatus};
 use reelhook_testkit::{Fault, MemoryDeliveries, NOON, ScriptedHttp, Stack, header, response};
 
@@ -152,7 +152,7 @@ async fn a_410_whose_disabling_fails_is_tried_again() {
 #[tokio::test]
 async fn a_begin_that_was_written_and_not_answered_ends_by_its_lease() {
     let (stack, delivery) = with_one(&[]);
-    stack.deliveries.faults.order("begin", [Fault::LostAnswer]);
+    stack.deliveries.faults.inject("begin", [Fault::LostAnswer]);
     assert!(send(&stack, &delivery).await.is_err());
     send(&stack, &delivery).await.unwrap();
     assert!(stack.http.requests().is_empty(), "nobody knows whether it was sent: the lease decides");
@@ -177,7 +177,7 @@ async fn a_try_is_not_made_before_the_one_before_it_is_kept() {
 #[tokio::test]
 async fn an_end_that_was_written_and_not_answered_is_not_sent_again() {
     let (stack, delivery) = with_one(&[]);
-    stack.deliveries.faults.order("save", [Fault::LostAnswer]);
+    stack.deliveries.faults.inject("save", [Fault::LostAnswer]);
     assert!(send(&stack, &delivery).await.is_err());
     stack.world.advance_s(15);
     send(&stack, &delivery).await.unwrap();
@@ -189,7 +189,7 @@ async fn each_message_of_a_batch_has_an_answer_of_its_own() {
     let stack = Stack::default();
     let deliveries: Vec<_> = (1..=3).map(|n| add(&stack, n)).collect();
     let hints: Vec<_> = deliveries.iter().map(hint).collect();
-    stack.deliveries.faults.order_about("begin", deliveries[1].id, Fault::Busy);
+    stack.deliveries.faults.inject_for("begin", deliveries[1].id, Fault::Busy);
     let results = deliver(&stack.deliver_ports(), &hints).await;
     let answers: Vec<bool> = results.iter().map(Result::is_ok).collect();
     assert_eq!(answers, [true, false, true]);
@@ -201,7 +201,7 @@ async fn each_message_of_a_batch_has_an_answer_of_its_own() {
 async fn a_batch_that_can_t_be_loaded_comes_again_as_a_whole() {
     let stack = Stack::default();
     let hints: Vec<_> = (1..=3).map(|n| hint(&add(&stack, n))).collect();
-    stack.deliveries.faults.order("load", [Fault::Refuse]);
+    stack.deliveries.faults.inject("load", [Fault::Refuse]);
     let results = deliver(&stack.deliver_ports(), &hints).await;
     assert_eq!(results.len(), 3);
     assert!(results.iter().all(|result| result.as_ref().is_err_and(|error| !error.is_busy())), "{results:?}");

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::deliver::deliver;
-use reelhook_domain::{Delivery, DeliveryStatus, Held, Timestamp};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::webhooks::deliver::deliver;
+use reelhook_domain::{Delivery, DeliveryStatus, Timestamp, WaitReason};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, a_delivery, body_of, response};
 
 use super::{ONE, add, hint};
@@ -91,7 +91,7 @@ async fn a_place_that_was_reserved_is_not_reserved_again() {
     let deliveries: Vec<_> = (0..2).map(|n| add(&stack, n)).collect();
     deliver_all(&stack, &deliveries).await;
     let window = stack.deliveries.endpoint_state(&deliveries[0].endpoint_id).window;
-    assert_eq!(stack.deliveries.get(deliveries[1].id).held, Some(Held::Rate));
+    assert_eq!(stack.deliveries.get(deliveries[1].id).wait_reason, Some(WaitReason::RateLimit));
     stack.world.advance_s(60);
     stack.dispatch().await;
     assert_eq!(stack.deliveries.endpoint_state(&deliveries[0].endpoint_id).window, window);

@@ -6,8 +6,8 @@ mod limits;
 mod outcomes;
 mod request;
 
-use reelhook_app::deliver::deliver;
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::deliver::deliver;
 use reelhook_domain::{Delivery, DeliveryId, EventId};
 use reelhook_testkit::{Stack, a_delivery};
 
@@ -23,7 +23,7 @@ fn with_one(settings: &[(&str, &str)]) -> (Stack, Delivery) {
 
 /// Adds delivery number `n` to the first endpoint.
 fn add(stack: &Stack, n: u32) -> Delivery {
-    use reelhook_app::ambient::Ambient;
+    use reelhook_app::clock::ClockAndRandom;
     let (delivery, event) = a_delivery(n, &stack.settings.endpoints[0], stack.world.now());
     stack.deliveries.put_event(&event);
     stack.deliveries.put_delivery(&delivery);

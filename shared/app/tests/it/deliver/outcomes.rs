@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
-use reelhook_app::messages::{Delayed, DeliveryMessage};
+use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbound::OutboundError;
+use reelhook_app::outbox::messages::{Delayed, DeliveryMessage};
 use reelhook_domain::DeliveryStatus::{self, Delivered, Exhausted, Pending, Stopped};
 use reelhook_testkit::{Answer, NOON, ScriptedHttp, Stack, a_delivery, response, webhook_settings, with_header};
 
@@ -20,7 +20,7 @@ async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
     let next = stack.deliveries.only();
     let wait = (next.status == Pending).then_some(next.next_attempt_at.0 - now.0);
     assert_eq!((next.status, wait, next.last_result.as_deref()), (expected.0, expected.1, Some(expected.2)), "{shown}");
-    assert_eq!((next.attempts, next.lease_until, next.held), (1, None, None), "{shown}");
+    assert_eq!((next.attempts, next.lease_until, next.wait_reason), (1, None, None), "{shown}");
     let grace_ms = 60_000;
     assert_eq!(next.due_at.map(|due| due.0 - now.0), expected.1.map(|wait| wait + grace_ms), "{shown}");
     assert_eq!(next.finished_at, (next.status != Pending).then_some(now), "{shown}");
@@ -198,7 +198,7 @@ async fn one_receiver_s_trouble_does_not_touch_another_s_deliveries() {
         Some("bad.example") => Err(OutboundError::TimedOut(10_000)),
         _ => Ok(response(200, "")),
     });
-    let results = reelhook_app::deliver::deliver(&stack.deliver_ports(), &hints).await;
+    let results = reelhook_app::webhooks::deliver::deliver(&stack.deliver_ports(), &hints).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     let statuses: Vec<_> = hints.iter().map(|(id, _)| stack.deliveries.get(*id).status).collect();
     assert_eq!(statuses, [Pending, Delivered]);

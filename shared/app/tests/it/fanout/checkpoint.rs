@@ -46,22 +46,22 @@ async fn after(count: usize) -> String {
 type Stage = (&'static str, fn(&Stack, usize, bool, Fault));
 
 const STAGES: [Stage; 6] = [
-    ("logs", |stack, index, _, fault| stack.fanout.faults.order_about("put_logs", job_id(index), fault)),
-    ("events", |stack, index, _, fault| stack.fanout.faults.order_about("put_event", job_id(index), fault)),
+    ("logs", |stack, index, _, fault| stack.fanout.faults.inject_for("put_logs", job_id(index), fault)),
+    ("events", |stack, index, _, fault| stack.fanout.faults.inject_for("put_event", job_id(index), fault)),
     ("deliveries", |stack, index, last, fault| {
         let row = format!("{}.7.1/webhook_{}", job_id(index), if last { 2 } else { 1 });
-        stack.fanout.faults.order_about("put_delivery", row, fault);
+        stack.fanout.faults.inject_for("put_delivery", row, fault);
     }),
-    ("counts", |stack, index, _, fault| stack.fanout.faults.order_about("count", job_id(index), fault)),
+    ("counts", |stack, index, _, fault| stack.fanout.faults.inject_for("count", job_id(index), fault)),
     ("work messages", |stack, index, last, fault| {
         // One that frees a slot sends a start more than the first record.
         let (before, calls) = [(0, 4), (4, 5), (9, 5)][index];
         let passed = before + if last { calls - 1 } else { 0 };
-        stack.work.faults.order("send", [vec![Fault::Pass; passed], vec![fault]].concat());
+        stack.work.faults.inject("send", [vec![Fault::Pass; passed], vec![fault]].concat());
     }),
     ("delivery hints", |stack, index, last, fault| {
         let passed = index * 2 + usize::from(last);
-        stack.hints.faults.order("send", [vec![Fault::Pass; passed], vec![fault]].concat());
+        stack.hints.faults.inject("send", [vec![Fault::Pass; passed], vec![fault]].concat());
     }),
 ];
 
@@ -109,7 +109,7 @@ async fn a_slot_that_can_t_be_freed_stops_at_the_first_record_that_frees_one() {
 async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() {
     let stack = prepared();
     // Its event is written, its hint is not sent.
-    stack.fanout.faults.order_about("put_delivery", job_id(1), Fault::Busy);
+    stack.fanout.faults.inject_for("put_delivery", job_id(1), Fault::Busy);
     stack.fan_out(&three()).await.unwrap_err();
     let done = &three()[0];
     assert_eq!(stack.deliveries.of_job(&done.id).len(), 2);
@@ -123,7 +123,7 @@ async fn records_before_the_checkpoint_are_whole_even_when_a_late_stage_fails() 
 async fn failed_entries_inside_a_200_are_failures() {
     let stack = prepared();
     // Only the second record's last hint failed: those of the third went through.
-    stack.hints.faults.order("send", [Fault::Pass, Fault::Pass, Fault::Pass, Fault::Busy]);
+    stack.hints.faults.inject("send", [Fault::Pass, Fault::Pass, Fault::Pass, Fault::Busy]);
     let stopped = stack.fan_out(&three()).await.unwrap_err();
     assert_eq!(stopped.index, 1);
     assert_eq!(stack.hints.sent().len(), 5);
@@ -145,7 +145,7 @@ async fn the_earliest_of_several_failures_is_the_checkpoint() {
 #[tokio::test]
 async fn a_failure_says_what_was_asked_of_the_store() {
     let stack = prepared();
-    stack.fanout.faults.order_about("put_event", job_id(1), Fault::Refuse);
+    stack.fanout.faults.inject_for("put_event", job_id(1), Fault::Refuse);
     let stopped = stack.fan_out(&three()).await.unwrap_err();
     assert_eq!(stopped.to_string(), "effects of record 1 could not be worked off");
     assert_eq!(stopped.source.to_string(), "store refused `put_event`");

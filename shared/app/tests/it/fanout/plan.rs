@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::audience::Audience;
-use reelhook_app::dialect::streamgank;
-use reelhook_app::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
-use reelhook_app::messages::{Delayed, WorkMessage};
-use reelhook_app::settings::WebhookSettings;
+use reelhook_app::outbox::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
+use reelhook_app::views::streamgank;
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
     Delivery, DeliveryId, DeliveryStatus, Effect, Event, EventGroup, EventId, LogTally, OutboundEvent, Policy,
-    RenderState, RenderWord, Status, Timestamp,
+    RenderState, RenderStatus, Status, Timestamp,
 };
 use reelhook_testkit::{NOON, lived, make_job, run, started, webhook_settings};
 use serde_json::{Value, json};
@@ -24,14 +24,14 @@ fn settings() -> WebhookSettings {
     webhook_settings(&[TWO])
 }
 
-fn audience(settings: &WebhookSettings) -> Audience {
-    Audience::new(settings, Arc::default())
+fn subscriptions(settings: &WebhookSettings) -> Subscriptions {
+    Subscriptions::new(settings, Arc::default())
 }
 
 #[test]
 fn each_kind_of_effect_has_its_place_in_the_plan() {
     let job = record(1, every_effect(1));
-    let plan = plan(&job, &audience(&settings()), GRACE);
+    let plan = plan(&job, &subscriptions(&settings()), GRACE);
     let id = job.id.clone();
 
     let line = json!({
@@ -72,7 +72,7 @@ fn each_kind_of_effect_has_its_place_in_the_plan() {
 fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
     let job = record(1, every_effect(1));
     let settings = settings();
-    let plan = plan(&job, &audience(&settings), GRACE);
+    let plan = plan(&job, &subscriptions(&settings), GRACE);
     let event_id = EventId::parse(&format!("{}.7.1", job.id)).unwrap();
     let data = json!({
         "job_id": job.id.as_str(),
@@ -112,12 +112,12 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             version: 1,
             created_at: AT,
             attempts: 0,
-            excused: 0,
-            again_at: None,
+            uncounted: 0,
+            replayed_at: None,
             replay: false,
             recovery: None,
             next_attempt_at: AT,
-            held: None,
+            wait_reason: None,
             lease_until: None,
             due_at: Some(AT.after(GRACE)),
             finished_at: None,
@@ -149,7 +149,7 @@ fn events_name_what_is_special_about_them() {
     ];
     for event in OutboundEvent::ALL.into_iter().filter(|event| event.group() == EventGroup::Job) {
         job.outbox = vec![Effect::Notify { event }];
-        let data = plan(&job, &audience(&settings()), GRACE).events.remove(0).data;
+        let data = plan(&job, &subscriptions(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {
             assert_eq!(data.get(*name), (*of == event).then_some(value), "{event:?} {name}");
         }
@@ -159,12 +159,12 @@ fn events_name_what_is_special_about_them() {
 #[test]
 fn planning_again_gives_the_same_plan() {
     let job = record(1, every_effect(1));
-    assert_eq!(plan(&job, &audience(&settings()), GRACE), plan(&job, &audience(&settings()), GRACE));
+    assert_eq!(plan(&job, &subscriptions(&settings()), GRACE), plan(&job, &subscriptions(&settings()), GRACE));
 }
 
 #[test]
 fn without_endpoints_an_event_has_no_rows() {
-    let planned = plan(&record(1, every_effect(1)), &audience(&webhook_settings(&[])), GRACE);
+    let planned = plan(&record(1, every_effect(1)), &subscriptions(&webhook_settings(&[])), GRACE);
     assert!(planned.events.is_empty() && planned.deliveries.is_empty());
     assert_eq!(planned.logs.len(), 1, "the rest goes on");
 }
@@ -172,18 +172,18 @@ fn without_endpoints_an_event_has_no_rows() {
 #[test]
 fn an_event_that_nobody_wants_has_no_rows() {
     let failed_only = webhook_settings(&[TWO, ("WEBHOOK_EVENTS", "job.failed")]);
-    let planned = plan(&record(1, every_effect(1)), &audience(&failed_only), GRACE);
+    let planned = plan(&record(1, every_effect(1)), &subscriptions(&failed_only), GRACE);
     assert!(planned.events.is_empty() && planned.deliveries.is_empty());
 }
 
 #[test]
 fn a_version_without_effects_plans_nothing() {
-    assert_eq!(plan(&record(1, Vec::new()), &audience(&settings()), GRACE), Plan::default());
+    assert_eq!(plan(&record(1, Vec::new()), &subscriptions(&settings()), GRACE), Plan::default());
 }
 
 #[test]
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
-    let planned = plan(&make_job(1, NOON, &Policy::default()), &audience(&settings()), GRACE);
+    let planned = plan(&make_job(1, NOON, &Policy::default()), &subscriptions(&settings()), GRACE);
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
     assert_eq!(planned.logs[0].line.as_ref().unwrap()["event_type"], "job_queued");
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));
@@ -195,7 +195,7 @@ fn only_versions_that_notify_need_to_know_whom() {
     let silent = every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::Notify { .. })).collect();
     let job = record(1, silent);
     assert!(!notifies(&job));
-    assert_eq!(plan(&job, &audience(&settings()), GRACE), plan(&job, &Audience::default(), GRACE));
+    assert_eq!(plan(&job, &subscriptions(&settings()), GRACE), plan(&job, &Subscriptions::default(), GRACE));
 }
 
 #[test]
@@ -203,17 +203,17 @@ fn a_failed_job_names_no_render_and_its_log_does() {
     let policy = Policy::default();
     let ran = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
     let rendering = lived(make_job(1, AT, &policy), &ran, AT, &policy);
-    let says = |word: RenderWord| Event::RenderReported {
+    let says = |status: RenderStatus| Event::RenderReported {
         render: render(),
-        state: RenderState { word, url: None, error: Some("source image is gone".to_owned()) },
+        state: RenderState { status, url: None, error: Some("source image is gone".to_owned()) },
         confirmable: false,
     };
     assert_eq!(streamgank::job(&rendering)["creatomateId"], "render_1");
-    let failed = lived(rendering, &[says(RenderWord::Failed)], AT, &policy);
+    let failed = lived(rendering, &[says(RenderStatus::Failed)], AT, &policy);
     assert_eq!(failed.status, Status::Failed);
     let view = streamgank::job(&failed);
     assert_eq!((&view["creatomateId"], &view["error"]), (&Value::Null, &json!("source image is gone")));
-    let planned = plan(&failed, &audience(&settings()), GRACE);
+    let planned = plan(&failed, &subscriptions(&settings()), GRACE);
     assert_eq!(planned.events[0].data["creatomate_id"], Value::Null);
     let mut lines = planned.logs.iter().filter_map(|row| row.line.as_ref());
     assert!(lines.any(|line| line["details"]["creatomate_id"] == "render_1"), "{:?}", planned.logs);

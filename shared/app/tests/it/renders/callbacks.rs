@@ -1,14 +1,14 @@
 //! Whom a callback reaches, by its voucher, and what it may do.
 
-use reelhook_app::messages::{Delayed, WorkMessage};
-use reelhook_app::renders::{Received, Voucher, receive};
+use reelhook_app::jobs::renders::{CallbackAuth, Received, receive};
+use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_domain::{Event, JobId, OutboundEvent, Status};
 use reelhook_testkit::{NOON, Stack};
 
 use super::{VIDEO, call, processing, render, rendering, says, without_key};
 
-fn by_token(id: &JobId) -> Voucher {
-    Voucher::Run(id.clone(), 1)
+fn by_token(id: &JobId) -> CallbackAuth {
+    CallbackAuth::Run(id.clone(), 1)
 }
 
 fn check_of(id: &JobId) -> Delayed<WorkMessage> {
@@ -32,7 +32,7 @@ async fn a_callback_of_an_older_run_changes_nothing() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let before = stack.jobs.get(&id);
-    let seen = call(&stack, &Voucher::Run(id.clone(), 0), &says("failed")).await;
+    let seen = call(&stack, &CallbackAuth::Run(id.clone(), 0), &says("failed")).await;
     assert!(matches!(seen, Received::Stale(_)), "{seen:?}");
     assert_eq!(stack.jobs.get(&id), before);
     assert_eq!(stack.jobs.parked_callback(&render()), None);
@@ -74,7 +74,7 @@ async fn a_callback_for_a_render_that_its_run_has_not_told_of_waits() {
 async fn the_operator_s_callback_moves_every_job_with_that_render() {
     let stack = without_key();
     let ids = [1, 2, 3].map(|n| rendering(&stack, n));
-    let seen = call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    let seen = call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     assert!(matches!(&seen, Received::Reached(job) if job.id == ids[0]), "{seen:?}");
     for id in &ids {
         let job = stack.jobs.get(id);
@@ -135,14 +135,14 @@ async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_bel
     let id = rendering(&stack, 1);
     let before = stack.jobs.get(&id);
     for _ in 0..3 {
-        assert_eq!(call(&stack, &Voucher::Nobody, &says("failed")).await, Received::Hinted(Some(id.clone())));
+        assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("failed")).await, Received::Hinted(Some(id.clone())));
     }
     assert_eq!(stack.work.sent(), [check_of(&id)]);
     stack.world.advance_s(9);
-    call(&stack, &Voucher::Nobody, &says("failed")).await;
+    call(&stack, &CallbackAuth::Anonymous, &says("failed")).await;
     assert_eq!(stack.work.sent().len(), 1);
     stack.world.advance_s(1);
-    call(&stack, &Voucher::Nobody, &says("failed")).await;
+    call(&stack, &CallbackAuth::Anonymous, &says("failed")).await;
     assert_eq!(stack.work.sent().len(), 2);
     assert_eq!(stack.jobs.get(&id), before);
 }
@@ -151,7 +151,7 @@ async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_bel
 async fn many_at_once_are_one_hint() {
     let stack = Stack::default();
     rendering(&stack, 1);
-    let (voucher, callback) = (Voucher::Nobody, says("succeeded"));
+    let (voucher, callback) = (CallbackAuth::Anonymous, says("succeeded"));
     futures_util::future::join_all((0..20).map(|_| call(&stack, &voucher, &callback))).await;
     assert_eq!(stack.work.sent().len(), 1);
 }
@@ -159,11 +159,11 @@ async fn many_at_once_are_one_hint() {
 #[tokio::test]
 async fn nobody_s_callback_about_what_is_unknown_or_ended_is_nothing() {
     let stack = Stack::default();
-    assert_eq!(call(&stack, &Voucher::Nobody, &says("succeeded")).await, Received::Hinted(None));
+    assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
     assert_eq!(stack.jobs.parked_callback(&render()), None, "what nobody vouches for is not kept");
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
-    assert_eq!(call(&stack, &Voucher::Nobody, &says("succeeded")).await, Received::Hinted(None));
+    assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
     assert!(stack.work.sent().is_empty());
 }
 
@@ -174,12 +174,16 @@ async fn a_hint_that_gets_lost_is_answered_like_any_other() {
         let stack = Stack::default();
         rendering(&stack, 1);
         stack.jobs.faults.busy(operation, 1);
-        assert_eq!(call(&stack, &Voucher::Nobody, &says("succeeded")).await, Received::Hinted(None), "{operation}");
+        assert_eq!(
+            call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await,
+            Received::Hinted(None),
+            "{operation}"
+        );
     }
     let stack = Stack::default();
     rendering(&stack, 1);
     stack.work.faults.busy("send", 1);
-    assert_eq!(call(&stack, &Voucher::Nobody, &says("succeeded")).await, Received::Hinted(None));
+    assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
 }
 
 #[tokio::test]
@@ -188,7 +192,7 @@ async fn final_jobs_absorb_callbacks() {
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     let before = stack.jobs.get(&id);
-    for voucher in [by_token(&id), Voucher::Operator] {
+    for voucher in [by_token(&id), CallbackAuth::Operator] {
         for status in ["rendering", "succeeded", "failed"] {
             let seen = call(&stack, &voucher, &says(status)).await;
             assert!(matches!(seen, Received::Reached(_)), "{seen:?}");

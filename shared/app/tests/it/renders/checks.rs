@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reelhook_app::ambient::Ambient;
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::renders::{CallbackAuth, check_render};
 use reelhook_app::outbound::{Method, OutboundError};
-use reelhook_app::renders::{Voucher, check_render};
 use reelhook_domain::{JobId, OutboundEvent, Status};
 use reelhook_testkit::{Answer, NOON, Stack, headers, response};
 use serde_json::json;
@@ -137,7 +137,7 @@ async fn an_end_is_asked_after_again_until_creatomate_confirms_it() {
     let id = rendering(&stack, 1);
     // Its API lags behind its webhooks.
     creatomate_says(&stack, told("rendering", None));
-    call(&stack, &Voucher::Run(id.clone(), 1), &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Run(id.clone(), 1), &says("succeeded")).await;
     stack.settle().await;
     assert_eq!((asked(&stack), stack.jobs.get(&id).status), (1, Status::Rendering));
     stack.world.advance_s(4);
@@ -154,7 +154,7 @@ async fn an_end_that_creatomate_never_confirms_goes_back_to_the_schedule() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     creatomate_says(&stack, Ok(response(500, "")));
-    call(&stack, &Voucher::Run(id.clone(), 1), &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Run(id.clone(), 1), &says("succeeded")).await;
     pass(&stack, 10).await;
     let job = stack.jobs.get(&id);
     assert_eq!(job.status, Status::Rendering);
@@ -171,7 +171,7 @@ async fn a_confirmation_whose_messages_are_all_lost_is_made_by_the_sweep() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     creatomate_says(&stack, told("succeeded", Some(VIDEO)));
-    call(&stack, &Voucher::Run(id.clone(), 1), &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Run(id.clone(), 1), &says("succeeded")).await;
     stack.drop_stream();
     assert_eq!(asked(&stack), 0);
     stack.world.advance_s(30);
@@ -209,7 +209,7 @@ async fn a_success_after_the_render_timeout_is_confirmed_and_still_counts() {
     pass(&stack, 33).await;
     assert!(stack.jobs.get(&id).render_timeout);
     creatomate_says(&stack, told("succeeded", Some(VIDEO)));
-    call(&stack, &Voucher::Nobody, &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await;
     stack.settle().await;
     let job = stack.jobs.get(&id);
     assert_eq!((job.status, job.video_url.as_deref(), job.render_timeout), (Status::Completed, Some(VIDEO), false));

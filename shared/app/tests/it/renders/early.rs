@@ -1,7 +1,7 @@
 //! Callbacks that come before their render is known: kept for an hour, and applied in either order of events.
 
-use reelhook_app::messages::WorkMessage;
-use reelhook_app::renders::{Callback, Received, Run, Voucher, apply_parked, receive};
+use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, Run, apply_parked, receive};
+use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
 use reelhook_testkit::{MemoryJobs, NOON, Stack, response, step};
 
@@ -13,8 +13,8 @@ fn render_is_told(jobs: &MemoryJobs, id: &JobId) {
     assert!(jobs.apply(id, &told, NOON, &reelhook_domain::Policy::default()));
 }
 
-fn vouchers(id: &JobId) -> [Voucher; 2] {
-    [Voucher::Run(id.clone(), 1), Voucher::Operator]
+fn vouchers(id: &JobId) -> [CallbackAuth; 2] {
+    [CallbackAuth::Run(id.clone(), 1), CallbackAuth::Operator]
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn a_render_that_becomes_known_while_its_callback_is_kept_is_applied_at_on
 async fn an_early_end_is_confirmed_like_any_other() {
     let stack = Stack::default();
     let id = processing(&stack, 1);
-    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     let answer = format!(r#"{{"id": "render_1", "status": "succeeded", "url": "{VIDEO}"}}"#);
     stack.http.script(move |_| Ok(response(200, answer.clone())));
     render_is_told(&stack.jobs, &id);
@@ -73,7 +73,7 @@ async fn an_early_end_is_confirmed_like_any_other() {
 async fn an_early_callback_is_kept_for_an_hour() {
     let stack = without_key();
     let id = processing(&stack, 1);
-    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     stack.world.advance_s(3600);
     render_is_told(&stack.jobs, &id);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
@@ -87,7 +87,7 @@ async fn an_early_callback_is_kept_for_an_hour() {
 async fn applying_a_parked_callback_twice_changes_nothing() {
     let stack = without_key();
     let id = processing(&stack, 1);
-    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     render_is_told(&stack.jobs, &id);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
     let once = stack.jobs.get(&id);
@@ -100,7 +100,7 @@ async fn nothing_parked_and_no_job_are_nothing_to_do() {
     let stack = without_key();
     let id = processing(&stack, 1);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
-    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     stack.jobs.remove(&id);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
 }
@@ -109,7 +109,7 @@ async fn nothing_parked_and_no_job_are_nothing_to_do() {
 async fn a_parked_callback_of_a_job_that_was_cancelled_meanwhile_is_absorbed() {
     let stack = without_key();
     let id = processing(&stack, 1);
-    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     render_is_told(&stack.jobs, &id);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     stack.settle().await;
@@ -131,7 +131,7 @@ async fn a_run_s_token_vouches_for_no_other_job_s_render() {
     let stack = without_key();
     let (mine, other) = (processing(&stack, 1), processing(&stack, 2));
     // The bearer of the first job's token guesses a render that the second job is about to record.
-    call(&stack, &Voucher::Run(mine.clone(), 1), &says("failed")).await;
+    call(&stack, &CallbackAuth::Run(mine.clone(), 1), &says("failed")).await;
     render_is_told(&stack.jobs, &other);
     stack.settle().await;
     let job = stack.jobs.get(&other);
@@ -143,8 +143,8 @@ async fn two_renders_wait_apart() {
     let stack = without_key();
     let id = processing(&stack, 1);
     let other = RenderId::parse("render_2").unwrap();
-    receive(&stack.render_ports(), &stack.work, &Voucher::Operator, &other, &says("failed")).await.unwrap();
-    call(&stack, &Voucher::Operator, &says("succeeded")).await;
+    receive(&stack.render_ports(), &stack.work, &CallbackAuth::Operator, &other, &says("failed")).await.unwrap();
+    call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     render_is_told(&stack.jobs, &id);
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);

@@ -4,7 +4,7 @@ mod callbacks;
 mod checks;
 mod early;
 
-use reelhook_app::renders::{Callback, Received, Voucher, receive};
+use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, receive};
 use reelhook_domain::{Event, JobId, RenderId, StepStatus};
 use reelhook_testkit::{NOON, Stack, run, started, step};
 
@@ -47,6 +47,6 @@ fn rendering(stack: &Stack, n: u32) -> JobId {
     id
 }
 
-async fn call(stack: &Stack, voucher: &Voucher, callback: &Callback) -> Received {
+async fn call(stack: &Stack, voucher: &CallbackAuth, callback: &Callback) -> Received {
     receive(&stack.render_ports(), &stack.work, voucher, &render(), callback).await.unwrap()
 }

@@ -105,7 +105,7 @@ async fn waits_for_a_busy_worker_double_up_to_five_minutes() {
     for _ in 0..9 {
         stack.settle().await;
         let ready = stack.jobs.get(&id).start.ready_at;
-        waits.push((ready.0 - reelhook_app::ambient::Ambient::now(&*stack.world).0) / 1000);
+        waits.push((ready.0 - reelhook_app::clock::ClockAndRandom::now(&*stack.world).0) / 1000);
         stack.world.set(ready);
     }
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use reelhook_app::starts::start_some;
+use reelhook_app::jobs::starts::start_some;
 use reelhook_domain::{JobId, Status};
 use reelhook_testkit::{Stack, body_of, header};
 

@@ -5,7 +5,7 @@ mod crashes;
 mod request;
 mod slots;
 
-use reelhook_app::starts::start_some;
+use reelhook_app::jobs::starts::start_some;
 use reelhook_domain::JobId;
 use reelhook_testkit::{Stack, body_of};
 

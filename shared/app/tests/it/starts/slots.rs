@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::queue::clear;
+use reelhook_app::jobs::queue::clear;
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{NOON, Stack};
 
@@ -113,7 +113,7 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
             stack.jobs.apply(
                 &job.id,
                 &Event::Cancel,
-                reelhook_app::ambient::Ambient::now(&*stack.world),
+                reelhook_app::clock::ClockAndRandom::now(&*stack.world),
                 &stack.policy,
             );
         }
@@ -198,7 +198,7 @@ async fn a_busy_store_gives_the_message_again() {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
         stack.jobs.faults.busy(operation, 1);
-        let error = reelhook_app::starts::start_some(&stack.start_ports()).await.unwrap_err();
+        let error = reelhook_app::jobs::starts::start_some(&stack.start_ports()).await.unwrap_err();
         assert!(error.to_string().contains(operation), "{error}");
         // Claimed or not, in the end it runs.
         stack.world.advance_s(60);

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reelhook_app::jobs::JobStore;
-use reelhook_app::submit::SubmitStore;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Dialect, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState,
-    RenderWatch, RenderWord, Status, StepRecord, Timestamp,
+    RenderStatus, RenderWatch, Status, StepRecord, Timestamp,
 };
 use reelhook_testkit::{NOON, World, lived};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ fn deleted() -> Job {
 fn awaiting_video() -> Job {
     let render = RenderId::parse("render_1").unwrap();
     let timed_out = happen(rendering(), Event::RenderChecked { render: render.clone(), state: None, check: 4 });
-    let state = RenderState { word: RenderWord::Succeeded, url: None, error: None };
+    let state = RenderState { status: RenderStatus::Succeeded, url: None, error: None };
     happen(timed_out, Event::RenderReported { render, state, confirmable: true })
 }
 
@@ -177,7 +177,7 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
     assert_eq!(item["active"], json!({ "S": "active" }));
     assert_eq!(item["active_rank"], json!({ "S": "pending#01704110400000" }));
     assert_eq!(item["due_at"], json!({ "N": NOON.after(Duration::from_secs(60)).0.to_string() }));
-    let shard = reelhook_app::sweep::shard(waiting().id.as_str());
+    let shard = reelhook_app::outbox::sweep::shard(waiting().id.as_str());
     assert_eq!(item["due_shard"], json!({ "S": format!("due#{shard}") }));
 
     let item = check(claimed(), &active).await;

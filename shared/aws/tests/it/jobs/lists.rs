@@ -1,11 +1,11 @@
 //! Lists of jobs: what waits, what is due, what belongs to a render, and pages of a day.
 
-use reelhook_app::queue::QueueStore;
-use reelhook_app::repair::{JobLister, Page};
-use reelhook_app::starts::StartStore;
-use reelhook_app::sweep::DueStore;
-use reelhook_aws::deliveries::DeliveryTable;
-use reelhook_aws::due::DueTables;
+use reelhook_app::jobs::queue::QueueStore;
+use reelhook_app::jobs::starts::StartStore;
+use reelhook_app::outbox::repair::{JobLister, Page};
+use reelhook_app::outbox::sweep::DueStore;
+use reelhook_aws::jobs::due::DueTables;
+use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{Dialect, JobId, RenderId, Status, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ mod writes;
 
 use std::sync::Arc;
 
-use reelhook_aws::counters::CounterTable;
-use reelhook_aws::jobs::JobTable;
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::table::JobTable;
 use reelhook_domain::{Event, Job, Policy};
 use reelhook_testkit::{NOON, World, lived, make_job, run, started};
 

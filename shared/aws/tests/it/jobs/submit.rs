@@ -1,8 +1,8 @@
 //! Submissions and claims: transactions, and what each reason for a cancelled one means.
 
-use reelhook_app::starts::{Claimed, StartStore};
+use reelhook_app::jobs::starts::{Claimed, StartStore};
+use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::submit::{KeyRow, SubmitStore};
 use reelhook_domain::{Admission, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};

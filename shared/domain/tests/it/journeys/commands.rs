@@ -20,7 +20,7 @@ fn a_cancel_stops_the_worker_and_frees_its_slot() {
     assert_eq!((story.job.status, story.job.cancelled_at), (Status::Cancelled, Some(story.now)));
     assert_eq!(story.job.error.as_deref(), Some("Process stopped by user request"));
     assert!(story.job.outbox.contains(&Effect::CancelWorker { attempt: 1, url: CANCEL_URL.to_owned() }));
-    assert_eq!((story.told(), story.freed()), (vec![OutboundEvent::Cancelled], vec!["1.1".to_owned()]));
+    assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Cancelled], vec!["1.1".to_owned()]));
     assert_eq!(story.job.due_at, None);
 
     assert_eq!(story.ignored(Event::Cancel), Ignored::AlreadySo, "it answers like the first and tells nobody again");
@@ -31,7 +31,7 @@ fn a_cancel_stops_the_worker_and_frees_its_slot() {
 #[test]
 fn a_cancel_works_until_the_end_and_not_after_it() {
     for story in [Story::waiting(), Story::claimed(), Story::processing(), Story::submitted(), Story::rendering()] {
-        assert_eq!(told(&story.then(Event::Cancel).job), [OutboundEvent::Cancelled]);
+        assert_eq!(notified(&story.then(Event::Cancel).job), [OutboundEvent::Cancelled]);
     }
     assert_eq!(Story::completed().rejected(Event::Cancel), Rejected::CannotCancel(Status::Completed));
     assert_eq!(failed_job().rejected(Event::Cancel), Rejected::CannotCancel(Status::Failed));
@@ -76,7 +76,7 @@ fn a_person_may_retry_as_often_as_they_like() {
         story.apply(Event::Claim);
         // The automatic retries are used up, whoever used them.
         story.apply(run_failed(attempt, "boom"));
-        assert_eq!((story.job.status, story.told()), (Status::Failed, vec![OutboundEvent::Failed]));
+        assert_eq!((story.job.status, story.notified()), (Status::Failed, vec![OutboundEvent::Failed]));
     }
 }
 
@@ -86,8 +86,8 @@ fn a_video_that_is_handed_in_completes_a_job() {
     story.wait(5).apply(complete());
     assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
     assert_eq!(story.job.video_url.as_deref(), Some("https://example.com/handed-in.mp4"));
-    assert_eq!((story.told(), story.freed()), (vec![OutboundEvent::Completed], vec!["1.1".to_owned()]));
-    assert_eq!(told(&Story::rendering().then(complete()).job), [OutboundEvent::Completed]);
+    assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Completed], vec!["1.1".to_owned()]));
+    assert_eq!(notified(&Story::rendering().then(complete()).job), [OutboundEvent::Completed]);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_completed_job_without_a_video_takes_one_and_with_one_takes_none() {
     incomplete.sweep();
     for story in [paused(), issues, incomplete, Story::render_timed_out()] {
         let story = story.then(complete());
-        assert_eq!((story.job.status, told(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
+        assert_eq!((story.job.status, notified(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
         assert!(story.job.video_url.is_some() && !story.job.render_timeout && !story.job.workflow_incomplete);
         assert_eq!(story.rejected(complete()), Rejected::CannotComplete(Status::Completed));
         assert_eq!(story.ignored(step(8, StepStatus::Completed, 999)), Ignored::FinalJob);
@@ -117,7 +117,7 @@ fn no_other_job_takes_a_video() {
 fn deleting_leaves_a_tombstone_that_takes_nothing_more() {
     let mut story = Story::completed();
     story.wait(5).apply(Event::Delete);
-    assert_eq!((story.job.deleted_at, story.told()), (Some(story.now), vec![OutboundEvent::Deleted]));
+    assert_eq!((story.job.deleted_at, story.notified()), (Some(story.now), vec![OutboundEvent::Deleted]));
     for command in [Event::Delete, Event::Retry, Event::Cancel, complete()] {
         assert_eq!(story.rejected(command), Rejected::Deleted);
     }

@@ -6,7 +6,7 @@ use crate::story::*;
 
 #[test]
 fn a_renders_words_raise_the_progress() {
-    use RenderWord::{Other, Planned, Rendering, Transcribing, Waiting};
+    use RenderStatus::{Other, Planned, Rendering, Transcribing, Waiting};
     let mut story = Story::submitted();
     for (said, progress, status) in [
         (Planned, 85, Status::Processing),
@@ -15,11 +15,15 @@ fn a_renders_words_raise_the_progress() {
         (Rendering, 90, Status::Rendering),
         (Other("transmogrifying".to_owned()), 90, Status::Rendering),
     ] {
-        story.apply(reported(word(said), true));
+        story.apply(reported(with_status(said), true));
         assert_eq!((story.job.progress, story.job.status), (progress, status), "{}", story.job.current_step);
     }
     assert_eq!(story.job.current_step, "Render status: transmogrifying", "an unknown word is only shown");
-    assert_eq!(story.ignored(reported(word(Planned), true)), Ignored::Duplicate, "a late word moves nothing back");
+    assert_eq!(
+        story.ignored(reported(with_status(Planned), true)),
+        Ignored::Duplicate,
+        "a late word moves nothing back"
+    );
     assert_eq!(story.freed(), Vec::<String>::new());
 }
 
@@ -33,20 +37,20 @@ fn a_reported_success_is_confirmed_before_it_is_believed() {
 
     story.wait(1).apply(checked(succeeded(), 0));
     assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
-    assert_eq!((story.job.video_url.as_deref(), story.told()), (Some(VIDEO), vec![OutboundEvent::Completed]));
+    assert_eq!((story.job.video_url.as_deref(), story.notified()), (Some(VIDEO), vec![OutboundEvent::Completed]));
 }
 
 #[test]
 fn a_success_without_a_way_to_confirm_it_is_believed() {
     let story = Story::rendering().then(reported(succeeded(), false));
-    assert_eq!((story.job.status, told(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
+    assert_eq!((story.job.status, notified(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
 }
 
 #[test]
 fn a_success_without_a_url_is_no_success() {
-    let story = Story::submitted().then(reported(word(RenderWord::Succeeded), false));
+    let story = Story::submitted().then(reported(with_status(RenderStatus::Succeeded), false));
     assert!(!story.job.status.is_final());
-    let checked_so = Story::submitted().then(checked(word(RenderWord::Succeeded), 0));
+    let checked_so = Story::submitted().then(checked(with_status(RenderStatus::Succeeded), 0));
     assert!(!checked_so.job.status.is_final());
 }
 
@@ -75,7 +79,7 @@ fn a_confirmation_that_gets_lost_is_asked_for_by_the_sweep() {
     story.sweep();
     assert_eq!((story.now.0 - NOON.0, story.checks()), (30_000, vec![(0, 0)]));
     story.apply(checked(succeeded(), 0));
-    assert_eq!(story.told(), [OutboundEvent::Completed]);
+    assert_eq!(story.notified(), [OutboundEvent::Completed]);
 }
 
 #[test]
@@ -92,10 +96,10 @@ fn a_failed_render_fails_the_job_and_is_not_retried() {
     let check = |state: RenderState, expected: &str| {
         let story = Story::rendering().then(reported(state.clone(), true)).then(checked(state, 0));
         assert_eq!((story.job.status, story.job.error.as_deref()), (Status::Failed, Some(expected)));
-        assert_eq!((told(&story.job), story.job.attempt, story.hints()), (vec![OutboundEvent::Failed], 1, vec![]));
+        assert_eq!((notified(&story.job), story.job.attempt, story.hints()), (vec![OutboundEvent::Failed], 1, vec![]));
     };
     check(failed(), "source image is gone");
-    check(word(RenderWord::Failed), "Creatomate render failed");
+    check(with_status(RenderStatus::Failed), "Creatomate render failed");
     // Not even when its message is of a class that is retried.
     check(RenderState { error: Some("connection timeout".to_owned()), ..failed() }, "connection timeout");
 }

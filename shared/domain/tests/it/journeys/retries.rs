@@ -18,7 +18,7 @@ fn delays(max_retries: u32, error: &str) -> (Vec<u32>, Vec<OutboundEvent>) {
         story.apply(run_failed(story.job.attempt, error));
         if story.job.status == Status::Failed {
             assert_eq!(story.job.error.as_deref(), Some(error));
-            return (delays, story.told());
+            return (delays, story.notified());
         }
         let delay = (story.job.retry_after.expect("an automatic retry has its time").0 - story.now.0) / 1000;
         assert_eq!(story.hints(), [delay.min(900) as u32]);
@@ -54,7 +54,7 @@ fn one_retry_is_the_default() {
     story.apply(started(2));
     story.apply(run_failed(2, "boom"));
     assert_eq!((story.job.status, story.job.retry_count), (Status::Failed, 1));
-    assert_eq!((story.told(), story.job.no_retry_reason.as_ref()), (vec![OutboundEvent::Failed], None));
+    assert_eq!((story.notified(), story.job.no_retry_reason.as_ref()), (vec![OutboundEvent::Failed], None));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_retry_that_waits_is_pending_and_never_failed() {
     let job = &story.job;
     assert_eq!((job.status, job.retry_after), (Status::Pending, Some(Timestamp(story.now.0 + 60_000))));
     assert_eq!((job.attempt, job.retry_count), (2, 1));
-    assert_eq!((story.told(), story.freed()), (vec![], vec!["1.1".to_owned()]), "nobody is told of a failure");
+    assert_eq!((story.notified(), story.freed()), (vec![], vec!["1.1".to_owned()]), "nobody is told of a failure");
     assert_eq!((job.failed_at, job.error.as_ref()), (None, None));
     let counted = job.outbox.iter().any(|effect| matches!(effect, Effect::Count { .. }));
     assert!(!counted);
@@ -95,7 +95,7 @@ fn a_new_attempt_begins_with_a_clean_slate() {
 #[test]
 fn a_failure_without_hope_says_why_and_what_would_help() {
     let job = Story::processing().then(run_failed(1, "No movies found for Horror")).job;
-    assert_eq!(told(&job), [OutboundEvent::FailedNoRetry]);
+    assert_eq!(notified(&job), [OutboundEvent::FailedNoRetry]);
     assert_eq!(job.error.as_deref(), Some("No movies found for Horror"));
     assert!(job.no_retry_reason.is_some() && job.suggested_solution.is_some() && job.retry_after.is_none());
 }

@@ -98,7 +98,7 @@ fn a_worker_gets_the_time_that_it_asks_for() {
 fn a_worker_that_refuses_fails_the_run() {
     let mut story = Story::claimed().then(run_failed(1, "Unauthorized"));
     assert_eq!((story.job.status, story.freed()), (Status::Failed, vec!["1.1".to_owned()]));
-    assert_eq!(story.told(), [OutboundEvent::FailedNoRetry]);
+    assert_eq!(story.notified(), [OutboundEvent::FailedNoRetry]);
     story.wait(1);
     assert_eq!(story.ignored(started(1)), Ignored::FinalJob);
 }

@@ -115,7 +115,7 @@ fn a_job_that_shall_pause_ends_after_extraction() {
     story.apply(Event::Step { attempt: Some(1), update });
     assert_eq!(story.job.status, Status::Completed);
     assert!(story.job.paused_after_extraction && story.job.extracted.is_some() && story.job.video_url.is_none());
-    assert_eq!((story.told(), story.freed()), (vec![OutboundEvent::ExtractionCompleted], vec!["1.1".to_owned()]));
+    assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::ExtractionCompleted], vec!["1.1".to_owned()]));
     assert_eq!(story.ignored(step(2, Started, 120)), Ignored::FinalJob);
 }
 
@@ -129,7 +129,7 @@ fn a_job_that_shall_not_pause_goes_on_after_extraction() {
 fn step_8_ends_the_workers_part() {
     let mut with_id = Story::submitted().then(Report::of(8, Completed, 180).by(1));
     assert_eq!((with_id.job.status, with_id.job.progress), (Status::Rendering, 95));
-    assert_eq!((with_id.told(), with_id.freed()), (vec![OutboundEvent::ScriptCompleted], vec!["1.1".to_owned()]));
+    assert_eq!((with_id.notified(), with_id.freed()), (vec![OutboundEvent::ScriptCompleted], vec!["1.1".to_owned()]));
     assert_eq!(with_id.due_in(), Some(120), "the watch over the render begins");
     with_id.wait(60);
     assert_eq!(with_id.ignored(Event::Tick), Ignored::NotDue);
@@ -137,11 +137,11 @@ fn step_8_ends_the_workers_part() {
     let nothing = Story::processing().then(Report::of(8, Completed, 180).by(1));
     assert_eq!((nothing.job.status, nothing.job.progress), (Status::Completed, 100));
     assert_eq!(nothing.job.current_step, "No video URL or Creatomate ID returned");
-    assert_eq!((nothing.told(), nothing.job.video_url), (vec![OutboundEvent::CompletedWithIssues], None));
+    assert_eq!((nothing.notified(), nothing.job.video_url), (vec![OutboundEvent::CompletedWithIssues], None));
 
     let video = Story::processing().then(Report::of(8, Completed, 180).video().by(1));
     assert_eq!((video.job.status, video.job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
-    assert_eq!(told(&video.job), [OutboundEvent::Completed]);
+    assert_eq!(notified(&video.job), [OutboundEvent::Completed]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn step_7_names_the_render_and_render_ready_begins_the_watch() {
     assert_eq!((ready.job.status, ready.due_in()), (Status::Rendering, Some(120)));
     // Step 8 comes later and does not begin the watch anew.
     ready.wait(60).apply(Report::of(8, Completed, 180).render("render_1").by(1));
-    assert_eq!((ready.told(), ready.due_in()), (vec![OutboundEvent::ScriptCompleted], Some(60)));
+    assert_eq!((ready.notified(), ready.due_in()), (vec![OutboundEvent::ScriptCompleted], Some(60)));
 }
 
 #[test]

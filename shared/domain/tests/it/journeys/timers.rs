@@ -20,7 +20,7 @@ fn processing_times_out_thirty_minutes_after_its_start() {
     assert_eq!(story.job.status, Status::Failed);
     assert_eq!(story.job.error.as_deref(), Some("Job timed out after 30 minutes"));
     assert_eq!((story.job.timeout_at, story.job.failed_at), (Some(story.now), Some(story.now)));
-    assert_eq!((story.told(), story.freed()), (vec![OutboundEvent::Timeout], vec!["1.1".to_owned()]));
+    assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Timeout], vec!["1.1".to_owned()]));
     let stop = Effect::CancelWorker { attempt: 1, url: CANCEL_URL.to_owned() };
     assert!(story.job.outbox.contains(&stop), "the worker is told to stop");
     assert_eq!(story.ignored(Report::of(8, StepStatus::Completed, 180).video().by(1)), Ignored::FinalJob);
@@ -43,7 +43,7 @@ fn a_run_with_a_render_but_no_step_8_ends_as_workflow_incomplete() {
     assert_eq!(story.job.status, Status::Completed);
     assert!(story.job.workflow_incomplete && !story.job.render_timeout);
     assert_eq!((&story.job.video_url, story.job.timeout_at), (&None, Some(story.now)));
-    assert_eq!(story.told(), [OutboundEvent::WorkflowIncomplete]);
+    assert_eq!(story.notified(), [OutboundEvent::WorkflowIncomplete]);
     // Only a render timeout has the exception.
     assert_eq!(story.ignored(checked(succeeded(), 0)), Ignored::FinalJob);
     assert_eq!(story.ignored(reported(succeeded(), true)), Ignored::FinalJob);
@@ -60,16 +60,16 @@ fn a_render_is_checked_at_2_12_22_and_32_minutes_and_then_given_up() {
         assert_eq!((story.job.status, story.checks()), (Status::Rendering, vec![(check, 0)]));
         if check < 4 {
             story.wait(3);
-            assert_eq!(story.ignored(checked(word(RenderWord::Rendering), check)), Ignored::Duplicate);
+            assert_eq!(story.ignored(checked(with_status(RenderStatus::Rendering), check)), Ignored::Duplicate);
             assert_eq!(story.ignored(unanswered(check)), Ignored::AlreadySo, "the schedule goes on");
         }
     }
     assert_eq!(checks, [2, 12, 22, 32]);
 
-    story.wait(3).apply(checked(word(RenderWord::Rendering), 4));
+    story.wait(3).apply(checked(with_status(RenderStatus::Rendering), 4));
     assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
     assert!(story.job.render_timeout);
-    assert_eq!((&story.job.video_url, story.told()), (&None, vec![OutboundEvent::RenderTimeout]));
+    assert_eq!((&story.job.video_url, story.notified()), (&None, vec![OutboundEvent::RenderTimeout]));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_last_check_that_gets_lost_is_given_up_by_the_sweep() {
     assert_eq!(story.due_in(), Some(30));
     story.sweep();
     assert!(story.job.render_timeout);
-    assert_eq!(story.told(), [OutboundEvent::RenderTimeout]);
+    assert_eq!(story.notified(), [OutboundEvent::RenderTimeout]);
 }
 
 #[test]
@@ -91,13 +91,13 @@ fn a_confirmed_success_after_a_render_timeout_still_brings_the_video() {
 
     // The callback alone is not believed: it asks for a check.
     story.apply(reported(succeeded(), true));
-    assert_eq!((story.checks(), story.told()), (vec![(0, 0)], vec![]));
+    assert_eq!((story.checks(), story.notified()), (vec![(0, 0)], vec![]));
     assert!(story.job.render_timeout && story.job.video_url.is_none());
 
     story.wait(2).apply(checked(succeeded(), 0));
     assert_eq!((story.job.status, story.job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
     assert_eq!((story.job.render_timeout, story.job.completed_at), (false, Some(story.now)));
-    assert_eq!(story.told(), [OutboundEvent::Completed]);
+    assert_eq!(story.notified(), [OutboundEvent::Completed]);
     let counts = story.job.outbox.iter().filter(|effect| matches!(effect, Effect::Count { .. })).count();
     assert_eq!(counts, 0, "it was completed before and is counted once");
 
@@ -110,8 +110,12 @@ fn nothing_but_a_success_changes_a_render_timeout() {
     let story = Story::render_timed_out();
     assert_eq!(story.ignored(checked(failed(), 0)), Ignored::FinalJob);
     assert_eq!(story.ignored(reported(failed(), true)), Ignored::FinalJob);
-    assert_eq!(story.ignored(checked(word(RenderWord::Succeeded), 0)), Ignored::FinalJob, "a success has a url");
-    assert_eq!(story.ignored(checked(word(RenderWord::Rendering), 0)), Ignored::FinalJob);
+    assert_eq!(
+        story.ignored(checked(with_status(RenderStatus::Succeeded), 0)),
+        Ignored::FinalJob,
+        "a success has a url"
+    );
+    assert_eq!(story.ignored(checked(with_status(RenderStatus::Rendering), 0)), Ignored::FinalJob);
     assert_eq!(story.ignored(unanswered(0)), Ignored::FinalJob);
 }
 
@@ -150,7 +154,7 @@ fn waiting_never_times_out_and_is_hinted_at_least_every_15_minutes() {
     while story.now.0 - NOON.0 < 3 * 24 * 3600 * 1000 {
         let before = story.now;
         story.sweep();
-        assert_eq!((story.job.status, story.hints(), story.told()), (Status::Pending, vec![0], vec![]));
+        assert_eq!((story.job.status, story.hints(), story.notified()), (Status::Pending, vec![0], vec![]));
         waits.push((story.now.0 - before.0) / 1000);
     }
     assert_eq!(waits[..6], [60, 60, 120, 240, 480, 900]);
@@ -170,5 +174,5 @@ fn a_sweep_that_comes_late_still_asks_before_it_gives_up() {
     }
     assert_eq!((checks, story.job.status), (vec![1, 2, 3, 4], Status::Rendering));
     story.apply(checked(succeeded(), 4));
-    assert_eq!(story.told(), [OutboundEvent::Completed]);
+    assert_eq!(story.notified(), [OutboundEvent::Completed]);
 }

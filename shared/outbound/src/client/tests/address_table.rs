@@ -148,9 +148,9 @@ async fn an_address_in_a_url_is_called_only_if_it_is_public() {
 async fn an_address_behind_a_name_is_called_only_if_it_is_public() {
     let lookup: Arc<dyn Lookup> = Arc::new(AddressInName);
     let roots = RootCertStore::empty();
-    let surroundings = Surroundings { lookup: Arc::clone(&lookup), judge: addresses::is_public, roots };
-    let client = GuardedClient::within(surroundings, AllowList::default(), None).expect("a client");
-    let resolver = JudgedResolver::new(lookup, addresses::is_public);
+    let environment = Environment { lookup: Arc::clone(&lookup), rule: addresses::is_public, roots };
+    let client = GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client");
+    let resolver = FilteringResolver::new(lookup, addresses::is_public);
     let canary = Canary::new();
     let cases = cases();
     let mut wrong = Vec::new();

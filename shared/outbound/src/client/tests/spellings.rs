@@ -327,8 +327,8 @@ async fn fault(client: &GuardedClient, verdict: Verdict, url: &str) -> Option<St
 async fn no_spelling_leads_inside() {
     let lookup = Arc::new(EverythingIsHere);
     let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let surroundings = Surroundings { lookup, judge: addresses::is_public, roots };
-    let client = GuardedClient::within(surroundings, AllowList::default(), None).expect("a client");
+    let environment = Environment { lookup, rule: addresses::is_public, roots };
+    let client = GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client");
     let canary = Canary::new();
     let port = canary.port().to_string();
     let mut wrong = Vec::new();

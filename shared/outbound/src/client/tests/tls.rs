@@ -109,8 +109,8 @@ async fn a_receiver_that_proves_too_little_fails_the_handshake() {
         let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots);
         let refused = client.send(request(&format!("https://{host}:{port}/secret"))).await;
         let refused = refused.expect_err(case);
-        let OutboundError::Tls(told) = &refused else { panic!("{case}: {refused:?}") };
-        assert!(told.contains(words), "{case}: {told}");
+        let OutboundError::Tls(reason) = &refused else { panic!("{case}: {refused:?}") };
+        assert!(reason.contains(words), "{case}: {reason}");
         assert!(!refused.to_string().contains("secret"), "{refused}");
         assert!(server.join().expect("no panic").is_err(), "{case}: no request may arrive");
     }

@@ -1,6 +1,6 @@
 //! Which glyphs a text gets, from which faces, and how much work that is.
 
-use reelhook_domain::coverage::{is_invisible, missing};
+use reelhook_domain::videos::coverage::{is_invisible, missing};
 
 use super::{FONTS, LOOKS, boxes, families, in_style, laid, look, placed, plain, seen, width};
 use crate::fonts::TEXT;

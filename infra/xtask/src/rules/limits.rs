@@ -1,0 +1,119 @@
+//! The limits of sizes, their exceptions, and what exceeds them.
+
+use super::sizes::Size;
+
+/// At most how many of something are allowed.
+pub struct Limit {
+    /// The heading in the report.
+    pub title: &'static str,
+    /// What is counted.
+    pub unit: &'static str,
+    /// The limit.
+    pub most: usize,
+    /// What would be right.
+    pub advice: &'static str,
+    /// What has a limit of its own.
+    pub exceptions: &'static [Exception],
+}
+
+/// Something that has a limit of its own.
+pub struct Exception {
+    /// Its name: `reelhook_domain::Job`, or a path.
+    pub what: &'static str,
+    /// Its limit.
+    pub most: usize,
+    /// Why it is larger than others.
+    pub reason: &'static str,
+}
+
+/// A type that one can hold in mind.
+pub static FIELDS: Limit = Limit {
+    title: "Fields per type",
+    unit: "fields",
+    most: 16,
+    advice: "group the fields that change together in a type of their own",
+    exceptions: &[
+        Exception {
+            what: "reelhook_domain::Delivery",
+            most: 22,
+            reason: "it is one stored row, and its fields are the row's attributes",
+        },
+        Exception {
+            what: "reelhook_testkit::Stack",
+            most: 20,
+            reason: "it has a field for each table, queue and setting of a deployed stack",
+        },
+    ],
+};
+
+/// A port that one use case needs (style.md, "Ports by use").
+pub static METHODS: Limit = Limit {
+    title: "Methods per port",
+    unit: "methods",
+    most: 5,
+    advice: "split it by use: a type may implement several ports",
+    exceptions: &[Exception {
+        what: "reelhook_domain::Aggregate",
+        most: 9,
+        reason: "it is no port, but what everything that changes in versions has in common",
+    }],
+};
+
+/// A folder that one can survey.
+pub static FILES: Limit = Limit {
+    title: "Files per folder",
+    unit: "files",
+    most: 16,
+    advice: "move the files of one subject to a folder of their own",
+    exceptions: &[
+        Exception {
+            what: "infra/studio/src",
+            most: 21,
+            reason: "each outside service that it stands in for is a file",
+        },
+        Exception { what: "infra/xtask/src", most: 28, reason: "each command of `cargo xtask` is a file" },
+        Exception {
+            what: "shared/render/src",
+            most: 28,
+            reason: "each step from a film specification to a video is a file",
+        },
+        Exception { what: "shared/testkit/src", most: 18, reason: "each port has its fake in a file" },
+    ],
+};
+
+/// A file that one reads at once.
+pub static LINES: Limit =
+    Limit { title: "Lines per file", unit: "lines", most: 500, advice: "split it by responsibility", exceptions: &[] };
+
+impl Limit {
+    /// The exception of something.
+    pub fn exception(&self, what: &str) -> Option<&'static Exception> {
+        self.exceptions.iter().find(|exception| exception.what == what)
+    }
+
+    /// The limit of something.
+    pub fn most_for(&self, what: &str) -> usize {
+        self.exception(what).map_or(self.most, |exception| exception.most)
+    }
+
+    /// A line for each size that exceeds its limit, and for each exception that nothing needs.
+    pub fn problems(&self, sizes: &[Size]) -> Vec<String> {
+        let Self { unit, most, advice, .. } = self;
+        let exceeding = sizes.iter().filter(|size| size.number > self.most_for(&size.what)).map(|size| {
+            let (limit, subject) = (self.most_for(&size.what), subject(size));
+            format!("{subject} has {} {unit}, at most {limit} are allowed: {advice}", size.number)
+        });
+        let needed =
+            |exception: &Exception| sizes.iter().any(|size| size.what == exception.what && size.number > *most);
+        let stale = self.exceptions.iter().filter(|exception| !needed(exception)).map(|exception| {
+            let Exception { what, .. } = exception;
+            format!("infra/xtask/src/rules/limits.rs: no `{what}` has more than {most} {unit}: remove its exception")
+        });
+        exceeding.chain(stale).collect()
+    }
+}
+
+/// What a size is of, and where that is.
+fn subject(size: &Size) -> String {
+    if size.what == size.place { size.place.clone() } else { format!("{}: `{}`", size.place, size.what) }
+}

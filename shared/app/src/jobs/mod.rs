@@ -1,0 +1,12 @@
+//! The life of a job: submitted, started, reported on, watched, listed, counted.
+
+pub mod change;
+pub mod logs;
+pub mod queue;
+pub mod reconcile;
+pub mod renders;
+pub mod starts;
+pub mod steps;
+pub mod submit;
+pub mod waiting;
+pub mod watch;

@@ -1,0 +1,358 @@
+//! The queue as its operator sees it: numbers, lists, stopping it, and clearing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::future::{try_join_all, try_join3};
+use reelhook_domain::{Admission, ClearCutoffs, Dialect, Event, Job, JobId, Policy, Status, Timestamp};
+
+use crate::clock::ClockAndRandom;
+use crate::jobs::change::{ChangeError, Changed, JobStore, change_loaded};
+use crate::jobs::starts::StartStore;
+use crate::jobs::submit::SubmitStore;
+use crate::outbox::messages::{Delayed, Hints, WorkMessage, send_all};
+use crate::retry::Retry;
+use crate::store::{Saved, StoreError};
+use crate::views::streamgank::QueueCounts;
+
+/// Attempts at a change of the admission item.
+const ATTEMPTS: u32 = 20;
+/// Pages that one list reads where clears hide what they hold.
+const PAGES: usize = 5;
+/// Hidden jobs of a status that one sweep removes.
+const REMOVED_AT_ONCE: usize = 200;
+/// Jobs that are changed at once.
+const CHANGES_AT_ONCE: usize = 8;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// The queue's numbers, lists and switches.
+#[async_trait]
+pub trait QueueStore: StartStore + SubmitStore {
+    /// Replaces the admission item, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
+
+    /// Jobs of a status that were made in a month (`2024-01`), up to a time, newest first; eventually consistent. Of a
+    /// family, some of others may be among them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn newest(
+        &self,
+        family: Option<Dialect>,
+        status: Status,
+        month: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
+
+    /// Jobs of a status that were made in a month, from a time up to another, oldest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn oldest(
+        &self,
+        status: Status,
+        month: &str,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
+
+    /// Those of these jobs that are there, in any order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
+
+    /// Jobs that run or render, at most 100; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn running(&self) -> Result<Vec<JobId>, StoreError>;
+}
+
+/// Where a list goes on: jobs made at `until` or before, but not these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Milliseconds.
+    pub until: Timestamp,
+    /// Jobs of that very millisecond that were listed already.
+    pub listed: BTreeSet<JobId>,
+}
+
+/// A part of the list of jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Newest first.
+    pub jobs: Vec<Job>,
+    /// Where the next part begins.
+    pub next: Option<Cursor>,
+}
+
+/// Lists jobs, of one family and status or of all, newest first. The number of reads does not grow with the number of
+/// jobs.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(
+    store: &dyn QueueStore,
+    now: Timestamp,
+    family: Option<Dialect>,
+    filter: Option<Status>,
+    limit: usize,
+    cursor: Option<Cursor>,
+) -> Result<Listed, StoreError> {
+    let cleared = store.admission().await?.cleared;
+    let mut cursor = cursor.unwrap_or(Cursor { until: now, listed: BTreeSet::new() });
+    let mut jobs = Vec::new();
+    for _ in 0..PAGES {
+        let (ids, next) = page(store, now, family, filter, limit - jobs.len(), &cursor).await?;
+        let mut found: BTreeMap<JobId, Job> =
+            store.load_all(&ids).await?.into_iter().map(|job| (job.id.clone(), job)).collect();
+        let shown = |job: &Job| {
+            job.deleted_at.is_none()
+                && !cleared.hides(job)
+                && family.is_none_or(|family| job.dialect == family)
+                && filter.is_none_or(|status| job.status == status)
+        };
+        jobs.extend(ids.iter().filter_map(|id| found.remove(id)).filter(shown));
+        let Some(next) = next else { return Ok(Listed { jobs, next: None }) };
+        if jobs.len() >= limit {
+            return Ok(Listed { jobs, next: Some(next) });
+        }
+        cursor = next;
+    }
+    Ok(Listed { jobs, next: Some(cursor) })
+}
+
+async fn page(
+    store: &dyn QueueStore,
+    now: Timestamp,
+    family: Option<Dialect>,
+    filter: Option<Status>,
+    limit: usize,
+    cursor: &Cursor,
+) -> Result<(Vec<JobId>, Option<Cursor>), StoreError> {
+    let statuses: Vec<Status> = filter.map_or(Status::ALL.to_vec(), |status| vec![status]);
+    let months = months(now);
+    // One more than asked for tells whether there is a next part.
+    let most = limit + 1 + cursor.listed.len();
+    let reads = statuses
+        .iter()
+        .flat_map(|status| months.iter().map(|month| store.newest(family, *status, month, cursor.until, most)));
+    let mut found: Vec<(Timestamp, JobId)> = try_join_all(reads).await?.into_iter().flatten().collect();
+    // A job that moves shows under two statuses for a moment.
+    found.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
+    found.dedup_by(|a, b| a.1 == b.1);
+    found.retain(|(_, id)| !cursor.listed.contains(id));
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(until, _)| {
+        let mut listed: BTreeSet<JobId> =
+            found.iter().filter(|(at, _)| at == until).map(|(_, id)| id.clone()).collect();
+        if *until == cursor.until {
+            listed.extend(cursor.listed.iter().cloned());
+        }
+        Cursor { until: *until, listed }
+    });
+    Ok((found.into_iter().map(|(_, id)| id).collect(), next))
+}
+
+/// The months that jobs may be from: they are kept for 30 days after their end.
+fn months(now: Timestamp) -> Vec<String> {
+    let day_of_month: i64 = now.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1);
+    // The last day of the month before, and of the one before that.
+    let before = Timestamp(now.0 - day_of_month * DAY_MS);
+    let before_day: i64 = before.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1);
+    let earlier = Timestamp(before.0 - before_day * DAY_MS);
+    [now, before, earlier].map(|at| at.day().chars().take(7).collect()).into()
+}
+
+/// How the queue stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// Jobs by status.
+    pub counts: QueueCounts,
+    /// Jobs that run or render.
+    pub active: Vec<JobId>,
+    /// Runs under way.
+    pub running: usize,
+    /// Whether no further job starts.
+    pub paused: bool,
+}
+
+/// The queue's numbers, in three bounded reads and the counters.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatus, StoreError> {
+    let (counts, admission, active) = try_join3(store.queue_counts(), store.admission(), store.running()).await?;
+    let cleared = &admission.cleared;
+    let counts = QueueCounts {
+        pending: cleared.shown(Status::Pending, counts.pending),
+        completed: cleared.shown(Status::Completed, counts.completed),
+        failed: cleared.shown(Status::Failed, counts.failed),
+        cancelled: cleared.shown(Status::Cancelled, counts.cancelled),
+        ..counts
+    };
+    Ok(QueueStatus { counts, active, running: admission.running(now), paused: admission.paused })
+}
+
+/// Lets further jobs start or not; `None` turns it round. Returns what it was and what it is.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn toggle(
+    store: &dyn QueueStore,
+    work: &dyn Hints<WorkMessage>,
+    clock: &dyn ClockAndRandom,
+    processing: Option<bool>,
+) -> Result<(bool, bool), StoreError> {
+    let mut was = true;
+    let mut is = true;
+    update(store, clock, |admission| {
+        was = !admission.paused;
+        is = processing.unwrap_or(!was);
+        (was != is).then(|| admission.pause(!is))
+    })
+    .await?;
+    if is {
+        // Should this get lost, the sweep finds that jobs wait.
+        send_all(work, vec![Delayed::now(WorkMessage::Start)]).await?;
+    }
+    Ok((was, is))
+}
+
+/// Hides what waits and what has ended; the sweep removes it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn clear(store: &dyn QueueStore, clock: &dyn ClockAndRandom) -> Result<(), StoreError> {
+    let now = clock.now();
+    let counts = store.queue_counts().await?;
+    update(store, clock, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
+}
+
+/// Hides what has failed; the sweep removes it. Returns how many that are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn clear_failed(store: &dyn QueueStore, clock: &dyn ClockAndRandom) -> Result<u64, StoreError> {
+    let now = clock.now();
+    let counts = store.queue_counts().await?;
+    let mut newly = 0;
+    update(store, clock, |admission| {
+        let (next, hidden) = admission.clear_failed(now, counts.failed);
+        newly = hidden;
+        Some(next)
+    })
+    .await?;
+    Ok(newly)
+}
+
+async fn update(
+    store: &dyn QueueStore,
+    clock: &dyn ClockAndRandom,
+    mut next: impl FnMut(&Admission) -> Option<Admission>,
+) -> Result<(), StoreError> {
+    let mut retry = Retry::new(clock, ATTEMPTS);
+    while retry.attempt().await {
+        let Some(next) = next(&store.admission().await?) else { return Ok(()) };
+        if store.save_admission(&next).await? == Saved::Done {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Busy { operation: "change the queue", source: "others changed it each time".into() })
+}
+
+/// What removing hidden jobs needs.
+pub struct RemovalPorts<'a> {
+    /// The queue.
+    pub queue: &'a dyn QueueStore,
+    /// Jobs.
+    pub jobs: &'a dyn JobStore,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// The jobs' timers.
+    pub policy: &'a Policy,
+}
+
+/// Cancels and deletes what a clear hides, as far as one sweep goes; how many jobs.
+///
+/// # Errors
+/// [`ChangeError`]; the next sweep goes on.
+pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
+    let cleared = ports.queue.admission().await?.cleared;
+    if cleared.is_empty() {
+        return Ok(0);
+    }
+    let mut removed: BTreeMap<Status, u64> = BTreeMap::new();
+    let mut done = true;
+    for status in cleared.hidden.keys() {
+        for month in months(ports.clock.now()) {
+            let (count, nothing_left) = remove_of_month(ports, &cleared, *status, &month).await?;
+            if count > 0 {
+                *removed.entry(*status).or_default() += count;
+            }
+            done &= nothing_left;
+        }
+    }
+    update(ports.queue, ports.clock, |admission| {
+        // Who cleared again meanwhile has hidden more.
+        let same = admission.cleared.all == cleared.all && admission.cleared.failed == cleared.failed;
+        Some(admission.removed(&removed, done && same))
+    })
+    .await?;
+    Ok(removed.values().sum::<u64>() as usize)
+}
+
+/// Removes hidden jobs of a status that were made in a month, the oldest first: how many, and whether none is left.
+async fn remove_of_month(
+    ports: &RemovalPorts<'_>,
+    cleared: &ClearCutoffs,
+    status: Status,
+    month: &str,
+) -> Result<(u64, bool), ChangeError> {
+    let Some(latest) = cleared.all.max(cleared.failed) else { return Ok((0, true)) };
+    let event = if status == Status::Pending { Event::Clear { until: latest } } else { Event::Delete };
+    let (mut from, mut removed, mut found) = (Timestamp(0), 0, false);
+    for _ in 0..PAGES {
+        let page = ports.queue.oldest(status, month, from, latest, REMOVED_AT_ONCE).await?;
+        let ids: Vec<JobId> = page.iter().map(|(_, id)| id.clone()).collect();
+        let hidden = ports.queue.load_all(&ids).await?;
+        let hidden: Vec<Job> = hidden.into_iter().filter(|job| job.status == status && cleared.hides(job)).collect();
+        found |= !hidden.is_empty();
+        let changes = hidden.into_iter().map(|job| change_loaded(ports.jobs, ports.clock, ports.policy, job, &event));
+        let changes: Vec<_> = futures_util::stream::iter(changes).buffer_unordered(CHANGES_AT_ONCE).collect().await;
+        for changed in changes {
+            removed += u64::from(matches!(changed?, Changed::Applied(_)));
+        }
+        match page.last() {
+            Some((last, _)) if page.len() >= REMOVED_AT_ONCE => from = *last,
+            // Something was there: the next sweep sees whether it was all.
+            _ => return Ok((removed, !found)),
+        }
+        if found {
+            break;
+        }
+    }
+    // Behind many that are not hidden, the count of those that are has to do.
+    Ok((removed, !found && cleared.shown(status, 1) == 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_may_be_from_three_months() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        assert_eq!(months(at("2024-03-31T00:00:00Z")), ["2024-03", "2024-02", "2024-01"]);
+        assert_eq!(months(at("2024-01-01T00:00:00Z")), ["2024-01", "2023-12", "2023-11"]);
+    }
+}

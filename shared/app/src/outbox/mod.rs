@@ -1,0 +1,6 @@
+//! From a saved version to rows and queue messages, and what repairs them.
+
+pub mod fanout;
+pub mod messages;
+pub mod repair;
+pub mod sweep;

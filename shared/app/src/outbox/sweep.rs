@@ -1,0 +1,161 @@
+//! The sweep: whatever is due and did not happen. Safe when it overlaps: jobs change by `decide`, hints are only hints.
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use reelhook_domain::{DeliveryId, Event, EventId, JobId, Policy, Timestamp};
+
+use crate::clock::ClockAndRandom;
+use crate::jobs::change::{Changed, JobStore, change};
+use crate::jobs::starts::StartStore;
+use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
+use crate::store::StoreError;
+
+/// Shards of the due indexes.
+pub const SHARDS: u32 = 16;
+/// Shards that are read at once.
+const READS_AT_ONCE: usize = 8;
+/// Jobs that are changed at once.
+const CHANGES_AT_ONCE: usize = 8;
+/// Due things that one sweep takes from a shard; the next sweep goes on.
+pub const PER_SHARD: i32 = 200;
+
+/// The shard of an id.
+pub fn shard(id: &str) -> u32 {
+    // FNV-1a: spreads well, and is the same everywhere and for ever.
+    id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
+}
+
+/// What is due.
+#[async_trait]
+pub trait DueStore: Send + Sync {
+    /// Jobs of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn due_jobs(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError>;
+
+    /// Deliveries of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
+}
+
+/// What a sweep needs.
+pub struct SweepPorts<'a> {
+    /// What is due.
+    pub due: &'a dyn DueStore,
+    /// Jobs.
+    pub jobs: &'a dyn JobStore,
+    /// Who waits for a slot.
+    pub starts: &'a dyn StartStore,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
+    /// The Deliveries queue.
+    pub deliveries: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// The jobs' timers.
+    pub policy: &'a Policy,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Jobs that were due.
+    pub jobs_due: usize,
+    /// Jobs that changed.
+    pub jobs_changed: usize,
+    /// Deliveries that got a new hint.
+    pub deliveries_hinted: usize,
+    /// Shards or things that failed; they are due again at the next sweep.
+    pub failed: usize,
+}
+
+/// Sweeps all shards; a failure of one does not keep the others back.
+pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
+    let now = ports.clock.now();
+    let mut swept = Swept::default();
+    let jobs: Vec<_> = futures_util::stream::iter(0..SHARDS)
+        .map(|shard| ports.due.due_jobs(shard, now))
+        .buffer_unordered(READS_AT_ONCE)
+        .collect()
+        .await;
+    let due: Vec<JobId> = swept.keep(jobs);
+    swept.jobs_due = due.len();
+    let changes: Vec<_> = futures_util::stream::iter(due)
+        .map(|id| async move { change(ports.jobs, ports.clock, ports.policy, &id, &Event::Tick).await })
+        .buffer_unordered(CHANGES_AT_ONCE)
+        .collect()
+        .await;
+    for result in changes {
+        match result {
+            Ok(Changed::Applied(job)) => {
+                swept.jobs_changed += 1;
+                tracing::info!(job_id = %job.id, status = job.status.name(), "acted on a job that was due");
+            }
+            Ok(Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound) => {}
+            Err(error) => swept.fail(&error),
+        }
+    }
+    let deliveries: Vec<_> = futures_util::stream::iter(0..SHARDS)
+        .map(|shard| ports.due.due_deliveries(shard, now))
+        .buffer_unordered(READS_AT_ONCE)
+        .collect()
+        .await;
+    let hints: Vec<Delayed<DeliveryMessage>> = swept
+        .keep(deliveries)
+        .into_iter()
+        .map(|(delivery_id, event_id)| Delayed::now(DeliveryMessage::Deliver { delivery_id, event_id }))
+        .collect();
+    let count = hints.len();
+    match send_all(ports.deliveries, hints).await {
+        Ok(()) => swept.deliveries_hinted = count,
+        Err(error) => swept.fail(&error),
+    }
+    if let Err(error) = hint_start(ports, now).await {
+        swept.fail(&error);
+    }
+    swept
+}
+
+/// Where a job is ready to start, the hint that a slot became free may be lost.
+async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
+    if ports.starts.oldest_ready(now, 1).await?.is_empty() {
+        return Ok(());
+    }
+    send_all(ports.work, vec![Delayed::now(WorkMessage::Start)]).await
+}
+
+impl Swept {
+    fn keep<T>(&mut self, results: Vec<Result<Vec<T>, StoreError>>) -> Vec<T> {
+        let mut kept = Vec::new();
+        for result in results {
+            match result {
+                Ok(found) => kept.extend(found),
+                Err(error) => self.fail(&error),
+            }
+        }
+        kept
+    }
+
+    fn fail(&mut self, error: &dyn std::error::Error) {
+        self.failed += 1;
+        let cause = error.source().map(ToString::to_string);
+        tracing::error!(error = %error, cause, "part of the sweep failed, the next one tries again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_spread_over_the_shards() {
+        let mut counts = [0_u32; SHARDS as usize];
+        for n in 0..1600 {
+            counts[shard(&format!("job_1704110400000_{n:032x}")) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (50..200).contains(count)), "{counts:?}");
+    }
+}

@@ -1,0 +1,298 @@
+//! The built-in workflow, for jobs that no external worker runs: movies from the catalogue, a script out of sentences that
+//! stand here, and a film of drawn cards; told in the same seven steps.
+
+use async_trait::async_trait;
+use reelhook_domain::videos::film::{Content, Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene};
+use reelhook_domain::videos::film::{SceneKind, Theme, Transition};
+use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, brief};
+use serde_json::{Value, json};
+
+use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
+use crate::clock::ClockAndRandom;
+use crate::jobs::change::{ChangeError, Changed, JobStore, change};
+use crate::jobs::renders::is_web_url;
+use crate::store::StoreError;
+use crate::videos::drawing::{AssetSource, Composer, DrawError};
+
+/// The built-in workflow.
+pub struct Workflow<'a> {
+    /// Jobs.
+    pub jobs: &'a dyn JobStore,
+    /// Posters.
+    pub assets: &'a dyn AssetSource,
+    /// Movies.
+    pub catalog: &'a dyn CatalogStore,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// The jobs' timers.
+    pub policy: &'a Policy,
+}
+
+#[async_trait]
+impl Composer for Workflow<'_> {
+    async fn compose(&self, job: &Job) -> Result<Option<Film>, DrawError> {
+        self.report_step(job, 0, StepStatus::Started, Value::Null).await?;
+        self.report_step(job, 1, StepStatus::Started, Value::Null).await?;
+        let choice = choice(&job.input);
+        let mut movies = preview(self.catalog, &choice).await?;
+        if movies.is_empty() {
+            let (genre, platform) = (shown(&choice.genres), shown(&choice.platforms));
+            let country = &choice.country;
+            return Err(DrawError::Input(format!("No movies found: {genre} on {platform} in {country}")));
+        }
+        let listed: Vec<Value> = movies.iter().map(listed).collect();
+        if !self.report_step(job, 1, StepStatus::Completed, json!({ "movies": listed, "count": movies.len() })).await? {
+            return Ok(None);
+        }
+        let words = Words::of(&choice.country);
+        let script: Vec<String> = movies.iter().enumerate().map(|(place, movie)| words.hook(place, movie)).collect();
+        for movie in movies.iter_mut().filter(|movie| !movie.poster_url.is_empty()) {
+            // A poster that is not there is no reason to make no video.
+            if let Err(DrawError::Input(why)) = self.poster(job, movie).await {
+                tracing::warn!(job_id = %job.id, movie = movie.id, why = brief(&why), "a poster is left out");
+                movie.poster_url.clear();
+            }
+        }
+        let made = [
+            (2, json!({ "script": script, "language": words.language })),
+            (3, json!({ "posters": movies.iter().filter(|movie| is_web_url(&movie.poster_url)).count() })),
+            (4, json!({ "presenter": "drawn cards" })),
+            (5, json!({ "cards": movies.len() + 2 })),
+            (6, json!({ "scroll": "drawn cards" })),
+        ];
+        for (number, details) in made {
+            self.report_step(job, number, StepStatus::Started, Value::Null).await?;
+            if !self.report_step(job, number, StepStatus::Completed, details).await? {
+                return Ok(None);
+            }
+        }
+        let goes_on = self.report_step(job, 7, StepStatus::Started, Value::Null).await?;
+        let looks = named(&job.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
+        Ok(goes_on.then(|| film(&choice, looks, &movies, &script, &words)))
+    }
+}
+
+impl Workflow<'_> {
+    async fn poster(&self, job: &Job, movie: &Movie) -> Result<(), DrawError> {
+        if !is_web_url(&movie.poster_url) {
+            return Err(DrawError::Input("its URL is neither http nor https".to_owned()));
+        }
+        self.assets.asset(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
+    }
+
+    /// Tells a step as a worker would; whether the job goes on.
+    async fn report_step(&self, job: &Job, number: u8, status: StepStatus, details: Value) -> Result<bool, DrawError> {
+        let now = self.clock.now();
+        let mut update = StepUpdate::plain(number, status, now.0);
+        if number == 1 && status == StepStatus::Completed {
+            update.extracted = Some(details["movies"].to_string());
+        }
+        update.details = Some(details).filter(|details| !details.is_null());
+        let event = Event::Step { attempt: Some(job.attempt), update };
+        match change(self.jobs, self.clock, self.policy, &job.id, &event).await {
+            Ok(Changed::Applied(now)) => Ok(!now.status.is_final()),
+            Ok(Changed::Ignored(_, now)) => Ok(!now.status.is_final() && now.attempt == job.attempt),
+            Ok(Changed::Rejected(..) | Changed::NotFound) => Ok(false),
+            Err(ChangeError::Store(error)) => Err(error.into()),
+            Err(error @ ChangeError::Contended(_)) => {
+                Err(StoreError::Busy { operation: "tell a step", source: error.to_string().into() }.into())
+            }
+        }
+    }
+}
+
+fn choice(input: &Value) -> Choice {
+    let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
+    Choice {
+        country: text("country").to_uppercase(),
+        platforms: names(&text("platform")),
+        genres: names(&text("genre")),
+        content_type: input["contentType"].as_str().map(str::to_owned),
+    }
+}
+
+/// Names as people read them: no more than stand on a card.
+fn shown(names: &[String]) -> String {
+    names[..names.len().min(2)].join(", ")
+}
+
+fn listed(movie: &Movie) -> Value {
+    json!({
+        "id": movie.id, "title": movie.title, "platform": movie.platform, "year": movie.year.to_string(),
+        "imdb_score": movie.imdb_score, "imdb_votes": movie.imdb_votes, "runtime": format!("{} min", movie.runtime_minutes),
+        "genres": movie.genres,
+    })
+}
+
+/// The sentences of a script, in the country's language where we have them.
+struct Words {
+    language: &'static str,
+    top: &'static str,
+    on: &'static str,
+    hooks: [&'static str; 3],
+    last: &'static str,
+    button: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    language: "en",
+    top: "Top {n} {genre}",
+    on: "Tonight on {platform}",
+    hooks: [
+        "**{votes}** viewers made it the one to beat.",
+        "**{runtime} minutes** that you will not feel.",
+        "The one that your friends will ask you about.",
+    ],
+    last: "What will you watch **first**?",
+    button: "Watch on {platform}",
+};
+
+const FRENCH: Words = Words {
+    language: "fr",
+    top: "Top {n} {genre}",
+    on: "Ce soir sur {platform}",
+    hooks: [
+        "**{votes}** votes : c’est lui qu’il faut battre.",
+        "**{runtime} minutes** que vous ne verrez pas passer.",
+        "Celui dont vos amis vont vous parler.",
+    ],
+    last: "Lequel regardez-vous **en premier** ?",
+    button: "À voir sur {platform}",
+};
+
+impl Words {
+    fn of(country: &str) -> Self {
+        match country {
+            "FR" | "BE" | "CH" | "LU" | "MC" => FRENCH,
+            _ => ENGLISH,
+        }
+    }
+
+    fn hook(&self, place: usize, movie: &Movie) -> String {
+        let sentence = self.hooks[place % self.hooks.len()];
+        let votes = grouped(movie.imdb_votes, if self.language == "fr" { '\u{202f}' } else { ',' });
+        sentence.replace("{votes}", &votes).replace("{runtime}", &movie.runtime_minutes.to_string())
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64, apart: char) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + 4);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(apart);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], words: &Words) -> Film {
+    let (platform, genre) = (shown(&choice.platforms), shown(&choice.genres));
+    let of_place = |text: &str| text.replace("{platform}", &platform).replace("{genre}", &genre);
+    let top = of_place(words.top).replace("{n}", &movies.len().to_string());
+    let first = Content {
+        kicker: "StreamGank".to_owned(),
+        title: format!("**{top}**"),
+        subtitle: of_place(words.on),
+        ..Content::default()
+    };
+    let last = Content {
+        title: words.last.to_owned(),
+        subtitle: movies.iter().map(|movie| movie.title.as_str()).collect::<Vec<_>>().join("  ·  "),
+        button: of_place(words.button),
+        ..Content::default()
+    };
+    let mut scenes = vec![scene(SceneKind::HeroTitle, 3.0, first, None)];
+    for (place, (movie, hook)) in movies.iter().zip(script).enumerate() {
+        scenes.push(scene(SceneKind::ProductShowcase, 4.0, card(place, movie, hook), Some(Transition::Slide)));
+    }
+    scenes.push(scene(SceneKind::Cta, 3.0, last, Some(Transition::Zoom)));
+    Film {
+        title: Some(top),
+        theme,
+        quality: Quality::Hd,
+        reels: false,
+        music: Some(Music { track: "cinematic-1".to_owned(), volume: 0.35, fade_in_ms: 500, fade_out_ms: 1500 }),
+        scenes,
+        places: Vec::new(),
+    }
+}
+
+fn card(place: usize, movie: &Movie, hook: &str) -> Content {
+    let poster = Some(&movie.poster_url).filter(|url| is_web_url(url));
+    Content {
+        kicker: format!("#{}", place + 1),
+        title: movie.title.clone(),
+        subtitle: format!("{} · {} min · {}", movie.year, movie.runtime_minutes, movie.genres.join(", ")),
+        body: hook.to_owned(),
+        footnote: format!("IMDb {:.1}", movie.imdb_score),
+        images: poster.map(|url| ImageRef::Url(url.clone())).into_iter().collect(),
+        ..Content::default()
+    }
+}
+
+fn scene(kind: SceneKind, seconds: f64, content: Content, transition: Option<Transition>) -> Scene {
+    let frames = (seconds * f64::from(FRAME_RATE)) as u32;
+    Scene { kind, frames, content, transition, entrance: Entrance::Rise }
+}
+
+/// The looks that a job's template names, if they are ours.
+fn named(template: &Value) -> Option<Theme> {
+    serde_json::from_value(template.clone()).ok()
+}
+
+/// The looks that fit a genre.
+fn theme(genre: &str) -> Theme {
+    let genre = genre.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| genre.contains(word));
+    if has(&["horr", "thriller", "crime"]) {
+        Theme::Dark
+    } else if has(&["com", "kids", "enfants", "anim"]) {
+        Theme::Vibrant
+    } else if has(&["roman", "dram"]) {
+        Theme::Sunset
+    } else if has(&["doc", "hist"]) {
+        Theme::Nature
+    } else {
+        Theme::Ocean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::templates;
+
+    #[test]
+    fn every_template_that_forms_offer_has_looks_of_its_own() {
+        let mut looks: Vec<Theme> = templates().iter().filter_map(|template| named(&json!(template.id))).collect();
+        assert_eq!(looks.len(), templates().len());
+        assert!(Theme::ALL.iter().all(|theme| looks.contains(theme)));
+        looks.dedup();
+        assert_eq!(looks.len(), Theme::ALL.len());
+        for other in [json!("auto"), json!("studio:step_ms=5"), json!(null), json!(7), json!({ "dark": 1 })] {
+            assert_eq!(named(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_about_all_that_was_checked() {
+        let input =
+            json!({ "country": "us", "platform": "Netflix,Hulu", "genre": "Horror, Crime,Drama", "contentType": null });
+        let choice = choice(&input);
+        assert_eq!((choice.country.as_str(), choice.content_type.as_ref()), ("US", None));
+        assert_eq!((choice.platforms.len(), choice.genres.len()), (2, 3));
+        assert_eq!((shown(&choice.platforms), shown(&choice.genres)), ("Netflix, Hulu".into(), "Horror, Crime".into()));
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let check = |number: u64, expected: &str| assert_eq!(grouped(number, ','), expected);
+        check(7, "7");
+        check(999, "999");
+        check(1000, "1,000");
+        check(1_234_567, "1,234,567");
+    }
+}

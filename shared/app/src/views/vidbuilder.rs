@@ -1,0 +1,200 @@
+//! A job in VidBuilder's words: answers, status, and the notifications to `webhookUrl` (contract.md; seed 002).
+
+use reelhook_domain::videos::film::Rendition;
+use reelhook_domain::{Job, OutboundEvent, Status, Timestamp};
+use serde_json::{Value, json};
+
+/// How long signed links are good, in seconds, and how that is told.
+pub const LINK_LIFE: (i64, &str) = (7 * 24 * 3600, "7 days");
+
+/// The answer to who asks for a video.
+pub fn accepted(job: &Job, estimate: &str) -> Value {
+    json!({
+        "success": true,
+        "jobId": job.id.as_str(),
+        "status": "queued",
+        "message": "Video generation started. You will receive updates via webhook.",
+        "webhookConfigured": job.callback.is_some(),
+        "statusUrl": format!("/api/job-status/{}", job.id),
+        "estimatedTime": estimate,
+    })
+}
+
+/// How a job stands: with the whole notification once it is completed, with its error once it failed.
+pub fn status(job: &Job) -> Value {
+    let mut view = match job.status {
+        Status::Completed => completed(job),
+        Status::Failed | Status::Cancelled => {
+            let mut view = progress(job);
+            view["error"] = json!(error(job));
+            view
+        }
+        Status::Pending | Status::Processing | Status::Rendering => progress(job),
+    };
+    view["createdAt"] = json!(job.created_at.to_string());
+    view
+}
+
+fn progress(job: &Job) -> Value {
+    json!({
+        "jobId": job.id.as_str(),
+        "status": word(job.status),
+        "progress": job.progress,
+        "message": job.current_step,
+    })
+}
+
+/// The word for a status.
+pub fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "queued",
+        Status::Processing | Status::Rendering => "processing",
+        Status::Completed => "completed",
+        Status::Failed | Status::Cancelled => "failed",
+    }
+}
+
+/// What an event tells of a video.
+enum NotificationKind {
+    Started,
+    Completed,
+    Failed,
+}
+
+impl NotificationKind {
+    /// Other events than a video's own are not told to its client, so that they mean no end.
+    fn of(event: OutboundEvent) -> Self {
+        if event == OutboundEvent::VideoCompleted {
+            Self::Completed
+        } else if event == OutboundEvent::VideoFailed {
+            Self::Failed
+        } else {
+            Self::Started
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The word for an event, which is its header as well.
+pub fn notified(event: OutboundEvent) -> &'static str {
+    NotificationKind::of(event).name()
+}
+
+/// The body of a notification.
+pub fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+    let kind = NotificationKind::of(event);
+    let (id, word) = (job.id.as_str(), kind.name());
+    let mut body = match kind {
+        NotificationKind::Started => json!({ "jobId": id, "status": word, "message": "Video generation started" }),
+        NotificationKind::Completed => completed(job),
+        NotificationKind::Failed => json!({ "jobId": id, "status": word, "error": error(job) }),
+    };
+    body["timestamp"] = json!(at.to_string());
+    body
+}
+
+fn error(job: &Job) -> &str {
+    if job.status == Status::Cancelled {
+        return "Cancelled";
+    }
+    job.error.as_deref().unwrap_or("Video generation failed")
+}
+
+fn completed(job: &Job) -> Value {
+    let film = job.film.as_ref();
+    let mut files = json!({ "enabled": true });
+    for video in &job.videos {
+        files[name(video.format)] =
+            json!({ "s3Key": video.key, "signedUrl": video.link, "expiresIn": LINK_LIFE.1, "size": video.bytes });
+    }
+    let reels = job.videos.iter().any(|video| video.format == Rendition::Portrait);
+    let mut view = json!({
+        "jobId": job.id.as_str(),
+        "status": "completed",
+        "progress": 100,
+        "message": if film.is_some() && job.videos.is_empty() { "Video deleted" } else { "Video generated successfully" },
+        "videoUrl": download(job, Rendition::Landscape),
+        "duration": film.map(|film| seconds(film.seconds())),
+        "scenes": film.map(|film| film.scenes.len()),
+        "reelsGenerated": reels,
+        "s3Upload": files,
+        "renderTime": job.duration_ms(job.updated_at).map(|ms| format!("{}s", (ms + 500) / 1000)),
+    });
+    if film.is_some() && job.videos.is_empty() {
+        // It was deleted.
+        for gone in ["videoUrl", "s3Upload"] {
+            view[gone] = Value::Null;
+        }
+    }
+    if reels {
+        view["reelsVideoUrl"] = json!(download(job, Rendition::Portrait));
+    }
+    view
+}
+
+/// The answer of the synchronous form.
+pub fn finished(job: &Job) -> Value {
+    let mut view = completed(job);
+    let whole = json!({ "success": true, "title": job.input["title"], "type": job.input["type"] });
+    for (name, value) in whole.as_object().into_iter().flatten() {
+        view[name] = value.clone();
+    }
+    view
+}
+
+/// One row of the list of videos; none where the job made none.
+pub fn listed(job: &Job) -> Option<Value> {
+    let video = job.videos.iter().find(|video| video.format == Rendition::Landscape)?;
+    Some(json!({
+        "jobId": job.id.as_str(),
+        "filename": format!("{}.mp4", job.id),
+        "size": video.bytes,
+        "createdAt": job.completed_at.unwrap_or(job.created_at).to_string(),
+        "downloadUrl": download(job, Rendition::Landscape),
+    }))
+}
+
+/// The path at which a video is downloaded.
+fn download(job: &Job, format: Rendition) -> String {
+    format!("/api/download/{}", file_id(job.id.as_str(), format))
+}
+
+/// A video's id in paths and links: the job's, with `_reels` for the vertical one.
+pub fn file_id(job: &str, format: Rendition) -> String {
+    match format {
+        Rendition::Landscape => job.to_owned(),
+        Rendition::Portrait => format!("{job}_reels"),
+    }
+}
+
+/// The picture's word in keys and answers.
+pub fn name(format: Rendition) -> &'static str {
+    match format {
+        Rendition::Landscape => "standard",
+        Rendition::Portrait => "reels",
+    }
+}
+
+/// Whole seconds are written without a fraction, as in the seed.
+fn seconds(seconds: f64) -> Value {
+    let rounded = (seconds * 100.0).round() / 100.0;
+    if rounded.fract() == 0.0 { json!(rounded as i64) } else { json!(rounded) }
+}
+
+/// About how long a video takes, from the seconds that are expected.
+pub fn estimate(seconds: f64) -> String {
+    let (least, most) = (seconds * 0.7, seconds * 1.5);
+    if most < 90.0 {
+        let ten = |seconds: f64| ((seconds / 10.0).ceil() as u64).max(1) * 10;
+        return format!("{}-{} seconds", ten(least), ten(most).max(ten(least) + 10));
+    }
+    let minutes = |seconds: f64| ((seconds / 60.0).ceil() as u64).max(1);
+    format!("{}-{} minutes", minutes(least), minutes(most).max(minutes(least) + 1))
+}

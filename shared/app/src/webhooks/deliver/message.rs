@@ -1,0 +1,211 @@
+//! The parcel of a delivery: exact body bytes, and headers that are made anew at each try, or a service's own form.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reelhook_domain::{Delivery, Dialect, ReceiverKind, Timestamp};
+use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::chat::{self, ChatText};
+use crate::outbound::{Method, OutboundRequest};
+use crate::outbox::fanout::EventRow;
+use crate::views::streamgank::envelope;
+use crate::views::vidbuilder;
+use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};
+use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
+
+/// Bytes of a receiver's answer that are read.
+const RESPONSE_LIMIT: usize = 16 * 1024;
+
+/// How a URL is asked, whatever for: within this time.
+pub(crate) fn post(url: &Url, headers: Vec<(String, String)>, body: String, deadline: Duration) -> OutboundRequest {
+    OutboundRequest {
+        method: Method::Post,
+        url: url.clone(),
+        headers,
+        body: Bytes::from(body),
+        deadline,
+        response_limit: RESPONSE_LIMIT,
+    }
+}
+
+/// The headers of every webhook.
+pub(crate) fn plain_headers() -> Vec<(String, String)> {
+    [("content-type", "application/json"), ("user-agent", "StreamGank-Webhook/1.0")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+/// A message in the words of a chat service: neither signed nor with headers of the operator.
+pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: ReceiverKind, deadline: Duration) -> OutboundRequest {
+    // Discord takes Slack's words at this path.
+    let slack = service == ReceiverKind::Slack || url.path().ends_with("/slack");
+    let body = if slack { chat::slack(text) } else { chat::discord(text) };
+    post(url, plain_headers(), body.to_string(), deadline)
+}
+
+/// The two signatures over a body that is sent now (seed 001; Standard Webhooks 1.0.0).
+pub(crate) fn signatures(id: &str, now: Timestamp, body: &str, keys: &SigningKeys) -> [(String, String); 2] {
+    [
+        ("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)),
+        ("webhook-signature".to_owned(), standard::sign(id, now.seconds(), body.as_bytes(), keys)),
+    ]
+}
+
+/// The signatures of an endpoint's own secrets and keys: all of them, so that each can be replaced in peace.
+fn signed(id: &str, now: Timestamp, body: &str, signers: &Signers) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> =
+        signers.hmac.iter().flat_map(|keys| signatures(id, now, body, keys)).collect();
+    for key in &signers.asymmetric {
+        let token = key.sign(id, now.seconds(), body.as_bytes());
+        match headers.iter_mut().find(|(name, _)| name == "webhook-signature") {
+            Some((_, tokens)) => *tokens = format!("{tokens} {token}"),
+            None => headers.push(("webhook-signature".to_owned(), token)),
+        }
+    }
+    headers
+}
+
+/// The body of a webhook.
+fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
+    let data = match endpoint.form.payload {
+        Payload::Full => event.data.clone(),
+        Payload::Thin => thin(&event.data),
+    };
+    envelope(event.event.name(), data, event.at, &delivery.endpoint_name)
+}
+
+/// Of what an event tells, and where the rest can be read.
+fn thin(data: &Value) -> Value {
+    let mut thin = json!({});
+    let places = [
+        ("delivery_id", "/api/webhooks/deliveries/"),
+        ("job_id", "/api/job/"),
+        ("jobId", "/api/job-status/"),
+        ("endpoint_id", "/api/webhooks/endpoints/"),
+    ];
+    for (name, path) in places {
+        if let Some(id) = data[name].as_str() {
+            thin[name] = json!(id);
+            if thin.get("href").is_none() {
+                thin["href"] = json!(format!("{path}{id}"));
+            }
+        }
+    }
+    if let Some(status) = data.get("status") {
+        thin["status"] = status.clone();
+    }
+    thin
+}
+
+/// Builds what is sent (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
+pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint, now: Timestamp) -> OutboundWebhook {
+    let deadline = endpoint.policy.timeout;
+    if let (Destination::Web(url), service @ (ReceiverKind::Slack | ReceiverKind::Discord)) =
+        (&endpoint.destination, endpoint.receiver())
+    {
+        let text = ChatText { event: event.event.name(), data: &event.data, at: event.at };
+        return OutboundWebhook::Web(chat(url, &text, service, deadline));
+    }
+    if let (Destination::Web(url), Dialect::VidBuilder) = (&endpoint.destination, endpoint.form.dialect) {
+        return OutboundWebhook::Web(notification(delivery, event, endpoint, url, now));
+    }
+    let mut body = body(delivery, event, endpoint);
+    if let Destination::Bus(_) = endpoint.destination {
+        // An event of a bus has no headers, and who may put one there is the bus's matter.
+        body["id"] = json!(delivery.id.webhook_id());
+    }
+    let body = if endpoint.form.ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) };
+    let headers = || headers(delivery, event, endpoint, &body, now);
+    let (to, attributes) = match &endpoint.destination {
+        Destination::Web(url) => {
+            let all = [plain_headers(), headers()].concat();
+            return OutboundWebhook::Web(post(url, with_custom_headers(all, &endpoint.headers), body, deadline));
+        }
+        Destination::Queue(arn) => (CloudTarget::Queue(arn.clone()), headers()),
+        Destination::Bus(arn) => (CloudTarget::Bus(arn.clone()), Vec::new()),
+    };
+    let id = delivery.id.webhook_id();
+    OutboundWebhook::Cloud(CloudWebhook {
+        to,
+        body,
+        attributes,
+        once: delivery.replayed_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
+        event: event.event.name(),
+        subject: event.job_id.to_string(),
+        at: event.at,
+        deadline,
+    })
+}
+
+/// What a client's own URL is told (contract.md, VidBuilder): bare, with a signature in hex beside ours.
+fn notification(
+    delivery: &Delivery,
+    event: &EventRow,
+    endpoint: &Endpoint,
+    url: &Url,
+    now: Timestamp,
+) -> OutboundRequest {
+    let body = js_json::to_string(&event.data);
+    let id = delivery.id.webhook_id();
+    let mut headers: Vec<(String, String)> = [
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", "VidBuilder/1.0".to_owned()),
+        ("x-webhook-event", vidbuilder::notified(event.event).to_owned()),
+        ("webhook-id", id.clone()),
+        ("webhook-timestamp", now.seconds().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    headers.extend(delivery.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
+    if let Some(keys) = &endpoint.signers.hmac {
+        headers.push(("x-webhook-signature".to_owned(), streamgank::hex_signature(body.as_bytes(), keys)));
+        headers.push(("webhook-signature".to_owned(), standard::sign(&id, now.seconds(), body.as_bytes(), keys)));
+    }
+    post(url, headers, body, endpoint.policy.timeout)
+}
+
+fn headers(
+    delivery: &Delivery,
+    event: &EventRow,
+    endpoint: &Endpoint,
+    body: &str,
+    now: Timestamp,
+) -> Vec<(String, String)> {
+    let id = delivery.id.webhook_id();
+    let named = |(name, value): (&str, String)| (name.to_owned(), value);
+    let mut headers: Vec<(String, String)> = [
+        ("x-streamgank-event", event.event.name().to_owned()),
+        ("x-streamgank-delivery", delivery.id.to_string()),
+        ("webhook-id", id.clone()),
+        ("webhook-timestamp", now.seconds().to_string()),
+    ]
+    .map(named)
+    .into();
+    let sequence = event.id.sequence(&event.job_id);
+    headers.extend(sequence.map(|sequence| named(("webhook-sequence", sequence.to_string()))));
+    if delivery.replay {
+        headers.push(named(("webhook-replay", "true".to_owned())));
+    }
+    headers.extend(delivery.traceparent.iter().map(|trace| named(("traceparent", trace.clone()))));
+    headers.extend(signed(&id, now, body, &endpoint.signers));
+    headers
+}
+
+/// Whether an endpoint's own headers may replace this one of ours: none that is signed, or tells which webhook it is.
+pub fn is_reserved_header(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.starts_with("webhook-") || name == "x-streamgank-signature" || name == "x-streamgank-delivery"
+}
+
+/// A header of the endpoint replaces one of ours by the same name, but for those that are [`is_ours`].
+fn with_custom_headers(mut headers: Vec<(String, String)>, own: &[(String, String)]) -> Vec<(String, String)> {
+    for (name, value) in own.iter().filter(|(name, _)| !is_reserved_header(name)) {
+        let name = name.to_lowercase();
+        headers.retain(|(known, _)| *known != name);
+        headers.push((name, value.clone()));
+    }
+    headers
+}

@@ -1,0 +1,274 @@
+//! Deliveries as people look at them: lists by job, endpoint, status and time, one with its attempts, and one more try.
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
+
+use crate::clock::ClockAndRandom;
+use crate::outbox::fanout::EventRow;
+use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
+use crate::outbox::sweep::shard;
+use crate::retry::Retry;
+use crate::store::{Saved, StoreError};
+use crate::webhooks::deliver::SaveDeliveries;
+use crate::webhooks::endpoints::EndpointStateStore;
+use crate::webhooks::notify::hint;
+
+/// Partitions of a day's deliveries.
+pub const DELIVERY_SHARDS: u32 = 4;
+/// Days that deliveries are kept.
+pub const DELIVERY_DAYS: i64 = 30;
+/// Deliveries that are read at once.
+const PAGE: usize = 100;
+/// Times that one list reads.
+const READS: usize = 20;
+/// Attempts to make a delivery due, before that is left to the next call.
+const ATTEMPTS: u32 = 10;
+/// A repeated call within this time answers like the first.
+const REPEAT_MS: i64 = 10_000;
+/// Milliseconds of a day.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+/// The partition of a day's deliveries that one stands in.
+pub fn delivery_shard(id: DeliveryId) -> u32 {
+    shard(&id.to_string()) % DELIVERY_SHARDS
+}
+
+/// Where a delivery stands in a list: lists sort by time, then by id.
+pub fn delivery_cursor(delivery: &Delivery) -> String {
+    format!("{:013}.{}", delivery.created_at.0, delivery.id)
+}
+
+/// A delivery's place and id.
+pub type ListedDelivery = (String, DeliveryId);
+
+/// A delivery with what it tells of and what came of its tries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryDetails {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Its event.
+    pub event: Option<EventRow>,
+    /// Its tries in order, of very many the newest.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Where deliveries are looked at.
+#[async_trait]
+pub trait DeliveryQueries: SaveDeliveries {
+    /// Deliveries about a job before a place, newest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError>;
+
+    /// Deliveries of a shard of a day before a place, newest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn of_day(
+        &self,
+        day: &str,
+        shard: u32,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError>;
+
+    /// Deliveries of a shard of a day after a place, oldest first; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn of_day_after(
+        &self,
+        day: &str,
+        shard: u32,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError>;
+
+    /// Those of these deliveries that are there, in order; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError>;
+
+    /// A delivery with its event and its attempts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError>;
+}
+
+/// Which deliveries are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryFilter {
+    /// About this job.
+    pub job: Option<JobId>,
+    /// To this endpoint, by its id or its name.
+    pub endpoint: Option<String>,
+    /// That stand so.
+    pub status: Option<DeliveryStatus>,
+    /// Made at this time or later.
+    pub from: Option<Timestamp>,
+    /// Made at this time or before.
+    pub to: Option<Timestamp>,
+    /// Before this place, where an earlier part ended.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl DeliveryFilter {
+    fn matches(&self, delivery: &Delivery) -> bool {
+        self.job.as_ref().is_none_or(|job| *job == delivery.job_id)
+            && self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
+            && self.status.is_none_or(|status| status == delivery.status)
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryPage {
+    /// Newest first.
+    pub deliveries: Vec<Delivery>,
+    /// Where it goes on to older ones.
+    pub next: Option<String>,
+    /// Whether it stopped because it had read enough, and not because it had found enough.
+    pub partial: bool,
+}
+
+/// Lists deliveries, newest first; without a job, those of the last 24 hours unless `from` says more. It looks at no more
+/// than 2,000 of them, however many there are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(
+    deliveries: &dyn DeliveryQueries,
+    wanted: &DeliveryFilter,
+    now: Timestamp,
+) -> Result<DeliveryPage, StoreError> {
+    let to = wanted.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
+    let usual = if wanted.job.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
+    let from = wanted.from.unwrap_or(usual).max(Timestamp(now.0 - DELIVERY_DAYS * DAY_MS));
+    let (first, behind) = (format!("{:013}", from.0), format!("{:013}", to.0 + 1));
+    let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
+    let mut part = DeliveryPage::default();
+    for _ in 0..READS {
+        if before <= first {
+            return Ok(part);
+        }
+        // A place with an id stands among those of its millisecond, a time alone before them.
+        let newest = time_of(&before) - i64::from(before.len() == first.len());
+        let day = newest.div_euclid(DAY_MS);
+        let found = match &wanted.job {
+            Some(job) => deliveries.of_job(job, &before, PAGE).await?,
+            None => of_day(deliveries, Timestamp(day * DAY_MS), &before).await?,
+        };
+        let full = found.len() >= PAGE;
+        let ids: Vec<DeliveryId> = found.iter().take_while(|(cursor, _)| *cursor >= first).map(|(_, id)| *id).collect();
+        for delivery in deliveries.load_all(&ids).await? {
+            if wanted.matches(&delivery) {
+                if part.deliveries.len() >= wanted.limit {
+                    part.next = part.deliveries.last().map(delivery_cursor);
+                    return Ok(part);
+                }
+                part.deliveries.push(delivery);
+            }
+        }
+        match (found.last(), &wanted.job) {
+            (Some((last, _)), _) if full => before.clone_from(last),
+            (_, Some(_)) => return Ok(part),
+            (_, None) => before = format!("{:013}", day * DAY_MS),
+        }
+    }
+    Ok(DeliveryPage { next: Some(before), partial: true, ..part })
+}
+
+async fn of_day(
+    deliveries: &dyn DeliveryQueries,
+    day: Timestamp,
+    before: &str,
+) -> Result<Vec<ListedDelivery>, StoreError> {
+    let day = day.day();
+    let shards = (0..DELIVERY_SHARDS).map(|shard| deliveries.of_day(&day, shard, before, PAGE));
+    let mut found: Vec<ListedDelivery> = try_join_all(shards).await?.into_iter().flatten().collect();
+    found.sort_by(|one, other| other.cmp(one));
+    found.truncate(PAGE);
+    Ok(found)
+}
+
+/// Whether a delivery goes to the endpoint with this id or name.
+pub(crate) fn goes_to(delivery: &Delivery, endpoint: &str) -> bool {
+    endpoint == delivery.endpoint_name || endpoint == delivery.endpoint_id.as_str()
+}
+
+/// The time of a place, in Unix milliseconds.
+pub(crate) fn time_of(cursor: &str) -> i64 {
+    cursor.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
+}
+
+/// What trying once more needs.
+pub struct ReplayPorts<'a> {
+    /// Deliveries.
+    pub deliveries: &'a dyn DeliveryQueries,
+    /// Endpoints.
+    pub endpoints: &'a dyn EndpointStateStore,
+    /// The Deliveries queue.
+    pub hints: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// How much later than its hint a delivery is due for the sweep.
+    pub grace: std::time::Duration,
+}
+
+/// What a try by hand led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// It is sent once more, or sooner.
+    Due(Box<Delivery>),
+    /// A try is under way at this moment.
+    InProgress(Box<Delivery>),
+    /// Its endpoint is disabled.
+    Disabled,
+    /// Its endpoint is not registered any more.
+    Removed,
+    /// There is no such delivery.
+    NotFound,
+}
+
+/// Sends a delivery once more, or sooner, under the same id; a repeat within 10 s changes nothing.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed, StoreError> {
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
+    while retry.attempt().await {
+        // Without its event there is nothing to send.
+        let Some(DeliveryDetails { delivery, event: Some(_), .. }) = ports.deliveries.details(id).await? else {
+            return Ok(Replayed::NotFound);
+        };
+        let now = ports.clock.now();
+        if delivery.replayed_at.is_some_and(|at| now.0 - at.0 < REPEAT_MS) {
+            return Ok(Replayed::Due(Box::new(delivery)));
+        }
+        if delivery.lease_until.is_some_and(|lease| lease > now) {
+            return Ok(Replayed::InProgress(Box::new(delivery)));
+        }
+        let endpoint = ports.endpoints.endpoint(&delivery.endpoint_id).await?;
+        if endpoint.removed_at.is_some() {
+            return Ok(Replayed::Removed);
+        }
+        if endpoint.disabled_at.is_some() {
+            return Ok(Replayed::Disabled);
+        }
+        let next = delivery.resend(now, ports.grace);
+        let missing = || StoreError::Busy { operation: "try again", source: "no answer".into() };
+        let saved = ports.deliveries.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
+        if saved == Saved::Done {
+            ports.endpoints.request_probe(&next.endpoint_id).await?;
+            hint_at_deliveries(ports.hints, vec![hint(&next)]).await;
+            return Ok(Replayed::Due(Box::new(next)));
+        }
+    }
+    Err(StoreError::Busy { operation: "try again", source: "the delivery changed each time".into() })
+}

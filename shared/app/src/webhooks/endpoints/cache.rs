@@ -1,0 +1,107 @@
+//! Endpoints as those who send know them: of the settings, or registered, read again when their registration changed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reelhook_domain::{EndpointId, EndpointState, Timestamp};
+
+use crate::store::StoreError;
+use crate::webhooks::endpoints::Endpoint;
+use crate::webhooks::endpoints::registrations::{RegistrationStore, Vault};
+use crate::webhooks::settings::WebhookSettings;
+
+/// How long a registration is used at most: settings, of which parts come, change as well.
+const FRESH: Duration = Duration::from_secs(60);
+/// Registrations that are kept at once.
+const KEPT: usize = 2000;
+
+/// What is known about where something goes.
+#[derive(Debug, Clone)]
+pub enum ResolvedEndpoint {
+    /// Here.
+    Endpoint(Arc<Endpoint>),
+    /// The endpoint was registered, and is not any more.
+    Removed,
+    /// These settings do not know it, and nobody registered it.
+    Unknown,
+    /// It is registered, and what is private about it can't be opened: the key is missing, or another one.
+    Sealed,
+}
+
+/// Registered endpoints that were met.
+#[derive(Debug, Default)]
+pub struct EndpointCache {
+    cached: Mutex<HashMap<EndpointId, CachedEndpoint>>,
+}
+
+#[derive(Debug, Clone)]
+struct CachedEndpoint {
+    version: u64,
+    until: Timestamp,
+    endpoint: Arc<Endpoint>,
+}
+
+/// What looking endpoints up needs.
+pub struct EndpointCachePorts<'a> {
+    /// Registrations.
+    pub store: &'a dyn RegistrationStore,
+    /// ENDPOINT_SECRETS_KEY; without one no registration can be opened.
+    pub vault: Option<&'a Vault>,
+    /// WEBHOOK_* settings.
+    pub settings: &'a WebhookSettings,
+}
+
+impl EndpointCache {
+    /// The endpoint whose state this is: as its registration is now, since each change of that changes the state.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find(
+        &self,
+        ports: &EndpointCachePorts<'_>,
+        id: &EndpointId,
+        state: &EndpointState,
+        now: Timestamp,
+    ) -> Result<ResolvedEndpoint, StoreError> {
+        if let Some(endpoint) = ports.settings.endpoint(id) {
+            return Ok(ResolvedEndpoint::Endpoint(Arc::clone(endpoint)));
+        }
+        let Some(version) = state.registration else { return Ok(ResolvedEndpoint::Unknown) };
+        if state.removed_at.is_some() {
+            return Ok(ResolvedEndpoint::Removed);
+        }
+        if let Some(cached) = self.cached(id).filter(|cached| cached.version >= version && cached.until > now) {
+            return Ok(ResolvedEndpoint::Endpoint(cached.endpoint));
+        }
+        let Some(registration) = ports.store.registration(id).await? else { return Ok(ResolvedEndpoint::Removed) };
+        let private = match ports.vault.map(|vault| vault.open(&registration)) {
+            Some(Ok(private)) => private,
+            Some(Err(error)) => {
+                tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened, its webhooks wait");
+                return Ok(ResolvedEndpoint::Sealed);
+            }
+            None => {
+                tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set, webhooks of an endpoint wait");
+                return Ok(ResolvedEndpoint::Sealed);
+            }
+        };
+        let (endpoint, ends) = registration.endpoint(&private, ports.settings, now);
+        let endpoint = Arc::new(endpoint);
+        let until = now.after(FRESH).min(ends.unwrap_or(Timestamp(i64::MAX)));
+        self.keep(id, CachedEndpoint { version: registration.version, until, endpoint: Arc::clone(&endpoint) }, now);
+        Ok(ResolvedEndpoint::Endpoint(endpoint))
+    }
+
+    fn cached(&self, id: &EndpointId) -> Option<CachedEndpoint> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn keep(&self, id: &EndpointId, cached: CachedEndpoint, now: Timestamp) {
+        let mut all = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KEPT {
+            all.retain(|_, cached| cached.until > now);
+        }
+        all.insert(id.clone(), cached);
+    }
+}

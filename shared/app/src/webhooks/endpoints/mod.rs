@@ -1,0 +1,266 @@
+//! A receiver: where it is, whose words it speaks, and what its deliveries keep to.
+
+pub mod cache;
+pub mod callback;
+pub mod policies;
+pub mod registrations;
+pub mod secrets;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use async_trait::async_trait;
+use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, ReceiverKind, Timestamp};
+use reelhook_signing::{PrivateKey, SigningKeys};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::store::StoreError;
+
+/// One receiver; `Debug` hides what is secret.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// From the URL's hash where it stands in the settings, so that the order of URLs does not matter; else random.
+    pub id: EndpointId,
+    /// `webhook_1`, by its place in the settings; else its id.
+    pub name: String,
+    /// Where its webhooks go.
+    pub destination: Destination,
+    /// What its deliveries keep to.
+    pub policy: EndpointPolicy,
+    /// Answers after which a webhook is not tried again.
+    pub permanent: BTreeSet<u16>,
+    /// Headers that its webhooks carry beside ours.
+    pub headers: Vec<(String, String)>,
+    /// How its bodies are written.
+    pub form: Form,
+    /// What its webhooks are signed with.
+    pub signers: Signers,
+}
+
+/// Where webhooks go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Destination {
+    /// An HTTP server.
+    Web(Url),
+    /// A queue of SQS.
+    Queue(Arn),
+    /// An event bus of EventBridge.
+    Bus(Arn),
+}
+
+/// An Amazon Resource Name (`arn:partition:service:region:account:resource`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Arn(String);
+
+impl Arn {
+    /// Reads the name of a resource of a service; none where it is not of that form.
+    pub fn parse(text: &str, service: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let [arn, partition, of, region, account, resource] = parts[..] else { return None };
+        let word = |text: &str, more: &[u8]| {
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+        };
+        let fits =
+            arn == "arn" && of == service && word(partition, b"-") && word(region, b"-") && word(resource, b"-_./");
+        let fits =
+            fits && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 256;
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its region, account and resource.
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let mut parts = self.0.split(':').skip(3);
+        let mut next = || parts.next().unwrap_or_default();
+        (next(), next(), next())
+    }
+}
+
+/// How bodies are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Form {
+    /// How much of what happened is told.
+    pub payload: Payload,
+    /// In whose words they are.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub dialect: Dialect,
+    /// Whether everything but ASCII is escaped, for receivers that write the body again before they check it.
+    pub ascii: bool,
+}
+
+fn is_usual(dialect: &Dialect) -> bool {
+    *dialect == Dialect::default()
+}
+
+/// How much of what happened a body tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payload {
+    /// All of it.
+    #[default]
+    Full,
+    /// Of what, and where the rest can be read.
+    Thin,
+}
+
+/// What webhooks are signed with; with nothing, they are not.
+#[derive(Debug, Clone, Default)]
+pub struct Signers {
+    /// Secrets that are shared with the receiver.
+    pub hmac: Option<SigningKeys>,
+    /// Keys whose public half the receiver has.
+    pub asymmetric: Vec<PrivateKey>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({}, {}, {:?})", self.id, self.destination.server(), self.policy)
+    }
+}
+
+impl Endpoint {
+    /// Whose words it speaks.
+    pub fn receiver(&self) -> ReceiverKind {
+        match &self.destination {
+            Destination::Web(url) => receiver(url),
+            Destination::Queue(_) | Destination::Bus(_) => ReceiverKind::Own,
+        }
+    }
+
+    /// Where its webhooks go, as people and logs may see it.
+    pub fn shown(&self) -> String {
+        self.destination.shown()
+    }
+}
+
+impl Destination {
+    /// What others may know of it: no more of a URL than its server.
+    pub fn server(&self) -> String {
+        match self {
+            Self::Web(url) => format!("{}/***", url.origin().ascii_serialization()),
+            Self::Queue(arn) | Self::Bus(arn) => arn.as_str().to_owned(),
+        }
+    }
+
+    /// As people and logs may see it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Web(url) => masked(url),
+            Self::Queue(arn) | Self::Bus(arn) => arn.as_str().to_owned(),
+        }
+    }
+}
+
+/// The URL of a receiver; `allow_http` says whether webhooks may go to http URLs.
+///
+/// # Errors
+/// What would be right.
+pub fn web_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
+    let right = if allow_http { "an http or https URL" } else { "an https URL (or set ALLOW_HTTP_WEBHOOKS)" };
+    let url = Url::parse(text).map_err(|_| right)?;
+    match url.scheme() {
+        "https" => {}
+        "http" if allow_http => {}
+        _ => return Err(right),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL without a user or password; put them into an Authorization header");
+    }
+    Ok(url)
+}
+
+/// What is kept of endpoints, for those who care for them.
+#[async_trait]
+pub trait EndpointStateStore: Send + Sync {
+    /// What is kept of an endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError>;
+
+    /// Has an endpoint probed at the next delivery, where its circuit is open.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError>;
+
+    /// Lets an endpoint be asked again: enabled, not paused, its circuit closed, its failures forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError>;
+
+    /// Disables an endpoint, with the reason that people see; `told` says that nobody has to be told. One that is disabled
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError>;
+}
+
+/// Domains of Slack's incoming webhooks.
+const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
+/// Domains of Discord's webhooks.
+const DISCORD: [&str; 2] = ["discord.com", "discordapp.com"];
+
+/// Whose receiver is at a URL, by its host.
+pub fn receiver(url: &Url) -> ReceiverKind {
+    // A name with a dot at its end is the same name.
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let within = |domain: &&str| host == *domain || host.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.'));
+    if SLACK.iter().any(within) {
+        ReceiverKind::Slack
+    } else if DISCORD.iter().any(within) {
+        ReceiverKind::Discord
+    } else {
+        ReceiverKind::Own
+    }
+}
+
+/// A URL as people and logs may see it: the path of Slack's and Discord's is the secret itself.
+pub fn masked(url: &Url) -> String {
+    match receiver(url) {
+        ReceiverKind::Own => url.to_string(),
+        ReceiverKind::Slack | ReceiverKind::Discord => format!("{}/***", url.origin().ascii_serialization()),
+    }
+}
+
+/// The id of a URL: `ep_` and the first 16 bytes of its SHA-256.
+pub fn endpoint_id(url: &Url) -> EndpointId {
+    let digest = Sha256::digest(url.as_str().as_bytes());
+    EndpointId::parse(&format!("ep_{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_tell_whose_words_a_receiver_speaks_and_their_paths_are_secret() {
+        let check = |url: &str, expected: ReceiverKind, shown: &str| {
+            let url = Url::parse(url).unwrap();
+            assert_eq!((receiver(&url), masked(&url).as_str()), (expected, shown));
+        };
+        check("https://hooks.slack.com/services/T0/B0/X", ReceiverKind::Slack, "https://hooks.slack.com/***");
+        check("https://HOOKS.slack.com/services/T0", ReceiverKind::Slack, "https://hooks.slack.com/***");
+        check("https://discord.com/api/webhooks/1/token", ReceiverKind::Discord, "https://discord.com/***");
+        check("https://discord.com/api/webhooks/1/token/slack", ReceiverKind::Discord, "https://discord.com/***");
+        check(
+            "https://canary.discordapp.com/api/webhooks/1/t",
+            ReceiverKind::Discord,
+            "https://canary.discordapp.com/***",
+        );
+        check("https://discord.com./api/webhooks/1/t", ReceiverKind::Discord, "https://discord.com./***");
+        check("https://notdiscord.com/api/webhooks/1/t", ReceiverKind::Own, "https://notdiscord.com/api/webhooks/1/t");
+        check("https://hooks.slack.com.example/x", ReceiverKind::Own, "https://hooks.slack.com.example/x");
+        check("https://a.example/discord.com", ReceiverKind::Own, "https://a.example/discord.com");
+    }
+}

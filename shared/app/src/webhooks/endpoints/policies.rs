@@ -1,0 +1,135 @@
+//! What one endpoint keeps to instead of what all do: of WEBHOOK_ENDPOINT_POLICIES, or chosen by who registered it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reelhook_domain::{EndpointPolicy, RateLimit, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds of a day.
+pub(crate) const DAY_MS: u64 = 86_400_000;
+/// How short and how long a try may be, in milliseconds.
+pub const TIMEOUT_MS: (u64, u64) = (100, 30_000);
+/// Tries at once.
+pub const CONCURRENCY: (u64, u64) = (1, 1000);
+/// Sends per window of the rate limit.
+pub const RATE_MAX: (u64, u64) = (1, 1_000_000);
+/// How short and how long a window of the rate limit may be, in milliseconds.
+pub const WINDOW_MS: (u64, u64) = (1000, DAY_MS);
+
+/// What one endpoint keeps to; what is not there is as for all.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnPolicy {
+    /// When a try is made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleName>,
+    /// The whole of one try, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// Sends per window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit_max: Option<u32>,
+    /// The window, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit_window: Option<u64>,
+    /// Tries at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Answers after which a webhook is not tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permanent_statuses: Option<BTreeSet<u16>>,
+}
+
+/// Schedules by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScheduleName {
+    /// Seed 001's, with the delays of the settings.
+    Streamgank,
+    /// Seed 002's.
+    Vidbuilder,
+    /// That of Standard Webhooks.
+    Standard,
+}
+
+impl ScheduleName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Streamgank, Self::Vidbuilder, Self::Standard];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Streamgank => "streamgank",
+            Self::Vidbuilder => "vidbuilder",
+            Self::Standard => "standard",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// The name of a schedule.
+    pub fn of(schedule: &Schedule) -> Self {
+        match schedule {
+            Schedule::Doubling { .. } => Self::Streamgank,
+            Schedule::Vidbuilder => Self::Vidbuilder,
+            Schedule::Standard => Self::Standard,
+        }
+    }
+
+    /// The schedule, where seed 001's is `doubling`.
+    pub fn schedule(self, doubling: Schedule) -> Schedule {
+        match self {
+            Self::Streamgank => doubling,
+            Self::Vidbuilder => Schedule::Vidbuilder,
+            Self::Standard => Schedule::Standard,
+        }
+    }
+}
+
+impl OwnPolicy {
+    /// What WEBHOOK_ENDPOINT_POLICIES may name.
+    pub(crate) const NAMES: [&str; 6] =
+        ["schedule", "timeout", "rateLimitMax", "rateLimitWindow", "concurrency", "permanentStatuses"];
+
+    /// What is wrong with it, in the words of WEBHOOK_ENDPOINT_POLICIES.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let outside = |value: Option<u64>, (least, most): (u64, u64), name: &str| {
+            let out = value.is_some_and(|value| !(least..=most).contains(&value));
+            out.then(|| format!("`{name}` is from {least} to {most}"))
+        };
+        let statuses = self.permanent_statuses.iter().flatten().any(|status| !may_be_final(*status));
+        outside(self.timeout, TIMEOUT_MS, "timeout")
+            .or_else(|| outside(self.rate_limit_max.map(u64::from), RATE_MAX, "rateLimitMax"))
+            .or_else(|| outside(self.rate_limit_window, WINDOW_MS, "rateLimitWindow"))
+            .or_else(|| outside(self.concurrency.map(u64::from), CONCURRENCY, "concurrency"))
+            .or_else(|| statuses.then(|| format!("`permanentStatuses` are {FINAL_STATUSES}")))
+    }
+
+    /// The policy of an endpoint that keeps to `common` otherwise; seed 001's schedule is `doubling`.
+    pub(crate) fn over(&self, common: &EndpointPolicy, doubling: Schedule) -> EndpointPolicy {
+        let ms = Duration::from_millis;
+        EndpointPolicy {
+            schedule: self.schedule.map_or(common.schedule, |name| name.schedule(doubling)),
+            timeout: self.timeout.map_or(common.timeout, ms),
+            rate: RateLimit {
+                max: self.rate_limit_max.unwrap_or(common.rate.max),
+                window: self.rate_limit_window.map_or(common.rate.window, ms),
+            },
+            concurrency: self.concurrency.unwrap_or(common.concurrency),
+            circuit: common.circuit,
+            disable_policy: common.disable_policy,
+        }
+    }
+}
+
+/// Which answers may be final, in words.
+pub const FINAL_STATUSES: &str = "from 400 to 499 but 408, 425 and 429";
+
+/// Client errors but for those that ask to come again.
+pub fn may_be_final(status: u16) -> bool {
+    (400..=499).contains(&status) && !matches!(status, 408 | 425 | 429)
+}

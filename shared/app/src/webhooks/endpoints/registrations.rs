@@ -1,0 +1,418 @@
+//! Endpoints that were registered over the API: what they chose, what only we and they know, and how that changes.
+
+use async_trait::async_trait;
+use reelhook_domain::{EndpointId, EventFilter, Timestamp};
+use reelhook_signing::{SealingKeys, SigningKeys};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::ClockAndRandom;
+use crate::jobs::submit::IdempotencyKey;
+use crate::retry::Retry;
+use crate::store::{Saved, StoreError};
+use crate::webhooks::endpoints::policies::OwnPolicy;
+use crate::webhooks::endpoints::secrets::{EndpointSecret, PublicKey};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
+use crate::webhooks::settings::WebhookSettings;
+use crate::webhooks::subscriptions::{Subscriber, Subscribers};
+
+/// Endpoints that may be registered.
+pub const MOST_ENDPOINTS: usize = 1000;
+/// Attempts at a change, before it is left to the next call.
+const ATTEMPTS: u32 = 10;
+/// Endpoints that one key can register, each after the one before was removed.
+const ROUNDS: usize = 20;
+/// How many of them are looked for under each name that the caller had before.
+const FORMER_ROUNDS: usize = 3;
+
+/// What an endpoint's owner chooses, and everybody may see.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Choices {
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Which events it gets.
+    pub events: EventFilter,
+    /// How its bodies are written.
+    pub form: Form,
+    /// Whether it wants `v1a` beside `v1`.
+    pub asymmetric: bool,
+    /// What its deliveries keep to.
+    pub policy: OwnPolicy,
+}
+
+/// What only we and the endpoint's owner know; sealed where it is kept. `Debug` shows where webhooks go, masked.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Private {
+    /// Where its webhooks go: a URL may be a secret itself.
+    pub destination: Destination,
+    /// Headers that its webhooks carry.
+    pub headers: Vec<(String, String)>,
+    /// What they are signed with, newest first.
+    pub secrets: Vec<EndpointSecret>,
+}
+
+impl std::fmt::Debug for Private {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Private({}, {} headers, {} secrets)",
+            self.destination.server(),
+            self.headers.len(),
+            self.secrets.len()
+        )
+    }
+}
+
+/// A registered endpoint, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Random.
+    pub id: EndpointId,
+    /// Rises by one with each change.
+    pub version: u64,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it changed last.
+    pub updated_at: Timestamp,
+    /// What its owner chose.
+    pub choices: Choices,
+    /// Keys for those who verify its webhooks; none unless it wants `v1a`.
+    pub public_keys: Vec<PublicKey>,
+    /// The hash of the request that made it, where that had a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// [`Private`], sealed.
+    pub sealed: String,
+}
+
+impl Registration {
+    /// What fanout knows of it.
+    pub fn subscriber(&self) -> Subscriber {
+        Subscriber {
+            id: self.id.clone(),
+            name: self.id.to_string(),
+            events: self.choices.events.clone(),
+            since: self.created_at,
+        }
+    }
+
+    /// The endpoint that it describes, and until when its secrets stay as they are.
+    pub fn endpoint(&self, of: &Private, settings: &WebhookSettings, now: Timestamp) -> (Endpoint, Option<Timestamp>) {
+        let live: Vec<&EndpointSecret> = of.secrets.iter().filter(|secret| secret.is_live(now)).collect();
+        let asymmetric = live.iter().filter(|_| self.choices.asymmetric).filter_map(|secret| secret.key());
+        let policy = &self.choices.policy;
+        let endpoint = Endpoint {
+            id: self.id.clone(),
+            name: self.id.to_string(),
+            destination: of.destination.clone(),
+            policy: policy.over(&settings.policy, settings.doubling),
+            permanent: policy.permanent_statuses.clone().unwrap_or_else(|| settings.permanent.clone()),
+            headers: of.headers.clone(),
+            form: self.choices.form,
+            signers: Signers {
+                asymmetric: asymmetric.collect(),
+                hmac: SigningKeys::new(live.iter().map(|secret| secret.secret.clone()).collect()),
+            },
+        };
+        (endpoint, live.iter().filter_map(|secret| secret.expires_at).min())
+    }
+
+    fn next(&self, choices: Choices, of: &Private, vault: &Vault, clock: &dyn ClockAndRandom) -> Self {
+        let mut next = Self { version: self.version + 1, updated_at: clock.now(), choices, ..self.clone() };
+        next.close(of, vault, clock);
+        next
+    }
+
+    /// Seals what is private, and says which public keys go with it.
+    fn close(&mut self, of: &Private, vault: &Vault, clock: &dyn ClockAndRandom) {
+        let key = |secret: &EndpointSecret| {
+            let key = secret.key()?.public();
+            Some(PublicKey { id: secret.id.clone(), key, expires_at: secret.expires_at })
+        };
+        self.public_keys =
+            if self.choices.asymmetric { of.secrets.iter().filter_map(key).collect() } else { Vec::new() };
+        self.sealed = vault.seal(&self.id, of, clock.random());
+    }
+}
+
+/// Seals and opens what is private.
+#[derive(Debug)]
+pub struct Vault(SealingKeys);
+
+impl Vault {
+    /// A vault with ENDPOINT_SECRETS_KEY, of which the newest seals.
+    pub fn new(keys: &SigningKeys) -> Self {
+        Self(SealingKeys::new(keys))
+    }
+
+    fn seal(&self, id: &EndpointId, of: &Private, random: u128) -> String {
+        let text = serde_json::to_string(of).expect("plain values are JSON");
+        self.0.seal(&text, id.as_str(), random)
+    }
+
+    /// Whether the newest key sealed it.
+    fn is_current(&self, of: &Registration) -> bool {
+        self.0.is_current(&of.sealed)
+    }
+
+    /// What is private about an endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when the key that sealed it is not there any more, or somebody changed it.
+    pub fn open(&self, of: &Registration) -> Result<Private, StoreError> {
+        let unreadable = |reason: String| StoreError::Unreadable { operation: "open endpoint", reason };
+        let text = self.0.open(&of.sealed, of.id.as_str()).map_err(|error| unreadable(error.to_string()))?;
+        // The error's own words may quote what is secret.
+        serde_json::from_str(&text).map_err(|error| unreadable(format!("it breaks off at column {}", error.column())))
+    }
+}
+
+/// What becomes of how an endpoint stands when its registration is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateChange<'a> {
+    /// Nothing.
+    Keep,
+    /// It is disabled, for this reason.
+    Disable(&'a str),
+    /// Its failures are forgotten, since its webhooks go somewhere else.
+    Reset,
+}
+
+/// Where registrations are kept.
+#[async_trait]
+pub trait RegistrationStore: Subscribers {
+    /// A registration, consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn registration(&self, id: &EndpointId) -> Result<Option<Registration>, StoreError>;
+
+    /// Saves a registration, one version on or the first, and tells those who are about to send. An id that was removed does
+    /// not come back: that is a conflict with nobody.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_registration(
+        &self,
+        registration: &Registration,
+        start: StateChange<'_>,
+    ) -> Result<Saved<Registration>, StoreError>;
+
+    /// Removes a registration, unless it has another version; whether it was there with this one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove_registration(&self, registration: &Registration, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// What changing registrations needs.
+#[derive(Clone, Copy)]
+pub struct RegistrationPorts<'a> {
+    /// Registrations.
+    pub store: &'a dyn RegistrationStore,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// ENDPOINT_SECRETS_KEY.
+    pub vault: &'a Vault,
+}
+
+/// What somebody wants registered; `Debug` hides what is secret.
+#[derive(Clone)]
+pub struct RegistrationRequest {
+    /// What everybody may see.
+    pub choices: Choices,
+    /// Where its webhooks go.
+    pub destination: Destination,
+    /// Headers that they carry.
+    pub headers: Vec<(String, String)>,
+    /// The receiver's own secret.
+    pub secret: Option<String>,
+    /// Whether it is sent anything.
+    pub enabled: bool,
+    /// Who asks, and by which key.
+    pub key: Option<(String, IdempotencyKey)>,
+}
+
+impl std::fmt::Debug for RegistrationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RegistrationRequest({:?}, {})", self.choices, self.destination.server())
+    }
+}
+
+/// A registration with what is private about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The registration.
+    pub registration: Registration,
+    /// What is private about it.
+    pub private: Private,
+}
+
+/// What came of a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// It is registered; a repeat with the same key finds what the first one made, as it is now.
+    Done(Box<Opened>),
+    /// The key was used with another body.
+    KeyReused,
+    /// There are as many as there may be.
+    TooMany,
+}
+
+/// Registers an endpoint.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequest) -> Result<Registered, StoreError> {
+    let now = ports.clock.now();
+    // A key whose endpoint was removed makes another one, and the same other one each time.
+    let bits = |round: usize| match &requested.key {
+        Some((caller, key)) => key.bits(caller, round),
+        None => ports.clock.random(),
+    };
+    let request = requested.key.as_ref().map(|(_, key)| key.body_hash.clone());
+    if requested.key.is_some()
+        && let Some(known) = ports.store.registration(&endpoint_id(bits(0))).await?
+    {
+        return same(ports, known, requested.key.as_ref());
+    }
+    if let Some((_, key)) = &requested.key {
+        for former in &key.former_callers {
+            for round in 0..FORMER_ROUNDS {
+                if let Some(known) = ports.store.registration(&endpoint_id(key.bits(former, round))).await? {
+                    return same(ports, known, requested.key.as_ref());
+                }
+            }
+        }
+    }
+    if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
+        // What this key registered after its first one was removed is there all the same.
+        for round in (1..ROUNDS).take_while(|_| requested.key.is_some()) {
+            if let Some(known) = ports.store.registration(&endpoint_id(bits(round))).await? {
+                return same(ports, known, requested.key.as_ref());
+            }
+        }
+        return Ok(Registered::TooMany);
+    }
+    let secret = EndpointSecret::new(ports.clock, ports.clock.random(), requested.secret.clone());
+    let (destination, headers) = (requested.destination.clone(), requested.headers.clone());
+    let private = Private { destination, headers, secrets: vec![secret] };
+    let mut registration = Registration {
+        id: endpoint_id(0),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        choices: requested.choices.clone(),
+        public_keys: Vec::new(),
+        request,
+        sealed: String::new(),
+    };
+    let start =
+        if requested.enabled { StateChange::Keep } else { StateChange::Disable("disabled when it was registered") };
+    for round in 0..ROUNDS {
+        registration.id = endpoint_id(bits(round));
+        registration.close(&private, ports.vault, ports.clock);
+        match ports.store.save_registration(&registration, start).await? {
+            Saved::Done => return Ok(Registered::Done(Box::new(Opened { registration, private }))),
+            Saved::Conflict(Some(known)) => return same(ports, *known, requested.key.as_ref()),
+            // What this key had registered was removed since.
+            Saved::Conflict(None) => {}
+        }
+    }
+    Err(StoreError::Busy { operation: "register endpoint", source: "every id was taken".into() })
+}
+
+/// What an earlier request with the same key registered, as it is now.
+fn same(
+    ports: &RegistrationPorts<'_>,
+    registration: Registration,
+    key: Option<&(String, IdempotencyKey)>,
+) -> Result<Registered, StoreError> {
+    let is_same = match (&registration.request, key) {
+        (Some(made), Some((_, key))) => key.is_same(made),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if !is_same {
+        return Ok(Registered::KeyReused);
+    }
+    let private = ports.vault.open(&registration)?;
+    Ok(Registered::Done(Box::new(Opened { registration, private })))
+}
+
+fn endpoint_id(bits: u128) -> EndpointId {
+    EndpointId::parse(&format!("ep_{bits:032x}")).expect("hex is a valid id")
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// This is what it is now.
+    Done(Box<Opened>),
+    /// It has another version than the caller saw.
+    OtherVersion,
+    /// There is no such endpoint.
+    NotFound,
+}
+
+/// Changes a registration by what `edit` makes of it, if it still has the version that the caller saw. What `edit` leaves
+/// as it is is only saved where an older key sealed it: so a change of nothing seals it anew.
+///
+/// # Errors
+/// [`StoreError`]; inside, what `edit` refuses.
+pub async fn change<E>(
+    ports: &RegistrationPorts<'_>,
+    id: &EndpointId,
+    seen: Option<u64>,
+    edit: impl Fn(&mut Choices, &mut Private) -> Result<(), E>,
+) -> Result<Result<Changed, E>, StoreError> {
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
+    while retry.attempt().await {
+        let Some(Opened { registration, private }) = look(ports, id).await? else { return Ok(Ok(Changed::NotFound)) };
+        if seen.is_some_and(|seen| seen != registration.version) {
+            return Ok(Ok(Changed::OtherVersion));
+        }
+        let (mut choices, mut next) = (registration.choices.clone(), private.clone());
+        if let Err(refused) = edit(&mut choices, &mut next) {
+            return Ok(Err(refused));
+        }
+        if choices == registration.choices && next == private && ports.vault.is_current(&registration) {
+            return Ok(Ok(Changed::Done(Box::new(Opened { registration, private }))));
+        }
+        let start = if next.destination == private.destination { StateChange::Keep } else { StateChange::Reset };
+        let registration = registration.next(choices, &next, ports.vault, ports.clock);
+        if ports.store.save_registration(&registration, start).await? == Saved::Done {
+            return Ok(Ok(Changed::Done(Box::new(Opened { registration, private: next }))));
+        }
+    }
+    Err(StoreError::Busy { operation: "change endpoint", source: "it changed each time".into() })
+}
+
+/// A registration with what is private about it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn look(ports: &RegistrationPorts<'_>, id: &EndpointId) -> Result<Option<Opened>, StoreError> {
+    let Some(registration) = ports.store.registration(id).await? else { return Ok(None) };
+    let private = ports.vault.open(&registration)?;
+    Ok(Some(Opened { registration, private }))
+}
+
+/// Removes a registration, also one that can't be opened any more; whether there was one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn remove(
+    store: &dyn RegistrationStore,
+    clock: &dyn ClockAndRandom,
+    id: &EndpointId,
+) -> Result<bool, StoreError> {
+    let mut retry = Retry::new(clock, ATTEMPTS);
+    while retry.attempt().await {
+        let Some(registration) = store.registration(id).await? else { return Ok(false) };
+        if store.remove_registration(&registration, clock.now()).await? {
+            return Ok(true);
+        }
+    }
+    Err(StoreError::Busy { operation: "remove endpoint", source: "it changed each time".into() })
+}

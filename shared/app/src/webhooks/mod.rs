@@ -1,0 +1,14 @@
+//! Webhooks: endpoints, events and their deliveries, from subscription to attempt.
+
+pub mod deliver;
+pub mod deliveries;
+pub mod endpoints;
+pub mod notify;
+pub mod operational;
+pub mod previews;
+pub mod recover;
+pub mod settings;
+pub mod subscriptions;
+pub mod transport;
+pub mod triggers;
+pub mod validate;

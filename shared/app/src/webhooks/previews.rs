@@ -1,0 +1,246 @@
+//! What a webhook of each event looks like: examples that the real rules make, and what an endpoint would get of them.
+
+use std::time::Duration;
+
+use reelhook_domain::videos::drawing::{RenderPlan, Renderer, StoredVideo};
+use reelhook_domain::videos::film::Rendition;
+use reelhook_domain::{
+    Decision, Dialect, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, NewJob, OutboundEvent,
+    Policy, RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
+};
+use serde_json::json;
+use url::Url;
+
+use crate::outbox::fanout::EventRow;
+use crate::views::webhook_data;
+use crate::webhooks::deliver::message::webhook;
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
+use crate::webhooks::notify::delivery_of;
+use crate::webhooks::operational::{self, OperationalEvent};
+use crate::webhooks::settings::WebhookSettings;
+use crate::webhooks::subscriptions::Subscriber;
+use crate::webhooks::transport::OutboundWebhook;
+use crate::webhooks::triggers;
+
+/// Milliseconds of a minute.
+const MINUTE_MS: i64 = 60_000;
+
+/// What an endpoint would be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Of what.
+    pub event: OutboundEvent,
+    /// HTTP headers, or the attributes of a message; the endpoint's own without their values.
+    pub headers: Vec<(String, String)>,
+    /// The exact body.
+    pub body: String,
+}
+
+/// An endpoint that nobody has, for examples.
+pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
+    Endpoint {
+        id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
+        name: "webhook_1".to_owned(),
+        destination: Destination::Web(Url::parse("https://receiver.example/webhooks").expect("a URL")),
+        policy: settings.policy,
+        permanent: settings.permanent.clone(),
+        headers: Vec::new(),
+        form: Form::default(),
+        signers: Signers::default(),
+    }
+}
+
+/// What this endpoint would be sent now of an event.
+pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Preview {
+    let example = example(endpoint, event, now);
+    let delivery = delivery_of(&example, &Subscriber::only(endpoint), Duration::ZERO, None);
+    let (mut headers, body) = match webhook(&delivery, &example, endpoint, now) {
+        OutboundWebhook::Web(request) => (request.headers, String::from_utf8_lossy(&request.body).into_owned()),
+        OutboundWebhook::Cloud(webhook) => (webhook.attributes, webhook.body),
+    };
+    for (name, value) in &mut headers {
+        if endpoint.headers.iter().any(|(own, given)| own.eq_ignore_ascii_case(name) && given == value) {
+            "***".clone_into(value);
+        }
+    }
+    Preview { event, headers, body }
+}
+
+/// An example of an event: about a job that lived through it, or about this endpoint.
+pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
+    let since = Timestamp(now.0 - 10 * MINUTE_MS);
+    let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
+    let of_webhooks = |cause: OperationalEvent<'_>| operational::event(cause, now);
+    let row = match event {
+        OutboundEvent::EndpointFailing => of_webhooks(OperationalEvent::Failing(endpoint, &failing, 1)),
+        OutboundEvent::EndpointDisabled => {
+            of_webhooks(OperationalEvent::Disabled(endpoint, now, "1000 tries in a row failed"))
+        }
+        OutboundEvent::EndpointRecovered => of_webhooks(OperationalEvent::Recovered(endpoint, since)),
+        OutboundEvent::DeliveryExhausted => {
+            let job = of_job(OutboundEvent::Completed, since);
+            let row = job_row(&job, OutboundEvent::Completed);
+            let mut delivery = delivery_of(&row, &Subscriber::only(endpoint), Duration::ZERO, None);
+            delivery.attempts = endpoint.policy.schedule.retries() + 1;
+            delivery.last_result = Some(format!("status 500 after {} attempts", delivery.attempts));
+            of_webhooks(OperationalEvent::Exhausted(endpoint, &delivery))
+        }
+        OutboundEvent::Test => Some(triggers::test_event(&endpoint.id, now, 0)),
+        OutboundEvent::Completed
+        | OutboundEvent::Failed
+        | OutboundEvent::Cancelled
+        | OutboundEvent::ExtractionCompleted
+        | OutboundEvent::ScriptCompleted
+        | OutboundEvent::CompletedWithIssues
+        | OutboundEvent::FailedNoRetry
+        | OutboundEvent::Timeout
+        | OutboundEvent::WorkflowIncomplete
+        | OutboundEvent::RenderTimeout
+        | OutboundEvent::VideoStarted
+        | OutboundEvent::VideoCompleted
+        | OutboundEvent::VideoFailed
+        | OutboundEvent::Deleted => Some(job_row(&of_job(event, since), event)),
+    };
+    row.expect("an example has good ids")
+}
+
+fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
+    let at = job.updated_at;
+    let data = webhook_data(job, event, at);
+    EventRow { id: EventId::of(&job.id, job.version, 0), event, job_id: job.id.clone(), at, data, callback: None }
+}
+
+/// A job that was made at this time and lived until the event.
+fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
+    let policy = Policy::default();
+    let random = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff;
+    let of_video = event.group() == EventGroup::Video;
+    let film =
+        RenderPlan { renderer: Renderer::Own, renditions: vec![Rendition::Landscape], scenes: vec![120, 150, 120] };
+    let new = NewJob {
+        id: if of_video { JobId::uuid(random) } else { JobId::streamgank(at, random) },
+        dialect: if of_video { Dialect::VidBuilder } else { Dialect::StreamGank },
+        film: of_video.then_some(film),
+        callback: None,
+        input: json!({
+            "country": "FR", "platform": "Netflix", "genre": "Comédie", "contentType": "Série", "template": "auto",
+            "pauseAfterExtraction": event == OutboundEvent::ExtractionCompleted,
+        }),
+        pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
+        caller: None,
+        traceparent: None,
+    };
+    let job = create(new, at, &policy);
+    let live = |job: Job, (minute, event): (i64, Event)| match decide(
+        &job,
+        &event,
+        Timestamp(at.0 + minute * MINUTE_MS),
+        &policy,
+    ) {
+        Decision::Apply(next) => *next,
+        Decision::Ignore(_) | Decision::Reject(_) => job,
+    };
+    story(event).into_iter().fold(job, live)
+}
+
+/// What happens to a job until it tells of this event, each with the minute in which it does.
+fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
+    let video = || "https://cdn.example.com/videos/video.mp4".to_owned();
+    let render = || RenderId::parse("6f1d3d0a-6c1e-4b0e-9a53-0f7a6c2b4d11").ok();
+    let started = |minute, attempt| {
+        let taken = Event::Started { attempt, worker_id: Some("worker-1".to_owned()), cancel_url: None };
+        [(minute, Event::Claim), (minute, taken)]
+    };
+    let step = |number: u8, update: &dyn Fn(&mut StepUpdate)| {
+        let mut report = StepUpdate::plain(number, StepStatus::Completed, i64::from(number) * 1000);
+        update(&mut report);
+        Event::Step { attempt: Some(1), update: report }
+    };
+    let fails = |attempt, error: &str| Event::RunFailed { attempt, error: error.to_owned() };
+    if event.group() == EventGroup::Video {
+        return video_story(event);
+    }
+    let mut story: Vec<(i64, Event)> = started(0, 1).into();
+    story.extend(match event {
+        OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = Some(video())))],
+        OutboundEvent::Failed => {
+            let again = started(10, 2);
+            vec![
+                (1, fails(1, "network unreachable")),
+                again[0].clone(),
+                again[1].clone(),
+                (11, fails(2, "network unreachable")),
+            ]
+        }
+        OutboundEvent::FailedNoRetry => vec![(1, fails(1, "insufficient credits"))],
+        OutboundEvent::Cancelled => vec![(2, Event::Cancel)],
+        OutboundEvent::Deleted => vec![(2, Event::Cancel), (3, Event::Delete)],
+        OutboundEvent::ExtractionCompleted => {
+            vec![(1, step(1, &|report| report.extracted = Some("Amélie, Intouchables, Le Dîner de cons".to_owned())))]
+        }
+        OutboundEvent::ScriptCompleted => vec![(3, step(8, &|report| report.render_id = render()))],
+        OutboundEvent::CompletedWithIssues => vec![(3, step(8, &|_| {}))],
+        OutboundEvent::Timeout => vec![(31, Event::Tick)],
+        OutboundEvent::WorkflowIncomplete => {
+            vec![(3, step(7, &|report| report.render_id = render())), (31, Event::Tick)]
+        }
+        OutboundEvent::RenderTimeout => {
+            let checks = [5, 15, 25, 35].map(|minute| (minute, Event::Tick));
+            let mut story = vec![(3, step(8, &|report| report.render_id = render()))];
+            story.extend(checks);
+            story.push((45, Event::Tick));
+            story
+        }
+        OutboundEvent::VideoStarted
+        | OutboundEvent::VideoCompleted
+        | OutboundEvent::VideoFailed
+        | OutboundEvent::EndpointFailing
+        | OutboundEvent::EndpointDisabled
+        | OutboundEvent::EndpointRecovered
+        | OutboundEvent::DeliveryExhausted
+        | OutboundEvent::Test => Vec::new(),
+    });
+    story
+}
+
+/// What happens to a video until it tells of this event.
+fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
+    let runs = [(0, Event::Claim), (0, Event::RunHere { attempt: 1, renderer: Renderer::Own })];
+    let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });
+    let done = |claim, video: Option<StoredVideo>| (1, Event::PieceDone { attempt: 1, claim, video });
+    let video = StoredVideo {
+        format: Rendition::Landscape,
+        key: "videos/2025-11-12/standard/video.mp4".to_owned(),
+        bytes: 4_200_000,
+        link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),
+    };
+    let error = "scenes[1].content.image: the picture at shop.example answered 404".to_owned();
+    let mut story: Vec<(i64, Event)> = runs.into();
+    match event {
+        OutboundEvent::VideoCompleted => {
+            for scene in 1..=3 {
+                story.extend([claimed(1), done(scene, None)]);
+            }
+            story.extend([claimed(1), done(4, Some(video))]);
+        }
+        OutboundEvent::VideoFailed => {
+            let failed = Event::PieceFailed { attempt: 1, claim: 1, error, permanent: true };
+            story.extend([claimed(1), (1, failed)]);
+        }
+        _ => {}
+    }
+    story
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_of_each_example_really_told_of_its_event() {
+        for event in OutboundEvent::ALL.into_iter().filter(|event| !event.is_operational()) {
+            let job = of_job(event, Timestamp(1_704_110_400_000));
+            assert!(job.emitted.iter().any(|emitted| emitted.event == event), "{event:?}: {:?}", job.emitted);
+        }
+    }
+}

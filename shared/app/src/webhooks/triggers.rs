@@ -1,0 +1,233 @@
+//! Webhooks by hand: a test of any URL, and an event that an operator triggers (contract.md, Outbound webhooks).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, ReceiverKind, ResponseClass, Timestamp};
+use reelhook_signing::{SigningKeys, js_json};
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use crate::clock::ClockAndRandom;
+use crate::jobs::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
+use crate::outbound::HttpSender;
+use crate::outbox::fanout::EventRow;
+use crate::outbox::messages::{DeliveryMessage, Hints};
+use crate::store::StoreError;
+use crate::webhooks::deliver::ChatText;
+use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
+use crate::webhooks::endpoints::{masked, receiver};
+use crate::webhooks::notify::{EventStore, Notified, NotifyPorts, notify};
+use crate::webhooks::subscriptions::{Subscriber, Subscriptions};
+
+/// How long a test may take.
+const TEST_DEADLINE: Duration = Duration::from_secs(5);
+/// The event of a test.
+const TEST: &str = "webhook.test";
+/// What a test says.
+const TEST_MESSAGE: &str = "This is a test webhook from StreamGank";
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tested {
+    /// Whether the receiver took it.
+    pub success: bool,
+    /// HTTP status; 0 when no response came.
+    pub status: u16,
+    /// How long it took.
+    pub duration: Duration,
+    /// The URL, its path hidden where that is a secret.
+    pub url: String,
+    /// In a sentence.
+    pub message: String,
+    /// The error's code when no response came.
+    pub error: Option<&'static str>,
+}
+
+/// Sends `webhook.test` once to a URL, as a delivery would go there, but without the operator's headers.
+pub async fn test(
+    http: &dyn HttpSender,
+    clock: &dyn ClockAndRandom,
+    secret: Option<&SigningKeys>,
+    url: &Url,
+) -> Tested {
+    let now = clock.now();
+    let data = json!({ "message": TEST_MESSAGE });
+    let request = match receiver(url) {
+        ReceiverKind::Own => {
+            let body = json!({ "event": TEST, "data": data, "timestamp": now.to_string(), "test": true });
+            let body = js_json::to_string(&body);
+            let id = format!("msg_{}", Uuid::from_u128(clock.random()).simple());
+            let mut headers = plain_headers();
+            let own = [
+                ("x-streamgank-event", TEST.to_owned()),
+                ("x-streamgank-test", "true".to_owned()),
+                ("webhook-id", id.clone()),
+                ("webhook-timestamp", now.seconds().to_string()),
+            ];
+            headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
+            if let Some(keys) = secret {
+                headers.extend(signatures(&id, now, &body, keys));
+            }
+            post(url, headers, body, TEST_DEADLINE)
+        }
+        service @ (ReceiverKind::Slack | ReceiverKind::Discord) => {
+            let text = ChatText { event: TEST, data: &data, at: now };
+            chat(url, &text, service, TEST_DEADLINE)
+        }
+    };
+    let answer = http.send(request).await;
+    let took = Duration::from_millis(u64::try_from(clock.now().0 - now.0).unwrap_or(0));
+    let url_shown = masked(url);
+    match answer {
+        Ok(response) => {
+            let success = receiver(url).classify(response.status) == ResponseClass::Success;
+            let message = if success {
+                "Webhook endpoint is reachable".to_owned()
+            } else {
+                format!("HTTP {} response", response.status)
+            };
+            let (status, duration) = (response.status, response.total);
+            Tested { success, status, duration, url: url_shown, message, error: None }
+        }
+        Err(error) => {
+            let (message, code) = (error.message_for(url), error.code());
+            Tested { success: false, status: 0, duration: took, url: url_shown, message, error: Some(code) }
+        }
+    }
+}
+
+/// Where an operator's events become deliveries.
+#[async_trait]
+pub trait TriggerStore: EventStore {
+    /// Remembers a key, unless it is known already: what is known of it then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
+}
+
+/// A test for one endpoint, which goes the way of all webhooks; `random` makes its id, and 0 is the one of its registration.
+pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
+    let id = event_id(&format!("test_{endpoint}_{random:032x}"));
+    let job_id = JobId::parse(endpoint.as_str()).expect("an endpoint's id has the form of all ids");
+    let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
+    EventRow { id, event: OutboundEvent::Test, job_id, at: now, data, callback: None }
+}
+
+/// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same bits make the same test.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn test_endpoint(
+    ports: &NotifyPorts<'_>,
+    endpoint: &Subscriber,
+    at: Timestamp,
+    random: u128,
+    traceparent: Option<&str>,
+) -> Result<DeliveryId, StoreError> {
+    let event = test_event(&endpoint.id, at, random);
+    notify(ports, &event, std::iter::once(endpoint), traceparent).await?;
+    Ok(DeliveryId::of(&event.id, &endpoint.id))
+}
+
+/// What an operator triggers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trigger {
+    /// The event's name.
+    pub event: String,
+    /// Its data.
+    pub data: Option<Value>,
+    /// Who asks, as a fingerprint.
+    pub caller: String,
+    /// The W3C trace of the request.
+    pub traceparent: Option<String>,
+}
+
+/// What triggering needs.
+pub struct TriggerPorts<'a> {
+    /// Events, deliveries and keys.
+    pub store: &'a dyn TriggerStore,
+    /// The Deliveries queue.
+    pub hints: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+    /// Who is told.
+    pub subscriptions: &'a Subscriptions,
+    /// How much later than its hint a delivery is due for the sweep.
+    pub grace: Duration,
+}
+
+/// What came of a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Triggered {
+    /// The answer's body; a repeat gets the first one again.
+    Answer(String),
+    /// The key was used with another body.
+    KeyReused,
+}
+
+/// Makes a delivery of an event for each endpoint; a repeat with the same key makes no other event, and mends what was
+/// left undone.
+///
+/// # Errors
+/// [`StoreError`]; with a key the same request goes on where this one stopped.
+pub async fn trigger(
+    ports: &TriggerPorts<'_>,
+    trigger: Trigger,
+    key: Option<IdempotencyKey>,
+    answer: impl Fn(&EventId, Notified) -> String,
+) -> Result<Triggered, StoreError> {
+    let now = ports.clock.now();
+    let name = format!("trigger_{}_{:032x}", now.0, ports.clock.random());
+    let (mut id, mut at) = (event_id(&name), now);
+    let wanted = OutboundEvent::parse(&trigger.event);
+    let total = wanted.map_or(0, |event| ports.subscriptions.of(event, now).count());
+    let mut first = None;
+    if let Some(key) = key {
+        let text = answer(&id, Notified { total, accepted: total });
+        let expires_at = Timestamp(now.0 + KEY_LIFE_MS);
+        let (caller, body_hash) = (trigger.caller.clone(), key.body_hash.clone());
+        let row = KeyRow { caller, key: key.key.clone(), body_hash, answer: text, expires_at };
+        let known = ports.store.remember(&row, now).await?;
+        if known.as_ref().is_some_and(|known| !key.is_same(&known.body_hash)) {
+            return Ok(Triggered::KeyReused);
+        }
+        let text = known.map_or(row.answer, |known| known.answer);
+        let reason = || "the first answer of this key tells of no event".to_owned();
+        (id, at) =
+            remembered(&text).ok_or_else(|| StoreError::Unreadable { operation: "read key", reason: reason() })?;
+        first = Some(text);
+    }
+    let results = match wanted {
+        Some(event) => {
+            let data = trigger.data.unwrap_or_else(
+                || json!({ "message": "Manual webhook test trigger", "timestamp": at.to_string(), "manual": true }),
+            );
+            let about = data["job_id"].as_str().and_then(|id| JobId::parse(id).ok());
+            let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
+            let job_id = about.unwrap_or_else(of_event);
+            let row = EventRow { id: id.clone(), event, job_id, at, data, callback: None };
+            let tell = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
+            notify(&tell, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
+        }
+        None => Notified::default(),
+    };
+    match first {
+        Some(text) if results.accepted == results.total => Ok(Triggered::Answer(text)),
+        Some(_) => Err(StoreError::Busy { operation: "trigger", source: "not every delivery was written".into() }),
+        None => Ok(Triggered::Answer(answer(&id, results))),
+    }
+}
+
+fn event_id(name: &str) -> EventId {
+    EventId::parse(&format!("{name}.1.0")).expect("letters, digits and `_`")
+}
+
+/// The event that a first answer told of, and its time.
+fn remembered(answer: &str) -> Option<(EventId, Timestamp)> {
+    let body: Value = serde_json::from_str(answer).ok()?;
+    let id = EventId::parse(body["eventId"].as_str()?).ok()?;
+    Some((id, Timestamp::parse(body["timestamp"].as_str()?)?))
+}

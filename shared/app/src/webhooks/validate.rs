@@ -1,0 +1,83 @@
+//! Whether a URL can really be fetched: through the guarded client, redirects followed one guarded step at a time.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::outbound::redirects::{End, Fetch, fetch};
+use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
+use crate::webhooks::endpoints::masked;
+
+/// How long all steps may take together: less than the function has.
+const DEADLINE: Duration = Duration::from_secs(12);
+/// Bytes of a page that are read.
+const PAGE: usize = 64 * 1024;
+
+/// What was found at a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validated {
+    /// Whether a page is there.
+    pub valid: bool,
+    /// In a sentence.
+    pub reason: String,
+    /// Where the last step led, as people may see it.
+    pub url: Option<String>,
+    /// Its HTTP status, when a response came.
+    pub status: Option<u16>,
+    /// Its media type.
+    pub content_type: Option<String>,
+    /// Steps after the first.
+    pub redirects: usize,
+    /// The time of all steps.
+    pub duration: Duration,
+}
+
+/// Fetches what a text names, if it is a URL of the web.
+pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
+    let mut found = Validated {
+        valid: false,
+        reason: String::new(),
+        url: None,
+        status: None,
+        content_type: None,
+        redirects: 0,
+        duration: Duration::ZERO,
+    };
+    let Some(url) = web_url(text) else {
+        found.reason = "This is not an http or https URL".to_owned();
+        return found;
+    };
+    let wanted = Fetch { url, accept: "text/html,*/*;q=0.8", deadline: DEADLINE, response_limit: PAGE };
+    let fetched = fetch(http, wanted).await;
+    found.url = Some(masked(&fetched.url));
+    found.redirects = fetched.redirects;
+    found.duration = fetched.took;
+    let seen = |response: &OutboundResponse| {
+        (Some(response.status), response.header("content-type").map(|text| text.chars().take(100).collect::<String>()))
+    };
+    match &fetched.end {
+        End::Response(response) => {
+            (found.status, found.content_type) = seen(response);
+            found.valid = (200..=299).contains(&response.status);
+            found.reason = match found.valid {
+                true => "The URL is valid and can be reached".to_owned(),
+                false => format!("The URL answered with HTTP status {}", response.status),
+            };
+        }
+        End::Stopped(stop, response) => {
+            (found.status, found.content_type) = seen(response);
+            found.reason = format!("The URL {stop}");
+        }
+        End::NoResponse(error) => found.reason = unreachable(error, &fetched.url),
+    }
+    found
+}
+
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// A forbidden address reads like a name that does not exist: nobody learns from it what is inside.
+fn unreachable(error: &OutboundError, url: &Url) -> String {
+    format!("The URL can't be reached: {}", error.message_for(url))
+}

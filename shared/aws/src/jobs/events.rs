@@ -1,0 +1,212 @@
+//! The JobEvents table: a job's log, append-only, and the rows that fanout writes as a whole.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
+use reelhook_app::jobs::watch::LiveStore;
+use reelhook_app::outbox::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::webhooks::notify::EventStore;
+use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
+
+use crate::batch::{BATCH_WRITE, put, write_all};
+use crate::errors::store_error;
+use crate::items::{Item, json, read, s, text, ttl};
+use crate::jobs::counters::CounterTable;
+use crate::webhooks::deliveries::DeliveryTable;
+
+/// The JobEvents table.
+#[derive(Debug, Clone)]
+pub struct JobEventTable {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl JobEventTable {
+    /// The table called `table`.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    fn of_job_query(&self, job: &JobId, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table);
+        let query = query.expression_attribute_values(":job", s(job.as_str())).consistent_read(true);
+        match place {
+            Some(place) => query
+                .key_condition_expression(format!("job_id = :job AND {condition}"))
+                .expression_attribute_values(":place", s(place)),
+            None => query.key_condition_expression("job_id = :job"),
+        }
+    }
+
+    async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+        let operation = "read live events";
+        let version = |item: &Item| text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok());
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("job_id = :job AND seq > :after")
+                .filter_expression("attribute_exists(live)")
+                .projection_expression("seq, live")
+                .expression_attribute_values(":job", s(job.as_str()))
+                // Behind every row of that version.
+                .expression_attribute_values(":after", s(format!("{after:010}.~")))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .limit(limit);
+            let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+            let items = answer.items().iter();
+            let found: Vec<(u64, LiveRow)> = items
+                .map(|item| Ok((version(item).unwrap_or_default(), read(operation, item, "live")?)))
+                .collect::<Result<_, StoreError>>()?;
+            start = answer.last_evaluated_key;
+            // A page may hold log lines only: what viewers saw then stands behind it.
+            if !found.is_empty() || start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn remove(&self, job: &JobId) -> Result<(), StoreError> {
+        let operation = "remove log";
+        loop {
+            let query = self.client.query().table_name(&self.table).key_condition_expression("job_id = :job");
+            let query = query.expression_attribute_values(":job", s(job.as_str())).projection_expression("job_id, seq");
+            let answer = query.limit(BATCH_WRITE as i32).consistent_read(true).send().await;
+            let keys = answer.map_err(|error| store_error(operation, error))?.items.unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let request = |key: Item| {
+                let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is set");
+                WriteRequest::builder().delete_request(delete).build()
+            };
+            write_all(operation, &self.client, &self.table, keys.into_iter().map(request).collect()).await?;
+        }
+    }
+
+    async fn put_chunk(&self, chunk: &[LogRow]) -> Result<(), StoreError> {
+        let requests = chunk.iter().map(|row| put(log_item(row))).collect();
+        write_all("write log", &self.client, &self.table, requests).await
+    }
+}
+
+/// Lines of a query's answer, each with the place that `sort` names, and where more follows.
+async fn page(query: QueryFluentBuilder, sort: &str, rows: usize) -> Result<Page, StoreError> {
+    let operation = "read log";
+    let answer = query.limit(i32::try_from(rows).unwrap_or(i32::MAX)).send().await;
+    let answer = answer.map_err(|error| store_error(operation, error))?;
+    let place = |item: &Item| text(item, sort).unwrap_or_default().to_owned();
+    let lines = answer.items().iter().filter(|item| item.contains_key("line"));
+    let lines = lines.map(|item| Ok(Line { place: place(item), line: read(operation, item, "line")? }));
+    let last = answer.last_evaluated_key().map(place);
+    Ok(Page { lines: lines.collect::<Result<_, StoreError>>()?, last })
+}
+
+#[async_trait]
+impl LogStore for JobEventTable {
+    async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        page(self.of_job_query(job, "seq < :place", before).scan_index_forward(false), "seq", rows).await
+    }
+
+    async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        page(self.of_job_query(job, "seq > :place", after), "seq", rows).await
+    }
+
+    async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-day")
+            .key_condition_expression("day_shard = :day AND place BETWEEN :from AND :before")
+            .expression_attribute_values(":day", s(format!("{day}#{shard}")))
+            .expression_attribute_values(":from", s(from))
+            .expression_attribute_values(":before", s(before))
+            .scan_index_forward(false);
+        let mut page = page(query, "place", rows).await?;
+        // BETWEEN has both its ends.
+        page.lines.retain(|line| line.place != before);
+        Ok(page)
+    }
+}
+
+#[async_trait]
+impl LiveStore for JobEventTable {
+    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+        self.live_rows(job, after, limit).await
+    }
+}
+
+fn log_item(row: &LogRow) -> Item {
+    let seq = format!("{:010}.{:02}", row.version, row.index);
+    let mut item: Item = [("job_id", s(row.job_id.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+    if let Some(line) = &row.line {
+        item.insert("line".to_owned(), json(line));
+        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.job_id))));
+        item.insert("place".to_owned(), s(day_place(row.at, &row.job_id, &seq)));
+    }
+    if let Some(live) = &row.live {
+        item.insert("live".to_owned(), json(live));
+    }
+    item
+}
+
+/// The tables that fanout writes.
+pub struct FanoutTables {
+    /// Log lines.
+    pub log: JobEventTable,
+    /// Events and deliveries.
+    pub deliveries: DeliveryTable,
+    /// Counters and admission.
+    pub counters: CounterTable,
+    /// The time, for how long rows are kept.
+    pub now: fn() -> Timestamp,
+}
+
+#[async_trait]
+impl EventStore for FanoutTables {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        self.deliveries.put_event(event).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.deliveries.put_delivery(delivery).await
+    }
+}
+
+#[async_trait]
+impl FanoutStore for FanoutTables {
+    async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>> {
+        let mut results = Vec::with_capacity(rows.len());
+        for chunk in rows.chunks(BATCH_WRITE) {
+            match self.log.put_chunk(chunk).await {
+                Ok(()) => results.extend(chunk.iter().map(|_| Ok(()))),
+                Err(error) => results.extend(error.for_each(chunk.len()).into_iter().map(Err)),
+            }
+        }
+        results
+    }
+
+    async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {
+        self.log.remove(job).await
+    }
+
+    async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
+        self.counters.count(step, (self.now)()).await
+    }
+
+    async fn admission(&self) -> Result<Admission, StoreError> {
+        self.counters.admission().await
+    }
+
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.counters.save_admission(admission).await
+    }
+}

@@ -1,0 +1,8 @@
+//! The tables of jobs: items, lists, logs, slots and counters.
+
+pub mod counters;
+pub mod due;
+pub mod events;
+pub(crate) mod lists;
+pub mod slots;
+pub mod table;

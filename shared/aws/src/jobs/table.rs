@@ -1,0 +1,407 @@
+//! The Jobs table behind the ports of jobs: one item per job, replaced whole on condition of its version.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
+use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::jobs::change::JobStore;
+use reelhook_app::jobs::starts::{Claimed, StartStore};
+use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
+use reelhook_app::outbox::repair::{JobLister, Page};
+use reelhook_app::outbox::sweep::{PER_SHARD, shard};
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::views::streamgank::QueueCounts;
+use reelhook_domain::{Admission, Dialect, Effect, Job, JobId, RenderId, Status, Timestamp};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::conditional::failed_put;
+use crate::errors::store_error;
+use crate::items::{Item, SCHEMA, is_expired, json, n, read, s, text, ttl};
+use crate::jobs::counters::CounterTable;
+use crate::retry::RetryClock;
+use crate::transactions::{Cancelled, cancelled};
+
+/// Days that ended jobs are kept.
+const RETENTION_DAYS: i64 = 30;
+/// Days that a deleted job's tombstone is kept: longer than the stream.
+const TOMBSTONE_DAYS: i64 = 3;
+/// The partition of jobs under way; see docs/adr/0003.
+pub(crate) const ACTIVE: &str = "active";
+/// Jobs under way that one read counts; more show as this many.
+const COUNTED: i32 = 1000;
+/// How long counters of final jobs are used before they are read again.
+const FRESH_COUNTS: Duration = Duration::from_secs(5);
+/// Ids of one page.
+const PAGE: i32 = 100;
+/// What a place among VidBuilder's jobs begins with, which are listed behind StreamGank's.
+const VIDEOS: &str = "vidbuilder/";
+
+/// The Jobs table.
+#[derive(Clone)]
+pub struct JobTable {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
+    pub(crate) counters: CounterTable,
+    pub(crate) clock: Arc<dyn ClockAndRandom>,
+    finals: Arc<Mutex<Option<(Instant, QueueCounts)>>>,
+}
+
+impl JobTable {
+    /// The table called `table`, with the counters beside it.
+    pub fn new(
+        client: aws_sdk_dynamodb::Client,
+        table: impl Into<String>,
+        counters: CounterTable,
+        clock: Arc<dyn ClockAndRandom>,
+    ) -> Self {
+        Self { client, table: table.into(), counters, clock, finals: Arc::default() }
+    }
+
+    fn put(
+        &self,
+        item: Item,
+        expected: Option<u64>,
+    ) -> aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match expected {
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", n(version)),
+            None => put.condition_expression("attribute_not_exists(id)"),
+        }
+    }
+
+    /// Writes a job on condition of the version before it, or that there is none.
+    async fn write(&self, operation: &'static str, job: &Job, expected: Option<u64>) -> Result<Saved<Job>, StoreError> {
+        let write_id = Uuid::new_v4().simple().to_string();
+        match self.put(to_item(job, &write_id), expected).send().await {
+            Ok(_) => Ok(Saved::Done),
+            Err(error) => failed_put(operation, error, &write_id, |item| from_item(operation, item)),
+        }
+    }
+
+    fn transact_put(&self, item: Item, expected: Option<u64>) -> TransactWriteItem {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = match expected {
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", n(version)),
+            None => put.condition_expression("attribute_not_exists(id)"),
+        };
+        TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
+    }
+
+    /// Jobs with a value of a `KEYS_ONLY` index's partition key, in the order of its sort key.
+    pub(crate) fn query(&self, index: &str, condition: &str, values: &[(&str, AttributeValue)]) -> QueryFluentBuilder {
+        let mut query =
+            self.client.query().table_name(&self.table).index_name(index).key_condition_expression(condition);
+        for (name, value) in values {
+            query = query.expression_attribute_values(*name, value.clone());
+        }
+        query
+    }
+
+    /// Jobs that recorded a render id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_render(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError> {
+        let query = self.query("by-render", "render_id = :render", &[(":render", s(render.as_str()))]).limit(PAGE);
+        let answer = query.send().await.map_err(|error| store_error("find jobs of render", error))?;
+        Ok(ids(answer.items()))
+    }
+
+    /// Jobs of a shard that are due.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        let values = [(":shard", s(format!("due#{shard}"))), (":now", n(now.0))];
+        let query = self.query("by-due", "due_shard = :shard AND due_at <= :now", &values).limit(PER_SHARD);
+        let answer = query.send().await.map_err(|error| store_error("find due jobs", error))?;
+        Ok(ids(answer.items()))
+    }
+
+    /// Counts the jobs of a status that were made on a day.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, status: Status, day: &str) -> Result<i64, StoreError> {
+        let mut total = 0;
+        for family in Dialect::ALL {
+            let mut start = None;
+            loop {
+                let query = self.of_day(family, status, day)?.select(Select::Count);
+                let answer = query.set_exclusive_start_key(start).send().await;
+                let answer = answer.map_err(|error| store_error("count jobs", error))?;
+                total += i64::from(answer.count());
+                start = answer.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(total)
+    }
+
+    /// Jobs of a family and status that were made on a day.
+    fn of_day(&self, family: Dialect, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
+        let first = Timestamp::parse(&format!("{day}T00:00:00Z"))
+            .ok_or_else(|| StoreError::Unreadable { operation: "list jobs", reason: format!("`{day}` is no day") })?;
+        let month = s(status_month(family, status, day));
+        let values = [(":month", month), (":first", n(first.0)), (":last", n(first.0 + 86_399_999))];
+        Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
+    }
+
+    /// Jobs that have not ended, by status; eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn active_counts(&self) -> Result<QueueCounts, StoreError> {
+        let values = [(":active", s(ACTIVE))];
+        let ranks = self.ranks(self.query("by-active", "active = :active", &values)).await?;
+        let mut counts = counted(&ranks);
+        if ranks.len() >= COUNTED as usize {
+            // So many wait that those who run stand behind the page: they are counted by themselves.
+            let values = [(":active", s(ACTIVE)), (":first", s("processing#"))];
+            let query = self.query("by-active", "active = :active AND active_rank >= :first", &values);
+            let running = counted(&self.ranks(query).await?);
+            counts = QueueCounts { processing: running.processing, rendering: running.rendering, ..counts };
+        }
+        Ok(counts)
+    }
+
+    async fn ranks(&self, query: QueryFluentBuilder) -> Result<Vec<String>, StoreError> {
+        let answer = query.limit(COUNTED).projection_expression("active_rank").send().await;
+        let answer = answer.map_err(|error| store_error("count active jobs", error))?;
+        Ok(answer.items().iter().map(|item| text(item, "active_rank").unwrap_or_default().to_owned()).collect())
+    }
+
+    async fn final_counts(&self) -> Result<QueueCounts, StoreError> {
+        let mut kept = self.finals.lock().await;
+        if let Some((at, counts)) = *kept
+            && at.elapsed() < FRESH_COUNTS
+        {
+            return Ok(counts);
+        }
+        let (counts, _) = self.counters.totals().await?;
+        *kept = Some((Instant::now(), counts));
+        Ok(counts)
+    }
+}
+
+/// Jobs that have not ended, by the status that their rank begins with.
+fn counted(ranks: &[String]) -> QueueCounts {
+    let mut counts = QueueCounts::default();
+    for rank in ranks {
+        match rank.split('#').next() {
+            Some("processing") => counts.processing += 1,
+            Some("rendering") => counts.rendering += 1,
+            _ => counts.pending += 1,
+        }
+    }
+    counts
+}
+
+#[async_trait]
+impl JobStore for JobTable {
+    async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
+        let answer = get.send().await.map_err(|error| store_error("load job", error))?;
+        match answer.item {
+            Some(item) if !is_expired(&item, self.clock.now()) => from_item("load job", &item).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn save(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
+        self.write("save job", job, Some(job.version - 1)).await
+    }
+}
+
+#[async_trait]
+impl SubmitStore for JobTable {
+    async fn queue_counts(&self) -> Result<QueueCounts, StoreError> {
+        let (active, finals) = tokio::try_join!(self.active_counts(), self.final_counts())?;
+        Ok(QueueCounts { completed: finals.completed, failed: finals.failed, cancelled: finals.cancelled, ..active })
+    }
+
+    async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
+        self.write("insert job", job, None).await
+    }
+
+    async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError> {
+        let operation = "insert job with key";
+        let item = to_item(job, &Uuid::new_v4().simple().to_string());
+        let waits = RetryClock::of(&self.client);
+        let mut retry = waits.retry();
+        while retry.attempt().await {
+            let key = self.counters.key_put(row, now);
+            let write = self.client.transact_write_items().transact_items(key);
+            match write.transact_items(self.transact_put(item.clone(), None)).send().await {
+                Ok(_) => return Ok(Saved::Done),
+                Err(error) => match cancelled(operation, error) {
+                    Cancelled::Condition(0) => {
+                        return Ok(Saved::Conflict(self.counters.key(&row.caller, &row.key).await?.map(Box::new)));
+                    }
+                    Cancelled::Condition(_) => {
+                        let reason = format!("job id `{}` exists", job.id);
+                        return Err(StoreError::Unreadable { operation, reason });
+                    }
+                    // The same key at the same moment: the other one's row shows next time.
+                    Cancelled::Conflict => {}
+                    Cancelled::Failed(error) => return Err(error),
+                },
+            }
+        }
+        Err(StoreError::Busy { operation, source: "others used the same key each time".into() })
+    }
+
+    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+        Ok(self.counters.key(caller, key).await?.filter(|row| row.expires_at > now))
+    }
+}
+
+#[async_trait]
+impl StartStore for JobTable {
+    async fn admission(&self) -> Result<Admission, StoreError> {
+        self.counters.admission().await
+    }
+
+    async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        let values =
+            [(":active", s(ACTIVE)), (":first", s("pending#")), (":last", s(format!("pending#{:014}~", now.0.max(0))))];
+        let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
+        let answer = query.limit(limit as i32).send().await.map_err(|error| store_error("find waiting jobs", error))?;
+        Ok(ids(answer.items()))
+    }
+
+    async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError> {
+        let item = to_item(job, &Uuid::new_v4().simple().to_string());
+        let write = self.client.transact_write_items().transact_items(self.counters.admission_put(admission));
+        match write.transact_items(self.transact_put(item, Some(job.version - 1))).send().await {
+            Ok(_) => Ok(Claimed::Done),
+            Err(error) => match cancelled("claim job", error) {
+                // Somebody else is claiming at this moment, or was first.
+                Cancelled::Condition(_) | Cancelled::Conflict => Ok(Claimed::Conflict),
+                Cancelled::Failed(error) => Err(error),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl JobLister for JobTable {
+    async fn page(&self, status: Status, day: &str, after: Option<&str>) -> Result<Page, StoreError> {
+        // `created/id`; where StreamGank's jobs are done, behind the name of the family.
+        let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
+        let (mut place, mut found) = (rest.or(after), Vec::new());
+        for family in Dialect::ALL.into_iter().skip(usize::from(rest.is_some())) {
+            let start = place.take().and_then(|place| {
+                let (created, id) = place.split_once('/')?;
+                let month = s(status_month(family, status, day));
+                let key = [("status_month", month), ("created_at", n(created)), ("id", s(id))];
+                Some(key.map(|(name, value)| (name.to_owned(), value)).into())
+            });
+            let query = self.of_day(family, status, day)?.limit(PAGE);
+            let answer = query.set_exclusive_start_key(start).send().await;
+            let answer = answer.map_err(|error| store_error("list jobs", error))?;
+            found.extend(ids(answer.items()));
+            let last = answer.last_evaluated_key().and_then(|key| {
+                let created = key.get("created_at")?.as_n().ok()?;
+                Some(format!("{created}/{}", text(key, "id")?))
+            });
+            if let Some(last) = last {
+                let next = match family {
+                    Dialect::StreamGank => last,
+                    Dialect::VidBuilder => format!("{VIDEOS}{last}"),
+                };
+                return Ok(Page { ids: found, next: Some(next) });
+            }
+        }
+        Ok(Page { ids: found, next: None })
+    }
+}
+
+pub(crate) fn ids(items: &[Item]) -> Vec<JobId> {
+    items.iter().filter_map(|item| JobId::parse(text(item, "id")?).ok()).collect()
+}
+
+/// A job as an item: the aggregate as JSON text, the outbox beside it, and what the indexes need.
+pub fn to_item(job: &Job, write_id: &str) -> Item {
+    let mut body = job.clone();
+    let outbox = std::mem::take(&mut body.outbox);
+    let mut item: Item = [
+        ("id", s(job.id.as_str())),
+        ("version", n(job.version)),
+        ("schema", n(SCHEMA)),
+        ("write_id", s(write_id)),
+        ("status", s(job.status.name())),
+        ("created_at", n(job.created_at.0)),
+        ("body", json(&body)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    if !outbox.is_empty() {
+        set("outbox", json(&outbox));
+    }
+    if job.deleted_at.is_some() {
+        set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
+        return item;
+    }
+    set("status_month", s(status_month(job.dialect, job.status, &job.created_at.day())));
+    if let Some(render) = &job.render_id {
+        set("render_id", s(render.as_str()));
+    }
+    if let Some(due) = job.due_at {
+        set("due_shard", s(format!("due#{}", shard(job.id.as_str()))));
+        set("due_at", n(due.0));
+    }
+    if job.status.is_final() {
+        set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
+    } else {
+        set("active", s(ACTIVE));
+        set("active_rank", s(active_rank(job)));
+    }
+    item
+}
+
+/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012), and a family's, so
+/// that its list finds no others.
+pub(crate) fn status_month(family: Dialect, status: Status, day: &str) -> String {
+    let month = day.get(..7).unwrap_or(day);
+    match family {
+        Dialect::StreamGank => format!("{}#{month}", status.name()),
+        Dialect::VidBuilder => format!("{}.{}#{month}", family.name(), status.name()),
+    }
+}
+
+/// Sorts waiting jobs by the time from which they may start.
+fn active_rank(job: &Job) -> String {
+    let word = match job.status {
+        Status::Pending if job.start.claim.is_some() => "starting",
+        status => status.name(),
+    };
+    format!("{word}#{:014}", job.start.ready_at.0.max(0))
+}
+
+/// Reads a job from its item.
+pub(crate) fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
+    let mut job: Job = read(operation, item, "body")?;
+    if item.contains_key("outbox") {
+        job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
+    }
+    Ok(job)
+}

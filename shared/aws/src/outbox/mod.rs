@@ -1,0 +1,4 @@
+//! The stream and the queues.
+
+pub mod queues;
+pub mod stream;

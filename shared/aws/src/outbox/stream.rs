@@ -1,0 +1,67 @@
+//! Records of the Jobs stream as jobs, and what to do with one that is none (architecture.md, The outbox: rules).
+
+use aws_lambda_events::event::dynamodb::EventRecord;
+use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_domain::{Effect, Job, Timestamp};
+use serde_json::Value;
+
+use crate::items::{Item, n, number, s};
+use crate::jobs::table::from_item;
+
+/// How long a kind of effect that this version does not know may wait for a newer one.
+const UNKNOWN_KIND_MS: i64 = 15 * 60 * 1000;
+/// What a record is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// A new version, with its outbox.
+    Version(Box<Job>),
+    /// Nothing to act on: a removal, a migration, or a version without effects.
+    Nothing,
+    /// It holds an effect that a newer version may know.
+    TooNew(String),
+    /// It can't be read, and never will.
+    Poison(String),
+}
+
+/// Reads a record.
+pub fn read(record: &EventRecord, now: Timestamp) -> Record {
+    let new = plain(&record.change.new_image);
+    if record.event_name == "REMOVE" || new.is_empty() {
+        return Record::Nothing;
+    }
+    let old = plain(&record.change.old_image);
+    let (Some(version), before) = (number(&new, "version"), number(&old, "version").unwrap_or(0)) else {
+        return Record::Poison("the item has no version".to_owned());
+    };
+    if version <= before {
+        return Record::Nothing;
+    }
+    let Some(Ok(outbox)) = new.get("outbox").map(AttributeValue::as_s) else { return Record::Nothing };
+    let kinds: Vec<Value> = match serde_json::from_str(outbox) {
+        Ok(kinds) => kinds,
+        Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
+    };
+    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !Effect::KINDS.contains(kind));
+    if let Some(kind) = unknown {
+        let made = record.change.approximate_creation_date_time.timestamp_millis();
+        let reason = format!("the outbox holds an effect of the unknown kind `{kind}`");
+        return if now.0 - made < UNKNOWN_KIND_MS { Record::TooNew(reason) } else { Record::Poison(reason) };
+    }
+    match from_item("read stream record", &new) {
+        Ok(job) => Record::Version(Box::new(job)),
+        Err(error) => Record::Poison(error.to_string()),
+    }
+}
+
+/// The strings and numbers of an image, which is all that is read of it.
+fn plain(image: &serde_dynamo::Item) -> Item {
+    let mut item = Item::new();
+    for (name, value) in image.iter() {
+        match value {
+            serde_dynamo::AttributeValue::S(text) => item.insert(name.clone(), s(text)),
+            serde_dynamo::AttributeValue::N(text) => item.insert(name.clone(), n(text)),
+            _ => None,
+        };
+    }
+    item
+}

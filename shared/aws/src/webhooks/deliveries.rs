@@ -1,0 +1,371 @@
+//! The Deliveries table: an event's row once, a delivery's row, and a row for each of its attempts.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use reelhook_app::outbox::fanout::EventRow;
+use reelhook_app::outbox::sweep::{PER_SHARD, shard};
+use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
+use reelhook_app::webhooks::deliveries::{
+    DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
+};
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
+use reelhook_app::webhooks::notify::EventStore;
+use reelhook_domain::{
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
+};
+use uuid::Uuid;
+
+use crate::batch::{BATCH_WRITE, STATEMENTS, Update, get_all, put, update_all, write_all};
+use crate::errors::store_error;
+use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
+use crate::webhooks::endpoints::EndpointTable;
+
+/// The newest attempts that one delivery is shown with.
+const TOLD_ATTEMPTS: i32 = 100;
+
+/// The Deliveries table, with the endpoints beside it.
+#[derive(Debug, Clone)]
+pub struct DeliveryTable {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
+    endpoints: Option<EndpointTable>,
+}
+
+impl DeliveryTable {
+    /// The table called `table`; sending needs the endpoints as well.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>, endpoints: Option<EndpointTable>) -> Self {
+        Self { client, table: table.into(), endpoints }
+    }
+
+    fn endpoints(&self) -> Result<&EndpointTable, StoreError> {
+        let missing =
+            || StoreError::Refused { operation: "endpoints", source: "this function has no endpoints".into() };
+        self.endpoints.as_ref().ok_or_else(missing)
+    }
+
+    async fn put_if_absent(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(store_error(operation, error)),
+        }
+    }
+
+    /// The items with these keys that are there, by partition; read consistently.
+    pub(crate) async fn get_all(
+        &self,
+        operation: &'static str,
+        keys: &[Item],
+    ) -> Result<HashMap<String, Item>, StoreError> {
+        get_all(operation, &self.client, &self.table, "pk", keys).await
+    }
+
+    /// Deliveries of a shard that are due.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-due")
+            .key_condition_expression("due_shard = :shard AND due_at <= :now")
+            .expression_attribute_values(":shard", s(format!("due#{shard}")))
+            .expression_attribute_values(":now", n(now.0))
+            .limit(PER_SHARD);
+        let answer = query.send().await.map_err(|error| store_error("find due deliveries", error))?;
+        Ok(answer
+            .items()
+            .iter()
+            .filter_map(|item| {
+                let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
+                Some((id, EventId::parse(text(item, "event_id")?).ok()?))
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl EventStore for DeliveryTable {
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
+        let mut item = key(&event_partition(&event.id), "event");
+        item.insert("schema".to_owned(), n(SCHEMA));
+        item.insert("job_id".to_owned(), s(event.job_id.as_str()));
+        item.insert("body".to_owned(), json(event));
+        // Longer than a delivery that is tried for days.
+        item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
+        self.put_if_absent("put event", item).await
+    }
+
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.put_if_absent("put delivery", delivery_item(delivery, &Uuid::new_v4().simple().to_string())).await
+    }
+}
+
+#[async_trait]
+impl SaveDeliveries for DeliveryTable {
+    async fn save_all(&self, deliveries: &[Delivery]) -> Vec<Result<Saved<Delivery>, StoreError>> {
+        let operation = "save deliveries";
+        let call = Uuid::new_v4().simple();
+        let chunk = |chunk: &[Delivery]| {
+            // Each delivery is in a call once, so the call's id tells its writes from all others.
+            let updates = chunk.iter().map(|delivery| delivery_update(delivery, call.to_string())).collect();
+            let theirs = |item: &Item| read(operation, item, "body");
+            update_all(operation, &self.client, &self.table, updates, theirs)
+        };
+        join_all(deliveries.chunks(STATEMENTS).map(chunk)).await.into_iter().flatten().collect()
+    }
+}
+
+#[async_trait]
+impl EndpointStateStore for DeliveryTable {
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+        self.endpoints()?.state(id).await
+    }
+
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.request_probe(id).await
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.enable(id).await
+    }
+
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
+        self.endpoints()?.disable(id, reason, now, told).await
+    }
+}
+
+#[async_trait]
+impl DeliveryStore for DeliveryTable {
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError> {
+        let operation = "load deliveries";
+        let mut keys: Vec<Item> = Vec::with_capacity(ids.len() * 2);
+        for (delivery, event) in ids {
+            for key in [key(&delivery_partition(*delivery), "delivery"), key(&event_partition(event), "event")] {
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            }
+        }
+        let found = self.get_all(operation, &keys).await?;
+        let rows = |(delivery, event): &(DeliveryId, EventId)| {
+            let rows = (found.get(&delivery_partition(*delivery)), found.get(&event_partition(event)));
+            let (Some(delivery), event) = rows else { return Ok(None) };
+            let event = event.map(|event| read(operation, event, "body")).transpose()?;
+            Ok(Some((read(operation, delivery, "body")?, event)))
+        };
+        Ok(ids.iter().map(rows).collect())
+    }
+
+    async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError> {
+        for chunk in attempts.chunks(BATCH_WRITE) {
+            let puts = chunk.iter().map(|(id, attempt)| put(attempt_item(*id, attempt))).collect();
+            write_all("keep attempts", &self.client, &self.table, puts).await?;
+        }
+        Ok(())
+    }
+
+    async fn admit(
+        &self,
+        id: &EndpointId,
+        was: &EndpointState,
+        next: &EndpointState,
+    ) -> Result<Option<EndpointState>, StoreError> {
+        self.endpoints()?.admit(id, was, next).await
+    }
+
+    async fn auto_disable(
+        &self,
+        id: &EndpointId,
+        failures: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.endpoints()?.auto_disable(id, failures, reason, now).await
+    }
+
+    async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
+        self.endpoints()?.report(id, report).await
+    }
+
+    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+        self.endpoints()?.warn(id, percent).await
+    }
+
+    async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        self.endpoints()?.mark_failing_notified(id, since).await
+    }
+
+    async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.endpoints()?.mark_disabled_notified(id).await
+    }
+}
+
+#[async_trait]
+impl DeliveryQueries for DeliveryTable {
+    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
+        let query = self.client.query().table_name(&self.table).index_name("by-job");
+        let query = query.key_condition_expression("job_id = :of AND place < :place");
+        let query = query.expression_attribute_values(":of", s(job.as_str()));
+        placed(query.scan_index_forward(false), before, limit).await
+    }
+
+    async fn of_day(
+        &self,
+        day: &str,
+        shard: u32,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
+        let query = self.client.query().table_name(&self.table).index_name("by-day");
+        let query = query.key_condition_expression("day_shard = :of AND place < :place");
+        let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
+        placed(query.scan_index_forward(false), before, limit).await
+    }
+
+    async fn of_day_after(
+        &self,
+        day: &str,
+        shard: u32,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
+        let query = self.client.query().table_name(&self.table).index_name("by-day");
+        let query = query.key_condition_expression("day_shard = :of AND place > :place");
+        let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
+        placed(query.scan_index_forward(true), after, limit).await
+    }
+
+    async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let operation = "list deliveries";
+        let keys: Vec<Item> = ids.iter().map(|id| key(&delivery_partition(*id), "delivery")).collect();
+        let found = self.get_all(operation, &keys).await?;
+        let in_order = ids.iter().filter_map(|id| found.get(&delivery_partition(*id)));
+        let readable = |item: &Item| match read(operation, item, "body") {
+            Ok(delivery) => Some(delivery),
+            Err(error) => {
+                // One delivery must not keep the list from being shown.
+                tracing::error!(%error, "a delivery can't be read and is not listed");
+                None
+            }
+        };
+        Ok(in_order.filter_map(readable).collect())
+    }
+
+    async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
+        let operation = "read delivery";
+        let partition = delivery_partition(id);
+        let found = self.get_all(operation, &[key(&partition, "delivery")]).await?;
+        let Some(item) = found.get(&partition) else { return Ok(None) };
+        let delivery: Delivery = read(operation, item, "body")?;
+        let query = self.client.query().table_name(&self.table);
+        let query = query
+            .key_condition_expression("pk = :pk AND begins_with(sk, :attempts)")
+            .expression_attribute_values(":pk", s(&partition))
+            .expression_attribute_values(":attempts", s("attempt#"))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(TOLD_ATTEMPTS);
+        let answer = query.send().await.map_err(|error| store_error(operation, error))?;
+        let rows = answer.items().iter().rev().map(|item| read(operation, item, "body"));
+        let attempts = delivery.all_attempts(rows.collect::<Result<_, _>>()?);
+        let event = self.get_all(operation, &[key(&event_partition(&delivery.event_id), "event")]).await?;
+        let event = event.into_values().next().map(|item| read(operation, &item, "body")).transpose()?;
+        Ok(Some(DeliveryDetails { delivery, event, attempts }))
+    }
+}
+
+/// Places and ids that a query of an index finds on one side of a place.
+async fn placed(query: QueryFluentBuilder, cursor: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
+    let query = query.expression_attribute_values(":place", s(cursor));
+    let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
+    let answer = answer.map_err(|error| store_error("list deliveries", error))?;
+    let entry = |item: &Item| {
+        let id = DeliveryId::parse(text(item, "pk")?.strip_prefix("delivery#")?)?;
+        Some((text(item, "place")?.to_owned(), id))
+    };
+    Ok(answer.items().iter().filter_map(entry).collect())
+}
+
+fn delivery_partition(id: DeliveryId) -> String {
+    format!("delivery#{id}")
+}
+
+fn event_partition(id: &EventId) -> String {
+    format!("event#{id}")
+}
+
+fn key(pk: &str, sk: &str) -> Item {
+    [("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))].into()
+}
+
+fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
+    let mut item = key(&delivery_partition(delivery.id), "delivery");
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    set("schema", n(SCHEMA));
+    set("version", n(delivery.version));
+    set("write_id", s(write_id));
+    set("event_id", s(delivery.event_id.as_str()));
+    set("job_id", s(delivery.job_id.as_str()));
+    set("place", s(delivery_cursor(delivery)));
+    set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
+    set("body", json(delivery));
+    set("expires_at", expiry(delivery));
+    if let Some(due) = delivery.due_at {
+        set("due_shard", due_shard(delivery.id));
+        set("due_at", n(due.0));
+    }
+    item
+}
+
+/// What changes from one version of a delivery to the next.
+fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
+    let mut set = vec![
+        ("version", n(delivery.version)),
+        ("write_id", s(&write_id)),
+        ("body", json(delivery)),
+        ("expires_at", expiry(delivery)),
+    ];
+    if let Some(due) = delivery.due_at {
+        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.0))]);
+    }
+    Update {
+        key: [s(delivery_partition(delivery.id)), s("delivery")],
+        set,
+        remove: match delivery.due_at {
+            Some(_) => &[],
+            None => &["due_shard", "due_at"],
+        },
+        version: n(delivery.version - 1),
+        write_id,
+    }
+}
+
+fn expiry(delivery: &Delivery) -> AttributeValue {
+    ttl(delivery.finished_at.unwrap_or(delivery.next_attempt_at), DELIVERY_DAYS)
+}
+
+fn due_shard(id: DeliveryId) -> AttributeValue {
+    s(format!("due#{}", shard(&id.to_string())))
+}
+
+fn attempt_item(id: DeliveryId, attempt: &Attempt) -> Item {
+    let mut item = key(&delivery_partition(id), &format!("attempt#{:06}", attempt.number));
+    item.insert("schema".to_owned(), n(SCHEMA));
+    item.insert("body".to_owned(), json(attempt));
+    item.insert("expires_at".to_owned(), ttl(attempt.started_at, DELIVERY_DAYS));
+    item
+}

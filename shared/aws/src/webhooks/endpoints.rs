@@ -1,0 +1,402 @@
+//! The Endpoints table: what is kept of an endpoint beside its settings.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::endpoints::callback::is_callback;
+use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+
+use crate::batch::get_all;
+use crate::errors::store_error;
+use crate::items::{Item, n, number, s, text};
+use crate::retry::send_update;
+
+/// How long what is kept of a client's URL is kept after it was last told something, in seconds.
+const CALLBACK_S: i64 = 35 * 24 * 3600;
+
+/// The Endpoints table.
+#[derive(Debug, Clone)]
+pub struct EndpointTable {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
+}
+
+impl EndpointTable {
+    /// The table called `table`.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    pub(crate) async fn state(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
+        let item = get.send().await.map_err(|error| store_error("load endpoint", error))?.item.unwrap_or_default();
+        Ok(state(&item))
+    }
+
+    /// What is kept of each of these endpoints, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
+        let keys: Vec<Item> = ids.iter().map(|id| [("id".to_owned(), s(id.as_str()))].into()).collect();
+        let found = get_all("load endpoints", &self.client, &self.table, "id", &keys).await?;
+        Ok(ids.iter().map(|id| found.get(id.as_str()).map(state).unwrap_or_default()).collect())
+    }
+
+    /// Saves who may be sent, on condition that nothing changed since `was` was read.
+    pub(crate) async fn admit(
+        &self,
+        id: &EndpointId,
+        was: &EndpointState,
+        next: &EndpointState,
+    ) -> Result<Option<EndpointState>, StoreError> {
+        let mut change = Expression::new();
+        change.set("revision", n(next.revision));
+        change.set("window_index", n(next.window.index));
+        change.set("window_used", n(next.window.used));
+        change.set_or_remove("circuit_until", next.circuit_until.map(|at| n(at.0)));
+        change.set_or_remove("candidate", next.candidate.map(|at| n(at.0)));
+        change.set_or_remove("line", next.queue_end.map(|at| n(at.0)));
+        for slot in next.slots.iter().filter(|slot| !was.slots.contains(slot)) {
+            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.attempts, slot.until.0)));
+        }
+        for slot in was.slots.iter().filter(|slot| next.slots.iter().all(|other| other.holder != slot.holder)) {
+            change.remove(&slot_name(slot.holder));
+        }
+        let last = next.slots.iter().map(|slot| slot.until).max();
+        if let Some(last) = last.filter(|_| is_callback(id)) {
+            // Clients' URLs come and go.
+            change.set("expires_at", n(last.seconds() + CALLBACK_S));
+        }
+        let update = change.apply(self.update(id));
+        // An item that is not there has changed nothing yet.
+        let update = update
+            .condition_expression("#revision = :was OR (attribute_not_exists(#revision) AND :was = :none)")
+            .expression_attribute_names("#revision", "revision")
+            .expression_attribute_values(":was", n(was.revision))
+            .expression_attribute_values(":none", n(0))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let theirs = match send_update(&self.client, update).await {
+            Ok(_) => return Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().map(state),
+                _ => return Err(store_error("admit deliveries", error)),
+            },
+        };
+        match theirs {
+            // One's own write, whose answer got lost.
+            Some(theirs) if theirs.slots.iter().any(|slot| next.slots.contains(slot) && !was.slots.contains(slot)) => {
+                Ok(None)
+            }
+            Some(theirs) => Ok(Some(theirs)),
+            None => Ok(Some(self.state(id).await?)),
+        }
+    }
+
+    /// Adds what a batch saw: how the endpoint stands now.
+    pub(crate) async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.remove(&slot_name(report.holder));
+        if let Some(latency_ms) = report.latency_ms {
+            change.set("latency_ms", n(latency_ms));
+        }
+        if let Some(permille) = report.success_permille {
+            change.set("success_permille", n(permille));
+        }
+        match report.concurrency_limit {
+            ConcurrencyChange::Unchanged => {}
+            ConcurrencyChange::Set(concurrency_limit) => change.set("width", n(concurrency_limit)),
+            ConcurrencyChange::RaiseBy(more) => change.add("width", n(more)),
+        }
+        match report.failed {
+            None => {
+                for name in ["failures", "failing_since", "warned", "circuit_until", "candidate", "probes"] {
+                    change.remove(name);
+                }
+            }
+            Some(failed) => {
+                if failed > 0 {
+                    change.add("failures", n(failed));
+                    change.set_once("failing_since", n(report.at.0));
+                }
+                if let Some(until) = report.circuit_until {
+                    change.set("circuit_until", n(until.0));
+                }
+                if let Some(probes) = report.probes {
+                    change.set("probes", n(probes));
+                }
+            }
+        }
+        let update = change.apply(self.update(id)).return_values(ReturnValue::AllNew);
+        let answer =
+            send_update(&self.client, update).await.map_err(|error| store_error("report on endpoint", error))?;
+        let mut state = state(&answer.attributes.unwrap_or_default());
+        if let Some(until) = report.pause_until.filter(|until| state.paused_until < Some(*until)) {
+            self.pause(id, until).await?;
+            state.paused_until = Some(until);
+        }
+        Ok(state)
+    }
+
+    /// Notes a warning, unless it or a later one is noted; whether it was not.
+    pub(crate) async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.set("warned", n(percent));
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression(
+                "attribute_exists(failures) AND (attribute_not_exists(#warned) OR #warned < :percent)",
+            )
+            .expression_attribute_names("#warned", "warned")
+            .expression_attribute_values(":percent", n(percent));
+        self.when(update, "note a warning").await
+    }
+
+    /// A longer pause that somebody else noted stays.
+    async fn pause(&self, id: &EndpointId, until: Timestamp) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("paused_until", n(until.0));
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression("attribute_not_exists(#paused) OR #paused < :until")
+            .expression_attribute_names("#paused", "paused_until")
+            .expression_attribute_values(":until", n(until.0));
+        self.when(update, "pause endpoint").await.map(|_| ())
+    }
+
+    /// Has an endpoint with an open circuit probed at the next delivery.
+    pub(crate) async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("circuit_until", n(0));
+        change.remove("candidate");
+        let update = change.apply(self.update(id));
+        let update = update.condition_expression("attribute_exists(#open)");
+        self.when(update.expression_attribute_names("#open", "circuit_until"), "ask endpoint now").await.map(|_| ())
+    }
+
+    /// Lets an endpoint be asked again.
+    pub(crate) async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        for name in TROUBLES {
+            change.remove(name);
+        }
+        let update = change.apply(self.update(id)).condition_expression("attribute_exists(id)");
+        // An endpoint that nothing is kept of has no troubles.
+        self.when(update, "enable endpoint").await.map(|_| ())
+    }
+
+    /// Disables an endpoint, unless it is.
+    pub(crate) async fn disable(
+        &self,
+        id: &EndpointId,
+        reason: &str,
+        now: Timestamp,
+        told: bool,
+    ) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("disabled_at", n(now.0));
+        change.set("disabled_reason", s(reason));
+        change.set_or_remove("told", told.then(|| n(1)));
+        let update = change.apply(self.update(id)).condition_expression("attribute_not_exists(#disabled)");
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
+    }
+
+    /// Notes that it was told that an endpoint fails, if it still does, or that it recovered; whether that was noted.
+    pub(crate) async fn mark_failing_notified(
+        &self,
+        id: &EndpointId,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.set_or_remove("told_failing", since.map(|since| n(since.0)));
+        let update = change.apply(self.update(id));
+        let update = match since {
+            Some(_) => update.condition_expression("attribute_exists(failures)"),
+            None => update.condition_expression("attribute_exists(id)"),
+        };
+        self.when(update, "save what was notified").await
+    }
+
+    /// Notes that it was told that an endpoint is disabled.
+    pub(crate) async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.set("told", n(1));
+        let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "save what was notified")
+            .await
+            .map(|_| ())
+    }
+
+    /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
+    pub(crate) async fn auto_disable(
+        &self,
+        id: &EndpointId,
+        failures: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("disabled_at", n(now.0));
+        change.set("disabled_reason", s(reason));
+        change.remove("told");
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression("failures >= :failures AND attribute_not_exists(#disabled)")
+            .expression_attribute_names("#disabled", "disabled_at")
+            .expression_attribute_values(":failures", n(failures));
+        self.when(update, "disable endpoint").await
+    }
+
+    fn update(&self, id: &EndpointId) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).key("id", s(id.as_str()))
+    }
+
+    /// Whether an update's condition held.
+    async fn when(&self, update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
+        match send_update(&self.client, update).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(store_error(operation, error)),
+            },
+        }
+    }
+}
+
+/// What an endpoint that is asked anew has no more.
+pub(crate) const TROUBLES: [&str; 15] = [
+    "disabled_at",
+    "disabled_reason",
+    "told",
+    "told_failing",
+    "paused_until",
+    "failures",
+    "failing_since",
+    "warned",
+    "circuit_until",
+    "candidate",
+    "probes",
+    "width",
+    "latency_ms",
+    "success_permille",
+    "line",
+];
+/// Attributes of tries that are under way begin so.
+const SLOT: &str = "slot_";
+
+fn slot_name(holder: u64) -> String {
+    format!("{SLOT}{holder:x}")
+}
+
+/// An update expression in the making.
+struct Expression {
+    set: Vec<String>,
+    add: Vec<String>,
+    remove: Vec<String>,
+    names: Vec<(String, String)>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Expression {
+    fn new() -> Self {
+        Self { set: Vec::new(), add: Vec::new(), remove: Vec::new(), names: Vec::new(), values: Vec::new() }
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#n{}", self.names.len());
+        self.names.push((placeholder.clone(), name.to_owned()));
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.push((placeholder.clone(), value));
+        placeholder
+    }
+
+    fn set(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.set.push(format!("{name} = {value}"));
+    }
+
+    fn set_once(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.set.push(format!("{name} = if_not_exists({name}, {value})"));
+    }
+
+    fn set_or_remove(&mut self, name: &str, value: Option<AttributeValue>) {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.remove(name),
+        }
+    }
+
+    fn add(&mut self, name: &str, value: AttributeValue) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.add.push(format!("{name} {value}"));
+    }
+
+    fn remove(&mut self, name: &str) {
+        let name = self.name(name);
+        self.remove.push(name);
+    }
+
+    fn apply(self, update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+        let clauses = [("SET", self.set), ("ADD", self.add), ("REMOVE", self.remove)];
+        let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
+        let text: Vec<String> = clauses.map(|(word, parts)| format!("{word} {}", parts.join(", "))).collect();
+        let mut update = update.update_expression(text.join(" "));
+        for (placeholder, name) in self.names {
+            update = update.expression_attribute_names(placeholder, name);
+        }
+        for (placeholder, value) in self.values {
+            update = update.expression_attribute_values(placeholder, value);
+        }
+        update
+    }
+}
+
+fn state(item: &Item) -> EndpointState {
+    let time = |name: &str| number(item, name).map(Timestamp);
+    let small = |name: &str| number(item, name).and_then(|number| u32::try_from(number).ok());
+    let large = |name: &str| number(item, name).and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
+    EndpointState {
+        revision: large("revision"),
+        registration: number(item, "registration").and_then(|number| u64::try_from(number).ok()),
+        removed_at: time("removed_at"),
+        disabled_at: time("disabled_at"),
+        disabled_reason: text(item, "disabled_reason").map(str::to_owned),
+        disable_notified: number(item, "told").is_some(),
+        window: RateWindow {
+            index: number(item, "window_index").unwrap_or_default(),
+            used: small("window_used").unwrap_or_default(),
+        },
+        paused_until: time("paused_until"),
+        failures: large("failures"),
+        failing_since: time("failing_since"),
+        outage_notified_since: time("told_failing"),
+        warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
+        circuit_until: time("circuit_until"),
+        probes: small("probes").unwrap_or_default(),
+        candidate: time("candidate"),
+        concurrency_limit: small("width"),
+        latency_ms: large("latency_ms"),
+        success_permille: small("success_permille"),
+        queue_end: time("line"),
+        slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
+    }
+}
+
+/// `slot_<holder>`: how many tries, and until when.
+fn slot(name: &str, value: &AttributeValue) -> Option<Slot> {
+    let holder = u64::from_str_radix(name.strip_prefix(SLOT)?, 16).ok()?;
+    let (attempts, until) = value.as_s().ok()?.split_once(' ')?;
+    Some(Slot { holder, attempts: attempts.parse().ok()?, until: Timestamp(until.parse().ok()?) })
+}

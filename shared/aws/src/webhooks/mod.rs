@@ -1,0 +1,8 @@
+//! The tables of webhooks, and the AWS services that receive them.
+
+pub mod cloud_transport;
+pub mod deliveries;
+pub mod endpoints;
+pub mod recoveries;
+pub mod registrations;
+pub mod triggers;

@@ -1,0 +1,264 @@
+//! The one place in which a job changes: `decide(job, event, now, policy)`, without I/O.
+
+mod change;
+mod commands;
+mod drawing;
+mod renders;
+mod starts;
+mod steps;
+mod timers;
+
+use serde_json::Value;
+
+use crate::jobs::job::{Dialect, Job, Start, Status};
+use crate::videos::drawing::RenderPlan;
+use crate::{Aggregate, Decision, Effect, Emitted, Event, JobId, LogLevel, LogTally, Policy, Subject, Timestamp};
+use change::Change;
+
+/// Why an event changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// It belongs to an older run.
+    StaleAttempt,
+    /// It came before.
+    Duplicate,
+    /// The job has ended.
+    FinalJob,
+    /// A newer report came before.
+    OutOfSequence,
+    /// A later step is under way.
+    BackwardStep,
+    /// The job is not waiting to be started, or not yet.
+    NotReady,
+    /// No run is under way that a report without a token could belong to.
+    NotStarted,
+    /// It is about another render.
+    OtherRender,
+    /// The job is as asked already.
+    AlreadySo,
+    /// Nothing is due.
+    NotDue,
+}
+
+/// Why a command is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// A job in this state can't be cancelled.
+    CannotCancel(Status),
+    /// Only failed jobs can be retried.
+    CannotRetry(Status),
+    /// A job in this state takes no video.
+    CannotComplete(Status),
+    /// Only final jobs can be deleted.
+    CannotDelete(Status),
+    /// There is no render to watch.
+    NoRender,
+    /// The video is there.
+    VideoExists,
+    /// The workflow was not brought to its end.
+    WorkflowIncomplete,
+    /// The render of a job in this state can't be watched.
+    CannotMonitor(Status),
+    /// There is no video of ours to delete.
+    NoVideo,
+    /// The job was deleted.
+    Deleted,
+}
+
+/// A job that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// Its id, made by the caller.
+    pub id: JobId,
+    /// Whose words its client speaks.
+    pub dialect: Dialect,
+    /// What the client asked for.
+    pub input: Value,
+    /// End after extraction.
+    pub pause_after_extraction: bool,
+    /// What it takes to draw its film, where that is known.
+    pub film: Option<RenderPlan>,
+    /// A URL of its client, which is told how it goes.
+    pub callback: Option<String>,
+    /// Who asks, as a fingerprint of the key.
+    pub caller: Option<String>,
+    /// The W3C trace that it began in.
+    pub traceparent: Option<String>,
+}
+
+/// The first line of a job's log.
+const QUEUED: &str = "Job added to the queue";
+
+/// Makes a job: version 1, attempt 1, pending and ready at once.
+pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
+    let hint_at = now.after(policy.hint_grace);
+    Job {
+        id: new.id,
+        dialect: new.dialect,
+        version: 1,
+        attempt: 1,
+        status: Status::Pending,
+        input: new.input,
+        pause_after_extraction: new.pause_after_extraction,
+        created_at: now,
+        started_at: None,
+        completed_at: None,
+        failed_at: None,
+        cancelled_at: None,
+        deleted_at: None,
+        updated_at: now,
+        render_id: None,
+        video_url: None,
+        error: None,
+        retry_count: 0,
+        max_retries: policy.max_retries,
+        progress: 0,
+        current_step: change::WAITING.to_owned(),
+        current_step_number: 0,
+        last_sequence: None,
+        steps: Default::default(),
+        seen: Vec::new(),
+        worker_done: false,
+        worker_id: None,
+        cancel_url: None,
+        start: Start { ready_at: now, since: None, hint_at, failures: 0, claims: 0, claim: None },
+        render: None,
+        film: new.film,
+        drawing: None,
+        videos: Vec::new(),
+        callback: new.callback,
+        paused_after_extraction: false,
+        extracted: None,
+        workflow_incomplete: false,
+        render_timeout: false,
+        timeout_at: None,
+        no_retry_reason: None,
+        suggested_solution: None,
+        retry_after: None,
+        retried_at: None,
+        due_at: Some(hint_at),
+        caller: new.caller,
+        traceparent: new.traceparent,
+        live_version: 0,
+        log: LogTally { info: 1, bytes: QUEUED.len() as i64, ..LogTally::default() },
+        log_counted: LogTally::default(),
+        emitted: Vec::new(),
+        outbox: vec![
+            Effect::Start { delay_s: 0 },
+            Effect::Log {
+                event_type: "job_queued".to_owned(),
+                level: LogLevel::Info,
+                message: QUEUED.to_owned(),
+                details: Value::Null,
+            },
+        ],
+    }
+}
+
+/// Decides what `event` does to `job` at `now`.
+///
+/// Contract: contract.md, "StreamGank: jobs". An `Apply` is exactly one version on and alone carries effects.
+pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
+    if job.deleted_at.is_some() {
+        return match event {
+            Event::Cancel
+            | Event::Clear { .. }
+            | Event::Retry
+            | Event::Complete { .. }
+            | Event::Monitor
+            | Event::LogArchived
+            | Event::DeleteVideo
+            | Event::Delete => Decision::Reject(Rejected::Deleted),
+            Event::Claim
+            | Event::Started { .. }
+            | Event::StartDeferred { .. }
+            | Event::RunFailed { .. }
+            | Event::Step { .. }
+            | Event::RenderReported { .. }
+            | Event::RenderChecked { .. }
+            | Event::RunHere { .. }
+            | Event::ClaimPiece { .. }
+            | Event::Composed { .. }
+            | Event::PieceProgressed { .. }
+            | Event::PieceDeferred { .. }
+            | Event::PieceDone { .. }
+            | Event::PieceFailed { .. }
+            | Event::Tick => Decision::Ignore(Ignored::FinalJob),
+        };
+    }
+    let change = Change::of(job, now, policy);
+    match event {
+        Event::Claim => starts::claim(change),
+        Event::Started { attempt, worker_id, cancel_url } => starts::started(change, *attempt, worker_id, cancel_url),
+        Event::StartDeferred { attempt, wait, reason } => starts::deferred(change, *attempt, *wait, reason),
+        Event::RunFailed { attempt, error } => starts::run_failed(change, *attempt, error),
+        Event::Step { attempt, update } => steps::step(change, *attempt, update),
+        Event::RenderReported { render, state, confirmable } => renders::reported(change, render, state, *confirmable),
+        Event::RenderChecked { render, state, check } => renders::checked(change, render, state.as_ref(), *check),
+        Event::RunHere { attempt, renderer } => drawing::run_here(change, *attempt, *renderer),
+        Event::ClaimPiece { attempt } => drawing::claim_piece(change, *attempt),
+        Event::Composed { attempt, claim, film } => drawing::composed(change, *attempt, *claim, film),
+        Event::PieceProgressed { attempt, claim, frames } => {
+            drawing::piece_progressed(change, *attempt, *claim, *frames)
+        }
+        Event::PieceDeferred { attempt, claim, render, percent, wait } => {
+            drawing::piece_deferred(change, *attempt, *claim, render, *percent, *wait)
+        }
+        Event::PieceDone { attempt, claim, video } => drawing::piece_done(change, *attempt, *claim, video.as_ref()),
+        Event::PieceFailed { attempt, claim, error, permanent } => {
+            drawing::piece_failed(change, *attempt, *claim, error, *permanent)
+        }
+        Event::Cancel => commands::cancel(change),
+        Event::Clear { until } => commands::clear(change, *until),
+        Event::Retry => commands::retry(change),
+        Event::Complete { video_url } => commands::complete(change, video_url),
+        Event::Monitor => commands::monitor(change),
+        Event::LogArchived => commands::log_archived(change),
+        Event::DeleteVideo => commands::delete_video(change),
+        Event::Delete => commands::delete(change),
+        Event::Tick => timers::tick(change),
+    }
+}
+
+impl Aggregate for Job {
+    type Id = JobId;
+    type Event = Event;
+    type Ignored = Ignored;
+    type Rejected = Rejected;
+
+    fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Job(self.id.clone())
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn outbox(&self) -> &[Effect] {
+        &self.outbox
+    }
+
+    fn emitted(&self) -> &[Emitted] {
+        &self.emitted
+    }
+
+    fn traceparent(&self) -> Option<&str> {
+        self.traceparent.as_deref()
+    }
+
+    fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
+        decide(self, event, now, policy)
+    }
+}

@@ -1,0 +1,86 @@
+//! From waiting to running: claim, the worker's answer, and a run that failed outside of its steps.
+
+use std::time::Duration;
+
+use super::Ignored;
+use super::change::{Change, whole_seconds};
+use crate::Decision;
+use crate::jobs::job::{Claim, Status};
+use crate::{Effect, LogLevel};
+
+/// Longest text of a failure that is kept, in bytes (architecture.md, Writes).
+const ERROR_LIMIT: usize = 4096;
+
+pub(super) fn claim(mut change: Change<'_>) -> Decision {
+    let start = &change.job.start;
+    if change.job.status != Status::Pending || start.claim.is_some() || start.ready_at > change.now {
+        return change.ignore(Ignored::NotReady);
+    }
+    let slot = change.job.next_slot();
+    change.job.start.claims += 1;
+    change.job.start.claim = Some(Claim { slot, lease_until: change.now.after(change.policy.claim_lease) });
+    change.apply()
+}
+
+pub(super) fn started(
+    mut change: Change<'_>,
+    attempt: u32,
+    worker_id: &Option<String>,
+    cancel_url: &Option<String>,
+) -> Decision {
+    if attempt != change.job.attempt {
+        return change.ignore(Ignored::StaleAttempt);
+    }
+    match change.job.status {
+        Status::Completed | Status::Failed | Status::Cancelled => return change.ignore(Ignored::FinalJob),
+        Status::Pending => change.begin_run(),
+        Status::Processing | Status::Rendering => {
+            let known = change.job.worker_id == *worker_id && change.job.cancel_url == *cancel_url;
+            if known {
+                return change.ignore(Ignored::Duplicate);
+            }
+        }
+    }
+    change.job.worker_id = worker_id.clone();
+    change.job.cancel_url = cancel_url.clone();
+    change.apply()
+}
+
+pub(super) fn deferred(mut change: Change<'_>, attempt: u32, wait: Option<Duration>, reason: &str) -> Decision {
+    if attempt != change.job.attempt {
+        return change.ignore(Ignored::StaleAttempt);
+    }
+    if change.job.status != Status::Pending || change.job.start.claim.is_none() {
+        return change.ignore(Ignored::NotReady);
+    }
+    let delay = change.policy.start_backoff(change.job.start.failures, wait);
+    change.release_slot();
+    change.job.start.failures = change.job.start.failures.saturating_add(1);
+    change.job.start.ready_at = change.now.after(delay);
+    change.job.start.hint_at = change.job.start.ready_at.after(change.policy.hint_grace);
+    change.then(Effect::Start { delay_s: whole_seconds(delay) });
+    change.log(
+        "job_log",
+        LogLevel::Warning,
+        format!("Worker did not take the job, trying again in {} s: {reason}", delay.as_secs()),
+    );
+    change.apply()
+}
+
+pub(super) fn run_failed(mut change: Change<'_>, attempt: u32, error: &str) -> Decision {
+    if attempt != change.job.attempt {
+        return change.ignore(Ignored::StaleAttempt);
+    }
+    match change.job.status {
+        Status::Pending | Status::Processing => {}
+        Status::Rendering => return change.ignore(Ignored::AlreadySo),
+        Status::Completed | Status::Failed | Status::Cancelled => return change.ignore(Ignored::FinalJob),
+    }
+    change.fail_run(cut(error));
+    change.apply()
+}
+
+/// The start of a text that is short enough to keep.
+pub(super) fn cut(text: &str) -> &str {
+    crate::cut(text, ERROR_LIMIT)
+}

@@ -1,0 +1,3 @@
+//! What a new version wants done outside of its item.
+
+pub(crate) mod effect;

@@ -1,0 +1,116 @@
+//! What an event is about: a thing of ours, by its kind and id.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EndpointId, IdError, JobId};
+
+/// The subject of a webhook event or of stored effects. Its stored form is the id alone: ids of different kinds have
+/// different prefixes, and what has none of the others' is a job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Subject {
+    /// A job.
+    Job(JobId),
+    /// A webhook endpoint.
+    Endpoint(EndpointId),
+    /// An event that an operator triggered without naming a job, by the trigger's id.
+    Trigger(String),
+}
+
+/// What ids of triggers begin with.
+const TRIGGER: &str = "trigger_";
+/// What ids of endpoints begin with: registered or configured ones, and clients' own URLs.
+const ENDPOINTS: [&str; 2] = ["ep_", "cb_"];
+
+impl Subject {
+    /// Reads an id of any kind.
+    ///
+    /// # Errors
+    /// [`IdError`] when the text cannot be an id.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        if ENDPOINTS.iter().any(|prefix| text.starts_with(prefix)) {
+            return EndpointId::parse(text).map(Self::Endpoint);
+        }
+        let job = JobId::parse(text)?;
+        Ok(if text.starts_with(TRIGGER) { Self::Trigger(text.to_owned()) } else { Self::Job(job) })
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Job(id) => id.as_str(),
+            Self::Endpoint(id) => id.as_str(),
+            Self::Trigger(id) => id,
+        }
+    }
+
+    /// The job, if the subject is one.
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            Self::Job(id) => Some(id),
+            Self::Endpoint(_) | Self::Trigger(_) => None,
+        }
+    }
+}
+
+impl From<JobId> for Subject {
+    fn from(id: JobId) -> Self {
+        Self::Job(id)
+    }
+}
+
+impl From<EndpointId> for Subject {
+    fn from(id: EndpointId) -> Self {
+        Self::Endpoint(id)
+    }
+}
+
+impl TryFrom<String> for Subject {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Subject> for String {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Job(id) => id.into(),
+            Subject::Endpoint(id) => id.into(),
+            Subject::Trigger(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_say_what_kind_they_are_of() {
+        let check = |text: &str, expected: fn(&Subject) -> bool| {
+            let subject = Subject::parse(text).unwrap();
+            assert!(expected(&subject), "{text}");
+            assert_eq!(serde_json::to_string(&subject).unwrap(), format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Subject>(&format!("\"{text}\"")).unwrap(), subject);
+        };
+        for job in ["job_1704123456789_abc123", "0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11", "legacy"] {
+            check(job, |subject| matches!(subject, Subject::Job(_)));
+        }
+        for endpoint in ["ep_00112233445566778899aabbccddeeff", "cb_00112233445566778899aabbccddeeff"] {
+            check(endpoint, |subject| matches!(subject, Subject::Endpoint(_)));
+        }
+        check("trigger_1_a", |subject| matches!(subject, Subject::Trigger(_)));
+        assert!(Subject::parse("a b").is_err());
+        assert!(Subject::parse("trigger_/x").is_err());
+    }
+}

@@ -1,0 +1,348 @@
+//! Events that webhook receivers can subscribe to, and what they subscribe with (seed 001; contract.md, Outbound webhooks).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a webhook can tell of: jobs, and how webhooks themselves fare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OutboundEvent {
+    /// The video is there.
+    #[serde(rename = "job.completed")]
+    Completed,
+    /// Failed for good, its retries used.
+    #[serde(rename = "job.failed")]
+    Failed,
+    /// Someone cancelled.
+    #[serde(rename = "job.cancelled")]
+    Cancelled,
+    /// Paused after extraction, as was asked.
+    #[serde(rename = "job.extraction_completed")]
+    ExtractionCompleted,
+    /// The worker is done, the video still renders.
+    #[serde(rename = "job.script_completed")]
+    ScriptCompleted,
+    /// Done without a video or a render.
+    #[serde(rename = "job.completed_with_issues")]
+    CompletedWithIssues,
+    /// Failed in a way that a retry can't mend.
+    #[serde(rename = "job.failed_no_retry")]
+    FailedNoRetry,
+    /// Took longer than a run may.
+    #[serde(rename = "job.timeout")]
+    Timeout,
+    /// Took longer than a run may, with a render under way.
+    #[serde(rename = "job.workflow_incomplete")]
+    WorkflowIncomplete,
+    /// The render never ended.
+    #[serde(rename = "job.render_timeout")]
+    RenderTimeout,
+    /// The job was deleted.
+    #[serde(rename = "job.deleted")]
+    Deleted,
+    /// A video is being made.
+    #[serde(rename = "video.started")]
+    VideoStarted,
+    /// A video is ready.
+    #[serde(rename = "video.completed")]
+    VideoCompleted,
+    /// A video can't be made, or nobody wants it any more.
+    #[serde(rename = "video.failed")]
+    VideoFailed,
+    /// An endpoint fails, and will be disabled if it goes on.
+    #[serde(rename = "endpoint.failing")]
+    EndpointFailing,
+    /// An endpoint was disabled, since it failed for too long or wanted no more.
+    #[serde(rename = "endpoint.disabled")]
+    EndpointDisabled,
+    /// An endpoint that was failing takes webhooks again.
+    #[serde(rename = "endpoint.recovered")]
+    EndpointRecovered,
+    /// Every try of a delivery failed.
+    #[serde(rename = "delivery.exhausted")]
+    DeliveryExhausted,
+    /// A test, sent because somebody wants to see one arrive.
+    #[serde(rename = "webhook.test")]
+    Test,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventGroup {
+    /// A job.
+    Job,
+    /// A video that a client asked for scene by scene.
+    Video,
+    /// An endpoint.
+    Endpoint,
+    /// A delivery.
+    Delivery,
+    /// A webhook that tells of nothing.
+    Webhook,
+}
+
+impl EventGroup {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Job, Self::Video, Self::Endpoint, Self::Delivery, Self::Webhook];
+
+    /// The first part of the names of its events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Video => "video",
+            Self::Endpoint => "endpoint",
+            Self::Delivery => "delivery",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+impl OutboundEvent {
+    /// Every event: those of jobs in the order of the contract, then those of webhooks.
+    pub const ALL: [Self; 19] = [
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::ExtractionCompleted,
+        Self::ScriptCompleted,
+        Self::CompletedWithIssues,
+        Self::FailedNoRetry,
+        Self::Timeout,
+        Self::WorkflowIncomplete,
+        Self::RenderTimeout,
+        Self::Deleted,
+        Self::VideoStarted,
+        Self::VideoCompleted,
+        Self::VideoFailed,
+        Self::EndpointFailing,
+        Self::EndpointDisabled,
+        Self::EndpointRecovered,
+        Self::DeliveryExhausted,
+        Self::Test,
+    ];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "job.completed",
+            Self::Failed => "job.failed",
+            Self::Cancelled => "job.cancelled",
+            Self::ExtractionCompleted => "job.extraction_completed",
+            Self::ScriptCompleted => "job.script_completed",
+            Self::CompletedWithIssues => "job.completed_with_issues",
+            Self::FailedNoRetry => "job.failed_no_retry",
+            Self::Timeout => "job.timeout",
+            Self::WorkflowIncomplete => "job.workflow_incomplete",
+            Self::RenderTimeout => "job.render_timeout",
+            Self::Deleted => "job.deleted",
+            Self::VideoStarted => "video.started",
+            Self::VideoCompleted => "video.completed",
+            Self::VideoFailed => "video.failed",
+            Self::EndpointFailing => "endpoint.failing",
+            Self::EndpointDisabled => "endpoint.disabled",
+            Self::EndpointRecovered => "endpoint.recovered",
+            Self::DeliveryExhausted => "delivery.exhausted",
+            Self::Test => "webhook.test",
+        }
+    }
+
+    /// When it is sent, in a sentence for who chooses among them.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Completed => "The video is there.",
+            Self::Failed => "The job failed, and its retries are used up.",
+            Self::Cancelled => "Someone cancelled the job.",
+            Self::ExtractionCompleted => "The job paused after extraction, as was asked.",
+            Self::ScriptCompleted => "The worker is done; the video still renders.",
+            Self::CompletedWithIssues => "The worker is done, but named neither a video nor a render.",
+            Self::FailedNoRetry => "The job failed in a way that a retry can't mend.",
+            Self::Timeout => "The run took longer than it may.",
+            Self::WorkflowIncomplete => "The run took longer than it may, with a render under way.",
+            Self::RenderTimeout => "The render did not end in time.",
+            Self::Deleted => "The job was deleted.",
+            Self::VideoStarted => "A video is being made.",
+            Self::VideoCompleted => "A video is ready.",
+            Self::VideoFailed => "A video can't be made, or was cancelled.",
+            Self::EndpointFailing => "An endpoint fails, and will be disabled if it goes on.",
+            Self::EndpointDisabled => "An endpoint was disabled: it failed for too long, or asked for it.",
+            Self::EndpointRecovered => "An endpoint that was failing takes webhooks again.",
+            Self::DeliveryExhausted => "Every try of a delivery failed; it can be recovered.",
+            Self::Test => "A test. New endpoints get one, whatever they subscribe to.",
+        }
+    }
+
+    /// What it is about.
+    pub fn group(self) -> EventGroup {
+        match self {
+            Self::Completed
+            | Self::Failed
+            | Self::Cancelled
+            | Self::ExtractionCompleted
+            | Self::ScriptCompleted
+            | Self::CompletedWithIssues
+            | Self::FailedNoRetry
+            | Self::Timeout
+            | Self::WorkflowIncomplete
+            | Self::RenderTimeout
+            | Self::Deleted => EventGroup::Job,
+            Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => EventGroup::Video,
+            Self::EndpointFailing | Self::EndpointDisabled | Self::EndpointRecovered => EventGroup::Endpoint,
+            Self::DeliveryExhausted => EventGroup::Delivery,
+            Self::Test => EventGroup::Webhook,
+        }
+    }
+
+    /// Whether it tells of webhooks themselves. Of webhooks that carry such an event nothing is told, so that none causes
+    /// the next.
+    pub fn is_operational(self) -> bool {
+        match self.group() {
+            EventGroup::Job | EventGroup::Video => false,
+            EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => true,
+        }
+    }
+
+    /// What receivers of a video are told instead of an event of its job; most they are not told at all.
+    pub fn of_video(self) -> Option<Self> {
+        match self {
+            Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => Some(self),
+            Self::Completed => Some(Self::VideoCompleted),
+            Self::Failed | Self::FailedNoRetry | Self::Timeout | Self::Cancelled => Some(Self::VideoFailed),
+            Self::ExtractionCompleted
+            | Self::ScriptCompleted
+            | Self::CompletedWithIssues
+            | Self::WorkflowIncomplete
+            | Self::RenderTimeout
+            | Self::Deleted
+            | Self::EndpointFailing
+            | Self::EndpointDisabled
+            | Self::EndpointRecovered
+            | Self::DeliveryExhausted
+            | Self::Test => None,
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+}
+
+/// One entry of a filter: an event's name, a group's `job.*`, or `*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventPattern {
+    /// One event.
+    One(OutboundEvent),
+    /// All of a group, those too that come to it later.
+    Group(EventGroup),
+    /// All.
+    All,
+}
+
+impl EventPattern {
+    /// Reads an entry.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::All);
+        }
+        match text.strip_suffix(".*") {
+            Some(group) => EventGroup::ALL.into_iter().find(|known| known.name() == group).map(Self::Group),
+            None => OutboundEvent::parse(text).map(Self::One),
+        }
+    }
+
+    fn matches(self, event: OutboundEvent) -> bool {
+        match self {
+            Self::One(one) => one == event,
+            Self::Group(group) => group == event.group(),
+            Self::All => true,
+        }
+    }
+}
+
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(event) => f.write_str(event.name()),
+            Self::Group(group) => write!(f, "{}.*", group.name()),
+            Self::All => f.write_str("*"),
+        }
+    }
+}
+
+/// Which events an endpoint gets. Entries that a stored one has and that we do not know are of a newer version, which has
+/// events that we never send: they are passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", from = "Vec<String>")]
+pub struct EventFilter(Vec<EventPattern>);
+
+impl EventFilter {
+    /// A filter with these entries; repeats do not count.
+    pub fn new(patterns: impl IntoIterator<Item = EventPattern>) -> Self {
+        let mut kept = Vec::new();
+        for pattern in patterns {
+            if !kept.contains(&pattern) {
+                kept.push(pattern);
+            }
+        }
+        Self(kept)
+    }
+
+    /// Whether an event passes.
+    pub fn matches(&self, event: OutboundEvent) -> bool {
+        self.0.iter().any(|pattern| pattern.matches(event))
+    }
+
+    /// Its entries, as they are written.
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl From<EventFilter> for Vec<String> {
+    fn from(filter: EventFilter) -> Self {
+        filter.names()
+    }
+}
+
+impl From<Vec<String>> for EventFilter {
+    fn from(names: Vec<String>) -> Self {
+        Self::new(names.iter().filter_map(|name| EventPattern::parse(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(names: &[&str]) -> EventFilter {
+        names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().into()
+    }
+
+    #[test]
+    fn names_are_those_that_rows_are_written_with() {
+        for event in OutboundEvent::ALL {
+            assert_eq!(serde_json::to_value(event).unwrap(), event.name());
+            assert_eq!(OutboundEvent::parse(event.name()), Some(event));
+            assert!(event.name().starts_with(&format!("{}.", event.group().name())), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_exact_names_groups_and_everything() {
+        let check = |names: &[&str], taken: &[&str]| {
+            let filter = filter(names);
+            let found: Vec<&str> =
+                OutboundEvent::ALL.into_iter().filter(|e| filter.matches(*e)).map(|e| e.name()).collect();
+            assert_eq!(found, taken, "{names:?}");
+        };
+        check(&["job.completed", "job.failed"], &["job.completed", "job.failed"]);
+        check(&["delivery.*", "job.deleted"], &["job.deleted", "delivery.exhausted"]);
+        check(&["endpoint.*"], &["endpoint.failing", "endpoint.disabled", "endpoint.recovered"]);
+        check(&["*"], &OutboundEvent::ALL.map(OutboundEvent::name));
+        check(&[], &[]);
+        assert_eq!(filter(&["job.*", "job.failed", "job.*"]).names(), ["job.*", "job.failed"]);
+        for bad in ["jobs.*", "job.comple*", "job", "", ".*", "job.completed "] {
+            assert_eq!((EventPattern::parse(bad), filter(&[bad, "job.*"])), (None, filter(&["job.*"])), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What people do to one job: cancel, retry, complete, delete, watch its render (contract.md, StreamGank: jobs).
+
+use reelhook_app::Url;
+use reelhook_app::jobs::change::Changed;
+use reelhook_app::jobs::renders::is_web_url;
+use reelhook_app::views::streamgank::job;
+use reelhook_domain::{Event, Job, JobId, Rejected, brief};
+use serde_json::{Value, json};
+
+use crate::access::Caller;
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+
+/// A command to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// POST /api/job/{id}/cancel, DELETE /api/queue/job/{id}
+    Cancel,
+    /// POST /api/job/{id}/retry
+    Retry,
+    /// POST /api/job/{id}/complete
+    Complete(String),
+    /// DELETE /api/queue/job/{id}/delete
+    Delete,
+    /// POST /api/queue/job/{id}/monitor-creatomate
+    Monitor,
+}
+
+impl Command {
+    /// Reads a command's route and body; none where the route is another's.
+    ///
+    /// # Errors
+    /// [`Problem`]; an id that can't be one is [`Problem::JobNotFound`].
+    pub fn read(request: &ApiRequest) -> Result<Option<(JobId, Self)>, Problem> {
+        let (id, command) = match (request.method.as_str(), &request.segments()[..]) {
+            ("POST", ["api", "job", id, "cancel"]) | ("DELETE", ["api", "queue", "job", id]) => (*id, Self::Cancel),
+            ("POST", ["api", "job", id, "retry"]) => (*id, Self::Retry),
+            ("POST", ["api", "job", id, "complete"]) => (*id, Self::Complete(video_url(request)?)),
+            ("DELETE", ["api", "queue", "job", id, "delete"]) => (*id, Self::Delete),
+            ("POST", ["api", "queue", "job", id, "monitor-creatomate"]) => (*id, Self::Monitor),
+            _ => return Ok(None),
+        };
+        Ok(Some((JobId::parse(id).map_err(|_| Problem::JobNotFound)?, command)))
+    }
+
+    /// In the domain's words.
+    pub fn event(&self) -> Event {
+        match self {
+            Self::Cancel => Event::Cancel,
+            Self::Retry => Event::Retry,
+            Self::Complete(video_url) => Event::Complete { video_url: video_url.clone() },
+            Self::Delete => Event::Delete,
+            Self::Monitor => Event::Monitor,
+        }
+    }
+
+    /// Logs the outcome of a command: of a video's URL only its host, since the rest may be a secret.
+    pub fn note(&self, id: &JobId, caller: &Caller, outcome: &'static str) {
+        let (command, host) = match self {
+            Self::Cancel => ("cancel", None),
+            Self::Retry => ("retry", None),
+            Self::Complete(url) => ("complete", Url::parse(url).ok().and_then(|url| url.host_str().map(brief))),
+            Self::Delete => ("delete", None),
+            Self::Monitor => ("monitor", None),
+        };
+        tracing::info!(job_id = %id, command, host, caller = brief(&caller.fingerprint), outcome, "took a command");
+    }
+
+    /// The answer; a command that was carried out before is answered alike.
+    ///
+    /// # Errors
+    /// [`Problem`] says why the job does not take it.
+    pub fn answer(&self, changed: Changed) -> Result<ApiAnswer, Problem> {
+        let changed = match changed {
+            Changed::Applied(job) | Changed::Ignored(_, job) => job,
+            Changed::NotFound => return Err(Problem::JobNotFound),
+            Changed::Rejected(reason, _) => return Err(refused(reason)),
+        };
+        Ok(ApiAnswer::json(200, &self.body(&changed)))
+    }
+
+    fn body(&self, changed: &Job) -> Value {
+        let id = &changed.id;
+        let message = match self {
+            Self::Cancel => "Job cancelled successfully".to_owned(),
+            Self::Retry => format!("Job retry initiated (attempt {})", changed.retry_count),
+            Self::Complete(_) => "Job updated with video URL".to_owned(),
+            Self::Delete => {
+                let last = &id.as_str()[id.as_str().len().saturating_sub(8)..];
+                format!("Job {last} deleted permanently")
+            }
+            Self::Monitor => format!("Started Creatomate monitoring for job {id}"),
+        };
+        let mut body = json!({ "success": true, "message": message, "job": job(changed) });
+        match self {
+            Self::Delete => body["deletedAt"] = json!(changed.deleted_at.map(|at| at.to_string())),
+            Self::Monitor => body["creatomateId"] = json!(changed.render_id.as_ref().map(|render| render.as_str())),
+            Self::Cancel | Self::Retry | Self::Complete(_) => {}
+        }
+        body
+    }
+}
+
+fn refused(reason: Rejected) -> Problem {
+    match reason {
+        Rejected::CannotCancel(status) => Problem::CannotCancel(status),
+        Rejected::CannotRetry(status) => Problem::CannotRetry(status),
+        Rejected::CannotComplete(status) => Problem::CannotComplete(status),
+        Rejected::CannotDelete(status) => Problem::CannotDelete(status),
+        Rejected::NoRender => Problem::NoRender,
+        Rejected::VideoExists => Problem::VideoExists,
+        Rejected::WorkflowIncomplete => Problem::WorkflowIncomplete,
+        Rejected::CannotMonitor(status) => Problem::CannotMonitor(status),
+        Rejected::NoVideo => Problem::VideoGone,
+        Rejected::Deleted => Problem::JobNotFound,
+    }
+}
+
+fn video_url(request: &ApiRequest) -> Result<String, Problem> {
+    let body = request.json()?;
+    match &body["videoUrl"] {
+        Value::Null => Err(Problem::VideoUrlMissing),
+        Value::String(text) if text.trim().is_empty() => Err(Problem::VideoUrlMissing),
+        Value::String(text) if is_web_url(text.trim()) => Ok(text.trim().to_owned()),
+        _ => Err(Problem::BadField {
+            field: "videoUrl",
+            right: "an http or https URL of at most 2,048 bytes".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,89 @@
+//! GET /api/job/{id}, its details with an ETag from the version, and its deliveries.
+
+use reelhook_app::views::streamgank::{job, job_details};
+use reelhook_app::webhooks::deliveries::DeliveryFilter;
+use reelhook_domain::{Job, JobId, Timestamp};
+use serde_json::json;
+
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+use crate::routes;
+use crate::webhooks::deliveries::of_job;
+
+/// What is asked of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// GET /api/job/{id}
+    Job(JobId),
+    /// GET /api/job/{id}/details
+    Details(JobId),
+    /// GET /api/job/{id}/deliveries
+    Deliveries(Box<DeliveryFilter>),
+}
+
+impl Route {
+    /// Reads the route.
+    ///
+    /// # Errors
+    /// [`routes::unknown`]; an id that can't be one is [`Problem::JobNotFound`].
+    pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
+        if request.method != "GET" {
+            return Err(routes::unknown(request));
+        }
+        let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
+        match request.segments()[..] {
+            ["api", "job", job] => Ok(Self::Job(id(job)?)),
+            ["api", "job", job, "details"] => Ok(Self::Details(id(job)?)),
+            ["api", "job", job, "deliveries"] => Ok(Self::Deliveries(Box::new(of_job(request, id(job)?)?))),
+            _ => Err(routes::unknown(request)),
+        }
+    }
+}
+
+/// The job, or 304 when the caller has this version.
+pub fn job_answer(request: &ApiRequest, found: &Job) -> ApiAnswer {
+    let tag = format!("\"{}-{}\"", found.id, found.version);
+    let answer = if matches_tag(request.header("if-none-match"), &tag) {
+        ApiAnswer::text(304, String::new())
+    } else {
+        ApiAnswer::json(200, &json!({ "success": true, "job": job(found) }))
+    };
+    answer.header("etag", tag).header("cache-control", "private, no-cache")
+}
+
+/// The job with its duration, which goes on while it runs: only an ended one has a tag.
+pub fn details_answer(request: &ApiRequest, found: &Job, now: Timestamp) -> ApiAnswer {
+    let tag = format!("\"{}-{}-details\"", found.id, found.version);
+    if !found.status.is_final() {
+        return ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }));
+    }
+    let answer = if matches_tag(request.header("if-none-match"), &tag) {
+        ApiAnswer::text(304, String::new())
+    } else {
+        ApiAnswer::json(200, &json!({ "success": true, "job": job_details(found, now) }))
+    };
+    answer.header("etag", tag).header("cache-control", "private, no-cache")
+}
+
+/// RFC 9110's weak comparison of If-None-Match.
+pub fn matches_tag(header: Option<&str>, tag: &str) -> bool {
+    header.is_some_and(|list| {
+        list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_none_match_is_a_list_of_weak_tags() {
+        let check = |header: Option<&str>, expected| assert_eq!(matches_tag(header, "\"a-1\""), expected, "{header:?}");
+        check(Some("\"a-1\""), true);
+        check(Some("W/\"a-1\", \"b\""), true);
+        check(Some("*"), true);
+        check(Some("\"a-2\""), false);
+        check(None, false);
+    }
+}

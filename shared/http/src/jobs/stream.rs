@@ -1,0 +1,54 @@
+//! Who may watch: a key, or a stream token in the query; and the route that gives such tokens.
+
+use reelhook_domain::{JobId, Timestamp};
+use reelhook_signing::{SigningKeys, stream_token};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::access::Access;
+use crate::answer::ApiAnswer;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+use crate::sse::{QUEUE_SUBJECT, Route, job_subject};
+
+/// How long a token opens streams, in milliseconds.
+const TOKEN_LIFE_MS: i64 = 3_600_000;
+
+/// Lets a viewer in who shows a key, or a token for what is asked.
+///
+/// # Errors
+/// [`Problem::Unauthorized`].
+pub fn admit(
+    request: &ApiRequest,
+    route: &Route,
+    access: &Access,
+    keys: &SigningKeys,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    match request.query("token") {
+        Some(token) => {
+            stream_token::verify(token, &route.subject(), now.seconds(), keys).map_err(|_| Problem::Unauthorized)
+        }
+        None => access.caller(request, now).map(drop),
+    }
+}
+
+/// What a token is wanted for: a job's stream, or the queue's.
+///
+/// # Errors
+/// [`Problem`]; an id that can't be one is [`Problem::JobNotFound`].
+pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem> {
+    match &request.json_or_nothing()?["jobId"] {
+        Value::Null => Ok(None),
+        Value::String(id) => JobId::parse(id).map(Some).map_err(|_| Problem::JobNotFound),
+        _ => Err(Problem::BadField { field: "jobId", right: "the id of a job".to_owned() }),
+    }
+}
+
+/// The answer with a token.
+pub fn token_answer(job: Option<&JobId>, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
+    let subject = job.map_or(QUEUE_SUBJECT.to_owned(), job_subject);
+    let expires = Timestamp((now.0 + TOKEN_LIFE_MS) / 1000 * 1000);
+    let token = stream_token::mint(&subject, expires.seconds(), keys);
+    ApiAnswer::json(200, &json!({ "token": token.expose_secret(), "expiresAt": expires.to_string() }))
+}

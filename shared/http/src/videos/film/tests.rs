@@ -1,0 +1,62 @@
+//! Configurations of videos: how long their scenes show, and where their pictures are named.
+
+use super::*;
+use serde_json::json;
+
+#[test]
+fn a_video_is_as_long_as_its_scenes_are_together() {
+    let check = |durations: &[f64], frames: u32| {
+        let scenes = durations.iter().map(|duration| json!({ "type": "cta", "duration": duration }));
+        let config = json!({ "scenes": scenes.collect::<Vec<_>>() });
+        let film = read(&config, &[], Renderer::Own, |_| None).unwrap().film;
+        assert_eq!(film.frames(), frames, "{durations:?}");
+    };
+    check(&[0.55; 40], 660);
+    check(&[1.0, 0.55, 2.45], 120);
+    check(&[0.51, 0.51, 0.51, 0.51], 61);
+    check(&[4.0], 120);
+}
+
+#[test]
+fn a_picture_is_known_by_the_place_at_which_it_was_named() {
+    let url = |name: &str| format!("https://shop.example/{name}.png");
+    let key = |name: u8| format!("uploads/{name:032x}.png");
+    let attached = [("shoe.png".to_owned(), key(1)), ("bag.png".to_owned(), key(2))];
+    let config = json!({ "scenes": [
+        { "type": "product-matrix", "content": { "products": [
+            { "title": "a", "image": url("a") }, { "title": "none" }, { "title": "c", "photo": url("c") },
+        ] } },
+        { "type": "hero-title", "content": { "image": url("a") } },
+        { "type": "comparison", "content": { "left": { "image": url("d") }, "right": ["text"] } },
+        { "type": "testimonial", "content": { "avatar": { "src": "shoe.png" }, "images": [url("e"), url("f")] } },
+        { "type": "cta" },
+    ] });
+    let film = read(&config, &attached, Renderer::Own, |_| None).unwrap().film;
+    let place = |image: ImageRef| film.asset_path(&image);
+    for (name, expected) in [
+        ("a", "scenes[0].content.products[0].image"),
+        ("c", "scenes[0].content.products[2].photo"),
+        ("d", "scenes[2].content.left.image"),
+        ("e", "scenes[3].content.images[0]"),
+        ("f", "scenes[3].content.images[1]"),
+    ] {
+        assert_eq!(place(ImageRef::Url(url(name))), expected);
+    }
+    assert_eq!(place(ImageRef::Key(key(1))), "scenes[3].content.avatar");
+    assert_eq!(place(ImageRef::Key(key(2))), "images[1]", "the file that nobody named");
+}
+
+#[test]
+fn places_that_the_film_tells_are_not_stored() {
+    let config = json!({ "scenes": [
+        { "type": "hero-title", "content": { "images": ["https://shop.example/a.png"] } },
+        { "type": "feature-list", "content": { "items": ["x", { "title": "y", "image": "https://shop.example/b.png" }] } },
+    ] });
+    let film = read(&config, &[], Renderer::Own, |_| None).unwrap().film;
+    assert_eq!(film.places, Vec::<String>::new());
+    let place = |name: &str| film.asset_path(&ImageRef::Url(format!("https://shop.example/{name}.png")));
+    assert_eq!(
+        (place("a").as_str(), place("b").as_str()),
+        ("scenes[0].content.images[0]", "scenes[1].content.items[1].image")
+    );
+}

@@ -1,0 +1,10 @@
+//! Routes of videos: film configurations, forms and answers.
+
+pub mod film;
+pub(crate) mod film_content;
+pub(crate) mod film_numbers;
+pub(crate) mod film_values;
+pub(crate) mod film_warnings;
+pub(crate) mod form;
+pub(crate) mod request;
+pub mod routes;

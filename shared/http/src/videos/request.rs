@@ -1,0 +1,150 @@
+//! An order for a video, in JSON or as a form with pictures (contract.md, VidBuilder; seed 002).
+
+use reelhook_app::Url;
+use reelhook_app::videos::films::IMAGE_LIMIT;
+use reelhook_app::videos::requests::VideoRequest;
+use reelhook_app::videos::uploads::{Upload, sniff};
+use reelhook_app::webhooks::endpoints::web_url;
+use reelhook_domain::videos::drawing::Renderer;
+use serde_json::{Value, json};
+
+use crate::idempotency::{key_of_body, key_of_form};
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+use crate::videos::film::MOST_IMAGES;
+use crate::videos::film_numbers::keep_digits;
+use crate::videos::film_values::{first_text, is_empty, whole};
+use crate::videos::form::{self, Part};
+
+/// Characters of a URL.
+const URL_LIMIT: usize = 2000;
+
+/// The parts of a request.
+struct Parts {
+    config: Value,
+    callback: Value,
+    files: Vec<Part>,
+}
+
+/// Reads a request for a video, which `renderer` draws. `random` makes the keys of pictures, `track` finds a track's id by
+/// one of its names.
+///
+/// # Errors
+/// [`Problem`] names what is wrong and what would be right.
+pub async fn read(
+    request: &ApiRequest,
+    needs_callback: bool,
+    allow_http: bool,
+    renderer: Renderer,
+    mut random: impl FnMut() -> u128,
+    track: impl Fn(&str) -> Option<&'static str>,
+) -> Result<VideoRequest, Problem> {
+    let is_form = form::is_form(request);
+    let Parts { config, callback, files } = if is_form {
+        of_form(form::read(request).await?)?
+    } else {
+        let config = request.json_by(read_json)?;
+        Parts { callback: config["webhookUrl"].clone(), config, files: Vec::new() }
+    };
+    if config["scenes"].as_array().is_none_or(Vec::is_empty) {
+        return Err(Problem::NoScenes { received: config });
+    }
+    let key = if is_form { key_of_form(request, &config, &callback, &files)? } else { key_of_body(request, &config)? };
+    let callback = read_callback(&callback, needs_callback, allow_http)?;
+    let mut uploads = Vec::with_capacity(files.len());
+    let mut attached = Vec::with_capacity(files.len());
+    for (index, file) in files.into_iter().enumerate() {
+        let media_type = sniff(&file.bytes).unwrap_or_default();
+        let size = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
+        let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadValue {
+            path: format!("images[{index}]"),
+            right: "a PNG, JPEG, WebP or GIF picture".to_owned(),
+        })?;
+        attached.push((file.file.unwrap_or_default(), upload.key.clone()));
+        uploads.push((upload, file.bytes.to_vec()));
+    }
+    let parsed = crate::videos::film::read(&config, &attached, renderer, track)?;
+    let input = json!({
+        "title": parsed.film.title,
+        "type": first_text(&config, "", &["type"])?.map_or_else(|| "flexible".to_owned(), |(_, named)| named),
+        "theme": parsed.film.theme,
+        "quality": parsed.film.quality,
+        "music": parsed.film.music.as_ref().map(|music| &music.track),
+        "generateReels": parsed.film.reels,
+        "scenes": parsed.film.scenes.len(),
+    });
+    Ok(VideoRequest {
+        film: parsed.film,
+        warnings: parsed.warnings,
+        input,
+        callback: callback.map(Url::into),
+        uploads,
+        traceparent: request.traceparent(),
+        key,
+    })
+}
+
+/// The parts of a form: `config`, `webhookUrl`, `images`.
+fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
+    let mut parts = Parts { config: Value::Null, callback: Value::Null, files: Vec::new() };
+    for part in form {
+        match part.name.trim_end_matches("[]") {
+            "config" => {
+                let config = part.text().map_err(|why| why.problem(Problem::BadConfig))?;
+                parts.config = read_json(&config).map_err(|error| Problem::BadConfig(error.to_string()))?;
+            }
+            "webhookUrl" => {
+                let bad = |why: String| Problem::BadForm(format!("`webhookUrl`: {why}"));
+                parts.callback = json!(part.text().map_err(|why| why.problem(bad))?.trim());
+            }
+            "images" | "image" if !part.is_unfilled() => parts.files.push(part),
+            // Browsers also send unknown fields, and empty file inputs.
+            _ => {}
+        }
+    }
+    if parts.files.len() > MOST_IMAGES {
+        let right = format!("at most {MOST_IMAGES} pictures");
+        return Err(Problem::BadValue { path: "images".to_owned(), right });
+    }
+    if is_empty(&parts.callback) {
+        parts.callback = parts.config["webhookUrl"].clone();
+    }
+    Ok(parts)
+}
+
+/// JSON without loss of digits, since people read the numbers of a video.
+fn read_json(json: &str) -> serde_json::Result<Value> {
+    serde_json::from_slice(&keep_digits(json.as_bytes()))
+}
+
+fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {
+    if is_empty(given) {
+        return if needed { Err(Problem::CallbackMissing) } else { Ok(None) };
+    }
+    let Value::String(text) = given else { return Err(Problem::CallbackFormat { received: given.clone() }) };
+    let text = text.trim();
+    let received = || given.clone();
+    let url = Url::parse(text).ok().filter(|_| text.len() <= URL_LIMIT);
+    let url = url.ok_or_else(|| Problem::CallbackFormat { received: received() })?;
+    match url.scheme() {
+        "http" if !allow_http => return Err(Problem::CallbackProtocol { received: received(), right: "an HTTPS URL" }),
+        "http" | "https" => {}
+        _ => return Err(Problem::CallbackProtocol { received: received(), right: "a valid HTTP/HTTPS URL" }),
+    }
+    let url = web_url(url.as_str(), allow_http).map_err(|_| Problem::CallbackFormat { received: received() })?;
+    Ok(Some(url))
+}
+
+/// Reads which picture is to be uploaded: POST /api/uploads `{contentType, size}`.
+///
+/// # Errors
+/// [`Problem::BadField`].
+pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
+    let body = request.json()?;
+    let size = whole(&body["size"]).filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
+    let right = || format!("the picture's size in bytes, from 1 to {IMAGE_LIMIT}");
+    let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
+    let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();
+    let upload = Upload::new(body["contentType"].as_str().unwrap_or_default(), size, random);
+    upload.ok_or_else(|| Problem::BadField { field: "contentType", right: right() })
+}

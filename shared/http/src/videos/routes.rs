@@ -1,0 +1,262 @@
+//! VidBuilder's routes: what is asked, and the answers (contract.md, VidBuilder; seed 002).
+
+use reelhook_app::Url;
+use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
+use reelhook_app::videos::films::link_subject;
+use reelhook_app::videos::uploads::Upload;
+use reelhook_app::views::vidbuilder;
+use reelhook_domain::videos::film::Rendition;
+use reelhook_domain::{Job, JobId, Status, Timestamp};
+use reelhook_signing::{SigningKeys, stream_token};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::answer::ApiAnswer;
+use crate::jobs::queue::{read_cursor, write_cursor};
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+use crate::routes;
+pub use crate::videos::request::{read, read_upload};
+
+/// Waiting jobs that are named.
+pub const QUEUED_SHOWN: usize = 100;
+/// Videos of one answer.
+const LISTED: usize = 200;
+/// How long an upload may begin, in seconds.
+const UPLOAD_LIFE: i64 = 900;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Route {
+    /// A video, and whether the caller waits for it.
+    Create {
+        /// Whether.
+        wait: bool,
+    },
+    /// Where a picture may be put.
+    Upload,
+    /// How a job stands.
+    Status(JobId),
+    /// A video.
+    Download(JobId, Rendition),
+    /// The videos that are there.
+    List {
+        /// How many.
+        limit: usize,
+        /// Where the list goes on.
+        cursor: Option<Cursor>,
+    },
+    /// That a video goes.
+    Delete(JobId),
+    /// How many wait.
+    Queue,
+    /// The tracks of music.
+    Tracks,
+    /// A track of music.
+    Track(String),
+}
+
+impl Route {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
+        match (request.method.as_str(), &request.segments()[..]) {
+            ("POST", ["api", "generate-video-async"]) => Ok(Self::Create { wait: false }),
+            ("POST", ["api", "generate-flexible-video"]) => Ok(Self::Create { wait: true }),
+            ("POST", ["api", "uploads"]) => Ok(Self::Upload),
+            ("GET", ["api", "job-status", id]) => {
+                JobId::parse(id).map(Self::Status).map_err(|_| Problem::NoJob(id.chars().take(128).collect()))
+            }
+            ("GET", ["api", "download", id]) => read_file_id(id).map(|(id, format)| Self::Download(id, format)),
+            ("GET", ["api", "videos"]) => {
+                Ok(Self::List { limit: request.limit(LISTED, LISTED)?, cursor: request.cursor(read_cursor)? })
+            }
+            ("DELETE", ["api", "videos", id]) => JobId::parse(id).map(Self::Delete).map_err(|_| Problem::VideoGone),
+            ("GET", ["api", "queue-status"]) => Ok(Self::Queue),
+            ("GET", ["api", "music-tracks"]) => Ok(Self::Tracks),
+            ("GET", ["api", "music-tracks", name]) => Ok(Self::Track((*name).to_owned())),
+            _ => Err(routes::unknown(request)),
+        }
+    }
+
+    /// The link that a request follows, where it follows one: no key is asked for then.
+    pub fn linked(&self, request: &ApiRequest) -> Option<Link> {
+        let token = request.query("token")?.to_owned();
+        let subject = match self {
+            Self::Download(id, format) => link_subject(id.as_str(), *format),
+            Self::Track(name) => track_subject(name),
+            Self::Create { .. }
+            | Self::Upload
+            | Self::Status(_)
+            | Self::List { .. }
+            | Self::Delete(_)
+            | Self::Queue
+            | Self::Tracks => return None,
+        };
+        Some(Link { subject, token })
+    }
+}
+
+/// A signed link.
+#[derive(Debug)]
+pub struct Link {
+    subject: String,
+    token: String,
+}
+
+impl Link {
+    /// Checks its signature and its time.
+    ///
+    /// # Errors
+    /// [`Problem::Unauthorized`].
+    pub fn check(&self, now: Timestamp, keys: &SigningKeys) -> Result<(), Problem> {
+        stream_token::verify(&self.token, &self.subject, now.seconds(), keys).map_err(|_| Problem::Unauthorized)
+    }
+}
+
+fn track_subject(name: &str) -> String {
+    format!("music:{name}")
+}
+
+/// A link to a track, good for as long as those to videos.
+pub fn track_link(filename: &str, base: &Url, keys: &SigningKeys, now: Timestamp) -> String {
+    let token = stream_token::mint(&track_subject(filename), now.seconds() + vidbuilder::LINK_LIFE.0, keys);
+    let base = base.as_str().trim_end_matches('/');
+    format!("{base}/api/music-tracks/{filename}?token={}", token.expose_secret())
+}
+
+/// Which video a path names: a job's id, with `_reels` for the vertical one.
+fn read_file_id(text: &str) -> Result<(JobId, Rendition), Problem> {
+    let text = text.strip_suffix(".mp4").unwrap_or(text);
+    let (id, format) = match text.strip_suffix("_reels") {
+        Some(id) => (id, Rendition::Portrait),
+        None => (text, Rendition::Landscape),
+    };
+    Ok((JobId::parse(id).map_err(|_| Problem::VideoNotFound)?, format))
+}
+
+/// How a job stands.
+pub fn status_answer(job: &Job) -> ApiAnswer {
+    ApiAnswer::json(200, &vidbuilder::status(job))
+}
+
+/// The end of a job that its caller waited for, with the warnings of the answer that would have come without waiting.
+///
+/// # Errors
+/// [`Problem::VideoFailed`].
+pub fn finished_answer(job: &Job, accepted: &str) -> Result<ApiAnswer, Problem> {
+    match job.status {
+        Status::Completed => {
+            let mut body = vidbuilder::finished(job);
+            let accepted: Value = serde_json::from_str(accepted).unwrap_or_default();
+            if let Some(warnings) = accepted.get("warnings") {
+                body["warnings"] = warnings.clone();
+            }
+            Ok(ApiAnswer::json(200, &body))
+        }
+        Status::Failed | Status::Cancelled | Status::Pending | Status::Processing | Status::Rendering => {
+            let view = vidbuilder::status(job);
+            let error = view["error"].as_str().unwrap_or_default().to_owned();
+            Err(Problem::VideoFailed { job_id: job.id.to_string(), error })
+        }
+    }
+}
+
+/// Where a picture is put, and how.
+pub fn upload_answer(upload: &Upload, url: &str, now: Timestamp) -> ApiAnswer {
+    let body = json!({
+        "success": true,
+        "key": upload.key,
+        "uploadUrl": url,
+        "method": "PUT",
+        "headers": { "Content-Type": upload.content_type, "Content-Length": upload.bytes.to_string() },
+        "expiresAt": Timestamp(now.0 + UPLOAD_LIFE * 1000).to_string(),
+    });
+    ApiAnswer::json(201, &body)
+}
+
+/// A video is elsewhere, for a while.
+pub fn download_answer(url: &str) -> ApiAnswer {
+    ApiAnswer::text(302, String::new()).header("location", url).header("cache-control", "no-store")
+}
+
+/// The videos that are there.
+pub fn list_answer(listed: &Listed) -> ApiAnswer {
+    let videos: Vec<Value> = listed.jobs.iter().filter_map(vidbuilder::listed).collect();
+    let mut body = json!({ "count": videos.len(), "videos": videos });
+    if let Some(next) = &listed.next {
+        body["nextCursor"] = json!(write_cursor(next));
+    }
+    ApiAnswer::json(200, &body)
+}
+
+/// A video was deleted.
+pub fn deleted_answer(id: &JobId) -> ApiAnswer {
+    let message = "Video deleted successfully";
+    ApiAnswer::json(200, &json!({ "success": true, "message": message, "jobId": id.as_str() }))
+}
+
+/// How many videos are made, and how many wait.
+pub fn queue_answer(status: &QueueStatus, waiting: &[JobId], most: usize) -> ApiAnswer {
+    let body = json!({
+        "activeRenders": status.active.len(),
+        "maxConcurrent": most,
+        "queueLength": status.counts.pending,
+        "availableSlots": most.saturating_sub(status.running),
+        "queuedJobs": waiting.iter().map(JobId::as_str).collect::<Vec<_>>(),
+    });
+    ApiAnswer::json(200, &body)
+}
+
+/// The tracks of music: id, name and file name of each, with a link.
+pub fn tracks_answer<'a>(
+    tracks: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+    base: &Url,
+    keys: &SigningKeys,
+    now: Timestamp,
+) -> ApiAnswer {
+    let tracks: Vec<Value> = tracks
+        .map(|(id, name, filename)| {
+            json!({ "id": id, "name": name, "filename": filename, "url": track_link(filename, base, keys, now) })
+        })
+        .collect();
+    ApiAnswer::json(200, &json!({ "tracks": tracks }))
+}
+
+impl Problem {
+    /// The answer in VidBuilder's words.
+    pub fn vidbuilder(&self, request_id: &str) -> ApiAnswer {
+        let (status, code, sentence) = self.parts();
+        let mut body = json!({ "error": sentence, "code": code, "request_id": request_id });
+        match self {
+            Self::NoScenes { received } => body["receivedConfig"] = Self::echo(received),
+            Self::CallbackMissing => {
+                body["message"] = json!("Please provide a webhookUrl in your request body to receive status updates.");
+                body["hint"] = json!("Use /api/generate-flexible-video for synchronous generation without webhooks.");
+            }
+            Self::CallbackFormat { received } => {
+                body["message"] = json!("Please provide a valid HTTP/HTTPS URL.");
+                body["receivedUrl"] = Self::echo(received);
+            }
+            Self::CallbackProtocol { received, right } => {
+                body["message"] = json!(format!("Please provide {right}."));
+                body["receivedUrl"] = Self::echo(received);
+            }
+            Self::BadConfig(why) => body["message"] = json!(why),
+            Self::FormTooLarge => {
+                body["hint"] = json!("Upload large images by POST /api/uploads, and name their keys.")
+            }
+            Self::NoJob(id) => body["jobId"] = json!(id),
+            Self::VideoFailed { job_id, error } => {
+                body["jobId"] = json!(job_id);
+                body["message"] = json!(error);
+            }
+            Self::RateLimited { retry_after } => body["retryAfter"] = json!(retry_after),
+            // Their sentence says it all.
+            _ => {}
+        }
+        self.headers(ApiAnswer::json(status, &body))
+    }
+}

@@ -1,0 +1,280 @@
+//! Recoveries: deliveries of a time range that are counted or sent once more, in the background.
+
+use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
+use reelhook_app::webhooks::recover::{Filter, Recovery, RecoveryId, RecoveryRequest, RecoveryStatus, statuses};
+use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp, brief};
+use serde_json::{Value, json};
+
+use crate::access::Caller;
+use crate::answer::ApiAnswer;
+use crate::idempotency::key;
+use crate::problem::Problem;
+use crate::request::ApiRequest;
+use crate::times;
+use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
+
+/// Members of a request for a recovery.
+const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
+const DAY_MS: i64 = 86_400_000;
+/// How far back a recovery may begin: what is older is not there. The extra days are for callers who make a dry run
+/// first and then send the same range.
+const OLDEST_DAYS: i64 = DELIVERY_DAYS + 2;
+/// How far ahead it may end: the end of today is ahead everywhere, by more or less of a zone.
+const AHEAD_DAYS: i64 = 2;
+
+/// What is asked of recoveries.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// POST /api/webhooks/recover
+    Begin(RecoveryRequest),
+    /// GET /api/webhooks/recover
+    List,
+    /// GET /api/webhooks/recover/{id}
+    One(RecoveryId),
+    /// POST /api/webhooks/recover/{id}/cancel
+    Cancel(RecoveryId),
+}
+
+impl Route {
+    /// Reads the route; none where it is another's.
+    ///
+    /// # Errors
+    /// [`Problem`] names what is wrong; an id that can't be one is [`Problem::RecoveryNotFound`].
+    pub fn read(request: &ApiRequest, caller: &Caller, now: Timestamp) -> Result<Option<Self>, Problem> {
+        let id = |text: &str| RecoveryId::parse(text).ok_or(Problem::RecoveryNotFound);
+        Ok(Some(match (request.method.as_str(), &request.segments()[..]) {
+            ("POST", ["api", "webhooks", "recover"]) => {
+                let body = request.json()?;
+                check_names(&body)?;
+                let dry_run = match &body["dryRun"] {
+                    Value::Null => false,
+                    Value::Bool(dry_run) => *dry_run,
+                    _ => return Err(bad("dryRun", "true or false")),
+                };
+                let key = key(request)?;
+                let key = key.map(|key| (caller.fingerprint.clone(), key.of_callers(caller.former.clone())));
+                Self::Begin(RecoveryRequest { filter: read_filter(&body, now)?, dry_run, key })
+            }
+            ("GET", ["api", "webhooks", "recover"]) => Self::List,
+            ("GET", ["api", "webhooks", "recover", one]) => Self::One(id(one)?),
+            ("POST", ["api", "webhooks", "recover", one, "cancel"]) => Self::Cancel(id(one)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Logs the caller and the call.
+    pub fn note(&self, caller: &Caller) {
+        let caller = brief(&caller.fingerprint);
+        match self {
+            Self::Begin(RecoveryRequest { filter: Filter { from, to, .. }, dry_run, .. }) => {
+                tracing::info!(asked = "begin", %from, %to, dry_run, caller, "took a call about recoveries");
+            }
+            Self::List => tracing::info!(asked = "list", caller, "took a call about recoveries"),
+            Self::One(id) => {
+                tracing::info!(asked = "one", recovery_id = id.as_str(), caller, "took a call about recoveries");
+            }
+            Self::Cancel(id) => {
+                tracing::info!(asked = "cancel", recovery_id = id.as_str(), caller, "took a call about recoveries");
+            }
+        }
+    }
+}
+
+fn bad(field: &'static str, right: &str) -> Problem {
+    Problem::BadField { field, right: right.to_owned() }
+}
+
+/// Whether every member is one that we know: a misspelt one would leave the range wider than it was meant.
+fn check_names(body: &Value) -> Result<(), Problem> {
+    let unknown = body.as_object().and_then(|body| body.keys().find(|name| !FIELDS.contains(&name.as_str())));
+    match unknown {
+        Some(name) => Err(Problem::UnknownField { name: name.clone(), known: FIELDS.to_vec() }),
+        None => Ok(()),
+    }
+}
+
+fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
+    let time = |name: &'static str| match &body[name] {
+        Value::Null => Ok(None),
+        value => times::of_json(value).map(Some).ok_or_else(|| bad(name, times::RIGHT)),
+    };
+    let from = time("from")?.ok_or_else(|| bad("from", &format!("the time to begin at: {}", times::RIGHT)))?;
+    let to = time("to")?;
+    let oldest = Timestamp(now.0 - OLDEST_DAYS * DAY_MS);
+    // A range that lies before it whole is empty.
+    if from < oldest && to.is_none_or(|to| to >= oldest) {
+        return Err(bad("from", "within the last 30 days, since nothing older is kept"));
+    }
+    if to.is_some_and(|to| to.0 > now.0 + AHEAD_DAYS * DAY_MS) {
+        return Err(bad("to", "at most two days ahead; left out it is now"));
+    }
+    let to = to.unwrap_or(now).min(now);
+    if from > to {
+        return Err(bad("from", "a time before `to` and before now"));
+    }
+    let endpoint = match &body["endpoint"] {
+        Value::Null => None,
+        Value::String(text) => Some(read_endpoint(text)?),
+        _ => return Err(bad("endpoint", "an endpoint's id, or its name such as webhook_1")),
+    };
+    let event = match &body["event"] {
+        Value::Null => None,
+        event => {
+            let found = event.as_str().and_then(OutboundEvent::parse);
+            Some(found.ok_or_else(|| bad("event", "an event's name, such as job.completed"))?)
+        }
+    };
+    let status = |value: &Value| match value.as_str() {
+        Some(name) => read_status(name),
+        None => Err(bad("status", "a status, or a list of them")),
+    };
+    let wanted = match &body["status"] {
+        // What did not arrive.
+        Value::Null => vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
+        Value::Array(all) if !all.is_empty() && all.len() <= 8 => all.iter().map(status).collect::<Result<_, _>>()?,
+        one => vec![status(one)?],
+    };
+    Ok(Filter { from, to, endpoint, event, statuses: statuses(wanted) })
+}
+
+/// How a recovery stands: 202 while it goes on.
+pub fn recovery_answer(recovery: &Recovery) -> ApiAnswer {
+    let status = if recovery.status == RecoveryStatus::Running { 202 } else { 200 };
+    ApiAnswer::json(status, &json!({ "success": true, "recovery": shown(recovery) }))
+}
+
+/// A recovery as somebody looks at it: 200 however it stands.
+pub fn one_answer(recovery: &Recovery) -> ApiAnswer {
+    ApiAnswer::json(200, &json!({ "success": true, "recovery": shown(recovery) }))
+}
+
+/// The newest recoveries.
+pub fn recoveries_answer(recoveries: &[Recovery]) -> ApiAnswer {
+    let shown: Vec<Value> = recoveries.iter().map(shown).collect();
+    ApiAnswer::json(200, &json!({ "success": true, "count": shown.len(), "recoveries": shown }))
+}
+
+/// A recovery as clients see it.
+pub(crate) fn shown(of: &Recovery) -> Value {
+    let statuses: Vec<&str> = of.filter.statuses.iter().map(|status| status_name(*status)).collect();
+    json!({
+        "id": of.id.as_str(),
+        "status": of.status,
+        "dryRun": of.dry_run,
+        "progress": of.progress(),
+        "filter": {
+            "from": of.filter.from.to_string(),
+            "to": of.filter.to.to_string(),
+            "endpoint": of.filter.endpoint,
+            "event": of.filter.event.map(OutboundEvent::name),
+            "status": statuses,
+        },
+        "examined": of.examined,
+        "matched": of.matched,
+        "replayed": of.replayed,
+        "underWay": of.under_way,
+        "endpointDisabled": of.disabled,
+        "createdAt": of.created_at.to_string(),
+        "updatedAt": of.updated_at.to_string(),
+        "finishedAt": of.finished_at.map(|at| at.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::posting;
+
+    const NOW: Timestamp = Timestamp(1_704_110_400_000);
+
+    fn read(request: &ApiRequest) -> Result<Option<Route>, Problem> {
+        Route::read(request, &Caller::known_as("ann"), NOW)
+    }
+
+    fn begin(body: Value) -> Result<(Filter, bool), Problem> {
+        match read(&posting("/api/webhooks/recover", &body))? {
+            Some(Route::Begin(command)) => Ok((command.filter, command.dry_run)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_filter_is_read_whole_and_what_did_not_arrive_is_meant_by_default() {
+        let from = Timestamp(NOW.0 - 1000);
+        let filter = |statuses: &[DeliveryStatus]| Filter {
+            from,
+            to: NOW,
+            endpoint: None,
+            event: None,
+            statuses: statuses.to_vec(),
+        };
+        let plain = filter(&[DeliveryStatus::Exhausted, DeliveryStatus::Stopped]);
+        assert_eq!(begin(json!({ "from": from.0 })), Ok((plain, false)));
+        let body = json!({
+            "from": from.to_string(), "to": "2024-01-01T23:59:59+01:00", "endpoint": "webhook_2", "event": "job.failed",
+            "status": ["delivered", "delivered"], "dryRun": true,
+        });
+        let whole = Filter {
+            endpoint: Some("webhook_2".to_owned()),
+            event: Some(OutboundEvent::Failed),
+            ..filter(&[DeliveryStatus::Delivered])
+        };
+        assert_eq!(begin(body), Ok((whole, true)), "nothing is recovered that is yet to come");
+    }
+
+    #[test]
+    fn no_spelling_of_a_time_makes_the_range_wider() {
+        let from = Timestamp(NOW.0 - 60_000);
+        for given in [json!(from.0), json!(from.0 / 1000), json!((from.0 / 1000).to_string()), json!(from.to_string())]
+        {
+            let (filter, _) = begin(json!({ "from": given, "to": given })).unwrap();
+            assert_eq!((filter.from, filter.to), (from, from), "{given}");
+        }
+        let of_old = begin(json!({ "from": "2023-01-01T00:00:00Z", "to": "2023-01-02T00:00:00Z" })).unwrap();
+        assert!(of_old.0.to < Timestamp(NOW.0 - 300 * DAY_MS), "nothing is there, and nothing else is meant");
+        let backwards = begin(json!({ "from": from.0, "to": from.0 - 1 }));
+        assert!(matches!(backwards, Err(Problem::BadField { field: "from", .. })), "{backwards:?}");
+        for name in ["form", "From", "since", "until", "dry_run", "dryrun", "endpointId", "statuses"] {
+            let mut body = json!({ "from": from.0 });
+            body[name] = json!(true);
+            let Err(Problem::UnknownField { name: named, .. }) = begin(body) else { panic!("{name}") };
+            assert_eq!(named, name);
+        }
+    }
+
+    #[test]
+    fn every_bad_field_is_named() {
+        let good = json!({ "from": NOW.0 - 1000 });
+        for (field, value) in [
+            ("from", Value::Null),
+            ("from", json!("yesterday")),
+            ("from", json!("")),
+            ("from", json!(1)),
+            ("from", json!(NOW.0 + 1)),
+            ("from", json!(NOW.0 * 1000)),
+            ("from", json!(NOW.0 - 33 * DAY_MS)),
+            ("from", json!("2023-10-01T00:00:00Z")),
+            ("from", json!("2024-01-01")),
+            ("from", json!("2024-01-01T11:59:00")),
+            ("to", json!([])),
+            ("to", json!("")),
+            ("to", json!("2024-01-01")),
+            ("to", json!(NOW.0 * 1000)),
+            ("to", json!("2042-01-01T12:00:00Z")),
+            ("to", json!("12024-01-01T12:00:00Z")),
+            ("endpoint", json!("a/b")),
+            ("endpoint", json!("")),
+            ("event", json!("job.exploded")),
+            ("status", json!([])),
+            ("status", json!("lost")),
+            ("dryRun", json!("yes")),
+        ] {
+            let mut body = good.clone();
+            body[field] = value.clone();
+            let Err(Problem::BadField { field: named, .. }) = begin(body) else { panic!("{field}: {value}") };
+            assert_eq!(named, field);
+        }
+        let unknown = read(&crate::request::asking("/api/webhooks/recover/rec_1", &[]));
+        assert_eq!(unknown.unwrap_err(), Problem::RecoveryNotFound);
+    }
+}
