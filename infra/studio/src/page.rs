@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use crate::creatomate::Creatomate;
 use crate::receiver::Receiver;
-use crate::run::Phase;
-use crate::worker::Worker;
+use crate::worker::{Phase, Worker};
 
 const ROWS: usize = 50;
 

@@ -18,12 +18,19 @@ use crate::calls::Caller;
 use crate::config::Config;
 use crate::creatomate::Creatomate;
 use crate::faults::Connection;
-use crate::job::JobRequest;
 use crate::options::Options;
 use crate::responses::{Problem, control_body};
-use crate::run::{Run, RunContext, work};
 use crate::scenario::{Scenario, Vanish};
 use crate::verify::{Secrets, Verification};
+
+use job::JobRequest;
+use run::{Run, RunContext, work};
+
+pub(crate) use run::Phase;
+
+mod job;
+mod run;
+mod steps;
 
 /// Number of worker ids that are used in turn.
 const WORKERS: usize = 4;

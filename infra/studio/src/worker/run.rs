@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::job::JobRequest;
+use super::steps::{self, Callback, Step, Timing};
 use crate::bounded_log::now_ms;
 use crate::calls::{CallOutcome, Caller};
 use crate::creatomate::Creatomate;
-use crate::job::JobRequest;
 use crate::scenario::{Scenario, Shuffle, Vanish};
-use crate::steps::{self, Callback, Step, Timing};
 
 /// What all runs share.
 #[derive(Clone)]
