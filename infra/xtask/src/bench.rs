@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use crate::instance::Instance;
 use crate::ports::RequestedPorts;
 use crate::rie::{Configuration, Environment, sample_events};
-use crate::statistics::{median, ratio_of_medians};
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, process, setup, ui};
 
+use statistics::{median, ratio_of_medians};
+
 pub mod dispatcher;
+mod statistics;
 
 /// The baseline: infra/hello.
 const HELLO: &str = "hello";

@@ -26,7 +26,6 @@ mod rules;
 mod screen;
 mod setup;
 mod stack;
-mod statistics;
 mod ui;
 mod up;
 mod upgrade;

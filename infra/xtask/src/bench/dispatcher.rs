@@ -10,10 +10,10 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::statistics::{median, ratio_of_medians};
 use crate::http::Client;
 use crate::process::{self, Group, ProcessId};
 use crate::stack::emulator_environment;
-use crate::statistics::{median, ratio_of_medians};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, ui};
 
