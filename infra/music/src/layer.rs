@@ -1,7 +1,7 @@
 //! A stereo loop that sounds are added to: what exceeds the end continues at the beginning.
 
-use crate::RATE;
 use crate::filter::{Biquad, OnePole};
+use crate::sample_rate::RATE;
 
 /// Tempo and length of a track.
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
 //! The loudness of a loop after ITU-R BS.1770, and the limiter of its peaks.
 
-use crate::RATE;
 use crate::filter::Biquad;
 use crate::layer::Layer;
+use crate::sample_rate::RATE;
 
 /// The integrated loudness in LUFS of the endlessly repeated loop.
 pub fn loudness(layer: &Layer) -> f64 {
@@ -90,8 +90,8 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::{loudness, master};
-    use crate::RATE;
     use crate::layer::{Layer, Tempo};
+    use crate::sample_rate::RATE;
 
     fn sine(level: f64) -> Layer {
         let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 4 });

@@ -1,8 +1,8 @@
 //! Reverb and echo: a network of eight delays that feed each other, and a ping-pong echo.
 
-use crate::RATE;
 use crate::filter::OnePole;
 use crate::layer::Layer;
+use crate::sample_rate::RATE;
 
 /// A room.
 #[derive(Clone, Copy)]
