@@ -112,7 +112,7 @@ enum Command {
     },
     /// Report the sizes of types, ports, folders and files, and the imports of files and rooms; fail above a limit
     Rules {
-        /// How many of each kind
+        /// Print this many of each kind
         #[arg(long, default_value_t = 10, value_name = "NUMBER")]
         top: usize,
     },

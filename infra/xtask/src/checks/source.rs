@@ -20,7 +20,7 @@ pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
 }
 
-/// Sizes and imports, with the five largest of each kind.
+/// Checks sizes and imports, and prints the five largest of each kind.
 pub fn rules(context: &mut Context) -> anyhow::Result<()> {
     rules::run(context.workspace, 5)
 }
