@@ -153,13 +153,13 @@ impl Aws {
 
     pub async fn job(&self, id: &str) -> Option<Job> {
         let item = self.item("JobsTable", &[("id", id)]).await?;
-        Some(serde_json::from_str(item["body"].as_s().expect("text")).expect("a job"))
+        Some(reelhook_aws::jobs::item::from_item("read job", &item).expect("a job"))
     }
 
     /// Saves a job as a function would, without effects.
     pub async fn save_job(&self, job: &Job) {
         let put = self.dynamodb.put_item().table_name(self.output("JobsTable"));
-        put.set_item(Some(reelhook_aws::jobs::table::to_item(job, "test"))).send().await.expect("saved");
+        put.set_item(Some(reelhook_aws::jobs::item::to_item(job, "test"))).send().await.expect("saved");
     }
 
     pub async fn admission(&self) -> Admission {

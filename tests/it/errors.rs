@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_domain::{Admission, DeliveryId, EndpointId, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{
+    Admission, DeliveryId, EndpointId, Engine, ExternalRun, ExternalTask, Incomplete, JobId, RenderId, Service, Status,
+    Timestamp,
+};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -160,9 +163,11 @@ async fn jobs(seen: &mut Seen<'_>) {
     for (n, (status, code)) in ends.into_iter().enumerate() {
         let mut job = stack.stored(&done).await;
         job.id = JobId::parse(&format!("job_errors_{n}")).expect("an id");
-        (job.status, job.video_url) = (status, None);
-        job.workflow_incomplete = status == Status::Completed;
-        job.render_id = Some(RenderId::parse("render-of-errors").expect("an id"));
+        (job.status, job.run.video_url) = (status, None);
+        job.run.incomplete = (status == Status::Completed).then_some(Incomplete::WorkflowIncomplete);
+        let id = RenderId::parse("render-of-errors").expect("an id");
+        let render = Some(ExternalTask::new(Service::Creatomate, id));
+        job.run.engine = Engine::External(ExternalRun { render, ..ExternalRun::default() });
         job.outbox.clear();
         stack.aws.save_job(&job).await;
         seen.post(&monitor(job.id.as_str()), json!({}), code).await;

@@ -262,22 +262,22 @@ async fn until_all_ended(stack: &Stack, jobs: &[String], videos: &[String], sinc
 /// A job has its video; or it has timed out, where none of its worker's last reports got through.
 async fn assert_job_is_right(stack: &Stack, id: &str) {
     let job = stack.stored(id).await;
-    if job.status == Status::Completed && job.video_url.is_some() {
+    if job.status == Status::Completed && job.run.video_url.is_some() {
         return;
     }
     let seen = stack.studio(&format!("/worker/jobs?job_id={id}")).await;
     let runs = seen["runs"].as_array().expect("runs").iter();
     let mut reports = runs.filter_map(|run| run["callbacks"].as_array()).flatten();
     let reported = reports.any(|report| report["step_number"] == 8 && report["http_status"] == 200);
-    println!("{id} is {:?}: {:?}", job.status, job.error);
+    println!("{id} is {:?}: {:?}", job.status, job.run.error);
     assert!(!reported, "the worker has reported {id}'s end: {job:#?}");
 }
 
 /// A video is stored, its client was notified of it under one id, and every delivery about it has ended well.
 async fn assert_video_is_right(stack: &Stack, id: &str) {
     let job = stack.stored(id).await;
-    assert_eq!((job.status, job.videos.len()), (Status::Completed, 1), "{id}: {:?}", job.error);
-    assert!(stack.aws.has_object(&job.videos[0].key).await, "{id}: {}", job.videos[0].key);
+    assert_eq!((job.status, job.videos().len()), (Status::Completed, 1), "{id}: {:?}", job.run.error);
+    assert!(stack.aws.has_object(&job.videos()[0].key).await, "{id}: {}", job.videos()[0].key);
     for delivery in stack.aws.deliveries_of(&[id.to_owned()]).await {
         // `started` need not arrive once the video has ended.
         let superseded = delivery.event == OutboundEvent::VideoStarted && delivery.status == DeliveryStatus::Stopped;

@@ -179,7 +179,7 @@ async fn four_viewers(stack: &Stack, transport: Transport) -> (String, [Viewer; 
     let mut stored = stack.stored(&job).await;
     let later = Timestamp(stored.updated_at.0 + 600_000);
     stored.version += 1;
-    (stored.started_at, stored.due_at) = (Some(later), Some(later));
+    (stored.run.times.started_at, stored.due_at) = (Some(later), Some(later));
     stored.outbox.clear();
     stack.aws.save_job(&stored).await;
     let path = format!("/api/job/{job}/stream");

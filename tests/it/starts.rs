@@ -67,7 +67,7 @@ async fn a_crash_between_claim_and_post_is_made_good_by_the_lease() {
         panic!("the job can be claimed")
     };
     stack.aws.save_job(&claimed).await;
-    let slot = claimed.start.claim.as_ref().expect("a claim").slot.clone();
+    let slot = claimed.run.start.claim.as_ref().expect("a claim").slot.clone();
     let lease = Timestamp(now.0 + 3_600_000);
     let mut taken = reelhook_domain::Admission { paused: false, ..stack.aws.admission().await };
     taken = taken.take(&slot, now, lease, 10).expect("a slot");

@@ -222,9 +222,9 @@ async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() 
     let begun = stack
         .eventually("a part is drawn", || async {
             let stored = stack.stored(&id).await;
-            let drawing = stored.drawing?;
-            let done = drawing.pieces.iter().filter(|piece| piece.done).count();
-            let claimed = drawing.pieces.iter().filter(|piece| piece.claim.is_some()).count();
+            let pieces = stored.run.engine.pieces()?.pieces.as_ref()?;
+            let done = pieces.list.iter().filter(|piece| piece.done).count();
+            let claimed = pieces.list.iter().filter(|piece| piece.claim.is_some()).count();
             (done >= 1 && claimed >= 1).then_some(done)
         })
         .await;
@@ -242,7 +242,7 @@ async fn a_renderer_that_is_killed_costs_its_scene_and_the_client_one_webhook() 
         processes.len(),
         killed_at.elapsed()
     );
-    assert_eq!(stack.stored(&id).await.attempt, 1, "the run went on");
+    assert_eq!(stack.stored(&id).await.run.attempt, 1, "the run went on");
     let after = objects(&stack, "scenes/").await;
     assert_eq!(after.len() - drawn_before, 6, "six scenes are kept");
     for (key, at) in &kept_scenes {

@@ -95,8 +95,8 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     deps.limits.admit(&caller.fingerprint).await?;
     let submission = read(request, caller)?;
     let made = |job: &Job, counts: &QueueCounts| {
-        tracing::info!(job_id = %job.id, caller = job.caller,
-            traceparent = job.traceparent, "a job was asked for");
+        tracing::info!(job_id = %job.id, caller = job.origin.caller,
+            traceparent = job.origin.traceparent, "a job was asked for");
         answer(job, counts)
     };
     match submit(&deps.jobs, &SystemClock, &deps.policy, submission, made).await? {

@@ -1,4 +1,5 @@
-//! The Render queue: composes films, draws their scenes and joins them, or has Creatomate render them, piece by piece.
+//! Handles the Render queue: composes films, draws and joins their scenes, or delegates rendering to Creatomate, piece
+//! by piece.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,10 +29,10 @@ use reelhook_aws::videos::films::FilmBucket;
 use reelhook_domain::{Policy, Timestamp};
 use reelhook_http::videos::routes::track_link;
 use reelhook_outbound::{AllowList, GuardedClient};
-use reelhook_render::OwnStudio;
+use reelhook_render::LocalRenderer;
 use reelhook_signing::SigningKeys;
 
-/// What the function is configured with.
+/// The settings of the function.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -72,7 +73,7 @@ impl Config {
     }
 }
 
-/// What links are signed with, and how Creatomate is asked.
+/// The keys that sign links, and the access to Creatomate.
 struct Secrets {
     links: SigningKeys,
     creatomate: Creatomate,
@@ -80,13 +81,13 @@ struct Secrets {
 
 const SETTINGS: &[&str] = &["CALLBACK_TOKEN_SECRET", "CREATOMATE_API_KEY"];
 
-/// What the function works with.
+/// The clients, secrets and settings that every invocation uses.
 pub struct Deps {
     jobs: JobTable,
     counters: CounterTable,
     catalog: CatalogTable,
     films: FilmBucket,
-    renderer: OwnStudio,
+    studio: LocalRenderer,
     http: GuardedClient,
     secrets: Settings<Secrets>,
     base: Url,
@@ -94,10 +95,11 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients and reads the secrets, before the first event. Fonts are read when the first scene is drawn.
+    /// Builds the clients and reads the secrets before the first event. The fonts are loaded when the first scene is
+    /// drawn.
     ///
     /// # Errors
-    /// When the secrets can't be read or the HTTP client can't be built.
+    /// Fails if the secrets can't be read or the HTTP client can't be built.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
@@ -115,7 +117,7 @@ impl Deps {
             counters,
             catalog: CatalogTable::new(dynamodb, config.catalog_table),
             films: FilmBucket::new(clients.s3_for_files(), config.bucket),
-            renderer: OwnStudio::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
+            studio: LocalRenderer::new(config.fonts, config.ffmpeg, std::env::temp_dir()),
             http: GuardedClient::new(config.allow, Some(&user_agent(Some(&config.base))))?,
             secrets: secrets.await?,
             base: config.base,
@@ -124,17 +126,17 @@ impl Deps {
     }
 }
 
-/// Works a batch of hints off, one after the other.
+/// Processes a batch of hints in order.
 ///
 /// # Errors
-/// Never: messages that have to come again are named in the answer.
+/// Never fails: the response lists the messages that must be delivered again.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
     let deadline = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
     let last_start = last_start(SystemClock.now(), deadline);
-    Ok(batch(event.payload, |messages: Vec<PieceMessage>| work_off(deps, messages, last_start)).await)
+    Ok(batch(event.payload, |messages: Vec<PieceMessage>| process(deps, messages, last_start)).await)
 }
 
-async fn work_off(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp) -> Vec<Verdict> {
+async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let music = |track: &str| {
         let track = reelhook_music::find(track)?;
@@ -170,10 +172,10 @@ async fn work_off(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestam
     for PieceMessage::Draw { job_id, attempt } in &messages {
         verdicts.push(match draw_on(&ports, job_id, *attempt, last_start).await {
             Ok(pieces) => {
-                tracing::debug!(%job_id, attempt, pieces, "worked off a hint");
+                tracing::debug!(%job_id, attempt, pieces, "processed a hint");
                 Verdict::Done
             }
-            // Its lease ends soon, and the sweep hints again.
+            // The lease of the piece ends soon, and the due sweep then sends another hint.
             Err(ChangeError::Store(error)) => Verdict::Retry(error),
             Err(error @ ChangeError::Contended(_)) => {
                 Verdict::Retry(StoreError::Busy { operation: "change job", source: error.to_string().into() })

@@ -23,8 +23,8 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_aws::videos::films::FilmBucket;
-use reelhook_domain::videos::drawing::Renderer;
-use reelhook_domain::{Dialect, Event, Job, JobId, Policy};
+use reelhook_domain::videos::render::Renderer;
+use reelhook_domain::{Event, Job, JobId, JobKind, Policy};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
@@ -180,7 +180,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
         }
         Route::Download(id, format) => {
             let job = find(deps, &id).await?.ok_or(Problem::VideoNotFound)?;
-            let made = job.videos.iter().find(|made| made.format == format).ok_or(Problem::VideoNotFound)?;
+            let made = job.videos().iter().find(|made| made.rendition == format).ok_or(Problem::VideoNotFound)?;
             // A link is signed for one method.
             let films = &deps.films;
             let link =
@@ -188,7 +188,7 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
             Ok(routes::download_answer(&link?))
         }
         Route::List { limit, cursor } => {
-            let (family, completed) = (Some(Dialect::VidBuilder), Some(reelhook_domain::Status::Completed));
+            let (family, completed) = (Some(JobKind::Video), Some(reelhook_domain::Status::Completed));
             Ok(routes::list_answer(&queue::list(&deps.jobs, now, family, completed, limit, cursor).await?))
         }
         Route::Delete(id) => {

@@ -20,7 +20,7 @@ use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, Verdict, batch};
 use reelhook_domain::Policy;
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 

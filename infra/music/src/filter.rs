@@ -1,40 +1,40 @@
-//! The filters of voices, reverb and the loudness meter.
+//! The filters of voices, reverbs and the loudness meter.
 
 use std::f64::consts::{PI, TAU};
 
-use crate::sample_rate::RATE;
+use crate::RATE;
 
-/// A low-pass with a slope of six decibels per octave.
+/// A one-pole low-pass with a slope of six decibels per octave.
 #[derive(Clone)]
 pub struct OnePole {
-    share: f64,
+    coefficient: f64,
     last: f64,
 }
 
 impl OnePole {
-    /// A low-pass with this cutoff in hertz.
+    /// Creates a low-pass with this cutoff in hertz.
     pub fn new(cutoff: f64) -> OnePole {
-        OnePole { share: share_of(cutoff), last: 0.0 }
+        OnePole { coefficient: coefficient_of(cutoff), last: 0.0 }
     }
 
     /// Changes the cutoff while the filter runs.
     pub fn tune(&mut self, cutoff: f64) {
-        self.share = share_of(cutoff);
+        self.coefficient = coefficient_of(cutoff);
     }
 
-    /// The part of the signal below the cutoff.
+    /// The low-pass output for the next sample.
     pub fn low(&mut self, sample: f64) -> f64 {
-        self.last += self.share * (sample - self.last);
+        self.last += self.coefficient * (sample - self.last);
         self.last
     }
 
-    /// The part of the signal above the cutoff.
+    /// The high-pass output for the next sample.
     pub fn high(&mut self, sample: f64) -> f64 {
         sample - self.low(sample)
     }
 }
 
-fn share_of(cutoff: f64) -> f64 {
+fn coefficient_of(cutoff: f64) -> f64 {
     1.0 - (-TAU * cutoff.min(RATE * 0.45) / RATE).exp()
 }
 
@@ -51,7 +51,7 @@ impl Biquad {
         Biquad { b: b.map(|value| value / a0), a: a.map(|value| value / a0), state: [0.0; 2] }
     }
 
-    /// A high-pass at `hertz`.
+    /// A high-pass with its cutoff at `hertz`.
     pub fn high_pass(hertz: f64, q: f64) -> Biquad {
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         let alpha = sine / (2.0 * q);
@@ -59,14 +59,14 @@ impl Biquad {
         Biquad::of([edge, -2.0 * edge, edge], 1.0 + alpha, [-2.0 * cosine, 1.0 - alpha])
     }
 
-    /// A band-pass around `hertz`.
+    /// A band-pass with its centre at `hertz`.
     pub fn band_pass(hertz: f64, q: f64) -> Biquad {
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         let alpha = sine / (2.0 * q);
         Biquad::of([alpha, 0.0, -alpha], 1.0 + alpha, [-2.0 * cosine, 1.0 - alpha])
     }
 
-    /// A peaking filter that changes the level around `hertz` by `decibels`.
+    /// A peaking equaliser: boosts or attenuates frequencies around `hertz` by `decibels`.
     pub fn peak(hertz: f64, q: f64, decibels: f64) -> Biquad {
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         let alpha = sine / (2.0 * q);
@@ -78,7 +78,7 @@ impl Biquad {
         )
     }
 
-    /// The first filter of the loudness meter: the treble boost of the head (ITU-R BS.1770).
+    /// The first filter of the loudness meter, a high shelf that models the head (ITU-R BS.1770).
     pub fn loudness_shelf() -> Biquad {
         let k = (PI * 1_681.974_450_955_533 / RATE).tan();
         let slope = k / 0.707_175_236_955_419_6;
@@ -91,16 +91,16 @@ impl Biquad {
         )
     }
 
-    /// The second filter of the loudness meter: a high-pass that reduces deep bass (ITU-R BS.1770).
+    /// The second filter of the loudness meter, a high-pass for the lowest bass (ITU-R BS.1770).
     pub fn loudness_high_pass() -> Biquad {
         let k = (PI * 38.135_470_876_024_44 / RATE).tan();
         let slope = k / 0.500_327_037_323_877_3;
         let a0 = 1.0 + slope + k * k;
-        // The recommendation does not normalise the numerator: 1, -2, 1.
+        // The recommendation leaves the numerator at 1, -2, 1.
         Biquad::of([a0, -2.0 * a0, a0], a0, [2.0 * (k * k - 1.0), 1.0 - slope + k * k])
     }
 
-    /// The next sample.
+    /// The output for the next sample.
     pub fn run(&mut self, sample: f64) -> f64 {
         let out = self.b[0] * sample + self.state[0];
         self.state[0] = self.b[1] * sample - self.a[0] * out + self.state[1];
@@ -117,7 +117,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// The next sample with this cutoff in hertz; a `q` above one resonates.
+    /// The output for the next sample, with this cutoff in hertz; the filter resonates if `q` is greater than one.
     pub fn low(&mut self, sample: f64, cutoff: f64, q: f64) -> f64 {
         let g = (PI * cutoff.min(RATE * 0.4) / RATE).tan();
         let k = 1.0 / q;

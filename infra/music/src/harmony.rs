@@ -1,10 +1,10 @@
-//! Notes, chords and voice leading, so that tracks can be written in musical notation.
+//! Music theory: notes, chords and voice leading, so that scores can be written in musical notation.
 
-/// A chord with its start and length in beats.
+/// A chord and its time in the progression.
 pub struct Change {
-    /// Start in beats.
+    /// The beat at which it starts.
     pub beat: f64,
-    /// Length in beats.
+    /// Its length in beats.
     pub beats: f64,
     /// The chord.
     pub chord: Chord,
@@ -12,55 +12,56 @@ pub struct Change {
 
 /// A chord as pitch classes; C is 0.
 pub struct Chord {
-    /// The bass note, 0 to 11.
+    /// The pitch class of the bass, 0 to 11.
     pub bass: i32,
-    /// The notes above it, 0 to 11; the most dispensable ones come first.
+    /// The pitch classes above the bass, 0 to 11, the least important first.
     pub tones: Vec<i32>,
 }
 
-/// A note of a melody: beat, length in beats and pitch as a MIDI number.
+/// A note of a melody.
 pub struct Note {
-    /// Start in beats.
+    /// The beat at which it starts.
     pub beat: f64,
-    /// Length in beats.
+    /// Its length in beats.
     pub beats: f64,
-    /// The MIDI number; 69 is A4.
+    /// The pitch as a MIDI number; 69 is A4.
     pub pitch: i32,
 }
 
-/// The frequency of a MIDI number in hertz; fractions are cents.
+/// The frequency of a MIDI number in hertz; hundredths are cents.
 pub fn hertz(pitch: f64) -> f64 {
     440.0 * 2f64.powf((pitch - 69.0) / 12.0)
 }
 
-/// Parses a progression: one chord per bar, or several in one bar, separated by commas.
+/// Parses a progression: one chord per bar, or several chords in a bar, separated by commas.
 ///
 /// # Panics
-/// When a chord is unknown; progressions are constants of the program.
+/// If a chord is unknown; progressions are part of the program.
 pub fn progression(text: &str) -> Vec<Change> {
     let mut changes = Vec::new();
     for (bar, symbols) in text.split_whitespace().enumerate() {
         let beats = 4.0 / symbols.split(',').count() as f64;
         for (place, symbol) in symbols.split(',').enumerate() {
-            let chord = chord(symbol).unwrap_or_else(|| panic!("`{symbol}` is not a chord"));
+            let chord = chord(symbol).unwrap_or_else(|| panic!("unknown chord `{symbol}`"));
             changes.push(Change { beat: bar as f64 * 4.0 + place as f64 * beats, beats, chord });
         }
     }
     changes
 }
 
-/// Parses a melody such as `D5:1.5 -:.5 F#5:2`: note and beats, with `-` for a rest.
+/// Parses a melody such as `D5:1.5 -:.5 F#5:2`: notes and their beats, with `-` for rests.
 ///
 /// # Panics
-/// When a note is invalid; melodies are constants of the program.
+/// If a note is invalid; melodies are part of the program.
 pub fn melody(beat: f64, text: &str) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut at = beat;
     for word in text.split_whitespace() {
-        let (name, beats) = word.split_once(':').unwrap_or_else(|| panic!("`{word}` has no length"));
-        let beats: f64 = beats.parse().unwrap_or_else(|_| panic!("`{word}` has no length"));
+        let (name, beats) =
+            word.split_once(':').unwrap_or_else(|| panic!("note `{word}` has no length; write it as `D5:1.5`"));
+        let beats: f64 = beats.parse().unwrap_or_else(|_| panic!("note `{word}` has no length; write it as `D5:1.5`"));
         if name != "-" {
-            let pitch = pitch(name).unwrap_or_else(|| panic!("`{word}` is not a note"));
+            let pitch = pitch(name).unwrap_or_else(|| panic!("unknown note `{word}`"));
             notes.push(Note { beat: at, beats, pitch });
         }
         at += beats;
@@ -73,7 +74,7 @@ fn pitch(name: &str) -> Option<i32> {
     Some(class + 12 * (octave.parse::<i32>().ok()? + 1))
 }
 
-/// The pitch class at the beginning of a text, and the rest of the text.
+/// Parses the pitch class at the start of a text; also returns the rest of the text.
 fn class(text: &str) -> Option<(i32, &str)> {
     let natural = match text.chars().next()? {
         'C' => 0,
@@ -132,25 +133,25 @@ impl Chord {
         lowest + (self.bass - lowest).rem_euclid(12)
     }
 
-    /// The pitch classes for this many voices: the most dispensable are omitted, or the last one is doubled.
+    /// The pitch classes for this number of voices, without the least important ones.
     fn choose(&self, voices: usize) -> Vec<i32> {
         let skipped = self.tones.len().saturating_sub(voices);
         self.tones[skipped..].to_vec()
     }
 }
 
-/// The voicing of a progression.
+/// The arrangement of a progression's voices.
 #[derive(Clone, Copy)]
 pub struct Voicing {
-    /// Number of notes.
+    /// The number of voices.
     pub voices: usize,
-    /// The MIDI number at the centre of the notes.
+    /// The MIDI number around which the voices stay.
     pub centre: i32,
-    /// Whether the second-highest voice is an octave lower.
+    /// Whether the second-highest voice is moved down an octave.
     pub open: bool,
 }
 
-/// The notes of each chord, low to high, with the smallest possible movement between chords.
+/// The notes of each chord from low to high. The voices move as little as possible from chord to chord.
 pub fn lead(changes: &[Change], voicing: Voicing) -> Vec<Vec<i32>> {
     let mut voicings: Vec<Vec<i32>> = Vec::new();
     for change in changes {
@@ -185,18 +186,18 @@ fn candidates(chord: &Chord, voicing: Voicing) -> Vec<Vec<i32>> {
     all
 }
 
-/// The cost of a voicing: movement of the voices, distance from the centre, and dissonance.
+/// The cost of a voicing: the motion of its voices, its distance from the centre, and its dissonances.
 fn effort(candidate: &[i32], previous: Option<&Vec<i32>>, centre: i32) -> i32 {
     let sum: i32 = candidate.iter().sum();
     let drift = (sum - centre * candidate.len() as i32).abs();
     let motion: i32 =
         previous.map_or(0, |previous| candidate.iter().zip(previous).map(|(to, from)| (to - from).abs()).sum());
     let rubs = candidate.windows(2).filter(|pair| pair[1] - pair[0] < 2).count() as i32;
-    // Movement weighs more than the distance from the centre, which only prevents a slow drift.
+    // Motion has a higher weight than the distance from the centre, which only prevents a slow drift.
     4 * motion + drift * if previous.is_some() { 1 } else { 4 } + 24 * rubs
 }
 
-/// Swing: delays the second half of each beat by `late`, a part of a beat; 0 for straight notes.
+/// Delays the second half of each beat: `late` is a fraction of a beat, 0 for straight notes.
 pub fn swing(beat: f64, late: f64) -> f64 {
     let whole = beat.floor();
     let part = beat - whole;
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn chords_can_share_a_bar_and_have_another_bass() {
+    fn chords_can_share_a_bar_and_stand_on_another_bass() {
         let changes = progression("D/F# Asus4,A");
 
         assert_eq!(changes[0].chord.bass, 6);
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_melody_counts_its_rests() {
+    fn a_melody_counts_its_silences() {
         let notes = melody(8.0, "A4:1.5 -:.5 C#5:2");
 
         assert_eq!((notes[0].pitch, notes[0].beat), (69, 8.0));
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn swing_moves_the_half_beat_and_keeps_the_beat() {
+    fn swing_moves_the_half_and_keeps_the_beat() {
         assert_eq!((swing(3.0, 0.12), swing(3.5, 0.12)), (3.0, 3.62));
     }
 }

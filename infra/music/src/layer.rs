@@ -1,14 +1,14 @@
-//! A stereo loop that sounds are added to: what exceeds the end continues at the beginning.
+//! A stereo loop to which sounds are added. A sound that extends beyond the end continues at the start.
 
+use crate::RATE;
 use crate::filter::{Biquad, OnePole};
-use crate::sample_rate::RATE;
 
-/// Tempo and length of a track.
+/// The tempo and length of a track.
 #[derive(Clone, Copy)]
 pub struct Tempo {
     /// Beats per minute.
     pub beats_per_minute: f64,
-    /// Bars of four beats.
+    /// The number of bars; each has four beats.
     pub bars: usize,
 }
 
@@ -18,7 +18,7 @@ impl Tempo {
         self.bars as f64 * 4.0
     }
 
-    /// The duration of this many beats in seconds.
+    /// The duration of a number of beats in seconds.
     pub fn seconds(self, beats: f64) -> f64 {
         beats * 60.0 / self.beats_per_minute
     }
@@ -32,38 +32,38 @@ impl Tempo {
 /// One instrument's loop.
 #[derive(Clone)]
 pub struct Layer {
-    /// Tempo of its beats.
+    /// The tempo that its beats refer to.
     pub tempo: Tempo,
     /// The left and the right channel.
-    pub sides: [Vec<f64>; 2],
+    pub channels: [Vec<f64>; 2],
 }
 
 impl Layer {
-    /// A silent loop.
+    /// Creates a silent loop.
     pub fn new(tempo: Tempo) -> Layer {
         let silence = vec![0.0; tempo.samples()];
-        Layer { tempo, sides: [silence.clone(), silence] }
+        Layer { tempo, channels: [silence.clone(), silence] }
     }
 
-    /// Adds a sound to the loop; `pan` goes from -1 (left) to 1 (right).
+    /// Adds a sound to the loop; `pan` ranges from -1 (left) to 1 (right).
     pub fn play(&mut self, beat: f64, sound: &[f64], gain: f64, pan: f64) {
         let angle = (pan + 1.0) * std::f64::consts::FRAC_PI_4;
-        self.lay(0, beat, sound, gain * angle.cos());
-        self.lay(1, beat, sound, gain * angle.sin());
+        self.mix_in(0, beat, sound, gain * angle.cos());
+        self.mix_in(1, beat, sound, gain * angle.sin());
     }
 
-    /// Adds two versions of a sound to the loop, one on each side.
+    /// Adds a stereo sound to the loop.
     pub fn play_wide(&mut self, beat: f64, left: &[f64], right: &[f64], gain: f64) {
-        self.lay(0, beat, left, gain);
-        self.lay(1, beat, right, gain);
+        self.mix_in(0, beat, left, gain);
+        self.mix_in(1, beat, right, gain);
     }
 
-    fn lay(&mut self, side: usize, beat: f64, sound: &[f64], gain: f64) {
-        let length = self.sides[side].len();
+    fn mix_in(&mut self, side: usize, beat: f64, sound: &[f64], gain: f64) {
+        let length = self.channels[side].len();
         let start = (self.tempo.seconds(beat) * RATE).round() as i64;
         let mut at = start.rem_euclid(length as i64) as usize;
         for sample in sound {
-            self.sides[side][at] += sample * gain;
+            self.channels[side][at] += sample * gain;
             at += 1;
             if at == length {
                 at = 0;
@@ -73,29 +73,30 @@ impl Layer {
 
     /// Adds another loop of the same length.
     pub fn add(&mut self, other: &Layer, gain: f64) {
-        for (mine, theirs) in self.sides.iter_mut().zip(&other.sides) {
+        for (mine, theirs) in self.channels.iter_mut().zip(&other.channels) {
             mine.iter_mut().zip(theirs).for_each(|(sample, more)| *sample += more * gain);
         }
     }
 
-    /// Applies a gain to the whole loop.
+    /// Scales the volume of the whole loop.
     pub fn scale(&mut self, gain: f64) {
-        self.sides.iter_mut().flatten().for_each(|sample| *sample *= gain);
+        self.channels.iter_mut().flatten().for_each(|sample| *sample *= gain);
     }
 
-    /// Applies a gain that depends on the beat.
+    /// Scales the volume along the loop by a function of the beat.
     pub fn shape(&mut self, gain: impl Fn(f64) -> f64) {
         let beats_per_sample = self.tempo.beats() / self.tempo.samples() as f64;
-        for side in &mut self.sides {
+        for side in &mut self.channels {
             for (at, sample) in side.iter_mut().enumerate() {
                 *sample *= gain(at as f64 * beats_per_sample);
             }
         }
     }
 
-    /// Filters each side in two passes. The first one only sets the filter's state, so that the loop has no seam.
+    /// Filters each channel twice around the loop. The first round only settles the filter, so that the second one has
+    /// no seam.
     pub fn run<F: FnMut(f64) -> f64>(&mut self, filter: impl Fn() -> F) {
-        for side in &mut self.sides {
+        for side in &mut self.channels {
             let mut filter = filter();
             for &sample in side.iter() {
                 filter(sample);
@@ -107,22 +108,22 @@ impl Layer {
     }
 
     /// Removes frequencies below `hertz`.
-    pub fn cut_below(&mut self, hertz: f64) {
+    pub fn high_pass(&mut self, hertz: f64) {
         self.run(|| {
             let mut filter = Biquad::high_pass(hertz, 0.707);
             move |sample| filter.run(sample)
         });
     }
 
-    /// Reduces frequencies above `hertz`.
-    pub fn soften_above(&mut self, hertz: f64) {
+    /// Attenuates frequencies above `hertz`.
+    pub fn low_pass(&mut self, hertz: f64) {
         self.run(|| {
             let mut filter = OnePole::new(hertz);
             move |sample| filter.low(sample)
         });
     }
 
-    /// Changes the level around `hertz`.
+    /// Boosts or attenuates frequencies around `hertz`.
     pub fn peak(&mut self, hertz: f64, q: f64, decibels: f64) {
         self.run(|| {
             let mut filter = Biquad::peak(hertz, q, decibels);
@@ -136,14 +137,14 @@ mod tests {
     use super::{Layer, Tempo};
 
     #[test]
-    fn what_exceeds_the_end_continues_at_the_beginning() {
+    fn a_sound_beyond_the_end_continues_at_the_start() {
         let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 1 });
         let last = layer.tempo.samples() - 1;
 
         layer.play_wide(4.0 - 4.0 / layer.tempo.samples() as f64, &[1.0, 2.0], &[0.0, 3.0], 1.0);
 
-        assert_eq!((layer.sides[0][last], layer.sides[0][0]), (1.0, 2.0));
-        assert_eq!((layer.sides[1][last], layer.sides[1][0]), (0.0, 3.0));
+        assert_eq!((layer.channels[0][last], layer.channels[0][0]), (1.0, 2.0));
+        assert_eq!((layer.channels[1][last], layer.channels[1][0]), (0.0, 3.0));
     }
 
     #[test]
@@ -152,6 +153,6 @@ mod tests {
 
         layer.play_wide(-1.0, &[1.0], &[1.0], 1.0);
 
-        assert_eq!(layer.sides[0][layer.tempo.samples() * 3 / 4], 1.0);
+        assert_eq!(layer.channels[0][layer.tempo.samples() * 3 / 4], 1.0);
     }
 }

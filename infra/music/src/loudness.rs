@@ -1,10 +1,10 @@
-//! The loudness of a loop after ITU-R BS.1770, and the limiter of its peaks.
+//! Measures the loudness of a loop as in ITU-R BS.1770, and limits its peaks.
 
+use crate::RATE;
 use crate::filter::Biquad;
 use crate::layer::Layer;
-use crate::sample_rate::RATE;
 
-/// The integrated loudness in LUFS of the endlessly repeated loop.
+/// The integrated loudness in LUFS, as if the loop were repeated endlessly.
 pub fn loudness(layer: &Layer) -> f64 {
     let mut weighted = layer.clone();
     weighted.run(|| {
@@ -13,13 +13,13 @@ pub fn loudness(layer: &Layer) -> f64 {
     });
     let block = (0.4 * RATE) as usize;
     let step = block / 4;
-    let length = weighted.sides[0].len();
+    let length = weighted.channels[0].len();
     let powers: Vec<f64> = (0..length / step)
         .map(|number| {
             let power = |side: &Vec<f64>| -> f64 {
                 (0..block).map(|at| side[(number * step + at) % length].powi(2)).sum::<f64>() / block as f64
             };
-            weighted.sides.iter().map(power).sum()
+            weighted.channels.iter().map(power).sum()
         })
         .collect();
     let audible = mean_above(&powers, power_of(-70.0));
@@ -40,37 +40,37 @@ fn decibels_of(power: f64) -> f64 {
     10.0 * power.max(1e-12).log10() - 0.691
 }
 
-/// The factor for this many decibels.
+/// The amplitude factor for a number of decibels.
 pub fn factor(decibels: f64) -> f64 {
     10f64.powf(decibels / 20.0)
 }
 
-/// Changes a loop to this loudness in LUFS.
-pub fn bring_to(layer: &mut Layer, lufs: f64) {
+/// Scales a loop to a loudness in LUFS.
+pub fn set_loudness(layer: &mut Layer, lufs: f64) {
     let gain = factor(lufs - loudness(layer));
     layer.scale(gain);
 }
 
-/// Changes a loop to this loudness in LUFS and limits every peak to `ceiling` decibels.
+/// Scales a loop to a loudness in LUFS, and limits every peak to `ceiling` decibels.
 pub fn master(layer: &mut Layer, lufs: f64, ceiling: f64) {
-    // Each iteration compensates for the loudness that the limiter has removed.
+    // Compensate for the attenuation of the limiter in ever smaller steps.
     for _ in 0..3 {
-        bring_to(layer, lufs);
+        set_loudness(layer, lufs);
         limit(layer, factor(ceiling));
     }
 }
 
-/// Reduces the gain around each peak, smoothly and equally on both sides.
+/// Reduces the volume around each peak, smoothly and equally on both channels.
 fn limit(layer: &mut Layer, ceiling: f64) {
-    let length = layer.sides[0].len();
+    let length = layer.channels[0].len();
     let reach = (0.006 * RATE) as usize;
     let mut needed = vec![1.0f64; length];
     for at in 0..length {
-        let peak = layer.sides[0][at].abs().max(layer.sides[1][at].abs());
+        let peak = layer.channels[0][at].abs().max(layer.channels[1][at].abs());
         if peak <= ceiling {
             continue;
         }
-        // A running minimum first, so that the average below is low enough at each peak.
+        // Reduce every sample in reach, so that the moving average below is low enough.
         for near in 0..=2 * reach {
             let place = (at + length + near - reach) % length;
             needed[place] = needed[place].min(ceiling / peak);
@@ -80,7 +80,7 @@ fn limit(layer: &mut Layer, ceiling: f64) {
     let mut sum: f64 = (0..window).map(|near| needed[(length + near - reach) % length]).sum();
     for at in 0..length {
         let gain = sum / window as f64;
-        layer.sides.iter_mut().for_each(|side| side[at] *= gain);
+        layer.channels.iter_mut().for_each(|side| side[at] *= gain);
         sum += needed[(at + reach + 1) % length] - needed[(at + length - reach) % length];
     }
 }
@@ -90,8 +90,8 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::{loudness, master};
+    use crate::RATE;
     use crate::layer::{Layer, Tempo};
-    use crate::sample_rate::RATE;
 
     fn sine(level: f64) -> Layer {
         let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 4 });
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_meter_measures_the_reference_tone() {
+    fn the_meter_reads_the_reference_tone() {
         // EBU Tech 3341: a stereo sine of 1 kHz at -23 dBFS reads -23 LUFS.
         let read = loudness(&sine(10f64.powf(-23.0 / 20.0)));
 
@@ -116,7 +116,7 @@ mod tests {
 
         master(&mut layer, -16.0, -2.0);
 
-        let peak = layer.sides.iter().flatten().fold(0.0, |peak: f64, sample| peak.max(sample.abs()));
+        let peak = layer.channels.iter().flatten().fold(0.0, |peak: f64, sample| peak.max(sample.abs()));
         assert!(peak <= 0.7944, "{peak}");
     }
 }

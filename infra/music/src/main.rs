@@ -1,4 +1,4 @@
-//! Composes the background music of `shared/music`, and encodes each track as MP3.
+//! Makes the background music of `shared/music`: renders each score and encodes it as an MP3.
 
 mod encode;
 mod filter;
@@ -7,7 +7,6 @@ mod layer;
 mod loudness;
 mod random;
 mod reverb;
-mod sample_rate;
 mod song;
 mod tracks;
 mod voices;
@@ -18,12 +17,15 @@ use std::{env, fs};
 
 use anyhow::{Context as _, bail};
 
+/// The sample rate in hertz.
+const RATE: f64 = 44_100.0;
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     let [folder, ffmpeg, only @ ..] = arguments.as_slice() else {
         bail!("usage: reelhook-music-maker OUT FFMPEG [NAME...]");
     };
-    fs::create_dir_all(folder).with_context(|| format!("create `{}`", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
     for score in tracks::SCORES {
         if only.is_empty() || only.iter().any(|name| name.as_os_str() == score.name) {
             let layer = (score.compose)();

@@ -1,16 +1,16 @@
-//! A random source for noise and small variations of time and level; the same seed gives the same music.
+//! Reproducible random numbers for noise and small variations in timing and strength: equal seeds give equal music.
 
-/// A xorshift generator: good enough for sound, and the same on every machine.
+/// A xorshift generator, good enough for sound and the same on every machine.
 pub struct Random(u64);
 
 impl Random {
-    /// A generator with this seed.
+    /// Creates a generator; equal seeds give equal sequences.
     pub fn new(seed: u64) -> Random {
-        // Without the multiplication, neighbouring seeds would start with similar numbers.
+        // Without the multiplication, adjacent seeds would give similar starts.
         Random(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// The next number from -1 to 1.
+    /// The next number, from -1 to 1.
     pub fn signed(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -18,13 +18,13 @@ impl Random {
         (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
-    /// The next number from 0 to 1.
+    /// The next number, from 0 to 1.
     pub fn unit(&mut self) -> f64 {
         (self.signed() + 1.0) / 2.0
     }
 
-    /// A number that deviates from one by at most `spread`, as a player's strokes do.
-    pub fn near_one(&mut self, spread: f64) -> f64 {
+    /// A number that differs from one by at most `spread`: the variation of a player's hand.
+    pub fn jitter(&mut self, spread: f64) -> f64 {
         1.0 + self.signed() * spread
     }
 }

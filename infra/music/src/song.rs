@@ -1,15 +1,15 @@
-//! The mix: layers are set to a loudness, partly sent to reverb and echo, and added up to one loop.
+//! The mixing desk: takes layers at a given loudness, sends parts of them to reverb and echo, and returns one loop.
 
 use crate::layer::{Layer, Tempo};
-use crate::loudness::{bring_to, master};
+use crate::loudness::{master, set_loudness};
 use crate::reverb::{Echo, Room, echo, room};
 
-/// Loudness of a finished track in LUFS; the encoder reduces it by about 0.4, to -16.
+/// The loudness of a finished track in LUFS. Encoding lowers it by about 0.4, which results in -16.
 const LOUDNESS: f64 = -15.6;
-/// Maximum of the peaks in decibels; encoding can raise them slightly.
+/// The maximum peak in decibels; encoding may increase it slightly.
 const CEILING: f64 = -2.2;
 
-/// A track that is being mixed.
+/// A track during mixing.
 pub struct Song {
     /// The tempo of every layer.
     pub tempo: Tempo,
@@ -20,36 +20,36 @@ pub struct Song {
     echo: Echo,
 }
 
-/// The levels at which a layer is sent to effects, as factors.
+/// The levels at which a layer is sent to the effects, as factors.
 #[derive(Clone, Copy)]
 pub struct Send {
-    /// Level of the send to the reverb.
+    /// The level for the reverb.
     pub room: f64,
-    /// Level of the send to the echo.
+    /// The level for the echo.
     pub echo: f64,
 }
 
 impl Song {
-    /// A silent track.
+    /// Creates a silent track.
     pub fn new(tempo: Tempo, room: Room, echo: Echo) -> Song {
         let silence = Layer::new(tempo);
         Song { tempo, dry: silence.clone(), to_room: silence.clone(), to_echo: silence, room, echo }
     }
 
-    /// An empty layer of this track.
+    /// Creates an empty layer for this track.
     pub fn layer(&self) -> Layer {
         Layer::new(self.tempo)
     }
 
-    /// Adds a layer at this loudness in LUFS, so that the balance does not depend on how loud an instrument is.
+    /// Mixes a layer in at a loudness in LUFS, so that the balance does not depend on how an instrument is built.
     pub fn add(&mut self, mut layer: Layer, lufs: f64, send: Send) {
-        bring_to(&mut layer, lufs);
+        set_loudness(&mut layer, lufs);
         self.dry.add(&layer, 1.0);
         self.to_room.add(&layer, send.room);
         self.to_echo.add(&layer, send.echo);
     }
 
-    /// The mix with reverb and echo, before the final gain.
+    /// The mix with reverb and echo, before mastering.
     pub fn mix(self) -> Layer {
         let echoes = echo(&self.to_echo, self.echo);
         let mut to_room = self.to_room;
@@ -66,9 +66,9 @@ impl Song {
     }
 }
 
-/// Applies the final gain to a mix.
+/// Masters a mix.
 pub fn finish(mut mix: Layer) -> Layer {
-    mix.cut_below(32.0);
+    mix.high_pass(32.0);
     master(&mut mix, LOUDNESS, CEILING);
     mix
 }

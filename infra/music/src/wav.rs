@@ -1,16 +1,16 @@
-//! Writes a loop as a WAV file of 32-bit floats, so that samples are not rounded before the encoding.
+//! Writes a loop as a WAV file of 32-bit floats, so that samples are not quantised before encoding.
 
 use std::io::{self, Write};
 
+use crate::RATE;
 use crate::layer::Layer;
-use crate::sample_rate::RATE;
 
 /// Writes the header and both channels.
 pub fn write(layer: &Layer, out: &mut impl Write) -> io::Result<()> {
     const CHANNELS: u16 = 2;
     const BYTES: u16 = 4;
     const FLOATS: u16 = 3;
-    let [left, right] = &layer.sides;
+    let [left, right] = &layer.channels;
     let rate = RATE as u32;
     let frame = CHANNELS * BYTES;
     let length = left.len() as u32 * u32::from(frame);

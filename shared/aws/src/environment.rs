@@ -1,11 +1,12 @@
 //! The environment, read once at cold start; every missing or bad variable is listed in one failure.
 
+use reelhook_app::views::captions::CAPTIONS;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use reelhook_domain::Policy;
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 
 /// Variables that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +178,7 @@ impl Environment {
             piece_lease: Duration::from_secs(piece),
             hint_grace: Duration::from_secs(grace),
             max_retries: default.max_retries,
+            captions: CAPTIONS,
         }
     }
 

@@ -7,6 +7,7 @@ mod allowance;
 mod ids;
 pub mod jobs;
 pub mod outbox;
+pub mod pieces;
 mod subject;
 mod text;
 mod time;
@@ -16,13 +17,17 @@ pub mod webhooks;
 pub use aggregate::{Aggregate, Decision};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
+pub use jobs::activity::{Activity, Captions};
 pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
 pub use jobs::decide::{Ignored, NewJob, Rejected, create, decide};
 pub use jobs::event::{Event, RenderState, RenderStatus, StepStatus, StepUpdate};
 pub use jobs::failure::{Advice, FailureClass, classify};
-pub use jobs::job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
+pub use jobs::job::{Job, JobKind, Ledger, Origin, Request, Retries, Status};
 pub use jobs::policy::{Policy, PolicyError};
-pub use jobs::shown::step_shown;
+pub use jobs::run::{
+    Claim, Engine, ExternalRun, Incomplete, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker,
+};
+pub use jobs::task::{ExternalTask, Polls, Service};
 pub use outbox::effect::{Effect, Emitted, Live, LogLevel, LogTally};
 pub use subject::Subject;
 pub use text::{brief, cut, steers};

@@ -1,19 +1,20 @@
-//! The background music a video can ask for: eight tracks of our own, carried in the binary, so that a render fetches nothing.
+//! The background music for videos: eight tracks of our own, embedded in the binary, so that rendering downloads
+//! nothing.
 
 /// One track of the catalogue: an MP3 of 24 to 40 seconds that can be repeated without a gap.
 #[derive(Debug)]
 pub struct Track {
-    /// The short name that callers write, such as `corp-1`; it stays when the music is made anew.
+    /// The short identifier for callers, such as `corp-1`; it stays the same when the music is made again.
     pub id: &'static str,
-    /// The name that people read.
+    /// The display name.
     pub name: &'static str,
-    /// The name of the MP3 file, in lowercase with its ending.
+    /// The name of the MP3 file, in lowercase with its extension.
     pub filename: &'static str,
     /// The whole MP3 file.
     pub file: &'static [u8],
 }
 
-/// Every track, in the order in which lists show them.
+/// All tracks in the order in which lists show them.
 pub const TRACKS: &[Track] = &[
     Track {
         id: "corp-1",
@@ -65,7 +66,7 @@ pub const TRACKS: &[Track] = &[
     },
 ];
 
-/// The track that `word` names: its id, its filename, or its filename without `.mp3`, in any ASCII case.
+/// Finds a track by its id, its filename, or its filename without `.mp3`, in any ASCII case.
 #[must_use]
 pub fn find(word: &str) -> Option<&'static Track> {
     TRACKS.iter().find(|track| {
@@ -80,7 +81,7 @@ mod tests {
 
     use super::{TRACKS, find};
 
-    /// What a track may weigh: eight of them travel in a function's package.
+    /// The maximum size of a track; all eight are part of a function's package.
     const LARGEST_BYTES: usize = 450_000;
 
     #[test]

@@ -1,18 +1,18 @@
-//! Which addresses belong to the public internet: the rule that keeps users' URLs away from our own network.
+//! Decides which IP addresses are public. This rule keeps users' URLs away from our own network.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// IPv6 that is routed at all. Everything outside is refused without a row below: unspecified `::`, loopback `::1`,
-/// IPv4-compatible `::/96` and IPv4-mapped `::ffff:0:0/96` (judged by the spelling, not by the IPv4 address inside),
-/// NAT64 `64:ff9b::/96` and `64:ff9b:1::/48`, discard `100::/64`, dummy `100:0:0:1::/64`, SRv6 `5f00::/16`,
-/// unique local `fc00::/7`, link local `fe80::/10`, site local `fec0::/10`, multicast `ff00::/8`.
+/// The global unicast range of IPv6. Every address outside it is refused without a row below: unspecified `::`,
+/// loopback `::1`, IPv4-compatible `::/96` and IPv4-mapped `::ffff:0:0/96` (whatever the IPv4 address inside), NAT64
+/// `64:ff9b::/96` and `64:ff9b:1::/48`, discard `100::/64`, dummy `100:0:0:1::/64`, SRv6 `5f00::/16`, unique local
+/// `fc00::/7`, link local `fe80::/10`, site local `fec0::/10`, multicast `ff00::/8`.
 const GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// IANA's special-purpose registries (iana-ipv4-special-registry, iana-ipv6-special-registry) and multicast.
-/// Rows that IANA calls reachable (AS112, AMT, relays) stand here too: no receiver lives there.
+/// IANA's special-purpose registries (iana-ipv4-special-registry, iana-ipv6-special-registry) and multicast. Networks
+/// that IANA marks as globally reachable (AS112, AMT, relays) are included, because they contain no receivers.
 const SPECIAL: [(&str, &str); 23] = [
     ("0.0.0.0/8", "this network"),
     ("10.0.0.0/8", "private"),
@@ -43,7 +43,7 @@ static SPECIAL_NETWORKS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     SPECIAL.iter().map(|(network, _purpose)| network.parse().expect("a row of SPECIAL is a network")).collect()
 });
 
-/// Whether an address is one that anybody on the internet may be asked to call.
+/// Whether an address is public, so that calling it is safe.
 pub fn is_public(ip: IpAddr) -> bool {
     let routed = match ip {
         IpAddr::V4(_) => true,

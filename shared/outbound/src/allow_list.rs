@@ -1,18 +1,18 @@
-//! The sockets that a local launcher permits in spite of the address rules, such as its stand-ins on loopback.
+//! The sockets that a local launcher permits in addition to public addresses, such as its mock services on loopback.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-/// Where the Lambda Runtime API listens unless AWS_LAMBDA_RUNTIME_API says otherwise.
+/// The port of the Lambda Runtime API, unless AWS_LAMBDA_RUNTIME_API specifies another one.
 const RUNTIME_API_PORT: u16 = 9001;
 
-/// Exact sockets that are called although their address is not public; empty unless a launcher asks for some.
+/// Sockets that may be called although their address is not public; empty unless a launcher configures some.
 ///
-/// It holds for IP literals in URLs only: a name never becomes callable by it.
+/// The list applies only to IP literals in URLs, never to names.
 #[derive(Debug, Clone, Default)]
 pub struct AllowList {
     entries: Vec<Entry>,
-    /// Ports that no entry opens, on any address: whoever reaches the Runtime API can answer for the function.
+    /// Ports that no entry can open, on any address: a caller of the Runtime API could answer in place of the function.
     protected_ports: Vec<u16>,
 }
 
@@ -22,25 +22,25 @@ struct Entry {
     ports: RangeInclusive<u16>,
 }
 
-/// Why a list was refused.
+/// Why a list is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AllowListError {
     /// An entry is not of the form `ip:port` or `ip:first-last`.
     #[error("entry `{0}` is not an IP literal with a port or a range of ports")]
     Entry(String),
-    /// The Runtime API's port can't be told, so it can't be protected.
-    #[error("runtime API `{0}` is not of the form host:port")]
+    /// The Runtime API's port can't be read, so it can't be protected.
+    #[error("runtime API address `{0}` is not of the form `host:port`")]
     RuntimeApi(String),
 }
 
 impl AllowList {
-    /// Reads a list such as `127.0.0.1:4600,[::1]:4610-4699`; a blank text is the empty list.
+    /// Parses a list such as `127.0.0.1:4600,[::1]:4610-4699`; a blank text is the empty list.
     ///
-    /// `runtime_api` is the value of AWS_LAMBDA_RUNTIME_API. Its port and 9001 stay refused on every address,
-    /// whatever the list says; without a list it is not looked at.
+    /// `runtime_api` is the value of AWS_LAMBDA_RUNTIME_API. Its port and 9001 stay refused on every address, whatever
+    /// the list contains. If the list is blank, it is not parsed.
     ///
     /// # Errors
-    /// [`AllowListError`] names the first part that can't be read.
+    /// [`AllowListError`] names the first part that is invalid.
     pub fn parse(list: &str, runtime_api: Option<&str>) -> Result<Self, AllowListError> {
         if list.trim().is_empty() {
             return Ok(Self::default());
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ip_literal_with_a_port_is_refused() {
+    fn an_entry_that_is_not_an_ip_literal_with_a_port_is_refused() {
         for entry in [
             "localhost:4600",
             "127.0.0.1",

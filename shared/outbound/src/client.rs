@@ -1,5 +1,5 @@
-//! The client behind the port: checks the URL, sends once, reads up to the limit, inside one deadline. A status line
-//! that came is a response, even where its body breaks off.
+//! The guarded HTTP client: checks the URL, sends once, and reads up to the limit, all within one deadline. Once a
+//! status line has arrived there is a response, even if its body is incomplete.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,15 +22,16 @@ use crate::failure::{classify, timed_out};
 use crate::resolver::{AddressRule, FilteringResolver, Lookup, SystemLookup};
 
 const POOL_IDLE: Duration = Duration::from_secs(30);
-/// A batch may send as many webhooks to one host at once; those that stay open need no handshake the next time.
+/// A batch may send this many webhooks to one host at once. Connections that stay open save a handshake the next time.
 const POOL_IDLE_PER_HOST: usize = 16;
-/// Headers of a response, at most.
+/// The maximum number of headers of a response.
 const HEADERS: usize = 512;
 
 /// HTTP/1.1 client for URLs that we do not trust.
 ///
-/// It calls public addresses only (and what an [`AllowList`] opens), judged on the address that is dialled; follows no
-/// redirect, uses no proxy, keeps no cookie, decodes no body, asks once and stops at the request's deadline and limit.
+/// It calls only public addresses, and those that an [`AllowList`] opens; the check applies to the address that is
+/// dialled. It follows no redirect, uses no proxy, stores no cookie, decodes no body, never retries, and stops at the
+/// request's deadline and limit.
 #[derive(Debug, Clone)]
 pub struct GuardedClient {
     http: reqwest::Client,
@@ -41,55 +42,56 @@ pub struct GuardedClient {
 /// Why a client can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The user agent is not a header value.
+    /// The user agent is not a valid header value.
     #[error("user agent is not a valid header value")]
     UserAgent(#[source] InvalidHeaderValue),
     /// The TLS provider offers no protocol version.
     #[error("TLS can't be configured")]
     Tls(#[source] rustls::Error),
-    /// The HTTP stack refused its configuration.
+    /// The HTTP library rejected its configuration.
     #[error("HTTP client can't be built")]
     Client(#[source] reqwest::Error),
 }
 
-/// What the real client takes from the system and a test replaces.
-struct Environment {
+/// The parts of the client that tests replace.
+struct Dependencies {
     lookup: Arc<dyn Lookup>,
     rule: AddressRule,
     roots: RootCertStore,
 }
 
-/// A URL that passed the rules for its scheme, literal address and credentials; a name is judged when it is resolved.
+/// A URL with a permitted scheme and literal address, and without credentials. The addresses of a name are checked when
+/// it is resolved.
 struct PermittedUrl(Url);
 
 impl GuardedClient {
-    /// A client with the system's resolver and Mozilla's root certificates; `user_agent` is sent unless a request
-    /// brings its own.
+    /// Creates a client with the system's resolver and Mozilla's root certificates. `user_agent` is sent unless a
+    /// request has its own.
     ///
     /// # Errors
-    /// [`BuildError`] when the user agent is no header value or TLS can't be set up.
+    /// [`BuildError`] if the user agent is not a valid header value or TLS can't be configured.
     pub fn new(allow: AllowList, user_agent: Option<&str>) -> Result<Self, BuildError> {
-        let environment = Environment {
+        let dependencies = Dependencies {
             lookup: Arc::new(SystemLookup),
             rule: addresses::is_public,
             roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
         };
-        Self::with_environment(environment, allow, user_agent)
+        Self::with_dependencies(dependencies, allow, user_agent)
     }
 
-    fn with_environment(
-        environment: Environment,
+    fn with_dependencies(
+        dependencies: Dependencies,
         allow: AllowList,
         user_agent: Option<&str>,
     ) -> Result<Self, BuildError> {
-        let Environment { lookup, rule, roots } = environment;
+        let Dependencies { lookup, rule, roots } = dependencies;
         let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .http1_only()
-            // What common clients take: a header that is written oddly says nothing against the status above it.
+            // Be as lenient as common clients: an odd header does not invalidate the status line.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
@@ -144,11 +146,11 @@ impl GuardedClient {
         let first_byte = started.elapsed();
         let status = response.status().as_u16();
         let peer = response.remote_addr();
-        let headers = texts(response.headers());
+        let headers = header_texts(response.headers());
         let mut body = BytesMut::new();
         let left = deadline.saturating_sub(first_byte);
         let read = timeout(left, read_up_to(response_limit, response, &mut body)).await;
-        // The status line already says how the request ended, whatever happens to the body.
+        // The status line determines the result, whatever happens to the body.
         let (truncated, cut_short) = match read {
             Ok(Ok(truncated)) => (truncated, None),
             Ok(Err(error)) => (false, Some(classify(error, host, started.elapsed()))),
@@ -198,14 +200,14 @@ fn assemble(
     if !bodiless {
         *outgoing.body_mut() = Some(body.into());
     } else if post {
-        // hyper leaves it out, and some receivers answer 411 to a POST that does not tell its length.
+        // hyper omits the header, and some receivers answer 411 to a POST without a length.
         let headers = outgoing.headers_mut();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     Ok(outgoing)
 }
 
-/// Errors name a header by its position while its name is unreadable, and never show its value.
+/// Errors identify a header by its position until its name is parsed, and never contain its value.
 fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError> {
     let mut map = HeaderMap::new();
     for (index, (name, value)) in headers.into_iter().enumerate() {
@@ -222,8 +224,8 @@ fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OutboundError
     Ok(map)
 }
 
-/// Names and values as text. HTTP says nothing of the encoding of values: servers write UTF-8, or Latin-1 of old.
-fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+/// Names and values as text. HTTP does not define the encoding of values: servers use UTF-8 or, in the past, Latin-1.
+fn header_texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),
         Err(_no_utf8) => value.as_bytes().iter().copied().map(char::from).collect(),
@@ -231,8 +233,8 @@ fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-/// Reads the body's first `limit` bytes: whether there were more. Leaving early drops the response, and with it
-/// a connection that still has more to say.
+/// Reads the first `limit` bytes of the body; returns whether it was truncated. An early return drops the response, and
+/// thus a connection with unread data.
 async fn read_up_to(
     limit: usize,
     mut response: reqwest::Response,
@@ -253,7 +255,7 @@ fn forbidden(url: &Url) -> OutboundError {
     OutboundError::Forbidden { host: host_of(url) }
 }
 
-/// The host, or the scheme of a URL that has none, in brief: errors hold it, and they are logged.
+/// The host, or the scheme of a URL without a host, shortened for errors and logs.
 fn host_of(url: &Url) -> String {
     let host = url.host_str().filter(|host| !host.is_empty());
     brief(host.unwrap_or(url.scheme()))

@@ -1,5 +1,5 @@
-//! Turns the HTTP stack's errors into the port's, by the types in the source chain and never by their words. Words that may
-//! be the receiver's (a certificate's names) are shown in brief.
+//! Converts errors of the HTTP stack to errors of the port, by the types in the source chain and never by their texts.
+//! Texts that may come from the receiver, such as names in a certificate, are shortened.
 
 use std::error::Error;
 use std::io;
@@ -11,21 +11,21 @@ use reelhook_domain::brief;
 
 use crate::resolver::ResolveError;
 
-/// What a failed exchange with `host` means; `elapsed` is the time since its start.
+/// Converts the error of a failed exchange with `host`; `elapsed` is the time since its start.
 pub(crate) fn classify(error: reqwest::Error, host: &str, elapsed: Duration) -> OutboundError {
-    // Paths and queries of users' URLs may carry credentials.
+    // Paths and queries of users' URLs may contain credentials.
     let error = error.without_url();
     if error.is_builder() {
-        return OutboundError::BadRequest("the URL is not one that HTTP can carry".into());
+        return OutboundError::BadRequest("the URL can't be sent in an HTTP request".into());
     }
-    // The cause before its wrapper: hyper reports a TLS alert or a refused name as a cancelled message.
+    // Check causes before wrappers: hyper reports a TLS alert or a refused name as a cancelled message.
     causes(&error)
         .find_map(|cause| by_cause(cause, host, elapsed))
         .or_else(|| causes(&error).find_map(broken_message))
         .unwrap_or_else(|| OutboundError::Other(brief(&innermost(&error))))
 }
 
-/// The deadline, in the port's unit.
+/// A timeout after this time, in the unit of the port.
 pub(crate) fn timed_out(after: Duration) -> OutboundError {
     OutboundError::TimedOut(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
 }
@@ -53,14 +53,14 @@ fn by_kind(kind: io::ErrorKind, elapsed: Duration) -> Option<OutboundError> {
         | io::ErrorKind::NotConnected
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => Some(OutboundError::Reset),
-        // The kernel gave up before our deadline did.
+        // The kernel's timeout was shorter than our deadline.
         io::ErrorKind::TimedOut => Some(timed_out(elapsed)),
-        // ErrorKind is open-ended; the rest has no variant of its own in the port.
+        // `ErrorKind` is non-exhaustive; other kinds have no variant in the port.
         _ => None,
     }
 }
 
-/// hyper's name for a connection that ended inside a message carries no io::Error.
+/// hyper's error for a connection that ended within a message contains no `io::Error`.
 fn broken_message(cause: &(dyn Error + 'static)) -> Option<OutboundError> {
     let error = cause.downcast_ref::<hyper::Error>()?;
     let broken = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
@@ -71,13 +71,13 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).last().unwrap_or(error).to_string()
 }
 
-/// The error and everything beneath it.
+/// The error and all its causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    successors(Some(error), |&error| beneath(error))
+    successors(Some(error), |&error| next_cause(error))
 }
 
-/// An io::Error's `source` skips the error that it wraps, so that one is asked for first.
-fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+/// The source of an `io::Error` skips the error that it wraps, so check that error first.
+fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let io = error.downcast_ref::<io::Error>();
     match io.and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),

@@ -1,4 +1,4 @@
-//! The guarded HTTP client: the only way to a URL that came from outside (ARCHITECTURE.md, invariant 8).
+//! The guarded HTTP client, the only way to call URLs from outside (ARCHITECTURE.md, invariant 8).
 
 mod addresses;
 mod allow_list;

@@ -1,4 +1,4 @@
-//! Name resolution that yields public addresses only, so that the address that is dialled is the one that was judged.
+//! Name resolution that returns only public addresses, so that exactly the checked addresses are dialled.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The rule that an address must satisfy before it is dialled.
+/// Decides whether an address may be dialled.
 pub(crate) type AddressRule = fn(IpAddr) -> bool;
 
-/// Where the addresses of a name come from.
+/// A source of addresses for names.
 #[async_trait]
 pub(crate) trait Lookup: Send + Sync + 'static {
-    /// Every address of a name, fit or not.
+    /// Returns every address of a name, whether or not it may be dialled.
     async fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
@@ -28,18 +28,18 @@ impl Lookup for SystemLookup {
     }
 }
 
-/// Why a name gave no address to dial; found again in the error's source chain.
+/// Why a name has no address to dial. The error is found later in the source chain.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolveError {
-    #[error("every address of the name is refused")]
+    #[error("no address of the name is permitted")]
     Refused,
     #[error("the name does not resolve")]
     NotFound,
-    #[error("the lookup could not be made")]
+    #[error("the lookup failed")]
     Lookup(#[source] io::Error),
 }
 
-/// The resolver that the client dials by.
+/// The resolver of the client: returns only addresses that satisfy the rule.
 pub(crate) struct FilteringResolver {
     lookup: Arc<dyn Lookup>,
     rule: AddressRule,
@@ -68,12 +68,12 @@ async fn resolve(lookup: &dyn Lookup, rule: AddressRule, name: &str) -> Result<A
     if fit.is_empty() {
         return Err(ResolveError::Refused);
     }
-    // Port 0 stands for the URL's port.
+    // Port 0 means the port of the URL.
     Ok(Box::new(fit.into_iter().map(|ip| SocketAddr::new(ip, 0))))
 }
 
-/// getaddrinfo's own answers ("no such name", "no server answered") carry no OS code; a code means that
-/// the call itself failed, for example for want of file descriptors.
+/// Errors of getaddrinfo itself ("no such name", "no server answered") have no OS error code. A code means that the
+/// system call failed, for example for lack of file descriptors.
 fn classify(error: io::Error) -> ResolveError {
     match error.raw_os_error() {
         Some(_) => ResolveError::Lookup(error),

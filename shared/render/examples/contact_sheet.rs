@@ -1,5 +1,5 @@
-//! Draws contact sheets of every kind of scene, theme, script, transition and entrance, to look at and for the handbook.
-//! Usage: contact_sheet FONTS DESTINATION [only a sheet whose name holds this]
+//! Draws contact sheets of every kind of scene, theme, script, transition and entrance, for review and for the
+//! documentation. Usage: `contact_sheet FONTS DESTINATION [NAME]`; NAME selects the sheets whose names contain it.
 
 mod samples;
 
@@ -9,7 +9,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, RgbaImage};
 use reelhook_domain::videos::film::{Content, Entrance, Rendition, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{Cut, Fonts, Pictures, Shot};
+use reelhook_render::{Fonts, Images, LaidOutScene, SceneInput};
 
 const GAP: u32 = 10;
 
@@ -17,7 +17,7 @@ type Failure = Box<dyn std::error::Error>;
 
 struct Sheets {
     fonts: Fonts,
-    pictures: Pictures,
+    images: Images,
     destination: PathBuf,
     only: Option<String>,
 }
@@ -30,7 +30,7 @@ fn main() -> Result<(), Failure> {
     std::fs::create_dir_all(&destination)?;
     let mut sheets = Sheets {
         fonts: Fonts::load(Path::new(&fonts))?,
-        pictures: samples::pictures(),
+        images: samples::images(),
         destination: destination.into(),
         only: arguments.next(),
     };
@@ -113,9 +113,9 @@ impl Sheets {
         let mut tiles = Vec::new();
         for (theme, kind, content) in scenes {
             let scene = samples::scene(*kind, content.clone());
-            let cut = Cut { scene: &scene, before: None, theme: *theme, size: size(format), format };
-            let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
-            tiles.push(shot.still(149));
+            let input = SceneInput { scene: &scene, before: None, theme: *theme, size: size(format), format };
+            let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
+            tiles.push(laid_out.still(149));
         }
         let (columns, width) = match format {
             Rendition::Landscape => (columns, 620),
@@ -124,7 +124,7 @@ impl Sheets {
         self.save(name, &tiles, columns, width)
     }
 
-    /// Frames of every transition, then of every entrance.
+    /// Draws frames of every transition, then of every entrance.
     fn strips(&mut self) -> Result<(), Failure> {
         let format = Rendition::Landscape;
         let before = samples::scene(SceneKind::HeroTitle, samples::usual(SceneKind::HeroTitle));
@@ -136,9 +136,15 @@ impl Sheets {
             {
                 let scene =
                     Scene { transition: Some(transition), ..samples::scene(SceneKind::FeatureList, content.clone()) };
-                let cut = Cut { scene: &scene, before: Some(&before), theme: Theme::Ocean, size: size(format), format };
-                let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
-                tiles.extend([0, 5, 8, 10, 13, 18].map(|frame| shot.still(frame)));
+                let input = SceneInput {
+                    scene: &scene,
+                    before: Some(&before),
+                    theme: Theme::Ocean,
+                    size: size(format),
+                    format,
+                };
+                let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
+                tiles.extend([0, 5, 8, 10, 13, 18].map(|frame| laid_out.still(frame)));
             }
             self.save("transitions", &tiles, 6, 320)?;
         }
@@ -146,9 +152,10 @@ impl Sheets {
             let mut tiles = Vec::new();
             for entrance in [Entrance::Rise, Entrance::Fade, Entrance::Slide, Entrance::Zoom, Entrance::None] {
                 let scene = Scene { entrance, ..samples::scene(SceneKind::FeatureList, content.clone()) };
-                let cut = Cut { scene: &scene, before: None, theme: Theme::Vibrant, size: size(format), format };
-                let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
-                tiles.extend([1, 5, 9, 14, 20, 40].map(|frame| shot.still(frame)));
+                let input =
+                    SceneInput { scene: &scene, before: None, theme: Theme::Vibrant, size: size(format), format };
+                let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
+                tiles.extend([1, 5, 9, 14, 20, 40].map(|frame| laid_out.still(frame)));
             }
             self.save("entrances", &tiles, 6, 320)?;
         }
@@ -158,9 +165,9 @@ impl Sheets {
                 [(SceneKind::Stats, Theme::Dark), (SceneKind::Quiz, Theme::Sunset), (SceneKind::Cta, Theme::Luxury)]
             {
                 let scene = samples::scene(kind, samples::usual(kind));
-                let cut = Cut { scene: &scene, before: None, theme, size: size(format), format };
-                let mut shot = Shot::new(&mut self.fonts, &cut, &self.pictures)?;
-                tiles.extend([4, 12, 30, 85, 104, 149].map(|frame| shot.still(frame)));
+                let input = SceneInput { scene: &scene, before: None, theme, size: size(format), format };
+                let mut laid_out = LaidOutScene::new(&mut self.fonts, &input, &self.images)?;
+                tiles.extend([4, 12, 30, 85, 104, 149].map(|frame| laid_out.still(frame)));
             }
             self.save("moments", &tiles, 6, 320)?;
         }

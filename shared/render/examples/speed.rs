@@ -1,6 +1,6 @@
-//! How many seconds of 1080p video a second of processor time makes, drawing and encoding together, beside an ffmpeg that
-//! only encodes the finished cards with the same x264 settings; what it costs after one scene changed; and how long scenes
-//! full of text of each script take to be laid out. Usage: speed FONTS FFMPEG
+//! Measures how many seconds of 1080p video are drawn and encoded in a second of processor time, compared with an
+//! ffmpeg that only encodes finished cards with the same x264 settings; the cost after one scene changed; and the
+//! layout time of scenes full of text in each script. Usage: `speed FONTS FFMPEG`.
 
 mod samples;
 
@@ -10,16 +10,16 @@ use std::process::Command;
 use std::time::Instant;
 
 use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{Cut, ENCODING, Ffmpeg, Fonts, Pictures, Shot};
+use reelhook_render::{ENCODER_ARGUMENTS, Ffmpeg, Fonts, Images, LaidOutScene, SceneInput};
 
 const SIZE: (u32, u32) = (1920, 1080);
 const RUNS: usize = 3;
-/// The scene that is edited.
+/// The index of the edited scene.
 const EDITED: usize = 3;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Seconds of user and system time of this process and of the children that have ended.
+/// User and system time in seconds of this process and of its children that have ended.
 fn processor_seconds() -> Result<f64, Failure> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -27,21 +27,21 @@ fn processor_seconds() -> Result<f64, Failure> {
     for field in fields.iter().skip(11).take(4) {
         ticks += field.parse::<u64>()?;
     }
-    // Linux counts a hundred ticks a second for everybody.
+    // Linux reports 100 ticks per second on all machines.
     Ok(ticks as f64 / 100.0)
 }
 
-/// Prints how long twelve texts of 500 characters take, the second time: with every typeface loaded.
+/// Prints the second layout time of twelve texts of 500 characters, when every face is loaded.
 fn crowded(fonts: &mut Fonts) -> Result<(), Failure> {
     for (script, word) in samples::WORDS {
         for kind in [SceneKind::FeatureList, SceneKind::Comparison] {
             let scene = samples::scene(kind, samples::crowded(kind, word));
             let theme = Theme::Corporate;
-            let cut = Cut { scene: &scene, before: None, theme, size: SIZE, format: Rendition::Landscape };
-            Shot::new(fonts, &cut, &Pictures::new())?;
-            let (before, start) = (fonts.work(), Instant::now());
-            Shot::new(fonts, &cut, &Pictures::new())?;
-            let (taken, after) = (start.elapsed().as_secs_f64() * 1000.0, fonts.work());
+            let input = SceneInput { scene: &scene, before: None, theme, size: SIZE, format: Rendition::Landscape };
+            LaidOutScene::new(fonts, &input, &Images::new())?;
+            let (before, start) = (fonts.cost(), Instant::now());
+            LaidOutScene::new(fonts, &input, &Images::new())?;
+            let (taken, after) = (start.elapsed().as_secs_f64() * 1000.0, fonts.cost());
             println!(
                 "{script}, {}: {taken:.0} ms, {} characters in {} runs, {} steps",
                 kind.name(),
@@ -85,13 +85,13 @@ async fn main() -> Result<(), Failure> {
     let ffmpeg = Ffmpeg { program: program.into() };
     let mut fonts = Fonts::load(Path::new(&fonts))?;
     crowded(&mut fonts)?;
-    let pictures = samples::pictures();
+    let images = samples::images();
     let scenes = film();
     let frames: u32 = scenes.iter().map(|scene| scene.frames).sum();
     let seconds = f64::from(frames) / 30.0;
     let directory = std::env::temp_dir().join(format!("reelhook-speed-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
-    let cut = |index: usize| Cut {
+    let input = |index: usize| SceneInput {
         scene: &scenes[index],
         before: index.checked_sub(1).map(|index| &scenes[index]),
         theme: Theme::Corporate,
@@ -99,36 +99,37 @@ async fn main() -> Result<(), Failure> {
         format: Rendition::Landscape,
     };
     for (index, scene) in scenes.iter().enumerate() {
-        let mut shot = Shot::new(&mut fonts, &cut(index), &pictures)?;
-        shot.still(scene.frames - 1).save(directory.join(format!("{index}.png")))?;
+        let mut laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;
+        laid_out.still(scene.frames - 1).save(directory.join(format!("{index}.png")))?;
     }
     let (mut ours, mut plain, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..RUNS {
         let (before, clock) = (processor_seconds()?, Instant::now());
-        let mut laid_out = 0.0;
+        let mut layout_seconds = 0.0;
         let mut files = Vec::new();
         for index in 0..scenes.len() {
             let start = Instant::now();
-            let shot = Shot::new(&mut fonts, &cut(index), &pictures)?;
-            laid_out += start.elapsed().as_secs_f64();
+            let laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;
+            layout_seconds += start.elapsed().as_secs_f64();
             let file = directory.join(format!("{index}.mp4"));
-            ffmpeg.encode(shot, &file, |_| {}, pending()).await?;
+            ffmpeg.encode(laid_out, &file, |_| {}, pending()).await?;
             files.push(file);
         }
         let film = directory.join("film.mp4");
         ffmpeg.join(&files, frames, None, &film, &directory).await?;
         let used = processor_seconds()? - before;
         println!(
-            "run {run}: drawn and encoded: {used:.2} processor seconds, {:.2} s on the clock, {laid_out:.2} s of layout, {} KB",
+            "run {run}: drawn and encoded: {used:.2} processor seconds, {:.2} s on the clock, {layout_seconds:.2} s of layout, {} KB",
             clock.elapsed().as_secs_f64(),
             std::fs::metadata(&film)?.len() / 1024
         );
         ours.push(seconds / used);
-        // One scene was edited: it is drawn again, and so is the next one, which begins over its last frame.
+        // After an edit, two scenes are drawn again: the edited one, and the next one, whose transition shows the
+        // edited one's last frame.
         let (before, clock) = (processor_seconds()?, Instant::now());
         for index in EDITED..EDITED + 2 {
-            let shot = Shot::new(&mut fonts, &cut(index), &pictures)?;
-            ffmpeg.encode(shot, &directory.join(format!("{index}.mp4")), |_| {}, pending()).await?;
+            let laid_out = LaidOutScene::new(&mut fonts, &input(index), &images)?;
+            ffmpeg.encode(laid_out, &directory.join(format!("{index}.mp4")), |_| {}, pending()).await?;
         }
         ffmpeg.join(&files, frames, None, &film, &directory).await?;
         let edited = processor_seconds()? - before;
@@ -154,7 +155,7 @@ async fn main() -> Result<(), Failure> {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let (low, high) =
             values.iter().fold((f64::MAX, 0.0_f64), |(low, high), value| (low.min(*value), high.max(*value)));
-        println!("{name}: {mean:.2} seconds of video a processor second ({low:.2} to {high:.2})");
+        println!("{name}: {mean:.2} seconds of video per processor second ({low:.2} to {high:.2})");
         mean
     };
     println!("{seconds:.0} s of video, {} scenes, {}x{}", scenes.len(), SIZE.0, SIZE.1);
@@ -162,7 +163,7 @@ async fn main() -> Result<(), Failure> {
     let plain = line("stills looped by ffmpeg", &plain);
     println!("ratio: {:.2}", ours / plain);
     let share = again.iter().sum::<f64>() / again.len() as f64;
-    println!("after one scene of {} changed: {:.0} % of the processor time of all", scenes.len(), share * 100.0);
+    println!("after one scene of {} changed: {:.0} % of the total processor time", scenes.len(), share * 100.0);
     Ok(())
 }
 
@@ -174,10 +175,10 @@ fn loop_card(program: &Path, directory: &Path, index: usize, frames: u32) -> Res
     let status = Command::new(program)
         .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-i"])
         .arg(directory.join(format!("{index}.png")))
-        // One decoded picture, given again and again.
+        // Decode one image and repeat it.
         .args(["-vf", "format=yuv420p,loop=loop=-1:size=1:start=0,setpts=N/30/TB", "-r", "30"])
         .arg("-an")
-        .args(ENCODING)
+        .args(ENCODER_ARGUMENTS)
         .arg("-frames:v")
         .arg(frames.to_string())
         .arg("-y")

@@ -1,4 +1,5 @@
-//! Rectangles of the layout, in design pixels: a wide card is 1920x1080, a tall one 1080x1920, whatever the video's size.
+//! Rectangles of the layout in design pixels: a wide card measures 1920x1080 and a tall one 1080x1920, whatever the
+//! size of the video.
 
 /// A rectangle.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -30,8 +31,8 @@ impl Area {
         Self::new(self.x + x, self.y + y, self.w - 2.0 * x, self.h - 2.0 * y)
     }
 
-    /// The left part of a width, and what is right of it after a gap.
-    pub fn cut_left(self, width: f32, gap: f32) -> (Self, Self) {
+    /// Splits the area into a left part of this width and the rest, with a gap between them.
+    pub fn split_left(self, width: f32, gap: f32) -> (Self, Self) {
         let width = width.min(self.w);
         (
             Self::new(self.x, self.y, width, self.h),
@@ -39,7 +40,7 @@ impl Area {
         )
     }
 
-    /// An area of this size in the middle.
+    /// An area of this size in the centre.
     pub fn centred(self, w: f32, h: f32) -> Self {
         Self::new(self.x + (self.w - w) / 2.0, self.y + (self.h - h) / 2.0, w, h)
     }

@@ -1,4 +1,5 @@
-//! The ground of a card: a smooth gradient with glows, without bands, and shapes that give each theme its own air.
+//! The background of a card: a smooth gradient with glows and without banding, and the shapes that characterise each
+//! theme.
 
 use reelhook_domain::videos::film::{Rendition, Theme};
 use tiny_skia::Pixmap;
@@ -7,11 +8,11 @@ use crate::dither;
 use crate::shapes;
 use crate::theme::{Palette, Rgb, look};
 
-/// A soft light: its middle and reach in parts of the longer side, its colour and strength.
+/// A radial glow: its centre and radius as fractions of the longer side, its colour and its strength.
 struct Glow(f32, f32, f32, Rgb, f32);
 
-/// Draws the ground; `opening` cards such as titles carry larger shapes than those full of text. A card that reads from
-/// right to left has it turned around: its shapes stand where lines end.
+/// Draws the background. An `opening` card, such as a title, has larger shapes than a card full of text. For
+/// right-to-left text the background is mirrored, so that the shapes stay where lines end.
 pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Rendition, opening: bool, rtl: bool) -> Option<Pixmap> {
     let palette = look(theme).palette;
     let tall = match format {
@@ -24,13 +25,13 @@ pub(crate) fn draw(theme: Theme, size: (u32, u32), format: Rendition, opening: b
         let width = size.0 as usize;
         pixmap.pixels_mut().chunks_exact_mut(width).for_each(<[_]>::reverse);
     }
-    let sky = Sky::new(size, &palette, &glows(theme, &palette, tall, opening));
-    below(&mut pixmap, &sky, rtl);
+    let gradient = Gradient::new(size, &palette, &glows(theme, &palette, tall, opening));
+    fill_below(&mut pixmap, &gradient, rtl);
     Some(pixmap)
 }
 
 fn glows(theme: Theme, palette: &Palette, tall: bool, opening: bool) -> Vec<Glow> {
-    // In a wide card across is 0..1 and down 0..0.5625; in a tall one the other way round.
+    // In a wide card x runs from 0 to 1 and y from 0 to 0.5625; in a tall card it is the other way round.
     let (right, bottom) = if tall { (0.5625, 1.0) } else { (1.0, 0.5625) };
     let more = if opening { 1.0 } else { 0.6 };
     match theme {
@@ -67,17 +68,17 @@ fn glows(theme: Theme, palette: &Palette, tall: bool, opening: bool) -> Vec<Glow
     }
 }
 
-/// The gradient and the glows over it, exactly.
-struct Sky {
+/// The gradient and its glows, evaluated without rounding.
+struct Gradient {
     from: [f32; 3],
     step: [f32; 3],
-    /// One pixel in parts of the longer side.
+    /// The size of a pixel as a fraction of the longer side.
     unit: f32,
-    /// Each with its middle, the reciprocal of its squared reach, its colour and its strength.
+    /// Centre, reciprocal of the squared radius, colour and strength of each glow.
     glows: Vec<([f32; 2], f32, [f32; 3], f32)>,
 }
 
-impl Sky {
+impl Gradient {
     fn new((width, height): (u32, u32), palette: &Palette, glows: &[Glow]) -> Self {
         let channels = |rgb: Rgb| [f32::from(rgb.0), f32::from(rgb.1), f32::from(rgb.2)];
         let (from, to) = (channels(palette.from), channels(palette.to));
@@ -94,7 +95,7 @@ impl Sky {
         }
     }
 
-    /// The colour of a pixel, 0 to 255.
+    /// The colour of a pixel; channels range from 0 to 255.
     fn colour(&self, x: usize, y: usize) -> [f32; 3] {
         let along = (x + y) as f32;
         let mut colour = [0, 1, 2].map(|channel: usize| self.from[channel] + self.step[channel] * along);
@@ -113,8 +114,9 @@ impl Sky {
     }
 }
 
-/// Puts the sky below what is drawn; only then are its colours rounded, so that it has no bands below thin shapes either.
-fn below(pixmap: &mut Pixmap, sky: &Sky, rtl: bool) {
+/// Composites the gradient below what is drawn. Colours are rounded only here, so that there is no banding below thin
+/// shapes either.
+fn fill_below(pixmap: &mut Pixmap, gradient: &Gradient, rtl: bool) {
     let width = pixmap.width() as usize;
     for (y, row) in pixmap.data_mut().chunks_exact_mut(width * 4).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
@@ -122,9 +124,9 @@ fn below(pixmap: &mut Pixmap, sky: &Sky, rtl: bool) {
                 continue;
             }
             let keep = f32::from(255 - pixel[3]) / 255.0;
-            let colour = sky.colour(if rtl { width - 1 - x } else { x }, y);
+            let colour = gradient.colour(if rtl { width - 1 - x } else { x }, y);
             let exact = [0, 1, 2].map(|channel: usize| f32::from(pixel[channel]) + colour[channel] * keep);
-            let [r, g, b] = dither::rounded(exact, x, y);
+            let [r, g, b] = dither::dithered(exact, x, y);
             pixel.copy_from_slice(&[r, g, b, 255]);
         }
     }
@@ -141,20 +143,20 @@ mod tests {
         let (width, height) = (size.0 as usize, size.1 as usize);
         for theme in Theme::ALL {
             let palette = Palette::of(theme);
-            let sky = Sky::new(size, &palette, &glows(theme, &palette, false, true));
+            let gradient = Gradient::new(size, &palette, &glows(theme, &palette, false, true));
             let mut pixmap = Pixmap::new(size.0, size.1).expect("a size");
-            below(&mut pixmap, &sky, false);
+            fill_below(&mut pixmap, &gradient, false);
             let mut frame = Yuv::new(size.0, size.1);
-            frame.take(&pixmap, Patch { left: 0, top: 0, right: 1280, bottom: 720 });
+            frame.copy_patch(&pixmap, Patch { left: 0, top: 0, right: 1280, bottom: 720 });
             let luma = &frame.bytes()[..width * height];
-            // White has no step above it.
+            // White has no step above it, so it can't be dithered.
             let bright = |[r, g, b]: [f32; 3]| r.min(g).min(b) > 253.0;
             let (mut worst, mut longest) = (0.0_f64, 0);
             for top in (0..height).step_by(16) {
                 for left in (0..width).step_by(16) {
                     let (mut drawn, mut meant, mut white) = (0.0, 0.0, false);
                     for (x, y) in (top..top + 16).flat_map(|y| (left..left + 16).map(move |x| (x, y))) {
-                        let colour = sky.colour(x, y);
+                        let colour = gradient.colour(x, y);
                         let [r, g, b] = colour.map(f64::from);
                         white |= bright(colour);
                         drawn += f64::from(luma[y * width + x]);
@@ -168,7 +170,7 @@ mod tests {
             for (y, row) in luma.chunks_exact(width).enumerate() {
                 let mut run = 0;
                 for (x, pair) in row.windows(2).enumerate() {
-                    run = if pair[0] == pair[1] && !bright(sky.colour(x, y)) { run + 1 } else { 0 };
+                    run = if pair[0] == pair[1] && !bright(gradient.colour(x, y)) { run + 1 } else { 0 };
                     longest = longest.max(run);
                 }
             }
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn text_can_be_read_wherever_it_may_stand() {
+    fn text_is_readable_everywhere_in_the_text_area() {
         for theme in Theme::ALL {
             let palette = Palette::of(theme);
             for (format, size, opening) in [
@@ -187,17 +189,17 @@ mod tests {
                 (Rendition::Portrait, (270, 480), true),
                 (Rendition::Portrait, (270, 480), false),
             ] {
-                let ground = draw(theme, size, format, opening, false).expect("a size");
+                let backdrop = draw(theme, size, format, opening, false).expect("a size");
                 let (mut weak, mut all) = (0, 0);
                 for y in size.1 * 14 / 100..size.1 * 82 / 100 {
                     for x in size.0 * 7 / 100..size.0 * 93 / 100 {
-                        let Some(pixel) = ground.pixel(x, y) else { continue };
+                        let Some(pixel) = backdrop.pixel(x, y) else { continue };
                         let below = Rgb(pixel.red(), pixel.green(), pixel.blue());
                         all += 1;
                         weak += u32::from(palette.ink.contrast(below).min(palette.muted.contrast(below)) < 4.5);
                     }
                 }
-                // A shape in a corner may be stronger: no line reaches so far.
+                // A shape in a corner may have less contrast, because no line of text reaches it.
                 assert!(weak * 100 <= all * 4, "{theme:?} {format:?} {opening}: {weak} of {all} pixels");
             }
         }

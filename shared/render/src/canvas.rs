@@ -1,4 +1,5 @@
-//! A picture that is drawn on in design pixels: shapes, soft shadows, text and pictures, turned around for right-to-left cards.
+//! A pixmap with drawing operations in design pixels: shapes, soft shadows, text and images, mirrored for right-to-left
+//! cards.
 
 use cosmic_text::{CacheKey, CacheKeyFlags, SwashContent};
 use tiny_skia::{
@@ -11,18 +12,18 @@ use crate::dither;
 use crate::emoji;
 use crate::faces;
 use crate::fonts::Fonts;
-use crate::lines::Placed;
-use crate::text::{Side, Typeset};
+use crate::lines::PlacedGlyph;
+use crate::text::{Alignment, Typeset};
 use crate::theme::Rgb;
 
-/// What a shape is filled with.
+/// How a shape is filled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fill {
     Solid(Rgb, f32),
-    /// From the top left to the bottom right.
-    Sweep(Rgb, Rgb),
-    /// From the top, with its opacity, to the bottom, with its opacity.
-    Down(Rgb, f32, Rgb, f32),
+    /// A gradient from the top left to the bottom right.
+    Diagonal(Rgb, Rgb),
+    /// A gradient from the top colour and opacity to the bottom colour and opacity.
+    Vertical(Rgb, f32, Rgb, f32),
 }
 
 pub(crate) struct Canvas {
@@ -33,14 +34,14 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A clear canvas of device pixels whose left upper corner is at `origin` of the card (device pixels too).
+    /// Creates a transparent canvas whose top left corner is at `origin` on the card. All sizes are in device pixels.
     pub fn new(width: u32, height: u32, origin: (i32, i32), scale: f32, mirror: Option<f32>) -> Option<Self> {
         let pixmap = Pixmap::new(width.max(1), height.max(1))?;
         Some(Self { pixmap, scale, origin: (origin.0 as f32, origin.1 as f32), mirror })
     }
 
-    /// Where an area of the card is, in pixels of this canvas.
-    fn place(&self, area: Area) -> Area {
+    /// Converts an area of the card to pixels of this canvas.
+    fn to_device(&self, area: Area) -> Area {
         let x = self.mirror.map_or(area.x, |width| width - area.x - area.w);
         Area {
             x: x * self.scale - self.origin.0,
@@ -50,33 +51,33 @@ impl Canvas {
         }
     }
 
-    pub fn round(&mut self, area: Area, radius: f32, fill: Fill) {
-        let at = self.place(area);
-        let Some(path) = rounded(at, radius * self.scale) else { return };
+    pub fn fill_rounded(&mut self, area: Area, radius: f32, fill: Fill) {
+        let at = self.to_device(area);
+        let Some(path) = rounded_rectangle(at, radius * self.scale) else { return };
         self.fill(&path, at, fill);
     }
 
-    pub fn disc(&mut self, x: f32, y: f32, radius: f32, fill: Fill) {
-        self.round(Area::new(x - radius, y - radius, 2.0 * radius, 2.0 * radius), radius, fill);
+    pub fn fill_circle(&mut self, x: f32, y: f32, radius: f32, fill: Fill) {
+        self.fill_rounded(Area::new(x - radius, y - radius, 2.0 * radius, 2.0 * radius), radius, fill);
     }
 
     fn fill(&mut self, path: &Path, at: Area, fill: Fill) {
         let shader = match fill {
             Fill::Solid(rgb, alpha) => Shader::SolidColor(colour(rgb, alpha)),
-            Fill::Sweep(a, b) => {
+            Fill::Diagonal(a, b) => {
                 let stops = vec![GradientStop::new(0.0, colour(a, 1.0)), GradientStop::new(1.0, colour(b, 1.0))];
                 let (from, to) = (Point::from_xy(at.x, at.y), Point::from_xy(at.right(), at.bottom()));
                 LinearGradient::new(from, to, stops, SpreadMode::Pad, Transform::identity())
                     .unwrap_or(Shader::SolidColor(colour(a, 1.0)))
             }
-            Fill::Down(a, from, b, to) => return self.sheen(path, at, (a, from), (b, to)),
+            Fill::Vertical(a, from, b, to) => return self.fill_vertical_gradient(path, at, (a, from), (b, to)),
         };
         let paint = Paint { shader, anti_alias: true, ..Paint::default() };
         self.pixmap.fill_path(path, &paint, FillRule::Winding, Transform::identity(), None);
     }
 
-    /// A gradient from the top to the bottom: it is slow, so what it gives over an opaque ground is dithered.
-    fn sheen(&mut self, path: &Path, at: Area, top: (Rgb, f32), bottom: (Rgb, f32)) {
+    /// Fills a path with a vertical gradient. The gradient is so gradual that it is dithered over an opaque background.
+    fn fill_vertical_gradient(&mut self, path: &Path, at: Area, top: (Rgb, f32), bottom: (Rgb, f32)) {
         let width = self.pixmap.width();
         let Some(mut mask) = Mask::new(width, self.pixmap.height()) else { return };
         mask.fill_path(path, FillRule::Winding, true, Transform::identity());
@@ -88,13 +89,15 @@ impl Canvas {
         for (y, (row, mask)) in self.pixmap.pixels_mut().chunks_exact_mut(width as usize).zip(masks).enumerate() {
             let part = ((y as f32 + 0.5 - at.y) / at.h.max(1.0)).clamp(0.0, 1.0);
             let [r, g, b, alpha] = [0, 1, 2, 3].map(|at: usize| first[at] + (last[at] - first[at]) * part);
-            for (x, (pixel, cover)) in row.iter_mut().zip(mask).enumerate().filter(|(_, (_, cover))| **cover != 0) {
-                let alpha = alpha * f32::from(*cover) / 255.0;
+            for (x, (pixel, coverage)) in
+                row.iter_mut().zip(mask).enumerate().filter(|(_, (_, coverage))| **coverage != 0)
+            {
+                let alpha = alpha * f32::from(*coverage) / 255.0;
                 let mixed = [(r, pixel.red()), (g, pixel.green()), (b, pixel.blue())]
                     .map(|(above, below)| above * alpha + f32::from(below) * (1.0 - alpha));
                 let a = (255.0 * alpha + f32::from(pixel.alpha()) * (1.0 - alpha) + 0.5) as u8;
                 let [r, g, b] = if pixel.is_opaque() {
-                    dither::rounded(mixed, left + x, top + y)
+                    dither::dithered(mixed, left + x, top + y)
                 } else {
                     mixed.map(|channel| ((channel + 0.5) as u8).min(a))
                 };
@@ -105,16 +108,16 @@ impl Canvas {
         }
     }
 
-    pub fn edge(&mut self, area: Area, radius: f32, width: f32, rgb: Rgb, alpha: f32) {
-        let at = self.place(area.inset(width / 2.0, width / 2.0));
-        if let Some(path) = rounded(at, (radius - width / 2.0).max(0.0) * self.scale) {
+    pub fn stroke_border(&mut self, area: Area, radius: f32, width: f32, rgb: Rgb, alpha: f32) {
+        let at = self.to_device(area.inset(width / 2.0, width / 2.0));
+        if let Some(path) = rounded_rectangle(at, (radius - width / 2.0).max(0.0) * self.scale) {
             self.stroke(&path, width * self.scale, rgb, alpha);
         }
     }
 
-    /// A path whose unit square is stretched over an area; never turned around.
-    pub fn sign(&mut self, area: Area, points: &[(f32, f32)], width: f32, rgb: Rgb) {
-        let at = self.place(area);
+    /// Strokes a line through `points` of the unit square, scaled to an area. It is never mirrored.
+    pub fn stroke_points(&mut self, area: Area, points: &[(f32, f32)], width: f32, rgb: Rgb) {
+        let at = self.to_device(area);
         let mut builder = PathBuilder::new();
         for (index, &(x, y)) in points.iter().enumerate() {
             let (x, y) = (at.x + x * at.w, at.y + y * at.h);
@@ -125,9 +128,9 @@ impl Canvas {
         }
     }
 
-    /// One half of a quotation mark; its tail points to where the line goes on.
-    pub fn quote(&mut self, area: Area, fill: Fill) {
-        let at = self.place(area);
+    /// Fills one half of a quotation mark, whose tail points in the reading direction.
+    pub fn fill_quotation_mark(&mut self, area: Area, fill: Fill) {
+        let at = self.to_device(area);
         let x = |part: f32| at.x + if self.mirror.is_some() { 1.0 - part } else { part } * at.w;
         let y = |part: f32| at.y + part * at.h;
         let mut path = PathBuilder::new();
@@ -144,8 +147,8 @@ impl Canvas {
         }
     }
 
-    pub fn check(&mut self, area: Area, width: f32, rgb: Rgb) {
-        self.sign(area, &[(0.05, 0.55), (0.38, 0.86), (0.95, 0.18)], width, rgb);
+    pub fn stroke_check_mark(&mut self, area: Area, width: f32, rgb: Rgb) {
+        self.stroke_points(area, &[(0.05, 0.55), (0.38, 0.86), (0.95, 0.18)], width, rgb);
     }
 
     fn stroke(&mut self, path: &Path, width: f32, rgb: Rgb, alpha: f32) {
@@ -154,9 +157,9 @@ impl Canvas {
         self.pixmap.stroke_path(path, &paint, &stroke, Transform::identity(), None);
     }
 
-    /// A soft shadow below an area; it reaches `blur` beyond it, so leave room.
-    pub fn shadow(&mut self, area: Area, radius: f32, blur: f32, down: f32, strength: f32) {
-        let at = self.place(Area { y: area.y + down, ..area });
+    /// Draws a soft shadow of an area. The shadow extends `blur` beyond the area, so leave room for it.
+    pub fn draw_shadow(&mut self, area: Area, radius: f32, blur: f32, down: f32, strength: f32) {
+        let at = self.to_device(Area { y: area.y + down, ..area });
         let (blur, radius) = (blur * self.scale, radius * self.scale);
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
         let (half_w, half_h) = (at.w / 2.0, at.h / 2.0);
@@ -175,16 +178,16 @@ impl Canvas {
         }
     }
 
-    /// Draws a set text with its top at `y` in a box from `x` of `width`.
-    pub fn text(&mut self, fonts: &mut Fonts, set: &Typeset, x: f32, y: f32, width: f32) {
-        let at = self.place(Area { x, y, w: width, h: set.height });
+    /// Draws typeset text in a box that starts at `x` and `y` and has this width.
+    pub fn draw_text(&mut self, fonts: &mut Fonts, set: &Typeset, x: f32, y: f32, width: f32) {
+        let at = self.to_device(Area { x, y, w: width, h: set.height });
         let (size, style) = (set.size(), &set.style);
-        for (baseline, line) in set.drawn() {
+        for (baseline, line) in set.placed_lines() {
             let free = at.w - line.width;
-            let start = match (style.side, set.rtl) {
-                (Side::Start, false) => 0.0,
-                (Side::Start, true) => free,
-                (Side::Centre, true | false) => free / 2.0,
+            let start = match (style.alignment, set.rtl) {
+                (Alignment::Start, false) => 0.0,
+                (Alignment::Start, true) => free,
+                (Alignment::Centre, true | false) => free / 2.0,
             };
             for glyph in &line.glyphs {
                 let place = (at.x + start + glyph.x, at.y + baseline - glyph.y);
@@ -198,7 +201,7 @@ impl Canvas {
         }
     }
 
-    fn glyph(&mut self, fonts: &mut Fonts, glyph: &Placed, size: f32, (x, y): (f32, f32), rgb: Rgb) {
+    fn glyph(&mut self, fonts: &mut Fonts, glyph: &PlacedGlyph, size: f32, (x, y): (f32, f32), rgb: Rgb) {
         let place = (x, y.trunc());
         let (key, x, y) =
             CacheKey::new(glyph.face.id, glyph.glyph, size, place, glyph.face.weight, CacheKeyFlags::empty());
@@ -221,7 +224,7 @@ impl Canvas {
         }
     }
 
-    fn emoji(&mut self, fonts: &mut Fonts, glyph: &Placed, size: f32, (x, y): (f32, f32)) {
+    fn emoji(&mut self, fonts: &mut Fonts, glyph: &PlacedGlyph, size: f32, (x, y): (f32, f32)) {
         let key = (glyph.glyph, size.to_bits());
         if !fonts.emojis.contains_key(&key) {
             let font = faces::font(&mut fonts.system, glyph.face.id);
@@ -235,27 +238,27 @@ impl Canvas {
         self.pixmap.draw_pixmap(x, y, drawn.as_ref(), &paint, Transform::identity(), None);
     }
 
-    /// The soft shadow of a picture that is not opaque: that of what it shows, and not of its area.
-    pub fn cast(&mut self, image: &Pixmap, area: Area, radius: f32, blur: f32, down: f32, strength: f32) {
+    /// Draws the soft shadow of an image with transparency: the shadow follows the visible pixels and not the area.
+    pub fn draw_image_shadow(&mut self, image: &Pixmap, area: Area, radius: f32, blur: f32, down: f32, strength: f32) {
         let at = self.corner(Area { y: area.y + down, ..area });
         let radius = radius * self.scale;
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
         let mut mask = vec![0; (width * height) as usize];
-        for (x, y, source, cover) in rounded_pixels(image, radius) {
+        for (x, y, source, coverage) in rounded_pixels(image, radius) {
             let (x, y) = (u32::try_from(at.0 + x), u32::try_from(at.1 + y));
             if let (Ok(x), Ok(y)) = (x, y)
                 && x < width
                 && y < height
             {
-                mask[(y * width + x) as usize] = (u32::from(source.alpha()) * cover / 255) as u8;
+                mask[(y * width + x) as usize] = (u32::from(source.alpha()) * coverage / 255) as u8;
             }
         }
-        // Two boxes make a slope that reaches `blur` to each side, like that of `shadow`.
+        // Two box blurs approximate a slope that extends `blur` to each side, as in `draw_shadow`.
         let reach = (blur * self.scale / 2.0).round() as usize;
         let (across, along) = (width as usize, height as usize);
         for _ in 0..2 {
-            mask = softened(&mask, across, along, reach);
-            mask = softened(&mask, along, across, reach);
+            mask = box_blurred(&mask, across, along, reach);
+            mask = box_blurred(&mask, along, across, reach);
         }
         for (pixel, part) in self.pixmap.pixels_mut().iter_mut().zip(mask) {
             let alpha = (f32::from(part) * strength) as u32;
@@ -265,24 +268,24 @@ impl Canvas {
         }
     }
 
-    /// Draws a picture that has just the area's size in device pixels, its corners rounded.
-    pub fn picture(&mut self, image: &Pixmap, area: Area, radius: f32) {
+    /// Draws an image with rounded corners; the image must have exactly the size of the area in device pixels.
+    pub fn draw_image(&mut self, image: &Pixmap, area: Area, radius: f32) {
         let (left, top) = self.corner(area);
-        for (x, y, source, cover) in rounded_pixels(image, radius * self.scale) {
+        for (x, y, source, coverage) in rounded_pixels(image, radius * self.scale) {
             if let Some(pixel) = pixel(&mut self.pixmap, left + x, top + y) {
-                lay(pixel, source, cover);
+                over_premultiplied(pixel, source, coverage);
             }
         }
     }
 
-    /// The pixel of this canvas at which an area begins.
+    /// The pixel of this canvas at which an area starts.
     fn corner(&self, area: Area) -> (i32, i32) {
-        let at = self.place(area);
+        let at = self.to_device(area);
         (at.x.round() as i32, at.y.round() as i32)
     }
 }
 
-/// The pixels of a picture with their places, and how much of each is within its round corners, of 255.
+/// The pixels of an image with their positions, and their coverage by the rounded rectangle, 0 to 255.
 fn rounded_pixels(image: &Pixmap, radius: f32) -> impl Iterator<Item = (i32, i32, PremultipliedColorU8, u32)> {
     let (half_w, half_h) = (image.width() as f32 / 2.0, image.height() as f32 / 2.0);
     let radius = radius.min(half_w).min(half_h);
@@ -291,15 +294,15 @@ fn rounded_pixels(image: &Pixmap, radius: f32) -> impl Iterator<Item = (i32, i32
         let dy = ((y as f32 + 0.5 - half_h).abs() - half_h + radius).max(0.0);
         row.iter().enumerate().map(move |(x, pixel)| {
             let dx = ((x as f32 + 0.5 - half_w).abs() - half_w + radius).max(0.0);
-            let cover = (0.5 - ((dx * dx + dy * dy).sqrt() - radius)).clamp(0.0, 1.0);
-            let cover = if radius > 0.5 { (255.0 * cover) as u32 } else { 255 };
-            (x as i32, y as i32, *pixel, cover)
+            let coverage = (0.5 - ((dx * dx + dy * dy).sqrt() - radius)).clamp(0.0, 1.0);
+            let coverage = if radius > 0.5 { (255.0 * coverage) as u32 } else { 255 };
+            (x as i32, y as i32, *pixel, coverage)
         })
     })
 }
 
-/// Averages along the rows, and turns rows into columns; nothing is outside.
-fn softened(mask: &[u8], width: usize, height: usize, radius: usize) -> Vec<u8> {
+/// Averages along the rows and transposes the result; values beyond the edges are 0.
+fn box_blurred(mask: &[u8], width: usize, height: usize, radius: usize) -> Vec<u8> {
     let mut out = vec![0; mask.len()];
     let (radius, span) = (radius as isize, 2 * radius as u32 + 1);
     for (y, row) in mask.chunks_exact(width).enumerate() {
@@ -328,7 +331,7 @@ fn pixel(pixmap: &mut Pixmap, x: i32, y: i32) -> Option<&mut PremultipliedColorU
     pixmap.pixels_mut().get_mut((y * width + x) as usize)
 }
 
-/// Puts a colour over a pixel; `alpha` is 0 to 255.
+/// Composites a colour over a pixel; `alpha` ranges from 0 to 255.
 fn over(pixel: &mut PremultipliedColorU8, (r, g, b): (u8, u8, u8), alpha: u32) {
     let keep = 255 - alpha;
     let one = |source: u8, below: u8| ((u32::from(source) * alpha + u32::from(below) * keep + 127) / 255) as u8;
@@ -344,8 +347,8 @@ fn over(pixel: &mut PremultipliedColorU8, (r, g, b): (u8, u8, u8), alpha: u32) {
     }
 }
 
-/// Puts a premultiplied colour over a pixel; `part` is how much of it there is, 0 to 255.
-fn lay(pixel: &mut PremultipliedColorU8, above: PremultipliedColorU8, part: u32) {
+/// Composites a premultiplied colour over a pixel; `part` is its coverage, 0 to 255.
+fn over_premultiplied(pixel: &mut PremultipliedColorU8, above: PremultipliedColorU8, part: u32) {
     let alpha = (u32::from(above.alpha()) * part + 127) / 255;
     let keep = 255 - alpha;
     let one = |above: u8, below: u8| ((u32::from(above) * part + u32::from(below) * keep + 127) / 255) as u8;
@@ -361,8 +364,8 @@ fn lay(pixel: &mut PremultipliedColorU8, above: PremultipliedColorU8, part: u32)
     }
 }
 
-/// A rectangle with round corners.
-pub(crate) fn rounded(at: Area, radius: f32) -> Option<Path> {
+/// The path of a rectangle with rounded corners.
+pub(crate) fn rounded_rectangle(at: Area, radius: f32) -> Option<Path> {
     let radius = radius.min(at.w / 2.0).min(at.h / 2.0).max(0.0);
     let mut path = PathBuilder::new();
     let (l, t, r, b) = (at.x, at.y, at.right(), at.bottom());

@@ -1,17 +1,17 @@
-//! Smooth gradients in eight bits: exact colours are rounded so that the luma and chroma of neighbours average to what was
-//! meant, in patterns that an encoder keeps. Without it a dark gradient shows bands.
+//! Dithers smooth gradients to eight bits. Colours are rounded so that luma and chroma of neighbouring pixels average
+//! to the exact values, in patterns that survive encoding. Without dithering a dark gradient shows banding.
 //!
-//! An encoder throws away what is small in a block's higher frequencies, and with it the noise that hides bands. So luma
-//! has a fine pattern that is two steps wide: it never fades, wherever between two steps a colour lies. Chroma, which is
-//! coded more coarsely, has one in cells as large as the encoder's blocks of chroma. Both stand still, so that frames
-//! without a change stay free.
+//! Encoders discard small amplitudes in the higher frequencies of a block, and with them the noise that hides banding.
+//! Therefore luma has a fine pattern that spans two steps and never vanishes, whatever the exact value between two
+//! steps. Chroma is quantised more coarsely and has a pattern with cells as large as the encoder's chroma blocks. Both
+//! patterns are constant over time, so that unchanged frames cost nothing.
 
-/// After so many pixels, across and down, the patterns begin again.
+/// The patterns repeat after this number of pixels, horizontally and vertically.
 pub(crate) const PERIOD: i32 = 208;
 
-/// Steps of the fine pattern: each of its rows and columns has all of them.
+/// The steps of the fine pattern; each row and each column contains all of them.
 const STEPS: usize = 13;
-/// What is added to luma before it is cut to whole steps.
+/// The offset that is added to luma before truncation.
 const FINE: [f32; STEPS] = {
     let mut fine = [0.0; STEPS];
     let mut step = 0;
@@ -21,17 +21,19 @@ const FINE: [f32; STEPS] = {
     }
     fine
 };
-/// Pixels of a cell of the coarse pattern, on a side.
+/// The width and height of a cell of the coarse pattern in pixels.
 const CELL: usize = 8;
-/// What is added to the blue chroma of a cell; the red one gets what is left to one, so that they do not step together.
+/// The offset that is added to the blue chroma of a cell. Red chroma gets one minus this offset, so that both never
+/// step at the same time.
 const COARSE: [[f32; 2]; 2] = [[0.125, 0.625], [0.875, 0.375]];
 
-/// The colour of the pixel at `x` and `y` that stands for an exact one, whose channels go from 0 to 255. `Yuv::take` gives
-/// just the luma and chroma that are chosen here: half a step of red, green and blue together is less than half of theirs.
-pub(crate) fn rounded([r, g, b]: [f32; 3], x: usize, y: usize) -> [u8; 3] {
+/// The dithered colour of the pixel at `x` and `y` for an exact colour with channels from 0 to 255. `Yuv::copy_patch`
+/// converts it to exactly the luma and chroma chosen here, because rounding red, green and blue shifts them by less
+/// than half a step.
+pub(crate) fn dithered([r, g, b]: [f32; 3], x: usize, y: usize) -> [u8; 3] {
     let fine = FINE[(5 * x + y) % STEPS];
     let coarse = COARSE[y / CELL % 2][x / CELL % 2];
-    // BT.709 in limited range, as in `Yuv::take`. What is cut to an integer is never below zero.
+    // BT.709 in limited range, as in `Yuv::copy_patch`. The truncated values are never negative.
     let luma = 0.182_587 * r + 0.614_227 * g + 0.062_012 * b;
     let luma = (luma + 16.0 + fine) as i32 - 16;
     let blue = -0.100_647 * r - 0.338_562 * g + 0.439_209 * b;
@@ -39,7 +41,7 @@ pub(crate) fn rounded([r, g, b]: [f32; 3], x: usize, y: usize) -> [u8; 3] {
     let red = 0.439_209 * r - 0.398_941 * g - 0.040_268 * b;
     let red = ((red + 128.0 + 1.0 - coarse) as i32 - 128) as f32;
     let grey = 1.164_384 * luma as f32;
-    // The cast ends at 0 and at 255.
+    // The cast saturates at 0 and 255.
     [grey + 1.792_741 * red, grey - 0.213_249 * blue - 0.532_909 * red, grey + 2.112_402 * blue]
         .map(|channel| (channel + 0.5) as u8)
 }
@@ -53,16 +55,16 @@ mod tests {
 
     const SIDE: usize = PERIOD as usize;
 
-    /// The planes of a square of one period with exact colours.
+    /// The planes of a square of one period with these exact colours.
     fn planes(colour: impl Fn(usize, usize) -> [f32; 3]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let mut pixmap = Pixmap::new(SIDE as u32, SIDE as u32).expect("a size");
         for (at, pixel) in pixmap.pixels_mut().iter_mut().enumerate() {
             let (x, y) = (at % SIDE, at / SIDE);
-            let [r, g, b] = rounded(colour(x, y), x, y);
+            let [r, g, b] = dithered(colour(x, y), x, y);
             *pixel = PremultipliedColorU8::from_rgba(r, g, b, 255).expect("an opaque colour");
         }
         let mut frame = Yuv::new(SIDE as u32, SIDE as u32);
-        frame.take(&pixmap, Patch { left: 0, top: 0, right: PERIOD, bottom: PERIOD });
+        frame.copy_patch(&pixmap, Patch { left: 0, top: 0, right: PERIOD, bottom: PERIOD });
         let (luma, chroma) = frame.bytes().split_at(SIDE * SIDE);
         let (blue, red) = chroma.split_at(SIDE * SIDE / 4);
         (luma.to_vec(), blue.to_vec(), red.to_vec())
@@ -72,7 +74,7 @@ mod tests {
         plane.iter().map(|value| f64::from(*value)).sum::<f64>() / plane.len() as f64
     }
 
-    /// Luma, blue and red chroma of a colour, in limited range (BT.709).
+    /// Luma, blue chroma and red chroma of a colour in limited range (BT.709).
     fn exact([r, g, b]: [f32; 3]) -> [f64; 3] {
         let [r, g, b] = [f64::from(r), f64::from(g), f64::from(b)];
         let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_slow_gradient_has_no_bands() {
-        // Two steps of luma over the whole width: rounded by themselves they would be three flat bands.
+        // Luma rises by two steps over the whole width: without dithering there would be three flat bands.
         let colour = |x: usize, _: usize| [20.0, 40.0, 60.0].map(|channel: f32| channel + 2.3 * x as f32 / SIDE as f32);
         let (luma, _, _) = planes(colour);
         for row in luma.chunks_exact(SIDE) {

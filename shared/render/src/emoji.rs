@@ -1,4 +1,4 @@
-//! Draws the colour glyphs of an emoji font: walks the paint graph of COLR version 0 and 1 with shapes of our own canvas.
+//! Draws the colour glyphs of an emoji font: evaluates the paint graph of COLR versions 0 and 1 on pixmaps.
 
 use skrifa::color::{Brush, ColorPainter, ColorStop, CompositeMode, Extend, Transform as FontTransform};
 use skrifa::instance::{LocationRef, Size};
@@ -11,7 +11,7 @@ use tiny_skia::{
     Point, RadialGradient, Rect, Shader, SpreadMode, SweepGradient, Transform,
 };
 
-/// Draws a glyph at `size` pixels an em; its baseline starts at (a quarter em, one em and a quarter) of the picture.
+/// Draws a glyph at `size` pixels per em. The origin of its baseline is at (0.25 em, 1.25 em) of the pixmap.
 pub(crate) fn draw(data: &[u8], glyph: u16, size: f32) -> Option<Pixmap> {
     let font = FontRef::new(data).ok()?;
     let side = (size * 1.75).ceil().max(1.0) as u32;
@@ -123,7 +123,7 @@ impl Painter<'_> {
     }
 
     fn paint(&mut self, path: &Path, path_transform: Transform, brush: &Brush<'_>, brush_transform: Transform) {
-        // The shader's own transform is applied on top of the path's; undo the latter.
+        // The shader's transform is applied on top of the path's transform, so invert the latter.
         let Some(inverse) = path_transform.invert() else { return };
         let Some(shader) = self.shader(brush, inverse.pre_concat(brush_transform)) else { return };
         let paint = Paint { shader, anti_alias: true, ..Paint::default() };
@@ -218,7 +218,7 @@ fn spread(extend: Extend) -> SpreadMode {
     match extend {
         Extend::Repeat => SpreadMode::Repeat,
         Extend::Reflect => SpreadMode::Reflect,
-        // The enum is foreign and open.
+        // The enum is non-exhaustive and belongs to another crate.
         _ => SpreadMode::Pad,
     }
 }
@@ -241,7 +241,7 @@ fn blend(mode: CompositeMode) -> BlendMode {
         CompositeMode::Multiply => BlendMode::Multiply,
         CompositeMode::SoftLight => BlendMode::SoftLight,
         CompositeMode::Overlay => BlendMode::Overlay,
-        // The enum is foreign and open.
+        // The enum is non-exhaustive and belongs to another crate.
         _ => BlendMode::SourceOver,
     }
 }

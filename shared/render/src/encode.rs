@@ -1,4 +1,4 @@
-//! Turns drawn scenes into files: one ffmpeg per scene reads raw frames from its standard input.
+//! Encodes drawn scenes: one ffmpeg process per scene reads raw frames from its standard input.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,19 +12,19 @@ use tokio::process::{Child, ChildStderr, Command};
 use reelhook_domain::videos::film::FRAME_RATE;
 
 use crate::error::RenderError;
-use crate::shot::Shot;
+use crate::scene::LaidOutScene;
 use crate::yuv::Yuv;
 
-/// The encoder.
+/// The ffmpeg program that encodes and joins.
 #[derive(Debug, Clone)]
 pub struct Ffmpeg {
-    /// Where the program is.
+    /// The path of the program.
     pub program: PathBuf,
 }
 
-/// How every scene is encoded, so that they join by copying: no frames that wait for later ones, a key frame each two
-/// seconds, one time scale; and a bound for the disk, far above what cards need.
-pub const ENCODING: [&str; 28] = [
+/// The encoder arguments of every scene, so that scenes can be joined by stream copy: no B-frames, a key frame every
+/// two seconds and one time scale. The maximum rate bounds the file size; cards stay far below it.
+pub const ENCODER_ARGUMENTS: [&str; 28] = [
     "-c:v",
     "libx264",
     "-preset",
@@ -55,34 +55,34 @@ pub const ENCODING: [&str; 28] = [
     "15360",
 ];
 
-/// What the drawing thread hands to the writing one.
+/// A message from the drawing thread to the writing thread.
 enum Frame {
     New(Vec<u8>),
-    Same,
+    Repeat,
 }
 
 impl Ffmpeg {
-    /// Draws a shot and writes it as H.264 without sound. `progress` hears how many frames have been written;
-    /// when `stop` completes, everything ends with `RenderError::Stopped`. Dropping the future kills ffmpeg too.
+    /// Draws a scene and encodes it as H.264 without sound. Calls `progress` with the number of frames written so far.
+    /// When `stop` completes, encoding ends with `RenderError::Stopped`. Dropping the future also kills ffmpeg.
     ///
     /// # Errors
     ///
-    /// `RenderError::Ffmpeg` with what ffmpeg said last, `RenderError::Io`, `RenderError::Stopped`.
+    /// `RenderError::Ffmpeg` with the end of ffmpeg's output, `RenderError::Io`, `RenderError::Stopped`.
     pub async fn encode(
         &self,
-        shot: Shot,
+        scene: LaidOutScene,
         to: &Path,
         progress: impl FnMut(u32) + Send + 'static,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), RenderError> {
-        let (width, height) = shot.size();
-        let frames = shot.frames();
+        let (width, height) = scene.size();
+        let frames = scene.frames();
         let mut command = self.command();
         command.args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s"]).arg(format!("{width}x{height}"));
         command.arg("-r").arg(FRAME_RATE.to_string()).args(["-i", "pipe:0", "-an"]);
-        command.args(ENCODING);
+        command.args(ENCODER_ARGUMENTS);
         command.args(["-frames:v"]).arg(frames.to_string()).args(["-y", "-f", "mp4"]);
-        command.arg(file(to));
+        command.arg(file_url(to));
         command.stdin(Stdio::piped());
         let mut child = start(&mut command)?;
         let io = |source| RenderError::Io { action: "open ffmpeg's standard input", source };
@@ -90,23 +90,23 @@ impl Ffmpeg {
         let Some(pipe) = pipe.map(File::from) else {
             return Err(io(std::io::ErrorKind::BrokenPipe.into()));
         };
-        // A larger pipe saves switches between the two programs; a smaller one only costs time.
+        // A larger pipe saves context switches. If it can't be enlarged, encoding only takes longer.
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20) {
-            tracing::debug!(%error, "the pipe to ffmpeg keeps its size");
+            tracing::debug!(%error, "failed to enlarge the pipe to ffmpeg, its default size is used");
         }
         let (send, receive) = sync_channel(2);
-        let (give_back, spare) = sync_channel(4);
-        let drawing = tokio::task::spawn_blocking(move || draw(shot, &send, &spare));
-        let writing = tokio::task::spawn_blocking(move || write(pipe, &receive, &give_back, progress));
+        let (returned, spare) = sync_channel(4);
+        let drawing = tokio::task::spawn_blocking(move || draw(scene, &send, &spare));
+        let writing = tokio::task::spawn_blocking(move || write(pipe, &receive, &returned, progress));
         finish(child, "encode a scene", stop, async {
-            let written = writing.await.map_err(|_| RenderError::Drawing)?;
-            drawing.await.map_err(|_| RenderError::Drawing)?;
+            let written = writing.await.map_err(|_| RenderError::DrawingThread)?;
+            drawing.await.map_err(|_| RenderError::DrawingThread)?;
             written
         })
         .await
     }
 
-    /// ffmpeg, silent but for errors, in no need of a terminal.
+    /// An ffmpeg command that prints only errors and needs no terminal.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"]);
@@ -115,8 +115,8 @@ impl Ffmpeg {
     }
 }
 
-/// A path as ffmpeg reads it: never as an option or a protocol.
-pub(crate) fn file(path: &Path) -> std::ffi::OsString {
+/// A path as a `file:` URL, so that ffmpeg never reads it as an option or another protocol.
+pub(crate) fn file_url(path: &Path) -> std::ffi::OsString {
     let mut name = std::ffi::OsString::from("file:");
     name.push(path);
     name
@@ -126,7 +126,7 @@ pub(crate) fn start(command: &mut Command) -> Result<Child, RenderError> {
     command.spawn().map_err(|source| RenderError::Io { action: "start ffmpeg", source })
 }
 
-/// Waits for ffmpeg and for the work beside it.
+/// Waits for ffmpeg and for the work that runs beside it.
 pub(crate) async fn finish(
     mut child: Child,
     action: &'static str,
@@ -135,10 +135,10 @@ pub(crate) async fn finish(
 ) -> Result<(), RenderError> {
     let stderr = child.stderr.take();
     let all = async {
-        let (worked, said, ended) = tokio::join!(work, tail(stderr), child.wait());
+        let (worked, output, ended) = tokio::join!(work, tail(stderr), child.wait());
         let status = ended.map_err(|source| RenderError::Io { action: "wait for ffmpeg", source })?;
         if !status.success() {
-            return Err(RenderError::Ffmpeg { action, status: status.to_string(), stderr: said });
+            return Err(RenderError::Ffmpeg { action, status: status.to_string(), stderr: output });
         }
         worked
     };
@@ -148,36 +148,36 @@ pub(crate) async fn finish(
     }
 }
 
-/// The last 400 characters that ffmpeg says.
+/// The last 400 characters of ffmpeg's error output.
 async fn tail(stderr: Option<ChildStderr>) -> String {
     let Some(mut stderr) = stderr else { return String::new() };
-    let mut said: Vec<u8> = Vec::new();
+    let mut output: Vec<u8> = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(count) = stderr.read(&mut buffer).await {
         if count == 0 {
             break;
         }
-        said.extend_from_slice(&buffer[..count]);
-        if said.len() > 16_384 {
-            said.drain(..said.len() - 4_096);
+        output.extend_from_slice(&buffer[..count]);
+        if output.len() > 16_384 {
+            output.drain(..output.len() - 4_096);
         }
     }
-    let said = String::from_utf8_lossy(&said);
-    let skip = said.trim().chars().count().saturating_sub(400);
-    said.trim().chars().skip(skip).collect()
+    let output = String::from_utf8_lossy(&output);
+    let skip = output.trim().chars().count().saturating_sub(400);
+    output.trim().chars().skip(skip).collect()
 }
 
-fn draw(mut shot: Shot, send: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) {
-    let (width, height) = shot.size();
+fn draw(mut scene: LaidOutScene, send: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) {
+    let (width, height) = scene.size();
     let mut yuv = Yuv::new(width, height);
-    for frame in 0..shot.frames() {
-        let message = if shot.draw(frame, &mut yuv) {
+    for frame in 0..scene.frames() {
+        let message = if scene.draw(frame, &mut yuv) {
             let mut bytes = spare.try_recv().unwrap_or_default();
             bytes.clear();
             bytes.extend_from_slice(yuv.bytes());
             Frame::New(bytes)
         } else {
-            Frame::Same
+            Frame::Repeat
         };
         if send.send(message).is_err() {
             return;
@@ -188,15 +188,15 @@ fn draw(mut shot: Shot, send: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) {
 fn write(
     mut pipe: File,
     receive: &Receiver<Frame>,
-    give_back: &SyncSender<Vec<u8>>,
+    returned: &SyncSender<Vec<u8>>,
     mut progress: impl FnMut(u32),
 ) -> Result<(), RenderError> {
     let mut shown = Vec::new();
     let mut frames = 0;
     while let Ok(frame) = receive.recv() {
         if let Frame::New(bytes) = frame {
-            // A full stack of spare buffers lets this one go.
-            drop(give_back.try_send(std::mem::replace(&mut shown, bytes)));
+            // If enough spare buffers are queued, this one is dropped.
+            drop(returned.try_send(std::mem::replace(&mut shown, bytes)));
         }
         pipe.write_all(&shown).map_err(|source| RenderError::Io { action: "write to ffmpeg", source })?;
         frames += 1;

@@ -1,64 +1,64 @@
-//! What can go wrong between a scene and its file, named so that the log and the client's message can tell them apart.
+//! Why a scene could not be rendered. The variants separate errors for the client from errors for the log.
 
 use std::path::PathBuf;
 
 use reelhook_domain::videos::film::ImageRef;
 
-/// Why something could not be drawn, encoded or joined.
+/// Why a scene or film could not be drawn, encoded or joined.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// The typefaces are not where they should be.
-    #[error("cannot use the fonts below `{directory}`: {reason}")]
+    /// The fonts are missing or unusable.
+    #[error("fonts below `{directory}` can't be used: {reason}")]
     Fonts {
-        /// Where they were looked for.
+        /// The directory that was searched.
         directory: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it.
         reason: String,
     },
-    /// A picture is missing, broken or too large.
+    /// An image is missing, damaged or too large.
     #[error("the picture {} {reason}", name(image))]
     Image {
-        /// Which one.
+        /// The image.
         image: ImageRef,
-        /// What is wrong, as a client may read it: the rest of the sentence.
+        /// What is wrong with it, for the client: the rest of a sentence about the image.
         reason: String,
     },
-    /// A size that no video has.
-    #[error("a picture of {width}x{height} cannot be drawn")]
+    /// The requested size is not supported.
+    #[error("size `{width}x{height}` is not supported; each side must be even and from 64 to 8192 pixels")]
     Size {
-        /// Pixels across.
+        /// The requested width in pixels.
         width: u32,
-        /// Pixels down.
+        /// The requested height in pixels.
         height: u32,
     },
-    /// A file or a pipe failed.
-    #[error("cannot {action}")]
+    /// An operation on a file or pipe failed.
+    #[error("failed to {action}")]
     Io {
-        /// What was being done.
+        /// The operation.
         action: &'static str,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// ffmpeg ended with an error.
-    #[error("ffmpeg could not {action} ({status}): {stderr}")]
+    /// ffmpeg exited with an error.
+    #[error("ffmpeg failed to {action} ({status}): {stderr}")]
     Ffmpeg {
-        /// What it was asked to do.
+        /// What ffmpeg was meant to do.
         action: &'static str,
-        /// How it ended.
+        /// Its exit status.
         status: String,
-        /// The last 400 characters that it said.
+        /// The last 400 characters of its error output.
         stderr: String,
     },
-    /// The caller asked to stop.
-    #[error("stopped before the end")]
+    /// The caller stopped the rendering.
+    #[error("rendering was stopped by the caller")]
     Stopped,
-    /// The thread that draws ended early.
-    #[error("the drawing ended before the last frame")]
-    Drawing,
+    /// The drawing thread ended early.
+    #[error("the drawing thread ended before the last frame")]
+    DrawingThread,
 }
 
-/// A picture as others may read of it: its URL may hold a secret, its server does not.
+/// The name of an image in messages: its key, or the host of its URL. The rest of a URL may contain a secret.
 fn name(image: &ImageRef) -> String {
     match image {
         ImageRef::Key(key) => format!("`{key}`"),

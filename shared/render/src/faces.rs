@@ -1,4 +1,5 @@
-//! Which typeface shows a character: the theme's own where it can, else the one that is made for the script.
+//! Font fallback: selects the face that shows a grapheme, the theme's face if possible, else one that is made for the
+//! script.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,20 +12,20 @@ use unicode_script::{Script, UnicodeScript};
 use crate::fonts::{EMOJI, JAPANESE, TEXT};
 use crate::spans::{self, Kind};
 
-/// Families that are tried in this order for characters that neither the theme's family nor the script's has.
+/// Fallback families in order, for characters that neither the theme's family nor the script's family has.
 const COMMON: [&str; 7] =
     [TEXT, "Noto Sans", EMOJI, "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Sans Math", "Noto Sans SC"];
 
-/// The typefaces that are loaded, and what they have.
+/// The loaded faces and their character coverage.
 pub(crate) struct Faces {
-    /// By name, each with its weights.
+    /// The families, sorted by name, with their faces.
     families: Vec<(String, Vec<Weighted>)>,
     emoji: Option<fontdb::ID>,
-    /// What was looked up before.
-    known: HashMap<(fontdb::ID, char), bool>,
+    /// Results of earlier lookups.
+    coverage: HashMap<(fontdb::ID, char), bool>,
 }
 
-/// A face and its weight.
+/// A weight and the face that has it.
 type Weighted = (u16, fontdb::ID);
 
 impl Faces {
@@ -39,14 +40,14 @@ impl Faces {
                 }
             }
         }
-        // Files come in any order.
+        // Files are loaded in any order.
         families.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut faces = Self { families, emoji: None, known: HashMap::new() };
+        let mut faces = Self { families, emoji: None, coverage: HashMap::new() };
         faces.emoji = faces.of(EMOJI, 400);
         faces
     }
 
-    /// The face of a family whose weight is nearest; of two that are as near the heavier one.
+    /// The face of a family with the nearest weight. If two weights are equally near, the heavier one is taken.
     pub fn of(&self, family: &str, weight: u16) -> Option<fontdb::ID> {
         let at = self.families.binary_search_by(|(name, _)| name.as_str().cmp(family)).ok()?;
         nearest(&self.families[at].1, weight)
@@ -57,50 +58,52 @@ impl Faces {
         self.emoji
     }
 
-    /// The face for a grapheme of a text in this family and weight that comes after one in `before`. None where nothing
-    /// of it is drawn, so that any face will do.
+    /// Selects the face for a grapheme in a text of this family and weight; `previous` is the face of the grapheme
+    /// before it. Returns `None` if nothing of the grapheme is drawn, so that any face will do.
     pub fn choose(
         &mut self,
         system: &mut FontSystem,
         grapheme: &str,
         kind: Kind,
         (family, weight): (&str, u16),
-        before: Option<fontdb::ID>,
+        previous: Option<fontdb::ID>,
     ) -> Option<fontdb::ID> {
         let first = grapheme.chars().find(|character| !spans::is_ignorable(*character))?;
         let own = self.of(family, weight).or_else(|| self.of(TEXT, weight));
-        let before = before.filter(|before| Some(*before) != self.emoji);
-        // A space is shaped with the word before it.
-        if let Some(before) = before.filter(|_| first.is_whitespace())
-            && self.has(system, before, first)
+        let previous = previous.filter(|previous| Some(*previous) != self.emoji);
+        // White space is shaped with the word before it.
+        if let Some(previous) = previous.filter(|_| first.is_whitespace())
+            && self.has(system, previous, first)
         {
-            return Some(before);
+            return Some(previous);
         }
-        let (early, late) = match kind {
+        let (preferred, last_resort) = match kind {
             Kind::Plain => (None, None),
             Kind::Symbol => (None, self.emoji),
             Kind::Emoji => (self.emoji, None),
             Kind::Japanese => (self.of(JAPANESE, weight), None),
         };
-        if let Some(own) = own.filter(|_| early.is_none())
+        if let Some(own) = own.filter(|_| preferred.is_none())
             && self.has_all(system, own, grapheme)
         {
             return Some(own);
         }
-        let listed = of_script(first.script()).iter().chain(&COMMON).filter_map(|family| self.of(family, weight));
+        let listed = families_of(first.script()).iter().chain(&COMMON).filter_map(|family| self.of(family, weight));
         let all = self.families.iter().filter_map(|(_, faces)| nearest(faces, weight));
-        let mut order: Vec<fontdb::ID> = early.into_iter().chain(own).chain(before).chain(listed).chain(all).collect();
-        if late.is_some() {
-            order.retain(|face| Some(*face) != late);
-            order.extend(late);
+        let mut order: Vec<fontdb::ID> =
+            preferred.into_iter().chain(own).chain(previous).chain(listed).chain(all).collect();
+        if last_resort.is_some() {
+            order.retain(|face| Some(*face) != last_resort);
+            order.extend(last_resort);
         }
         let whole = order.iter().copied().find(|face| self.has_all(system, *face, grapheme));
-        // Without its marks, then as the box of the theme's face.
+        // If no face has the whole grapheme, take one that has its base character, else show the theme's missing-glyph
+        // box.
         whole.or_else(|| order.iter().copied().find(|face| self.has(system, *face, first))).or(own)
     }
 
-    /// The character that a face shows for another: hyphens are in few of them.
-    pub fn written(&mut self, system: &mut FontSystem, face: fontdb::ID, character: char) -> char {
+    /// The character to shape instead of this one: few faces have the hyphens U+2010 and U+2011.
+    pub fn substitute(&mut self, system: &mut FontSystem, face: fontdb::ID, character: char) -> char {
         if matches!(character, '\u{2010}' | '\u{2011}')
             && !self.maps(system, face, character)
             && (character == '\u{2010}' || !self.maps(system, face, '\u{2010}'))
@@ -115,26 +118,26 @@ impl Faces {
         drawn.all(|character| self.has(system, face, character))
     }
 
-    /// Whether a face shows a character, or what stands in for it.
+    /// Whether a face can show a character, or the character that the shaper substitutes for it.
     fn has(&mut self, system: &mut FontSystem, face: fontdb::ID, character: char) -> bool {
-        let other = || stand_in(character).or_else(|| equivalent(character));
+        let other = || shaper_substitute(character).or_else(|| equivalent(character));
         self.maps(system, face, character) || other().is_some_and(|other| self.maps(system, face, other))
     }
 
     fn maps(&mut self, system: &mut FontSystem, face: fontdb::ID, character: char) -> bool {
         *self
-            .known
+            .coverage
             .entry((face, character))
             .or_insert_with(|| font(system, face).is_some_and(|font| font.as_swash().charmap().map(character) != 0))
     }
 
-    /// Forgets what was looked up, so that a long-lived process does not grow.
+    /// Clears the lookup results, so that a long-lived process does not grow.
     pub fn forget(&mut self) {
-        self.known.clear();
+        self.coverage.clear();
     }
 }
 
-/// A face, loaded.
+/// Loads a face.
 pub(crate) fn font(system: &mut FontSystem, face: fontdb::ID) -> Option<Arc<Font>> {
     let weight = system.db().face(face)?.weight;
     system.get_font(face, weight)
@@ -144,8 +147,9 @@ fn nearest(faces: &[Weighted], weight: u16) -> Option<fontdb::ID> {
     faces.iter().min_by_key(|(has, face)| (has.abs_diff(weight), Reverse(*has), *face)).map(|(_, face)| *face)
 }
 
-/// The shaper gives spaces their width, and shows the hyphens as one, whether a face has them or not.
-fn stand_in(character: char) -> Option<char> {
+/// The character that the shaper falls back to: it gives spaces their width and replaces hyphens, whether a face has
+/// them or not.
+fn shaper_substitute(character: char) -> Option<char> {
     match character {
         '\u{A0}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => Some(' '),
         '\u{2010}' | '\u{2011}' => Some('-'),
@@ -153,7 +157,7 @@ fn stand_in(character: char) -> Option<char> {
     }
 }
 
-/// The character that the shaper shows for one that is only another code for it, such as a compatibility ideograph.
+/// The canonical equivalent that the shaper uses for a duplicate code point, such as a compatibility ideograph.
 fn equivalent(character: char) -> Option<char> {
     match CanonicalDecompositionBorrowed::new().decompose(character) {
         Decomposed::Singleton(other) => Some(other),
@@ -162,7 +166,7 @@ fn equivalent(character: char) -> Option<char> {
 }
 
 /// The families that are made for a script.
-fn of_script(script: Script) -> &'static [&'static str] {
+fn families_of(script: Script) -> &'static [&'static str] {
     match script {
         Script::Arabic => &["Noto Sans Arabic"],
         Script::Armenian => &["Noto Sans Armenian"],
@@ -185,7 +189,8 @@ fn of_script(script: Script) -> &'static [&'static str] {
         Script::Tamil => &["Noto Sans Tamil"],
         Script::Telugu => &["Noto Sans Telugu"],
         Script::Thai => &["Noto Sans Thai"],
-        // Scripts are a foreign, open list: the rest is in Inter or Noto Sans, or shows as a box.
+        // `Script` is non-exhaustive and belongs to another crate. Other scripts are covered by Inter or Noto Sans, or
+        // show the missing-glyph box.
         _ => &[TEXT, "Noto Sans"],
     }
 }

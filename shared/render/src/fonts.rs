@@ -1,4 +1,4 @@
-//! The typefaces that we ship, with what has been made of them: drawn glyphs and shaped texts.
+//! The fonts that we ship, with caches of drawn glyphs and shaped texts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,16 +9,16 @@ use tiny_skia::Pixmap;
 
 use crate::error::RenderError;
 use crate::faces::Faces;
-use crate::shape::{Form, Shaped, Shaper};
+use crate::shape::{ShapedText, Shaper, ShapingStyle};
 
-/// The family of text.
+/// The family of running text.
 pub(crate) const TEXT: &str = "Inter";
 /// The family of colour emoji.
 pub(crate) const EMOJI: &str = "Noto Color Emoji";
-/// The family of Japanese text, whose Han characters look different from the Chinese ones.
+/// The family of Japanese text, whose Han characters differ in shape from the Chinese ones.
 pub(crate) const JAPANESE: &str = "Noto Sans JP";
 
-/// Loaded typefaces with their caches; one per thread that lays scenes out.
+/// The loaded fonts with their caches. Each thread that lays scenes out needs its own.
 pub struct Fonts {
     pub(crate) system: FontSystem,
     pub(crate) swash: SwashCache,
@@ -27,56 +27,56 @@ pub struct Fonts {
     pub(crate) emojis: HashMap<(u16, u32), Option<Pixmap>>,
 }
 
-/// What setting texts has cost; counted, and the same on every machine.
+/// The cost of text layout as counts, which are the same on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Work {
-    /// Runs of text that were shaped.
+pub struct LayoutCost {
+    /// The number of runs that were shaped.
     pub runs: u64,
-    /// Characters that were shaped.
+    /// The number of characters that were shaped.
     pub characters: u64,
-    /// Clusters of glyphs that were looked at to break lines.
+    /// The number of clusters that were visited to break lines.
     pub steps: u64,
 }
 
 impl Fonts {
-    /// Loads every TTF and OTF below `directory` (what `infra/fonts.sh` installs); nothing of the system is used.
+    /// Loads every TTF and OTF file below `directory`, as installed by `infra/fonts.sh`. System fonts are not used.
     ///
     /// # Errors
     ///
-    /// `RenderError::Fonts` without the family of text.
+    /// `RenderError::Fonts` if the family of running text is missing.
     pub fn load(directory: &Path) -> Result<Self, RenderError> {
         let mut db = fontdb::Database::new();
         db.load_fonts_dir(directory);
         let faces = Faces::new(&db);
         if faces.of(TEXT, 400).is_none() {
-            let reason = format!("{} faces, none of them `{TEXT}`", db.len());
+            let reason = format!("none of the {} faces found belongs to the family `{TEXT}`", db.len());
             return Err(RenderError::Fonts { directory: directory.to_owned(), reason });
         }
         if faces.emoji().is_none() {
-            tracing::warn!("no colour emoji: `{EMOJI}` is not among the fonts");
+            tracing::warn!("colour emoji can't be shown, the family `{EMOJI}` is not installed");
         }
         db.set_sans_serif_family(TEXT);
         let system = FontSystem::new_with_locale_and_db("en-US".to_owned(), db);
         Ok(Self { system, swash: SwashCache::new(), faces, shaper: Shaper::default(), emojis: HashMap::new() })
     }
 
-    /// What setting texts has cost since the fonts were loaded.
-    pub fn work(&self) -> Work {
-        self.shaper.work
+    /// The cost of text layout since the fonts were loaded.
+    pub fn cost(&self) -> LayoutCost {
+        self.shaper.cost
     }
 
-    /// A text, shaped as far as `room` characters of it could be shown. None where nothing would be seen.
-    pub(crate) fn shape(&mut self, text: &str, form: Form, room: usize) -> Option<Arc<Shaped>> {
-        self.shaper.text(&mut self.system, &mut self.faces, text, form, room)
+    /// Shapes a text as far as `room` characters of it could be visible. Returns `None` if nothing would be visible.
+    pub(crate) fn shape(&mut self, text: &str, style: ShapingStyle, room: usize) -> Option<Arc<ShapedText>> {
+        self.shaper.text(&mut self.system, &mut self.faces, text, style, room)
     }
 
-    /// Begins a scene, with a budget of its own: forgets the texts of the one before.
+    /// Starts a scene with a new shaping budget and drops the texts of the previous scene.
     pub(crate) fn begin_scene(&mut self) {
         self.shaper.begin();
         self.faces.forget();
     }
 
-    /// Forgets drawn glyphs, so that a long-lived process does not grow with every scene.
+    /// Drops drawn glyphs, so that a long-lived process does not grow with every scene.
     pub(crate) fn forget_glyphs(&mut self) {
         self.swash = SwashCache::new();
         self.emojis.clear();
@@ -89,10 +89,10 @@ impl std::fmt::Debug for Fonts {
     }
 }
 
-/// The typefaces of tests: those that `infra/fonts.sh` installed.
+/// The fonts of tests, as installed by `infra/fonts.sh`.
 #[cfg(test)]
 pub(crate) fn installed() -> Fonts {
     let directory = std::env::var_os("REELHOOK_FONTS")
-        .expect("REELHOOK_FONTS must name the directory that infra/fonts.sh has installed the typefaces to");
-    Fonts::load(Path::new(&directory)).expect("the typefaces of infra/fonts.sh")
+        .expect("REELHOOK_FONTS must name the directory into which infra/fonts.sh installed the fonts");
+    Fonts::load(Path::new(&directory)).expect("the fonts of infra/fonts.sh")
 }

@@ -1,39 +1,42 @@
-//! Joins the encoded scenes of a picture into one file, with music under it, without encoding the picture again.
+//! Joins the encoded scenes of a rendition into one file and adds music, without encoding the video again.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use reelhook_domain::videos::film::FRAME_RATE;
 
-use crate::encode::{Ffmpeg, file, finish, start};
+use crate::encode::{Ffmpeg, file_url, finish, start};
 use crate::error::RenderError;
 
-/// Ticks of a second in every file: each frame begins at a whole one. `ENCODING` has it too.
+/// The time scale of every file in ticks per second: a frame lasts a whole number of ticks. `ENCODER_ARGUMENTS` sets it
+/// too.
 const TIME_SCALE: u32 = 15_360;
-/// Ticks of a frame.
+/// The duration of a frame in ticks.
 const TICKS: u32 = TIME_SCALE / FRAME_RATE;
 
-/// Music for a film.
+/// The music of a film.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Soundtrack {
-    /// The file.
+    /// The audio file.
     pub file: PathBuf,
-    /// 0 to 1.
+    /// The volume, 0 to 1.
     pub volume: f64,
-    /// Milliseconds until it is at its volume.
+    /// The duration of the fade-in in milliseconds.
     pub fade_in_ms: u32,
-    /// Milliseconds that it takes to end.
+    /// The duration of the fade-out in milliseconds.
     pub fade_out_ms: u32,
 }
 
 impl Ffmpeg {
-    /// Joins segments, `frames` together, in their order into an MP4 that starts playing before it is loaded. Every frame
-    /// shows for exactly the same time, and the file says just how long it is.
-    /// Music is repeated and cut to the picture's length; without it the file has no sound. `directory` takes a list meanwhile.
+    /// Joins segments in order into an MP4 that can start playing before it is fully loaded. `frames` is the total of
+    /// all segments. Every frame has exactly the same duration, and the file states its exact length.
+    ///
+    /// Music is repeated or cut to the length of the video; without music the file has no sound. `directory` holds a
+    /// temporary list of the segments.
     ///
     /// # Errors
     ///
-    /// `RenderError::Ffmpeg` with what ffmpeg said last, `RenderError::Io`.
+    /// `RenderError::Ffmpeg` with the end of ffmpeg's output, `RenderError::Io`.
     pub async fn join(
         &self,
         segments: &[PathBuf],
@@ -46,7 +49,7 @@ impl Ffmpeg {
         for segment in segments {
             let path =
                 std::path::absolute(segment).map_err(|source| RenderError::Io { action: "find a segment", source })?;
-            // Writing to a string cannot fail.
+            // Writing to a string can't fail.
             let _ = writeln!(names, "file 'file:{}'", path.to_string_lossy().replace('\'', "'\\''"));
         }
         let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -56,12 +59,12 @@ impl Ffmpeg {
             move || std::fs::write(list, names)
         })
         .await
-        .map_err(|_| RenderError::Drawing)?
+        .map_err(|_| RenderError::DrawingThread)?
         .map_err(|source| RenderError::Io { action: "write the list of segments", source })?;
         let mut command = self.command();
-        command.args(["-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i"]).arg(file(&list));
+        command.args(["-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i"]).arg(file_url(&list));
         if let Some(music) = music {
-            command.args(["-stream_loop", "-1", "-i"]).arg(file(&music.file));
+            command.args(["-stream_loop", "-1", "-i"]).arg(file_url(&music.file));
         }
         command.args(["-map", "0:v:0", "-c:v", "copy"]);
         match music {
@@ -73,22 +76,23 @@ impl Ffmpeg {
                 command.arg("-an");
             }
         }
-        // Each frame gets its time by its number. The concat demuxer goes by the segments' durations, which files round to
-        // milliseconds: frames would begin up to a millisecond late, and players would see an uneven rate.
+        // Each frame gets its timestamp from its number. The concat demuxer would add up the segments' durations, which
+        // are rounded to milliseconds: frames would start up to a millisecond late, and players would see a variable
+        // frame rate.
         command.arg("-bsf:v").arg(format!("setts=ts=N*{TICKS}:duration={TICKS}"));
         let scale = TIME_SCALE.to_string();
         command.args(["-video_track_timescale", &scale, "-movie_timescale", &scale]);
-        command.args(["-map_metadata", "-1", "-movflags", "+faststart", "-y", "-f", "mp4"]).arg(file(to));
+        command.args(["-map_metadata", "-1", "-movflags", "+faststart", "-y", "-f", "mp4"]).arg(file_url(to));
         let child = start(&mut command)?;
         let joined = finish(child, "join the scenes", std::future::pending(), async { Ok(()) }).await;
         if let Err(error) = tokio::task::spawn_blocking(move || std::fs::remove_file(list)).await.unwrap_or(Ok(())) {
-            tracing::debug!(%error, "the list of segments stays behind");
+            tracing::debug!(%error, "failed to remove the list of segments");
         }
         joined
     }
 }
 
-/// Numbers only: nothing that a user wrote.
+/// The audio filter. It consists of numbers and constants only; no text from a user gets into it.
 fn filter(music: &Soundtrack, frames: u32) -> String {
     let length = f64::from(frames) / f64::from(FRAME_RATE);
     let volume = if music.volume.is_finite() { music.volume.clamp(0.0, 1.0) } else { 1.0 };

@@ -1,11 +1,12 @@
-//! What decides the pixels of a scene, as bytes: two cuts with the same bytes are drawn alike and need drawing once.
+//! The content key of a scene: everything that determines its pixels, as bytes. Scenes with equal keys look the same
+//! and are drawn only once.
 
 use reelhook_domain::videos::film::{Rendition, Scene, Theme};
 use serde::Serialize;
 
-use crate::shot::Cut;
+use crate::scene::SceneInput;
 
-/// The version of the looks: raised with every change that moves a pixel.
+/// The version of the looks. Increase it with every change that alters a pixel.
 pub const LOOK: &str = "2";
 
 #[derive(Serialize)]
@@ -15,22 +16,22 @@ struct Key<'a> {
     size: (u32, u32),
     format: Rendition,
     scene: &'a Scene,
-    /// Only what a transition shows of it.
+    /// The scene before, only if a transition shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a Scene>,
 }
 
-/// The JSON of everything that decides the pixels of a cut, for a content hash. Pictures stand in it by name:
-/// who may replace a picture under its name hashes the picture too.
-pub fn key(cut: &Cut<'_>) -> Vec<u8> {
+/// The JSON of everything that determines the pixels of a scene, for a content hash. It contains images by reference;
+/// callers whose images can change under the same reference must hash the images too.
+pub fn key(input: &SceneInput<'_>) -> Vec<u8> {
     let key = Key {
         look: LOOK,
-        theme: cut.theme,
-        size: cut.size,
-        format: cut.format,
-        scene: cut.scene,
-        before: cut.before.filter(|_| cut.scene.transition.is_some()),
+        theme: input.theme,
+        size: input.size,
+        format: input.format,
+        scene: input.scene,
+        before: input.before.filter(|_| input.scene.transition.is_some()),
     };
-    // Plain structs of strings and numbers: writing them cannot fail.
+    // Serializing plain structs of strings and numbers can't fail.
     serde_json::to_vec(&key).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
-//! What a laid out card consists of: pictures with their places, and when they show.
+//! The layers of a laid-out card: sprites with their positions, and when they are visible.
 
 use tiny_skia::Pixmap;
 
 use crate::area::Area;
 
-/// A picture with its place on the card, in device pixels.
+/// A pixmap with its position on the card in device pixels.
 #[derive(Debug, Clone)]
 pub(crate) struct Sprite {
     pub pixmap: Pixmap,
@@ -12,23 +12,23 @@ pub(crate) struct Sprite {
     pub y: i32,
 }
 
-/// When and how a layer shows.
+/// When and how a layer is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Show {
-    /// Once it has come in.
-    Part,
-    /// Its faces one after the other: a number that counts up.
+pub(crate) enum LayerKind {
+    /// Visible after its entrance.
+    Plain,
+    /// A number that counts up: its sprites are shown one after another.
     Counter {
-        /// Its place in the row.
+        /// Its index in the entrance sequence.
         order: usize,
     },
-    /// In the last third: the answer.
+    /// The answer of a quiz, visible in the last third of the scene.
     Answer,
-    /// Swells now and then.
+    /// Pulses twice.
     Button,
-    /// Passes once.
+    /// Passes over the card once.
     Glint {
-        /// How far it goes, in device pixels.
+        /// The distance that it travels in device pixels.
         travel: f32,
     },
 }
@@ -36,15 +36,15 @@ pub(crate) enum Show {
 /// One layer of a card.
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
-    /// Mostly one; a counter has one for every number that it shows.
-    pub faces: Vec<Sprite>,
-    /// Its place in the row of parts that come in; none is there from the start.
+    /// Usually one sprite; a counter has one for every number that it shows.
+    pub sprites: Vec<Sprite>,
+    /// Its index in the entrance sequence; `None` if it is visible from the start.
     pub order: Option<usize>,
-    pub show: Show,
+    pub kind: LayerKind,
 }
 
 impl Sprite {
-    /// Without its clear edges; none when nothing is on it.
+    /// Crops transparent edges; `None` if every pixel is transparent.
     pub fn trimmed(self) -> Option<Self> {
         let width = self.pixmap.width() as usize;
         let rows: Vec<&[u8]> = self.pixmap.data().chunks_exact(width * 4).collect();
@@ -66,7 +66,7 @@ impl Sprite {
     }
 }
 
-/// The device pixels that an area touches: left, top, across, down.
+/// The device pixels that an area touches: left, top, width, height.
 pub(crate) fn pixels(area: Area, scale: f32) -> (i32, i32, u32, u32) {
     let (left, top) = ((area.x * scale).floor(), (area.y * scale).floor());
     let (right, bottom) = ((area.right() * scale).ceil(), (area.bottom() * scale).ceil());

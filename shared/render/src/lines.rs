@@ -1,25 +1,25 @@
-//! Breaks a shaped text into lines, and puts what stands in a line into the order in which it is seen.
+//! Breaks a shaped text into lines, and puts the glyphs of each line into visual order.
 
 use std::ops::Range;
 
 use unicode_bidi::{BidiInfo, Level};
 
-use crate::shape::{Cluster, End, Face, Glyph, Paragraph, Role, Shaped};
+use crate::shape::{BreakAfter, Cluster, ClusterKind, Face, Glyph, Paragraph, ShapedText};
 
-/// At which size lines are broken, and how wide they may be.
+/// The size at which lines are broken, and their maximum width.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measure {
-    /// Device pixels of an em.
+    /// Device pixels per em.
     pub size: f32,
-    /// Between letters, in parts of an em.
+    /// Extra space between letters in em.
     pub tracking: f32,
-    /// Device pixels.
+    /// The maximum width in device pixels.
     pub limit: f32,
 }
 
 impl Measure {
     fn advance(self, cluster: &Cluster) -> f32 {
-        self.size * (cluster.advance + if cluster.spaced { self.tracking } else { 0.0 })
+        self.size * (cluster.advance + if cluster.letter_spaced { self.tracking } else { 0.0 })
     }
 
     fn width(self, clusters: &[Cluster]) -> f32 {
@@ -27,43 +27,43 @@ impl Measure {
     }
 }
 
-/// A line of a text; blank without clusters and tail.
+/// A line of a text; it is blank if it has no clusters and no tail.
 #[derive(Debug)]
 pub(crate) struct Row {
     paragraph: usize,
     clusters: Range<usize>,
     tail: Option<Tail>,
-    /// Device pixels, without white space at its end.
+    /// The width in device pixels without trailing white space.
     width: f32,
 }
 
-/// What is added at the end of a line.
+/// A mark that is added at the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
     Ellipsis,
     Hyphen,
 }
 
-/// A text in lines.
+/// A text broken into lines.
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub rows: Vec<Row>,
-    /// A word is broken because it is wider than its line.
+    /// Whether a word is broken because it is wider than its line.
     pub broken: bool,
-    /// There is more than what the lines hold.
-    pub over: bool,
+    /// Whether the text continues after the last line.
+    pub overflows: bool,
 }
 
-/// Breaks a text into at most `most` lines; blank ones are left out if `blanks` is false.
-pub(crate) fn flow(shaped: &Shaped, measure: Measure, most: usize, blanks: bool, steps: &mut u64) -> Flow {
-    let mut flow = Flow { rows: Vec::new(), broken: false, over: shaped.partial };
+/// Breaks a text into at most `max_rows` lines; blank lines are omitted if `blanks` is false.
+pub(crate) fn flow(shaped: &ShapedText, measure: Measure, max_rows: usize, blanks: bool, steps: &mut u64) -> Flow {
+    let mut flow = Flow { rows: Vec::new(), broken: false, overflows: shaped.partial };
     for (index, paragraph) in shaped.paragraphs.iter().enumerate() {
         let mut start = 0;
-        // A blank line has no clusters, and is still a row.
+        // A blank line has no clusters, but still is a row.
         let mut blank = paragraph.clusters.is_empty() && blanks;
         while blank || start < paragraph.clusters.len() {
-            if flow.rows.len() == most {
-                flow.over = true;
+            if flow.rows.len() == max_rows {
+                flow.overflows = true;
                 return flow;
             }
             let (clusters, tail, width, broken) = line(paragraph, start, shaped, measure);
@@ -77,11 +77,12 @@ pub(crate) fn flow(shaped: &Shaped, measure: Measure, most: usize, blanks: bool,
     flow
 }
 
-/// The longest line from a place in a paragraph: its clusters, its tail, its width, and whether it ends within a word.
+/// The longest line from a position in a paragraph: its clusters, its tail, its width, and whether it ends within a
+/// word.
 fn line(
     paragraph: &Paragraph,
     start: usize,
-    shaped: &Shaped,
+    shaped: &ShapedText,
     measure: Measure,
 ) -> (Range<usize>, Option<Tail>, f32, bool) {
     let clusters = &paragraph.clusters;
@@ -89,46 +90,46 @@ fn line(
     let mut best = None;
     for (at, cluster) in clusters.iter().enumerate().skip(start) {
         width += measure.advance(cluster);
-        if cluster.role == Role::Ink {
+        if cluster.kind == ClusterKind::Ink {
             inked = width;
         }
         if inked > measure.limit {
             return best.unwrap_or_else(|| within_word(clusters, start, at, measure));
         }
-        match cluster.end {
-            End::Yes => best = Some((start..at + 1, None, inked, false)),
-            End::Hyphen => {
+        match cluster.break_after {
+            BreakAfter::Allowed => best = Some((start..at + 1, None, inked, false)),
+            BreakAfter::Hyphenated => {
                 let whole = inked + measure.width(&shaped.tails.hyphen(cluster.bold).clusters);
                 if whole <= measure.limit {
                     best = Some((start..at + 1, Some(Tail::Hyphen), whole, false));
                 }
             }
-            End::Word | End::Never => {}
+            BreakAfter::WithinWord | BreakAfter::Forbidden => {}
         }
     }
     (start..clusters.len(), None, inked, false)
 }
 
-/// A line that ends within a word; `over` is the first cluster that has no place in it.
+/// A line that ends within a word; `first_over` is the first cluster that does not fit.
 fn within_word(
     clusters: &[Cluster],
     start: usize,
-    over: usize,
+    first_over: usize,
     measure: Measure,
 ) -> (Range<usize>, Option<Tail>, f32, bool) {
-    let may_end = |end: &usize| clusters[end - 1].end != End::Never;
-    let end = (start + 1..=over).rev().find(may_end).unwrap_or(over.max(start + 1));
+    let may_end = |end: &usize| clusters[end - 1].break_after != BreakAfter::Forbidden;
+    let end = (start + 1..=first_over).rev().find(may_end).unwrap_or(first_over.max(start + 1));
     (start..end, None, measure.width(&clusters[start..end]), true)
 }
 
 impl Flow {
-    /// Whether any of the lines is blank.
+    /// Whether any line is blank.
     pub fn blanks(&self) -> bool {
         self.rows.iter().any(|row| row.clusters.is_empty())
     }
 
-    /// Ends the last line with an ellipsis.
-    pub fn cut(&mut self, shaped: &Shaped, measure: Measure) {
+    /// Truncates the last line and adds an ellipsis.
+    pub fn truncate(&mut self, shaped: &ShapedText, measure: Measure) {
         let Some(row) = self.rows.last_mut() else { return };
         let paragraph = &shaped.paragraphs[row.paragraph];
         let start = row.clusters.start;
@@ -140,8 +141,8 @@ impl Flow {
             }
             end = at + 1;
         }
-        let loose = |cluster: &&Cluster| cluster.loose;
-        end -= paragraph.clusters[start..end].iter().rev().take_while(loose).count();
+        let droppable = |cluster: &&Cluster| cluster.droppable;
+        end -= paragraph.clusters[start..end].iter().rev().take_while(droppable).count();
         let bold = paragraph.clusters[start..end].last().is_some_and(|cluster| cluster.bold);
         let dots = measure.width(&shaped.tails.ellipsis(bold).clusters);
         row.width = measure.width(&paragraph.clusters[start..end]) + dots;
@@ -150,50 +151,50 @@ impl Flow {
     }
 }
 
-/// A glyph in its line; device pixels.
+/// A glyph positioned in its line; lengths are in device pixels.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Placed {
+pub(crate) struct PlacedGlyph {
     pub face: Face,
     pub glyph: u16,
-    /// From the left end of the line.
+    /// The distance from the left end of the line.
     pub x: f32,
-    /// Up from the baseline.
+    /// The distance upwards from the baseline.
     pub y: f32,
     pub bold: bool,
 }
 
-/// A line, ready to be drawn; device pixels.
+/// A line, ready to be drawn; lengths are in device pixels.
 #[derive(Debug)]
 pub(crate) struct Line {
-    pub glyphs: Vec<Placed>,
+    pub glyphs: Vec<PlacedGlyph>,
     pub width: f32,
     pub ascent: f32,
     pub descent: f32,
 }
 
-/// A cluster with its glyphs and the level that it has in its line.
+/// A cluster with its glyphs and its bidi level in the line.
 type Part<'a> = (&'a Cluster, &'a [Glyph], Level);
 
 impl Row {
-    /// Device pixels.
+    /// The width in device pixels.
     pub fn width(&self) -> f32 {
         self.width
     }
 
     /// The glyphs of this line, from left to right.
-    pub fn place(&self, shaped: &Shaped, measure: Measure) -> Line {
+    pub fn place(&self, shaped: &ShapedText, measure: Measure) -> Line {
         let paragraph = &shaped.paragraphs[self.paragraph];
         let clusters = &paragraph.clusters[self.clusters.clone()];
-        // White space at the end would stand before the line where it is read from the right.
-        let seen = clusters.iter().rposition(|cluster| cluster.role == Role::Ink).map_or(0, |last| last + 1);
+        // In a right-to-left line, trailing white space would appear at its left end.
+        let seen = clusters.iter().rposition(|cluster| cluster.kind == ClusterKind::Ink).map_or(0, |last| last + 1);
         let clusters = &clusters[..seen];
-        let drawn = clusters.iter().filter(|cluster| cluster.role != Role::Nothing);
+        let drawn = clusters.iter().filter(|cluster| cluster.kind != ClusterKind::Nothing);
         let mut parts: Vec<Part<'_>> = drawn.map(|cluster| part(cluster, paragraph, cluster.level)).collect();
         let last = clusters.last();
         let bold = last.is_some_and(|cluster| cluster.bold);
         let tail = match self.tail {
             Some(Tail::Ellipsis) => Some((shaped.tails.ellipsis(bold), paragraph.level)),
-            // A hyphen goes with its word.
+            // A hyphen has the direction of its word.
             Some(Tail::Hyphen) => {
                 Some((shaped.tails.hyphen(bold), last.map_or(paragraph.level, |cluster| cluster.level)))
             }
@@ -210,7 +211,7 @@ impl Row {
             let mut pen = x;
             for glyph in glyphs {
                 let (x, y) = (pen + glyph.x * measure.size, glyph.y * measure.size);
-                line.glyphs.push(Placed { face: cluster.face, glyph: glyph.id, x, y, bold: cluster.bold });
+                line.glyphs.push(PlacedGlyph { face: cluster.face, glyph: glyph.id, x, y, bold: cluster.bold });
                 pen += glyph.advance * measure.size;
             }
             x += measure.advance(cluster);
@@ -227,8 +228,8 @@ fn part<'a>(cluster: &'a Cluster, paragraph: &'a Paragraph, level: Level) -> Par
 
 #[cfg(test)]
 impl Row {
-    /// What is read in this line, of these paragraphs.
-    pub fn read(&self, shaped: &Shaped, paragraphs: &[String]) -> String {
+    /// The text of this line, in reading order.
+    pub fn read(&self, shaped: &ShapedText, paragraphs: &[String]) -> String {
         let text = &paragraphs[self.paragraph];
         let place = |cluster| {
             let clusters = &shaped.paragraphs[self.paragraph].clusters;

@@ -1,64 +1,65 @@
-//! When and how the parts of a card come in: eased, one after the other, done within two fifths of the scene.
+//! Animation: when and how the parts of a card enter, with easing and one after another, within two fifths of the
+//! scene.
 
 use reelhook_domain::videos::film::{Entrance, FRAME_RATE};
 
-/// Frames that one part takes to come in.
-const EACH: f32 = 16.0;
-/// Most frames between one part and the next.
-const GAP: f32 = 5.0;
+/// The duration of one entrance in frames.
+const ENTRANCE_FRAMES: f32 = 16.0;
+/// The maximum delay between two entrances in frames.
+const MAX_GAP: f32 = 5.0;
 
-/// How a part stands in a frame, in steps that can be compared.
+/// The animation state of a layer in a frame, in integers, so that states can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pose {
-    /// 0 to 255.
+    /// The opacity, 0 to 255.
     pub alpha: u8,
-    /// Device pixels to the right.
+    /// The offset to the right in device pixels.
     pub dx: i32,
-    /// Device pixels down.
+    /// The offset downwards in device pixels.
     pub dy: i32,
-    /// In 4096ths.
+    /// The scale in 4096ths.
     pub scale: i32,
 }
 
-/// `Pose::scale` of what is as large as it was drawn.
-pub(crate) const WHOLE: i32 = 4096;
+/// The `Pose::scale` of the original size.
+pub(crate) const FULL_SCALE: i32 = 4096;
 
 impl Pose {
-    pub const REST: Self = Self { alpha: 255, dx: 0, dy: 0, scale: WHOLE };
+    pub const REST: Self = Self { alpha: 255, dx: 0, dy: 0, scale: FULL_SCALE };
 }
 
-/// The times of a scene.
+/// The animation timing of a scene.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     frames: u32,
     entrance: Entrance,
     start: f32,
-    each: f32,
+    entrance_frames: f32,
     gap: f32,
-    /// Device pixels of a design pixel.
+    /// Device pixels per design pixel.
     scale: f32,
     rtl: bool,
 }
 
 impl Timeline {
-    /// Of a scene of `frames` with parts of `orders` different places in the row, after a transition.
+    /// The timing of a scene of `frames` whose entrance sequence has `orders` parts, after a transition.
     pub fn new(frames: u32, entrance: Entrance, orders: usize, transition: u32, scale: f32, rtl: bool) -> Self {
         let window = frames as f32 * 0.4;
         let start = (transition as f32 * 0.5).min(window * 0.5);
-        let each = EACH.min((window - start) * 0.7);
-        let gap = ((window - start - each) / orders.saturating_sub(1).max(1) as f32).clamp(0.0, GAP);
-        Self { frames, entrance, start, each, gap, scale, rtl }
+        let entrance_frames = ENTRANCE_FRAMES.min((window - start) * 0.7);
+        let gap = ((window - start - entrance_frames) / orders.saturating_sub(1).max(1) as f32).clamp(0.0, MAX_GAP);
+        Self { frames, entrance, start, entrance_frames, gap, scale, rtl }
     }
 
-    /// How far the part in this place is in, 0 to 1, before easing.
+    /// The progress of an entrance, 0 to 1, before easing.
     pub fn progress(&self, order: usize, frame: u32) -> f32 {
-        if matches!(self.entrance, Entrance::None) || self.each < 3.0 {
+        if matches!(self.entrance, Entrance::None) || self.entrance_frames < 3.0 {
             return 1.0;
         }
-        ((frame as f32 + 1.0 - self.start - self.gap * order as f32) / self.each).clamp(0.0, 1.0)
+        ((frame as f32 + 1.0 - self.start - self.gap * order as f32) / self.entrance_frames).clamp(0.0, 1.0)
     }
 
-    /// How a part stands; none before it starts.
+    /// The pose of a part in a frame; `None` before its entrance starts.
     pub fn pose(&self, order: usize, frame: u32) -> Option<Pose> {
         let progress = self.progress(order, frame);
         if progress <= 0.0 {
@@ -78,48 +79,50 @@ impl Timeline {
                 let dx = (away * 130.0).round() as i32;
                 Pose { dx: if self.rtl { dx } else { -dx }, ..still }
             }
-            Entrance::Zoom => Pose { scale: ((0.82 + 0.18 * ease_out_back(progress)) * WHOLE as f32) as i32, ..still },
+            Entrance::Zoom => {
+                Pose { scale: ((0.82 + 0.18 * ease_out_back(progress)) * FULL_SCALE as f32) as i32, ..still }
+            }
             Entrance::None => Pose::REST,
         })
     }
 
-    /// The frame from which the answer of a quiz shows: the last third.
-    fn reveal(&self) -> u32 {
+    /// The frame from which the answer of a quiz is visible: the start of the last third.
+    fn reveal_frame(&self) -> u32 {
         self.frames * 2 / 3
     }
 
-    /// How much of the answer shows, 0 to 255.
-    pub fn revealed(&self, frame: u32) -> u8 {
+    /// The opacity of the answer, 0 to 255.
+    pub fn answer_alpha(&self, frame: u32) -> u8 {
         let last = frame + 1 == self.frames;
         let over = FRAME_RATE as f32 * 0.4;
-        let part = (frame as f32 + 1.0 - self.reveal() as f32) / over;
+        let part = (frame as f32 + 1.0 - self.reveal_frame() as f32) / over;
         if last { 255 } else { (ease_in_out(part.clamp(0.0, 1.0)) * 255.0).round() as u8 }
     }
 
-    /// How far a counter has counted, 0 to 1: slower towards the end.
-    pub fn counted(&self, order: usize, frame: u32) -> f32 {
-        if matches!(self.entrance, Entrance::None) || self.each < 3.0 {
+    /// The progress of a counter, 0 to 1; it slows down towards the end.
+    pub fn count_progress(&self, order: usize, frame: u32) -> f32 {
+        if matches!(self.entrance, Entrance::None) || self.entrance_frames < 3.0 {
             return 1.0;
         }
-        let from = self.start + self.gap * order as f32 + self.each * 0.3;
+        let from = self.start + self.gap * order as f32 + self.entrance_frames * 0.3;
         let over = (FRAME_RATE as f32 * 1.2).min(self.frames as f32 * 0.3).max(1.0);
         ease_out(((frame as f32 + 1.0 - from) / over).clamp(0.0, 1.0))
     }
 
-    /// The size of a button that draws attention twice, in 4096ths: it swells and settles.
-    pub fn pulse(&self, frame: u32) -> i32 {
+    /// The scale of a button in 4096ths: it grows and shrinks twice to draw attention.
+    pub fn button_scale(&self, frame: u32) -> i32 {
         let length = FRAME_RATE as f32 * 0.7;
         for moment in [0.5, 0.75] {
             let part = (frame as f32 - self.frames as f32 * moment) / length;
             if (0.0..1.0).contains(&part) && self.frames > 60 {
-                return WHOLE + ((part * std::f32::consts::PI).sin().powi(2) * 0.045 * WHOLE as f32) as i32;
+                return FULL_SCALE + ((part * std::f32::consts::PI).sin().powi(2) * 0.045 * FULL_SCALE as f32) as i32;
             }
         }
-        WHOLE
+        FULL_SCALE
     }
 
-    /// How far the glint that passes over a card's rule is, 0 to 1; none while it rests.
-    pub fn glint(&self, frame: u32) -> Option<f32> {
+    /// The progress of the glint that passes over a card's rule, 0 to 1; `None` when it is invisible.
+    pub fn glint_progress(&self, frame: u32) -> Option<f32> {
         let length = FRAME_RATE as f32 * 0.9;
         let part = (frame as f32 - self.frames as f32 * 0.55) / length;
         (self.frames > 75 && !matches!(self.entrance, Entrance::None) && (0.0..1.0).contains(&part))
@@ -127,17 +130,17 @@ impl Timeline {
     }
 }
 
-/// Fast, then slow.
+/// Starts fast and slows down.
 pub(crate) fn ease_out(t: f32) -> f32 {
     1.0 - (1.0 - t).powi(4)
 }
 
-/// Slow, fast, slow.
+/// Starts slowly, speeds up, and slows down again.
 pub(crate) fn ease_in_out(t: f32) -> f32 {
     if t < 0.5 { 4.0 * t * t * t } else { 1.0 - (2.0 - 2.0 * t).powi(3) / 2.0 }
 }
 
-/// A little too far, then back.
+/// Overshoots a little and returns.
 fn ease_out_back(t: f32) -> f32 {
     let over = 1.3;
     1.0 + (over + 1.0) * (t - 1.0).powi(3) + over * (t - 1.0).powi(2)

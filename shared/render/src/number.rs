@@ -1,9 +1,10 @@
-//! A number within a text such as `98 %`, `$1,250.50`, `١٬٢٥٠` or `4.9/5`, which can be shown on its way up from zero.
+//! Finds a number in a text such as `98 %`, `$1,250.50`, `١٬٢٥٠` or `4.9/5`, and formats it while it counts up from
+//! zero.
 
-/// Digits of a number that is counted: a longer one could not be counted without rounding it.
-const MOST_DIGITS: usize = 12;
+/// The maximum number of digits; a longer number could not be counted without rounding errors.
+const MAX_DIGITS: usize = 12;
 
-/// The zero of each script that has decimal digits and a typeface; the other nine digits follow it.
+/// The digit zero of each script that has decimal digits and a typeface. The other nine digits follow it in Unicode.
 const ZEROS: [char; 25] = [
     '0',
     '\u{0660}',  // Arabic
@@ -29,49 +30,49 @@ const ZEROS: [char; 25] = [
     '\u{1D7E2}', // sans-serif
     '\u{1D7EC}', // sans-serif bold
     '\u{1D7F6}', // monospace
-    '\u{1FBF0}', // of seven segments
+    '\u{1FBF0}', // seven-segment
 ];
 
-/// A text around its first number.
+/// A text and its first number.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Number {
-    /// As it is written.
+    /// The original text.
     whole: String,
     before: String,
     after: String,
     value: f64,
-    /// The zero of its digits.
+    /// The zero of the number's digits.
     zero: char,
-    /// Digits before the decimal mark at least: more than one where the number is written with leading zeros.
+    /// The minimum number of digits before the decimal mark; it is greater than one if the number has leading zeros.
     width: usize,
-    /// Marks between the digits before the decimal mark, each with the number of these digits behind it.
+    /// The group separators before the decimal mark, each with the number of integer digits after it.
     marks: Vec<(usize, char)>,
     point: char,
     decimals: usize,
 }
 
-/// Digits without a mark among them.
+/// Digits without a separator between them.
 struct Group {
-    /// What stands before them.
+    /// The separator before the digits.
     mark: Option<char>,
-    /// As ASCII.
+    /// The digits as ASCII.
     digits: String,
-    /// Where they end in the text.
+    /// The end of the digits in the text.
     end: usize,
 }
 
 impl Number {
-    /// The first number of a text. None without one, or where counting makes no sense: a date, a version, or more
-    /// digits than can be counted.
+    /// Finds the first number of a text. Returns `None` if there is none, or if counting makes no sense: for a date, a
+    /// version, or more digits than can be counted.
     pub fn find(text: &str) -> Option<Self> {
         let (start, zero) = text.char_indices().find_map(|(at, character)| Some((at, zero_of(character)?)))?;
         let mut groups = groups(&text[start..], zero);
-        groups.truncate(spaced(&groups));
+        groups.truncate(leading_groups(&groups));
         let decimal = decimal(&groups)?;
         let (whole, decimals) = groups.split_at(decimal.unwrap_or(groups.len()));
         let digits = |groups: &[Group]| groups.iter().map(|group| group.digits.as_str()).collect::<String>();
         let (whole_digits, decimal_digits) = (digits(whole), digits(decimals));
-        if whole_digits.len() + decimal_digits.len() > MOST_DIGITS {
+        if whole_digits.len() + decimal_digits.len() > MAX_DIGITS {
             return None;
         }
         let mut behind = whole_digits.len();
@@ -94,8 +95,8 @@ impl Number {
         })
     }
 
-    /// The text with a part of its number, 0 to 1; at 1 it is as it was written.
-    pub fn at(&self, part: f64) -> String {
+    /// The text with its number multiplied by `part`, 0 to 1. At 1 it is the original text.
+    pub fn fraction(&self, part: f64) -> String {
         if part >= 1.0 {
             return self.whole.clone();
         }
@@ -103,7 +104,7 @@ impl Number {
         let (whole, decimals) = shown.split_once('.').unwrap_or((&shown, ""));
         let whole = format!("{whole:0>width$}", width = self.width);
         let nothing = shown.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-        let before = if nothing { unsigned(&self.before) } else { self.before.clone() };
+        let before = if nothing { without_minus(&self.before) } else { self.before.clone() };
         let mut number = String::new();
         for (index, digit) in whole.chars().enumerate() {
             let mark = self.marks.iter().find(|(behind, _)| *behind == whole.len() - index);
@@ -117,16 +118,16 @@ impl Number {
         format!("{before}{number}{}", self.after)
     }
 
-    /// An ASCII digit in the script of the number.
+    /// Converts an ASCII digit to the script of the number.
     fn digit(&self, ascii: char) -> char {
         let value = ascii.to_digit(10).unwrap_or_default();
         char::from_u32(u32::from(self.zero) + value).unwrap_or(ascii)
     }
 }
 
-/// What stands before a number, without the minus, since nothing is never negative: `-`, `**-`, or `-$`. A dash behind a
-/// letter, as in `Covid-19`, is none.
-fn unsigned(before: &str) -> String {
+/// The text before a number without the minus sign, because zero is not negative: `-`, `**-`, or `-$`. A dash after a
+/// letter, as in `Covid-19`, is not a minus sign.
+fn without_minus(before: &str) -> String {
     let parts = |character: char| character.is_alphanumeric() || character.is_whitespace();
     let start =
         before.char_indices().rfind(|(_, character)| parts(*character)).map_or(0, |(at, last)| at + last.len_utf8());
@@ -142,13 +143,13 @@ fn zero_of(character: char) -> Option<char> {
     ZEROS.into_iter().find(|zero| digit_of(character, *zero).is_some())
 }
 
-/// A digit of this script, as ASCII.
+/// Converts a digit of this script to ASCII.
 fn digit_of(character: char, zero: char) -> Option<char> {
     let value = u32::from(character).checked_sub(u32::from(zero))?;
     char::from_digit(value, 10)
 }
 
-/// The groups that a text begins with: digits of one script, with single marks between them.
+/// The digit groups at the start of a text: digits of one script with single separators between them.
 fn groups(text: &str, zero: char) -> Vec<Group> {
     let mut groups = vec![Group { mark: None, digits: String::new(), end: 0 }];
     let mut characters = text.char_indices().peekable();
@@ -170,18 +171,18 @@ fn groups(text: &str, zero: char) -> Vec<Group> {
     groups
 }
 
-/// Spaces, apostrophes and the Arabic thousands separator: they stand between groups and are never a decimal mark.
+/// Whether a separator only ever groups digits: spaces, apostrophes and the Arabic thousands separator.
 fn only_groups(mark: char) -> bool {
     matches!(mark, ' ' | '\u{A0}' | '\u{2007}' | '\u{2009}' | '\u{202F}' | '\'' | '\u{2019}' | '\u{66C}')
 }
 
-/// Points and commas, also of full width, and the Arabic decimal separator.
+/// Whether a separator can be a decimal mark: point and comma, also full-width, and the Arabic decimal separator.
 fn may_be_decimal(mark: char) -> bool {
     matches!(mark, '.' | ',' | '\u{FF0E}' | '\u{FF0C}' | '\u{66B}')
 }
 
-/// How many groups belong together: a space is as likely to stand between two numbers as between two groups of one.
-fn spaced(groups: &[Group]) -> usize {
+/// How many of the groups form one number: a space separates two numbers as often as two groups.
+fn leading_groups(groups: &[Group]) -> usize {
     let first = groups.first().map_or(0, |group| group.digits.len());
     let parts = |group: &Group| group.mark.is_some_and(only_groups);
     let ends = |(index, group): (usize, &Group)| {
@@ -191,7 +192,8 @@ fn spaced(groups: &[Group]) -> usize {
     groups.iter().enumerate().position(ends).unwrap_or(groups.len())
 }
 
-/// The group behind the decimal mark, where there is one. None where marks part no number: a date, a version.
+/// The index of the group after the decimal mark, or `Some(None)` without a decimal mark. Returns `None` if the
+/// separators do not form a number, as in a date or a version.
 fn decimal(groups: &[Group]) -> Option<Option<usize>> {
     let last = groups.len() - 1;
     let Some(mark) = groups[last].mark else { return Some(None) };
@@ -199,16 +201,18 @@ fn decimal(groups: &[Group]) -> Option<Option<usize>> {
     let is_decimal = match last {
         _ if only_groups(mark) => false,
         _ if mark == '\u{66B}' => true,
-        // A single mark before exactly three digits parts thousands, unless what stands before it cannot be a group.
+        // A single separator before exactly three digits groups thousands, unless the digits before it can't be a
+        // group.
         1 => groups[1].digits.len() != 3 || groups[0].digits.len() > 3 || groups[0].digits.starts_with('0'),
         _ => alone,
     };
     let whole = if is_decimal { last } else { groups.len() };
-    grouped(&groups[..whole]).then_some(is_decimal.then_some(last))
+    has_valid_sizes(&groups[..whole]).then_some(is_decimal.then_some(last))
 }
 
-/// Whether groups are of the sizes that people write: thousands, those of India, or ten thousands; by one mark.
-fn grouped(groups: &[Group]) -> bool {
+/// Whether the group sizes are ones that people write: thousands, Indian groups or ten thousands, with one separator
+/// throughout.
+fn has_valid_sizes(groups: &[Group]) -> bool {
     let (Some(first), [_, rest @ ..]) = (groups.first(), groups) else { return false };
     let Some((last, middle)) = rest.split_last() else { return true };
     let first = first.digits.len();
@@ -223,8 +227,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_and_written_as_they_were() {
-        let half = |text: &str| Number::find(text).map(|number| number.at(0.5));
+    fn numbers_are_found_and_keep_their_format() {
+        let half = |text: &str| Number::find(text).map(|number| number.fraction(0.5));
         for (text, expected) in [
             ("98 %", "49 %"),
             ("$1,250", "$625"),
@@ -239,17 +243,17 @@ mod tests {
             ("No. 008", "No. 004"),
         ] {
             assert_eq!(half(text).as_deref(), Some(expected), "{text}");
-            assert_eq!(Number::find(text).map(|number| number.at(1.0)).as_deref(), Some(text));
+            assert_eq!(Number::find(text).map(|number| number.fraction(1.0)).as_deref(), Some(text));
         }
         assert_eq!(half("many"), None);
         assert_eq!(half("1234567890123456"), None);
     }
 
-    /// A part of the number is written as expected, and all of it as it was.
+    /// Checks a part of a number, and that the whole number gives the original text.
     fn check(text: &str, part: f64, expected: &str) {
         let number = Number::find(text).unwrap_or_else(|| panic!("no number in {text}"));
-        assert_eq!(number.at(part), expected, "{text}");
-        assert_eq!(number.at(1.0), text);
+        assert_eq!(number.fraction(part), expected, "{text}");
+        assert_eq!(number.fraction(1.0), text);
     }
 
     #[test]
@@ -268,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_of_every_script_count() {
+    fn digits_of_every_script_are_counted() {
         check("٪٩٨", 0.5, "٪٤٩");
         check("١٬٢٥٠٫٥", 0.8, "١٬٠٠٠٫٤");
         check("۱۲۵٬۰۰۰ تومان", 0.5, "۶۲٬۵۰۰ تومان");
@@ -277,13 +281,13 @@ mod tests {
         check("๙๘%", 0.5, "๔๙%");
         check("෯෮", 0.5, "෪෯");
         check("႙႘", 0.5, "႔႙");
-        // Two scripts are two numbers.
+        // Digits of two scripts are two numbers.
         check("10٩", 0.5, "5٩");
     }
 
     #[test]
-    fn what_stands_beside_a_number_is_not_counted() {
-        let at = |text: &str| Number::find(text).map(|number| number.at(0.5));
+    fn text_beside_a_number_is_not_counted() {
+        let at = |text: &str| Number::find(text).map(|number| number.fraction(0.5));
         assert_eq!(at("24 7").as_deref(), Some("12 7"));
         assert_eq!(at("2024 365 days").as_deref(), Some("1012 365 days"));
         assert_eq!(at("8 1000").as_deref(), Some("4 1000"));
@@ -296,9 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_starts_at_nothing_and_not_at_minus_nothing() {
+    fn a_negative_number_starts_at_zero_without_a_minus_sign() {
         let number = Number::find("-4 %").expect("a number");
-        assert_eq!((number.at(0.0).as_str(), number.at(0.5).as_str()), ("0 %", "-2 %"));
+        assert_eq!((number.fraction(0.0).as_str(), number.fraction(0.5).as_str()), ("0 %", "-2 %"));
         for (text, first) in [
             ("\u{2212}0.8", "0.0"),
             ("\u{2013}4 %", "0 %"),
@@ -308,14 +312,14 @@ mod tests {
             ("\u{2066}-4\u{2069} %", "\u{2066}0\u{2069} %"),
             ("Loss: -€5", "Loss: €0"),
             ("(-5)", "(0)"),
-            // These are no minuses.
+            // These are not minus signs.
             ("Covid-19", "Covid-0"),
             ("Q1 - $5", "Q0 - $5"),
             ("Sales - 5", "Sales - 0"),
             ("± 5", "± 0"),
         ] {
             let number = Number::find(text).expect("a number");
-            assert_eq!((number.at(0.0001).as_str(), number.at(1.0).as_str()), (first, text));
+            assert_eq!((number.fraction(0.0001).as_str(), number.fraction(1.0).as_str()), (first, text));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Shapes each text of a scene once, in parts of an em: its characters become clusters of glyphs that any size is laid
-//! out from, each with what may come after it: a line's end or not.
+//! Shapes each text of a scene once, in units of an em: characters become clusters of glyphs that can be laid out at
+//! any size, each with the kind of line break that may follow it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,50 +13,51 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::faces::{self, Faces};
-use crate::fonts::Work;
+use crate::fonts::LayoutCost;
 use crate::spans::{self, Kind};
 
-/// Characters of a scene that are shaped: some ten times what fits on a full card in its smallest type.
-const MOST: usize = 60_000;
-/// Characters of a text that are shaped when that is used up.
-const LEAST: usize = 32;
+/// The maximum number of characters that are shaped in a scene: about ten times what fits on a full card at the
+/// smallest size.
+const SCENE_BUDGET: usize = 60_000;
+/// The number of characters that are still shaped of each text when that budget is used up.
+const MIN_CHARACTERS: usize = 32;
 
-/// How a text is shaped. Size, colour and letter spacing change no glyph, so they are no part of it.
+/// The properties that affect shaping. Size, colour and letter spacing do not change glyphs, so they are not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Form {
+pub(crate) struct ShapingStyle {
     pub family: &'static str,
     pub weight: u16,
     pub bold_weight: u16,
-    /// Digits of one width.
+    /// Whether all digits have the same width.
     pub tabular: bool,
 }
 
 /// A shaped text.
 #[derive(Debug)]
-pub(crate) struct Shaped {
+pub(crate) struct ShapedText {
     pub paragraphs: Vec<Paragraph>,
-    /// Reads from right to left.
+    /// Whether the text reads from right to left.
     pub rtl: bool,
-    /// Letters join or stack, so that they are not spaced and lines stand further apart.
+    /// Whether letters join or stack; such text gets no letter spacing and more line spacing.
     pub complex: bool,
-    /// The text goes on after what was shaped.
+    /// Whether the text continues after the shaped part.
     pub partial: bool,
     pub tails: Arc<Tails>,
-    /// Characters that were shaped, and how many could have been.
+    /// How many characters were shaped, and the limit that applied.
     characters: usize,
-    most: usize,
+    limit: usize,
 }
 
-/// A text up to a line break of its author; blank without clusters.
+/// A text up to a line break by its author; a blank line has no clusters.
 #[derive(Debug)]
 pub(crate) struct Paragraph {
     pub level: Level,
-    /// In the order in which they are read.
+    /// The clusters in reading order.
     pub clusters: Vec<Cluster>,
     pub glyphs: Vec<Glyph>,
 }
 
-/// What may be added to the end of a line, plain and bold.
+/// Marks that can be added at the end of a line, in regular and bold.
 #[derive(Debug)]
 pub(crate) struct Tails {
     ellipsis: [Paragraph; 2],
@@ -73,10 +74,10 @@ impl Tails {
     }
 }
 
-/// Glyphs that belong together: those of a grapheme, or of several that became one.
+/// Glyphs that belong together: those of one grapheme, or of several that were merged.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
-    /// Where its characters begin.
+    /// The byte position of its characters in the text.
     pub at: usize,
     /// Its glyphs, from left to right.
     pub glyphs: Range<usize>,
@@ -84,37 +85,37 @@ pub(crate) struct Cluster {
     pub level: Level,
     pub face: Face,
     pub bold: bool,
-    pub role: Role,
+    pub kind: ClusterKind,
     /// Whether letter spacing follows it.
-    pub spaced: bool,
-    /// Whether it is left out before an ellipsis.
-    pub loose: bool,
-    pub end: End,
+    pub letter_spaced: bool,
+    /// Whether it is dropped before an ellipsis.
+    pub droppable: bool,
+    pub break_after: BreakAfter,
 }
 
-/// What a cluster is to its line.
+/// The role of a cluster in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum ClusterKind {
     Ink,
-    /// White space: counts within a line, and not at its end.
+    /// White space: it has a width within a line, but none at the end.
     Space,
     /// Not drawn.
     Nothing,
 }
 
-/// Whether a line may end after a cluster.
+/// Whether a line may break after a cluster (UAX 14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    Yes,
-    /// Yes, and a hyphen shows then.
-    Hyphen,
-    /// Only in a word that is wider than a line.
-    Word,
-    /// Not even then, as long as there is another place.
-    Never,
+pub(crate) enum BreakAfter {
+    Allowed,
+    /// Allowed; a hyphen is shown if the line breaks here.
+    Hyphenated,
+    /// Allowed only if a word is wider than a line.
+    WithinWord,
+    /// Forbidden, unless there is no other position.
+    Forbidden,
 }
 
-/// The face of a cluster, with its measures in parts of an em.
+/// The face of a cluster, with its metrics in em.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Face {
     pub id: fontdb::ID,
@@ -123,7 +124,7 @@ pub(crate) struct Face {
     pub descent: f32,
 }
 
-/// A glyph; measures in parts of an em, `y` upwards.
+/// A glyph with lengths in em; `y` points upwards.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Glyph {
     pub id: u16,
@@ -132,31 +133,31 @@ pub(crate) struct Glyph {
     pub y: f32,
 }
 
-/// Shapes texts, and keeps those of a scene.
+/// Shapes texts, and caches those of the current scene.
 #[derive(Default)]
 pub(crate) struct Shaper {
-    pub work: Work,
-    /// Characters of the scene that may still be shaped.
-    left: usize,
-    texts: HashMap<Form, HashMap<String, Arc<Shaped>>>,
-    tails: HashMap<Form, Arc<Tails>>,
-    /// By face, whether from right to left, script, and whether digits are of one width.
+    pub cost: LayoutCost,
+    /// The remaining budget of the scene in characters.
+    remaining: usize,
+    texts: HashMap<ShapingStyle, HashMap<String, Arc<ShapedText>>>,
+    tails: HashMap<ShapingStyle, Arc<Tails>>,
+    /// By face, whether the direction is right to left, script, and whether digits are tabular.
     plans: HashMap<(fontdb::ID, bool, Option<Script>, bool), ShapePlan>,
     buffer: Option<UnicodeBuffer>,
 }
 
-/// A grapheme before it is shaped.
+/// A grapheme with its properties, before it is shaped.
 struct Item {
     range: Range<usize>,
     face: fontdb::ID,
     script: Option<Script>,
     bold: bool,
-    /// Whether its typeface is one for letters that may be spaced.
-    spaced: bool,
+    /// Whether its face has letters that may be spaced.
+    letter_spaced: bool,
     level: Level,
 }
 
-/// Graphemes that are shaped together.
+/// Adjacent graphemes that are shaped together.
 struct Run {
     range: Range<usize>,
     face: fontdb::ID,
@@ -164,33 +165,33 @@ struct Run {
     level: Level,
 }
 
-/// What a paragraph takes from its text.
+/// The properties that a paragraph inherits from its text.
 #[derive(Clone, Copy)]
-struct Base {
+struct TextTraits {
     rtl: bool,
     complex: bool,
     japanese: bool,
 }
 
 impl Shaper {
-    /// Begins a scene.
+    /// Starts a scene: resets the cache and the budget.
     pub fn begin(&mut self) {
         self.texts.clear();
-        self.left = MOST;
+        self.remaining = SCENE_BUDGET;
     }
 
-    /// A text of which `room` characters could be shown. None where nothing would be seen.
+    /// Shapes a text of which at most `room` characters could be visible. Returns `None` if nothing would be visible.
     pub fn text(
         &mut self,
         system: &mut FontSystem,
         faces: &mut Faces,
         text: &str,
-        form: Form,
+        style: ShapingStyle,
         room: usize,
-    ) -> Option<Arc<Shaped>> {
-        let known = self.texts.get(&form).and_then(|texts| texts.get(text));
+    ) -> Option<Arc<ShapedText>> {
+        let known = self.texts.get(&style).and_then(|texts| texts.get(text));
         if let Some(shaped) = known
-            && (!shaped.partial || shaped.most >= room || self.left == 0)
+            && (!shaped.partial || shaped.limit >= room || self.remaining == 0)
         {
             return Some(Arc::clone(shaped));
         }
@@ -198,80 +199,88 @@ impl Shaper {
         if clean.is_empty() {
             return None;
         }
-        // Twice as much each time: narrow and wide places ask for little and much of a text, which is shaped once or twice.
-        let most = room.next_power_of_two().min(self.left.max(LEAST));
-        let shaped = Arc::new(self.whole(system, faces, &clean, form, most));
-        self.left = self.left.saturating_sub(shaped.characters);
-        self.texts.entry(form).or_default().insert(text.to_owned(), Arc::clone(&shaped));
+        // The limit grows by powers of two: narrow and wide areas need different amounts of a text, which is thus
+        // shaped once or twice.
+        let limit = room.next_power_of_two().min(self.remaining.max(MIN_CHARACTERS));
+        let shaped = Arc::new(self.shape_text(system, faces, &clean, style, limit));
+        self.remaining = self.remaining.saturating_sub(shaped.characters);
+        self.texts.entry(style).or_default().insert(text.to_owned(), Arc::clone(&shaped));
         Some(shaped)
     }
 
-    fn whole(&mut self, system: &mut FontSystem, faces: &mut Faces, text: &str, form: Form, most: usize) -> Shaped {
-        let base = Base {
+    fn shape_text(
+        &mut self,
+        system: &mut FontSystem,
+        faces: &mut Faces,
+        text: &str,
+        style: ShapingStyle,
+        limit: usize,
+    ) -> ShapedText {
+        let traits = TextTraits {
             rtl: spans::is_rtl(text).unwrap_or(false),
             complex: spans::is_complex(text),
             japanese: spans::is_japanese(text),
         };
-        let tails = self.tails(system, faces, form);
+        let tails = self.tails(system, faces, style);
         let mut paragraphs = Vec::new();
         let (mut characters, mut partial) = (0, false);
         for mut source in spans::paragraphs(text) {
-            let (kept, count) = beginning(&source.text, most - characters);
+            let (kept, count) = prefix(&source.text, limit - characters);
             characters += count;
             partial = kept < source.text.len();
-            // A paragraph of which nothing is left is not a blank line.
+            // An empty rest of a truncated paragraph is not a blank line.
             if !partial || kept > 0 || paragraphs.is_empty() {
                 source.text.truncate(kept);
-                paragraphs.push(self.paragraph(system, faces, &source, form, base));
+                paragraphs.push(self.shape_paragraph(system, faces, &source, style, traits));
             }
             if partial {
                 break;
             }
         }
-        Shaped { paragraphs, rtl: base.rtl, complex: base.complex, partial, tails, characters, most }
+        ShapedText { paragraphs, rtl: traits.rtl, complex: traits.complex, partial, tails, characters, limit }
     }
 
-    fn tails(&mut self, system: &mut FontSystem, faces: &mut Faces, form: Form) -> Arc<Tails> {
-        if let Some(tails) = self.tails.get(&form) {
+    fn tails(&mut self, system: &mut FontSystem, faces: &mut Faces, style: ShapingStyle) -> Arc<Tails> {
+        if let Some(tails) = self.tails.get(&style) {
             return Arc::clone(tails);
         }
         let mut tail = |text: &str, bold: bool| {
             let bold = bold.then_some(0..text.len()).into_iter().collect();
-            let base = Base { rtl: false, complex: false, japanese: false };
-            self.paragraph(system, faces, &spans::Paragraph { text: text.to_owned(), bold }, form, base)
+            let traits = TextTraits { rtl: false, complex: false, japanese: false };
+            self.shape_paragraph(system, faces, &spans::Paragraph { text: text.to_owned(), bold }, style, traits)
         };
         let tails = Arc::new(Tails {
             ellipsis: [tail("…", false), tail("…", true)],
             hyphen: [tail("\u{2010}", false), tail("\u{2010}", true)],
         });
-        self.tails.insert(form, Arc::clone(&tails));
+        self.tails.insert(style, Arc::clone(&tails));
         tails
     }
 
-    fn paragraph(
+    fn shape_paragraph(
         &mut self,
         system: &mut FontSystem,
         faces: &mut Faces,
         source: &spans::Paragraph,
-        form: Form,
-        base: Base,
+        style: ShapingStyle,
+        traits: TextTraits,
     ) -> Paragraph {
-        let rtl = spans::is_rtl(&source.text).unwrap_or(base.rtl);
+        let rtl = spans::is_rtl(&source.text).unwrap_or(traits.rtl);
         let level = if rtl { Level::rtl() } else { Level::ltr() };
         let mut out = Paragraph { level, clusters: Vec::new(), glyphs: Vec::new() };
         if source.text.is_empty() {
             return out;
         }
-        let items = items(system, faces, source, form, base.japanese, level);
+        let items = items(system, faces, source, style, traits.japanese, level);
         for run in runs(&items) {
-            self.run(system, faces, &source.text, &run, form.tabular, &mut out);
+            self.shape_run(system, faces, &source.text, &run, style.tabular, &mut out);
         }
-        describe(&mut out.clusters, &source.text, &items, base.complex);
+        classify(&mut out.clusters, &source.text, &items, traits.complex);
         out
     }
 
-    /// Shapes a run; its clusters are without what only their text tells.
-    fn run(
+    /// Shapes a run. The properties that depend only on the text are filled in by `classify`.
+    fn shape_run(
         &mut self,
         system: &mut FontSystem,
         faces: &mut Faces,
@@ -287,14 +296,14 @@ impl Shaper {
         let mut buffer = self.buffer.take().unwrap_or_default();
         buffer.set_direction(direction);
         buffer.set_script(script);
-        // Letters join across runs, as where a word is bold in part.
+        // Letters join across runs, for example where a part of a word is bold.
         buffer.set_pre_context(&text[..run.range.start]);
         for (at, character) in text[run.range.clone()].char_indices() {
-            buffer.add(faces.written(system, run.face, character), (run.range.start + at) as u32);
+            buffer.add(faces.substitute(system, run.face, character), (run.range.start + at) as u32);
         }
         buffer.set_post_context(&text[run.range.end..]);
-        self.work.runs += 1;
-        self.work.characters += buffer.len() as u64;
+        self.cost.runs += 1;
+        self.cost.characters += buffer.len() as u64;
         let features = features(run.script, tabular);
         let key = (run.face, run.level.is_rtl(), run.script, tabular);
         let plan = self
@@ -327,10 +336,10 @@ impl Shaper {
                 level: run.level,
                 face,
                 bold: false,
-                role: Role::Ink,
-                spaced: false,
-                loose: false,
-                end: End::Word,
+                kind: ClusterKind::Ink,
+                letter_spaced: false,
+                droppable: false,
+                break_after: BreakAfter::WithinWord,
             });
             at += same;
         }
@@ -341,12 +350,13 @@ impl Shaper {
     }
 }
 
-/// Where the longest beginning of at most `most` characters ends, and how many it has; graphemes stay whole.
-fn beginning(text: &str, most: usize) -> (usize, usize) {
+/// The byte length of the longest prefix with at most `limit` characters, and its number of characters. Graphemes are
+/// not split.
+fn prefix(text: &str, limit: usize) -> (usize, usize) {
     let mut count = 0;
     for (at, grapheme) in text.grapheme_indices(true) {
         let more = grapheme.chars().count();
-        if count + more > most {
+        if count + more > limit {
             return (at, count);
         }
         count += more;
@@ -354,39 +364,40 @@ fn beginning(text: &str, most: usize) -> (usize, usize) {
     (text.len(), count)
 }
 
-/// The graphemes of a paragraph with their faces.
+/// Splits a paragraph into graphemes and selects their faces.
 fn items(
     system: &mut FontSystem,
     faces: &mut Faces,
     source: &spans::Paragraph,
-    form: Form,
+    style: ShapingStyle,
     japanese: bool,
     level: Level,
 ) -> Vec<Item> {
     let levels = ParagraphBidiInfo::new(&source.text, Some(level)).levels;
     let mut items: Vec<Item> = Vec::new();
-    let mut before = None;
+    let mut previous = None;
     for (at, grapheme) in source.text.grapheme_indices(true) {
         let bold = source.is_bold(at);
-        let weight = if bold { form.bold_weight } else { form.weight };
+        let weight = if bold { style.bold_weight } else { style.weight };
         let kind = spans::kind(grapheme, japanese);
-        let like = before.filter(|_| items.last().is_some_and(|item| item.bold == bold));
-        let chosen = faces.choose(system, grapheme, kind, (form.family, weight), like);
-        // What is not drawn does not end a run.
-        let Some(face) = chosen.or(before).or_else(|| faces.of(form.family, weight)) else { continue };
-        before = Some(face);
+        let like = previous.filter(|_| items.last().is_some_and(|item| item.bold == bold));
+        let chosen = faces.choose(system, grapheme, kind, (style.family, weight), like);
+        // An invisible grapheme does not end a run.
+        let Some(face) = chosen.or(previous).or_else(|| faces.of(style.family, weight)) else { continue };
+        previous = Some(face);
         let drawn = grapheme.chars().filter(|character| !spans::is_ignorable(*character));
         let script = drawn.map(|character| character.script()).find(|script| {
-            // Scripts are a foreign, open list.
+            // `Script` is non-exhaustive and belongs to another crate.
             !matches!(script, Script::Common | Script::Inherited | Script::Unknown)
         });
-        let spaced = kind != Kind::Japanese && Some(face) != faces.emoji();
-        items.push(Item { range: at..at + grapheme.len(), face, script, bold, spaced, level: levels[at] });
+        let letter_spaced = kind != Kind::Japanese && Some(face) != faces.emoji();
+        items.push(Item { range: at..at + grapheme.len(), face, script, bold, letter_spaced, level: levels[at] });
     }
     items
 }
 
-/// Neighbours of one face, script and direction; marks that all scripts share go with what is before them.
+/// Groups adjacent graphemes of one face, script and direction; marks that are common to all scripts belong to the
+/// preceding run.
 fn runs(items: &[Item]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for item in items {
@@ -408,8 +419,8 @@ fn runs(items: &[Item]) -> Vec<Run> {
     runs
 }
 
-/// Adds to clusters what their text tells.
-fn describe(clusters: &mut [Cluster], text: &str, items: &[Item], complex: bool) {
+/// Fills in the properties of clusters that depend on their text.
+fn classify(clusters: &mut [Cluster], text: &str, items: &[Item], complex: bool) {
     let mut may_end = vec![false; text.len() + 1];
     for (at, _) in linebreaks(text) {
         may_end[at] = true;
@@ -419,45 +430,45 @@ fn describe(clusters: &mut [Cluster], text: &str, items: &[Item], complex: bool)
         let part = text.get(cluster.at..end).unwrap_or_default();
         let item = &items[items.partition_point(|item| item.range.start <= cluster.at).saturating_sub(1)];
         cluster.bold = item.bold;
-        cluster.role = if part.chars().all(spans::is_breaking_space) {
-            Role::Space
+        cluster.kind = if part.chars().all(spans::is_breaking_space) {
+            ClusterKind::Space
         } else if part.chars().all(spans::is_ignorable) {
-            Role::Nothing
+            ClusterKind::Nothing
         } else {
-            Role::Ink
+            ClusterKind::Ink
         };
-        if cluster.role == Role::Nothing {
+        if cluster.kind == ClusterKind::Nothing {
             cluster.advance = 0.0;
         }
-        cluster.spaced = item.spaced && !complex && cluster.role != Role::Nothing;
-        cluster.loose = cluster.role != Role::Ink || part.chars().all(|character| ",.;:*–—-".contains(character));
-        // Unicode lets a line end between a dash and a no-break space; the no-break space is meant to prevent that.
+        cluster.letter_spaced = item.letter_spaced && !complex && cluster.kind != ClusterKind::Nothing;
+        cluster.droppable =
+            cluster.kind != ClusterKind::Ink || part.chars().all(|character| ",.;:*–—-".contains(character));
+        // Unicode allows a break between a dash and a no-break space, but the no-break space is meant to prevent it.
         let after_space = part.ends_with(|character: char| character.is_whitespace() || character == '\u{200B}');
-        let glued = sticks(text[end..].chars()) && !after_space;
-        cluster.end = if part.ends_with('\u{AD}') && !glued {
-            End::Hyphen
+        let glued = starts_with_glue(text[end..].chars()) && !after_space;
+        cluster.break_after = if part.ends_with('\u{AD}') && !glued {
+            BreakAfter::Hyphenated
         } else if may_end[end] && !glued {
-            End::Yes
-        } else if glued || sticks(text[..end].chars().rev()) {
-            End::Never
+            BreakAfter::Allowed
+        } else if glued || starts_with_glue(text[..end].chars().rev()) {
+            BreakAfter::Forbidden
         } else {
-            End::Word
+            BreakAfter::WithinWord
         };
     }
 }
 
-/// Whether the first character of a side keeps to the other side; controls and marks go with their neighbour.
-fn sticks(side: impl Iterator<Item = char>) -> bool {
-    let mut classes = side.take(8).map(|character| break_property(u32::from(character)));
+/// Whether a sequence starts with a character that prohibits a break; combining marks are skipped.
+fn starts_with_glue(characters: impl Iterator<Item = char>) -> bool {
+    let mut classes = characters.take(8).map(|character| break_property(u32::from(character)));
     matches!(
         classes.find(|class| *class != BreakClass::CombiningMark),
         Some(BreakClass::NonBreakingGlue | BreakClass::WordJoiner | BreakClass::ZeroWidthJoiner)
     )
 }
 
-/// The features that are requested of a face. Where letters stand alone, features that put other characters in the
-/// place of those that were written (`1x1` as `1×1`, `->` as an arrow), or that join letters (`fi` without the dot of a
-/// Turkish i), are off.
+/// The OpenType features to request. For scripts with separate letters, features are disabled that replace characters
+/// (`1x1` by `1×1`, `->` by an arrow) or join letters (`fi` would lose the dot of a Turkish i).
 fn features(script: Option<Script>, tabular: bool) -> Vec<Feature> {
     let mut features = Vec::new();
     if !joins(script) {
@@ -469,7 +480,7 @@ fn features(script: Option<Script>, tabular: bool) -> Vec<Feature> {
     features
 }
 
-/// Whether a script needs features to be read: its letters join, stack or change places.
+/// Whether a script depends on features to be readable, because its letters join, stack or change places.
 fn joins(script: Option<Script>) -> bool {
     let Some(script) = script else { return false };
     !matches!(

@@ -1,4 +1,5 @@
-//! The shapes in the background, theme by theme: bands, dots, rings, hills, waves, fans. They never stand behind much text.
+//! The background shapes of each theme: bands, dots, rings, hills, waves and fans. They are placed where there is
+//! little text.
 
 use reelhook_domain::videos::film::Theme;
 use tiny_skia::{FillRule, Paint, Path, PathBuilder, Pixmap, Shader, Stroke, Transform};
@@ -95,7 +96,7 @@ fn dark(brush: &mut Brush<'_>, palette: &Palette, opening: bool) {
         [(15.0, 1.0), (15.0, 2.0), (15.0, 8.0), (1.0, 1.0), (7.0, 1.0), (8.0, 15.0), (1.0, 14.0), (2.0, 15.0)]
     {
         let (x, y) = (column * step, row * step);
-        // Only where no text stands.
+        // Draw crosses only outside the text area.
         let free = if w > h { x > w - 128.0 } else { y < h * 0.12 || y > h * 0.83 };
         if free && x < w && y < h {
             brush.stroke(&[(x - 9.0, y), (x + 9.0, y)], 2.0, palette.accent, 0.55);
@@ -207,7 +208,10 @@ impl Brush<'_> {
         self.line(PathBuilder::from_circle(x, y, radius), width, rgb, alpha);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a field of dots is its place, its counts, its step and its look")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parameters of a grid of dots; a struct for them would be used only here"
+    )]
     fn dots(&mut self, x: f32, y: f32, columns: u32, rows: u32, step: f32, radius: f32, rgb: Rgb, alpha: f32) {
         for row in 0..rows {
             for column in 0..columns {
@@ -216,7 +220,7 @@ impl Brush<'_> {
         }
     }
 
-    /// A soft wave from one side to the other, filled down to the lower edge.
+    /// Fills a soft wave across the full width, down to the lower edge.
     fn hill(&mut self, y: f32, height: f32, phase: f32, rgb: Rgb, alpha: f32) {
         let mut path = PathBuilder::new();
         path.move_to(0.0, self.h);

@@ -1,4 +1,4 @@
-//! Text as users write it, made ready to be shaped: cleaned, `**bold**` parts found, emoji set apart, direction known.
+//! Prepares text for shaping: cleans it, finds `**bold**` parts, separates emoji and determines its direction.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,14 +10,14 @@ use reelhook_domain::videos::emphasis;
 use unicode_bidi::Direction;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// No text shows more; what a card can hold is far less.
-const LONGEST: usize = 4_000;
+/// The maximum length of a text; a card holds far less.
+const MAX_CHARACTERS: usize = 4_000;
 
-/// A text up to a line break of its author.
+/// A text up to a line break by its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Paragraph {
     pub text: String,
-    /// In order, apart from each other.
+    /// The bold ranges, sorted and without overlaps.
     pub bold: Vec<Range<usize>>,
 }
 
@@ -27,22 +27,22 @@ impl Paragraph {
     }
 }
 
-/// Which typeface a grapheme wants whatever the theme says.
+/// Which kind of face a grapheme needs, independent of the theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
-    /// Text presentation is requested: in colour only if no other typeface has the character.
+    /// Text presentation is requested: shown in colour only if no other face has the character.
     Symbol,
     Emoji,
     Japanese,
 }
 
-/// Drops control characters, joins spaces and tabs, and keeps line breaks, blank lines, every other white space and the
-/// characters that are not drawn but steer how others are. Empty where nothing would be seen.
+/// Removes control characters and collapses spaces and tabs. Keeps line breaks, blank lines, all other white space and
+/// invisible characters that affect layout. Returns an empty string if nothing would be visible.
 pub(crate) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut space = false;
-    let mut characters = text.chars().take(LONGEST).peekable();
+    let mut characters = text.chars().take(MAX_CHARACTERS).peekable();
     while let Some(character) = characters.next() {
         match character {
             ' ' | '\t' => space = true,
@@ -51,7 +51,7 @@ pub(crate) fn clean(text: &str) -> String {
                 space = false;
                 out.push('\n');
             }
-            _ if character.is_control() || is_no_character(character) => {}
+            _ if character.is_control() || is_noncharacter(character) => {}
             _ => {
                 if space && !out.is_empty() && !out.ends_with('\n') {
                     out.push(' ');
@@ -61,15 +61,15 @@ pub(crate) fn clean(text: &str) -> String {
             }
         }
     }
-    if is_unseen(&out) { String::new() } else { compose(out.trim()) }
+    if is_blank(&out) { String::new() } else { compose(out.trim()) }
 }
 
-/// Whether a line of its author ends at a character.
+/// Whether a character is a line break.
 fn is_break(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// A text for a place of one line: its author's lines one after the other.
+/// The text in one line: its lines are joined by spaces.
 pub(crate) fn in_one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_break) {
         return Cow::Borrowed(text);
@@ -78,7 +78,7 @@ pub(crate) fn in_one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.collect::<Vec<_>>().join(" "))
 }
 
-/// Letters and their marks as one character each where Unicode has it: typefaces have more such letters than marks.
+/// Composes letters and their marks (NFC): typefaces have more precomposed letters than marks.
 fn compose(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();
@@ -86,7 +86,7 @@ fn compose(text: &str) -> String {
     let normalizer = ComposingNormalizerBorrowed::new_nfc();
     let mut out = String::with_capacity(text.len());
     for grapheme in text.graphemes(true) {
-        // A single character stays what it is, also where Unicode calls it equivalent to another.
+        // A single character is kept, even if Unicode has a canonical equivalent for it.
         if grapheme.chars().nth(1).is_some() {
             out.push_str(&normalizer.normalize(grapheme));
         } else {
@@ -96,22 +96,22 @@ fn compose(text: &str) -> String {
     out
 }
 
-/// Code points that stand for no character, and the anchors of annotations, which no typeface draws.
-fn is_no_character(character: char) -> bool {
+/// Whether a code point is a noncharacter or an annotation anchor, which no typeface draws.
+fn is_noncharacter(character: char) -> bool {
     matches!(character, '\u{FDD0}'..='\u{FDEF}' | '\u{FFF9}'..='\u{FFFB}') || (character as u32) & 0xFFFE == 0xFFFE
 }
 
-/// Whether a character is never drawn: soft hyphens, joiners, direction marks, isolates, variation selectors, tags.
+/// Whether a character is invisible: soft hyphens, joiners, direction marks, isolates, variation selectors, tags.
 pub(crate) fn is_ignorable(character: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
-/// Whether nothing of a text would be seen.
-pub(crate) fn is_unseen(text: &str) -> bool {
+/// Whether nothing of a text would be visible.
+pub(crate) fn is_blank(text: &str) -> bool {
     text.chars().all(|character| character.is_whitespace() || is_ignorable(character))
 }
 
-/// The lines of a cleaned text, each a paragraph, without the marks of its bold parts.
+/// Splits a cleaned text into paragraphs, and removes the markers of bold parts.
 pub(crate) fn paragraphs(text: &str) -> Vec<Paragraph> {
     let (text, bold) = emphasis::strong(text);
     let mut start = 0;
@@ -126,23 +126,23 @@ pub(crate) fn paragraphs(text: &str) -> Vec<Paragraph> {
     paragraphs
 }
 
-/// The first grapheme of a text that is seen.
+/// The first visible grapheme of a text.
 pub(crate) fn first(text: &str) -> Option<String> {
     let (plain, _) = emphasis::strong(&clean(text));
-    plain.graphemes(true).find(|grapheme| !is_unseen(grapheme)).map(str::to_owned)
+    plain.graphemes(true).find(|grapheme| !is_blank(grapheme)).map(str::to_owned)
 }
 
-/// White space at which a line may end.
+/// Whether a line may break at this white space.
 pub(crate) fn is_breaking_space(character: char) -> bool {
     character.is_whitespace() && !matches!(character, '\u{A0}' | '\u{2007}' | '\u{202F}')
 }
 
-/// Whether a text has Japanese syllables, so that its Han characters are Japanese too.
+/// Whether a text has kana, so that its Han characters are Japanese too.
 pub(crate) fn is_japanese(text: &str) -> bool {
     text.chars().any(|character| matches!(character, '\u{3040}'..='\u{30FF}'))
 }
 
-/// Which typeface a grapheme wants; `japanese` tells of the text that it stands in.
+/// Which kind of face a grapheme needs; `japanese` is a property of the text that contains it.
 pub(crate) fn kind(grapheme: &str, japanese: bool) -> Kind {
     if is_emoji(grapheme) {
         return Kind::Emoji;
@@ -166,7 +166,7 @@ pub(crate) fn is_emoji(grapheme: &str) -> bool {
         return false;
     }
     if first.is_ascii() {
-        // Digits, # and * are emoji as keys only.
+        // Digits, # and * are emoji only as keycaps.
         return grapheme.contains('\u{20E3}');
     }
     let pictograph = matches!(first,
@@ -182,7 +182,8 @@ pub(crate) fn is_emoji(grapheme: &str) -> bool {
     pictograph || characters.any(|character| matches!(character, '\u{FE0F}' | '\u{20E3}' | '\u{1F3FB}'..='\u{1F3FF}'))
 }
 
-/// Whether a text reads from right to left: by its first letter outside of isolates. Nothing is said by one without.
+/// Whether a text reads from right to left, according to its first letter outside isolates. Returns `None` if it has no
+/// such letter.
 pub(crate) fn is_rtl(text: &str) -> Option<bool> {
     match unicode_bidi::get_base_direction_full(text) {
         Direction::Ltr => Some(false),
@@ -191,11 +192,11 @@ pub(crate) fn is_rtl(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether letters join or stack, so that they are not spaced and lines stand further apart.
+/// Whether letters join or stack; such text gets no letter spacing and more line spacing.
 pub(crate) fn is_complex(text: &str) -> bool {
     let joins = |character: char| {
         let block = matches!(character, '\u{0590}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{FB1D}'..='\u{FDFF}');
-        // A mark that only steers is no letter of the script that it stands among.
+        // An invisible format character does not belong to the script around it.
         block && !is_ignorable(character)
     };
     text.chars().any(joins)
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_grapheme_is_one_that_is_seen() {
+    fn the_first_visible_grapheme_is_found() {
         for (text, expected) in [
             ("**bold**", "b"),
             ("\u{2066}\u{200e}+1", "+"),
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_steer_layout_are_kept() {
+    fn format_characters_are_kept() {
         for text in [
             "\u{2066}+1 (555)\u{2069} a",
             "a\u{200f}b",
@@ -278,12 +279,12 @@ mod tests {
     fn letters_and_their_marks_are_composed() {
         assert_eq!(clean("cafe\u{301} Vie\u{323}\u{302}t"), "café Việt");
         assert_eq!(clean("\u{1112}\u{1161}\u{11ab}"), "한");
-        // Without a mark nothing is replaced by its equivalent.
+        // A letter without a mark is not replaced by its equivalent.
         assert_eq!(clean("\u{f900} \u{212b}"), "\u{f900} \u{212b}");
     }
 
     #[test]
-    fn presentation_is_what_the_selector_says() {
+    fn a_selector_determines_the_presentation() {
         for text in ["👨‍👩‍👧‍👦", "🇩🇪", "1️⃣", "#️⃣", "❤️", "👍🏽", "☎\u{fe0f}", "©\u{fe0f}", "⌚"]
         {
             assert_eq!(kind(text, false), Kind::Emoji, "{text}");
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn direction_is_that_of_the_first_letter() {
+    fn the_first_letter_determines_the_direction() {
         assert_eq!(is_rtl("1. שלום"), Some(true));
         assert_eq!(is_rtl("Hello שלום"), Some(false));
         assert_eq!(is_rtl("123"), None);

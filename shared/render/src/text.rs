@@ -1,23 +1,24 @@
-//! Sets text: in lines, balanced, shrunk to fit and, when nothing helps, ended with an ellipsis.
+//! Typesets text: breaks it into lines, balances them, shrinks the text to fit, and truncates it with an ellipsis as
+//! the last resort.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::fonts::{Fonts, TEXT};
 use crate::lines::{Flow, Line, Measure, Row, flow};
-use crate::shape::{Form, Shaped};
+use crate::shape::{ShapedText, ShapingStyle};
 use crate::spans;
 use crate::theme::Rgb;
 
-/// Where lines stand in their box.
+/// The alignment of lines in their box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// Where the text's own direction starts.
+pub(crate) enum Alignment {
+    /// Aligned to where the text's own direction starts.
     Start,
     Centre,
 }
 
-/// How a text looks; sizes are in design pixels.
+/// The style of a text; sizes are in design pixels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     pub family: &'static str,
@@ -28,13 +29,13 @@ pub(crate) struct Style {
     pub tracking: f32,
     pub colour: Rgb,
     pub bold: Rgb,
-    pub side: Side,
+    pub alignment: Alignment,
     pub tabular: bool,
     pub balanced: bool,
 }
 
 impl Style {
-    /// Running text in a colour.
+    /// The style of running text in this colour.
     pub fn text(size: f32, weight: u16, colour: Rgb) -> Self {
         Self {
             family: TEXT,
@@ -45,7 +46,7 @@ impl Style {
             tracking: if size > 60.0 { -0.02 } else { -0.006 },
             colour,
             bold: colour,
-            side: Side::Start,
+            alignment: Alignment::Start,
             tabular: false,
             balanced: false,
         }
@@ -56,56 +57,64 @@ impl Style {
     }
 
     pub fn centred(self) -> Self {
-        Self { side: Side::Centre, ..self }
+        Self { alignment: Alignment::Centre, ..self }
     }
 
-    pub fn on(self, side: Side) -> Self {
-        Self { side, ..self }
+    pub fn aligned(self, alignment: Alignment) -> Self {
+        Self { alignment, ..self }
     }
 }
 
-/// A text that has been set; widths and heights are in design pixels.
+/// A typeset text; width and height are in design pixels.
 #[derive(Debug)]
 pub(crate) struct Typeset {
-    shaped: Arc<Shaped>,
+    shaped: Arc<ShapedText>,
     rows: Vec<Row>,
     measure: Measure,
-    /// Device pixels from line to line.
+    /// The line height in device pixels.
     line_height: f32,
     pub style: Style,
     pub rtl: bool,
     pub width: f32,
     pub height: f32,
     pub lines: usize,
-    /// A part is left out.
-    pub cut: bool,
-    /// A word is broken because it is wider than its line.
+    /// Whether a part of the text is left out.
+    pub truncated: bool,
+    /// Whether a word is broken because it is wider than its line.
     pub broken: bool,
 }
 
-/// Sets `text` into lines of at most `width`, at most `most` of them. None without anything to show.
-pub(crate) fn set(fonts: &mut Fonts, text: &str, style: Style, width: f32, most: usize, scale: f32) -> Option<Typeset> {
-    let most = most.max(1);
-    // What cannot fit even in the narrowest letters need not be shaped: twice that is kept for marks without a width.
+/// Typesets `text` in at most `max_lines` lines of at most `width`. Returns `None` if nothing would be visible.
+pub(crate) fn typeset(
+    fonts: &mut Fonts,
+    text: &str,
+    style: Style,
+    width: f32,
+    max_lines: usize,
+    scale: f32,
+) -> Option<Typeset> {
+    let max_lines = max_lines.max(1);
+    // Text that could not fit even in the narrowest letters need not be shaped. The estimate is doubled for zero-width
+    // marks.
     let narrow = (style.size * 0.18).max(1.0);
-    let room = ((width / narrow).max(1.0) * most.min(40) as f32) as usize * 2 + 32;
+    let room = ((width / narrow).max(1.0) * max_lines.min(40) as f32) as usize * 2 + 32;
     let Style { family, weight, bold_weight, tabular, .. } = style;
-    let text = if most == 1 { spans::in_one_line(text) } else { Cow::Borrowed(text) };
-    let shaped = fonts.shape(&text, Form { family, weight, bold_weight, tabular }, room)?;
+    let text = if max_lines == 1 { spans::in_one_line(text) } else { Cow::Borrowed(text) };
+    let shaped = fonts.shape(&text, ShapingStyle { family, weight, bold_weight, tabular }, room)?;
     let (leading, tracking) =
         if shaped.complex { (style.leading.max(1.3), 0.0) } else { (style.leading, style.tracking) };
     let size = (style.size * scale).max(2.0);
-    // Sums of widths are not exact.
+    // Allow for rounding errors in sums of widths.
     let measure = Measure { size, tracking, limit: (width * scale).max(1.0) + 0.05 };
-    let steps = &mut fonts.shaper.work.steps;
-    let mut lines = flow(&shaped, measure, most, true, steps);
-    if lines.over && shaped.paragraphs.iter().any(|paragraph| paragraph.clusters.is_empty()) {
-        // Blank lines give way before words do.
-        lines = flow(&shaped, measure, most, false, steps);
+    let steps = &mut fonts.shaper.cost.steps;
+    let mut lines = flow(&shaped, measure, max_lines, true, steps);
+    if lines.overflows && shaped.paragraphs.iter().any(|paragraph| paragraph.clusters.is_empty()) {
+        // Blank lines are dropped before words are.
+        lines = flow(&shaped, measure, max_lines, false, steps);
     }
-    let cut = lines.over;
-    if cut {
-        lines.cut(&shaped, measure);
+    let truncated = lines.overflows;
+    if truncated {
+        lines.truncate(&shaped, measure);
     } else if style.balanced {
         lines = balance(lines, &shaped, measure, scale, steps);
     }
@@ -115,36 +124,37 @@ pub(crate) fn set(fonts: &mut Fonts, text: &str, style: Style, width: f32, most:
     let lines = rows.len().max(1);
     let height = lines as f32 * line_height / scale;
     let rtl = shaped.rtl;
-    Some(Typeset { shaped, rows, measure, line_height, style, rtl, width, height, lines, cut, broken })
+    Some(Typeset { shaped, rows, measure, line_height, style, rtl, width, height, lines, truncated, broken })
 }
 
-/// Sets `text` at the largest size from the style's down to `least` at which it fits whole; else cut at `least`.
+/// Typesets `text` at the largest size between the style's size and `least` at which all of it fits; otherwise
+/// truncates it at `least`.
 pub(crate) fn fit(
     fonts: &mut Fonts,
     text: &str,
     style: Style,
     least: f32,
     area: (f32, f32),
-    most: usize,
+    max_lines: usize,
     scale: f32,
 ) -> Option<Typeset> {
     let mut size = style.size;
     loop {
         let last = size <= least;
-        let set = set(fonts, text, style.sized(size), area.0, most, scale)?;
-        if !set.cut && !set.broken && set.height <= area.1 {
+        let set = typeset(fonts, text, style.sized(size), area.0, max_lines, scale)?;
+        if !set.truncated && !set.broken && set.height <= area.1 {
             return Some(set);
         }
         if last {
-            let lines = ((area.1 / (set.height / set.lines as f32)) as usize).clamp(1, most);
-            return self::set(fonts, text, style.sized(size), area.0, lines, scale);
+            let lines = ((area.1 / (set.height / set.lines as f32)) as usize).clamp(1, max_lines);
+            return self::typeset(fonts, text, style.sized(size), area.0, lines, scale);
         }
         size = (size * 0.92).max(least);
     }
 }
 
-/// Lines of about the same length, as headings want them: the narrowest width that needs no further line.
-fn balance(lines: Flow, shaped: &Shaped, measure: Measure, scale: f32, steps: &mut u64) -> Flow {
+/// Balances the lines of a heading: finds the smallest width that does not need another line.
+fn balance(lines: Flow, shaped: &ShapedText, measure: Measure, scale: f32, steps: &mut u64) -> Flow {
     let count = lines.rows.len();
     if !(2..=5).contains(&count) || lines.broken {
         return lines;
@@ -155,7 +165,7 @@ fn balance(lines: Flow, shaped: &Shaped, measure: Measure, scale: f32, steps: &m
     while high - low > 4.0 * scale {
         let middle = (low + high) / 2.0;
         let narrower = flow(shaped, Measure { limit: middle, ..measure }, count, blanks, steps);
-        if narrower.over || narrower.broken {
+        if narrower.overflows || narrower.broken {
             low = middle;
         } else {
             high = middle;
@@ -166,8 +176,8 @@ fn balance(lines: Flow, shaped: &Shaped, measure: Measure, scale: f32, steps: &m
 }
 
 impl Typeset {
-    /// Its lines as they are drawn, each with its baseline below the top of the text, in device pixels.
-    pub fn drawn(&self) -> impl Iterator<Item = (f32, Line)> {
+    /// The lines with positioned glyphs, each with its baseline below the top of the text in device pixels.
+    pub fn placed_lines(&self) -> impl Iterator<Item = (f32, Line)> {
         let mut top = 0.0;
         self.rows.iter().map(move |row| {
             let line = row.place(&self.shaped, self.measure);
@@ -177,7 +187,7 @@ impl Typeset {
         })
     }
 
-    /// Device pixels of an em.
+    /// Device pixels per em.
     pub fn size(&self) -> f32 {
         self.measure.size
     }

@@ -1,4 +1,4 @@
-//! The eight looks: colours with enough contrast to read, and the display face that gives each its voice.
+//! The eight themes: colours with enough contrast for reading, and the typeface of headings.
 
 use reelhook_domain::videos::film::Theme;
 
@@ -20,13 +20,13 @@ impl Rgb {
         0.2126 * linear(self.0) + 0.7152 * linear(self.1) + 0.0722 * linear(self.2)
     }
 
-    /// Contrast as WCAG 2 defines it, 1 to 21.
+    /// Contrast ratio as WCAG 2 defines it, 1 to 21.
     pub fn contrast(self, other: Self) -> f64 {
         let (a, b) = (self.luminance() + 0.05, other.luminance() + 0.05);
         if a > b { a / b } else { b / a }
     }
 
-    /// A mix: 0 is this colour, 1 the other.
+    /// Interpolates between this colour at 0 and the other at 1.
     pub(crate) fn mix(self, other: Self, part: f32) -> Self {
         let one = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * part).round() as u8;
         Self(one(self.0, other.0), one(self.1, other.1), one(self.2, other.2))
@@ -36,29 +36,29 @@ impl Rgb {
 /// The colours of a theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette {
-    /// The background at its top left.
+    /// The background colour at the top left.
     pub from: Rgb,
-    /// The background at its bottom right.
+    /// The background colour at the bottom right.
     pub to: Rgb,
-    /// Cards.
+    /// The surface of cards.
     pub surface: Rgb,
-    /// The edge of cards.
+    /// The border of cards.
     pub line: Rgb,
     /// Headings and text.
     pub ink: Rgb,
-    /// Text of less weight.
+    /// Secondary text.
     pub muted: Rgb,
-    /// What is put forward: buttons, numbers, badges.
+    /// Emphasised elements: buttons, numbers, badges.
     pub accent: Rgb,
-    /// The other end of the accent's gradient.
+    /// The end colour of the accent's gradient.
     pub accent_end: Rgb,
     /// Text on the accent.
     pub on_accent: Rgb,
-    /// Edges and icons of right answers.
+    /// Borders and icons of right answers.
     pub good: Rgb,
 }
 
-/// A theme's colours, faces and temper.
+/// The colours, typeface and shape parameters of a theme.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
     pub palette: Palette,
@@ -66,9 +66,9 @@ pub(crate) struct Look {
     pub weight: u16,
     pub tracking: f32,
     pub leading: f32,
-    /// Of corners of cards, in design pixels.
+    /// The corner radius of cards in design pixels.
     pub radius: f32,
-    /// How dark shadows are, 0 to 1.
+    /// The opacity of shadows, 0 to 1.
     pub shadow: f32,
 }
 

@@ -1,8 +1,8 @@
-//! Frames as an encoder wants them: planar YUV 4:2:0 in the colours of BT.709, limited range.
+//! Frames in the encoder's format: planar YUV 4:2:0 with BT.709 colours in limited range.
 
 use tiny_skia::Pixmap;
 
-/// A rectangle of device pixels: left, top, and the first column and row after it.
+/// A rectangle of device pixels; `right` and `bottom` are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patch {
     pub left: i32,
@@ -12,7 +12,7 @@ pub(crate) struct Patch {
 }
 
 impl Patch {
-    pub fn join(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         Self {
             left: self.left.min(other.left),
             top: self.top.min(other.top),
@@ -21,8 +21,8 @@ impl Patch {
         }
     }
 
-    /// What of it lies within `width` by `height`.
-    pub fn within(self, width: u32, height: u32) -> Self {
+    /// The part of the patch within `width` by `height`.
+    pub fn clamped(self, width: u32, height: u32) -> Self {
         Self {
             left: self.left.clamp(0, width as i32),
             top: self.top.clamp(0, height as i32),
@@ -31,7 +31,7 @@ impl Patch {
         }
     }
 
-    pub fn meet(self, other: Self) -> Self {
+    pub fn intersection(self, other: Self) -> Self {
         Self {
             left: self.left.max(other.left),
             top: self.top.max(other.top),
@@ -54,7 +54,7 @@ pub struct Yuv {
 }
 
 impl Yuv {
-    /// A black frame; both sides are even.
+    /// Creates a black frame; both sides must be even.
     pub fn new(width: u32, height: u32) -> Self {
         let (width, height) = (width as usize, height as usize);
         let mut bytes = vec![16; width * height * 3 / 2];
@@ -62,20 +62,20 @@ impl Yuv {
         Self { width, height, bytes }
     }
 
-    /// All planes, as ffmpeg reads them with `-f rawvideo -pix_fmt yuv420p`.
+    /// All planes, in the layout of ffmpeg's `-f rawvideo -pix_fmt yuv420p`.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Takes over the pixels of `patch`, an opaque picture of this frame's size.
-    pub(crate) fn take(&mut self, picture: &Pixmap, patch: Patch) {
-        let patch = patch.within(self.width as u32, self.height as u32);
+    /// Copies the pixels of `patch` from an opaque pixmap of the same size.
+    pub(crate) fn copy_patch(&mut self, pixmap: &Pixmap, patch: Patch) {
+        let patch = patch.clamped(self.width as u32, self.height as u32);
         if patch.is_empty() {
             return;
         }
         let (left, top) = (patch.left as usize & !1, patch.top as usize & !1);
         let (right, bottom) = ((patch.right as usize + 1) & !1, (patch.bottom as usize + 1) & !1);
-        let (width, pixels) = (self.width, picture.data());
+        let (width, pixels) = (self.width, pixmap.data());
         let (luma, chroma) = self.bytes.split_at_mut(width * self.height);
         let (blue, red) = chroma.split_at_mut(width * self.height / 4);
         for y in (top..bottom).step_by(2) {
@@ -111,10 +111,10 @@ mod tests {
         for (rgb, expected) in
             [([255, 255, 255], [235, 128, 128]), ([0, 0, 0], [16, 128, 128]), ([255, 0, 0], [63, 102, 240])]
         {
-            let mut picture = Pixmap::new(2, 2).expect("a size");
-            picture.fill(tiny_skia::Color::from_rgba8(rgb[0], rgb[1], rgb[2], 255));
+            let mut pixmap = Pixmap::new(2, 2).expect("a size");
+            pixmap.fill(tiny_skia::Color::from_rgba8(rgb[0], rgb[1], rgb[2], 255));
             let mut frame = Yuv::new(2, 2);
-            frame.take(&picture, Patch { left: 0, top: 0, right: 2, bottom: 2 });
+            frame.copy_patch(&pixmap, Patch { left: 0, top: 0, right: 2, bottom: 2 });
             assert_eq!([frame.bytes()[0], frame.bytes()[4], frame.bytes()[5]], expected, "{rgb:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Standard Webhooks 1.0.0, asymmetric scheme `v1a` (ed25519): receivers hold a public key and can sign nothing with it.
+//! Standard Webhooks 1.0.0, asymmetric scheme `v1a` (ed25519): receivers have a public key, with which they can't sign.
 
 use std::sync::Arc;
 
@@ -6,28 +6,28 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-use crate::standard::{checked, signed_bytes};
+use crate::standard::{check_headers, signed_bytes};
 use crate::{Verified, VerifyError};
 
 const PUBLIC_PREFIX: &str = "whpk_";
 const VERSION: &str = "v1a";
 
-/// A key that signs; `Debug` hides it.
+/// A private key for signing; `Debug` shows only its public key.
 #[derive(Clone)]
 pub struct PrivateKey(Arc<Ed25519KeyPair>);
 
 impl PrivateKey {
-    /// The key of these 32 secret bytes; none where they can't be a key.
+    /// Creates the key from these 32 secret bytes; `None` if they can't be a key.
     pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
         Ed25519KeyPair::from_seed_unchecked(seed).ok().map(|pair| Self(Arc::new(pair)))
     }
 
-    /// The public key, `whpk_` and base64.
+    /// The public key: `whpk_` and base64.
     pub fn public(&self) -> String {
         format!("{PUBLIC_PREFIX}{}", STANDARD.encode(self.0.public_key().as_ref()))
     }
 
-    /// The token `v1a,<base64>` over `{id}.{timestamp}.{body}`; `id` is not empty and has no `.`.
+    /// Signs `{id}.{timestamp}.{body}`; the result is `v1a,<base64>`. `id` must not be empty or contain a `.`.
     pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
         let signature = self.0.sign(&signed_bytes(id, &timestamp_seconds.to_string(), body));
         format!("{VERSION},{}", STANDARD.encode(signature.as_ref()))
@@ -40,16 +40,16 @@ impl std::fmt::Debug for PrivateKey {
     }
 }
 
-/// The `x` of a public key's JSON Web Key (RFC 8037); none for what is no `whpk_…`.
+/// The `x` of a public key's JSON Web Key (RFC 8037); `None` if the text is not a `whpk_…` key.
 pub fn jwk_x(public: &str) -> Option<String> {
     public_bytes(public).map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Checks the three headers against any of the public keys (`whpk_…`). `body` is as it came, before any parsing; tokens of
-/// other versions are passed over.
+/// Verifies the three headers with any of the public keys (`whpk_…`). `body` must be the received bytes, before any
+/// parsing; tokens of other versions are ignored.
 ///
 /// # Errors
-/// Those of [`crate::standard::verify`].
+/// See [`crate::standard::verify`].
 pub fn verify<'a>(
     id: &str,
     timestamp: &str,
@@ -58,7 +58,7 @@ pub fn verify<'a>(
     public_keys: &[String],
     now_seconds: i64,
 ) -> Result<Verified<&'a [u8]>, VerifyError> {
-    checked(id, timestamp, signature_header, now_seconds)?;
+    check_headers(id, timestamp, signature_header, now_seconds)?;
     let signed = signed_bytes(id, timestamp, body);
     let tokens = signature_header.split(' ').filter_map(|token| token.split_once(','));
     let mut signatures =
@@ -81,7 +81,7 @@ mod tests {
     const NOW: i64 = 1_704_110_400;
 
     #[test]
-    fn a_signature_is_that_of_rfc_8032_and_only_its_key_accepts_it() {
+    fn a_signature_matches_rfc_8032_and_verifies_only_with_its_key() {
         // RFC 8032, 7.1, test 1: seed and public key.
         let seed: [u8; 32] = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
             .unwrap()

@@ -1,17 +1,18 @@
-//! JSON as receivers write it back: seed 001's samples sign what they parsed and wrote again, so we send exactly that.
+//! JSON exactly as receivers serialize it again: the samples of seed 001 verify signatures over parsed and reserialized
+//! bodies.
 
 use serde_json::{Map, Number, Value};
 
-/// What `JSON.stringify(JSON.parse(text))` gives for this value: compact, raw UTF-8, keys that are array indexes first,
-/// JavaScript's numbers.
+/// Serializes a value like `JSON.stringify(JSON.parse(text))`: compact, in UTF-8, with array-index keys first and
+/// JavaScript's number format.
 pub fn to_string(value: &Value) -> String {
     let mut out = String::new();
     write_value(&mut out, value, Style::JavaScript);
     out
 }
 
-/// The same in ASCII, for receivers in Python: `json.dumps(json.loads(text), separators=(',', ':'))` changes nothing in it.
-/// Beside the escapes that takes Python's form of numbers nearer to zero than 0.0001.
+/// Serializes to ASCII for receivers in Python: `json.dumps(json.loads(text), separators=(',', ':'))` gives the same
+/// text. Besides escapes, this requires Python's format of numbers whose absolute value is below 0.0001.
 pub fn to_ascii_string(value: &Value) -> String {
     let mut out = String::new();
     write_value(&mut out, value, Style::Python);
@@ -24,7 +25,7 @@ enum Style {
     Python,
 }
 
-/// Recursive, like `Value` itself: what serde_json parsed is at most 128 levels deep.
+/// Recursive like `Value` itself: serde_json parses at most 128 levels.
 fn write_value(out: &mut String, value: &Value, style: Style) {
     match value {
         Value::Null => out.push_str("null"),
@@ -50,7 +51,7 @@ fn write_items(out: &mut String, items: &[Value], style: Style) {
 
 fn write_members(out: &mut String, members: &Map<String, Value>, style: Style) {
     let mut ordered: Vec<(&String, &Value)> = members.iter().collect();
-    // u32::MAX is no array index, and the sort is stable: all other keys follow in the order in which they came.
+    // `u32::MAX` is not an array index, and the sort is stable, so all other keys follow in their original order.
     ordered.sort_by_cached_key(|(key, _)| array_index(key).unwrap_or(u32::MAX));
     out.push('{');
     for (position, (key, value)) in ordered.into_iter().enumerate() {
@@ -64,14 +65,14 @@ fn write_members(out: &mut String, members: &Map<String, Value>, style: Style) {
     out.push('}');
 }
 
-/// ECMAScript's array index: the canonical decimal text of 0 to 2^32 - 2.
+/// Parses an array index of ECMAScript: the canonical decimal text of 0 to 2^32 - 2.
 fn array_index(key: &str) -> Option<u32> {
     let index: u32 = key.parse().ok()?;
     (index < u32::MAX && index.to_string() == key).then_some(index)
 }
 
 fn number_text(number: &Number, style: Style) -> String {
-    // A number is always a finite double here; null is what JSON.stringify makes of any other.
+    // A number is always a finite double here; JSON.stringify writes null for any other.
     let Some(double) = number.as_f64().filter(|double| double.is_finite()) else {
         return "null".to_owned();
     };
@@ -81,7 +82,7 @@ fn number_text(number: &Number, style: Style) -> String {
     ryu_js::Buffer::new().format_finite(double).to_owned()
 }
 
-/// `1e-07`: Python's repr changes to exponents earlier than JavaScript, with two digits at least.
+/// Formats a number as `1e-07`: Python's repr uses exponents earlier than JavaScript, with at least two digits.
 fn python_exponent(double: f64) -> String {
     let text = format!("{double:e}");
     match text.split_once("e-") {
@@ -112,7 +113,8 @@ fn write_text(out: &mut String, text: &str, style: Style) {
     out.push('"');
 }
 
-/// DEL is beyond the printable ASCII that Python leaves alone; JavaScript only escapes what JSON forbids.
+/// Whether a character is escaped. Python escapes everything outside printable ASCII, including DEL; JavaScript escapes
+/// only what JSON requires.
 fn is_escaped(character: char, style: Style) -> bool {
     match style {
         Style::JavaScript => character < ' ',

@@ -1,4 +1,5 @@
-//! Signatures and secrets: what we sign for receivers, what we accept from workers, and the proof that it was checked.
+//! Signatures and secrets: signs what we send to receivers, verifies what workers send, and proves each verification by
+//! a type.
 
 pub mod asymmetric;
 pub mod js_json;

@@ -1,4 +1,4 @@
-//! HMAC-SHA256 and "does any of our secrets match", shared by every signature scheme here.
+//! HMAC-SHA256 and the test against several secrets, for every signature scheme of this crate.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -6,7 +6,7 @@ use subtle::Choice;
 
 use crate::SigningKeys;
 
-/// HMAC-SHA256 over the parts, one after the other.
+/// The HMAC-SHA256 of the concatenated parts.
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in parts {
@@ -15,7 +15,7 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Whether any secret matches. All are tried, so that the time taken does not tell which one did.
-pub(crate) fn any_key(keys: &SigningKeys, matches: impl Fn(&str) -> Choice) -> bool {
+/// Whether any secret matches. All of them are tested, so that the time does not reveal which one matches.
+pub(crate) fn any_secret(keys: &SigningKeys, matches: impl Fn(&str) -> Choice) -> bool {
     keys.iter().fold(Choice::from(0), |found, secret| found | matches(secret)).into()
 }

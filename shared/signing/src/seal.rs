@@ -1,4 +1,5 @@
-//! Secrets at rest: sealed with AES-256-GCM under a key that is not where they are, bound to what they belong to.
+//! Encryption of secrets at rest with AES-256-GCM. The key is stored elsewhere, and each ciphertext is bound to its
+//! owner.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,32 +9,32 @@ use sha2::{Digest, Sha256};
 use crate::SigningKeys;
 
 const VERSION: &str = "a1";
-/// Comes first in what a key is made from, so that the same text elsewhere makes another.
+/// The domain separator of key derivation, so that the same secret elsewhere gives another key.
 const DOMAIN: &[u8] = b"reelhook sealing key\n";
 
-/// Why something sealed can't be opened.
+/// Why a sealed text can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// It is not of the form that we seal to.
-    #[error("what is sealed has another form")]
+    /// The text is not of the form that [`SealingKeys::seal`] returns.
+    #[error("sealed text is malformed")]
     Malformed,
-    /// None of the keys made it.
-    #[error("no key of these sealed it")]
+    /// None of the keys sealed it.
+    #[error("sealed text was made with an unknown key")]
     UnknownKey,
-    /// It was changed, or belongs to something else.
-    #[error("what is sealed was changed, or belongs to something else")]
+    /// It was altered, or belongs to another owner.
+    #[error("sealed text was altered, or belongs to another owner")]
     Changed,
 }
 
-/// Keys that seal, newest first: the newest seals, any of them opens.
+/// Keys for sealing, newest first: the newest one seals, any of them opens.
 pub struct SealingKeys(Vec<(String, LessSafeKey)>);
 
 impl SealingKeys {
-    /// The keys of these texts, which are random enough to be keys.
+    /// Derives keys from secrets, which must have enough entropy.
     pub fn new(texts: &SigningKeys) -> Self {
         let key = |text: &str| {
             let bytes = Sha256::new().chain_update(DOMAIN).chain_update(text).finalize();
-            // A hash of the key tells which one it is, and nothing about it.
+            // The identifier is a hash of the key; it reveals nothing about the key.
             let id = hex::encode(&Sha256::digest(bytes)[..4]);
             let key = UnboundKey::new(&AES_256_GCM, &bytes).expect("AES-256 takes a key of 32 bytes");
             (id, LessSafeKey::new(key))
@@ -41,7 +42,7 @@ impl SealingKeys {
         Self(texts.iter().map(key).collect())
     }
 
-    /// Seals a text that belongs to `owner`. `random` is never used twice: its bits are the nonce.
+    /// Seals a text that belongs to `owner`. Never use the same `random` twice, because the nonce is derived from it.
     pub fn seal(&self, text: &str, owner: &str, random: u128) -> String {
         let (id, key) = &self.0[0];
         let nonce: [u8; NONCE_LEN] = Sha256::digest(random.to_be_bytes())[..NONCE_LEN].try_into().expect("12 bytes");
@@ -51,12 +52,12 @@ impl SealingKeys {
         format!("{VERSION}.{id}.{}.{}", STANDARD.encode(nonce), STANDARD.encode(bytes))
     }
 
-    /// Whether the newest key sealed this.
+    /// Whether the newest key sealed this text.
     pub fn is_current(&self, sealed: &str) -> bool {
         sealed.split('.').nth(1) == Some(self.0[0].0.as_str())
     }
 
-    /// Opens what was sealed for `owner`.
+    /// Opens a text that was sealed for `owner`.
     ///
     /// # Errors
     /// [`SealError`].
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_for_its_owner_under_a_key_that_is_still_there_and_unchanged() {
+    fn sealed_text_opens_only_unchanged_for_its_owner_and_with_its_key() {
         let sealed = keys("old").seal("whsec_a secret", "ep_1", 1);
         assert!(!sealed.contains("whsec"));
         let open = |sealed: &str, owner: &str, texts: &str| keys(texts).open(sealed, owner);

@@ -1,34 +1,34 @@
-//! Session tokens: a browser that signed in with a key shows one in a cookie, for as long as that key is valid.
+//! Session tokens: the cookie of a browser that signed in with a key, valid at most as long as that key.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::mac::{any_key, hmac_sha256};
+use crate::mac::{any_secret, hmac_sha256};
 use crate::{SigningKeys, Verified, VerifyError};
 
 const VERSION: &str = "c1";
-/// Comes first in what is signed, so that nothing else that we sign can serve as a token.
+/// The domain separator of the MAC, so that no other signature of ours is valid as a token.
 const DOMAIN: &[u8] = b"reelhook session token\n";
-/// 192 bits, and base64 of 24 bytes has no left-over bits.
+/// 192 bits; base64 of 24 bytes has no left-over bits.
 const MAC_BYTES: usize = 24;
-/// Longest token that is looked at.
+/// Longer tokens are rejected unread.
 const MAX_TOKEN_BYTES: usize = 128;
 
-/// The token `c1.<expiry>.<mac>` under the newest secret; `expires` is in Unix seconds.
+/// Creates the token `c1.<expiry>.<mac>` under the newest secret; `expires` is in Unix seconds.
 ///
-/// The MAC covers the hash of the key with which its bearer signed in. The token itself says nothing about that key.
+/// The MAC covers the hash of the key of the caller that signed in. The token itself reveals nothing about that key.
 pub fn mint(key: &[u8; 32], expires: i64, keys: &SigningKeys) -> SecretString {
     SecretString::from(text(key, expires, keys.newest().expose_secret()))
 }
 
-/// Which of the `known` keys (as hashes) a token was made for, where it is still valid at `now` (Unix seconds). A token has
-/// one spelling, and ends with its key: a key that is not known any more opens nothing.
+/// Verifies a token at `now` (Unix seconds), and returns which of the `known` keys (as hashes) it was made for. A token
+/// has one spelling, and is invalid once its key is not known any more.
 ///
 /// # Errors
-/// `Missing` for an empty text, `Malformed` when it is no token, `TooOld` when its time is over, `Mismatch` when no secret
-/// made it for a known key.
+/// `Missing` for an empty text, `Malformed` for a text that is not a token, `TooOld` for an expired token, `Mismatch`
+/// if no secret made it for a known key.
 pub fn verify(
     token: &str,
     known: &[[u8; 32]],
@@ -44,9 +44,9 @@ pub fn verify(
     let parts: Vec<&str> = token.split('.').collect();
     let [VERSION, expires, _] = parts[..] else { return Err(VerifyError::Malformed) };
     let expires: i64 = expires.parse().map_err(|_| VerifyError::Malformed)?;
-    // All are tried, so that the time taken does not tell which one it is.
+    // All keys are tested, so that the time does not reveal which one matches.
     let key = known.iter().fold(None, |found, key| {
-        let made = any_key(keys, |secret| text(key, expires, secret).as_bytes().ct_eq(token.as_bytes()));
+        let made = any_secret(keys, |secret| text(key, expires, secret).as_bytes().ct_eq(token.as_bytes()));
         if made { Some(*key) } else { found }
     });
     let key = key.ok_or(VerifyError::Mismatch)?;

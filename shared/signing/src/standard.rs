@@ -6,14 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use subtle::ConstantTimeEq;
 
-use crate::mac::{any_key, hmac_sha256};
+use crate::mac::{any_secret, hmac_sha256};
 use crate::{SigningKeys, Verified, VerifyError};
 
 const SECRET_PREFIX: &str = "whsec_";
 const VERSION: &str = "v1";
 const TOLERANCE_SECONDS: u64 = 300;
 
-/// Secrets are read as leniently as the official libraries do between them: padding may lack, left-over bits are ignored.
+/// Secrets are decoded as leniently as by the official libraries: padding is optional, left-over bits are ignored.
 const SECRET_ENCODING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -21,22 +21,22 @@ const SECRET_ENCODING: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The `webhook-signature` header: one `v1,<base64>` for each secret, newest first. `id` is not empty and has no `.`:
-/// the scheme joins id, timestamp and body with one.
+/// Creates the `webhook-signature` header: one `v1,<base64>` for each secret, newest first. `id` must not be empty or
+/// contain a `.`, because the scheme joins id, timestamp and body with a `.`.
 pub fn sign(id: &str, timestamp_seconds: i64, body: &[u8], keys: &SigningKeys) -> String {
-    debug_assert!(is_message_id(id), "`{id}` is no message id");
+    debug_assert!(is_message_id(id), "`{id}` is not a message id");
     let timestamp = timestamp_seconds.to_string();
     let tokens: Vec<String> =
         keys.iter().map(|secret| format!("{VERSION},{}", encoded_mac(secret, id, &timestamp, body))).collect();
     tokens.join(" ")
 }
 
-/// Checks the three headers against any of the secrets. `body` is as it came, before any parsing; tokens of other
-/// versions are passed over.
+/// Verifies the three headers with any of the secrets. `body` must be the received bytes, before any parsing; tokens of
+/// other versions are ignored.
 ///
 /// # Errors
-/// `Missing` for an empty header, `Malformed` for an id with a `.` or a timestamp that is no whole number, `TooOld` and
-/// `TooNew` beyond 300 s from `now_seconds`, `Mismatch` when no secret made one of the tokens.
+/// `Missing` for an empty header, `Malformed` for an id with a `.` or a timestamp that is not a whole number, `TooOld`
+/// and `TooNew` if the timestamp is more than 300 s from `now_seconds`, `Mismatch` if no secret made any of the tokens.
 pub fn verify<'a>(
     id: &str,
     timestamp: &str,
@@ -45,8 +45,8 @@ pub fn verify<'a>(
     keys: &SigningKeys,
     now_seconds: i64,
 ) -> Result<Verified<&'a [u8]>, VerifyError> {
-    checked(id, timestamp, signature_header, now_seconds)?;
-    let known = any_key(keys, |secret| {
+    check_headers(id, timestamp, signature_header, now_seconds)?;
+    let known = any_secret(keys, |secret| {
         let expected = encoded_mac(secret, id, timestamp, body);
         v1_tokens(signature_header).fold(0.into(), |found, given| found | given.as_bytes().ct_eq(expected.as_bytes()))
     });
@@ -56,8 +56,8 @@ pub fn verify<'a>(
     Ok(Verified::new(body))
 }
 
-/// Whether the three headers are there, of their form, and recent.
-pub(crate) fn checked(id: &str, timestamp: &str, signatures: &str, now_seconds: i64) -> Result<(), VerifyError> {
+/// Checks that the three headers are present, well-formed and recent.
+pub(crate) fn check_headers(id: &str, timestamp: &str, signatures: &str, now_seconds: i64) -> Result<(), VerifyError> {
     if id.is_empty() || timestamp.is_empty() || signatures.is_empty() {
         return Err(VerifyError::Missing);
     }
@@ -67,19 +67,19 @@ pub(crate) fn checked(id: &str, timestamp: &str, signatures: &str, now_seconds: 
     check_age(parse_timestamp(timestamp)?, now_seconds)
 }
 
-/// What every scheme of Standard Webhooks signs: `{id}.{timestamp}.{body}`.
+/// The bytes that every scheme of Standard Webhooks signs: `{id}.{timestamp}.{body}`.
 pub(crate) fn signed_bytes(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
     [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
 }
 
-/// Whether a text is a secret in the form of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes, padded, which
-/// every receiver's library reads.
+/// Whether a text is a secret in the form of Standard Webhooks: `whsec_` and the padded base64 of 24 to 64 bytes. The
+/// libraries of all receivers can read it.
 pub fn is_secret(text: &str) -> bool {
     let decoded = text.strip_prefix(SECRET_PREFIX).and_then(|encoded| STANDARD.decode(encoded).ok());
     decoded.is_some_and(|key| (24..=64).contains(&key.len()))
 }
 
-/// The secret of these bytes, in the form of Standard Webhooks.
+/// Encodes these bytes as a secret of Standard Webhooks.
 pub fn secret_of(bytes: &[u8; 32]) -> String {
     format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes))
 }
@@ -114,8 +114,8 @@ fn encoded_mac(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     STANDARD.encode(hmac_sha256(&key_bytes(secret), &parts))
 }
 
-/// The decoded bytes of a `whsec_…` secret, of any length that decodes (the libraries do not hold the specification's 24
-/// to 64 bytes either), else the UTF-8 bytes of the whole text.
+/// The key of a secret: the decoded bytes of a `whsec_…` secret of any length (the libraries do not enforce the
+/// specified 24 to 64 bytes either), else the UTF-8 bytes of the whole text.
 fn key_bytes(secret: &str) -> Vec<u8> {
     secret
         .strip_prefix(SECRET_PREFIX)

@@ -1,32 +1,32 @@
-//! Stream tokens: who opens an EventSource or a WebSocket from another origin can set no header, and names what it may
-//! see in the query instead.
+//! Stream tokens: an EventSource or a WebSocket of another origin can't send headers, so its URL contains a token for
+//! one subject.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::mac::{any_key, hmac_sha256};
+use crate::mac::{any_secret, hmac_sha256};
 use crate::{SigningKeys, VerifyError};
 
 const VERSION: &str = "s1";
-/// Comes first in what is signed, so that nothing else that we sign can serve as a token.
+/// The domain separator of the MAC, so that no other signature of ours is valid as a token.
 const DOMAIN: &[u8] = b"reelhook stream token\n";
-/// 192 bits, and base64 of 24 bytes has no left-over bits.
+/// 192 bits; base64 of 24 bytes has no left-over bits.
 const MAC_BYTES: usize = 24;
-/// Longest token that is looked at.
+/// Longer tokens are rejected unread.
 const MAX_TOKEN_BYTES: usize = 512;
 
-/// The token `s1.<subject>.<expiry>.<mac>` under the newest secret; `expires` is in Unix seconds.
+/// Creates the token `s1.<subject>.<expiry>.<mac>` under the newest secret; `expires` is in Unix seconds.
 pub fn mint(subject: &str, expires: i64, keys: &SigningKeys) -> SecretString {
     SecretString::from(text(subject, expires, keys.newest().expose_secret()))
 }
 
-/// Whether a token is for this subject and still valid at `now` (Unix seconds).
+/// Verifies that a token is for this subject and still valid at `now` (Unix seconds).
 ///
 /// # Errors
-/// `Missing` for an empty text, `Malformed` when it is no token, `TooOld` when its time is over, `Mismatch` when it is for
-/// something else or no secret made it.
+/// `Missing` for an empty text, `Malformed` for a text that is not a token, `TooOld` for an expired token, `Mismatch`
+/// if it is for another subject or no secret made it.
 pub fn verify(token: &str, subject: &str, now: i64, keys: &SigningKeys) -> Result<(), VerifyError> {
     if token.is_empty() {
         return Err(VerifyError::Missing);
@@ -37,7 +37,7 @@ pub fn verify(token: &str, subject: &str, now: i64, keys: &SigningKeys) -> Resul
     let parts: Vec<&str> = token.split('.').collect();
     let [VERSION, _, expires, _] = parts[..] else { return Err(VerifyError::Malformed) };
     let expires: i64 = expires.parse().map_err(|_| VerifyError::Malformed)?;
-    if !any_key(keys, |secret| text(subject, expires, secret).as_bytes().ct_eq(token.as_bytes())) {
+    if !any_secret(keys, |secret| text(subject, expires, secret).as_bytes().ct_eq(token.as_bytes())) {
         return Err(VerifyError::Mismatch);
     }
     if expires <= now { Err(VerifyError::TooOld) } else { Ok(()) }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_opens_its_subject_until_its_time_is_over_and_nothing_else() {
+    fn a_token_is_valid_for_its_subject_until_it_expires() {
         let keys = |text: &str| SigningKeys::parse(text).unwrap();
         let token = mint("job:job_1", 1000, &keys("old"));
         let token = token.expose_secret();

@@ -1,8 +1,8 @@
-//! The proof that a signature was checked, and the reasons why it was not accepted.
+//! The proof that a signature was verified, and the reasons for a rejection.
 
 use std::fmt;
 
-/// A value whose signature or token was checked; only this crate can make one.
+/// A value whose signature or token was verified. Only this crate can create one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
@@ -11,40 +11,40 @@ impl<T> Verified<T> {
         Self(value)
     }
 
-    /// The value, to look at.
+    /// Returns a reference to the value.
     pub fn get(&self) -> &T {
         &self.0
     }
 
-    /// The value, without the proof.
+    /// Returns the value without the proof.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-/// Hides the value: request bodies are not logged.
+/// Hides the value, because request bodies must not be logged.
 impl<T> fmt::Debug for Verified<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verified(..)")
     }
 }
 
-/// Why a signature or token was not accepted. For logs: a caller only learns that it was not.
+/// Why a signature or token was rejected. The reason is for logs; the caller only learns of the rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// There is no signature, timestamp, id or token to check.
+    /// There is no signature, timestamp, id or token.
     #[error("the signature is missing")]
     Missing,
-    /// It has not the form that its scheme asks for.
+    /// The signature or token is not of the form that its scheme requires.
     #[error("the signature is malformed")]
     Malformed,
-    /// It has the right form, and none of our secrets made it for this content.
+    /// The signature or token is well-formed, but none of our secrets made it for this content.
     #[error("the signature does not match")]
     Mismatch,
-    /// It was made longer ago than the tolerance allows.
+    /// The timestamp is older than the tolerance allows, or the token has expired.
     #[error("the signature is too old")]
     TooOld,
-    /// Its timestamp is further ahead of our clock than the tolerance allows.
-    #[error("the signature is from the future")]
+    /// The timestamp is further ahead of our clock than the tolerance allows.
+    #[error("the timestamp of the signature is in the future")]
     TooNew,
 }

@@ -3,14 +3,16 @@
 use reelhook_app::Url;
 use reelhook_app::jobs::starts::WorkerSettings;
 use reelhook_app::outbox::fanout::EventRow;
+use reelhook_app::views::captions::{CAPTIONS, step_name};
 use reelhook_app::webhooks::endpoints::Endpoint;
 use reelhook_app::webhooks::settings::WebhookSettings;
-use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};
+use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Decision, Delivery, DeliveryId, DeliveryStatus, Dialect, Event, EventId, Job, JobId, NewJob, OutboundEvent, Policy,
+    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, NewJob, OutboundEvent, Policy,
     RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
 };
+use reelhook_domain::{Origin, Request};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 
@@ -53,6 +55,11 @@ pub fn worker_settings(max: usize) -> WorkerSettings {
     }
 }
 
+/// The contract's policy, with the captions that clients see.
+pub fn policy() -> Policy {
+    Policy { captions: CAPTIONS, ..Policy::default() }
+}
+
 /// What job number `n` is made from.
 ///
 /// # Panics
@@ -60,16 +67,20 @@ pub fn worker_settings(max: usize) -> WorkerSettings {
 pub fn a_new_job(n: u32) -> NewJob {
     NewJob {
         id: JobId::parse(&format!("job_{}_{n:04}", NOON.0)).expect("an id"),
-        dialect: Dialect::StreamGank,
-        input: json!({
-            "country": "FR", "platform": "Netflix", "genre": "Comédie 🎬", "contentType": "Série", "template": "auto",
-            "pauseAfterExtraction": false,
-        }),
-        pause_after_extraction: false,
-        film: None,
-        callback: None,
-        caller: Some("caller".to_owned()),
-        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        kind: JobKind::Workflow,
+        request: Request {
+            input: json!({
+                "country": "FR", "platform": "Netflix", "genre": "Comédie 🎬", "contentType": "Série",
+                "template": "auto", "pauseAfterExtraction": false,
+            }),
+            pause_after_extraction: false,
+            callback: None,
+        },
+        plan: None,
+        origin: Origin {
+            caller: Some("caller".to_owned()),
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        },
     }
 }
 
@@ -105,7 +116,7 @@ pub fn started(attempt: u32) -> Event {
 /// When `render` is no id.
 pub fn step(attempt: u32, number: u8, status: StepStatus, render: Option<&str>) -> Event {
     let sequence = 100 * i64::from(number) + if status == StepStatus::Started { 0 } else { 50 };
-    let mut update = StepUpdate::plain(number, status, sequence);
+    let mut update = StepUpdate::plain(number, step_name(number), status, sequence);
     update.render_id = render.map(|render| RenderId::parse(render).expect("a render id"));
     Event::Step { attempt: Some(attempt), update }
 }
@@ -152,7 +163,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         finished_at: None,
         last_result: None,
         last: None,
-        traceparent: a_new_job(n).traceparent,
+        traceparent: a_new_job(n).origin.traceparent,
     };
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });

@@ -22,7 +22,7 @@ mod triggers;
 mod world;
 
 pub use builders::{
-    a_delivery, a_film, a_new_job, claimed, keys, lived, make_job, run, started, step, webhook_settings,
+    a_delivery, a_film, a_new_job, claimed, keys, lived, make_job, policy, run, started, step, webhook_settings,
     worker_settings,
 };
 pub use deliveries::MemoryDeliveries;

@@ -29,7 +29,7 @@ use reelhook_domain::{Job, JobId, Policy, Timestamp};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 
-use crate::builders::{make_job, webhook_settings, worker_settings};
+use crate::builders::{make_job, policy, webhook_settings, worker_settings};
 use crate::deliveries::MemoryDeliveries;
 use crate::details::MemoryDetails;
 use crate::due::MemoryDue;
@@ -123,7 +123,7 @@ impl Stack {
                 base: Url::parse("https://api.creatomate.example").expect("a URL"),
                 key: Some("creatomate key".into()),
             },
-            policy: Policy::default(),
+            policy: policy(),
             position: Mutex::new(0),
             world,
             jobs,

@@ -1,6 +1,6 @@
 //! Porch Light: two guitars picked by hand, a little bass and a shaker; for people and their stories.
 
-use super::parts::{NEAR, bass_line, pattern, sing};
+use super::parts::{NEAR, bass_line, pattern, play_melody};
 use crate::harmony::{melody, progression};
 use crate::layer::{Layer, Tempo};
 use crate::random::Random;
@@ -8,10 +8,10 @@ use crate::reverb::{Echo, Room};
 use crate::song::{Send, Song};
 use crate::voices::{Pluck, kick, pluck, shaker};
 
-const STEEL: Pluck = Pluck { ring: 3.6, bright: 2_300.0, damp: 0.3, place: 0.19 };
-const NYLON: Pluck = Pluck { ring: 2.6, bright: 1_500.0, damp: 0.42, place: 0.27 };
+const STEEL: Pluck = Pluck { ring: 3.6, bright: 2_300.0, damp: 0.3, position: 0.19 };
+const NYLON: Pluck = Pluck { ring: 2.6, bright: 1_500.0, damp: 0.42, position: 0.27 };
 
-/// A guitar chord: two bass notes for the thumb and three strings for the fingers, low to high.
+/// A chord in guitar fingering: two bass notes for the thumb and three strings for the fingers, from low to high.
 struct Grip {
     thumb: [i32; 2],
     fingers: [i32; 3],
@@ -25,11 +25,11 @@ const A_M7: Grip = Grip { thumb: [45, 52], fingers: [55, 60, 64] };
 const D: Grip = Grip { thumb: [50, 45], fingers: [57, 62, 66] };
 const D_SUS4: Grip = Grip { thumb: [50, 45], fingers: [57, 62, 67] };
 
-/// The finished loop.
+/// Renders the finished loop.
 pub fn compose() -> Layer {
     let tempo = Tempo { beats_per_minute: 96.0, bars: 12 };
     let mut song =
-        Song::new(tempo, Room { seconds: 1.3, bright: 4_800.0, delay: 0.014 }, Echo { beats: 1.0, keep: 0.2 });
+        Song::new(tempo, Room { seconds: 1.3, bright: 4_800.0, delay: 0.014 }, Echo { beats: 1.0, feedback: 0.2 });
     let grips: [&[&Grip]; 12] = [
         &[&G],
         &[&C_ADD9],
@@ -61,7 +61,9 @@ pub fn compose() -> Layer {
          D5:1.5 B4:.5 G4:2  E5:1 D5:.5 G4:2.5  G4:.5 A4:.5 B4:1 D5:2  A4:1.5 G4:.5 F#4:2 \
          C5:1.5 B4:.5 A4:1 E4:1  G4:1.5 A4:.5 B4:2  E5:1 D5:1 B4:.5 G4:1.5  A4:2 F#4:1 D4:1",
     );
-    sing(&mut second, &tune, 0.45, &mut random, |pitch, seconds, random| pluck(pitch, seconds + 0.25, NYLON, random));
+    play_melody(&mut second, &tune, 0.45, &mut random, |pitch, seconds, random| {
+        pluck(pitch, seconds + 0.25, NYLON, random)
+    });
     body(&mut second);
     song.add(second, -22.0, Send { room: 0.45, echo: 0.15 });
 
@@ -70,23 +72,24 @@ pub fn compose() -> Layer {
     song.add(low, -25.5, NEAR);
 
     let mut drums = song.layer();
-    // A foot on a wooden floor.
+    // A foot tapping on wood.
     pattern(&mut drums, &kick(), 4..12, 0.0, "x... .... x... ....");
     for bar in 4..12 {
         for step in 0..8 {
             let grain: Vec<f64> = shaker(&mut random).iter().map(|sample| sample * 0.12).collect();
-            let gain = [0.5, 0.4, 1.0, 0.5][step % 4] * random.near_one(0.2);
+            let gain = [0.5, 0.4, 1.0, 0.5][step % 4] * random.jitter(0.2);
             drums.play(bar as f64 * 4.0 + step as f64 / 2.0 + random.signed() * 0.01, &grain, gain, -0.4);
         }
     }
-    drums.soften_above(7_000.0);
+    drums.low_pass(7_000.0);
     song.add(drums, -29.0, NEAR);
     song.finish()
 }
 
-/// Travis picking: the thumb plays on every beat, the fingers between beats and on the first one.
+/// Travis picking: the thumb plays on every beat, the fingers play between the beats, and both play together on the
+/// first beat.
 fn pick(guitar: &mut Layer, bar: usize, grips: &[&Grip], random: &mut Random) {
-    // Every second bar has another pattern.
+    // The order of the fingers changes in every second bar.
     let fingers = if bar.is_multiple_of(2) { [2, 1, 2, 0, 1, 2] } else { [2, 0, 1, 2, 0, 1] };
     for step in 0..8 {
         let grip = grips[step * grips.len() / 8];
@@ -94,7 +97,7 @@ fn pick(guitar: &mut Layer, bar: usize, grips: &[&Grip], random: &mut Random) {
         if step % 2 == 0 {
             let thumb = grip.thumb[step / 2 % 2];
             let sound = pluck(thumb, guitar.tempo.seconds(1.9), STEEL, random);
-            guitar.play(beat, &sound, 0.8 * random.near_one(0.1), -0.2);
+            guitar.play(beat, &sound, 0.8 * random.jitter(0.1), -0.2);
         }
         let finger = match step {
             0 => Some((fingers[0], 0.85)),
@@ -107,14 +110,14 @@ fn pick(guitar: &mut Layer, bar: usize, grips: &[&Grip], random: &mut Random) {
         };
         if let Some((finger, gain)) = finger {
             let sound = pluck(grip.fingers[finger], guitar.tempo.seconds(1.7), STEEL, random);
-            guitar.play(beat + 0.015, &sound, gain * random.near_one(0.12), -0.1);
+            guitar.play(beat + 0.015, &sound, gain * random.jitter(0.12), -0.1);
         }
     }
 }
 
-/// The guitar's body: its air resonance, two modes of the top, and less treble of the strings.
+/// The resonance of the wooden body: the air, two modes of the top, and less of the strings.
 fn body(guitar: &mut Layer) {
-    guitar.cut_below(75.0);
+    guitar.high_pass(75.0);
     guitar.peak(104.0, 1.6, 3.5);
     guitar.peak(205.0, 1.8, 3.0);
     guitar.peak(410.0, 1.4, 1.5);

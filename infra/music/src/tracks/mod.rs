@@ -1,4 +1,4 @@
-//! The scores of the tracks, one file each.
+//! The scores, one file per track, so that each keeps its own character.
 
 mod acoustic;
 mod calm;
@@ -12,17 +12,17 @@ mod upbeat;
 
 use crate::layer::Layer;
 
-/// A track that can be composed.
+/// A track that can be rendered.
 pub struct Score {
-    /// Name of its file, without extension.
+    /// The name of its file without the extension.
     pub name: &'static str,
-    /// Bit rate of its MP3 in kbit/s, lower for longer tracks, so that no file exceeds 450 kB.
+    /// The bit rate of its MP3 in kilobits per second. Longer tracks have a lower one, so that no file exceeds 450 kB.
     pub kilobits: u32,
-    /// Composes it.
+    /// Renders the track.
     pub compose: fn() -> Layer,
 }
 
-/// Every track of the catalogue, in the same order.
+/// All tracks in the order of the catalogue.
 pub const SCORES: &[Score] = &[
     Score { name: "corporate-morning", kilobits: 96, compose: corporate::compose },
     Score { name: "steady-progress", kilobits: 96, compose: steady::compose },

@@ -1,4 +1,4 @@
-//! Parts that several scores share: a pad under a progression, a bass line, a drum pattern, a melody.
+//! Parts that several scores share: pads, bass lines, drum patterns and melodies.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use crate::random::Random;
 use crate::song::Send;
 use crate::voices::{Pad, bass, pad};
 
-/// No reverb and no echo.
+/// No effects.
 pub const DRY: Send = Send { room: 0.0, echo: 0.0 };
 
-/// Some reverb.
+/// A little reverb.
 pub const NEAR: Send = Send { room: 0.15, echo: 0.0 };
 
 /// Much reverb.
 pub const FAR: Send = Send { room: 0.5, echo: 0.0 };
 
-/// Holds each chord; the voices overlap by the pad's release.
-pub fn held(tempo: Tempo, changes: &[Change], voicing: Voicing, sound: Pad, seed: u64) -> Layer {
+/// Sustains each chord of a progression; chords overlap for the release time of the pad.
+pub fn sustain_chords(tempo: Tempo, changes: &[Change], voicing: Voicing, sound: Pad, seed: u64) -> Layer {
     let mut layer = Layer::new(tempo);
     let mut random = Random::new(seed);
-    // A pad with a slow attack starts before the chord, or it would sound late.
+    // A pad with a slow attack starts before the chord; otherwise it would sound late.
     let early = sound.attack * 0.4 / tempo.seconds(1.0);
     for (change, notes) in changes.iter().zip(lead(changes, voicing)) {
         let seconds = tempo.seconds(change.beats);
@@ -34,10 +34,10 @@ pub fn held(tempo: Tempo, changes: &[Change], voicing: Voicing, sound: Pad, seed
     layer
 }
 
-/// One note of a bass line: beats after the chord, length in beats, semitones above the chord's bass note.
+/// A note of a bass line: beats after the start of the chord, length in beats, semitones above the bass note.
 pub type Stroke = (f64, f64, i32);
 
-/// Plays these notes over each chord, as far as they fit into it.
+/// Plays the notes of a bass line over each chord, as far as they fit.
 pub fn bass_line(tempo: Tempo, changes: &[Change], lowest: i32, bright: f64, strokes: &[Stroke]) -> Layer {
     let mut layer = Layer::new(tempo);
     for change in changes {
@@ -52,7 +52,7 @@ pub fn bass_line(tempo: Tempo, changes: &[Change], lowest: i32, bright: f64, str
     layer
 }
 
-/// Plays a pattern of sixteenths in each of the bars: `X` strong, `x` normal, `o` weak, anything else a rest.
+/// Plays a pattern of sixteenth notes in each bar: `X` is strong, `x` normal, `o` weak, anything else a rest.
 pub fn pattern(layer: &mut Layer, sound: &[f64], bars: Range<usize>, pan: f64, steps: &str) {
     for bar in bars {
         for (step, mark) in steps.chars().filter(|mark| !mark.is_whitespace()).enumerate() {
@@ -63,7 +63,7 @@ pub fn pattern(layer: &mut Layer, sound: &[f64], bars: Range<usize>, pan: f64, s
     }
 }
 
-/// The level of a character of a pattern.
+/// The gain of a mark in a pattern.
 pub fn strength(mark: char) -> Option<f64> {
     match mark {
         'X' => Some(1.0),
@@ -73,8 +73,8 @@ pub fn strength(mark: char) -> Option<f64> {
     }
 }
 
-/// Plays notes with an instrument that is called with pitch, seconds and random source.
-pub fn sing(
+/// Plays a melody with an instrument that takes pitch, seconds and random numbers.
+pub fn play_melody(
     layer: &mut Layer,
     notes: &[Note],
     pan: f64,
@@ -84,12 +84,12 @@ pub fn sing(
     for note in notes {
         let sound = voice(note.pitch, layer.tempo.seconds(note.beats), random);
         let late = random.signed() * 0.012;
-        layer.play(note.beat + late, &sound, random.near_one(0.12), pan);
+        layer.play(note.beat + late, &sound, random.jitter(0.12), pan);
     }
 }
 
-/// A gain that rises from `from` to one over the bars before `full`, and falls back over the last bar.
-pub fn build(tempo: Tempo, from: f64, full: usize) -> impl Fn(f64) -> f64 {
+/// A volume curve that rises from `from` to one until bar `full`, and falls in the last bar.
+pub fn crescendo(tempo: Tempo, from: f64, full: usize) -> impl Fn(f64) -> f64 {
     let (full, end) = (full as f64 * 4.0, tempo.beats());
     move |beat| {
         let rise = (beat / full).min(1.0);

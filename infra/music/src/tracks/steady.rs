@@ -1,6 +1,6 @@
-//! Steady Progress: a 3-3-2 piano figure over strings that grow louder; for results and plans.
+//! Steady Progress: a piano pattern in groups of three, three and two over growing strings; for results and plans.
 
-use super::parts::{FAR, NEAR, bass_line, build, held, pattern, sing};
+use super::parts::{FAR, NEAR, bass_line, crescendo, pattern, play_melody, sustain_chords};
 use crate::harmony::{Voicing, lead, melody, progression};
 use crate::layer::{Layer, Tempo};
 use crate::random::Random;
@@ -10,13 +10,13 @@ use crate::voices::{Pad, Pluck, hat, kick, pad, piano, pluck, rim, shaker};
 
 const STRINGS: Pad = Pad { attack: 0.5, release: 0.9, cutoff: 3_000.0, detune: 13.0, vibrato: 8.0 };
 const SOLO: Pad = Pad { attack: 0.18, release: 0.4, cutoff: 2_200.0, detune: 7.0, vibrato: 13.0 };
-const PIZZICATO: Pluck = Pluck { ring: 0.5, bright: 1_500.0, damp: 0.48, place: 0.25 };
+const PIZZICATO: Pluck = Pluck { ring: 0.5, bright: 1_500.0, damp: 0.48, position: 0.25 };
 
-/// The finished loop.
+/// Renders the finished loop.
 pub fn compose() -> Layer {
     let tempo = Tempo { beats_per_minute: 108.0, bars: 16 };
     let mut song =
-        Song::new(tempo, Room { seconds: 2.3, bright: 4_600.0, delay: 0.024 }, Echo { beats: 0.5, keep: 0.25 });
+        Song::new(tempo, Room { seconds: 2.3, bright: 4_600.0, delay: 0.024 }, Echo { beats: 0.5, feedback: 0.25 });
     let changes = progression(
         "F#m7 Dmaj7 A/C# Esus4,E  F#m7 Dmaj7 A/C# Esus4,E \
          Bm7 F#m7 Dmaj9 A/E,E  F#m7 Dadd9 Bm7 Esus4,E",
@@ -35,7 +35,7 @@ pub fn compose() -> Layer {
                 _ => (&[0], 0.5),
             };
             for voice in voices {
-                let touch = touch * random.near_one(0.08);
+                let touch = touch * random.jitter(0.08);
                 let sound = piano(notes[*voice], tempo.seconds(1.4), touch, &mut random);
                 let pan = -0.25 + 0.17 * *voice as f64;
                 keys.play(change.beat + step as f64 / 2.0 + random.signed() * 0.008, &sound, 1.0, pan);
@@ -47,8 +47,8 @@ pub fn compose() -> Layer {
     }
     song.add(keys, -19.5, Send { room: 0.35, echo: 0.1 });
 
-    let mut strings = held(tempo, &changes, Voicing { voices: 4, centre: 61, open: true }, STRINGS, 202);
-    strings.shape(build(tempo, 0.35, 9));
+    let mut strings = sustain_chords(tempo, &changes, Voicing { voices: 4, centre: 61, open: true }, STRINGS, 202);
+    strings.shape(crescendo(tempo, 0.35, 9));
     song.add(strings, -23.5, FAR);
 
     let mut cello = song.layer();
@@ -57,7 +57,7 @@ pub fn compose() -> Layer {
         "D4:1.5 C#4:.5 B3:2  C#4:1.5 E4:.5 A4:2  F#4:1.5 E4:.5 C#4:2  E4:2 B3:1.5 -:.5 \
          A3:1 C#4:1 F#4:2  E4:1.5 F#4:.5 A4:2  B4:1.5 A4:.5 F#4:1 D4:1  E4:2 B3:1.5 -:.5",
     );
-    sing(&mut cello, &tune, 0.25, &mut random, |pitch, seconds, random| pad(pitch, seconds, SOLO, random));
+    play_melody(&mut cello, &tune, 0.25, &mut random, |pitch, seconds, random| pad(pitch, seconds, SOLO, random));
     song.add(cello, -23.0, FAR);
 
     let mut short = song.layer();
@@ -68,7 +68,7 @@ pub fn compose() -> Layer {
                 continue;
             }
             let sound = pluck(notes[step % 3], 0.4, PIZZICATO, &mut random);
-            short.play(change.beat + step as f64 / 2.0, &sound, random.near_one(0.15), 0.5);
+            short.play(change.beat + step as f64 / 2.0, &sound, random.jitter(0.15), 0.5);
         }
     }
     song.add(short, -26.0, Send { room: 0.4, echo: 0.2 });
@@ -85,7 +85,7 @@ pub fn compose() -> Layer {
     for bar in 4..16 {
         for step in 0..16 {
             let grain: Vec<f64> = shaker(&mut random).iter().map(|sample| sample * 0.09).collect();
-            let gain = [1.0, 0.4, 0.6, 0.4][step % 4] * random.near_one(0.2);
+            let gain = [1.0, 0.4, 0.6, 0.4][step % 4] * random.jitter(0.2);
             drums.play(bar as f64 * 4.0 + step as f64 / 4.0, &grain, gain, 0.4);
         }
     }

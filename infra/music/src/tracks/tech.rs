@@ -1,6 +1,6 @@
-//! Signal Path: a sequencer with a moving filter over a pad that ducks under the kick; for software.
+//! Signal Path: a sequencer with a moving filter over a pad that ducks with the kick drum; for software.
 
-use super::parts::{DRY, FAR, NEAR, held, pattern, sing};
+use super::parts::{DRY, FAR, NEAR, pattern, play_melody, sustain_chords};
 use crate::harmony::{Voicing, lead, melody, progression};
 use crate::layer::{Layer, Tempo};
 use crate::random::Random;
@@ -10,31 +10,31 @@ use crate::voices::{Pad, arpeggio, bass, bell, clap, hat, kick, rim};
 
 const GLASS: Pad = Pad { attack: 0.4, release: 0.9, cutoff: 3_200.0, detune: 15.0, vibrato: 0.0 };
 
-/// The finished loop.
+/// Renders the finished loop.
 pub fn compose() -> Layer {
     let tempo = Tempo { beats_per_minute: 120.0, bars: 16 };
     let mut song =
-        Song::new(tempo, Room { seconds: 2.0, bright: 4_800.0, delay: 0.02 }, Echo { beats: 0.75, keep: 0.45 });
+        Song::new(tempo, Room { seconds: 2.0, bright: 4_800.0, delay: 0.02 }, Echo { beats: 0.75, feedback: 0.45 });
     let changes = progression(
         "Em9 Em9 Cmaj7 Cmaj7  Gadd9 Gadd9 Dsus4 D \
          Em9 Em9 Cmaj9 Cmaj9  Am9 Am9 Bm7 Dsus4",
     );
     let mut random = Random::new(501);
 
-    let mut glass = held(tempo, &changes, Voicing { voices: 4, centre: 62, open: true }, GLASS, 502);
-    // Ducks under each kick and recovers within the beat.
+    let mut glass = sustain_chords(tempo, &changes, Voicing { voices: 4, centre: 62, open: true }, GLASS, 502);
+    // Duck under each kick and recover within the beat.
     glass.shape(|beat| 0.45 + 0.55 * ((beat.fract() - 0.04) / 0.6).clamp(0.0, 1.0).powf(0.7));
     song.add(glass, -23.5, FAR);
 
     let mut sequence = song.layer();
     for (change, notes) in changes.iter().zip(lead(&changes, Voicing { voices: 4, centre: 66, open: false })) {
         for step in 0..(change.beats * 4.0) as usize {
-            // Sixteenths in groups of three, aligned with the bar again at its end.
+            // Groups of three sixteenth notes shift against the bar and meet it again at its end.
             let note = notes[[0, 2, 3, 1, 2, 3, 0, 2, 1, 3, 0, 2, 3, 2, 1, 2][step % 16]];
             let beat = change.beat + step as f64 / 4.0;
-            // The filter opens once over the whole loop, and is closed where the loop begins.
+            // The filter opens and closes once in the loop, and is closed at its start.
             let turn = 0.5 - 0.5 * (std::f64::consts::TAU * beat / tempo.beats()).cos();
-            let gain = if step % 3 == 0 { 1.0 } else { 0.6 } * random.near_one(0.06);
+            let gain = if step % 3 == 0 { 1.0 } else { 0.6 } * random.jitter(0.06);
             let pan = 0.45 * (std::f64::consts::TAU * beat / 8.0).sin();
             sequence.play(beat, &arpeggio(note, 0.09, 1_100.0 + 4_200.0 * turn), gain, pan);
         }
@@ -59,7 +59,7 @@ pub fn compose() -> Layer {
         32.0,
         "B5:1.5 F#5:2.5 G5:3 D5:1  E5:1.5 B5:2.5 A5:3 G5:1  E5:1.5 B5:2.5 C6:3 A5:1  B5:1.5 F#5:2.5 A5:1.5 G5:2.5",
     );
-    sing(&mut points, &signals, -0.3, &mut random, |pitch, seconds, _| bell(pitch, seconds));
+    play_melody(&mut points, &signals, -0.3, &mut random, |pitch, seconds, _| bell(pitch, seconds));
     song.add(points, -25.5, Send { room: 0.5, echo: 0.5 });
 
     let mut drums = song.layer();
@@ -74,7 +74,7 @@ pub fn compose() -> Layer {
             let fall = if step % 4 == 2 { 0.055 } else { 0.018 };
             let metal: Vec<f64> = hat(fall, &mut random).iter().map(|sample| sample * 0.12).collect();
             let gain = [0.6, 0.4, 1.0, 0.45][step % 4] * if bar < 4 { 0.6 } else { 1.0 };
-            drums.play(bar as f64 * 4.0 + step as f64 / 4.0, &metal, gain * random.near_one(0.12), -0.35);
+            drums.play(bar as f64 * 4.0 + step as f64 / 4.0, &metal, gain * random.jitter(0.12), -0.35);
         }
     }
     song.add(drums, -21.5, NEAR);

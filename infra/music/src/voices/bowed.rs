@@ -1,42 +1,42 @@
-//! Sustained sounds: pads and strings, bass, a synthesiser's arpeggio and a soft lead.
+//! Sustained sounds: pads and strings, bass, a synthesiser arpeggio and a soft lead.
 
 use std::f64::consts::TAU;
 
 use super::{Saw, envelope, samples};
+use crate::RATE;
 use crate::filter::{OnePole, Sweep};
 use crate::harmony::hertz;
 use crate::random::Random;
-use crate::sample_rate::RATE;
 
 /// The parameters of a pad.
 #[derive(Clone, Copy)]
 pub struct Pad {
-    /// Attack in seconds.
+    /// The attack time in seconds.
     pub attack: f64,
-    /// Release in seconds.
+    /// The release time in seconds.
     pub release: f64,
-    /// Cutoff in hertz.
+    /// The cutoff of its low-pass in hertz.
     pub cutoff: f64,
-    /// Detuning of the sawtooths, in cents.
+    /// The detuning of its sawtooths in cents.
     pub detune: f64,
-    /// Depth of the vibrato, in cents.
+    /// The depth of its vibrato in cents.
     pub vibrato: f64,
 }
 
-/// Three detuned sawtooths through two low-passes; two calls with one `random` return a left and a right side.
+/// Three detuned sawtooths through two low-passes. Two calls with the same `random` give a left and a right channel.
 pub fn pad(pitch: i32, seconds: f64, sound: Pad, random: &mut Random) -> Vec<f64> {
     let mut saws: Vec<(Saw, f64)> = [-1.0, 0.1, 0.9]
         .map(|side| (Saw { phase: random.unit() }, hertz(f64::from(pitch) + side * sound.detune / 100.0)))
         .into();
     let mut first = OnePole::new(sound.cutoff);
     let mut second = OnePole::new(sound.cutoff * 1.6);
-    let speed = 4.6 * random.near_one(0.12);
+    let speed = 4.6 * random.jitter(0.12);
     let start = random.unit();
     (0..samples(seconds + sound.release))
         .map(|at| {
             let time = at as f64 / RATE;
             let level = envelope(time, sound.attack, seconds, sound.release);
-            // The vibrato starts after the note, as a player's does.
+            // The vibrato starts after the note has begun, as with a player.
             let depth = sound.vibrato * (time / 0.8).min(1.0);
             let bend = 1.0 + depth * 0.000_577_8 * (TAU * (speed * time + start)).sin();
             let sum: f64 = saws.iter_mut().map(|(saw, hertz)| saw.next(*hertz * bend)).sum();
@@ -46,7 +46,7 @@ pub fn pad(pitch: i32, seconds: f64, sound: Pad, random: &mut Random) -> Vec<f64
         .collect()
 }
 
-/// A round bass: a sine with some overtones, so that it is audible on small speakers.
+/// A round bass: a sine with a few overtones, so that it is audible on small speakers.
 pub fn bass(pitch: i32, seconds: f64, bright: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let mut saw = Saw { phase: 0.5 };
@@ -65,7 +65,7 @@ pub fn bass(pitch: i32, seconds: f64, bright: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A synthesiser's short note; `open` is the initial cutoff of its filter in hertz.
+/// A short synthesiser note; the cutoff of its filter starts at `open` hertz and falls.
 pub fn arpeggio(pitch: i32, seconds: f64, open: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let (mut one, mut two) = (Saw { phase: 0.0 }, Saw { phase: 0.37 });
@@ -81,7 +81,7 @@ pub fn arpeggio(pitch: i32, seconds: f64, open: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A quiet lead between flute and whistle: a sine, two overtones and breath noise.
+/// A quiet lead between a flute and a whistle: a sine, two overtones and breath noise.
 pub fn soft_lead(pitch: i32, seconds: f64, random: &mut Random) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let mut breath = Sweep::default();

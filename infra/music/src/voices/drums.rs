@@ -1,13 +1,13 @@
-//! Soft drums and noises, made of sines with falling pitch and of filtered noise.
+//! Soft drums and noises from falling sines and filtered noise.
 
 use std::f64::consts::TAU;
 
 use super::{envelope, normalised, samples};
+use crate::RATE;
 use crate::filter::{Biquad, OnePole};
 use crate::random::Random;
-use crate::sample_rate::RATE;
 
-/// A sine whose pitch falls from `high` to `low` hertz and that decays in about `fall` seconds.
+/// A sine that falls from `high` to `low` hertz and decays in about `fall` seconds.
 fn thud(high: f64, low: f64, drop: f64, fall: f64, seconds: f64) -> Vec<f64> {
     let mut phase = 0.0;
     (0..samples(seconds))
@@ -19,7 +19,7 @@ fn thud(high: f64, low: f64, drop: f64, fall: f64, seconds: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Noise through a filter, with an envelope over time in seconds.
+/// Filtered noise with an envelope over time in seconds.
 fn noise(seconds: f64, random: &mut Random, mut filter: Biquad, level: impl Fn(f64) -> f64) -> Vec<f64> {
     let shaped = (0..samples(seconds))
         .map(|at| {
@@ -36,13 +36,13 @@ fn mixed(mut sound: Vec<f64>, other: &[f64], gain: f64) -> Vec<f64> {
     sound
 }
 
-/// A soft bass drum.
+/// A soft kick drum.
 pub fn kick() -> Vec<f64> {
     let beater = noise(0.03, &mut Random::new(11), Biquad::band_pass(1_800.0, 0.7), |time| (-time / 0.006).exp());
     mixed(thud(135.0, 49.0, 0.035, 0.16, 0.55), &beater, 0.1)
 }
 
-/// A wide, deep drum as in film music.
+/// A large, deep drum, as in film music.
 pub fn drum() -> Vec<f64> {
     let skin = noise(0.5, &mut Random::new(12), Biquad::band_pass(240.0, 0.8), |time| (-time / 0.09).exp());
     let body = mixed(thud(98.0, 52.0, 0.07, 0.42, 1.8), &thud(170.0, 118.0, 0.05, 0.16, 0.8), 0.35);
@@ -55,13 +55,13 @@ pub fn snare() -> Vec<f64> {
     normalised(mixed(thud(240.0, 182.0, 0.02, 0.07, 0.3), &wires, 0.55))
 }
 
-/// A stick on the rim.
+/// A rim click.
 pub fn rim() -> Vec<f64> {
     let wood = noise(0.08, &mut Random::new(14), Biquad::band_pass(1_900.0, 2.5), |time| (-time / 0.012).exp());
     normalised(mixed(thud(560.0, 480.0, 0.01, 0.018, 0.12), &wood, 0.8))
 }
 
-/// Several people clapping.
+/// A clap of several hands.
 pub fn clap() -> Vec<f64> {
     noise(0.32, &mut Random::new(15), Biquad::band_pass(1_450.0, 0.9), |time| {
         let hands: f64 = [0.0, 0.011, 0.019]
@@ -80,7 +80,7 @@ pub fn hat(fall: f64, random: &mut Random) -> Vec<f64> {
     bright.into_iter().map(|sample| soft.low(sample)).collect()
 }
 
-/// A shaker with a slow attack.
+/// A shaker whose grains sound slightly after the motion of the hand.
 pub fn shaker(random: &mut Random) -> Vec<f64> {
     noise(0.14, random, Biquad::band_pass(6_300.0, 0.9), |time| {
         (time / 0.022).min(1.0).powi(2) * (-(time - 0.022).max(0.0) / 0.024).exp()
@@ -97,7 +97,7 @@ pub fn tambourine(random: &mut Random) -> Vec<f64> {
     normalised(mixed(jingles, &shaker(random), 0.8))
 }
 
-/// Noise that swells over `seconds` and ends softly.
+/// Noise that swells over `seconds` and then fades.
 pub fn swell(seconds: f64, random: &mut Random) -> Vec<f64> {
     let mut dark = OnePole::new(600.0);
     let wave: Vec<f64> = (0..samples(seconds + 1.2))
@@ -111,7 +111,7 @@ pub fn swell(seconds: f64, random: &mut Random) -> Vec<f64> {
     normalised(wave)
 }
 
-/// The noise of an old record for `seconds`: a faint hiss and a few clicks.
+/// The surface noise of a record over `seconds`: a faint hiss and a few clicks.
 pub fn crackle(seconds: f64, random: &mut Random) -> Vec<f64> {
     let mut tone = Biquad::band_pass(2_600.0, 0.6);
     let mut dull = OnePole::new(4_000.0);

@@ -3,12 +3,12 @@
 use std::f64::consts::TAU;
 
 use super::{envelope, samples};
+use crate::RATE;
 use crate::filter::OnePole;
 use crate::harmony::hertz;
 use crate::random::Random;
-use crate::sample_rate::RATE;
 
-/// A decaying sine by recurrence, without calls of the sine function.
+/// A decaying sine that is computed by rotation instead of the sine function.
 struct Partial {
     x: f64,
     y: f64,
@@ -18,13 +18,13 @@ struct Partial {
 
 impl Partial {
     fn new(hertz: f64, level: f64, fall_seconds: f64, phase: f64) -> Partial {
-        let keep = (-1.0 / (fall_seconds * RATE)).exp();
+        let decay = (-1.0 / (fall_seconds * RATE)).exp();
         let (sine, cosine) = (TAU * hertz / RATE).sin_cos();
         Partial {
             x: level * (TAU * phase).cos(),
             y: level * (TAU * phase).sin(),
-            cosine: cosine * keep,
-            sine: sine * keep,
+            cosine: cosine * decay,
+            sine: sine * decay,
         }
     }
 
@@ -35,14 +35,14 @@ impl Partial {
     }
 }
 
-/// A soft felt piano; `touch` from 0 to 1 makes it louder and brighter.
+/// A soft felt piano; a higher `touch` (0 to 1) is louder and brighter.
 pub fn piano(pitch: i32, seconds: f64, touch: f64, random: &mut Random) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     let fall = 1.5 * (220.0 / frequency).powf(0.45);
     let mut partials = Vec::new();
     for number in 1..=12 {
         let n = f64::from(number);
-        // The overtones of stiff strings are slightly sharp.
+        // Stiff strings have slightly sharp overtones.
         let hertz = frequency * n * (1.0 + 0.000_35 * n * n).sqrt();
         if hertz > 9_000.0 {
             break;
@@ -50,7 +50,7 @@ pub fn piano(pitch: i32, seconds: f64, touch: f64, random: &mut Random) -> Vec<f
         let level = n.powf(-1.05 - 0.9 * (1.0 - touch)) * (-hertz / (1_800.0 + 2_600.0 * touch)).exp();
         let fall = fall / (1.0 + 0.28 * (n - 1.0));
         let phase = random.unit();
-        // Two slightly detuned strings: one decays fast, the other slowly.
+        // Two strings with slightly different pitch: one decays fast, the other slowly.
         partials.push(Partial::new(hertz * 0.999_75, level * 0.65, fall * 0.6, phase));
         partials.push(Partial::new(hertz * 1.000_25, level * 0.35, fall * 2.0, phase));
     }
@@ -65,7 +65,7 @@ pub fn piano(pitch: i32, seconds: f64, touch: f64, random: &mut Random) -> Vec<f
         .collect()
 }
 
-/// An electric piano by frequency modulation.
+/// An electric piano: frequency modulation gives the sound of a tine.
 pub fn electric_piano(pitch: i32, seconds: f64, touch: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     (0..samples(seconds + 0.4))
@@ -80,25 +80,25 @@ pub fn electric_piano(pitch: i32, seconds: f64, touch: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A soft bell with a long decay.
+/// A soft bell with a long tail.
 pub fn bell(pitch: i32, seconds: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     sum(&[(1.0, 1.0, 1.1), (2.0, 0.28, 0.7), (3.01, 0.12, 0.4), (4.2, 0.06, 0.2)], frequency, seconds, 0.006)
 }
 
-/// A glockenspiel's bar.
+/// A bar of a glockenspiel.
 pub fn glockenspiel(pitch: i32, seconds: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     sum(&[(1.0, 1.0, 0.55), (2.756, 0.22, 0.18), (5.404, 0.06, 0.06)], frequency, seconds, 0.002)
 }
 
-/// A marimba's bar.
+/// A bar of a marimba.
 pub fn marimba(pitch: i32, seconds: f64) -> Vec<f64> {
     let frequency = hertz(f64::from(pitch));
     sum(&[(1.0, 1.0, 0.26), (3.93, 0.22, 0.06), (9.2, 0.04, 0.02)], frequency, seconds, 0.003)
 }
 
-/// Partials as ratio, level and decay in seconds.
+/// Adds up partials, given as frequency ratio, level and decay in seconds.
 fn sum(partials: &[(f64, f64, f64)], frequency: f64, seconds: f64, attack: f64) -> Vec<f64> {
     let mut partials: Vec<Partial> = partials
         .iter()

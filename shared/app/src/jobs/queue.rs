@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::{try_join_all, try_join3};
-use reelhook_domain::{Admission, ClearCutoffs, Dialect, Event, Job, JobId, Policy, Status, Timestamp};
+use reelhook_domain::{Admission, ClearCutoffs, Event, Job, JobId, JobKind, Policy, Status, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change_loaded};
@@ -43,7 +43,7 @@ pub trait QueueStore: StartStore + SubmitStore {
     /// [`StoreError`].
     async fn newest(
         &self,
-        family: Option<Dialect>,
+        family: Option<JobKind>,
         status: Status,
         month: &str,
         until: Timestamp,
@@ -102,7 +102,7 @@ pub struct Listed {
 pub async fn list(
     store: &dyn QueueStore,
     now: Timestamp,
-    family: Option<Dialect>,
+    family: Option<JobKind>,
     filter: Option<Status>,
     limit: usize,
     cursor: Option<Cursor>,
@@ -117,7 +117,7 @@ pub async fn list(
         let shown = |job: &Job| {
             job.deleted_at.is_none()
                 && !cleared.hides(job)
-                && family.is_none_or(|family| job.dialect == family)
+                && family.is_none_or(|family| job.kind == family)
                 && filter.is_none_or(|status| job.status == status)
         };
         jobs.extend(ids.iter().filter_map(|id| found.remove(id)).filter(shown));
@@ -133,7 +133,7 @@ pub async fn list(
 async fn page(
     store: &dyn QueueStore,
     now: Timestamp,
-    family: Option<Dialect>,
+    family: Option<JobKind>,
     filter: Option<Status>,
     limit: usize,
     cursor: &Cursor,

@@ -208,10 +208,10 @@ async fn receive_for_run(
     callback: &Callback,
 ) -> Result<Received, ChangeError> {
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(Received::Unknown) };
-    if job.attempt != attempt {
+    if job.run.attempt != attempt {
         return Ok(Received::Stale(Box::new(job)));
     }
-    if job.render_id.as_ref() == Some(render) {
+    if job.render_id() == Some(render) {
         return apply(ports, job, render, callback).await;
     }
     // The run has not told of this render yet.
@@ -219,7 +219,7 @@ async fn receive_for_run(
     ports.renders.park(render, &own, ports.clock.now()).await?;
     // It may have done so in between.
     match ports.jobs.load(job_id).await? {
-        Some(job) if job.render_id.as_ref() == Some(render) => apply(ports, job, render, callback).await,
+        Some(job) if job.render_id() == Some(render) => apply(ports, job, render, callback).await,
         Some(job) => Ok(Received::Reached(Box::new(job))),
         None => Ok(Received::Unknown),
     }
@@ -275,7 +275,7 @@ async fn hint(
     let mut known = Vec::new();
     for id in ports.renders.jobs_of(render).await? {
         let Some(job) = ports.jobs.load(&id).await? else { continue };
-        if job.deleted_at.is_none() && (!job.status.is_final() || job.render_timeout) {
+        if job.deleted_at.is_none() && (!job.status.is_final() || job.run.render_timed_out()) {
             known.push(id);
         }
     }
@@ -294,7 +294,7 @@ async fn hint(
 pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &RenderId) -> Result<(), ChangeError> {
     let Some(callback) = ports.renders.parked(render, ports.clock.now()).await? else { return Ok(()) };
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
-    if callback.run.as_ref().is_some_and(|run| run.job_id != *job_id || run.attempt != job.attempt) {
+    if callback.run.as_ref().is_some_and(|run| run.job_id != *job_id || run.attempt != job.run.attempt) {
         return Ok(());
     }
     apply(ports, job, render, &callback).await?;

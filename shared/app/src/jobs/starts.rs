@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
     Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, cut, decide, retry_after,
 };
@@ -199,11 +199,11 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
 
 /// Asks the worker to run a claimed job, unless that is ours to do; whether it runs.
 async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
-    let attempt = job.attempt;
-    let Some(url) = ports.worker.url.as_ref().filter(|_| job.film.is_none()) else {
+    let attempt = job.run.attempt;
+    let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
         change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
-        tracing::info!(job_id = %job.id, attempt, traceparent = job.traceparent, "a job is run here");
+        tracing::info!(job_id = %job.id, attempt, traceparent = job.origin.traceparent, "a job is run here");
         return Ok(true);
     };
     let response = request_start(ports, job, url).await;
@@ -219,25 +219,25 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
         // It was cancelled while the worker was being asked.
         cancel_worker(ports.http, ports.worker, ports.clock.now(), &job.id, attempt, url).await;
     }
-    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.traceparent, "asked the worker to run a job");
+    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.origin.traceparent, "asked the worker to run a job");
     Ok(runs)
 }
 
 async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartResponse {
-    let claims = token::Claims { job_id: job.id.to_string(), attempt: job.attempt };
+    let claims = token::Claims { job_id: job.id.to_string(), attempt: job.run.attempt };
     let token = token::mint(&claims, &ports.worker.tokens);
     let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());
     let body = json!({
         "job_id": job.id.as_str(),
-        "attempt": job.attempt,
-        "parameters": job.input,
+        "attempt": job.run.attempt,
+        "parameters": job.request.input,
         "webhook_base_url": base,
         "callback_url": format!("{base}/api/webhooks/step-update"),
     });
-    let key = format!("{}.{}", job.id, job.attempt);
+    let key = format!("{}.{}", job.id, job.run.attempt);
     let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.clock.now());
     request.headers.push(("idempotency-key".to_owned(), key));
-    request.headers.extend(job.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
+    request.headers.extend(job.origin.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
     read_answer(ports.http.send(request).await, ports.clock.now())
 }
 

@@ -55,16 +55,17 @@ pub async fn report(
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(Changed::NotFound) };
     if let Some(details) = &update.details {
         let text = details.to_string();
-        let others: usize = job
-            .steps
-            .iter()
+        let steps = job.run.engine.steps();
+        let others: usize = steps
+            .into_iter()
+            .flat_map(|steps| &steps.records)
             .filter(|(number, _)| **number != update.number)
             .filter_map(|(_, step)| step.details.as_ref().map(|details| details.to_string().len()))
             .sum();
         let large = text.len() > STEP_LIMIT || others + text.len() > TOTAL_LIMIT;
         if large && would_apply(&job, attempt, &update, ports) {
             let bytes = text.len();
-            let run = attempt.unwrap_or(job.attempt);
+            let run = attempt.unwrap_or(job.run.attempt);
             let key = format!("details/{job_id}/{run}/step-{}-{}.json", update.number, update.sequence);
             ports.details.put(&key, text.into_bytes()).await?;
             update.details = Some(json!({ "stored": key, "bytes": bytes }));

@@ -1,9 +1,9 @@
 //! Making a job: one conditional put, or with an Idempotency-Key one transaction of key row and job.
 
 use async_trait::async_trait;
-use reelhook_domain::videos::drawing::RenderPlan;
-use reelhook_domain::{Dialect, Job, JobId, NewJob, Policy, Timestamp, create};
-use serde_json::Value;
+use reelhook_domain::videos::render::RenderPlan;
+use reelhook_domain::{Job, JobId, JobKind, NewJob, Policy, Timestamp, create};
+use reelhook_domain::{Origin, Request};
 use sha2::{Digest, Sha256};
 
 use crate::clock::ClockAndRandom;
@@ -16,17 +16,13 @@ pub(crate) const KEY_LIFE_MS: i64 = 24 * 3600 * 1000;
 /// What a client asks for.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// Whose words it speaks.
-    pub dialect: Dialect,
-    /// What it asks for.
-    pub input: Value,
-    /// End after extraction.
-    pub pause_after_extraction: bool,
-    /// What it takes to draw its film, where that is known.
-    pub film: Option<RenderPlan>,
-    /// A URL of the client, which is told how it goes.
-    pub callback: Option<String>,
-    /// Who asks, as a fingerprint.
+    /// What the job is asked to do.
+    pub kind: JobKind,
+    /// What the client asked for.
+    pub request: Request,
+    /// What it takes to render its film, where the client specified it.
+    pub plan: Option<RenderPlan>,
+    /// The fingerprint of the caller's key.
     pub caller: String,
     /// The W3C trace of the request.
     pub traceparent: Option<String>,
@@ -166,13 +162,10 @@ pub async fn submit_as(
     let caller = submission.caller;
     let new = NewJob {
         id,
-        dialect: submission.dialect,
-        input: submission.input,
-        pause_after_extraction: submission.pause_after_extraction,
-        film: submission.film,
-        callback: submission.callback,
-        caller: Some(caller.clone()),
-        traceparent: submission.traceparent,
+        kind: submission.kind,
+        request: submission.request,
+        plan: submission.plan,
+        origin: Origin { caller: Some(caller.clone()), traceparent: submission.traceparent },
     };
     let job = create(new, now, policy);
     let text = answer(&job);

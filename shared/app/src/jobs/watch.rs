@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Dialect, Job, JobId, Live, Status, Timestamp};
+use reelhook_domain::{Job, JobId, JobKind, Live, Status, Timestamp};
 use serde_json::{Value, json};
 
 use crate::jobs::change::JobStore;
@@ -123,14 +123,15 @@ pub async fn begin(
         return Ok(WatchStart::NotFound);
     };
     let watch = |cursor: Cursor| Watch { job_id: job.id.clone(), cursor, gap_since: None };
-    let newest = Cursor { version: job.live_version, events: None };
+    let newest = Cursor { version: job.ledger.live_version, events: None };
     if !job.status.is_final() {
         return Ok(WatchStart::Watch(watch(last.or(noted).unwrap_or(newest))));
     }
-    let rows = live.live_since(job_id, job.live_version.saturating_sub(1), 1).await?;
+    let rows = live.live_since(job_id, job.ledger.live_version.saturating_sub(1), 1).await?;
     let (ending, settled) = (ending(&job, rows.first()), is_settled(&job));
-    let has_seen_it =
-        |cursor: Cursor| cursor.version > job.live_version || cursor == newest || cursor.to_string() == ending.id;
+    let has_seen_it = |cursor: Cursor| {
+        cursor.version > job.ledger.live_version || cursor == newest || cursor.to_string() == ending.id
+    };
     let came_back = noted.is_some_and(has_seen_it);
     Ok(match last.or(noted) {
         None => WatchStart::Ended { last: ending, settled },
@@ -145,7 +146,7 @@ pub async fn begin(
 /// Whether no command can continue a job that has ended.
 fn is_settled(job: &Job) -> bool {
     match job.status {
-        Status::Completed => job.dialect == Dialect::VidBuilder || job.video_url.is_some(),
+        Status::Completed => job.kind == JobKind::Video || job.run.video_url.is_some(),
         Status::Cancelled => true,
         Status::Failed | Status::Pending | Status::Processing | Status::Rendering => false,
     }
@@ -153,13 +154,13 @@ fn is_settled(job: &Job) -> bool {
 
 /// The last event of a job that has ended; made from the job where its row is not there yet, or not any more.
 fn ending(job: &Job, row: Option<&(u64, LiveRow)>) -> LiveEvent {
-    let row = row.filter(|(version, _)| *version == job.live_version);
+    let row = row.filter(|(version, _)| *version == job.ledger.live_version);
     match row.and_then(|(version, row)| Some((version, row.events.len(), row.events.last()?))) {
         Some((version, count, data)) => {
             LiveEvent { id: format!("{version}.{}", count - 1), data: data.clone(), ends: true }
         }
         None => LiveEvent {
-            id: job.live_version.to_string(),
+            id: job.ledger.live_version.to_string(),
             data: live_event(job, &Live::Job, job.updated_at),
             ends: true,
         },

@@ -178,7 +178,7 @@ pub fn plan(job: &Job, subscriptions: &Subscriptions, grace: Duration) -> Plan {
                 show_live(&mut plan, job, index, LiveRow { after: *after, events });
             }
             Effect::Draw { hints, delay_s } => {
-                let message = PieceMessage::Draw { job_id: job.id.clone(), attempt: job.attempt };
+                let message = PieceMessage::Draw { job_id: job.id.clone(), attempt: job.run.attempt };
                 let hint = Delayed { message, delay_s: *delay_s };
                 plan.pieces.extend(std::iter::repeat_n(hint, usize::try_from(*hints).unwrap_or(1)));
             }
@@ -242,7 +242,7 @@ pub(crate) fn plan_event(
     subscriptions: &Subscriptions,
     grace: Duration,
 ) {
-    let callback = job.callback.as_deref().filter(|_| event.group() == EventGroup::Video);
+    let callback = job.request.callback.as_deref().filter(|_| event.group() == EventGroup::Video);
     let own = callback.map(callback::subscriber);
     let mut wanted = subscriptions.of(event, at).chain(&own).peekable();
     if wanted.peek().is_none() {
@@ -251,7 +251,7 @@ pub(crate) fn plan_event(
     let data = webhook_data(job, event, at);
     let callback = callback.map(|url| Callback { url: url.to_owned(), supersedes: superseded(job, event) });
     let row = EventRow { id, event, job_id: job.id.clone(), at, data, callback };
-    plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.traceparent.as_deref())));
+    plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.origin.traceparent.as_deref())));
     plan.events.push(row);
 }
 

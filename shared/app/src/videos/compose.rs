@@ -1,6 +1,7 @@
 //! The built-in workflow, for jobs that no external worker runs: movies from the catalogue, a script out of sentences that
 //! stand here, and a film of drawn cards; told in the same seven steps.
 
+use crate::views::captions::step_name;
 use async_trait::async_trait;
 use reelhook_domain::videos::film::{Content, Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene};
 use reelhook_domain::videos::film::{SceneKind, Theme, Transition};
@@ -33,7 +34,7 @@ impl Composer for Workflow<'_> {
     async fn compose(&self, job: &Job) -> Result<Option<Film>, DrawError> {
         self.report_step(job, 0, StepStatus::Started, Value::Null).await?;
         self.report_step(job, 1, StepStatus::Started, Value::Null).await?;
-        let choice = choice(&job.input);
+        let choice = choice(&job.request.input);
         let mut movies = preview(self.catalog, &choice).await?;
         if movies.is_empty() {
             let (genre, platform) = (shown(&choice.genres), shown(&choice.platforms));
@@ -67,7 +68,7 @@ impl Composer for Workflow<'_> {
             }
         }
         let goes_on = self.report_step(job, 7, StepStatus::Started, Value::Null).await?;
-        let looks = named(&job.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
+        let looks = named(&job.request.input["template"]).unwrap_or_else(|| theme(&choice.genres[0]));
         Ok(goes_on.then(|| film(&choice, looks, &movies, &script, &words)))
     }
 }
@@ -83,15 +84,15 @@ impl Workflow<'_> {
     /// Tells a step as a worker would; whether the job goes on.
     async fn report_step(&self, job: &Job, number: u8, status: StepStatus, details: Value) -> Result<bool, DrawError> {
         let now = self.clock.now();
-        let mut update = StepUpdate::plain(number, status, now.0);
+        let mut update = StepUpdate::plain(number, step_name(number), status, now.millis());
         if number == 1 && status == StepStatus::Completed {
             update.extracted = Some(details["movies"].to_string());
         }
         update.details = Some(details).filter(|details| !details.is_null());
-        let event = Event::Step { attempt: Some(job.attempt), update };
+        let event = Event::Step { attempt: Some(job.run.attempt), update };
         match change(self.jobs, self.clock, self.policy, &job.id, &event).await {
             Ok(Changed::Applied(now)) => Ok(!now.status.is_final()),
-            Ok(Changed::Ignored(_, now)) => Ok(!now.status.is_final() && now.attempt == job.attempt),
+            Ok(Changed::Ignored(_, now)) => Ok(!now.status.is_final() && now.run.attempt == job.run.attempt),
             Ok(Changed::Rejected(..) | Changed::NotFound) => Ok(false),
             Err(ChangeError::Store(error)) => Err(error.into()),
             Err(error @ ChangeError::Contended(_)) => {

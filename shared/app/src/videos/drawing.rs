@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use reelhook_domain::videos::drawing::{RenderPlan, Renderer, StoredVideo, Task};
 use reelhook_domain::videos::film::{Film, ImageRef, Music, Quality, Rendition};
-use reelhook_domain::{Dialect, Event, Ignored, Job, JobId, Policy, RenderId, Status, Timestamp, brief};
+use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
+use reelhook_domain::{Event, Ignored, Job, JobId, JobKind, Policy, RenderId, Status, Timestamp, brief};
 use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -265,8 +265,7 @@ enum Outcome {
 /// The last moment at which an invocation begins another piece: while more than two thirds of its time are left, so that
 /// each piece has about as long as one that was begun at once.
 pub fn last_start(began: Timestamp, deadline: Timestamp) -> Timestamp {
-    let time = deadline.0.saturating_sub(began.0).max(0);
-    Timestamp(deadline.0 - time / 3 * 2)
+    deadline.before(deadline.since(began) / 3 * 2)
 }
 
 /// Draws pieces of a job, one after the other, until none is open or `last_start` is reached; returns how many ended.
@@ -301,13 +300,11 @@ pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result
         claim = report(Event::ClaimPiece { attempt }).await;
     }
     let Changed::Applied(job) = claim? else { return Ok(PieceResult::Nothing) };
-    let Some((claim, piece)) = claimed(&job) else { return Ok(PieceResult::Nothing) };
-    let drawing = job.drawing.as_ref();
-    let Some(task) = drawing.map(|drawing| drawing.task(piece)) else { return Ok(PieceResult::Nothing) };
+    let Some((claim, task)) = claimed(&job) else { return Ok(PieceResult::Nothing) };
     tracing::info!(job_id = %id, attempt, claim, ?task, "took a piece of a drawing");
     let began = ports.clock.now();
     let drawn = Arc::new(AtomicU32::new(0));
-    let work = Box::pin(perform(ports, &job, &task, &drawn));
+    let work = Box::pin(perform(ports, &job, task, &drawn));
     let beat = Box::pin(keep_lease(ports, id, attempt, claim, &drawn));
     let event = match select(work, beat).await {
         Either::Right((lost, _)) => {
@@ -321,13 +318,13 @@ pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result
             Outcome::Waits { render, percent, wait } => Event::PieceDeferred { attempt, claim, render, percent, wait },
         },
         Either::Left((Err(error), _)) => {
-            let named = sentence(&task, &error);
+            let named = sentence(task, &error);
             tracing::warn!(job_id = %id, attempt, claim, error = brief(&named), "a piece of a drawing failed");
             Event::PieceFailed { attempt, claim, error: named, permanent: error.is_permanent() }
         }
     };
     let changed = report(event).await?;
-    let duration_ms = ports.clock.now().0 - began.0;
+    let duration_ms = ports.clock.now().millis_since(began);
     tracing::info!(job_id = %id, attempt, claim, duration_ms, outcome = changed.name(), "handed in a piece");
     if let Changed::Applied(job) = &changed {
         note_speed(ports, job).await;
@@ -335,18 +332,19 @@ pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result
     Ok(if matches!(changed, Changed::Applied(_)) { PieceResult::Reported } else { PieceResult::Lost })
 }
 
-/// The claim that a job was saved with, and its piece.
-fn claimed(job: &Job) -> Option<(u32, usize)> {
-    let drawing = job.drawing.as_ref()?;
-    Some((drawing.claims, drawing.claimed(drawing.claims)?))
+/// The claim that a job was saved with, and what its piece asks for.
+fn claimed(job: &Job) -> Option<(u32, &RenderTask)> {
+    let pieces = job.run.engine.pieces()?.pieces.as_ref()?;
+    let index = pieces.claimed(pieces.claims)?;
+    Some((pieces.claims, &pieces.list[index].task))
 }
 
 /// Why a piece failed, in a sentence that names it, or the place of the picture that is wrong: a scene may show that of
 /// the one before it.
-fn sentence(task: &Task, error: &DrawError) -> String {
+fn sentence(task: &RenderTask, error: &DrawError) -> String {
     match (task, error) {
         (_, DrawError::Asset { .. }) => error.to_string(),
-        (Task::Scene { scene, .. }, error) => format!("Scene {}: {error}", scene + 1),
+        (RenderTask::Draw { scene, .. }, error) => format!("Scene {}: {error}", scene + 1),
         (_, DrawError::Input(error)) => error.clone(),
         (_, error) => format!("Failed to render video: {error}"),
     }
@@ -356,7 +354,7 @@ fn sentence(task: &Task, error: &DrawError) -> String {
 async fn keep_lease(ports: &DrawPorts<'_>, id: &JobId, attempt: u32, claim: u32, drawn: &AtomicU32) -> Ignored {
     loop {
         ports.timer.after(ports.policy.heartbeat_interval()).await;
-        let event = Event::PieceProgressed { attempt, claim, frames: drawn.load(Ordering::Relaxed) };
+        let event = Event::PieceProgressed { attempt, claim, units: drawn.load(Ordering::Relaxed) };
         match change(ports.jobs, ports.clock, ports.policy, id, &event).await {
             Ok(Changed::Applied(_)) => {}
             Ok(Changed::Ignored(reason, _)) => return reason,
@@ -367,17 +365,22 @@ async fn keep_lease(ports: &DrawPorts<'_>, id: &JobId, attempt: u32, claim: u32,
     }
 }
 
-async fn perform(ports: &DrawPorts<'_>, job: &Job, task: &Task, drawn: &Arc<AtomicU32>) -> Result<Outcome, DrawError> {
+async fn perform(
+    ports: &DrawPorts<'_>,
+    job: &Job,
+    task: &RenderTask,
+    drawn: &Arc<AtomicU32>,
+) -> Result<Outcome, DrawError> {
     match task {
-        Task::Compose => {
+        RenderTask::Compose => {
             let Some(film) = ports.composer.compose(job).await? else { return Ok(Outcome::Ended) };
             ports.films.put_film(&job.id, &film).await?;
-            let renderer = job.drawing.as_ref().map(|drawing| drawing.renderer).unwrap_or_default();
+            let renderer = job.run.engine.pieces().map(|run| run.renderer).unwrap_or_default();
             Ok(Outcome::Composed(RenderPlan::of(&film, renderer)))
         }
-        Task::Scene { format, scene } => {
+        RenderTask::Draw { rendition, scene } => {
             let film = ports.films.film(&job.id).await?;
-            let cut = cut(&film, *format, *scene)?;
+            let cut = cut(&film, *rendition, *scene)?;
             let assets = assets(ports, &job.id, cut).await?;
             let key = scene_key(&ports.renderer.hash(cut, &assets));
             if ports.films.has_scene(&key).await? {
@@ -387,27 +390,27 @@ async fn perform(ports: &DrawPorts<'_>, job: &Job, task: &Task, drawn: &Arc<Atom
             draw(ports, cut, assets, &key, drawn).await?;
             Ok(Outcome::Done(None))
         }
-        Task::Join { format } => join(ports, job, *format).await.map(|video| Outcome::Done(Some(video))),
-        Task::Remote { format, render } => {
+        RenderTask::Join { rendition } => join(ports, job, *rendition).await.map(|video| Outcome::Done(Some(video))),
+        RenderTask::Remote { rendition, task } => {
             let film = ports.films.film(&job.id).await?;
-            if render.is_none() {
+            if task.is_none() {
                 check_all(ports.assets, &job.id, &film).await?;
             }
-            match ports.remote.advance(&film, *format, render.as_ref()).await? {
+            match ports.remote.advance(&film, *rendition, task.as_ref().map(|task| &task.id)).await? {
                 RemoteProgress::Waits { render, percent, wait } => Ok(Outcome::Waits { render, percent, wait }),
                 RemoteProgress::Fetched(video) => {
                     let scratch_dir = ports.renderer.scratch_dir()?;
                     let file = scratch_dir.keep("video.mp4", &video)?;
-                    store(ports, job, *format, &file).await.map(|video| Outcome::Done(Some(video)))
+                    store(ports, job, *rendition, &file).await.map(|video| Outcome::Done(Some(video)))
                 }
             }
         }
     }
 }
 
-fn cut(film: &Film, format: Rendition, scene: usize) -> Result<Cut<'_>, DrawError> {
+fn cut(film: &Film, rendition: Rendition, scene: usize) -> Result<Cut<'_>, DrawError> {
     match film.scenes.get(scene) {
-        Some(_) => Ok(Cut { film, format, scene }),
+        Some(_) => Ok(Cut { film, format: rendition, scene }),
         None => Err(DrawError::Renderer("the film has fewer scenes than its plan".to_owned())),
     }
 }
@@ -436,12 +439,12 @@ async fn draw(
 }
 
 /// Joins the scenes of a picture; one that is not kept any more is drawn again.
-async fn join(ports: &DrawPorts<'_>, job: &Job, format: Rendition) -> Result<StoredVideo, DrawError> {
+async fn join(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition) -> Result<StoredVideo, DrawError> {
     let film = ports.films.film(&job.id).await?;
     let scratch_dir = ports.renderer.scratch_dir()?;
     let mut scenes = Vec::with_capacity(film.scenes.len());
     for scene in 0..film.scenes.len() {
-        let cut = cut(&film, format, scene)?;
+        let cut = cut(&film, rendition, scene)?;
         let assets = assets(ports, &job.id, cut).await?;
         let key = scene_key(&ports.renderer.hash(cut, &assets));
         let file = scratch_dir.path().join(format!("{scene}.mp4"));
@@ -455,34 +458,34 @@ async fn join(ports: &DrawPorts<'_>, job: &Job, format: Rendition) -> Result<Sto
     }
     let file = scratch_dir.path().join("video.mp4");
     ports.renderer.join(&scenes, film.music.as_ref(), film.frames(), &file).await?;
-    store(ports, job, format, &file).await
+    store(ports, job, rendition, &file).await
 }
 
 /// Stores a finished picture, with a link that is good for as long as its readers expect.
-async fn store(ports: &DrawPorts<'_>, job: &Job, format: Rendition, file: &Path) -> Result<StoredVideo, DrawError> {
-    let key = video_key(&job.id, job.created_at, format);
-    let id = file_id(job.id.as_str(), format);
+async fn store(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition, file: &Path) -> Result<StoredVideo, DrawError> {
+    let key = video_key(&job.id, job.created_at, rendition);
+    let id = file_id(job.id.as_str(), rendition);
     let bytes = ports.films.put_video(&key, &format!("{id}.mp4"), file).await?;
-    let life = match job.dialect {
-        Dialect::VidBuilder => LINK_LIFE.0,
-        Dialect::StreamGank => VIDEO_LIFE_S,
+    let life = match job.kind {
+        JobKind::Video => LINK_LIFE.0,
+        JobKind::Workflow => VIDEO_LIFE_S,
     };
     let expires = ports.clock.now().seconds() + life;
-    let token = stream_token::mint(&link_subject(job.id.as_str(), format), expires, ports.links);
+    let token = stream_token::mint(&link_subject(job.id.as_str(), rendition), expires, ports.links);
     let base = ports.base.as_str().trim_end_matches('/');
     let link = format!("{base}/api/download/{id}?token={}", token.expose_secret());
-    Ok(StoredVideo { format, key, bytes, link })
+    Ok(StoredVideo { rendition, key, bytes, link })
 }
 
 /// Once a drawing has ended, how long it took says how long others will.
 async fn note_speed(ports: &DrawPorts<'_>, job: &Job) {
-    let (Some(film), false) = (&job.film, job.videos.is_empty()) else { return };
-    if job.dialect != Dialect::VidBuilder || film.renderer != Renderer::Own || job.status != Status::Completed {
+    let (Some(film), false) = (job.plan(), job.videos().is_empty()) else { return };
+    if job.kind != JobKind::Video || film.renderer != Renderer::Own || job.status != Status::Completed {
         return;
     }
-    let Some((start, end)) = job.started_at.zip(job.completed_at) else { return };
-    let seconds = (end.0 - start.0) as f64 / 1000.0;
-    let quality = job.input["quality"].as_str().unwrap_or("1080p");
+    let Some((start, end)) = job.run.times.started_at.zip(job.run.times.completed_at) else { return };
+    let seconds = end.since(start).as_secs_f64();
+    let quality = job.request.input["quality"].as_str().unwrap_or("1080p");
     if let Err(error) = ports.speeds.note(quality, film.all_frames(), seconds.max(0.001)).await {
         tracing::warn!(%error, "how fast a film was drawn was not noted");
     }

@@ -1,9 +1,10 @@
 //! Making a video's job: its pictures and its film are kept first, so that a job always finds what it is to show.
 
 use futures_util::future::try_join_all;
-use reelhook_domain::videos::drawing::{RenderPlan, Renderer};
+use reelhook_domain::Request;
 use reelhook_domain::videos::film::{Film, Quality};
-use reelhook_domain::{Dialect, JobId, Policy};
+use reelhook_domain::videos::render::{RenderPlan, Renderer};
+use reelhook_domain::{JobId, JobKind, Policy};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -84,11 +85,9 @@ pub async fn submit_video(
     let speed = ports.speeds.speed(quality_name(request.film.quality)).await?;
     let expected = estimate(expected_seconds(&plan, request.film.quality, speed));
     let submission = Submission {
-        dialect: Dialect::VidBuilder,
-        input: request.input,
-        pause_after_extraction: false,
-        film: Some(plan),
-        callback: request.callback,
+        kind: JobKind::Video,
+        request: Request { input: request.input, pause_after_extraction: false, callback: request.callback },
+        plan: Some(plan),
         caller,
         traceparent: request.traceparent,
         key: request.key,
@@ -99,7 +98,7 @@ pub async fn submit_video(
         if !warnings.is_empty() {
             answer["warnings"] = json!(warnings);
         }
-        tracing::info!(job_id = %job.id, caller = job.caller, traceparent = job.traceparent, "a video was asked for");
+        tracing::info!(job_id = %job.id, caller = job.origin.caller, traceparent = job.origin.traceparent, "a video was asked for");
         answer.to_string()
     });
     let Submitted::Answer(body) = submitted.await? else { return Ok(VideoSubmitted::KeyReused) };

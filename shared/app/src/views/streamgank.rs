@@ -1,5 +1,6 @@
 //! A job in StreamGank's words: the API's job, the log's lines and the webhooks' data (contract.md; seeds 000, 001).
 
+use reelhook_domain::Incomplete;
 use reelhook_domain::{Job, Live, LogLevel, OutboundEvent, Status, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -41,38 +42,41 @@ impl QueueCounts {
 
 /// The job as the API shows it.
 pub fn job(job: &Job) -> Value {
+    let (steps, worker) = (job.run.engine.steps(), job.run.engine.external().map(|external| &external.worker));
+    let is = |why: Incomplete| job.run.incomplete == Some(why);
+    let no_retry = job.run.no_retry.as_ref();
     let mut view = json!({
         "id": job.id.as_str(),
         "status": job.status.name(),
-        "parameters": job.input,
+        "parameters": job.request.input,
         "createdAt": job.created_at.to_string(),
-        "startedAt": time(job.started_at),
-        "completedAt": time(job.completed_at),
-        "failedAt": time(job.failed_at),
-        "cancelledAt": time(job.cancelled_at),
+        "startedAt": time(job.run.times.started_at),
+        "completedAt": time(job.run.times.completed_at),
+        "failedAt": time(job.run.times.failed_at),
+        "cancelledAt": time(job.run.times.cancelled_at),
         "creatomateId": render(job),
-        "videoUrl": job.video_url,
-        "retryCount": job.retry_count,
-        "maxRetries": job.max_retries,
-        "error": job.error,
-        "progress": job.progress,
-        "currentStep": job.current_step,
-        "currentStepNumber": job.current_step_number,
-        "lastStepSequence": job.last_sequence,
+        "videoUrl": job.run.video_url,
+        "retryCount": job.retries.used,
+        "maxRetries": job.retries.max,
+        "error": job.run.error,
+        "progress": job.run.progress,
+        "currentStep": job.run.caption,
+        "currentStepNumber": steps.map_or(0, |steps| steps.current),
+        "lastStepSequence": steps.and_then(|steps| steps.last_sequence),
         "lastUpdate": job.updated_at.to_string(),
         "stepDetails": by_step(job, |step| step.details.clone()),
         "stepDuration": by_step(job, |step| step.duration.map(|seconds| json!(seconds))),
-        "workerId": job.worker_id,
-        "pausedAfterExtraction": job.paused_after_extraction,
-        "extractedMovies": job.extracted,
+        "workerId": worker.and_then(|worker| worker.id.as_ref()),
+        "pausedAfterExtraction": is(Incomplete::PausedAfterExtraction),
+        "extractedMovies": steps.and_then(|steps| steps.extracted.as_ref()),
     });
     let extra = [
-        ("workflowIncomplete", job.workflow_incomplete.then_some(json!(true))),
-        ("renderTimeout", job.render_timeout.then_some(json!(true))),
-        ("timeoutAt", job.timeout_at.map(|at| json!(at.to_string()))),
-        ("noRetryReason", job.no_retry_reason.as_ref().map(|text| json!(text))),
-        ("suggestedSolution", job.suggested_solution.as_ref().map(|text| json!(text))),
-        ("retryAfter", job.retry_after.map(|at| json!(at.to_string()))),
+        ("workflowIncomplete", is(Incomplete::WorkflowIncomplete).then_some(json!(true))),
+        ("renderTimeout", is(Incomplete::RenderTimeout).then_some(json!(true))),
+        ("timeoutAt", job.run.times.timed_out_at.map(|at| json!(at.to_string()))),
+        ("noRetryReason", no_retry.map(|no_retry| json!(no_retry.reason))),
+        ("suggestedSolution", no_retry.map(|no_retry| json!(no_retry.solution))),
+        ("retryAfter", job.run.retry_after.map(|at| json!(at.to_string()))),
     ];
     for (name, value) in extra {
         if let Some(value) = value {
@@ -111,8 +115,8 @@ pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
         "job_id": of.id.as_str(),
         "timestamp": at.to_string(),
         "status": of.status.name(),
-        "progress": of.progress,
-        "currentStep": of.current_step,
+        "progress": of.run.progress,
+        "currentStep": of.run.caption,
     });
     view["type"] = match event {
         Live::Step { number, name, status, key, sequence, stage, details } => {
@@ -123,7 +127,13 @@ pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
             view["sequence"] = json!(sequence);
             view["workflow_stage"] = json!(stage);
             view["validated"] = json!(true);
-            let told = of.steps.get(number).filter(|_| *details).and_then(|step| step.details.clone());
+            let told = of
+                .run
+                .engine
+                .steps()
+                .and_then(|steps| steps.records.get(number))
+                .filter(|_| *details)
+                .and_then(|step| step.details.clone());
             view["details"] = json!(told);
             view["creatomate_id"] = json!(render(of));
             json!("step_update")
@@ -133,15 +143,15 @@ pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
             json!(format!("render_{status}"))
         }
         Live::RenderCompleted => {
-            view["videoUrl"] = json!(of.video_url);
+            view["videoUrl"] = json!(of.run.video_url);
             json!("render_completed")
         }
         Live::RenderFailed => {
-            view["error"] = json!(of.error);
+            view["error"] = json!(of.run.error);
             json!("render_failed")
         }
         Live::Job => {
-            view["error"] = json!(of.error);
+            view["error"] = json!(of.run.error);
             json!("job_update")
         }
     };
@@ -155,28 +165,30 @@ pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         "job_id": of.id.as_str(),
         "status": of.status.name(),
         "created_at": of.created_at.to_string(),
-        "started_at": time(of.started_at),
-        "completed_at": time(of.completed_at),
-        "failed_at": time(of.failed_at),
-        "parameters": of.input,
-        "progress": of.progress,
-        "current_step": of.current_step,
-        "video_url": of.video_url,
+        "started_at": time(of.run.times.started_at),
+        "completed_at": time(of.run.times.completed_at),
+        "failed_at": time(of.run.times.failed_at),
+        "parameters": of.request.input,
+        "progress": of.run.progress,
+        "current_step": of.run.caption,
+        "video_url": of.run.video_url,
         "creatomate_id": render(of),
-        "error": of.error,
-        "retry_count": of.retry_count,
+        "error": of.run.error,
+        "retry_count": of.retries.used,
         "processing_duration_ms": duration,
         "duration": duration.map(spoken_duration),
-        "metadata": { "country": of.input["country"], "platform": of.input["platform"] },
+        "metadata": { "country": of.request.input["country"], "platform": of.request.input["platform"] },
     });
     match event {
         OutboundEvent::FailedNoRetry => {
-            data["no_retry_reason"] = json!(of.no_retry_reason);
-            data["suggested_solution"] = json!(of.suggested_solution);
+            data["no_retry_reason"] = json!(of.run.no_retry.as_ref().map(|no_retry| &no_retry.reason));
+            data["suggested_solution"] = json!(of.run.no_retry.as_ref().map(|no_retry| &no_retry.solution));
         }
         OutboundEvent::Deleted => data["deleted_at"] = json!(time(of.deleted_at)),
-        OutboundEvent::Cancelled => data["cancelled_at"] = json!(time(of.cancelled_at)),
-        OutboundEvent::ExtractionCompleted => data["extracted_movies"] = json!(of.extracted),
+        OutboundEvent::Cancelled => data["cancelled_at"] = json!(time(of.run.times.cancelled_at)),
+        OutboundEvent::ExtractionCompleted => {
+            data["extracted_movies"] = json!(of.run.engine.steps().and_then(|steps| steps.extracted.as_ref()))
+        }
         OutboundEvent::Completed
         | OutboundEvent::Failed
         | OutboundEvent::ScriptCompleted
@@ -230,7 +242,7 @@ pub fn queue_status(counts: &QueueCounts) -> Value {
 
 /// The render, but of a failed job: pages ask how it stands, and show a job whose render is done as completed.
 fn render(of: &Job) -> Option<&str> {
-    of.render_id.as_ref().filter(|_| of.status != Status::Failed).map(|id| id.as_str())
+    of.render_id().filter(|_| of.status != Status::Failed).map(|id| id.as_str())
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {
@@ -238,7 +250,12 @@ fn time(at: Option<Timestamp>) -> Option<String> {
 }
 
 fn by_step(of: &Job, pick: impl Fn(&reelhook_domain::StepRecord) -> Option<Value>) -> Map<String, Value> {
-    of.steps.iter().filter_map(|(number, step)| Some((format!("step_{number}"), pick(step)?))).collect()
+    let steps = of.run.engine.steps();
+    steps
+        .into_iter()
+        .flat_map(|steps| &steps.records)
+        .filter_map(|(number, step)| Some((format!("step_{number}"), pick(step)?)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub fn accepted(job: &Job, estimate: &str) -> Value {
         "jobId": job.id.as_str(),
         "status": "queued",
         "message": "Video generation started. You will receive updates via webhook.",
-        "webhookConfigured": job.callback.is_some(),
+        "webhookConfigured": job.request.callback.is_some(),
         "statusUrl": format!("/api/job-status/{}", job.id),
         "estimatedTime": estimate,
     })
@@ -39,8 +39,8 @@ fn progress(job: &Job) -> Value {
     json!({
         "jobId": job.id.as_str(),
         "status": word(job.status),
-        "progress": job.progress,
-        "message": job.current_step,
+        "progress": job.run.progress,
+        "message": job.run.caption,
     })
 }
 
@@ -104,22 +104,22 @@ fn error(job: &Job) -> &str {
     if job.status == Status::Cancelled {
         return "Cancelled";
     }
-    job.error.as_deref().unwrap_or("Video generation failed")
+    job.run.error.as_deref().unwrap_or("Video generation failed")
 }
 
 fn completed(job: &Job) -> Value {
-    let film = job.film.as_ref();
+    let film = job.plan();
     let mut files = json!({ "enabled": true });
-    for video in &job.videos {
-        files[name(video.format)] =
+    for video in job.videos() {
+        files[name(video.rendition)] =
             json!({ "s3Key": video.key, "signedUrl": video.link, "expiresIn": LINK_LIFE.1, "size": video.bytes });
     }
-    let reels = job.videos.iter().any(|video| video.format == Rendition::Portrait);
+    let reels = job.videos().iter().any(|video| video.rendition == Rendition::Portrait);
     let mut view = json!({
         "jobId": job.id.as_str(),
         "status": "completed",
         "progress": 100,
-        "message": if film.is_some() && job.videos.is_empty() { "Video deleted" } else { "Video generated successfully" },
+        "message": if film.is_some() && job.videos().is_empty() { "Video deleted" } else { "Video generated successfully" },
         "videoUrl": download(job, Rendition::Landscape),
         "duration": film.map(|film| seconds(film.seconds())),
         "scenes": film.map(|film| film.scenes.len()),
@@ -127,7 +127,7 @@ fn completed(job: &Job) -> Value {
         "s3Upload": files,
         "renderTime": job.duration_ms(job.updated_at).map(|ms| format!("{}s", (ms + 500) / 1000)),
     });
-    if film.is_some() && job.videos.is_empty() {
+    if film.is_some() && job.videos().is_empty() {
         // It was deleted.
         for gone in ["videoUrl", "s3Upload"] {
             view[gone] = Value::Null;
@@ -142,7 +142,7 @@ fn completed(job: &Job) -> Value {
 /// The answer of the synchronous form.
 pub fn finished(job: &Job) -> Value {
     let mut view = completed(job);
-    let whole = json!({ "success": true, "title": job.input["title"], "type": job.input["type"] });
+    let whole = json!({ "success": true, "title": job.request.input["title"], "type": job.request.input["type"] });
     for (name, value) in whole.as_object().into_iter().flatten() {
         view[name] = value.clone();
     }
@@ -151,12 +151,12 @@ pub fn finished(job: &Job) -> Value {
 
 /// One row of the list of videos; none where the job made none.
 pub fn listed(job: &Job) -> Option<Value> {
-    let video = job.videos.iter().find(|video| video.format == Rendition::Landscape)?;
+    let video = job.videos().iter().find(|video| video.rendition == Rendition::Landscape)?;
     Some(json!({
         "jobId": job.id.as_str(),
         "filename": format!("{}.mp4", job.id),
         "size": video.bytes,
-        "createdAt": job.completed_at.unwrap_or(job.created_at).to_string(),
+        "createdAt": job.run.times.completed_at.unwrap_or(job.created_at).to_string(),
         "downloadUrl": download(job, Rendition::Landscape),
     }))
 }

@@ -1,11 +1,13 @@
 //! What a webhook of each event looks like: examples that the real rules make, and what an endpoint would get of them.
 
+use crate::views::captions::{CAPTIONS, step_name};
+use reelhook_domain::{Origin, Request};
 use std::time::Duration;
 
-use reelhook_domain::videos::drawing::{RenderPlan, Renderer, StoredVideo};
 use reelhook_domain::videos::film::Rendition;
+use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
 use reelhook_domain::{
-    Decision, Dialect, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, NewJob, OutboundEvent,
+    Decision, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, JobKind, NewJob, OutboundEvent,
     Policy, RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
 };
 use serde_json::json;
@@ -112,23 +114,24 @@ fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
 
 /// A job that was made at this time and lived until the event.
 fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
-    let policy = Policy::default();
+    let policy = Policy { captions: CAPTIONS, ..Policy::default() };
     let random = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff;
     let of_video = event.group() == EventGroup::Video;
     let film =
         RenderPlan { renderer: Renderer::Own, renditions: vec![Rendition::Landscape], scenes: vec![120, 150, 120] };
     let new = NewJob {
         id: if of_video { JobId::uuid(random) } else { JobId::streamgank(at, random) },
-        dialect: if of_video { Dialect::VidBuilder } else { Dialect::StreamGank },
-        film: of_video.then_some(film),
-        callback: None,
-        input: json!({
-            "country": "FR", "platform": "Netflix", "genre": "Comédie", "contentType": "Série", "template": "auto",
-            "pauseAfterExtraction": event == OutboundEvent::ExtractionCompleted,
-        }),
-        pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
-        caller: None,
-        traceparent: None,
+        kind: if of_video { JobKind::Video } else { JobKind::Workflow },
+        request: Request {
+            input: json!({
+                "country": "FR", "platform": "Netflix", "genre": "Comédie", "contentType": "Série", "template": "auto",
+                "pauseAfterExtraction": event == OutboundEvent::ExtractionCompleted,
+            }),
+            pause_after_extraction: event == OutboundEvent::ExtractionCompleted,
+            callback: None,
+        },
+        plan: of_video.then_some(film),
+        origin: Origin::default(),
     };
     let job = create(new, at, &policy);
     let live = |job: Job, (minute, event): (i64, Event)| match decide(
@@ -152,7 +155,7 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
         [(minute, Event::Claim), (minute, taken)]
     };
     let step = |number: u8, update: &dyn Fn(&mut StepUpdate)| {
-        let mut report = StepUpdate::plain(number, StepStatus::Completed, i64::from(number) * 1000);
+        let mut report = StepUpdate::plain(number, step_name(number), StepStatus::Completed, i64::from(number) * 1000);
         update(&mut report);
         Event::Step { attempt: Some(1), update: report }
     };
@@ -209,7 +212,7 @@ fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
     let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });
     let done = |claim, video: Option<StoredVideo>| (1, Event::PieceDone { attempt: 1, claim, video });
     let video = StoredVideo {
-        format: Rendition::Landscape,
+        rendition: Rendition::Landscape,
         key: "videos/2025-11-12/standard/video.mp4".to_owned(),
         bytes: 4_200_000,
         link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),

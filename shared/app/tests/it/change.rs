@@ -27,8 +27,12 @@ async fn a_conflict_is_decided_again_on_the_other_s_version() {
     });
     stack.jobs.apply(&id, &Event::Claim, NOON, &stack.policy);
     let Changed::Applied(job) = happen(&stack, &id, &started(1)).await.unwrap() else { panic!() };
-    assert_eq!((job.version, job.status, job.current_step_number), (4, Status::Processing, 3), "both are kept");
-    assert_eq!(job.worker_id.as_deref(), Some("worker-1"));
+    assert_eq!(
+        (job.version, job.status, job.run.engine.steps().unwrap().current),
+        (4, Status::Processing, 3),
+        "both are kept"
+    );
+    assert_eq!(job.run.engine.external().unwrap().worker.id.as_deref(), Some("worker-1"));
     assert_eq!(stack.jobs.faults.calls("load"), 1, "the conflict brought the other's item along");
 }
 
@@ -66,7 +70,7 @@ async fn eleven_conflicts_are_overcome_and_twelve_are_contention() {
     stack.jobs.conflict(&other, 12);
     let error = happen(&stack, &other, &Event::Claim).await.unwrap_err();
     assert!(matches!(&error, ChangeError::Contended(id) if *id == other), "{error}");
-    assert_eq!(stack.jobs.get(&other).start.claim, None);
+    assert_eq!(stack.jobs.get(&other).run.start.claim, None);
 }
 
 #[tokio::test]
@@ -79,7 +83,7 @@ async fn many_reports_at_once_all_arrive() {
         assert!(matches!(changed.unwrap(), Changed::Applied(_) | Changed::Ignored(Ignored::OutOfSequence, _)));
     }
     let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.current_step_number, job.progress), (Status::Processing, 7, 85));
+    assert_eq!((job.status, job.run.engine.steps().unwrap().current, job.run.progress), (Status::Processing, 7, 85));
 }
 
 #[tokio::test]

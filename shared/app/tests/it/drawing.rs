@@ -7,9 +7,10 @@ use reelhook_app::catalog::Movie;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::messages::PieceMessage;
 use reelhook_app::videos::drawing::{PieceResult, last_start};
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_app::views::captions::step_shown;
 use reelhook_domain::videos::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
-use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp, step_shown};
+use reelhook_domain::videos::render::Renderer;
+use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, Timestamp};
 use reelhook_testkit::{NOON, ScriptedHttp, Stack, body_of, header, headers, make_job, response};
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002()
     stack.world.advance_s(10);
     stack.settle().await;
     let made = job(&stack, &id);
-    assert_eq!((made.status, made.progress), (Status::Completed, 100));
+    assert_eq!((made.status, made.run.progress), (Status::Completed, 100));
     let key = format!("videos/2024-01-01/standard/{id}.mp4");
     assert_eq!(stack.objects.stored()[&key], b"[Landscape 0][Landscape 1][Landscape 2]");
     assert_eq!(stack.objects.left(), 0, "the disk is empty again");
@@ -94,9 +95,9 @@ async fn reels_are_a_second_picture_with_a_link_of_their_own() {
     let id = stack.submit_video(Film { reels: true, ..film(2) }, None).await;
     stack.settle().await;
     let made = job(&stack, &id);
-    let renditions: Vec<Rendition> = made.videos.iter().map(|video| video.format).collect();
+    let renditions: Vec<Rendition> = made.videos().iter().map(|video| video.rendition).collect();
     assert_eq!(renditions, [Rendition::Landscape, Rendition::Portrait]);
-    assert!(made.videos[1].link.contains(&format!("/api/download/{id}_reels?token=")));
+    assert!(made.videos()[1].link.contains(&format!("/api/download/{id}_reels?token=")));
     assert_eq!(stack.objects.drawn().len(), 4);
 }
 
@@ -128,7 +129,7 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
         stack.settle().await;
         assert!(stack.world.now().0 - before <= 120_000, "taken up within two minutes");
     }
-    assert_eq!(job(&stack, &id).attempt, 1);
+    assert_eq!(job(&stack, &id).run.attempt, 1);
     let mut scenes: Vec<usize> = stack.objects.drawn().into_iter().map(|(_, scene)| scene).collect();
     scenes.sort_unstable();
     assert_eq!(scenes, [0, 1, 2, 3], "each was drawn once");
@@ -223,7 +224,7 @@ async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
         stack.settle().await;
         assert!(stack.world.now().0 - died.0 <= 120_000, "both are continued within two minutes");
     }
-    assert_eq!((job(&stack, &id).status, job(&stack, &id).attempt), (Status::Completed, 1));
+    assert_eq!((job(&stack, &id).status, job(&stack, &id).run.attempt), (Status::Completed, 1));
     assert_eq!(stack.objects.drawn().len(), 4, "each scene was drawn once");
 }
 
@@ -269,8 +270,8 @@ async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
     let id = stack.submit_video(bad, Some(HOOK)).await;
     stack.settle().await;
     let failed = job(&stack, &id);
-    assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
-    let error = failed.error.unwrap();
+    assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
+    let error = failed.run.error.unwrap();
     assert!(error.starts_with("scenes[1].content.images[0]: the picture `uploads/"), "{error}");
     assert_eq!(told(&stack)[1]["error"], json!(error));
 }
@@ -284,7 +285,7 @@ async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
     assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Processing, 2));
     stack.world.advance_s(30);
     stack.settle().await;
-    assert_eq!((job(&stack, &id).status, job(&stack, &id).attempt), (Status::Completed, 1));
+    assert_eq!((job(&stack, &id).status, job(&stack, &id).run.attempt), (Status::Completed, 1));
     assert_eq!(stack.objects.drawn().len(), 3);
     let statuses: Vec<Value> = told(&stack).into_iter().map(|body| body["status"].clone()).collect();
     assert_eq!(statuses, ["started", "completed"], "started is told once");
@@ -383,12 +384,12 @@ async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
     stack.settle().await;
     let made = job(&stack, &id);
     assert_eq!(made.status, Status::Completed);
-    assert_eq!(made.steps.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(made.run.engine.steps().unwrap().records.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
     let versions = stack.jobs.stream();
-    let mut shown: Vec<u8> = versions.iter().filter_map(|version| step_shown(&version.current_step)).collect();
+    let mut shown: Vec<u8> = versions.iter().filter_map(|version| step_shown(&version.run.caption)).collect();
     shown.dedup();
     assert_eq!(shown, [1, 2, 3, 4, 5, 6, 7], "pages read the steps off the texts, in order");
-    assert!(made.video_url.unwrap().starts_with("https://reelhook.example/api/download/job_"));
+    assert!(made.run.video_url.unwrap().starts_with("https://reelhook.example/api/download/job_"));
     assert_eq!(stack.objects.drawn().len(), 5, "a title, three movies, a last card");
     let events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
     assert_eq!(events, ["job.completed"]);
@@ -402,16 +403,19 @@ async fn a_job_without_a_worker_pauses_after_extraction_and_fails_where_nothing_
     stack.settle().await;
     let failed = job(&stack, &id);
     assert_eq!(failed.status, Status::Failed);
-    assert!(failed.error.unwrap().starts_with("No movies found"));
-    assert!(failed.current_step.starts_with("FAILED: Step 1 (Database Extraction): No movies found"));
+    assert!(failed.run.error.unwrap().starts_with("No movies found"));
+    assert!(failed.run.caption.starts_with("FAILED: Step 1 (Database Extraction): No movies found"));
 
     *stack.catalog.0.lock().unwrap() = vec![movie(1, "One")];
     let mut asked = make_job(2, NOON, &stack.policy);
-    asked.pause_after_extraction = true;
+    asked.request.pause_after_extraction = true;
     stack.jobs.put(&asked);
     let id = asked.id;
     stack.settle().await;
     let paused = job(&stack, &id);
-    assert_eq!((paused.status, paused.paused_after_extraction), (Status::Completed, true));
-    assert!(paused.extracted.unwrap().contains("One"));
+    assert_eq!(
+        (paused.status, paused.run.incomplete),
+        (Status::Completed, Some(reelhook_domain::Incomplete::PausedAfterExtraction))
+    );
+    assert!(paused.run.engine.steps().unwrap().extracted.as_ref().unwrap().contains("One"));
 }

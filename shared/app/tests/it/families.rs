@@ -1,15 +1,15 @@
 //! Lists of one family's jobs, or of all: other families' neither show nor take the place of its own.
 
 use reelhook_app::jobs::queue::list;
-use reelhook_domain::{Dialect, Event, Job, JobId, Status, Timestamp};
+use reelhook_domain::{Event, Job, JobId, JobKind, Status, Timestamp};
 use reelhook_testkit::{NOON, Stack, lived, make_job};
 
 /// One job of StreamGank to seven videos, each a second older than the one before, every second one cancelled.
 fn among_videos(stack: &Stack) -> Vec<Job> {
     let made = |n: u32| {
         let at = Timestamp(NOON.0 - 1000 * i64::from(n));
-        let dialect = if n % 8 == 3 { Dialect::StreamGank } else { Dialect::VidBuilder };
-        let job = Job { dialect, ..make_job(n, at, &stack.policy) };
+        let kind = if n % 8 == 3 { JobKind::Workflow } else { JobKind::Video };
+        let job = Job { kind, ..make_job(n, at, &stack.policy) };
         let events: &[Event] = if n % 16 < 8 { &[] } else { &[Event::Cancel] };
         let job = lived(job, events, at, &stack.policy);
         stack.jobs.put(&job);
@@ -21,7 +21,7 @@ fn among_videos(stack: &Stack) -> Vec<Job> {
 /// The list by parts: how long each is, and the ids of all.
 async fn walk(
     stack: &Stack,
-    family: Option<Dialect>,
+    family: Option<JobKind>,
     status: Option<Status>,
     limit: usize,
 ) -> (Vec<usize>, Vec<JobId>) {
@@ -40,10 +40,10 @@ async fn walk(
 async fn each_part_of_a_family_s_list_is_full_however_many_others_there_are() {
     let stack = Stack::default();
     let jobs = among_videos(&stack);
-    for family in [Some(Dialect::StreamGank), Some(Dialect::VidBuilder), None] {
+    for family in [Some(JobKind::Workflow), Some(JobKind::Video), None] {
         for status in [None, Some(Status::Pending), Some(Status::Cancelled), Some(Status::Failed)] {
             let wanted = |job: &&Job| {
-                family.is_none_or(|family| job.dialect == family) && status.is_none_or(|status| job.status == status)
+                family.is_none_or(|family| job.kind == family) && status.is_none_or(|status| job.status == status)
             };
             let expected: Vec<JobId> = jobs.iter().filter(wanted).map(|job| job.id.clone()).collect();
             for limit in [3, 20, 200] {
@@ -54,7 +54,7 @@ async fn each_part_of_a_family_s_list_is_full_however_many_others_there_are() {
             }
         }
     }
-    let own = jobs.iter().filter(|job| job.dialect == Dialect::StreamGank).count();
+    let own = jobs.iter().filter(|job| job.kind == JobKind::Workflow).count();
     assert_eq!(own, 20);
 }
 
@@ -62,14 +62,14 @@ async fn each_part_of_a_family_s_list_is_full_however_many_others_there_are() {
 async fn a_family_s_list_costs_as_many_reads_as_one_of_all() {
     let stack = Stack::default();
     among_videos(&stack);
-    let reads = async |family: Option<Dialect>, status: Option<Status>| {
+    let reads = async |family: Option<JobKind>, status: Option<Status>| {
         let calls = || ["newest", "load_all"].map(|operation| stack.jobs.faults.calls(operation));
         let before = calls();
         list(&*stack.jobs, NOON, family, status, 10, None).await.unwrap();
         let after = calls();
         [after[0] - before[0], after[1] - before[1]]
     };
-    for family in [None, Some(Dialect::StreamGank), Some(Dialect::VidBuilder)] {
+    for family in [None, Some(JobKind::Workflow), Some(JobKind::Video)] {
         assert_eq!(reads(family, None).await, [18, 1], "{family:?}: three months of six statuses");
         assert_eq!(reads(family, Some(Status::Pending)).await, [3, 1], "{family:?}: three months");
     }

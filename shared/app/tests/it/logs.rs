@@ -247,7 +247,7 @@ async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more
     let (kept_lines, archived) = kept(&ports(&gone), &id, 3).await.unwrap();
     assert_eq!((numbers(&kept_lines), archived), (vec![594, 596, 598], true));
     assert_eq!(kept_lines[0]["message"], "Série\nzwei");
-    assert_eq!(stack.jobs.get(&id).log.archived, 1);
+    assert_eq!(stack.jobs.get(&id).ledger.log.archived, 1);
     // Once more counts nothing, and keeps what the table has lost meanwhile.
     assert!(archive(&ports(&gone), &id).await.unwrap());
     assert_eq!(kept(&ports(&gone), &id, 1000).await.unwrap().0.len(), 300);

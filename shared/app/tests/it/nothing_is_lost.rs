@@ -309,7 +309,7 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
 
 /// What a lost `CheckRender` would have done.
 async fn check_renders(stack: &Stack, job: &Job) {
-    let Some(render) = job.render_id.as_ref().filter(|_| job.status == Status::Rendering) else { return };
+    let Some(render) = job.render_id().filter(|_| job.status == Status::Rendering) else { return };
     let message = reelhook_app::outbox::messages::WorkMessage::CheckRender {
         job_id: job.id.clone(),
         render: render.clone(),

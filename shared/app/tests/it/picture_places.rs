@@ -1,7 +1,7 @@
 //! Pictures of videos that can't be had: the error names the place at which the client named them.
 
-use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::videos::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
+use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{Job, JobId, Status};
 use reelhook_testkit::{Stack, a_film, response};
 
@@ -38,9 +38,9 @@ async fn ended(stack: &Stack, film: Film) -> Job {
 async fn one_of_four_pictures_of_a_server_is_named_by_its_place() {
     let stack = stack("/three.gif", 404, "");
     let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
-    assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
-    assert!(failed.no_retry_reason.is_some());
-    let error = failed.error.unwrap();
+    assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
+    assert!(failed.run.no_retry.clone().map(|no_retry| no_retry.reason).is_some());
+    let error = failed.run.error.unwrap();
     assert_eq!(error, "scenes[0].content.items[2].image: the picture at shop.example answered 404");
 }
 
@@ -50,7 +50,7 @@ async fn a_place_is_told_in_the_client_s_own_words() {
     let mut asked = a_film(vec![scene(&["one"]), scene(&["one", "two"])]);
     asked.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
     let failed = ended(&stack, asked).await;
-    assert_eq!(failed.error.unwrap(), "scenes[1].content.after.img: the picture at shop.example answered 410");
+    assert_eq!(failed.run.error.unwrap(), "scenes[1].content.after.img: the picture at shop.example answered 410");
 }
 
 #[tokio::test]
@@ -59,8 +59,8 @@ async fn what_is_no_picture_is_named_by_its_place_too() {
     let mut asked = a_film(vec![scene(&["one"]), scene(&[])]);
     asked.scenes[1].content.images = vec![url("one"), url("page")];
     let failed = ended(&stack, asked).await;
-    assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0));
-    let error = failed.error.unwrap();
+    assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
+    let error = failed.run.error.unwrap();
     assert!(
         error.starts_with("scenes[1].content.images[1]: the picture at shop.example is not a supported picture"),
         "{error}"
@@ -77,7 +77,7 @@ async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
     let mut asked = a_film(vec![scene(&["one"]), scene(&["two"])]);
     asked.scenes[1].transition = Some(Transition::Fade);
     let failed = ended(&stack, asked).await;
-    assert_eq!(failed.error.unwrap(), "scenes[0].content.items[0].image: the picture at shop.example answered 403");
+    assert_eq!(failed.run.error.unwrap(), "scenes[0].content.items[0].image: the picture at shop.example answered 403");
 }
 
 #[tokio::test]
@@ -94,8 +94,8 @@ async fn a_picture_is_named_by_its_place_where_creatomate_draws_too() {
         let mut stack = stack(missing, status, body);
         stack.worker.renderer = Renderer::Creatomate;
         let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
-        assert_eq!((failed.status, failed.retry_count), (Status::Failed, 0), "{missing}");
-        let error = failed.error.unwrap();
+        assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0), "{missing}");
+        let error = failed.run.error.unwrap();
         assert!(error.starts_with(expected), "{error}");
         let asked = stack.http.requests();
         assert!(asked.iter().all(|request| request.url.path().ends_with(".gif")), "no render is paid for");

@@ -112,11 +112,11 @@ fn check_removed(stack: &Stack, jobs: &[Job]) {
     let now = stack.world.now();
     for before in jobs {
         let job = stack.jobs.get(&before.id);
-        let told = (job.status, job.cancelled_at, job.deleted_at, job.version - before.version);
+        let told = (job.status, job.run.times.cancelled_at, job.deleted_at, job.version - before.version);
         let expected = match before.status {
             Status::Pending => (Status::Cancelled, Some(now), None, 1),
             status if runs(before) => (status, None, None, 0),
-            status => (status, before.cancelled_at, Some(now), 1),
+            status => (status, before.run.times.cancelled_at, Some(now), 1),
         };
         assert_eq!(told, expected, "{:?}", before.status);
     }
@@ -431,7 +431,10 @@ async fn a_store_that_is_busy_in_the_middle_leaves_a_removal_that_the_next_one_e
         let error = remove(&stack).await.unwrap_err();
         assert!(error.to_string().contains(operation), "{error}");
         let (now, shown) = (Some(stack.world.now()), walk(&stack, None, 200).await.concat());
-        assert!(shown.iter().all(|job| runs(job) || job.cancelled_at == now), "{operation}: the rest stays hidden");
+        assert!(
+            shown.iter().all(|job| runs(job) || job.run.times.cancelled_at == now),
+            "{operation}: the rest stays hidden"
+        );
         for _ in 0..3 {
             remove(&stack).await.unwrap();
         }
@@ -478,7 +481,7 @@ async fn a_run_that_is_tried_again_after_a_clear_goes_on() {
     check_list(&stack, Some(Status::Pending), std::slice::from_ref(&running.id), false).await;
     remove(&stack).await.unwrap();
     let job = stack.jobs.get(&running.id);
-    assert_eq!((job.status, job.attempt), (Status::Pending, 2), "it ran when the queue was cleared");
+    assert_eq!((job.status, job.run.attempt), (Status::Pending, 2), "it ran when the queue was cleared");
 }
 
 #[tokio::test]

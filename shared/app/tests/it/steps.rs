@@ -26,13 +26,13 @@ impl Desk {
             clock: &*self.stack.world,
             policy: &self.stack.policy,
         };
-        let mut update = StepUpdate::plain(number, StepStatus::Completed, 100 * i64::from(number));
+        let mut update = StepUpdate::plain(number, "Step", StepStatus::Completed, 100 * i64::from(number));
         update.details = Some(json!({ "text": "x".repeat(bytes) }));
         report(&ports, &self.id, Some(1), update).await
     }
 
     fn kept(&self, number: u8) -> Value {
-        self.stack.jobs.get(&self.id).steps[&number].details.clone().unwrap()
+        self.stack.jobs.get(&self.id).run.engine.steps().unwrap().records[&number].details.clone().unwrap()
     }
 }
 
@@ -81,7 +81,7 @@ async fn a_step_s_newer_details_replace_its_own_and_do_not_add_up() {
         clock: &*desk.stack.world,
         policy: &desk.stack.policy,
     };
-    let mut update = StepUpdate::plain(4, StepStatus::RenderReady, 401);
+    let mut update = StepUpdate::plain(4, "Step", StepStatus::RenderReady, 401);
     update.details = Some(json!({ "text": "x".repeat(16 * 1024 - FRAME) }));
     report(&ports, &desk.id, Some(1), update).await.unwrap();
     assert!(desk.details.stored().is_empty());

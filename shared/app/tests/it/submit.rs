@@ -1,5 +1,6 @@
 //! Making jobs: position and counts, and an Idempotency-Key that makes one job however often it comes.
 
+use reelhook_domain::Request;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -7,17 +8,19 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::submit::{IdempotencyKey, Submission, Submitted, submit};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Dialect, Event, Job, Status};
+use reelhook_domain::{Event, Job, JobKind, Status};
 use reelhook_testkit::{Fault, NOON, Stack, make_job, run, started};
 use serde_json::json;
 
 fn submission(key: Option<(&str, &str)>) -> Submission {
     Submission {
-        dialect: Dialect::StreamGank,
-        input: json!({ "country": "US", "platform": "Netflix", "genre": "Horror" }),
-        pause_after_extraction: true,
-        film: None,
-        callback: None,
+        kind: JobKind::Workflow,
+        request: Request {
+            input: json!({ "country": "US", "platform": "Netflix", "genre": "Horror" }),
+            pause_after_extraction: true,
+            callback: None,
+        },
+        plan: None,
         caller: "caller".to_owned(),
         traceparent: Some("00-trace-01".to_owned()),
         key: key.map(|(key, body)| IdempotencyKey::new(key, body)),
@@ -47,10 +50,13 @@ async fn a_job_is_made_as_it_was_asked_for() {
     let jobs = stack.jobs.all();
     let [job] = &jobs[..] else { panic!("{jobs:?}") };
     assert_eq!(text, format!("{} is number 1", job.id));
-    assert_eq!((job.status, job.version, job.attempt, job.created_at), (Status::Pending, 1, 1, NOON));
-    assert_eq!(job.input, submission(None).input);
-    assert!(job.pause_after_extraction);
-    assert_eq!((job.caller.as_deref(), job.traceparent.as_deref()), (Some("caller"), Some("00-trace-01")));
+    assert_eq!((job.status, job.version, job.run.attempt, job.created_at), (Status::Pending, 1, 1, NOON));
+    assert_eq!(job.request.input, submission(None).request.input);
+    assert!(job.request.pause_after_extraction);
+    assert_eq!(
+        (job.origin.caller.as_deref(), job.origin.traceparent.as_deref()),
+        (Some("caller"), Some("00-trace-01"))
+    );
     assert!(job.id.as_str().starts_with("job_1704110400000_"), "{}", job.id);
     assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(60))), "lost hints are found by then");
     assert_eq!(stack.jobs.faults.calls("insert"), 1, "one put");

@@ -145,7 +145,7 @@ async fn a_run_that_takes_too_long_is_timed_out_and_its_worker_told() {
     assert_eq!(stack.sweep().await.jobs_changed, 1);
     stack.settle().await;
     let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.error.as_deref()), (Status::Failed, Some("Job timed out after 30 minutes")));
+    assert_eq!((job.status, job.run.error.as_deref()), (Status::Failed, Some("Job timed out after 30 minutes")));
     assert!(stack.jobs.admission_item().active.is_empty());
     let urls: Vec<String> = stack.http.requests().iter().map(|request| request.url.path().to_owned()).collect();
     assert!(urls.contains(&"/cancel".to_owned()), "{urls:?}");

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use reelhook_app::jobs::watch::{Cursor, LiveStore, WatchStart, begin};
 use reelhook_app::outbox::fanout::LiveRow;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Dialect, Event, Job, JobId, Status};
+use reelhook_domain::{Event, Job, JobId, JobKind, Status};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ impl LiveStore for Rows {
 fn job(events: &[Event]) -> Job {
     let policy = Stack::default().policy;
     let job = lived(make_job(1, NOON, &policy), events, NOON, &policy);
-    assert!(job.live_version > 1, "viewers saw something of it");
+    assert!(job.ledger.live_version > 1, "viewers saw something of it");
     job
 }
 
@@ -40,7 +40,7 @@ fn completed() -> Job {
 async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String {
     let stack = Stack::default();
     stack.jobs.put(job);
-    let rows = Rows((1..=job.live_version).collect());
+    let rows = Rows((1..=job.ledger.live_version).collect());
     let place = |text: Option<&str>| text.map(|text| Cursor::parse(text).unwrap());
     match begin(&*stack.jobs, &rows, &job.id, place(last), place(noted)).await.unwrap() {
         WatchStart::NotFound => "not found".to_owned(),
@@ -53,10 +53,11 @@ async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String 
 
 #[tokio::test]
 async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
-    let with_video = Job { video_url: Some("https://cdn.example/v.mp4".to_owned()), ..completed() };
+    let mut with_video = completed();
+    with_video.run.video_url = Some("https://cdn.example/v.mp4".to_owned());
     let check = async |job: Job, status: Status, settled: bool| {
         assert_eq!(job.status, status);
-        let (version, end) = (job.live_version, format!("{}.1", job.live_version));
+        let (version, end) = (job.ledger.live_version, format!("{}.1", job.ledger.live_version));
         assert_eq!(received(&job, None, None).await, format!("ended {end} {settled}"), "{status:?}");
         let rest = format!("rest {version} {end} {settled}");
         for noted in [end.clone(), version.to_string(), (version + 1).to_string()] {
@@ -69,7 +70,7 @@ async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
     };
     check(with_video, Status::Completed, true).await;
     check(completed(), Status::Completed, false).await;
-    check(Job { dialect: Dialect::VidBuilder, ..completed() }, Status::Completed, true).await;
+    check(Job { kind: JobKind::Video, ..completed() }, Status::Completed, true).await;
     check(failed(), Status::Failed, false).await;
     check(job(&[Event::Claim, started(1), Event::Cancel]), Status::Cancelled, true).await;
 }
@@ -77,7 +78,7 @@ async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
 #[tokio::test]
 async fn who_has_not_seen_the_end_goes_on_where_it_was() {
     let job = failed();
-    let version = job.live_version;
+    let version = job.ledger.live_version;
     let (before, within) = ((version - 1).to_string(), format!("{version}.0"));
     for place in [&before, &within] {
         assert_eq!(received(&job, Some(place), None).await, format!("watch {place}"));
@@ -89,7 +90,7 @@ async fn who_has_not_seen_the_end_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_running_job_is_watched_from_what_is_said_else_from_what_was_noted_else_from_now() {
     let job = job(&[Event::Claim, started(1)]);
-    assert_eq!(received(&job, None, None).await, format!("watch {}", job.live_version));
+    assert_eq!(received(&job, None, None).await, format!("watch {}", job.ledger.live_version));
     assert_eq!(received(&job, None, Some("1")).await, "watch 1");
     assert_eq!(received(&job, None, Some("1.0")).await, "watch 1.0");
     assert_eq!(received(&job, Some("0"), Some("1.0")).await, "watch 0");
@@ -100,7 +101,7 @@ async fn who_rests_with_a_failed_job_misses_nothing_of_its_next_attempt() {
     let policy = Stack::default().policy;
     let ended = failed();
     let again = lived(ended.clone(), &[Event::Retry, Event::Claim], NOON, &policy);
-    let place = ended.live_version.to_string();
+    let place = ended.ledger.live_version.to_string();
     assert_eq!(received(&again, None, Some(&place)).await, format!("watch {place}"));
 }
 

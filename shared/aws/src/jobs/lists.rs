@@ -6,11 +6,12 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_domain::{Admission, Dialect, Job, JobId, Status, Timestamp};
+use reelhook_domain::{Admission, Job, JobId, JobKind, Status, Timestamp};
 
 use crate::errors::store_error;
 use crate::items::{Item, is_expired, n, number, s, text};
-use crate::jobs::table::{ACTIVE, JobTable, from_item, ids, status_month};
+use crate::jobs::item::{ACTIVE, from_item, status_month};
+use crate::jobs::table::{JobTable, ids};
 use crate::retry::RetryClock;
 
 /// Keys that one BatchGetItem takes.
@@ -26,13 +27,13 @@ impl QueueStore for JobTable {
 
     async fn newest(
         &self,
-        family: Option<Dialect>,
+        family: Option<JobKind>,
         status: Status,
         month: &str,
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
-        let read = |family: Dialect| {
+        let read = |family: JobKind| {
             let values = [(":month", s(status_month(family, status, month))), (":until", n(until.0))];
             let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
             listed(query.scan_index_forward(false), limit)
@@ -54,13 +55,13 @@ impl QueueStore for JobTable {
         if from > until {
             return Ok(Vec::new());
         }
-        let read = |family: Dialect| {
+        let read = |family: JobKind| {
             let month = s(status_month(family, status, month));
             let values = [(":month", month), (":from", n(from.0)), (":until", n(until.0))];
             let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
             listed(self.query("by-status", condition, &values), limit)
         };
-        let mut found = try_join_all(Dialect::ALL.into_iter().map(read)).await?.concat();
+        let mut found = try_join_all(JobKind::ALL.into_iter().map(read)).await?.concat();
         found.sort_by_key(|(at, _)| *at);
         found.truncate(limit);
         Ok(found)
@@ -106,10 +107,10 @@ impl QueueStore for JobTable {
 }
 
 /// Where jobs of a family are listed. Before version 0.2 all stood where StreamGank's are.
-fn partitions(family: Option<Dialect>) -> &'static [Dialect] {
+fn partitions(family: Option<JobKind>) -> &'static [JobKind] {
     match family {
-        Some(Dialect::StreamGank) => &[Dialect::StreamGank],
-        Some(Dialect::VidBuilder) | None => &Dialect::ALL,
+        Some(JobKind::Workflow) => &[JobKind::Workflow],
+        Some(JobKind::Video) | None => &JobKind::ALL,
     }
 }
 

@@ -3,6 +3,9 @@
 pub mod counters;
 pub mod due;
 pub mod events;
+pub mod item;
 pub(crate) mod lists;
 pub mod slots;
+mod stored_job;
+mod stored_pieces;
 pub mod table;

@@ -11,26 +11,21 @@ use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
 use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
 use reelhook_app::outbox::repair::{JobLister, Page};
-use reelhook_app::outbox::sweep::{PER_SHARD, shard};
+use reelhook_app::outbox::sweep::PER_SHARD;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Dialect, Effect, Job, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::conditional::failed_put;
 use crate::errors::store_error;
-use crate::items::{Item, SCHEMA, is_expired, json, n, read, s, text, ttl};
+use crate::items::{Item, is_expired, n, s, text};
 use crate::jobs::counters::CounterTable;
+use crate::jobs::item::{ACTIVE, from_item, status_month, to_item};
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 
-/// Days that ended jobs are kept.
-const RETENTION_DAYS: i64 = 30;
-/// Days that a deleted job's tombstone is kept: longer than the stream.
-const TOMBSTONE_DAYS: i64 = 3;
-/// The partition of jobs under way; see docs/adr/0003.
-pub(crate) const ACTIVE: &str = "active";
 /// Jobs under way that one read counts; more show as this many.
 const COUNTED: i32 = 1000;
 /// How long counters of final jobs are used before they are read again.
@@ -139,7 +134,7 @@ impl JobTable {
     /// [`StoreError`].
     pub async fn count(&self, status: Status, day: &str) -> Result<i64, StoreError> {
         let mut total = 0;
-        for family in Dialect::ALL {
+        for family in JobKind::ALL {
             let mut start = None;
             loop {
                 let query = self.of_day(family, status, day)?.select(Select::Count);
@@ -156,7 +151,7 @@ impl JobTable {
     }
 
     /// Jobs of a family and status that were made on a day.
-    fn of_day(&self, family: Dialect, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
+    fn of_day(&self, family: JobKind, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
         let first = Timestamp::parse(&format!("{day}T00:00:00Z"))
             .ok_or_else(|| StoreError::Unreadable { operation: "list jobs", reason: format!("`{day}` is no day") })?;
         let month = s(status_month(family, status, day));
@@ -307,7 +302,7 @@ impl JobLister for JobTable {
         // `created/id`; where StreamGank's jobs are done, behind the name of the family.
         let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
         let (mut place, mut found) = (rest.or(after), Vec::new());
-        for family in Dialect::ALL.into_iter().skip(usize::from(rest.is_some())) {
+        for family in JobKind::ALL.into_iter().skip(usize::from(rest.is_some())) {
             let start = place.take().and_then(|place| {
                 let (created, id) = place.split_once('/')?;
                 let month = s(status_month(family, status, day));
@@ -324,8 +319,8 @@ impl JobLister for JobTable {
             });
             if let Some(last) = last {
                 let next = match family {
-                    Dialect::StreamGank => last,
-                    Dialect::VidBuilder => format!("{VIDEOS}{last}"),
+                    JobKind::Workflow => last,
+                    JobKind::Video => format!("{VIDEOS}{last}"),
                 };
                 return Ok(Page { ids: found, next: Some(next) });
             }
@@ -336,72 +331,4 @@ impl JobLister for JobTable {
 
 pub(crate) fn ids(items: &[Item]) -> Vec<JobId> {
     items.iter().filter_map(|item| JobId::parse(text(item, "id")?).ok()).collect()
-}
-
-/// A job as an item: the aggregate as JSON text, the outbox beside it, and what the indexes need.
-pub fn to_item(job: &Job, write_id: &str) -> Item {
-    let mut body = job.clone();
-    let outbox = std::mem::take(&mut body.outbox);
-    let mut item: Item = [
-        ("id", s(job.id.as_str())),
-        ("version", n(job.version)),
-        ("schema", n(SCHEMA)),
-        ("write_id", s(write_id)),
-        ("status", s(job.status.name())),
-        ("created_at", n(job.created_at.0)),
-        ("body", json(&body)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
-    if !outbox.is_empty() {
-        set("outbox", json(&outbox));
-    }
-    if job.deleted_at.is_some() {
-        set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
-        return item;
-    }
-    set("status_month", s(status_month(job.dialect, job.status, &job.created_at.day())));
-    if let Some(render) = &job.render_id {
-        set("render_id", s(render.as_str()));
-    }
-    if let Some(due) = job.due_at {
-        set("due_shard", s(format!("due#{}", shard(job.id.as_str()))));
-        set("due_at", n(due.0));
-    }
-    if job.status.is_final() {
-        set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
-    } else {
-        set("active", s(ACTIVE));
-        set("active_rank", s(active_rank(job)));
-    }
-    item
-}
-
-/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012), and a family's, so
-/// that its list finds no others.
-pub(crate) fn status_month(family: Dialect, status: Status, day: &str) -> String {
-    let month = day.get(..7).unwrap_or(day);
-    match family {
-        Dialect::StreamGank => format!("{}#{month}", status.name()),
-        Dialect::VidBuilder => format!("{}.{}#{month}", family.name(), status.name()),
-    }
-}
-
-/// Sorts waiting jobs by the time from which they may start.
-fn active_rank(job: &Job) -> String {
-    let word = match job.status {
-        Status::Pending if job.start.claim.is_some() => "starting",
-        status => status.name(),
-    };
-    format!("{word}#{:014}", job.start.ready_at.0.max(0))
-}
-
-/// Reads a job from its item.
-pub(crate) fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
-    let mut job: Job = read(operation, item, "body")?;
-    if item.contains_key("outbox") {
-        job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
-    }
-    Ok(job)
 }

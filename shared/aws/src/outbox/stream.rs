@@ -6,7 +6,7 @@ use reelhook_domain::{Effect, Job, Timestamp};
 use serde_json::Value;
 
 use crate::items::{Item, n, number, s};
-use crate::jobs::table::from_item;
+use crate::jobs::item::from_item;
 
 /// How long a kind of effect that this version does not know may wait for a newer one.
 const UNKNOWN_KIND_MS: i64 = 15 * 60 * 1000;

@@ -128,7 +128,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
         failed,
         latency_ms: Some(40),
         success_permille: Some(950),
-        width: ConcurrencyChange::Set(2),
+        concurrency_limit: ConcurrencyChange::Set(2),
         circuit_until: None,
         probes: None,
         pause_until: None,
@@ -154,7 +154,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     let failed = EndpointReport {
         circuit_until: Some(Timestamp(5)),
         probes: Some(3),
-        width: ConcurrencyChange::RaiseBy(7),
+        concurrency_limit: ConcurrencyChange::RaiseBy(7),
         ..report(Some(2))
     };
     check(
@@ -164,7 +164,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     )
     .await;
     let nothing = EndpointReport {
-        width: ConcurrencyChange::Unchanged,
+        concurrency_limit: ConcurrencyChange::Unchanged,
         latency_ms: None,
         success_permille: None,
         ..report(Some(0))

@@ -1,10 +1,10 @@
 //! Records of the Jobs stream: what is acted on, what is passed over, and what waits for a newer version.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use reelhook_aws::jobs::table::to_item;
+use reelhook_aws::jobs::item::to_item;
 use reelhook_aws::outbox::stream::{Record, read};
-use reelhook_domain::{Event, Job, Policy, Timestamp};
-use reelhook_testkit::{NOON, lived, make_job};
+use reelhook_domain::{Event, Job, Timestamp};
+use reelhook_testkit::{NOON, lived, make_job, policy};
 use serde_json::{Value, json};
 
 /// When the records of these tests were written.
@@ -43,11 +43,11 @@ fn record(name: &str, old: Option<&Value>, new: Option<&Value>) -> EventRecord {
 }
 
 fn waiting() -> Job {
-    make_job(1, NOON, &Policy::default())
+    make_job(1, NOON, &policy())
 }
 
 fn cancelled() -> Job {
-    lived(waiting(), &[Event::Cancel], NOON, &Policy::default())
+    lived(waiting(), &[Event::Cancel], NOON, &policy())
 }
 
 /// An image with another text in one place.

@@ -2,7 +2,7 @@
 
 mod change;
 mod commands;
-mod drawing;
+mod pieces;
 mod renders;
 mod starts;
 mod steps;
@@ -10,8 +10,10 @@ mod timers;
 
 use serde_json::Value;
 
-use crate::jobs::job::{Dialect, Job, Start, Status};
-use crate::videos::drawing::RenderPlan;
+use crate::jobs::activity::Activity;
+use crate::jobs::job::{Job, JobKind, Ledger, Origin, Request, Retries, Status};
+use crate::jobs::run::{Engine, Run};
+use crate::videos::render::RenderPlan;
 use crate::{Aggregate, Decision, Effect, Emitted, Event, JobId, LogLevel, LogTally, Policy, Subject, Timestamp};
 use change::Change;
 
@@ -65,83 +67,42 @@ pub enum Rejected {
     Deleted,
 }
 
-/// A job that is asked for.
+/// A job that a client submits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     /// Its id, made by the caller.
     pub id: JobId,
-    /// Whose words its client speaks.
-    pub dialect: Dialect,
+    /// What it is asked to do.
+    pub kind: JobKind,
     /// What the client asked for.
-    pub input: Value,
-    /// End after extraction.
-    pub pause_after_extraction: bool,
-    /// What it takes to draw its film, where that is known.
-    pub film: Option<RenderPlan>,
-    /// A URL of its client, which is told how it goes.
-    pub callback: Option<String>,
-    /// Who asks, as a fingerprint of the key.
-    pub caller: Option<String>,
-    /// The W3C trace that it began in.
-    pub traceparent: Option<String>,
+    pub request: Request,
+    /// What it takes to render its film, where the client specified it.
+    pub plan: Option<RenderPlan>,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// The first line of a job's log.
 const QUEUED: &str = "Job added to the queue";
 
-/// Makes a job: version 1, attempt 1, pending and ready at once.
+/// Makes a job: version 1, with a first run that is ready at once.
 pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
-    let hint_at = now.after(policy.hint_grace);
+    let caption = (policy.captions.caption)(new.kind, &Activity::Waiting);
+    let run = Run::first(Engine::of(new.plan), caption, now, policy);
+    let log = LogTally { info: 1, bytes: QUEUED.len() as i64, ..LogTally::default() };
     Job {
         id: new.id,
-        dialect: new.dialect,
+        kind: new.kind,
         version: 1,
-        attempt: 1,
         status: Status::Pending,
-        input: new.input,
-        pause_after_extraction: new.pause_after_extraction,
+        request: new.request,
+        origin: new.origin,
         created_at: now,
-        started_at: None,
-        completed_at: None,
-        failed_at: None,
-        cancelled_at: None,
-        deleted_at: None,
         updated_at: now,
-        render_id: None,
-        video_url: None,
-        error: None,
-        retry_count: 0,
-        max_retries: policy.max_retries,
-        progress: 0,
-        current_step: change::WAITING.to_owned(),
-        current_step_number: 0,
-        last_sequence: None,
-        steps: Default::default(),
-        seen: Vec::new(),
-        worker_done: false,
-        worker_id: None,
-        cancel_url: None,
-        start: Start { ready_at: now, since: None, hint_at, failures: 0, claims: 0, claim: None },
-        render: None,
-        film: new.film,
-        drawing: None,
-        videos: Vec::new(),
-        callback: new.callback,
-        paused_after_extraction: false,
-        extracted: None,
-        workflow_incomplete: false,
-        render_timeout: false,
-        timeout_at: None,
-        no_retry_reason: None,
-        suggested_solution: None,
-        retry_after: None,
-        retried_at: None,
-        due_at: Some(hint_at),
-        caller: new.caller,
-        traceparent: new.traceparent,
-        live_version: 0,
-        log: LogTally { info: 1, bytes: QUEUED.len() as i64, ..LogTally::default() },
-        log_counted: LogTally::default(),
+        deleted_at: None,
+        due_at: Some(run.start.hint_at),
+        retries: Retries { used: 0, max: policy.max_retries, by_hand_at: None },
+        ledger: Ledger { log, ..Ledger::default() },
         emitted: Vec::new(),
         outbox: vec![
             Effect::Start { delay_s: 0 },
@@ -152,6 +113,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
                 details: Value::Null,
             },
         ],
+        run,
     }
 }
 
@@ -195,18 +157,16 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::Step { attempt, update } => steps::step(change, *attempt, update),
         Event::RenderReported { render, state, confirmable } => renders::reported(change, render, state, *confirmable),
         Event::RenderChecked { render, state, check } => renders::checked(change, render, state.as_ref(), *check),
-        Event::RunHere { attempt, renderer } => drawing::run_here(change, *attempt, *renderer),
-        Event::ClaimPiece { attempt } => drawing::claim_piece(change, *attempt),
-        Event::Composed { attempt, claim, film } => drawing::composed(change, *attempt, *claim, film),
-        Event::PieceProgressed { attempt, claim, frames } => {
-            drawing::piece_progressed(change, *attempt, *claim, *frames)
-        }
+        Event::RunHere { attempt, renderer } => pieces::run_here(change, *attempt, *renderer),
+        Event::ClaimPiece { attempt } => pieces::claim_piece(change, *attempt),
+        Event::Composed { attempt, claim, film } => pieces::composed(change, *attempt, *claim, film),
+        Event::PieceProgressed { attempt, claim, units } => pieces::piece_progressed(change, *attempt, *claim, *units),
         Event::PieceDeferred { attempt, claim, render, percent, wait } => {
-            drawing::piece_deferred(change, *attempt, *claim, render, *percent, *wait)
+            pieces::piece_deferred(change, *attempt, *claim, render, *percent, *wait)
         }
-        Event::PieceDone { attempt, claim, video } => drawing::piece_done(change, *attempt, *claim, video.as_ref()),
+        Event::PieceDone { attempt, claim, video } => pieces::piece_done(change, *attempt, *claim, video.as_ref()),
         Event::PieceFailed { attempt, claim, error, permanent } => {
-            drawing::piece_failed(change, *attempt, *claim, error, *permanent)
+            pieces::piece_failed(change, *attempt, *claim, error, *permanent)
         }
         Event::Cancel => commands::cancel(change),
         Event::Clear { until } => commands::clear(change, *until),
@@ -255,7 +215,7 @@ impl Aggregate for Job {
     }
 
     fn traceparent(&self) -> Option<&str> {
-        self.traceparent.as_deref()
+        self.origin.traceparent.as_deref()
     }
 
     fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {

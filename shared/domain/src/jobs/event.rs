@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::videos::drawing::{RenderPlan, Renderer, StoredVideo};
+use crate::videos::render::{RenderPlan, Renderer, StoredVideo};
 use crate::{RenderId, Timestamp};
 
 /// How a step stands, in the worker's words.
@@ -163,8 +163,8 @@ pub enum Event {
         attempt: u32,
         /// Of the piece.
         claim: u32,
-        /// Frames of the piece that are drawn.
-        frames: u32,
+        /// Units of the piece that are done.
+        units: u32,
     },
     /// A piece is drawn elsewhere, and looked at again later.
     PieceDeferred {
@@ -225,20 +225,12 @@ pub enum Event {
     Tick,
 }
 
-impl Event {
-    /// A step report without anything special, for tests and tools.
-    pub fn step(attempt: u32, number: u8, status: StepStatus, sequence: i64) -> Self {
-        Self::Step { attempt: Some(attempt), update: StepUpdate::plain(number, status, sequence) }
-    }
-}
-
 impl StepUpdate {
-    /// A report with nothing but its number, status and sequence.
-    pub fn plain(number: u8, status: StepStatus, sequence: i64) -> Self {
-        let name = crate::jobs::job::step_name(number).to_owned();
+    /// A report with nothing but its number, name, status and sequence.
+    pub fn plain(number: u8, name: impl Into<String>, status: StepStatus, sequence: i64) -> Self {
         Self {
             number,
-            name,
+            name: name.into(),
             status,
             key: None,
             sequence,

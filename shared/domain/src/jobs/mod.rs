@@ -1,9 +1,11 @@
 //! Jobs as values, and the one function that changes them.
 
+pub mod activity;
 pub(crate) mod admission;
 pub(crate) mod decide;
 pub(crate) mod event;
 pub(crate) mod failure;
-pub(crate) mod job;
+pub mod job;
 pub(crate) mod policy;
-pub(crate) mod shown;
+pub mod run;
+pub mod task;

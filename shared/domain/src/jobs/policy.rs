@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::jobs::activity::Captions;
+
 /// Timers and limits of jobs (contract.md, Attempts, final states, timers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -19,6 +21,8 @@ pub struct Policy {
     pub hint_grace: Duration,
     /// Automatic and asked-for retries of one job (1).
     pub max_retries: u32,
+    /// The words in which jobs show what goes on.
+    pub captions: Captions,
 }
 
 impl Default for Policy {
@@ -31,6 +35,7 @@ impl Default for Policy {
             piece_lease: Duration::from_secs(45),
             hint_grace: Duration::from_secs(60),
             max_retries: 1,
+            captions: Captions::PLAIN,
         }
     }
 }

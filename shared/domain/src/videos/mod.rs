@@ -1,6 +1,6 @@
 //! What a video shows, and the pieces of work that make it.
 
 pub mod coverage;
-pub mod drawing;
 pub mod emphasis;
 pub mod film;
+pub mod render;

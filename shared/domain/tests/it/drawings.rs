@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use reelhook_domain::videos::drawing::{Renderer, Stage, Task};
 use reelhook_domain::videos::film::Rendition;
+use reelhook_domain::videos::render::{RenderTask, Renderer};
 use reelhook_domain::*;
 
 use crate::invariants::*;
@@ -17,21 +17,21 @@ fn a_video_is_drawn_scene_by_scene_joined_and_told() {
     assert_eq!(story.notified(), [OutboundEvent::VideoStarted]);
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 2, delay_s: 0 }));
     story.apply(claim_piece());
-    let drawing = story.job.drawing.as_ref().unwrap();
-    assert_eq!(drawing.task(0), Task::Scene { format: Rendition::Landscape, scene: 0 });
+    let drawing = pieces_in(&story.job);
+    assert_eq!(drawing.list[0].task, RenderTask::Draw { rendition: Rendition::Landscape, scene: 0 });
     story.apply(claim_piece());
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "no third scene");
-    story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 1, frames: 45 });
-    assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Rendering frames: 45/90", 50));
+    story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 1, units: 45 });
+    assert_eq!((story.job.run.caption.as_str(), story.job.run.progress), ("Rendering frames: 45/90", 50));
     story.apply(done(1));
     story.apply(done(2));
-    assert_eq!((story.job.current_step.as_str(), story.job.progress), ("Assembling the final video", 95));
+    assert_eq!((story.job.run.caption.as_str(), story.job.run.progress), ("Assembling the final video", 95));
     story.apply(claim_piece());
-    assert_eq!(story.job.drawing.as_ref().unwrap().task(0), Task::Join { format: Rendition::Landscape });
+    assert_eq!(pieces_in(&story.job).list[0].task, RenderTask::Join { rendition: Rendition::Landscape });
     story.apply(Event::PieceDone { attempt: 1, claim: 3, video: Some(stored()) });
     assert_eq!(story.notified(), [OutboundEvent::VideoCompleted]);
-    assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
-    assert_eq!(story.job.drawing, None);
+    assert_eq!((story.job.status, story.job.run.progress), (Status::Completed, 100));
+    assert_eq!(pieces_of(&story.job), None);
 }
 
 #[test]
@@ -40,18 +40,18 @@ fn a_dead_renderer_s_piece_is_free_within_two_minutes_and_the_others_keep_theirs
     let begun = story.now;
     // The second one goes on giving signs of life, the first is silent.
     while story.job.due_at.unwrap() > story.now {
-        story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 2, frames: 10 });
+        story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 2, units: 10 });
     }
     let waited = (story.now.0 - begun.0) / 1000;
     assert!(waited <= 60, "the sweep, which comes each minute, may act after {waited} s");
     story.apply(Event::Tick);
-    let drawing = story.job.drawing.as_ref().unwrap();
-    assert!(drawing.pieces[0].is_open() && !drawing.pieces[1].is_open());
+    let drawing = pieces_in(&story.job);
+    assert!(drawing.list[0].is_open() && !drawing.list[1].is_open());
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 0 }));
     assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "what the dead one did comes too late");
     story.apply(claim_piece());
     story.apply(done(3));
-    assert!(story.job.drawing.as_ref().unwrap().pieces[0].done);
+    assert!(pieces_in(&story.job).list[0].done);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
         story.apply(claim_piece());
     }
     story.sweep();
-    assert_eq!((story.job.status, story.job.attempt), (Status::Pending, 2), "the run is tried again");
+    assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is tried again");
     story.wait(60).apply(Event::Claim);
     story.apply(Event::RunHere { attempt: 2, renderer: Renderer::Own });
     for _ in 0..3 {
@@ -70,7 +70,7 @@ fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
         story.sweep();
     }
     assert_eq!(story.job.status, Status::Failed);
-    assert_eq!(story.job.error.as_deref(), Some("Scene 1 could not be made: its renderer died 3 times"));
+    assert_eq!(story.job.run.error.as_deref(), Some("Scene 1 could not be made: its renderer died 3 times"));
     assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
 }
 
@@ -80,18 +80,18 @@ fn a_dead_renderer_s_piece_is_continued_by_whoever_comes_after_its_lease() {
     story.wait(44);
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "leases that last are kept");
     story.wait(1).apply(claim_piece());
-    let drawing = story.job.drawing.as_ref().unwrap();
-    assert_eq!((drawing.claimed(3), drawing.pieces[0].crashes), (Some(0), 1), "it counts as a crash");
+    let drawing = pieces_in(&story.job);
+    assert_eq!((drawing.claimed(3), drawing.list[0].crashes), (Some(0), 1), "it counts as a crash");
     let warnings =
         story.job.outbox.iter().filter(|effect| matches!(effect, Effect::Log { level: LogLevel::Warning, .. }));
     assert_eq!(warnings.count(), 1, "its log says so");
     assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "what the dead one did comes too late");
     story.apply(claim_piece());
-    assert_eq!(story.job.drawing.as_ref().unwrap().claimed(4), Some(1), "the other one's too");
+    assert_eq!(pieces_in(&story.job).claimed(4), Some(1), "the other one's too");
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady);
     story.apply(done(3));
     story.apply(done(4));
-    assert_eq!(story.job.drawing.as_ref().unwrap().stage, Stage::Joining);
+    assert_eq!(pieces_in(&story.job).list[0].task, RenderTask::Join { rendition: Rendition::Landscape });
 }
 
 #[test]
@@ -99,13 +99,13 @@ fn a_piece_that_has_lost_too_many_renderers_is_left_to_the_sweep() {
     let mut story = Story::drawing();
     for crashes in 1..=2 {
         story.wait(45).apply(claim_piece());
-        assert_eq!(story.job.drawing.as_ref().unwrap().pieces[0].crashes, crashes);
+        assert_eq!(pieces_in(&story.job).list[0].crashes, crashes);
     }
     story.wait(45).apply(claim_piece());
-    assert_eq!(story.job.drawing.as_ref().unwrap().claimed(4), Some(1), "the other piece is claimed");
+    assert_eq!(pieces_in(&story.job).claimed(4), Some(1), "the other piece is claimed");
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "nobody begins it a fourth time");
     story.sweep();
-    assert_eq!((story.job.status, story.job.attempt), (Status::Pending, 2), "the run is tried again");
+    assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is tried again");
 }
 
 /// Hints at pieces that the last change sends, as (how many, delay in seconds).
@@ -122,7 +122,8 @@ fn where_a_renderer_died_the_sweep_hints_at_the_ends_of_the_other_leases() {
     /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
     fn check(claims: &[u64], expected: &[(u32, u32)]) {
         let mut story = Story::video();
-        story.job.film = Some(videos::drawing::RenderPlan { scenes: vec![30; claims.len()], ..film() });
+        let plan = videos::render::RenderPlan { scenes: vec![30; claims.len()], ..film() };
+        story.job.run.engine = Engine::of(Some(plan));
         let mut story = story.then(Event::Claim).then(run_here());
         let begun = story.now;
         for after in claims {
@@ -159,7 +160,7 @@ fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
         story.now = begun.after(std::time::Duration::from_secs(second));
         for (claim, death) in (1..).zip(deaths) {
             if second < death && second % 5 == 0 {
-                story.apply(Event::PieceProgressed { attempt: 1, claim, frames: 1 });
+                story.apply(Event::PieceProgressed { attempt: 1, claim, units: 1 });
             }
         }
         if second % 60 == sweeps
@@ -187,8 +188,8 @@ fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
 fn draw_on(story: &mut Story) {
     while let Decision::Apply(job) = story.decide(&claim_piece()) {
         story.job = *job;
-        let drawing = story.job.drawing.as_ref().unwrap();
-        let (claim, joins) = (drawing.claims, drawing.stage == Stage::Joining);
+        let drawing = pieces_in(&story.job);
+        let (claim, joins) = (drawing.claims, matches!(drawing.list[0].task, RenderTask::Join { .. }));
         story.apply(Event::PieceDone { attempt: 1, claim, video: joins.then(stored) });
     }
 }
@@ -215,26 +216,26 @@ fn cancelling_stops_renderers_and_tells_the_client() {
     let mut story = Story::drawing();
     story.apply(Event::Cancel);
     assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
-    assert_eq!(story.ignored(Event::PieceProgressed { attempt: 1, claim: 1, frames: 1 }), Ignored::FinalJob);
+    assert_eq!(story.ignored(Event::PieceProgressed { attempt: 1, claim: 1, units: 1 }), Ignored::FinalJob);
 }
 
 #[test]
 fn bad_input_fails_at_once_and_a_renderer_s_trouble_is_tried_again() {
     let failed = Story::drawing().then(piece_failed(1, true));
-    assert_eq!((failed.job.status, failed.job.retry_count), (Status::Failed, 0));
-    assert_eq!(failed.job.error.as_deref(), Some("Scene 1: boom"));
+    assert_eq!((failed.job.status, failed.job.retries.used), (Status::Failed, 0));
+    assert_eq!(failed.job.run.error.as_deref(), Some("Scene 1: boom"));
     let mut again = Story::drawing().then(piece_failed(1, false));
-    assert_eq!((again.job.status, again.job.attempt), (Status::Processing, 1), "the run goes on");
+    assert_eq!((again.job.status, again.job.run.attempt), (Status::Processing, 1), "the run goes on");
     assert!(again.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 30 }));
     fail_again(&mut again, 2);
-    assert_eq!((again.job.status, again.job.retry_count), (Status::Pending, 1));
-    assert_eq!(again.job.film, Some(film()), "the film is the client's");
+    assert_eq!((again.job.status, again.job.retries.used), (Status::Pending, 1));
+    assert_eq!(again.job.plan(), Some(&film()), "the film is the client's");
 }
 
 #[test]
 fn a_job_without_a_worker_is_composed_drawn_and_completed() {
     let mut story = Story::composing();
-    assert_eq!(story.job.drawing.as_ref().unwrap().stage, Stage::Composing);
+    assert_eq!(pieces_in(&story.job).list[0].task, RenderTask::Compose);
     story.apply(composed(1));
     assert_eq!(story.job.status, Status::Rendering);
     for claim in 2..=4 {
@@ -243,11 +244,11 @@ fn a_job_without_a_worker_is_composed_drawn_and_completed() {
         story.apply(Event::PieceDone { attempt: 1, claim, video });
     }
     assert_eq!(story.notified(), [OutboundEvent::Completed]);
-    assert_eq!(story.job.video_url.as_deref(), Some(VIDEO));
+    assert_eq!(story.job.run.video_url.as_deref(), Some(VIDEO));
     // Another run composes anew.
     let mut again = Story::composing().then(composed(1)).then(claim_piece()).then(piece_failed(2, false));
     fail_again(&mut again, 2);
-    assert_eq!((again.job.attempt, &again.job.film), (2, &None));
+    assert_eq!((again.job.run.attempt, &again.job.plan()), (2, &None));
 }
 
 /// The piece that failed is claimed when its time has come, and fails, so many times more.
@@ -257,9 +258,9 @@ fn fail_again(story: &mut Story, times: u32) {
         story.wait(30);
         let mut claim = 0;
         while let Decision::Apply(job) = story.decide(&Event::ClaimPiece { attempt: 1 }) {
-            let drawing = job.drawing.as_ref().expect("a drawing");
+            let drawing = pieces_in(&job);
             let taken = drawing.claimed(drawing.claims).expect("a piece");
-            if drawing.pieces[taken].crashes > 0 {
+            if drawing.list[taken].crashes > 0 {
                 claim = drawing.claims;
             }
             story.job = *job;
@@ -282,7 +283,7 @@ fn a_drawing_that_takes_too_long_times_out() {
             story.apply(Event::Tick);
         }
         if !story.job.status.is_final() {
-            story.apply(Event::PieceProgressed { attempt: 1, claim: 2, frames: 1 });
+            story.apply(Event::PieceProgressed { attempt: 1, claim: 2, units: 1 });
         }
     }
     assert_eq!(story.notified(), [OutboundEvent::Timeout]);
@@ -291,15 +292,17 @@ fn a_drawing_that_takes_too_long_times_out() {
 #[test]
 fn a_render_elsewhere_is_looked_at_again_and_again() {
     let mut story = Story::video();
-    story.job.film = Some(videos::drawing::RenderPlan { renderer: Renderer::Creatomate, ..film() });
+    let plan = videos::render::RenderPlan { renderer: Renderer::Creatomate, ..film() };
+    story.job.run.engine = Engine::of(Some(plan));
     let mut story = story.then(Event::Claim).then(run_here()).then(claim_piece());
     let wait = std::time::Duration::from_secs(10);
     story.apply(Event::PieceDeferred { attempt: 1, claim: 1, render: render("render_1"), percent: 50, wait });
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 10 }));
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "not before its time");
     story.wait(10).apply(claim_piece());
-    let task = story.job.drawing.as_ref().unwrap().task(0);
-    assert_eq!(task, Task::Remote { format: Rendition::Landscape, render: Some(render("render_1")) });
+    let task = &pieces_in(&story.job).list[0].task;
+    let known = Some(ExternalTask::new(Service::Creatomate, render("render_1")));
+    assert_eq!(*task, RenderTask::Remote { rendition: Rendition::Landscape, task: known });
     story.apply(Event::PieceDone { attempt: 1, claim: 2, video: Some(stored()) });
     assert_eq!(story.notified(), [OutboundEvent::VideoCompleted]);
 }
@@ -309,7 +312,7 @@ fn deleting_the_video_keeps_the_job_and_removes_the_file_once() {
     let mut story = Story::filmed();
     story.apply(Event::DeleteVideo);
     assert!(story.job.outbox.contains(&Effect::RemoveFiles { keys: vec![stored().key] }));
-    assert_eq!((story.job.status, &story.job.video_url), (Status::Completed, &None));
+    assert_eq!((story.job.status, &story.job.run.video_url), (Status::Completed, &None));
     assert_eq!(story.rejected(Event::DeleteVideo), Rejected::NoVideo);
 }
 
@@ -365,13 +368,14 @@ proptest! {
                 invariant_times_and_error_fit_the_status(&story.job);
                 invariant_no_text_names_an_earlier_step(&story.job);
                 invariant_what_is_not_final_is_due(&story.job);
-                prop_assert_eq!(story.job.status.is_final() && story.job.drawing.is_some(), false);
-                let pieces = story.job.drawing.iter().flat_map(|drawing| &drawing.pieces);
+                prop_assert_eq!(story.job.status.is_final() && pieces_of(&story.job).is_some(), false);
+                let pieces = pieces_of(&story.job);
+                let pieces = pieces.iter().flat_map(|pieces| &pieces.list);
                 let claims: Vec<u32> = pieces.filter_map(|piece| Some(piece.claim.as_ref()?.number)).collect();
                 prop_assert_eq!(claims.iter().collect::<BTreeSet<_>>().len(), claims.len(), "a claim is one piece's");
                 for event in notified(&story.job) {
                     if event != OutboundEvent::VideoStarted {
-                        ends.insert((story.job.attempt, event));
+                        ends.insert((story.job.run.attempt, event));
                     }
                 }
             }
@@ -385,9 +389,9 @@ proptest! {
             }
             let due = story.job.due_at.unwrap();
             story.now = story.now.max(due);
-            let ready = story.job.start.ready_at <= story.now && story.job.start.claim.is_none();
+            let ready = story.job.run.start.ready_at <= story.now && story.job.run.start.claim.is_none();
             if story.job.status == Status::Pending && ready {
-                let attempt = story.job.attempt;
+                let attempt = story.job.run.attempt;
                 story.apply(Event::Claim);
                 story.apply(Event::RunHere { attempt, renderer: Renderer::Own });
             } else {
@@ -399,21 +403,23 @@ proptest! {
 }
 
 fn events(story: &mut Story, happens: Move) -> Vec<Event> {
-    let attempt = story.job.attempt;
+    let attempt = story.job.run.attempt;
     // Claims are named by how far they are behind the newest one.
-    let claims = story.job.drawing.as_ref().map_or(0, |drawing| drawing.claims);
+    let claims = pieces_of(&story.job).as_ref().map_or(0, |drawing| drawing.claims);
     let claim = |behind: u32| claims.saturating_sub(behind);
     match happens {
         Move::Start => vec![Event::Claim, Event::RunHere { attempt, renderer: Renderer::Own }],
         Move::Take => vec![Event::ClaimPiece { attempt }],
-        Move::Beat(behind) => vec![Event::PieceProgressed { attempt, claim: claim(behind), frames: 20 + behind }],
+        Move::Beat(behind) => vec![Event::PieceProgressed { attempt, claim: claim(behind), units: 20 + behind }],
         Move::Hand(behind) => {
-            let stage = story.job.drawing.as_ref().map(|drawing| drawing.stage);
+            let task = pieces_of(&story.job).map(|pieces| pieces.list[0].task.clone());
             let claim = claim(behind);
-            match stage {
-                Some(Stage::Composing) => vec![Event::Composed { attempt, claim, film: film() }],
-                Some(Stage::Joining) => vec![Event::PieceDone { attempt, claim, video: Some(stored()) }],
-                Some(Stage::Scenes | Stage::Remote) | None => vec![Event::PieceDone { attempt, claim, video: None }],
+            match task {
+                Some(RenderTask::Compose) => vec![Event::Composed { attempt, claim, film: film() }],
+                Some(RenderTask::Join { .. }) => vec![Event::PieceDone { attempt, claim, video: Some(stored()) }],
+                Some(RenderTask::Draw { .. } | RenderTask::Remote { .. }) | None => {
+                    vec![Event::PieceDone { attempt, claim, video: None }]
+                }
             }
         }
         Move::Fail(behind, permanent) => {

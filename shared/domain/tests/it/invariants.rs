@@ -1,5 +1,6 @@
 //! What holds between a job before an event, the event, and the job after it.
 
+use reelhook_app::views::captions::step_shown;
 use reelhook_domain::*;
 
 use crate::story::*;
@@ -9,7 +10,8 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
     if !before.status.is_final() {
         return;
     }
-    let awaits_video = before.status == Status::Completed && before.render_timeout && before.video_url.is_none();
+    let awaits_video =
+        before.status == Status::Completed && before.run.render_timed_out() && before.run.video_url.is_none();
     match event {
         Event::Cancel
         | Event::Retry
@@ -22,8 +24,8 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
             state: Some(RenderState { status: RenderStatus::Succeeded, url: Some(url), .. }),
             ..
         } if awaits_video => {
-            assert_eq!((after.status, after.video_url.as_ref()), (Status::Completed, Some(url)));
-            assert!(!after.render_timeout);
+            assert_eq!((after.status, after.run.video_url.as_ref()), (Status::Completed, Some(url)));
+            assert!(!after.run.render_timed_out());
             assert_eq!(notified(after), [OutboundEvent::Completed]);
         }
         // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
@@ -33,15 +35,15 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
                 other => matches!(other, Effect::Log { .. } | Effect::CountLog { .. }),
             };
             assert!(after.outbox.iter().all(asks), "a success that is not confirmed yet does {:?}", after.outbox);
-            let bare = |job: &Job| Job {
-                version: 0,
-                updated_at: Timestamp(0),
-                render: None,
-                due_at: None,
-                log: LogTally::default(),
-                log_counted: LogTally::default(),
-                outbox: vec![],
-                ..job.clone()
+            let bare = |job: &Job| {
+                let mut job = job.clone();
+                (job.version, job.updated_at, job.due_at) = (0, Timestamp::EPOCH, None);
+                (job.ledger.log, job.ledger.counted) = (LogTally::default(), LogTally::default());
+                if let Engine::External(external) = &mut job.run.engine {
+                    external.render.iter_mut().for_each(|render| render.polls = None);
+                }
+                job.outbox.clear();
+                job
             };
             assert_eq!(bare(after), bare(before));
         }
@@ -50,11 +52,16 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
 }
 
 pub fn invariant_progress_never_falls_within_an_attempt(before: &Job, after: &Job) {
-    assert!(after.progress <= 100);
-    if before.attempt == after.attempt {
-        assert!(before.progress <= after.progress, "progress falls from {} to {}", before.progress, after.progress);
+    assert!(after.run.progress <= 100);
+    if before.run.attempt == after.run.attempt {
+        assert!(
+            before.run.progress <= after.run.progress,
+            "progress falls from {} to {}",
+            before.run.progress,
+            after.run.progress
+        );
     } else {
-        assert_eq!((after.status, after.progress), (Status::Pending, 0), "a new attempt starts over");
+        assert_eq!((after.status, after.run.progress), (Status::Pending, 0), "a new attempt starts over");
     }
 }
 
@@ -77,7 +84,7 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         Event::Step { attempt, .. } => *attempt,
         Event::RenderReported { render, .. } | Event::RenderChecked { render, .. } => {
             // A report without a token may bring an older run's render into the present one; then it is this run's.
-            if job.render_id.as_ref() != Some(render) {
+            if job.render_id() != Some(render) {
                 nothing(&[Ignored::OtherRender, Ignored::FinalJob]);
             }
             None
@@ -93,7 +100,7 @@ pub fn invariant_an_older_attempt_changes_nothing(job: &Job, event: &Event, deci
         | Event::Delete
         | Event::Tick => None,
     };
-    if of_a_run.is_some_and(|attempt| attempt < job.attempt) {
+    if of_a_run.is_some_and(|attempt| attempt < job.run.attempt) {
         let deleted = job.deleted_at.is_some();
         nothing(&[if deleted { Ignored::FinalJob } else { Ignored::StaleAttempt }]);
     }
@@ -111,9 +118,9 @@ pub fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: 
 }
 
 pub fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {
-    let risen = after.attempt - before.attempt;
+    let risen = after.run.attempt - before.run.attempt;
     assert!(risen <= 1);
-    assert_eq!(after.retry_count - before.retry_count, risen);
+    assert_eq!(after.retries.used - before.retries.used, risen);
 }
 
 pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, now: Timestamp) {
@@ -130,32 +137,32 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
 }
 
 pub fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
-    let comes = before.video_url.is_none() && after.video_url.is_some();
-    let expected = match after.dialect {
-        Dialect::StreamGank => OutboundEvent::Completed,
-        Dialect::VidBuilder => OutboundEvent::VideoCompleted,
+    let comes = before.run.video_url.is_none() && after.run.video_url.is_some();
+    let expected = match after.kind {
+        JobKind::Workflow => OutboundEvent::Completed,
+        JobKind::Video => OutboundEvent::VideoCompleted,
     };
     let notified = notified(after).into_iter().filter(|event| *event == expected).count();
     assert_eq!(notified, usize::from(comes));
-    assert!(after.video_url.is_none() || after.status == Status::Completed);
+    assert!(after.run.video_url.is_none() || after.status == Status::Completed);
 }
 
 pub fn invariant_times_and_error_fit_the_status(job: &Job) {
     let status = job.status;
-    assert_eq!(job.completed_at.is_some(), status == Status::Completed);
-    assert_eq!(job.failed_at.is_some(), status == Status::Failed);
-    assert_eq!(job.cancelled_at.is_some(), status == Status::Cancelled);
-    assert_eq!(job.error.is_some(), matches!(status, Status::Failed | Status::Cancelled));
-    assert!(job.started_at.is_some() || status == Status::Pending || status.is_final());
-    assert!(job.retry_after.is_none() || status == Status::Pending);
+    assert_eq!(job.run.times.completed_at.is_some(), status == Status::Completed);
+    assert_eq!(job.run.times.failed_at.is_some(), status == Status::Failed);
+    assert_eq!(job.run.times.cancelled_at.is_some(), status == Status::Cancelled);
+    assert_eq!(job.run.error.is_some(), matches!(status, Status::Failed | Status::Cancelled));
+    assert!(job.run.times.started_at.is_some() || status == Status::Pending || status.is_final());
+    assert!(job.run.retry_after.is_none() || status == Status::Pending);
 }
 
 /// Pages read the step off the text: it names no step before the one under way.
 pub fn invariant_no_text_names_an_earlier_step(job: &Job) {
-    if job.dialect == Dialect::VidBuilder {
+    if job.kind == JobKind::Video {
         return;
     }
-    let (text, under_way) = (&job.current_step, job.current_step_number.min(7));
+    let (text, under_way) = (&job.run.caption, steps_of(&job).current.min(7));
     let shown = step_shown(text);
     match job.status {
         Status::Pending | Status::Cancelled => assert_eq!(shown, None, "{text}"),
@@ -167,7 +174,7 @@ pub fn invariant_no_text_names_an_earlier_step(job: &Job) {
 }
 
 pub fn invariant_what_is_not_final_is_due(job: &Job) {
-    let confirming = job.render_timeout && job.video_url.is_none() && job.render.is_some();
+    let confirming = job.run.render_timed_out() && job.run.video_url.is_none() && polls_of(&job).is_some();
     let rests = job.status.is_final() && !confirming;
     assert_eq!(job.due_at.is_none(), rests, "{} and due {:?}", job.status.name(), job.due_at);
 }

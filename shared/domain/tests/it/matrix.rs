@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::*;
 
 use crate::story::*;
@@ -31,11 +31,8 @@ variants!(STATUSES, status_name, Status: Pending Processing Rendering Completed 
 /// Each state, reached by events as in real life.
 fn states() -> Vec<(&'static str, Story)> {
     let retry_wait = Story::processing().then(run_failed(1, "boom"));
-    let paused = Story::with(Policy::default(), true).then(Event::Claim).then(started(1)).then(step(
-        1,
-        StepStatus::Completed,
-        115,
-    ));
+    let paused =
+        Story::with(policy(), true).then(Event::Claim).then(started(1)).then(step(1, StepStatus::Completed, 115));
     let mut states = vec![
         ("pending, waiting", Story::waiting()),
         ("pending, not ready before its retry", retry_wait),
@@ -66,7 +63,7 @@ fn states() -> Vec<(&'static str, Story)> {
 /// Each event as the job's present run would bring it, newer than everything before unless its name says otherwise.
 fn events(story: &Story) -> Vec<(&'static str, Event)> {
     use StepStatus::{Completed, Failed, RenderReady, Started};
-    let attempt = story.job.attempt;
+    let attempt = story.job.run.attempt;
     let report = |number, status| Report::of(number, status, 1000);
     let mut events = vec![
         ("claim", Event::Claim),
@@ -136,7 +133,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("run here", Event::RunHere { attempt, renderer: Renderer::Own }),
         ("a piece is claimed", Event::ClaimPiece { attempt }),
         ("piece 1 is composed", Event::Composed { attempt, claim: 1, film: film() }),
-        ("piece 2 moves", Event::PieceProgressed { attempt, claim: 2, frames: 45 }),
+        ("piece 2 moves", Event::PieceProgressed { attempt, claim: 2, units: 45 }),
         (
             "piece 2 is deferred",
             Event::PieceDeferred {
@@ -216,25 +213,25 @@ fn change(story: &Story, job: &Job) -> String {
 /// Status, progress, attempt, version, and when it is due.
 fn describe(job: &Job, now: Timestamp) -> String {
     let due = job.due_at.map_or(String::new(), |due| format!(" due {:+}s", (due.0 - now.0) / 1000));
-    format!("{} {}% attempt {} version {}{due}", job.status.name(), job.progress, job.attempt, job.version)
+    format!("{} {}% attempt {} version {}{due}", job.status.name(), job.run.progress, job.run.attempt, job.version)
 }
 
 /// Other facts that the change made or took back.
 fn facts(before: &Job, after: &Job, now: Timestamp) -> String {
     let of = |job: &Job| {
-        let retry_after = job.retry_after.map(|at| format!("{:+}s", (at.0 - now.0) / 1000));
+        let retry_after = job.run.retry_after.map(|at| format!("{:+}s", (at.0 - now.0) / 1000));
         [
-            ("shows", Some(job.current_step.clone())),
-            ("render", job.render_id.as_ref().map(ToString::to_string)),
-            ("video", job.video_url.clone()),
-            ("error", job.error.clone()),
-            ("reason", job.no_retry_reason.clone()),
+            ("shows", Some(job.run.caption.clone())),
+            ("render", job.render_id().map(ToString::to_string)),
+            ("video", job.run.video_url.clone()),
+            ("error", job.run.error.clone()),
+            ("reason", no_retry(&job).map(|no_retry| no_retry.reason).clone()),
             ("retry after", retry_after),
-            ("slot", job.start.claim.as_ref().map(|claim| claim.slot.trim_start_matches("job_1_a.").to_owned())),
-            ("paused", job.paused_after_extraction.then(String::new)),
-            ("workflow incomplete", job.workflow_incomplete.then(String::new)),
-            ("render timeout", job.render_timeout.then(String::new)),
-            ("timed out", job.timeout_at.map(|_| String::new())),
+            ("slot", job.run.start.claim.as_ref().map(|claim| claim.slot.trim_start_matches("job_1_a.").to_owned())),
+            ("paused", paused_after_extraction(&job).then(String::new)),
+            ("workflow incomplete", workflow_incomplete(&job).then(String::new)),
+            ("render timeout", job.run.render_timed_out().then(String::new)),
+            ("timed out", job.run.times.timed_out_at.map(|_| String::new())),
             ("deleted", job.deleted_at.map(|_| String::new())),
         ]
     };

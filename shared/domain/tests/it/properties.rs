@@ -19,7 +19,7 @@ proptest! {
         opening in select(OPENINGS),
         moves in prop::collection::vec((gap(), a_move()), 1..50),
     ) {
-        let mut life = Life::new(Policy { max_retries, ..Policy::default() }, pause);
+        let mut life = Life::new(Policy { max_retries, ..policy() }, pause);
         for happens in opening {
             life.meet(0, happens);
         }
@@ -218,7 +218,7 @@ impl Life {
     fn new(policy: Policy, pause: bool) -> Self {
         let story = Story::with(policy, pause);
         let nothing = BTreeSet::new();
-        let log = (story.job.log, LogTally::default());
+        let log = (story.job.ledger.log, LogTally::default());
         let taken = nothing.clone();
         Self { story, past: vec![], taken, open: nothing, counts: BTreeMap::new(), log, applied: vec![] }
     }
@@ -235,7 +235,7 @@ impl Life {
 
     fn event(&self, happens: &Move) -> Option<Event> {
         let job = &self.story.job;
-        let attempt = |run: Run| if run == Run::Present { job.attempt } else { job.attempt - 1 };
+        let attempt = |run: Run| if run == Run::Present { job.run.attempt } else { job.run.attempt - 1 };
         // A run has a render of its own, and now and then a second one.
         let render_of = |run: Run, which: u8| render(&format!("render_{}_{which}", attempt(run)));
         Some(match happens {
@@ -249,7 +249,7 @@ impl Life {
             Move::RunFailed { run, error } => run_failed(attempt(*run), error),
             Move::Report { run, sequence, report } => {
                 let mut update =
-                    StepUpdate::plain(report.number, report.status, job.last_sequence.unwrap_or(0) + sequence);
+                    plain(report.number, report.status, steps_of(&job).last_sequence.unwrap_or(0) + sequence);
                 update.key = report.key.map(|key| key.to_string());
                 update.render_id = report.render.map(|which| render_of(run.unwrap_or(Run::Present), which));
                 update.video_url = report.video.then(|| VIDEO.to_owned());
@@ -293,7 +293,7 @@ impl Life {
             invariant_the_video_is_told_once_when_it_comes(&before, &after);
             invariant_times_and_error_fit_the_status(&after);
             invariant_no_text_names_an_earlier_step(&after);
-            self.invariant_a_report_applies_once(&event, before.attempt);
+            self.invariant_a_report_applies_once(&event, before.run.attempt);
             self.story.job = *after;
             self.invariant_each_slot_is_freed_once(&before);
             self.invariant_counts_say_what_the_job_is();
@@ -308,7 +308,7 @@ impl Life {
     fn ends_by_the_sweep_alone(mut self) {
         for _ in 0..40 {
             match self.story.job.status {
-                Status::Pending if self.story.job.start.claim.is_none() => return,
+                Status::Pending if self.story.job.run.start.claim.is_none() => return,
                 Status::Completed | Status::Failed | Status::Cancelled => return,
                 Status::Pending | Status::Processing | Status::Rendering => self.meet(0, &Move::Sweep),
             }
@@ -328,13 +328,13 @@ impl Life {
 
     fn invariant_each_slot_is_freed_once(&mut self, before: &Job) {
         let job = &self.story.job;
-        if let Some(claim) = &job.start.claim {
+        if let Some(claim) = &job.run.start.claim {
             let slot_is_allowed = match job.status {
                 Status::Pending | Status::Processing => true,
                 Status::Rendering | Status::Completed | Status::Failed | Status::Cancelled => false,
             };
             assert!(slot_is_allowed, "a {} job holds the slot {}", job.status.name(), claim.slot);
-            if before.start.claim.as_ref() != Some(claim) {
+            if before.run.start.claim.as_ref() != Some(claim) {
                 assert!(self.taken.insert(claim.slot.clone()), "the slot {} is taken a second time", claim.slot);
                 self.open.insert(claim.slot.clone());
             }
@@ -344,7 +344,7 @@ impl Life {
                 assert!(self.open.remove(slot), "the slot {slot} was not taken, or was freed before");
             }
         }
-        let held: BTreeSet<String> = job.start.claim.iter().map(|claim| claim.slot.clone()).collect();
+        let held: BTreeSet<String> = job.run.start.claim.iter().map(|claim| claim.slot.clone()).collect();
         assert_eq!(self.open, held, "taken slots that were not freed, and the slot that the job holds");
     }
 
@@ -382,11 +382,11 @@ impl Life {
                 _ => {}
             }
         }
-        assert_eq!(LogTally { archived: 0, ..job.log }, *written, "lines that the job knows of");
+        assert_eq!(LogTally { archived: 0, ..job.ledger.log }, *written, "lines that the job knows of");
         if job.deleted_at.is_some() {
             assert!(counted.is_empty(), "{counted:?} of a deleted job");
         } else if job.status.is_final() {
-            assert_eq!(*counted, job.log);
+            assert_eq!(*counted, job.ledger.log);
         }
     }
 }

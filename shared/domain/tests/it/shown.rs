@@ -1,5 +1,6 @@
 //! What is shown of a job: every text that there is, and the step that pages of StreamGank read off it.
 
+use reelhook_app::views::captions::step_shown;
 use reelhook_domain::*;
 
 use crate::story::*;
@@ -9,11 +10,11 @@ const RENDERING: &str = "All 7 steps completed - Video rendering with Creatomate
 
 #[track_caller]
 fn check(story: Story, text: &str, step: Option<u8>) {
-    assert_eq!((story.job.current_step.as_str(), step_shown(&story.job.current_step)), (text, step));
+    assert_eq!((story.job.run.caption.as_str(), step_shown(&story.job.run.caption)), (text, step));
 }
 
 fn once(max_retries: u32) -> Story {
-    Story::with(Policy { max_retries, ..Policy::default() }, false).then(Event::Claim)
+    Story::with(Policy { max_retries, ..policy() }, false).then(Event::Claim)
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn a_job_that_waits_names_no_step() {
 fn each_step_is_named_as_it_begins_and_ends() {
     check(Story::claimed().then(step(0, Started, 100)), "Workflow - started", None);
     for number in 1..=7 {
-        let name = StepUpdate::plain(number, Started, 0).name;
+        let name = plain(number, Started, 0).name;
         for (status, word) in [(Started, "started"), (Completed, "completed"), (RenderReady, "completed")] {
             let story = Story::claimed().then(step(number, status, 100));
             check(story, &format!("{name} - {word}"), Some(number));
@@ -44,7 +45,7 @@ fn each_step_is_named_as_it_begins_and_ends() {
 #[test]
 fn a_worker_s_own_names_lead_to_no_other_step() {
     let named = |number, name: &str| {
-        let update = StepUpdate { name: name.to_owned(), ..StepUpdate::plain(number, Started, 140) };
+        let update = StepUpdate { name: name.to_owned(), ..plain(number, Started, 140) };
         Story::processing().then(Event::Step { attempt: Some(1), update })
     };
     check(named(3, "Posters and clips"), "Posters and clips - started", Some(3));
@@ -134,7 +135,7 @@ fn a_failed_job_names_the_step_at_which_it_failed() {
 fn a_completed_job_says_how_it_ended() {
     check(Story::completed(), "Video generation completed!", None);
     check(Story::processing().then(complete()), "Video generation completed!", None);
-    let paused = Story::with(Policy::default(), true).then(Event::Claim).then(step(1, Completed, 115));
+    let paused = Story::with(policy(), true).then(Event::Claim).then(step(1, Completed, 115));
     check(paused, "Movie extraction completed, paused as asked", Some(1));
     let nothing = Story::processing().then(step(8, Completed, 180));
     check(nothing, "No video URL or Creatomate ID returned", Some(7));
@@ -146,7 +147,7 @@ fn a_completed_job_says_how_it_ended() {
 
 #[test]
 fn a_video_of_scenes_has_no_steps_and_keeps_its_words() {
-    let shown = |story: Story| story.job.current_step;
+    let shown = |story: Story| story.job.run.caption;
     assert_eq!(shown(Story::video().then(Event::Cancel)), "Cancelled");
     assert_eq!(shown(Story::drawing().then(piece_failed(1, true))), "Failed");
     assert_eq!(shown(Story::filmed()), "Video generated successfully");

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use reelhook_domain::videos::drawing::{RenderPlan, Renderer, StoredVideo};
+use reelhook_app::views::captions::{CAPTIONS, step_name};
+use reelhook_domain::pieces::Pieces;
 use reelhook_domain::videos::film::Rendition;
+use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
 use reelhook_domain::*;
 use serde_json::json;
 
@@ -27,19 +29,16 @@ pub struct Story {
 impl Story {
     /// A job that waits for its turn.
     pub fn waiting() -> Self {
-        Self::with(Policy::default(), false)
+        Self::with(policy(), false)
     }
 
     pub fn with(policy: Policy, pause_after_extraction: bool) -> Self {
         let new = NewJob {
             id: JobId::parse("job_1_a").unwrap(),
-            dialect: Dialect::StreamGank,
-            input: json!({ "country": "US" }),
-            pause_after_extraction,
-            film: None,
-            callback: None,
-            caller: None,
-            traceparent: None,
+            kind: JobKind::Workflow,
+            request: Request { input: json!({ "country": "US" }), pause_after_extraction, callback: None },
+            plan: None,
+            origin: Origin::default(),
         };
         Self { job: create(new, NOON, &policy), now: NOON, policy, last_report: None }
     }
@@ -49,13 +48,14 @@ impl Story {
         let waiting = Self::waiting();
         let new = NewJob {
             id: waiting.job.id.clone(),
-            dialect: Dialect::VidBuilder,
-            input: json!({ "quality": "720p" }),
-            pause_after_extraction: false,
-            film: Some(film()),
-            callback: Some("https://client.example/hook".to_owned()),
-            caller: None,
-            traceparent: None,
+            kind: JobKind::Video,
+            request: Request {
+                input: json!({ "quality": "720p" }),
+                pause_after_extraction: false,
+                callback: Some("https://client.example/hook".to_owned()),
+            },
+            plan: Some(film()),
+            origin: Origin::default(),
         };
         Self { job: create(new, NOON, &waiting.policy), ..waiting }
     }
@@ -216,7 +216,7 @@ pub struct Report(pub StepUpdate);
 
 impl Report {
     pub fn of(number: u8, status: StepStatus, sequence: i64) -> Self {
-        Self(StepUpdate::plain(number, status, sequence))
+        Self(plain(number, status, sequence))
     }
 
     pub fn render(mut self, id: &str) -> Self {
@@ -258,7 +258,7 @@ impl Report {
 
 /// A report of the first run with nothing special.
 pub fn step(number: u8, status: StepStatus, sequence: i64) -> Event {
-    Event::step(1, number, status, sequence)
+    Report::of(number, status, sequence).by(1)
 }
 
 pub fn started(attempt: u32) -> Event {
@@ -335,9 +335,57 @@ pub fn piece_failed(claim: u32, permanent: bool) -> Event {
 
 pub fn stored() -> StoredVideo {
     StoredVideo {
-        format: Rendition::Landscape,
+        rendition: Rendition::Landscape,
         key: "videos/2024-01-01/standard/job_1_a.mp4".to_owned(),
         bytes: 1000,
         link: VIDEO.to_owned(),
     }
+}
+
+/// The contract's policy, with the captions that clients see.
+pub fn policy() -> Policy {
+    Policy { captions: CAPTIONS, ..Policy::default() }
+}
+
+/// A report with nothing but its number, status and sequence.
+pub fn plain(number: u8, status: StepStatus, sequence: i64) -> StepUpdate {
+    StepUpdate::plain(number, step_name(number), status, sequence)
+}
+
+/// The reported steps of a job; none of a job that takes no reports.
+pub fn steps_of(job: &Job) -> Steps {
+    job.run.engine.steps().cloned().unwrap_or_default()
+}
+
+/// What is known of a job's worker.
+pub fn worker_of(job: &Job) -> Worker {
+    job.run.engine.external().map(|external| external.worker.clone()).unwrap_or_default()
+}
+
+/// The polls of a job's render.
+pub fn polls_of(job: &Job) -> Option<Polls> {
+    job.run.engine.render().and_then(|task| task.polls.clone())
+}
+
+/// The pieces of a job, while its run lasts.
+pub fn pieces_of(job: &Job) -> Option<Pieces<RenderTask>> {
+    job.run.engine.pieces().and_then(|run| run.pieces.clone())
+}
+
+/// Why a retry cannot help.
+pub fn no_retry(job: &Job) -> Option<NoRetry> {
+    job.run.no_retry.clone()
+}
+
+pub fn workflow_incomplete(job: &Job) -> bool {
+    job.run.incomplete == Some(Incomplete::WorkflowIncomplete)
+}
+
+pub fn paused_after_extraction(job: &Job) -> bool {
+    job.run.incomplete == Some(Incomplete::PausedAfterExtraction)
+}
+
+/// The pieces of a job whose run is under way.
+pub fn pieces_in(job: &Job) -> &Pieces<RenderTask> {
+    job.run.engine.pieces().and_then(|run| run.pieces.as_ref()).expect("a run in pieces")
 }

@@ -4,7 +4,7 @@ use reelhook_app::Url;
 use reelhook_app::jobs::change::Changed;
 use reelhook_app::jobs::renders::is_web_url;
 use reelhook_app::views::streamgank::job;
-use reelhook_domain::{Event, Job, JobId, Rejected, brief};
+use reelhook_domain::{Event, Job, JobId, Rejected, RenderId, brief};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
@@ -84,7 +84,7 @@ impl Command {
         let id = &changed.id;
         let message = match self {
             Self::Cancel => "Job cancelled successfully".to_owned(),
-            Self::Retry => format!("Job retry initiated (attempt {})", changed.retry_count),
+            Self::Retry => format!("Job retry initiated (attempt {})", changed.retries.used),
             Self::Complete(_) => "Job updated with video URL".to_owned(),
             Self::Delete => {
                 let last = &id.as_str()[id.as_str().len().saturating_sub(8)..];
@@ -95,7 +95,7 @@ impl Command {
         let mut body = json!({ "success": true, "message": message, "job": job(changed) });
         match self {
             Self::Delete => body["deletedAt"] = json!(changed.deleted_at.map(|at| at.to_string())),
-            Self::Monitor => body["creatomateId"] = json!(changed.render_id.as_ref().map(|render| render.as_str())),
+            Self::Monitor => body["creatomateId"] = json!(changed.render_id().map(RenderId::as_str)),
             Self::Cancel | Self::Retry | Self::Complete(_) => {}
         }
         body

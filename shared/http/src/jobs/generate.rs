@@ -2,7 +2,8 @@
 
 use reelhook_app::jobs::submit::Submission;
 use reelhook_app::views::streamgank::{QueueCounts, job, queue_status};
-use reelhook_domain::{Dialect, Job};
+use reelhook_domain::Request;
+use reelhook_domain::{Job, JobKind};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
@@ -43,11 +44,9 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         "pauseAfterExtraction": pause,
     });
     Ok(Submission {
-        dialect: Dialect::StreamGank,
-        input,
-        pause_after_extraction: pause,
-        film: None,
-        callback: None,
+        kind: JobKind::Workflow,
+        request: Request { input, pause_after_extraction: pause, callback: None },
+        plan: None,
         caller: caller.fingerprint,
         traceparent: request.traceparent(),
         key: key(request)?.map(|key| key.of_callers(caller.former)),

@@ -1,8 +1,9 @@
 //! The queue: its numbers, its list with a cursor, and its switches (contract.md, StreamGank: jobs).
 
 use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
+use reelhook_app::views::Dialect;
 use reelhook_app::views::streamgank::job;
-use reelhook_domain::{Dialect, JobId, Status, Timestamp, brief};
+use reelhook_domain::{JobId, Status, Timestamp, brief};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

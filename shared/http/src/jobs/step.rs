@@ -2,6 +2,7 @@
 
 use reelhook_app::jobs::change::Changed;
 use reelhook_app::jobs::renders::is_web_url;
+use reelhook_app::views::captions::step_name;
 use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, cut};
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use secrecy::ExposeSecret;
@@ -115,7 +116,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
     };
     let details = &body["details"];
     let short = |value: &Value, most: usize| value.as_str().map(|text| text.chars().take(most).collect::<String>());
-    let name = short(&body["step_name"], 100).unwrap_or_else(|| StepUpdate::plain(number, status, 0).name);
+    let name = short(&body["step_name"], 100).unwrap_or_else(|| step_name(number).to_owned());
     let render_id = match details["creatomate_id"].as_str().filter(|id| !id.is_empty()) {
         Some(id) => Some(RenderId::parse(id).map_err(|error| bad("details.creatomate_id", &error.to_string()))?),
         None => None,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reelhook_app::videos::uploads;
-use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::videos::film::{
     Entrance, FRAME_RATE, Film, FrameGrid, ImageRef, Music, Quality, Scene, SceneKind, Theme, Transition,
 };
+use reelhook_domain::videos::render::Renderer;
 use serde_json::Value;
 
 use crate::problem::Problem;

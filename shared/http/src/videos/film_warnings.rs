@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelhook_domain::videos::coverage::missing;
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 
 /// Texts with characters that can't be shown, each of which has a sentence.
 const MOST_TEXTS: usize = 20;

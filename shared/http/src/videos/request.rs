@@ -5,7 +5,7 @@ use reelhook_app::videos::films::IMAGE_LIMIT;
 use reelhook_app::videos::requests::VideoRequest;
 use reelhook_app::videos::uploads::{Upload, sniff};
 use reelhook_app::webhooks::endpoints::web_url;
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 use serde_json::{Value, json};
 
 use crate::idempotency::{key_of_body, key_of_form};

@@ -1,7 +1,7 @@
 //! What is empty says nothing, wherever it stands: the next name counts, or the default.
 
-use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::videos::film::{Entrance, ImageRef, Quality, Theme, Transition};
+use reelhook_domain::videos::render::Renderer;
 use reelhook_http::videos::film::read;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Characters that no typeface has are a warning that names the place, as short as it can be.
 
-use reelhook_domain::videos::drawing::Renderer;
+use reelhook_domain::videos::render::Renderer;
 use reelhook_http::videos::film::read;
 use serde_json::{Value, json};
 

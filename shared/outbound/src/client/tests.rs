@@ -1,4 +1,4 @@
-//! What needs a resolver, a rule or root certificates of the test's own: names that change, hosts in every spelling, TLS.
+//! Tests that need their own resolver, address rule or root certificates: changing names, all spellings of hosts, TLS.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -13,19 +13,20 @@ mod canary;
 mod spellings;
 mod tls;
 
-/// Stands for a public address: the only one that passes the tests' rule.
+/// Represents a public address; the only address that the tests' rule permits.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
 
-/// Enough for what is refused before anything is dialled, and short where a fault lets it be dialled.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// A deadline for requests that are refused before anything is dialled. If a defect lets them be dialled, the test ends
+/// soon.
+const SHORT_DEADLINE: Duration = Duration::from_secs(1);
 
 type Answer = io::Result<Vec<IpAddr>>;
 
-/// Gives each answer once, in order; the last lookup is one too many.
+/// Returns each answer once, in order, and panics at the next lookup.
 struct Answers(Mutex<VecDeque<Answer>>);
 
 #[async_trait]
@@ -37,22 +38,22 @@ impl Lookup for Answers {
 }
 
 /// A resolver that never answers.
-struct Silence;
+struct UnresponsiveResolver;
 
 #[async_trait]
-impl Lookup for Silence {
+impl Lookup for UnresponsiveResolver {
     async fn lookup(&self, _name: &str) -> Answer {
         std::future::pending().await
     }
 }
 
-fn only_the_stand_in(ip: IpAddr) -> bool {
+fn is_stand_in(ip: IpAddr) -> bool {
     ip == PUBLIC
 }
 
-fn client_that_finds(answers: Vec<Answer>, rule: AddressRule, roots: RootCertStore) -> GuardedClient {
-    let environment = Environment { lookup: Arc::new(Answers(Mutex::new(answers.into()))), rule, roots };
-    GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client")
+fn client_with_answers(answers: Vec<Answer>, rule: AddressRule, roots: RootCertStore) -> GuardedClient {
+    let dependencies = Dependencies { lookup: Arc::new(Answers(Mutex::new(answers.into()))), rule, roots };
+    GuardedClient::with_dependencies(dependencies, AllowList::default(), None).expect("a client")
 }
 
 fn request(url: &str) -> OutboundRequest {
@@ -66,7 +67,7 @@ fn request(url: &str) -> OutboundRequest {
     }
 }
 
-/// Two listeners on one port: behind the private address, which nobody may reach, and behind the public one.
+/// Two listeners on one port: one on the private address, which must not be reached, and one on the public address.
 fn private_and_public() -> (TcpListener, TcpListener, u16) {
     for _ in 0..100 {
         let private = TcpListener::bind((PRIVATE, 0)).expect("a port");
@@ -79,13 +80,13 @@ fn private_and_public() -> (TcpListener, TcpListener, u16) {
     panic!("no port is free on both addresses");
 }
 
-/// The kernel completes a connection before its client learns of it, so that none can still be on its way.
+/// The kernel completes a connection before the client learns of it, so no connection can still be pending.
 fn assert_never_dialled(listener: &TcpListener) {
-    let nobody = listener.accept().expect_err("nobody calls");
-    assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+    let error = listener.accept().expect_err("no connection");
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 }
 
-/// Answers so many connections, one request each.
+/// Answers this number of connections, each with one request.
 fn answering(listener: TcpListener, connections: usize, answer: &'static [u8]) -> JoinHandle<io::Result<()>> {
     thread::spawn(move || {
         for _ in 0..connections {
@@ -112,7 +113,7 @@ async fn a_name_that_turns_private_is_not_dialled() {
     let (private, public, port) = private_and_public();
     let server = answering(public, 2, ANSWER);
     let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE]), Ok(vec![METADATA]), Ok(vec![PUBLIC])];
-    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    let client = client_with_answers(answers, is_stand_in, RootCertStore::empty());
     let url = format!("http://rebinding.test:{port}/");
 
     let host = "rebinding.test".to_owned();
@@ -127,12 +128,12 @@ async fn a_name_that_turns_private_is_not_dialled() {
 }
 
 #[tokio::test]
-async fn of_a_mixed_answer_only_the_public_part_is_dialled() {
+async fn only_the_public_addresses_of_a_mixed_answer_are_dialled() {
     let (private, public, port) = private_and_public();
     let server = answering(public, 3, ANSWER);
     let answers =
         vec![Ok(vec![PRIVATE, PUBLIC]), Ok(vec![PUBLIC, PRIVATE]), Ok(vec![METADATA, PRIVATE, PUBLIC, PRIVATE])];
-    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    let client = client_with_answers(answers, is_stand_in, RootCertStore::empty());
     for _ in 0..3 {
         let sent = client.send(request(&format!("http://mixed.test:{port}/"))).await;
         assert_eq!(sent.expect("an answer").peer, Some(SocketAddr::new(PUBLIC, port)));
@@ -142,28 +143,28 @@ async fn of_a_mixed_answer_only_the_public_part_is_dialled() {
 }
 
 #[tokio::test]
-async fn a_public_part_that_refuses_is_not_replaced_by_the_private_part() {
+async fn a_refused_public_address_is_not_replaced_by_a_private_one() {
     let (private, public, port) = private_and_public();
     drop(public);
     let answers = vec![Ok(vec![PUBLIC, PRIVATE]), Ok(vec![PRIVATE, PUBLIC])];
-    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    let client = client_with_answers(answers, is_stand_in, RootCertStore::empty());
     for _ in 0..2 {
         let refused = client.send(request(&format!("http://mixed.test:{port}/"))).await;
-        assert_eq!(refused.expect_err("nobody listens"), OutboundError::Refused);
+        assert_eq!(refused.expect_err("no listener"), OutboundError::Refused);
     }
     assert_never_dialled(&private);
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_no_reason_to_look_the_name_up_again() {
+async fn a_broken_connection_does_not_cause_another_lookup() {
     let (private, public, port) = private_and_public();
     let hang_up = thread::spawn(move || public.accept().map(drop));
-    // The second answer is there for whoever asks for it.
+    // The second answer would be used by another lookup.
     let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE])];
-    let client = client_that_finds(answers, only_the_stand_in, RootCertStore::empty());
+    let client = client_with_answers(answers, is_stand_in, RootCertStore::empty());
     let url = format!("http://rebinding.test:{port}/");
     let broken = client.send(request(&url)).await;
-    assert_eq!(broken.expect_err("nobody answers"), OutboundError::Reset);
+    assert_eq!(broken.expect_err("no answer"), OutboundError::Reset);
     hang_up.join().expect("no panic").expect("one connection");
 
     let host = "rebinding.test".to_owned();
@@ -177,7 +178,7 @@ async fn a_redirect_to_a_name_that_turned_private_is_not_followed() {
     let (private, public, port) = private_and_public();
     let server = answering(public, 1, b"HTTP/1.1 307 Moved\r\nconnection: close\r\nlocation: /\r\n\r\n");
     let answers = vec![Ok(vec![PUBLIC]), Ok(vec![PRIVATE])];
-    let client = client_that_finds(answers, |_any| true, RootCertStore::empty());
+    let client = client_with_answers(answers, |_any| true, RootCertStore::empty());
     let sent = client.send(request(&format!("http://rebinding.test:{port}/"))).await;
     assert_eq!(sent.expect("an answer").status, 307);
     assert_never_dialled(&private);
@@ -189,7 +190,7 @@ async fn a_name_is_judged_by_what_it_resolves_to() {
     for address in ["127.0.0.1", "::1", "10.0.0.1", "169.254.169.254", "::ffff:8.8.8.8", "fd00::1"] {
         for host in ["localhost", "localhost.", "receiver.test", "receiver.test.", "a_b", "xn--bcher-kva.test"] {
             let found = vec![Ok(vec![address.parse().expect("an address"), PRIVATE])];
-            let client = client_that_finds(found, addresses::is_public, RootCertStore::empty());
+            let client = client_with_answers(found, addresses::is_public, RootCertStore::empty());
             let refused = client.send(request(&format!("http://{host}/path?secret"))).await;
             let host = host.to_owned();
             assert_eq!(refused.expect_err(address), OutboundError::Forbidden { host });
@@ -207,17 +208,20 @@ async fn a_lookup_without_an_answer_is_a_name_that_does_not_exist() {
         (Err(io::Error::other("no such name")), OutboundError::NotFound { host }),
         (Err(too_many_files), OutboundError::Other(words)),
     ] {
-        let client = client_that_finds(vec![answer], addresses::is_public, RootCertStore::empty());
+        let client = client_with_answers(vec![answer], addresses::is_public, RootCertStore::empty());
         let refused = client.send(request("https://gone.test/path?secret")).await;
         assert_eq!(refused.expect_err("no address"), expected);
     }
 }
 
 #[tokio::test]
-async fn a_lookup_that_does_not_end_meets_the_deadline() {
-    let environment =
-        Environment { lookup: Arc::new(Silence), rule: addresses::is_public, roots: RootCertStore::empty() };
-    let client = GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client");
+async fn a_lookup_that_hangs_ends_at_the_deadline() {
+    let dependencies = Dependencies {
+        lookup: Arc::new(UnresponsiveResolver),
+        rule: addresses::is_public,
+        roots: RootCertStore::empty(),
+    };
+    let client = GuardedClient::with_dependencies(dependencies, AllowList::default(), None).expect("a client");
     let deadline = Duration::from_millis(100);
     let refused = client.send(OutboundRequest { deadline, ..request("http://silent.test/") }).await;
     assert_eq!(refused.expect_err("silence"), OutboundError::TimedOut(100));

@@ -1,4 +1,4 @@
-//! What goes over the wire in both directions when nothing goes wrong.
+//! The bytes on the wire in both directions in successful exchanges.
 
 use bytes::Bytes;
 use reelhook_app::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
@@ -16,7 +16,7 @@ fn post(server: &Server, headers: &[(&str, &str)], body: &'static [u8]) -> Outbo
     }
 }
 
-/// Every byte of the one request that the client makes of this one.
+/// All bytes that the client sends for one request.
 async fn bytes_sent(user_agent: Option<&str>, request: impl Fn(&Server) -> OutboundRequest) -> String {
     let server = Server::start(vec![answer("200 OK", "", b"ok")]).await;
     let allow = AllowList::parse(&server.address.to_string(), None).expect("a list");
@@ -83,7 +83,7 @@ fn a_user_agent_that_is_no_header_value_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_back_as_sent() {
+async fn a_response_is_returned_as_sent() {
     let body = [0, 255, b'\r', b'\n', 0xC3, 0x28];
     let headers = "Retry-After: 7\r\nX-Twice: one\r\nX-Twice: two\r\nX-Text: S\u{e9}rie\r\n";
     let server = Server::start(vec![answer("429 Slow Down", headers, &body)]).await;
@@ -107,7 +107,7 @@ async fn an_answer_comes_back_as_sent() {
 }
 
 #[tokio::test]
-async fn every_status_is_an_answer() {
+async fn every_status_is_a_response() {
     for status in [101, 200, 201, 204, 301, 302, 304, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599, 999] {
         let script = match status {
             101 | 204 | 304 => Step::Send(format!("HTTP/1.1 {status} x\r\n\r\n").into()),
@@ -167,7 +167,7 @@ async fn a_connection_that_the_receiver_ends_is_not_kept() {
 }
 
 #[tokio::test]
-async fn bytes_after_an_answer_are_not_the_next_answer() {
+async fn surplus_bytes_are_not_the_next_response() {
     let surplus = b"okHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
     let mut server = Server::start(vec![Step::Send([head, surplus.as_slice()].concat())]).await;
@@ -180,7 +180,7 @@ async fn bytes_after_an_answer_are_not_the_next_answer() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_not_an_instruction() {
+async fn a_redirect_is_returned_and_not_followed() {
     for status in ["301", "302", "303", "307", "308"] {
         for target in ["/elsewhere", "http://169.254.169.254/latest/meta-data/", "http://localhost/"] {
             let headers = format!("location: {target}\r\n");
@@ -197,7 +197,7 @@ async fn a_redirect_is_an_answer_and_not_an_instruction() {
 }
 
 #[tokio::test]
-async fn headers_of_the_connection_and_what_http_does_not_allow_are_not_sent() {
+async fn connection_headers_and_invalid_headers_are_refused() {
     let mut server = Server::start(vec![answer("200 OK", "", b"")]).await;
     let client = client_of(&server);
     for (name, value, reason) in [
@@ -227,10 +227,10 @@ async fn headers_of_the_connection_and_what_http_does_not_allow_are_not_sent() {
 }
 
 #[tokio::test]
-async fn a_url_beyond_what_http_carries_is_not_sent_and_not_shown() {
+async fn a_url_that_is_too_long_is_neither_sent_nor_shown() {
     let mut server = Server::start(vec![answer("200 OK", "", b"")]).await;
     let url = server.url(&format!("/{}", "secret".repeat(20_000)));
     let refused = client_of(&server).send(get(url)).await.expect_err("120,000 bytes");
-    assert_eq!(refused, OutboundError::BadRequest("the URL is not one that HTTP can carry".into()));
+    assert_eq!(refused, OutboundError::BadRequest("the URL can't be sent in an HTTP request".into()));
     assert_eq!(server.connections().await, 0);
 }

@@ -1,4 +1,4 @@
-//! URLs that must not be called, in every spelling, while a listener shows that nothing was dialled.
+//! Forbidden URLs in several spellings; a listener detects connections.
 
 use reelhook_app::outbound::{HttpSender, OutboundError};
 use reelhook_outbound::{AllowList, GuardedClient};
@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::server::{Server, answer, client_of, get};
 
-/// Spellings of loopback and of its name; the listener's port is put behind each. The whole table of spellings is run
-/// beside the client, in `client/tests/spellings.rs`: here are the ones that need the system's resolver.
+/// Spellings of loopback and of its name; the listener's port is appended to each. `client/tests/spellings.rs` has the
+/// complete table; these need the system's resolver.
 const LOOPBACK: [&str; 14] = [
     "127.0.0.1",
     "127.0.0.2",
@@ -29,7 +29,7 @@ fn nothing_listed() -> GuardedClient {
     GuardedClient::new(AllowList::default(), None).expect("a client")
 }
 
-/// Refused with the name of the host and nothing else of the URL.
+/// Checks that a URL is refused, and that the error contains only its host.
 async fn check_refused(client: &GuardedClient, url: &str) {
     let parsed = Url::parse(url).expect(url);
     let host = parsed.host_str().filter(|host| !host.is_empty());
@@ -52,7 +52,7 @@ async fn no_spelling_of_loopback_is_dialled() {
 
 #[tokio::test]
 async fn no_spelling_of_ipv6_loopback_is_dialled() {
-    // A machine without IPv6 has nothing to dial here.
+    // Without IPv6 there is nothing to dial.
     let Ok(mut server) = Server::start_at("[::]:0", vec![answer("200 OK", "", b"")]).await else { return };
     let port = server.address.port();
     server.address = format!("[::1]:{port}").parse().expect("a socket");

@@ -1,5 +1,5 @@
-//! Receivers that mean harm: bodies without measure, bombs, floods and circles. Each ends in time and costs no more than
-//! its limit.
+//! Malicious receivers: endless bodies, decompression bombs, floods and redirect loops. Each exchange ends in time and
+//! within its limit.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const UNTIL_CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 const TEN_GIBIBYTES: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n";
 
-/// `gzip -9n` of endless zeros: after these bytes each zero stands for 1032 more.
+/// The start of the output of `gzip -9n` for endless zeros: each further zero byte decompresses to 1032 bytes.
 const BOMB: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xec\xc1\x01\x01\x00\x00\x00\x80\x90\xfe\xaf\xee\x08\x0a";
 
-/// Long after any of these deadlines, and long before a test would hang.
+/// Much longer than the deadlines, but short enough that no test hangs.
 const LATE: Duration = Duration::from_secs(5);
 
 fn send(bytes: &[u8]) -> Step {
     Step::Send(bytes.to_vec())
 }
 
-/// The same bytes over and over, in pieces that a socket takes at once.
+/// The same bytes repeatedly, in chunks that fit into a socket buffer.
 fn flood(bytes: &[u8]) -> Step {
     Step::Flood(bytes.repeat(64 * 1024 / bytes.len()))
 }
@@ -51,7 +51,7 @@ async fn ten_gibibytes_are_neither_waited_for_nor_kept() {
         ("they stall past the limit", vec![send(&piece), Step::Stall], 999, 999, true, None),
         ("they stall at the limit", vec![send(&piece), Step::Stall], 1000, 1000, false, late.clone()),
         ("they never begin", vec![Step::Stall], usize::MAX, 0, false, late.clone()),
-        ("they break off", vec![send(&piece), Step::Close], usize::MAX, 1000, false, broken.clone()),
+        ("the connection breaks", vec![send(&piece), Step::Close], usize::MAX, 1000, false, broken.clone()),
     ] {
         let script = [vec![send(TEN_GIBIBYTES)], after].concat();
         let deadline = if cut_short == late { 300 } else { 20_000 };
@@ -59,16 +59,16 @@ async fn ten_gibibytes_are_neither_waited_for_nor_kept() {
         let found = (response.body.len(), response.truncated, response.cut_short);
         assert_eq!(found, (kept, truncated, cut_short), "{case}");
     }
-    // How much of it is read before the reset is the kernel's matter.
+    // How much is read before the reset depends on the kernel.
     let reset = [send(TEN_GIBIBYTES), send(&piece), Step::Reset];
     let response = result_of(&reset, 20_000, usize::MAX).await.expect("an answer");
     assert_eq!((response.truncated, response.cut_short), (false, broken));
 }
 
 #[tokio::test]
-async fn a_bomb_is_not_unpacked() {
+async fn a_decompression_bomb_is_not_unpacked() {
     const LIMIT: usize = 64 * 1024;
-    // 67 MB for who unpacks it, and just what the limit allows for who does not.
+    // Decompressed these are 67 MB; as received they are exactly the limit.
     let bomb = [BOMB, &vec![0; LIMIT - BOMB.len()]].concat();
     for encoding in ["content-encoding: gzip\r\n", "content-encoding: gzip, gzip\r\ncontent-type: application/gzip\r\n"]
     {
@@ -76,7 +76,7 @@ async fn a_bomb_is_not_unpacked() {
         assert!(response.body == bomb && !response.truncated, "{} bytes of {encoding}", response.body.len());
         assert!(response.header("content-encoding").is_some(), "{response:?}");
 
-        // The same without end.
+        // The same, but endless.
         let head = format!("HTTP/1.1 200 OK\r\n{encoding}\r\n");
         let script = [send(head.as_bytes()), send(BOMB), flood(&[0])];
         let response = result_of(&script, 20_000, LIMIT).await.expect("an answer");
@@ -85,7 +85,7 @@ async fn a_bomb_is_not_unpacked() {
 }
 
 #[tokio::test]
-async fn a_packed_transfer_is_not_unpacked() {
+async fn a_compressed_transfer_encoding_is_not_decoded() {
     let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n";
     let chunk = [b"18\r\n", BOMB, b"\r\n3e8\r\n", &[0; 1000], b"\r\n0\r\n\r\n"].concat();
     let response = result_of(&[send(head), send(&chunk)], 20_000, 2000).await.expect("an answer");
@@ -93,7 +93,7 @@ async fn a_packed_transfer_is_not_unpacked() {
 }
 
 #[tokio::test]
-async fn a_flood_meets_the_deadline_though_there_is_always_more_to_read() {
+async fn an_endless_stream_ends_at_the_deadline() {
     for (case, head, drops, answered) in [
         ("100 Continue", b"".as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n".as_slice(), false),
         ("102 Processing", b"", b"HTTP/1.1 102 Processing\r\n\r\n", false),
@@ -112,7 +112,7 @@ async fn a_flood_meets_the_deadline_though_there_is_always_more_to_read() {
 }
 
 #[tokio::test]
-async fn what_frames_a_message_has_its_own_limits() {
+async fn message_framing_has_its_own_limits() {
     for (case, before, drops, answered) in [
         ("headers without end", b"HTTP/1.1 200 OK\r\n".as_slice(), b"a: b\r\n".as_slice(), false),
         ("a header without end", b"HTTP/1.1 200 OK\r\na: ", b"b", false),
@@ -131,14 +131,14 @@ async fn what_frames_a_message_has_its_own_limits() {
 }
 
 #[tokio::test]
-async fn the_answer_after_many_hints_is_the_answer() {
+async fn the_response_after_many_early_hints_is_returned() {
     let hints = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000);
     let response = result_of(&[send(&hints), answer("200 OK", "", b"ok")], 20_000, 1000).await.expect("an answer");
     assert_eq!((response.status, response.body.as_ref()), (200, b"ok".as_slice()));
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_has_none_whatever_it_announces() {
+async fn a_response_without_a_body_has_none_whatever_its_headers_say() {
     for status in ["304 Not Modified", "204 No Content"] {
         for (headers, body) in [
             ("", ""),
@@ -163,7 +163,7 @@ async fn an_answer_without_a_body_has_none_whatever_it_announces() {
 }
 
 #[tokio::test]
-async fn a_circle_of_redirects_ends_with_its_first_answer() {
+async fn a_redirect_loop_ends_with_its_first_response() {
     let mut inside = Server::start(vec![answer("200 OK", "", b"secret")]).await;
     let mut other = Server::start(vec![answer("200 OK", "", b"")]).await;
     let canary = inside.url("/").to_string();
@@ -184,7 +184,7 @@ async fn a_circle_of_redirects_ends_with_its_first_answer() {
     ] {
         for status in [300, 301, 302, 303, 305, 307, 308] {
             let mut server = Server::start(vec![answer(&format!("{status} x"), &headers, b"")]).await;
-            // Both may be called, so that only the client's own rule keeps it from going on.
+            // Both addresses are permitted, so that only the client's own rule prevents the redirect.
             let allow = AllowList::parse(&format!("{},{}", server.address, other.address), None).expect("a list");
             let client = GuardedClient::new(allow, None).expect("a client");
             for _ in 0..2 {
@@ -212,5 +212,5 @@ async fn a_receiver_that_breaks_the_connection_while_we_send_is_a_reset() {
         stream.set_zero_linger().expect("a socket");
     };
     let (outcome, ()) = tokio::join!(client.send(request), break_off);
-    assert_eq!(outcome.expect_err("nobody answers"), OutboundError::Reset);
+    assert_eq!(outcome.expect_err("no answer"), OutboundError::Reset);
 }

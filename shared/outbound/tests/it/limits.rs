@@ -1,4 +1,4 @@
-//! Receivers that are slow, endless, oversized or broken: each ends in its own way and in time.
+//! Slow, endless, oversized and broken responses: each ends in time with its own result.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const UNTIL_CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
-/// Long after any of these deadlines, and long before a test would hang.
+/// Much longer than the deadlines, but short enough that no test hangs.
 const LATE: Duration = Duration::from_secs(5);
 
 fn send(bytes: &[u8]) -> Step {
@@ -43,7 +43,7 @@ async fn result_of(
     result
 }
 
-/// What came of a body, and why it ended too early.
+/// The received body, and why it is incomplete.
 fn body_of(result: Result<OutboundResponse, OutboundError>) -> Result<(Vec<u8>, Option<OutboundError>), OutboundError> {
     result.map(|response| {
         assert_eq!((response.status, response.truncated), (200, false));
@@ -52,7 +52,7 @@ fn body_of(result: Result<OutboundResponse, OutboundError>) -> Result<(Vec<u8>, 
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_slow_meets_the_deadline() {
+async fn a_slow_head_times_out() {
     for (case, script) in [
         ("silence", vec![Step::Stall]),
         ("half a head", vec![send(HEAD), Step::Stall]),
@@ -69,7 +69,7 @@ async fn a_head_that_is_too_slow_meets_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_slow_ends_at_the_deadline_and_leaves_the_status() {
+async fn a_slow_body_ends_at_the_deadline_and_keeps_the_status() {
     for (case, script, came) in [
         ("no body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"), Step::Stall], ""),
         ("half a body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na"), Step::Stall], "a"),
@@ -83,7 +83,7 @@ async fn a_body_that_is_too_slow_ends_at_the_deadline_and_leaves_the_status() {
         assert_eq!(result, Ok((came.into(), Some(OutboundError::TimedOut(500)))), "{case}");
         assert!(Duration::from_millis(500) <= elapsed && elapsed < LATE, "{case}: {elapsed:?}");
     }
-    // However much of it came.
+    // Any number of chunks may have arrived.
     let dripping = [send(CHUNKED), drip(b"1\r\na\r\n", 20, 1000)];
     let (body, why) = body_of(result_of(&dripping, 500, 1000).await).expect("an answer");
     assert!(body.iter().all(|byte| *byte == b'a') && body.len() < 1000, "{body:?}");
@@ -91,7 +91,7 @@ async fn a_body_that_is_too_slow_ends_at_the_deadline_and_leaves_the_status() {
 }
 
 #[tokio::test]
-async fn the_deadline_covers_the_sum_of_what_is_each_in_time() {
+async fn the_deadline_covers_the_whole_exchange() {
     let script = [drip(CHUNKED, 120, 1), drip(b"1\r\na\r\n", 120, 4), send(b"0\r\n\r\n")];
     let response = result_of(&script, 400, 1000).await.expect("an answer whose body takes 480 ms more");
     assert_eq!(response.cut_short, Some(OutboundError::TimedOut(400)));
@@ -104,8 +104,8 @@ async fn the_deadline_covers_the_sum_of_what_is_each_in_time() {
 }
 
 #[tokio::test]
-async fn nobody_who_takes_no_request_holds_us() {
-    // The kernel completes the handshake; nobody reads.
+async fn a_receiver_that_never_reads_times_out() {
+    // The kernel completes the handshake, but nothing reads the request.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let socket = listener.local_addr().expect("an address").to_string();
     let allow = AllowList::parse(&socket, None).expect("a list");
@@ -151,14 +151,14 @@ async fn an_empty_body_is_whole_at_limit_zero() {
 }
 
 #[tokio::test]
-async fn what_goes_on_past_the_limit_is_cut_there() {
+async fn a_longer_body_is_truncated_at_the_limit() {
     let piece = vec![b'a'; 64 * 1024];
     let chunk = [b"10000\r\n", piece.as_slice(), b"\r\n"].concat();
     for (case, script) in [
         ("an endless body", vec![send(UNTIL_CLOSE), Step::Flood(piece.clone())]),
         ("endless chunks", vec![send(CHUNKED), Step::Flood(chunk)]),
         (
-            "a body as long as can be said",
+            "a body of the maximum length",
             vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551000\r\n\r\n"), Step::Flood(piece.clone())],
         ),
         (
@@ -173,7 +173,7 @@ async fn what_goes_on_past_the_limit_is_cut_there() {
 }
 
 #[tokio::test]
-async fn a_connection_with_more_to_say_is_not_used_again() {
+async fn a_connection_with_unread_data_is_not_reused() {
     let script = vec![send(CHUNKED), drip(b"1\r\na\r\n", 5, 1000)];
     let mut server = Server::start(script).await;
     let client = client_of(&server);
@@ -186,7 +186,7 @@ async fn a_connection_with_more_to_say_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_met_the_deadline_is_not_used_again() {
+async fn a_connection_that_timed_out_is_not_reused() {
     let mut server = Server::start(vec![Step::Stall]).await;
     let client = client_of(&server);
     for _ in 0..2 {
@@ -198,7 +198,7 @@ async fn a_connection_that_met_the_deadline_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_head_that_breaks_off_is_a_reset() {
+async fn an_incomplete_head_is_a_reset() {
     for (case, before) in [("no head", vec![]), ("half a head", vec![send(HEAD)])] {
         for end in [Step::Close, Step::Reset] {
             let script = [before.clone(), vec![end]].concat();
@@ -209,11 +209,11 @@ async fn a_head_that_breaks_off_is_a_reset() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_leaves_the_status() {
+async fn an_incomplete_body_keeps_the_status() {
     for (case, before, came) in [
         ("no body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")], ""),
         ("half a body", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na")], "a"),
-        ("a body that was to be longer", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nok")], "ok"),
+        ("a body shorter than announced", vec![send(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nok")], "ok"),
         ("no chunk", vec![send(CHUNKED)], ""),
         ("half a chunk", vec![send(&[CHUNKED, b"2\r\na"].concat())], "a"),
         ("no last chunk", vec![send(&[CHUNKED, b"2\r\nok\r\n"].concat())], "ok"),
@@ -231,14 +231,14 @@ async fn a_body_that_breaks_off_leaves_the_status() {
     for garbage in [&b"xyz\r\n"[..], b"2\r\nokno\r\n0\r\n\r\n", b"fffffffffffffffff\r\nok"] {
         let script = [send(&[CHUNKED, garbage].concat()), Step::Stall];
         let response = result_of(&script, 20_000, 1000).await.expect("an answer");
-        let why = response.cut_short.expect("what is no chunk");
+        let why = response.cut_short.expect("an invalid chunk");
         assert!(matches!(why, OutboundError::Other(_)), "{why:?}");
         assert_eq!(response.status, 200);
     }
 }
 
 #[tokio::test]
-async fn whoever_needs_the_body_can_ask_for_all_of_it() {
+async fn a_caller_can_require_the_whole_body() {
     let cut = [send(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok"), Step::Close];
     let response = result_of(&cut, 20_000, 1000).await.expect("an answer");
     assert_eq!(response.whole().expect_err("a part"), OutboundError::Reset);
@@ -247,7 +247,7 @@ async fn whoever_needs_the_body_can_ask_for_all_of_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_an_error_with_the_parsers_words() {
+async fn invalid_http_is_an_error_with_the_message_of_the_parser() {
     let oversized = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "b".repeat(1 << 20));
     let numerous = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(1000));
     for (case, bytes) in [
@@ -258,8 +258,8 @@ async fn what_is_no_http_is_an_error_with_the_parsers_words() {
         ("HTTP/2", "HTTP/2 200\r\n\r\n"),
         ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
         ("a length of words", "HTTP/1.1 200 OK\r\ncontent-length: two\r\n\r\nab"),
-        ("a head beyond measure", &oversized),
-        ("headers beyond measure", &numerous),
+        ("an oversized head", &oversized),
+        ("too many headers", &numerous),
     ] {
         let script = [send(bytes.as_bytes()), Step::Stall];
         let refused = result_of(&script, 20_000, 1000).await.expect_err(case);
@@ -269,8 +269,8 @@ async fn what_is_no_http_is_an_error_with_the_parsers_words() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_refuses() {
-    // Bound, so that no other test gets it, and not listening.
+async fn a_port_without_a_listener_refuses() {
+    // The port is bound, so that no other test gets it, but nothing listens.
     let bound = TcpSocket::new_v4().expect("a socket");
     bound.bind("127.0.0.1:0".parse().expect("a socket address")).expect("a port");
     let socket = bound.local_addr().expect("an address").to_string();
@@ -285,7 +285,7 @@ async fn a_port_where_nobody_listens_refuses() {
 
 #[tokio::test]
 async fn a_receiver_that_does_not_speak_tls_fails_the_handshake() {
-    // Bare sockets: Server waits for a request, and none ever comes.
+    // Use plain sockets: `Server` would wait for a request that never arrives.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let socket = listener.local_addr().expect("an address").to_string();
     let allow = AllowList::parse(&socket, None).expect("a list");

@@ -1,4 +1,4 @@
-//! The guarded client as its callers see it, against listeners on loopback.
+//! The guarded client through its public API, against listeners on loopback.
 
 mod exchange;
 mod forbidden;

@@ -1,4 +1,4 @@
-//! Heads of responses as servers write them, not as they should: what common clients take is taken.
+//! Nonconforming response heads that occur in practice, and that common clients accept.
 
 use reelhook_app::outbound::{HttpSender, OutboundResponse};
 
@@ -35,7 +35,7 @@ async fn status_lines_of_every_kind_are_read() {
 }
 
 #[tokio::test]
-async fn odd_headers_are_read_or_passed_over() {
+async fn odd_headers_are_read_or_ignored() {
     for (case, lines, name, value) in [
         ("a space before the colon", "Retry-After : 7\r\n", "retry-after", Some("7")),
         ("no space behind it", "Retry-After:7\r\n", "retry-after", Some("7")),

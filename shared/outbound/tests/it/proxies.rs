@@ -1,4 +1,4 @@
-//! Proxy variables of the environment: a child process has them set, since a test may not change its own.
+//! Proxy variables are ignored. A child process sets them, because a test can't change its own environment.
 
 use std::env;
 use std::process::Stdio;
@@ -40,7 +40,7 @@ async fn call_around_the_proxy() {
     assert_eq!(response.body.as_ref(), b"from the receiver");
     assert_eq!(response.peer, Some(server.address));
 
-    // An ordinary client under the same variables does go through the proxy, so they are in force.
+    // An ordinary client with the same variables uses the proxy, so they are effective.
     let provider = rustls::crypto::ring::default_provider();
     let tls = rustls::ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()

@@ -9,11 +9,11 @@ use url::Url;
 
 use crate::server::{Server, Step, answer, client_of};
 
-fn wanted(url: Url) -> Fetch {
+fn request_for(url: Url) -> Fetch {
     Fetch { url, accept: "*/*", deadline: Duration::from_secs(20), response_limit: 1000 }
 }
 
-/// A client that may call these receivers.
+/// A client that may call both receivers.
 fn client_of_both(one: &Server, other: &Server) -> GuardedClient {
     let allow = AllowList::parse(&format!("{},{}", one.address, other.address), None).expect("a list");
     GuardedClient::new(allow, None).expect("a client")
@@ -30,7 +30,7 @@ fn body_of(fetched: &Fetched) -> &[u8] {
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_place_that_may_be_called_is_followed() {
+async fn a_redirect_to_a_permitted_address_is_followed() {
     let target = Server::start(vec![answer("200 OK", "", b"here")]).await;
     for location in [
         target.url("/picture?size=1").to_string(),
@@ -39,7 +39,7 @@ async fn a_redirect_to_a_place_that_may_be_called_is_followed() {
     ] {
         let origin = moved_to(&location).await;
         let client = client_of_both(&origin, &target);
-        let fetched = fetch(&client, wanted(origin.url("/first"))).await;
+        let fetched = fetch(&client, request_for(origin.url("/first"))).await;
         assert_eq!(body_of(&fetched), b"here");
         assert_eq!((fetched.redirects, fetched.url.path()), (1, "/picture"));
         assert_eq!(origin.requests().len(), 1);
@@ -52,7 +52,7 @@ async fn a_redirect_to_a_place_that_may_be_called_is_followed() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_place_that_may_not_be_called_is_refused_there() {
+async fn a_redirect_to_a_forbidden_address_is_refused() {
     let mut inside = Server::start(vec![answer("200 OK", "", b"secret")]).await;
     let port = inside.address.port();
     for (location, host) in [
@@ -64,43 +64,43 @@ async fn a_redirect_to_a_place_that_may_not_be_called_is_refused_there() {
         ("https://10.0.0.1/".to_owned(), "10.0.0.1"),
     ] {
         let origin = moved_to(&location).await;
-        let fetched = fetch(&client_of(&origin), wanted(origin.url("/first"))).await;
+        let fetched = fetch(&client_of(&origin), request_for(origin.url("/first"))).await;
         let End::NoResponse(error) = &fetched.end else { panic!("{location}: {fetched:?}") };
         assert_eq!(*error, OutboundError::Forbidden { host: host.to_owned() }, "{location}");
         assert_eq!(fetched.redirects, 1, "{location}");
     }
     let origin = moved_to(&format!("http://user:secret@{}/", inside.address)).await;
-    let fetched = fetch(&client_of_both(&origin, &inside), wanted(origin.url("/"))).await;
+    let fetched = fetch(&client_of_both(&origin, &inside), request_for(origin.url("/"))).await;
     assert!(matches!(&fetched.end, End::NoResponse(OutboundError::BadRequest(_))), "{fetched:?}");
     assert_eq!(inside.connections().await, 0);
 }
 
 #[tokio::test]
-async fn a_redirect_to_no_place_of_the_web_is_an_answer() {
+async fn a_redirect_to_no_web_address_is_returned() {
     for location in
         ["", " ", "file:///etc/passwd", "ftp://127.0.0.1/", "data:image/png;base64,AA", "javascript:alert(1)"]
     {
         let origin = moved_to(location).await;
-        let fetched = fetch(&client_of(&origin), wanted(origin.url("/"))).await;
+        let fetched = fetch(&client_of(&origin), request_for(origin.url("/"))).await;
         let End::Response(response) = &fetched.end else { panic!("{location}: {fetched:?}") };
         assert_eq!((response.status, fetched.redirects), (302, 0), "{location}");
     }
-    // Only those that say so are redirects.
+    // Only these statuses are redirects.
     for status in
         ["200 OK", "201 Created", "300 Multiple Choices", "304 Not Modified", "305 Use Proxy", "404 Not Found"]
     {
         let origin = Server::start(vec![answer(status, "location: /elsewhere\r\n", b"")]).await;
-        let fetched = fetch(&client_of(&origin), wanted(origin.url("/"))).await;
+        let fetched = fetch(&client_of(&origin), request_for(origin.url("/"))).await;
         assert!(matches!(&fetched.end, End::Response(_)), "{status}: {fetched:?}");
         assert_eq!(origin.requests().len(), 1, "{status}");
     }
 }
 
 #[tokio::test]
-async fn a_circle_ends_after_four_redirects() {
+async fn a_redirect_loop_ends_after_four_redirects() {
     for location in ["/", "/?again", "#part"] {
         let origin = moved_to(location).await;
-        let fetched = fetch(&client_of(&origin), wanted(origin.url("/"))).await;
+        let fetched = fetch(&client_of(&origin), request_for(origin.url("/"))).await;
         assert!(matches!(&fetched.end, End::Stopped(Stop::TooMany, _)), "{location}: {fetched:?}");
         assert_eq!((origin.requests().len(), fetched.redirects), (5, 4), "{location}");
     }
@@ -115,7 +115,7 @@ async fn all_steps_share_one_deadline() {
     let origin = Server::start(slow).await;
     let deadline = Duration::from_millis(400);
     let began = Instant::now();
-    let fetched = fetch(&client_of(&origin), Fetch { deadline, ..wanted(origin.url("/")) }).await;
+    let fetched = fetch(&client_of(&origin), Fetch { deadline, ..request_for(origin.url("/")) }).await;
     assert!(matches!(&fetched.end, End::NoResponse(OutboundError::TimedOut(400))), "{fetched:?}");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

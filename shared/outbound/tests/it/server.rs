@@ -1,4 +1,4 @@
-//! A scripted receiver on loopback: counts its connections, keeps the requests' bytes, answers as told.
+//! A scripted receiver on loopback that counts connections, records requests and sends scripted responses.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,20 +14,20 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::interval;
 use url::Url;
 
-/// What the receiver does after each request that it has read.
+/// A step of the script, which runs after each request.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
-    /// Sends these bytes once per interval, so many times: the slowness under test.
+    /// Sends these bytes once per interval, this number of times: the slowness under test.
     Drip(Vec<u8>, Duration, usize),
-    /// Sends these bytes as fast as they are taken until the client leaves.
+    /// Sends these bytes repeatedly until the client closes the connection.
     Flood(Vec<u8>),
-    /// Says nothing more and keeps the connection.
+    /// Sends nothing more and keeps the connection open.
     Stall,
-    /// Ends the connection in order.
+    /// Closes the connection in order.
     Close,
-    /// Breaks the connection.
+    /// Resets the connection.
     Reset,
 }
 
@@ -61,8 +61,8 @@ impl Server {
         Url::parse(&format!("http://{}{path}", self.address)).expect("a URL")
     }
 
-    /// Connections so far. They are accepted in order, so that once a connection of our own has arrived
-    /// none before it can still be on its way.
+    /// The number of connections so far. Connections are accepted in order, so once a connection of our own has
+    /// arrived, no earlier one can be pending.
     pub async fn connections(&mut self) -> usize {
         let marker = TcpStream::connect(self.address).await.expect("a marker");
         let marker = marker.local_addr().expect("an address");
@@ -72,7 +72,7 @@ impl Server {
         accepted - self.markers.len()
     }
 
-    /// The bytes of every request that was read whole.
+    /// The bytes of all requests that were read completely.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.requests.lock().expect("no panic").clone()
     }
@@ -97,7 +97,7 @@ async fn accept(
     }
 }
 
-/// A client that leaves ends the conversation, which is an outcome and not a fault here.
+/// If the client closes the connection, the conversation ends; here this is not an error.
 async fn converse(mut stream: TcpStream, requests: Arc<Mutex<Vec<Vec<u8>>>>, script: Vec<Step>) -> io::Result<()> {
     while let Some(request) = read_request(&mut stream).await? {
         requests.lock().expect("no panic").push(request);
@@ -127,7 +127,7 @@ async fn converse(mut stream: TcpStream, requests: Arc<Mutex<Vec<Vec<u8>>>>, scr
     Ok(())
 }
 
-/// One request, head and body, or None when the client has left.
+/// Reads one request with its body; `None` if the client has closed the connection.
 async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -146,20 +146,20 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(request))
 }
 
-/// A whole answer with a content-length.
+/// A complete response with a content-length.
 pub fn answer(status: &str, headers: &str, body: &[u8]) -> Step {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n");
     Step::Send([head.as_bytes(), body].concat())
 }
 
-/// A client that may call exactly this receiver.
+/// A client that may call only this receiver.
 pub fn client_of(server: &Server) -> GuardedClient {
     let allow = AllowList::parse(&server.address.to_string(), None).expect("a list");
     GuardedClient::new(allow, None).expect("a client")
 }
 
-/// A GET with a deadline that only a fault reaches.
+/// A GET request whose deadline is reached only if there is a defect.
 pub fn get(url: Url) -> OutboundRequest {
     OutboundRequest {
         method: Method::Get,

@@ -1,17 +1,17 @@
-//! Contents to draw: usual ones, and those that break layouts.
+//! Sample contents: typical ones, and those that break layouts.
 #![allow(dead_code, missing_docs, reason = "shared by examples and tests, each of which uses a part")]
 
 use image::{ImageFormat, Rgba, RgbaImage};
 use reelhook_domain::videos::film::{Content, Entrance, ImageRef, Item, Scene, SceneKind};
-use reelhook_render::Pictures;
+use reelhook_render::Images;
 
-pub fn picture(name: &str) -> ImageRef {
+pub fn image_ref(name: &str) -> ImageRef {
     ImageRef::Key(format!("samples/{name}"))
 }
 
-/// Painted pictures: a wide landscape, a tall one, a face, things.
-pub fn pictures() -> Pictures {
-    let mut pictures = Pictures::new();
+/// Generated images: a wide landscape, a tall one, a face and products.
+pub fn images() -> Images {
+    let mut images = Images::new();
     for (name, width, height) in [
         ("wide", 1600, 900),
         ("tall", 800, 1200),
@@ -41,9 +41,9 @@ pub fn pictures() -> Pictures {
         });
         let mut bytes = std::io::Cursor::new(Vec::new());
         image.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be written to memory");
-        pictures.insert(picture(name), bytes.get_ref()).expect("a picture that was just written can be read");
+        images.insert(image_ref(name), bytes.get_ref()).expect("a picture that was just written can be read");
     }
-    pictures
+    images
 }
 
 fn item(icon: &str, title: &str, text: &str, value: &str) -> Item {
@@ -60,7 +60,7 @@ fn column(title: &str, value: &str, marked: bool, points: &[&str]) -> Item {
     }
 }
 
-/// What a scene of this kind usually shows.
+/// Typical content for a scene of this kind.
 pub fn usual(kind: SceneKind) -> Content {
     let content = |kicker: &str, title: &str, subtitle: &str| Content {
         kicker: kicker.into(),
@@ -80,7 +80,7 @@ pub fn usual(kind: SceneKind) -> Content {
         SceneKind::ProductShowcase => Content {
             footnote: "€ 129.00".into(),
             button: "Order now".into(),
-            images: vec![picture("tall")],
+            images: vec![image_ref("tall")],
             ..content(
                 "New in spring",
                 "Trail Runner Two",
@@ -105,7 +105,7 @@ pub fn usual(kind: SceneKind) -> Content {
                 .into(),
             author: "Mara Lindqvist".into(),
             role: "Head of Content, Nordlys Media".into(),
-            images: vec![picture("face")],
+            images: vec![image_ref("face")],
             ..Content::default()
         },
         SceneKind::Comparison => Content {
@@ -148,7 +148,7 @@ pub fn usual(kind: SceneKind) -> Content {
                 .zip([("Alder", "Desk lamp"), ("Birch", "Floor lamp"), ("Cedar", "Pendant"), ("Dogwood", "Wall light")])
                 .zip(["€ 89", "€ 149", "€ 119", "€ 75"])
                 .map(|((image, (title, text)), value)| Item {
-                    image: Some(picture(image)),
+                    image: Some(image_ref(image)),
                     ..item("", title, text, value)
                 })
                 .collect(),
@@ -179,7 +179,7 @@ pub fn usual(kind: SceneKind) -> Content {
     }
 }
 
-/// The same fields, filled with one text after the other.
+/// The same fields, filled with the texts in turn.
 pub fn filled(kind: SceneKind, texts: &[&str], count: usize) -> Content {
     let mut next = texts.iter().cycle();
     let mut text = || next.next().map_or_else(String::new, |text| (*text).to_owned());
@@ -267,7 +267,7 @@ pub const THAI: [&str; 5] = [
     "ใบไม้เปลี่ยน**แสง**เป็นน้ำตาล",
     "น้ำมาจากราก",
 ];
-/// Texts that layouts get wrong, by what is wrong with them.
+/// Texts that layouts often get wrong, by topic.
 pub const CASES: [(&str, &str); 12] = [
     ("asterisks", "Card **** 4242 and **** 1881, 2 ** 3 ** 2, but **bold**"),
     ("no-break", "The price of this house is 10\u{202f}000\u{202f}000\u{a0}€ for now, or 9\u{2011}to\u{2011}5"),
@@ -283,12 +283,13 @@ pub const CASES: [(&str, &str); 12] = [
     ("letters of languages", "istanbul'da ığdır, Straße, Μάιος"),
 ];
 
-/// A title and a kicker with a text of `CASES`.
+/// A text of `CASES` as title and kicker.
 pub fn case(text: &str) -> Content {
     Content { kicker: text.to_owned(), title: text.to_owned(), ..Content::default() }
 }
 
-/// A word of each script that costs most: with joined letters, stacked ones, without spaces, without any typeface.
+/// A word of each of the most expensive scripts: with joined letters, with stacked letters, without spaces, without a
+/// typeface.
 pub const WORDS: [(&str, &str); 10] = [
     ("latin", "light "),
     ("arabic", "الضوء "),
@@ -302,7 +303,7 @@ pub const WORDS: [(&str, &str); 10] = [
     ("emoji", "👨‍👩‍👧‍👦☎ "),
 ];
 
-/// Twelve texts of 500 characters each in a scene of this kind; no two are the same.
+/// Content with twelve texts of 500 characters for this kind of scene; no two texts are equal.
 pub fn crowded(kind: SceneKind, word: &str) -> Content {
     let text =
         |index: usize| format!("{index} {word}").chars().chain(word.chars().cycle()).take(500).collect::<String>();

@@ -1,23 +1,23 @@
-//! Items beside and below each other: the arrangement and the type size at which all of them fit, else "+3 more".
+//! Arranges items in a grid: finds the arrangement and the type size at which all items fit, else shows "+3 more".
 
 use reelhook_domain::videos::film::ImageRef;
 
 use crate::area::Area;
-use crate::stage::Stage;
-use crate::text::{Side, Style, Typeset};
+use crate::card_builder::CardBuilder;
+use crate::text::{Alignment, Style, Typeset};
 
-/// What stands at the head of an item.
+/// The mark at the head of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Badge<'t> {
     None,
-    /// An emoji or a letter.
+    /// An emoji or a short text.
     Icon(&'t str),
     Number(usize),
     Letter(char),
     Check,
 }
 
-/// An item as its kind of scene wants it shown.
+/// The content of an item in the form that its kind of scene shows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cell<'t> {
     pub badge: Badge<'t>,
@@ -29,35 +29,35 @@ pub(crate) struct Cell<'t> {
     pub marked: bool,
 }
 
-/// How the parts of an item stand to each other.
+/// How the parts of an item are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum CellLayout {
     /// Below each other.
-    Tall,
-    /// The badge or picture at the side.
+    Stacked,
+    /// Side by side, with the badge or image first.
     Row,
 }
 
-/// What a kind of scene asks of its items.
+/// The grid options of a kind of scene.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish<'w> {
-    /// Arrangements, the one that is liked best first: columns and form.
-    pub tries: &'w [(usize, Form)],
-    pub side: Side,
-    /// Whether items have a ground of their own.
-    pub cards: bool,
-    /// Whether the value is what counts, not the title.
-    pub big_value: bool,
-    /// Height of a picture by its width; nothing when the kind shows none.
-    pub picture: Option<f32>,
-    /// The weight of titles.
+pub(crate) struct GridOptions<'w> {
+    /// Possible arrangements, the preferred one first: number of columns and layout of each cell.
+    pub arrangements: &'w [(usize, CellLayout)],
+    pub alignment: Alignment,
+    /// Whether each item has a surface of its own.
+    pub surfaces: bool,
+    /// Whether the value is more important than the title.
+    pub value_first: bool,
+    /// The height of an image divided by its width; `None` if this kind shows no images.
+    pub image_ratio: Option<f32>,
+    /// The font weight of titles.
     pub weight: u16,
-    /// Largest factor on the type's size.
-    pub largest: f32,
+    /// The maximum factor for type sizes.
+    pub max_factor: f32,
 }
 
-/// A set item.
-pub(crate) struct Set {
+/// A typeset item.
+pub(crate) struct TypesetCell {
     pub title: Option<Typeset>,
     pub text: Option<Typeset>,
     pub value: Option<Typeset>,
@@ -66,52 +66,58 @@ pub(crate) struct Set {
     whole: bool,
 }
 
-/// Items with their sizes.
+/// The chosen arrangement, with typeset items and their sizes.
 pub(crate) struct Plan {
-    pub sets: Vec<Set>,
+    pub sets: Vec<TypesetCell>,
     pub columns: usize,
-    pub form: Form,
-    pub k: f32,
+    pub layout: CellLayout,
+    pub factor: f32,
     pub gap: f32,
     pub rows: Vec<f32>,
     pub width: f32,
     pub height: f32,
-    /// How many items are left out, and the line that says so.
+    /// The line that states how many items are left out.
     pub more: Option<Typeset>,
 }
 
 const STEPS: [f32; 10] = [1.6, 1.48, 1.35, 1.2, 1.1, 1.0, 0.92, 0.84, 0.76, SMALLEST];
-/// Below this a text cannot be read on a telephone.
+/// Smaller text can't be read on a phone.
 const SMALLEST: f32 = 0.69;
 
-/// Lines of a title, a text and a point.
+/// The maximum number of lines of a title, a text and a point.
 type Limits = (usize, usize, usize);
 
 impl Plan {
-    /// Sets all items into a place of `width` by `height`.
-    pub fn fit(stage: &mut Stage<'_>, cells: &[Cell<'_>], wish: &Wish<'_>, width: f32, height: f32) -> Self {
+    /// Finds the plan for all items in an area of `width` by `height`.
+    pub fn fit(
+        card: &mut CardBuilder<'_>,
+        cells: &[Cell<'_>],
+        options: &GridOptions<'_>,
+        width: f32,
+        height: f32,
+    ) -> Self {
         let mut best: Option<(f32, Self)> = None;
-        for (rank, &(columns, form)) in wish.tries.iter().enumerate() {
-            let limits = match form {
-                Form::Tall => (3, 6, 3),
-                Form::Row => (2, 3, 2),
+        for (rank, &(columns, layout)) in options.arrangements.iter().enumerate() {
+            let limits = match layout {
+                CellLayout::Stacked => (3, 6, 3),
+                CellLayout::Row => (2, 3, 2),
             };
-            // What is too long at any size does not make the rest small.
-            let smallest = Self::at(stage, cells, wish, columns, form, width, SMALLEST, limits);
+            // An item that is too long at any size must not make the others small.
+            let smallest = Self::at(card, cells, options, columns, layout, width, SMALLEST, limits);
             if smallest.height > height {
                 continue;
             }
-            let hopeless: Vec<bool> = smallest.sets.iter().map(|set| !set.whole).collect();
-            let largest = if hopeless.contains(&true) { wish.largest.min(0.92) } else { wish.largest };
-            for k in STEPS.into_iter().filter(|k| *k <= largest) {
-                // A form that is liked less has to be clearly larger.
-                let lost = hopeless.iter().filter(|hopeless| **hopeless).count() as f32 / cells.len().max(1) as f32;
-                let score = k * (1.0 - 0.22 * rank as f32) * (1.0 - 0.6 * lost);
+            let too_long: Vec<bool> = smallest.sets.iter().map(|set| !set.whole).collect();
+            let largest = if too_long.contains(&true) { options.max_factor.min(0.92) } else { options.max_factor };
+            for factor in STEPS.into_iter().filter(|factor| *factor <= largest) {
+                // A less preferred arrangement must allow a clearly larger size.
+                let lost = too_long.iter().filter(|too_long| **too_long).count() as f32 / cells.len().max(1) as f32;
+                let score = factor * (1.0 - 0.22 * rank as f32) * (1.0 - 0.6 * lost);
                 if best.as_ref().is_some_and(|(other, _)| score <= *other) {
                     break;
                 }
-                let plan = Self::at(stage, cells, wish, columns, form, width, k, limits);
-                let whole = plan.sets.iter().zip(&hopeless).all(|(set, hopeless)| set.whole || *hopeless);
+                let plan = Self::at(card, cells, options, columns, layout, width, factor, limits);
+                let whole = plan.sets.iter().zip(&too_long).all(|(set, too_long)| set.whole || *too_long);
                 if plan.height <= height && whole {
                     best = Some((score, plan));
                     break;
@@ -120,61 +126,70 @@ impl Plan {
         }
         match best {
             Some((_, plan)) => plan,
-            None => Self::shortened(stage, cells, wish, width, height),
+            None => Self::shortened(card, cells, options, width, height),
         }
     }
 
-    /// Shorter texts at a small size, then fewer items.
-    fn shortened(stage: &mut Stage<'_>, cells: &[Cell<'_>], wish: &Wish<'_>, width: f32, height: f32) -> Self {
+    /// Truncates texts at a small size, then leaves out items.
+    fn shortened(
+        card: &mut CardBuilder<'_>,
+        cells: &[Cell<'_>],
+        options: &GridOptions<'_>,
+        width: f32,
+        height: f32,
+    ) -> Self {
         for limits in [(3, 5, 2), (2, 3, 2), (2, 2, 1), (1, 1, 1)] {
-            for k in [0.76, SMALLEST] {
-                for &(columns, form) in wish.tries {
-                    let plan = Self::at(stage, cells, wish, columns, form, width, k, limits);
+            for factor in [0.76, SMALLEST] {
+                for &(columns, layout) in options.arrangements {
+                    let plan = Self::at(card, cells, options, columns, layout, width, factor, limits);
                     if plan.height <= height {
                         return plan;
                     }
                 }
             }
         }
-        let &(columns, form) = wish.tries.last().unwrap_or(&(1, Form::Row));
-        let k = SMALLEST;
+        let &(columns, layout) = options.arrangements.last().unwrap_or(&(1, CellLayout::Row));
+        let factor = SMALLEST;
         for shown in (1..cells.len()).rev() {
             let text = format!("+{} more", cells.len() - shown);
-            let style = Style::text(28.0, 700, stage.look.palette.accent).on(wish.side);
-            let more = stage.set(&text, style, width, 1);
+            let style = Style::text(28.0, 700, card.look.palette.accent).aligned(options.alignment);
+            let more = card.typeset(&text, style, width, 1);
             let below = more.as_ref().map_or(0.0, |more| more.height + 20.0);
-            let mut plan = Self::at(stage, &cells[..shown], wish, columns, form, width, k, (1, 1, 1));
+            let mut plan = Self::at(card, &cells[..shown], options, columns, layout, width, factor, (1, 1, 1));
             if plan.height + below <= height || shown == 1 {
                 plan.more = more;
                 plan.height += below;
                 return plan;
             }
         }
-        Self::at(stage, cells, wish, columns, form, width, k, (1, 1, 0))
+        Self::at(card, cells, options, columns, layout, width, factor, (1, 1, 0))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "an arrangement is all of these, and only this module tries them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parameters of one arrangement; a struct for them would be used only here"
+    )]
     fn at(
-        stage: &mut Stage<'_>,
+        card: &mut CardBuilder<'_>,
         cells: &[Cell<'_>],
-        wish: &Wish<'_>,
+        options: &GridOptions<'_>,
         columns: usize,
-        form: Form,
+        layout: CellLayout,
         width: f32,
-        k: f32,
+        factor: f32,
         limits: Limits,
     ) -> Self {
         let columns = columns.clamp(1, cells.len().max(1));
-        let gap = if wish.cards { 30.0 * k.min(1.0) } else { 40.0 * k };
+        let gap = if options.surfaces { 30.0 * factor.min(1.0) } else { 40.0 * factor };
         let across = (width - gap * (columns - 1) as f32) / columns as f32;
-        // Numbers beside each other are of one size: that of the longest.
-        let inner = across - 2.0 * metrics(stage, wish, form, k).pad;
-        let number = number_size(stage, cells, wish, form, inner, k);
-        let sets: Vec<Set> =
-            cells.iter().map(|cell| measure(stage, cell, wish, form, across, k, limits, number)).collect();
+        // Numbers in one grid have the same size, which the longest one determines.
+        let inner = across - 2.0 * metrics(card, options, layout, factor).pad;
+        let number = number_size(card, cells, options, layout, inner, factor);
+        let sets: Vec<TypesetCell> =
+            cells.iter().map(|cell| measure(card, cell, options, layout, across, factor, limits, number)).collect();
         let mut rows: Vec<f32> =
             sets.chunks(columns).map(|row| row.iter().map(|set| set.height).fold(0.0, f32::max)).collect();
-        if form == Form::Tall || wish.cards {
+        if layout == CellLayout::Stacked || options.surfaces {
             let highest = rows.iter().copied().fold(0.0, f32::max);
             let lowest = rows.iter().copied().fold(f32::MAX, f32::min);
             if highest < lowest * 1.35 {
@@ -182,10 +197,11 @@ impl Plan {
             }
         }
         let height = rows.iter().sum::<f32>() + gap * rows.len().saturating_sub(1) as f32;
-        Self { sets, columns, form, k, gap, rows, width: across, height, more: None }
+        Self { sets, columns, layout, factor, gap, rows, width: across, height, more: None }
     }
 
-    /// Where every item stands when the first stands at the upper left of `area`; a last row that is not full is centred.
+    /// The areas of the items, starting at the top left of `area`; an incomplete last row is centred if `centred` is
+    /// true.
     pub fn places(&self, area: Area, centred: bool) -> Vec<Area> {
         let mut places = Vec::with_capacity(self.sets.len());
         let mut y = area.y;
@@ -202,7 +218,7 @@ impl Plan {
     }
 }
 
-/// The measures of an item at a factor.
+/// The dimensions of an item at a factor.
 pub(crate) struct Metrics {
     pub pad: f32,
     pub pad_y: f32,
@@ -211,87 +227,104 @@ pub(crate) struct Metrics {
     pub small: f32,
 }
 
-pub(crate) fn metrics(stage: &Stage<'_>, wish: &Wish<'_>, form: Form, k: f32) -> Metrics {
-    let big = if stage.tall { 1.25 } else { 1.0 };
-    let (pad, pad_y) = match (wish.cards, form) {
+pub(crate) fn metrics(card: &CardBuilder<'_>, options: &GridOptions<'_>, layout: CellLayout, factor: f32) -> Metrics {
+    let big = if card.tall { 1.25 } else { 1.0 };
+    let (pad, pad_y) = match (options.surfaces, layout) {
         (false, _) => (0.0, 6.0),
-        (true, Form::Tall) => (38.0 * k, 40.0 * k),
-        (true, Form::Row) => (34.0 * k, 28.0 * k),
+        (true, CellLayout::Stacked) => (38.0 * factor, 40.0 * factor),
+        (true, CellLayout::Row) => (34.0 * factor, 28.0 * factor),
     };
-    let badge = match form {
-        Form::Tall => 88.0,
-        Form::Row => 76.0,
+    let badge = match layout {
+        CellLayout::Stacked => 88.0,
+        CellLayout::Row => 76.0,
     };
-    Metrics { pad, pad_y, badge: badge * k * big, gap: 28.0 * k, small: 12.0 * k }
+    Metrics { pad, pad_y, badge: badge * factor * big, gap: 28.0 * factor, small: 12.0 * factor }
 }
 
-/// How wide a picture is at the side of a row.
-pub(crate) fn side_picture(metrics: &Metrics) -> f32 {
+/// The width of an image in a row.
+pub(crate) fn side_image(metrics: &Metrics) -> f32 {
     metrics.badge * 2.1
 }
 
-/// The style of values; their size may shrink to `least`.
-fn valued(stage: &Stage<'_>, wish: &Wish<'_>, k: f32) -> (Style, f32) {
-    let big = if stage.tall { 1.25 } else { 1.0 };
-    let style = if wish.big_value {
-        Style { leading: 1.1, ..stage.display(92.0 * k * big) }
+/// The style of values, and the size to which they may shrink.
+fn valued(card: &CardBuilder<'_>, options: &GridOptions<'_>, factor: f32) -> (Style, f32) {
+    let big = if card.tall { 1.25 } else { 1.0 };
+    let style = if options.value_first {
+        Style { leading: 1.1, ..card.display(92.0 * factor * big) }
     } else {
-        Style { leading: 1.2, ..stage.display(42.0 * k * big) }
+        Style { leading: 1.2, ..card.display(42.0 * factor * big) }
     };
-    let least = style.size * if wish.big_value { 0.5 } else { 0.7 };
-    (Style { colour: stage.look.palette.accent, balanced: false, tabular: true, ..style }.on(wish.side), least)
+    let least = style.size * if options.value_first { 0.5 } else { 0.7 };
+    (
+        Style { colour: card.look.palette.accent, balanced: false, tabular: true, ..style }.aligned(options.alignment),
+        least,
+    )
 }
 
-/// The size at which every value fits.
-fn number_size(stage: &mut Stage<'_>, cells: &[Cell<'_>], wish: &Wish<'_>, form: Form, inner: f32, k: f32) -> f32 {
-    let (style, least) = valued(stage, wish, k);
-    let width = match form {
-        Form::Tall => inner,
-        Form::Row => inner * 0.42,
+/// The largest size at which every value fits.
+fn number_size(
+    card: &mut CardBuilder<'_>,
+    cells: &[Cell<'_>],
+    options: &GridOptions<'_>,
+    layout: CellLayout,
+    inner: f32,
+    factor: f32,
+) -> f32 {
+    let (style, least) = valued(card, options, factor);
+    let width = match layout {
+        CellLayout::Stacked => inner,
+        CellLayout::Row => inner * 0.42,
     };
     cells
         .iter()
-        .filter_map(|cell| stage.fit(cell.value, style, least, width, style.size * 1.6, 1))
+        .filter_map(|cell| card.fit(cell.value, style, least, width, style.size * 1.6, 1))
         .map(|set| set.style.size)
         .fold(style.size, f32::min)
 }
 
-#[expect(clippy::too_many_arguments, reason = "an item at one size in one arrangement; only this module measures them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "an item with its size and arrangement; a struct for them would be used only here"
+)]
 fn measure(
-    stage: &mut Stage<'_>,
+    card: &mut CardBuilder<'_>,
     cell: &Cell<'_>,
-    wish: &Wish<'_>,
-    form: Form,
+    options: &GridOptions<'_>,
+    layout: CellLayout,
     width: f32,
-    k: f32,
+    factor: f32,
     limits: Limits,
     number: f32,
-) -> Set {
-    let palette = stage.look.palette;
-    let big = if stage.tall { 1.25 } else { 1.0 };
-    let metrics = metrics(stage, wish, form, k);
+) -> TypesetCell {
+    let palette = card.look.palette;
+    let big = if card.tall { 1.25 } else { 1.0 };
+    let metrics = metrics(card, options, layout, factor);
     let inner = width - 2.0 * metrics.pad;
-    let titled = Style { leading: 1.24, ..Style::text(37.0 * k * big, wish.weight, palette.ink) };
-    let titled = Style { bold: palette.accent, balanced: form == Form::Tall, ..titled }.on(wish.side);
-    let plain =
-        Style { bold: palette.ink, balanced: form == Form::Tall, ..Style::text(28.0 * k * big, 400, palette.muted) }
-            .on(wish.side);
-    let (valued, _) = valued(stage, wish, k);
+    let titled = Style { leading: 1.24, ..Style::text(37.0 * factor * big, options.weight, palette.ink) };
+    let titled =
+        Style { bold: palette.accent, balanced: layout == CellLayout::Stacked, ..titled }.aligned(options.alignment);
+    let plain = Style {
+        bold: palette.ink,
+        balanced: layout == CellLayout::Stacked,
+        ..Style::text(28.0 * factor * big, 400, palette.muted)
+    }
+    .aligned(options.alignment);
+    let (valued, _) = valued(card, options, factor);
     let valued = valued.sized(number);
-    let picture = wish.picture.is_some();
-    match form {
-        Form::Tall => {
-            let head = match (wish.picture, cell.badge) {
+    let has_image = options.image_ratio.is_some();
+    match layout {
+        CellLayout::Stacked => {
+            let head = match (options.image_ratio, cell.badge) {
                 (Some(ratio), _) => (width - 2.0 * metrics.pad) * ratio + metrics.gap,
                 (None, Badge::None) => 0.0,
                 (None, Badge::Icon(_) | Badge::Number(_) | Badge::Letter(_) | Badge::Check) => {
                     metrics.badge + metrics.gap
                 }
             };
-            let value = stage.set(cell.value, valued, inner, 1);
-            let title = stage.set(cell.title, titled, inner, limits.0);
-            let text = stage.set(cell.text, plain, inner, limits.1);
-            let points = points(stage, cell, plain, inner - 46.0 * k, limits.2);
+            let value = card.typeset(cell.value, valued, inner, 1);
+            let title = card.typeset(cell.title, titled, inner, limits.0);
+            let text = card.typeset(cell.text, plain, inner, limits.1);
+            let points = points(card, cell, plain, inner - 46.0 * factor, limits.2);
             let blocks = [value.as_ref(), title.as_ref(), text.as_ref()];
             let mut height = 2.0 * metrics.pad_y + head;
             let mut count = 0;
@@ -304,20 +337,20 @@ fn measure(
             }
             finish(title, text, value, points, height)
         }
-        Form::Row => {
-            let side = match (picture, cell.badge) {
-                (true, _) => side_picture(&metrics) + metrics.gap,
+        CellLayout::Row => {
+            let side = match (has_image, cell.badge) {
+                (true, _) => side_image(&metrics) + metrics.gap,
                 (false, Badge::None) => 0.0,
                 (false, Badge::Icon(_) | Badge::Number(_) | Badge::Letter(_) | Badge::Check) => {
                     metrics.badge + metrics.gap
                 }
             };
-            let value = stage.set(cell.value, valued.on(Side::Start), inner * 0.42, 1);
+            let value = card.typeset(cell.value, valued.aligned(Alignment::Start), inner * 0.42, 1);
             let beside = value.as_ref().map_or(0.0, |value| value.width + metrics.gap);
             let room = (inner - side - beside).max(40.0);
-            let title = stage.set(cell.title, titled.on(Side::Start), room, limits.0);
-            let text = stage.set(cell.text, plain.on(Side::Start), room, limits.1);
-            let points = points(stage, cell, plain.on(Side::Start), room - 46.0 * k, limits.2);
+            let title = card.typeset(cell.title, titled.aligned(Alignment::Start), room, limits.0);
+            let text = card.typeset(cell.text, plain.aligned(Alignment::Start), room, limits.1);
+            let points = points(card, cell, plain.aligned(Alignment::Start), room - 46.0 * factor, limits.2);
             let mut words = [&title, &text].into_iter().flatten().map(|set| set.height).sum::<f32>();
             if title.is_some() && text.is_some() {
                 words += metrics.small * 0.6;
@@ -325,8 +358,8 @@ fn measure(
             if !points.is_empty() {
                 words += metrics.small + list(&points, metrics.small);
             }
-            let beside = if picture {
-                side_picture(&metrics)
+            let beside = if has_image {
+                side_image(&metrics)
             } else if cell.badge == Badge::None {
                 0.0
             } else {
@@ -338,10 +371,10 @@ fn measure(
     }
 }
 
-fn points(stage: &mut Stage<'_>, cell: &Cell<'_>, style: Style, width: f32, lines: usize) -> Vec<Typeset> {
-    let style = Style { side: Side::Start, balanced: false, ..style };
-    let most = if lines == 0 { 0 } else { 12 };
-    cell.points.iter().take(most).filter_map(|point| stage.set(point, style, width.max(20.0), lines)).collect()
+fn points(card: &mut CardBuilder<'_>, cell: &Cell<'_>, style: Style, width: f32, lines: usize) -> Vec<Typeset> {
+    let style = Style { alignment: Alignment::Start, balanced: false, ..style };
+    let max_points = if lines == 0 { 0 } else { 12 };
+    cell.points.iter().take(max_points).filter_map(|point| card.typeset(point, style, width.max(20.0), lines)).collect()
 }
 
 fn list(points: &[Typeset], gap: f32) -> f32 {
@@ -354,8 +387,8 @@ fn finish(
     value: Option<Typeset>,
     points: Vec<Typeset>,
     height: f32,
-) -> Set {
+) -> TypesetCell {
     let all = [&title, &text, &value].into_iter().flatten().chain(&points);
-    let whole = all.into_iter().all(|set| !set.cut && !set.broken);
-    Set { title, text, value, points, height: height.max(24.0), whole }
+    let whole = all.into_iter().all(|set| !set.truncated && !set.broken);
+    TypesetCell { title, text, value, points, height: height.max(24.0), whole }
 }

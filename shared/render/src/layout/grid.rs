@@ -1,116 +1,143 @@
-//! Cards whose items stand beside each other to be compared: numbers, products, columns.
+//! Cards that compare items side by side: numbers, products, columns.
 
 use reelhook_domain::videos::film::{Content, Item};
 
+use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::layer::Sprite;
-use crate::layout::cells::{Badge, Cell, Form, Plan, Wish, metrics};
+use crate::layout::cells::{Badge, Cell, CellLayout, GridOptions, Plan, metrics};
 use crate::layout::lists::{cell, more, stacked};
 use crate::layout::paint::{self, Answer, Painted};
-use crate::layout::{Stack, says, shows};
+use crate::layout::{Stack, has_content, has_text};
 use crate::number::Number;
-use crate::stage::Stage;
-use crate::text::Side;
+use crate::text::Alignment;
 
-/// Faces of a number that counts up.
-const FACES: usize = 26;
+/// The number of steps in which a number counts up.
+const COUNTER_STEPS: usize = 26;
 
-/// Columns with points; the marked one is put forward.
-pub(super) fn comparison(stage: &mut Stage<'_>, content: &Content) -> Result<(), RenderError> {
-    let items: Vec<&Item> = content.items.iter().filter(|item| shows(item)).collect();
-    let pictured = items.iter().any(|item| item.image.is_some());
+/// Columns with points; the marked column is highlighted.
+pub(super) fn comparison(card: &mut CardBuilder<'_>, content: &Content) -> Result<(), RenderError> {
+    let items: Vec<&Item> = content.items.iter().filter(|item| has_content(item)).collect();
+    let has_images = items.iter().any(|item| item.image.is_some());
     let cells: Vec<Cell<'_>> = items
         .iter()
         .map(|item| {
-            let badge = if says(&item.icon) { Badge::Icon(&item.icon) } else { Badge::None };
+            let badge = if has_text(&item.icon) { Badge::Icon(&item.icon) } else { Badge::None };
             Cell { image: item.image.as_ref(), ..cell(item, badge) }
         })
         .collect();
-    let tries: &[(usize, Form)] = match (stage.tall, cells.len()) {
-        (true, 0..=2) => &[(1, Form::Tall), (2, Form::Tall), (1, Form::Row)],
-        (true, _) => &[(1, Form::Tall), (2, Form::Tall), (1, Form::Row)],
-        (false, 0..=2) => &[(2, Form::Tall)],
-        (false, 3) => &[(3, Form::Tall)],
-        (false, 4) => &[(4, Form::Tall), (2, Form::Row)],
-        (false, _) => &[(5, Form::Tall), (3, Form::Tall), (3, Form::Row)],
+    let arrangements: &[(usize, CellLayout)] = match (card.tall, cells.len()) {
+        (true, 0..=2) => &[(1, CellLayout::Stacked), (2, CellLayout::Stacked), (1, CellLayout::Row)],
+        (true, _) => &[(1, CellLayout::Stacked), (2, CellLayout::Stacked), (1, CellLayout::Row)],
+        (false, 0..=2) => &[(2, CellLayout::Stacked)],
+        (false, 3) => &[(3, CellLayout::Stacked)],
+        (false, 4) => &[(4, CellLayout::Stacked), (2, CellLayout::Row)],
+        (false, _) => &[(5, CellLayout::Stacked), (3, CellLayout::Stacked), (3, CellLayout::Row)],
     };
-    let picture = pictured.then_some(0.5);
-    let wish = Wish { tries, side: Side::Start, cards: true, big_value: false, picture, weight: 700, largest: 1.48 };
-    stacked(stage, content, &cells, &wish)
+    let image_ratio = has_images.then_some(0.5);
+    let options = GridOptions {
+        arrangements,
+        alignment: Alignment::Start,
+        surfaces: true,
+        value_first: false,
+        image_ratio,
+        weight: 700,
+        max_factor: 1.48,
+    };
+    stacked(card, content, &cells, &options)
 }
 
 /// Products in a grid.
-pub(super) fn products(stage: &mut Stage<'_>, content: &Content) -> Result<(), RenderError> {
-    let items: Vec<&Item> = content.items.iter().filter(|item| shows(item)).collect();
-    let pictured = items.iter().any(|item| item.image.is_some());
+pub(super) fn products(card: &mut CardBuilder<'_>, content: &Content) -> Result<(), RenderError> {
+    let items: Vec<&Item> = content.items.iter().filter(|item| has_content(item)).collect();
+    let has_images = items.iter().any(|item| item.image.is_some());
     let cells: Vec<Cell<'_>> = items
         .iter()
         .map(|item| {
-            let badge = if says(&item.icon) { Badge::Icon(&item.icon) } else { Badge::None };
+            let badge = if has_text(&item.icon) { Badge::Icon(&item.icon) } else { Badge::None };
             Cell { image: item.image.as_ref(), ..cell(item, badge) }
         })
         .collect();
-    let tries: &[(usize, Form)] = match (stage.tall, cells.len()) {
-        (true, 0..=3) => &[(1, Form::Row), (2, Form::Tall)],
-        (true, _) => &[(2, Form::Tall), (1, Form::Row)],
-        (false, 0..=3) => &[(3, Form::Tall), (1, Form::Row)],
-        (false, 4) => &[(4, Form::Tall), (2, Form::Row)],
-        (false, 5..=6) => &[(3, Form::Tall), (3, Form::Row), (2, Form::Row)],
-        (false, 7..=8) => &[(4, Form::Tall), (4, Form::Row), (3, Form::Row), (2, Form::Row)],
-        (false, _) => &[(3, Form::Row), (4, Form::Row), (2, Form::Row)],
+    let arrangements: &[(usize, CellLayout)] = match (card.tall, cells.len()) {
+        (true, 0..=3) => &[(1, CellLayout::Row), (2, CellLayout::Stacked)],
+        (true, _) => &[(2, CellLayout::Stacked), (1, CellLayout::Row)],
+        (false, 0..=3) => &[(3, CellLayout::Stacked), (1, CellLayout::Row)],
+        (false, 4) => &[(4, CellLayout::Stacked), (2, CellLayout::Row)],
+        (false, 5..=6) => &[(3, CellLayout::Stacked), (3, CellLayout::Row), (2, CellLayout::Row)],
+        (false, 7..=8) => &[(4, CellLayout::Stacked), (4, CellLayout::Row), (3, CellLayout::Row), (2, CellLayout::Row)],
+        (false, _) => &[(3, CellLayout::Row), (4, CellLayout::Row), (2, CellLayout::Row)],
     };
-    let picture = pictured.then_some(stage.pick(0.68, 0.62));
-    let wish = Wish { tries, side: Side::Start, cards: true, big_value: false, picture, weight: 700, largest: 1.48 };
-    stacked(stage, content, &cells, &wish)
+    let image_ratio = has_images.then_some(card.pick(0.68, 0.62));
+    let options = GridOptions {
+        arrangements,
+        alignment: Alignment::Start,
+        surfaces: true,
+        value_first: false,
+        image_ratio,
+        weight: 700,
+        max_factor: 1.48,
+    };
+    stacked(card, content, &cells, &options)
 }
 
 /// Big numbers that count up, with labels.
-pub(super) fn stats(stage: &mut Stage<'_>, content: &Content) -> Result<(), RenderError> {
-    let items: Vec<&Item> = content.items.iter().filter(|item| shows(item)).collect();
+pub(super) fn stats(card: &mut CardBuilder<'_>, content: &Content) -> Result<(), RenderError> {
+    let items: Vec<&Item> = content.items.iter().filter(|item| has_content(item)).collect();
     let cells: Vec<Cell<'_>> = items.iter().map(|item| cell(item, Badge::None)).collect();
-    let tries: &[(usize, Form)] = match (stage.tall, cells.len()) {
-        (true, 0..=3) => &[(1, Form::Tall), (1, Form::Row)],
-        (true, _) => &[(2, Form::Tall), (1, Form::Row)],
-        (false, 0..=1) => &[(1, Form::Tall)],
-        (false, 2) => &[(2, Form::Tall)],
-        (false, 3) => &[(3, Form::Tall), (1, Form::Row)],
-        (false, 4) => &[(4, Form::Tall), (2, Form::Tall)],
-        (false, 5..=6) => &[(3, Form::Tall), (2, Form::Row)],
-        (false, _) => &[(4, Form::Tall), (3, Form::Row)],
+    let arrangements: &[(usize, CellLayout)] = match (card.tall, cells.len()) {
+        (true, 0..=3) => &[(1, CellLayout::Stacked), (1, CellLayout::Row)],
+        (true, _) => &[(2, CellLayout::Stacked), (1, CellLayout::Row)],
+        (false, 0..=1) => &[(1, CellLayout::Stacked)],
+        (false, 2) => &[(2, CellLayout::Stacked)],
+        (false, 3) => &[(3, CellLayout::Stacked), (1, CellLayout::Row)],
+        (false, 4) => &[(4, CellLayout::Stacked), (2, CellLayout::Stacked)],
+        (false, 5..=6) => &[(3, CellLayout::Stacked), (2, CellLayout::Row)],
+        (false, _) => &[(4, CellLayout::Stacked), (3, CellLayout::Row)],
     };
-    let side = Side::Centre;
-    let wish = Wish { tries, side, cards: true, big_value: true, picture: None, weight: 600, largest: 1.35 };
-    let area = stage.safe;
-    let stack = Stack::new(stage, content, area, Side::Start, !cells.is_empty());
+    let alignment = Alignment::Centre;
+    let options = GridOptions {
+        arrangements,
+        alignment,
+        surfaces: true,
+        value_first: true,
+        image_ratio: None,
+        weight: 600,
+        max_factor: 1.35,
+    };
+    let area = card.safe;
+    let stack = Stack::new(card, content, area, Alignment::Start, !cells.is_empty());
     if cells.is_empty() {
-        let (_, foot) = stack.draw(stage, 1.0);
-        foot.draw(stage);
+        let (_, footer) = stack.draw(card, 1.0);
+        footer.draw(card);
         return Ok(());
     }
-    let plan = Plan::fit(stage, &cells, &wish, area.w, stack.room());
-    let (middle, foot) = stack.draw(stage, plan.height);
+    let plan = Plan::fit(card, &cells, &options, area.w, stack.room());
+    let (middle, footer) = stack.draw(card, plan.height);
     for (cell, (set, place)) in cells.iter().zip(plan.sets.iter().zip(plan.places(middle, true))) {
-        let order = stage.step();
-        let number = Number::find(cell.value).filter(|_| plan.form == Form::Tall);
-        let painted = Painted { place, set, badge: None, picture: None, answer: Answer::Open, value: number.is_none() };
-        paint::item(stage, order, cell, &wish, &plan, &painted);
+        let order = card.step();
+        let number = Number::find(cell.value).filter(|_| plan.layout == CellLayout::Stacked);
+        let painted = Painted { place, set, badge: None, image: None, answer: Answer::Hidden, value: number.is_none() };
+        paint::item(card, order, cell, &options, &plan, &painted);
         if let (Some(number), Some(value)) = (number, &set.value) {
-            let metrics = metrics(stage, &wish, plan.form, plan.k);
+            let metrics = metrics(card, &options, plan.layout, plan.factor);
             let top = place.y + metrics.pad_y;
             let (x, width) = (place.x + metrics.pad, place.w - 2.0 * metrics.pad);
             let at = crate::area::Area::new(x, top, width, value.height);
-            // Digits on the way may be wider than the last ones. What is cut at the end stays within its card before, too.
-            let limit = if value.cut { width } else { width * 1.2 };
-            let mut faces: Vec<Sprite> = Vec::with_capacity(FACES + 1);
-            for step in 0..=FACES {
-                let text = number.at(step as f64 / FACES as f64);
-                let Some(face) = stage.set(&text, value.style, limit, 1) else { continue };
-                faces.extend(stage.sprite(at, 24.0, |canvas, fonts| canvas.text(fonts, &face, at.x, at.y, at.w)));
+            // Intermediate digits may be wider than the final ones. A number that is truncated at the end must stay
+            // within its card before, too.
+            let limit = if value.truncated { width } else { width * 1.2 };
+            let mut sprites: Vec<Sprite> = Vec::with_capacity(COUNTER_STEPS + 1);
+            for step in 0..=COUNTER_STEPS {
+                let text = number.fraction(step as f64 / COUNTER_STEPS as f64);
+                let Some(number_text) = card.typeset(&text, value.style, limit, 1) else { continue };
+                sprites.extend(
+                    card.sprite(at, 24.0, |canvas, fonts| canvas.draw_text(fonts, &number_text, at.x, at.y, at.w)),
+                );
             }
-            stage.counter(order, faces);
+            card.counter(order, sprites);
         }
     }
-    more(stage, &plan, middle);
-    foot.draw(stage);
+    more(card, &plan, middle);
+    footer.draw(card);
     Ok(())
 }

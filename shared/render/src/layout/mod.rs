@@ -1,4 +1,4 @@
-//! Lays each kind of scene out: what it shows where, wide and tall.
+//! Lays out each kind of scene, wide and tall.
 
 pub(crate) mod cells;
 pub(crate) mod column;
@@ -10,12 +10,12 @@ pub(crate) mod paint;
 use reelhook_domain::videos::film::{Content, Item, Scene, SceneKind};
 
 use crate::area::Area;
+use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::layout::column::{Column, Role};
-use crate::stage::Stage;
-use crate::text::Side;
+use crate::text::Alignment;
 
-/// Whether a kind is a card of few words, with larger shapes around it.
+/// Whether a kind of scene has few words, and thus larger background shapes.
 pub(crate) fn is_opening(kind: SceneKind) -> bool {
     match kind {
         SceneKind::HeroTitle | SceneKind::Cta | SceneKind::Testimonial | SceneKind::LessonTitle => true,
@@ -30,93 +30,95 @@ pub(crate) fn is_opening(kind: SceneKind) -> bool {
     }
 }
 
-/// Draws a scene's parts onto the stage.
-pub(crate) fn lay_out(stage: &mut Stage<'_>, scene: &Scene) -> Result<(), RenderError> {
+/// Adds the parts of a scene to the card.
+pub(crate) fn lay_out(card: &mut CardBuilder<'_>, scene: &Scene) -> Result<(), RenderError> {
     let content = &scene.content;
     match scene.kind {
-        SceneKind::HeroTitle => opening::hero(stage, content),
-        SceneKind::ProductShowcase => opening::product(stage, content),
-        SceneKind::FeatureList => lists::features(stage, content),
-        SceneKind::Cta => opening::call(stage, content),
-        SceneKind::Testimonial => opening::quote(stage, content),
-        SceneKind::Comparison => grid::comparison(stage, content),
-        SceneKind::Stats => grid::stats(stage, content),
-        SceneKind::StepByStep => lists::steps(stage, content),
-        SceneKind::ProductMatrix => grid::products(stage, content),
-        SceneKind::LessonTitle => opening::lesson(stage, content),
-        SceneKind::Quiz => lists::quiz(stage, content),
-        SceneKind::KeyTakeaways => lists::takeaways(stage, content),
+        SceneKind::HeroTitle => opening::hero(card, content),
+        SceneKind::ProductShowcase => opening::product(card, content),
+        SceneKind::FeatureList => lists::features(card, content),
+        SceneKind::Cta => opening::call_to_action(card, content),
+        SceneKind::Testimonial => opening::testimonial(card, content),
+        SceneKind::Comparison => grid::comparison(card, content),
+        SceneKind::Stats => grid::stats(card, content),
+        SceneKind::StepByStep => lists::steps(card, content),
+        SceneKind::ProductMatrix => grid::products(card, content),
+        SceneKind::LessonTitle => opening::lesson(card, content),
+        SceneKind::Quiz => lists::quiz(card, content),
+        SceneKind::KeyTakeaways => lists::takeaways(card, content),
     }
 }
 
-/// Whether there is something in it to show.
-fn says(text: &str) -> bool {
+/// Whether a text has visible characters.
+fn has_text(text: &str) -> bool {
     !crate::spans::clean(text).is_empty()
 }
 
-/// Whether an item has anything to show.
-fn shows(item: &Item) -> bool {
-    [&item.title, &item.text, &item.value].into_iter().any(|text| says(text))
+/// Whether an item has visible content.
+fn has_content(item: &Item) -> bool {
+    [&item.title, &item.text, &item.value].into_iter().any(|text| has_text(text))
         || item.image.is_some()
-        || item.points.iter().any(|point| says(point))
+        || item.points.iter().any(|point| has_text(point))
 }
 
 /// The lines above the items of a card.
-fn heading(stage: &mut Stage<'_>, content: &Content, width: f32, height: f32, side: Side) -> Column {
+fn heading(card: &mut CardBuilder<'_>, content: &Content, width: f32, height: f32, alignment: Alignment) -> Column {
     let lines = [
         (Role::Kicker, content.kicker.as_str()),
         (Role::Title, content.title.as_str()),
         (Role::Lead, content.subtitle.as_str()),
         (Role::Body, content.body.as_str()),
     ];
-    Column::fit(stage, &lines, width, height, side)
+    Column::fit(card, &lines, width, height, alignment)
 }
 
 /// The lines below the items of a card.
-fn footing(stage: &mut Stage<'_>, content: &Content, width: f32, height: f32, side: Side) -> Column {
+fn footer(card: &mut CardBuilder<'_>, content: &Content, width: f32, height: f32, alignment: Alignment) -> Column {
     let lines = [(Role::Button, content.button.as_str()), (Role::Note, content.footnote.as_str())];
-    Column::fit(stage, &lines, width, height, side)
+    Column::fit(card, &lines, width, height, alignment)
 }
 
-/// A card's middle part between its heading and its footing: how high it may be, then where everything stands.
+/// A card with a header, a middle part and a footer. It first limits the height of the middle part, and then determines
+/// all positions.
 struct Stack {
-    head: Column,
-    foot: Column,
+    header: Column,
+    footer: Column,
     area: Area,
     gap: f32,
 }
 
 impl Stack {
-    fn new(stage: &mut Stage<'_>, content: &Content, area: Area, side: Side, middle: bool) -> Self {
+    fn new(card: &mut CardBuilder<'_>, content: &Content, area: Area, alignment: Alignment, middle: bool) -> Self {
         let part = if middle { 0.40 } else { 0.8 };
-        let head = heading(stage, content, area.w, area.h * part, side);
-        let foot = footing(stage, content, area.w, area.h * 0.2, side);
-        Self { head, foot, area, gap: stage.pick(52.0, 60.0) }
+        let header = heading(card, content, area.w, area.h * part, alignment);
+        let footer = footer(card, content, area.w, area.h * 0.2, alignment);
+        Self { header, footer, area, gap: card.pick(52.0, 60.0) }
     }
 
-    /// How high the middle may be.
+    /// The maximum height of the middle part.
     fn room(&self) -> f32 {
         let used = |column: &Column| if column.is_empty() { 0.0 } else { column.height + self.gap };
-        (self.area.h - used(&self.head) - used(&self.foot)).max(60.0)
+        (self.area.h - used(&self.header) - used(&self.footer)).max(60.0)
     }
 
-    /// Draws heading and footing around a middle of this height; returns where it stands. The whole stands in the middle.
-    fn draw(self, stage: &mut Stage<'_>, height: f32) -> (Area, Footing) {
+    /// Draws the header above a middle part of this height, all vertically centred. Returns the area of the middle part
+    /// and the footer.
+    fn draw(self, card: &mut CardBuilder<'_>, height: f32) -> (Area, Footer) {
         let used = |column: &Column| if column.is_empty() { 0.0 } else { column.height + self.gap };
-        let (above, below) = (used(&self.head), used(&self.foot));
+        let (above, below) = (used(&self.header), used(&self.footer));
         let free = (self.area.h - above - below - height).max(0.0);
         let top = self.area.y + free * 0.5;
-        self.head.draw(stage, Area { y: top, ..self.area });
+        self.header.draw(card, Area { y: top, ..self.area });
         let middle = Area::new(self.area.x, top + above, self.area.w, height);
-        (middle, Footing(self.foot, Area { y: middle.bottom() + self.gap, ..self.area }))
+        (middle, Footer(self.footer, Area { y: middle.bottom() + self.gap, ..self.area }))
     }
 }
 
-/// What comes in after the middle.
-struct Footing(Column, Area);
+/// The footer, to be drawn after the middle part.
+struct Footer(Column, Area);
 
-impl Footing {
-    fn draw(self, stage: &mut Stage<'_>) {
-        self.0.draw(stage, self.1);
+impl Footer {
+    fn draw(self, card: &mut CardBuilder<'_>) {
+        self.0.draw(card, self.1);
     }
 }

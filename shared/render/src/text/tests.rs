@@ -1,4 +1,4 @@
-//! Lines, glyphs and their order, for the texts that layouts get wrong.
+//! Lines, glyphs and their order for texts that layouts often get wrong.
 
 mod glyphs;
 
@@ -6,10 +6,10 @@ use std::cell::RefCell;
 
 use cosmic_text::FontSystem;
 
-use super::{Style, Typeset, set};
+use super::{Style, Typeset, typeset};
 use crate::faces;
 use crate::fonts::{Fonts, TEXT, installed};
-use crate::lines::Placed;
+use crate::lines::PlacedGlyph;
 use crate::spans;
 use crate::theme::Rgb;
 
@@ -17,7 +17,7 @@ thread_local! {
     static FONTS: RefCell<Fonts> = RefCell::new(installed());
 }
 
-/// Every face that texts and titles are set in.
+/// Every face of texts and headings.
 const LOOKS: [(&str, u16); 9] = [
     (TEXT, 400),
     (TEXT, 700),
@@ -38,64 +38,65 @@ fn look((family, weight): (&'static str, u16)) -> Style {
     Style { family, weight, bold_weight: weight, ..plain(40.0) }
 }
 
-fn in_style(text: &str, style: Style, width: f32, most: usize) -> Typeset {
+fn in_style(text: &str, style: Style, width: f32, max_lines: usize) -> Typeset {
     FONTS.with_borrow_mut(|fonts| {
         fonts.begin_scene();
-        set(fonts, text, style, width, most, 1.0).expect("something to show")
+        typeset(fonts, text, style, width, max_lines, 1.0).expect("something to show")
     })
 }
 
-/// A text in Inter, 40 pixels high.
+/// Typesets a text in Inter at 40 pixels.
 fn laid(text: &str, width: f32) -> Typeset {
     in_style(text, plain(40.0), width, 40)
 }
 
-/// What is read in each line.
+/// The text of each line in reading order.
 fn lines(text: &str, set: &Typeset) -> Vec<String> {
     let paragraphs = spans::paragraphs(&spans::clean(text)).into_iter().map(|paragraph| paragraph.text);
     let paragraphs: Vec<String> = paragraphs.collect();
     set.rows.iter().map(|row| row.read(&set.shaped, &paragraphs)).collect()
 }
 
-/// What is seen in each line from left to right: every glyph as the character that looks so when it stands alone. What
-/// looks otherwise, such as a joined letter, is passed over.
-fn seen(text: &str, typeset: &Typeset) -> Vec<String> {
+/// The visible text of each line from left to right: each glyph is mapped to the character that has the same glyph in
+/// isolation. Other glyphs, such as joined letters, are skipped.
+fn seen(text: &str, shown: &Typeset) -> Vec<String> {
     FONTS.with_borrow_mut(|fonts| {
-        let mut alone: Vec<(char, Placed)> = Vec::new();
+        let mut alone: Vec<(char, PlacedGlyph)> = Vec::new();
         for character in spans::clean(text).chars().chain("()[]-‐…".chars()) {
             let space = character.is_whitespace();
             let one = if space { format!("n{character}n") } else { character.to_string() };
-            let set = set(fonts, &one, typeset.style, 5_000.0, 1, 1.0);
+            let set = typeset(fonts, &one, shown.style, 5_000.0, 1, 1.0);
             let glyphs = set.as_ref().map(placed).unwrap_or_default();
             alone.extend(glyphs.get(usize::from(space)).map(|glyph| (character, *glyph)));
         }
-        let line = |glyphs: Vec<Placed>| {
+        let line = |glyphs: Vec<PlacedGlyph>| {
             let mut seen = String::new();
             for glyph in glyphs {
-                let same = |(_, other): &&(char, Placed)| (other.face.id, other.glyph) == (glyph.face.id, glyph.glyph);
-                // A space is one in the face of any word.
+                let same =
+                    |(_, other): &&(char, PlacedGlyph)| (other.face.id, other.glyph) == (glyph.face.id, glyph.glyph);
+                // Any face may provide the space.
                 let space = is_space(&mut fonts.system, &glyph).then_some(' ');
                 seen.extend(alone.iter().find(same).map(|(character, _)| *character).or(space));
             }
             seen.replace(['‐', '\u{2011}'], "-").replace('\u{a0}', " ")
         };
-        typeset.drawn().map(|(_, drawn)| drawn.glyphs).map(line).collect()
+        shown.placed_lines().map(|(_, drawn)| drawn.glyphs).map(line).collect()
     })
 }
 
-fn is_space(system: &mut FontSystem, glyph: &Placed) -> bool {
+fn is_space(system: &mut FontSystem, glyph: &PlacedGlyph) -> bool {
     let font = faces::font(system, glyph.face.id).expect("a face");
     font.as_swash().charmap().map(' ') == glyph.glyph
 }
 
-fn placed(set: &Typeset) -> Vec<Placed> {
-    set.drawn().flat_map(|(_, line)| line.glyphs).collect()
+fn placed(set: &Typeset) -> Vec<PlacedGlyph> {
+    set.placed_lines().flat_map(|(_, line)| line.glyphs).collect()
 }
 
 /// The family of each glyph.
 fn families(set: &Typeset) -> Vec<String> {
     FONTS.with_borrow_mut(|fonts| {
-        let name = |glyph: Placed| fonts.system.db().face(glyph.face.id).expect("a face").families[0].0.clone();
+        let name = |glyph: PlacedGlyph| fonts.system.db().face(glyph.face.id).expect("a face").families[0].0.clone();
         placed(set).into_iter().map(name).collect()
     })
 }
@@ -104,10 +105,10 @@ fn boxes(set: &Typeset) -> usize {
     placed(set).iter().filter(|glyph| glyph.glyph == 0).count()
 }
 
-/// The width of a text in one line, not rounded.
+/// The unrounded width of a text in one line.
 fn width(text: &str, style: Style) -> f32 {
     let set = in_style(text, style, 5_000.0, 1);
-    assert!(!set.cut, "{text:?}");
+    assert!(!set.truncated, "{text:?}");
     set.rows[0].width()
 }
 
@@ -178,20 +179,20 @@ fn isolates_keep_their_direction() {
     ] {
         assert_eq!(seen(text, &laid(text, 5_000.0)), [expected], "{text:?}");
     }
-    // Letters of Arabic have glyphs of their own at each place.
+    // Arabic letters have different glyphs at each position.
     let text = "رقم \u{2066}+49 (30) 12-34\u{2069}";
     assert!(seen(text, &laid(text, 5_000.0))[0].starts_with("+49 (30) 12-34"));
 }
 
 #[test]
-fn an_isolate_goes_on_in_the_next_line() {
+fn an_isolate_continues_in_the_next_line() {
     let text = "טלפון \u{2066}+1 (555) 010-9999\u{2069} כאן";
     let set = laid(text, 215.0);
     assert_eq!(seen(text, &set), ["+1 ןופלט", "(555)", "010-9999", "ןאכ"]);
 }
 
 #[test]
-fn what_is_not_drawn_has_no_box_and_no_width() {
+fn invisible_characters_have_no_box_and_no_width() {
     let ranges = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{fe00}'..='\u{fe0f}'];
     let others = "\u{ad}\u{34f}\u{61c}\u{180e}\u{3164}\u{feff}\u{e0061}\u{e0100}";
     let all: Vec<char> = ranges.into_iter().flatten().chain(others.chars()).collect();
@@ -208,8 +209,8 @@ fn what_is_not_drawn_has_no_box_and_no_width() {
 }
 
 #[test]
-fn blank_lines_are_kept_and_give_way_before_words_do() {
-    for (text, most, expected) in [
+fn blank_lines_are_dropped_before_words_are() {
+    for (text, max_lines, expected) in [
         ("a\n\nb", 40, &["a", "", "b"][..]),
         ("a\n\n\nb\nc", 40, &["a", "", "", "b", "c"][..]),
         ("a\r\n \t\r\n b", 3, &["a", "", "b"][..]),
@@ -217,28 +218,28 @@ fn blank_lines_are_kept_and_give_way_before_words_do() {
         ("a\n\nb\n\nc", 4, &["a", "b", "c"][..]),
         ("שלום\n\nb", 40, &["שלום", "", "b"][..]),
     ] {
-        let set = in_style(text, plain(40.0), 500.0, most);
+        let set = in_style(text, plain(40.0), 500.0, max_lines);
         assert_eq!(lines(text, &set), expected, "{text:?}");
-        assert!(!set.cut && set.lines == expected.len());
+        assert!(!set.truncated && set.lines == expected.len());
     }
     let [one, three] = ["a", "a\n\nb"].map(|text| laid(text, 500.0).height);
     assert_eq!(three, 3.0 * one);
     let set = laid("a\n\nb", 500.0);
-    let baselines: Vec<f32> = set.drawn().map(|(baseline, _)| baseline).collect();
+    let baselines: Vec<f32> = set.placed_lines().map(|(baseline, _)| baseline).collect();
     assert!((baselines[2] - baselines[0] - 2.0 * one).abs() < 0.01);
 }
 
 #[test]
-fn a_place_of_one_line_shows_what_its_author_wrote_in_several() {
+fn several_lines_are_joined_where_only_one_is_allowed() {
     for text in ["a\nb", "a\r\n\r\nb", " a \u{2028}\n b\n", "a\n\u{3000}\nb"] {
         let set = in_style(text, plain(40.0), 500.0, 1);
         assert_eq!(seen("a b", &set), ["a b"], "{text:?}");
-        assert!(!set.cut && set.lines == 1);
+        assert!(!set.truncated && set.lines == 1);
     }
     let set = in_style("a\nb", plain(40.0), 500.0, 2);
     assert_eq!(seen("a b", &set), ["a", "b"]);
     let set = in_style("aaaa\nbbbb", plain(40.0), width("aaaa bbb", plain(40.0)), 1);
-    assert!(set.cut && seen("a b", &set)[0].starts_with("aaaa b"));
+    assert!(set.truncated && seen("a b", &set)[0].starts_with("aaaa b"));
 }
 
 #[test]
@@ -251,20 +252,20 @@ fn white_space_keeps_its_width() {
     assert!((gap("\u{a0}") - space).abs() < 0.5);
     assert!(gap("\u{2009}") < space && gap("\u{200a}") < gap("\u{2009}"));
     assert!((gap("\u{3000}\u{3000}") - 80.0).abs() < 1.0);
-    // Spaces and tabs are one space, as on a page of the web.
+    // Spaces and tabs collapse into one space, as in HTML.
     assert_eq!(gap(" \t  "), space);
     let between = width("光\u{3000}光", plain(40.0)) - width("光光", plain(40.0));
     assert!((between - 40.0).abs() < 1.0, "{between}");
 }
 
 #[test]
-fn white_space_at_the_end_of_a_line_takes_no_place() {
+fn trailing_white_space_has_no_width() {
     for text in ["aaaa\u{3000}aaaa", "aaaa\u{3000}\u{3000}aaaa", "aaaa \u{2003} aaaa"] {
         let set = laid(text, width("aaaa", plain(40.0)) + 1.0);
         assert_eq!(seen(text, &set), ["aaaa", "aaaa"], "{text:?}");
         assert!((set.rows[0].width() - width("aaaa", plain(40.0))).abs() < 0.01);
     }
-    // At the end of a right-to-left line it would stand at the left of it.
+    // In a right-to-left line the space would appear at its left end.
     let set = laid("שלום abcd", 110.0);
     assert_eq!(seen("שלום abcd", &set), ["םולש", "abcd"]);
     assert!((set.rows[0].width() - width("שלום", plain(40.0))).abs() < 0.01);
@@ -282,33 +283,33 @@ fn soft_hyphens_show_only_where_a_line_ends_at_them() {
         assert_eq!(seen(text, &narrow), ["Donau-", "dampf-", "schiff"], "{face:?}");
         assert!(!narrow.broken && narrow.rows.iter().all(|row| row.width() <= least + 6.1));
     }
-    // Where the hyphen has no place, the word before it goes to the next line.
+    // If the hyphen does not fit, the word before it moves to the next line.
     let text = "ab cd\u{ad}ef";
     let set = laid(text, width("ab cd", plain(40.0)) + 1.0);
     assert_eq!(seen(text, &set), ["ab", "cdef"]);
     let text = "של\u{ad}ום";
     let set = laid(text, width("של-", plain(40.0)) + 6.0);
     assert_eq!(seen(text, &set), ["-לש", "םו"]);
-    // At the end of a text there is nothing to go on with.
+    // At the end of a text no hyphen is shown.
     assert_eq!(seen("ab\u{ad}", &laid("ab\u{ad}", 500.0)), ["ab"]);
 }
 
 #[test]
-fn what_does_not_fit_ends_with_an_ellipsis() {
+fn truncated_text_ends_with_an_ellipsis() {
     let text = "One two three, four five six seven eight nine ten";
     let set = in_style(text, plain(40.0), 260.0, 2);
     let seen_lines = seen(text, &set);
-    assert!(set.cut && set.lines == 2, "{seen_lines:?}");
+    assert!(set.truncated && set.lines == 2, "{seen_lines:?}");
     assert!(seen_lines[1].ends_with('…') && !seen_lines[1].ends_with(" …") && !seen_lines[1].ends_with(",…"));
     assert!(set.rows.iter().all(|row| row.width() <= 260.1));
-    // At the end of what is read, which is the left.
+    // The ellipsis is at the end of the reading direction, which is the left.
     let text = "אחת שתיים שלוש ארבע חמש שש שבע שמונה תשע עשר";
     let set = in_style(text, plain(40.0), 260.0, 2);
-    assert!(set.cut && seen(text, &set)[1].starts_with('…'), "{:?}", seen(text, &set));
-    // Bold to its end.
+    assert!(set.truncated && seen(text, &set)[1].starts_with('…'), "{:?}", seen(text, &set));
+    // The ellipsis is bold after bold text.
     let set = in_style("a **bcdefghijklmnopqrstuvw** x", plain(40.0), 200.0, 1);
-    assert!(set.cut && placed(&set).last().is_some_and(|glyph| glyph.bold));
-    // In a place that holds nothing there is the ellipsis alone.
+    assert!(set.truncated && placed(&set).last().is_some_and(|glyph| glyph.bold));
+    // If not a single letter fits, only the ellipsis is shown.
     assert_eq!(seen("WWWW", &in_style("WWWW", plain(40.0), 20.0, 1)), ["…"]);
 }
 
@@ -320,7 +321,7 @@ fn a_word_that_is_wider_than_its_line_is_broken_between_graphemes() {
     assert!(set.broken && lines.len() > 3);
     assert!(lines.iter().all(|line| line.starts_with('\u{229}')), "{lines:?}");
     assert!(set.rows.iter().all(|row| row.width() <= 150.1));
-    // Nothing but no-break characters: there is no other place.
+    // With no-break characters only, there is no better position.
     let text = "W\u{a0}".repeat(30) + "W";
     let set = laid(&text, 100.0);
     assert!(set.broken && set.rows.iter().all(|row| row.width() <= 100.1));

@@ -1,6 +1,6 @@
-//! The table of characters that videos can show (`shared/domain/src/videos/coverage.txt`) is that of the typefaces. Generate
-//! it again when these change: `REELHOOK_FONTS=$PWD/.local/fonts REELHOOK_UPDATE_COVERAGE=1 cargo test --workspace
-//! --test it coverage`.
+//! The table of supported characters (`shared/domain/src/videos/coverage.txt`) matches the shipped fonts. Regenerate it when
+//! they change: `REELHOOK_FONTS=$PWD/.local/fonts REELHOOK_UPDATE_COVERAGE=1 cargo test --workspace --test it
+//! coverage`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,17 +18,17 @@ const HEAD: &str = "\
 ";
 
 fn directory() -> PathBuf {
-    std::env::var_os("REELHOOK_FONTS").expect("REELHOOK_FONTS names the directory of the typefaces").into()
+    std::env::var_os("REELHOOK_FONTS").expect("REELHOOK_FONTS must name the directory of the fonts").into()
 }
 
-/// The shipped typefaces, each of which stands in for any other.
+/// The shipped fonts; each may be a fallback for any other.
 fn system() -> FontSystem {
     let mut db = fontdb::Database::new();
     db.load_fonts_dir(directory());
     FontSystem::new_with_locale_and_db("en-US".to_owned(), db)
 }
 
-/// Whether a text is set without a box for a glyph that is not there.
+/// Whether a text is shown without a missing-glyph box.
 fn is_set(system: &mut FontSystem, text: &str) -> bool {
     let attrs = Attrs::new().family(Family::Name("Noto Sans SC"));
     let mut buffer = Buffer::new_empty(Metrics::new(16.0, 20.0));
@@ -38,12 +38,13 @@ fn is_set(system: &mut FontSystem, text: &str) -> bool {
     buffer.layout_runs().flat_map(|run| run.glyphs.iter()).all(|glyph| glyph.glyph_id != 0)
 }
 
-/// Characters for private use have no defined look.
+/// Private-use characters have no defined appearance.
 fn is_private(character: char) -> bool {
     matches!(character, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..)
 }
 
-/// What the typefaces show: what one of them has a glyph for, and Han characters that are only another code for one.
+/// The characters that the fonts show: those with a glyph, and Han characters that are canonically equivalent to one of
+/// them.
 fn shown() -> BTreeSet<u32> {
     let mut shown = BTreeSet::new();
     for entry in std::fs::read_dir(directory()).expect("the typefaces").flatten() {
@@ -66,7 +67,7 @@ fn shown() -> BTreeSet<u32> {
     shown
 }
 
-/// Ranges, those of 256 code points in one line.
+/// The ranges as text; those that start in the same block of 256 code points share a line.
 fn table(shown: &BTreeSet<u32>) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for code in shown {
@@ -93,7 +94,7 @@ fn table(shown: &BTreeSet<u32>) -> String {
 }
 
 #[test]
-fn the_table_of_characters_is_that_of_the_typefaces() {
+fn the_table_of_characters_matches_the_fonts() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/src/videos/coverage.txt");
     let made = table(&shown());
     if std::env::var_os("REELHOOK_UPDATE_COVERAGE").is_some() {
@@ -103,11 +104,11 @@ fn the_table_of_characters_is_that_of_the_typefaces() {
     let kept = std::fs::read_to_string(path).expect("coverage.txt");
     let (kept, made): (BTreeSet<&str>, BTreeSet<&str>) = (kept.lines().collect(), made.lines().collect());
     let differing: Vec<_> = kept.symmetric_difference(&made).take(10).collect();
-    assert!(differing.is_empty(), "coverage.txt is not that of the typefaces; generate it again: {differing:#?}");
+    assert!(differing.is_empty(), "coverage.txt does not match the fonts; regenerate it: {differing:#?}");
 }
 
 #[test]
-fn what_is_missing_is_set_as_a_box_and_nothing_else_is() {
+fn only_missing_characters_are_shown_as_boxes() {
     let mut system = system();
     for texts in [
         &samples::ARABIC[..],

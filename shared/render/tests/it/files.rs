@@ -1,16 +1,16 @@
-//! Files: frames add up through encoding and joining, music is as long as the picture, failures say why.
+//! Files: no frame is lost in encoding and joining, music is as long as the video, failures state their cause.
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reelhook_domain::videos::film::{Rendition, Scene, SceneKind, Theme, Transition};
-use reelhook_render::{Cut, RenderError, Shot, Soundtrack};
+use reelhook_render::{LaidOutScene, RenderError, SceneInput, Soundtrack};
 
 use crate::mp4::{Times, times};
 use crate::{ffmpeg, fonts, samples};
 
-/// A directory of this test's own, gone when it ends.
+/// A directory of this test, removed when it is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -27,7 +27,7 @@ impl Drop for Directory {
     }
 }
 
-/// Decodes a stream and counts its frames; what ffmpeg says of the file besides.
+/// Decodes a stream and counts its frames or microseconds; also returns ffmpeg's description of the file.
 fn count(file: &Path, map: &str) -> (u64, String) {
     let output = Command::new(ffmpeg().program)
         .args(["-hide_banner", "-nostdin", "-i"])
@@ -35,9 +35,9 @@ fn count(file: &Path, map: &str) -> (u64, String) {
         .args(["-map", map, "-progress", "-", "-nostats", "-f", "null", "-"])
         .output()
         .expect("ffmpeg runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let progress = String::from_utf8_lossy(&output.stdout).into_owned();
     let last = |name: &str| {
-        said.lines().rev().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse().ok())
+        progress.lines().rev().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse().ok())
     };
     let counted = if map.contains(":v") { last("frame=") } else { last("out_time_us=") };
     (counted.unwrap_or(0), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -54,17 +54,17 @@ fn scenes() -> Vec<Scene> {
 }
 
 async fn encode(directory: &Path, format: Rendition, size: (u32, u32)) -> (Vec<PathBuf>, u32) {
-    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    let (mut fonts, images) = (fonts(), samples::images());
     let (mut files, mut frames) = (Vec::new(), 0);
     let scenes = scenes();
     for (index, scene) in scenes.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|index| scenes.get(index));
-        let cut = Cut { scene, before, theme: Theme::Nature, size, format };
-        let shot = Shot::new(&mut fonts, &cut, &pictures).expect("a scene");
+        let input = SceneInput { scene, before, theme: Theme::Nature, size, format };
+        let laid_out = LaidOutScene::new(&mut fonts, &input, &images).expect("a scene");
         let file = directory.join(format!("scene's {index}.mp4"));
         let (send, receive) = std::sync::mpsc::channel();
         let progress = move |written| send.send(written).expect("the test listens");
-        ffmpeg().encode(shot, &file, progress, pending()).await.expect("a segment");
+        ffmpeg().encode(laid_out, &file, progress, pending()).await.expect("a segment");
         assert_eq!(receive.iter().last(), Some(scene.frames));
         assert_eq!(count(&file, "0:v:0").0, u64::from(scene.frames), "segment {index}");
         frames += scene.frames;
@@ -79,22 +79,27 @@ async fn a_joined_film_has_every_frame_of_its_scenes() {
     let (segments, frames) = encode(&directory.0, Rendition::Landscape, (640, 360)).await;
     let film = directory.0.join("film.mp4");
     ffmpeg().join(&segments, frames, None, &film, &directory.0).await.expect("a film");
-    let (counted, said) = count(&film, "0:v:0");
+    let (counted, description) = count(&film, "0:v:0");
     assert_eq!(counted, u64::from(frames));
-    assert!(said.contains("yuv420p(tv, bt709") && said.contains("h264 (High)") && said.contains("30 fps"), "{said}");
-    assert!(!said.contains("Audio:"), "{said}");
+    assert!(
+        description.contains("yuv420p(tv, bt709")
+            && description.contains("h264 (High)")
+            && description.contains("30 fps"),
+        "{description}"
+    );
+    assert!(!description.contains("Audio:"), "{description}");
     let bytes = std::fs::read(&film).expect("the film");
     let at = |name: &[u8]| bytes.windows(4).position(|window| window == name);
-    assert!(at(b"moov") < at(b"mdat"), "it starts playing before it is loaded");
+    assert!(at(b"moov") < at(b"mdat"), "playback can start before the file is loaded");
     assert_eq!(
         std::fs::read_dir(&directory.0).expect("the directory").count(),
         segments.len() + 1,
-        "nothing is left behind"
+        "no temporary file remains"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn music_is_repeated_and_ends_with_the_picture() {
+async fn music_is_repeated_and_ends_with_the_video() {
     let directory = Directory::new("music");
     let (segments, frames) = encode(&directory.0, Rendition::Portrait, (360, 640)).await;
     let track = directory.0.join("one second.wav");
@@ -107,13 +112,13 @@ async fn music_is_repeated_and_ends_with_the_picture() {
     let film = directory.0.join("film.mp4");
     ffmpeg().join(&segments, frames, Some(&music), &film, &directory.0).await.expect("a film");
     assert_eq!(count(&film, "0:v:0").0, u64::from(frames));
-    let (length, said) = count(&film, "0:a:0");
+    let (length, description) = count(&film, "0:a:0");
     let expected = u64::from(frames) * 1_000_000 / 30;
     assert!(length.abs_diff(expected) < 60_000, "{length} for {expected}");
-    assert!(said.contains("aac") && said.contains("44100 Hz, stereo"), "{said}");
+    assert!(description.contains("aac") && description.contains("44100 Hz, stereo"), "{description}");
 }
 
-/// What a file of so many frames says of its times: no frame begins a tick early or late.
+/// The expected times of a file with this number of frames: no frame starts a tick early or late.
 fn even(frames: u32) -> Times {
     let length = (15_360, frames * 512);
     Times { track: length, file: length, runs: vec![(frames, 512)] }
@@ -130,7 +135,7 @@ async fn every_frame_of_a_joined_film_shows_for_a_thirtieth_of_a_second() {
         .status();
     assert!(made.is_ok_and(|status| status.success()));
     let music = Soundtrack { file: music, volume: 0.4, fade_in_ms: 0, fade_out_ms: 100 };
-    // Lengths of scenes that are no whole milliseconds: 37, 61, 1 and 45 frames, alone, many times over, and in any order.
+    // Scenes of 37, 61, 1 and 45 frames do not last whole milliseconds. Join them alone, repeatedly, and in any order.
     let film = directory.0.join("film.mp4");
     for (order, frames) in [
         (vec![0], 37),
@@ -149,7 +154,7 @@ async fn every_frame_of_a_joined_film_shows_for_a_thirtieth_of_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_says_what_ffmpeg_said() {
+async fn a_failure_contains_the_output_of_ffmpeg() {
     let directory = Directory::new("failure");
     let broken = directory.0.join("broken.mp4");
     std::fs::write(&broken, b"no film").expect("a file");
@@ -160,9 +165,10 @@ async fn a_failure_says_what_ffmpeg_said() {
         "{failed:?}"
     );
     let scene = samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta));
-    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
-    let shot = Shot::new(&mut fonts(), &cut, &samples::pictures()).expect("a scene");
-    let failed = ffmpeg().encode(shot, &directory.0.join("no such/place.mp4"), |_| {}, pending()).await;
+    let input =
+        SceneInput { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
+    let laid_out = LaidOutScene::new(&mut fonts(), &input, &samples::images()).expect("a scene");
+    let failed = ffmpeg().encode(laid_out, &directory.0.join("no such/place.mp4"), |_| {}, pending()).await;
     assert!(
         matches!(&failed, Err(RenderError::Ffmpeg { stderr, .. }) if stderr.contains("No such file")),
         "{failed:?}"
@@ -170,11 +176,12 @@ async fn a_failure_says_what_ffmpeg_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn encoding_stops_when_it_is_told_to() {
+async fn encoding_stops_on_request() {
     let directory = Directory::new("stop");
     let scene = Scene { frames: 100_000, ..samples::scene(SceneKind::Cta, samples::usual(SceneKind::Cta)) };
-    let cut = Cut { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
-    let shot = Shot::new(&mut fonts(), &cut, &samples::pictures()).expect("a scene");
+    let input =
+        SceneInput { scene: &scene, before: None, theme: Theme::Dark, size: (640, 360), format: Rendition::Landscape };
+    let laid_out = LaidOutScene::new(&mut fonts(), &input, &samples::images()).expect("a scene");
     let (send, receive) = tokio::sync::oneshot::channel::<()>();
     let mut send = Some(send);
     let progress = move |written| {
@@ -183,6 +190,6 @@ async fn encoding_stops_when_it_is_told_to() {
         }
     };
     let stop = async move { drop(receive.await) };
-    let stopped = ffmpeg().encode(shot, &directory.0.join("scene.mp4"), progress, stop).await;
+    let stopped = ffmpeg().encode(laid_out, &directory.0.join("scene.mp4"), progress, stop).await;
     assert!(matches!(stopped, Err(RenderError::Stopped)), "{stopped:?}");
 }

@@ -1,5 +1,5 @@
-//! Every kind in both formats, and every text of `samples::CASES`, looks as it did when it was last reviewed:
-//! perceptual hashes in `golden.txt`. `REELHOOK_UPDATE_GOLDEN=1` writes the file anew; look at the contact sheets
+//! Every kind in both formats, and every text of `samples::CASES`, looks as it did when it was last reviewed, according
+//! to the perceptual hashes in `golden.txt`. `REELHOOK_UPDATE_GOLDEN=1` rewrites the file; check the contact sheets
 //! before you commit it.
 
 use std::collections::BTreeMap;
@@ -9,14 +9,14 @@ use std::path::Path;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, RgbaImage};
 use reelhook_domain::videos::film::{Rendition, SceneKind, Theme};
-use reelhook_render::Shot;
+use reelhook_render::LaidOutScene;
 
 use crate::{FORMATS, alone, fonts, samples};
 
-/// Bits that may differ: antialiasing differs a little between processors.
+/// The number of bits that may differ, because antialiasing differs slightly between processors.
 const ALLOWED: u32 = 6;
 
-/// Whether each of 8x8 places is brighter than its neighbour to the right.
+/// A difference hash: whether each cell of an 8x8 grid is brighter than its right neighbour.
 fn hash(still: &RgbaImage) -> u64 {
     let grey = DynamicImage::ImageRgba8(still.clone()).into_luma8();
     let small = imageops::resize(&grey, 9, 8, FilterType::Triangle);
@@ -31,24 +31,26 @@ fn hash(still: &RgbaImage) -> u64 {
 
 #[test]
 fn every_kind_looks_as_it_was_reviewed() {
-    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    let (mut fonts, images) = (fonts(), samples::images());
     let mut drawn = BTreeMap::new();
     for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle()) {
         for format in FORMATS {
             let scene = samples::scene(kind, samples::usual(kind));
-            let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, format), &pictures).expect("a usual scene");
+            let mut laid_out =
+                LaidOutScene::new(&mut fonts, &alone(&scene, theme, format), &images).expect("a usual scene");
             let word = match format {
                 Rendition::Landscape => "standard",
                 Rendition::Portrait => "reels",
             };
-            drawn.insert(format!("{} {word}", kind.name()), hash(&shot.still(90)));
+            drawn.insert(format!("{} {word}", kind.name()), hash(&laid_out.still(90)));
         }
     }
-    // Texts in the theme's display face and, as a kicker, in that of text.
+    // Each text is shown in the theme's heading typeface and, as a kicker, in that of running text.
     for ((name, text), theme) in samples::CASES.into_iter().zip(Theme::ALL.into_iter().cycle()) {
         let scene = samples::scene(SceneKind::HeroTitle, samples::case(text));
-        let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, Rendition::Landscape), &pictures).expect("any text");
-        drawn.insert(format!("text {name}"), hash(&shot.still(90)));
+        let mut laid_out =
+            LaidOutScene::new(&mut fonts, &alone(&scene, theme, Rendition::Landscape), &images).expect("any text");
+        drawn.insert(format!("text {name}"), hash(&laid_out.still(90)));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden.txt");
     if std::env::var_os("REELHOOK_UPDATE_GOLDEN").is_some() {

@@ -1,9 +1,9 @@
-//! Contents that break layouts: they are drawn without a panic, and no ink gets where apps and screens cut it off.
+//! Content that breaks layouts is drawn without a panic, and no text is drawn where apps and screens cover it.
 
 use image::RgbaImage;
 use proptest::prelude::*;
 use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
-use reelhook_render::{Fonts, Pictures, RenderError, Shot, Yuv};
+use reelhook_render::{Fonts, Images, LaidOutScene, RenderError, Yuv};
 
 use crate::{FORMATS, alone, fonts, samples};
 
@@ -35,7 +35,7 @@ fn contents(kind: SceneKind) -> Vec<(&'static str, Content)> {
     all
 }
 
-/// Pixels in the margin that differ from those of a card without content.
+/// The number of pixels in the margin that differ from those of a card without content.
 fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Rendition) -> usize {
     let (width, height) = still.dimensions();
     let (side, top, bottom) = match format {
@@ -44,7 +44,7 @@ fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Rendition) -> u
     };
     let differs = |x: u32, y: u32, bare: &RgbaImage| {
         let (a, b) = (still.get_pixel(x, y).0, bare.get_pixel(x, y).0);
-        // Soft shadows may reach out; ink is darker or brighter than they are.
+        // Soft shadows may extend into the margin; text differs more strongly than they do.
         a.iter().zip(b).any(|(a, b)| a.abs_diff(b) > 40)
     };
     still
@@ -56,11 +56,11 @@ fn ink_outside(still: &RgbaImage, bare: [&RgbaImage; 2], format: Rendition) -> u
 
 fn bare(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition) -> RgbaImage {
     let scene = samples::scene(kind, Content::default());
-    Shot::new(fonts, &alone(&scene, theme, format), &Pictures::new()).expect("an empty card").still(149)
+    LaidOutScene::new(fonts, &alone(&scene, theme, format), &Images::new()).expect("an empty card").still(149)
 }
 
 #[test]
-fn nothing_breaks_a_card_or_leaves_its_place() {
+fn no_content_breaks_a_card_or_leaves_its_area() {
     let mut fonts = fonts();
     let mut failures = Vec::new();
     for (kind, theme) in SceneKind::ALL.into_iter().zip(Theme::ALL.into_iter().cycle().skip(2)) {
@@ -69,8 +69,9 @@ fn nothing_breaks_a_card_or_leaves_its_place() {
             let turned = image::imageops::flip_horizontal(&bare);
             for (name, content) in contents(kind) {
                 let scene = samples::scene(kind, content);
-                let mut shot = Shot::new(&mut fonts, &alone(&scene, theme, format), &Pictures::new()).expect(name);
-                let outside = ink_outside(&shot.still(149), [&bare, &turned], format);
+                let mut laid_out =
+                    LaidOutScene::new(&mut fonts, &alone(&scene, theme, format), &Images::new()).expect(name);
+                let outside = ink_outside(&laid_out.still(149), [&bare, &turned], format);
                 if outside > 0 {
                     failures.push(format!("{} {format:?} {name}: {outside} pixels", kind.name()));
                 }
@@ -82,39 +83,39 @@ fn nothing_breaks_a_card_or_leaves_its_place() {
 
 #[test]
 fn a_scene_of_one_frame_shows_everything() {
-    let (mut fonts, pictures) = (fonts(), samples::pictures());
+    let (mut fonts, images) = (fonts(), samples::images());
     for kind in SceneKind::ALL {
         let long = samples::scene(kind, samples::usual(kind));
         let short = Scene { frames: 1, ..long.clone() };
         let mut last =
-            Shot::new(&mut fonts, &alone(&long, Theme::Ocean, Rendition::Landscape), &pictures).expect("a scene");
-        let mut only =
-            Shot::new(&mut fonts, &alone(&short, Theme::Ocean, Rendition::Landscape), &pictures).expect("a scene");
+            LaidOutScene::new(&mut fonts, &alone(&long, Theme::Ocean, Rendition::Landscape), &images).expect("a scene");
+        let mut only = LaidOutScene::new(&mut fonts, &alone(&short, Theme::Ocean, Rendition::Landscape), &images)
+            .expect("a scene");
         assert_eq!(only.frames(), 1);
         assert_eq!(only.still(0), last.still(149), "{}", kind.name());
     }
 }
 
 #[test]
-fn a_picture_that_is_missing_or_broken_is_named() {
+fn a_missing_or_damaged_image_is_named() {
     let image = ImageRef::Key("shop/lamp.png".into());
     let scene = samples::scene(SceneKind::HeroTitle, Content { images: vec![image.clone()], ..Content::default() });
-    let failed = Shot::new(&mut fonts(), &alone(&scene, Theme::Dark, Rendition::Landscape), &Pictures::new());
+    let failed = LaidOutScene::new(&mut fonts(), &alone(&scene, Theme::Dark, Rendition::Landscape), &Images::new());
     assert!(matches!(failed, Err(RenderError::Image { image: named, .. }) if named == image));
-    let mut pictures = Pictures::new();
+    let mut images = Images::new();
     for bytes in [&b""[..], b"GIF89a", b"\x89PNG\r\n\x1a\n then nothing", b"<svg/>"] {
-        assert!(matches!(pictures.insert(image.clone(), bytes), Err(RenderError::Image { .. })), "{bytes:?}");
+        assert!(matches!(images.insert(image.clone(), bytes), Err(RenderError::Image { .. })), "{bytes:?}");
     }
-    assert!(pictures.insert(image.clone(), &vec![0; reelhook_render::MAX_BYTES + 1]).is_err());
-    assert!(!pictures.contains(&image));
+    assert!(images.insert(image.clone(), &vec![0; reelhook_render::MAX_BYTES + 1]).is_err());
+    assert!(!images.contains(&image));
 }
 
 #[test]
-fn a_picture_of_too_many_pixels_is_not_decoded() {
-    // The head of a PNG that claims 30,000 by 30,000 pixels.
+fn an_image_with_too_many_pixels_is_not_decoded() {
+    // The header of a PNG that claims 30,000 by 30,000 pixels.
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x75\x30\0\0\x75\x30\x08\x06\0\0\0".to_vec();
     bytes.extend([0x3d, 0x3f, 0x4f, 0x5e]);
-    assert!(Pictures::new().insert(ImageRef::Key("bomb.png".into()), &bytes).is_err());
+    assert!(Images::new().insert(ImageRef::Key("bomb.png".into()), &bytes).is_err());
 }
 
 proptest! {
@@ -137,12 +138,12 @@ proptest! {
         let scene = Scene { frames, ..samples::scene(SceneKind::ALL[kind], content) };
         let format = if tall { Rendition::Portrait } else { Rendition::Landscape };
         FONTS.with_borrow_mut(|fonts| {
-            let mut cut = alone(&scene, Theme::ALL[theme], format);
-            cut.size = if tall { (360, 640) } else { (640, 360) };
-            let mut shot = Shot::new(fonts, &cut, &Pictures::new()).expect("any text can be drawn");
-            let mut frame = Yuv::new(cut.size.0, cut.size.1);
+            let mut input = alone(&scene, Theme::ALL[theme], format);
+            input.size = if tall { (360, 640) } else { (640, 360) };
+            let mut laid_out = LaidOutScene::new(fonts, &input, &Images::new()).expect("any text can be drawn");
+            let mut frame = Yuv::new(input.size.0, input.size.1);
             for at in [0, frames / 3, frames - 1] {
-                shot.draw(at, &mut frame);
+                laid_out.draw(at, &mut frame);
             }
         });
     }

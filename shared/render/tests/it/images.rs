@@ -1,14 +1,14 @@
-//! Pictures on cards: what is cut out has clean edges, and its shadow is that of what can be seen.
+//! Images on cards: cut-outs have clean edges, and their shadow follows the visible pixels.
 
 use std::io::Cursor;
 
 use image::{ImageFormat, Rgba, RgbaImage};
 use reelhook_domain::videos::film::{Content, ImageRef, Item, Rendition, Scene, SceneKind, Theme};
-use reelhook_render::{Fonts, Pictures, Shot};
+use reelhook_render::{Fonts, Images, LaidOutScene};
 
 use crate::{FORMATS, alone, fonts, samples};
 
-/// A disc of one colour on clear pixels of another; no disc for a radius of 0.
+/// A disc of one colour on transparent pixels of another colour; a radius of 0 gives no disc.
 fn disc(radius: f32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
     RgbaImage::from_fn(500, 500, |x, y| {
         let (dx, dy) = (x as f32 - 249.5, y as f32 - 249.5);
@@ -18,24 +18,24 @@ fn disc(radius: f32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
     })
 }
 
-/// The last picture of a card of this kind that shows an image.
+/// The last frame of a card of this kind with an image.
 fn card(fonts: &mut Fonts, kind: SceneKind, theme: Theme, format: Rendition, image: &RgbaImage) -> RgbaImage {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, ImageFormat::Png).expect("a PNG");
     let name = ImageRef::Key("image".to_owned());
-    let mut pictures = Pictures::new();
-    pictures.insert(name.clone(), bytes.get_ref()).expect("a picture");
+    let mut images = Images::new();
+    images.insert(name.clone(), bytes.get_ref()).expect("a picture");
     let item = |title: &str| Item { title: title.to_owned(), image: Some(name.clone()), ..Item::default() };
     let content = match kind {
         SceneKind::ProductMatrix => Content { items: vec![item("One"), item("Two")], ..Content::default() },
         _ => Content { title: "Lamp".to_owned(), images: vec![name.clone()], ..Content::default() },
     };
     let scene = Scene { frames: 150, ..samples::scene(kind, content) };
-    Shot::new(fonts, &alone(&scene, theme, format), &pictures).expect("a card").still(149)
+    LaidOutScene::new(fonts, &alone(&scene, theme, format), &images).expect("a card").still(149)
 }
 
 #[test]
-fn the_colour_of_clear_pixels_is_never_seen() {
+fn the_colour_of_transparent_pixels_is_never_visible() {
     let mut fonts = fonts();
     for kind in [SceneKind::HeroTitle, SceneKind::ProductShowcase, SceneKind::Testimonial, SceneKind::ProductMatrix] {
         for format in FORMATS {
@@ -48,7 +48,7 @@ fn the_colour_of_clear_pixels_is_never_seen() {
 }
 
 #[test]
-fn a_cut_out_casts_the_shadow_of_what_it_shows() {
+fn the_shadow_of_a_cut_out_follows_its_visible_pixels() {
     let mut fonts = fonts();
     for theme in [Theme::Minimal, Theme::Ocean] {
         let with = card(&mut fonts, SceneKind::HeroTitle, theme, Rendition::Landscape, &disc(200.0, [255; 3], [0; 3]));
@@ -65,7 +65,8 @@ fn a_cut_out_casts_the_shadow_of_what_it_shows() {
         };
         let (x, y) = (middle(seen.iter().map(|at| at.0).collect()), middle(seen.iter().map(|at| at.1).collect()));
         let away = seen.iter().map(|at| (at.0 - x).hypot(at.1 - y)).fold(0.0, f32::max);
-        // The disc has 205 pixels of radius, and its shadow reaches 30 beyond it: the corners of its area are at 349.
+        // The disc has a radius of 205 pixels, and its shadow extends 30 pixels beyond it. The corners of its area are
+        // 349 pixels away.
         assert!((205.0..275.0).contains(&away), "{theme:?}: {away}");
     }
 }
@@ -82,6 +83,6 @@ fn no_edge_is_darker_than_both_of_its_sides() {
         .filter(|(x, y, _)| *x > 700 && (150..570).contains(y))
         .map(|(x, y, pixel)| without.get_pixel(x, y).0[0].saturating_sub(pixel.0[0]))
         .max();
-    // Only the shadow, of a tenth at most, is darker than the ground.
+    // Only the shadow, which has an opacity of at most a tenth, is darker than the background.
     assert!(darkest.is_some_and(|darker| (5..=28).contains(&darker)), "{darkest:?}");
 }

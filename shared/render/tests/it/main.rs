@@ -1,4 +1,5 @@
-//! What the renderer promises: nothing breaks it, nothing leaves its place, the same in gives the same out, frames add up.
+//! Guarantees of the renderer: no content breaks it, nothing is drawn outside its area, equal input gives equal output,
+//! no frame is lost.
 
 #[path = "../../examples/samples/mod.rs"]
 mod samples;
@@ -16,13 +17,13 @@ mod text;
 use std::path::PathBuf;
 
 use reelhook_domain::videos::film::{Rendition, Scene, Theme};
-use reelhook_render::{Cut, Ffmpeg, Fonts};
+use reelhook_render::{Ffmpeg, Fonts, SceneInput};
 
-/// The typefaces that `infra/fonts.sh` installs.
+/// The fonts that `infra/fonts.sh` installs.
 fn fonts() -> Fonts {
     let directory = std::env::var_os("REELHOOK_FONTS")
-        .expect("REELHOOK_FONTS must name the directory that infra/fonts.sh has installed the typefaces to");
-    Fonts::load(&PathBuf::from(directory)).expect("the typefaces of infra/fonts.sh")
+        .expect("REELHOOK_FONTS must name the directory into which infra/fonts.sh installed the fonts");
+    Fonts::load(&PathBuf::from(directory)).expect("the fonts of infra/fonts.sh")
 }
 
 fn ffmpeg() -> Ffmpeg {
@@ -30,13 +31,13 @@ fn ffmpeg() -> Ffmpeg {
     Ffmpeg { program: program.into() }
 }
 
-/// A scene on its own, at two thirds of the usual size: tests draw many.
-fn alone(scene: &Scene, theme: Theme, format: Rendition) -> Cut<'_> {
+/// A scene without a predecessor, at two thirds of the usual size, because tests draw many scenes.
+fn alone(scene: &Scene, theme: Theme, format: Rendition) -> SceneInput<'_> {
     let size = match format {
         Rendition::Landscape => (1280, 720),
         Rendition::Portrait => (720, 1280),
     };
-    Cut { scene, before: None, theme, size, format }
+    SceneInput { scene, before: None, theme, size, format }
 }
 
 const FORMATS: [Rendition; 2] = [Rendition::Landscape, Rendition::Portrait];

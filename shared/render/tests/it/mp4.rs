@@ -1,24 +1,24 @@
-//! What an MP4 says of its own times: read from its boxes (ISO/IEC 14496-12), since ffmpeg rounds what it prints.
+//! Reads the timing of an MP4 from its boxes (ISO/IEC 14496-12), because ffmpeg rounds the times that it prints.
 
-/// The times of a file's pictures.
+/// The timing of a video file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Times {
-    /// Ticks of a second of the picture's track, and how many it lasts.
+    /// Time scale in ticks per second, and duration in ticks, of the video track.
     pub track: (u32, u32),
-    /// Ticks of a second of the whole file, and how many it lasts.
+    /// Time scale in ticks per second, and duration in ticks, of the whole file.
     pub file: (u32, u32),
-    /// How many frames in a row last how many ticks.
+    /// Runs of frames with the same duration: number of frames and ticks of each.
     pub runs: Vec<(u32, u32)>,
 }
 
-/// Reads the times of the first track with pictures.
+/// Reads the timing of the first video track.
 pub fn times(bytes: &[u8]) -> Times {
     let movie = inside(bytes, b"moov").next().expect("a moov box");
-    let of_pictures = |track: &&[u8]| {
+    let is_video = |track: &&[u8]| {
         let handler = inside(track, b"mdia").flat_map(|media| inside(media, b"hdlr")).next().expect("a handler");
         handler[8..12] == *b"vide"
     };
-    let track = inside(movie, b"trak").find(of_pictures).expect("a track of pictures");
+    let track = inside(movie, b"trak").find(is_video).expect("a video track");
     let media = inside(track, b"mdia").next().expect("a mdia box");
     let table = inside(media, b"minf").flat_map(|inner| inside(inner, b"stbl"));
     let steps = table.flat_map(|table| inside(table, b"stts")).next().expect("a table of times");
@@ -31,7 +31,7 @@ pub fn times(bytes: &[u8]) -> Times {
     }
 }
 
-/// Time scale and duration of a header; none that ffmpeg writes for short files is of version 1.
+/// Time scale and duration of a header. ffmpeg writes version 0 for short files.
 fn scale(header: &[u8]) -> (u32, u32) {
     assert_eq!(header[0], 0, "a header of version 0");
     (number(header, 12), number(header, 16))
@@ -41,7 +41,7 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// The contents of the boxes with this name.
+/// The contents of all boxes with this name.
 fn inside<'a>(bytes: &'a [u8], name: &'static [u8; 4]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = bytes;
     let boxes = std::iter::from_fn(move || {

@@ -1,22 +1,22 @@
-//! Texts: what is not drawn changes no frame, and no script costs much more than another.
+//! Text: invisible characters change no frame, and no script costs much more than another.
 
 use reelhook_domain::videos::film::{Content, Rendition, SceneKind, Theme};
-use reelhook_render::{Fonts, Pictures, Shot, Work};
+use reelhook_render::{Fonts, Images, LaidOutScene, LayoutCost};
 
 use crate::{alone, fonts, samples};
 
-/// A title card.
+/// A frame of a title card.
 fn title(fonts: &mut Fonts, text: &str) -> image::RgbaImage {
     let scene = samples::scene(
         SceneKind::HeroTitle,
         Content { title: text.into(), subtitle: text.into(), ..Content::default() },
     );
-    let cut = alone(&scene, Theme::Dark, Rendition::Landscape);
-    Shot::new(fonts, &cut, &Pictures::new()).expect("any text").still(149)
+    let input = alone(&scene, Theme::Dark, Rendition::Landscape);
+    LaidOutScene::new(fonts, &input, &Images::new()).expect("any text").still(149)
 }
 
 #[test]
-fn characters_that_are_not_drawn_leave_a_frame_as_it_is() {
+fn invisible_characters_do_not_change_a_frame() {
     let mut fonts = fonts();
     let bare = title(&mut fonts, "Hello world");
     for text in [
@@ -49,13 +49,13 @@ fn asterisks_and_letters_are_drawn() {
     }
 }
 
-/// What laying out twelve texts of 500 characters costs.
-fn work(fonts: &mut Fonts, kind: SceneKind, word: &str) -> Work {
+/// The layout cost of twelve texts of 500 characters.
+fn cost(fonts: &mut Fonts, kind: SceneKind, word: &str) -> LayoutCost {
     let scene = samples::scene(kind, samples::crowded(kind, word));
-    let before = fonts.work();
-    Shot::new(fonts, &alone(&scene, Theme::Corporate, Rendition::Landscape), &Pictures::new()).expect("any text");
-    let after = fonts.work();
-    Work {
+    let before = fonts.cost();
+    LaidOutScene::new(fonts, &alone(&scene, Theme::Corporate, Rendition::Landscape), &Images::new()).expect("any text");
+    let after = fonts.cost();
+    LayoutCost {
         runs: after.runs - before.runs,
         characters: after.characters - before.characters,
         steps: after.steps - before.steps,
@@ -66,15 +66,15 @@ fn work(fonts: &mut Fonts, kind: SceneKind, word: &str) -> Work {
 fn no_script_costs_much_more_than_latin() {
     let mut fonts = fonts();
     for kind in [SceneKind::HeroTitle, SceneKind::FeatureList, SceneKind::Comparison, SceneKind::Stats] {
-        let latin = work(&mut fonts, kind, samples::WORDS[0].1);
+        let latin = cost(&mut fonts, kind, samples::WORDS[0].1);
         for (script, word) in samples::WORDS {
-            let work = work(&mut fonts, kind, word);
-            assert!(work.characters <= 5 * latin.characters, "{script}: {work:?} and not {latin:?}");
-            assert!(work.steps <= 5 * latin.steps, "{script}: {work:?} and not {latin:?}");
-            // Each once or twice, whatever sizes are tried.
-            assert!(work.characters <= 2 * 33 * 500 + 1_000, "{script}: {work:?}");
-            // A run has a cost of its own: they are as long as their face and direction.
-            assert!(work.runs <= work.characters / 2, "{script}: {work:?}");
+            let cost = cost(&mut fonts, kind, word);
+            assert!(cost.characters <= 5 * latin.characters, "{script}: {cost:?} and not {latin:?}");
+            assert!(cost.steps <= 5 * latin.steps, "{script}: {cost:?} and not {latin:?}");
+            // Each text is shaped at most twice, whatever sizes are tried.
+            assert!(cost.characters <= 2 * 33 * 500 + 1_000, "{script}: {cost:?}");
+            // Each run has a fixed cost, so runs must be as long as face and direction allow.
+            assert!(cost.runs <= cost.characters / 2, "{script}: {cost:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON as JavaScript and Python write it back. The expected texts were made with Node.js 20 and Python 3.11.
+//! JSON as JavaScript and Python serialize it. The expected texts were generated with Node.js 20 and Python 3.11.
 
 use proptest::prelude::*;
 use reelhook_signing::js_json::{to_ascii_string, to_string};
@@ -81,7 +81,7 @@ fn numbers_are_written_as_javascript_does() {
 }
 
 #[test]
-fn text_stays_raw_but_for_what_json_forbids() {
+fn text_is_escaped_only_where_json_requires_it() {
     check(r#""Série 🎬""#, r#""Série 🎬""#);
     check(r#""S\u00e9rie \ud83c\udfac""#, r#""Série 🎬""#);
     check("\"\u{2028}\u{2029}\u{7f}\u{80}\u{feff}\"", "\"\u{2028}\u{2029}\u{7f}\u{80}\u{feff}\"");
@@ -91,7 +91,7 @@ fn text_stays_raw_but_for_what_json_forbids() {
 }
 
 #[test]
-fn ascii_form_escapes_whatever_python_escapes() {
+fn ascii_form_escapes_the_same_characters_as_python() {
     check_ascii(r#""Série 🎬""#, r#""S\u00e9rie \ud83c\udfac""#);
     check_ascii(r#"{"é":1,"1":2}"#, r#"{"1":2,"\u00e9":1}"#);
     check_ascii("\"\u{2028}\u{7f}~ \u{ffff}\u{10000}\u{10ffff}\"", r#""\u2028\u007f~ \uffff\ud800\udc00\udbff\udfff""#);
@@ -116,7 +116,7 @@ fn ascii_form_writes_small_numbers_as_python_does() {
 }
 
 #[test]
-fn whatever_serde_json_parsed_can_be_written() {
+fn every_parsed_value_can_be_written() {
     let arrays = format!("{}{}", "[".repeat(127), "]".repeat(127));
     let objects = format!("{}null{}", r#"{"a":"#.repeat(127), "}".repeat(127));
     for text in [arrays, objects] {

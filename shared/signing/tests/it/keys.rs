@@ -1,4 +1,4 @@
-//! Lists of secrets and the comparisons for API keys.
+//! Lists of secrets, and comparisons of API keys.
 
 use reelhook_signing::{SigningKeys, fingerprint, former_fingerprints, hash_key, same_hash, same_secret};
 use secrecy::ExposeSecret;
@@ -27,7 +27,7 @@ fn debug_shows_no_secret() {
 }
 
 #[test]
-fn any_of_the_secrets_is_recognised_and_nothing_else() {
+fn only_the_secrets_are_recognised() {
     let expected = keys(&["new", "old"]);
     for (given, same) in
         [("new", true), ("old", true), ("", false), ("ne", false), ("new ", false), ("NEW", false), ("new,old", false)]
@@ -56,7 +56,7 @@ fn hashes_are_the_same_only_for_the_same_key() {
 }
 
 #[test]
-fn a_fingerprint_is_of_the_key_and_of_the_secret() {
+fn a_fingerprint_depends_on_key_and_secret() {
     let of = |key: &str, secrets: &[&str]| fingerprint(&hash_key(key), &keys(secrets));
     // From Python: hmac.digest(b"secret", b"reelhook caller fingerprint\n" + hashlib.sha256(b"ann:secret").digest(),
     // "sha256")[:8].hex()
@@ -64,7 +64,7 @@ fn a_fingerprint_is_of_the_key_and_of_the_secret() {
     assert_eq!(of("ann:secret", &["secret", "older"]), of("ann:secret", &["secret"]), "the newest secret makes it");
     assert_ne!(of("ann:secret", &["other"]), of("ann:secret", &["secret"]));
     assert_ne!(of("ann:secret", &["secret"]), of("bob:secret", &["secret"]));
-    // It contains nothing that could be computed from a guessed password.
+    // The fingerprint contains nothing that can be computed from a guessed password.
     let guess = hash_key("ann:secret").map(|byte| format!("{byte:02x}")).concat();
     assert!(!guess.contains(&of("ann:secret", &["secret"])));
 }
@@ -74,6 +74,6 @@ fn former_fingerprints_are_those_of_older_secrets_and_of_version_0_1() {
     let key = hash_key("abc");
     let former = former_fingerprints(&key, &keys(&["new", "old", "oldest"]));
     let under = |secret: &str| fingerprint(&key, &keys(&[secret]));
-    // Version 0.1.0 took the first eight bytes of the key's SHA-256.
+    // Version 0.1.0 used the first eight bytes of the key's SHA-256.
     assert_eq!(former, [under("old"), under("oldest"), "ba7816bf8f01cfea".to_owned()]);
 }

@@ -1,4 +1,4 @@
-//! What the crate promises, seen through its public API.
+//! Tests of the crate through its public API.
 
 mod js_json;
 mod keys;

@@ -1,4 +1,4 @@
-//! Session tokens: whom they vouch for, for how long, and what they refuse.
+//! Session tokens: which keys they identify, for how long, and what is rejected.
 
 use proptest::prelude::*;
 use reelhook_signing::{Verified, VerifyError, hash_key, session_token, stream_token, token};
@@ -10,14 +10,14 @@ fn mint(key: &str, expires: i64, secret: &str) -> String {
     session_token::mint(&hash_key(key), expires, &keys(&[secret])).expose_secret().to_owned()
 }
 
-/// What a text vouches for at `now`, where the keys `known` are valid.
+/// Verifies a text at `now`, with `known` as the valid keys.
 fn verify(text: &str, known: &[&str], now: i64, secrets: &[&str]) -> Result<[u8; 32], VerifyError> {
     let known: Vec<[u8; 32]> = known.iter().map(|key| hash_key(key)).collect();
     session_token::verify(text, &known, now, &keys(secrets)).map(Verified::into_inner)
 }
 
 #[test]
-fn a_token_names_the_key_that_it_was_made_for_until_its_time_is_over() {
+fn a_token_identifies_its_key_until_it_expires() {
     let text = mint("rk_second", 1000, "secret");
     let known = ["rk_first", "rk_second", "ann:password"];
     assert_eq!(verify(&text, &known, 999, &["secret"]), Ok(hash_key("rk_second")));
@@ -26,7 +26,7 @@ fn a_token_names_the_key_that_it_was_made_for_until_its_time_is_over() {
 }
 
 #[test]
-fn a_token_ends_with_its_key() {
+fn a_token_is_invalid_without_its_key() {
     let text = mint("rk_second", 1000, "secret");
     assert_eq!(verify(&text, &["rk_first"], 1, &["secret"]), Err(VerifyError::Mismatch));
     assert_eq!(verify(&text, &[], 1, &["secret"]), Err(VerifyError::Mismatch));
@@ -39,7 +39,7 @@ fn a_token_survives_the_rotation_of_the_secret_and_ends_with_it() {
     assert_eq!(verify(&text, &["rk_first"], 1, &["new"]), Err(VerifyError::Mismatch));
 }
 
-/// A change of this text ends every session: it needs a new version beside this one.
+/// A change of this text invalidates every session; add a new version beside this one instead.
 #[test]
 fn the_text_of_a_token_stays_as_it_is() {
     assert_eq!(mint("rk_first", 1000, "secret"), format!("c1.1000.{VECTOR_MAC}"));
@@ -50,14 +50,14 @@ fn the_text_of_a_token_stays_as_it_is() {
 const VECTOR_MAC: &str = "uexOGezLuqrNW_lMON0tkBXmKLsTYdY7";
 
 #[test]
-fn a_token_says_nothing_of_its_key_and_fits_into_a_cookie() {
+fn a_token_reveals_nothing_about_its_key_and_fits_into_a_cookie() {
     let text = mint("rk_first", i64::MAX, "secret");
     assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{text}");
     assert!(!text.contains("rk_first") && text.len() < 128, "{text}");
 }
 
 #[test]
-fn its_time_can_t_be_rewritten() {
+fn its_expiry_can_t_be_rewritten() {
     let text = mint("rk_first", 1000, "secret");
     for other in
         [text.replace(".1000.", ".9000."), text.replace(".1000.", ".01000."), text.replace(".1000.", ".+1000.")]
@@ -67,7 +67,7 @@ fn its_time_can_t_be_rewritten() {
 }
 
 #[test]
-fn no_other_token_of_ours_is_a_session() {
+fn no_other_token_is_accepted_as_a_session() {
     let secret = keys(&["secret"]);
     let claims = token::Claims { job_id: "job_1".to_owned(), attempt: 1 };
     let others = [
@@ -82,7 +82,7 @@ fn no_other_token_of_ours_is_a_session() {
 }
 
 #[test]
-fn what_is_no_token_is_malformed() {
+fn text_that_is_not_a_token_is_malformed() {
     assert_eq!(verify("", &["rk_first"], 1, &["secret"]), Err(VerifyError::Missing));
     for text in ["c1", "c1..", "c1.1000", "c1.1000.AAAA.AAAA", "c2.1000.AAAA", "C1.1000.AAAA", "c1.1e3.AAAA", "é.é.é"]
     {
@@ -94,7 +94,7 @@ fn what_is_no_token_is_malformed() {
 
 proptest! {
     #[test]
-    fn any_text_is_answered_and_none_is_accepted(text in ".{0,200}") {
+    fn no_arbitrary_text_is_accepted(text in ".{0,200}") {
         prop_assert!(verify(&text, &["rk_first"], 1, &["secret"]).is_err());
     }
 

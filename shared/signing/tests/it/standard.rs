@@ -1,4 +1,4 @@
-//! Standard Webhooks, against the published vector and the official library.
+//! Standard Webhooks, compared with the published vector and the official library.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,7 +28,7 @@ fn each_secret_adds_a_token_newest_first() {
     assert_eq!(both, format!("{} {SIGNATURE}", sign(ID, TIMESTAMP, BODY, &keys(&["newer"]))));
 }
 
-/// The secret as a receiver with the official library has to write it.
+/// A receiver with the official library that has this secret.
 fn official(secret: &str) -> Webhook {
     if secret.starts_with("whsec_") {
         return Webhook::new(secret).unwrap();
@@ -97,7 +97,7 @@ fn anything_tampered_with_is_refused() {
 }
 
 #[test]
-fn missing_and_malformed_headers_are_named_so() {
+fn missing_and_malformed_headers_are_reported_as_such() {
     check("", "1649367553", SIGNATURE, BODY, &[SECRET], Err(VerifyError::Missing));
     check(ID, "", SIGNATURE, BODY, &[SECRET], Err(VerifyError::Missing));
     check(ID, "1649367553", "", BODY, &[SECRET], Err(VerifyError::Missing));
@@ -128,12 +128,12 @@ fn a_timestamp_is_accepted_for_five_minutes_to_either_side() {
     }
 }
 
-/// The libraries differ in leniency; a secret that one of them takes gives the same key here.
+/// The libraries differ in leniency. If one of them accepts a secret, this crate derives the same key.
 #[test]
 fn secrets_give_the_same_key_as_in_the_libraries() {
     let same = |one, other| sign(ID, TIMESTAMP, BODY, &keys(&[one])) == sign(ID, TIMESTAMP, BODY, &keys(&[other]));
     assert!(same("whsec_c2hvcnQ=", "short"), "any length that decodes");
-    assert!(same("whsec_c2hvcnQ", "short"), "padding may lack, as in Python and JavaScript");
+    assert!(same("whsec_c2hvcnQ", "short"), "padding is optional, as in Python and JavaScript");
     assert!(same("whsec_c2hvcnR", "short"), "left-over bits are ignored, as in Python and JavaScript");
     assert!(!same("c2hvcnQ=", "short"), "without whsec_ a secret is text");
     assert!(!same("whsec_c2hvcnQ!", "short"), "what does not decode is text");

@@ -1,4 +1,4 @@
-//! The hex signature of seeds 001 to 004.
+//! The hexadecimal signature of seeds 001 to 004.
 
 use reelhook_signing::streamgank::{hex_signature, signature, verify_hex};
 use reelhook_signing::{Verified, VerifyError};
@@ -61,7 +61,7 @@ fn every_changed_digit_is_refused() {
 }
 
 #[test]
-fn malformed_headers_are_named_so() {
+fn malformed_headers_are_reported_as_such() {
     for header in [
         "sha256=",
         "sha1=abcdef",
@@ -79,7 +79,7 @@ fn malformed_headers_are_named_so() {
 }
 
 #[test]
-fn a_body_that_is_no_text_can_be_signed() {
+fn a_binary_body_can_be_signed() {
     let body = [0xff, 0x00, 0xfe];
     check(&body, &signature(&body, &keys(&[SECRET])), &[SECRET], Ok(()));
 }

@@ -1,4 +1,4 @@
-//! Callback tokens: what they vouch for and what they refuse.
+//! Callback tokens: which claims they carry, and what is rejected.
 
 use proptest::prelude::*;
 use reelhook_signing::streamgank::signature;
@@ -36,7 +36,7 @@ fn a_token_gives_back_its_claims_under_any_valid_secret() {
     }
 }
 
-/// A change of this text makes every callback URL in use invalid: it needs a new version beside this one.
+/// A change of this text invalidates every callback URL in use; add a new version beside this one instead.
 #[test]
 fn the_text_of_a_token_stays_as_it_is() {
     let expected = "t1.am9iXzE3MDQxMjM0NTY3ODlfYWJjMTIz.1.";
@@ -60,7 +60,7 @@ fn a_token_fits_into_a_path_segment() {
 }
 
 #[test]
-fn token_of_an_older_attempt_says_so_and_cannot_be_rewritten() {
+fn a_token_states_its_attempt_and_cannot_be_rewritten() {
     let older = mint(JOB_ID, 1, "secret");
     check(&older, &["secret"], Ok(claims(JOB_ID, 1)));
     check(&older.replace(".1.", ".2."), &["secret"], Err(VerifyError::Mismatch));
@@ -81,7 +81,7 @@ fn token_under_a_foreign_secret_is_refused() {
 }
 
 #[test]
-fn a_body_signature_is_no_token() {
+fn a_body_signature_is_not_a_token() {
     let signed = "t1.am9i.1";
     let hex = signature(signed.as_bytes(), &keys(&["secret"]));
     check(&format!("{signed}.{hex}"), &["secret"], Err(VerifyError::Mismatch));
@@ -100,14 +100,14 @@ fn a_token_has_one_spelling() {
     ] {
         check(&other, &["secret"], Err(VerifyError::Mismatch));
     }
-    // Left-over bits and padding in the job id do not even decode.
+    // Left-over bits and padding in the job id are rejected when it is decoded.
     for (written, other) in [("am9i", "am9i=="), ("am9i", "am9"), ("am9i", "am9iYR")] {
         check(&token.replace(written, other), &["secret"], Err(VerifyError::Malformed));
     }
 }
 
 #[test]
-fn what_is_no_token_is_malformed() {
+fn text_that_is_not_a_token_is_malformed() {
     check("", &["secret"], Err(VerifyError::Missing));
     for text in [
         "t1",
@@ -134,7 +134,7 @@ fn what_is_no_token_is_malformed() {
 
 proptest! {
     #[test]
-    fn any_text_is_answered_and_none_is_accepted(text in ".{0,600}") {
+    fn no_arbitrary_text_is_accepted(text in ".{0,600}") {
         prop_assert!(token::verify(&text, &keys(&["secret"])).is_err());
     }
 

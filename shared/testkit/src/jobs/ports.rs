@@ -11,7 +11,7 @@ use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Dialect, Job, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
 
 use super::MemoryJobs;
 
@@ -93,11 +93,11 @@ impl StartStore for MemoryJobs {
         let waits = |job: &&Job| {
             job.status == Status::Pending
                 && job.deleted_at.is_none()
-                && job.start.claim.is_none()
-                && job.start.ready_at <= now
+                && job.run.start.claim.is_none()
+                && job.run.start.ready_at <= now
         };
         let mut ready: Vec<&Job> = state.jobs.values().filter(waits).collect();
-        ready.sort_by_key(|job| job.start.ready_at);
+        ready.sort_by_key(|job| job.run.start.ready_at);
         done.answer(ready.into_iter().take(limit).map(|job| job.id.clone()).collect())
     }
 
@@ -121,7 +121,7 @@ impl RenderStore for MemoryJobs {
         self.enter("jobs_of").await;
         let done = self.faults.check("jobs_of")?;
         let state = self.state();
-        let known = |job: &&Job| job.render_id.as_ref() == Some(render) && job.deleted_at.is_none();
+        let known = |job: &&Job| job.render_id() == Some(render) && job.deleted_at.is_none();
         done.answer(state.jobs.values().filter(known).map(|job| job.id.clone()).collect())
     }
 
@@ -169,7 +169,7 @@ impl QueueStore for MemoryJobs {
 
     async fn newest(
         &self,
-        family: Option<Dialect>,
+        family: Option<JobKind>,
         status: Status,
         month: &str,
         until: Timestamp,
@@ -180,7 +180,7 @@ impl QueueStore for MemoryJobs {
         let state = self.state();
         let listed = |job: &&Job| {
             job.status == status
-                && family.is_none_or(|family| job.dialect == family)
+                && family.is_none_or(|family| job.kind == family)
                 && job.deleted_at.is_none()
                 && job.created_at <= until
                 && job.created_at.day().starts_with(month)

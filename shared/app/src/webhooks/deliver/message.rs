@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::{Delivery, Dialect, ReceiverKind, Timestamp};
+use reelhook_domain::{Delivery, ReceiverKind, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
@@ -11,6 +11,7 @@ use url::Url;
 use super::chat::{self, ChatText};
 use crate::outbound::{Method, OutboundRequest};
 use crate::outbox::fanout::EventRow;
+use crate::views::Dialect;
 use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_domain::{Dialect, DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp};
+use reelhook_domain::{DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::views::Dialect;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;

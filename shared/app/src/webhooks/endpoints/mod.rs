@@ -10,13 +10,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, ReceiverKind, Timestamp};
+use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, ReceiverKind, Timestamp};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::store::StoreError;
+use crate::views::Dialect;
 
 /// One receiver; `Debug` hides what is secret.
 #[derive(Clone)]

@@ -4,8 +4,8 @@ mod checkpoint;
 mod plan;
 mod replay;
 
-use reelhook_domain::{Effect, Job, LogLevel, LogTally, OutboundEvent, Policy, RenderId, Status, Timestamp};
-use reelhook_testkit::{NOON, Stack, make_job};
+use reelhook_domain::{Effect, Job, LogLevel, LogTally, OutboundEvent, RenderId, Status, Timestamp};
+use reelhook_testkit::{NOON, Stack, make_job, policy};
 use serde_json::json;
 
 /// Two receivers, so that one event has two deliveries.
@@ -19,11 +19,11 @@ fn stack() -> Stack {
 
 /// A completed job number `n` whose version 7 wants these effects.
 fn record(n: u32, outbox: Vec<Effect>) -> Job {
-    let mut job = make_job(n, NOON, &Policy::default());
+    let mut job = make_job(n, NOON, &policy());
     job.version = 7;
     job.status = Status::Completed;
-    job.started_at = Some(Timestamp(NOON.0 + 1000));
-    job.completed_at = Some(Timestamp(NOON.0 + 155_000));
+    job.run.times.started_at = Some(Timestamp(NOON.0 + 1000));
+    job.run.times.completed_at = Some(Timestamp(NOON.0 + 155_000));
     job.updated_at = Timestamp(NOON.0 + 155_000);
     job.due_at = None;
     job.outbox = outbox;

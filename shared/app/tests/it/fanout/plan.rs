@@ -9,10 +9,10 @@ use reelhook_app::views::streamgank;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
-    Delivery, DeliveryId, DeliveryStatus, Effect, Event, EventGroup, EventId, LogTally, OutboundEvent, Policy,
-    RenderState, RenderStatus, Status, Timestamp,
+    Delivery, DeliveryId, DeliveryStatus, Effect, Engine, Event, EventGroup, EventId, ExternalRun, LogTally, NoRetry,
+    OutboundEvent, RenderState, RenderStatus, Status, Steps, Timestamp,
 };
-use reelhook_testkit::{NOON, lived, make_job, run, started, webhook_settings};
+use reelhook_testkit::{NOON, lived, make_job, policy, run, started, webhook_settings};
 use serde_json::{Value, json};
 
 use super::{TWO, every_effect, record, render, slot};
@@ -81,7 +81,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
         "started_at": "2024-01-01T12:00:01.000Z",
         "completed_at": "2024-01-01T12:02:35.000Z",
         "failed_at": null,
-        "parameters": job.input,
+        "parameters": job.request.input,
         "progress": 0,
         "current_step": "Waiting in queue",
         "video_url": null,
@@ -123,7 +123,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             finished_at: None,
             last_result: None,
             last: None,
-            traceparent: job.traceparent.clone(),
+            traceparent: job.origin.traceparent.clone(),
         })
         .collect();
     assert_eq!(plan.deliveries, expected);
@@ -134,11 +134,11 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
 #[test]
 fn events_name_what_is_special_about_them() {
     let mut job = record(1, Vec::new());
-    job.no_retry_reason = Some("no credits".to_owned());
-    job.suggested_solution = Some("top up".to_owned());
-    job.cancelled_at = Some(AT);
+    job.run.no_retry = Some(NoRetry { reason: "no credits".to_owned(), solution: "top up".to_owned() });
+    job.run.times.cancelled_at = Some(AT);
     job.deleted_at = Some(AT);
-    job.extracted = Some("three movies".to_owned());
+    let steps = Steps { extracted: Some("three movies".to_owned()), ..Steps::default() };
+    job.run.engine = Engine::External(ExternalRun { steps, ..ExternalRun::default() });
     let at = json!("2024-01-01T12:02:35.000Z");
     let extras = [
         (OutboundEvent::FailedNoRetry, "no_retry_reason", json!("no credits")),
@@ -183,7 +183,7 @@ fn a_version_without_effects_plans_nothing() {
 
 #[test]
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
-    let planned = plan(&make_job(1, NOON, &Policy::default()), &subscriptions(&settings()), GRACE);
+    let planned = plan(&make_job(1, NOON, &policy()), &subscriptions(&settings()), GRACE);
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
     assert_eq!(planned.logs[0].line.as_ref().unwrap()["event_type"], "job_queued");
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));
@@ -200,7 +200,7 @@ fn only_versions_that_notify_need_to_know_whom() {
 
 #[test]
 fn a_failed_job_names_no_render_and_its_log_does() {
-    let policy = Policy::default();
+    let policy = policy();
     let ran = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
     let rendering = lived(make_job(1, AT, &policy), &ran, AT, &policy);
     let says = |status: RenderStatus| Event::RenderReported {
@@ -219,5 +219,5 @@ fn a_failed_job_names_no_render_and_its_log_does() {
     assert!(lines.any(|line| line["details"]["creatomate_id"] == "render_1"), "{:?}", planned.logs);
     // A retry begins without it, too.
     let again = lived(failed, &[Event::Retry], AT, &policy);
-    assert_eq!((&streamgank::job(&again)["creatomateId"], again.render_id), (&Value::Null, None));
+    assert_eq!((&streamgank::job(&again)["creatomateId"], again.render_id()), (&Value::Null, None));
 }

@@ -22,9 +22,9 @@ async fn a_callback_with_the_run_s_token_shows_how_the_render_goes() {
     let seen = call(&stack, &by_token(&id), &says("planned")).await;
     assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
     // Step 8 stands at 95: earlier words change nothing, an unknown one is shown.
-    assert_eq!(stack.jobs.get(&id).progress, 95);
+    assert_eq!(stack.jobs.get(&id).run.progress, 95);
     call(&stack, &by_token(&id), &says("compressing")).await;
-    assert_eq!(stack.jobs.get(&id).current_step, "Render status: compressing");
+    assert_eq!(stack.jobs.get(&id).run.caption, "Render status: compressing");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn the_operator_s_callback_moves_every_job_with_that_render() {
     assert!(matches!(&seen, Received::Reached(job) if job.id == ids[0]), "{seen:?}");
     for id in &ids {
         let job = stack.jobs.get(id);
-        assert_eq!((job.status, job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+        assert_eq!((job.status, job.run.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
     }
     assert_eq!(stack.jobs.parked_callback(&render()), None);
 }
@@ -90,7 +90,7 @@ async fn an_end_is_not_believed_while_creatomate_can_be_asked() {
         let id = rendering(&stack, 1);
         call(&stack, &by_token(&id), &says(status)).await;
         let job = stack.jobs.get(&id);
-        assert_eq!((job.status, job.video_url, job.error), (Status::Rendering, None, None), "{status}");
+        assert_eq!((job.status, job.run.video_url, job.run.error), (Status::Rendering, None, None), "{status}");
         stack.follow_stream().await.unwrap();
         assert_eq!(stack.work.sent(), [check_of(&id)], "{status}: it is asked at once");
     }
@@ -114,9 +114,9 @@ async fn without_an_api_key_an_end_with_a_voucher_is_believed() {
     call(&stack, &by_token(&good), &says("succeeded")).await;
     call(&stack, &by_token(&bad), &says("failed")).await;
     let (good, bad) = (stack.jobs.get(&good), stack.jobs.get(&bad));
-    assert_eq!((good.status, good.progress, good.video_url.as_deref()), (Status::Completed, 100, Some(VIDEO)));
-    assert_eq!((bad.status, bad.error.as_deref()), (Status::Failed, Some("no memory for 4k")));
-    assert_eq!(bad.attempt, 1, "a failed render is not retried");
+    assert_eq!((good.status, good.run.progress, good.run.video_url.as_deref()), (Status::Completed, 100, Some(VIDEO)));
+    assert_eq!((bad.status, bad.run.error.as_deref()), (Status::Failed, Some("no memory for 4k")));
+    assert_eq!(bad.run.attempt, 1, "a failed render is not retried");
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_render_that_begins_before_the_worker_is_done_moves_the_job() {
     ] {
         call(&stack, &by_token(&id), &says(status)).await;
         let job = stack.jobs.get(&id);
-        assert_eq!((job.progress, job.status), (progress, shown), "{status}");
+        assert_eq!((job.run.progress, job.status), (progress, shown), "{status}");
     }
 }
 

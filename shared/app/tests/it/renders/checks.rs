@@ -68,7 +68,7 @@ async fn a_confirmed_success_completes_the_job_with_its_video() {
     creatomate_says(&stack, told("succeeded", Some(VIDEO)));
     check(&stack, &id).await;
     let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.progress, job.video_url.as_deref()), (Status::Completed, 100, Some(VIDEO)));
+    assert_eq!((job.status, job.run.progress, job.run.video_url.as_deref()), (Status::Completed, 100, Some(VIDEO)));
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_confirmed_failure_fails_the_job_with_creatomate_s_words() {
         creatomate_says(&stack, told(status, None));
         check(&stack, &id).await;
         let job = stack.jobs.get(&id);
-        assert_eq!((job.status, job.error.as_deref()), (Status::Failed, Some("it broke")), "{status}");
+        assert_eq!((job.status, job.run.error.as_deref()), (Status::Failed, Some("it broke")), "{status}");
     }
 }
 
@@ -115,7 +115,7 @@ async fn a_success_without_a_usable_url_is_no_end() {
         creatomate_says(&stack, told("succeeded", url));
         check(&stack, &id).await;
         let job = stack.jobs.get(&id);
-        assert_eq!((job.status, job.video_url), (Status::Rendering, None), "{url:?}");
+        assert_eq!((job.status, job.run.video_url), (Status::Rendering, None), "{url:?}");
     }
 }
 
@@ -158,7 +158,7 @@ async fn an_end_that_creatomate_never_confirms_goes_back_to_the_schedule() {
     pass(&stack, 10).await;
     let job = stack.jobs.get(&id);
     assert_eq!(job.status, Status::Rendering);
-    assert_eq!(job.render.as_ref().map(|watch| watch.confirming), Some(0));
+    assert_eq!(job.run.engine.render().unwrap().polls.as_ref().map(|watch| watch.confirming), Some(0));
     assert_eq!(asked(&stack), 9, "eight times for the callback, then by schedule");
     // And a late confirmation still counts.
     creatomate_says(&stack, told("succeeded", Some(VIDEO)));
@@ -195,8 +195,8 @@ async fn a_render_nobody_tells_of_is_checked_after_2_12_22_and_32_minutes_and_th
     }
     assert_eq!(at, [(2, 1), (12, 1), (22, 1), (32, 1)]);
     let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.render_timeout, job.video_url), (Status::Completed, true, None));
-    assert_eq!(job.completed_at, Some(NOON.after(Duration::from_secs(32 * 60))));
+    assert_eq!((job.status, job.run.render_timed_out(), job.run.video_url), (Status::Completed, true, None));
+    assert_eq!(job.run.times.completed_at, Some(NOON.after(Duration::from_secs(32 * 60))));
     let events: Vec<_> = stack.deliveries.of_job(&id).iter().map(|delivery| delivery.event).collect();
     assert_eq!(events, [OutboundEvent::RenderTimeout]);
 }
@@ -207,12 +207,15 @@ async fn a_success_after_the_render_timeout_is_confirmed_and_still_counts() {
     let id = rendering(&stack, 1);
     creatomate_says(&stack, told("rendering", None));
     pass(&stack, 33).await;
-    assert!(stack.jobs.get(&id).render_timeout);
+    assert!(stack.jobs.get(&id).run.render_timed_out());
     creatomate_says(&stack, told("succeeded", Some(VIDEO)));
     call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await;
     stack.settle().await;
     let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.video_url.as_deref(), job.render_timeout), (Status::Completed, Some(VIDEO), false));
+    assert_eq!(
+        (job.status, job.run.video_url.as_deref(), job.run.render_timed_out()),
+        (Status::Completed, Some(VIDEO), false)
+    );
     let mut events: Vec<_> = stack.deliveries.of_job(&id).iter().map(|delivery| delivery.event).collect();
     events.sort();
     assert_eq!(events, [OutboundEvent::Completed, OutboundEvent::RenderTimeout]);
@@ -226,7 +229,7 @@ async fn without_an_api_key_nothing_is_asked_and_the_schedule_still_ends() {
     let id = rendering(&stack, 1);
     pass(&stack, 33).await;
     assert_eq!(asked(&stack), 0);
-    assert!(stack.jobs.get(&id).render_timeout);
+    assert!(stack.jobs.get(&id).run.render_timed_out());
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, Run, apply_parked, receive};
 use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
-use reelhook_testkit::{MemoryJobs, NOON, Stack, response, step};
+use reelhook_testkit::{MemoryJobs, NOON, Stack, policy, response, step};
 
 use super::{VIDEO, call, processing, render, says, without_key};
 
 /// The worker tells of its render.
 fn render_is_told(jobs: &MemoryJobs, id: &JobId) {
     let told = step(1, 7, StepStatus::RenderReady, Some("render_1"));
-    assert!(jobs.apply(id, &told, NOON, &reelhook_domain::Policy::default()));
+    assert!(jobs.apply(id, &told, NOON, &policy()));
 }
 
 fn vouchers(id: &JobId) -> [CallbackAuth; 2] {
@@ -36,7 +36,7 @@ async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
         assert!(stack.work.sent().iter().any(|sent| sent.message == message));
         stack.settle().await;
         let job = stack.jobs.get(&id);
-        assert_eq!((job.status, job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+        assert_eq!((job.status, job.run.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_run_s_token_vouches_for_no_other_job_s_render() {
     render_is_told(&stack.jobs, &other);
     stack.settle().await;
     let job = stack.jobs.get(&other);
-    assert_eq!((job.status, job.error), (Status::Rendering, None), "a token is bound to its job");
+    assert_eq!((job.status, job.run.error), (Status::Rendering, None), "a token is bound to its job");
 }
 
 #[tokio::test]

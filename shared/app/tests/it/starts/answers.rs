@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::outbound::OutboundError;
-use reelhook_domain::{Event, Job, Status, StepStatus};
+use reelhook_domain::{Event, Job, Status, StepStatus, Worker};
 use reelhook_testkit::{Answer, NOON, Stack, body_of, header, keys, response, run, step, with_header};
 
 use super::{asked, start};
@@ -24,9 +24,9 @@ async fn an_accepted_run_is_processing_with_what_the_worker_told() {
     let told = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
     for status in [200, 201, 202] {
         let (_, job) = after(Ok(response(status, told))).await;
-        assert_eq!((job.status, job.started_at), (Status::Processing, Some(NOON)), "{status}");
-        assert_eq!(job.worker_id.as_deref(), Some("gpu-7"));
-        assert_eq!(job.cancel_url.as_deref(), Some("https://worker.example/cancel/1"));
+        assert_eq!((job.status, job.run.times.started_at), (Status::Processing, Some(NOON)), "{status}");
+        assert_eq!(worker(&job).id.as_deref(), Some("gpu-7"));
+        assert_eq!(worker(&job).cancel_url.as_deref(), Some("https://worker.example/cancel/1"));
         assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(30 * 60))));
     }
 }
@@ -35,7 +35,7 @@ async fn an_accepted_run_is_processing_with_what_the_worker_told() {
 async fn a_worker_that_answers_little_is_taken_at_its_word() {
     for told in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
         let (_, job) = after(Ok(response(200, told))).await;
-        assert_eq!((job.status, job.worker_id, job.cancel_url), (Status::Processing, None, None), "{told}");
+        assert_eq!((job.status, worker(&job).id, worker(&job).cancel_url), (Status::Processing, None, None), "{told}");
     }
 }
 
@@ -45,9 +45,13 @@ async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
     let told = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
     let (_, job) = after(Ok(response(200, told.to_string()))).await;
     assert_eq!(job.status, Status::Processing);
-    assert_eq!((job.worker_id.map(|id| id.len()), job.cancel_url), (Some(128), None), "a part of a URL is another one");
+    assert_eq!(
+        (worker(&job).id.map(|id| id.len()), worker(&job).cancel_url),
+        (Some(128), None),
+        "a part of a URL is another one"
+    );
     let (_, job) = after(Ok(response(400, serde_json::json!({ "error": format!("quota {long}") }).to_string()))).await;
-    assert_eq!((job.status, job.error.map(|error| error.len())), (Status::Failed, Some(2048)));
+    assert_eq!((job.status, job.run.error.map(|error| error.len())), (Status::Failed, Some(2048)));
 }
 
 #[tokio::test]
@@ -56,7 +60,7 @@ async fn an_acceptance_whose_body_breaks_off_is_one() {
         let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
         told.cut_short = Some(why);
         let (stack, job) = after(Ok(told)).await;
-        assert_eq!((job.status, job.worker_id), (Status::Processing, None));
+        assert_eq!((job.status, worker(&job).id), (Status::Processing, None));
         assert_eq!(asked(&stack).len(), 1, "another request might start another run");
     }
 }
@@ -66,8 +70,8 @@ async fn busy_means_later_and_uses_up_no_retry() {
     let check = async |answer: Answer, wait_s: u64, said: &str| {
         let (stack, job) = after(answer).await;
         let ready = NOON.after(Duration::from_secs(wait_s));
-        assert_eq!((job.status, job.attempt, job.retry_count), (Status::Pending, 1, 0), "{said}");
-        assert_eq!((job.start.ready_at, job.start.claim), (ready, None), "{said}");
+        assert_eq!((job.status, job.run.attempt, job.retries.used), (Status::Pending, 1, 0), "{said}");
+        assert_eq!((job.run.start.ready_at, job.run.start.claim), (ready, None), "{said}");
         assert_eq!(job.due_at, Some(ready.after(Duration::from_secs(60))), "{said}");
         assert!(stack.jobs.admission_item().active.is_empty(), "the slot is free again: {said}");
         let lines: Vec<String> =
@@ -104,12 +108,12 @@ async fn waits_for_a_busy_worker_double_up_to_five_minutes() {
     let mut waits = Vec::new();
     for _ in 0..9 {
         stack.settle().await;
-        let ready = stack.jobs.get(&id).start.ready_at;
+        let ready = stack.jobs.get(&id).run.start.ready_at;
         waits.push((ready.0 - reelhook_app::clock::ClockAndRandom::now(&*stack.world).0) / 1000);
         stack.world.set(ready);
     }
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-    assert_eq!(stack.jobs.get(&id).attempt, 1);
+    assert_eq!(stack.jobs.get(&id).run.attempt, 1);
 }
 
 #[tokio::test]
@@ -128,7 +132,7 @@ async fn a_refusal_is_a_failed_run_with_the_worker_s_reason() {
     let check = async |answer: Answer, status: Status, error: Option<&str>, attempt: u32| {
         let shown = format!("{answer:?}");
         let (_, job) = after(answer).await;
-        assert_eq!((job.status, job.error.as_deref(), job.attempt), (status, error, attempt), "{shown}");
+        assert_eq!((job.status, job.run.error.as_deref(), job.run.attempt), (status, error, attempt), "{shown}");
     };
     let no_credits = r#"{"error": "Insufficient credits"}"#;
     check(Ok(response(400, no_credits)), Status::Failed, Some("Insufficient credits"), 1).await;
@@ -166,9 +170,9 @@ async fn a_callback_that_comes_before_the_answer_is_kept() {
     });
     start(&stack).await;
     let job = stack.jobs.get(&id);
-    assert_eq!((job.status, job.current_step_number), (Status::Processing, 3));
-    assert_eq!(job.worker_id.as_deref(), Some("gpu-7"), "and the worker is known all the same");
-    assert!(job.start.claim.is_some(), "it holds its slot");
+    assert_eq!((job.status, job.run.engine.steps().unwrap().current), (Status::Processing, 3));
+    assert_eq!(worker(&job).id.as_deref(), Some("gpu-7"), "and the worker is known all the same");
+    assert!(job.run.start.claim.is_some(), "it holds its slot");
 }
 
 #[tokio::test]
@@ -251,4 +255,8 @@ async fn a_worker_that_can_t_be_told_of_a_cancel_holds_nothing_up() {
     stack.settle().await;
     assert!(stack.work.waiting().is_empty());
     assert_eq!(stack.jobs.get(&id).status, Status::Cancelled);
+}
+
+fn worker(job: &Job) -> Worker {
+    job.run.engine.external().unwrap().worker.clone()
 }

@@ -30,7 +30,7 @@ async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
     assert_eq!(stack.sweep().await.jobs_changed, 1);
     stack.settle().await;
     let job = stack.jobs.get(id);
-    assert_eq!((job.status, job.attempt, job.retry_count), (Status::Processing, 1, 0));
+    assert_eq!((job.status, job.run.attempt, job.retries.used), (Status::Processing, 1, 0));
     let requests = stack.http.requests();
     assert_eq!(requests.len(), posts + 1);
     for request in &requests {
@@ -46,7 +46,7 @@ async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
 async fn a_crash_between_claim_and_post_is_made_good_when_the_lease_ends() {
     let stack = Stack::default();
     let id = stack.submit(1);
-    crash_when(&stack, || stack.jobs.get(&id).start.claim.is_some());
+    crash_when(&stack, || stack.jobs.get(&id).run.start.claim.is_some());
     assert!(stack.http.requests().is_empty());
     assert_eq!(stack.jobs.admission_item().active.len(), 1);
     is_posted_again(&stack, &id, 0).await;
@@ -88,7 +88,7 @@ async fn callbacks_after_a_crash_confirm_the_run_and_it_is_not_posted_again() {
 async fn a_claim_in_hand_is_not_taken_by_another_hint() {
     let stack = Stack::default();
     let id = stack.submit(1);
-    crash_when(&stack, || stack.jobs.get(&id).start.claim.is_some());
+    crash_when(&stack, || stack.jobs.get(&id).run.start.claim.is_some());
     assert_eq!(start(&stack).await, 0);
     assert!(stack.http.requests().is_empty());
 }

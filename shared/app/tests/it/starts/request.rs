@@ -24,7 +24,7 @@ async fn the_request_is_the_contract_s() {
     let expected = json!({
         "job_id": id.as_str(),
         "attempt": 1,
-        "parameters": stack.jobs.get(&id).input,
+        "parameters": stack.jobs.get(&id).request.input,
         "webhook_base_url": base,
         "callback_url": format!("{base}/api/webhooks/step-update"),
     });
@@ -43,7 +43,7 @@ async fn the_request_is_the_contract_s() {
     assert_eq!(names, expected.map(str::to_owned).into());
     assert_eq!(header(&request, "idempotency-key"), format!("{id}.1"));
     assert_eq!(header(&request, "content-type"), "application/json");
-    assert_eq!(Some(header(&request, "traceparent")), stack.jobs.get(&id).traceparent);
+    assert_eq!(Some(header(&request, "traceparent")), stack.jobs.get(&id).origin.traceparent);
 }
 
 #[tokio::test]

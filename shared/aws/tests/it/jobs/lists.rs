@@ -6,7 +6,7 @@ use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::DueStore;
 use reelhook_aws::jobs::due::DueTables;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{Dialect, JobId, RenderId, Status, Timestamp};
+use reelhook_domain::{JobId, JobKind, RenderId, Status, Timestamp};
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ async fn a_page_begins_where_the_one_before_ended() {
 async fn a_family_s_list_reads_where_its_jobs_stand() {
     let listed = |id: &str, at: i64| json!({ "id": { "S": id }, "created_at": { "N": at.to_string() } });
     let (gank, video) = ([listed("job_3", 3), listed("job_1", 1)], [listed("job_4", 4), listed("job_2", 2)]);
-    let check = async |family: Option<Dialect>, expected: &[&str], months: &[&str]| {
+    let check = async |family: Option<JobKind>, expected: &[&str], months: &[&str]| {
         let (gank, video) = (gank.clone(), video.clone());
         let (jobs, calls) = table(move |call, _| {
             let month = call.at("/ExpressionAttributeValues/:month/S").as_str().unwrap_or_default();
@@ -143,9 +143,9 @@ async fn a_family_s_list_reads_where_its_jobs_stand() {
         assert_eq!(read, months, "{family:?}");
     };
     let (streamgank, vidbuilder) = ("completed#2024-01", "vidbuilder.completed#2024-01");
-    check(Some(Dialect::StreamGank), &["job_3", "job_1"], &[streamgank]).await;
+    check(Some(JobKind::Workflow), &["job_3", "job_1"], &[streamgank]).await;
     // Videos of before version 0.2 stand among StreamGank's; who lists looks at each job.
-    check(Some(Dialect::VidBuilder), &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
+    check(Some(JobKind::Video), &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
     check(None, &["job_4", "job_3", "job_2"], &[streamgank, vidbuilder]).await;
 }
 

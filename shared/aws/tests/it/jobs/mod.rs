@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_domain::{Event, Job, Policy};
-use reelhook_testkit::{NOON, World, lived, make_job, run, started};
+use reelhook_domain::{Event, Job};
+use reelhook_testkit::{NOON, World, lived, make_job, policy, run, started};
 
 use crate::replay::{Answer, Call, Calls, dynamodb};
 
@@ -26,15 +26,15 @@ fn table_of(client: aws_sdk_dynamodb::Client, world: World) -> JobTable {
 }
 
 fn waiting() -> Job {
-    make_job(1, NOON, &Policy::default())
+    make_job(1, NOON, &policy())
 }
 
 /// The waiting job, one version on.
 fn claimed() -> Job {
-    lived(waiting(), &[Event::Claim], NOON, &Policy::default())
+    lived(waiting(), &[Event::Claim], NOON, &policy())
 }
 
 fn rendering() -> Job {
     let events = [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat();
-    lived(waiting(), &events, NOON, &Policy::default())
+    lived(waiting(), &events, NOON, &policy())
 }

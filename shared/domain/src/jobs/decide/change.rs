@@ -5,20 +5,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Ignored, Rejected};
-use crate::Decision;
-use crate::jobs::job::{Dialect, Job, RenderWatch, Status, step_name};
-use crate::jobs::shown;
-use crate::videos::drawing::Drawing;
+use crate::jobs::activity::Activity;
+use crate::jobs::job::{Job, Status};
+use crate::jobs::run::{Engine, ExternalRun, Incomplete, NoRetry};
+use crate::jobs::task::ExternalTask;
+use crate::pieces::Pieces;
 use crate::{
-    Advice, Effect, Emitted, EventId, FailureClass, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId,
-    Timestamp, classify,
+    Advice, Decision, Effect, Emitted, EventId, FailureClass, Live, LogLevel, LogTally, OutboundEvent, Policy,
+    RenderId, Timestamp, classify,
 };
 
-/// What a waiting job shows.
-pub(super) const WAITING: &str = "Waiting in queue";
 /// The share of the progress bar that the worker's seven steps fill.
 const STEPS_SHARE: f64 = 85.0;
-/// Reminders of events that stay on the item.
+/// Webhook events that the item remembers.
 const EMITTED: usize = 16;
 
 /// A job that is being changed.
@@ -27,15 +26,15 @@ pub(super) struct Change<'a> {
     pub now: Timestamp,
     pub policy: &'a Policy,
     before: (Status, u32),
-    /// The number and the name of the step whose failure is being reported; 0 for none.
-    pub failing: Option<(u8, String)>,
+    /// The step whose failure is being reported, and the worker's name for it; 0 for none.
+    pub failing: Option<(u8, Option<String>)>,
     effects: Vec<Effect>,
     live: Vec<Live>,
 }
 
 impl<'a> Change<'a> {
     pub fn of(job: &Job, now: Timestamp, policy: &'a Policy) -> Self {
-        let before = (job.status, job.attempt);
+        let before = (job.status, job.run.attempt);
         Self { before, failing: None, job: job.clone(), now, policy, effects: Vec::new(), live: Vec::new() }
     }
 
@@ -51,18 +50,14 @@ impl<'a> Change<'a> {
         self.effects.push(effect);
     }
 
-    /// Lets viewers see something.
+    /// Shows viewers something.
     pub fn live(&mut self, event: Live) {
         self.live.push(event);
     }
 
-    /// Tells receivers; those of a video are told less, and in events of its own.
+    /// Notifies subscribers, by the webhook event of this kind of job.
     pub fn notify(&mut self, event: OutboundEvent) {
-        let event = match self.job.dialect {
-            Dialect::StreamGank => Some(event),
-            Dialect::VidBuilder => event.of_video(),
-        };
-        if let Some(event) = event {
+        if let Some(event) = self.job.kind.webhook_event(event) {
             self.then(Effect::Notify { event });
         }
     }
@@ -75,9 +70,9 @@ impl<'a> Change<'a> {
         self.then(Effect::Log { event_type: event_type.to_owned(), level, message: message.into(), details });
     }
 
-    /// Raises the progress; within an attempt it never falls.
+    /// Raises the progress; within a run it never falls.
     pub fn progress(&mut self, percent: u8) {
-        self.job.progress = self.job.progress.max(percent.min(100));
+        self.job.run.progress = self.job.run.progress.max(percent.min(100));
     }
 
     /// The progress that `done` of the seven steps stand for.
@@ -85,70 +80,94 @@ impl<'a> Change<'a> {
         (f64::from(done.min(7)) / 7.0 * STEPS_SHARE).round() as u8
     }
 
-    pub fn show(&mut self, text: impl Into<String>) {
-        self.job.current_step = text.into();
+    /// The caption of an activity, in the words of the job's kind.
+    pub fn caption(&self, activity: &Activity<'_>) -> String {
+        (self.policy.captions.caption)(self.job.kind, activity)
     }
 
-    /// A run is under way: the first sign of life starts it.
+    /// Shows people what goes on.
+    pub fn show(&mut self, activity: &Activity<'_>) {
+        self.job.run.caption = self.caption(activity);
+    }
+
+    /// A run is under way: the first report or heartbeat starts it.
     pub fn begin_run(&mut self) {
         if self.job.status == Status::Pending {
             self.job.status = Status::Processing;
-            self.job.started_at = Some(self.now);
-            self.job.retry_after = None;
-            self.show("Processing");
+            self.job.run.times.started_at = Some(self.now);
+            self.job.run.retry_after = None;
+            self.show(&Activity::Processing);
             self.log("job_started", LogLevel::Info, "Job processing started");
         }
     }
 
-    /// The worker has done its part: the watch over the render begins.
+    /// The worker has done its part: the render is polled from now on.
     pub fn begin_rendering(&mut self) {
         if self.job.status == Status::Rendering {
             return;
         }
         self.begin_run();
-        self.show(shown::RENDERING);
+        self.show(&Activity::AwaitingRender);
         self.job.status = Status::Rendering;
-        let first = self.now.after(self.policy.render_checks[0]);
-        let confirming = self.job.render.as_ref().filter(|watch| watch.confirming > 0);
-        self.job.render = Some(RenderWatch {
-            since: Some(self.now),
-            checks: 0,
-            confirming: confirming.map_or(0, |watch| watch.confirming),
-            next_at: confirming.map_or(first, |watch| watch.next_at.min(first)),
-        });
+        let (now, policy) = (self.now, self.policy);
+        if let Some(render) = self.render_mut() {
+            render.begin_polls(now, &policy.render_checks);
+        }
     }
 
-    /// Keeps the render's id; what was reported of another render does not count for it.
+    /// The external run, if there is one.
+    pub fn external_mut(&mut self) -> Option<&mut ExternalRun> {
+        self.job.run.engine.external_mut()
+    }
+
+    /// The render at an outside service, if there is one.
+    pub fn render_mut(&mut self) -> Option<&mut ExternalTask> {
+        self.external_mut()?.render.as_mut()
+    }
+
+    /// Records the render's id; what was reported of another render does not count for it.
     pub fn set_render_id(&mut self, render: &RenderId) {
-        if self.job.render_id.as_ref() != Some(render) {
-            self.job.render_id = Some(render.clone());
-            if let Some(watch) = &mut self.job.render {
-                watch.confirming = 0;
-            }
-            // A watch that only confirmed an end of the other render has nothing left to do.
-            if self.job.render.as_ref().is_some_and(|watch| watch.since.is_none()) {
-                self.job.render = None;
-            }
+        let Some(external) = self.external_mut() else { return };
+        let Some(task) = &mut external.render else {
+            external.render = Some(ExternalTask::new(Default::default(), render.clone()));
+            return self.then(Effect::ApplyParked { render: render.clone() });
+        };
+        if task.id != *render {
+            task.id = render.clone();
+            task.forget_confirmation();
             self.then(Effect::ApplyParked { render: render.clone() });
         }
     }
 
-    /// Done, with a video or for a reason that the event names.
-    pub fn complete(&mut self, video_url: Option<String>, shown: &str, event: OutboundEvent) {
+    /// Whether the external worker still works on the run.
+    pub fn worker_is_busy(&self) -> bool {
+        self.job.run.engine.external().is_some_and(|external| !external.worker.done)
+    }
+
+    /// Done, with this video.
+    pub fn complete(&mut self, video_url: String) {
+        self.live(Live::RenderCompleted);
+        self.job.run.video_url = Some(video_url);
+        self.job.run.incomplete = None;
+        self.end_completed(&Activity::Completed, OutboundEvent::Completed);
+    }
+
+    /// Done without a video, for a reason that the event names.
+    pub fn complete_without_video(&mut self, why: Incomplete, event: OutboundEvent) {
+        self.job.run.incomplete = Some(why);
+        self.end_completed(&Activity::Incomplete(why), event);
+    }
+
+    /// Completes the run: what every completion has in common.
+    pub fn end_completed(&mut self, activity: &Activity<'_>, event: OutboundEvent) {
         self.job.status = Status::Completed;
-        self.job.completed_at = Some(self.now);
-        self.job.failed_at = None;
-        self.job.error = None;
-        if video_url.is_some() {
-            self.live(Live::RenderCompleted);
-            self.job.video_url = video_url;
-            self.job.render_timeout = false;
-            self.job.workflow_incomplete = false;
-            self.job.paused_after_extraction = false;
-        }
+        self.job.run.times.completed_at = Some(self.now);
+        self.job.run.times.failed_at = None;
+        self.job.run.error = None;
         self.progress(100);
-        self.show(shown);
-        self.log("job_completed", LogLevel::Success, shown);
+        self.show(activity);
+        let caption = self.job.run.caption.clone();
+        self.log("job_completed", LogLevel::Success, caption);
         self.notify(event);
     }
 
@@ -156,9 +175,9 @@ impl<'a> Change<'a> {
     pub fn fail(&mut self, error: &str, event: OutboundEvent) {
         self.show_failure(error);
         self.job.status = Status::Failed;
-        self.job.failed_at = Some(self.now);
-        self.job.error = Some(error.to_owned());
-        let render = self.job.render_id.as_ref();
+        self.job.run.times.failed_at = Some(self.now);
+        self.job.run.error = Some(error.to_owned());
+        let render = self.job.render_id();
         let details = render.map_or(Value::Null, |render| json!({ "creatomate_id": render.as_str() }));
         self.log_with("job_failed", LogLevel::Error, error, details);
         self.notify(event);
@@ -166,102 +185,68 @@ impl<'a> Change<'a> {
 
     /// Shows at which step the run failed, and why.
     fn show_failure(&mut self, error: &str) {
-        if self.job.dialect == Dialect::VidBuilder {
-            return self.show("Failed");
-        }
-        let under_way = if self.job.status == Status::Rendering { 7 } else { self.job.current_step_number.min(7) };
-        let (number, name) = self.failing.take().unwrap_or_else(|| (under_way, step_name(under_way).to_owned()));
-        self.show(shown::failed((number > 0).then_some((number, name.as_str())), error));
+        let under_way = match self.job.status {
+            Status::Rendering => 7,
+            Status::Pending | Status::Processing | Status::Completed | Status::Failed | Status::Cancelled => {
+                self.job.run.engine.steps().map_or(0, |steps| steps.current.min(7))
+            }
+        };
+        let (number, name) = self.failing.take().unwrap_or((under_way, None));
+        let step = (number > 0).then_some((number, name.as_deref()));
+        self.show(&Activity::Failed { step, error });
     }
 
-    /// A run has failed: try again if its class and the retries left say so, else end.
+    /// A run has failed: retry if its class and the remaining retries allow it, else end.
     pub fn fail_run(&mut self, error: &str) {
         self.fail_run_of(classify(error), error);
     }
 
-    /// [`Self::fail_run`] where it is known what kind of failure it is.
+    /// [`Self::fail_run`] where the class of the failure is known.
     pub fn fail_run_of(&mut self, class: FailureClass, error: &str) {
-        let retries = self.job.retry_count;
-        match class.advice(retries) {
+        let retries = self.job.retries;
+        match class.advice(retries.used) {
             Advice::Never { reason, solution } => {
-                self.job.no_retry_reason = Some(reason.to_owned());
-                self.job.suggested_solution = Some(solution.to_owned());
+                self.job.run.no_retry = Some(NoRetry { reason: reason.to_owned(), solution: solution.to_owned() });
                 self.fail(error, OutboundEvent::FailedNoRetry);
             }
-            Advice::Retry { delay, limit } if retries < limit.min(self.job.max_retries) => {
+            Advice::Retry { delay, limit } if retries.used < limit.min(retries.max) => {
                 let delay = delay * self.policy.retry_delay_percent / 100;
-                self.begin_attempt(delay);
-                let seconds = delay.as_secs_f64();
-                let (attempt, most) = (self.job.retry_count + 1, self.job.max_retries + 1);
-                self.show(shown::retry(attempt, most, class.reason(), seconds));
+                self.begin_next_run(delay);
+                let (attempt, of) = (self.job.retries.used + 1, retries.max + 1);
+                self.show(&Activity::RetryScheduled { attempt, of, reason: class.reason(), delay });
                 self.log_with(
                     "job_log",
                     LogLevel::Warning,
-                    format!("Run failed, trying again in {seconds:.0} s: {error}"),
-                    json!({ "error": error, "attempt": self.job.attempt - 1 }),
+                    format!("Run failed, trying again in {:.0} s: {error}", delay.as_secs_f64()),
+                    json!({ "error": error, "attempt": self.job.run.attempt - 1 }),
                 );
             }
             Advice::Retry { .. } => self.fail(error, OutboundEvent::Failed),
         }
     }
 
-    /// Puts the job back into the queue as a new attempt.
-    pub fn begin_attempt(&mut self, delay: Duration) {
+    /// Puts the job back into the queue with a new run.
+    pub fn begin_next_run(&mut self, delay: Duration) {
         self.release_slot();
-        let ready_at = self.now.after(delay);
-        let job = &mut self.job;
-        job.attempt += 1;
-        job.retry_count += 1;
-        job.status = Status::Pending;
-        job.progress = 0;
-        job.current_step_number = 0;
-        job.steps.clear();
-        job.seen.clear();
-        job.last_sequence = None;
-        job.render_id = None;
-        job.render = None;
-        job.drawing = None;
-        job.videos.clear();
-        if job.dialect == Dialect::StreamGank {
-            // What was composed is composed anew.
-            job.film = None;
-        }
-        job.video_url = None;
-        job.error = None;
-        job.started_at = None;
-        job.completed_at = None;
-        job.failed_at = None;
-        job.cancelled_at = None;
-        job.timeout_at = None;
-        job.worker_done = false;
-        job.worker_id = None;
-        job.cancel_url = None;
-        job.paused_after_extraction = false;
-        job.extracted = None;
-        job.workflow_incomplete = false;
-        job.render_timeout = false;
-        job.no_retry_reason = None;
-        job.suggested_solution = None;
-        job.retry_after = (delay > Duration::ZERO).then_some(ready_at);
-        job.start.ready_at = ready_at;
-        job.start.since = Some(self.now);
-        job.start.hint_at = ready_at.after(self.policy.hint_grace);
-        job.start.failures = 0;
-        self.show(WAITING);
+        let caption = self.caption(&Activity::Waiting);
+        self.job.run = self.job.run.next(delay, caption, self.now, self.policy);
+        self.job.status = Status::Pending;
+        self.job.retries.used += 1;
         self.then(Effect::Start { delay_s: whole_seconds(delay) });
     }
 
-    /// Gives the slot back, if the job holds one.
+    /// Releases the slot, if the job holds one.
     pub fn release_slot(&mut self) {
-        if let Some(claim) = self.job.start.claim.take() {
+        if let Some(claim) = self.job.run.start.claim.take() {
             self.then(Effect::FreeSlot { slot: claim.slot });
         }
     }
 
-    /// Tells the worker that its run is not wanted any more, if it wants to hear.
+    /// Cancels the run at the external worker, if the worker named a URL for that.
     pub fn stop_worker(&mut self) {
-        if let Some(url) = self.job.cancel_url.take() {
-            self.then(Effect::CancelWorker { attempt: self.job.attempt, url });
+        let attempt = self.job.run.attempt;
+        if let Some(url) = self.external_mut().and_then(|external| external.worker.cancel_url.take()) {
+            self.then(Effect::CancelWorker { attempt, url });
         }
     }
 
@@ -272,10 +257,7 @@ impl<'a> Change<'a> {
             Status::Rendering => self.release_slot(),
             Status::Completed | Status::Failed | Status::Cancelled => {
                 self.release_slot();
-                let confirming = awaits_video(&self.job) && self.job.deleted_at.is_none();
-                self.job.render = self.job.render.take().filter(|watch| confirming && watch.confirming > 0);
-                self.job.retry_after = None;
-                self.job.drawing = None;
+                self.rest();
             }
         }
         self.count();
@@ -296,17 +278,31 @@ impl<'a> Change<'a> {
         Decision::Apply(Box::new(self.job))
     }
 
+    /// A run that ended keeps nothing that would make it due, but the confirmation of a late success.
+    fn rest(&mut self) {
+        let confirming = self.job.awaits_video() && self.job.deleted_at.is_none();
+        self.job.run.retry_after = None;
+        match &mut self.job.run.engine {
+            Engine::External(external) => {
+                if let Some(task) = external.render.as_mut().filter(|task| !confirming || !task.is_confirming()) {
+                    task.polls = None;
+                }
+            }
+            Engine::Pieces(run) => run.pieces = None,
+        }
+    }
+
     /// Viewers see each change of status; one that a render's end tells already is not told again.
     fn show_live(&mut self) {
         if self.job.deleted_at.is_some() {
             return;
         }
         let already_shown = self.live.iter().any(|event| matches!(event, Live::RenderCompleted | Live::RenderFailed));
-        if self.before != (self.job.status, self.job.attempt) && !already_shown {
+        if self.before != (self.job.status, self.job.run.attempt) && !already_shown {
             self.live.push(Live::Job);
         }
         if !self.live.is_empty() {
-            let after = std::mem::replace(&mut self.job.live_version, self.job.version);
+            let after = std::mem::replace(&mut self.job.ledger.live_version, self.job.version);
             let events = std::mem::take(&mut self.live);
             self.then(Effect::Live { events, after });
         }
@@ -329,14 +325,14 @@ impl<'a> Change<'a> {
         for effect in &self.effects {
             if let Effect::Log { level, message, details, .. } = effect {
                 let facts = if details.is_null() { 0 } else { details.to_string().len() };
-                self.job.log.add(*level, message.len() + facts);
+                self.job.ledger.log.add(*level, message.len() + facts);
             }
         }
         if !self.job.status.is_final() {
             return;
         }
-        let there = if self.job.deleted_at.is_some() { LogTally::default() } else { self.job.log };
-        let log = there - std::mem::replace(&mut self.job.log_counted, there);
+        let there = if self.job.deleted_at.is_some() { LogTally::default() } else { self.job.ledger.log };
+        let log = there - std::mem::replace(&mut self.job.ledger.counted, there);
         if !log.is_empty() {
             self.then(Effect::CountLog { day: self.job.created_at.day(), log });
         }
@@ -345,28 +341,21 @@ impl<'a> Change<'a> {
 
 /// The time by which something has to happen; none when nothing has to.
 fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
-    let watched = job.render.as_ref().map(|watch| watch.next_at);
-    let drawing = job.drawing.as_ref().and_then(Drawing::due_at);
+    let run = &job.run;
+    let timeout = run.times.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
+    let polled = run.engine.render().and_then(|task| task.polls.as_ref()).map(|polls| polls.next_at);
     match job.status {
-        Status::Pending => Some(job.start.claim.as_ref().map_or(job.start.hint_at, |claim| claim.lease_until)),
-        Status::Processing => {
-            let timeout = job.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
-            // Who draws here watches no render.
-            drawing.or(watched).into_iter().chain([timeout]).min()
-        }
-        Status::Rendering if job.drawing.is_some() => {
-            let timeout = job.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
-            Some(drawing.map_or(timeout, |drawing| drawing.min(timeout)))
-        }
-        Status::Rendering => Some(watched.unwrap_or(job.updated_at)),
+        Status::Pending => Some(run.start.claim.as_ref().map_or(run.start.hint_at, |claim| claim.lease_until)),
+        Status::Processing | Status::Rendering => match &run.engine {
+            Engine::Pieces(pieces) => {
+                pieces.pieces.as_ref().and_then(Pieces::due_at).into_iter().chain([timeout]).min()
+            }
+            Engine::External(_) if job.status == Status::Processing => polled.into_iter().chain([timeout]).min(),
+            Engine::External(_) => Some(polled.unwrap_or(job.updated_at)),
+        },
         // Only while a success that was reported after a render timeout is being confirmed.
-        Status::Completed | Status::Failed | Status::Cancelled => watched,
+        Status::Completed | Status::Failed | Status::Cancelled => polled,
     }
-}
-
-/// Completed by a render timeout, still without its video.
-pub(super) fn awaits_video(job: &Job) -> bool {
-    job.status == Status::Completed && job.render_timeout && job.video_url.is_none()
 }
 
 /// Seconds for a delayed message: rounded up, at most what SQS takes.

@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::change::Change;
 use super::{Ignored, Rejected};
 use crate::Decision;
-use crate::jobs::job::{Dialect, Status};
+use crate::jobs::activity::Activity;
+use crate::jobs::job::Status;
+use crate::jobs::run::Incomplete;
 use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.
-const RETRY_REPEAT_MS: i64 = 10_000;
+const RETRY_REPEAT: Duration = Duration::from_secs(10);
 /// The error of a job that was cancelled.
 const CANCELLED_ERROR: &str = "Process stopped by user request";
 
@@ -20,12 +22,9 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
         status @ (Status::Completed | Status::Failed) => return change.reject(Rejected::CannotCancel(status)),
     }
     change.job.status = Status::Cancelled;
-    change.job.cancelled_at = Some(change.now);
-    change.job.error = Some(CANCELLED_ERROR.to_owned());
-    change.show(match change.job.dialect {
-        Dialect::StreamGank => "Job cancelled by user",
-        Dialect::VidBuilder => "Cancelled",
-    });
+    change.job.run.times.cancelled_at = Some(change.now);
+    change.job.run.error = Some(CANCELLED_ERROR.to_owned());
+    change.show(&Activity::Cancelled);
     change.stop_worker();
     change.log("job_log", LogLevel::Warning, "Job cancelled");
     change.notify(OutboundEvent::Cancelled);
@@ -42,7 +41,7 @@ pub(super) fn clear(change: Change<'_>, until: Timestamp) -> Decision {
 }
 
 pub(super) fn retry(mut change: Change<'_>) -> Decision {
-    let repeated = change.job.retried_at.is_some_and(|at| change.now.0 - at.0 < RETRY_REPEAT_MS);
+    let repeated = change.job.retries.by_hand_at.is_some_and(|at| change.now.since(at) < RETRY_REPEAT);
     match change.job.status {
         Status::Failed => {}
         status @ (Status::Pending | Status::Processing | Status::Rendering | Status::Completed | Status::Cancelled) => {
@@ -53,47 +52,53 @@ pub(super) fn retry(mut change: Change<'_>) -> Decision {
             };
         }
     }
-    change.begin_attempt(Duration::ZERO);
-    change.job.retried_at = Some(change.now);
-    change.log("job_log", LogLevel::Info, format!("Job retry initiated (attempt {})", change.job.retry_count));
+    change.begin_next_run(Duration::ZERO);
+    change.job.retries.by_hand_at = Some(change.now);
+    change.log("job_log", LogLevel::Info, format!("Job retry initiated (attempt {})", change.job.retries.used));
     change.apply()
 }
 
 pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
-    if change.job.dialect == Dialect::VidBuilder {
+    if change.job.run.engine.steps().is_none() {
         // Its video is a file of ours.
         let status = change.job.status;
         return change.reject(Rejected::CannotComplete(status));
     }
     match change.job.status {
         Status::Processing | Status::Rendering => {}
-        Status::Completed if change.job.video_url.is_none() => {}
+        Status::Completed if change.job.run.video_url.is_none() => {}
         status @ (Status::Pending | Status::Completed | Status::Failed | Status::Cancelled) => {
             return change.reject(Rejected::CannotComplete(status));
         }
     }
-    if change.job.status == Status::Processing && !change.job.worker_done {
+    if change.job.status == Status::Processing && change.worker_is_busy() {
         change.stop_worker();
     }
-    change.complete(Some(video_url.to_owned()), "Video generation completed!", OutboundEvent::Completed);
+    change.complete(video_url.to_owned());
     change.apply()
 }
 
-/// Has the render asked about now, and watched on; a job that ended without its video renders again.
+/// Polls the render now, and goes on polling; a job that completed without its video renders again.
 pub(super) fn monitor(mut change: Change<'_>) -> Decision {
-    let Some(render) = change.job.render_id.clone() else { return change.reject(Rejected::NoRender) };
-    if change.job.video_url.is_some() {
+    let Some(render) = change.job.render_id().cloned() else { return change.reject(Rejected::NoRender) };
+    if change.job.run.video_url.is_some() {
         return change.reject(Rejected::VideoExists);
     }
     match change.job.status {
         Status::Pending | Status::Processing | Status::Rendering => {}
-        Status::Completed if change.job.workflow_incomplete => return change.reject(Rejected::WorkflowIncomplete),
+        Status::Completed if change.job.run.incomplete == Some(Incomplete::WorkflowIncomplete) => {
+            return change.reject(Rejected::WorkflowIncomplete);
+        }
         Status::Completed => {
-            change.job.completed_at = None;
-            change.job.render_timeout = false;
-            change.job.render = None;
+            change.job.run.times.completed_at = None;
+            if change.job.run.render_timed_out() {
+                change.job.run.incomplete = None;
+            }
+            if let Some(task) = change.render_mut() {
+                task.polls = None;
+            }
             change.begin_rendering();
-            change.show("Checking the render");
+            change.show(&Activity::CheckingRender);
         }
         status @ (Status::Failed | Status::Cancelled) => return change.reject(Rejected::CannotMonitor(status)),
     }
@@ -104,10 +109,10 @@ pub(super) fn monitor(mut change: Change<'_>) -> Decision {
 
 /// Its log is in the archive, and counted there once.
 pub(super) fn log_archived(mut change: Change<'_>) -> Decision {
-    if change.job.log.archived > 0 {
+    if change.job.ledger.log.archived > 0 {
         return change.ignore(Ignored::AlreadySo);
     }
-    change.job.log.archived = 1;
+    change.job.ledger.log.archived = 1;
     change.apply()
 }
 
@@ -127,17 +132,18 @@ pub(super) fn delete(mut change: Change<'_>) -> Decision {
 
 /// Deletes the pictures, and keeps the job.
 pub(super) fn delete_video(mut change: Change<'_>) -> Decision {
-    if change.job.videos.is_empty() || !change.job.status.is_final() {
+    if change.job.videos().is_empty() || !change.job.status.is_final() {
         return change.reject(Rejected::NoVideo);
     }
     remove_videos(&mut change);
-    change.job.video_url = None;
+    change.job.run.video_url = None;
     change.log("job_log", LogLevel::Info, "Video deleted");
     change.apply()
 }
 
 fn remove_videos(change: &mut Change<'_>) {
-    let keys: Vec<String> = change.job.videos.drain(..).map(|video| video.key).collect();
+    let videos = change.job.run.engine.pieces_mut().map(|run| std::mem::take(&mut run.videos)).unwrap_or_default();
+    let keys: Vec<String> = videos.into_iter().map(|video| video.key).collect();
     if !keys.is_empty() {
         change.then(Effect::RemoveFiles { keys });
     }

@@ -3,26 +3,23 @@
 use std::time::Duration;
 
 use super::Ignored;
-use super::change::{Change, awaits_video, whole_seconds};
+use super::change::{Change, whole_seconds};
 use super::starts::cut;
 use crate::Decision;
-use crate::jobs::job::{RenderWatch, Status};
-use crate::jobs::shown;
+use crate::jobs::activity::Activity;
+use crate::jobs::job::Status;
+use crate::jobs::run::Incomplete;
+use crate::jobs::task::ExternalTask;
 use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
 
-/// Tries to confirm a reported end before the schedule takes over again.
-pub(super) const CONFIRMATIONS: u8 = 8;
-/// How long a check may take before the sweep asks again.
-pub(super) const CHECK_LEASE: Duration = Duration::from_secs(30);
-
 pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &RenderState, confirmable: bool) -> Decision {
-    if change.job.render_id.as_ref() != Some(render) {
+    if change.job.render_id() != Some(render) {
         return change.ignore(Ignored::OtherRender);
     }
     match (&state.status, change.job.status) {
         // The one exception: a success after a render timeout, once it is confirmed.
-        (RenderStatus::Succeeded, Status::Completed) if awaits_video(&change.job) && confirmable => {
-            if change.job.render.is_some() {
+        (RenderStatus::Succeeded, Status::Completed) if change.job.awaits_video() && confirmable => {
+            if change.job.run.engine.render().is_some_and(|task| task.polls.is_some()) {
                 return change.ignore(Ignored::Duplicate);
             }
             confirm(&mut change, render, 1, Duration::ZERO);
@@ -30,7 +27,7 @@ pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &Render
         }
         (_, Status::Completed | Status::Failed | Status::Cancelled) => change.ignore(Ignored::FinalJob),
         (RenderStatus::Succeeded | RenderStatus::Failed, _) if confirmable => {
-            if change.job.render.as_ref().is_some_and(|watch| watch.confirming > 0) {
+            if change.job.run.engine.render().is_some_and(ExternalTask::is_confirming) {
                 return change.ignore(Ignored::Duplicate);
             }
             confirm(&mut change, render, 1, Duration::ZERO);
@@ -42,15 +39,17 @@ pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &Render
 }
 
 pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&RenderState>, check: u8) -> Decision {
-    if change.job.render_id.as_ref() != Some(render) {
+    if change.job.render_id() != Some(render) {
         return change.ignore(Ignored::OtherRender);
     }
-    let late = awaits_video(&change.job);
+    let late = change.job.awaits_video();
     // After a render timeout only a success counts.
     let ended = state.and_then(ending).filter(|ending| !late || matches!(ending, Ending::Video(_)));
-    let watch = change.job.render.clone();
+    let task = change.job.run.engine.render().cloned();
+    let polled = task.as_ref().is_some_and(|task| task.polls.is_some());
+    let confirming = task.as_ref().is_some_and(ExternalTask::is_confirming);
     match change.job.status {
-        Status::Completed if late && (ended.is_some() || watch.is_some()) => {}
+        Status::Completed if late && (ended.is_some() || polled) => {}
         Status::Completed | Status::Failed | Status::Cancelled => return change.ignore(Ignored::FinalJob),
         Status::Pending | Status::Processing | Status::Rendering => {}
     }
@@ -59,23 +58,26 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
         return change.apply();
     }
     let last = usize::from(check) >= change.policy.render_checks.len();
-    let confirming = watch.as_ref().is_some_and(|watch| watch.confirming > 0);
     if last && !confirming && change.job.status == Status::Rendering {
         time_out(&mut change);
         return change.apply();
     }
-    match watch {
-        // Someone said that it ended, the service does not say so yet: ask again, later each time.
-        Some(watch) if watch.confirming > 0 && watch.confirming < CONFIRMATIONS => {
-            let delay = Duration::from_secs(2 << watch.confirming.min(5));
-            confirm(&mut change, render, watch.confirming + 1, delay);
+    match task.as_ref().and_then(ExternalTask::next_confirmation) {
+        // The end was reported, and the service does not confirm it yet: ask again, later each time.
+        Some(number) => {
+            let delay = Duration::from_secs(2 << (number - 1).min(5));
+            confirm(&mut change, render, number, delay);
             change.apply()
         }
-        Some(watch) if watch.confirming > 0 => {
-            stop_confirming(&mut change);
+        None if confirming => {
+            let (now, policy) = (change.now, change.policy);
+            if let Some(task) = change.render_mut() {
+                task.stop_confirming(now, &policy.render_checks);
+            }
+            change.log_unconfirmed();
             change.apply()
         }
-        Some(_) | None => match state {
+        None => match state {
             Some(state) => follow(change, state),
             None => change.ignore(Ignored::AlreadySo),
         },
@@ -95,9 +97,9 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
         RenderStatus::Rendering | RenderStatus::Succeeded => 90,
         RenderStatus::Failed | RenderStatus::Other(_) => 0,
     };
-    let shown = shown::of_render(&state.status);
+    let caption = change.caption(&Activity::Render(&state.status));
     let starts = state.status == RenderStatus::Rendering && change.job.status != Status::Rendering;
-    if !starts && (change.job.current_step == shown || change.job.progress > percent && percent > 0) {
+    if !starts && (change.job.run.caption == caption || change.job.run.progress > percent && percent > 0) {
         return change.ignore(Ignored::Duplicate);
     }
     if starts {
@@ -112,8 +114,8 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
     };
     change.live(status.map_or(Live::Job, |status| Live::Render { status: status.to_owned() }));
     change.progress(percent);
-    change.log("creatomate_monitoring", LogLevel::Info, shown.clone());
-    change.show(shown);
+    change.log("creatomate_monitoring", LogLevel::Info, caption.clone());
+    change.job.run.caption = caption;
     change.apply()
 }
 
@@ -142,10 +144,10 @@ fn end(change: &mut Change<'_>, ending: &Ending<'_>) {
     match ending {
         // A worker that has not said that it is done goes on to say so; it is absorbed.
         Ending::Video(url) => {
-            change.complete(Some((*url).to_owned()), "Video generation completed!", OutboundEvent::Completed);
+            change.complete((*url).to_owned());
         }
         Ending::Failure(error) => {
-            if !change.job.worker_done {
+            if change.worker_is_busy() {
                 change.stop_worker();
             }
             change.live(Live::RenderFailed);
@@ -154,28 +156,23 @@ fn end(change: &mut Change<'_>, ending: &Ending<'_>) {
     }
 }
 
-/// Asks the service now or after `delay`; the sweep asks again should that get lost.
-fn confirm(change: &mut Change<'_>, render: &RenderId, confirming: u8, delay: Duration) {
-    let next_at = change.now.after(delay + CHECK_LEASE);
-    let (since, checks) = change.job.render.as_ref().map_or((None, 0), |watch| (watch.since, watch.checks));
-    change.job.render = Some(RenderWatch { since, checks, confirming, next_at });
+/// Asks the service now or after `delay`; the due sweep asks again if that gets lost.
+fn confirm(change: &mut Change<'_>, render: &RenderId, number: u8, delay: Duration) {
+    let now = change.now;
+    if let Some(task) = change.render_mut() {
+        task.confirm(number, delay, now);
+    }
     change.then(Effect::CheckRender { render: render.clone(), check: 0, delay_s: whole_seconds(delay) });
 }
 
-/// Back to the schedule; without one (the worker still works) the watch ends.
-pub(super) fn stop_confirming(change: &mut Change<'_>) {
-    change.job.render = change.job.render.take().and_then(|watch| {
-        let since = watch.since?;
-        let checks = &change.policy.render_checks;
-        let next = checks.get(usize::from(watch.checks)).unwrap_or(&checks[checks.len() - 1]);
-        let next_at = since.after(*next).max(change.now.after(CHECK_LEASE));
-        Some(RenderWatch { since: Some(since), checks: watch.checks, confirming: 0, next_at })
-    });
-    change.log("creatomate_monitoring", LogLevel::Warning, "The reported end of the render could not be confirmed");
+impl Change<'_> {
+    /// Notes that a reported end was not confirmed.
+    pub(super) fn log_unconfirmed(&mut self) {
+        self.log("creatomate_monitoring", LogLevel::Warning, "The reported end of the render could not be confirmed");
+    }
 }
 
-/// The last check found no end.
+/// The last poll found no end.
 pub(super) fn time_out(change: &mut Change<'_>) {
-    change.job.render_timeout = true;
-    change.complete(None, "Render did not finish in time", OutboundEvent::RenderTimeout);
+    change.complete_without_video(Incomplete::RenderTimeout, OutboundEvent::RenderTimeout);
 }

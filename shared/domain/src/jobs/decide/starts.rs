@@ -5,20 +5,21 @@ use std::time::Duration;
 use super::Ignored;
 use super::change::{Change, whole_seconds};
 use crate::Decision;
-use crate::jobs::job::{Claim, Status};
+use crate::jobs::job::Status;
+use crate::jobs::run::Claim;
 use crate::{Effect, LogLevel};
 
 /// Longest text of a failure that is kept, in bytes (architecture.md, Writes).
 const ERROR_LIMIT: usize = 4096;
 
 pub(super) fn claim(mut change: Change<'_>) -> Decision {
-    let start = &change.job.start;
+    let start = &change.job.run.start;
     if change.job.status != Status::Pending || start.claim.is_some() || start.ready_at > change.now {
         return change.ignore(Ignored::NotReady);
     }
     let slot = change.job.next_slot();
-    change.job.start.claims += 1;
-    change.job.start.claim = Some(Claim { slot, lease_until: change.now.after(change.policy.claim_lease) });
+    change.job.run.start.claims += 1;
+    change.job.run.start.claim = Some(Claim { slot, lease_until: change.now.after(change.policy.claim_lease) });
     change.apply()
 }
 
@@ -28,36 +29,40 @@ pub(super) fn started(
     worker_id: &Option<String>,
     cancel_url: &Option<String>,
 ) -> Decision {
-    if attempt != change.job.attempt {
+    if attempt != change.job.run.attempt {
         return change.ignore(Ignored::StaleAttempt);
     }
     match change.job.status {
         Status::Completed | Status::Failed | Status::Cancelled => return change.ignore(Ignored::FinalJob),
         Status::Pending => change.begin_run(),
         Status::Processing | Status::Rendering => {
-            let known = change.job.worker_id == *worker_id && change.job.cancel_url == *cancel_url;
+            let known =
+                change.job.run.engine.external().is_some_and(|external| {
+                    external.worker.id == *worker_id && external.worker.cancel_url == *cancel_url
+                });
             if known {
                 return change.ignore(Ignored::Duplicate);
             }
         }
     }
-    change.job.worker_id = worker_id.clone();
-    change.job.cancel_url = cancel_url.clone();
+    let Some(external) = change.external_mut() else { return change.ignore(Ignored::NotStarted) };
+    external.worker.id = worker_id.clone();
+    external.worker.cancel_url = cancel_url.clone();
     change.apply()
 }
 
 pub(super) fn deferred(mut change: Change<'_>, attempt: u32, wait: Option<Duration>, reason: &str) -> Decision {
-    if attempt != change.job.attempt {
+    if attempt != change.job.run.attempt {
         return change.ignore(Ignored::StaleAttempt);
     }
-    if change.job.status != Status::Pending || change.job.start.claim.is_none() {
+    if change.job.status != Status::Pending || change.job.run.start.claim.is_none() {
         return change.ignore(Ignored::NotReady);
     }
-    let delay = change.policy.start_backoff(change.job.start.failures, wait);
+    let delay = change.policy.start_backoff(change.job.run.start.failures, wait);
     change.release_slot();
-    change.job.start.failures = change.job.start.failures.saturating_add(1);
-    change.job.start.ready_at = change.now.after(delay);
-    change.job.start.hint_at = change.job.start.ready_at.after(change.policy.hint_grace);
+    change.job.run.start.failures = change.job.run.start.failures.saturating_add(1);
+    change.job.run.start.ready_at = change.now.after(delay);
+    change.job.run.start.hint_at = change.job.run.start.ready_at.after(change.policy.hint_grace);
     change.then(Effect::Start { delay_s: whole_seconds(delay) });
     change.log(
         "job_log",
@@ -68,7 +73,7 @@ pub(super) fn deferred(mut change: Change<'_>, attempt: u32, wait: Option<Durati
 }
 
 pub(super) fn run_failed(mut change: Change<'_>, attempt: u32, error: &str) -> Decision {
-    if attempt != change.job.attempt {
+    if attempt != change.job.run.attempt {
         return change.ignore(Ignored::StaleAttempt);
     }
     match change.job.status {

@@ -6,8 +6,9 @@ use super::Ignored;
 use super::change::Change;
 use super::starts::cut;
 use crate::Decision;
-use crate::jobs::job::{Dialect, Status, step_name};
-use crate::jobs::shown;
+use crate::jobs::activity::Activity;
+use crate::jobs::job::Status;
+use crate::jobs::run::Incomplete;
 use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
 
 /// Reports that are remembered to know repeats.
@@ -16,31 +17,30 @@ const SEEN: usize = 64;
 const LOGGED_ERROR: usize = 200;
 
 pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUpdate) -> Decision {
-    if attempt.is_some_and(|attempt| attempt != change.job.attempt) {
+    let run = &change.job.run;
+    if attempt.is_some_and(|attempt| attempt != run.attempt) {
         return change.ignore(Ignored::StaleAttempt);
     }
-    if change.job.dialect == Dialect::VidBuilder {
-        // Its pieces are claimed and handed in; nobody else reports of them.
-        return change.ignore(Ignored::NotStarted);
-    }
+    // Pieces of a film are claimed and handed in; nobody reports steps of it.
+    let Some(steps) = run.engine.steps() else { return change.ignore(Ignored::NotStarted) };
     let identity = update.identity();
-    if change.job.seen.contains(&identity) {
+    if steps.seen.contains(&identity) {
         return change.ignore(Ignored::Duplicate);
     }
     if change.job.status.is_final() {
         return change.ignore(Ignored::FinalJob);
     }
-    if attempt.is_none() && change.job.status == Status::Pending && change.job.start.claim.is_none() {
+    if attempt.is_none() && change.job.status == Status::Pending && run.start.claim.is_none() {
         return change.ignore(Ignored::NotStarted);
     }
-    if change.job.last_sequence.is_some_and(|last| update.sequence < last) {
+    if steps.last_sequence.is_some_and(|last| update.sequence < last) {
         return change.ignore(Ignored::OutOfSequence);
     }
-    if update.status == StepStatus::Started && update.number < change.job.current_step_number {
+    let before = steps.current;
+    if update.status == StepStatus::Started && update.number < before {
         return change.ignore(Ignored::BackwardStep);
     }
-    let before = change.job.current_step_number;
-    remember(&mut change, identity, update);
+    record(&mut change, identity, update);
     if update.status == StepStatus::Failed || update.workflow_failed {
         change.failing = Some(failing(update, before));
         let error = update.error.clone().unwrap_or_else(|| format!("Step {} failed: {}", update.number, update.name));
@@ -53,15 +53,16 @@ pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUp
     change.apply()
 }
 
-fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
+/// Records a report, with its line of the log and its live event.
+fn record(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     change.begin_run();
-    let job = &mut change.job;
-    job.seen.push(identity);
-    let extra = job.seen.len().saturating_sub(SEEN);
-    job.seen.drain(..extra);
-    job.last_sequence = Some(update.sequence);
-    job.current_step_number = job.current_step_number.max(update.number);
-    let record = job.steps.entry(update.number).or_default();
+    let Some(steps) = change.job.run.engine.steps_mut() else { return };
+    steps.seen.push(identity);
+    let extra = steps.seen.len().saturating_sub(SEEN);
+    steps.seen.drain(..extra);
+    steps.last_sequence = Some(update.sequence);
+    steps.current = steps.current.max(update.number);
+    let record = steps.records.entry(update.number).or_default();
     if update.details.is_some() {
         record.details = update.details.clone();
     }
@@ -69,7 +70,7 @@ fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
         record.duration = update.duration;
     }
     if update.extracted.is_some() {
-        job.extracted = update.extracted.clone();
+        steps.extracted = update.extracted.clone();
     }
     let (word, level) = match update.status {
         _ if update.workflow_failed => ("failed", LogLevel::Error),
@@ -106,7 +107,7 @@ fn remember(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     }
 }
 
-/// Steps 0 to 7 that began or are done.
+/// Steps 0 to 7 that started or are done.
 fn advance(change: &mut Change<'_>, update: &StepUpdate) {
     let number = update.number;
     let done = matches!(update.status, StepStatus::Completed | StepStatus::RenderReady);
@@ -116,40 +117,41 @@ fn advance(change: &mut Change<'_>, update: &StepUpdate) {
         (_, false) => Change::steps_done(number - 1),
     };
     change.progress(percent);
-    if number >= change.job.current_step_number && change.job.status != Status::Rendering {
-        change.show(shown::of_step(number, &update.name, if done { "completed" } else { "started" }));
+    let current = change.job.run.engine.steps().map_or(0, |steps| steps.current);
+    if number >= current && change.job.status != Status::Rendering {
+        change.show(&Activity::Step { number, name: &update.name, done });
     }
-    if update.status == StepStatus::RenderReady && change.job.render_id.is_some() {
+    if update.status == StepStatus::RenderReady && change.job.render_id().is_some() {
         change.begin_rendering();
     }
-    if number == 1 && done && change.job.pause_after_extraction {
-        change.job.paused_after_extraction = true;
-        change.complete(None, "Movie extraction completed, paused as asked", OutboundEvent::ExtractionCompleted);
+    if number == 1 && done && change.job.request.pause_after_extraction {
+        change.complete_without_video(Incomplete::PausedAfterExtraction, OutboundEvent::ExtractionCompleted);
     }
 }
 
 /// Step 8: the worker is done.
 fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
-    let known = std::mem::replace(&mut change.job.worker_done, true);
-    if let Some(video_url) = update.video_url.clone().or_else(|| change.job.video_url.clone()) {
-        change.complete(Some(video_url), "Video generation completed!", OutboundEvent::Completed);
-    } else if change.job.render_id.is_some() {
+    let known = change.external_mut().is_some_and(|external| std::mem::replace(&mut external.worker.done, true));
+    if let Some(video_url) = update.video_url.clone().or_else(|| change.job.run.video_url.clone()) {
+        change.complete(video_url);
+    } else if change.job.render_id().is_some() {
         change.progress(95);
         change.begin_rendering();
-        change.show(shown::RENDERING);
+        change.show(&Activity::AwaitingRender);
         if !known {
             change.notify(OutboundEvent::ScriptCompleted);
         }
     } else {
-        change.complete(None, "No video URL or Creatomate ID returned", OutboundEvent::CompletedWithIssues);
+        change.end_completed(&Activity::NothingToRender, OutboundEvent::CompletedWithIssues);
     }
 }
 
-/// The step that a report of a failure is about; the end of the workflow is about the step that was under way before.
-fn failing(update: &StepUpdate, before: u8) -> (u8, String) {
+/// The step that a report of a failure is about, and the worker's name for it; the end of the workflow is about the step
+/// that was under way before.
+fn failing(update: &StepUpdate, before: u8) -> (u8, Option<String>) {
     match update.number {
-        number @ 1..=7 if update.workflow_failed => (number, step_name(number).to_owned()),
-        number @ 1..=7 => (number, update.name.clone()),
-        _ => (before.min(7), step_name(before.min(7)).to_owned()),
+        number @ 1..=7 if update.workflow_failed => (number, None),
+        number @ 1..=7 => (number, Some(update.name.clone())),
+        _ => (before.min(7), None),
     }
 }

@@ -9,7 +9,7 @@ fn failed_job() -> Story {
 }
 
 fn paused() -> Story {
-    let story = Story::with(Policy::default(), true).then(Event::Claim);
+    let story = Story::with(policy(), true).then(Event::Claim);
     story.then(step(1, StepStatus::Completed, 115))
 }
 
@@ -17,8 +17,8 @@ fn paused() -> Story {
 fn a_cancel_stops_the_worker_and_frees_its_slot() {
     let mut story = Story::processing();
     story.wait(5).apply(Event::Cancel);
-    assert_eq!((story.job.status, story.job.cancelled_at), (Status::Cancelled, Some(story.now)));
-    assert_eq!(story.job.error.as_deref(), Some("Process stopped by user request"));
+    assert_eq!((story.job.status, story.job.run.times.cancelled_at), (Status::Cancelled, Some(story.now)));
+    assert_eq!(story.job.run.error.as_deref(), Some("Process stopped by user request"));
     assert!(story.job.outbox.contains(&Effect::CancelWorker { attempt: 1, url: CANCEL_URL.to_owned() }));
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Cancelled], vec!["1.1".to_owned()]));
     assert_eq!(story.job.due_at, None);
@@ -41,8 +41,8 @@ fn a_cancel_works_until_the_end_and_not_after_it() {
 fn a_retry_starts_at_once_and_a_repeat_within_10_seconds_answers_the_same() {
     let mut story = failed_job();
     story.wait(100).apply(Event::Retry);
-    assert_eq!((story.job.status, story.job.attempt, story.job.retry_count), (Status::Pending, 2, 1));
-    assert_eq!((story.hints(), story.job.retry_after), (vec![0], None));
+    assert_eq!((story.job.status, story.job.run.attempt, story.job.retries.used), (Status::Pending, 2, 1));
+    assert_eq!((story.hints(), story.job.run.retry_after), (vec![0], None));
 
     story.wait(9);
     assert_eq!(story.ignored(Event::Retry), Ignored::AlreadySo);
@@ -72,7 +72,7 @@ fn a_person_may_retry_as_often_as_they_like() {
     let mut story = failed_job();
     for attempt in 2..=5 {
         story.wait(60).apply(Event::Retry);
-        assert_eq!((story.job.attempt, story.job.retry_count), (attempt, attempt - 1));
+        assert_eq!((story.job.run.attempt, story.job.retries.used), (attempt, attempt - 1));
         story.apply(Event::Claim);
         // The automatic retries are used up, whoever used them.
         story.apply(run_failed(attempt, "boom"));
@@ -84,8 +84,8 @@ fn a_person_may_retry_as_often_as_they_like() {
 fn a_video_that_is_handed_in_completes_a_job() {
     let mut story = Story::processing();
     story.wait(5).apply(complete());
-    assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
-    assert_eq!(story.job.video_url.as_deref(), Some("https://example.com/handed-in.mp4"));
+    assert_eq!((story.job.status, story.job.run.progress), (Status::Completed, 100));
+    assert_eq!(story.job.run.video_url.as_deref(), Some("https://example.com/handed-in.mp4"));
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Completed], vec!["1.1".to_owned()]));
     assert_eq!(notified(&Story::rendering().then(complete()).job), [OutboundEvent::Completed]);
 }
@@ -98,7 +98,9 @@ fn a_completed_job_without_a_video_takes_one_and_with_one_takes_none() {
     for story in [paused(), issues, incomplete, Story::render_timed_out()] {
         let story = story.then(complete());
         assert_eq!((story.job.status, notified(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
-        assert!(story.job.video_url.is_some() && !story.job.render_timeout && !story.job.workflow_incomplete);
+        assert!(
+            story.job.run.video_url.is_some() && !story.job.run.render_timed_out() && !workflow_incomplete(&story.job)
+        );
         assert_eq!(story.rejected(complete()), Rejected::CannotComplete(Status::Completed));
         assert_eq!(story.ignored(step(8, StepStatus::Completed, 999)), Ignored::FinalJob);
     }

@@ -16,9 +16,9 @@ fn a_renders_words_raise_the_progress() {
         (Other("transmogrifying".to_owned()), 90, Status::Rendering),
     ] {
         story.apply(reported(with_status(said), true));
-        assert_eq!((story.job.progress, story.job.status), (progress, status), "{}", story.job.current_step);
+        assert_eq!((story.job.run.progress, story.job.status), (progress, status), "{}", story.job.run.caption);
     }
-    assert_eq!(story.job.current_step, "Render status: transmogrifying", "an unknown word is only shown");
+    assert_eq!(story.job.run.caption, "Render status: transmogrifying", "an unknown word is only shown");
     assert_eq!(
         story.ignored(reported(with_status(Planned), true)),
         Ignored::Duplicate,
@@ -32,12 +32,12 @@ fn a_reported_success_is_confirmed_before_it_is_believed() {
     let mut story = Story::rendering();
     story.apply(reported(succeeded(), true));
     assert_eq!((story.job.status, story.checks(), story.due_in()), (Status::Rendering, vec![(0, 0)], Some(30)));
-    assert_eq!(story.job.video_url, None);
+    assert_eq!(story.job.run.video_url, None);
     assert_eq!(story.ignored(reported(succeeded(), true)), Ignored::Duplicate);
 
     story.wait(1).apply(checked(succeeded(), 0));
-    assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
-    assert_eq!((story.job.video_url.as_deref(), story.notified()), (Some(VIDEO), vec![OutboundEvent::Completed]));
+    assert_eq!((story.job.status, story.job.run.progress), (Status::Completed, 100));
+    assert_eq!((story.job.run.video_url.as_deref(), story.notified()), (Some(VIDEO), vec![OutboundEvent::Completed]));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_confirmation_is_tried_again_and_the_schedule_takes_over_in_the_end() {
     }
     assert_eq!(waits, [4, 8, 16, 32, 64, 64, 64]);
     assert_eq!(story.job.status, Status::Rendering);
-    assert_eq!(story.job.render.as_ref().map(|watch| (watch.checks, watch.confirming)), Some((0, 0)));
+    assert_eq!(polls_of(&story.job).as_ref().map(|watch| (watch.made, watch.confirming)), Some((0, 0)));
     assert!(story.now.0 - began.0 > 120_000 && story.due_in() == Some(30), "the check at 2 min is made up for");
     story.sweep();
     assert_eq!((story.checks(), story.due_in().unwrap() + (story.now.0 - began.0) / 1000), (vec![(1, 0)], 720));
@@ -85,7 +85,7 @@ fn a_confirmation_that_gets_lost_is_asked_for_by_the_sweep() {
 #[test]
 fn a_worker_is_not_cut_off_by_an_end_that_can_not_be_confirmed() {
     let mut story = Story::submitted().then(reported(failed(), true));
-    while story.job.render.is_some() {
+    while polls_of(&story.job).is_some() {
         story.sweep();
     }
     assert_eq!((story.job.status, story.due_in().unwrap() + (story.now.0 - NOON.0) / 1000), (Status::Processing, 1800));
@@ -95,8 +95,11 @@ fn a_worker_is_not_cut_off_by_an_end_that_can_not_be_confirmed() {
 fn a_failed_render_fails_the_job_and_is_not_retried() {
     let check = |state: RenderState, expected: &str| {
         let story = Story::rendering().then(reported(state.clone(), true)).then(checked(state, 0));
-        assert_eq!((story.job.status, story.job.error.as_deref()), (Status::Failed, Some(expected)));
-        assert_eq!((notified(&story.job), story.job.attempt, story.hints()), (vec![OutboundEvent::Failed], 1, vec![]));
+        assert_eq!((story.job.status, story.job.run.error.as_deref()), (Status::Failed, Some(expected)));
+        assert_eq!(
+            (notified(&story.job), story.job.run.attempt, story.hints()),
+            (vec![OutboundEvent::Failed], 1, vec![])
+        );
     };
     check(failed(), "source image is gone");
     check(with_status(RenderStatus::Failed), "Creatomate render failed");
@@ -118,7 +121,7 @@ fn another_render_is_none_of_this_jobs_business() {
 #[test]
 fn an_older_attempts_render_changes_nothing() {
     let story = Story::submitted().then(run_failed(1, "boom"));
-    assert_eq!(story.job.render_id, None);
+    assert_eq!(story.job.render_id(), None);
     assert_eq!(story.ignored(checked(succeeded(), 0)), Ignored::OtherRender);
     assert_eq!(story.ignored(reported(succeeded(), false)), Ignored::OtherRender);
 }

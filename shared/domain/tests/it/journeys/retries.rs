@@ -5,7 +5,7 @@ use reelhook_domain::*;
 use crate::story::*;
 
 fn with_retries(max_retries: u32) -> Story {
-    Story::with(Policy { max_retries, ..Policy::default() }, false)
+    Story::with(Policy { max_retries, ..policy() }, false)
 }
 
 /// Fails run after run until the job ends: the delays before each retry, in seconds, and the events of the end.
@@ -14,13 +14,13 @@ fn delays(max_retries: u32, error: &str) -> (Vec<u32>, Vec<OutboundEvent>) {
     let mut delays = Vec::new();
     loop {
         story.apply(Event::Claim);
-        story.apply(started(story.job.attempt));
-        story.apply(run_failed(story.job.attempt, error));
+        story.apply(started(story.job.run.attempt));
+        story.apply(run_failed(story.job.run.attempt, error));
         if story.job.status == Status::Failed {
-            assert_eq!(story.job.error.as_deref(), Some(error));
+            assert_eq!(story.job.run.error.as_deref(), Some(error));
             return (delays, story.notified());
         }
-        let delay = (story.job.retry_after.expect("an automatic retry has its time").0 - story.now.0) / 1000;
+        let delay = (story.job.run.retry_after.expect("an automatic retry has its time").0 - story.now.0) / 1000;
         assert_eq!(story.hints(), [delay.min(900) as u32]);
         delays.push(delay as u32);
         story.wait(delay as u64);
@@ -53,8 +53,11 @@ fn one_retry_is_the_default() {
     story.wait(30).apply(Event::Claim);
     story.apply(started(2));
     story.apply(run_failed(2, "boom"));
-    assert_eq!((story.job.status, story.job.retry_count), (Status::Failed, 1));
-    assert_eq!((story.notified(), story.job.no_retry_reason.as_ref()), (vec![OutboundEvent::Failed], None));
+    assert_eq!((story.job.status, story.job.retries.used), (Status::Failed, 1));
+    assert_eq!(
+        (story.notified(), no_retry(&story.job).map(|no_retry| no_retry.reason).as_ref()),
+        (vec![OutboundEvent::Failed], None)
+    );
 }
 
 #[test]
@@ -62,19 +65,19 @@ fn a_retry_that_waits_is_pending_and_never_failed() {
     let mut story = Story::submitted();
     story.apply(Report::of(7, StepStatus::Failed, 178).error("connection reset").by(1));
     let job = &story.job;
-    assert_eq!((job.status, job.retry_after), (Status::Pending, Some(Timestamp(story.now.0 + 60_000))));
-    assert_eq!((job.attempt, job.retry_count), (2, 1));
+    assert_eq!((job.status, job.run.retry_after), (Status::Pending, Some(Timestamp(story.now.0 + 60_000))));
+    assert_eq!((job.run.attempt, job.retries.used), (2, 1));
     assert_eq!((story.notified(), story.freed()), (vec![], vec!["1.1".to_owned()]), "nobody is told of a failure");
-    assert_eq!((job.failed_at, job.error.as_ref()), (None, None));
+    assert_eq!((job.run.times.failed_at, job.run.error.as_ref()), (None, None));
     let counted = job.outbox.iter().any(|effect| matches!(effect, Effect::Count { .. }));
     assert!(!counted);
 
     story.wait(59);
     assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
     story.wait(1).apply(Event::Claim);
-    assert_eq!(story.job.start.claim.as_ref().map(|claim| claim.slot.as_str()), Some("job_1_a.2.2"));
+    assert_eq!(story.job.run.start.claim.as_ref().map(|claim| claim.slot.as_str()), Some("job_1_a.2.2"));
     story.apply(started(2));
-    assert_eq!((story.job.status, story.job.retry_after), (Status::Processing, None));
+    assert_eq!((story.job.status, story.job.run.retry_after), (Status::Processing, None));
 }
 
 #[test]
@@ -82,22 +85,35 @@ fn a_new_attempt_begins_with_a_clean_slate() {
     let mut story = Story::rendering().then(checked(failed(), 1));
     story.wait(60).apply(Event::Retry);
     let job = &story.job;
-    assert_eq!((job.progress, job.current_step_number, job.current_step.as_str()), (0, 0, "Waiting in queue"));
-    assert!(job.steps.is_empty() && job.seen.is_empty() && job.last_sequence.is_none());
-    assert!(job.render_id.is_none() && job.render.is_none() && job.video_url.is_none() && job.error.is_none());
-    assert!(job.started_at.is_none() && job.failed_at.is_none() && job.worker_id.is_none() && !job.worker_done);
+    assert_eq!((job.run.progress, steps_of(&job).current, job.run.caption.as_str()), (0, 0, "Waiting in queue"));
+    assert!(
+        steps_of(&job).records.is_empty() && steps_of(&job).seen.is_empty() && steps_of(&job).last_sequence.is_none()
+    );
+    assert!(
+        job.render_id().is_none() && polls_of(&job).is_none() && job.run.video_url.is_none() && job.run.error.is_none()
+    );
+    assert!(
+        job.run.times.started_at.is_none()
+            && job.run.times.failed_at.is_none()
+            && worker_of(&job).id.is_none()
+            && !worker_of(&job).done
+    );
     assert_eq!(job.created_at, NOON);
     // So the new run's reports are new, though their sequences are not.
     story.apply(Event::Claim);
-    story.apply(Event::step(2, 0, StepStatus::Started, 100));
+    story.apply(Report::of(0, StepStatus::Started, 100).by(2));
 }
 
 #[test]
 fn a_failure_without_hope_says_why_and_what_would_help() {
     let job = Story::processing().then(run_failed(1, "No movies found for Horror")).job;
     assert_eq!(notified(&job), [OutboundEvent::FailedNoRetry]);
-    assert_eq!(job.error.as_deref(), Some("No movies found for Horror"));
-    assert!(job.no_retry_reason.is_some() && job.suggested_solution.is_some() && job.retry_after.is_none());
+    assert_eq!(job.run.error.as_deref(), Some("No movies found for Horror"));
+    assert!(
+        no_retry(&job).map(|no_retry| no_retry.reason).is_some()
+            && no_retry(&job).map(|no_retry| no_retry.solution).is_some()
+            && job.run.retry_after.is_none()
+    );
 }
 
 #[test]
@@ -108,18 +124,18 @@ fn every_way_to_report_a_failure_fails_the_run() {
     ];
     for report in reports {
         let job = Story::processing().then(report.by(1)).job;
-        assert_eq!((job.status, job.error.as_deref()), (Status::Failed, Some("no movies found")));
+        assert_eq!((job.status, job.run.error.as_deref()), (Status::Failed, Some("no movies found")));
     }
     let unexplained = with_retries(0).then(Event::Claim).then(step(5, StepStatus::Failed, 155));
-    assert_eq!(unexplained.job.error.as_deref(), Some("Step 5 failed: HeyGen Processing"));
+    assert_eq!(unexplained.job.run.error.as_deref(), Some("Step 5 failed: HeyGen Processing"));
 }
 
 #[test]
 fn a_long_error_is_cut_to_4_kib_between_characters() {
     let error = "é".repeat(5000);
     let job = with_retries(0).then(run_failed(1, &error)).job;
-    assert_eq!(job.error.map(|error| error.len()), Some(4096));
+    assert_eq!(job.run.error.map(|error| error.len()), Some(4096));
     let odd = format!("x{error}");
     let job = with_retries(0).then(run_failed(1, &odd)).job;
-    assert_eq!(job.error.map(|error| error.len()), Some(4095));
+    assert_eq!(job.run.error.map(|error| error.len()), Some(4095));
 }

@@ -5,7 +5,7 @@ use reelhook_domain::*;
 use crate::story::*;
 
 fn slot(story: &Story) -> Option<&str> {
-    story.job.start.claim.as_ref().map(|claim| claim.slot.as_str())
+    story.job.run.start.claim.as_ref().map(|claim| claim.slot.as_str())
 }
 
 #[test]
@@ -22,9 +22,9 @@ fn a_claim_takes_a_slot_and_a_second_one_comes_to_nothing() {
 fn the_workers_yes_starts_the_clock_and_keeps_the_slot() {
     let mut story = Story::claimed();
     story.wait(7).apply(started(1));
-    assert_eq!((story.job.status, story.job.started_at), (Status::Processing, Some(story.now)));
+    assert_eq!((story.job.status, story.job.run.times.started_at), (Status::Processing, Some(story.now)));
     assert_eq!((slot(&story), story.freed()), (Some("job_1_a.1.1"), vec![]));
-    assert_eq!(story.job.worker_id.as_deref(), Some("worker_1"));
+    assert_eq!(worker_of(&story.job).id.as_deref(), Some("worker_1"));
     assert_eq!(story.ignored(started(1)), Ignored::Duplicate, "an attempt that is posted again starts once");
     assert_eq!(story.ignored(Event::Claim), Ignored::NotReady);
 }
@@ -34,10 +34,16 @@ fn the_first_report_starts_a_run_whose_yes_got_lost() {
     let mut story = Story::claimed();
     story.wait(7).apply(step(0, StepStatus::Started, 100));
     let began = story.now;
-    assert_eq!((story.job.status, story.job.started_at, story.job.progress), (Status::Processing, Some(began), 5));
+    assert_eq!(
+        (story.job.status, story.job.run.times.started_at, story.job.run.progress),
+        (Status::Processing, Some(began), 5)
+    );
     // The late yes adds what it knows and nothing else.
     story.wait(7).apply(started(1));
-    assert_eq!((story.job.started_at, story.job.cancel_url.as_deref()), (Some(began), Some(CANCEL_URL)));
+    assert_eq!(
+        (story.job.run.times.started_at, worker_of(&story.job).cancel_url.as_deref()),
+        (Some(began), Some(CANCEL_URL))
+    );
 }
 
 #[test]
@@ -47,7 +53,11 @@ fn a_lease_that_runs_out_frees_the_slot_and_offers_the_job_again() {
     assert_eq!(story.ignored(Event::Tick), Ignored::NotDue);
     story.wait(1).apply(Event::Tick);
     assert_eq!((story.freed(), story.hints(), slot(&story)), (vec!["1.1".to_owned()], vec![0], None));
-    assert_eq!((story.job.attempt, story.job.retry_count), (1, 0), "the same attempt, with the same Idempotency-Key");
+    assert_eq!(
+        (story.job.run.attempt, story.job.retries.used),
+        (1, 0),
+        "the same attempt, with the same Idempotency-Key"
+    );
 
     story.apply(Event::Claim);
     assert_eq!(slot(&story), Some("job_1_a.1.2"), "each claim's slot has a name of its own");
@@ -76,7 +86,7 @@ fn a_busy_worker_is_asked_again_later_and_later() {
         waits.push(wait);
     }
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-    assert_eq!((story.job.attempt, story.job.retry_count, story.job.status), (1, 0, Status::Pending));
+    assert_eq!((story.job.run.attempt, story.job.retries.used, story.job.status), (1, 0, Status::Pending));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use StepStatus::{Completed, RenderReady, Started};
 fn progress_follows_the_steps() {
     let check = |number, status, expected| {
         let story = Story::claimed().then(Report::of(number, status, 100).render("render_1").by(1));
-        assert_eq!(story.job.progress, expected, "step {number} {status:?}");
+        assert_eq!(story.job.run.progress, expected, "step {number} {status:?}");
     };
     check(0, Started, 5);
     for (number, began, done) in
@@ -26,7 +26,7 @@ fn progress_follows_the_steps() {
 #[test]
 fn progress_never_falls_within_a_run() {
     let story = Story::claimed().then(step(0, Started, 100)).then(step(1, Started, 110));
-    assert_eq!(story.job.progress, 5, "step 1 begins at 0 %, but 5 % were shown");
+    assert_eq!(story.job.run.progress, 5, "step 1 begins at 0 %, but 5 % were shown");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_step_can_not_begin_below_the_present_one() {
     // A step below may still end, and a step may begin again.
     story.apply(step(3, Started, 140));
     story.apply(step(2, Completed, 141));
-    assert_eq!((story.job.current_step_number, story.job.progress), (3, 24));
+    assert_eq!((steps_of(&story.job).current, story.job.run.progress), (3, 24));
 }
 
 #[test]
@@ -95,26 +95,30 @@ fn a_refused_report_leaves_no_trace() {
 #[test]
 fn details_and_durations_are_kept_per_step() {
     let mut story = Story::processing();
-    let mut update = StepUpdate::plain(3, Completed, 140);
+    let mut update = plain(3, Completed, 140);
     update.details = Some(json!({ "assets": 3 }));
     update.duration = Some(1.5);
     story.apply(Event::Step { attempt: Some(1), update });
     // A later report of the step that tells nothing takes nothing back.
     story.apply(step(3, Completed, 141));
-    let record = &story.job.steps[&3];
+    let record = &steps_of(&story.job).records[&3];
     assert_eq!((record.details.as_ref(), record.duration), (Some(&json!({ "assets": 3 })), Some(1.5)));
 }
 
 #[test]
 fn a_job_that_shall_pause_ends_after_extraction() {
-    let mut story = Story::with(Policy::default(), true).then(Event::Claim).then(started(1));
+    let mut story = Story::with(policy(), true).then(Event::Claim).then(started(1));
     story.apply(step(1, Started, 110));
     assert_eq!(story.job.status, Status::Processing);
-    let mut update = StepUpdate::plain(1, Completed, 115);
+    let mut update = plain(1, Completed, 115);
     update.extracted = Some("[{\"title\": \"Lupin\"}]".to_owned());
     story.apply(Event::Step { attempt: Some(1), update });
     assert_eq!(story.job.status, Status::Completed);
-    assert!(story.job.paused_after_extraction && story.job.extracted.is_some() && story.job.video_url.is_none());
+    assert!(
+        paused_after_extraction(&story.job)
+            && steps_of(&story.job).extracted.is_some()
+            && story.job.run.video_url.is_none()
+    );
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::ExtractionCompleted], vec!["1.1".to_owned()]));
     assert_eq!(story.ignored(step(2, Started, 120)), Ignored::FinalJob);
 }
@@ -122,25 +126,25 @@ fn a_job_that_shall_pause_ends_after_extraction() {
 #[test]
 fn a_job_that_shall_not_pause_goes_on_after_extraction() {
     let story = Story::claimed().then(step(1, Completed, 115));
-    assert_eq!((story.job.status, story.job.paused_after_extraction), (Status::Processing, false));
+    assert_eq!((story.job.status, paused_after_extraction(&story.job)), (Status::Processing, false));
 }
 
 #[test]
 fn step_8_ends_the_workers_part() {
     let mut with_id = Story::submitted().then(Report::of(8, Completed, 180).by(1));
-    assert_eq!((with_id.job.status, with_id.job.progress), (Status::Rendering, 95));
+    assert_eq!((with_id.job.status, with_id.job.run.progress), (Status::Rendering, 95));
     assert_eq!((with_id.notified(), with_id.freed()), (vec![OutboundEvent::ScriptCompleted], vec!["1.1".to_owned()]));
     assert_eq!(with_id.due_in(), Some(120), "the watch over the render begins");
     with_id.wait(60);
     assert_eq!(with_id.ignored(Event::Tick), Ignored::NotDue);
 
     let nothing = Story::processing().then(Report::of(8, Completed, 180).by(1));
-    assert_eq!((nothing.job.status, nothing.job.progress), (Status::Completed, 100));
-    assert_eq!(nothing.job.current_step, "No video URL or Creatomate ID returned");
-    assert_eq!((nothing.notified(), nothing.job.video_url), (vec![OutboundEvent::CompletedWithIssues], None));
+    assert_eq!((nothing.job.status, nothing.job.run.progress), (Status::Completed, 100));
+    assert_eq!(nothing.job.run.caption, "No video URL or Creatomate ID returned");
+    assert_eq!((nothing.notified(), nothing.job.run.video_url), (vec![OutboundEvent::CompletedWithIssues], None));
 
     let video = Story::processing().then(Report::of(8, Completed, 180).video().by(1));
-    assert_eq!((video.job.status, video.job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+    assert_eq!((video.job.status, video.job.run.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
     assert_eq!(notified(&video.job), [OutboundEvent::Completed]);
 }
 
@@ -160,10 +164,10 @@ fn step_7_names_the_render_and_render_ready_begins_the_watch() {
 
 #[test]
 fn what_people_read_is_ascii() {
-    let mut update = StepUpdate::plain(3, Completed, 140);
+    let mut update = plain(3, Completed, 140);
     update.name = "Poster télé\u{7}".to_owned();
     let story = Story::processing().then(Event::Step { attempt: Some(1), update });
-    assert_eq!(story.job.current_step, "Poster t?l?? - completed");
+    assert_eq!(story.job.run.caption, "Poster t?l?? - completed");
 }
 
 /// The facts of the log line about the last report.

@@ -18,8 +18,8 @@ fn processing_times_out_thirty_minutes_after_its_start() {
 
     story.wait(1).apply(Event::Tick);
     assert_eq!(story.job.status, Status::Failed);
-    assert_eq!(story.job.error.as_deref(), Some("Job timed out after 30 minutes"));
-    assert_eq!((story.job.timeout_at, story.job.failed_at), (Some(story.now), Some(story.now)));
+    assert_eq!(story.job.run.error.as_deref(), Some("Job timed out after 30 minutes"));
+    assert_eq!((story.job.run.times.timed_out_at, story.job.run.times.failed_at), (Some(story.now), Some(story.now)));
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Timeout], vec!["1.1".to_owned()]));
     let stop = Effect::CancelWorker { attempt: 1, url: CANCEL_URL.to_owned() };
     assert!(story.job.outbox.contains(&stop), "the worker is told to stop");
@@ -30,9 +30,9 @@ fn processing_times_out_thirty_minutes_after_its_start() {
 fn a_timed_out_run_is_not_retried_by_itself() {
     let mut story = Story::processing();
     story.sweep();
-    assert_eq!((story.job.status, story.job.attempt, story.hints()), (Status::Failed, 1, vec![]));
+    assert_eq!((story.job.status, story.job.run.attempt, story.hints()), (Status::Failed, 1, vec![]));
     story.apply(Event::Retry);
-    assert_eq!((story.job.status, story.job.attempt, story.job.timeout_at), (Status::Pending, 2, None));
+    assert_eq!((story.job.status, story.job.run.attempt, story.job.run.times.timed_out_at), (Status::Pending, 2, None));
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn a_run_with_a_render_but_no_step_8_ends_as_workflow_incomplete() {
     assert_eq!(story.due_in(), Some(1800));
     story.sweep();
     assert_eq!(story.job.status, Status::Completed);
-    assert!(story.job.workflow_incomplete && !story.job.render_timeout);
-    assert_eq!((&story.job.video_url, story.job.timeout_at), (&None, Some(story.now)));
+    assert!(workflow_incomplete(&story.job) && !story.job.run.render_timed_out());
+    assert_eq!((&story.job.run.video_url, story.job.run.times.timed_out_at), (&None, Some(story.now)));
     assert_eq!(story.notified(), [OutboundEvent::WorkflowIncomplete]);
     // Only a render timeout has the exception.
     assert_eq!(story.ignored(checked(succeeded(), 0)), Ignored::FinalJob);
@@ -67,9 +67,9 @@ fn a_render_is_checked_at_2_12_22_and_32_minutes_and_then_given_up() {
     assert_eq!(checks, [2, 12, 22, 32]);
 
     story.wait(3).apply(checked(with_status(RenderStatus::Rendering), 4));
-    assert_eq!((story.job.status, story.job.progress), (Status::Completed, 100));
-    assert!(story.job.render_timeout);
-    assert_eq!((&story.job.video_url, story.notified()), (&None, vec![OutboundEvent::RenderTimeout]));
+    assert_eq!((story.job.status, story.job.run.progress), (Status::Completed, 100));
+    assert!(story.job.run.render_timed_out());
+    assert_eq!((&story.job.run.video_url, story.notified()), (&None, vec![OutboundEvent::RenderTimeout]));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_last_check_that_gets_lost_is_given_up_by_the_sweep() {
     }
     assert_eq!(story.due_in(), Some(30));
     story.sweep();
-    assert!(story.job.render_timeout);
+    assert!(story.job.run.render_timed_out());
     assert_eq!(story.notified(), [OutboundEvent::RenderTimeout]);
 }
 
@@ -92,11 +92,11 @@ fn a_confirmed_success_after_a_render_timeout_still_brings_the_video() {
     // The callback alone is not believed: it asks for a check.
     story.apply(reported(succeeded(), true));
     assert_eq!((story.checks(), story.notified()), (vec![(0, 0)], vec![]));
-    assert!(story.job.render_timeout && story.job.video_url.is_none());
+    assert!(story.job.run.render_timed_out() && story.job.run.video_url.is_none());
 
     story.wait(2).apply(checked(succeeded(), 0));
-    assert_eq!((story.job.status, story.job.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
-    assert_eq!((story.job.render_timeout, story.job.completed_at), (false, Some(story.now)));
+    assert_eq!((story.job.status, story.job.run.video_url.as_deref()), (Status::Completed, Some(VIDEO)));
+    assert_eq!((story.job.run.render_timed_out(), story.job.run.times.completed_at), (false, Some(story.now)));
     assert_eq!(story.notified(), [OutboundEvent::Completed]);
     let counts = story.job.outbox.iter().filter(|effect| matches!(effect, Effect::Count { .. })).count();
     assert_eq!(counts, 0, "it was completed before and is counted once");
@@ -159,7 +159,7 @@ fn waiting_never_times_out_and_is_hinted_at_least_every_15_minutes() {
     }
     assert_eq!(waits[..6], [60, 60, 120, 240, 480, 900]);
     assert!(waits[6..].iter().all(|wait| *wait == 900));
-    assert_eq!((story.job.attempt, story.job.retry_count, story.job.start.claims), (1, 0, 0));
+    assert_eq!((story.job.run.attempt, story.job.retries.used, story.job.run.start.claims), (1, 0, 0));
     story.apply(Event::Claim);
 }
 

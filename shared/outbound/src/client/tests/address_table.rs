@@ -1,5 +1,5 @@
-//! Every special-purpose range at both of its ends, and addresses that people meet: as the rule judges them, as hosts
-//! of URLs in every spelling, and as what a name resolves to.
+//! Tests every special-purpose range at both ends and some well-known addresses: against the rule, as hosts of URLs in
+//! every spelling, and as addresses of names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
@@ -12,7 +12,7 @@ use super::*;
 
 const TABLE: &str = include_str!("addresses.txt");
 
-/// Finds in a name the address that is written there in hexadecimal digits, as public services on the internet do.
+/// Resolves a name to the address that it contains in hexadecimal digits, as some public DNS services do.
 struct AddressInName;
 
 #[async_trait]
@@ -57,12 +57,12 @@ fn assert_none_wrong(wrong: &[String], cases: usize) {
     assert!(wrong.is_empty(), "{} of {cases} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Whether the client would dial this URL. One that may be called is asked with a header that HTTP's own rules refuse
-/// after the URL was judged and before anything is dialled; one that may not be called is asked without it.
+/// Checks whether the client would dial this URL. A request to a public address has a header that is refused after the
+/// check of the URL, so that nothing is dialled; any other request has no such header.
 async fn check(client: &GuardedClient, url: &str, public: bool) -> Result<(), String> {
     let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
     let host = url.host_str().expect("a host").to_owned();
-    let mut request = OutboundRequest { deadline: AT_ONCE, ..request(url.as_str()) };
+    let mut request = OutboundRequest { deadline: SHORT_DEADLINE, ..request(url.as_str()) };
     let expected = if public {
         request.headers.push(("host".into(), "other.test".into()));
         OutboundError::BadRequest("header `host` is set by the client".into())
@@ -81,7 +81,12 @@ fn the_table_has_two_hundred_addresses_and_both_sides_of_every_border() {
     let mut verdicts = BTreeMap::new();
     for case in &cases {
         let before = verdicts.insert(case.ip, case.public);
-        assert!(before.is_none_or(|before| before == case.public), "{} is told twice: {}", case.ip, case.row);
+        assert!(
+            before.is_none_or(|before| before == case.public),
+            "{} is listed twice with different verdicts: {}",
+            case.ip,
+            case.row
+        );
     }
     let public = verdicts.values().filter(|public| **public).count();
     assert!(verdicts.len() >= 200, "{} addresses", verdicts.len());
@@ -89,14 +94,14 @@ fn the_table_has_two_hundred_addresses_and_both_sides_of_every_border() {
 
     for row in rows() {
         let Ok(network) = row.split_whitespace().next().expect("a row").parse::<IpNet>() else { continue };
-        let told: BTreeSet<IpAddr> = cases_of(row).map(|case| case.ip).collect();
+        let listed: BTreeSet<IpAddr> = cases_of(row).map(|case| case.ip).collect();
         let mut expected = BTreeSet::from([network.network(), network.broadcast()]);
         expected.extend(beside(network));
-        assert_eq!(told, expected, "{row}");
+        assert_eq!(listed, expected, "{row}");
     }
 }
 
-/// The addresses before and after a network, where there are any.
+/// The addresses before and after a network, as far as they exist.
 fn beside(network: IpNet) -> Vec<IpAddr> {
     let (before, after) = match (network.network(), network.broadcast()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => (
@@ -148,8 +153,8 @@ async fn an_address_in_a_url_is_called_only_if_it_is_public() {
 async fn an_address_behind_a_name_is_called_only_if_it_is_public() {
     let lookup: Arc<dyn Lookup> = Arc::new(AddressInName);
     let roots = RootCertStore::empty();
-    let environment = Environment { lookup: Arc::clone(&lookup), rule: addresses::is_public, roots };
-    let client = GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client");
+    let dependencies = Dependencies { lookup: Arc::clone(&lookup), rule: addresses::is_public, roots };
+    let client = GuardedClient::with_dependencies(dependencies, AllowList::default(), None).expect("a client");
     let resolver = FilteringResolver::new(lookup, addresses::is_public);
     let canary = Canary::new();
     let cases = cases();
@@ -160,7 +165,7 @@ async fn an_address_behind_a_name_is_called_only_if_it_is_public() {
             IpAddr::V6(ip) => format!("{:032x}.test", u128::from(ip)),
         };
         if case.public {
-            // Nobody's tests may dial these, so that only the resolver is asked, which says what the client would dial.
+            // Tests must not dial public addresses, so only the resolver is queried; it returns the address to dial.
             let found = resolver.resolve(name.parse().expect("a name")).await.map(Vec::from_iter);
             if !found.as_ref().is_ok_and(|found| *found == [SocketAddr::new(case.ip, 0)]) {
                 wrong.push(format!("{} in row {}: {found:?}", case.ip, case.row));
@@ -174,7 +179,7 @@ async fn an_address_behind_a_name_is_called_only_if_it_is_public() {
     canary.assert_never_called();
 }
 
-/// Other ways to write an IPv4 address as a host, none of which changes what may be called.
+/// Other spellings of an IPv4 address as a host; the verdict on all of them is the same.
 fn spellings(ip: Ipv4Addr) -> Vec<String> {
     let number = u32::from(ip);
     let [a, b, c, d] = ip.octets();
@@ -198,7 +203,7 @@ fn spellings(ip: Ipv4Addr) -> Vec<String> {
     ]
 }
 
-/// IPv6 addresses that lead to an IPv4 address, or that somebody may take for it.
+/// IPv6 addresses that lead to an IPv4 address, or that may be mistaken for it.
 fn disguises(ip: Ipv4Addr) -> Vec<String> {
     let number = u32::from(ip);
     let (high, low) = (number >> 16, number & 0xFFFF);
@@ -221,7 +226,7 @@ fn disguises(ip: Ipv4Addr) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn how_an_ipv4_address_is_written_changes_nothing_and_ipv6_opens_no_way_to_it() {
+async fn neither_spelling_nor_ipv6_changes_the_verdict_on_an_ipv4_address() {
     let client = GuardedClient::new(AllowList::default(), None).expect("a client");
     let canary = Canary::new();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! URLs as attackers write them: what each one is taken for, while every name resolves to loopback.
+//! URLs as attackers write them, and how each of them is interpreted. Every name resolves to loopback.
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
@@ -6,11 +6,11 @@ use std::net::Ipv6Addr;
 use super::canary::Canary;
 use super::*;
 
-/// A resolver of the attacker's: every name is this machine.
-struct EverythingIsHere;
+/// A resolver under an attacker's control: every name resolves to this machine.
+struct LoopbackResolver;
 
 #[async_trait]
-impl Lookup for EverythingIsHere {
+impl Lookup for LoopbackResolver {
     async fn lookup(&self, _name: &str) -> Answer {
         Ok(vec![PRIVATE, Ipv6Addr::LOCALHOST.into()])
     }
@@ -18,23 +18,23 @@ impl Lookup for EverythingIsHere {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// The address or the scheme is not called.
+    /// The address or the scheme is not permitted.
     Refused,
-    /// It is a name, which is judged by what it resolves to; here that is refused.
+    /// The host is a name; the addresses that it resolves to are checked, and refused here.
     Name,
-    /// It may be called, but not with the credentials in it.
+    /// The address is permitted, but the credentials in the URL are not.
     Credentials,
-    /// It may be called; nothing is dialled here.
+    /// The address is permitted; nothing is dialled in the test.
     Public,
-    /// It is no URL.
+    /// The text is not a valid URL.
     Unreadable,
 }
 
 use Verdict::{Credentials, Name, Public, Refused, Unreadable};
 
-/// What a URL is taken for, the URL, and what is odd about it; PORT stands for the canary's.
+/// The verdict, the URL, and its peculiarity; `PORT` is replaced by the canary's port.
 const URLS: &[(Verdict, &str, &str)] = &[
-    // Loopback in parts, and in bases.
+    // Loopback with fewer parts, and in other bases.
     (Refused, "http://127.0.0.1:PORT/", "as it is"),
     (Refused, "http://127.1:PORT/", "two parts"),
     (Refused, "http://127.0.1:PORT/", "three parts"),
@@ -81,7 +81,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Name, "http://localhost..:PORT/", "a name with two dots"),
     (Name, "http://localhost%2e:PORT/", "a name with an encoded dot"),
     (Public, "http://8.8.8.8.:PORT/", "a public address with a dot"),
-    // Encoded, and with what parsers drop.
+    // Percent-encoded, and with characters that parsers remove.
     (Refused, "http://%31%32%37.0.0.1:PORT/", "encoded digits"),
     (Refused, "http://127.0.0.%31:PORT/", "one encoded digit"),
     (Refused, "http://127%2e0%2e0%2e1:PORT/", "encoded dots"),
@@ -120,7 +120,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Name, "http://۱۲۷.۰.۰.۱:PORT/", "Persian digits are letters of a name"),
     (Name, "http://१२७.०.०.१:PORT/", "Devanagari digits are letters of a name"),
     (Unreadable, "http://xn--127-0:PORT/", "punycode of nothing"),
-    // The name of loopback.
+    // The name `localhost`.
     (Name, "http://localhost:PORT/", "as it is"),
     (Name, "http://LOCALHOST:PORT/", "capitals"),
     (Name, "http://loc%61lhost:PORT/", "encoded"),
@@ -135,7 +135,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Name, "http://ip6-localhost:PORT/", "of IPv6"),
     (Name, "https://localhost:PORT/", "by TLS"),
     (Unreadable, "http://localhost%00:PORT/", "a null behind"),
-    // Names that are made for it.
+    // Names that resolve to loopback.
     (Name, "http://127.0.0.1.nip.io:PORT/", "a service that echoes addresses"),
     (Name, "http://7f000001.rbndr.us:PORT/", "a service that changes its mind"),
     (Name, "http://127.0.0.1.in-addr.arpa:PORT/", "a reverse name"),
@@ -145,7 +145,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Name, "http://_:PORT/", "an underscore"),
     (Name, "http://*:PORT/", "a star"),
     (Name, "http://-:PORT/", "a hyphen"),
-    // Other loopback addresses, and all of this machine's.
+    // Other loopback addresses, and all addresses of this machine.
     (Refused, "http://127.0.0.2:PORT/", "the second"),
     (Refused, "http://127.255.255.254:PORT/", "the last"),
     (Refused, "http://0.0.0.0:PORT/", "unspecified"),
@@ -154,7 +154,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Refused, "http://0x:PORT/", "hexadecimal nothing"),
     (Refused, "http://0x.0x.0x.0x:PORT/", "hexadecimal nothing four times"),
     (Refused, "http://0.0.0.1:PORT/", "this network"),
-    // IPv6, its brackets and its zones.
+    // IPv6 with brackets and zones.
     (Refused, "http://[::1]:PORT/", "loopback"),
     (Refused, "http://[0:0:0:0:0:0:0:1]:PORT/", "in full"),
     (Refused, "http://[0000:0000:0000:0000:0000:0000:0000:0001]:PORT/", "with zeros"),
@@ -264,7 +264,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Unreadable, "http://:PORT/", "nothing but a port"),
     (Unreadable, "//127.0.0.1:PORT/", "no scheme"),
     (Unreadable, "127.0.0.1:PORT", "no scheme and no slashes"),
-    // Elsewhere inside.
+    // Other internal addresses.
     (Refused, "http://169.254.169.254/latest/meta-data/", "metadata"),
     (Refused, "http://169.254.169.254:80/latest/api/token", "metadata's token"),
     (Refused, "http://2852039166/latest/meta-data/", "metadata in decimal"),
@@ -284,7 +284,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Refused, "http://3232235521/", "192.168.0.1 in decimal"),
     (Refused, "http://4294967295/", "broadcast in decimal"),
     (Refused, "http://037777777777/", "broadcast in octal"),
-    // Public ones that a crude rule would refuse.
+    // Public addresses that a crude rule would refuse.
     (Public, "http://010.8.8.8/", "octal eight, not ten"),
     (Public, "http://134744072/", "decimal"),
     (Public, "http://0x01010101/", "hexadecimal"),
@@ -296,7 +296,7 @@ const URLS: &[(Verdict, &str, &str)] = &[
     (Unreadable, "http://08.8.8.8/", "no octal digit"),
 ];
 
-/// What a URL leads to instead of what it should, if it does.
+/// Describes what happens to a URL if that differs from the expected verdict.
 async fn fault(client: &GuardedClient, verdict: Verdict, url: &str) -> Option<String> {
     let url = match (Url::parse(url), verdict) {
         (Err(_), Unreadable) => return None,
@@ -306,14 +306,14 @@ async fn fault(client: &GuardedClient, verdict: Verdict, url: &str) -> Option<St
     };
     let is_name = matches!(url.scheme(), "http" | "https") && matches!(url.host(), Some(Host::Domain(_)));
     let host = host_of(&url);
-    let mut request = OutboundRequest { deadline: AT_ONCE, ..request(url.as_str()) };
+    let mut request = OutboundRequest { deadline: SHORT_DEADLINE, ..request(url.as_str()) };
     let expected = match verdict {
         Refused if !is_name => OutboundError::Forbidden { host },
         Name if is_name => OutboundError::Forbidden { host },
         Refused | Name => return Some(format!("has the host {host}")),
         Credentials => OutboundError::BadRequest("the URL carries credentials".into()),
         Public => {
-            // Refused by HTTP's own rules, after the URL was judged and before anything is dialled.
+            // This header is refused after the check of the URL, so that nothing is dialled.
             request.headers.push(("host".into(), "other.test".into()));
             OutboundError::BadRequest("header `host` is set by the client".into())
         }
@@ -324,11 +324,11 @@ async fn fault(client: &GuardedClient, verdict: Verdict, url: &str) -> Option<St
 }
 
 #[tokio::test]
-async fn no_spelling_leads_inside() {
-    let lookup = Arc::new(EverythingIsHere);
+async fn no_spelling_reaches_an_internal_address() {
+    let lookup = Arc::new(LoopbackResolver);
     let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let environment = Environment { lookup, rule: addresses::is_public, roots };
-    let client = GuardedClient::with_environment(environment, AllowList::default(), None).expect("a client");
+    let dependencies = Dependencies { lookup, rule: addresses::is_public, roots };
+    let client = GuardedClient::with_dependencies(dependencies, AllowList::default(), None).expect("a client");
     let canary = Canary::new();
     let port = canary.port().to_string();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! Receivers by TLS: the one that is trusted, and those that prove too little or break off.
+//! TLS: trusted receivers, untrusted certificates and receivers that close early.
 
 use std::net::TcpStream;
 
@@ -10,8 +10,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::*;
 
 /// Made for these tests: `openssl ca -selfsign` with keys from `openssl genpkey -algorithm EC -pkeyopt
-/// ec_paramgen_curve:P-256`, `/CN=receiver.test`, `basicConstraints=critical,CA:FALSE` and, but for the nameless one,
-/// `subjectAltName=DNS:receiver.test`; valid from 2000 to 2100 unless the name says otherwise.
+/// ec_paramgen_curve:P-256`, `/CN=receiver.test`, `basicConstraints=critical,CA:FALSE` and, except for the nameless
+/// one, `subjectAltName=DNS:receiver.test`; valid from 2000 to 2100 unless the file name indicates otherwise.
 macro_rules! fixture {
     ($name:literal) => {
         include_bytes!(concat!("../../../tests/it/fixtures/", $name))
@@ -19,21 +19,21 @@ macro_rules! fixture {
 }
 const RECEIVER: &[u8] = fixture!("receiver.crt.der");
 const KEY: &[u8] = fixture!("receiver.key.der");
-/// From 2000 to 2001.
+/// Valid from 2000 to 2001.
 const EXPIRED: &[u8] = fixture!("expired.crt.der");
-/// From 2099 to 2100.
+/// Valid from 2099 to 2100.
 const EARLY: &[u8] = fixture!("early.crt.der");
-/// With the name as its subject only.
+/// Has the name only in its subject.
 const NAMELESS: &[u8] = fixture!("nameless.crt.der");
-/// With `extendedKeyUsage=clientAuth`.
+/// Has `extendedKeyUsage=clientAuth`.
 const CLIENT: &[u8] = fixture!("client.crt.der");
-/// The same names, signed by itself with a key of its own.
+/// Has the same names, but is self-signed with another key.
 const STRANGER: &[u8] = fixture!("stranger.crt.der");
 const STRANGERS_KEY: &[u8] = fixture!("stranger.key.der");
 
 type TlsStream = StreamOwned<ServerConnection, TcpStream>;
 
-/// Speaks TLS on one connection, whether or not the key is the certificate's.
+/// Accepts one TLS connection; the key need not match the certificate.
 fn speaking_tls<T: Send + 'static>(
     listener: TcpListener,
     certificate: &'static [u8],
@@ -73,7 +73,7 @@ async fn a_trusted_receiver_is_called_by_tls() {
         converse(&mut stream, ANSWER)?;
         Ok(stream.conn.alpn_protocol().map(<[u8]>::to_vec))
     });
-    let client = client_that_finds(vec![Ok(vec![PRIVATE, PUBLIC])], only_the_stand_in, roots_with(RECEIVER));
+    let client = client_with_answers(vec![Ok(vec![PRIVATE, PUBLIC])], is_stand_in, roots_with(RECEIVER));
     let response = client.send(request(&format!("https://receiver.test:{port}/"))).await;
     let response = response.expect("an answer");
     assert_eq!((response.status, response.body.as_ref()), (200, b"ok".as_slice()));
@@ -84,7 +84,7 @@ async fn a_trusted_receiver_is_called_by_tls() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_proves_too_little_fails_the_handshake() {
+async fn an_untrusted_certificate_fails_the_handshake() {
     for (case, host, certificate, key, roots, words) in [
         ("another name", "other.test", RECEIVER, KEY, roots_with(RECEIVER), "not valid for name"),
         ("a name below", "a.receiver.test", RECEIVER, KEY, roots_with(RECEIVER), "not valid for name"),
@@ -106,27 +106,27 @@ async fn a_receiver_that_proves_too_little_fails_the_handshake() {
     ] {
         let (_private, public, port) = private_and_public();
         let server = speaking_tls(public, certificate, key, |mut stream| converse(&mut stream, ANSWER));
-        let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots);
+        let client = client_with_answers(vec![Ok(vec![PUBLIC])], is_stand_in, roots);
         let refused = client.send(request(&format!("https://{host}:{port}/secret"))).await;
         let refused = refused.expect_err(case);
-        let OutboundError::Tls(reason) = &refused else { panic!("{case}: {refused:?}") };
-        assert!(reason.contains(words), "{case}: {reason}");
+        let OutboundError::Tls(message) = &refused else { panic!("{case}: {refused:?}") };
+        assert!(message.contains(words), "{case}: {message}");
         assert!(!refused.to_string().contains("secret"), "{refused}");
         assert!(server.join().expect("no panic").is_err(), "{case}: no request may arrive");
     }
 }
 
-/// How a receiver that has shaken hands goes on, and what becomes of it.
+/// What a receiver does after the handshake, and the result.
 #[tokio::test]
-async fn a_receiver_that_breaks_off_after_the_handshake_has_not_answered_or_not_whole() {
+async fn a_receiver_that_closes_early_gives_no_response_or_an_incomplete_one() {
     const UNTIL_CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok";
     const CUT: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok";
     let broken = Some(OutboundError::Reset);
     for (case, answer, farewell, expected) in [
         ("a body until close", UNTIL_CLOSE, true, Ok(None)),
-        ("a body until close that anybody may have cut", UNTIL_CLOSE, false, Ok(broken.clone())),
-        ("a body that was cut", CUT, true, Ok(broken.clone())),
-        ("a body that was cut without farewell", CUT, false, Ok(broken)),
+        ("a body until close without farewell", UNTIL_CLOSE, false, Ok(broken.clone())),
+        ("an incomplete body", CUT, true, Ok(broken.clone())),
+        ("an incomplete body without farewell", CUT, false, Ok(broken)),
         ("no answer", b"".as_slice(), true, Err(OutboundError::Reset)),
         ("no answer and no farewell", b"".as_slice(), false, Err(OutboundError::Reset)),
     ] {
@@ -139,7 +139,7 @@ async fn a_receiver_that_breaks_off_after_the_handshake_has_not_answered_or_not_
             }
             Ok(())
         });
-        let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots_with(RECEIVER));
+        let client = client_with_answers(vec![Ok(vec![PUBLIC])], is_stand_in, roots_with(RECEIVER));
         let outcome = client.send(request(&format!("https://receiver.test:{port}/"))).await;
         let found = outcome.map(|response| {
             assert_eq!((response.status, response.body.as_ref()), (200, b"ok".as_slice()), "{case}");
@@ -151,19 +151,19 @@ async fn a_receiver_that_breaks_off_after_the_handshake_has_not_answered_or_not_
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_silent_after_the_handshake_meets_the_deadline() {
+async fn a_receiver_that_is_silent_after_the_handshake_times_out() {
     let (_private, public, port) = private_and_public();
     let server = speaking_tls(public, RECEIVER, KEY, |mut stream| {
         converse(&mut stream, b"")?;
-        // Ends when the client leaves.
+        // Reading ends when the client closes the connection.
         Ok(stream.read(&mut [0]).unwrap_or(0))
     });
-    let client = client_that_finds(vec![Ok(vec![PUBLIC])], only_the_stand_in, roots_with(RECEIVER));
+    let client = client_with_answers(vec![Ok(vec![PUBLIC])], is_stand_in, roots_with(RECEIVER));
     let deadline = Duration::from_secs(2);
     let silent = request(&format!("https://receiver.test:{port}/"));
     let refused = client.send(OutboundRequest { deadline, ..silent }).await;
     assert_eq!(refused.expect_err("silence"), OutboundError::TimedOut(2000));
-    // Waited for aside, since it is this thread's runtime that closes the connection.
+    // Wait on another thread, because this thread's runtime closes the connection.
     let left = tokio::task::spawn_blocking(|| server.join()).await.expect("no panic");
     assert_eq!(left.expect("no panic").expect("one request"), 0);
 }

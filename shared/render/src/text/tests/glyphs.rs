@@ -1,10 +1,10 @@
-//! Which glyphs a text gets, from which faces, and how much work that is.
+//! Which glyphs and faces a text gets, and how much work shaping is.
 
 use reelhook_domain::videos::coverage::{is_invisible, missing};
 
 use super::{FONTS, LOOKS, boxes, families, in_style, laid, look, placed, plain, seen, width};
 use crate::fonts::TEXT;
-use crate::text::{Style, Typeset, set};
+use crate::text::{Style, Typeset, typeset};
 
 const SYMBOLS: &str = "Noto Sans Symbols 2";
 const EMOJI: &str = "Noto Color Emoji";
@@ -35,20 +35,20 @@ fn no_feature_of_a_face_changes_the_text() {
 }
 
 #[test]
-fn kerning_and_what_scripts_need_stay() {
+fn kerning_and_required_features_stay_enabled() {
     for face in LOOKS {
         let style = look(face);
         assert!(width("AVAV", style) < 2.0 * (width("A", style) + width("V", style)) - 1.0, "{face:?}");
     }
-    // Lam has a shape of its own before alef.
+    // Lam has a different form before alef.
     assert_ne!(ids(&laid("لا", 500.0), false).last(), ids(&laid("لب", 500.0), false).last());
-    // A letter looks different at the begin, in the middle, at the end and alone.
+    // A letter has different forms at the beginning, in the middle, at the end and in isolation.
     let mut forms = ids(&laid("ععع ع", 500.0), false);
     forms.sort_unstable();
     forms.dedup();
-    // With the space.
+    // Four forms and the space.
     assert_eq!(forms.len(), 5);
-    // Consonants of Devanagari join, and the vowel i goes before them.
+    // Devanagari consonants join, and the vowel i is placed before them.
     assert!(placed(&laid("क्ष", 500.0)).len() < 3);
     assert_ne!(ids(&laid("कि", 500.0), false)[0], ids(&laid("क", 500.0), false)[0]);
     for text in ["مرحبا بالعالم", "שָׁלוֹם", "नमस्ते दुनिया", "বাংলা", "தமிழ்", "ไทย", "မြန်မာ", "ខ្មែរ", "한국어"]
@@ -82,7 +82,7 @@ fn presentation_selectors_choose_between_text_and_colour() {
         ("©\u{fe0f}", EMOJI),
         ("©", TEXT),
         ("1\u{fe0f}\u{20e3}", EMOJI),
-        // Only in colour.
+        // Only the emoji face has it.
         ("😀\u{fe0e}", EMOJI),
         ("👨‍👩‍👧‍👦", EMOJI),
         ("🇩🇪", EMOJI),
@@ -95,17 +95,17 @@ fn presentation_selectors_choose_between_text_and_colour() {
     }
     for one in ["👨‍👩‍👧‍👦", "🇩🇪", "👍🏽", "1\u{fe0f}\u{20e3}"] {
         let drawn = width(one, plain(40.0));
-        assert!(drawn < 60.0, "{one} is one picture, not {drawn} wide");
+        assert!(drawn < 60.0, "{one} is one glyph, but {drawn} pixels wide");
     }
 }
 
 #[test]
 fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
     for (family, text) in [
-        // These have the letters, but not all of the marks.
+        // These faces have the letters, but not all of the marks.
         ("Fraunces", "Vie\u{323}t A\u{30a}ngstro\u{308}m"),
         (TEXT, "szo\u{30b}lo\u{30b}"),
-        // These have neither these hyphens nor these spaces.
+        // These faces have neither these hyphens nor these spaces.
         ("Sora", "e\u{2011}mail co\u{2010}op 5\u{202f}000"),
         ("Bricolage Grotesque", "e\u{2011}mail co\u{2010}op a\u{3000}b"),
     ] {
@@ -115,7 +115,7 @@ fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
     }
     let text = "e\u{2011}mail";
     assert_eq!(seen(text, &in_style(text, look(("Sora", 600)), 5_000.0, 1)), ["e-mail"]);
-    // Of two weights the nearer one, so that a heading is as heavy as its theme wants it.
+    // The nearer of two weights is used, so that a heading is as heavy as its theme requires.
     let set = in_style("שלום", look(("Plus Jakarta Sans", 800)), 5_000.0, 1);
     let heavy = FONTS.with_borrow(|fonts| fonts.system.db().face(placed(&set)[0].face.id).map(|face| face.weight.0));
     assert_eq!(heavy, Some(700));
@@ -129,7 +129,7 @@ fn a_text_stays_in_its_face_as_long_as_that_has_the_characters() {
 }
 
 #[test]
-fn a_character_that_is_another_code_for_one_is_drawn_as_that() {
+fn a_duplicate_code_point_is_drawn_as_its_equivalent() {
     for (text, family) in [
         ("\u{fa70}", "Noto Sans SC"),
         ("a \u{2f9c8}", "Noto Sans SC"),
@@ -140,12 +140,12 @@ fn a_character_that_is_another_code_for_one_is_drawn_as_that() {
         assert_eq!(boxes(&set), 0, "{text:?}");
         assert!(families(&set).last().is_some_and(|shown| shown == family), "{text:?}: {:?}", families(&set));
     }
-    // And shaped like it.
+    // It is also shaped like its equivalent.
     assert_eq!(ids(&laid("\u{fa70}", 500.0), false), ids(&laid("\u{4e26}", 500.0), false));
 }
 
 #[test]
-fn nothing_that_no_warning_names_is_a_box() {
+fn every_character_without_a_warning_has_a_glyph() {
     let named = |character: char| !missing(character.encode_utf8(&mut [0; 4])).is_empty();
     let shown = ('\u{21}'..='\u{3ffff}').filter(|character| !is_invisible(*character) && !named(*character));
     let shown: Vec<char> = shown.collect();
@@ -162,16 +162,16 @@ fn nothing_that_no_warning_names_is_a_box() {
 }
 
 #[test]
-fn glyphs_stand_one_after_the_other() {
+fn glyphs_are_placed_one_after_another() {
     for text in ["Reelhook 2026", "שלום עולם", "ab שלום 12 cd", "光の1 2"] {
         let set = laid(text, 5_000.0);
-        let (_, line) = set.drawn().next().expect("a line");
+        let (_, line) = set.placed_lines().next().expect("a line");
         let places: Vec<f32> = line.glyphs.iter().map(|glyph| glyph.x).collect();
         assert!(places[0].abs() < 4.0, "{text}: {places:?}");
         assert!(places.windows(2).all(|pair| pair[0] < pair[1] + 0.01), "{text}: {places:?}");
         assert!(places.iter().all(|x| *x < line.width), "{text}: {places:?} in {}", line.width);
     }
-    // The same at each size.
+    // The proportions are the same at each size.
     let [small, large] = [20.0, 200.0].map(|size| width("Reelhook", Style { tracking: 0.0, ..plain(size) }));
     assert!((large / small - 10.0).abs() < 0.001);
 }
@@ -184,16 +184,16 @@ fn a_text_is_shaped_once_for_all_sizes() {
         let characters = text.trim().chars().count() as u64;
         FONTS.with_borrow_mut(|fonts| {
             fonts.begin_scene();
-            let before = fonts.work();
+            let before = fonts.cost();
             for size in 20..80 {
                 for balanced in [false, true] {
                     let style = Style { balanced, ..plain(size as f32) };
-                    assert!(set(fonts, &text, style, 900.0, 40, 1.0).is_some());
+                    assert!(typeset(fonts, &text, style, 900.0, 40, 1.0).is_some());
                 }
             }
-            let after = fonts.work();
+            let after = fonts.cost();
             let shaped = after.characters - before.characters;
-            // And the marks that lines may end with.
+            // Allow for the marks at the end of lines.
             assert!((characters..characters + 10).contains(&shaped), "{script}: {shaped} of {characters} characters");
             assert!(after.runs - before.runs < 12, "{script}: {} runs", after.runs - before.runs);
         });
@@ -201,17 +201,17 @@ fn a_text_is_shaped_once_for_all_sizes() {
 }
 
 #[test]
-fn what_ends_within_a_grapheme_is_not_shaped_again() {
+fn a_text_cut_within_a_grapheme_is_not_shaped_again() {
     let one = "👨‍👩‍👧‍👦";
     let text = one.repeat(400);
     FONTS.with_borrow_mut(|fonts| {
         fonts.begin_scene();
-        let before = fonts.work();
-        // Room for a power of two of characters, which no whole number of these graphemes fills.
+        let before = fonts.cost();
+        // The limit is a power of two, and no whole number of these graphemes adds up to it.
         for _ in 0..50 {
-            assert!(set(fonts, &text, plain(40.0), 1_729.0, 1, 1.0).is_some_and(|set| set.cut));
+            assert!(typeset(fonts, &text, plain(40.0), 1_729.0, 1, 1.0).is_some_and(|set| set.truncated));
         }
-        let shaped = fonts.work().characters - before.characters;
+        let shaped = fonts.cost().characters - before.characters;
         assert!((505..520).contains(&shaped), "{shaped}");
     });
 }
@@ -220,14 +220,14 @@ fn what_ends_within_a_grapheme_is_not_shaped_again() {
 fn a_scene_shapes_no_more_than_its_budget() {
     FONTS.with_borrow_mut(|fonts| {
         fonts.begin_scene();
-        let before = fonts.work();
+        let before = fonts.cost();
         for index in 0..400 {
             let text = format!("{index} {}", "الضوء ".repeat(160));
             for size in [20.0, 30.0] {
-                assert!(set(fonts, &text, plain(size), 1_600.0, 40, 1.0).is_some());
+                assert!(typeset(fonts, &text, plain(size), 1_600.0, 40, 1.0).is_some());
             }
         }
-        let shaped = fonts.work().characters - before.characters;
+        let shaped = fonts.cost().characters - before.characters;
         assert!(shaped < 60_000 + 400 * 32 + 2_000, "{shaped}");
     });
 }

@@ -1,4 +1,4 @@
-//! Our own renderer behind the port of drawings: fonts that are loaded once, pictures, ffmpeg, and a desk on the disk.
+//! Implements the application's port for rendering on this machine, with fonts, images, ffmpeg and temporary files.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,57 +6,61 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reelhook_app::videos::drawing::{self, Assets as Named, DrawError, SceneRenderer, ScratchDir};
+use reelhook_app::videos::drawing::{self, Desk, DrawError, Pictures as ImageFiles, Studio};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::{Cut, Ffmpeg, Fonts, Pictures, RenderError, Shot, Soundtrack, key};
+use crate::{Ffmpeg, Fonts, Images, LaidOutScene, RenderError, SceneInput, Soundtrack, key};
 
-/// Draws and joins with what is on this machine.
-pub struct OwnStudio {
+/// Draws and joins scenes on this machine.
+pub struct LocalRenderer {
     fonts_directory: PathBuf,
-    /// Loaded with the first scene: joining needs none.
+    /// Loaded with the first scene, since joining needs no fonts.
     fonts: Arc<Mutex<Option<Fonts>>>,
     ffmpeg: Ffmpeg,
-    desks: PathBuf,
+    work_directory: PathBuf,
 }
 
-impl OwnStudio {
-    /// With the fonts below `fonts` (infra/fonts.sh), this ffmpeg, and room for files below `desks`.
-    pub fn new(fonts: PathBuf, ffmpeg: PathBuf, desks: PathBuf) -> Self {
-        Self { fonts_directory: fonts, fonts: Arc::default(), ffmpeg: Ffmpeg { program: ffmpeg }, desks }
+impl LocalRenderer {
+    /// Creates a renderer with the fonts below `fonts` (see `infra/fonts.sh`) and this ffmpeg; temporary files go to
+    /// `work_directory`.
+    pub fn new(fonts: PathBuf, ffmpeg: PathBuf, work_directory: PathBuf) -> Self {
+        Self { fonts_directory: fonts, fonts: Arc::default(), ffmpeg: Ffmpeg { program: ffmpeg }, work_directory }
     }
 }
 
 #[async_trait]
-impl SceneRenderer for OwnStudio {
-    fn hash(&self, cut: drawing::Cut<'_>, pictures: &Named) -> String {
-        let own = own(cut);
-        // What a picture shows counts, and not where it comes from.
+impl Studio for LocalRenderer {
+    fn hash(&self, cut: drawing::Cut<'_>, files: &ImageFiles) -> String {
+        let scene_input = scene_input(cut);
+        // Hash images by content: their references may change.
         let digests: HashMap<&ImageRef, String> =
-            pictures.iter().map(|(image, bytes)| (image, hex::encode(Sha256::digest(bytes)))).collect();
-        let (scene, before) = (by_content(own.scene, &digests), own.before.map(|scene| by_content(scene, &digests)));
-        hex::encode(Sha256::digest(key(&Cut { scene: &scene, before: before.as_ref(), ..own })))
+            files.iter().map(|(image, bytes)| (image, hex::encode(Sha256::digest(bytes)))).collect();
+        let (scene, before) = (
+            with_content_hashes(scene_input.scene, &digests),
+            scene_input.before.map(|scene| with_content_hashes(scene, &digests)),
+        );
+        hex::encode(Sha256::digest(key(&SceneInput { scene: &scene, before: before.as_ref(), ..scene_input })))
     }
 
     async fn draw(
         &self,
         cut: drawing::Cut<'_>,
-        pictures: Named,
+        files: ImageFiles,
         to: &Path,
         drawn: Arc<AtomicU32>,
     ) -> Result<(), DrawError> {
-        let shot = self.shot(cut, pictures).await?;
+        let laid_out = self.lay_out(cut, files).await?;
         let progress = move |frames| drawn.store(frames, Ordering::Relaxed);
-        self.ffmpeg.encode(shot, to, progress, std::future::pending()).await.map_err(failure)
+        self.ffmpeg.encode(laid_out, to, progress, std::future::pending()).await.map_err(draw_error)
     }
 
     async fn join(&self, scenes: &[PathBuf], music: Option<&Music>, frames: u32, to: &Path) -> Result<(), DrawError> {
-        let scratch_dir = to.parent().unwrap_or(Path::new("."));
+        let directory = to.parent().unwrap_or(Path::new("."));
         let mut soundtrack = None;
         if let Some((music, track)) = music.and_then(|music| Some((music, reelhook_music::find(&music.track)?))) {
-            let file = scratch_dir.join(track.filename);
+            let file = directory.join(track.filename);
             write(&file, track.file)?;
             soundtrack = Some(Soundtrack {
                 file,
@@ -65,49 +69,54 @@ impl SceneRenderer for OwnStudio {
                 fade_out_ms: music.fade_out_ms,
             });
         }
-        self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, scratch_dir).await.map_err(failure)
+        self.ffmpeg.join(scenes, frames, soundtrack.as_ref(), to, directory).await.map_err(draw_error)
     }
 
-    fn scratch_dir(&self) -> Result<Box<dyn ScratchDir>, DrawError> {
-        let scratch_dir = tempfile::Builder::new().prefix("film-").tempdir_in(&self.desks).map_err(no_disk)?;
-        Ok(Box::new(OwnDesk(scratch_dir)))
+    fn desk(&self) -> Result<Box<dyn Desk>, DrawError> {
+        let directory =
+            tempfile::Builder::new().prefix("film-").tempdir_in(&self.work_directory).map_err(disk_error)?;
+        Ok(Box::new(TemporaryDirectory(directory)))
     }
 }
 
-impl OwnStudio {
-    /// Lays a scene out, on a thread that may block.
-    async fn shot(&self, cut: drawing::Cut<'_>, named: Named) -> Result<Shot, DrawError> {
+impl LocalRenderer {
+    /// Lays a scene out on a blocking thread.
+    async fn lay_out(&self, cut: drawing::Cut<'_>, files: ImageFiles) -> Result<LaidOutScene, DrawError> {
         let (film, place) = (cut.film, cut.scene);
         let scene = film.scenes[place].clone();
         let before = place.checked_sub(1).map(|before| film.scenes[before].clone());
         let (theme, format, size) = (film.theme, cut.format, film.quality.size(cut.format));
         let (fonts, directory) = (Arc::clone(&self.fonts), self.fonts_directory.clone());
         let laid_out = tokio::task::spawn_blocking(move || {
-            let mut pictures = Pictures::default();
-            for (image, bytes) in named {
-                pictures.insert(image, &bytes)?;
+            let mut images = Images::default();
+            for (image, bytes) in files {
+                images.insert(image, &bytes)?;
             }
             let mut fonts = fonts.lock().unwrap_or_else(PoisonError::into_inner);
             let loaded = match &mut *fonts {
                 Some(loaded) => loaded,
                 none => none.insert(Fonts::load(&directory)?),
             };
-            Shot::new(loaded, &Cut { scene: &scene, before: before.as_ref(), theme, size, format }, &pictures)
+            LaidOutScene::new(
+                loaded,
+                &SceneInput { scene: &scene, before: before.as_ref(), theme, size, format },
+                &images,
+            )
         });
         match laid_out.await {
             Ok(Err(RenderError::Image { image, reason })) => Err(DrawError::Asset {
-                place: film.asset_path(&image),
+                place: film.place_of(&image),
                 why: RenderError::Image { image, reason }.to_string(),
                 permanent: true,
             }),
-            Ok(shot) => shot.map_err(failure),
+            Ok(laid_out) => laid_out.map_err(draw_error),
             Err(error) => Err(DrawError::Renderer(format!("the layout ended early: {error}"))),
         }
     }
 }
 
-/// A scene whose pictures are named by what they show.
-fn by_content(scene: &Scene, digests: &HashMap<&ImageRef, String>) -> Scene {
+/// Replaces the reference of each image by its content hash.
+fn with_content_hashes(scene: &Scene, digests: &HashMap<&ImageRef, String>) -> Scene {
     let mut scene = scene.clone();
     let content = &mut scene.content;
     let items = content.items.iter_mut().filter_map(|item| item.image.as_mut());
@@ -119,9 +128,9 @@ fn by_content(scene: &Scene, digests: &HashMap<&ImageRef, String>) -> Scene {
     scene
 }
 
-fn own(cut: drawing::Cut<'_>) -> Cut<'_> {
+fn scene_input(cut: drawing::Cut<'_>) -> SceneInput<'_> {
     let scenes = &cut.film.scenes;
-    Cut {
+    SceneInput {
         scene: &scenes[cut.scene],
         before: cut.scene.checked_sub(1).map(|before| &scenes[before]),
         theme: cut.film.theme,
@@ -130,8 +139,8 @@ fn own(cut: drawing::Cut<'_>) -> Cut<'_> {
     }
 }
 
-/// What of it its client can mend, and what another try may.
-fn failure(error: RenderError) -> DrawError {
+/// Separates errors that the client can fix from errors that may disappear in another attempt.
+fn draw_error(error: RenderError) -> DrawError {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
         RenderError::Image { .. } | RenderError::Size { .. } => DrawError::Input(error.to_string()),
@@ -139,25 +148,25 @@ fn failure(error: RenderError) -> DrawError {
         | RenderError::Io { .. }
         | RenderError::Ffmpeg { .. }
         | RenderError::Stopped
-        | RenderError::Drawing => {
-            // Paths and ffmpeg's words are for the operator.
-            tracing::error!(error = format!("{error}{cause}"), "the renderer failed");
+        | RenderError::DrawingThread => {
+            // Paths and ffmpeg's output are for the operator only.
+            tracing::error!(error = format!("{error}{cause}"), "rendering failed");
             DrawError::Renderer("the renderer failed; its log says why".to_owned())
         }
     }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DrawError> {
-    std::fs::write(path, bytes).map_err(no_disk)
+    std::fs::write(path, bytes).map_err(disk_error)
 }
 
-fn no_disk(error: std::io::Error) -> DrawError {
+fn disk_error(error: std::io::Error) -> DrawError {
     DrawError::Renderer(format!("no room on the disk: {error}"))
 }
 
-struct OwnDesk(TempDir);
+struct TemporaryDirectory(TempDir);
 
-impl ScratchDir for OwnDesk {
+impl Desk for TemporaryDirectory {
     fn path(&self) -> &Path {
         self.0.path()
     }

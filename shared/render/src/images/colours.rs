@@ -1,5 +1,5 @@
-//! Colours as they were meant: what a file says of them, by a profile or as a PNG may without one, is converted to sRGB.
-//! What is broken, or makes white dark, is passed over: the colours are sRGB then, as browsers take them.
+//! Colour management: converts colours to sRGB by the ICC profile or the PNG chunks of a file. A profile that is
+//! damaged, or that makes white dark, is ignored; the colours are then taken as sRGB, as browsers do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,27 +12,28 @@ use moxcms::{
 
 use super::decode::Samples;
 
-/// Most bytes of a profile, and of the tables in it. Those of printing presses have two million.
+/// The maximum size of a profile and of its tables in bytes. Profiles of printing presses have two million.
 const PROFILE_BYTES: usize = 4 * 1024 * 1024;
-/// White is brighter than this in each channel.
-const LEAST_WHITE: u8 = 160;
-/// A profile that changes no channel by more than this is sRGB, as precisely as it can be said in eight bits.
-const SAME: u8 = 2;
+/// The minimum value of each channel for white after conversion.
+const MIN_WHITE: u8 = 160;
+/// A profile that changes no channel by more than this is treated as sRGB; eight bits are no more precise.
+const SRGB_TOLERANCE: u8 = 2;
 
-/// Values of each channel at which a profile is tried.
-const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
+/// The channel values at which a profile is compared with sRGB.
+const PROBE_VALUES: [u8; 6] = [0, 51, 102, 153, 204, 255];
 
-/// What a file says of its colours.
-pub(super) enum Meaning {
+/// The colour information of a file.
+pub(super) enum ColourInfo {
     /// An ICC profile.
     Profile(Vec<u8>),
-    /// A PNG's gamma, and its white, red, green and blue as x and y of CIE 1931.
+    /// The gamma of a PNG, and its white point and red, green and blue primaries as x and y of CIE 1931.
     Png { gamma: f32, primaries: Option<[f32; 8]> },
 }
 
-impl Meaning {
-    /// What a PNG without a profile says (PNG specification, 11.3.2); none where it says sRGB, or what comes to that.
-    pub fn of_png(bytes: &[u8]) -> Option<Self> {
+impl ColourInfo {
+    /// Reads the colour chunks of a PNG without a profile (PNG specification, 11.3.2). Returns `None` if the file
+    /// states sRGB, or values that amount to sRGB.
+    pub fn from_png(bytes: &[u8]) -> Option<Self> {
         let mut gamma: Option<f32> = None;
         let mut primaries: Option<[f32; 8]> = None;
         let mut rest = bytes.get(8..)?;
@@ -57,13 +58,13 @@ impl Meaning {
             rest = after.get(4..)?;
         }
         let gamma = gamma?;
-        let primaries = primaries.filter(spans);
+        let primaries = primaries.filter(are_valid);
         let near = |numbers: &[f32; 8]| numbers.iter().zip(SRGB_PRIMARIES).all(|(a, b)| (a - b).abs() < 0.002);
         let srgb = (gamma - 0.454_55).abs() < 0.001 && primaries.as_ref().is_none_or(near);
         (!srgb && (0.05..=5.0).contains(&gamma)).then_some(Self::Png { gamma, primaries })
     }
 
-    /// It as a profile, for grey or coloured samples.
+    /// Converts the information to a profile, for grey or colour samples.
     fn profile(&self, grey: bool) -> Option<ColorProfile> {
         match self {
             Self::Profile(bytes) => {
@@ -96,24 +97,24 @@ impl Meaning {
     }
 }
 
-/// Whether there are colours between these primaries, and white has light.
-fn spans(numbers: &[f32; 8]) -> bool {
+/// Whether the primaries span a triangle and white has a luminance.
+fn are_valid(numbers: &[f32; 8]) -> bool {
     let [_, white, red_x, red_y, green_x, green_y, blue_x, blue_y] = *numbers;
     let area = (red_x - blue_x) * (green_y - blue_y) - (green_x - blue_x) * (red_y - blue_y);
     let inside = numbers.iter().all(|number| (0.0..=1.0).contains(number));
     inside && area.abs() > 0.01 && [white, red_y, green_y, blue_y].iter().all(|y| *y > 0.0)
 }
 
-/// White, red, green and blue of sRGB.
+/// The white point and the primaries of sRGB.
 const SRGB_PRIMARIES: [f32; 8] = [0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06];
 
-/// The samples in sRGB.
-pub(super) fn to_srgb(samples: Samples, meaning: Option<&Meaning>) -> RgbaImage {
+/// Converts samples to sRGB.
+pub(super) fn to_srgb(samples: Samples, colour_info: Option<&ColourInfo>) -> RgbaImage {
     match samples {
-        Samples::Inks { width, height, bytes } => {
+        Samples::Cmyk { width, height, bytes } => {
             let mut image = RgbaImage::new(width, height);
-            let press = Converter::new(meaning, false, DataColorSpace::Cmyk);
-            if press.is_none_or(|press| !press.convert(&bytes, &mut image)) {
+            let converter = Converter::new(colour_info, false, DataColorSpace::Cmyk);
+            if converter.is_none_or(|converter| !converter.convert(&bytes, &mut image)) {
                 for (pixel, inks) in image.pixels_mut().zip(bytes.chunks_exact(4)) {
                     let left = |ink: u8| u32::from(255 - ink);
                     let light = |ink: u8| ((left(ink) * left(inks[3]) + 127) / 255) as u8;
@@ -122,11 +123,11 @@ pub(super) fn to_srgb(samples: Samples, meaning: Option<&Meaning>) -> RgbaImage 
             }
             image
         }
-        Samples::Light(image) if image.color().has_color() => coloured(image.into_rgba8(), meaning),
-        Samples::Light(image) => {
-            let Some(converter) = Converter::new(meaning, true, DataColorSpace::Gray) else {
-                // A grey picture may have a profile for red, green and blue.
-                return coloured(image.into_rgba8(), meaning);
+        Samples::GreyOrRgb(image) if image.color().has_color() => coloured(image.into_rgba8(), colour_info),
+        Samples::GreyOrRgb(image) => {
+            let Some(converter) = Converter::new(colour_info, true, DataColorSpace::Gray) else {
+                // A grey image may have an RGB profile.
+                return coloured(image.into_rgba8(), colour_info);
             };
             let grey = image.into_luma_alpha8();
             let mut converted = RgbaImage::new(grey.width(), grey.height());
@@ -138,32 +139,33 @@ pub(super) fn to_srgb(samples: Samples, meaning: Option<&Meaning>) -> RgbaImage 
     }
 }
 
-fn coloured(image: RgbaImage, meaning: Option<&Meaning>) -> RgbaImage {
-    let converter = Converter::new(meaning, false, DataColorSpace::Rgb);
+fn coloured(image: RgbaImage, colour_info: Option<&ColourInfo>) -> RgbaImage {
+    let converter = Converter::new(colour_info, false, DataColorSpace::Rgb);
     let Some(converter) = converter.filter(|converter| !converter.is_srgb()) else { return image };
     let mut converted = RgbaImage::new(image.width(), image.height());
     if converter.convert(&image, &mut converted) { converted } else { image }
 }
 
-/// A way from a file's colours to sRGB.
+/// A transform from the colour space of a file to sRGB.
 struct Converter {
     executor: Arc<Transform8BitExecutor>,
     channels: usize,
 }
 
 impl Converter {
-    /// None where nothing is said, it is said of other samples, it can't be followed, or white would be dark.
-    fn new(meaning: Option<&Meaning>, grey: bool, space: DataColorSpace) -> Option<Self> {
+    /// Returns `None` if there is no colour information, it describes other samples, it is invalid, or white would
+    /// become dark.
+    fn new(colour_info: Option<&ColourInfo>, grey: bool, space: DataColorSpace) -> Option<Self> {
         let layout = if space == DataColorSpace::Gray { Layout::GrayAlpha } else { Layout::Rgba };
         let white: &[u8] = match space {
             DataColorSpace::Gray => &[255; 2],
-            // Four inks are laid out as four channels of light are; none of them leaves the paper white.
+            // The four inks use the layout of RGBA; white is the absence of all inks.
             DataColorSpace::Cmyk => &[0; 4],
             _ => &[255; 4],
         };
-        // Profiles come from anywhere.
+        // Profiles are untrusted input.
         let executor = catch_unwind(AssertUnwindSafe(|| {
-            let profile = meaning?.profile(grey).filter(|profile| profile.color_space == space)?;
+            let profile = colour_info?.profile(grey).filter(|profile| profile.color_space == space)?;
             let srgb = ColorProfile::new_srgb();
             let intents =
                 [RenderingIntent::Perceptual, RenderingIntent::RelativeColorimetric, RenderingIntent::Saturation];
@@ -173,27 +175,27 @@ impl Converter {
             })?;
             let mut shown = [0; 4];
             executor.transform(white, &mut shown).ok()?;
-            shown[..3].iter().all(|channel| *channel >= LEAST_WHITE).then_some(executor)
+            shown[..3].iter().all(|channel| *channel >= MIN_WHITE).then_some(executor)
         }));
         Some(Self { executor: executor.ok().flatten()?, channels: white.len() })
     }
 
-    /// Whether red, green and blue stay what they are.
+    /// Whether red, green and blue stay unchanged.
     fn is_srgb(&self) -> bool {
-        let mut colours = Vec::with_capacity(STEPS.len().pow(3) * 4);
-        for r in STEPS {
-            for g in STEPS {
-                for b in STEPS {
+        let mut colours = Vec::with_capacity(PROBE_VALUES.len().pow(3) * 4);
+        for r in PROBE_VALUES {
+            for g in PROBE_VALUES {
+                for b in PROBE_VALUES {
                     colours.extend([r, g, b, 255]);
                 }
             }
         }
         let mut shown = vec![0; colours.len()];
         self.executor.transform(&colours, &mut shown).is_ok()
-            && colours.iter().zip(&shown).all(|(before, after)| before.abs_diff(*after) <= SAME)
+            && colours.iter().zip(&shown).all(|(before, after)| before.abs_diff(*after) <= SRGB_TOLERANCE)
     }
 
-    /// Converts row by row; false where that fails, which leaves `to` half done.
+    /// Converts row by row. Returns false if that fails; `to` is then only partly written.
     fn convert(&self, from: &[u8], to: &mut RgbaImage) -> bool {
         let width = to.width() as usize;
         let mut rows = from.chunks_exact(width * self.channels).zip(to.chunks_exact_mut(width * 4));

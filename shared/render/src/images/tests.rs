@@ -1,4 +1,4 @@
-//! Pictures as strangers send them: with transparency, in other colours, turned, damaged; all made here.
+//! Images as clients send them: with transparency, in other colour spaces, rotated, damaged. All are generated here.
 
 mod files;
 
@@ -6,19 +6,19 @@ use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageBuffer, LumaA, Rgb, Rg
 use moxcms::ColorProfile;
 
 use self::files::{File, flat_jpeg, indexed, press_profile, tiff_with_orientation, with_chunk};
-use super::decode::{Fault, Kind, decode};
+use super::decode::{DecodeError, ImageKind, decode};
 use super::*;
 
-/// Colour and opacity of a decoded pixel.
-fn pixel(picture: &Pixmap, x: u32, y: u32) -> [u8; 4] {
-    let pixel = picture.pixel(x, y).expect("within the picture");
+/// The colour and alpha of a decoded pixel.
+fn pixel(decoded: &Pixmap, x: u32, y: u32) -> [u8; 4] {
+    let pixel = decoded.pixel(x, y).expect("a pixel of the image");
     [pixel.red(), pixel.green(), pixel.blue(), pixel.alpha()]
 }
 
-/// The colour in the middle of a file.
+/// The colour at the centre of a file.
 fn middle(bytes: &[u8]) -> [u8; 4] {
-    let picture = decode(bytes).expect("a picture");
-    pixel(&picture, picture.width() / 2, picture.height() / 2)
+    let decoded = decode(bytes).expect("a picture");
+    pixel(&decoded, decoded.width() / 2, decoded.height() / 2)
 }
 
 fn near(found: [u8; 4], expected: [u8; 3], by: u8, what: &str) {
@@ -30,7 +30,7 @@ fn flat(rgb: [u8; 3]) -> DynamicImage {
     RgbImage::from_pixel(32, 32, Rgb(rgb)).into()
 }
 
-/// A disc of one colour on clear pixels of another.
+/// A disc of one colour on transparent pixels of another colour.
 fn disc(side: u32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
     let middle = side as f32 / 2.0;
     RgbaImage::from_fn(side, side, |x, y| {
@@ -42,37 +42,37 @@ fn disc(side: u32, inside: [u8; 3], outside: [u8; 3]) -> RgbaImage {
 }
 
 #[test]
-fn scaling_gives_an_edge_no_colour_of_its_own() {
+fn scaling_adds_no_colour_to_an_edge() {
     for (inside, outside) in [
         ([255, 255, 255], [0, 0, 0]),
         ([255, 255, 255], [255, 0, 255]),
         ([10, 20, 30], [255, 255, 255]),
         ([200, 100, 50], [0, 255, 0]),
     ] {
-        let picture = pixmap(premultiplied(disc(120, inside, outside))).expect("a size");
+        let decoded = pixmap(premultiplied(disc(120, inside, outside))).expect("a size");
         for side in [17, 60, 119, 121, 300, 777] {
-            let scaled = cover(&picture, side, side);
+            let scaled = cover(&decoded, side, side);
             assert_eq!((scaled.width(), scaled.height()), (side, side));
             let (mut seen, mut worst) = (0, 0.0_f32);
             for pixel in scaled.pixels().iter().filter(|pixel| (1..255).contains(&pixel.alpha())) {
                 seen += 1;
                 for (channel, meant) in [pixel.red(), pixel.green(), pixel.blue()].into_iter().zip(inside) {
-                    // What it adds to a picture, against what its colour adds at this opacity.
+                    // Compare the premultiplied channel with the exact product of colour and alpha.
                     let exact = f32::from(meant) * f32::from(pixel.alpha()) / 255.0;
                     worst = worst.max((f32::from(channel) - exact).abs());
                 }
             }
-            assert!(seen > 0, "there is an edge at {side}");
+            assert!(seen > 0, "no edge at {side}");
             assert!(worst < 1.01, "{inside:?} on {outside:?} at {side}: {worst}");
         }
     }
 }
 
 #[test]
-fn clear_pixels_have_no_colour() {
-    let picture = premultiplied(disc(40, [1, 2, 3], [90, 80, 70]));
-    assert_eq!(picture.get_pixel(0, 0).0, [0; 4]);
-    assert_eq!(picture.get_pixel(20, 20).0, [1, 2, 3, 255]);
+fn transparent_pixels_have_no_colour() {
+    let decoded = premultiplied(disc(40, [1, 2, 3], [90, 80, 70]));
+    assert_eq!(decoded.get_pixel(0, 0).0, [0; 4]);
+    assert_eq!(decoded.get_pixel(20, 20).0, [1, 2, 3, 255]);
     let half = premultiplied(RgbaImage::from_pixel(1, 1, Rgba([255, 101, 0, 128])));
     assert_eq!(half.get_pixel(0, 0).0, [128, 51, 0, 128]);
 }
@@ -84,7 +84,7 @@ fn transparency_of_every_format_is_kept() {
         Rgba(white.get_pixel(x, y).0.map(|channel| u16::from(channel) * 257))
     });
     let grey = GrayAlphaImage::from_fn(40, 40, |x, y| LumaA([255, white.get_pixel(x, y).0[3]]));
-    // The same as numbers of a palette, and as a grey of which one value is clear.
+    // The same image as palette indexes, and as grey with one transparent value.
     let numbers = GrayImage::from_fn(40, 40, |x, y| image::Luma([white.get_pixel(x, y).0[3]]));
     let numbers = File::Png.write(&numbers.into());
     for (what, bytes) in [
@@ -96,14 +96,14 @@ fn transparency_of_every_format_is_kept() {
         ("WebP", File::WebP.write(&white.clone().into())),
         ("GIF", File::Gif.write(&white.clone().into())),
     ] {
-        let picture = decode(&bytes).unwrap_or_else(|fault| panic!("{what} {fault}"));
-        assert_eq!(pixel(&picture, 0, 0), [0; 4], "{what}");
-        assert_eq!(pixel(&picture, 20, 20), [255; 4], "{what}");
-        assert!(!is_opaque(&picture), "{what}");
+        let decoded = decode(&bytes).unwrap_or_else(|decode_error| panic!("{what} {decode_error}"));
+        assert_eq!(pixel(&decoded, 0, 0), [0; 4], "{what}");
+        assert_eq!(pixel(&decoded, 20, 20), [255; 4], "{what}");
+        assert!(!is_opaque(&decoded), "{what}");
     }
 }
 
-/// sRGB with the primaries of red and green changed for each other.
+/// sRGB with the primaries of red and green swapped.
 fn swapped() -> Vec<u8> {
     let mut profile = ColorProfile::new_srgb();
     profile.cicp = None;
@@ -123,7 +123,7 @@ fn a_profile_s_colours_become_srgb() {
         let adobe = ColorProfile::new_adobe_rgb().encode().expect("a profile");
         near(read([120, 160, 90], adobe), [99, 161, 85], by, "Adobe RGB");
         let srgb = ColorProfile::new_srgb().encode().expect("a profile");
-        near(read([120, 160, 90], srgb), [120, 160, 90], if file == File::Jpeg { 4 } else { 0 }, "sRGB stays as it is");
+        near(read([120, 160, 90], srgb), [120, 160, 90], if file == File::Jpeg { 4 } else { 0 }, "sRGB is unchanged");
     }
 }
 
@@ -131,9 +131,9 @@ fn a_profile_s_colours_become_srgb() {
 fn a_profile_leaves_transparency_alone() {
     let image = disc(40, [255, 0, 0], [0, 0, 255]);
     for file in [File::Png, File::WebP] {
-        let picture = decode(&file.write_with(&image.clone().into(), Some(swapped()), None)).expect("a picture");
-        assert_eq!(pixel(&picture, 0, 0), [0; 4]);
-        near(pixel(&picture, 20, 20), [0, 255, 0], 3, "the disc");
+        let decoded = decode(&file.write_with(&image.clone().into(), Some(swapped()), None)).expect("a picture");
+        assert_eq!(pixel(&decoded, 0, 0), [0; 4]);
+        near(pixel(&decoded, 20, 20), [0, 255, 0], 3, "the disc");
     }
 }
 
@@ -150,7 +150,7 @@ fn grey_has_profiles_of_its_own() {
 }
 
 #[test]
-fn a_profile_that_is_broken_or_of_something_else_is_passed_over() {
+fn an_invalid_or_unsuitable_profile_is_ignored() {
     let whole = swapped();
     let grey = ColorProfile::new_gray_with_gamma(1.0).encode().expect("a profile");
     let mut dark = ColorProfile::new_srgb();
@@ -174,45 +174,45 @@ fn a_profile_that_is_broken_or_of_something_else_is_passed_over() {
 }
 
 #[test]
-fn a_png_may_say_its_colours_without_a_profile() {
+fn a_png_can_state_its_colour_space_without_a_profile() {
     let number = |value: u32| value.to_be_bytes();
     let png = File::Png.write(&flat([128, 64, 200]));
     let gamma = |value: u32| with_chunk(&png, b"gAMA", &number(value));
     near(middle(&gamma(100_000)), [188, 137, 229], 2, "linear light");
     near(middle(&gamma(55_556)), [146, 81, 210], 2, "a gamma of 1.8");
-    assert_eq!(middle(&gamma(45_455)), [128, 64, 200, 255], "what comes to sRGB");
+    assert_eq!(middle(&gamma(45_455)), [128, 64, 200, 255], "values that amount to sRGB");
     assert_eq!(middle(&gamma(0)), [128, 64, 200, 255], "nonsense");
     assert_eq!(middle(&with_chunk(&gamma(100_000), b"sRGB", &[0])), [128, 64, 200, 255], "sRGB counts first");
     let grey: DynamicImage = GrayImage::from_pixel(8, 8, image::Luma([128])).into();
     near(middle(&with_chunk(&File::Png.write(&grey), b"gAMA", &number(100_000))), [188; 3], 2, "linear grey");
-    // White, and then green where red should be.
+    // The white point, then green in the place of red.
     let swapped: Vec<u8> =
         [31_270, 32_900, 30_000, 60_000, 64_000, 33_000, 15_000, 6_000].into_iter().flat_map(number).collect();
     let red = with_chunk(&File::Png.write(&flat([255, 0, 0])), b"cHRM", &swapped);
     near(middle(&with_chunk(&red, b"gAMA", &number(45_455))), [0, 255, 0], 3, "primaries that are swapped");
-    assert_eq!(middle(&red), [255, 0, 0, 255], "primaries without a gamma say too little");
+    assert_eq!(middle(&red), [255, 0, 0, 255], "primaries without a gamma are ignored");
     let nowhere = with_chunk(&with_chunk(&png, b"cHRM", &[0; 32]), b"gAMA", &number(45_455));
-    assert_eq!(middle(&nowhere), [128, 64, 200, 255], "primaries that are nowhere");
+    assert_eq!(middle(&nowhere), [128, 64, 200, 255], "primaries without an area");
 }
 
 #[test]
-fn inks_of_a_jpeg_become_light() {
-    // As JPEGs hold them: 255 is no ink.
+fn cmyk_of_a_jpeg_becomes_rgb() {
+    // JPEG stores inks inverted: 255 is no ink.
     let cyan = [0, 255, 255, 255];
     near(middle(&flat_jpeg(&cyan, Some(0), 8, None)), [0, 255, 255], 2, "cyan");
     near(middle(&flat_jpeg(&[255, 255, 255, 0], Some(0), 8, None)), [0, 0, 0], 2, "black");
     near(middle(&flat_jpeg(&[255, 155, 255, 255], None, 8, None)), [255, 155, 255], 2, "some magenta, unmarked");
-    // Cyan as YCCK: what would be red is the ink.
+    // Cyan as YCCK: red in YCbCr stands for the cyan ink.
     near(middle(&flat_jpeg(&[76, 85, 255, 255], Some(2), 8, None)), [0, 255, 255], 4, "cyan as YCCK");
-    // A press that prints red for cyan.
+    // A press that prints red instead of cyan.
     let printed = middle(&flat_jpeg(&cyan, Some(0), 8, Some(&press_profile())));
     near(printed, [255, 0, 0], 24, "cyan of a strange press");
     near(middle(&flat_jpeg(&[255; 4], Some(0), 8, Some(&press_profile()))), [255; 3], 3, "its paper");
-    near(middle(&flat_jpeg(&cyan, Some(0), 8, Some(&swapped()))), [0, 255, 255], 2, "with a profile for light");
+    near(middle(&flat_jpeg(&cyan, Some(0), 8, Some(&swapped()))), [0, 255, 255], 2, "with an RGB profile");
 }
 
 #[test]
-fn a_picture_is_turned_as_its_file_says() {
+fn the_orientation_of_a_file_is_applied() {
     let image = RgbImage::from_fn(48, 16, |x, _| if x < 24 { Rgb([250, 0, 0]) } else { Rgb([0, 0, 250]) });
     for file in [File::Png, File::Jpeg, File::WebP] {
         for (orientation, size, first) in [
@@ -223,14 +223,14 @@ fn a_picture_is_turned_as_its_file_says() {
             (99, (48, 16), [250, 0, 0]),
         ] {
             let exif = tiff_with_orientation(orientation);
-            let picture = decode(&file.write_with(&image.clone().into(), None, Some(exif))).expect("a picture");
-            assert_eq!((picture.width(), picture.height()), size, "{file:?} {orientation}");
-            near(pixel(&picture, 4, 4), first, 12, &format!("{file:?} {orientation}"));
+            let decoded = decode(&file.write_with(&image.clone().into(), None, Some(exif))).expect("a picture");
+            assert_eq!((decoded.width(), decoded.height()), size, "{file:?} {orientation}");
+            near(pixel(&decoded, 4, 4), first, 12, &format!("{file:?} {orientation}"));
         }
     }
 }
 
-/// A picture that no format makes small.
+/// Noise, which no format compresses well.
 fn busy() -> DynamicImage {
     let mut state = 7_u32;
     let noise = RgbImage::from_fn(96, 64, |_, _| {
@@ -243,20 +243,23 @@ fn busy() -> DynamicImage {
 }
 
 #[test]
-fn what_is_cut_short_is_damaged_in_every_format() {
-    for (file, kind) in
-        [(File::Png, Kind::Png), (File::Jpeg, Kind::Jpeg), (File::WebP, Kind::WebP), (File::Gif, Kind::Gif)]
-    {
+fn a_truncated_file_is_damaged_in_every_format() {
+    for (file, kind) in [
+        (File::Png, ImageKind::Png),
+        (File::Jpeg, ImageKind::Jpeg),
+        (File::WebP, ImageKind::WebP),
+        (File::Gif, ImageKind::Gif),
+    ] {
         let whole = file.write(&busy());
         assert!(decode(&whole).is_ok(), "{file:?}");
         for length in [13, 40, whole.len() / 3, whole.len() / 2, whole.len() * 9 / 10] {
-            assert_eq!(decode(&whole[..length]).unwrap_err(), Fault::Damaged(kind), "{file:?} of {length} bytes");
+            assert_eq!(decode(&whole[..length]).unwrap_err(), DecodeError::Damaged(kind), "{file:?} of {length} bytes");
         }
     }
     let jpeg = File::Jpeg.write(&busy());
     for missing in [1, 2, 3, 30] {
         let cut = decode(&jpeg[..jpeg.len() - missing]);
-        assert_eq!(cut.unwrap_err(), Fault::Damaged(Kind::Jpeg), "{missing} bytes of a JPEG are missing");
+        assert_eq!(cut.unwrap_err(), DecodeError::Damaged(ImageKind::Jpeg), "{missing} bytes of a JPEG are missing");
     }
     let followed = [jpeg.as_slice(), b"what a camera adds"].concat();
     assert!(decode(&followed).is_ok(), "a JPEG may be followed by something");
@@ -267,17 +270,17 @@ fn damage_in_the_middle_is_found() {
     let mut png = File::Png.write(&busy());
     let at = png.len() / 2;
     png[at] ^= 0x10;
-    assert_eq!(decode(&png).unwrap_err(), Fault::Damaged(Kind::Png));
+    assert_eq!(decode(&png).unwrap_err(), DecodeError::Damaged(ImageKind::Png));
     let mut jpeg = File::Jpeg.write(&busy());
     let at = jpeg.len() / 2;
     for pair in jpeg[at..at + 40].chunks_exact_mut(2) {
         pair.copy_from_slice(&[0xff, 0xd8]);
     }
-    assert_eq!(decode(&jpeg).unwrap_err(), Fault::Damaged(Kind::Jpeg));
+    assert_eq!(decode(&jpeg).unwrap_err(), DecodeError::Damaged(ImageKind::Jpeg));
 }
 
 #[test]
-fn what_is_wrong_is_said_in_a_sentence_that_says_what_would_be_right() {
+fn errors_say_what_would_be_right() {
     let says = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
     for bytes in [&b""[..], b"<svg/>", b"<!doctype html>", b"BM", &[0; 64], b"GIF80a", b"\x89PNX\r\n\x1a\n"] {
         assert_eq!(says(bytes), "is not a supported picture; it must be a PNG, JPEG, WebP or GIF file");
@@ -295,9 +298,9 @@ fn what_is_wrong_is_said_in_a_sentence_that_says_what_would_be_right() {
 }
 
 #[test]
-fn a_picture_larger_than_any_video_is_kept_smaller() {
+fn an_image_larger_than_any_video_is_scaled_down() {
     let wide = RgbaImage::from_fn(5000, 10, |x, _| Rgba([255, 255, 255, if x % 2 == 0 { 255 } else { 0 }]));
-    let picture = decode(&File::Png.write(&wide.into())).expect("a picture");
-    assert_eq!((picture.width(), picture.height()), (3840, 7));
-    assert!(picture.pixels().iter().all(|pixel| pixel.red() == pixel.alpha()), "white stays white at any opacity");
+    let decoded = decode(&File::Png.write(&wide.into())).expect("a picture");
+    assert_eq!((decoded.width(), decoded.height()), (3840, 7));
+    assert!(decoded.pixels().iter().all(|pixel| pixel.red() == pixel.alpha()), "white stays white at any opacity");
 }

@@ -1,4 +1,5 @@
-//! Files of pictures that tests make: in each format, with profiles and EXIF, and by hand what no encoder writes.
+//! Builds image files for tests: in each format, with profiles and EXIF data, and byte by byte where no encoder writes
+//! them.
 
 use std::io::Cursor;
 
@@ -7,7 +8,7 @@ use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageEncoder, ImageFormat};
 
-/// A format that is written.
+/// A format to encode to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum File {
     Png,
@@ -21,7 +22,7 @@ impl File {
         self.write_with(image, None, None)
     }
 
-    /// With an ICC profile and EXIF data, where the format is written with them.
+    /// Encodes an image with an ICC profile and EXIF data, if the format supports them.
     pub fn write_with(self, image: &DynamicImage, profile: Option<Vec<u8>>, exif: Option<Vec<u8>>) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
@@ -44,14 +45,14 @@ fn encode(mut encoder: impl ImageEncoder, image: &DynamicImage, profile: Option<
     encoder.write_image(image.as_bytes(), image.width(), image.height(), image.color().into()).expect("a file");
 }
 
-/// EXIF data that say only how a picture is turned.
+/// EXIF data with an orientation only.
 pub(super) fn tiff_with_orientation(orientation: u8) -> Vec<u8> {
     let mut tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     tiff.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
     tiff
 }
 
-/// A chunk of a PNG with its checksum.
+/// A PNG chunk with its checksum.
 fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let named = [&name[..], data].concat();
     let crc = named.iter().fold(u32::MAX, |crc, byte| {
@@ -61,12 +62,12 @@ fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&length[..], &named, &(!crc).to_be_bytes()].concat()
 }
 
-/// The PNG with one more chunk after its head.
+/// Inserts a chunk after the header of a PNG.
 pub(super) fn with_chunk(png: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&png[..33], &chunk(name, data), &png[33..]].concat()
 }
 
-/// A grey PNG of 8 bits, its values taken as numbers of a palette: 0 is black and clear, 255 is white.
+/// Converts an 8-bit grey PNG to palette indexes: 0 is transparent black, 255 is white.
 pub(super) fn indexed(grey: &[u8]) -> Vec<u8> {
     let mut head = grey[16..29].to_vec();
     head[9] = 3;
@@ -74,8 +75,8 @@ pub(super) fn indexed(grey: &[u8]) -> Vec<u8> {
     [&grey[..8], &chunk(b"IHDR", &head), &chunk(b"PLTE", &palette), &chunk(b"tRNS", &[0]), &grey[33..]].concat()
 }
 
-/// A JPEG of one block of these components (ITU-T T.81), with Adobe's marker for what they are. For a side other than 8
-/// only its head is right.
+/// A JPEG with one block of these components (ITU-T T.81), and an Adobe marker for their colour space. If `side` is not
+/// 8, only the header is valid.
 pub(super) fn flat_jpeg(components: &[u8], adobe: Option<u8>, side: u16, profile: Option<&[u8]>) -> Vec<u8> {
     let count = components.len() as u8;
     let mut bytes = vec![0xff, 0xd8];
@@ -95,7 +96,8 @@ pub(super) fn flat_jpeg(components: &[u8], adobe: Option<u8>, side: u16, profile
     let numbers = 1..=count;
     let frame: Vec<u8> = numbers.clone().flat_map(|number| [number, 0x11, 0]).collect();
     segment(0xc0, &[&[8_u8, high, low, high, low, count][..], &frame].concat());
-    // Nine lengths of differences, each with four bits; of the rest of a block only that there is none, with one bit.
+    // Huffman tables: nine lengths of DC differences with four bits each, and end-of-block as the only AC symbol with
+    // one bit.
     segment(0xc4, &[0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
     segment(0xc4, &[0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     let scan: Vec<u8> = numbers.flat_map(|number| [number, 0]).collect();
@@ -125,7 +127,7 @@ pub(super) fn flat_jpeg(components: &[u8], adobe: Option<u8>, side: u16, profile
     bytes
 }
 
-/// The profile of a press whose paper is white, whose cyan is red, and all else of which is black (ICC.1, lut8Type).
+/// The profile of a press with white paper whose cyan prints red; every other mixture prints black (ICC.1, lut8Type).
 pub(super) fn press_profile() -> Vec<u8> {
     let mut table = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
     for number in [1, 0, 0, 0, 1, 0, 0, 0, 1] {
@@ -133,7 +135,7 @@ pub(super) fn press_profile() -> Vec<u8> {
     }
     let straight = || 0..=255_u8;
     (0..4).for_each(|_| table.extend(straight()));
-    // Sixteen mixtures of no or all ink, cyan first, in CIELAB.
+    // The sixteen mixtures of no ink and full ink in CIELAB; cyan is the most significant bit.
     for mixture in 0..16 {
         table.extend(match mixture {
             0 => [255, 128, 128],

@@ -1,60 +1,60 @@
-//! Puts the layers of a card together; only what moved since the last frame is drawn anew.
+//! Composites the layers of a card; only the parts that changed since the last frame are drawn again.
 
 use tiny_skia::Pixmap;
 
-use crate::layer::{Layer, Show, Sprite};
-use crate::motion::{Pose, Timeline, WHOLE};
+use crate::layer::{Layer, LayerKind, Sprite};
+use crate::motion::{FULL_SCALE, Pose, Timeline};
 use crate::yuv::Patch;
 
-/// How a layer was drawn: which of its faces, and how it stood.
-type Drawn = Option<(usize, Pose)>;
+/// The state in which a layer was drawn: the index of its sprite and its pose. `None` if it was invisible.
+type LayerState = Option<(usize, Pose)>;
 
-/// A card that is being shown.
+/// A card, ready to be shown frame by frame.
 pub(crate) struct Card {
     base: Pixmap,
     layers: Vec<Layer>,
     timeline: Timeline,
-    drawn: Vec<Drawn>,
+    states: Vec<LayerState>,
     pub canvas: Pixmap,
 }
 
 impl Card {
     pub fn new(base: Pixmap, layers: Vec<Layer>, timeline: Timeline) -> Self {
-        let drawn = vec![None; layers.len()];
-        Self { canvas: base.clone(), base, layers, timeline, drawn }
+        let states = vec![None; layers.len()];
+        Self { canvas: base.clone(), base, layers, timeline, states }
     }
 
-    /// Brings the canvas to this frame; returns what changed on it.
-    pub fn show(&mut self, frame: u32) -> Vec<Patch> {
-        let next: Vec<Drawn> = self.layers.iter().map(|layer| stand(layer, &self.timeline, frame)).collect();
+    /// Draws a frame on the canvas and returns the patches that changed.
+    pub fn draw_frame(&mut self, frame: u32) -> Vec<Patch> {
+        let next: Vec<LayerState> = self.layers.iter().map(|layer| state_of(layer, &self.timeline, frame)).collect();
         let mut dirty: Vec<Patch> = Vec::new();
-        for ((layer, old), new) in self.layers.iter().zip(&self.drawn).zip(&next) {
+        for ((layer, old), new) in self.layers.iter().zip(&self.states).zip(&next) {
             if old == new {
                 continue;
             }
             for state in [old, new] {
-                let patch = bounds(layer, state).within(self.canvas.width(), self.canvas.height());
+                let patch = bounds(layer, state).clamped(self.canvas.width(), self.canvas.height());
                 if !patch.is_empty() {
-                    add(&mut dirty, patch);
+                    add_patch(&mut dirty, patch);
                 }
             }
         }
         for &patch in &dirty {
             self.restore(patch);
             for (layer, state) in self.layers.iter().zip(&next) {
-                let Some((face, pose)) = state else { continue };
-                let Some(sprite) = layer.faces.get(*face) else { continue };
-                if bounds(layer, state).meet(patch).is_empty() {
+                let Some((index, pose)) = state else { continue };
+                let Some(sprite) = layer.sprites.get(*index) else { continue };
+                if bounds(layer, state).intersection(patch).is_empty() {
                     continue;
                 }
-                if pose.scale == WHOLE {
-                    put(&mut self.canvas, sprite, *pose, patch);
+                if pose.scale == FULL_SCALE {
+                    draw_sprite(&mut self.canvas, sprite, *pose, patch);
                 } else {
-                    put_scaled(&mut self.canvas, sprite, *pose, patch);
+                    draw_scaled_sprite(&mut self.canvas, sprite, *pose, patch);
                 }
             }
         }
-        self.drawn = next;
+        self.states = next;
         dirty
     }
 
@@ -68,52 +68,52 @@ impl Card {
     }
 }
 
-fn stand(layer: &Layer, timeline: &Timeline, frame: u32) -> Drawn {
+fn state_of(layer: &Layer, timeline: &Timeline, frame: u32) -> LayerState {
     let pose = match layer.order {
         Some(order) => timeline.pose(order, frame)?,
         None => Pose::REST,
     };
-    match layer.show {
-        Show::Part => Some((0, pose)),
-        Show::Counter { order } => {
-            let last = layer.faces.len().saturating_sub(1);
-            let counted = timeline.counted(order, frame);
+    match layer.kind {
+        LayerKind::Plain => Some((0, pose)),
+        LayerKind::Counter { order } => {
+            let last = layer.sprites.len().saturating_sub(1);
+            let counted = timeline.count_progress(order, frame);
             Some((((counted * last as f32).round() as usize).min(last), pose))
         }
-        Show::Answer => match timeline.revealed(frame) {
+        LayerKind::Answer => match timeline.answer_alpha(frame) {
             0 => None,
             alpha => Some((0, Pose { alpha: (u32::from(alpha) * u32::from(pose.alpha) / 255) as u8, ..pose })),
         },
-        Show::Button => {
-            let scale = pose.scale * timeline.pulse(frame) / WHOLE;
+        LayerKind::Button => {
+            let scale = pose.scale * timeline.button_scale(frame) / FULL_SCALE;
             Some((0, Pose { scale, ..pose }))
         }
-        Show::Glint { travel } => {
-            let part = timeline.glint(frame)?;
+        LayerKind::Glint { travel } => {
+            let part = timeline.glint_progress(frame)?;
             let alpha = ((part * std::f32::consts::PI).sin() * 255.0) as u8;
             Some((0, Pose { alpha, dx: (part * travel) as i32, ..Pose::REST }))
         }
     }
 }
 
-/// Joins a patch with those that it touches.
-fn add(dirty: &mut Vec<Patch>, mut patch: Patch) {
-    while let Some(at) = dirty.iter().position(|other| !other.meet(patch).is_empty()) {
-        patch = patch.join(dirty.swap_remove(at));
+/// Adds a patch, merged with the patches that it overlaps.
+fn add_patch(dirty: &mut Vec<Patch>, mut patch: Patch) {
+    while let Some(at) = dirty.iter().position(|other| !other.intersection(patch).is_empty()) {
+        patch = patch.union(dirty.swap_remove(at));
     }
     dirty.push(patch);
 }
 
-fn bounds(layer: &Layer, state: &Drawn) -> Patch {
+fn bounds(layer: &Layer, state: &LayerState) -> Patch {
     let nothing = Patch { left: 0, top: 0, right: 0, bottom: 0 };
-    let Some((face, pose)) = state else { return nothing };
-    let Some(sprite) = layer.faces.get(*face) else { return nothing };
-    place(sprite, *pose).0
+    let Some((index, pose)) = state else { return nothing };
+    let Some(sprite) = layer.sprites.get(*index) else { return nothing };
+    placement(sprite, *pose).0
 }
 
-/// Where a sprite stands: its patch, and the left and top edge and the scale exactly.
-fn place(sprite: &Sprite, pose: Pose) -> (Patch, f32, f32, f32) {
-    let scale = pose.scale as f32 / WHOLE as f32;
+/// The patch that a sprite covers, its exact left and top edges, and its scale.
+fn placement(sprite: &Sprite, pose: Pose) -> (Patch, f32, f32, f32) {
+    let scale = pose.scale as f32 / FULL_SCALE as f32;
     let (w, h) = (sprite.pixmap.width() as f32, sprite.pixmap.height() as f32);
     let left = (sprite.x + pose.dx) as f32 + w * (1.0 - scale) / 2.0;
     let top = (sprite.y + pose.dy) as f32 + h * (1.0 - scale) / 2.0;
@@ -126,9 +126,9 @@ fn place(sprite: &Sprite, pose: Pose) -> (Patch, f32, f32, f32) {
     (patch, left, top, scale)
 }
 
-fn put(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
-    let (patch, _, _, _) = place(sprite, pose);
-    let seen = patch.meet(clip);
+fn draw_sprite(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
+    let (patch, _, _, _) = placement(sprite, pose);
+    let seen = patch.intersection(clip);
     if seen.is_empty() {
         return;
     }
@@ -152,9 +152,9 @@ fn put(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
     }
 }
 
-fn put_scaled(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
-    let (patch, left, top, scale) = place(sprite, pose);
-    let seen = patch.meet(clip);
+fn draw_scaled_sprite(canvas: &mut Pixmap, sprite: &Sprite, pose: Pose, clip: Patch) {
+    let (patch, left, top, scale) = placement(sprite, pose);
+    let seen = patch.intersection(clip);
     let across = canvas.width() as usize;
     let out = canvas.data_mut();
     for y in seen.top..seen.bottom {
@@ -177,18 +177,18 @@ fn blend(below: &mut [u8], above: [u32; 4], alpha: u32) {
     }
 }
 
-/// The colour between four pixels; clear outside.
-fn sample(picture: &Pixmap, u: f32, v: f32) -> [u32; 4] {
+/// The bilinear sample of a pixmap at a position; outside it is transparent.
+fn sample(pixmap: &Pixmap, u: f32, v: f32) -> [u32; 4] {
     let (x, y) = (u.floor(), v.floor());
     let (part_x, part_y) = (((u - x) * 256.0) as u32, ((v - y) * 256.0) as u32);
-    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let (width, height) = (pixmap.width() as i32, pixmap.height() as i32);
     let pixel = |dx: i32, dy: i32| {
         let (x, y) = (x as i32 + dx, y as i32 + dy);
         if x < 0 || y < 0 || x >= width || y >= height {
             return [0; 4];
         }
         let at = (y * width + x) as usize * 4;
-        let data = picture.data();
+        let data = pixmap.data();
         [u32::from(data[at]), u32::from(data[at + 1]), u32::from(data[at + 2]), u32::from(data[at + 3])]
     };
     let (a, b, c, d) = (pixel(0, 0), pixel(1, 0), pixel(0, 1), pixel(1, 1));

@@ -1,44 +1,44 @@
-//! One scene, laid out and ready to be drawn frame by frame.
+//! One scene, laid out once and then drawn frame by frame.
 
 use image::RgbaImage;
 use reelhook_domain::videos::film::{Rendition, Scene, Theme, Transition};
 use tiny_skia::Pixmap;
 
 use crate::backdrop;
-use crate::compose::Card;
+use crate::card::Card;
+use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::fonts::Fonts;
+use crate::images::Images;
 use crate::layout;
 use crate::motion::Timeline;
-use crate::pictures::Pictures;
-use crate::stage::Stage;
 use crate::theme;
 use crate::transition;
 use crate::yuv::{Patch, Yuv};
 
-/// What is to be drawn: a scene in its place.
+/// Everything that determines the pixels of a scene.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut<'a> {
+pub struct SceneInput<'a> {
     /// The scene.
     pub scene: &'a Scene,
-    /// The one before it, from which a transition starts.
+    /// The scene before it, from which a transition starts.
     pub before: Option<&'a Scene>,
-    /// The film's colours.
+    /// The theme of the film.
     pub theme: Theme,
-    /// Pixels across and down; both even.
+    /// Width and height in pixels; both are even.
     pub size: (u32, u32),
     /// Wide or tall.
     pub format: Rendition,
 }
 
-/// A laid out scene.
-pub struct Shot {
+/// A scene that is laid out and ready to be drawn.
+pub struct LaidOutScene {
     card: Card,
     before: Option<(Pixmap, Transition, u32)>,
     mixed: Option<Pixmap>,
     frames: u32,
     size: (u32, u32),
-    /// What the caller's frame shows: nothing yet, a mix, or the card up to its last change.
+    /// What the caller's frame currently contains.
     shown: Shown,
 }
 
@@ -49,52 +49,52 @@ enum Shown {
     Card,
 }
 
-impl Shot {
+impl LaidOutScene {
     /// Lays a scene out.
     ///
     /// # Errors
     ///
-    /// `RenderError::Image` for a picture that is not among `pictures`, `RenderError::Size` for an odd or absurd size.
-    pub fn new(fonts: &mut Fonts, cut: &Cut<'_>, pictures: &Pictures) -> Result<Self, RenderError> {
-        let (width, height) = cut.size;
+    /// `RenderError::Image` if an image is not among `images`, `RenderError::Size` if a side is odd or out of range.
+    pub fn new(fonts: &mut Fonts, input: &SceneInput<'_>, images: &Images) -> Result<Self, RenderError> {
+        let (width, height) = input.size;
         if width % 2 != 0 || height % 2 != 0 || !(64..=8192).contains(&width) || !(64..=8192).contains(&height) {
             return Err(RenderError::Size { width, height });
         }
         fonts.forget_glyphs();
-        let frames = cut.scene.frames.max(1);
+        let frames = input.scene.frames.max(1);
         let length = transition::FRAMES.min(frames / 2);
-        let taken = cut.before.zip(cut.scene.transition).filter(|_| length > 0);
+        let taken = input.before.zip(input.scene.transition).filter(|_| length > 0);
         let before = match taken {
             Some((scene, transition)) => {
-                let mut card = card(fonts, cut, scene, 0, pictures)?;
-                card.show(scene.frames.max(1) - 1);
+                let mut card = card(fonts, input, scene, 0, images)?;
+                card.draw_frame(scene.frames.max(1) - 1);
                 Some((card.canvas, transition, length))
             }
             None => None,
         };
-        let card = card(fonts, cut, cut.scene, if before.is_some() { length } else { 0 }, pictures)?;
-        let mixed = before.as_ref().map(|(picture, _, _)| picture.clone());
-        Ok(Self { card, before, mixed, frames, size: cut.size, shown: Shown::Nothing })
+        let card = card(fonts, input, input.scene, if before.is_some() { length } else { 0 }, images)?;
+        let mixed = before.as_ref().map(|(pixmap, _, _)| pixmap.clone());
+        Ok(Self { card, before, mixed, frames, size: input.size, shown: Shown::Nothing })
     }
 
-    /// How many frames it has; at least one.
+    /// The number of frames, at least one.
     pub fn frames(&self) -> u32 {
         self.frames
     }
 
-    /// Pixels across and down.
+    /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.size
     }
 
-    /// Brings `into` from the frame drawn before to this one; false when it is the same picture.
-    /// Hand in the same `Yuv` each time: only what changed is written to it.
+    /// Updates `into` from the previously drawn frame to this one; returns false if nothing changed. Pass the same
+    /// `Yuv` each time, because only the changes are written to it.
     pub fn draw(&mut self, frame: u32, into: &mut Yuv) -> bool {
-        let patches = self.card.show(frame);
+        let patches = self.card.draw_frame(frame);
         let all = Patch { left: 0, top: 0, right: self.size.0 as i32, bottom: self.size.1 as i32 };
         if self.mix(frame) {
             if let Some(mixed) = &self.mixed {
-                into.take(mixed, all);
+                into.copy_patch(mixed, all);
             }
             self.shown = Shown::Mixed;
             return true;
@@ -102,28 +102,27 @@ impl Shot {
         match self.shown {
             Shown::Card => {
                 for &patch in &patches {
-                    into.take(&self.card.canvas, patch);
+                    into.copy_patch(&self.card.canvas, patch);
                 }
                 !patches.is_empty()
             }
             Shown::Nothing | Shown::Mixed => {
-                into.take(&self.card.canvas, all);
+                into.copy_patch(&self.card.canvas, all);
                 self.shown = Shown::Card;
                 true
             }
         }
     }
 
-    /// One frame as a picture; a `Yuv` that was drawn into before is written anew by the next `draw`.
+    /// Draws one frame as an RGBA image. The next `draw` then rewrites its `Yuv` completely.
     pub fn still(&mut self, frame: u32) -> RgbaImage {
-        self.card.show(frame);
-        let picture =
-            if self.mix(frame) { self.mixed.as_ref().unwrap_or(&self.card.canvas) } else { &self.card.canvas };
+        self.card.draw_frame(frame);
+        let pixmap = if self.mix(frame) { self.mixed.as_ref().unwrap_or(&self.card.canvas) } else { &self.card.canvas };
         self.shown = Shown::Nothing;
-        RgbaImage::from_raw(picture.width(), picture.height(), picture.data().to_vec()).unwrap_or_default()
+        RgbaImage::from_raw(pixmap.width(), pixmap.height(), pixmap.data().to_vec()).unwrap_or_default()
     }
 
-    /// Mixes the picture of a frame within the transition; false after it.
+    /// Blends a frame within the transition; returns false after the transition.
     fn mix(&mut self, frame: u32) -> bool {
         let (Some((before, transition, length)), Some(mixed)) = (&self.before, &mut self.mixed) else { return false };
         if frame >= *length {
@@ -134,7 +133,7 @@ impl Shot {
     }
 }
 
-impl std::fmt::Debug for Shot {
+impl std::fmt::Debug for LaidOutScene {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Shot").field("frames", &self.frames).field("size", &self.size).finish_non_exhaustive()
     }
@@ -142,17 +141,18 @@ impl std::fmt::Debug for Shot {
 
 fn card(
     fonts: &mut Fonts,
-    cut: &Cut<'_>,
+    input: &SceneInput<'_>,
     scene: &Scene,
     transition: u32,
-    pictures: &Pictures,
+    images: &Images,
 ) -> Result<Card, RenderError> {
-    let (width, height) = cut.size;
-    let mut stage = Stage::new(fonts, pictures, theme::look(cut.theme), cut.size, cut.format, &scene.content);
-    layout::lay_out(&mut stage, scene)?;
-    let scale = stage.scale;
-    let (layers, orders, rtl) = stage.finish();
-    let base = backdrop::draw(cut.theme, cut.size, cut.format, layout::is_opening(scene.kind), rtl)
+    let (width, height) = input.size;
+    let mut builder =
+        CardBuilder::new(fonts, images, theme::look(input.theme), input.size, input.format, &scene.content);
+    layout::lay_out(&mut builder, scene)?;
+    let scale = builder.scale;
+    let (layers, orders, rtl) = builder.finish();
+    let base = backdrop::draw(input.theme, input.size, input.format, layout::is_opening(scene.kind), rtl)
         .ok_or(RenderError::Size { width, height })?;
     let timeline = Timeline::new(scene.frames.max(1), scene.entrance, orders, transition, scale, rtl);
     Ok(Card::new(base, layers, timeline))

@@ -1,13 +1,85 @@
-//! The texts of `currentStep`. StreamGank's pages recognize the step by words in them, so no text may contain a word of
-//! another step.
+//! The captions of jobs (`currentStep`) in each dialect's words. StreamGank's pages recognize the step by words in the
+//! caption, so no caption may contain a word of another step.
 
-use crate::jobs::event::RenderStatus;
-use crate::jobs::job::step_name;
+use reelhook_domain::{Activity, Captions, Incomplete, JobKind, RenderStatus};
+
+/// The captions of every kind of job.
+pub const CAPTIONS: Captions = Captions { caption, step_name };
+
+fn caption(kind: JobKind, activity: &Activity<'_>) -> String {
+    match kind {
+        JobKind::Workflow => of_workflow(activity),
+        JobKind::Video => of_video(activity),
+    }
+}
+
+/// The names of a workflow's steps, 0 to 8.
+pub fn step_name(number: u8) -> &'static str {
+    match number {
+        0 => "Workflow Started",
+        1 => "Database Extraction",
+        2 => "Script Generation",
+        3 => "Asset Preparation",
+        4 => "HeyGen Video Creation",
+        5 => "HeyGen Processing",
+        6 => "Scroll Video Generation",
+        7 => "Creatomate Assembly",
+        _ => "Workflow Completed",
+    }
+}
+
+fn of_workflow(activity: &Activity<'_>) -> String {
+    let text = match activity {
+        Activity::Waiting => "Waiting in queue",
+        Activity::Processing => "Processing",
+        Activity::Step { number, name, done } => {
+            return of_step(*number, name, if *done { "completed" } else { "started" });
+        }
+        Activity::AwaitingRender => "All 7 steps completed - Video rendering with Creatomate",
+        Activity::Render(status) => return of_render(status),
+        Activity::CheckingRender => "Checking the render",
+        Activity::Frames { done, all } => return format!("Rendering frames: {done}/{all}"),
+        Activity::Assembling => "Assembling the final video",
+        Activity::RetryScheduled { attempt, of, reason, delay } => {
+            let seconds = delay.as_secs_f64();
+            return format!("Scheduled for retry (attempt {attempt}/{of}) - {reason} (retry in {seconds:.0}s)");
+        }
+        Activity::Failed { step, error } => {
+            let step = step.map(|(number, name)| (number, name.unwrap_or_else(|| step_name(number))));
+            return failed(step, error);
+        }
+        Activity::Cancelled => "Job cancelled by user",
+        Activity::Completed => "Video generation completed!",
+        Activity::Incomplete(Incomplete::PausedAfterExtraction) => "Movie extraction completed, paused as asked",
+        Activity::Incomplete(Incomplete::WorkflowIncomplete) => "Workflow incomplete, a render was started",
+        Activity::Incomplete(Incomplete::RenderTimeout) => "Render did not finish in time",
+        Activity::NothingToRender => "No video URL or Creatomate ID returned",
+    };
+    text.to_owned()
+}
+
+fn of_video(activity: &Activity<'_>) -> String {
+    let text = match activity {
+        Activity::Failed { .. } => "Failed",
+        Activity::Cancelled => "Cancelled",
+        Activity::Completed => "Video generated successfully",
+        Activity::Waiting
+        | Activity::Processing
+        | Activity::Step { .. }
+        | Activity::AwaitingRender
+        | Activity::Render(_)
+        | Activity::CheckingRender
+        | Activity::Frames { .. }
+        | Activity::Assembling
+        | Activity::RetryScheduled { .. }
+        | Activity::Incomplete(_)
+        | Activity::NothingToRender => return of_workflow(activity),
+    };
+    text.to_owned()
+}
 
 /// Characters of a text.
 const LIMIT: usize = 200;
-/// While the video renders.
-pub(crate) const RENDERING: &str = "All 7 steps completed - Video rendering with Creatomate";
 
 /// The step that a page of StreamGank recognizes in a text: the first of these words counts, in this order.
 pub fn step_shown(text: &str) -> Option<u8> {
@@ -33,7 +105,7 @@ pub fn step_shown(text: &str) -> Option<u8> {
 }
 
 /// A step that began or ended; a worker's name that would be recognized as another step is replaced by ours.
-pub(crate) fn of_step(number: u8, name: &str, word: &str) -> String {
+fn of_step(number: u8, name: &str, word: &str) -> String {
     match number {
         0 => format!("Workflow - {word}"),
         1..=7 => {
@@ -45,7 +117,7 @@ pub(crate) fn of_step(number: u8, name: &str, word: &str) -> String {
 }
 
 /// A failed run: its step, if it had begun one, and the reason, up to the first word of another step.
-pub(crate) fn failed(step: Option<(u8, &str)>, error: &str) -> String {
+fn failed(step: Option<(u8, &str)>, error: &str) -> String {
     let Some((number, name)) = step else {
         // Before any step begins there is none that the first one could be mistaken for.
         return with_reason("FAILED".to_owned(), error, |text| step_shown(text).is_none_or(|shown| shown == 1));
@@ -71,7 +143,7 @@ fn with_reason(mut text: String, reason: &str, fits: impl Fn(&str) -> bool) -> S
 }
 
 /// The text for a render service's status.
-pub(crate) fn of_render(status: &RenderStatus) -> String {
+fn of_render(status: &RenderStatus) -> String {
     let text = match status {
         RenderStatus::Planned => "Render planned",
         RenderStatus::Waiting => "Waiting for a render machine",
@@ -85,11 +157,6 @@ pub(crate) fn of_render(status: &RenderStatus) -> String {
         }
     };
     text.to_owned()
-}
-
-/// A run that is retried automatically: the next attempt of how many, the reason, and the time.
-pub(crate) fn retry(attempt: u32, most: u32, why: &str, seconds: f64) -> String {
-    format!("Scheduled for retry (attempt {attempt}/{most}) - {why} (retry in {seconds:.0}s)")
 }
 
 fn ascii(text: &str, most: usize) -> String {
@@ -111,7 +178,7 @@ mod tests {
         check("Processing", None);
         check("Waiting in queue", None);
         check("Job cancelled by user", None);
-        check(RENDERING, Some(7));
+        check(&of_workflow(&Activity::AwaitingRender), Some(7));
         check("Failed", None);
     }
 

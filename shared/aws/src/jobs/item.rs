@@ -1,0 +1,93 @@
+//! A job as an item of the Jobs table: its stored form, the outbox beside it, and what the indexes need.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::outbox::sweep::shard;
+use reelhook_app::store::StoreError;
+use reelhook_domain::{Effect, Job, JobKind, Status};
+
+use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
+use crate::jobs::stored_job::StoredJob;
+
+/// Days that ended jobs are kept.
+const RETENTION_DAYS: i64 = 30;
+/// Days that a deleted job's tombstone is kept: longer than the stream.
+const TOMBSTONE_DAYS: i64 = 3;
+/// The partition of jobs under way; see docs/adr/0003.
+pub(crate) const ACTIVE: &str = "active";
+
+/// The name of a kind of jobs in the indexes.
+pub(crate) fn family(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Workflow => "streamgank",
+        JobKind::Video => "vidbuilder",
+    }
+}
+
+/// A job as an item: the aggregate as JSON text, the outbox beside it, and what the indexes need.
+pub fn to_item(job: &Job, write_id: &str) -> Item {
+    let mut item: Item = [
+        ("id", s(job.id.as_str())),
+        ("version", n(job.version)),
+        ("schema", n(SCHEMA)),
+        ("write_id", s(write_id)),
+        ("status", s(job.status.name())),
+        ("created_at", n(job.created_at.millis())),
+        ("body", json(&StoredJob::from(job))),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    if !job.outbox.is_empty() {
+        set("outbox", json(&job.outbox));
+    }
+    if job.deleted_at.is_some() {
+        set("expires_at", ttl(job.updated_at, TOMBSTONE_DAYS));
+        return item;
+    }
+    set("status_month", s(status_month(job.kind, job.status, &job.created_at.day())));
+    if let Some(render) = job.render_id() {
+        set("render_id", s(render.as_str()));
+    }
+    if let Some(due) = job.due_at {
+        set("due_shard", s(format!("due#{}", shard(job.id.as_str()))));
+        set("due_at", n(due.millis()));
+    }
+    if job.status.is_final() {
+        set("expires_at", ttl(job.updated_at, RETENTION_DAYS));
+    } else {
+        set("active", s(ACTIVE));
+        set("active_rank", s(active_rank(job)));
+    }
+    item
+}
+
+/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012), and a family's, so
+/// that its list finds no others.
+pub(crate) fn status_month(family: JobKind, status: Status, day: &str) -> String {
+    let month = day.get(..7).unwrap_or(day);
+    match family {
+        JobKind::Workflow => format!("{}#{month}", status.name()),
+        JobKind::Video => format!("{}.{}#{month}", self::family(family), status.name()),
+    }
+}
+
+/// Sorts waiting jobs by the time from which they may start.
+fn active_rank(job: &Job) -> String {
+    let word = match job.status {
+        Status::Pending if job.run.start.claim.is_some() => "starting",
+        status => status.name(),
+    };
+    format!("{word}#{:014}", job.run.start.ready_at.millis().max(0))
+}
+
+/// Reads a job from its item.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] names what cannot be read.
+pub fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
+    let mut job = Job::from(read::<StoredJob>(operation, item, "body")?);
+    if item.contains_key("outbox") {
+        job.outbox = read::<Vec<Effect>>(operation, item, "outbox")?;
+    }
+    Ok(job)
+}

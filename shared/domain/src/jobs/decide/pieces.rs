@@ -1,0 +1,307 @@
+//! A run in pieces: what follows for its job when pieces are claimed, progress, are handed in or fail.
+
+use std::time::Duration;
+
+use super::Ignored;
+use super::change::{Change, whole_seconds};
+use super::starts::cut;
+use crate::jobs::activity::Activity;
+use crate::jobs::job::Status;
+use crate::jobs::run::{Engine, NoRetry, PiecesRun};
+use crate::jobs::task::ExternalTask;
+use crate::pieces::{AfterTrouble, MAX_CRASHES, Piece, Pieces, Swept};
+use crate::videos::film::Rendition;
+use crate::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
+use crate::{Advice, Decision, Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, classify};
+
+/// The time between two live events about the progress.
+const SHOWN_EVERY: Duration = Duration::from_secs(2);
+/// The progress at which drawing begins, where nothing came before it.
+const FIRST_PERCENT: u32 = 5;
+/// The progress at which it begins after a workflow's steps.
+const STEPS_PERCENT: u32 = 85;
+/// The progress at which all is drawn.
+const DRAWN_PERCENT: u32 = 95;
+
+/// A claimed job is run by our own renderers: the first pieces are open.
+pub(super) fn run_here(mut change: Change<'_>, attempt: u32, renderer: Renderer) -> Decision {
+    if attempt != change.job.run.attempt {
+        return change.ignore(Ignored::StaleAttempt);
+    }
+    if change.job.status != Status::Pending {
+        return change.ignore(Ignored::Duplicate);
+    }
+    change.begin_run();
+    let mut run = match &mut change.job.run.engine {
+        Engine::Pieces(run) => std::mem::take(run),
+        // The built-in workflow reports its steps as an external worker would.
+        Engine::External(external) => {
+            PiecesRun { steps: Some(std::mem::take(&mut external.steps)), ..PiecesRun::default() }
+        }
+    };
+    run.renderer = renderer;
+    match run.plan.clone() {
+        Some(plan) => draw(&mut change, &mut run, plan),
+        None => begin_stage(&mut change, &mut run, vec![Piece::new(RenderTask::Compose, 0)]),
+    }
+    let composed = run.steps.is_some();
+    change.job.run.engine = Engine::Pieces(run);
+    if !composed && !change.job.was_notified(OutboundEvent::VideoStarted) {
+        change.notify(OutboundEvent::VideoStarted);
+    }
+    change.apply()
+}
+
+/// The film is composed: the steps before are done, and it is drawn.
+pub(super) fn composed(change: Change<'_>, attempt: u32, claim: u32, plan: &RenderPlan) -> Decision {
+    with_piece(change, attempt, claim, |change, run, _| {
+        if change.job.status == Status::Processing {
+            change.job.status = Status::Rendering;
+            change.live(Live::Render { status: "planned".to_owned() });
+        }
+        draw(change, run, plan.clone());
+    })
+}
+
+/// Starts to draw a film.
+fn draw(change: &mut Change<'_>, run: &mut PiecesRun, plan: RenderPlan) {
+    let first = plan.first_pieces();
+    run.plan = Some(plan);
+    begin_stage(change, run, first);
+    show_progress(change, run);
+}
+
+fn begin_stage(change: &mut Change<'_>, run: &mut PiecesRun, list: Vec<Piece<RenderTask>>) {
+    let hints = u32::try_from(list.len()).unwrap_or(u32::MAX);
+    match &mut run.pieces {
+        Some(pieces) => pieces.begin_stage(list, change.now, change.policy),
+        None => run.pieces = Some(Pieces::new(list, change.now, change.policy)),
+    }
+    change.then(Effect::Draw { hints, delay_s: 0 });
+}
+
+/// A renderer claims a piece.
+pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
+    if let Some(ignored) = not_in_pieces(&change, attempt) {
+        return change.ignore(ignored);
+    }
+    let (now, policy) = (change.now, change.policy);
+    let pieces = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut());
+    let Some(taken_over) = pieces.and_then(|pieces| pieces.claim(now, policy)) else {
+        return change.ignore(Ignored::NotReady);
+    };
+    if taken_over {
+        change.log("job_log", LogLevel::Warning, "A renderer lost its lease; another one continues its piece");
+    }
+    change.apply()
+}
+
+/// A heartbeat of a renderer, with the units of its piece that are done.
+pub(super) fn piece_progressed(change: Change<'_>, attempt: u32, claim: u32, units: u32) -> Decision {
+    with_piece(change, attempt, claim, |change, run, index| {
+        let (now, policy) = (change.now, change.policy);
+        pieces(run).heartbeat(index, units, now, policy);
+        show_progress(change, run);
+    })
+}
+
+/// An outside service renders a piece: it is polled again later.
+pub(super) fn piece_deferred(
+    change: Change<'_>,
+    attempt: u32,
+    claim: u32,
+    render: &RenderId,
+    percent: u8,
+    wait: Duration,
+) -> Decision {
+    with_piece(change, attempt, claim, |change, run, index| {
+        let (now, policy) = (change.now, change.policy);
+        let all = run.plan.as_ref().map_or(0, RenderPlan::frames);
+        let pieces = pieces(run);
+        pieces.defer(index, all * u32::from(percent.min(100)) / 100, wait, now, policy);
+        if let RenderTask::Remote { task, .. } = &mut pieces.list[index].task {
+            *task = Some(ExternalTask::new(Default::default(), render.clone()));
+        }
+        change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) });
+        show_progress(change, run);
+    })
+}
+
+/// A piece is done; the last one of a stage begins the next stage, or ends the job.
+pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Option<&StoredVideo>) -> Decision {
+    with_piece(change, attempt, claim, |change, run, index| {
+        let (now, policy) = (change.now, change.policy);
+        pieces(run).finish(index, now, policy);
+        if let Some(video) = video {
+            run.videos.retain(|known| known.rendition != video.rendition);
+            run.videos.push(video.clone());
+        }
+        show_progress(change, run);
+        let pieces = pieces(run);
+        if !pieces.all_done() {
+            return;
+        }
+        match pieces.list[index].task {
+            RenderTask::Compose => {}
+            RenderTask::Draw { .. } => {
+                let joins = run.plan.as_ref().map(RenderPlan::join_pieces).unwrap_or_default();
+                begin_stage(change, run, joins);
+                change.progress(95);
+                change.show(&Activity::Assembling);
+                change.live(Live::Job);
+            }
+            RenderTask::Join { .. } | RenderTask::Remote { .. } => finish(change, run),
+        }
+    })
+}
+
+/// All renditions are stored.
+fn finish(change: &mut Change<'_>, run: &mut PiecesRun) {
+    run.videos.sort_by_key(|video| video.rendition);
+    let landscape = run.videos.iter().find(|video| video.rendition == Rendition::Landscape);
+    if run.steps.is_some() {
+        change.live(Live::Step {
+            number: 7,
+            name: (change.policy.captions.step_name)(7).to_owned(),
+            status: "completed".to_owned(),
+            key: None,
+            sequence: change.now.millis(),
+            stage: None,
+            details: false,
+        });
+    }
+    match landscape.map(|video| video.link.clone()) {
+        Some(link) => change.complete(link),
+        None => change.end_completed(&Activity::Completed, OutboundEvent::Completed),
+    }
+}
+
+/// A piece cannot be done; `permanent` says that another attempt would fail again.
+pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, error: &str, permanent: bool) -> Decision {
+    if let Some(ignored) = not_in_pieces(&change, attempt) {
+        return change.ignore(ignored);
+    }
+    let (now, policy) = (change.now, change.policy);
+    let pieces = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut());
+    let Some((pieces, index)) = pieces.and_then(|pieces| pieces.claimed(claim).map(|index| (pieces, index))) else {
+        return change.ignore(Ignored::StaleAttempt);
+    };
+    if permanent {
+        change.live(Live::RenderFailed);
+        change.job.run.no_retry = Some(NoRetry {
+            reason: "The video can't be made from this input".to_owned(),
+            solution: "Change what the error names, and submit a new job".to_owned(),
+        });
+        change.fail(cut(error), OutboundEvent::FailedNoRetry);
+        return change.apply();
+    }
+    // Names that clients chose stand in what our own renderer says; only another service's words mean something.
+    let class = match pieces.list[index].task {
+        RenderTask::Remote { .. } => classify(error),
+        RenderTask::Compose | RenderTask::Draw { .. } | RenderTask::Join { .. } => FailureClass::Other,
+    };
+    let can_improve = match class.advice(0) {
+        Advice::Retry { .. } => true,
+        Advice::Never { .. } => false,
+    };
+    let error = cut(error);
+    match pieces.trouble(index, can_improve, now, policy) {
+        AfterTrouble::Retried(wait) => {
+            change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) });
+            let seconds = wait.as_secs_f64();
+            change.log("job_log", LogLevel::Warning, format!("Trying again in {seconds:.0} s: {error}"));
+        }
+        AfterTrouble::Exhausted => {
+            change.fail_run_of(class, error);
+            if change.job.run.attempt == attempt {
+                change.live(Live::RenderFailed);
+            }
+        }
+    }
+    change.apply()
+}
+
+/// What the due sweep does: pieces of renderers that died are open again, and open ones get new hints.
+pub(super) fn sweep(mut change: Change<'_>) -> Decision {
+    let (now, policy) = (change.now, change.policy);
+    let Some(pieces) = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut()) else {
+        return change.ignore(Ignored::NotDue);
+    };
+    match pieces.sweep(now, policy) {
+        Swept::NotDue => return change.ignore(Ignored::NotDue),
+        Swept::Hint(hints) => change.then(Effect::Draw { hints, delay_s: 0 }),
+        Swept::Lost { count, hints } => {
+            let sentence = format!("{count} renderers lost their leases; their pieces are open again");
+            change.log("job_log", LogLevel::Warning, sentence);
+            for (hints, delay) in hints {
+                change.then(Effect::Draw { hints, delay_s: whole_seconds(delay) });
+            }
+        }
+        Swept::Exhausted(index) => {
+            let title = pieces.list[index].task.title();
+            let error = format!("{title} could not be made: its renderer died {MAX_CRASHES} times");
+            change.fail_run_of(FailureClass::Other, &error);
+        }
+    }
+    change.apply()
+}
+
+/// Why a renderer's report changes nothing, if it does not.
+fn not_in_pieces(change: &Change<'_>, attempt: u32) -> Option<Ignored> {
+    if attempt != change.job.run.attempt {
+        return Some(Ignored::StaleAttempt);
+    }
+    match change.job.status {
+        Status::Completed | Status::Failed | Status::Cancelled => Some(Ignored::FinalJob),
+        Status::Pending => Some(Ignored::NotReady),
+        Status::Processing | Status::Rendering => {
+            let in_pieces = change.job.run.engine.pieces().is_some_and(|run| run.pieces.is_some());
+            (!in_pieces).then_some(Ignored::NotReady)
+        }
+    }
+}
+
+/// Changes the piece that a claim holds; one that was given to another renderer stays as it is.
+fn with_piece(
+    mut change: Change<'_>,
+    attempt: u32,
+    claim: u32,
+    act: impl FnOnce(&mut Change<'_>, &mut PiecesRun, usize),
+) -> Decision {
+    if let Some(ignored) = not_in_pieces(&change, attempt) {
+        return change.ignore(ignored);
+    }
+    let Some(run) = change.job.run.engine.pieces_mut() else { return change.ignore(Ignored::NotReady) };
+    let Some(index) = run.pieces.as_ref().and_then(|pieces| pieces.claimed(claim)) else {
+        return change.ignore(Ignored::StaleAttempt);
+    };
+    let mut run = std::mem::take(run);
+    act(&mut change, &mut run, index);
+    change.job.run.engine = Engine::Pieces(run);
+    change.apply()
+}
+
+/// The pieces of a run that has some, which [`not_in_pieces`] has checked.
+fn pieces(run: &mut PiecesRun) -> &mut Pieces<RenderTask> {
+    run.pieces.as_mut().expect("a run in pieces that is under way has pieces")
+}
+
+/// Shows how far the drawing is; viewers see it at intervals.
+fn show_progress(change: &mut Change<'_>, run: &mut PiecesRun) {
+    let (Some(plan), Some(pieces)) = (&run.plan, &mut run.pieces) else { return };
+    if !pieces.list.iter().all(|piece| piece.task.draws()) {
+        return;
+    }
+    let (all, done) = (plan.all_frames().max(1), pieces.units().min(plan.all_frames()));
+    let first = match change.job.status {
+        Status::Rendering => STEPS_PERCENT,
+        Status::Pending | Status::Processing | Status::Completed | Status::Failed | Status::Cancelled => FIRST_PERCENT,
+    };
+    let percent = first + (DRAWN_PERCENT - first) * done / all;
+    change.progress(u8::try_from(percent).unwrap_or(95));
+    change.show(&Activity::Frames { done, all });
+    if change.now.since(pieces.shown_at) >= SHOWN_EVERY {
+        pieces.shown_at = change.now;
+        change.live(Live::Job);
+    }
+}

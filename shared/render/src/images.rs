@@ -1,0 +1,111 @@
+//! The images of a film: decoded once, within limits, then cropped to the area that a card has for them.
+
+mod colours;
+mod decode;
+mod jpeg;
+
+use std::collections::HashMap;
+
+use image::imageops::{self, FilterType};
+use image::{Rgba, RgbaImage};
+use reelhook_domain::videos::film::ImageRef;
+use tiny_skia::{IntSize, Pixmap};
+
+use crate::error::RenderError;
+
+/// The maximum size of an image file in bytes.
+pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// The maximum number of pixels of an image.
+pub const MAX_PIXELS: u64 = 40_000_000;
+/// Longer images are scaled down to this width or height, the most that a 4K video can show.
+const MAX_SIDE: u32 = 3840;
+
+/// Decoded images by their reference, in sRGB with premultiplied alpha.
+#[derive(Debug, Default)]
+pub struct Images {
+    decoded: HashMap<ImageRef, Pixmap>,
+}
+
+impl Images {
+    /// Creates an empty collection.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decodes a PNG, JPEG, WebP or the first frame of a GIF, and applies its colour profile and orientation.
+    ///
+    /// # Errors
+    ///
+    /// `RenderError::Image` if the file has another format, is damaged or incomplete, or exceeds `MAX_BYTES` or
+    /// `MAX_PIXELS`.
+    pub fn insert(&mut self, image: ImageRef, bytes: &[u8]) -> Result<(), RenderError> {
+        match decode::decode(bytes) {
+            Ok(decoded) => {
+                self.decoded.insert(image, decoded);
+                Ok(())
+            }
+            Err(error) => Err(RenderError::Image { image, reason: error.to_string() }),
+        }
+    }
+
+    /// Whether this image is loaded.
+    pub fn contains(&self, image: &ImageRef) -> bool {
+        self.decoded.contains_key(image)
+    }
+
+    pub(crate) fn get(&self, image: &ImageRef) -> Result<&Pixmap, RenderError> {
+        self.decoded
+            .get(image)
+            .ok_or_else(|| RenderError::Image { image: image.clone(), reason: "was not loaded".to_owned() })
+    }
+}
+
+/// Scales an image so that it fills `width` by `height`, and crops the rest (CSS `object-fit: cover`).
+pub(crate) fn cover(source: &Pixmap, width: u32, height: u32) -> Pixmap {
+    let (from_w, from_h) = (f64::from(source.width()), f64::from(source.height()));
+    let part = (from_w / f64::from(width)).min(from_h / f64::from(height));
+    let w = ((f64::from(width) * part).round() as u32).clamp(1, source.width());
+    let h = ((f64::from(height) * part).round() as u32).clamp(1, source.height());
+    // Faces are usually in the upper half, so tall images are cropped more at the bottom than at the top.
+    let (x, y) = ((source.width() - w) / 2, (source.height() - h) * 2 / 5);
+    let rows = source.data().chunks_exact(source.width() as usize * 4).skip(y as usize).take(h as usize);
+    let mut cropped = Vec::with_capacity(w as usize * h as usize * 4);
+    for row in rows {
+        cropped.extend_from_slice(&row[x as usize * 4..(x + w) as usize * 4]);
+    }
+    // Catmull-Rom sharpens when it enlarges. Around a cut-out that would cause a light or dark fringe.
+    let filter = if width >= w && is_opaque(source) { FilterType::CatmullRom } else { FilterType::Triangle };
+    let scaled = RgbaImage::from_raw(w, h, cropped).map(|cropped| imageops::resize(&cropped, width, height, filter));
+    scaled.and_then(pixmap).unwrap_or_else(|| source.clone())
+}
+
+/// The size at which the whole image fits into `width` by `height` (CSS `object-fit: contain`).
+pub(crate) fn contain(source: &Pixmap, width: f32, height: f32) -> (f32, f32) {
+    let part = (width / source.width() as f32).min(height / source.height() as f32);
+    ((source.width() as f32 * part).max(1.0), (source.height() as f32 * part).max(1.0))
+}
+
+/// Whether every pixel is opaque.
+pub(crate) fn is_opaque(source: &Pixmap) -> bool {
+    source.pixels().iter().all(|pixel| pixel.is_opaque())
+}
+
+/// Premultiplies straight alpha, as needed for scaling and compositing. Transparent pixels lose their colour, so that
+/// it does not bleed into their neighbours.
+fn premultiplied(mut image: RgbaImage) -> RgbaImage {
+    for Rgba([r, g, b, alpha]) in image.pixels_mut().filter(|pixel| pixel.0[3] != 255) {
+        for channel in [r, g, b] {
+            *channel = ((u32::from(*channel) * u32::from(*alpha) + 127) / 255) as u8;
+        }
+    }
+    image
+}
+
+/// Moves premultiplied colours into a pixmap.
+fn pixmap(premultiplied: RgbaImage) -> Option<Pixmap> {
+    let size = IntSize::from_wh(premultiplied.width(), premultiplied.height())?;
+    Pixmap::from_vec(premultiplied.into_raw(), size)
+}
+
+#[cfg(test)]
+mod tests;
