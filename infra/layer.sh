@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Builds the Lambda layer of the render function: ffmpeg at /opt/bin/ffmpeg and fonts below /opt/fonts.
 # Usage: infra/layer.sh ARCHITECTURE OUT.zip    ARCHITECTURE is arm64 or x86_64. Needs npm, and python3 with pip
-# (or what PYTHON names).
+# (or the Python that PYTHON names).
 #
-# `cargo xtask layer` builds it and publishes it in your account. By hand it takes a bucket, since the zip is larger than the
-# 50 MB that Lambda takes directly:
+# `cargo xtask layer` builds and publishes it in your account. By hand you need a bucket, since the zip exceeds the
+# 50 MB that Lambda accepts directly:
 #   aws s3 cp OUT.zip s3://YOURS/
 #   aws lambda publish-layer-version --layer-name reelhook-render --content S3Bucket=YOURS,S3Key=OUT.zip \
 #     --compatible-architectures ARCHITECTURE --query LayerVersionArn --output text
 #   sam deploy --parameter-overrides RenderLayerArn=ARN
 #
-# The same pins make the same bytes, so that a layer which is published already is known.
+# The same pins make the same bytes, so that an already published layer is recognised.
 #
-# Licences: the ffmpeg is a static build under the GPL, version 3, since it contains libx264; it runs as a program of its
-# own and is not linked to Reelhook. Who gives the layer to others has to offer them its source. The fonts are under the
-# SIL Open Font License; their texts lie beside them.
+# Licences: ffmpeg is a static build under the GPL, version 3, since it contains libx264. It runs as a separate program
+# and is not linked to Reelhook. Anyone who distributes the layer must offer its source. The fonts are under the SIL
+# Open Font License; the licence texts are beside them.
 set -euo pipefail
 
 architecture=${1:?usage: infra/layer.sh arm64|x86_64 OUT.zip}
@@ -22,24 +22,24 @@ out=${2:?usage: infra/layer.sh arm64|x86_64 OUT.zip}
 case $architecture in
   arm64) platform=manylinux2014_aarch64 ;;
   x86_64) platform=manylinux2014_x86_64 ;;
-  *) echo "infra/layer.sh: the architecture is arm64 or x86_64, not \`$architecture\`" >&2; exit 2 ;;
+  *) echo "infra/layer.sh: the architecture must be arm64 or x86_64 (got \`$architecture\`)" >&2; exit 2 ;;
 esac
 python=${PYTHON:-python3}
-"$python" -m pip --version >/dev/null || { echo "infra/layer.sh: pip is missing: install python3-pip, or name a Python that has it in PYTHON" >&2; exit 1; }
+"$python" -m pip --version >/dev/null || { echo "infra/layer.sh: pip is missing: install python3-pip, or set PYTHON to a Python that has it" >&2; exit 1; }
 command -v npm >/dev/null || { echo "infra/layer.sh: npm is missing: install it" >&2; exit 1; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# The same ffmpeg as on a laptop.
+# The same ffmpeg as in a local stack.
 pin=$(grep -h '^imageio-ffmpeg==' "$here"/local/requirements.txt "$here"/verify/requirements.txt | head -n 1)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "Fetching ffmpeg for $architecture ($pin) ..." >&2
+echo "Downloading ffmpeg for $architecture ($pin) ..." >&2
 "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform "$platform" \
   --dest "$work" "$pin"
 mkdir -p "$work/layer/bin"
 "$python" -m zipfile -e "$work"/imageio_ffmpeg-*.whl "$work/wheel"
 cp "$work"/wheel/imageio_ffmpeg/binaries/ffmpeg-* "$work/layer/bin/ffmpeg"
-echo "Fetching the fonts ..." >&2
+echo "Downloading the fonts ..." >&2
 "$here/fonts.sh" "$work/layer/fonts"
 
 echo "Packing ..." >&2
@@ -54,5 +54,5 @@ with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         entry.external_attr = (0o100755 if file.parent.name == "bin" else 0o100644) << 16
         packed.writestr(entry, file.read_bytes())
 unpacked = sum(entry.file_size for entry in zipfile.ZipFile(out).infolist())
-print(f"{out}: {out.stat().st_size / 2**20:.0f} MiB, unpacked {unpacked / 2**20:.0f} of the 250 that a function may have", file=sys.stderr)
+print(f"{out}: {out.stat().st_size / 2**20:.0f} MiB, {unpacked / 2**20:.0f} MiB unpacked (a function may have at most 250 MiB)", file=sys.stderr)
 PACK

@@ -1,9 +1,9 @@
-// Shows in Chromium that a page of another origin reads and changes nothing on a stack that asks for no key. node
-// foreign.mjs [--origin URL] [--emulator URL] [--chromium PATH] The stack is `cargo xtask up`, without --auth. A
-// hostile page is served from another port of this machine, under names of the same site and of another one, and under
-// a name that was rebound to this machine (DNS rebinding). Each makes every kind of request that a browser allows.
-// Afterwards everything is as it was, no call that a page made was answered with data, and programs without a browser
-// were answered as before.
+// Shows in Chromium that a page of another origin reads and changes nothing on a stack that requires no key.
+// Usage: node foreign.mjs [--origin URL] [--emulator URL] [--chromium PATH]    The stack is `cargo xtask up` without --auth.
+// A hostile page is served from another port of this machine, from the same site and from another site, and under a name
+// that is rebound to this machine (DNS rebinding). Each makes every kind of request that a browser allows. The check
+// passes if nothing has changed, no request of a page was answered with data, and programs other than browsers still
+// get their responses.
 import { chromium } from "playwright-core";
 import http from "node:http";
 const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return i < 0 ? or : process.argv[i + 1]; };
@@ -11,14 +11,14 @@ const ORIGIN = arg("origin", "http://127.0.0.1:3000").replace(/\/$/, ""), EMULAT
 const PORT = new URL(ORIGIN).port || "80", EVIL = "evil.example", REBOUND = "localhost.example";
 const assert = (ok, text) => { if (!ok) throw new Error(text); };
 
-/** A program without a browser: no Origin, no Sec-Fetch-Site. */
+/** A request of a program that is not a browser: without Origin and Sec-Fetch-Site. */
 async function program(method, path, body) {
   const response = await fetch(ORIGIN + path, { method, headers: { "content-type": "application/json" }, body: method === "GET" ? undefined : JSON.stringify(body ?? {}) });
   const answer = await response.json();
   assert(response.ok, `${method} ${path} answered ${response.status} ${JSON.stringify(answer)}: is this a stack without --auth?`);
   return answer;
 }
-/** What must stay as it is. */
+/** The state that must not change. */
 async function state(job) {
   const [{ job: now }, { stats }, { jobs }, { endpoints }] = await Promise.all([program("GET", `/api/job/${job}`), program("GET", "/api/queue/status"), program("GET", "/api/queue/jobs?limit=500"), program("GET", "/api/webhooks/endpoints")]);
   return { cancelled: now.status === "cancelled", isProcessing: stats.isProcessing, jobs: jobs.map((one) => one.id), endpoints: endpoints.map((one) => [one.id, one.enabled]) };
@@ -26,16 +26,16 @@ async function state(job) {
 
 /** Runs in the hostile page: makes every kind of request, and reports what it could read. */
 async function attack({ target, job, emulator, files }) {
-  const read = [], tried = [], at = (path) => target + path;
+  const read = [], attempts = [], at = (path) => target + path;
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const attempt = async (name, work) => {
-    tried.push(name);
+    attempts.push(name);
     try {
       const got = await Promise.race([work(), wait(3000)]);
       if (got) read.push(`${name}: ${String(got).slice(0, 80)}`);
-    } catch { /* The browser refused to tell. */ }
+    } catch { /* The browser does not let the page read the response. */ }
   };
-  /** What a page can read of an answer; an error's text tells nothing. */
+  /** The part of a response that a page can read; errors contain no data. */
   const text = async (response) => (response.ok ? `${response.status} ${await response.text()}` : null);
   const json = JSON.stringify({ processing: false, country: "US", platform: "Netflix", genre: "Horror", url: "https://evil.example/hook", videoUrl: "https://evil.example/v.mp4" });
   const reads = ["/api/queue/jobs", "/api/queue/status", `/api/job/${job}`, `/api/queue/job/${job}/logs`, "/api/webhooks/endpoints", "/api/logs/search", "/api/videos", "/api/platforms/US", "/dashboard"];
@@ -57,7 +57,7 @@ async function attack({ target, job, emulator, files }) {
       await attempt(`form ${enctype} ${path}`, async () => {
         const frame = document.createElement("iframe"); frame.name = "f" + Math.random(); document.body.append(frame);
         const form = document.createElement("form"); Object.assign(form, { method: "POST", action: at(path), enctype, target: frame.name });
-        // As text/plain this is JSON on the wire.
+        // With text/plain, the encoded form is valid JSON.
         const field = document.createElement("input"); field.name = json.slice(0, -1) + ',"x":"'; field.value = '"}'; form.append(field); document.body.append(form);
         const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
         form.submit(); await Promise.race([loaded, wait(1500)]);
@@ -96,7 +96,7 @@ async function attack({ target, job, emulator, files }) {
     await attempt("emulator, a query", async () => text(await fetch(emulator + "/?Action=ListQueues&X-Amz-Credential=test")));
     await attempt("emulator, health", async () => text(await fetch(emulator + "/_ministack/health")));
   }
-  return { read, tried: tried.length };
+  return { read, attempts: attempts.length };
 }
 
 const hostile = http.createServer((_, response) => { response.setHeader("content-type", "text/html"); response.end("<!doctype html><title>hostile</title><body>"); });
@@ -107,7 +107,7 @@ let failed = 0;
 try {
   const { jobId: job } = await program("POST", "/api/generate", { country: "US", platform: "Netflix", genre: "Horror", template: "studio:stall=2" });
   const visits = [
-    // [what it is, where the page is, what it attacks]
+    // [description, URL of the page, origin that it attacks]
     ["another port, by address", `http://127.0.0.1:${port}/`, ORIGIN],
     ["another port, by name", `http://localhost:${port}/`, ORIGIN],
     ["another site", `http://${EVIL}:${port}/`, ORIGIN],
@@ -115,7 +115,7 @@ try {
   ];
   for (const [what, url, target] of visits) {
     const before = await state(job), context = await browser.newContext(), page = await context.newPage(), answered = []; let refused = 0;
-    // The rebound name led to the attacker when the page was loaded.
+    // When the page was loaded, the rebound name still resolved to the attacker.
     await context.route(`http://${REBOUND}:${PORT}/hostile`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><title>hostile</title><body>" }));
     page.on("response", (response) => {
       const { origin, pathname } = new URL(response.url()), status = response.status();
@@ -125,20 +125,20 @@ try {
       else refused += 1;
     });
     await page.goto(url);
-    // The files of the pages hold no data: under a rebound name they are the page's own.
+    // Static files contain no data; under a rebound name they have the page's own origin.
     const files = target === ORIGIN ? ["/assets/js/api.js", "/assets/favicon.svg", "/assets/style.css"] : [];
-    const { read, tried } = await page.evaluate(attack, { target, job, emulator: EMULATOR, files });
-    // A user who follows a link sees the page; the hostile page does not.
+    const { read, attempts } = await page.evaluate(attack, { target, job, emulator: EMULATOR, files });
+    // A user who follows a link sees the page, but the hostile page cannot read it.
     const link = `${ORIGIN}/dashboard`, shown = page.waitForResponse((response) => response.url() === link);
     await page.evaluate((link) => { location.href = link; }, link);
     const followedTo = (await shown).status(), after = await state(job), wrong = [];
-    if (refused + answered.length < 50) wrong.push(`only ${refused} attempts reached the stack`);
+    if (refused + answered.length < 50) wrong.push(`only ${refused} requests reached the stack`);
     if (read.length) wrong.push(`it read ${read.length}: ${read.slice(0, 3).join(" | ")}`);
-    if (answered.length) wrong.push(`it was answered ${answered.length} times: ${answered.slice(0, 3).join(" | ")}`);
+    if (answered.length) wrong.push(`it got ${answered.length} responses with data: ${answered.slice(0, 3).join(" | ")}`);
     if (JSON.stringify(after) !== JSON.stringify(before)) wrong.push(`it changed ${JSON.stringify(before)} to ${JSON.stringify(after)}`);
-    if (followedTo !== 200) wrong.push(`a link to a page answered ${followedTo}`);
+    if (followedTo !== 200) wrong.push(`following a link returned ${followedTo}`);
     failed += wrong.length ? 1 : 0;
-    console.log(`${what}: ${wrong.length ? "FAILED " + wrong.join("; ") : `ok, ${tried} attempts, ${refused} answers refused`}`);
+    console.log(`${what}: ${wrong.length ? "FAILED " + wrong.join("; ") : `ok, ${attempts} attempts, ${refused} requests refused`}`);
     await context.close();
   }
   await program("POST", `/api/job/${job}/cancel`);

@@ -1,7 +1,7 @@
 // Walks the pages in Chromium.   node walk.mjs [--origin URL] [--mock] [--shots DIR] [--failed-job ID] [--key KEY | --user U --password P] [--only name,name] [--slow SECONDS] [--stream-origin URL] [--receiver URL]
-// Without --mock nothing but the documented API is used, so it runs against the real stack (a worker stand-in has to advance jobs).
-// Walks wait for what they want to see; `waitForTimeout` is only there where nothing may happen for a while.
-// --failed-job names a failed job to retry; without it (and without --mock) that walk is skipped. --slow: how long a job may take.
+// Without --mock only the documented API is used, so it runs against a real stack whose worker or mock worker advances jobs.
+// Walks wait for the state that they expect; `waitForTimeout` is used only to check that nothing happens for some time.
+// --failed-job is the id of a failed job to retry; without it (and without --mock) that walk is skipped. --slow is the timeout for a job.
 import { chromium } from "playwright-core";
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -11,7 +11,7 @@ const arg = (name, or) => { const i = process.argv.indexOf("--" + name); return 
 const ORIGIN = arg("origin", "http://127.0.0.1:3000").replace(/\/$/, ""), MOCK = Boolean(arg("mock", false)), SHOTS = arg("shots", "shots"), STREAM = arg("stream-origin", ORIGIN), SLOW = Number(arg("slow", 60)) * 1000, ONLY = arg("only", "");
 fs.mkdirSync(SHOTS, { recursive: true });
 const axeSource = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-// If keys are needed, each walk begins signed in.
+// If a key is required, each walk starts signed in.
 const auth = arg("key") ? { username: "", password: arg("key") } : arg("user") ? { username: arg("user"), password: arg("password") } : undefined;
 const browser = await chromium.launch({ executablePath: arg("chromium", "/usr/bin/chromium"), args: ["--no-sandbox"] });
 const results = [];
@@ -56,7 +56,7 @@ async function walk(name, work) {
   console.log(results.at(-1).join(": "), `${((Date.now() - started) / 1000).toFixed(1)} s`);
   for (const p of page.list) await p.context().close();
 }
-/** Asks again until it is so. */
+/** Polls until the test passes. */
 async function until(test, text, timeout = 10000) {
   for (const end = Date.now() + timeout; ; ) {
     if (await test()) return;
@@ -64,16 +64,16 @@ async function until(test, text, timeout = 10000) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
-/** What is being loaded is there. */
+/** Waits until nothing is loading. */
 const settled = (page) => until(async () => !page.busy && !(await page.locator(".skeleton:visible").count()), "the page does not settle", 20000);
-/** A button that may be pressed; ours are never `disabled`, so that they keep the focus. */
+/** The selector of an enabled button; buttons use `aria-disabled` instead of `disabled`, so that they keep the focus. */
 const on = (id) => `#${id}[aria-disabled="false"]`;
 const focused = (page, selector) => page.evaluate((selector) => document.activeElement.matches(selector), selector);
 const focusedIs = (page) => page.evaluate(() => document.activeElement.outerHTML.slice(0, 100));
 const badge = (page, text, timeout = 10000) => page.locator(`#badge:has-text("${text}")`).waitFor({ timeout });
 const api = (page, method, path, body) => page.evaluate(async ([method, path, body]) => (await fetch(path, { method, headers: { "content-type": "application/json" }, body: method === "GET" ? undefined : JSON.stringify(body ?? {}) })).json(), [method, path, body]);
 const mock = async (path, body) => (await fetch(ORIGIN + "/__mock/" + path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body) })).json();
-/** A job that stays at its second step, where the worker is the studio. */
+/** The template of a job that stays at its second step, if the worker is the mock one. */
 const STALLS = "studio:stall=2";
 async function submit(page, { genre = "Horror", pause = false, template = "auto" } = {}) {
   await page.goto(`${ORIGIN}/?country=US&template=${encodeURIComponent(template)}`);
@@ -85,14 +85,14 @@ async function submit(page, { genre = "Horror", pause = false, template = "auto"
   await page.locator(".movie h3, #preview .empty").first().waitFor();
   await page.locator(on("submit")).waitFor();
 }
-/** A job that only this walk's page knows. */
+/** A job that only the page of this walk sees. */
 const fake = (over) => ({ status: "cancelled", parameters: { country: "US", platform: "Netflix", genre: "Horror", template: "auto" }, createdAt: new Date().toISOString(), startedAt: null, completedAt: null, failedAt: null, cancelledAt: null, creatomateId: null, videoUrl: null, retryCount: 0, maxRetries: 3, error: null, progress: 0, currentStep: "Waiting in queue", currentStepNumber: 0, stepDetails: {}, stepDuration: {}, workerId: null, pausedAfterExtraction: false, extractedMovies: null, ...over });
 const answer = (route, body, status = 200) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(body) });
 const refuseStreams = (page) => { page.allow.push("503"); return page.route(/\/stream(\?|$)/, (route) => answer(route, {}, 503)); };
 
 await walk("submit", async (made) => {
   const page = await made();
-  // Each state that was shown, however short.
+  // Records each state that was shown, however briefly.
   await page.addInitScript(() => {
     const seen = (window.__seen = { steps: [], fell: false }); let last = 0;
     addEventListener("DOMContentLoaded", () => {
@@ -120,7 +120,7 @@ await walk("submit", async (made) => {
 });
 
 await walk("key", async (made) => {
-  // A submit whose answer is lost, sent again: the same key.
+  // A submission whose response is lost is sent again with the same key.
   const page = await made(); page.allow.push("ERR_FAILED");
   await submit(page);
   const keys = []; let lose = true;
@@ -132,7 +132,7 @@ await walk("key", async (made) => {
 });
 
 await walk("cancel-delete", async (made) => {
-  // What the page asks for while the job is deleted may get a 404.
+  // Requests of the page during the deletion may get a 404.
   const page = await made(); page.allow.push("404");
   await submit(page, { template: STALLS }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
   await page.locator('#actions [data-act="cancel"]').click();
@@ -163,7 +163,7 @@ await walk("failed-retry", async (made) => {
 });
 
 await walk("cut-before", async (made) => {
-  // Refused from the start, then back: works against any stack.
+  // Streams fail from the start and work later; runs against any stack.
   const page = await made(); page.allow.push("503");
   let refuse = true;
   await page.route(/\/stream(\?|$)/, (route) => (refuse ? route.fulfill({ status: 503, body: "{}", contentType: "application/json" }) : route.continue()));
@@ -171,7 +171,7 @@ await walk("cut-before", async (made) => {
 });
 
 await walk("cut-off", async (made) => {
-  // The network goes in the middle of a run and comes back: what happened meanwhile is there, each line once.
+  // The network is lost during a run and returns: the page then shows every log line exactly once.
   const page = await made(); page.allow.push("ERR_INTERNET_DISCONNECTED", "Failed to fetch", "ERR_NETWORK");
   await submit(page, { template: "studio:step_ms=700" }); await page.locator("#submit").click(); await page.waitForURL("**/job/*");
   await badge(page, "Live"); await page.locator('#steps li[data-step="2"].running, #steps li[data-step="3"]').first().waitFor();
@@ -179,8 +179,8 @@ await walk("cut-off", async (made) => {
   await page.waitForTimeout(2000); await page.context().setOffline(false);
   await page.locator("#video video").waitFor({ timeout: SLOW }); await settled(page);
   const id = new URL(page.url()).pathname.split("/").at(-1);
-  const told = async () => (await (await page.request.get(`${ORIGIN}/api/queue/job/${id}/logs`)).json()).data.logs.length;
-  await until(async () => (await page.locator("#log .line, #log li").count()) === (await told()), async () => `the log shows ${await page.locator("#log .line, #log li").count()} of ${await told()} lines`, 20000);
+  const logged = async () => (await (await page.request.get(`${ORIGIN}/api/queue/job/${id}/logs`)).json()).data.logs.length;
+  await until(async () => (await page.locator("#log .line, #log li").count()) === (await logged()), async () => `the log shows ${await page.locator("#log .line, #log li").count()} of ${await logged()} lines`, 20000);
   assert((await page.locator("#percent").textContent()) === "100%", "not at the end");
 });
 
@@ -198,7 +198,7 @@ if (MOCK) await walk("cut-during", async (made) => {
 });
 
 if (MOCK) await walk("bounded", async (made) => {
-  // A gateway that buffers: whole answers, then reconnects; never an error, all steps arrive.
+  // A gateway that buffers: whole responses and reconnects, without errors; all steps arrive.
   await mock("set?mode=bounded");
   const page = await made(); const { id } = await mock("make", {});
   const seen = new Set();
@@ -213,10 +213,10 @@ if (MOCK) await walk("bounded", async (made) => {
 });
 
 if (STREAM !== ORIGIN) await walk("token", async (made) => {
-  // The stream's own origin: a token first, then the stream there.
+  // Streams have another origin: the page requests a token first, then the stream.
   const page = await made(); const seen = []; page.on("request", (r) => seen.push(r.method() + " " + r.url()));
   await submit(page); await page.locator("#submit").click(); await page.waitForURL("**/job/*"); await page.locator("#video video").waitFor({ timeout: SLOW });
-  assert(seen.some((t) => t.startsWith("POST") && t.endsWith("/api/stream-token")), "no token asked"); assert(seen.some((t) => t.startsWith(`GET ${STREAM}/api/job/`) && t.includes("/stream?token=")), "no stream at " + STREAM);
+  assert(seen.some((t) => t.startsWith("POST") && t.endsWith("/api/stream-token")), "no token was requested"); assert(seen.some((t) => t.startsWith(`GET ${STREAM}/api/job/`) && t.includes("/stream?token=")), "no stream at " + STREAM);
 });
 
 await walk("paused", async (made) => {
@@ -228,9 +228,9 @@ await walk("paused", async (made) => {
 await walk("hidden", async (made) => {
   const page = await made(); await page.goto(ORIGIN + "/dashboard"); await badge(page, "Live");
   const hide = (v) => page.evaluate((v) => { Object.defineProperty(document, "hidden", { value: v, configurable: true }); Object.defineProperty(document, "visibilityState", { value: v ? "hidden" : "visible", configurable: true }); document.dispatchEvent(new Event("visibilitychange")); }, v);
-  await hide(true); await badge(page, "Paused"); let asked = 0; page.on("request", (r) => r.url().includes("/api/") && asked++);
-  await page.waitForTimeout(7000); assert(asked === 0, `a hidden tab asked ${asked} times`);
-  await hide(false); await badge(page, "Live"); await until(() => asked >= 2, "it did not catch up");
+  await hide(true); await badge(page, "Paused"); let calls = 0; page.on("request", (r) => r.url().includes("/api/") && calls++);
+  await page.waitForTimeout(7000); assert(calls === 0, `a hidden tab made ${calls} calls`);
+  await hide(false); await badge(page, "Live"); await until(() => calls >= 2, "it did not catch up");
 });
 
 await walk("keyboard", async (made) => {
@@ -252,7 +252,7 @@ await walk("keyboard", async (made) => {
 });
 
 await walk("focus", async (made) => {
-  // Each delete hands the keyboard on: to the next row, from the last row to the one before, from the only one to the heading.
+  // After each delete the focus moves: to the next row, from the last row to the previous one, from the only row to the heading.
   const page = await made(); let jobs = ["a", "b", "c"].map((name) => fake({ id: `job_1_walk${name}` }));
   await page.route("**/api/queue/jobs?*", (route) => answer(route, { success: true, jobs }));
   await page.route("**/api/queue/job/*/delete", (route) => { jobs = jobs.filter((job) => !route.request().url().includes(job.id)); return answer(route, { success: true, message: "Deleted" }); });
@@ -266,7 +266,7 @@ await walk("focus", async (made) => {
 });
 
 await walk("waits", async (made) => {
-  // A run has failed, and the next one is planned: the reason stands in the log only.
+  // A run has failed and the next one is scheduled: only the log contains the reason.
   const page = await made(); await refuseStreams(page); const id = "job_1_walkwaits", before = new Date(Date.now() - 60000).toISOString();
   const job = fake({ id, status: "pending", retryCount: 1, retryAfter: new Date(Date.now() + 90000).toISOString() }); let logs = 0;
   const line = (error, attempt) => ({ timestamp: before, job_id: id, event_type: "job_log", level: "warning", type: "warning", message: `Run failed, trying again in 90 s: ${error}`, details: { error, attempt }, source: "reelhook" });
@@ -274,7 +274,7 @@ await walk("waits", async (made) => {
   await page.route(`**/api/queue/job/${id}/logs`, (route) => (logs++, answer(route, { success: true, data: { jobId: id, logs: [line("an older one", 0), line("Screenshot failed: browser crashed", 1)], count: 2, lastUpdate: before } })));
   await page.route(`**/api/job/${id}/deliveries`, (route) => answer(route, { success: true, deliveries: [{ id: "d1", webhookId: "webhook_1", event: "job.failed", eventId: `${id}.4.0`, endpointId: "ep_1", status: "pending", attempts: 1, createdAt: before, nextAttemptAt: job.retryAfter, finishedAt: null, lastResult: "HTTP 503" }], count: 1 }));
   await page.goto(`${ORIGIN}/job/${id}`); await page.locator("#problem .said").waitFor();
-  assert((await page.locator("#problem .said").innerText()) === "Screenshot failed: browser crashed", "another reason"); assert(logs === 1, `the log was asked for ${logs} times`);
+  assert((await page.locator("#problem .said").innerText()) === "Screenshot failed: browser crashed", "another reason"); assert(logs === 1, `the log was requested ${logs} times`);
   const next = page.locator("#next-run"), first = await next.innerText(); assert(/^Attempt 2 begins in 1m \d+s\.$/.test(first), first);
   await until(async () => (await next.innerText()) !== first, "it does not count down");
   assert(await page.locator("#deliveries td:has-text('webhook_1')").count(), "the delivery's endpoint is not named");
@@ -283,11 +283,11 @@ await walk("waits", async (made) => {
 });
 
 await walk("limited", async (made) => {
-  // Too many calls: nothing is asked before the time is over, an action says so, and then it goes on.
+  // Rate limited: the page makes no call before Retry-After, an action shows the reason, and then the page continues.
   const page = await made(); await refuseStreams(page); page.allow.push("429"); let limited = false;
   await page.addInitScript(() => {
     const plain = window.fetch; window.__sent = []; window.__refused = [];
-    window.fetch = async (...asked) => { window.__sent.push(performance.now()); const answer = await plain(...asked); if (answer.status === 429) window.__refused.push(performance.now()); return answer; };
+    window.fetch = async (...args) => { window.__sent.push(performance.now()); const answer = await plain(...args); if (answer.status === 429) window.__refused.push(performance.now()); return answer; };
   });
   await page.route("**/api/queue/status", (route) => (limited ? answer(route, { success: false, message: "Rate limit exceeded. Please slow down.", code: "rate_limited", retryAfter: 9 }, 429) : route.continue()));
   await page.goto(ORIGIN + "/queue"); await badge(page, "Polling"); await settled(page); limited = true;
@@ -296,11 +296,11 @@ await walk("limited", async (made) => {
   assert(/Try again in \d s\.$/.test(await page.locator(".toast.bad").innerText()), "the toast says " + (await page.locator(".toast.bad").innerText()));
   await page.locator("#banner").waitFor({ state: "hidden", timeout: 20000 });
   const [sent, [refused]] = await page.evaluate(() => [window.__sent, window.__refused]);
-  assert(!sent.some((at) => at > refused && at < refused + 8990), "it asked within the time: " + sent.map((at) => Math.round(at - refused)));
+  assert(!sent.some((at) => at > refused && at < refused + 8990), "it made a call too early: " + sent.map((at) => Math.round(at - refused)));
 });
 
 await walk("calls", async (made) => {
-  // An upper bound, so that a slow machine can't make it fail: fewer than 60 calls a minute, live and without a stream.
+  // Fewer than 60 calls a minute, with and without a stream; an upper bound, so that a slow machine can't make it fail.
   for (const name of ["dashboard", "queue"]) for (const refused of [false, true]) {
     const page = await made(); if (refused) await refuseStreams(page);
     await page.goto(`${ORIGIN}/${name}`); await badge(page, refused ? "Polling" : "Live"); await settled(page);
@@ -316,8 +316,8 @@ await walk("countries", async (made) => {
 });
 
 await walk("login", async (made) => {
-  if (!auth) return "no key is needed";
-  // From the requested page, with a wrong key and the right one, back to it; then sign out. With scripts and without.
+  if (!auth) return "no key is required";
+  // Redirected from a page, signs in with a wrong key and the right one, returns to the page, signs out; with and without scripts.
   for (const scripts of [true, false]) {
     const page = await made({ signedIn: false, scripts }); page.allow.push("401");
     await page.goto(`${ORIGIN}/queue?status=failed`); await page.locator("h1:has-text('Sign in')").waitFor();
@@ -334,7 +334,7 @@ await walk("login", async (made) => {
   }
 });
 
-/** Both sizes and schemes, also at 360 px, and through axe; `then(page)` comes before each picture. */
+/** Screenshots in both sizes and colour schemes, a check at 360 px, and axe; `then(page)` runs before each screenshot. */
 async function shoot(made, name, path, ready, then, options = {}) {
   for (const [size, viewport] of [["desktop", DESK], ["phone", PHONE]]) for (const colorScheme of ["light", "dark"]) {
     const page = await made({ viewport, colorScheme, csp: false, still: true, ...options });
@@ -351,7 +351,7 @@ async function shoot(made, name, path, ready, then, options = {}) {
 }
 const idOf = async (status, test = () => true) => (await (await fetch(`${ORIGIN}/api/queue/jobs?status=${status}`, { headers: auth ? { authorization: "Basic " + btoa(`${auth.username}:${auth.password}`) } : {} })).json()).jobs.find(test)?.id;
 await walk("shots-login", async (made) => {
-  if (!auth) return "no key is needed";
+  if (!auth) return "no key is required";
   await shoot(made, "login", "/login?next=/queue", "h1", async (page) => { page.allow.push("401"); await signIn(page, { username: "ann", password: "a guess" }); await page.locator("#problem").waitFor(); }, { signedIn: false });
 });
 await walk("shots-form", (made) => shoot(made, "form", "/?country=US&platform=Netflix&genre=Horror", ".movie h3"));
@@ -369,10 +369,10 @@ await walk("queue-actions", async (made) => {
   await page.locator("#cleanup").click(); await page.locator(".toast:has-text('cleaned up')").waitFor();
   await settled(page);
   if (await page.locator(on("older")).count()) { const first = await page.locator("#jobs a").first().getAttribute("href"); await page.locator("#older").click(); await page.locator("#page:has-text('Page 2')").waitFor(); assert((await page.locator("#jobs a").first().getAttribute("href")) !== first, "page 2 is page 1"); await page.locator("#newer").click(); await page.locator("#page:has-text('Page 1')").waitFor(); }
-  if (!MOCK && !arg("destroy", false)) return console.log("  clear and clear failed skipped: no --destroy");
+  if (!MOCK && !arg("destroy", false)) return console.log("  clear and clear failed: skipped, no --destroy");
   await settled(page);
   if (await page.locator(on("clear-failed")).count()) { await page.locator("#clear-failed").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('Cleared')").waitFor(); await page.locator('.filter[data-status="failed"] .number:text-is("0")').waitFor(); }
-  if (!(await page.locator(on("clear")).count())) return console.log("  clear skipped: nothing to clear");
+  if (!(await page.locator(on("clear")).count())) return console.log("  clear: skipped, nothing to clear");
   await page.locator("#clear").click(); await page.locator("dialog .danger").click(); await page.locator(".toast:has-text('All queues cleared')").waitFor();
 });
 

@@ -1,8 +1,8 @@
-// Walks the webhook pages: endpoints, their secrets, deliveries, the time line and recoveries (walk.mjs runs it).
-// Each walk makes the endpoint that it needs through the API, sends only to that one, and deletes it, so it may run against any stack.
-// --receiver URL: where its webhooks go; without it beside the first endpoint of the settings, which on a laptop is the studio.
+// Walks the webhook pages: endpoints, their secrets, deliveries, attempts and recoveries (walk.mjs runs it).
+// Each walk registers its own endpoint through the API, sends only to it, and deletes it, so it can run against any stack.
+// --receiver URL: the receiver of its webhooks; by default a path at the first endpoint of the settings, locally the mock services.
 
-/** `kit` are walk.mjs's helpers; `receiver` may be empty. */
+/** The parameters are helpers of walk.mjs; `receiver` may be empty. */
 export async function walkWebhooks({ walk, shoot, open, assert, until, settled, on, focused, focusedIs, api, answer, ORIGIN, SHOTS, receiver }) {
   const made = [];
   const unique = () => Math.random().toString(36).slice(2, 8);
@@ -14,14 +14,14 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
     const known = endpoints.find((one) => one.source === "settings" && one.url && !one.url.includes("***"));
     return new URL(`walk-${unique()}`, known?.url ?? "https://hooks.example.com/").href;
   }
-  /** An endpoint of this walk, with `tests` deliveries on their way. */
+  /** Registers an endpoint for this walk, and sends `tests` test webhooks to it. */
   async function endpoint(page, { description = `Walk ${unique()}`, tests = 0, ...more } = {}) {
-    const told = await page.evaluate(async ([body, key]) => (await fetch("/api/webhooks/endpoints", { method: "POST", headers: { "content-type": "application/json", "idempotency-key": key }, body: JSON.stringify(body) })).json(), [{ url: await target(page), description, events: ["endpoint.*"], ...more }, crypto.randomUUID()]);
-    assert(told.endpoint?.id, "no endpoint was made: " + JSON.stringify(told));
-    made.push(told.endpoint.id);
-    const sent = [told.test?.deliveryId];
-    for (let i = 0; i < tests; i++) sent.push((await api(page, "POST", `/api/webhooks/endpoints/${told.endpoint.id}/test`)).deliveryId);
-    return { ...told.endpoint, sent: sent.filter(Boolean) };
+    const response = await page.evaluate(async ([body, key]) => (await fetch("/api/webhooks/endpoints", { method: "POST", headers: { "content-type": "application/json", "idempotency-key": key }, body: JSON.stringify(body) })).json(), [{ url: await target(page), description, events: ["endpoint.*"], ...more }, crypto.randomUUID()]);
+    assert(response.endpoint?.id, "no endpoint was made: " + JSON.stringify(response));
+    made.push(response.endpoint.id);
+    const sent = [response.test?.deliveryId];
+    for (let i = 0; i < tests; i++) sent.push((await api(page, "POST", `/api/webhooks/endpoints/${response.endpoint.id}/test`)).deliveryId);
+    return { ...response.endpoint, sent: sent.filter(Boolean) };
   }
   const cardOf = (page, id) => page.locator(`article[id="${id}"]`);
   const act = (page, id, name) => cardOf(page, id).locator(`[data-act="${name}"]`);
@@ -31,7 +31,7 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   const tidy = async (page, ids) => { for (const id of ids) await api(page, "DELETE", `/api/webhooks/endpoints/${id}`); };
 
   await walk("endpoint", async (made_) => {
-    // Registered, edited, looked at, rotated, disabled, enabled and deleted, all through the page.
+    // An endpoint is registered, edited, previewed, rotated, disabled, enabled and deleted through the page.
     const page = await start(made_); page.allow.push("400"); const name = `Walk ${unique()}`, address = await target(page);
     await page.locator("#add").click(); await page.locator("#endpoint-form").waitFor(); await page.screenshot({ path: `${SHOTS}/webhooks-form.png` });
     await page.locator('[data-act="save"]').click(); await page.locator("#field-error").waitFor(); assert(await focused(page, "#f-url"), "a missing URL is not shown at its field");
@@ -39,7 +39,7 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
     await page.locator('#field-error code:text-is("url")').waitFor();
     assert(await focused(page, "#f-url"), "the focus is not at the bad field: " + (await focusedIs(page))); await page.screenshot({ path: `${SHOTS}/webhooks-form-error.png` });
     await page.fill("#f-url", address); await page.fill("#f-description", name);
-    await page.uncheck('#f-events input[value="job.*"]'); await page.check('#f-events input[value="endpoint.*"]'); assert(await page.isDisabled('#f-events input[value="endpoint.disabled"]'), "a whole group does not take its members in");
+    await page.uncheck('#f-events input[value="job.*"]'); await page.check('#f-events input[value="endpoint.*"]'); assert(await page.isDisabled('#f-events input[value="endpoint.disabled"]'), "a group does not include its members");
     await page.locator("#f-headers > button").click(); await page.locator('#f-headers [data-part="name"]').fill("X-Team"); await page.locator('#f-headers [data-part="value"]').fill("walk");
     await page.locator("summary:has-text('More options')").click(); await page.check('input[name="v1a"]'); await page.fill("#f-timeoutMs", "5000"); await page.screenshot({ path: `${SHOTS}/webhooks-form-more.png` });
     await page.locator('[data-act="save"]').click(); await page.locator("#sheet .note.completed").waitFor(); await page.screenshot({ path: `${SHOTS}/webhooks-registered.png` });
@@ -52,7 +52,7 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
     await page.fill("#f-description", name + " 2"); await page.locator('#endpoint-form [data-act="save"]').click(); await sheet(page).waitFor({ state: "hidden" });
     await page.locator(`h3:text-is("${name} 2")`).waitFor(); assert(JSON.stringify(sent) === JSON.stringify({ description: name + " 2" }), "more than the change was sent: " + JSON.stringify(sent));
 
-    await act(page, id, "preview").click(); await page.locator("#sheet pre").waitFor(); assert(JSON.parse(await page.locator("#sheet pre").innerText()), "the body is no JSON"); await page.screenshot({ path: `${SHOTS}/webhooks-preview.png` });
+    await act(page, id, "preview").click(); await page.locator("#sheet pre").waitFor(); assert(JSON.parse(await page.locator("#sheet pre").innerText()), "the body is not JSON"); await page.screenshot({ path: `${SHOTS}/webhooks-preview.png` });
     await page.selectOption("#f-event", EVENTS); await page.locator(`#sheet pre:has-text("${EVENTS}")`).waitFor(); await closeSheet(page);
 
     await act(page, id, "secret").click(); await page.locator(".secret-item").waitFor(); assert((await page.locator(".secret").first().innerText()).includes("•"), "the secret is shown at once");
@@ -68,7 +68,7 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   });
 
   await walk("endpoint-keyboard", async (made_) => {
-    // No mouse: a new endpoint, Escape that asks before it throws work away, and the way back.
+    // Keyboard only: a new endpoint, a confirmation when Escape would discard changes, and the return of the focus.
     const page = await start(made_); const name = `Walk ${unique()}`, address = await target(page);
     const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
     const to = async (selector, key = "Tab") => { for (let i = 0; i < 80; i++) { if (await focused(page, selector)) return; await press(key); } throw new Error(`${key} does not reach ${selector}`); };
@@ -84,33 +84,33 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   });
 
   await walk("endpoint-refused", async (made_) => {
-    // Somebody else changed it meanwhile: nothing is overwritten, and what is there now can be loaded.
+    // Another user has changed the endpoint: the change is not overwritten, and the new version can be loaded.
     const page = await start(made_); page.allow.push("412"); const { id } = await endpoint(page); await page.reload(); await act(page, id, "edit").click(); await page.locator("#f-description").waitFor();
     await api(page, "PATCH", `/api/webhooks/endpoints/${id}`, { description: "Theirs" }); await page.fill("#f-description", "Mine"); await page.locator('[data-act="save"]').click(); await page.locator("#sheet .note.bad").waitFor();
     await page.locator("#sheet .btn:has-text('Load it again')").click(); await until(async () => (await page.inputValue("#f-description").catch(() => "")) === "Theirs", "it was not loaded again"); await closeSheet(page); await tidy(page, [id]);
   });
 
   await walk("deliveries", async (made_) => {
-    // The filter is in the address, and pages go on where the last one ended.
+    // The URL contains the filter, and each page starts where the previous one ended.
     const page = await start(made_); const { id, sent } = await endpoint(page, { tests: 4 }); const path = `/webhooks/deliveries?endpoint=${id}&limit=2`;
     await until(async () => (await api(page, "GET", `/api/webhooks/deliveries?endpoint=${id}`)).count >= sent.length, "the tests are not listed", 20000);
-    await page.goto(ORIGIN + path); await page.locator("#deliveries tr").first().waitFor(); await settled(page); assert((await page.locator("#deliveries tr").count()) === 2, "not two rows"); assert((await page.inputValue("#by-endpoint")) === id, "the address's endpoint is not chosen");
+    await page.goto(ORIGIN + path); await page.locator("#deliveries tr").first().waitFor(); await settled(page); assert((await page.locator("#deliveries tr").count()) === 2, "not two rows"); assert((await page.inputValue("#by-endpoint")) === id, "the endpoint in the URL is not selected");
     const first = await page.locator("#deliveries a.strong").first().getAttribute("href"); await page.locator(on("older")).click(); await page.locator("#page:has-text('Page 2')").waitFor(); await settled(page);
     assert((await page.locator("#deliveries a.strong").first().getAttribute("href")) !== first, "page 2 is page 1"); await page.locator(on("newer")).click(); await page.locator("#page:has-text('Page 1')").waitFor();
-    await page.locator('.filter[data-status="stopped"]').click(); await page.locator("#state .empty").waitFor(); assert(page.url().includes("status=stopped") && page.url().includes(id), "the address does not tell of the filter: " + page.url());
+    await page.locator('.filter[data-status="stopped"]').click(); await page.locator("#state .empty").waitFor(); assert(page.url().includes("status=stopped") && page.url().includes(id), "the URL does not contain the filter: " + page.url());
     await page.screenshot({ path: `${SHOTS}/deliveries-none.png` }); await page.reload(); await page.locator('.filter[data-status="stopped"][aria-pressed="true"]').waitFor();
     await page.locator("#reset").click(); await until(() => !page.url().includes("status="), "the filter is kept"); await settled(page);
     await tidy(page, [id]);
   });
 
   await walk("timeline", async (made_) => {
-    // A test is followed from the card: its tries appear by themselves, and it can be sent again.
+    // A test webhook is opened from the card: its attempts appear without a reload, and it can be replayed.
     const page = await start(made_); page.allow.push("409"); const { id } = await endpoint(page); await page.reload(); await act(page, id, "test").click(); await cardOf(page, id).locator(".told a").click();
     await page.waitForURL("**/webhooks/deliveries/*"); await page.locator("#timeline li").first().waitFor(); await page.locator("h1:has-text('webhook.test')").waitFor(); await page.screenshot({ path: `${SHOTS}/delivery-new.png`, fullPage: true });
-    await until(async () => (await page.locator("#timeline h3").count()) >= 1, "no try appears", 30000); const before = await page.locator("#timeline h3").count(); await page.screenshot({ path: `${SHOTS}/delivery-tries.png`, fullPage: true });
+    await until(async () => (await page.locator("#timeline h3").count()) >= 1, "no attempt appears", 30000); const before = await page.locator("#timeline h3").count(); await page.screenshot({ path: `${SHOTS}/delivery-tries.png`, fullPage: true });
     assert((await page.locator("#payload pre").innerText()).includes("{"), "no content");
-    await until(async () => { await page.locator('[data-act="again"]').click(); if (await page.locator("#confirm[open]").count()) await page.locator("#confirm .primary").click(); return page.locator(".toast:has-text('again')").count(); }, "it is not sent again", 20000);
-    await until(async () => (await page.locator("#timeline h3").count()) > before, "no further try appears", 30000);
+    await until(async () => { await page.locator('[data-act="again"]').click(); if (await page.locator("#confirm[open]").count()) await page.locator("#confirm .primary").click(); return page.locator(".toast:has-text('again')").count(); }, "it is not replayed", 20000);
+    await until(async () => (await page.locator("#timeline h3").count()) > before, "no further attempt appears", 30000);
     assert(await page.locator(`#facts a[href="/webhooks#${id}"]`).count(), "no link to the endpoint"); await page.locator(`#facts a[href="/webhooks#${id}"]`).click(); await page.waitForURL("**/webhooks#*"); await until(() => focused(page, `[id="${id}"]`), "the endpoint's card is not found");
     await tidy(page, [id]);
   });
@@ -120,21 +120,21 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   });
 
   await walk("recover", async (made_) => {
-    // Counted first, then sent: only what goes to this walk's endpoint.
+    // A recovery is counted first, then run, only for this walk's endpoint.
     const page = await start(made_); const { id, sent } = await endpoint(page, { tests: 2 });
     await until(async () => (await api(page, "GET", `/api/webhooks/deliveries?endpoint=${id}`)).count >= sent.length, "the tests are not listed", 20000);
     await page.goto(`${ORIGIN}/webhooks/deliveries?endpoint=${id}`); await page.locator("#deliveries tr").first().waitFor(); await settled(page);
     const bodies = []; page.on("request", (r) => { if (r.method() === "POST" && r.url().endsWith("/api/webhooks/recover")) bodies.push([r.postDataJSON(), r.headers()["idempotency-key"]]); });
-    await page.locator("#recover").click(); await page.locator("#f-status").waitFor(); assert((await page.inputValue("#sheet #f-endpoint")) === id, "the filter's endpoint is not taken over");
+    await page.locator("#recover").click(); await page.locator("#f-status").waitFor(); assert((await page.inputValue("#sheet #f-endpoint")) === id, "the filter's endpoint is not preselected");
     for (const box of await page.locator('#f-status input').all()) await box.check(); await page.screenshot({ path: `${SHOTS}/recover.png` });
     await page.locator('[data-act="count"]').click(); await page.locator('[data-act="send"]').waitFor({ timeout: 20000 }); const words = await page.locator('[data-act="send"]').innerText(); assert(words === `Send ${sent.length} again`, words); await page.screenshot({ path: `${SHOTS}/recover-counted.png` });
     await page.locator('[data-act="send"]').click(); await page.locator('#sheet progress, [data-act="done"]').first().waitFor(); await page.screenshot({ path: `${SHOTS}/recover-running.png` }); await page.locator('[data-act="done"]').waitFor({ timeout: 30000 }); await page.screenshot({ path: `${SHOTS}/recover-done.png` });
-    assert(bodies.length === 2 && bodies[0][0].dryRun === true && !bodies[1][0].dryRun && bodies[1][1] && bodies[1][0].to, "asked " + JSON.stringify(bodies));
+    assert(bodies.length === 2 && bodies[0][0].dryRun === true && !bodies[1][0].dryRun && bodies[1][1] && bodies[1][0].to, "requests: " + JSON.stringify(bodies));
     await page.locator('[data-act="done"]').click(); await until(() => focused(page, "#recover"), async () => "the focus is lost: " + (await focusedIs(page))); await page.locator("#recoveries .item").first().waitFor(); await tidy(page, [id]);
   });
 
   await walk("recover-cancel", async (made_) => {
-    // A recovery that only this walk's page knows: it goes on until somebody cancels it.
+    // A recovery that only the page of this walk sees: it runs until it is cancelled.
     const page = await made_(); const now = new Date().toISOString(); const one = { id: "rec_0123456789abcdef0123456789abcdef", status: "running", dryRun: false, progress: 41, filter: { from: now, to: now, endpoint: null, event: null, status: ["exhausted"] }, examined: 7400, matched: 6900, replayed: 6900, underWay: 0, endpointDisabled: 3, createdAt: now, updatedAt: now, finishedAt: null };
     await page.route("**/api/webhooks/recover", (route) => answer(route, { success: true, count: 1, recoveries: [one], recovery: route.request().postDataJSON()?.dryRun ? { ...one, status: "done", dryRun: true, progress: 100 } : one })); await page.route("**/api/webhooks/recover/*", (route) => answer(route, { success: true, recovery: one }));
     await page.route("**/api/webhooks/recover/*/cancel", (route) => { Object.assign(one, { status: "cancelled", finishedAt: now }); return answer(route, { success: true, recovery: one }); });
@@ -159,10 +159,10 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   });
   await walk("shots-deliveries", (made_) => shoot(made_, "deliveries", "/webhooks/deliveries", "#deliveries tr, #state .empty"));
   await walk("shots-delivery", async (made_) => {
-    // One with several tries, if there is one, and else the newest; of an endpoint that is still there.
+    // The delivery with the most attempts, of an endpoint that still exists.
     const page = await start(made_); const { endpoints } = await api(page, "GET", "/api/webhooks/endpoints"); const { deliveries } = await api(page, "GET", "/api/webhooks/deliveries?limit=100");
-    const tried = deliveries.filter((one) => endpoints.some(({ id }) => id === one.endpointId)).sort((a, b) => b.attempts - a.attempts); if (!tried.length) return "no delivery";
-    await shoot(made_, "delivery", `/webhooks/deliveries/${tried[0].id}`, "#timeline li:not(.bare)"); const open = deliveries.find((one) => one.status === "pending" && one.attempts); if (open) await shoot(made_, "delivery-pending", `/webhooks/deliveries/${open.id}`, "#timeline .next");
+    const attempted = deliveries.filter((one) => endpoints.some(({ id }) => id === one.endpointId)).sort((a, b) => b.attempts - a.attempts); if (!attempted.length) return "no delivery";
+    await shoot(made_, "delivery", `/webhooks/deliveries/${attempted[0].id}`, "#timeline li:not(.bare)"); const open = deliveries.find((one) => one.status === "pending" && one.attempts); if (open) await shoot(made_, "delivery-pending", `/webhooks/deliveries/${open.id}`, "#timeline .next");
   });
   for (const name of ["form", "secret", "preview", "recover"]) await walk(`shots-sheet-${name}`, async (made_) => {
     const page = await start(made_); const { id } = await endpoint(page, { description: "Partner", signatures: ["v1", "v1a"], events: ["endpoint.*"] });
@@ -174,6 +174,6 @@ export async function walkWebhooks({ walk, shoot, open, assert, until, settled, 
   });
 
   if (!made.length) return;
-  // What a walk that failed has left.
+  // Deletes the endpoints that failed walks have left.
   const page = await open(); await page.goto(ORIGIN + "/webhooks"); const left = (await api(page, "GET", "/api/webhooks/endpoints")).endpoints ?? []; await tidy(page, made.filter((id) => left.some((one) => one.id === id))); await page.context().close();
 }

@@ -1,7 +1,7 @@
-"""Holds template.yaml to what the architecture promises and no linter knows: roles, queues, loops, tables, buckets, alarms.
+"""Checks the architecture's rules for template.yaml, which no linter knows: roles, queues, loops, tables, buckets, alarms.
 
-It reads the transformed template, because SAM adds roles and policies of its own. Numbers and exceptions are in
-template_rules.json; an exception is {"rule", "resource", "value"?, "reason"}, and one without a use is a problem.
+It reads the transformed template, because SAM adds roles and policies. Numbers and exceptions are in
+template_rules.json; an exception is {"rule", "resource", "value"?, "reason"}, and an unused one is a problem.
 """
 
 import argparse
@@ -31,27 +31,27 @@ RULES = [
 
 
 def check(template, settings):
-    """The problems, as sentences that begin with rule and resource."""
+    """The problems, each with rule, resource and description."""
     model = Model(template, settings)
     exceptions = settings.get("exceptions", [])
     used, problems = set(), []
     for rule in RULES:
-        for name, resource, value, sentence in rule(model):
-            excuse = next((i for i, e in enumerate(exceptions) if excuses(e, name, resource, value)), None)
-            if excuse is None:
-                problems.append(f"{name}: {resource}: {sentence}")
-            used.add(excuse)
+        for name, resource, value, description in rule(model):
+            number = next((i for i, e in enumerate(exceptions) if applies(e, name, resource, value)), None)
+            if number is None:
+                problems.append(f"{name}: {resource}: {description}")
+            used.add(number)
     for number, exception in enumerate(exceptions):
         if not exception.get("reason"):
-            problems.append(f"exception {number + 1} for {exception.get('resource')} gives no reason")
+            problems.append(f"exception {number + 1} for {exception.get('resource')} has no reason")
         if number not in used:
             problems.append(
-                f"exception {number + 1} ({exception['rule']}, {exception['resource']}) excuses nothing: drop it"
+                f"exception {number + 1} ({exception['rule']}, {exception['resource']}) is unused: remove it"
             )
     return problems
 
 
-def excuses(exception, rule, resource, value):
+def applies(exception, rule, resource, value):
     return (
         exception["rule"] == rule
         and exception["resource"] == resource
@@ -61,7 +61,7 @@ def excuses(exception, rule, resource, value):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("transformed", help="what transform_template.py wrote")
+    arguments.add_argument("transformed", help="the file that transform_template.py has written")
     arguments.add_argument("--rules", default=HERE / "template_rules.json")
     given = arguments.parse_args()
     template = json.loads(pathlib.Path(given.transformed).read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ def main():
     for problem in problems:
         print(problem)
     resources = len(template["Resources"])
-    print(f"{len(RULES)} rules over {resources} resources: {len(problems) or 'no'} problems")
+    print(f"checked {resources} resources against {len(RULES)} rules: {len(problems) or 'no'} problems")
     sys.exit(1 if problems else 0)
 
 

@@ -1,4 +1,4 @@
-"""infra/edge.yaml as data: where CloudFront sends a path, and what it adds, keeps and waits for there."""
+"""infra/edge.yaml as data: for each path the origin, the added headers, the cache policy and the timeout."""
 
 import pathlib
 import re
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from commands.template import Template
 
 EDGE = pathlib.Path(__file__).resolve().parents[1] / "edge.yaml"
-# Policies of CloudFront's own.
+# Managed policies of CloudFront.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-# What the template's function ViewerAddress writes.
+# The header that the template's function ViewerAddress sets.
 VIEWER_HEADER = "x-reelhook-viewer"
 
 
 def matches(pattern, path):
-    """Whether a path pattern of CloudFront fits: `*` is any text, slashes too, `?` one character, and case counts.
-    The slash in front may be left out."""
+    """Whether a path matches a path pattern of CloudFront: `*` is any text including slashes, `?` is one character,
+    matching is case-sensitive, and the leading slash of the pattern is optional."""
     pattern = "/" + pattern.removeprefix("/")
-    wild = {"*": ".*", "?": "."}
-    return bool(re.fullmatch("".join(wild.get(c) or re.escape(c) for c in pattern), path, re.DOTALL))
+    wildcards = {"*": ".*", "?": "."}
+    return bool(re.fullmatch("".join(wildcards.get(c) or re.escape(c) for c in pattern), path, re.DOTALL))
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What is behind the distribution."""
+    """An origin of the distribution."""
 
     domain: str
     headers: dict
@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Behavior:
-    """What happens to the paths that a pattern fits; policies are ids of CloudFront's or names in the template."""
+    """The cache behavior for a path pattern; policies are ids of managed policies or logical ids in the template."""
 
     pattern: str
     origin: str
@@ -44,7 +44,7 @@ class Behavior:
 
 
 class Distribution:
-    """The distribution of the template, with these values for its parameters."""
+    """The distribution of the template with these parameter values."""
 
     def __init__(self, template, parameters):
         self.resources = template["Resources"]
@@ -59,11 +59,11 @@ class Distribution:
         return cls(Template.load(path).data, parameters)
 
     def behavior(self, path):
-        """The first whose pattern fits; the default one fits all."""
+        """The first behavior whose pattern matches, else the default one."""
         return next((one for one in self.behaviors if matches(one.pattern, path)), self.behaviors[-1])
 
     def _value(self, value):
-        """A Ref's parameter, or the name of what it refers to."""
+        """The value of the parameter that a Ref names, or the name itself."""
         return self.parameters.get(value["Ref"], value["Ref"]) if isinstance(value, dict) and "Ref" in value else value
 
     def _origin(self, settings):
@@ -83,7 +83,7 @@ class Distribution:
 
 
 def streaming_functions(template):
-    """Logical ids of the functions of template.yaml whose Function URL streams."""
+    """Logical ids of the functions of template.yaml with a streaming Function URL."""
     return [
         resource["Properties"]["TargetFunctionArn"]["Ref"]
         for resource in template["Resources"].values()

@@ -1,10 +1,10 @@
-"""Start ministack with the mends that this project needs, in place of the `ministack` command.
+"""Starts ministack with the patches that this project needs, instead of the `ministack` command.
 
-It reads ministack's own environment variables, and:
+It reads ministack's environment variables, and:
 
-    FRONT="3000=Api"            serve the HTTP API at http://127.0.0.1:3000/
+    FRONT="3000=Api"            serves the HTTP API at http://127.0.0.1:3000/
     FRONT="3000=Api,3000=WsApi" and a WebSocket API at ws://127.0.0.1:3000/<stage>
-    FUNCTION_LOG=path           append what functions print to a file
+    FUNCTION_LOG=path           appends the output of functions to a file
 """
 
 import os
@@ -12,7 +12,7 @@ import os
 from mends import functions, http, parameters, recursion, streams, tables, url_stream
 from mends.ministack import ministack_app
 
-MENDS = [
+PATCHES = [
     functions.quick_answers,
     functions.own_environment,
     functions.ssm_resources,
@@ -32,9 +32,9 @@ MENDS = [
 
 
 def main():
-    """Apply the mends and run ministack until it is told to stop."""
-    for mend in MENDS:
-        mend()
+    """Applies the patches, and runs ministack until it is stopped."""
+    for patch in PATCHES:
+        patch()
     if front := os.environ.get("FRONT"):
         http.front(front)
     http.own_pages_only(os.environ.get("FRONT", ""))

@@ -1,6 +1,6 @@
-"""Works on a deployed stack for `cargo xtask`: the local one where AWS_ENDPOINT_URL is set, else one on AWS.
+"""Commands of `cargo xtask` on a deployed stack: a local one if AWS_ENDPOINT_URL is set, else one on AWS.
 
-Results are JSON on standard output; progress and problems are sentences on standard error.
+Results are JSON on standard output; progress and problems are printed on standard error.
 """
 
 import argparse
@@ -31,58 +31,58 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def parser():
     root = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    root.add_argument("--stack", default="reelhook", help="the stack's name")
-    root.add_argument("--template", default=ROOT / "template.yaml", help="the SAM template")
+    root.add_argument("--stack", default="reelhook", help="name of the stack")
+    root.add_argument("--template", default=ROOT / "template.yaml", help="SAM template")
     commands = root.add_subparsers(dest="command", required=True)
 
     def command(name, run, help):
-        made = commands.add_parser(name, help=help)
-        made.set_defaults(run=run)
-        return made
+        added = commands.add_parser(name, help=help)
+        added.set_defaults(run=run)
+        return added
 
-    made = command(
+    options = command(
         "deploy", run_deploy, "create or update the stack (local only); parameters are JSON on standard input"
     )
-    made.add_argument("--binaries", default=ROOT / "target" / "debug", help="where the functions' binaries are")
-    made.add_argument("--cache", default=ROOT / ".local" / "artifacts", help="where their zips are kept")
-    made = command("secrets", run_secrets, "store {NAME: value} from standard input in SSM; null keeps or generates")
-    made.add_argument("--path", required=True, help="for example /reelhook/prod")
-    made.add_argument("--show", action="store_true", help="print the values")
-    made = command("invoke", run_invoke, "call a function with an event")
-    made.add_argument("function", help="a crate's name, a logical id or a deployed name")
-    made.add_argument("event", help="a JSON file, or - for standard input")
-    made = command("repair", run_repair, "make what a lost stream never made")
-    made.add_argument("--since-ms", type=int, required=True, help="Unix milliseconds")
-    made = command("catalog", lambda stack, given: catalog.load(stack, given.file), "load movies into the catalogue")
-    made.add_argument("file", help="JSON or CSV, as infra/catalog/README.md says")
-    made = command("preflight", run_preflight, "say what stands in the way of a deployment")
-    made.add_argument("--config-env", default="default", help="the environment of samconfig.toml")
-    made.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="one of the template")
-    made = command("layer", run_layer, "publish the render function's layer, which infra/layer.sh built")
-    made.add_argument("file", help="the zip")
-    made.add_argument("--arch", required=True, choices=["arm64", "x86_64"], help="the processor that it is for")
-    made.add_argument("--name", default="reelhook-render", help="the layer's name")
-    made.add_argument("--bucket", help="a bucket that it goes through; SAM's, or one for the time, where none is named")
-    made = command("retained", run_retained, "find what a deleted stack left, to import it into a new one")
-    made.add_argument("--resource", action="append", default=[], metavar="NAME=ID", help="one of it, where it is not found")
-    made.add_argument("--directory", default=ROOT / ".local" / "retained", help="where the files go")
-    command("env", lambda stack, _: functions.configuration(stack), "what each function is configured with")
-    command("queues", lambda stack, _: queues.depths(stack), "how much waits in each queue")
-    command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their queues")
-    command("outputs", lambda stack, _: stack.outputs(), "the stack's outputs")
-    made = command("record", run_record, "play every kind of job, and keep the whole state of the stack (local only)")
-    made.add_argument("directory", help="where the recording goes")
-    made.add_argument("--version", required=True, help="the version that is recorded")
-    made.add_argument("--run-file", required=True, help="the instance's run.json")
-    made = command("restore", run_restore, "put a recording into an empty stack, moved to the present (local only)")
-    made.add_argument("directory", help="where the recording is")
-    command("smoke", run_smoke, "call the API; the key is in REELHOOK_API_KEY")
+    options.add_argument("--binaries", default=ROOT / "target" / "debug", help="directory with the functions' binaries")
+    options.add_argument("--cache", default=ROOT / ".local" / "artifacts", help="directory for their zips")
+    options = command("secrets", run_secrets, "store {NAME: value} from standard input in SSM; null keeps or generates a value")
+    options.add_argument("--path", required=True, help="path in SSM, for example /reelhook/prod")
+    options.add_argument("--show", action="store_true", help="print the values")
+    options = command("invoke", run_invoke, "invoke a function with an event")
+    options.add_argument("function", help="crate name, logical id or deployed name")
+    options.add_argument("event", help="JSON file, or - for standard input")
+    options = command("repair", run_repair, "create the deliveries of lost stream records")
+    options.add_argument("--since-ms", type=int, required=True, help="how far back to look, as Unix milliseconds")
+    options = command("catalog", lambda stack, given: catalog.load(stack, given.file), "import movies into the catalogue")
+    options.add_argument("file", help="JSON or CSV file, as described in infra/catalog/README.md")
+    options = command("preflight", run_preflight, "check whether a deployment would succeed")
+    options.add_argument("--config-env", default="default", help="environment of samconfig.toml")
+    options.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the template")
+    options = command("layer", run_layer, "publish the layer of the render function, built by infra/layer.sh")
+    options.add_argument("file", help="zip of the layer")
+    options.add_argument("--arch", required=True, choices=["arm64", "x86_64"], help="processor architecture of the layer")
+    options.add_argument("--name", default="reelhook-render", help="name of the layer")
+    options.add_argument("--bucket", help="bucket for the upload; by default SAM's bucket, or a temporary one")
+    options = command("retained", run_retained, "find the resources that a deleted stack retained, to import them into a new one")
+    options.add_argument("--resource", action="append", default=[], metavar="NAME=ID", help="resource that is not found automatically")
+    options.add_argument("--directory", default=ROOT / ".local" / "retained", help="directory for the files")
+    command("env", lambda stack, _: functions.configuration(stack), "print the configuration of each function")
+    command("queues", lambda stack, _: queues.depths(stack), "print the depth of each queue")
+    command("redrive", lambda stack, _: queues.redrive(stack), "move dead letters back to their source queues")
+    command("outputs", lambda stack, _: stack.outputs(), "print the outputs of the stack")
+    options = command("record", run_record, "run every kind of job, and store the whole state of the stack in files (local only)")
+    options.add_argument("directory", help="directory for the recording")
+    options.add_argument("--version", required=True, help="recorded version")
+    options.add_argument("--run-file", required=True, help="run.json of the instance")
+    options = command("restore", run_restore, "restore a recording into an empty stack, with its times moved to now (local only)")
+    options.add_argument("directory", help="directory of the recording")
+    command("smoke", run_smoke, "run the smoke test; the API key is in REELHOOK_API_KEY")
     return root
 
 
 def run_deploy(stack, arguments):
     if not is_local():
-        raise Problem("deploy is for the local emulator (AWS_ENDPOINT_URL is not set): on AWS use `sam deploy`")
+        raise Problem("`deploy` works only on the local emulator, but AWS_ENDPOINT_URL is not set: on AWS use `sam deploy`")
     return deploy.deploy(stack, arguments.binaries, arguments.cache, json.load(sys.stdin))
 
 
@@ -131,11 +131,11 @@ def main():
     except Problem as problem:
         sys.exit(visible(str(problem), kept="\n"))
     except EndpointConnectionError as error:
-        sys.exit(visible(f"nothing answers: {error}") + (" Is the stack up? Run `cargo xtask up`." if is_local() else ""))
+        sys.exit(visible(f"no answer: {error}") + (" Is the stack running? Start it with `cargo xtask up`." if is_local() else ""))
     except NoCredentialsError:
-        sys.exit("there are no AWS credentials: run `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID")
+        sys.exit("no AWS credentials: run `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID")
     except NoRegionError:
-        sys.exit("there is no AWS region: set AWS_DEFAULT_REGION, which `sam` and `aws` read too")
+        sys.exit("no AWS region: set AWS_DEFAULT_REGION, which `sam` and `aws` read as well")
     except OSError as error:
         sys.exit(visible(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
     except (ClientError, BotoCoreError) as error:

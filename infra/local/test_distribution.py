@@ -1,4 +1,4 @@
-"""infra/edge.yaml routes every path correctly, caches only what is public, and waits long enough."""
+"""infra/edge.yaml routes every path correctly, caches only public responses, and has sufficient timeouts."""
 
 import json
 import pathlib
@@ -20,9 +20,9 @@ from distribution import (
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PUBLIC_KEYS = "/.well-known/webhook-keys.json"
 METHODS = {"GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"}
-# What stands for a parameter of a path: ids of all kinds, and what could be taken for more of the path.
+# Values of path parameters: ids of all kinds, and values that could be confused with path segments.
 IDS = ["job_1_a", "0c2c7f98-a245-42db-ae80-e4aadfe645e4", "corporate.mp3", "stream", "status", "a%2Fstream", "~x"]
-# HTTP APIs answer within 30 s, or say that they did not.
+# An HTTP API responds within 30 s, or with a timeout error.
 API_SECONDS = 30
 
 
@@ -31,9 +31,9 @@ def read(path):
 
 
 def constant(path, pattern):
-    """What a pattern finds in a source file."""
+    """The first group of a pattern in a source file."""
     found = re.search(pattern, read(path))
-    assert found, f"{path} has nothing like {pattern}"
+    assert found, f"{path} does not match {pattern}"
     return found.group(1)
 
 
@@ -51,7 +51,7 @@ def routes():
 
 
 def stream_routes():
-    """Routes that the API's waiting twin of a streaming function has: they stream where they can."""
+    """The routes of the API that a streaming function also serves."""
     programs = {TEMPLATE["Resources"][name]["Properties"]["CodeUri"] for name in streaming_functions(TEMPLATE)}
     return {
         path
@@ -61,18 +61,18 @@ def stream_routes():
 
 
 def described_streams():
-    """Routes whose answers are server-sent events, as the API's description has it."""
+    """The routes whose responses are server-sent events in the API's description."""
     found = set()
     for path, operations in OPENAPI["paths"].items():
         for operation in operations.values():
-            answers = operation.get("responses", {}).values() if isinstance(operation, dict) else []
-            if any("text/event-stream" in answer.get("content", {}) for answer in answers):
+            responses = operation.get("responses", {}).values() if isinstance(operation, dict) else []
+            if any("text/event-stream" in response.get("content", {}) for response in responses):
                 found.add(path)
     return found
 
 
 def files():
-    """What the pages' function serves besides routes that are described."""
+    """Paths that the function `pages` serves besides the described routes."""
     assets = ROOT / "functions/pages/assets"
     for path in sorted(assets.rglob("*")):
         if path.is_file() and path.suffix != ".html":
@@ -81,7 +81,7 @@ def files():
 
 
 def paths():
-    """(path as a route names it, path as it is asked for) of everything that is served."""
+    """(path of the route, requested path) of everything that is served."""
     named = {path for _, path, _ in routes()} | set(OPENAPI["paths"]) | set(files())
     for name in sorted(named):
         for value in IDS if "{" in name else [""]:
@@ -89,7 +89,7 @@ def paths():
 
 
 class PathPatterns(unittest.TestCase):
-    def test_patterns_fit_as_cloudfront_has_it(self):
+    def test_patterns_match_as_in_cloudfront(self):
         for pattern, path, expected in [
             ("/api/job/*/stream", "/api/job/job_1_a/stream", True),
             ("/api/job/*/stream", "/api/job/a/b/stream", True),
@@ -109,33 +109,33 @@ class PathPatterns(unittest.TestCase):
 
 
 class Routes(unittest.TestCase):
-    def test_each_path_goes_where_it_is_served(self):
+    def test_each_path_has_the_right_origin(self):
         streams = stream_routes()
         count = 0
         for name, path in paths():
             with self.subTest(path):
                 behavior = EDGE.behavior(path)
                 self.assertEqual(behavior.origin, "Stream" if name in streams else "Api")
-                kept = "PublicKeys" if name == PUBLIC_KEYS else CACHING_DISABLED
-                self.assertEqual(behavior.cache_policy, kept)
+                policy = "PublicKeys" if name == PUBLIC_KEYS else CACHING_DISABLED
+                self.assertEqual(behavior.cache_policy, policy)
             count += 1
         self.assertGreater(count, 200)
 
-    def test_no_stream_is_forgotten(self):
+    def test_all_streams_are_covered(self):
         streams = stream_routes()
         self.assertGreaterEqual(len(streams), 2)
-        # A stream that is described and not here is served by a function that has no Function URL which streams.
+        # A described stream that is missing here is served by a function without a streaming Function URL.
         self.assertEqual(streams, described_streams())
-        # Another streaming function needs an origin of its own.
+        # A second streaming function would need a separate origin.
         self.assertEqual(len(streaming_functions(TEMPLATE)), 1)
 
-    def test_no_rule_is_for_nothing(self):
+    def test_every_rule_is_used(self):
         served = [path for _, path in paths()]
         for behavior in EDGE.behaviors:
             with self.subTest(behavior.pattern):
                 self.assertTrue(any(EDGE.behavior(path) is behavior for path in served))
 
-    def test_every_method_and_every_header_but_host_gets_through_over_tls(self):
+    def test_every_method_and_every_header_except_host_is_forwarded_over_tls(self):
         for behavior in EDGE.behaviors:
             with self.subTest(behavior.pattern):
                 self.assertEqual(behavior.methods, METHODS)
@@ -145,7 +145,7 @@ class Routes(unittest.TestCase):
             custom = origin["CustomOriginConfig"]
             self.assertEqual((custom["OriginProtocolPolicy"], custom["OriginSSLProtocols"]), ("https-only", ["TLSv1.2"]))
 
-    def test_the_stack_has_the_host_names_that_are_asked_for(self):
+    def test_the_stack_has_outputs_for_the_host_names(self):
         for origin in EDGE.config["Origins"]:
             name = origin["DomainName"]["Ref"]
             self.assertIn(name, TEMPLATE["Outputs"])
@@ -153,8 +153,8 @@ class Routes(unittest.TestCase):
         self.assertIn(f'"{streaming_functions(TEMPLATE)[0]}Url"', json.dumps(streams))
 
 
-class Kept(unittest.TestCase):
-    def test_what_is_kept_is_public_for_a_minute_and_apart_by_what_it_depends_on(self):
+class Caching(unittest.TestCase):
+    def test_only_public_responses_are_cached_for_a_minute_with_the_right_key(self):
         policy = EDGE.resources["PublicKeys"]["Properties"]["CachePolicyConfig"]
         self.assertEqual([policy[name] for name in ("MinTTL", "DefaultTTL", "MaxTTL")], [0, 0, 60])
         key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
@@ -165,51 +165,51 @@ class Kept(unittest.TestCase):
         self.assertEqual(key["HeadersConfig"], {"HeaderBehavior": "whitelist", "Headers": ["Origin"]})
         self.assertEqual(key["CookiesConfig"], {"CookieBehavior": "none"})
 
-    def test_no_error_is_kept(self):
-        kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in EDGE.config["CustomErrorResponses"]}
-        self.assertEqual(kept, dict.fromkeys([400, 403, 404, 405, 414, 500, 501, 502, 503, 504], 0))
+    def test_errors_are_not_cached(self):
+        cached = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in EDGE.config["CustomErrorResponses"]}
+        self.assertEqual(cached, dict.fromkeys([400, 403, 404, 405, 414, 500, 501, 502, 503, 504], 0))
         for one in EDGE.config["CustomErrorResponses"]:
-            self.assertNotIn("ResponsePagePath", one, "clients get the API's own words")
+            self.assertNotIn("ResponsePagePath", one, "clients receive the API's own errors")
 
 
-class Waiting(unittest.TestCase):
-    def test_a_silent_stream_is_heard_of_twice_before_it_counts_as_dead(self):
-        beat = int(constant("functions/job-stream/src/stream.rs", r"HEARTBEAT: Duration = Duration::from_secs\((\d+)\)"))
-        self.assertGreater(EDGE.origins["Stream"].read_seconds, 2 * beat)
-        self.assertLessEqual(EDGE.origins["Stream"].read_seconds, 60, "more needs a higher quota")
+class Timeouts(unittest.TestCase):
+    def test_a_stream_sends_two_heartbeats_within_the_timeout(self):
+        heartbeat = int(constant("functions/job-stream/src/stream.rs", r"HEARTBEAT: Duration = Duration::from_secs\((\d+)\)"))
+        self.assertGreater(EDGE.origins["Stream"].read_seconds, 2 * heartbeat)
+        self.assertLessEqual(EDGE.origins["Stream"].read_seconds, 60, "a longer timeout needs a higher quota")
 
-    def test_the_api_gives_up_first(self):
+    def test_the_api_times_out_first(self):
         self.assertGreater(EDGE.origins["Api"].read_seconds, API_SECONDS)
 
-    def test_an_answer_may_take_as_long_as_it_likes_in_all(self):
+    def test_the_duration_of_a_response_is_not_limited(self):
         for origin in EDGE.config["Origins"]:
             self.assertNotIn("ResponseCompletionTimeout", origin)
 
 
 class Caller(unittest.TestCase):
-    def test_the_functions_look_for_the_headers_that_are_sent(self):
+    def test_the_functions_read_the_headers_that_are_sent(self):
         secret = constant("shared/http/src/edge.rs", r'const SECRET: &str = "([^"]+)"')
         self.assertEqual(constant("shared/http/src/edge.rs", r'const VIEWER: &str = "([^"]+)"'), VIEWER_HEADER)
         for origin in EDGE.origins.values():
             self.assertEqual(origin.headers, {secret: "s" * 32})
 
-    def test_every_request_gets_the_viewer_s_address_whatever_it_says_itself(self):
+    def test_the_viewers_address_replaces_a_header_of_the_viewer(self):
         for behavior in EDGE.behaviors:
             functions = behavior.settings["FunctionAssociations"]
             self.assertEqual([one["EventType"] for one in functions], ["viewer-request"])
             self.assertEqual(functions[0]["FunctionARN"], {"Fn::GetAtt": ["ViewerAddress", "FunctionARN"]})
         node = shutil.which("node")
-        self.assertIsNotNone(node, "Node.js is missing: install nodejs (20 or later)")
+        self.assertIsNotNone(node, "node is missing: install Node.js 20 or later")
         code = EDGE.resources["ViewerAddress"]["Properties"]["FunctionCode"]
         spoofed = {"value": "192.0.2.1", "multiValue": [{"value": "192.0.2.1"}, {"value": "192.0.2.2"}]}
         for headers in ({}, {VIEWER_HEADER: spoofed, "accept": {"value": "*/*"}}):
             event = {"viewer": {"ip": "2001:db8::7"}, "request": {"uri": "/", "headers": headers}}
             script = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)})))"
-            answer = subprocess.run([node, "--eval", script], check=True, capture_output=True, text=True).stdout
+            output = subprocess.run([node, "--eval", script], check=True, capture_output=True, text=True).stdout
             expected = {**event["request"], "headers": {**headers, VIEWER_HEADER: {"value": "2001:db8::7"}}}
-            self.assertEqual(json.loads(answer), expected)
+            self.assertEqual(json.loads(output), expected)
 
-    def test_the_secret_is_shown_to_nobody(self):
+    def test_the_secret_is_not_shown(self):
         parameter = Template.load(ROOT / "infra/edge.yaml").parameters()["EdgeSecret"]
         self.assertTrue(parameter["NoEcho"])
         self.assertNotIn("Default", parameter)

@@ -1,4 +1,4 @@
-"""The stand-in for infra/edge.yaml routes, adds and waits as CloudFront does, and passes on each part as it comes."""
+"""The stand-in for infra/edge.yaml routes, adds headers and times out like CloudFront, and streams responses."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 class Origin:
-    """Answers with what it was asked for; a path with `stream` in it gives a part each time the test says so."""
+    """Returns the request as JSON; for a path with `stream`, sends one part for each release of `go_on`."""
 
     def __init__(self, name):
         self.name = name
         self.go_on = asyncio.Semaphore(0)
-        self.left = asyncio.Event()
+        self.disconnected = asyncio.Event()
 
     async def start(self):
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
@@ -28,14 +28,14 @@ class Origin:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = [line.split(": ", 1) for line in head[1:] if line]
             length = int(dict(headers).get("content-length", 0))
-            asked = {"origin": self.name, "line": head[0], "headers": headers}
-            asked["body"] = (await reader.readexactly(length)).decode()
+            request = {"origin": self.name, "line": head[0], "headers": headers}
+            request["body"] = (await reader.readexactly(length)).decode()
             if "/silent" in head[0]:
                 await reader.read()
             elif "/stream" in head[0]:
                 await self.stream(reader, writer)
             else:
-                body = json.dumps(asked).encode()
+                body = json.dumps(request).encode()
                 lines = ["HTTP/1.1 200 OK", f"content-length: {len(body)}", "set-cookie: a=1", "set-cookie: b=2"]
                 lines += ["keep-alive: timeout=5", "cache-control: no-store", "", ""]
                 writer.write("\r\n".join(lines).encode() + (b"" if head[0].startswith("HEAD") else body))
@@ -53,7 +53,7 @@ class Origin:
             await asyncio.wait({go_on, left}, return_when=asyncio.FIRST_COMPLETED)
             go_on.cancel()
             if left.done():
-                return self.left.set()
+                return self.disconnected.set()
             left.cancel()
             number += 1
             event = f"data: {number}\n\n".encode()
@@ -66,7 +66,7 @@ class Origin:
 class StandIn(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         distribution = Distribution.load({"EdgeSecret": SECRET})
-        # So that the tests do not wait for a minute.
+        # A short timeout for the tests.
         distribution.origins["Stream"] = replace(distribution.origins["Stream"], read_seconds=0.3)
         self.api, self.streams = Origin("api"), Origin("streams")
         targets = {"Api": await self.api.start(), "Stream": await self.streams.start()}
@@ -84,28 +84,28 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         writer.write("\r\n".join([line, "host: edge.example", *headers, "", ""]).encode() + body)
         return reader, writer
 
-    async def ask(self, line, *headers, **more):
-        """Status, headers and body of the answer."""
+    async def send(self, line, *headers, **more):
+        """Sends a request, and returns status, headers and body of the response."""
         reader, _ = await self.open(line, *headers, **more)
         head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         return int(lines[0].split()[1]), [line.split(": ", 1) for line in lines[1:]], body
 
-    async def asked(self, *request, **more):
-        """What an origin was asked for."""
-        status, _, body = await self.ask(*request, **more)
+    async def forwarded(self, *request, **more):
+        """Sends a request, and returns the request that the origin received."""
+        status, _, body = await self.send(*request, **more)
         self.assertEqual(status, 200)
         return json.loads(body)
 
-    async def test_a_path_goes_to_its_origin_with_its_query(self):
-        asked = await self.asked("GET /api/queue/status?limit=5&x=a%2Fb HTTP/1.1")
-        self.assertEqual((asked["origin"], asked["line"]), ("api", "GET /api/api/queue/status?limit=5&x=a%2Fb HTTP/1.1"))
+    async def test_a_path_is_sent_to_its_origin_with_its_query(self):
+        received = await self.forwarded("GET /api/queue/status?limit=5&x=a%2Fb HTTP/1.1")
+        self.assertEqual((received["origin"], received["line"]), ("api", "GET /api/api/queue/status?limit=5&x=a%2Fb HTTP/1.1"))
         for _ in range(3):
             self.streams.go_on.release()
-        status, _, body = await self.ask("GET /api/job/job_1_a/stream?token=t HTTP/1.1")
+        status, _, body = await self.send("GET /api/job/job_1_a/stream?token=t HTTP/1.1")
         self.assertEqual((status, body.count(b"data: ")), (200, 3))
 
-    async def test_a_stream_s_parts_come_one_by_one(self):
+    async def test_the_parts_of_a_stream_arrive_one_by_one(self):
         reader, _ = await self.open("GET /api/job/job_1_a/stream HTTP/1.1")
         head = await reader.readuntil(b"\r\n\r\n")
         self.assertIn(b"text/event-stream", head)
@@ -114,29 +114,29 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
             self.assertIn(f"data: {number}\n\n".encode(), await reader.readuntil(b"\n\n"))
         self.assertTrue((await reader.read()).endswith(b"0\r\n\r\n"))
 
-    async def test_who_leaves_a_stream_ends_it(self):
+    async def test_a_disconnect_of_the_viewer_ends_the_stream(self):
         reader, writer = await self.open("GET /api/queue/status/stream HTTP/1.1")
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
-        await asyncio.wait_for(self.streams.left.wait(), 10)
+        await asyncio.wait_for(self.streams.disconnected.wait(), 10)
 
-    async def test_a_silent_origin_is_given_up(self):
-        status, _, _ = await self.ask("GET /api/job/silent/stream HTTP/1.1")
+    async def test_a_silent_origin_times_out(self):
+        status, _, _ = await self.send("GET /api/job/silent/stream HTTP/1.1")
         self.assertEqual(status, 504)
-        # In the middle of an answer there is no status left to say it with: the answer ends without its end.
+        # Within a response, no other status can be sent: the response is incomplete.
         reader, _ = await self.open("GET /api/queue/status/stream HTTP/1.1")
         self.streams.go_on.release()
         try:
-            answer = await asyncio.wait_for(reader.read(), 10)
+            response = await asyncio.wait_for(reader.read(), 10)
         except ConnectionResetError:
-            answer = b""
-        self.assertFalse(answer.endswith(b"0\r\n\r\n"))
+            response = b""
+        self.assertFalse(response.endswith(b"0\r\n\r\n"))
 
-    async def test_what_cloudfront_adds_replaces_what_the_viewer_sent(self):
+    async def test_cloudfronts_headers_replace_those_of_the_viewer(self):
         given = ["x-reelhook-viewer: 192.0.2.1", "X-Reelhook-Edge: guessed", "x-forwarded-for: 192.0.2.1", "via: me"]
-        asked = await self.asked("GET / HTTP/1.1", *given, source="127.0.0.2")
+        received = await self.forwarded("GET / HTTP/1.1", *given, source="127.0.0.2")
         values = {}
-        for name, value in asked["headers"]:
+        for name, value in received["headers"]:
             values.setdefault(name, []).append(value)
         self.assertEqual(values["x-reelhook-viewer"], ["127.0.0.2"])
         self.assertEqual(values["x-reelhook-edge"], [SECRET])
@@ -144,41 +144,41 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(len(values["via"]), 1)
         self.assertNotIn("edge.example", values["host"])
 
-    async def test_an_instance_that_asks_for_no_key_sees_which_host_the_viewer_asked_for(self):
-        self.assertNotEqual(dict((await self.asked("GET / HTTP/1.1"))["headers"])["host"], "edge.example")
+    async def test_an_instance_without_keys_receives_the_viewers_host(self):
+        self.assertNotEqual(dict((await self.forwarded("GET / HTTP/1.1"))["headers"])["host"], "edge.example")
         self.edge.keeps_host = True
         for line in ("GET / HTTP/1.1", "POST /api/queue/clear HTTP/1.1"):
-            hosts = [value for name, value in (await self.asked(line))["headers"] if name == "host"]
+            hosts = [value for name, value in (await self.forwarded(line))["headers"] if name == "host"]
             self.assertEqual(hosts, ["edge.example"])
 
-    async def test_a_viewer_s_headers_get_through_but_for_those_of_its_connection(self):
+    async def test_the_viewers_headers_are_forwarded_except_those_of_its_connection(self):
         given = {"authorization": "Bearer k", "cookie": "a=1; b=2", "last-event-id": "3.0", "if-none-match": '"x"'}
         given |= {"origin": "https://shop.example", "x-api-key": "k", "accept-encoding": "gzip", "range": "bytes=0-1"}
         own = ["connection: keep-alive", "te: trailers", "upgrade: h2c", "proxy-authorization: Basic x"]
-        asked = await self.asked("GET / HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), *own)
-        self.assertLessEqual(given.items(), dict(asked["headers"]).items())
+        received = await self.forwarded("GET / HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), *own)
+        self.assertLessEqual(given.items(), dict(received["headers"]).items())
         for name in ("te", "upgrade", "proxy-authorization"):
-            self.assertNotIn(name, dict(asked["headers"]))
+            self.assertNotIn(name, dict(received["headers"]))
 
-    async def test_bodies_get_through_however_they_are_framed(self):
-        asked = await self.asked("POST /api/generate HTTP/1.1", "content-length: 4", body=b"{  }")
-        self.assertEqual(asked["body"], "{  }")
+    async def test_bodies_with_any_framing_are_forwarded(self):
+        received = await self.forwarded("POST /api/generate HTTP/1.1", "content-length: 4", body=b"{  }")
+        self.assertEqual(received["body"], "{  }")
         chunked = b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nx-trailer: 1\r\n\r\n"
-        asked = await self.asked("POST / HTTP/1.1", "transfer-encoding: chunked", body=chunked)
-        self.assertEqual((asked["body"], dict(asked["headers"])["content-length"]), ("abcde", "5"))
-        asked = await self.asked("DELETE /api/videos/x HTTP/1.1")
-        self.assertNotIn("content-length", dict(asked["headers"]))
-        asked = await self.asked("POST /api/queue/clear HTTP/1.1")
-        self.assertEqual(dict(asked["headers"])["content-length"], "0")
+        received = await self.forwarded("POST / HTTP/1.1", "transfer-encoding: chunked", body=chunked)
+        self.assertEqual((received["body"], dict(received["headers"])["content-length"]), ("abcde", "5"))
+        received = await self.forwarded("DELETE /api/videos/x HTTP/1.1")
+        self.assertNotIn("content-length", dict(received["headers"]))
+        received = await self.forwarded("POST /api/queue/clear HTTP/1.1")
+        self.assertEqual(dict(received["headers"])["content-length"], "0")
 
-    async def test_an_answer_keeps_its_headers_and_has_none_of_the_origin_s_connection(self):
-        status, headers, body = await self.ask("HEAD / HTTP/1.1")
+    async def test_a_response_keeps_its_headers_except_those_of_the_origins_connection(self):
+        status, headers, body = await self.send("HEAD / HTTP/1.1")
         self.assertEqual((status, body), (200, b""))
         self.assertEqual([value for name, value in headers if name == "set-cookie"], ["a=1", "b=2"])
         self.assertNotIn("keep-alive", dict(headers))
         self.assertEqual(dict(headers)["x-cache"], "Miss from cloudfront")
 
-    async def test_what_cloudfront_refuses_does_not_reach_the_origin(self):
+    async def test_requests_that_cloudfront_rejects_do_not_reach_the_origin(self):
         for line, headers, expected in [
             ("TRACE / HTTP/1.1", [], 403),
             ("GET / HTTP/1.1", ["x-long: " + "a" * 30_000], 494),
@@ -188,16 +188,16 @@ class StandIn(unittest.IsolatedAsyncioTestCase):
             with self.subTest(line):
                 body = b"a" * 11_000_000 if expected == 413 else b""
                 try:
-                    status, _, _ = await self.ask(line, *headers, body=body)
+                    status, _, _ = await self.send(line, *headers, body=body)
                     self.assertEqual(status, expected)
                 except ConnectionResetError:
-                    # It answers before it has read everything.
+                    # The response is sent before the whole request has been read.
                     self.assertIn(expected, (413, 494))
 
-    async def test_an_origin_that_is_away_is_said_so(self):
+    async def test_an_unreachable_origin_is_reported(self):
         self.api.server.close()
         await self.api.server.wait_closed()
-        status, _, body = await self.ask("GET / HTTP/1.1")
+        status, _, body = await self.send("GET / HTTP/1.1")
         self.assertEqual((status, b"can't be reached" in body), (502, True))
 
 

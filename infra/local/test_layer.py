@@ -1,4 +1,4 @@
-"""What `cargo xtask layer` does with a zip, before and while it is published; AWS is played by fakes."""
+"""How `cargo xtask layer` checks and publishes a zip, with a fake AWS."""
 
 import pathlib
 import tempfile
@@ -18,7 +18,7 @@ def refused(code, message=""):
 
 
 class Aws:
-    """As much of CloudFormation, S3, STS and Lambda as the layer needs; notes what was called."""
+    """A fake of CloudFormation, S3, STS and Lambda that records the calls."""
 
     def __init__(self, region="eu-west-1", sams=None, published=()):
         self.meta = types.SimpleNamespace(region_name=region)
@@ -86,13 +86,13 @@ class Layers(unittest.TestCase):
         with mock.patch.object(layer, "client", aws), mock.patch.object(layer, "say"):
             return layer.publish(self.stack, self.zip, architecture, "reelhook-render", bucket)
 
-    def test_it_goes_through_sams_bucket_and_leaves_nothing_there(self):
+    def test_the_upload_uses_sams_bucket_and_is_removed(self):
         aws = Aws(sams="sams")
         self.assertEqual(self.publish(aws)["parameter"], "RenderLayerArn=arn:new")
         kinds = [("upload", "sams"), ("publish", "sams", ["arm64"]), ("delete", "sams", "v1")]
         self.assertEqual(aws.calls, kinds)
 
-    def test_without_that_it_goes_through_a_bucket_that_is_removed(self):
+    def test_without_sams_bucket_the_upload_uses_a_temporary_one(self):
         for region, constraint in (("eu-west-1", True), ("us-east-1", False)):
             aws = Aws(region)
             self.publish(aws)
@@ -108,9 +108,9 @@ class Layers(unittest.TestCase):
             self.publish(aws)
         self.assertEqual([call[0] for call in aws.calls], ["create", "upload", "delete", "remove"])
 
-    def test_a_named_bucket_has_to_be_there_and_near(self):
-        for bucket, why in (("missing", "does not exist"), ("foreign", "not yours"), ("elsewhere", "one region")):
-            with self.assertRaisesRegex(Problem, why):
+    def test_a_given_bucket_must_exist_in_the_same_region(self):
+        for bucket, reason in (("missing", "does not exist"), ("foreign", "not yours"), ("elsewhere", "one region")):
+            with self.assertRaisesRegex(Problem, reason):
                 self.publish(Aws(), bucket)
         aws = Aws()
         self.publish(aws, "mine")
@@ -122,26 +122,26 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.publish(aws), {"arn": "arn:2", "parameter": "RenderLayerArn=arn:2", "new": False})
         self.assertEqual(aws.calls, [])
 
-    def test_a_layer_for_another_processor_than_the_stack_s_is_refused(self):
+    def test_a_layer_for_another_architecture_than_the_stacks_is_refused(self):
         self.stack.parameters = lambda: {"Architecture": "arm64"}
         with self.assertRaisesRegex(Problem, "pass --arch arm64"):
             self.publish(Aws(), architecture="x86_64")
 
-    def test_a_zip_that_can_t_work_is_refused(self):
+    def test_an_incomplete_or_large_zip_is_refused(self):
         self.pack("bin/ffmpeg")
         with self.assertRaisesRegex(Problem, "has no `fonts/`"):
-            layer.check(self.zip)
+            layer.check_content(self.zip)
         self.pack("fonts/a.ttf", "opt/bin/ffmpeg")
         with self.assertRaisesRegex(Problem, "has no `bin/ffmpeg`"):
-            layer.check(self.zip)
-        self.zip.write_text("no zip", encoding="utf-8")
-        with self.assertRaisesRegex(Problem, "is no zip"):
-            layer.check(self.zip)
+            layer.check_content(self.zip)
+        self.zip.write_text("not a zip", encoding="utf-8")
+        with self.assertRaisesRegex(Problem, "is not a zip"):
+            layer.check_content(self.zip)
         self.pack("bin/ffmpeg", "fonts/a.ttf")
         with mock.patch.object(layer, "FUNCTION_BYTES", layer.UNPACKED_BYTES), self.assertRaisesRegex(Problem, "unpacked"):
-            layer.check(self.zip)
+            layer.check_content(self.zip)
 
-    def test_an_upload_is_told_in_tenths(self):
+    def test_the_progress_of_an_upload_is_reported_in_tenths(self):
         reported = []
         progress = layer.Progress(1000, reported.append)
         for count in (50, 40, 10, 400, 500):

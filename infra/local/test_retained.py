@@ -1,4 +1,4 @@
-"""What `cargo xtask retained` finds and writes; CloudFormation is played here."""
+"""What `cargo xtask retained` finds and writes, with a fake CloudFormation."""
 
 import json
 import pathlib
@@ -20,7 +20,7 @@ def skipped(name, physical, status="DELETE_SKIPPED"):
 
 
 class Aws:
-    """Ended stacks with their events, newest first."""
+    """Deleted stacks with their events, newest first."""
 
     def __init__(self, **stacks):
         self.events = stacks
@@ -48,17 +48,17 @@ class Retained(unittest.TestCase):
         with (
             tempfile.TemporaryDirectory() as directory,
             mock.patch.object(retained, "client", aws),
-            mock.patch.object(retained, "say") as said,
+            mock.patch.object(retained, "say") as say,
         ):
             done = retained.retained(stack, given or {}, directory)
             read = [json.loads(pathlib.Path(done[name]).read_text()) for name in ("template", "resources")]
-            return done["found"], *read, [call.args[0] for call in said.call_args_list]
+            return done["found"], *read, [call.args[0] for call in say.call_args_list]
 
-    def test_what_the_newest_stack_left_is_imported_with_what_it_names(self):
+    def test_resources_of_the_newest_stack_are_imported_with_their_parameters(self):
         old = [skipped(name, f"old-{name}") for name in KEPT]
         newer = [skipped("Generate", "x", "DELETE_COMPLETE"), *(skipped(name, f"new-{name}") for name in KEPT)]
         newer.append(skipped("Jobs", "replaced-before"))
-        found, template, resources, said = self.find(Aws(old=old, newer=newer, other=[skipped("Jobs", "mine")]))
+        found, template, resources, messages = self.find(Aws(old=old, newer=newer, other=[skipped("Jobs", "mine")]))
         self.assertEqual(found, {name: f"new-{name}" for name in KEPT})
         self.assertEqual(sorted(template["Resources"]), KEPT)
         self.assertEqual(sorted(template["Parameters"]), ["CorsOrigins", "DeletionProtection"])
@@ -67,29 +67,29 @@ class Retained(unittest.TestCase):
         self.assertEqual(by_name["Jobs"]["ResourceIdentifier"], {"TableName": "new-Jobs"})
         self.assertEqual(by_name["Bucket"]["ResourceIdentifier"], {"BucketName": "new-Bucket"})
         self.assertEqual(by_name["Failures"]["ResourceIdentifier"], {"QueueUrl": "new-Failures"})
-        self.assertEqual(said, [])
+        self.assertEqual(messages, [])
 
-    def test_a_newer_stack_that_left_nothing_does_not_hide_an_older_one(self):
+    def test_a_newer_stack_without_retained_resources_does_not_hide_an_older_one(self):
         found, *_ = self.find(Aws(old=[skipped("Jobs", "old-Jobs")], newer=[skipped("Jobs", "gone", "DELETE_COMPLETE")]))
         self.assertEqual(found, {"Jobs": "old-Jobs"})
 
-    def test_what_is_named_goes_before_what_is_found_and_what_is_missing_is_said(self):
-        found, template, _, said = self.find(Aws(old=[skipped("Jobs", "old-Jobs")]), {"Catalog": "my-catalog"})
+    def test_given_resources_replace_found_ones_and_missing_ones_are_listed(self):
+        found, template, _, messages = self.find(Aws(old=[skipped("Jobs", "old-Jobs")]), {"Catalog": "my-catalog"})
         self.assertEqual((found, sorted(template["Resources"])), ({"Catalog": "my-catalog"}, ["Catalog"]))
         self.assertEqual(sorted(template["Parameters"]), ["DeletionProtection"])
-        self.assertRegex(said[0], "Bucket, Counters, .*Jobs are not among it")
+        self.assertRegex(messages[0], "Bucket, Counters, .*Jobs were not found")
 
-    def test_what_can_t_be_imported_is_refused(self):
-        for aws, given, exists, why in (
-            (Aws(), {}, True, "there is a stack `reelhook`"),
+    def test_an_existing_stack_and_unknown_resources_are_refused(self):
+        for aws, given, exists, reason in (
+            (Aws(), {}, True, "the stack `reelhook` exists"),
             (Aws(), {}, False, "no stack `reelhook` was deleted"),
-            (Aws(), {"Work": "x"}, False, "`Work` outlives no stack: Jobs, "),
+            (Aws(), {"Work": "x"}, False, "`Work` is not retained: only Jobs, "),
         ):
-            with self.assertRaisesRegex(Problem, why):
+            with self.assertRaisesRegex(Problem, reason):
                 self.find(aws, given, exists)
 
     def test_every_resource_that_outlives_the_stack_can_be_imported(self):
-        self.assertLessEqual(set(retained.outliving(TEMPLATE).values()), set(retained.IDENTIFIERS))
+        self.assertLessEqual(set(retained.retained_types(TEMPLATE).values()), set(retained.IDENTIFIERS))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every rule of check_template.py finds what it is for, and nothing in a template that is as it should be."""
+"""Every rule of check_template.py finds its problem, and none in a valid template."""
 
 import copy
 import json
@@ -121,7 +121,7 @@ GOOD = {
     },
 }
 REMOVED = object()
-# What is wrong with it: (path into Resources, value), and the rule and resource that say so.
+# Invalid changes: path into Resources, value, and the expected rule and resource.
 BAD = {
     "a shared role": ("Fanout.Properties.Role", get("WorkerRole"), "own-role: Fanout"),
     "any action": (
@@ -163,29 +163,29 @@ BAD = {
     "a batch that fails as one": ("WorkMapping.Properties.FunctionResponseTypes", [], "queue-mapping: WorkMapping"),
     "no bisecting": ("StreamMapping.Properties.BisectBatchOnFunctionError", False, "stream-mapping: StreamMapping"),
     "endless records": ("StreamMapping.Properties.MaximumRecordAgeInSeconds", REMOVED, "stream-mapping: StreamMapping"),
-    "records lost in silence": ("StreamMapping.Properties.DestinationConfig", REMOVED, "stream-mapping: StreamMapping"),
+    "records lost silently": ("StreamMapping.Properties.DestinationConfig", REMOVED, "stream-mapping: StreamMapping"),
     "a late start": ("StreamMapping.Properties.StartingPosition", "LATEST", "stream-mapping: StreamMapping"),
-    "unsaid encryption": ("Jobs.Properties.SSESpecification", REMOVED, "table-encrypted: Jobs"),
+    "undefined encryption": ("Jobs.Properties.SSESpecification", REMOVED, "table-encrypted: Jobs"),
     "no recovery": ("Jobs.Properties.PointInTimeRecoverySpecification", REMOVED, "table-recovery: Jobs"),
-    "a table that goes": ("Jobs.DeletionPolicy", REMOVED, "table-kept: Jobs"),
-    "a table that a failed deployment leaves": ("Jobs.DeletionPolicy", "Retain", "table-kept: Jobs"),
-    "a bucket that a failed deployment leaves": ("Files.DeletionPolicy", "Retain", "bucket-kept: Files"),
-    "a bucket that goes with a change": ("Files.UpdateReplacePolicy", "RetainExceptOnCreate", "bucket-kept: Files"),
+    "a table that is deleted with the stack": ("Jobs.DeletionPolicy", REMOVED, "table-kept: Jobs"),
+    "a table that a failed deployment retains": ("Jobs.DeletionPolicy", "Retain", "table-kept: Jobs"),
+    "a bucket that a failed deployment retains": ("Files.DeletionPolicy", "Retain", "bucket-kept: Files"),
+    "a bucket that a replacement deletes": ("Files.UpdateReplacePolicy", "RetainExceptOnCreate", "bucket-kept: Files"),
     "a public bucket": (
         "Files.Properties.PublicAccessBlockConfiguration.BlockPublicAcls",
         False,
         "bucket-private: Files",
     ),
     "plain http": ("FilesPolicy", REMOVED, "bucket-tls: Files"),
-    "objects for ever": ("Files.Properties.LifecycleConfiguration", REMOVED, "bucket-lifecycle: Files"),
-    "unwatched dead letters": ("DeadAlarm", REMOVED, "alarm: WorkDlq"),
-    "unwatched age": ("AgeAlarm", REMOVED, "alarm: Work"),
-    "an unwatched stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
-    "unwatched throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
-    "unwatched drops of loops": ("RecursionAlarm", REMOVED, "alarm: stack"),
-    "unwatched errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
-    "a function whose crashes nobody sees": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
-    "an alarm on another function's crashes": (
+    "objects that never expire": ("Files.Properties.LifecycleConfiguration", REMOVED, "bucket-lifecycle: Files"),
+    "no alarm on dead letters": ("DeadAlarm", REMOVED, "alarm: WorkDlq"),
+    "no alarm on the age of messages": ("AgeAlarm", REMOVED, "alarm: Work"),
+    "no alarm on a stream": ("StreamAlarm.Properties.Dimensions", [], "alarm: Fanout"),
+    "no alarm on throttles": ("ThrottleAlarm", REMOVED, "alarm: stack"),
+    "no alarm on dropped recursive invocations": ("RecursionAlarm", REMOVED, "alarm: stack"),
+    "no alarm on errors of the API": ("ApiAlarm", REMOVED, "alarm: stack"),
+    "no alarm on a function's errors": ("WorkerErrorAlarm", REMOVED, "alarm: Worker"),
+    "an alarm on another function's errors": (
         "FanoutErrorAlarm.Properties.Dimensions.0.Value",
         {"Ref": "Worker"},
         "alarm: Fanout",
@@ -210,7 +210,7 @@ BAD = {
         allow("lambda:InvokeFunction", get("Fanout")),
         "recursive-loop: Fanout",
     ),
-    "a loop that is none": ("Fanout.Properties.RecursiveLoop", "Allow", "recursive-loop: Fanout"),
+    "an allowed loop that does not exist": ("Fanout.Properties.RecursiveLoop", "Allow", "recursive-loop: Fanout"),
 }
 
 
@@ -228,16 +228,16 @@ def changed(path, value):
 
 
 class Rules(unittest.TestCase):
-    def test_a_good_template_has_no_problem(self):
+    def test_a_valid_template_has_no_problem(self):
         self.assertEqual(check(GOOD, SETTINGS), [])
 
-    def test_each_rule_finds_what_it_is_for(self):
-        for what, (path, value, wanted) in BAD.items():
+    def test_each_rule_finds_its_problem(self):
+        for what, (path, value, expected) in BAD.items():
             with self.subTest(what):
                 problems = check(changed(path, value), SETTINGS)
-                self.assertTrue(any(p.startswith(wanted + ":") for p in problems), problems)
+                self.assertTrue(any(p.startswith(expected + ":") for p in problems), problems)
 
-    def test_a_loop_that_is_allowed_is_no_problem(self):
+    def test_an_allowed_loop_is_not_a_problem(self):
         template = changed("Worker.Properties.RecursiveLoop", "Allow")
         sends = allow("sqs:SendMessage", get("Work"))
         template["Resources"]["WorkerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(sends)
@@ -245,11 +245,11 @@ class Rules(unittest.TestCase):
 
     def test_an_exception_needs_a_reason_and_a_use(self):
         bad = changed("Work.Properties.VisibilityTimeout", 59)
-        excuse = {"rule": "visibility", "resource": "Work", "reason": "a test"}
-        self.assertEqual(check(bad, SETTINGS | {"exceptions": [excuse]}), [])
-        self.assertEqual(len(check(bad, SETTINGS | {"exceptions": [excuse | {"reason": ""}]})), 1)
-        self.assertEqual(len(check(bad, SETTINGS | {"exceptions": [excuse | {"value": 58}]})), 2)
-        self.assertEqual(len(check(GOOD, SETTINGS | {"exceptions": [excuse]})), 1)
+        exception = {"rule": "visibility", "resource": "Work", "reason": "a test"}
+        self.assertEqual(check(bad, SETTINGS | {"exceptions": [exception]}), [])
+        self.assertEqual(len(check(bad, SETTINGS | {"exceptions": [exception | {"reason": ""}]})), 1)
+        self.assertEqual(len(check(bad, SETTINGS | {"exceptions": [exception | {"value": 58}]})), 2)
+        self.assertEqual(len(check(GOOD, SETTINGS | {"exceptions": [exception]})), 1)
 
 
 if __name__ == "__main__":

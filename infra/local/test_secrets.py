@@ -1,4 +1,4 @@
-"""What `cargo xtask secrets` stores in SSM, which a dictionary plays."""
+"""What `cargo xtask secrets` stores in SSM, with a dictionary as a fake."""
 
 import json
 import pathlib
@@ -35,23 +35,23 @@ class Ssm(dict):
 
 
 class Secrets(unittest.TestCase):
-    def put(self, ssm, wanted, show=False):
+    def put(self, ssm, values, show=False):
         with mock.patch.object(secrets, "client", ssm), mock.patch.object(secrets, "say"):
-            return secrets.put("/p", wanted, show)
+            return secrets.put("/p", values, show)
 
-    def test_a_new_stack_has_its_options_together(self):
+    def test_a_new_stack_has_combined_options(self):
         ssm = Ssm()
         done = self.put(ssm, {"API_KEYS": None, "WEBHOOK_TIMEOUT": "5000", "WEBHOOK_URLS": "https://a.example/"})
         self.assertEqual({name: what["action"] for name, what in done.items()}, dict.fromkeys(done, "created"))
         self.assertEqual(sorted(ssm), ["/p/API_KEYS", "/p/WEBHOOK_OPTIONS", "/p/WEBHOOK_URLS"])
         self.assertEqual(json.loads(ssm["/p/WEBHOOK_OPTIONS"]), {"WEBHOOK_TIMEOUT": "5000"})
 
-    def test_without_any_they_are_there_and_empty(self):
+    def test_the_options_exist_even_if_empty(self):
         ssm = Ssm()
         self.put(ssm, {"API_KEYS": "k"})
         self.assertEqual(ssm["/p/WEBHOOK_OPTIONS"], "{}")
 
-    def test_others_stay_as_they_are_and_an_empty_value_gives_the_default_back(self):
+    def test_other_options_stay_and_an_empty_value_restores_the_default(self):
         ssm = Ssm({"/p/WEBHOOK_OPTIONS": '{"WEBHOOK_TIMEOUT": "5000", "WEBHOOK_CONCURRENCY": "4"}'})
         done = self.put(ssm, {"WEBHOOK_CONCURRENCY": "", "WEBHOOK_SCHEDULE": "standard", "WEBHOOK_TIMEOUT": "5000"})
         actions = {"WEBHOOK_CONCURRENCY": "removed", "WEBHOOK_SCHEDULE": "created", "WEBHOOK_TIMEOUT": "kept"}
@@ -59,28 +59,28 @@ class Secrets(unittest.TestCase):
         kept = {"WEBHOOK_TIMEOUT": "5000", "WEBHOOK_SCHEDULE": "standard"}
         self.assertEqual(json.loads(ssm["/p/WEBHOOK_OPTIONS"]), kept)
 
-    def test_a_stack_that_has_some_on_their_own_goes_on_so(self):
+    def test_a_stack_with_separate_parameters_keeps_them(self):
         ssm = Ssm({"/p/WEBHOOK_TIMEOUT": "5000"})
         self.put(ssm, {"WEBHOOK_CONCURRENCY": "4"})
         self.assertEqual(dict(ssm), {"/p/WEBHOOK_TIMEOUT": "5000", "/p/WEBHOOK_CONCURRENCY": "4"})
 
-    def test_secrets_that_are_there_are_kept(self):
+    def test_existing_secrets_are_kept(self):
         ssm = Ssm({"/p/API_KEYS": "mine"})
         done = self.put(ssm, {"API_KEYS": None}, show=True)
         self.assertEqual((ssm["/p/API_KEYS"], done["API_KEYS"]), ("mine", {"action": "kept", "value": "mine"}))
 
-    def test_what_can_t_be_meant_is_refused(self):
-        for wanted, why in (
-            ({"WEBHOOK_TIMOUT": "1"}, "no setting `WEBHOOK_TIMOUT`: is it `WEBHOOK_TIMEOUT`"),
-            ({"API_KEY": "k"}, "no setting `API_KEY`: is it `API_KEYS`"),
-            ({"webhook_urls": "https://a.example/"}, "is it `WEBHOOK_URLS`"),
-            ({"PORT": "1"}, "no setting `PORT`: README.md lists them"),
-            ({"WEBHOOK_OPTIONS": "{}", "WEBHOOK_TIMEOUT": "1"}, "and not both"),
+    def test_invalid_settings_are_refused(self):
+        for values, reason in (
+            ({"WEBHOOK_TIMOUT": "1"}, "unknown setting `WEBHOOK_TIMOUT`: did you mean `WEBHOOK_TIMEOUT`"),
+            ({"API_KEY": "k"}, "unknown setting `API_KEY`: did you mean `API_KEYS`"),
+            ({"webhook_urls": "https://a.example/"}, "did you mean `WEBHOOK_URLS`"),
+            ({"PORT": "1"}, "unknown setting `PORT`: README.md lists the settings"),
+            ({"WEBHOOK_OPTIONS": "{}", "WEBHOOK_TIMEOUT": "1"}, "not both"),
         ):
-            with self.assertRaisesRegex(Problem, why):
-                self.put(Ssm(), wanted)
+            with self.assertRaisesRegex(Problem, reason):
+                self.put(Ssm(), values)
         for broken in ("[]", "nonsense"):
-            with self.assertRaisesRegex(Problem, "no JSON object"):
+            with self.assertRaisesRegex(Problem, "must be a JSON object"):
                 self.put(Ssm({"/p/WEBHOOK_OPTIONS": broken}), {"WEBHOOK_TIMEOUT": "1"})
 
     def test_the_functions_know_the_same_options(self):
@@ -91,7 +91,7 @@ class Secrets(unittest.TestCase):
             single, optional = (re.findall(r'"([A-Z_]+)"', part) for part in names.split('"OPTIONS",'))
             self.assertEqual(set(optional), set(secrets.OPTIONAL), function)
             self.assertLessEqual(len(single) + 1, 10, f"{function} reads them in one call")
-            self.assertEqual(len(single) + len(optional) + 1, names.count(","), f"{function} names one in another way")
+            self.assertEqual(len(single) + len(optional) + 1, names.count(","), f"{function} names a setting by another constant")
 
 
 if __name__ == "__main__":

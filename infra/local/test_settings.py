@@ -1,5 +1,5 @@
-"""Each parameter and each setting stands in its table of the README, in the roles of the functions that read it, and in the
-commands that make it or miss it."""
+"""Each parameter and each setting is in its table of the README, in the roles of the functions that read it, and in the
+commands that create or require it."""
 
 import pathlib
 import re
@@ -10,9 +10,9 @@ from commands.template import FUNCTION, Template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = Template.load(ROOT / "template.yaml")
-# What the functions' lists of settings name by a constant.
+# Settings that the functions' lists name by a constant.
 CONSTANTS = {"Edge::SETTING": ["EDGE_SECRET"], "OPTIONS": [secrets.OPTIONS]}
-# Made for a laptop, given by Creatomate on AWS.
+# Generated for a local stack; on AWS the value comes from Creatomate.
 GIVEN = {"CREATOMATE_API_KEY"}
 
 
@@ -21,20 +21,20 @@ def read(path):
 
 
 def rows(text):
-    """The cells of the first table in a text, without its head."""
+    """The cells of the first table in a text, without its header."""
     table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE).group()
     lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()[2:]]
     return [[cell.strip() for cell in line] for line in lines]
 
 
 def table(path, heading):
-    """Rows of the table below a heading, by each of the names in their first cells."""
+    """The rows of the table below a heading, by each of the names in their first cells."""
     text = read(path).split(f"{heading}\n", 1)[1]
     return {name: row for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
 
 
 def in_roles():
-    """The settings that the role of each function names, by the function's logical id."""
+    """The settings in the role of each function, by the function's logical id."""
     resources = TEMPLATE.data["Resources"]
     found = {}
     for name, resource in resources.items():
@@ -67,15 +67,15 @@ class Parameters(unittest.TestCase):
         groups = TEMPLATE.data["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         self.assertEqual(sorted(name for group in groups for name in group["Parameters"]), sorted(there))
 
-    def test_a_row_tells_the_default(self):
+    def test_a_row_contains_the_default(self):
         for name, row in table("README.md", "### Template parameters").items():
             default = str(TEMPLATE.parameters()[name]["Default"])
-            said = re.sub(r"[`,:]", " ", row[1]).split() if default.isdecimal() else row[1]
-            self.assertIn(default or "", said, name)
-            # What is empty has a meaning, which stands in words.
+            cell = re.sub(r"[`,:]", " ", row[1]).split() if default.isdecimal() else row[1]
+            self.assertIn(default or "", cell, name)
+            # An empty default is explained in words.
             self.assertTrue(default or not row[1].startswith("`"), name)
 
-    def test_a_row_names_the_variable_that_functions_find_it_in(self):
+    def test_a_row_names_the_functions_environment_variable(self):
         functions = [r["Properties"] for r in TEMPLATE.data["Resources"].values() if r["Type"] == FUNCTION]
         functions.append(TEMPLATE.data["Globals"]["Function"])
         environments = [function.get("Environment", {}).get("Variables", {}) for function in functions]
@@ -84,12 +84,12 @@ class Parameters(unittest.TestCase):
                 variable
                 for environment in environments
                 for variable, value in environment.items()
-                # What only chooses between values, or is in the name of a resource, is not what the function finds.
+                # A parameter in a condition or in the name of a resource is not a variable of the function.
                 if re.search(rf"'Ref': '{name}'", str(value))
             }
             self.assertEqual(given, given & set(re.findall(r"`(\w+)`", row[2])), name)
 
-    def test_the_edge_s_parameters_have_rows(self):
+    def test_the_parameters_of_the_edge_have_rows(self):
         listed = table("docs/edge.md", "does not name.")
         self.assertEqual(sorted(listed), sorted(Template.load(ROOT / "infra/edge.yaml").parameters()))
 
@@ -100,19 +100,19 @@ class Settings(unittest.TestCase):
     def test_each_setting_that_a_function_may_read_has_a_row(self):
         self.assertEqual(sorted(self.LISTED), sorted(set().union(*in_roles().values())))
 
-    def test_a_role_names_what_its_function_reads_and_no_more(self):
+    def test_a_role_names_exactly_the_settings_that_its_function_reads(self):
         for function, named in in_roles().items():
             crate = TEMPLATE.functions()[function]
             self.assertEqual(named, in_code(crate), function)
 
-    def test_the_command_that_stores_them_knows_them_all(self):
+    def test_the_command_that_stores_settings_knows_all_of_them(self):
         self.assertEqual(secrets.KNOWN, set(self.LISTED))
-        together = list(self.LISTED)[list(self.LISTED).index(secrets.OPTIONS) + 1 :]
-        self.assertEqual(sorted(together), sorted(secrets.OPTIONAL))
+        optional = list(self.LISTED)[list(self.LISTED).index(secrets.OPTIONS) + 1 :]
+        self.assertEqual(sorted(optional), sorted(secrets.OPTIONAL))
         sentence = re.search(r"Those from `(\w+)` on stand together", read("README.md")).group(1)
-        self.assertEqual(sentence, together[0])
+        self.assertEqual(sentence, optional[0])
 
-    def test_what_functions_do_not_start_without_is_made_and_missed(self):
+    def test_required_settings_are_generated_and_checked(self):
         required = {name for name, row in self.LISTED.items() if row[1].startswith("**required**")}
         self.assertEqual(set(preflight.NEEDED), required | {"API_KEYS"})
         made = re.search(r"fn generated_secrets.*?\[(.*?)\]", read("infra/xtask/src/up.rs"), re.DOTALL).group(1)

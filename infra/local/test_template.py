@@ -1,4 +1,4 @@
-"""What a first deployment meets: questions of `sam deploy --guided`, profiles of samconfig.toml, what a rollback leaves."""
+"""Properties of a first deployment: the questions of `sam deploy --guided`, profiles of samconfig.toml, rollbacks."""
 
 import json
 import pathlib
@@ -14,7 +14,7 @@ TEMPLATE = Template.load(ROOT / "template.yaml")
 
 
 class Questions(unittest.TestCase):
-    """`sam deploy --guided` asks "has no authentication. Is this okay?" for each of these, and no is the default."""
+    """For each of these, `sam deploy --guided` asks "has no authentication. Is this okay?", and no is the default."""
 
     def functions(self):
         return {n: r["Properties"] for n, r in TEMPLATE.data["Resources"].items() if r["Type"] == FUNCTION}
@@ -24,8 +24,8 @@ class Questions(unittest.TestCase):
             for event in properties.get("Events", {}).values():
                 if event["Type"] in ("Api", "HttpApi"):
                     api = event["Properties"]["ApiId"]["Ref"]
-                    said = TEMPLATE.data["Resources"][api]["Properties"].get("Auth") or event["Properties"].get("Auth")
-                    self.assertTrue(said, f"{name}: {event}")
+                    auth = TEMPLATE.data["Resources"][api]["Properties"].get("Auth") or event["Properties"].get("Auth")
+                    self.assertTrue(auth, f"{name}: {event}")
 
     def test_no_function_url_is_a_property_of_its_function(self):
         for name, properties in self.functions().items():
@@ -46,9 +46,9 @@ class Questions(unittest.TestCase):
 
 
 class FailedDeployments(unittest.TestCase):
-    """A first deployment that fails leaves nothing behind, so that the next one begins anew."""
+    """A failed first deployment retains nothing, so that the next one can start again."""
 
-    def test_what_outlives_the_stack_goes_with_the_deployment_that_made_it(self):
+    def test_retained_resources_are_deleted_by_the_rollback_of_their_deployment(self):
         policies = {n: r["DeletionPolicy"] for n, r in TEMPLATE.data["Resources"].items() if "DeletionPolicy" in r}
         kept = {name for name, policy in policies.items() if policy != "Delete"}
         tables = {"Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters"}
@@ -60,9 +60,9 @@ class FailedDeployments(unittest.TestCase):
 
 
 class Alarms(unittest.TestCase):
-    """What the alarms cost stands in two documents."""
+    """Two documents contain the cost of the alarms."""
 
-    def test_their_number_and_price_are_those_of_the_documents(self):
+    def test_the_documents_contain_their_number_and_price(self):
         alarms = [r["Properties"] for r in TEMPLATE.data["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
         errors = [alarm for alarm in alarms if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")]
         self.assertEqual(len(errors), len(TEMPLATE.functions()), "one for each function")
@@ -73,19 +73,19 @@ class Alarms(unittest.TestCase):
 
 
 class AccessLog(unittest.TestCase):
-    """The log of the API tells what happened, and nothing that opens anything."""
+    """The access log of the API contains no secrets."""
 
     def test_a_line_is_json_and_has_neither_path_nor_query(self):
         api = TEMPLATE.data["Resources"]["Api"]["Properties"]["AccessLogSettings"]
         line = json.loads(api["Format"])
-        for wanted in ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"):
-            self.assertIn(f"$context.{wanted}", line.values())
+        for variable in ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"):
+            self.assertIn(f"$context.{variable}", line.values())
         for secret in ("path", "query", "header", "authorizer", "domain", "protocol"):
             self.assertNotIn(secret, api["Format"].lower())
 
 
 class Profiles(unittest.TestCase):
-    """samconfig.toml, read as the preflight reads it."""
+    """samconfig.toml, as `preflight` reads it."""
 
     def read(self, text, environment="small"):
         with tempfile.TemporaryDirectory() as directory:
@@ -98,15 +98,15 @@ class Profiles(unittest.TestCase):
             given = samconfig.overrides(ROOT / "samconfig.toml", environment)
             self.assertLessEqual(set(given), set(TEMPLATE.parameters()), environment)
 
-    def test_the_small_one_fits_ten_executions(self):
+    def test_the_profile_small_fits_ten_executions(self):
         given = samconfig.overrides(ROOT / "samconfig.toml", "small")
         held = sum(int(given[name]) for name in concurrency.HOLDING)
-        self.assertLessEqual(held + concurrency.REST, 10, "what holds executions for minutes leaves some for the rest")
+        self.assertLessEqual(held + concurrency.REST, 10, "long executions leave some for the rest")
         self.assertLessEqual(held + sum(int(given[name]) for name in concurrency.PASSING), 9)
         for name in (*concurrency.HOLDING, *concurrency.PASSING):
             self.assertGreaterEqual(int(given[name]), TEMPLATE.parameters()[name]["MinValue"], name)
 
-    def test_lists_are_read_however_they_are_written(self):
+    def test_lists_on_one_or_several_lines_are_read(self):
         for text in (
             '[small.deploy.parameters]\nparameter_overrides = ["A=1", "B=x=y"]\n[other.deploy.parameters]\n',
             '[small.deploy.parameters]\n# parameter_overrides = ["A=2"]\nparameter_overrides = [\n "A=1",\n "B=x=y",\n]\n',
@@ -118,10 +118,10 @@ class Profiles(unittest.TestCase):
         for environment, name in (("default", "reelhook"), ("small", "reelhook"), ("dev", "reelhook-dev"), ("edge", "reelhook-edge")):
             self.assertEqual(samconfig.stack_name(ROOT / "samconfig.toml", environment), name)
 
-    def test_an_unknown_environment_and_a_bad_pair_are_named(self):
+    def test_an_unknown_environment_and_an_invalid_pair_are_named(self):
         with self.assertRaisesRegex(Problem, "no environment `big`: it has small"):
             self.read("[small.deploy.parameters]\n", "big")
-        with self.assertRaisesRegex(Problem, "expected NAME=VALUE, not `A`"):
+        with self.assertRaisesRegex(Problem, r"expected NAME=VALUE \(got `A`\)"):
             self.read('[small.deploy.parameters]\nparameter_overrides = ["A"]\n')
 
 

@@ -1,4 +1,4 @@
-"""Writes what the SAM transform makes of template.yaml, as JSON, for cfn-lint and check_template.py."""
+"""Applies the SAM transform to template.yaml, and writes the result as JSON for cfn-lint and check_template.py."""
 
 import argparse
 import json
@@ -15,10 +15,10 @@ def main():
     arguments.add_argument("output")
     given = arguments.parse_args()
     try:
-        made = Template.load(given.template).transformed()
+        transformed = Template.load(given.template).transformed()
     except InvalidDocumentException as error:
         sys.exit("\n".join(f"{given.template}: {cause.message}" for cause in error.causes))
-    pathlib.Path(given.output).write_text(json.dumps(made, indent=1, ensure_ascii=False), encoding="utf-8")
+    pathlib.Path(given.output).write_text(json.dumps(transformed, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-// The official SDK against a stand-in: `node creatomate.mjs BASE_URL API_KEY` starts a render, waits for its end, asks
-// for it once more, and prints both answers as JSON.
+// The official SDK against the mock of Creatomate: `node creatomate.mjs BASE_URL API_KEY` starts a render, waits for
+// its end, reads it once more, and prints both responses as JSON.
 import { Client, Composition, Text } from "creatomate";
 
 const [base, key] = process.argv.slice(2);

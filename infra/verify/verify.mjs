@@ -1,15 +1,15 @@
-// A receiver's own code in Node.js: says for each delivery on standard input whether seed 001's sample, the official
-// libraries and our snippet for receivers accept it. One JSON object a line, in and out; ends with its input.
-// A delivery is {headers, body_base64, secret}, or with `secrets` (newest first) and `public_keys`: lists of which each
-// one alone has to be enough, since a receiver may hold any of them while keys rotate.
+// Verifies deliveries as receivers in Node.js do: with the documented sample, the official libraries, and our code for
+// receivers. It reads and writes one JSON object per line, and ends with its input.
+// A delivery is {headers, body_base64, secret}, or has lists `secrets` (newest first) and `public_keys`: each element
+// alone must be sufficient, since during a rotation a receiver may have any one of them.
 import crypto from "node:crypto";
 import readline from "node:readline";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-// From infra/verify and from its copy in .local/verify alike.
+// This path is valid from infra/verify and from its copy in .local/verify.
 import { verify as verifySnippet } from "../../docs/receivers/verify.mjs";
 
-// Seed 001, as written there.
+// The documented sample, unchanged.
 function verifyWebhookSignature(payload, signature, secret) {
     const expectedSignature = crypto.createHmac("sha256", secret).update(JSON.stringify(payload)).digest("hex");
 
@@ -18,7 +18,7 @@ function verifyWebhookSignature(payload, signature, secret) {
     return crypto.timingSafeEqual(Buffer.from(expectedSignature, "hex"), Buffer.from(providedSignature, "hex"));
 }
 
-// The libraries take base64 only; a secret that is text goes to them as the base64 of its bytes.
+// The libraries accept only base64, so other secrets are converted to the base64 of their bytes.
 function librarySecret(secret) {
     return secret.startsWith("whsec_") ? secret : `whsec_${Buffer.from(secret).toString("base64")}`;
 }
@@ -29,7 +29,7 @@ function verify({ headers, body_base64, secret, secrets = [secret], public_keys:
     const signature = headers["x-streamgank-signature"];
     const standard = headers["webhook-signature"];
     const receivers = {
-        // Its header is made with the newest secret only.
+        // Only the newest secret makes its header.
         seed_sample: signature && (() => verifyWebhookSignature(JSON.parse(body), signature, secrets[0])),
         standardwebhooks: standard && (() => accepts(StandardWebhook)),
         svix: standard && (() => accepts(SvixWebhook)),
@@ -42,14 +42,14 @@ function verify({ headers, body_base64, secret, secrets = [secret], public_keys:
     }
     function snippetAccepts(kind, keys) {
         const [id, timestamp] = [headers["webhook-id"], headers["webhook-timestamp"]];
-        // All of them, then each one.
-        for (const held of [keys, ...keys]) verifySnippet({ id, timestamp, signature: standard, body, [kind]: held });
+        // All keys together, then each one alone.
+        for (const given of [keys, ...keys]) verifySnippet({ id, timestamp, signature: standard, body, [kind]: given });
         return true;
     }
     return report(receivers);
 }
 
-// A receiver without its header is skipped; `ok` takes at least one that accepts and none that refuses.
+// A check whose header is missing is skipped; `ok` requires at least one that accepts and none that refuses.
 function report(receivers) {
     const checks = {};
     const errors = [];
@@ -66,11 +66,11 @@ function report(receivers) {
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
-    let answer;
+    let result;
     try {
-        answer = verify(JSON.parse(line));
+        result = verify(JSON.parse(line));
     } catch (error) {
-        answer = { ok: false, checks: {}, error: error.message };
+        result = { ok: false, checks: {}, error: error.message };
     }
-    console.log(JSON.stringify(answer));
+    console.log(JSON.stringify(result));
 }

@@ -1,8 +1,8 @@
-"""A receiver's own code in Python: says for each delivery on standard input whether seed 001's sample, the official
-libraries and our snippet for receivers accept it. One JSON object a line, in and out; ends with its input.
+"""Verifies deliveries as receivers in Python do: with the documented sample, the official libraries, and our code for
+receivers. It reads and writes one JSON object per line, and ends with its input.
 
-A delivery is {headers, body_base64, secret}, or with `secrets` (newest first) and `public_keys`: lists of which each one
-alone has to be enough, since a receiver may hold any of them while keys rotate."""
+A delivery is {headers, body_base64, secret}, or has lists `secrets` (newest first) and `public_keys`: each element
+alone must be sufficient, since during a rotation a receiver may have any one of them."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from svix.webhooks import Webhook as SvixWebhook
 
 
 def load_snippet():
-    """From infra/verify and from its copy in .local/verify alike; by its path, since it is called like this program."""
+    """Loads docs/receivers/verify.py by its path, as this program has the same name; also from the copy in .local."""
     path = pathlib.Path(__file__).resolve().parents[2] / "docs/receivers/verify.py"
     spec = importlib.util.spec_from_file_location("snippet", path)
     module = importlib.util.module_from_spec(spec)
@@ -29,7 +29,7 @@ def load_snippet():
 snippet = load_snippet()
 
 
-# Seed 001, as written there. It can accept bodies in ASCII only: json.dumps escapes everything else.
+# The documented sample, unchanged. It can accept only ASCII bodies, because json.dumps escapes all other characters.
 def verify_webhook_signature(payload: dict, signature: str, secret: str) -> bool:
     payload_string = json.dumps(payload, separators=(',', ':'))
     expected_signature = hmac.new(
@@ -43,7 +43,7 @@ def verify_webhook_signature(payload: dict, signature: str, secret: str) -> bool
 
 
 def library_secret(secret):
-    """The libraries take base64 only; a secret that is text goes to them as the base64 of its bytes."""
+    """The libraries accept only base64, so other secrets are converted to the base64 of their bytes."""
     return secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
 
 
@@ -64,13 +64,13 @@ def verify(delivery):
 
     def snippet_accepts(kind, keys):
         id, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
-        # All of them, then each one.
-        for held in [keys, *keys]:
-            snippet.verify(id=id, timestamp=timestamp, signature=standard, body=body, **{kind: held})
+        # All keys together, then each one alone.
+        for given in [keys, *keys]:
+            snippet.verify(id=id, timestamp=timestamp, signature=standard, body=body, **{kind: given})
         return True
 
     receivers = {
-        # Its header is made with the newest secret only.
+        # Only the newest secret makes its header.
         "seed_sample": signature and (lambda: verify_webhook_signature(json.loads(body), signature, secrets[0])),
         "standardwebhooks": standard and (lambda: accepts(StandardWebhook)),
         "svix": standard and (lambda: accepts(SvixWebhook)),
@@ -82,12 +82,12 @@ def verify(delivery):
 
 
 def report(receivers):
-    """A receiver without its header is skipped; `ok` takes at least one that accepts and none that refuses."""
+    """A check whose header is missing is skipped; `ok` requires at least one that accepts and none that refuses."""
     checks, errors = {}, []
     for name, accepts in receivers.items():
         try:
             checks[name] = accepts() if accepts else "skipped"
-        except Exception as error:  # whatever a receiver raises is a refusal
+        except Exception as error:  # every exception is a refusal
             checks[name] = False
             errors.append(f"{name}: {error}")
     outcomes = list(checks.values())
@@ -96,7 +96,7 @@ def report(receivers):
 
 for line in sys.stdin.buffer:
     try:
-        answer = verify(json.loads(line))
-    except Exception as error:  # an input line that is no delivery
-        answer = {"ok": False, "checks": {}, "error": str(error)}
-    print(json.dumps(answer), flush=True)
+        result = verify(json.loads(line))
+    except Exception as error:  # the input line is not a delivery
+        result = {"ok": False, "checks": {}, "error": str(error)}
+    print(json.dumps(result), flush=True)

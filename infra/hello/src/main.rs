@@ -1,6 +1,6 @@
-//! The baselines of `cargo xtask bench`: a function that builds the SDK clients ours build, and answers.
+//! The baselines of `cargo xtask bench`: a function that builds the same SDK clients as ours, and responds.
 //!
-//! With HELLO_READS it also reads that parameter before the first event, as ours read their secrets.
+//! With HELLO_READS it also reads that SSM parameter during INIT, as ours read their secrets.
 
 use aws_config::BehaviorVersion;
 use aws_smithy_http_client::Builder;
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         clients.2.get_parameters().names(name).with_decryption(true).send().await?;
     }
     lambda_runtime::run(service_fn(async move |_: LambdaEvent<Value>| {
-        // Mentioned, so that no build leaves the clients out.
+        // Used, so that the optimiser does not remove the clients.
         let region = clients.0.config().region().or(clients.1.config().region()).or(clients.2.config().region());
         Ok::<_, Error>(json!({ "region": region.map(|region| region.to_string()) }))
     }))

@@ -1,7 +1,7 @@
-//! DynamoDB, SQS and SSM as far as the dispatcher calls them: every condition holds, and nothing is kept but counts.
+//! The operations of DynamoDB, SQS and SSM that the dispatcher calls: every condition holds, and only counts are kept.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::extract::State;
@@ -12,24 +12,28 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::stand_ins::Shared;
+use crate::webhooks::Webhooks;
 
-/// Settings by name, as SSM has them; all others are unset.
+/// Settings in SSM by name; all others are unset.
 pub type Parameters = BTreeMap<&'static str, String>;
 
-/// What was asked for and written.
-#[derive(Debug, Default)]
-pub struct Calls(Mutex<Counted>);
+/// The stand-in of AWS.
+#[derive(Debug)]
+pub struct Aws {
+    webhooks: Webhooks,
+    parameters: Parameters,
+    counts: Mutex<Counts>,
+}
 
 #[derive(Debug, Default)]
-struct Counted {
+struct Counts {
     connections: u64,
     operations: BTreeMap<String, Operation>,
     delivered: HashSet<String>,
-    logged: HashSet<String>,
+    attempted: HashSet<String>,
 }
 
-/// What one operation took.
+/// Calls and bytes of one operation.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 struct Operation {
     calls: u64,
@@ -37,79 +41,89 @@ struct Operation {
     bytes_out: u64,
 }
 
-/// The same as numbers.
+/// Numbers of calls and stored results.
 #[derive(Debug, Serialize)]
-pub struct Written {
+pub struct Stored {
     connections: u64,
     operations: BTreeMap<String, Operation>,
-    /// Deliveries that were saved as delivered.
+    /// Deliveries that were stored as delivered.
     delivered: u64,
-    /// Deliveries with a try whose outcome was written down.
-    logged: u64,
+    /// Deliveries with a stored attempt and its result.
+    attempted: u64,
 }
 
-impl Calls {
-    /// What was called by now.
-    pub fn written(&self) -> Written {
-        let counted = self.0.lock().expect("nobody panics with it");
-        Written {
-            connections: counted.connections,
-            operations: counted.operations.clone(),
-            delivered: counted.delivered.len() as u64,
-            logged: counted.logged.len() as u64,
+impl Aws {
+    /// AWS with the items of these webhooks and with these settings.
+    pub fn new(webhooks: Webhooks, parameters: Parameters) -> Self {
+        Self { webhooks, parameters, counts: Mutex::default() }
+    }
+
+    /// The numbers so far.
+    pub fn stored(&self) -> Stored {
+        let counts = self.counts();
+        Stored {
+            connections: counts.connections,
+            operations: counts.operations.clone(),
+            delivered: counts.delivered.len() as u64,
+            attempted: counts.attempted.len() as u64,
         }
     }
 
     /// Counts a connection.
     pub fn connected(&self) {
-        self.0.lock().expect("nobody panics with it").connections += 1;
+        self.counts().connections += 1;
     }
 
-    fn count(&self, name: &str, bytes_in: usize, bytes_out: usize, rows: Vec<Value>) {
-        let mut counted = self.0.lock().expect("nobody panics with it");
-        let operation = counted.operations.entry(name.to_owned()).or_default();
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().expect("no thread panics while it holds the lock")
+    }
+}
+
+impl Counts {
+    fn add(&mut self, name: &str, bytes_in: usize, bytes_out: usize, rows: Vec<Value>) {
+        let operation = self.operations.entry(name.to_owned()).or_default();
         operation.calls += 1;
         operation.bytes_in += bytes_in as u64;
         operation.bytes_out += bytes_out as u64;
         for row in rows {
             let Some(id) = row.get("id").or(row.get("delivery_id")).and_then(Value::as_str) else { continue };
             if row["status"] == "delivered" {
-                counted.delivered.insert(id.to_owned());
+                self.delivered.insert(id.to_owned());
             }
-            // The newest try stands in the delivery, others in rows of their own.
+            // The newest attempt is part of the delivery; earlier ones have their own rows.
             if row["last"]["result"].is_object() || row["result"].is_object() {
-                counted.logged.insert(id.to_owned());
+                self.attempted.insert(id.to_owned());
             }
         }
     }
 }
 
-/// One route for everything: the operation is a header.
-pub fn routes(shared: Shared) -> Router {
-    Router::new().route("/", post(call)).with_state(shared)
+/// The only route: a header names the operation.
+pub fn routes(aws: Arc<Aws>) -> Router {
+    Router::new().route("/", post(call)).with_state(aws)
 }
 
-async fn call(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+async fn call(State(aws): State<Arc<Aws>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = target.rsplit('.').next().unwrap_or_default();
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let known = answer(&shared, name, &request);
+    let known = response(&aws, name, &request);
     let status = if known.is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let text = known.unwrap_or_else(|| json!({ "__type": "UnknownOperationException" })).to_string();
     let mut rows = Vec::new();
     aggregates(&request, &mut rows);
-    shared.calls.count(name, body.len(), text.len(), rows);
+    aws.counts().add(name, body.len(), text.len(), rows);
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], text).into_response()
 }
 
-fn answer(shared: &Shared, name: &str, request: &Value) -> Option<Value> {
+fn response(aws: &Aws, name: &str, request: &Value) -> Option<Value> {
     Some(match name {
-        "BatchGetItem" => batch_get_item(shared, &request["RequestItems"]),
-        "GetItem" => match shared.webhooks.item(&request["Key"]) {
+        "BatchGetItem" => batch_get_item(aws, &request["RequestItems"]),
+        "GetItem" => match aws.webhooks.item(&request["Key"]) {
             Some(item) => json!({ "Item": item }),
             None => json!({}),
         },
-        // What is kept of an endpoint is as if it had never been called.
+        // Endpoint health is always that of an endpoint without deliveries.
         "UpdateItem" => match request["ReturnValues"].as_str() {
             None | Some("NONE") => json!({}),
             Some(_) => json!({ "Attributes": request["Key"] }),
@@ -118,8 +132,8 @@ fn answer(shared: &Shared, name: &str, request: &Value) -> Option<Value> {
         "BatchWriteItem" => json!({ "UnprocessedItems": {} }),
         "BatchExecuteStatement" => {
             let statements = request["Statements"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let answers: Vec<Value> = statements.iter().map(|one| json!({ "TableName": table_of(one) })).collect();
-            json!({ "Responses": answers })
+            let responses: Vec<Value> = statements.iter().map(|one| json!({ "TableName": table_of(one) })).collect();
+            json!({ "Responses": responses })
         }
         "SendMessage" => json!({ "MessageId": "sent", "MD5OfMessageBody": "unchecked" }),
         "SendMessageBatch" => {
@@ -128,25 +142,25 @@ fn answer(shared: &Shared, name: &str, request: &Value) -> Option<Value> {
                 |entry: &Value| json!({ "Id": entry["Id"], "MessageId": "sent", "MD5OfMessageBody": "unchecked" });
             json!({ "Successful": entries.iter().map(sent).collect::<Vec<_>>(), "Failed": [] })
         }
-        "GetParameters" => get_parameters(shared, &request["Names"]),
+        "GetParameters" => get_parameters(aws, &request["Names"]),
         _ => return None,
     })
 }
 
-fn batch_get_item(shared: &Shared, requested: &Value) -> Value {
+fn batch_get_item(aws: &Aws, requested: &Value) -> Value {
     let mut responses = Map::new();
-    for (table, wanted) in requested.as_object().into_iter().flatten() {
-        let keys = wanted["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-        responses.insert(table.clone(), keys.iter().filter_map(|key| shared.webhooks.item(key)).collect());
+    for (table, query) in requested.as_object().into_iter().flatten() {
+        let keys = query["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+        responses.insert(table.clone(), keys.iter().filter_map(|key| aws.webhooks.item(key)).collect());
     }
     json!({ "Responses": responses, "UnprocessedKeys": {} })
 }
 
-fn get_parameters(shared: &Shared, names: &Value) -> Value {
+fn get_parameters(aws: &Aws, names: &Value) -> Value {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for full in names.as_array().into_iter().flatten().filter_map(Value::as_str) {
         let name = full.rsplit('/').next().unwrap_or_default();
-        match shared.parameters.get(name) {
+        match aws.parameters.get(name) {
             Some(value) => found.push(json!({ "Name": full, "Type": "SecureString", "Value": value })),
             None => missing.push(full),
         }
@@ -159,7 +173,7 @@ fn table_of(statement: &Value) -> &str {
     statement["Statement"].as_str().and_then(|text| text.split('"').nth(1)).unwrap_or_default()
 }
 
-/// Every aggregate in a request, in whichever kind of write: they stand as JSON in texts.
+/// Every aggregate in a request, in any kind of write: aggregates are JSON in strings.
 fn aggregates(request: &Value, found: &mut Vec<Value>) {
     match request {
         Value::String(text) if text.starts_with('{') => found.extend(serde_json::from_str::<Value>(text)),
@@ -174,14 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_are_found_in_any_kind_of_write() {
-        let check = |request: Value, delivered: u64, logged: u64| {
-            let calls = Calls::default();
+    fn results_are_found_in_any_kind_of_write() {
+        let check = |request: Value, delivered: usize, attempted: usize| {
+            let mut counts = Counts::default();
             let mut rows = Vec::new();
             aggregates(&request, &mut rows);
-            calls.count("any", 1, 2, rows);
-            let written = calls.written();
-            assert_eq!((written.delivered, written.logged), (delivered, logged), "{request}");
+            counts.add("any", 1, 2, rows);
+            let found = (counts.delivered.len(), counts.attempted.len());
+            assert_eq!(found, (delivered, attempted), "{request}");
         };
         let put = |body: &str| json!({ "Item": { "body": { "S": body } } });
         check(put(r#"{"id":"1","status":"delivered","last":{"result":{"status":200}}}"#), 1, 1);

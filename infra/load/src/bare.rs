@@ -1,4 +1,4 @@
-//! The bare loop: the least that sending webhooks takes, with the dispatcher's own signatures and guarded client.
+//! The bare loop: sends webhooks with the dispatcher's signatures and guarded client, and does nothing else.
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ use serde_json::json;
 use crate::usage::{cpu_seconds, peak_memory};
 use crate::webhooks::{EVENT, SECRET, Webhooks, delivery_id, event_id, job_id, now};
 
-/// Numbers of webhooks that no dispatcher sends: the receiver knows all apart.
+/// First number of the loop's webhooks: the dispatcher's have lower ones, so the receiver sees distinct ids.
 const FIRST: u64 = 1 << 40;
 
-/// What is sent.
+/// The webhooks of a run.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The receiver, an IP literal with a port
+    /// URL of the receiver, with an IP address and a port
     #[arg(long)]
     url: Url,
-    /// Webhooks that are measured
+    /// Webhooks to measure
     #[arg(long)]
     count: u64,
-    /// Webhooks before them
+    /// Webhooks before the measurement
     #[arg(long, default_value_t = 0)]
     warm_up: u64,
-    /// How many are under way at once
+    /// Maximum of concurrent requests
     #[arg(long, default_value_t = 10)]
     at_once: usize,
     /// Bytes of a webhook's body
@@ -37,7 +37,7 @@ pub struct Options {
     body_bytes: usize,
 }
 
-/// What every webhook is made of.
+/// What all webhooks share.
 struct Loop {
     http: GuardedClient,
     keys: SigningKeys,
@@ -45,10 +45,10 @@ struct Loop {
     body: Bytes,
 }
 
-/// Sends them all, and prints count, seconds of processor time and peak memory as JSON.
+/// Sends all webhooks, and prints their count, the processor time in seconds and the peak memory in bytes as JSON.
 ///
 /// # Errors
-/// When one is not taken.
+/// When the receiver does not accept a webhook.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let Options { url, count, warm_up, at_once, body_bytes } = options;
     let socket = url.socket_addrs(|| None).context("read the receiver's socket")?;

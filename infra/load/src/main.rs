@@ -1,4 +1,4 @@
-//! What `cargo xtask bench dispatcher` runs beside the dispatcher: stand-ins for all that it talks to, and a bare loop.
+//! The programs that `cargo xtask bench dispatcher` runs beside the dispatcher: its stand-ins and the bare loop.
 
 mod aws;
 mod bare;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Stand-ins for the dispatcher, and the bare loop that it is held against.
+/// Stand-ins of the services that the dispatcher calls, and the bare loop that it is compared with.
 #[derive(Debug, Parser)]
 #[command(name = "load")]
 struct Cli {
@@ -22,9 +22,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the Lambda Runtime API, DynamoDB, SQS, SSM and a receiver, on free ports of loopback, until it is killed
+    /// Serve the Lambda Runtime API, DynamoDB, SQS, SSM and a receiver on free ports of loopback, until killed
     StandIns(stand_ins::Options),
-    /// Sign and POST to a receiver, and print what that took of the processor and of memory
+    /// Sign and POST webhooks to a receiver, and print the processor time and peak memory
     Bare(bare::Options),
 }
 
@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One sentence, also where RUST_BACKTRACE is set.
+            // Printed here, so that it is one line even with RUST_BACKTRACE.
             eprintln!("load: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,8 +1,8 @@
-//! Lambda's Runtime API: gives batches of messages one after the other, first those that warm up and then the others.
+//! Lambda's Runtime API: hands out batches of messages one after the other, first for the warm-up, then to measure.
 
 use std::future::pending;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -14,32 +14,32 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::stand_ins::{Report, Shared};
-use crate::webhooks::now;
+use crate::webhooks::{Webhooks, now};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:reelhook-dispatcher";
 const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:123456789012:reelhook-DeliveryHints";
 /// The function's timeout, in milliseconds.
 const TIMEOUT: i64 = 60_000;
 
-/// How many batches there are, of how many messages.
+/// The number and size of batches.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Batches before the signal to go.
+    /// Batches before `POST /go`.
     pub warm_up: u64,
-    /// Batches after it.
+    /// Batches after `POST /go`.
     pub batches: u64,
-    /// Messages of each.
+    /// Messages per batch.
     pub batch: u64,
 }
 
-/// How far the function is.
+/// The invocations of the function.
 #[derive(Debug)]
 pub struct Invocations {
     plan: Plan,
+    webhooks: Webhooks,
     go: watch::Sender<bool>,
-    given: AtomicU64,
-    answered: AtomicU64,
+    started: AtomicU64,
+    handled: AtomicU64,
     failures: Mutex<Failures>,
 }
 
@@ -50,36 +50,37 @@ struct Failures {
     first: Option<String>,
 }
 
-/// The same as numbers.
+/// Numbers of handled batches and failures.
 #[derive(Debug, Serialize)]
-pub struct Answered {
-    /// Batches that were answered, those of the warm-up among them.
+pub struct Handled {
+    /// Batches that the function responded to, including the warm-up.
     batches: u64,
-    /// Messages that the function wants again.
+    /// Messages that the function reported as failed.
     failed_messages: u64,
-    /// Batches, or starts, that failed as a whole.
+    /// Batches and initialisations that failed as a whole.
     errors: u64,
-    /// What the function said of the first.
+    /// The function's report of the first.
     first_error: Option<String>,
 }
 
 impl Invocations {
-    /// Nothing was given yet.
-    pub fn new(plan: Plan) -> Self {
+    /// No invocation has started yet.
+    pub fn new(plan: Plan, webhooks: Webhooks) -> Self {
         Self {
             plan,
+            webhooks,
             go: watch::Sender::new(false),
-            given: AtomicU64::default(),
-            answered: AtomicU64::default(),
+            started: AtomicU64::default(),
+            handled: AtomicU64::default(),
             failures: Mutex::default(),
         }
     }
 
-    /// How far it is.
-    pub fn answered(&self) -> Answered {
-        let failures = self.failures.lock().expect("nobody panics with it");
-        Answered {
-            batches: self.answered.load(Ordering::Relaxed),
+    /// The numbers so far.
+    pub fn handled(&self) -> Handled {
+        let failures = self.failures();
+        Handled {
+            batches: self.handled.load(Ordering::Relaxed),
             failed_messages: failures.messages,
             errors: failures.errors,
             first_error: failures.first.clone(),
@@ -87,36 +88,39 @@ impl Invocations {
     }
 
     fn failed(&self, body: &[u8]) {
-        let mut failures = self.failures.lock().expect("nobody panics with it");
+        let mut failures = self.failures();
         failures.errors += 1;
         failures.first.get_or_insert_with(|| String::from_utf8_lossy(body).into_owned());
     }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().expect("no thread panics while it holds the lock")
+    }
 }
 
-/// The Runtime API, and beside it `POST /go`, which ends the warm-up, and `GET /report`.
-pub fn routes(shared: Shared) -> Router {
+/// The routes of the Runtime API, and `POST /go`, which ends the warm-up.
+pub fn routes(invocations: Arc<Invocations>) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .route("/go", post(go))
-        .route("/report", get(report))
-        .with_state(shared)
+        .with_state(invocations)
 }
 
-async fn next(State(shared): State<Shared>) -> Response {
-    let Invocations { plan, go, given, .. } = &shared.invocations;
-    let number = given.fetch_add(1, Ordering::Relaxed);
+async fn next(State(invocations): State<Arc<Invocations>>) -> Response {
+    let Invocations { plan, webhooks, go, started, .. } = &*invocations;
+    let number = started.fetch_add(1, Ordering::Relaxed);
     if number >= plan.warm_up {
-        // The sender lives as long as the state.
+        // The sender lives as long as the state, so this cannot fail.
         let _ = go.subscribe().wait_for(|go| *go).await;
     }
     if number >= plan.warm_up + plan.batches {
         return pending().await;
     }
     let records: Vec<Value> =
-        (number * plan.batch..(number + 1) * plan.batch).map(|one| record(&shared, one)).collect();
+        (number * plan.batch..(number + 1) * plan.batch).map(|one| record(webhooks, one)).collect();
     let headers = [
         ("lambda-runtime-aws-request-id", format!("00000000-0000-4000-8000-{number:012x}")),
         ("lambda-runtime-deadline-ms", (now().0 + TIMEOUT).to_string()),
@@ -126,8 +130,8 @@ async fn next(State(shared): State<Shared>) -> Response {
     (headers, Json(json!({ "Records": records }))).into_response()
 }
 
-fn record(shared: &Shared, number: u64) -> Value {
-    let body = serde_json::to_string(&shared.webhooks.message(number)).expect("our own messages are JSON");
+fn record(webhooks: &Webhooks, number: u64) -> Value {
+    let body = serde_json::to_string(&webhooks.message(number)).expect("our own messages are JSON");
     let sent = now().0.to_string();
     json!({
         "messageId": format!("00000000-0000-4000-9000-{number:012x}"),
@@ -147,34 +151,30 @@ fn record(shared: &Shared, number: u64) -> Value {
     })
 }
 
-async fn response(State(shared): State<Shared>, Path(_): Path<String>, body: Bytes) -> StatusCode {
+async fn response(State(invocations): State<Arc<Invocations>>, Path(_): Path<String>, body: Bytes) -> StatusCode {
     match serde_json::from_slice::<Value>(&body) {
-        Ok(answer) => {
-            let again = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
-            shared.invocations.failures.lock().expect("nobody panics with it").messages += again as u64;
+        Ok(response) => {
+            let failed = response["batchItemFailures"].as_array().map_or(0, Vec::len);
+            invocations.failures().messages += failed as u64;
         }
-        Err(_) => shared.invocations.failed(&body),
+        Err(_) => invocations.failed(&body),
     }
-    shared.invocations.answered.fetch_add(1, Ordering::Relaxed);
+    invocations.handled.fetch_add(1, Ordering::Relaxed);
     StatusCode::ACCEPTED
 }
 
-async fn error(State(shared): State<Shared>, Path(_): Path<String>, body: Bytes) -> StatusCode {
-    shared.invocations.failed(&body);
-    shared.invocations.answered.fetch_add(1, Ordering::Relaxed);
+async fn error(State(invocations): State<Arc<Invocations>>, Path(_): Path<String>, body: Bytes) -> StatusCode {
+    invocations.failed(&body);
+    invocations.handled.fetch_add(1, Ordering::Relaxed);
     StatusCode::ACCEPTED
 }
 
-async fn init_error(State(shared): State<Shared>, body: Bytes) -> StatusCode {
-    shared.invocations.failed(&body);
+async fn init_error(State(invocations): State<Arc<Invocations>>, body: Bytes) -> StatusCode {
+    invocations.failed(&body);
     StatusCode::ACCEPTED
 }
 
-async fn go(State(shared): State<Shared>) -> StatusCode {
-    shared.invocations.go.send_replace(true);
+async fn go(State(invocations): State<Arc<Invocations>>) -> StatusCode {
+    invocations.go.send_replace(true);
     StatusCode::NO_CONTENT
-}
-
-async fn report(State(shared): State<Shared>) -> Json<Report> {
-    Json(shared.report())
 }

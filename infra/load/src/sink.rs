@@ -1,8 +1,8 @@
-//! The receiver: takes every webhook, knows them apart, and checks the signatures of some.
+//! The receiver: accepts every webhook, counts distinct ids, and checks the signatures of a sample.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,15 +13,14 @@ use reelhook_signing::{SigningKeys, standard, streamgank};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::stand_ins::Shared;
 use crate::webhooks::now;
 
-/// Where webhooks go.
+/// Path of the receiver.
 pub const PATH: &str = "/hooks/load";
-/// Of so many requests one is checked: enough to notice, too few to keep the processor busy.
+/// One of this many requests is checked: enough to find errors, too few to load the processor.
 const SAMPLE: u64 = 100;
 
-/// What the receiver has seen.
+/// The receiver and its counts.
 #[derive(Debug)]
 pub struct Sink {
     keys: SigningKeys,
@@ -36,26 +35,26 @@ pub struct Sink {
 struct Seen {
     ids: HashSet<String>,
     wrong: u64,
-    /// What was wrong with the first.
-    complaint: Option<String>,
+    /// The problem of the first wrong webhook.
+    first_problem: Option<String>,
 }
 
-/// The same as numbers.
+/// Numbers of received webhooks.
 #[derive(Debug, Serialize)]
 pub struct Received {
     requests: u64,
     connections: u64,
-    /// Webhooks with different ids.
+    /// Webhooks with distinct ids.
     distinct: u64,
     /// Requests whose signatures were checked.
     checked: u64,
-    /// Of these, or without an id, those that no receiver would take.
+    /// Checked requests with an invalid signature, and requests without an id.
     wrong: u64,
-    complaint: Option<String>,
+    first_problem: Option<String>,
 }
 
 impl Sink {
-    /// A receiver of bodies of this size.
+    /// A receiver that expects bodies of this size.
     pub fn new(keys: SigningKeys, body_bytes: usize) -> Self {
         Self {
             keys,
@@ -72,56 +71,60 @@ impl Sink {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What it has seen by now.
+    /// The numbers so far.
     pub fn received(&self) -> Received {
-        let seen = self.seen.lock().expect("nobody panics with it");
+        let seen = self.seen();
         Received {
             requests: self.requests.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
             distinct: seen.ids.len() as u64,
             checked: self.checked.load(Ordering::Relaxed),
             wrong: seen.wrong,
-            complaint: seen.complaint.clone(),
+            first_problem: seen.first_problem.clone(),
         }
     }
 
-    fn take(&self, headers: &HeaderMap, body: &[u8]) {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no thread panics while it holds the lock")
+    }
+
+    fn accept(&self, headers: &HeaderMap, body: &[u8]) {
         let count = self.requests.fetch_add(1, Ordering::Relaxed);
         let id = header(headers, "webhook-id");
-        let complaint = match id {
+        let problem = match id {
             "" => Some("a webhook has no id".to_owned()),
             _ if count.is_multiple_of(SAMPLE) => self.check(headers, id, body).err(),
             _ => None,
         };
-        let mut seen = self.seen.lock().expect("nobody panics with it");
+        let mut seen = self.seen();
         seen.ids.insert(id.to_owned());
-        if let Some(complaint) = complaint {
+        if let Some(problem) = problem {
             seen.wrong += 1;
-            seen.complaint.get_or_insert(complaint);
+            seen.first_problem.get_or_insert(problem);
         }
     }
 
     fn check(&self, headers: &HeaderMap, id: &str, body: &[u8]) -> Result<(), String> {
         self.checked.fetch_add(1, Ordering::Relaxed);
         if body.len() != self.body_bytes {
-            return Err(format!("a body has {} bytes, not {}", body.len(), self.body_bytes));
+            return Err(format!("a body must have {} bytes (got {})", self.body_bytes, body.len()));
         }
         let (timestamp, signature) = (header(headers, "webhook-timestamp"), header(headers, "webhook-signature"));
         standard::verify(id, timestamp, signature, body, &self.keys, now().seconds())
-            .map_err(|error| format!("a webhook-signature is refused: {error}"))?;
+            .map_err(|error| format!("a webhook-signature is invalid: {error}"))?;
         streamgank::verify_hex(body, header(headers, "x-streamgank-signature"), &self.keys)
-            .map_err(|error| format!("an x-streamgank-signature is refused: {error}"))?;
+            .map_err(|error| format!("an x-streamgank-signature is invalid: {error}"))?;
         Ok(())
     }
 }
 
-/// Its only route.
-pub fn routes(shared: Shared) -> Router {
-    Router::new().route(PATH, post(take)).with_state(shared)
+/// The only route.
+pub fn routes(sink: Arc<Sink>) -> Router {
+    Router::new().route(PATH, post(accept)).with_state(sink)
 }
 
-async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    shared.sink.take(&headers, &body);
+async fn accept(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes) -> Json<Value> {
+    sink.accept(&headers, &body);
     Json(json!({ "ok": true }))
 }
 
@@ -148,11 +151,11 @@ mod tests {
             for (name, value) in values {
                 headers.insert(name, value.parse().unwrap());
             }
-            sink.take(&headers, b"{}");
+            sink.accept(&headers, b"{}");
             sink.received()
         };
         let received = send(&Sink::new(keys(), 2), &keys());
-        assert_eq!((received.checked, received.wrong, received.distinct), (1, 0, 1), "{:?}", received.complaint);
+        assert_eq!((received.checked, received.wrong, received.distinct), (1, 0, 1), "{:?}", received.first_problem);
         assert_eq!(send(&Sink::new(keys(), 2), &SigningKeys::parse("other").unwrap()).wrong, 1);
         assert_eq!(send(&Sink::new(keys(), 3), &keys()).wrong, 1);
     }

@@ -1,32 +1,34 @@
-//! All that the dispatcher talks to, in one process on loopback.
+//! The stand-ins of everything that the dispatcher calls, in one process on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
 use axum::serve::ListenerExt as _;
+use axum::{Json, Router};
 use reelhook_app::Url;
 use reelhook_signing::SigningKeys;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::aws::{self, Calls, Parameters, Written};
-use crate::runtime_api::{self, Answered, Invocations, Plan};
+use crate::aws::{self, Aws, Stored};
+use crate::runtime_api::{self, Handled, Invocations, Plan};
 use crate::sink::{self, Received, Sink};
 use crate::webhooks::{SECRET, Webhooks};
 
-/// What is to be delivered.
+/// The deliveries of a run.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Batches that are measured; they are given once `POST /go` came
+    /// Batches to measure; they are handed out after `POST /go`
     #[arg(long)]
     batches: u64,
-    /// Batches before them
+    /// Batches before the measurement
     #[arg(long, default_value_t = 0)]
     warm_up: u64,
-    /// Messages of a batch
+    /// Messages per batch
     #[arg(long, default_value_t = 10)]
     batch: u64,
     /// Bytes of a webhook's body
@@ -34,77 +36,60 @@ pub struct Options {
     body_bytes: usize,
 }
 
-/// What the three servers share.
-pub type Shared = Arc<StandIns>;
-
-/// What they answer from, and what they have seen.
-#[derive(Debug)]
-pub struct StandIns {
-    /// What is delivered.
-    pub webhooks: Webhooks,
-    /// Settings of the function.
-    pub parameters: Parameters,
-    /// Its batches.
-    pub invocations: Invocations,
-    /// What it called of AWS.
-    pub calls: Calls,
-    /// What arrived.
-    pub sink: Sink,
+/// The state of the three servers.
+#[derive(Debug, Clone)]
+struct StandIns {
+    invocations: Arc<Invocations>,
+    aws: Arc<Aws>,
+    sink: Arc<Sink>,
 }
 
-/// `GET /report`.
+/// The response to `GET /report`.
 #[derive(Debug, Serialize)]
-pub struct Report {
-    answered: Answered,
+struct Report {
+    handled: Handled,
     received: Received,
-    written: Written,
+    stored: Stored,
 }
 
-impl StandIns {
-    /// What happened by now.
-    pub fn report(&self) -> Report {
-        Report { answered: self.invocations.answered(), received: self.sink.received(), written: self.calls.written() }
-    }
-}
-
-/// Serves until the process is killed. One line on standard output says where, as JSON.
+/// Serves until the process is killed. Prints one line of JSON with the addresses.
 ///
 /// # Errors
-/// When a port can't be bound, or what is answered is not what the function reads.
+/// When a port can't be bound, or when the items differ from what the function reads.
 pub async fn serve(options: Options) -> anyhow::Result<()> {
-    let (runtime, runtime_at) = listen().await?;
-    let (cloud, cloud_at) = listen().await?;
-    let (receiver, receiver_at) = listen().await?;
-    let url = Url::parse(&format!("http://{receiver_at}{}", sink::PATH)).context("make the receiver's URL")?;
+    let (runtime, runtime_address) = listen().await?;
+    let (cloud, cloud_address) = listen().await?;
+    let (receiver, receiver_address) = listen().await?;
+    let url = Url::parse(&format!("http://{receiver_address}{}", sink::PATH)).context("make the receiver's URL")?;
     let Options { batches, warm_up, batch, body_bytes } = options;
     let keys = SigningKeys::parse(SECRET).context("the secret is empty")?;
     let parameters = [
         ("WEBHOOK_URLS", url.to_string()),
         ("WEBHOOK_SECRET_KEY", SECRET.to_owned()),
         ("ENDPOINT_SECRETS_KEY", SECRET.to_owned()),
-        // Places in the limit are taken as always, but never waited for.
+        // The dispatcher counts every send against the rate limit, but never reaches it.
         ("WEBHOOK_RATE_LIMIT_MAX", "1000000".to_owned()),
         ("WEBHOOK_RATE_LIMIT_WINDOW", "1000".to_owned()),
     ];
-    let shared = Arc::new(StandIns {
-        webhooks: Webhooks::new(&url, body_bytes)?,
-        parameters: parameters.into(),
-        invocations: Invocations::new(Plan { warm_up, batches, batch }),
-        calls: Calls::default(),
-        sink: Sink::new(keys, body_bytes),
-    });
-    let ready = json!({
-        "runtime_api": runtime_at.to_string(),
-        "aws_url": format!("http://{cloud_at}"),
+    let webhooks = Webhooks::new(&url, body_bytes)?;
+    let stand_ins = StandIns {
+        invocations: Arc::new(Invocations::new(Plan { warm_up, batches, batch }, webhooks.clone())),
+        aws: Arc::new(Aws::new(webhooks, parameters.into())),
+        sink: Arc::new(Sink::new(keys, body_bytes)),
+    };
+    let addresses = json!({
+        "runtime_api": runtime_address.to_string(),
+        "aws_url": format!("http://{cloud_address}"),
         "sink_url": url.as_str(),
-        "sink": receiver_at.to_string(),
+        "sink": receiver_address.to_string(),
     });
-    println!("{ready}");
-    let (calls, sink) = (shared.clone(), shared.clone());
+    println!("{addresses}");
+    let StandIns { invocations, aws, sink } = stand_ins.clone();
+    let (aws_counts, sink_counts) = (aws.clone(), sink.clone());
     tokio::try_join!(
-        answer(runtime, runtime_api::routes(shared.clone()), || {}),
-        answer(cloud, aws::routes(shared.clone()), move || calls.calls.connected()),
-        answer(receiver, sink::routes(shared), move || sink.sink.connected()),
+        serve_routes(runtime, runtime_api::routes(invocations).merge(report_route(stand_ins)), || {}),
+        serve_routes(cloud, aws::routes(aws), move || aws_counts.connected()),
+        serve_routes(receiver, sink::routes(sink), move || sink_counts.connected()),
     )?;
     Ok(())
 }
@@ -115,15 +100,24 @@ async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-async fn answer(
+async fn serve_routes(
     listener: TcpListener,
     routes: Router,
     mut connected: impl FnMut() + Send + 'static,
 ) -> anyhow::Result<()> {
     let listener = listener.tap_io(move |stream| {
         connected();
-        // Where it fails, answers come later, and nothing is wrong.
+        // A failure only delays responses.
         let _ = stream.set_nodelay(true);
     });
     axum::serve(listener, routes).await.context("serve")
+}
+
+fn report_route(stand_ins: StandIns) -> Router {
+    Router::new().route("/report", get(report)).with_state(stand_ins)
+}
+
+async fn report(State(stand_ins): State<StandIns>) -> Json<Report> {
+    let StandIns { invocations, aws, sink } = stand_ins;
+    Json(Report { handled: invocations.handled(), received: sink.received(), stored: aws.stored() })
 }

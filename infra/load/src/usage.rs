@@ -1,22 +1,22 @@
-//! What this process has used of the machine.
+//! Processor time and memory of this process.
 
 use std::fs;
 
 use anyhow::Context as _;
 
-/// Ticks in /proc/PID/stat: USER_HZ, which is 100 on the processors that we build for.
+/// Unit of the times in /proc/PID/stat: USER_HZ, which is 100 on the supported processors.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Seconds of processor time, user and system, of all threads.
+/// User and system time of all threads so far, in seconds.
 ///
 /// # Errors
 /// When /proc can't be read.
 pub fn cpu_seconds() -> anyhow::Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("read /proc/self/stat")?;
-    cpu_of(&stat).context("/proc/self/stat has no processor time")
+    cpu_of(&stat).context("find the processor time in /proc/self/stat")
 }
 
-/// Most memory that was ever held, in bytes.
+/// Peak resident memory in bytes.
 ///
 /// # Errors
 /// When /proc can't be read.
@@ -24,10 +24,10 @@ pub fn peak_memory() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status").context("read /proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    Ok(kibibytes.context("/proc/self/status has no VmHWM")? * 1024)
+    Ok(kibibytes.context("find VmHWM in /proc/self/status")? * 1024)
 }
 
-/// The second field may hold spaces and brackets.
+/// Processor time in /proc/PID/stat, whose second field may contain spaces and brackets.
 fn cpu_of(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     let (user, system): (f64, f64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);

@@ -1,4 +1,4 @@
-//! The webhooks that are sent: everything about one follows from its number, so nothing has to be kept.
+//! The webhooks that are sent: every part of one is derived from its number, so nothing is stored.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,13 +13,13 @@ use reelhook_signing::js_json;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What webhooks are signed with: never used for anything but loopback.
+/// Secret of the signatures, used only on loopback.
 pub const SECRET: &str = "the-secret-of-a-benchmark-on-loopback";
-/// The kind of all events.
+/// Type of every event.
 pub const EVENT: OutboundEvent = OutboundEvent::Completed;
 
 const ENDPOINT_NAME: &str = "webhook_1";
-/// A version 8 UUID, one that everybody makes as they like (RFC 9562), with room for a number.
+/// A version 8 UUID, whose bits are free to use (RFC 9562), with room for a number.
 const FIRST: u128 = 0x7265_656c_686f_8b00_8000_0000_0000_0000;
 
 /// Webhooks to one receiver, all with bodies of the same size.
@@ -31,25 +31,25 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Webhooks to `url` whose bodies have `body_bytes` bytes, made now; checked with the types that read them.
+    /// Webhooks to `url` with bodies of `body_bytes` bytes, created now and checked with the types that parse them.
     ///
     /// # Errors
-    /// When the size is too small, or our own types do not read what the stand-ins answer.
+    /// When the size is too small, or our own types do not parse the items.
     pub fn new(url: &Url, body_bytes: usize) -> anyhow::Result<Self> {
         let mut webhooks = Self { endpoint: endpoint_id(url), made_at: now(), data: data("") };
-        let least = webhooks.body().len();
-        ensure!(body_bytes >= least, "a body has at least {least} bytes, not {body_bytes}");
-        webhooks.data = data(&"x".repeat(body_bytes - least));
-        webhooks.check().context("the items of the stand-in are not those of the Deliveries table any more")?;
+        let minimum = webhooks.body().len();
+        ensure!(body_bytes >= minimum, "a body must have at least {minimum} bytes (got {body_bytes})");
+        webhooks.data = data(&"x".repeat(body_bytes - minimum));
+        webhooks.check().context("the stand-ins' items differ from those of the Deliveries table")?;
         Ok(webhooks)
     }
 
-    /// The body of each of them.
+    /// The body, which all webhooks share.
     pub fn body(&self) -> String {
         js_json::to_string(&envelope(EVENT.name(), self.data.clone(), self.made_at, ENDPOINT_NAME))
     }
 
-    /// What stands in the queue.
+    /// The queue message of a delivery.
     pub fn message(&self, number: u64) -> DeliveryMessage {
         DeliveryMessage::Deliver { delivery_id: delivery_id(number), event_id: event_id(number) }
     }
@@ -96,7 +96,7 @@ impl Webhooks {
         })
     }
 
-    /// A delivery that nobody tried yet and that is due.
+    /// A due delivery without attempts.
     fn delivery(&self, number: u64) -> Value {
         json!({
             "id": delivery_id(number).to_string(),
@@ -120,11 +120,11 @@ impl Webhooks {
 
     fn check(&self) -> anyhow::Result<()> {
         let id = event_id(0);
-        let delivery: Delivery = serde_json::from_value(self.delivery(0)).context("read a delivery")?;
+        let delivery: Delivery = serde_json::from_value(self.delivery(0)).context("parse a delivery")?;
         let event: EventRow =
-            serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())).context("an event")?;
-        ensure!(delivery.check(now()).is_ok(), "the delivery is not one to be sent now");
-        ensure!(delivery.event_id == event.id && delivery.job_id == event.job_id, "delivery and event do not fit");
+            serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())).context("parse an event")?;
+        ensure!(delivery.check(now()).is_ok(), "the delivery cannot be sent now");
+        ensure!(delivery.event_id == event.id && delivery.job_id == event.job_id, "delivery and event do not match");
         let item = |key: Value| self.item(&key).with_context(|| format!("there is no item {key}"));
         item(json!({ "pk": { "S": format!("delivery#{}", delivery.id) }, "sk": { "S": "delivery" } }))?;
         item(json!({ "pk": { "S": format!("event#{}", event.id) }, "sk": { "S": "event" } }))?;
@@ -137,12 +137,12 @@ pub fn delivery_id(number: u64) -> DeliveryId {
     DeliveryId(Uuid::from_u128(FIRST + u128::from(number)))
 }
 
-/// The event that it tells of.
+/// The event of the delivery with this number.
 pub fn event_id(number: u64) -> EventId {
     EventId::of(&job_id(number), 21, 1)
 }
 
-/// The job that the event is of.
+/// The job of the event with this number.
 pub fn job_id(number: u64) -> JobId {
     JobId::streamgank(Timestamp(1_704_110_400_000), u128::from(number))
 }
@@ -157,7 +157,7 @@ fn number_of(id: DeliveryId) -> Option<u64> {
     u64::try_from(id.0.as_u128().checked_sub(FIRST)?).ok()
 }
 
-/// What a job that is done tells of itself, with `filling` in its parameters.
+/// The data of a completed job, with `filling` in its parameters.
 fn data(filling: &str) -> Value {
     json!({
         "job_id": job_id(0).as_str(),
@@ -184,14 +184,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_have_the_size_that_was_asked_for_and_items_are_those_that_we_read() {
+    fn bodies_have_the_requested_size_and_items_can_be_parsed() {
         let url = Url::parse("http://127.0.0.1:4600/hooks/load").unwrap();
         assert_eq!(Webhooks::new(&url, 1400).unwrap().body().len(), 1400);
         assert!(Webhooks::new(&url, 10).unwrap_err().to_string().contains("at least"));
     }
 
     #[test]
-    fn a_number_comes_back_from_its_id() {
+    fn an_id_contains_its_number() {
         for number in [0, 1, 20_000, u64::MAX] {
             assert_eq!(number_of(delivery_id(number)), Some(number));
         }

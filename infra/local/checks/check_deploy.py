@@ -1,5 +1,6 @@
-"""What a SAM template becomes, and what a restart keeps: routes, authorizers and CORS of an HttpApi (mend
-http_api_body), table TTL (table_ttl), streamed answers and their failure (url_response_stream), stream positions after a restart."""
+"""Deployment of a SAM template, and a restart: routes, authorizers and CORS of an HttpApi (patch http_api_body), table
+TTL (table_ttl), streamed responses and their failure (url_response_stream), stream positions after a restart
+(stream_positions_after_restart)."""
 
 import http.client
 import json
@@ -19,7 +20,7 @@ def handler(event):
 STREAM = """
 import socket
 def handler(event):
-    # A chunked answer, as the Rust runtime sends it; with ?abort the last chunk holds the trailers of a failure.
+    # A chunked response, as the Rust runtime sends it; with ?abort the last chunk contains the trailers of a failure.
     query = event.get("queryStringParameters") or {}
     host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
     c = socket.create_connection((host, int(port)))
@@ -138,20 +139,20 @@ def streamed(query):
     r = c.getresponse()
     began, got = time.time(), []
     try:
-        while r.read1():  # readline would hide a cut connection
+        while r.read1():  # readline would hide an aborted connection
             got.append(round(time.time() - began, 1))
-        return r.status, r.getheader("x-test"), got, "ended"
+        return r.status, r.getheader("x-test"), got, "complete"
     except (http.client.HTTPException, ConnectionError) as e:
-        return r.status, r.getheader("x-test"), got, "cut: " + type(e).__name__
+        return r.status, r.getheader("x-test"), got, "aborted: " + type(e).__name__
 
 
 a = streamed("")
-assert a[0] == 201 and a[1] == "yes" and len(a[2]) == 3 and a[2][2] >= 0.7 and a[3] == "ended", a
+assert a[0] == 201 and a[1] == "yes" and len(a[2]) == 3 and a[2][2] >= 0.7 and a[3] == "complete", a
 print("ok stream", a)
-# The handler ends its process after an answer, and an invoke that meets the dying one answers 502.
+# The handler ends its process after a response, and an invocation of the ending process returns 502.
 a = until(lambda: (x := streamed("abort=1"))[0] == 201 and x)
-assert a and a[3].startswith("cut"), a
-print("ok failure mid-stream", a)
+assert a and a[3].startswith("aborted"), a
+print("ok failure within a stream", a)
 
 ddb = s.client("dynamodb")
 
@@ -178,8 +179,8 @@ until(s.healthy, 20)
 put("after0")
 assert until(lambda: seen("after0"), 5)
 print("ok after a restart the first stream record is delivered; HTTP", status("/open/1"))
-put("mortal", ttl={"N": str(int(time.time()) + 1)})
+put("expiring", ttl={"N": str(int(time.time()) + 1)})
 began = time.time()
-removed = until(lambda: seen("mortal", "REMOVE"), 90, 0.5)
+removed = until(lambda: seen("expiring", "REMOVE"), 90, 0.5)
 assert removed and removed[0]["user"]["type"] == "Service", removed
 print(f"ok TTL delete after {time.time() - began:.0f} s: {removed[0]['user']}")

@@ -1,5 +1,5 @@
-"""One port without a prefix for the HTTP API, the WebSocket API and the Function URLs, and no page of another origin
-(mends front, own_pages_only, http_api_body, url_response_stream, values_in_the_sam_transform)."""
+"""One port without a prefix for the HTTP API, the WebSocket API and the Function URLs, and no access for pages of other
+origins (patches front, own_pages_only, http_api_body, url_response_stream, values_in_the_sam_transform)."""
 
 import asyncio
 import http.client
@@ -19,7 +19,7 @@ def handler(event):
 STREAM = """
 import socket
 def handler(event):
-    # A chunked answer, as the Rust runtime sends it; the plain answer after it is refused by ministack.
+    # A chunked response, as the Rust runtime sends it; ministack refuses the plain response after it.
     host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":"); c = socket.create_connection((host, int(port)))
     head = "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\n"
     head += "Lambda-Runtime-Function-Response-Mode: streaming\\r\\n"
@@ -111,7 +111,7 @@ def get(path, method="GET", port=3071, **headers):
 
 
 assert get("/x")[0] == 404
-print("ok before the deploy:", get("/x")[2].decode().strip())
+print("ok before the deployment:", get("/x")[2].decode().strip())
 b = s.client("s3")
 b.create_bucket(Bucket="code")
 b.put_object(Bucket="code", Key="fn.zip", Body=zipped(HANDLER))
@@ -121,7 +121,7 @@ cf.create_stack(
     StackName="front",
     TemplateBody=json.dumps(TEMPLATE),
     Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    # Not the default: SAM itself puts the value in.
+    # Not the default value, since the SAM transform must insert this one.
     Parameters=[{"ParameterKey": "Origin", "ParameterValue": "https://app.example.com"}],
 )
 done = until(
@@ -196,10 +196,10 @@ asyncio.run(chat())
 print("ok WebSocket at /prod, @connections at /prod/@connections")
 assert urllib.request.urlopen(s.url + "/_ministack/health").status == 200
 
-# Pages: by Host, Origin and what the browser says of who asks. The emulator itself is at 4571.
+# Access of pages, by Host, Origin and Sec-Fetch headers. The emulator itself listens on port 4571.
 EVIL, OWN, NAMED = "http://127.0.0.1:8000", "http://localhost:3071", "https://app.example.com"
 SAME = {"Sec-Fetch-Site": "same-site"}
-for wanted, path, headers in [
+for expected, path, headers in [
     (200, "/", {"Host": "[::1]:4571"}),
     (200, "/", {"Host": "bucket.localhost:4571"}),
     (403, "/", {"Host": "localhost.example:4571"}),
@@ -216,11 +216,11 @@ for wanted, path, headers in [
     (403, "/?Action=ListQueues", {**SAME, "Sec-Fetch-Dest": "image"}),
     (200, "/", {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty"}),
 ]:
-    # Any preflight will do.
+    # The path without its slash, so that a query can be appended.
     found = get("/_ministack/health" + path[1:], port=4571, **headers)[0]
-    assert found == wanted, (found, wanted, path, headers)
-asked = {"Origin": EVIL, "Access-Control-Request-Method": "PUT"}
-assert get("/_ministack/health", "OPTIONS", port=4571, **asked)[0] == 403
+    assert found == expected, (found, expected, path, headers)
+preflight = {"Origin": EVIL, "Access-Control-Request-Method": "PUT"}
+assert get("/_ministack/health", "OPTIONS", port=4571, **preflight)[0] == 403
 assert get("/_fn/Fn", **{"Host": "localhost.example:3071"})[0] == 403 and get("/_fn/Fn")[0] == 200
-assert get("/", **{"Host": "evil.example", "Origin": EVIL})[0] == 200, "calls of an API are for its functions to judge"
-print("ok no page of another origin")
+assert get("/", **{"Host": "evil.example", "Origin": EVIL})[0] == 200, "the functions of an API check its requests"
+print("ok no access for pages of other origins")

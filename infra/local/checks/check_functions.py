@@ -1,5 +1,5 @@
-"""How a function is run: warm invokes are quick (mend quick_answers), the emulator's own environment is not passed on
-(own_environment), and what functions print is appended to FUNCTION_LOG (log_to_file)."""
+"""Execution of functions: warm invocations are quick (patch quick_answers), functions do not inherit the emulator's
+environment (own_environment), and their output is appended to FUNCTION_LOG (log_to_file)."""
 
 import json
 import pathlib
@@ -21,8 +21,8 @@ functions = s.client("lambda")
 
 def invoke():
     began = time.time()
-    answer = json.loads(functions.invoke(FunctionName="seen", Payload=b"{}")["Payload"].read())
-    return time.time() - began, answer["environment"]
+    response = json.loads(functions.invoke(FunctionName="seen", Payload=b"{}")["Payload"].read())
+    return time.time() - began, response["environment"]
 
 
 _, environment = invoke()
@@ -33,7 +33,7 @@ for name in ("HTTP_PROXY", "FUNCTION_LOG", "GATEWAY_PORT", "STATE_DIR", "BIND_HO
 print("ok environment:", " ".join(sorted(environment)))
 
 times = sorted(invoke()[0] for _ in range(30))
-print(f"ok warm invoke, median {times[15] * 1000:.1f} ms")
+print(f"ok warm invocation, median {times[15] * 1000:.1f} ms")
 assert times[15] < 0.03, times
 
 lines = [json.loads(line) for line in until(lambda: log.exists() and log.read_text()).splitlines()]

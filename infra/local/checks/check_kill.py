@@ -1,4 +1,4 @@
-"""kill -9 of a function within an SQS batch (standard and FIFO) and a stream batch: is the work delivered again?"""
+"""After kill -9 of a function within an SQS batch (standard and FIFO) or a stream batch, the batch is redelivered."""
 
 import os
 import signal
@@ -50,11 +50,12 @@ for name in send:
     done = until(lambda: [e for e in s.events(fn=name, phase="end") if "slow-" + name in e["ids"]], 15)
     assert done, (name, s.events(fn=name))
     assert until(lambda: [e for e in s.events(fn=name, phase="end") if "next-" + name in e["ids"]], 8)
-    again = [e for e in s.events(fn=name, phase="start") if "slow-" + name in e["ids"]]
-    assert len(again) == 2 and again[1]["pid"] != start["pid"]
+    deliveries = [e for e in s.events(fn=name, phase="start") if "slow-" + name in e["ids"]]
+    assert len(deliveries) == 2 and deliveries[1]["pid"] != start["pid"]
     order = [i for e in s.events(fn=name, phase="end") for i in e["ids"]]
     print(
-        f"ok {name:6}: killed {killed - start['t']:.1f} s after start, given again {again[1]['t'] - start['t']:.1f} s after the first start (receive counts {again[1]['rc']}); finished in order {order}"
+        f"ok {name:6}: killed {killed - start['t']:.1f} s after the start, redelivered {deliveries[1]['t'] - start['t']:.1f} s "
+        f"after it (receive counts {deliveries[1]['rc']}); finished in order {order}"
     )
 for name, u in (("std", url), ("fifo", fifo)):
     a = q.get_queue_attributes(QueueUrl=u, AttributeNames=["All"])["Attributes"]
@@ -69,4 +70,4 @@ for name, u in (("std", url), ("fifo", fifo)):
         6,
     ), a
 r = l.invoke(FunctionName="std", Payload=b'{"Records":[]}')
-print("afterwards a direct invoke answers", r["StatusCode"], r["Payload"].read())
+print("a direct invocation afterwards returns", r["StatusCode"], r["Payload"].read())

@@ -1,5 +1,5 @@
-"""Slow stream handlers (DynamoDB, Kinesis) hold up neither queues nor other streams, and each mapping keeps its order
-(mends stream_answers, kinesis_off_the_poller)."""
+"""Slow stream handlers (DynamoDB, Kinesis) delay neither queues nor other streams, and each mapping keeps its order
+(patches stream_answers, kinesis_off_the_poller)."""
 
 import statistics
 import time
@@ -67,12 +67,12 @@ print(
 )
 print(f"other stream ms, with 3 slow streams: median {statistics.median(streams)} max {max(streams)}")
 assert len(during) > 5 and max(during) < 500 and max(streams) < 500
-wanted = [f"{i:04}" for i in range(300)]
+expected = [f"{i:04}" for i in range(300)]
 t = time.time()
-for i in wanted:
+for i in expected:
     put("ordered")(i)
 until(lambda: sum(len(e["ids"]) for e in s.events(fn="ordered", phase="end")) >= 300, 20)
 seen = [e for e in s.events(fn="ordered")]
-assert [i for e in seen if e["phase"] == "start" for i in e["ids"]] == wanted, "order"
+assert [i for e in seen if e["phase"] == "start" for i in e["ids"]] == expected, "order"
 assert [e["phase"] for e in seen] == ["start", "end"] * (len(seen) // 2), "overlap"
-print(f"ok order kept, never two at once: 300 records in {len(seen) // 2} batches, {time.time() - t:.1f} s")
+print(f"ok in order, one batch at a time: 300 records in {len(seen) // 2} batches, {time.time() - t:.1f} s")

@@ -1,12 +1,12 @@
-"""A chain through queues carries its lineage, and a function that would run a 17th time in it is not invoked, unless its
-RecursiveLoop is Allow (mend lineage_through_queues)."""
+"""A chain through queues has a lineage, and a function is not invoked a 17th time in one chain, unless its RecursiveLoop
+is Allow (patch lineage_through_queues)."""
 
 import json
 import time
 
 from common import Server, until
 
-LONG = 24  # invocations of a chain that is not stopped
+LONG = 24  # length of a chain that is not stopped
 HANDLER = """
 def handler(event):
     trace = r.headers.get("Lambda-Runtime-Trace-Id") or ""
@@ -69,7 +69,7 @@ print("ok stopped after 16:", s.events(chain="stopped")[-1]["trace"])
 begin(ping, "two")
 assert until(lambda: len(s.events(chain="two")) == LONG and s.events(chain="two")), s.events(chain="two")
 assert not dropped("pinging") and metric("Reelhook", "ChainInvocations", "pinging", "Maximum") == LONG / 2
-print("ok two functions count apart:", s.events(chain="two")[-1]["trace"])
+print("ok two functions are counted separately:", s.events(chain="two")[-1]["trace"])
 
 functions.put_function_recursion_config(FunctionName="looping", RecursiveLoop="Allow")
 for chain, carried in (("allowed", True), ("new each time", False)):
@@ -80,7 +80,7 @@ for chain, carried in (("allowed", True), ("new each time", False)):
     if carried:
         functions.put_function_recursion_config(FunctionName="looping", RecursiveLoop="Terminate")
 assert metric("Reelhook", "ChainInvocations", "looping", "Maximum") == LONG
-print("ok allowed, and without a header each is the first")
+print("ok allowed, and without a header each invocation is the first")
 
 
 def template(more):
@@ -105,4 +105,4 @@ assert setting() == "Allow"
 stacks.update_stack(StackName="s", TemplateBody=template({}))
 assert until(lambda: stacks.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"] == "UPDATE_COMPLETE")
 assert setting() == "Terminate"
-print("ok CloudFormation sets RecursiveLoop, and takes it back")
+print("ok CloudFormation sets and resets RecursiveLoop")

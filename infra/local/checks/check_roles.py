@@ -1,6 +1,6 @@
-"""AUTH=true: what each function's own role lets it do (mends ssm_resources, sqs_batch_actions, statements_are_actions).
+"""AUTH=true: what each function's role allows (patches ssm_resources, sqs_batch_actions, statements_are_actions).
 
-Function All has the policies, None has only logs, Narrow has those of other resources."""
+The function All has the policies, None only logs, and Narrow the policies of other resources."""
 
 import asyncio
 import json

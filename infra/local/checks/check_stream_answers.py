@@ -1,4 +1,4 @@
-"""What a stream mapping does with each kind of answer (mend stream_answers). Every case has a table, a function and a mapping."""
+"""How a stream mapping handles each kind of response (patch stream_answers), each with a table, function and mapping."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def to(arn):
 
 
 ALWAYS = 999
-CASES = {  # name: (mapping settings, {pk: (how, times)}, what the function must have been given)
+CASES = {  # name: (mapping settings, {pk: (how, times)}, expected batches of the function)
     "partial": (REPORT, {"c": ("report", 2), "d": ("report", 1)}, "abcde cde cde"),
     "partial2": (REPORT, {"b": ("report", 1), "d": ("report", 2)}, "abcde bcde de"),
     "empty": (REPORT, {}, "abcde"),
@@ -92,7 +92,7 @@ CASES = {  # name: (mapping settings, {pk: (how, times)}, what the function must
     "stale": ({"MaximumRecordAgeInSeconds": 1} | to(QARN), {}, None),  # too old before the first delivery
 }
 mappings = {}
-for name, (settings, marks, _) in CASES.items():  # write first, then map from TRIM_HORIZON: the batches are certain
+for name, (settings, marks, _) in CASES.items():  # written before the mapping from TRIM_HORIZON, so that the batches are deterministic
     arn = s.table(name)
     s.function(name, HANDLER)
     for pk in "abcde":
@@ -105,20 +105,20 @@ for name, (settings, marks, _) in CASES.items():  # write first, then map from T
     )["UUID"]
 
 
-def given(name):
+def batches(name):
     return " ".join(e["got"] for e in s.events(fn=name))
 
 
-for name, (_, _, want) in CASES.items():
-    if want:
-        until(lambda: given(name) == want, 12)
+for name, (_, _, expected) in CASES.items():
+    if expected:
+        until(lambda: batches(name) == expected, 12)
 time.sleep(1.5)
-for name, (_, _, want) in CASES.items():
-    if want:
-        assert given(name) == want, (name, given(name), "wanted", want)
-        print(f"ok {name:9} {given(name)}")
+for name, (_, _, expected) in CASES.items():
+    if expected:
+        assert batches(name) == expected, (name, batches(name), "expected", expected)
+        print(f"ok {name:9} {batches(name)}")
 gaps = [round(b["t"] - a["t"], 2) for a, b in zip(s.events(fn="throw"), s.events(fn="throw")[1:])]
-print("ok pace of retries (s):", gaps)
+print("ok time between retries (s):", gaps)
 assert all(0.15 < g < 1.3 for g in gaps)
 
 until(
@@ -127,11 +127,11 @@ until(
     ),
     6,
 )
-aged = given("aged").split()
-print("ok aged     ", given("aged"), "| stale:", given("stale"))
-assert aged[:2] == ["ab", "ab"] and set(aged) <= {"ab", "cd", "e"} and given("stale") == "", aged
+aged = batches("aged").split()
+print("ok aged     ", batches("aged"), "| stale:", batches("stale"))
+assert aged[:2] == ["ab", "ab"] and set(aged) <= {"ab", "cd", "e"} and batches("stale") == "", aged
 d.put_item(TableName="aged", Item={"pk": {"S": "f"}})
-assert until(lambda: given("aged").endswith("f"), 5)  # the position moved on
+assert until(lambda: batches("aged").endswith("f"), 5)  # the position has advanced
 
 
 def docs(url):

@@ -1,4 +1,4 @@
-"""Start the launcher with throw-away state, and make small Lambda functions for the checks."""
+"""Starts the launcher with temporary state, and creates small Lambda functions for the checks."""
 
 import atexit
 import io

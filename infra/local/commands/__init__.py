@@ -1,1 +1,1 @@
-"""What `stack.py` can do, a module for each subject."""
+"""The commands of `stack.py`, one module per subject."""

@@ -1,6 +1,6 @@
-"""The clients, and what the other commands ask of a stack.
+"""AWS clients, and queries on a stack that the commands share.
 
-With AWS_ENDPOINT_URL in the environment that is the local emulator, without it the caller's AWS account.
+They use the local emulator if AWS_ENDPOINT_URL is set, else the caller's AWS account.
 """
 
 import functools
@@ -18,22 +18,22 @@ GONE = {"DELETE_COMPLETE", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILE
 
 
 class Problem(Exception):
-    """A sentence for the person at the terminal."""
+    """An error with a message for the user."""
 
 
-# Control characters, separators of lines and paragraphs, and what turns the direction of writing.
-STEERING = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
+# Control characters, separators of lines and paragraphs, and bidirectional controls.
+CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
 
 
 def visible(text, kept=""):
-    """A text that is safe for a terminal: control characters and line separators are escaped as in JSON, which
-    keeps JSON valid."""
-    return STEERING.sub(lambda found: found[0] if found[0] in kept else f"\\u{ord(found[0]):04x}", text)
+    """Makes text safe for a terminal: control characters and line separators are escaped as in JSON, so JSON stays
+    valid."""
+    return CONTROLS.sub(lambda found: found[0] if found[0] in kept else f"\\u{ord(found[0]):04x}", text)
 
 
-def say(sentence):
-    """Progress goes to standard error: standard output carries results."""
-    print(visible(sentence), file=sys.stderr, flush=True)
+def say(message):
+    """Prints progress on standard error, since standard output is for results."""
+    print(visible(message), file=sys.stderr, flush=True)
 
 
 def is_local():
@@ -42,9 +42,9 @@ def is_local():
 
 @functools.cache
 def client(service):
-    # A function may run for as long as its timeout before the answer to an invoke begins.
+    # The response to an invocation may take as long as the function's timeout.
     config = Config(retries={"max_attempts": 3}, connect_timeout=5, read_timeout=120)
-    # boto3 knows AWS_DEFAULT_REGION and profiles; the SDKs in other languages, and people, use AWS_REGION.
+    # boto3 reads AWS_DEFAULT_REGION and profiles; other SDKs, and people, use AWS_REGION.
     return boto3.client(service, region_name=os.environ.get("AWS_REGION"), config=config)
 
 
@@ -53,7 +53,7 @@ def error_code(error):
 
 
 class Stack:
-    """One deployed stack."""
+    """A deployed stack."""
 
     def __init__(self, name, template_path):
         self.name = name
@@ -61,11 +61,11 @@ class Stack:
 
     @functools.cached_property
     def template(self):
-        """The template in the checkout, which knows each function by the name of its crate."""
+        """The template in the checkout, which contains the crate name of each function."""
         return Template.load(self.template_path)
 
     def describe(self):
-        """The stack's description; None if there is none."""
+        """The stack's description; None if the stack does not exist."""
         try:
             return client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -76,11 +76,11 @@ class Stack:
     def outputs(self):
         description = self.describe()
         if description is None:
-            raise Problem(f"there is no stack `{self.name}`" + (": run `cargo xtask up` first" if is_local() else ""))
+            raise Problem(f"the stack `{self.name}` does not exist" + (": run `cargo xtask up` first" if is_local() else ""))
         return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
     def parameters(self):
-        """What the template's parameters were deployed with; empty where there is no stack."""
+        """The deployed parameter values; empty if the stack does not exist."""
         description = self.describe() or {}
         return {p["ParameterKey"]: p.get("ParameterValue", "") for p in description.get("Parameters", [])}
 
@@ -92,7 +92,7 @@ class Stack:
             found = [resource for page in pages for resource in page["StackResourceSummaries"]]
         except ClientError as error:
             if "does not exist" in str(error):
-                raise Problem(f"there is no stack `{self.name}`") from error
+                raise Problem(f"the stack `{self.name}` does not exist") from error
             raise
         return {(r["ResourceType"], r["LogicalResourceId"]): r.get("PhysicalResourceId", "") for r in found}
 
@@ -105,10 +105,10 @@ class Stack:
         binaries = self.template.functions()
         return {binaries.get(logical, logical): physical for logical, physical in deployed.items()}
 
-    def function(self, wanted):
-        """The deployed name of a function given by crate, logical id or deployed name."""
+    def function(self, name):
+        """The deployed name of a function, given by its crate, logical id or deployed name."""
         functions = self.functions()
         known = {**functions, **self.of_type("AWS::Lambda::Function"), **{name: name for name in functions.values()}}
-        if wanted not in known:
-            raise Problem(f"there is no function `{wanted}`: the stack has {', '.join(sorted(functions))}")
-        return known[wanted]
+        if name not in known:
+            raise Problem(f"unknown function `{name}`: the stack has {', '.join(sorted(functions))}")
+        return known[name]

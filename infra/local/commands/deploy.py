@@ -1,4 +1,4 @@
-"""Deploys template.yaml to the local emulator: packages changed functions only, creates or updates the stack."""
+"""Deploys template.yaml to the local emulator: packages changed functions, and creates or updates the stack."""
 
 import base64
 import hashlib
@@ -33,20 +33,20 @@ class Package:
 
     @property
     def code_sha256(self):
-        """What Lambda calls CodeSha256."""
+        """Lambda's CodeSha256."""
         return base64.b64encode(hashlib.sha256(self.path.read_bytes()).digest()).decode()
 
 
 def deploy(stack, binaries, cache, parameters):
-    """Returns what was done, the stack's outputs, and the functions' deployed names by crate."""
+    """Returns the action, the stack's outputs, and the functions' deployed names by crate."""
     template = stack.template
     unknown = sorted(set(parameters) - set(template.parameters()))
     if unknown:
         raise Problem(f"template.yaml has no parameter {', '.join(f'`{name}`' for name in unknown)}")
     packages = {logical: package(name, binaries, cache) for logical, name in template.functions().items()}
-    uploaded = [made for made in packages.values() if upload(made)]
+    uploaded = [one for one in packages.values() if upload(one)]
     if uploaded:
-        size = sum(made.path.stat().st_size for made in uploaded) / 2**20
+        size = sum(one.path.stat().st_size for one in uploaded) / 2**20
         say(f"uploaded the code of {len(uploaded)} functions ({size:.0f} MiB)")
     located = template.with_code({logical: f"s3://{BUCKET}/{made.key}" for logical, made in packages.items()})
     action = create_or_update(stack, located, template.digest(parameters), parameters)
@@ -57,10 +57,10 @@ def deploy(stack, binaries, cache, parameters):
 
 
 def package(name, binaries, cache):
-    """The zip of a binary, made when the binary is new."""
+    """The zip of a binary, created again if the binary has changed."""
     binary = pathlib.Path(binaries, name)
     if not binary.is_file():
-        raise Problem(f"there is no binary `{binary}` for the function `{name}`: build it with `cargo build`")
+        raise Problem(f"the binary `{binary}` of the function `{name}` does not exist: build it with `cargo build`")
     status = binary.stat()
     cache = pathlib.Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def package(name, binaries, cache):
 
 
 def stripped(binary, cache):
-    """The binary without symbols, where this machine has `strip`."""
+    """The binary, without symbols if this machine has `strip`."""
     if not shutil.which("strip"):
         return binary.read_bytes()
     copy = cache / f"{binary.name}.{os.getpid()}"
@@ -94,7 +94,7 @@ def stripped(binary, cache):
 
 
 def zipped(binary):
-    """A zip that depends on its content alone."""
+    """A reproducible zip."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as file:
         entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
@@ -104,13 +104,13 @@ def zipped(binary):
 
 
 def upload(package):
-    """Whether it was not there yet."""
+    """Uploads a package unless it exists. Returns whether it was uploaded."""
     s3 = client("s3")
     try:
         s3.head_object(Bucket=BUCKET, Key=package.key)
         return False
     except ClientError:
-        s3.create_bucket(Bucket=BUCKET)  # an own bucket that is there already is no error
+        s3.create_bucket(Bucket=BUCKET)  # creating an existing bucket of ours is not an error
         s3.put_object(Bucket=BUCKET, Key=package.key, Body=package.path.read_bytes())
         return True
 
@@ -119,7 +119,7 @@ def create_or_update(stack, template, digest, parameters):
     cloudformation, s3 = client("cloudformation"), client("s3")
     description = stack.describe()
     if description and description["StackStatus"] in GONE - {"DELETE_COMPLETE"}:
-        say(f"deleting stack {stack.name}, which was left in {description['StackStatus']}")
+        say(f"deleting the stack {stack.name}, whose status is {description['StackStatus']}")
         cloudformation.delete_stack(StackName=stack.name)
         wait(stack, {None, "DELETE_COMPLETE"})
         description = None
@@ -141,10 +141,10 @@ def create_or_update(stack, template, digest, parameters):
         wait(stack, {"UPDATE_COMPLETE" if exists else "CREATE_COMPLETE"})
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
-            raise Problem(f"the emulator refused template.yaml: {error.response['Error'].get('Message')}") from error
+            raise Problem(f"the emulator rejected template.yaml: {error.response['Error'].get('Message')}") from error
     s3.put_object(Bucket=BUCKET, Key=deployed_key, Body=digest.encode())
     action = "updated" if exists else "created"
-    say(f"{action} stack {stack.name} in {time.monotonic() - began:.1f} s")
+    say(f"{action} the stack {stack.name} in {time.monotonic() - began:.1f} s")
     return action
 
 
@@ -157,29 +157,29 @@ def read(key):
         raise
 
 
-def wait(stack, wanted):
-    """Until the stack's status is one of these; another final status is a problem that names what failed."""
+def wait(stack, statuses):
+    """Waits until the stack has one of these statuses; another final status is a problem that names the failures."""
     deadline = time.monotonic() + DEPLOY_SECONDS
     while time.monotonic() < deadline:
         description = stack.describe()
         status = description and description["StackStatus"]
-        if status in wanted:
+        if status in statuses:
             return
         if status is None or not status.endswith("IN_PROGRESS"):
-            raise Problem(f"stack {stack.name} ended in {status}:\n{failures(stack)}")
+            raise Problem(f"the stack {stack.name} ended with the status {status}:\n{failures(stack)}")
         time.sleep(0.1)
-    raise Problem(f"stack {stack.name} is still in {status} after {DEPLOY_SECONDS} s")
+    raise Problem(f"the stack {stack.name} still has the status {status} after {DEPLOY_SECONDS} s")
 
 
 def failures(stack):
     events = client("cloudformation").describe_stack_events(StackName=stack.name)["StackEvents"]
     failed = [event for event in reversed(events) if event["ResourceStatus"].endswith("FAILED")]
     lines = [f"  {e['LogicalResourceId']} ({e.get('ResourceType')}): {e.get('ResourceStatusReason')}" for e in failed]
-    return "\n".join(lines) or "  no resource says why: see the emulator's log"
+    return "\n".join(lines) or "  no resource has a reason: see the emulator's log"
 
 
 def update_code(stack, packages):
-    """Gives each function the code of its package, where it has another; returns the crates' names."""
+    """Updates each function whose code differs from its package. Returns their crate names."""
     functions, changed = client("lambda"), []
     names = stack.template.functions()
     deployed = stack.of_type("AWS::Lambda::Function")

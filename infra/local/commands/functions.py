@@ -1,4 +1,4 @@
-"""Calling a deployed function, and what it is configured with."""
+"""Invocations and configuration of deployed functions."""
 
 import json
 
@@ -6,47 +6,47 @@ from commands.cloud import Problem, client
 
 
 def invoke(stack, function, event):
-    """The function's answer to this event (JSON text)."""
+    """Invokes a function with an event (JSON text), and returns its response."""
     try:
         json.loads(event)
     except ValueError as error:
-        raise Problem(f"the event is no JSON: {error}") from error
-    answer = client("lambda").invoke(FunctionName=stack.function(function), Payload=event)
-    payload = json.loads(answer["Payload"].read() or b"null")
-    if answer.get("FunctionError"):
+        raise Problem(f"the event is not JSON: {error}") from error
+    response = client("lambda").invoke(FunctionName=stack.function(function), Payload=event)
+    payload = json.loads(response["Payload"].read() or b"null")
+    if response.get("FunctionError"):
         raise Problem(f"{function} failed: {json.dumps(payload, ensure_ascii=False)}")
     return payload
 
 
 def configuration(stack):
-    """What each function runs with, by crate name."""
+    """The configuration of each function, by crate name."""
     found = {}
     for crate, name in stack.functions().items():
-        made = client("lambda").get_function_configuration(FunctionName=name)
+        config = client("lambda").get_function_configuration(FunctionName=name)
         found[crate] = {
             "name": name,
-            "timeout": made["Timeout"],
-            "memory": made["MemorySize"],
-            "environment": made.get("Environment", {}).get("Variables", {}),
+            "timeout": config["Timeout"],
+            "memory": config["MemorySize"],
+            "environment": config.get("Environment", {}).get("Variables", {}),
         }
     return found
 
 
 def repair(stack, since_ms, say):
-    """Makes what a lost stream never made, page by page; returns the sums of what the pages counted."""
+    """Creates the deliveries of lost stream records, page by page. Returns the sums of the pages' counts."""
     cursor, sums, pages = None, {}, 0
     while True:
-        answer = invoke(stack, "fanout", json.dumps({"repair": {"since": since_ms, "cursor": cursor}}))
-        if not isinstance(answer, dict):
-            raise Problem(f"fanout answered {json.dumps(answer)} to a repair")
+        response = invoke(stack, "fanout", json.dumps({"repair": {"since": since_ms, "cursor": cursor}}))
+        if not isinstance(response, dict):
+            raise Problem(f"unexpected response of fanout to a repair: {json.dumps(response)}")
         pages += 1
-        counted = {name: value for name, value in answer.items() if name != "cursor" and isinstance(value, int)}
+        counted = {name: value for name, value in response.items() if name != "cursor" and isinstance(value, int)}
         for name, value in counted.items():
             sums[name] = sums.get(name, 0) + value
         if any(counted.values()):
             say(f"page {pages}: " + ", ".join(f"{name} {value}" for name, value in sums.items()))
-        if not answer.get("cursor"):
+        if not response.get("cursor"):
             return sums
-        if answer["cursor"] == cursor:
-            raise Problem("fanout answered with the cursor it was given: the repair does not go on")
-        cursor = answer["cursor"]
+        if response["cursor"] == cursor:
+            raise Problem("fanout returned the same cursor again: the repair makes no progress")
+        cursor = response["cursor"]

@@ -1,4 +1,4 @@
-"""An endpoint at the stack's own queue for webhooks, which verifies them as a receiver would."""
+"""An endpoint at the stack's own webhook queue, which verifies webhooks like a receiver."""
 
 import base64
 import hashlib
@@ -12,13 +12,13 @@ from commands.cloud import Problem, client, say
 NAME = "cargo xtask smoke"
 ENDPOINTS = "/api/webhooks/endpoints"
 EVENTS = ["job.*", "video.*"]
-# How far a webhook's time may be from this machine's, as the libraries of Standard Webhooks have it.
+# Tolerance for a webhook's timestamp, as in the libraries of Standard Webhooks.
 TOLERANCE_SECONDS = 300
 WAIT_SECONDS = 5
 
 
 class Inbox:
-    """Registered as long as it is open."""
+    """The endpoint; it is registered while the context is open."""
 
     def __init__(self, api, outputs):
         self.api, self.url, self.arn = api, outputs["InboxQueueUrl"], outputs["InboxArn"]
@@ -26,21 +26,21 @@ class Inbox:
         self.endpoint, self.seen = None, set()
 
     def __enter__(self):
-        for left in self.registered():
-            say(f"     removing the endpoint {left}, which an earlier run left")
-            self.api.call(f"{ENDPOINTS}/{left}", method="DELETE")
-        wish = {"type": "sqs", "arn": self.arn, "events": EVENTS, "secret": self.secret, "description": NAME}
-        made = self.api.expect("an endpoint at the stack's own queue", 201, ENDPOINTS, body=wish)
-        self.endpoint = made["endpoint"]["id"]
+        for stale in self.registered():
+            say(f"     removing the endpoint {stale} of an earlier run")
+            self.api.call(f"{ENDPOINTS}/{stale}", method="DELETE")
+        request = {"type": "sqs", "arn": self.arn, "events": EVENTS, "secret": self.secret, "description": NAME}
+        response = self.api.expect("an endpoint at the stack's own queue", 201, ENDPOINTS, body=request)
+        self.endpoint = response["endpoint"]["id"]
         return self
 
     def __exit__(self, *_):
         status, body = self.api.call(f"{ENDPOINTS}/{self.endpoint}", method="DELETE")
         if status != 200:
-            say(f"     the endpoint {self.endpoint} is left: DELETE answered {status}: {json.dumps(body)[:200]}")
+            say(f"     failed to remove the endpoint {self.endpoint}: DELETE returned {status}: {json.dumps(body)[:200]}")
 
     def registered(self):
-        """Endpoints that earlier runs could not remove."""
+        """The endpoints that earlier runs failed to remove."""
         cursor, found = "", []
         while cursor is not None:
             page = self.api.expect("the list of endpoints", 200, f"{ENDPOINTS}{cursor}")
@@ -48,25 +48,25 @@ class Inbox:
             cursor = f"?cursor={page['nextCursor']}" if page.get("nextCursor") else None
         return found
 
-    def await_webhook(self, event, job, deadline):
-        """Waits for this event of this job, and verifies its signature."""
+    def wait_for_webhook(self, event, job, deadline):
+        """Waits for the webhook of this event of this job, and verifies its signature."""
         while (event, job) not in self.seen:
             if time.monotonic() > deadline:
-                raise Problem(f"{event} of {job} did not arrive: {self.deliveries(job)}")
+                raise Problem(f"the webhook {event} of {job} did not arrive: {self.deliveries(job)}")
             self.receive()
-        say(f"ok   the webhook {event} arrived, and its signature is valid")
+        say(f"ok   the webhook {event} arrived with a valid signature")
 
     def receive(self):
         sqs = client("sqs")
-        answer = sqs.receive_message(
+        response = sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=10,
             MessageAttributeNames=["All"],
             WaitTimeSeconds=WAIT_SECONDS,
         )
-        for message in answer.get("Messages", []):
+        for message in response.get("Messages", []):
             body = json.loads(message["Body"])
-            # Others may use the queue too: their messages stay there.
+            # Messages of other endpoints stay in the queue.
             if body.get("webhook_id") != self.endpoint:
                 continue
             attributes = {name.lower(): value["StringValue"] for name, value in message["MessageAttributes"].items()}
@@ -76,25 +76,25 @@ class Inbox:
             sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
     def deliveries(self, job):
-        """The state of its webhooks, for a person to read."""
+        """The deliveries of a job, for an error message."""
         status, body = self.api.call(f"/api/job/{job}/deliveries")
-        return f"GET /api/job/{job}/deliveries answers {status}: {json.dumps(body)[:800]}"
+        return f"GET /api/job/{job}/deliveries returned {status}: {json.dumps(body)[:800]}"
 
 
 def verify(body, attributes, secret, now):
     """Raises a Problem unless both signatures match the exact body."""
     missing = [n for n in ("webhook-id", "webhook-timestamp", "webhook-signature") if n not in attributes]
     if missing:
-        raise Problem(f"a webhook came without {', '.join(missing)}")
+        raise Problem(f"a webhook lacks {', '.join(missing)}")
     identity, at = attributes["webhook-id"], attributes["webhook-timestamp"]
     if abs(now - int(at)) > TOLERANCE_SECONDS:
-        raise Problem(f"the webhook {identity} is of {at}, more than {TOLERANCE_SECONDS} s from this machine's clock")
+        raise Problem(f"the timestamp {at} of the webhook {identity} differs by more than {TOLERANCE_SECONDS} s from this machine's clock")
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = hmac.new(key, f"{identity}.{at}.{body}".encode(), hashlib.sha256).digest()
     expected = "v1," + base64.b64encode(signed).decode()
     if not any(hmac.compare_digest(expected, token) for token in attributes["webhook-signature"].split(" ")):
         raise Problem(f"the signature of the webhook {identity} does not match its body")
-    older = attributes.get("x-streamgank-signature")
+    legacy = attributes.get("x-streamgank-signature")
     plain = "sha256=" + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
-    if older is not None and not hmac.compare_digest(plain, older):
+    if legacy is not None and not hmac.compare_digest(plain, legacy):
         raise Problem(f"X-StreamGank-Signature of the webhook {identity} does not match its body")

@@ -1,6 +1,6 @@
-"""Brings a local stack into a state with jobs, videos, deliveries, recoveries and endpoints of every kind.
+"""Creates jobs, videos, deliveries, recoveries and endpoints of every kind on a local stack.
 
-`recording.py` keeps that state, and the upgrade test of later versions begins with it.
+`recording.py` stores the resulting state, with which the upgrade test of later versions starts.
 """
 
 import json
@@ -12,16 +12,16 @@ import urllib.request
 from commands import processes, tokens
 from commands.cloud import Problem, client, say
 
-PATIENCE_SECONDS = 90
+TIMEOUT_SECONDS = 90
 POLL_SECONDS = 0.1
 
 
 class Journey:
-    """Calls the API, the stand-ins for outside services, and the due sweep."""
+    """Calls the API, the mock services, and the due sweep."""
 
     def __init__(self, stack, run):
         """`run` is the instance's run.json."""
-        self.stack, self.api, self.studio = stack, run["api_url"], run["studio_url"]
+        self.stack, self.api, self.mock_services = stack, run["api_url"], run["studio_url"]
         self.key, self.secrets = run["api_key"], run["secrets"]
         self.names, self.start = {}, ""
 
@@ -34,30 +34,30 @@ class Journey:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=35) as answer:
-                status, text = answer.status, answer.read()
+            with urllib.request.urlopen(request, timeout=35) as response:
+                status, text = response.status, response.read()
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read()
         if status not in expected:
-            raise Problem(f"{method} {path} answered {status}: {text[:300]}")
+            raise Problem(f"{method} {path} returned {status}: {text[:300]}")
         return json.loads(text or b"null")
 
     def control(self, name, settings):
-        self.call("PUT", f"/control/{name}", settings, base=self.studio)
+        self.call("PUT", f"/control/{name}", settings, base=self.mock_services)
 
     def sweep(self):
-        answer = client("lambda").invoke(FunctionName=self.stack.function("cleanup"), Payload=b"{}")
-        answer["Payload"].read()
+        response = client("lambda").invoke(FunctionName=self.stack.function("cleanup"), Payload=b"{}")
+        response["Payload"].read()
 
     def until(self, what, check):
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             found = check()
             if found:
                 return found
             self.sweep()
             time.sleep(POLL_SECONDS)
-        raise Problem(f"{what} did not come about within {PATIENCE_SECONDS} s")
+        raise Problem(f"{what} did not reach the expected state within {TIMEOUT_SECONDS} s")
 
     def name(self, name, kind, identifier, **facts):
         self.names[name] = {"kind": kind, "id": identifier, **facts}
@@ -78,7 +78,7 @@ class Journey:
         self.job_until(name, lambda job: job["status"] == status)
 
     def video(self, name, scenes, **more):
-        film = {"quality": "720p", "theme": "minimal", "webhookUrl": f"{self.studio}/hooks/client", **more}
+        film = {"quality": "720p", "theme": "minimal", "webhookUrl": f"{self.mock_services}/hooks/client", **more}
         film["scenes"] = scenes
         return self.name(name, "video", self.call("POST", "/api/generate-video-async", film)["jobId"])
 
@@ -87,7 +87,7 @@ class Journey:
         return self.until(f"video `{name}`", lambda: check(self.call("GET", path)))
 
     def endpoint(self, name, **more):
-        body = {"url": f"{self.studio}/hooks/{name}", "events": ["job.*"], **more}
+        body = {"url": f"{self.mock_services}/hooks/{name}", "events": ["job.*"], **more}
         made = self.call("POST", "/api/webhooks/endpoints", body)
         self.name(name, "endpoint", made["endpoint"]["id"])
         return made["endpoint"]
@@ -101,7 +101,7 @@ def card(title, seconds=1):
 
 
 def outside(journey):
-    """Receivers that accept, fail, refuse for ever, and answer late."""
+    """Configures receivers that fail temporarily and permanently."""
     journey.control("hooks/failing", {"answer": 500})
     journey.control("hooks/gone", {"answer": 410})
 
@@ -122,7 +122,7 @@ def endpoints(journey):
 
 
 def ended_jobs(journey):
-    """Jobs in each way to end, the slow ones first."""
+    """Jobs that end in every possible way, the slow ones first."""
     journey.job("timed_out", "stall=3")
     journey.job("workflow_incomplete", "stall=7")
     journey.job("render_timed_out", "step_ms=5&render_ms=900000")
@@ -133,9 +133,9 @@ def ended_jobs(journey):
     journey.job("extraction_completed", "step_ms=5&extraction_only", pauseAfterExtraction=True)
     journey.job("without_video", "step_ms=5&no_render")
     keyed = {"country": "US", "platform": "hulu", "genre": "Comedy", "template": "studio:step_ms=5&render_ms=20"}
-    answer = journey.call("POST", "/api/generate", keyed, headers={"Idempotency-Key": "before-the-upgrade"})
-    # Byte for byte, since a repeat is known by them.
-    journey.name("keyed", "job", answer["jobId"], request=json.dumps(keyed))
+    response = journey.call("POST", "/api/generate", keyed, headers={"Idempotency-Key": "before-the-upgrade"})
+    # Kept byte for byte, since a repeated request is recognised by its bytes.
+    journey.name("keyed", "job", response["jobId"], request=json.dumps(keyed))
     for name in ("completed", "extraction_completed", "without_video", "keyed"):
         journey.ended(name, "completed")
     for name in ("failed", "failed_no_retry"):
@@ -165,7 +165,7 @@ def ended_videos(journey):
 
 
 def recoveries(journey):
-    """One is done, one was cancelled; the third is still running when the state is recorded."""
+    """Makes one completed and one cancelled recovery; a third still runs when the state is recorded."""
     start = journey.deliveries("limit=1")[0]["createdAt"][:10] + "T00:00:00Z"
     made = journey.call("POST", "/api/webhooks/recover", {"from": start, "endpoint": "webhook_1"})["recovery"]
     journey.name("recovery_done", "recovery", made["id"])
@@ -178,7 +178,7 @@ def recoveries(journey):
 
 
 def interrupted_recovery(journey, start):
-    """A recovery whose function dies while it works, so that it is still running afterwards; its id."""
+    """Starts a recovery and kills its function, so that the recovery stays in progress. Returns its id."""
     body = {"from": start, "endpoint": "webhook_3", "status": "delivered"}
     for step in range(200):
         request = threading.Thread(target=lambda: journey.call("POST", "/api/webhooks/recover", body, range(100, 600)))
@@ -189,11 +189,11 @@ def interrupted_recovery(journey, start):
         newest = journey.call("GET", "/api/webhooks/recover")["recoveries"][0]
         if newest["status"] == "running":
             return newest["id"]
-    raise Problem("no recovery was interrupted while it ran")
+    raise Problem("failed to interrupt a running recovery")
 
 
 def under_way(journey, start):
-    """What is recorded while it runs."""
+    """Starts jobs, videos and deliveries that are in progress when the state is recorded."""
     for name in ("timed_out", "workflow_incomplete", "render_timed_out"):
         journey.ended(name, "failed" if name == "timed_out" else "completed")
     journey.ended("retried", "completed")
@@ -215,7 +215,7 @@ def under_way(journey, start):
     journey.call("POST", "/api/queue/toggle", {"processing": False})
     journey.job("pending", "step_ms=5&render_ms=20")
     journey.video("video_pending", [card("Waits for its turn")])
-    # Half a second's scene is done, the long ones are being drawn.
+    # The short scene is drawn, and the long ones are in progress.
     journey.video_until("video_drawing", lambda job: job["progress"] > 5)
     journey.control("hooks/slow", {"delay_ms": 9000})
     for name, number in (("slow", 3), ("failing", 2)):
@@ -227,14 +227,14 @@ def under_way(journey, start):
 
 
 def after_the_stop(journey):
-    """What only the API has done: no stream and no queue is read any more, so its outboxes and hints are left."""
+    """Requests to the API while nothing reads streams and queues, so that outboxes and hints stay pending."""
     journey.job("unseen", "step_ms=5&render_ms=20")
     journey.call("POST", "/api/webhooks/trigger", {"event": "job.completed", "data": {"job_id": "by-hand-hinted"}})
     journey.name("recovery_running", "recovery", interrupted_recovery(journey, journey.start))
 
 
 def play(stack, run):
-    """The journey, with names by what they stand for: kind, id, and what the test needs to go on with them."""
+    """Runs the journey. Its `names` contain kind, id and other facts that the upgrade test needs."""
     journey = Journey(stack, run)
     outside(journey)
     say("registering endpoints")

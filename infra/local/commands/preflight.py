@@ -1,6 +1,6 @@
-"""Checks before a deployment: sentences that say what is wrong and what to set.
+"""Checks before a deployment: messages that say what is wrong and what to set.
 
-It changes nothing, and reads no secret. What the caller may not look at is said, and is no obstacle.
+It changes nothing and reads no secret. A check that the caller's permissions do not allow is a note.
 """
 
 import os
@@ -17,31 +17,31 @@ from commands.concurrency import concurrency
 
 NEEDED = {
     "API_KEYS": "every call is refused",
-    "SESSION_SECRET": "no function that asks for a key starts",
+    "SESSION_SECRET": "no function that requires a key starts",
     "CALLBACK_TOKEN_SECRET": "`worker`, `render`, `videos`, `job-stream` and the functions for callbacks do not start",
     "WEBHOOK_SECRET_KEY": "`dispatcher`, `worker` and `webhooks-admin` do not start",
     "ENDPOINT_SECRETS_KEY": "`dispatcher` and `webhooks-admin` do not start",
 }
-# The processor in an ELF file's header, at this place.
-MACHINE_AT, MACHINES = 18, {0xB7: "arm64", 0x3E: "x86_64"}
+# Offset and values of the machine in the header of an ELF file.
+MACHINE_OFFSET, MACHINES = 18, {0xB7: "arm64", 0x3E: "x86_64"}
 TABLES = ("Jobs", "JobEvents", "Deliveries", "Endpoints", "Catalog", "Counters")
 
 
 class Deployment:
-    """What is to be deployed, and where."""
+    """The deployment to check."""
 
     def __init__(self, stack, root, environment, given):
         template = stack.template
         self.stack, self.root, self.environment, self.given = stack, pathlib.Path(root), environment, given
         self.description = stack.describe()
-        # As SAM does: what neither the command line nor samconfig.toml names stays as it is deployed.
+        # As in SAM, parameters that neither the command line nor samconfig.toml names keep their deployed values.
         self.deployed = stack.parameters()
-        asked = self.listed(environment) | given
-        unknown = sorted(set(asked) - set(template.parameters()))
+        requested = self.listed(environment) | given
+        unknown = sorted(set(requested) - set(template.parameters()))
         if unknown:
             raise Problem(f"template.yaml has no parameter {', '.join(f'`{name}`' for name in unknown)}")
         defaults = {name: str(parameter.get("Default", "")) for name, parameter in template.parameters().items()}
-        self.parameters = defaults | {n: v for n, v in self.deployed.items() if n in defaults} | asked
+        self.parameters = defaults | {n: v for n, v in self.deployed.items() if n in defaults} | requested
         self.crates = sorted(set(template.functions().values()))
 
     def number(self, name):
@@ -52,7 +52,7 @@ class Deployment:
         return self.description is None or self.description["StackStatus"] == "REVIEW_IN_PROGRESS"
 
     def listed(self, environment):
-        """What an environment of samconfig.toml gives the parameters."""
+        """The parameters in an environment of samconfig.toml."""
         return samconfig.overrides(self.root / "samconfig.toml", environment)
 
     def sams_stack(self):
@@ -61,7 +61,7 @@ class Deployment:
         return self.stack.name if named is None or is_local() else named
 
     def command(self, more=None, environment=None):
-        """How it is deployed, with these parameters besides. Named ones replace an environment's, so those are named too."""
+        """The deployment command with more parameters. They replace the environment's, so it repeats those as well."""
         environment = environment or self.environment
         named = self.given | (more or {})
         pairs = [shlex.quote(f"{name}={value}") for name, value in (self.listed(environment) | named).items()] if named else []
@@ -71,32 +71,32 @@ class Deployment:
 
 
 def preflight(stack, root, environment, given):
-    """Prints what it finds; a Problem if a deployment would fail."""
+    """Runs the checks and prints their results. Raises a Problem if a deployment would fail."""
     identity = client("sts").get_caller_identity()
     region = client("lambda").meta.region_name
-    say(f"ok    you are {identity['Arn']}, and deploy to {region} of the account {identity['Account']}")
+    say(f"ok    {identity['Arn']} deploys to {region} of the account {identity['Account']}")
     deployment = Deployment(stack, root, environment, given)
     obstacles = 0
-    for look in LOOKS:
+    for check in CHECKS:
         try:
-            found = list(look(deployment))
+            results = list(check(deployment))
         except (ClientError, BotoCoreError) as error:
-            found = [("note", f"could not look at {look.__doc__.splitlines()[0].rstrip('.').lower()}: {error}")]
-        for kind, sentence in found:
-            say(f"{kind:<5} {sentence}")
+            results = [("note", f"could not check {check.__doc__.splitlines()[0].rstrip('.').lower()}: {error}")]
+        for kind, message in results:
+            say(f"{kind:<5} {message}")
             obstacles += kind == "stop"
     if obstacles:
-        things = "one thing stands" if obstacles == 1 else f"{obstacles} things stand"
-        raise Problem(f"{things} in the way of a deployment: the lines that begin with `stop` say what to do")
+        count = "one problem prevents" if obstacles == 1 else f"{obstacles} problems prevent"
+        raise Problem(f"{count} a deployment: the lines that begin with `stop` say what to do")
     return {"account": identity["Account"], "region": region, "deploy": deployment.command()}
 
 
 def regions(_):
     """The region."""
-    asked, sams = os.environ.get("AWS_REGION"), boto3.Session().region_name
-    if asked and asked != sams:
-        other = f"would deploy to {sams}" if sams else "would find none"
-        yield "stop", f"AWS_REGION is {asked}, which `sam` does not read: it {other}. Set AWS_DEFAULT_REGION={asked} too"
+    region, sams = os.environ.get("AWS_REGION"), boto3.Session().region_name
+    if region and region != sams:
+        effect = f"would deploy to {sams}" if sams else "would find no region"
+        yield "stop", f"AWS_REGION is {region}, which `sam` does not read: it {effect}. Set AWS_DEFAULT_REGION={region} too"
 
 
 def state(deployment):
@@ -106,69 +106,69 @@ def state(deployment):
         yield "stop", f"samconfig.toml deploys `{sams}` with --config-env {deployment.environment}: pass --stack {sams}"
         return
     if deployment.is_first:
-        yield "ok", f"there is no stack `{name}` yet: this is its first deployment"
-        yield from left(name)
+        yield "ok", f"the stack `{name}` does not exist yet: this is its first deployment"
+        yield from retained_tables(name)
         return
     status = deployment.description["StackStatus"]
     if status in GONE - {"DELETE_COMPLETE"}:
         yield (
             "stop",
-            f"the stack `{name}` is left in {status} and can't be deployed to: delete it first with "
-            f"`aws cloudformation delete-stack --stack-name {name}`, which keeps nothing of a first deployment that failed",
+            f"the stack `{name}` has the status {status} and can't be deployed to: delete it first with "
+            f"`aws cloudformation delete-stack --stack-name {name}`, which keeps nothing of a failed first deployment",
         )
     elif status.endswith("IN_PROGRESS"):
-        yield "stop", f"the stack `{name}` is being changed ({status}): wait until that is done"
+        yield "stop", f"the stack `{name}` is being changed ({status}): wait until the change has ended"
     else:
-        yield "ok", f"the stack `{name}` is there ({status}), and is updated"
+        yield "ok", f"the stack `{name}` exists ({status}) and will be updated"
 
 
-def left(name):
-    """Tables of a stack of this name that was deleted."""
+def retained_tables(name):
+    """The tables that a deleted stack of this name has retained."""
     pages = client("dynamodb").get_paginator("list_tables").paginate()
     kept = re.compile(rf"{re.escape(name)}-({'|'.join(TABLES)})-[A-Z0-9]+")
     found = [table for page in pages for table in page["TableNames"] if kept.fullmatch(table)]
     if found:
         yield (
             "note",
-            f"an earlier stack left {len(found)} tables ({', '.join(found)}): a new one begins with empty ones. "
-            "To go on with those, see docs/retained-resources.md",
+            f"an earlier stack retained {len(found)} tables ({', '.join(found)}): a new stack starts with empty ones. "
+            "To use the retained ones, see docs/retained-resources.md",
         )
 
 
 def settings(deployment):
     """The secrets."""
     path, name = deployment.parameters["SettingsPath"], deployment.stack.name
-    wanted = dict(NEEDED)
+    required = dict(NEEDED)
     if deployment.parameters["Renderer"] == "creatomate":
-        wanted["CREATOMATE_API_KEY"] = "Creatomate draws nothing"
-    found = names(path, [*wanted, "WEBHOOK_URLS", secrets.OPTIONS])
-    missing = {one: why for one, why in wanted.items() if one not in found}
+        required["CREATOMATE_API_KEY"] = "Creatomate renders nothing"
+    found = existing(path, [*required, "WEBHOOK_URLS", secrets.OPTIONS])
+    missing = {one: effect for one, effect in required.items() if one not in found}
     if deployment.parameters["Auth"] == "none":
         missing = {}
     if missing:
-        sentence = "; ".join(f"{one} ({why} without it)" for one, why in missing.items())
-        # It generates all except third parties' keys.
-        made = "".join(f" --secret {one}=…" for one in missing if one == "CREATOMATE_API_KEY")
+        listed = "; ".join(f"{one} ({effect} without it)" for one, effect in missing.items())
+        # The command generates all secrets except the keys of third parties.
+        given = "".join(f" --secret {one}=…" for one in missing if one == "CREATOMATE_API_KEY")
         yield (
             "stop",
-            f"below {path} these secrets are missing: {sentence}. "
-            f"Run `cargo xtask secrets --stack {name} --path {path}{made}`",
+            f"these secrets are missing below {path}: {listed}. "
+            f"Run `cargo xtask secrets --stack {name} --path {path}{given}`",
         )
     else:
-        yield "ok", f"the secrets below {path} are there"
+        yield "ok", f"the secrets below {path} exist"
     if "WEBHOOK_URLS" not in found:
-        yield "note", "there is no WEBHOOK_URLS: webhooks go only to endpoints that are registered over the API"
-    alone = names(path, secrets.OPTIONAL)
-    if alone and secrets.OPTIONS in found:
-        yield "note", f"{', '.join(alone)} are not read, since there is {secrets.OPTIONS}: delete them, or put them into it"
+        yield "note", "WEBHOOK_URLS is not set: webhooks are sent only to endpoints that are registered over the API"
+    separate = existing(path, secrets.OPTIONAL)
+    if separate and secrets.OPTIONS in found:
+        yield "note", f"{', '.join(separate)} are not read, since {secrets.OPTIONS} exists: delete them, or add them to it"
 
 
-def names(path, wanted):
-    """Which of these parameters exist; their values are not decrypted."""
-    found, wanted = set(), list(wanted)
-    for start in range(0, len(wanted), 10):
-        asked = [f"{path}/{name}" for name in wanted[start : start + 10]]
-        found |= {p["Name"].rsplit("/", 1)[-1] for p in client("ssm").get_parameters(Names=asked)["Parameters"]}
+def existing(path, names):
+    """The names of those parameters that exist; their values are not decrypted."""
+    found, names = set(), list(names)
+    for start in range(0, len(names), 10):
+        requested = [f"{path}/{name}" for name in names[start : start + 10]]
+        found |= {p["Name"].rsplit("/", 1)[-1] for p in client("ssm").get_parameters(Names=requested)["Parameters"]}
     return sorted(found)
 
 
@@ -176,33 +176,33 @@ def packages(deployment):
     """The functions' packages."""
     if is_local():
         return
-    wanted, missing, other = deployment.parameters["Architecture"], [], []
+    architecture, missing, other = deployment.parameters["Architecture"], [], []
     for crate in deployment.crates:
         bootstrap = deployment.root / "target" / "lambda" / crate / "bootstrap"
         if not bootstrap.is_file():
             missing.append(crate)
-        elif machine(bootstrap) != wanted:
+        elif machine(bootstrap) != architecture:
             other.append(crate)
-    package = f"cargo xtask package --arch {wanted}"
+    package = f"cargo xtask package --arch {architecture}"
     if missing:
         yield "stop", f"target/lambda has no bootstrap of {', '.join(missing)}: run `{package}`"
     if other:
         yield (
             "stop",
-            f"{', '.join(other)} in target/lambda are not for {wanted}, the parameter Architecture: run `{package}`, or name "
-            "the other processor to `preflight` (`--parameter Architecture=…`) and to `sam deploy`",
+            f"{', '.join(other)} in target/lambda are not for {architecture}, the parameter Architecture: run `{package}`, "
+            "or pass the other architecture to `preflight` (`--parameter Architecture=…`) and to `sam deploy`",
         )
     if not missing and not other:
-        yield "ok", f"the packages of {len(deployment.crates)} functions are there, for {wanted}"
+        yield "ok", f"the packages of {len(deployment.crates)} functions exist for {architecture}"
 
 
 def machine(bootstrap):
-    """The processor that a program is for, as AWS names it; None for anything else than an ELF file."""
+    """AWS's name of a program's processor architecture; None if the file is not an ELF file."""
     with open(bootstrap, "rb") as file:
-        header = file.read(MACHINE_AT + 2)
+        header = file.read(MACHINE_OFFSET + 2)
     if header[:4] != b"\x7fELF":
         return None
-    return MACHINES.get(int.from_bytes(header[MACHINE_AT:], "little"))
+    return MACHINES.get(int.from_bytes(header[MACHINE_OFFSET:], "little"))
 
 
 def layer(deployment):
@@ -214,33 +214,38 @@ def layer(deployment):
     if not arn:
         yield (
             "note",
-            "there is no RenderLayerArn: everything works but videos and jobs that run here. "
-            "`cargo xtask layer` brings it, now or after the deployment",
+            "RenderLayerArn is not set: everything works except videos, and jobs that run without a worker. "
+            "`cargo xtask layer` publishes the layer, before or after the deployment",
         )
         return
     region = client("lambda").meta.region_name
     parts = arn.split(":")
     if len(parts) != 8 or parts[5] != "layer" or not parts[7].isdecimal():
-        yield "stop", f"RenderLayerArn is no layer's version: `{arn}`. It ends in `:layer:NAME:NUMBER`"
+        yield "stop", f"RenderLayerArn must be the ARN of a layer version and end in `:layer:NAME:NUMBER` (got `{arn}`)"
     elif parts[3] != region:
-        yield "stop", f"the layer is in {parts[3]}, and the stack in {region}: run `cargo xtask layer` there"
+        yield "stop", f"the layer is in {parts[3]}, but the stack in {region}: run `cargo xtask layer` in {region}"
     else:
-        yield from version(arn, parameters["Architecture"])
+        yield from layer_version(arn, parameters["Architecture"])
 
 
-def version(arn, architecture):
+def layer_version(arn, architecture):
     try:
         found = client("lambda").get_layer_version_by_arn(Arn=arn)
     except ClientError as error:
         if error_code(error) not in ("ResourceNotFoundException", "AccessDeniedException"):
             raise
-        yield "stop", f"there is no layer `{arn}` that you may use: run `cargo xtask layer --arch {architecture}`"
+        yield "stop", f"the layer `{arn}` does not exist, or you may not use it: run `cargo xtask layer --arch {architecture}`"
         return
-    fits = found.get("CompatibleArchitectures") or [architecture]
-    if architecture not in fits:
-        yield "stop", f"the layer is for {', '.join(fits)}, the functions for {architecture}: run `cargo xtask layer --arch {architecture}`"
+    compatible = found.get("CompatibleArchitectures") or [architecture]
+    if architecture not in compatible:
+        supported = ", ".join(compatible)
+        yield (
+            "stop",
+            f"the layer is for {supported}, but the functions for {architecture}: "
+            f"run `cargo xtask layer --arch {architecture}`",
+        )
     else:
-        yield "ok", "the layer with ffmpeg and fonts is there"
+        yield "ok", "the layer with ffmpeg and fonts exists"
 
 
 def quotas(deployment):
@@ -248,25 +253,25 @@ def quotas(deployment):
     if not deployment.is_first:
         return
     summary = client("iam").get_account_summary()["SummaryMap"]
-    roles, most, wanted = summary.get("Roles", 0), summary.get("RolesQuota", 0), len(deployment.stack.template.functions())
-    if most and roles + wanted > most:
+    roles, most, new = summary.get("Roles", 0), summary.get("RolesQuota", 0), len(deployment.stack.template.functions())
+    if most and roles + new > most:
         yield (
             "stop",
-            f"the account has {roles} of {most} roles, and this stack makes {wanted}: delete some, or ask for more "
+            f"the account has {roles} of {most} roles, and this stack adds {new}: delete some, or request a higher quota "
             "(`aws service-quotas request-service-quota-increase --service-code iam --quota-code L-FE177D64 "
-            f"--desired-value {roles + 10 * wanted}`)",
+            f"--desired-value {roles + 10 * new}`)",
         )
     elif most:
-        yield "ok", f"the account has {roles} of {most} roles, and this stack makes {wanted}"
+        yield "ok", f"the account has {roles} of {most} roles, and this stack adds {new}"
     stored = client("lambda").get_account_settings()
     size = sum(file.stat().st_size for file in (deployment.root / "target" / "lambda").glob("*/bootstrap"))
     used, limit = stored["AccountUsage"]["TotalCodeSize"], stored["AccountLimit"]["TotalCodeSize"]
     if used + size > limit:
         yield (
             "stop",
-            f"Lambda keeps {limit / 2**30:.0f} GiB of code for the account, and {used / 2**30:.1f} GiB are used: delete "
-            "versions of functions and layers that nothing uses",
+            f"Lambda stores at most {limit / 2**30:.0f} GiB of code per account, and {used / 2**30:.1f} GiB are used: delete "
+            "unused versions of functions and layers",
         )
 
 
-LOOKS = (regions, state, concurrency, settings, packages, layer, quotas)
+CHECKS = (regions, state, concurrency, settings, packages, layer, quotas)

@@ -1,4 +1,4 @@
-"""The functions' processes on this machine, and their sudden end."""
+"""Kills the processes of functions on this machine."""
 
 import os
 import pathlib
@@ -6,10 +6,10 @@ import signal
 
 
 def kill(stack, functions=None):
-    """Kills the processes of these functions of a local stack, or of all, as a crash would. Returns how many."""
+    """Kills the processes of these or all functions of a local stack, as in a crash. Returns their number."""
     deployed = stack.functions()
     names = deployed.values() if functions is None else [deployed[name] for name in functions]
-    wanted = {f"AWS_LAMBDA_FUNCTION_NAME={name}".encode() for name in names}
+    names = {f"AWS_LAMBDA_FUNCTION_NAME={name}".encode() for name in names}
     endpoint = f"AWS_ENDPOINT_URL={os.environ['AWS_ENDPOINT_URL']}".encode()
     killed = 0
     for entry in pathlib.Path("/proc").iterdir():
@@ -17,7 +17,7 @@ def kill(stack, functions=None):
             continue
         try:
             environment = set((entry / "environ").read_bytes().split(b"\0"))
-            if endpoint in environment and environment & wanted:
+            if endpoint in environment and environment & names:
                 os.kill(int(entry.name), signal.SIGKILL)
                 killed += 1
         except (FileNotFoundError, PermissionError, ProcessLookupError):

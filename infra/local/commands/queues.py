@@ -1,4 +1,4 @@
-"""The stack's queues: how much waits, and moving dead letters back to where they came from."""
+"""The stack's queues: their depths, and moving dead letters back to their source queues."""
 
 import json
 
@@ -12,7 +12,7 @@ COUNTS = {
 
 
 def queues(stack):
-    """Each queue's attributes by logical id, with its URL."""
+    """The attributes and the URL of each queue, by logical id."""
     sqs, found = client("sqs"), {}
     for logical, url in stack.of_type("AWS::SQS::Queue").items():
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -28,8 +28,8 @@ def depths(stack):
 
 
 def redrive(stack):
-    """Moves the messages of each dead-letter queue to its source queue: sent first, deleted then, so that
-    a message may come twice and is never lost. Returns the numbers by dead-letter queue."""
+    """Moves the messages of each dead-letter queue to its source queue. A message is sent before it is deleted, so it
+    may be duplicated but never lost. Returns the numbers of messages by dead-letter queue."""
     found = queues(stack)
     by_arn = {attributes["QueueArn"]: logical for logical, attributes in found.items()}
     moved = {}
@@ -42,17 +42,17 @@ def redrive(stack):
 
 
 def move(dead, source):
-    # No more than were there: what fails again at once is not moved in circles.
+    # At most the initial number of messages, so that messages that fail again are not moved in a loop.
     sqs, left, moved = client("sqs"), int(dead["ApproximateNumberOfMessages"]), 0
     while left > 0:
-        answer = sqs.receive_message(
+        response = sqs.receive_message(
             QueueUrl=dead["QueueUrl"],
             MaxNumberOfMessages=min(10, left),
             MessageAttributeNames=["All"],
             VisibilityTimeout=60,
             WaitTimeSeconds=1,
         )
-        messages = answer.get("Messages", [])
+        messages = response.get("Messages", [])
         if not messages:
             break
         for message in messages:

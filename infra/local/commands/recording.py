@@ -1,8 +1,8 @@
-"""Keeps the whole state of a local stack in files, and puts such a state into another one, moved to the present.
+"""Stores the whole state of a local stack in files, and restores such a state with its times moved to now.
 
-A recording is a directory: `recording.json` (when, which version, the names of its jobs and answers of the API about
-them), `settings.json` (SSM), `tables/<logical id>.jsonl` (items in DynamoDB's JSON), `queues.json` (message bodies),
-`objects/` (S3) and `objects.json` (their headers). tests/upgrade has one for each version that changed what is stored.
+A recording is a directory: `recording.json` (times, version, names of its jobs and the API's responses about them),
+`settings.json` (SSM), `tables/<logical id>.jsonl` (items in DynamoDB's JSON), `queues.json` (message bodies), `objects/`
+(S3) and `objects.json` (their headers). tests/upgrade has one for each version that changed the stored data.
 """
 
 import datetime
@@ -15,16 +15,16 @@ from commands import journey, processes, secrets, tokens
 from commands.cloud import Problem, client, is_local, say
 
 DAY_MS = 24 * 3600 * 1000
-# Jobs last: their stream makes `fanout` act, and what it acts on is there by then.
+# Jobs last: their stream triggers `fanout`, which needs the other tables.
 ORDER = ["Catalog", "Counters", "Endpoints", "JobEvents", "Deliveries", "Jobs"]
 QUEUES = ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl"]
 HEADERS = ["ContentType", "ContentDisposition", "ContentEncoding"]
-# How far from the recording a number may be and still be a time: retention is a year at most.
+# A number within this span of the recording is a time: retention is at most a year.
 SPAN_MS = 400 * DAY_MS
 ISO = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 DATE = re.compile(r"\b20\d\d-\d\d-\d\d(?![\dT-])")
 MONTH = re.compile(r"#20\d\d-\d\d(?![\d-])")
-# Not in ids such as job_1704123456789_…, from which other ids are derived.
+# Times in ids such as job_1704123456789_… are not matched, since other ids are derived from these.
 MILLISECONDS = re.compile(r"(?<!\w)(0{0,3})(1\d{12})(?!\w)")
 SECONDS = re.compile(r"(?<![\w.])1\d{9}(?!\w)")
 
@@ -43,11 +43,11 @@ def iso(ms):
 
 def local_only():
     if not is_local():
-        raise Problem("a recording is of a local stack: AWS_ENDPOINT_URL is not set")
+        raise Problem("recordings work only on a local stack, but AWS_ENDPOINT_URL is not set")
 
 
 def record(stack, directory, version, run):
-    """Plays the journey, stops the functions and writes everything that the stack has stored."""
+    """Runs the journey, stops the functions, and writes everything that the stack has stored."""
     local_only()
     began = now_ms()
     played = journey.play(stack, run)
@@ -57,7 +57,7 @@ def record(stack, directory, version, run):
     processes.kill(stack)
     ended = now_ms()
     if utc(began).date() != utc(ended).date():
-        raise Problem("midnight (UTC) passed during the recording, so its days differ: record again")
+        raise Problem("the recording spans midnight (UTC), but must be within one day: record again")
     directory = pathlib.Path(directory)
     (directory / "tables").mkdir(parents=True, exist_ok=True)
     sizes = {}
@@ -80,7 +80,7 @@ def write(path, value):
 
 
 def observed(played):
-    """What the API answers about things that no longer change."""
+    """The API's responses about resources that no longer change."""
     answers = {}
     for name, one in sorted(played.names.items()):
         if one["kind"] == "job" and name != "deleted":
@@ -93,8 +93,8 @@ def observed(played):
 
 
 def freeze(stack):
-    """No function runs any more: event sources are disabled, processes killed as a crash would."""
-    say("stopping the functions where they are")
+    """Stops all functions: disables their event sources, and kills their processes as in a crash."""
+    say("killing the functions")
     functions = client("lambda")
     for page in functions.get_paginator("list_event_source_mappings").paginate():
         for mapping in page["EventSourceMappings"]:
@@ -110,21 +110,21 @@ def scanned(table):
 def messages(url):
     found = []
     while True:
-        answer = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600)
-        if not answer.get("Messages"):
+        response = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600)
+        if not response.get("Messages"):
             return sorted(found)
-        found += [message["Body"] for message in answer["Messages"]]
+        found += [message["Body"] for message in response["Messages"]]
 
 
 def objects(bucket, directory):
     s3, found = client("s3"), {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for entry in page.get("Contents", []):
-            answer = s3.get_object(Bucket=bucket, Key=entry["Key"])
-            found[entry["Key"]] = {name: answer[name] for name in HEADERS if answer.get(name)}
+            response = s3.get_object(Bucket=bucket, Key=entry["Key"])
+            found[entry["Key"]] = {name: response[name] for name in HEADERS if response.get(name)}
             path = directory / entry["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(answer["Body"].read())
+            path.write_bytes(response["Body"].read())
     return found
 
 
@@ -134,14 +134,14 @@ def settings(path):
 
 
 class Move:
-    """Moves every time in a text from the recording to the present. The recording lies within one day, and so does
-    what it is moved to, so that keys by day and month follow from any time of it."""
+    """Moves every time in a text from the recording to now. Both the recording and the moved times are within one day,
+    so that keys by day and month can be moved as well."""
 
     def __init__(self, about, secret):
         self.secret, self.began, self.ended = secret, about["began"], about["ended"]
         now = now_ms()
         while utc(now).date() != utc(now - (self.ended - self.began)).date():
-            say("waiting until the recording fits into the new day (UTC)")
+            say("waiting, since the recording must fit into the current day (UTC)")
             time.sleep(5)
             now = now_ms()
         self.by = now - self.ended
@@ -175,27 +175,27 @@ class Move:
         return json.loads(self.text(json.dumps(value, ensure_ascii=False)))
 
 
-def settings_as_recorded(stack, kept):
-    """Settings that had a parameter of their own when they were recorded have one here too: a new stack was given them
-    together. Functions that have read them there are ended."""
-    alone = {name: value for name, value in kept.items() if name in secrets.OPTIONAL}
-    if secrets.OPTIONS in kept or not alone:
+def settings_as_recorded(stack, recorded):
+    """Stores settings as separate parameters if they were recorded so; a new stack has them in one. Functions that have
+    already read them are killed."""
+    separate = {name: value for name, value in recorded.items() if name in secrets.OPTIONAL}
+    if secrets.OPTIONS in recorded or not separate:
         return
     path = stack.parameters()["SettingsPath"]
-    for name, value in alone.items():
+    for name, value in separate.items():
         secrets.store(f"{path}/{name}", value)
     client("ssm").delete_parameter(Name=f"{path}/{secrets.OPTIONS}")
     processes.kill(stack)
 
 
 def restore(stack, directory):
-    """Puts a recording into an empty stack, which has its settings already. Returns what the recording says, moved."""
+    """Restores a recording into an empty stack with the same settings. Returns recording.json with moved times."""
     local_only()
     directory = pathlib.Path(directory)
     about = json.loads((directory / "recording.json").read_text(encoding="utf-8"))
-    kept = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
-    move = Move(about, kept["CALLBACK_TOKEN_SECRET"])
-    settings_as_recorded(stack, kept)
+    recorded = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
+    move = Move(about, recorded["CALLBACK_TOKEN_SECRET"])
+    settings_as_recorded(stack, recorded)
     bucket = stack.of_type("AWS::S3::Bucket")["Bucket"]
     for key, headers in json.loads((directory / "objects.json").read_text(encoding="utf-8")).items():
         body = (directory / "objects" / key).read_bytes()
@@ -203,7 +203,7 @@ def restore(stack, directory):
     tables = stack.of_type("AWS::DynamoDB::Table")
     unknown = {path.stem for path in (directory / "tables").iterdir()} - set(ORDER)
     if unknown:
-        raise Problem(f"commands/recording.py does not know in which order to restore {', '.join(sorted(unknown))}")
+        raise Problem(f"unknown tables {', '.join(sorted(unknown))}: add them to ORDER in commands/recording.py")
     for name in ORDER:
         path = directory / "tables" / f"{name}.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []

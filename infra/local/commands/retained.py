@@ -1,5 +1,5 @@
-"""What a deleted stack left (tables, the bucket, the failure queue), and the files with which CloudFormation takes it into a
-new stack: an import needs a template with nothing else in it, and a list of what each resource is."""
+"""Finds what a deleted stack has retained (tables, the bucket, the failure queue), and writes the files with which
+CloudFormation imports it into a new stack: a template with only these resources, and a list of their identifiers."""
 
 import json
 import pathlib
@@ -8,51 +8,51 @@ from botocore.exceptions import ClientError
 
 from commands.cloud import Problem, client, say
 
-# How an import names a resource.
+# The identifiers of resources in an import.
 IDENTIFIERS = {"AWS::DynamoDB::Table": "TableName", "AWS::S3::Bucket": "BucketName", "AWS::SQS::Queue": "QueueUrl"}
 ENDED = ["DELETE_COMPLETE", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"]
 
 
 def retained(stack, given, directory):
-    """Writes template.json and resources.json; returns where they are and what is in them."""
-    kept = outliving(stack.template)
-    unknown = sorted(set(given) - set(kept))
+    """Writes template.json and resources.json. Returns their paths and the found resources."""
+    types = retained_types(stack.template)
+    unknown = sorted(set(given) - set(types))
     if unknown:
-        raise Problem(f"{', '.join(f'`{name}`' for name in unknown)} outlives no stack: {', '.join(kept)} do")
+        raise Problem(f"{', '.join(f'`{name}`' for name in unknown)} is not retained: only {', '.join(types)} are")
     if stack.describe():
         raise Problem(
-            f"there is a stack `{stack.name}`: what was left is imported into a new one. Choose another name with --stack, "
-            "or delete that one first, which keeps its tables too"
+            f"the stack `{stack.name}` exists, but retained resources can be imported only into a new one. Choose another "
+            "name with --stack, or delete that stack first, which retains its tables, too"
         )
-    found = given or {name: physical for name, physical in left(stack.name).items() if name in kept}
+    found = given or {name: physical for name, physical in retained_by(stack.name).items() if name in types}
     if not found:
         raise Problem(
-            f"no stack `{stack.name}` was deleted within the last 90 days. Name what there is: "
-            "--resource Jobs=reelhook-Jobs-1ABC, for each of " + ", ".join(kept)
+            f"no stack `{stack.name}` was deleted within the last 90 days. Pass the resources: "
+            "--resource Jobs=reelhook-Jobs-1ABC, for each of " + ", ".join(types)
         )
-    missing = sorted(set(kept) - set(found))
+    missing = sorted(set(types) - set(found))
     if missing:
-        say(f"note {', '.join(missing)} are not among it: the next `sam deploy` makes new ones, which are empty")
+        say(f"note {', '.join(missing)} were not found: the next `sam deploy` creates new, empty ones")
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     files = {"template": directory / "template.json", "resources": directory / "resources.json"}
     files["template"].write_text(json.dumps(template_of(stack.template.data, found), indent=1), encoding="utf-8")
-    files["resources"].write_text(json.dumps(listed(kept, found), indent=1), encoding="utf-8")
+    files["resources"].write_text(json.dumps(import_list(types, found), indent=1), encoding="utf-8")
     return {**{name: str(path) for name, path in files.items()}, "found": found}
 
 
-def outliving(template):
-    """Types of what outlives the stack, by logical id."""
+def retained_types(template):
+    """The types of the resources that outlive the stack, by logical id."""
     resources = template.data["Resources"].items()
     return {name: r["Type"] for name, r in resources if r.get("DeletionPolicy", "Delete") != "Delete"}
 
 
-def left(name):
-    """Physical ids of what the newest stack of this name left when it ended, by logical id."""
+def retained_by(name):
+    """Physical ids of the resources that the newest deleted stack of this name has retained, by logical id."""
     cloudformation = client("cloudformation")
     pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=ENDED)
     stacks = [one for page in pages for one in page["StackSummaries"] if one["StackName"] == name]
-    # A stack that ended without having had anything leaves nothing: the one before it may have.
+    # A stack that retained nothing is skipped: the previous one may have retained resources.
     for one in sorted(stacks, key=lambda stack: stack["CreationTime"], reverse=True):
         try:
             pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=one["StackId"])
@@ -62,7 +62,7 @@ def left(name):
                 continue
             raise
         found = {}
-        # The newest first: what was replaced earlier was left too, and is older.
+        # Events are sorted newest first; resources that were replaced earlier were retained as well, and are ignored.
         for event in events:
             if event["ResourceStatus"] == "DELETE_SKIPPED":
                 found.setdefault(event["LogicalResourceId"], event["PhysicalResourceId"])
@@ -72,20 +72,20 @@ def left(name):
 
 
 def template_of(data, found):
-    """The part of the template that has these resources, with the parameters that they name."""
+    """A template with these resources and the parameters that they use."""
     resources = {name: data["Resources"][name] for name in sorted(found)}
     text = json.dumps(resources)
     named = {name: what for name, what in data["Parameters"].items() if json.dumps({"Ref": name}) in text}
     return {"AWSTemplateFormatVersion": "2010-09-09", "Parameters": named, "Resources": resources}
 
 
-def listed(kept, found):
-    """What CloudFormation calls resources to import."""
+def import_list(types, found):
+    """CloudFormation's list of resources to import."""
     return [
         {
-            "ResourceType": kept[name],
+            "ResourceType": types[name],
             "LogicalResourceId": name,
-            "ResourceIdentifier": {IDENTIFIERS[kept[name]]: physical},
+            "ResourceIdentifier": {IDENTIFIERS[types[name]]: physical},
         }
         for name, physical in sorted(found.items())
     ]

@@ -1,5 +1,5 @@
-"""What samconfig.toml gives the template's parameters in one environment. Python has a reader of TOML from 3.11 on, and
-3.10 is enough for the rest, so this reads what that file has: one list of `NAME=VALUE` for each environment."""
+"""Reads the template's parameters in samconfig.toml: a list of `NAME=VALUE` for each environment. Python's own TOML
+parser needs 3.11, but 3.10 must suffice."""
 
 import json
 import pathlib
@@ -13,7 +13,7 @@ OVERRIDES = re.compile(r"^parameter_overrides[ \t]*=[ \t]*(\[.*?\])", re.MULTILI
 
 
 def overrides(path, environment):
-    """The values by the parameters' names."""
+    """The parameter values of an environment by name."""
     listed = OVERRIDES.search(read(path, environment).get("deploy", ""))
     if not listed:
         return {}
@@ -21,13 +21,13 @@ def overrides(path, environment):
 
 
 def stack_name(path, environment):
-    """The stack that an environment is deployed as; None where it names none."""
+    """The stack name of an environment; None if it has none."""
     named = NAME.search(read(path, environment).get("global", ""))
     return named and named.group(1)
 
 
 def read(path, environment):
-    """The parts of an environment, by the command that each is for."""
+    """The sections of an environment, by command."""
     text = re.sub(r"^[ \t]*#.*$", "", pathlib.Path(path).read_text(encoding="utf-8"), flags=re.MULTILINE)
     parts = SECTION.split(text)[1:]
     sections = {(name, command): body for name, command, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)}
@@ -38,11 +38,11 @@ def read(path, environment):
 
 
 def pairs(texts):
-    """`NAME=VALUE` as a dictionary."""
+    """Parses `NAME=VALUE` texts into a dictionary."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise Problem(f"expected NAME=VALUE, not `{text}`")
+            raise Problem(f"expected NAME=VALUE (got `{text}`)")
         found[name] = value
     return found

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from commands.cloud import Problem, client, error_code, say
 
-# The parameter in which settings stand together, so that a function that starts reads them in one call.
+# The parameter that contains several settings, so that a function can read them in one call.
 OPTIONS = "WEBHOOK_OPTIONS"
-# Those that may stand in the options, which `dispatcher` and `webhooks-admin` read.
+# The settings that can be part of the options, which `dispatcher` and `webhooks-admin` read.
 OPTIONAL = (
     "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
@@ -30,7 +30,7 @@ OPTIONAL = (
     "WEBHOOK_DISABLE_AFTER",
     "WEBHOOK_DISABLE_AFTER_FAILURES",
 )
-# Those that have a parameter of their own always.
+# The settings that always have a separate parameter.
 SINGLE = {
     "API_KEYS",
     "API_USERNAME",
@@ -50,60 +50,61 @@ KNOWN = {OPTIONS, *OPTIONAL, *SINGLE}
 
 
 def generated(name):
-    """A new random value, in the form that this secret has."""
+    """A new random value in the form of this secret."""
     if name == "API_KEYS":
         return "rk_" + secrets.token_hex(20)
     if name == "WEBHOOK_SECRET_KEY":
-        # The form of Standard Webhooks: its libraries take it as it is.
+        # The form of Standard Webhooks, whose libraries accept it unchanged.
         return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_hex(32)
 
 
-def put(path, wanted, show):
-    """Stores each value of `wanted`; null keeps what is there, or generates it. Returns what was done by name,
-    with the values where `show`."""
+def put(path, values, show):
+    """Stores each value; null keeps the existing value, or generates one. Returns the actions by name, with the values
+    if `show` is set."""
     if not path.startswith("/") or path.endswith("/"):
-        raise Problem(f"the path `{path}` must begin with / and not end with it")
-    for name in wanted:
+        raise Problem(f"the path must begin with / and not end with / (got `{path}`)")
+    for name in values:
         if name not in KNOWN:
             near = difflib.get_close_matches(name.upper(), KNOWN, 1)
-            raise Problem(f"there is no setting `{name}`: " + (f"is it `{near[0]}`?" if near else "README.md lists them"))
-    optional = {name: value for name, value in wanted.items() if name in OPTIONAL}
-    if optional and OPTIONS in wanted:
-        raise Problem(f"give {OPTIONS} as a whole, or {', '.join(optional)} for themselves, and not both")
-    together = stands_together(path)
+            raise Problem(f"unknown setting `{name}`: " + (f"did you mean `{near[0]}`?" if near else "README.md lists the settings"))
+    optional = {name: value for name, value in values.items() if name in OPTIONAL}
+    if optional and OPTIONS in values:
+        raise Problem(f"pass either {OPTIONS} or {', '.join(optional)}, not both")
+    combined = uses_options(path)
     done = {}
-    for name, value in wanted.items():
-        if value == "" or (together and name in optional):
-            continue  # SSM stores no empty value; a setting that is not there has its default
+    for name, value in values.items():
+        if value == "" or (combined and name in optional):
+            continue  # SSM stores no empty value; a missing setting has its default
         parameter = f"{path}/{name}"
-        there = get(parameter)
-        action = "kept" if value is None or value == there else "changed"
-        if there is None:
+        existing = get(parameter)
+        action = "kept" if value is None or value == existing else "changed"
+        if existing is None:
             action = "created"
-        stored = value if value is not None else there or generated(name)
+        stored = value if value is not None else existing or generated(name)
         if action != "kept":
             store(parameter, stored)
             if not show:
                 say(f"{action} {parameter}")
         done[name] = {"action": action, **({"value": stored} if show else {})}
-    if together and OPTIONS not in wanted:
+    if combined and OPTIONS not in values:
         done |= put_options(path, optional, show)
     return done
 
 
-def stands_together(path):
-    """Whether settings stand in the options: yes in a new stack, and no in one that has some on their own."""
+def uses_options(path):
+    """Whether settings are part of the options: true for a new stack, false if some have separate parameters."""
     if get(f"{path}/{OPTIONS}") is not None:
         return True
-    alone = on_their_own(path)
-    if alone:
-        say(f"{', '.join(alone)} stand on their own, so others will too: README.md says how to put them into {OPTIONS}")
-    return not alone
+    separate = separate_settings(path)
+    if separate:
+        names = ", ".join(separate)
+        say(f"{names} are separate parameters, so others will be, too: README.md explains how to combine them in {OPTIONS}")
+    return not separate
 
 
-def on_their_own(path):
-    """Those of the optional settings that have a parameter of their own."""
+def separate_settings(path):
+    """The optional settings that have separate parameters."""
     found = set()
     for start in range(0, len(OPTIONAL), 10):
         names = [f"{path}/{name}" for name in OPTIONAL[start : start + 10]]
@@ -111,23 +112,23 @@ def on_their_own(path):
     return sorted(found)
 
 
-def put_options(path, wanted, show):
-    """Changes these of the options; an empty value takes one out, so that it has its default."""
+def put_options(path, values, show):
+    """Changes these settings in the options; an empty value removes one, so that it has its default."""
     parameter = f"{path}/{OPTIONS}"
-    there = get(parameter)
+    existing = get(parameter)
     try:
-        before = json.loads(there or "{}")
+        before = json.loads(existing or "{}")
     except ValueError:
         before = None
     if not isinstance(before, dict):
-        raise Problem(f"{parameter} is no JSON object: mend it, or delete it with `aws ssm delete-parameter`")
-    options = {name: value for name, value in {**before, **wanted}.items() if value != ""}
-    if there is None or options != before:
+        raise Problem(f"{parameter} must be a JSON object: correct it, or delete it with `aws ssm delete-parameter`")
+    options = {name: value for name, value in {**before, **values}.items() if value != ""}
+    if existing is None or options != before:
         store(parameter, json.dumps(options, ensure_ascii=False))
         if not show:
-            say(f"{'created' if there is None else 'changed'} {parameter}")
+            say(f"{'created' if existing is None else 'changed'} {parameter}")
     done = {}
-    for name, value in wanted.items():
+    for name, value in values.items():
         action = "created" if name not in before else "kept" if before[name] == value else "changed"
         done[name] = {"action": action if value != "" else "removed", **({"value": value} if show else {})}
     return done

@@ -1,4 +1,4 @@
-"""template.yaml as data: its functions, its parameters, and what the SAM transform makes of it."""
+"""template.yaml as data: its functions, its parameters, and its SAM transform."""
 
 import copy
 import hashlib
@@ -21,7 +21,7 @@ class Template:
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as file:
-            # Through JSON, so that nothing is shared between anchors and dates are text.
+            # Converted through JSON, so that YAML anchors share no objects and dates are strings.
             return cls(json.loads(json.dumps(yaml_parse(file.read()), default=str)))
 
     def functions(self):
@@ -38,18 +38,18 @@ class Template:
         return self.data.get("Parameters", {})
 
     def digest(self, parameters):
-        """Changes with the template and its parameters, not with the functions' code."""
+        """A digest of the template and its parameters, without the functions' code."""
         return hashlib.sha256(json.dumps([self.data, parameters], sort_keys=True).encode()).hexdigest()
 
     def with_code(self, locations):
-        """A copy whose functions have their code at these S3 URLs, by logical id."""
+        """A copy with these S3 URLs of the functions' code, by logical id."""
         data = copy.deepcopy(self.data)
         for logical, url in locations.items():
             data["Resources"][logical]["Properties"]["CodeUri"] = url
         return Template(data)
 
     def transformed(self):
-        """What CloudFormation is given: the SAM transform, run here."""
+        """The result of the SAM transform, as CloudFormation receives it."""
         from samtranslator.translator.transform import transform
 
         os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")

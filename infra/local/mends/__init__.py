@@ -1,4 +1,4 @@
-"""What ministack does otherwise than AWS, mended: one function each, which changes one behaviour and stands alone.
+"""Patches of ministack where it differs from AWS: each function changes one behaviour and is independent of the others.
 
-Drop a function when upstream has mended it; infra/local/checks shows that each still works.
+Remove a patch when upstream behaves like AWS; infra/local/checks shows that each still works.
 """

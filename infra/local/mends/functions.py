@@ -1,4 +1,4 @@
-"""How functions are run: latency, environment, what their roles may read, where their log goes."""
+"""Patches for the execution of functions: latency, environment, permissions, logs."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from mends.ministack import cloudformation, iam, lambda_runtime, lambda_svc, ministack_app
 
-# What a function may see of the emulator's own environment; INSTANCE_MARKER lets `cargo xtask down` find strays.
+# Variables that functions inherit from the emulator; INSTANCE_MARKER lets `cargo xtask down` find leftover processes.
 INSTANCE_MARKER = "REELHOOK_INSTANCE"
 PASSED_ON = {
     "AWS_ACCESS_KEY_ID",
@@ -28,8 +28,8 @@ PASSED_ON = {
 
 
 def quick_answers():
-    """Warm invokes take 6 ms, not 96: the Runtime API answered in two small writes (Nagle with
-    delayed ACK, 40 ms) and every invoke that logs nothing waited 50 ms for a log line."""
+    """Reduces warm invocations from 96 ms to 6 ms: the Runtime API responded in two small writes (Nagle with delayed
+    ACK, 40 ms), and every invocation without log output waited 50 ms for a log line."""
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     drain = lambda_runtime.Worker._drain_stderr_bounded
 
@@ -40,8 +40,8 @@ def quick_answers():
 
 
 def own_environment():
-    """A function gets its own variables and those of the Lambda runtime. ministack adds its whole own
-    environment, so that a setting the template forgot (AUTH, proxies) would come from the developer's shell."""
+    """A function gets only its own variables and those of the Lambda runtime. ministack adds its whole environment, so
+    a setting that the template lacks (AUTH, proxies) would come from the developer's shell."""
     build = lambda_svc._provided_worker_env
 
     def environment(config, code_dir, port):
@@ -56,15 +56,15 @@ def own_environment():
 
 
 def ssm_resources():
-    """With AUTH=true, ssm:GetParametersByPath and ssm:GetParameters are judged on the path or (first)
-    name asked for. ministack judges them on "*", so a role scoped to its own parameters is refused."""
+    """With AUTH=true, ssm:GetParametersByPath and ssm:GetParameters are authorized for the requested path or (first)
+    name. ministack authorizes them for "*", so it refuses a role that is restricted to its own parameters."""
     extract = iam.extract_resource_arn
 
     def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id):
         arn = extract(service, method, path, headers, body, query_params, region, account_id)
         if service == "ssm" and arn == "*":
-            asked = json.loads(body or b"{}")
-            name = asked.get("Path") or next(iter(asked.get("Names") or []), "")
+            request = json.loads(body or b"{}")
+            name = request.get("Path") or next(iter(request.get("Names") or []), "")
             if name:
                 return f"arn:aws:ssm:{region}:{account_id}:parameter/{name.lstrip('/')}"
         return arn
@@ -73,8 +73,8 @@ def ssm_resources():
 
 
 def statements_are_actions():
-    """With AUTH=true, BatchExecuteStatement is judged statement by statement, by its verb and its table, as DynamoDB does:
-    AWS knows no dynamodb:BatchExecuteStatement."""
+    """With AUTH=true, each statement of BatchExecuteStatement is authorized by its verb and table, as in DynamoDB: AWS
+    has no action dynamodb:BatchExecuteStatement."""
     checks = iam.dynamodb_transaction_checks
     verb = re.compile(r"""\s*(SELECT|INSERT|UPDATE|DELETE)\b(?:\s+INTO|.*?\sFROM)?\s+"([^"]+)\"""", re.IGNORECASE | re.DOTALL)
 
@@ -84,7 +84,7 @@ def statements_are_actions():
         found = []
         for statement in json.loads(body or b"{}").get("Statements", []):
             match = verb.match(statement["Statement"])
-            # One that can't be read is judged as an action that nobody has.
+            # An unparsable statement needs an action that no role has.
             action, table = match.groups() if match else ("Unknown", "*")
             action = f"dynamodb:PartiQL{action.capitalize()}"
             found.append((action, iam._dynamodb_table_arn(table, region, account_id)))
@@ -94,8 +94,8 @@ def statements_are_actions():
 
 
 def sqs_batch_actions():
-    """With AUTH=true, batch calls are judged by the permission of the single call, as SQS does: AWS knows no
-    sqs:SendMessageBatch, sqs:DeleteMessageBatch or sqs:ChangeMessageVisibilityBatch."""
+    """With AUTH=true, batch calls need the permission of the single call, as in SQS: AWS has no actions
+    sqs:SendMessageBatch, sqs:DeleteMessageBatch and sqs:ChangeMessageVisibilityBatch."""
     extract = iam.extract_iam_action
 
     def extract_iam_action(service, *rest, **named):
@@ -106,8 +106,8 @@ def sqs_batch_actions():
 
 
 def loopback_counts_as_tls():
-    """A bucket policy that refuses requests without TLS (aws:SecureTransport) lets this machine's own through:
-    on loopback there is nothing between."""
+    """A bucket policy that refuses requests without TLS (aws:SecureTransport) accepts requests from this machine, since
+    loopback traffic cannot be intercepted."""
     pin = ministack_app.pin_request_origin
 
     def pin_request_origin(source_ip, secure_transport):
@@ -117,8 +117,8 @@ def loopback_counts_as_tls():
 
 
 def log_to_file(path):
-    """Also append what functions print to the file at `path`, one JSON object `{at, function, line}` a line:
-    a file is cheap to follow, and there still when the emulator is gone."""
+    """Also appends the output of functions to the file at `path`, one JSON object `{at, function, line}` per line: a file
+    is easy to follow, and remains when the emulator has stopped."""
     emit, lock, names = lambda_svc._emit_lambda_logs, threading.Lock(), {}
     log = open(path, "a", buffering=1, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What stands between a caller and an HTTP API: its routes, and an address without a prefix."""
+"""Patches for HTTP APIs: routes, an address without a prefix, and access of pages."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -9,8 +9,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def http_api_body():
-    """CloudFormation imports the OpenAPI Body of an AWS::ApiGatewayV2::Api (what SAM's HttpApi
-    becomes): routes, integrations, authorizers, CORS. ministack ignores it and deploys an empty API."""
+    """CloudFormation imports the OpenAPI Body of an AWS::ApiGatewayV2::Api, which SAM generates from an HttpApi: routes,
+    integrations, authorizers, CORS. ministack ignores it and deploys an empty API."""
 
     def made(answer):
         return json.loads(answer[2])
@@ -91,10 +91,10 @@ def http_api_body():
 
 
 def front(listeners):
-    """`listeners` ("PORT=API[,PORT=API...]", API a logical id, a name or an id) adds listeners that serve an
-    API without ministack's /_aws/execute-api/<id> prefix, as its own host does on AWS. A port takes one
-    HTTP API and one WebSocket API (which also gets /<stage>/@connections/...); every port serves
-    Function URLs at /_fn/<function name or logical id>/..."""
+    """Adds `listeners` ("PORT=API[,PORT=API...]", where API is a logical id, a name or an id) that serve an API without
+    ministack's prefix /_aws/execute-api/<id>, as its own host does on AWS. A port serves at most one HTTP API and one
+    WebSocket API (with /<stage>/@connections/...); every port serves Function URLs at
+    /_fn/<function name or logical id>/..."""
     import hypercorn.asyncio
 
     apis = [(int(port), api) for port, api in (entry.strip().split("=", 1) for entry in listeners.split(","))]
@@ -121,7 +121,7 @@ def front(listeners):
                 return f"/_aws/lambda-url/{lambda_svc._function_url_id(url['FunctionUrl'])}"
 
     def rewrite(scope):
-        """The scope with ministack's own path for it; None if it leads nowhere."""
+        """The scope with ministack's own path; None if nothing is deployed for it."""
         cut, path = "", scope["path"]
         if path.startswith("/_fn/"):
             cut = "/_fn/" + path.split("/")[2]
@@ -160,10 +160,11 @@ def front(listeners):
 
 
 def own_pages_only(listeners):
-    """AWS takes calls that are signed with a secret. ministack's keys are publicly known, it answers each page with
-    Access-Control-Allow-Origin: *, and it takes any Host: a page anywhere could read the secrets of this stack. With
-    this it answers at addresses of this machine only, to programs, to pages of this stack, and to pages at origins that
-    an API's CORS configuration names. `listeners` are front's; calls of an API there are for its functions to judge."""
+    """Restricts access from web pages. AWS accepts only signed requests, but ministack's keys are publicly known, it
+    sends every page Access-Control-Allow-Origin: *, and it accepts any Host: any page could read the secrets of this
+    stack. With this patch it accepts only local addresses as Host, and serves programs, pages of this stack, and pages
+    of origins in an API's CORS configuration. `listeners` are those of `front`; the functions of an API check its
+    requests themselves."""
     ports = {int(entry.split("=", 1)[0]) for entry in listeners.split(",") if entry.strip()}
 
     def host_name(text):
@@ -178,34 +179,34 @@ def own_pages_only(listeners):
         return own | {origin for cors in apis for origin in cors.get("allowOrigins", []) if "*" not in origin}
 
     def refusal(scope):
-        """Why a request is not for us to answer; None if it is."""
+        """Why a request is refused; None if it is accepted."""
         port, path = scope["server"][1], scope["path"]
         if port in ports and not path.startswith("/_fn/"):
             return None
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = host_name(headers.get("host", ""))
         if host not in LOOPBACK and not host.endswith(".localhost"):
-            return "it answers at addresses of this machine only"
+            return "the Host must be an address of this machine"
         if port in ports:
             return None
-        foreign = "it answers no pages of other origins; name them in CorsOrigins"
+        foreign = "pages of other origins are refused unless CorsOrigins names them"
         if "origin" in headers:
             return None if headers["origin"] in ours(port) else foreign
         if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
             return None
-        # Pages show videos and pictures, and browsers follow links: that lets no page read the data, and changes
-        # nothing.
+        # Pages may embed videos and images, and browsers may follow links: the page cannot read that data, and nothing
+        # changes.
         shown = headers.get("sec-fetch-dest") in ("audio", "document", "image", "video")
         calls = "Action" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
         return None if shown and not calls and scope.get("method") in ("GET", "HEAD") else foreign
 
     async def serve_own(scope, receive, send):
-        why = None if scope["type"] == "lifespan" else refusal(scope)
-        if why is None:
+        reason = None if scope["type"] == "lifespan" else refusal(scope)
+        if reason is None:
             return await app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
         await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-        await send({"type": "http.response.body", "body": f"The emulator is for this machine: {why}.\n".encode()})
+        await send({"type": "http.response.body", "body": f"The emulator refused the request: {reason}.\n".encode()})
 
     app, ministack_app.app = ministack_app.app, serve_own

@@ -1,4 +1,4 @@
-"""The parts of ministack that the mends wrap or call, loaded with a check that each is still there."""
+"""The parts of ministack that the patches wrap or call, loaded with a check that each exists."""
 
 import importlib
 import importlib.metadata
@@ -35,17 +35,17 @@ USED = {
 
 
 def load(used):
-    """Import the modules in `used`; stop with a clear message unless they are the ones mended here."""
+    """Imports the modules in `used`; exits with a message unless version and attributes are the expected ones."""
     found = importlib.metadata.version("ministack")
     if found != VERSION:
-        sys.exit(f"launcher: made for ministack {VERSION}, found {found}: run infra/local/checks on every mend first")
+        sys.exit(f"launcher: ministack must be {VERSION} (got {found}): before an upgrade, run infra/local/checks on every patch")
     modules = {name: importlib.import_module("ministack." + name) for name in used}
     for name, attributes in used.items():
         for attribute in attributes.split():
             try:
                 operator.attrgetter(attribute)(modules[name])
             except AttributeError:
-                sys.exit(f"launcher: ministack.{name} has no {attribute}: a mend has lost its hold")
+                sys.exit(f"launcher: ministack.{name} has no {attribute}, which a patch needs")
     return [modules[name] for name in used]
 
 
@@ -70,7 +70,7 @@ def load(used):
 
 @contextmanager
 def scope_of(account, region):
-    """Work in one account and region, as ministack's own pollers do."""
+    """Sets account and region, as ministack's own pollers do."""
     tokens = lambda_svc._request_account_id.set(account), lambda_svc._request_region.set(region)
     try:
         yield
@@ -80,8 +80,8 @@ def scope_of(account, region):
 
 
 def on_deploy(resource_type, done, prepare=lambda props: props):
-    """When CloudFormation creates or updates a `resource_type`, give its handler prepare(properties)
-    and then call done(physical_id, properties)."""
+    """When CloudFormation creates or updates a `resource_type`, passes prepare(properties) to its handler, and then
+    calls done(physical_id, properties)."""
     handlers = provisioners._RESOURCE_HANDLERS[resource_type]
     create, update = handlers["create"], handlers["update"]
 

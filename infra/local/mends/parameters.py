@@ -1,4 +1,4 @@
-"""Values of template parameters where CloudFormation and SAM need them."""
+"""Patches for the values of template parameters."""
 
 import contextvars
 import functools
@@ -9,8 +9,8 @@ from mends.ministack import changesets, engine, handlers, on_deploy
 
 
 def values_in_the_sam_transform():
-    """ministack gives the SAM transform no parameter values, so what SAM itself resolves, such as CORS of an HttpApi, has
-    the parameters' defaults; AWS gives it the values."""
+    """The SAM transform receives the parameter values, as on AWS. ministack passes none, so values that SAM itself
+    resolves, such as the CORS of an HttpApi, would be the parameters' defaults."""
     values = contextvars.ContextVar("parameter values", default={})
     sam, apply = transform.transform, engine._apply_transforms
 
@@ -28,13 +28,13 @@ def values_in_the_sam_transform():
 
 
 def numbers_of_event_sources():
-    """An event source's numbers may come from a parameter (`!Ref`), and then they are texts: CloudFormation
-    reads them as numbers, ministack compares them as they are and its poller stops."""
+    """Numbers of an event source that come from a parameter (`!Ref`) are strings. CloudFormation converts them, but
+    ministack compares the strings, and its poller stops."""
     on_deploy("AWS::Lambda::EventSourceMapping", lambda physical_id, props: None, with_numbers)
 
 
 def with_numbers(value):
-    """`value` with every text that is a whole number as that number."""
+    """`value` with every string that is a whole number converted to a number."""
     if isinstance(value, dict):
         return {name: with_numbers(part) for name, part in value.items()}
     if isinstance(value, list):

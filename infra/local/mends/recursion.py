@@ -1,4 +1,4 @@
-"""Recursive loops: what Lambda counts along a chain of invocations through queues, and where it stops one."""
+"""Patch for recursive loops: counting a chain of invocations through queues, and stopping it."""
 
 import contextvars
 import zlib
@@ -7,16 +7,16 @@ from mends.ministack import cloudwatch, lambda_svc, ministack_app, on_deploy, sq
 
 
 def lineage_through_queues():
-    """A chain of function -> queue -> function carries its lineage in the trace header, as on AWS: Lambda gives the header
-    to the function, the SDK sends it with each call, SQS keeps it with the message. A function is not invoked a 17th time
-    in one chain, unless its RecursiveLoop is Allow: the batch fails, and the metric AWS/Lambda
-    RecursiveInvocationsDropped counts it. ministack counts direct invocations only, and ignores RecursiveLoop in
+    """A chain of function -> queue -> function has its lineage in the trace header, as on AWS: Lambda passes the header
+    to the function, the SDK sends it with each call, and SQS stores it with the message. A function is not invoked a
+    17th time in one chain, unless its RecursiveLoop is Allow: the batch fails, and the metric AWS/Lambda
+    RecursiveInvocationsDropped counts it. ministack counts only direct invocations, and ignores RecursiveLoop in
     templates.
 
-    The metric Reelhook/ChainInvocations has the count of each invocation in its chain. What follows Lineage= is our own
-    format: AWS does not document its."""
-    sent_with = contextvars.ContextVar("sent_with", default="")  # the trace header of the call that is answered
-    given = contextvars.ContextVar("given", default="")  # the one for the function that is invoked
+    The metric Reelhook/ChainInvocations is the number of each invocation in its chain. The format after Lineage= is our
+    own, since AWS does not document its format."""
+    sent_with = contextvars.ContextVar("sent_with", default="")  # the trace header of the current call
+    given = contextvars.ContextVar("given", default="")  # the trace header for the invoked function
     app, attributes = ministack_app.app, sqs._build_send_sys_attrs
     execute, trace_id = lambda_svc._execute_function, lambda_svc._xray_trace_id_for_invocation
 
@@ -41,8 +41,8 @@ def lineage_through_queues():
         counts[key] = counts.get(key, 0) + 1
         cloudwatch.record_metric("Reelhook", "ChainInvocations", counts[key], "Count", {"FunctionName": name})
         if lambda_svc._recursive_loop_drop(name, func, counts[key]):
-            why = {"errorType": "RecursiveInvocationException", "errorMessage": f"{name} is invoked in a recursive loop"}
-            return {"body": why, "error": True}
+            error = {"errorType": "RecursiveInvocationException", "errorMessage": f"{name} is invoked in a recursive loop"}
+            return {"body": error, "error": True}
         token = given.set("Lineage=" + "|".join(f"{name}:{count}" for name, count in counts.items()))
         try:
             return execute(func, event)
@@ -63,7 +63,7 @@ def lineage_through_queues():
 
 
 def lineage(records):
-    """How often each function ran in the chains that lead to these messages: of several chains the most."""
+    """How often each function ran in the chain of these messages; the maximum over several chains."""
     counts = {}
     for record in records:
         header = record.get("attributes", {}).get("AWSTraceHeader", "")

@@ -1,4 +1,4 @@
-"""Event source mappings of DynamoDB streams and Kinesis, with the error handling of AWS."""
+"""Patches for event source mappings of DynamoDB streams and Kinesis, with the error handling of AWS."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from mends.ministack import dynamodb, lambda_svc, s3, scope_of, sns, sqs
 
 @dataclass
 class Batch:
-    """Stream records up to position `end` that are delivered together."""
+    """A batch of stream records up to position `end`."""
 
     end: int
     retries: int = 0
@@ -21,20 +21,20 @@ class Batch:
 
 
 def stream_answers():
-    """DynamoDB stream mappings follow AWS's error handling, each delivering from its own thread.
+    """DynamoDB stream mappings have AWS's error handling, and each delivers from its own thread.
 
-    ministack passes over a batch whose answer names failures, retries a thrown error for ever, sends
-    nothing to S3, and delivers on the thread that also polls the queues. Here, in stream order:
-    - ReportBatchItemFailures: delivery resumes at the lowest failed sequence number; an unknown number
-      or an unreadable answer fails the whole batch; an empty list or an empty answer passes it;
-    - MaximumRetryAttempts and MaximumRecordAgeInSeconds (-1: no limit) end the retries, which come
-      0.2, 0.4, 0.8 and then 1 s apart; a batch resumed at a later record counts its retries anew;
-    - BisectBatchOnFunctionError halves a failing batch, which costs no retry;
-    - what is given up goes to the OnFailure queue, topic or bucket (S3 alone gets the records)."""
-    positions, pending = lambda_svc._dynamodb_stream_positions, {}  # mapping UUID -> its Batches, first one first
+    ministack skips a batch whose response names failures, retries a thrown error forever, sends nothing to S3, and
+    delivers on the thread that also polls the queues. With this patch, in stream order:
+    - ReportBatchItemFailures: delivery resumes at the lowest failed sequence number; an unknown number or an unparsable
+      response fails the whole batch; an empty list or an empty response succeeds;
+    - MaximumRetryAttempts and MaximumRecordAgeInSeconds (-1: no limit) limit the retries, which are 0.2, 0.4, 0.8 and
+      then 1 s apart; a batch that resumes at a later record starts with zero retries;
+    - BisectBatchOnFunctionError splits a failing batch in two, which does not count as a retry;
+    - records that are given up are reported to the OnFailure queue, topic or bucket (only S3 gets the records)."""
+    positions, pending = lambda_svc._dynamodb_stream_positions, {}  # mapping UUID -> its batches in order
 
     def source(esm):
-        """(function, table name) if this mapping has records to deliver and no delivery under way."""
+        """(function, table name) if this mapping has records to deliver and no delivery in progress."""
         table = esm["EventSourceArn"].partition(":table/")[2].partition("/stream/")[0]
         record = dynamodb._tables.get(table) if table else None
         function = lambda_svc._get_func_record_for_qualifier(esm["FunctionName"], esm.get("Qualifier"))[0]
@@ -104,7 +104,7 @@ def stream_answers():
             len(records),
             result.get("body"),
         )
-        if failed:  # those before it are done; the failed one begins a batch of its own
+        if failed:  # earlier records have succeeded; the failed one starts a new batch
             positions[mapping] = position(records[failed])
             batch.retries = batch.invokes = 0
         batch.invokes, batch.result = batch.invokes + 1, result
@@ -119,22 +119,22 @@ def stream_answers():
         time.sleep(min(1, 0.1 * 2 ** min(batch.retries, 4)))
 
     def first_failure(esm, records, result):
-        """Index of the first failed record; None if the batch passed."""
-        answer = result.get("body")
+        """Index of the first failed record; None if the batch succeeded."""
+        response = result.get("body")
         if result.get("error"):
             return 0
-        if "ReportBatchItemFailures" not in (esm.get("FunctionResponseTypes") or []) or not answer and answer != "":
+        if "ReportBatchItemFailures" not in (esm.get("FunctionResponseTypes") or []) or not response and response != "":
             return None
         try:
             numbers = [r["dynamodb"]["SequenceNumber"] for r in records]
             return min(
-                (numbers.index(f["itemIdentifier"]) for f in answer.get("batchItemFailures") or []), default=None
+                (numbers.index(f["itemIdentifier"]) for f in response.get("batchItemFailures") or []), default=None
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             return 0
 
     def send_on_failure(esm, function, batch, records, condition):
-        """The documented invocation record to the mapping's OnFailure destination, if it has one."""
+        """Sends the documented invocation record to the mapping's OnFailure destination, if it has one."""
         target = ((esm.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
         lambda_svc.logger.warning(
             "mapping %s gave up %d records (%s), destination %s", esm["UUID"], len(records), condition, target
@@ -173,7 +173,7 @@ def stream_answers():
         }
         if not batch.invokes:
             del document["responseContext"]
-        elif not batch.result.get("error"):  # the function answered; it did not fail
+        elif not batch.result.get("error"):  # the function reported failures without failing itself
             del document["responseContext"]["functionError"]
         service, name = target.split(":")[2], target.split(":")[-1]
         if service == "sqs":
@@ -190,8 +190,8 @@ def stream_answers():
 
 
 def stream_positions_after_restart():
-    """A restored mapping starts at the front of its (empty) stream. ministack keeps each mapping's
-    position but not the stream's records, so the first N records after a restart would be skipped."""
+    """A restored mapping starts at the beginning of its (empty) stream. ministack keeps each mapping's position but not
+    the stream's records, so the first N records after a restart would be skipped."""
     restore = lambda_svc._restore_state
 
     def restore_state(data):
@@ -204,8 +204,8 @@ def stream_positions_after_restart():
 
 
 def kinesis_off_the_poller():
-    """Kinesis mappings are polled on a thread of their own; on ministack's one poller thread a slow
-    stream handler stalls every queue and stream."""
+    """Kinesis mappings are polled on a separate thread: on ministack's only poller thread, a slow stream handler would
+    stall every queue and stream."""
     poll, busy = lambda_svc._poll_kinesis, threading.Lock()
 
     def run():

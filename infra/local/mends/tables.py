@@ -1,4 +1,4 @@
-"""What CloudFormation says about tables and ministack leaves out."""
+"""Patch for properties of tables that ministack ignores."""
 
 import threading
 
@@ -6,8 +6,8 @@ from mends.ministack import dynamodb, on_deploy, scope_of
 
 
 def table_ttl():
-    """CloudFormation honours TimeToLiveSpecification, and a TTL delete writes its stream record
-    (REMOVE by dynamodb.amazonaws.com). ministack ignores the first and leaves out the second."""
+    """CloudFormation applies TimeToLiveSpecification, and a TTL deletion writes a stream record (REMOVE by
+    dynamodb.amazonaws.com). ministack does neither."""
 
     def set_ttl(table, props):
         spec = props.get("TimeToLiveSpecification")

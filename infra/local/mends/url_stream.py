@@ -1,4 +1,4 @@
-"""Function URLs that stream."""
+"""Patch for Function URLs that stream."""
 
 import asyncio
 import json
@@ -8,10 +8,10 @@ from mends.ministack import lambda_runtime, lambda_svc, ministack_app
 
 
 def url_response_stream():
-    """A Function URL with InvokeMode RESPONSE_STREAM passes chunks on while the function runs, and
-    cuts the connection when it fails mid-stream. ministack collects the whole answer first."""
+    """A Function URL with InvokeMode RESPONSE_STREAM sends chunks while the function runs, and aborts the connection if
+    the function fails within the stream. ministack collects the whole response first."""
     header, separator = "x-ms-stream-id", b"\0" * 8
-    sinks, by_request = {}, {}  # stream id -> where its chunks go; Runtime API request id -> the same
+    sinks, by_request = {}, {}  # stream id -> sink of its chunks; Runtime API request id -> the same
     invoke, build = lambda_runtime.ProvidedWorker.invoke, lambda_runtime.ProvidedWorker._build_handler_class
 
     def invoke_with_sink(self, event, request_id, **kw):
@@ -36,7 +36,7 @@ def url_response_stream():
                 while size := int(self.rfile.readline().split(b";")[0], 16):
                     chunk = self.rfile.read(size)
                     self.rfile.readline()
-                    # the Rust runtime sends a mid-stream failure as a last chunk holding its trailers
+                    # the Rust runtime reports a failure within the stream in a last chunk that contains its trailers
                     put(None if chunk.startswith(b"Lambda-Runtime-Function-Error-Type") else chunk)
                 while line := self.rfile.readline().strip():
                     if line.lower().startswith(b"lambda-runtime-function-error-type"):
@@ -60,7 +60,7 @@ def url_response_stream():
             while (chunk := await events.get()) is not None:
                 if chunk is ConnectionAbortedError:
                     if started:
-                        raise ConnectionAbortedError("function failed mid-stream")
+                        raise ConnectionAbortedError("the function failed within the stream")
                     continue
                 if not started:
                     head += chunk

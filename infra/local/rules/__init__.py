@@ -1,1 +1,1 @@
-"""What check_template.py holds the template to: a rule yields (rule, resource, value, sentence) for each problem."""
+"""The rules of check_template.py: each yields (rule, resource, value, description) for each problem."""

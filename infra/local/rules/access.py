@@ -1,4 +1,4 @@
-"""What each function may do, and what it is given."""
+"""Rules for the permissions and the configuration of functions."""
 
 import re
 
@@ -6,19 +6,19 @@ from rules.model import as_list, flat, size
 
 
 def own_role(model):
-    """Each function has a role that no other has."""
+    """Each function has its own role."""
     owners = {}
     for function, properties in model.of_type("AWS::Lambda::Function"):
         role = model.target(properties.get("Role"))
         if role is None:
-            yield "own-role", function, None, "has a role from outside this template"
+            yield "own-role", function, None, "has a role that is not in this template"
         elif role in owners:
             yield "own-role", function, role, f"shares the role {role} with {owners[role]}"
         owners.setdefault(role, function)
 
 
 def statements(model):
-    """(policy's resource, statement) of every inline policy of a role, those under a condition too."""
+    """(resource of the policy, statement) of every inline policy of a role, including conditional ones."""
     documents = [
         (role, policy["PolicyDocument"])
         for role, properties in model.of_type("AWS::IAM::Role")
@@ -32,22 +32,22 @@ def statements(model):
 
 
 def no_wildcards(model):
-    """A statement names its actions and its resources."""
+    """A statement names its actions and resources."""
     for role, statement in statements(model):
         if "NotAction" in statement or "NotResource" in statement:
-            yield "no-wildcards", role, None, "grants everything except what it names"
+            yield "no-wildcards", role, None, "allows everything except the listed actions or resources"
         for action in as_list(statement.get("Action", [])):
             if "*" in action:
                 yield "no-wildcards", role, action, f"allows the action `{action}`"
         for resource in as_list(statement.get("Resource", [])):
             text = flat(resource)
-            if unnamed(text):
+            if is_wildcard(text):
                 yield "no-wildcards", role, text, f"allows {', '.join(as_list(statement['Action']))} on `{text}`"
 
 
-def unnamed(resource):
-    """Whether this covers resources that it does not name: everything, all of a kind, or all indexes of a table.
-    Objects of a bucket and streams of a log group have no names before they are there."""
+def is_wildcard(resource):
+    """Whether an ARN covers resources that it does not name: all, all of one type, or all indexes of a table. Objects
+    of a bucket and streams of a log group are excepted, since their names are not known in advance."""
     part = resource if ":" not in resource else resource.split(":", 5)[-1]
     if part == "*" or re.fullmatch(r"[a-z-]+[/:]\*", part):
         return True
@@ -55,7 +55,7 @@ def unnamed(resource):
 
 
 def managed_policies(model):
-    """A managed policy is only attached where its reason is written down."""
+    """A managed policy is attached only if the settings contain its reason."""
     allowed = model.settings.get("managed_policies", {})
     for role, properties in model.of_type("AWS::IAM::Role"):
         for policy in properties.get("ManagedPolicyArns", []):
@@ -65,17 +65,17 @@ def managed_policies(model):
 
 
 def environment_size(model):
-    """Lambda refuses more than 4 KB; the emulator does not."""
+    """Lambda refuses an environment of more than 4 KB; the emulator does not."""
     limit = model.settings["environment_bytes"]
     for function, properties in model.of_type("AWS::Lambda::Function"):
         variables = properties.get("Environment", {}).get("Variables", {})
         total = sum(len(name) + size(value) for name, value in variables.items())
         if total > limit:
-            yield "environment-size", function, total, f"has up to {total} bytes of environment, {limit} are allowed"
+            yield "environment-size", function, total, f"the environment must not exceed {limit} bytes (got up to {total})"
 
 
 def reserved_concurrency(model):
-    """New accounts have ten executions in all: reserving some must be a choice."""
+    """Reserved concurrency is optional, since new accounts have only ten concurrent executions."""
     for function, properties in model.of_type("AWS::Lambda::Function"):
         reserved = properties.get("ReservedConcurrentExecutions")
         if reserved is not None and not (isinstance(reserved, dict) and "Fn::If" in reserved):

@@ -1,9 +1,9 @@
-"""Alarms: what must not go unseen."""
+"""Rules for alarms."""
 
 from rules.queues import QUEUE, TABLE, dead_letter_queues
 
 
-def watched(model):
+def alarmed_metrics(model):
     """(namespace, metric, logical ids in its dimensions) of every alarm."""
     found = []
     for _, properties in model.of_type("AWS::CloudWatch::Alarm"):
@@ -18,8 +18,8 @@ def watched(model):
 
 
 def alarms(model):
-    """Each wanted metric has an alarm, for each resource that it is wanted for."""
-    present = watched(model)
+    """Each metric in the settings has an alarm, for each resource of its kind."""
+    present = alarmed_metrics(model)
     subjects = {
         "dead-letter queue": sorted(dead_letter_queues(model)),
         "consumed queue": sorted({queue for _, _, queue, _ in model.mappings(QUEUE)}),
@@ -27,20 +27,20 @@ def alarms(model):
         "function": [name for name, _ in model.of_type("AWS::Lambda::Function")],
         "stack": ["stack"],
     }
-    for wanted in model.settings["alarms"]:
-        for missing in sorted(set(wanted.get("only", [])) - set(subjects[wanted["each"]])):
+    for required in model.settings["alarms"]:
+        for missing in sorted(set(required.get("only", [])) - set(subjects[required["each"]])):
             yield (
                 "alarm",
                 missing,
-                wanted["metric"],
-                f"is no {wanted['each']} of this template, but its alarm is wanted",
+                required["metric"],
+                f"is not a {required['each']} of this template, but the settings require its alarm",
             )
-        for subject in subjects[wanted["each"]]:
-            if subject not in wanted.get("only", [subject]):
+        for subject in subjects[required["each"]]:
+            if subject not in required.get("only", [subject]):
                 continue
             if not any(
-                (namespace, metric) == (wanted["namespace"], wanted["metric"])
-                and ("dimension" not in wanted or subject in targets)
+                (namespace, metric) == (required["namespace"], required["metric"])
+                and ("dimension" not in required or subject in targets)
                 for namespace, metric, targets in present
             ):
-                yield "alarm", subject, wanted["metric"], f"has no alarm on {wanted['namespace']} {wanted['metric']}"
+                yield "alarm", subject, required["metric"], f"has no alarm on {required['namespace']} {required['metric']}"

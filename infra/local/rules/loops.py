@@ -1,4 +1,4 @@
-"""Loops of functions and queues, which Lambda detects and stops unless the template allows them."""
+"""Rules for loops of functions and queues, which Lambda detects and stops unless the template allows them."""
 
 from rules.access import statements
 from rules.model import as_list
@@ -6,20 +6,20 @@ from rules.queues import QUEUE
 
 
 def recursive_loop(model):
-    """A function whose messages can come back to it says `RecursiveLoop: Allow`, and no other does: what is stopped there
-    is a mistake. Lambda follows a chain of requests through SQS, SNS, S3 and calls of functions, and not through tables."""
-    leads_to = {function: reached(model, function) for function, _ in model.of_type("AWS::Lambda::Function")}
+    """A function whose messages can return to it has `RecursiveLoop: Allow`, and no other function has it. Lambda
+    follows a chain of requests through SQS, SNS, S3 and invocations, but not through tables."""
+    successors = {function: reached(model, function) for function, _ in model.of_type("AWS::Lambda::Function")}
     for function, properties in model.of_type("AWS::Lambda::Function"):
-        loops, allowed = comes_back(function, leads_to), properties.get("RecursiveLoop") == "Allow"
+        loops, allowed = is_in_loop(function, successors), properties.get("RecursiveLoop") == "Allow"
         if loops and not allowed:
-            sentence = "gets messages back that it sends, and does not say `RecursiveLoop: Allow`: Lambda drops them"
-            yield "recursive-loop", function, properties.get("RecursiveLoop"), sentence
+            description = "receives messages that it has sent, but has no `RecursiveLoop: Allow`: Lambda drops them"
+            yield "recursive-loop", function, properties.get("RecursiveLoop"), description
         if allowed and not loops:
-            yield "recursive-loop", function, "Allow", "allows a recursive loop, and is in none"
+            yield "recursive-loop", function, "Allow", "allows a recursive loop, but is in none"
 
 
 def reached(model, function):
-    """The functions that this one can have run: through a queue that it may send to, or by calling them."""
+    """The functions that a function can trigger: through a queue that it may send to, or by invoking them."""
     role = model.target(model.properties(function).get("Role"))
     found = set()
     for owner, statement in statements(model):
@@ -34,14 +34,14 @@ def reached(model, function):
     return found
 
 
-def comes_back(function, leads_to):
-    """Whether a way leads from a function to itself."""
-    seen, left = set(), list(leads_to[function])
+def is_in_loop(function, successors):
+    """Whether a path leads from a function to itself."""
+    seen, left = set(), list(successors[function])
     while left:
         following = left.pop()
         if following == function:
             return True
         if following not in seen:
             seen.add(following)
-            left += leads_to.get(following, ())
+            left += successors.get(following, ())
     return False

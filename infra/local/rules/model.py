@@ -1,9 +1,9 @@
-"""The transformed template with the questions that the rules ask of it."""
+"""The transformed template, with the queries that the rules need."""
 
 import json
 import re
 
-# How long a value may be that only a deployment knows: an ARN, a URL, a generated name.
+# Assumed size of a value that is known only after deployment: an ARN, a URL, a generated name.
 UNKNOWN_BYTES = 128
 
 
@@ -23,7 +23,7 @@ class Model:
         return self.resources.get(logical, {}).get("Properties") or {}
 
     def values(self, value):
-        """Every value this one can have: both branches of a condition, a parameter's default and allowed values."""
+        """Every possible value: both branches of a condition, a parameter's default and allowed values."""
         if isinstance(value, dict) and len(value) == 1:
             if "Fn::If" in value:
                 return [v for branch in value["Fn::If"][1:] for v in self.values(branch)]
@@ -33,7 +33,7 @@ class Model:
         return [value]
 
     def numbers(self, value, default):
-        """Every number this value can be."""
+        """Every possible number of this value."""
         found = [v for v in self.values(default if value is None else value) if str(v).isdigit()]
         return [int(v) for v in found]
 
@@ -51,19 +51,19 @@ class Model:
                 return next((name for name in names if name in self.resources), None)
         return None
 
-    def mappings(self, attribute):
-        """(logical id, properties, consumed resource, function) of the mappings whose source is of this kind."""
+    def mappings(self, source_type):
+        """(logical id, properties, consumed resource, function) of the mappings whose source has this type."""
         found = []
         for logical, properties in self.of_type("AWS::Lambda::EventSourceMapping"):
             source = self.target(properties.get("EventSourceArn"))
             kind = self.resources.get(source, {}).get("Type")
-            if kind == attribute:
+            if kind == source_type:
                 found.append((logical, properties, source, self.target(properties.get("FunctionName"))))
         return found
 
 
 def flat(value):
-    """A value as one text, in which whatever only a deployment knows is written {…}."""
+    """A value as one string, in which values that are known only after deployment are written {…}."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and len(value) == 1:
@@ -81,7 +81,7 @@ def flat(value):
 
 
 def size(value):
-    """How many bytes a value takes at most."""
+    """The maximum size of a value in bytes."""
     if isinstance(value, dict) and "Fn::If" in value:
         return max(size(branch) for branch in value["Fn::If"][1:])
     if isinstance(value, (dict, list)):

@@ -1,13 +1,13 @@
-"""Tables and buckets: encrypted, kept, recoverable, private."""
+"""Rules for tables and buckets: encrypted, retained, recoverable, private."""
 
 from rules.model import as_list
 
 
 def tables(model):
-    """A table says how it is encrypted, is billed on demand, is kept, and can be recovered."""
+    """A table defines its encryption, is billed on demand, is retained, and can be recovered."""
     for name, properties in model.of_type("AWS::DynamoDB::Table"):
         if "SSESpecification" not in properties:
-            yield "table-encrypted", name, None, "does not say how it is encrypted (SSESpecification)"
+            yield "table-encrypted", name, None, "defines no encryption (SSESpecification)"
         if properties.get("BillingMode") != "PAY_PER_REQUEST":
             yield "table-on-demand", name, None, "is not billed per request"
         recovery = (properties.get("PointInTimeRecoverySpecification") or {}).get("PointInTimeRecoveryEnabled")
@@ -16,26 +16,26 @@ def tables(model):
                 "table-recovery",
                 name,
                 None,
-                "has no point-in-time recovery: except it with how its data is made again",
+                "has no point-in-time recovery: add an exception that says how its data is restored",
             )
-        yield from kept(model, "table-kept", name)
+        yield from retained(model, "table-kept", name)
 
 
 def buckets(model):
-    """A bucket is private, encrypted, only talked to over TLS, and its objects do not stay for ever."""
+    """A bucket is private, encrypted, accepts only TLS, and its objects expire."""
     secure = {model.target(p.get("Bucket")) for _, p in model.of_type("AWS::S3::BucketPolicy") if denies_plain_http(p)}
     for name, properties in model.of_type("AWS::S3::Bucket"):
         block = properties.get("PublicAccessBlockConfiguration") or {}
-        wanted = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-        if not all(block.get(setting) is True for setting in wanted):
+        settings = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+        if not all(block.get(setting) is True for setting in settings):
             yield "bucket-private", name, None, "does not block all public access"
         if "BucketEncryption" not in properties:
-            yield "bucket-encrypted", name, None, "does not say how it is encrypted (BucketEncryption)"
+            yield "bucket-encrypted", name, None, "defines no encryption (BucketEncryption)"
         if "LifecycleConfiguration" not in properties:
-            yield "bucket-lifecycle", name, None, "keeps its objects for ever"
+            yield "bucket-lifecycle", name, None, "has no expiry for its objects (LifecycleConfiguration)"
         if name not in secure:
             yield "bucket-tls", name, None, "has no policy that denies requests without TLS"
-        yield from kept(model, "bucket-kept", name)
+        yield from retained(model, "bucket-kept", name)
 
 
 def denies_plain_http(properties):
@@ -46,8 +46,8 @@ def denies_plain_http(properties):
     return False
 
 
-def kept(model, rule, name):
-    """It outlives the stack, but not a first deployment that fails: what stayed would belong to no stack."""
-    for policy, wanted in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
-        if model.values(model.resources[name].get(policy)) != [wanted]:
-            yield rule, name, policy, f"has no {policy} of {wanted}"
+def retained(model, rule, name):
+    """The resource outlives the stack, but not a failed first deployment, whose resources would belong to no stack."""
+    for policy, required in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
+        if model.values(model.resources[name].get(policy)) != [required]:
+            yield rule, name, policy, f"{policy} must be {required}"

@@ -2,7 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use crate::RATE;
+use crate::sample_rate::RATE;
 
 /// A one-pole low-pass with a slope of six decibels per octave.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! A stereo loop to which sounds are added. A sound that extends beyond the end continues at the start.
 
-use crate::RATE;
 use crate::filter::{Biquad, OnePole};
+use crate::sample_rate::RATE;
 
 /// The tempo and length of a track.
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
 //! Measures the loudness of a loop as in ITU-R BS.1770, and limits its peaks.
 
-use crate::RATE;
 use crate::filter::Biquad;
 use crate::layer::Layer;
+use crate::sample_rate::RATE;
 
 /// The integrated loudness in LUFS, as if the loop were repeated endlessly.
 pub fn loudness(layer: &Layer) -> f64 {
@@ -90,8 +90,8 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::{loudness, master};
-    use crate::RATE;
     use crate::layer::{Layer, Tempo};
+    use crate::sample_rate::RATE;
 
     fn sine(level: f64) -> Layer {
         let mut layer = Layer::new(Tempo { beats_per_minute: 120.0, bars: 4 });

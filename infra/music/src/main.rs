@@ -7,6 +7,7 @@ mod layer;
 mod loudness;
 mod random;
 mod reverb;
+mod sample_rate;
 mod song;
 mod tracks;
 mod voices;
@@ -16,9 +17,6 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use anyhow::{Context as _, bail};
-
-/// The sample rate in hertz.
-const RATE: f64 = 44_100.0;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();

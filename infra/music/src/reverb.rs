@@ -1,8 +1,8 @@
 //! Spatial effects: a reverb of eight delay lines with mutual feedback, and a ping-pong echo.
 
-use crate::RATE;
 use crate::filter::OnePole;
 use crate::layer::Layer;
+use crate::sample_rate::RATE;
 
 /// The parameters of a reverb.
 #[derive(Clone, Copy)]

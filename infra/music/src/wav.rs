@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::RATE;
 use crate::layer::Layer;
+use crate::sample_rate::RATE;
 
 /// Writes the header and both channels.
 pub fn write(layer: &Layer, out: &mut impl Write) -> io::Result<()> {

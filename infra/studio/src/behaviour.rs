@@ -1,4 +1,4 @@
-//! How a webhook receiver answers: well, late, wrongly, halfway, without end, or not at all.
+//! How a webhook receiver responds: correctly, late, with errors, partially, endlessly or not at all.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,33 +15,33 @@ use crate::faults::Connection;
 
 const CHUNK: &[u8] = &[b'x'; 8 * 1024];
 
-/// The settings of one receiver; without any it answers 200 at once.
+/// The settings of one receiver; by default it responds with 200 at once.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Behaviour {
-    /// The status.
+    /// Status of the response.
     pub answer: Option<u16>,
-    /// Seconds, in the Retry-After header.
+    /// Value of the Retry-After header, in seconds.
     pub retry_after: Option<u64>,
-    /// Only the first so many deliveries; the others get 200.
+    /// The settings apply to this many deliveries; later ones get 200.
     pub times: Option<u64>,
-    /// Before anything is answered.
+    /// Delay before the response.
     pub delay_ms: u64,
-    /// Stops in the middle and keeps the connection.
+    /// Stops within the response and keeps the connection open.
     pub stall: Option<Stall>,
-    /// Reads the request and never answers.
+    /// Reads the request and never responds.
     pub never: bool,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     pub close: bool,
-    /// Answers 200 with a body that never ends.
+    /// Responds with a body that never ends.
     pub endless: bool,
-    /// A text is sent as it is, anything else as JSON.
+    /// The body: a string is sent as it is, anything else as JSON.
     pub body: Option<Value>,
-    /// More headers, for instance a Location.
+    /// Additional headers, for example a Location.
     pub headers: Map<String, Value>,
 }
 
-/// Where an answer stops.
+/// Where a response stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stall {
@@ -53,19 +53,19 @@ pub(crate) enum Stall {
 
 impl Behaviour {
     /// # Errors
-    /// A sentence that names the unknown member, the wrong type or the value out of range.
+    /// Names the unknown member, the wrong type or the value out of range.
     pub(crate) fn parse(settings: Value) -> Result<Self, String> {
         let behaviour: Self = serde_json::from_value(settings).map_err(|error| error.to_string())?;
         if let Some(status) = behaviour.answer
             && !(200..600).contains(&status)
         {
-            return Err(format!("`answer` takes a status from 200 to 599, not {status}"));
+            return Err(format!("`answer` must be a status from 200 to 599 (got {status})"));
         }
         behaviour.header_pairs()?;
         Ok(behaviour)
     }
 
-    /// The status that the sender will see; none where it sees no whole head.
+    /// The status that the sender receives; none if the headers are never complete.
     pub(crate) fn status(&self) -> Option<u16> {
         if self.never || self.close || self.stall == Some(Stall::Head) {
             return None;
@@ -79,10 +79,10 @@ impl Behaviour {
             return std::future::pending().await;
         }
         if self.close {
-            connection.cut();
+            connection.close();
         }
         if self.stall == Some(Stall::Head) {
-            connection.hold_head();
+            connection.stall_head();
         }
         let mut response = self.body();
         let status = self.answer.and_then(|status| StatusCode::from_u16(status).ok());
@@ -91,7 +91,7 @@ impl Behaviour {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        // Checked when the settings came.
+        // Checked when the settings were set.
         headers.extend(self.header_pairs().unwrap_or_default());
         response
     }
@@ -117,7 +117,7 @@ impl Behaviour {
 
     fn header_pairs(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         let pair = |(name, value): (&String, &Value)| {
-            let wrong = || format!("`headers` has a bad entry `{name}`");
+            let wrong = || format!("`headers` has an invalid entry `{name}`");
             let value = value.as_str().ok_or_else(wrong)?;
             let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
             Ok((name.parse().map_err(|_| wrong())?, value))
@@ -137,8 +137,8 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         };
         check(json!({"answr": 500}), "unknown field `answr`");
-        check(json!({"answer": 42}), "a status from 200 to 599, not 42");
+        check(json!({"answer": 42}), "must be a status from 200 to 599 (got 42)");
         check(json!({"stall": "tail"}), "unknown variant `tail`");
-        check(json!({"headers": {"a b": "c"}}), "bad entry `a b`");
+        check(json!({"headers": {"a b": "c"}}), "invalid entry `a b`");
     }
 }

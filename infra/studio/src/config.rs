@@ -1,4 +1,4 @@
-//! What studio is told at start: flags and environment, read once.
+//! Configuration from flags and environment, read once at the start.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,32 +7,33 @@ use secrecy::SecretString;
 
 const AFTER_HELP: &str = "\
 Routes (all on 127.0.0.1):
-  GET  /                                a page with what happened
+  GET  /                                page with the latest jobs, renders and webhooks
   GET  /health
-  POST /worker/jobs                     the StreamGank worker; GET lists what it saw
+  POST /worker/jobs                     external worker; GET lists requests and runs
   POST /worker/jobs/{key}/cancel
-  POST /creatomate/v1/renders           Creatomate; GET .../{id}; the same under v2
-  GET  /files/{id}.mp4                  the videos
-  POST /hooks/{name}                    a webhook receiver for each name
+  POST /creatomate/v1/renders           Creatomate; GET .../{id}; also under v2
+  GET  /files/{id}.mp4                  videos
+  POST /hooks/{name}                    one webhook receiver per name
   GET  /hooks/{name}/received           ?since=INDEX&event=NAME&limit=N; DELETE clears
   GET  /hooks/{name}/summary
-  PUT  /control/worker                  scenario for all jobs
+  PUT  /control/worker                  scenario of all jobs
   PUT  /control/creatomate
-  PUT  /control/hooks/{name}            how that receiver answers
+  PUT  /control/hooks/{name}            how that receiver responds
 
-A PUT replaces the settings as a whole, `{}` restores the defaults, a GET on the same path shows them.
-One job misbehaves when its `template` is `studio:OPTIONS`, for example `studio:fail=3&error=network%20down`;
-a render does when its `template_id` is. infra/studio/README.md lists the options.";
+A PUT replaces all settings, `{}` restores the defaults, and a GET on the same path shows them.
+A `template` of the form `studio:OPTIONS` sets the scenario of one job, for example
+`studio:fail=3&error=network%20down`; a `template_id` does so for one render.
+infra/studio/README.md lists the options.";
 
-/// Everything that studio is told at start.
+/// The configuration of the mock services.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(
     name = "studio",
-    about = "Stand-ins for the services that Reelhook talks to: a StreamGank worker, Creatomate and webhook receivers, on loopback",
+    about = "Mock services on loopback: the external worker, Creatomate and webhook receivers",
     after_help = AFTER_HELP
 )]
 pub struct Config {
-    /// Port on 127.0.0.1; 0 takes a free one, and the bound one is printed
+    /// Port on 127.0.0.1; 0 for any free port. The port is printed
     #[arg(long, env = "STUDIO_PORT", default_value_t = 4600)]
     pub port: u16,
 
@@ -40,45 +41,45 @@ pub struct Config {
     #[arg(long, value_name = "DIR", default_value = ".local/studio")]
     pub data: PathBuf,
 
-    /// How much faster than usual steps and renders run (a step takes 300 ms, a render 1500 ms)
+    /// Speed of steps and renders, as a multiple of the usual one (a step takes 300 ms, a render 1500 ms)
     #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
     pub speed: f64,
 
-    /// The secret of one receiver, or of `worker`, where it is not WEBHOOK_SECRET_KEY; may be repeated
+    /// Secret of one receiver, or of `worker`, instead of WEBHOOK_SECRET_KEY; may be repeated
     #[arg(long = "secret", value_name = "NAME=SECRET")]
     pub secrets: Vec<NamedSecret>,
 
-    /// Verifies what arrives at the worker and at the receivers; without it nothing is verified
+    /// Secret for verifying requests to the worker and the receivers; without it they are not verified
     #[arg(long, value_name = "SECRET", env = "WEBHOOK_SECRET_KEY", hide_env_values = true)]
     pub webhook_secret_key: Option<SecretString>,
 
-    /// The key that Creatomate demands; without it any key will do
+    /// API key that Creatomate requires; without it every key is accepted
     #[arg(long, value_name = "KEY", env = "CREATOMATE_API_KEY", hide_env_values = true)]
     pub creatomate_api_key: Option<SecretString>,
 
-    /// The ffmpeg program, for instance the one inside PyPI's imageio-ffmpeg; else the one on PATH
+    /// The ffmpeg program, for example the one in PyPI's imageio-ffmpeg; by default the one on PATH
     #[arg(long, value_name = "PROGRAM", env = "STUDIO_FFMPEG")]
     pub ffmpeg: Option<PathBuf>,
 
-    /// Start without ffmpeg: every render then fails and says why
+    /// Start without ffmpeg; every render then fails with that reason
     #[arg(long)]
     pub no_video: bool,
 
-    /// All renders get the same video, made once; also a setting of /control/creatomate
+    /// Return the same video for all renders, made once; also a setting of /control/creatomate
     #[arg(long)]
     pub shared_video: bool,
 
-    /// Also verify deliveries in other languages: node, python, or node=PROGRAM, python=PROGRAM
+    /// Verify deliveries also in other languages: node, python, or node=PROGRAM, python=PROGRAM
     #[arg(long, value_name = "LANGUAGE[=PROGRAM]", value_delimiter = ',')]
-    pub verify_with: Vec<OutsideVerifier>,
+    pub verify_with: Vec<ExternalVerifier>,
 
-    /// Where verify.mjs and verify.py are
+    /// Directory with verify.mjs and verify.py
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../verify"))]
     pub verify_scripts: PathBuf,
 }
 
 impl Config {
-    /// A studio for one test: a free port, no secrets, nothing from the environment.
+    /// The configuration for a test: a free port, no secrets, nothing from the environment.
     pub fn for_test(data: PathBuf) -> Self {
         Self {
             port: 0,
@@ -95,7 +96,7 @@ impl Config {
         }
     }
 
-    /// The secret with which deliveries to this receiver (or `worker`) are signed.
+    /// The secret that signs the deliveries to this receiver, or to `worker`.
     pub(crate) fn secret_of(&self, name: &str) -> Option<&SecretString> {
         self.secrets
             .iter()
@@ -111,7 +112,7 @@ impl Config {
 pub struct NamedSecret {
     /// A receiver's name, or `worker`.
     pub name: String,
-    /// Its secret; several, newest first, are separated by commas.
+    /// Its secrets, newest first, separated by commas.
     pub secret: SecretString,
 }
 
@@ -129,16 +130,16 @@ impl FromStr for NamedSecret {
     }
 }
 
-/// A program that verifies deliveries the way their receivers do.
+/// A program that verifies deliveries as a receiver in its language would.
 #[derive(Clone, Debug)]
-pub struct OutsideVerifier {
-    /// Which script it runs.
+pub struct ExternalVerifier {
+    /// Language of the script.
     pub language: Language,
     /// The interpreter: a path, or a name on PATH.
     pub program: PathBuf,
 }
 
-/// The languages in which there is a verifying script.
+/// The languages of the verifying scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// verify.mjs
@@ -147,7 +148,7 @@ pub enum Language {
     Python,
 }
 
-impl FromStr for OutsideVerifier {
+impl FromStr for ExternalVerifier {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -155,12 +156,12 @@ impl FromStr for OutsideVerifier {
             Some((language, program)) => (language, Some(program)),
             None => (text, None),
         };
-        let (language, usual) = match language {
+        let (language, default) = match language {
             "node" => (Language::Node, "node"),
             "python" => (Language::Python, "python3"),
-            other => return Err(format!("`{other}` is neither node nor python")),
+            other => return Err(format!("the language must be node or python (got `{other}`)")),
         };
-        Ok(Self { language, program: program.unwrap_or(usual).into() })
+        Ok(Self { language, program: program.unwrap_or(default).into() })
     }
 }
 

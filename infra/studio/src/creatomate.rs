@@ -1,4 +1,4 @@
-//! Creatomate: takes renders, makes them, and tells of their end by one unsigned webhook.
+//! Creatomate: accepts renders, makes them, and sends one unsigned webhook when a render has ended.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,28 +13,28 @@ use axum::{Json, Router};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use crate::answers::{Problem, control_body};
+use crate::bounded_log::BoundedLog;
 use crate::calls::Caller;
 use crate::config::Config;
-use crate::kept::Kept;
-use crate::options::{Options, in_text, merged, typed};
+use crate::options::{Options, merged, parse_text, typed};
 use crate::render::{KINDS, Render, RenderRequest, Settings, Status, Version};
+use crate::responses::{Problem, control_body};
 use crate::video::VideoMaker;
 
 const RENDER_MS: f64 = 1_500.0;
 const DOCUMENTATION: &str = "https://creatomate.com/docs/api/introduction";
 
 #[derive(Default)]
-struct Kitchen {
+struct Renders {
     settings: Options,
-    /// GETs and POSTs that were refused since the settings came.
-    refused_gets: u64,
-    refused_posts: u64,
-    renders: Kept<Render>,
+    /// GETs and POSTs that failed since the settings were set.
+    failed_gets: u64,
+    failed_posts: u64,
+    log: BoundedLog<Render>,
     by_id: HashMap<String, Arc<Render>>,
 }
 
-/// The stand-in for Creatomate.
+/// The mock of Creatomate.
 pub struct Creatomate {
     url: String,
     api_key: Option<SecretString>,
@@ -42,7 +42,7 @@ pub struct Creatomate {
     shared_video: bool,
     caller: Caller,
     video: VideoMaker,
-    kitchen: Mutex<Kitchen>,
+    state: Mutex<Renders>,
 }
 
 impl Creatomate {
@@ -54,111 +54,111 @@ impl Creatomate {
             shared_video: config.shared_video,
             caller,
             video,
-            kitchen: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
     /// Replaces the settings, as PUT /control/creatomate does.
     ///
     /// # Errors
-    /// A sentence that names the unknown setting or the wrong type.
+    /// Names the unknown setting or the wrong type.
     pub fn set(&self, settings: Value) -> Result<(), String> {
         let Value::Object(settings) = settings else {
-            return Err("the settings are an object".to_owned());
+            return Err("the settings must be an object".to_owned());
         };
         typed::<Settings>(settings.clone())?;
-        let mut kitchen = self.kitchen();
-        kitchen.settings = settings;
-        kitchen.refused_gets = 0;
-        kitchen.refused_posts = 0;
+        let mut state = self.state();
+        state.settings = settings;
+        state.failed_gets = 0;
+        state.failed_posts = 0;
         Ok(())
     }
 
-    /// What GET /control/creatomate answers: the settings, and every render with its webhook's answer.
+    /// The response to GET /control/creatomate: the settings, and every render with the outcome of its webhook.
     pub fn snapshot(&self) -> Value {
-        let kitchen = self.kitchen();
-        let renders = kitchen.renders.since(0);
+        let state = self.state();
+        let renders = state.log.since(0);
         let renders: Vec<Value> = renders.map(|(_, render)| render.summary()).collect();
-        json!({ "settings": kitchen.settings, "renders": renders })
+        json!({ "settings": state.settings, "renders": renders })
     }
 
     /// The latest renders, newest first.
     pub(crate) fn latest(&self, limit: usize) -> Vec<Arc<Render>> {
-        let kitchen = self.kitchen();
-        let renders = kitchen.renders.since(0).rev().take(limit);
+        let state = self.state();
+        let renders = state.log.since(0).rev().take(limit);
         renders.map(|(_, render)| render.clone()).collect()
     }
 
     /// Waits until a render's webhook was sent or dropped.
-    pub(crate) async fn webhook_was_tried(&self, id: &str) {
-        let render = self.kitchen().by_id.get(id).cloned();
+    pub(crate) async fn wait_for_webhook(&self, id: &str) {
+        let render = self.state().by_id.get(id).cloned();
         if let Some(render) = render {
-            let mut tried = render.webhook_tried.subscribe();
-            // The sender lives in the render, so waiting can't fail.
-            let _ = tried.wait_for(|tried| *tried).await;
+            let mut attempted = render.webhook_attempted.subscribe();
+            // The sender lives as long as the render, so this cannot fail.
+            let _ = attempted.wait_for(|attempted| *attempted).await;
         }
     }
 
-    fn kitchen(&self) -> MutexGuard<'_, Kitchen> {
-        self.kitchen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, Renders> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), VendorError> {
         let given = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
-        let known = match (&self.api_key, given) {
+        let valid = match (&self.api_key, given) {
             (_, None | Some("")) => false,
             (None, Some(_)) => true,
             (Some(key), Some(given)) => key.expose_secret() == given,
         };
-        if known {
+        if valid {
             return Ok(());
         }
-        Err(Refusal::hint(
+        Err(VendorError::hint(
             StatusCode::UNAUTHORIZED,
             "The API key is missing or invalid. Pass it as 'Authorization: Bearer <key>'.",
         ))
     }
 
-    fn may_post(&self) -> Result<Options, Refusal> {
-        let mut kitchen = self.kitchen();
-        let settings: Settings = typed(kitchen.settings.clone()).map_err(Refusal::bad_request)?;
-        refuse(settings.post_status, settings.post_times, &mut kitchen.refused_posts)?;
-        Ok(kitchen.settings.clone())
+    fn check_post(&self) -> Result<Options, VendorError> {
+        let mut state = self.state();
+        let settings: Settings = typed(state.settings.clone()).map_err(VendorError::bad_request)?;
+        fail(settings.post_status, settings.post_times, &mut state.failed_posts)?;
+        Ok(state.settings.clone())
     }
 
-    fn may_get(&self) -> Result<(), Refusal> {
-        let mut kitchen = self.kitchen();
-        let settings: Settings = typed(kitchen.settings.clone()).map_err(Refusal::bad_request)?;
-        refuse(settings.status, settings.times, &mut kitchen.refused_gets)
+    fn check_get(&self) -> Result<(), VendorError> {
+        let mut state = self.state();
+        let settings: Settings = typed(state.settings.clone()).map_err(VendorError::bad_request)?;
+        fail(settings.status, settings.times, &mut state.failed_gets)
     }
 
-    /// How long a GET takes.
-    fn slowness(&self) -> Result<Duration, Refusal> {
-        let settings: Settings = typed(self.kitchen().settings.clone()).map_err(Refusal::bad_request)?;
+    /// How long a GET is delayed.
+    fn get_delay(&self) -> Result<Duration, VendorError> {
+        let settings: Settings = typed(self.state().settings.clone()).map_err(VendorError::bad_request)?;
         Ok(Duration::from_millis(settings.get_ms.unwrap_or_default()))
     }
 
-    fn submit(self: &Arc<Self>, body: &[u8], version: Version) -> Result<Vec<Value>, Refusal> {
-        let settings = self.may_post()?;
-        let requests = RenderRequest::parse(body, version).map_err(Refusal::bad_request)?;
-        let mut answers = Vec::new();
+    fn submit(self: &Arc<Self>, body: &[u8], version: Version) -> Result<Vec<Value>, VendorError> {
+        let settings = self.check_post()?;
+        let requests = RenderRequest::parse(body, version).map_err(VendorError::bad_request)?;
+        let mut accepted = Vec::new();
         for request in requests {
             let template = request.template_id.as_deref().unwrap_or_default();
-            let own = in_text(template, &KINDS).map_err(Refusal::bad_request)?;
-            let settings = typed(merged(&settings, own)).map_err(Refusal::bad_request)?;
-            let mut kitchen = self.kitchen();
-            let (_, render) = kitchen.renders.push(body.len(), Render::new(request, settings, &self.url));
-            kitchen.by_id.insert(render.id.clone(), render.clone());
-            answers.push(render.to_json());
+            let own = parse_text(template, &KINDS).map_err(VendorError::bad_request)?;
+            let settings = typed(merged(&settings, own)).map_err(VendorError::bad_request)?;
+            let mut state = self.state();
+            let (_, render) = state.log.push(body.len(), Render::new(request, settings, &self.url));
+            state.by_id.insert(render.id.clone(), render.clone());
+            accepted.push(render.to_json());
             tokio::spawn(self.clone().make(render));
         }
-        Ok(answers)
+        Ok(accepted)
     }
 
-    /// Goes through the statuses while the video is made; ends when both are done.
+    /// Advances the status while the video is made; ends when both are done.
     async fn make(self: Arc<Self>, render: Arc<Render>) {
         let settings = &render.settings;
         let quarter = settings.render_ms.unwrap_or(self.render_ms) / 4;
@@ -166,14 +166,14 @@ impl Creatomate {
         let stages = async {
             for status in [Status::Waiting, Status::Transcribing, Status::Rendering] {
                 tokio::time::sleep(quarter).await;
-                render.reach(status);
+                render.set_status(status);
             }
             tokio::time::sleep(quarter).await;
         };
         let video = async {
             if settings.fail {
-                let usual = || "The source clip could not be read.".to_owned();
-                return Err(settings.error_message.clone().unwrap_or_else(usual));
+                let default = || "The source clip could not be read.".to_owned();
+                return Err(settings.error_message.clone().unwrap_or_else(default));
             }
             let shared = settings.shared_video.unwrap_or(self.shared_video);
             let title = (!shared).then_some(render.request.title.as_str());
@@ -182,27 +182,27 @@ impl Creatomate {
         };
         let (video, ()) = tokio::join!(video, stages);
         render.end(video);
-        self.tell(&render).await;
+        self.send_webhook(&render).await;
     }
 
-    /// One POST of the render object, unsigned and never repeated.
-    async fn tell(&self, render: &Render) {
-        let wanted = render.settings.webhook.unwrap_or(true);
-        let answer = match &render.request.webhook_url {
-            Some(url) if wanted => {
+    /// POSTs the render object, unsigned and without retries.
+    async fn send_webhook(&self, render: &Render) {
+        let enabled = render.settings.webhook.unwrap_or(true);
+        let outcome = match &render.request.webhook_url {
+            Some(url) if enabled => {
                 let body = render.to_json().to_string().into_bytes();
                 Some(self.caller.post(url, HeaderMap::new(), body).await)
             }
             _ => None,
         };
-        render.webhook_answered(answer);
+        render.webhook_ended(outcome);
     }
 
-    fn show(&self, id: &str) -> Result<Value, Refusal> {
-        self.may_get()?;
-        match self.kitchen().by_id.get(id) {
+    fn show(&self, id: &str) -> Result<Value, VendorError> {
+        self.check_get()?;
+        match self.state().by_id.get(id) {
             Some(render) => Ok(render.to_json()),
-            None => Err(Refusal::hint(
+            None => Err(VendorError::hint(
                 StatusCode::NOT_FOUND,
                 "There is no render with this ID, or it is older than 30 days.",
             )),
@@ -210,24 +210,24 @@ impl Creatomate {
     }
 }
 
-fn refuse(status: Option<u16>, times: Option<u64>, refused: &mut u64) -> Result<(), Refusal> {
+fn fail(status: Option<u16>, times: Option<u64>, failed: &mut u64) -> Result<(), VendorError> {
     match status {
-        Some(status) if times.is_none_or(|times| *refused < times) => {
-            *refused += 1;
+        Some(status) if times.is_none_or(|times| *failed < times) => {
+            *failed += 1;
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Err(Refusal::hint(status, "This failure was ordered at /control/creatomate."))
+            Err(VendorError::hint(status, "This failure is configured at /control/creatomate."))
         }
         _ => Ok(()),
     }
 }
 
-/// An error in the vendor's form.
-struct Refusal {
+/// An error response in Creatomate's form.
+struct VendorError {
     status: StatusCode,
     hint: String,
 }
 
-impl Refusal {
+impl VendorError {
     fn hint(status: StatusCode, hint: impl Into<String>) -> Self {
         Self { status, hint: hint.into() }
     }
@@ -237,7 +237,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for VendorError {
     fn into_response(self) -> Response {
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             return (self.status, "Too Many Requests").into_response();
@@ -249,7 +249,7 @@ impl IntoResponse for Refusal {
 
 pub(crate) fn routes(creatomate: Arc<Creatomate>) -> Router {
     Router::new()
-        // The official SDK appends `/renders` to its base URL, which ends in `/v1` unless a test cuts that off.
+        // The official SDK appends `/renders` to its base URL, which ends in `/v1` unless a test removes that.
         .route("/creatomate/renders", post(post_v1))
         .route("/creatomate/renders/{id}", get(get_render))
         .route("/creatomate/v1/renders", post(post_v1))
@@ -264,7 +264,7 @@ async fn post_v1(
     State(creatomate): State<Arc<Creatomate>>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, VendorError> {
     creatomate.authorize(&headers)?;
     let renders = creatomate.submit(&body, Version::V1)?;
     Ok((StatusCode::ACCEPTED, Json(renders)).into_response())
@@ -274,14 +274,14 @@ async fn post_v2(
     State(creatomate): State<Arc<Creatomate>>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, VendorError> {
     creatomate.authorize(&headers)?;
-    let asked: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    if asked.get("dry_run").is_some_and(|dry_run| dry_run == true) {
-        let found = RenderRequest::parse(&body, Version::V2);
-        let errors: Vec<String> = found.err().into_iter().collect();
-        let answer = json!({ "valid": errors.is_empty(), "errors": errors, "warnings": [], "source": asked });
-        return Ok(Json(answer).into_response());
+    let requested: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    if requested.get("dry_run").is_some_and(|dry_run| dry_run == true) {
+        let parsed = RenderRequest::parse(&body, Version::V2);
+        let errors: Vec<String> = parsed.err().into_iter().collect();
+        let outcome = json!({ "valid": errors.is_empty(), "errors": errors, "warnings": [], "source": requested });
+        return Ok(Json(outcome).into_response());
     }
     let render = creatomate.submit(&body, Version::V2)?.pop();
     Ok((StatusCode::ACCEPTED, Json(render)).into_response())
@@ -291,9 +291,9 @@ async fn get_render(
     State(creatomate): State<Arc<Creatomate>>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Value>, VendorError> {
     creatomate.authorize(&headers)?;
-    tokio::time::sleep(creatomate.slowness()?).await;
+    tokio::time::sleep(creatomate.get_delay()?).await;
     creatomate.show(&id).map(Json)
 }
 

@@ -1,4 +1,4 @@
-//! Connections that can be cut, or held in the middle of an answer's head, at a handler's wish.
+//! Connections that a handler can close, or stall within the headers of a response.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,27 +12,27 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-const SOUND: u8 = 0;
-const CUT: u8 = 1;
-const HOLD_HEAD: u8 = 2;
-const HELD: u8 = 3;
+const NORMAL: u8 = 0;
+const CLOSE: u8 = 1;
+const STALL_HEAD: u8 = 2;
+const STALLED: u8 = 3;
 
-/// Enough for `HTTP/1.1 200 OK` and no more.
-const HEAD_BEGINNING: usize = 15;
+/// Bytes before a stall: `HTTP/1.1 200 OK`.
+const STALL_AFTER: usize = 15;
 
-/// A handler's grip on the connection that its request came over.
+/// The connection of a request, as its handler controls it.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection(Arc<AtomicU8>);
 
 impl Connection {
-    /// The connection closes instead of carrying the answer.
-    pub(crate) fn cut(&self) {
-        self.0.store(CUT, Ordering::Relaxed);
+    /// Closes the connection without a response.
+    pub(crate) fn close(&self) {
+        self.0.store(CLOSE, Ordering::Relaxed);
     }
 
-    /// The answer stops after its first line, and the connection stays open.
-    pub(crate) fn hold_head(&self) {
-        self.0.store(HOLD_HEAD, Ordering::Relaxed);
+    /// Stops the response after its status line, and keeps the connection open.
+    pub(crate) fn stall_head(&self) {
+        self.0.store(STALL_HEAD, Ordering::Relaxed);
     }
 }
 
@@ -51,7 +51,7 @@ impl Listener for FaultyListener {
 
     async fn accept(&mut self) -> (FaultyStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        let connection = Connection(Arc::new(AtomicU8::new(SOUND)));
+        let connection = Connection(Arc::new(AtomicU8::new(NORMAL)));
         (FaultyStream { stream, connection }, address)
     }
 
@@ -60,7 +60,7 @@ impl Listener for FaultyListener {
     }
 }
 
-/// One connection and the state that handlers set.
+/// A connection with the fault that its handler has set.
 pub(crate) struct FaultyStream {
     stream: TcpStream,
     connection: Connection,
@@ -79,17 +79,17 @@ impl AsyncRead for FaultyStream {
 impl AsyncWrite for FaultyStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.connection.0.load(Ordering::Relaxed) {
-            CUT => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-            HOLD_HEAD => {
-                let beginning = &bytes[..bytes.len().min(HEAD_BEGINNING)];
+            CLOSE => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            STALL_HEAD => {
+                let beginning = &bytes[..bytes.len().min(STALL_AFTER)];
                 let written = Pin::new(&mut self.stream).poll_write(context, beginning);
                 if let Poll::Ready(Ok(_)) = written {
-                    self.connection.0.store(HELD, Ordering::Relaxed);
+                    self.connection.0.store(STALLED, Ordering::Relaxed);
                 }
                 written
             }
-            // Swallowed: the server believes it answered, so it notices when the client leaves.
-            HELD => Poll::Ready(Ok(bytes.len())),
+            // Dropped, but reported as written, so that the server goes on and notices when the client disconnects.
+            STALLED => Poll::Ready(Ok(bytes.len())),
             _ => Pin::new(&mut self.stream).poll_write(context, bytes),
         }
     }

@@ -1,21 +1,19 @@
-//! Stand-ins for the outside services that Reelhook talks to, speaking their real protocols on loopback.
+//! Mock services for everything outside that Reelhook calls, with the real protocols, on loopback.
 
-mod answers;
 mod behaviour;
+mod bounded_log;
 mod calls;
 mod config;
 mod creatomate;
+mod external_verifier;
 mod faults;
 mod files;
-mod kept;
 mod options;
-mod outside;
 mod page;
 mod receiver;
 mod render;
-mod run;
+mod responses;
 mod scenario;
-mod steps;
 mod verify;
 mod video;
 mod worker;
@@ -29,7 +27,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use crate::config::{Config, Language, NamedSecret, OutsideVerifier};
+pub use crate::config::{Config, ExternalVerifier, Language, NamedSecret};
 pub use crate::creatomate::Creatomate;
 pub use crate::receiver::{ReceivedQuery, Receiver};
 pub use crate::worker::Worker;
@@ -39,7 +37,7 @@ use crate::faults::{Connection, FaultyListener};
 use crate::page::Page;
 use crate::video::VideoMaker;
 
-/// A running studio. Dropping it closes its port.
+/// The running mock services. Dropping them closes their port.
 pub struct Studio {
     address: SocketAddr,
     url: String,
@@ -50,11 +48,11 @@ pub struct Studio {
 }
 
 impl Studio {
-    /// Binds the port and serves everything on it.
+    /// Binds the port and starts to serve.
     ///
     /// # Errors
-    /// The port is taken, the data directory can't be made, or a program that was asked for
-    /// (ffmpeg, a verifier's script) is missing; the sentence says which and what to do.
+    /// The port is in use, the data directory can't be created, or a program (ffmpeg, a verifier's script) is missing;
+    /// the message says which and what to do.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let video = VideoMaker::find(&config)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
@@ -70,16 +68,16 @@ impl Studio {
         let page = Page::new(worker.clone(), creatomate.clone(), receiver.clone());
 
         let routes = Router::new()
-            .route("/health", get(answers::health))
+            .route("/health", get(responses::health))
             .merge(page::routes(page))
             .merge(worker::routes(worker.clone()))
             .merge(creatomate::routes(creatomate.clone()))
             .merge(files::routes(video))
             .merge(receiver::routes(receiver.clone()))
-            .fallback(answers::no_such_route)
+            .fallback(responses::unknown_route)
             .into_make_service_with_connect_info::<Connection>();
         let server = tokio::spawn(async move {
-            // Serving never ends by itself, and an accept that fails is tried again inside.
+            // Serving never ends by itself, and retries a failed accept.
             let _ = axum::serve(FaultyListener(listener), routes).await;
         });
 
@@ -91,22 +89,22 @@ impl Studio {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What the worker saw, and its scenario.
+    /// The mock of the external worker.
     pub fn worker(&self) -> &Worker {
         &self.worker
     }
 
-    /// The renders, and how Creatomate behaves.
+    /// The mock of Creatomate.
     pub fn creatomate(&self) -> &Creatomate {
         &self.creatomate
     }
 
-    /// What arrived at the webhook receivers, and how they answer.
+    /// The mock webhook receivers.
     pub fn receiver(&self) -> &Receiver {
         &self.receiver
     }

@@ -1,4 +1,4 @@
-//! Starts studio from the command line and keeps it up until it is told to stop.
+//! Runs the mock services until Ctrl-C or SIGTERM.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
     match run(Config::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One sentence, also where RUST_BACKTRACE is set.
+            // Printed here, so that it is one line even with RUST_BACKTRACE.
             eprintln!("studio: {error:#}");
             ExitCode::FAILURE
         }
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     let studio = Studio::start(config).await?;
-    println!("studio listens on {}", studio.url());
+    println!("mock services listen on {}", studio.url());
 
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     tokio::select! {

@@ -1,25 +1,26 @@
-//! Options written into an ordinary text field: `studio:fail=3&error=network%20down`.
+//! Options in an ordinary string field: `studio:fail=3&error=network%20down`.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// Option name to value, as in a control request's body.
+/// Options by name, as in the body of a control request.
 pub(crate) type Options = Map<String, Value>;
 
-/// How an option's text becomes a value; a number where nothing else is said.
-pub(crate) struct Kinds {
-    /// True where the value is left out.
+/// The types of the options; all others are numbers.
+pub(crate) struct OptionKinds {
+    /// Booleans, true without a value.
     pub flags: &'static [&'static str],
+    /// Strings.
     pub texts: &'static [&'static str],
-    /// Numbers separated by commas.
+    /// Lists of numbers, separated by commas.
     pub lists: &'static [&'static str],
 }
 
-/// The options in this text; none where it is not a `studio:` text.
+/// Parses the options in a string; there are none if it does not begin with `studio:`.
 ///
 /// # Errors
-/// A sentence that names the option whose value is no number.
-pub(crate) fn in_text(text: &str, kinds: &Kinds) -> Result<Options, String> {
+/// Names the option whose value is not a number.
+pub(crate) fn parse_text(text: &str, kinds: &OptionKinds) -> Result<Options, String> {
     let Some(query) = text.strip_prefix("studio:") else {
         return Ok(Options::new());
     };
@@ -42,20 +43,20 @@ pub(crate) fn in_text(text: &str, kinds: &Kinds) -> Result<Options, String> {
 }
 
 fn number(name: &str, text: &str) -> Result<Value, String> {
-    text.trim().parse::<u64>().map(Value::from).map_err(|_| format!("option `{name}` takes a number, not `{text}`"))
+    text.trim().parse::<u64>().map(Value::from).map_err(|_| format!("option `{name}` must be a number (got `{text}`)"))
 }
 
-/// Settings for everything, overridden by what one request asked for.
+/// The settings for all requests, overridden by the options of one request.
 pub(crate) fn merged(settings: &Options, own: Options) -> Options {
     let mut options = settings.clone();
     options.extend(own);
     options
 }
 
-/// The typed form of these options.
+/// Converts options into their typed form.
 ///
 /// # Errors
-/// A sentence that names the unknown option or the wrong type.
+/// Names the unknown option or the wrong type.
 pub(crate) fn typed<T: DeserializeOwned>(options: Options) -> Result<T, String> {
     serde_json::from_value(Value::Object(options)).map_err(|error| error.to_string())
 }
@@ -66,10 +67,10 @@ mod tests {
 
     use super::*;
 
-    const KINDS: Kinds = Kinds { flags: &["garbage"], texts: &["error"], lists: &["late"] };
+    const KINDS: OptionKinds = OptionKinds { flags: &["garbage"], texts: &["error"], lists: &["late"] };
 
     fn check(text: &str, expected: Value) {
-        assert_eq!(Value::Object(in_text(text, &KINDS).unwrap()), expected, "{text}");
+        assert_eq!(Value::Object(parse_text(text, &KINDS).unwrap()), expected, "{text}");
     }
 
     #[test]
@@ -85,6 +86,9 @@ mod tests {
 
     #[test]
     fn a_wrong_number_is_named() {
-        assert_eq!(in_text("studio:fail=three", &KINDS).unwrap_err(), "option `fail` takes a number, not `three`");
+        assert_eq!(
+            parse_text("studio:fail=three", &KINDS).unwrap_err(),
+            "option `fail` must be a number (got `three`)"
+        );
     }
 }

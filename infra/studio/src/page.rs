@@ -1,4 +1,4 @@
-//! GET /: one plain page with what happened, for people who watch a demo.
+//! GET /: a page with the latest jobs, renders and webhooks, for people who watch a demo.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,13 +11,12 @@ use serde_json::Value;
 
 use crate::creatomate::Creatomate;
 use crate::receiver::Receiver;
-use crate::run::Phase;
-use crate::worker::Worker;
+use crate::worker::{Phase, Worker};
 
-const SHOWN: usize = 50;
+const ROWS: usize = 50;
 
 const HEAD: &str = r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>studio</title>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Mock services</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
@@ -28,11 +27,11 @@ th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px so
 th { font-weight: 600; opacity: .7; } td.mono { font-family: ui-monospace, monospace; font-size: .85rem; }
 .tag { padding: .05rem .5rem; border-radius: 1rem; border: 1px solid var(--line); white-space: nowrap; }
 .good { background: #1a7f3722; } .bad { background: #cf222e22; } .open { background: #9a670022; }
-</style></head><body><h1>studio</h1>
-<p>Stand-ins for the StreamGank worker, Creatomate and webhook receivers.</p>
+</style></head><body><h1>Mock services</h1>
+<p>The external worker, Creatomate and webhook receivers.</p>
 "#;
 
-/// What the page shows.
+/// The sources of the page.
 pub(crate) struct Page {
     worker: Arc<Worker>,
     creatomate: Arc<Creatomate>,
@@ -45,13 +44,13 @@ impl Page {
     }
 
     fn to_html(&self) -> String {
-        let runs = self.worker.latest(SHOWN).into_iter().map(|run| {
+        let runs = self.worker.latest(ROWS).into_iter().map(|run| {
             let (phase, sent, accepted) = run.summary();
-            let job = format!("{} · attempt {}", run.post.job_id, run.post.attempt);
-            let callbacks = format!("{accepted} of {sent} answered 200");
+            let job = format!("{} · attempt {}", run.job.job_id, run.job.attempt);
+            let callbacks = format!("{accepted} of {sent} answered with 200");
             row(&[mono(&job), phase_tag(phase), plain(&callbacks), plain(&run.worker_id)])
         });
-        let renders = self.creatomate.latest(SHOWN).into_iter().map(|render| {
+        let renders = self.creatomate.latest(ROWS).into_iter().map(|render| {
             let shown = render.summary();
             let file = match shown["url"].as_str() {
                 Some(url) => format!(r#"<td><a href="{0}">video</a></td>"#, escaped(url)),
@@ -68,7 +67,7 @@ impl Page {
             let events: Vec<String> = events.map(|(name, count)| format!("{name} {count}")).collect();
             let verified = hook["verified"].as_object().into_iter().flatten();
             let verified: Vec<String> = verified
-                .map(|(name, tally)| format!("{name} {} good, {} bad", tally["passed"], tally["failed"]))
+                .map(|(name, tally)| format!("{name}: {} valid, {} invalid", tally["passed"], tally["failed"]))
                 .collect();
             row(&[
                 mono(hook["name"].as_str().unwrap_or("")),
@@ -79,9 +78,9 @@ impl Page {
             ])
         });
         let mut html = HEAD.to_owned();
-        table(&mut html, "Jobs at the worker", &["job", "run", "callbacks", "worker"], runs);
+        table(&mut html, "Jobs at the external worker", &["job", "run", "callbacks", "worker"], runs);
         table(&mut html, "Renders at Creatomate", &["render", "status", "title", "result", "webhook"], renders);
-        table(&mut html, "Webhooks received", &["receiver", "deliveries", "events", "repeats", "verified"], hooks);
+        table(&mut html, "Webhooks received", &["receiver", "deliveries", "events", "repeats", "verification"], hooks);
         html.push_str("</body></html>\n");
         html
     }
@@ -119,7 +118,7 @@ fn phase_tag(phase: Phase) -> String {
         Phase::Completed => tag("good", "completed"),
         Phase::Paused => tag("good", "ended after extraction"),
         Phase::Failed => tag("bad", "failed"),
-        Phase::Stalled => tag("bad", "silent"),
+        Phase::Stalled => tag("bad", "stalled"),
         Phase::Vanished => tag("bad", "vanished"),
         Phase::Cancelled => tag("bad", "cancelled"),
     }

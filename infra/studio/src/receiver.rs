@@ -1,4 +1,4 @@
-//! Webhook receivers: keep what arrives at /hooks/{name}, verify it, and answer as told.
+//! Webhook receivers: record the deliveries to /hooks/{name}, verify them, and respond as configured.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,19 +14,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answers::{Problem, control_body};
 use crate::behaviour::Behaviour;
+use crate::bounded_log::{BoundedLog, now_ms};
 use crate::config::{Config, Language};
+use crate::external_verifier::VerifierProcess;
 use crate::faults::Connection;
-use crate::kept::{Kept, now_ms};
-use crate::outside::OutsideProcess;
-use crate::verify::{Held, Secrets, Verification, header_texts};
+use crate::responses::{Problem, control_body};
+use crate::verify::{ReceiverKeys, Secrets, Verification, header_texts};
 
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
-const LISTED: usize = 1_000;
+const DEFAULT_LIMIT: usize = 1_000;
 
-/// One delivery as it came.
-struct Arrival {
+/// One received delivery.
+struct Delivery {
     name: String,
     at_ms: u64,
     url_path: String,
@@ -35,31 +35,31 @@ struct Arrival {
     event: Option<String>,
     job_id: Option<String>,
     webhook_id: Option<String>,
-    /// How many deliveries with this webhook-id came before.
+    /// How many deliveries with this webhook-id were received before.
     repeat: u64,
-    /// The status it was answered; none where no whole head was sent.
+    /// Status of the response; none if the headers were not sent completely.
     answered: Option<u16>,
-    /// The secrets that its receiver held then.
-    held: Option<Held>,
-    /// Empty until all verifiers are done.
+    /// The receiver's own keys at that time.
+    keys: Option<ReceiverKeys>,
+    /// Empty until all verifiers have finished.
     verification: OnceLock<Verification>,
 }
 
-/// One receiver: how it answers and what it counted.
+/// One receiver: its behaviour and its counts.
 #[derive(Default)]
 struct Hook {
     behaviour: Behaviour,
-    /// Its own secrets, where it does not hold the sender's.
-    held: Option<Held>,
+    /// Its own keys; none if it has the sender's secrets.
+    keys: Option<ReceiverKeys>,
     /// Deliveries since the behaviour was set.
-    behaved: u64,
+    handled: u64,
     received: u64,
     by_event: BTreeMap<String, u64>,
     by_webhook_id: HashMap<String, u64>,
     by_verifier: BTreeMap<&'static str, Tally>,
 }
 
-/// What one verifier found. In Python seed 001's sample refuses text beyond ASCII, so verifiers are not summed up.
+/// Results of one verifier. They are not added up: in Python, the documented sample refuses non-ASCII text.
 #[derive(Clone, Copy, Default, Serialize)]
 struct Tally {
     passed: u64,
@@ -67,139 +67,139 @@ struct Tally {
 }
 
 #[derive(Default)]
-struct Arrivals {
-    kept: Kept<Arrival>,
+struct Deliveries {
+    log: BoundedLog<Delivery>,
     hooks: BTreeMap<String, Hook>,
 }
 
-/// The stand-in for everybody who receives our webhooks.
+/// The mock webhook receivers.
 pub struct Receiver {
     config: Config,
-    outside: Vec<OutsideProcess>,
-    arrivals: Mutex<Arrivals>,
+    verifiers: Vec<VerifierProcess>,
+    deliveries: Mutex<Deliveries>,
 }
 
 impl Receiver {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
-        let outside = config.verify_with.iter();
-        let outside = outside.map(|verifier| OutsideProcess::new(verifier, &config.verify_scripts));
+        let verifiers = config.verify_with.iter();
+        let verifiers = verifiers.map(|verifier| VerifierProcess::new(verifier, &config.verify_scripts));
         Ok(Self {
             config: config.clone(),
-            outside: outside.collect::<anyhow::Result<_>>()?,
-            arrivals: Mutex::default(),
+            verifiers: verifiers.collect::<anyhow::Result<_>>()?,
+            deliveries: Mutex::default(),
         })
     }
 
-    /// Replaces how one receiver answers, as PUT /control/hooks/{name} does.
+    /// Replaces the behaviour of one receiver, as PUT /control/hooks/{name} does.
     ///
     /// # Errors
-    /// A sentence that names the unknown member or the wrong value.
+    /// Names the unknown member or the wrong value.
     pub fn set(&self, name: &str, settings: Value) -> Result<(), String> {
         let behaviour = Behaviour::parse(settings)?;
-        let mut arrivals = self.arrivals();
-        let hook = arrivals.hooks.entry(name.to_owned()).or_default();
+        let mut deliveries = self.deliveries();
+        let hook = deliveries.hooks.entry(name.to_owned()).or_default();
         hook.behaviour = behaviour;
-        hook.behaved = 0;
+        hook.handled = 0;
         Ok(())
     }
 
-    /// Gives one receiver secrets of its own, as PUT /control/hooks/{name}/secrets does; without any it holds the sender's.
-    fn hold(&self, name: &str, held: Held) {
-        let mut arrivals = self.arrivals();
-        let hook = arrivals.hooks.entry(name.to_owned()).or_default();
-        hook.held = (!held.secrets.is_empty()).then_some(held);
+    /// Gives one receiver its own keys, as PUT /control/hooks/{name}/secrets does; by default it has the sender's.
+    fn set_keys(&self, name: &str, keys: ReceiverKeys) {
+        let mut deliveries = self.deliveries();
+        let hook = deliveries.hooks.entry(name.to_owned()).or_default();
+        hook.keys = (!keys.secrets.is_empty()).then_some(keys);
     }
 
-    /// What arrived at one receiver and is wanted: `{received, next}`.
+    /// The matching deliveries to one receiver: `{received, next}`.
     pub fn received(&self, name: &str, query: &ReceivedQuery) -> Value {
-        let limit = query.limit.unwrap_or(LISTED);
-        let arrivals = self.arrivals();
-        let wanted = |arrival: &Arrival| {
-            arrival.name == name
-                && (query.event.is_none() || query.event == arrival.event)
-                && (query.job_id.is_none() || query.job_id == arrival.job_id)
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        let deliveries = self.deliveries();
+        let matches = |delivery: &Delivery| {
+            delivery.name == name
+                && (query.event.is_none() || query.event == delivery.event)
+                && (query.job_id.is_none() || query.job_id == delivery.job_id)
         };
-        let mut found: Vec<(u64, &Arc<Arrival>)> = arrivals
-            .kept
+        let mut found: Vec<(u64, &Arc<Delivery>)> = deliveries
+            .log
             .since(query.since)
-            .filter(|(_, arrival)| wanted(arrival))
+            .filter(|(_, delivery)| matches(delivery))
             .take(limit.saturating_add(1))
             .collect();
         let next = found.get(limit).map(|(index, _)| *index);
         found.truncate(limit);
-        let received = found.into_iter().map(|(index, arrival)| arrival.to_json(index));
+        let received = found.into_iter().map(|(index, delivery)| delivery.to_json(index));
         json!({
             "received": received.collect::<Vec<_>>(),
-            "next": next.unwrap_or(arrivals.kept.next_index()),
+            "next": next.unwrap_or(deliveries.log.next_index()),
         })
     }
 
-    /// Counts of all that ever arrived at one receiver, also of what is no longer kept.
+    /// The counts of one receiver, including deliveries that the log has dropped.
     pub fn summary(&self, name: &str) -> Value {
-        let arrivals = self.arrivals();
-        let nothing = Hook::default();
-        arrivals.hooks.get(name).unwrap_or(&nothing).to_json(name)
+        let deliveries = self.deliveries();
+        let empty = Hook::default();
+        deliveries.hooks.get(name).unwrap_or(&empty).to_json(name)
     }
 
-    /// Forgets what arrived at one receiver; its behaviour stays.
+    /// Removes the deliveries and counts of one receiver; its behaviour and keys stay.
     pub fn clear(&self, name: &str) {
-        let mut arrivals = self.arrivals();
-        arrivals.kept.remove(|arrival| arrival.name == name);
-        if let Some(hook) = arrivals.hooks.get_mut(name) {
-            let Hook { behaviour, held, behaved, .. } = std::mem::take(hook);
-            *hook = Hook { behaviour, held, behaved, ..Hook::default() };
+        let mut deliveries = self.deliveries();
+        deliveries.log.remove(|delivery| delivery.name == name);
+        if let Some(hook) = deliveries.hooks.get_mut(name) {
+            let Hook { behaviour, keys, handled, .. } = std::mem::take(hook);
+            *hook = Hook { behaviour, keys, handled, ..Hook::default() };
         }
     }
 
-    /// Every receiver's counts.
+    /// The counts of every receiver.
     pub(crate) fn summaries(&self) -> Vec<Value> {
-        let arrivals = self.arrivals();
-        let hooks = arrivals.hooks.iter();
+        let deliveries = self.deliveries();
+        let hooks = deliveries.hooks.iter();
         hooks.map(|(name, hook)| hook.to_json(name)).collect()
     }
 
-    fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a delivery and says how to answer it.
-    fn keep(&self, name: String, url_path: &str, headers: HeaderMap, body: Bytes) -> (Arc<Arrival>, Behaviour) {
+    /// Records a delivery, and returns how to respond to it.
+    fn record(&self, name: String, url_path: &str, headers: HeaderMap, body: Bytes) -> (Arc<Delivery>, Behaviour) {
         let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let event = event_of(&headers, &json);
         let job_id = job_of(&json);
         let webhook_id = header_text(&headers, "webhook-id");
-        let mut arrivals = self.arrivals();
-        let hook = arrivals.hooks.entry(name.clone()).or_default();
-        let behaviour = hook.behave();
+        let mut deliveries = self.deliveries();
+        let hook = deliveries.hooks.entry(name.clone()).or_default();
+        let behaviour = hook.next_behaviour();
         let repeat = hook.count(event.as_deref(), webhook_id.as_deref());
-        let held = hook.held.clone();
-        let arrival = Arrival {
+        let keys = hook.keys.clone();
+        let delivery = Delivery {
             name,
             at_ms: now_ms(),
             url_path: url_path.to_owned(),
-            headers: own_copy(&headers),
+            headers: deep_copy(&headers),
             event,
             job_id,
             webhook_id,
             repeat,
             answered: behaviour.status(),
-            held,
+            keys,
             verification: OnceLock::new(),
             body: Bytes::copy_from_slice(&body),
         };
-        let (_, arrival) = arrivals.kept.push(arrival.body.len(), arrival);
-        (arrival, behaviour)
+        let (_, delivery) = deliveries.log.push(delivery.body.len(), delivery);
+        (delivery, behaviour)
     }
 
-    /// Asks every verifier; runs beside the answer.
-    async fn verify(self: Arc<Self>, arrival: Arc<Arrival>) {
-        let secrets = self.config.secret_of(&arrival.name).and_then(Secrets::parse);
-        let verification = match (&arrival.held, &secrets) {
-            (Some(held), _) => self.verify_held(held, &arrival).await,
-            (None, Some(secrets)) => self.verify_with(secrets, &arrival).await,
+    /// Runs every verifier, concurrently with the response.
+    async fn verify(self: Arc<Self>, delivery: Arc<Delivery>) {
+        let secrets = self.config.secret_of(&delivery.name).and_then(Secrets::parse);
+        let verification = match (&delivery.keys, &secrets) {
+            (Some(keys), _) => self.verify_with_keys(keys, &delivery).await,
+            (None, Some(secrets)) => self.verify_with_secrets(secrets, &delivery).await,
             (None, None) => Verification::default(),
         };
-        if let Some(hook) = self.arrivals().hooks.get_mut(&arrival.name) {
+        if let Some(hook) = self.deliveries().hooks.get_mut(&delivery.name) {
             for (verifier, ok) in verification.outcomes() {
                 let tally = hook.by_verifier.entry(verifier).or_default();
                 match ok {
@@ -208,24 +208,24 @@ impl Receiver {
                 }
             }
         }
-        // One task verifies an arrival, so nothing was set before.
-        let _ = arrival.verification.set(verification);
+        // Only one task verifies a delivery, so nothing was set before.
+        let _ = delivery.verification.set(verification);
     }
 
-    /// Each secret and each public key alone.
-    async fn verify_held(&self, held: &Held, arrival: &Arrival) -> Verification {
-        let mut verification = held.verify(&arrival.headers, &arrival.body);
-        let mut delivery = arrival.for_outside(&held.secrets[0]);
-        delivery["secrets"] = json!(held.secrets);
-        if !held.public_keys.is_empty() {
-            delivery["public_keys"] = json!(held.public_keys);
+    /// Verifies with each secret and each public key separately.
+    async fn verify_with_keys(&self, keys: &ReceiverKeys, delivery: &Delivery) -> Verification {
+        let mut verification = keys.verify(&delivery.headers, &delivery.body);
+        let mut request = delivery.verifier_request(&keys.secrets[0]);
+        request["secrets"] = json!(keys.secrets);
+        if !keys.public_keys.is_empty() {
+            request["public_keys"] = json!(keys.public_keys);
         }
-        // The newest secret alone makes seed 001's header, which is checked elsewhere.
-        if let Some(headers) = delivery["headers"].as_object_mut() {
+        // Only the newest secret makes X-StreamGank-Signature, which other checks verify.
+        if let Some(headers) = request["headers"].as_object_mut() {
             headers.remove("x-streamgank-signature");
         }
-        for process in &self.outside {
-            let check = Some(process.verify(&delivery).await);
+        for process in &self.verifiers {
+            let check = Some(process.verify(&request).await);
             match process.language {
                 Language::Node => verification.node = check,
                 Language::Python => verification.python = check,
@@ -234,13 +234,13 @@ impl Receiver {
         verification
     }
 
-    async fn verify_with(&self, secrets: &Secrets, arrival: &Arrival) -> Verification {
-        let mut verification = secrets.verify(&arrival.headers, &arrival.body);
-        for process in &self.outside {
+    async fn verify_with_secrets(&self, secrets: &Secrets, delivery: &Delivery) -> Verification {
+        let mut verification = secrets.verify(&delivery.headers, &delivery.body);
+        for process in &self.verifiers {
             let mut found = None;
-            // A receiver has one secret; the sender may sign with several while they rotate.
+            // A receiver has one secret; the sender signs with several during a rotation.
             for secret in secrets.each() {
-                let check = process.verify(&arrival.for_outside(secret)).await;
+                let check = process.verify(&delivery.verifier_request(secret)).await;
                 let ok = check.ok;
                 found = Some(check);
                 if ok {
@@ -257,15 +257,15 @@ impl Receiver {
 }
 
 impl Hook {
-    fn behave(&mut self) -> Behaviour {
-        self.behaved += 1;
+    fn next_behaviour(&mut self) -> Behaviour {
+        self.handled += 1;
         match self.behaviour.times {
-            Some(times) if self.behaved > times => Behaviour::default(),
+            Some(times) if self.handled > times => Behaviour::default(),
             _ => self.behaviour.clone(),
         }
     }
 
-    /// Counts a delivery and returns how many of the same id came before.
+    /// Counts a delivery, and returns how many with the same id were received before.
     fn count(&mut self, event: Option<&str>, webhook_id: Option<&str>) -> u64 {
         self.received += 1;
         let event = event.unwrap_or("none").to_owned();
@@ -293,7 +293,7 @@ impl Hook {
     }
 }
 
-impl Arrival {
+impl Delivery {
     fn to_json(&self, index: u64) -> Value {
         json!({
             "index": index,
@@ -311,8 +311,8 @@ impl Arrival {
         })
     }
 
-    /// The line that verify.mjs and verify.py read.
-    fn for_outside(&self, secret: &str) -> Value {
+    /// The input line of verify.mjs and verify.py.
+    fn verifier_request(&self, secret: &str) -> Value {
         json!({
             "url_path": self.url_path,
             "headers": header_texts(&self.headers),
@@ -322,8 +322,8 @@ impl Arrival {
     }
 }
 
-/// Header values (like bodies) are slices of the connection's buffer and would keep all of it.
-fn own_copy(headers: &HeaderMap) -> HeaderMap {
+/// A deep copy: header values, like bodies, are slices of the connection's buffer and would keep all of it in memory.
+fn deep_copy(headers: &HeaderMap) -> HeaderMap {
     let values = headers.iter().filter_map(|(name, value)| {
         Some((HeaderName::from_bytes(name.as_str().as_bytes()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
     });
@@ -338,28 +338,28 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// The event as the body names it, else as the header of StreamGank or VidBuilder does.
+/// The event in the body, else in the header of StreamGank or VidBuilder.
 fn event_of(headers: &HeaderMap, body: &Value) -> Option<String> {
     let named = body.get("event").and_then(Value::as_str).map(str::to_owned);
     named.or_else(|| header_text(headers, "x-streamgank-event")).or_else(|| header_text(headers, "x-webhook-event"))
 }
 
-/// The job that a body is about, as StreamGank or VidBuilder names it.
+/// The job id in a body of StreamGank or VidBuilder.
 fn job_of(body: &Value) -> Option<String> {
     body.pointer("/data/job_id").or_else(|| body.get("jobId")).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// Which deliveries a listing shall show.
+/// Filters of a list of deliveries.
 #[derive(Debug, Default, Deserialize)]
 pub struct ReceivedQuery {
-    /// The index of the first.
+    /// Index of the first delivery.
     #[serde(default)]
     pub since: u64,
-    /// Those of one event only.
+    /// Only deliveries of this event.
     pub event: Option<String>,
-    /// Those about one job only.
+    /// Only deliveries about this job.
     pub job_id: Option<String>,
-    /// How many at most.
+    /// Maximum number of deliveries.
     pub limit: Option<usize>,
 }
 
@@ -382,8 +382,8 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let (arrival, behaviour) = receiver.keep(name, uri.path(), headers, body);
-    tokio::spawn(receiver.verify(arrival));
+    let (delivery, behaviour) = receiver.record(name, uri.path(), headers, body);
+    tokio::spawn(receiver.verify(delivery));
     behaviour.respond(connection).await
 }
 
@@ -419,13 +419,13 @@ async fn put_secrets(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let held: Held = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    receiver.hold(&name, held);
+    let keys: ReceiverKeys = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    receiver.set_keys(&name, keys);
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn get_behaviour(State(receiver): State<Arc<Receiver>>, Path(name): Path<String>) -> Json<Value> {
-    let arrivals = receiver.arrivals();
-    let behaviour = arrivals.hooks.get(&name).map(|hook| hook.behaviour.clone());
+    let deliveries = receiver.deliveries();
+    let behaviour = deliveries.hooks.get(&name).map(|hook| hook.behaviour.clone());
     Json(json!(behaviour.unwrap_or_default()))
 }

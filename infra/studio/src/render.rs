@@ -1,4 +1,4 @@
-//! A render as Creatomate shows it, and the requests that ask for one.
+//! A render as Creatomate represents it, and the requests for renders.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,41 +7,41 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::calls::Answer;
-use crate::options::Kinds;
+use crate::calls::CallOutcome;
+use crate::options::OptionKinds;
 use crate::video::{self, Video};
 
-pub(crate) const KINDS: Kinds =
-    Kinds { flags: &["fail", "webhook", "shared_video", "early_url"], texts: &["error_message"], lists: &[] };
+pub(crate) const KINDS: OptionKinds =
+    OptionKinds { flags: &["fail", "webhook", "shared_video", "early_url"], texts: &["error_message"], lists: &[] };
 
-/// How Creatomate behaves; the first six may also stand in a `template_id`.
+/// How Creatomate behaves; a `template_id` can set the first six for one render.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// How long a render takes.
+    /// Duration of a render.
     pub render_ms: Option<u64>,
-    /// It ends as failed.
+    /// The render fails.
     pub fail: bool,
     pub error_message: Option<String>,
-    /// False: its webhook is never sent.
+    /// False: the webhook is never sent.
     pub webhook: Option<bool>,
-    /// It gets the video that all such renders share.
+    /// The render returns the video that all such renders share.
     pub shared_video: Option<bool>,
-    /// `url` is there from the start, as the vendor's page says, and leads nowhere before success.
+    /// `url` is present from the start, as Creatomate's documentation says, but the file does not exist before success.
     pub early_url: bool,
-    /// GETs of a render answer this status.
+    /// Status of GETs of a render.
     pub status: Option<u16>,
-    /// Only the first so many GETs.
+    /// Only this many GETs have that status.
     pub times: Option<u64>,
-    /// GETs of a render are answered after so many milliseconds.
+    /// Delay of GETs of a render, in milliseconds.
     pub get_ms: Option<u64>,
-    /// POSTs of a render answer this status.
+    /// Status of POSTs of a render.
     pub post_status: Option<u16>,
-    /// Only the first so many POSTs.
+    /// Only this many POSTs have that status.
     pub post_times: Option<u64>,
 }
 
-/// The statuses that studio goes through.
+/// The statuses of a render, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -53,14 +53,14 @@ pub(crate) enum Status {
     Failed,
 }
 
-/// Which of the vendor's two interfaces is spoken.
+/// The versions of Creatomate's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     V1,
     V2,
 }
 
-/// What one render was asked to be.
+/// The request for one render.
 #[derive(Clone, Debug)]
 pub(crate) struct RenderRequest {
     pub template_id: Option<String>,
@@ -72,13 +72,13 @@ pub(crate) struct RenderRequest {
 }
 
 impl RenderRequest {
-    /// The renders that this body asks for: one, or one for each of v1's tags.
+    /// Parses a body: it requests one render, or with v1's tags one for each.
     ///
     /// # Errors
-    /// The hint for a 400.
+    /// The hint of the 400 response.
     pub(crate) fn parse(body: &[u8], version: Version) -> Result<Vec<Self>, String> {
-        let body: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|error| format!("The request body has to be a JSON object: {error}"))?;
+        let body: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|error| format!("The request body must be a JSON object: {error}"))?;
         let template_id = text(&body, "template_id")?;
         let tags = tags(&body)?;
         let source = match body.get("source") {
@@ -87,7 +87,7 @@ impl RenderRequest {
             None => None,
         };
         if source.as_ref().is_some_and(|source| !source.is_object()) {
-            return Err("The parameter 'source' has to be an object.".to_owned());
+            return Err("The parameter 'source' must be an object.".to_owned());
         }
         let given = [template_id.is_some(), source.is_some(), !tags.is_empty()];
         if given.into_iter().filter(|given| *given).count() != 1 {
@@ -96,12 +96,12 @@ impl RenderRequest {
         let output =
             text(&body, "output_format")?.or_else(|| Some(source.as_ref()?.get("output_format")?.as_str()?.to_owned()));
         if output.is_some_and(|format| format != "mp4") {
-            return Err("Studio's stand-in renders mp4 only.".to_owned());
+            return Err("'output_format' must be 'mp4': the mock service renders nothing else.".to_owned());
         }
         let modifications = match body.get("modifications") {
             None | Some(Value::Null) => None,
             Some(Value::Object(map)) => Some(map.clone()),
-            Some(_) => return Err("The parameter 'modifications' has to be an object.".to_owned()),
+            Some(_) => return Err("The parameter 'modifications' must be an object.".to_owned()),
         };
         let title = modifications
             .as_ref()
@@ -134,12 +134,12 @@ fn text(body: &Map<String, Value>, name: &str) -> Result<Option<String>, String>
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("The parameter '{name}' has to be a string.")),
+        Some(_) => Err(format!("The parameter '{name}' must be a string.")),
     }
 }
 
 fn tags(body: &Map<String, Value>) -> Result<Vec<String>, String> {
-    let wrong = || "The parameter 'tags' has to be an array of strings.".to_owned();
+    let wrong = || "The parameter 'tags' must be an array of strings.".to_owned();
     match body.get("tags") {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(tags)) => tags.iter().map(|tag| tag.as_str().map(str::to_owned).ok_or_else(wrong)).collect(),
@@ -160,7 +160,7 @@ fn title_in_modifications(modifications: &Map<String, Value>) -> Option<String> 
         .map(|(_, text)| text.to_owned())
 }
 
-/// The first text element, however deep.
+/// The text of the first text element at any depth.
 fn title_in_source(source: &Value) -> Option<String> {
     if source.get("type").is_some_and(|kind| kind == "text") {
         return source.get("text")?.as_str().map(str::to_owned);
@@ -174,7 +174,7 @@ struct State {
     status: Status,
     error_message: Option<String>,
     video: Option<Video>,
-    webhook: Option<Answer>,
+    webhook: Option<CallOutcome>,
 }
 
 /// One render.
@@ -184,25 +184,25 @@ pub(crate) struct Render {
     pub settings: Settings,
     url: String,
     state: Mutex<State>,
-    /// Set once the webhook was sent, or dropped as the settings say.
-    pub webhook_tried: watch::Sender<bool>,
+    /// True after the webhook was sent, or dropped because of the settings.
+    pub webhook_attempted: watch::Sender<bool>,
 }
 
 impl Render {
-    /// `studio_url` is where its file will be.
-    pub(crate) fn new(request: RenderRequest, settings: Settings, studio_url: &str) -> Self {
+    /// A new render; `base_url` is the base of its file's URL.
+    pub(crate) fn new(request: RenderRequest, settings: Settings, base_url: &str) -> Self {
         let id = Uuid::new_v4().to_string();
         Self {
-            url: format!("{studio_url}/files/{id}.mp4"),
+            url: format!("{base_url}/files/{id}.mp4"),
             id,
             request,
             settings,
             state: Mutex::new(State { status: Status::Planned, error_message: None, video: None, webhook: None }),
-            webhook_tried: watch::Sender::new(false),
+            webhook_attempted: watch::Sender::new(false),
         }
     }
 
-    pub(crate) fn reach(&self, status: Status) {
+    pub(crate) fn set_status(&self, status: Status) {
         self.state().status = status;
     }
 
@@ -220,12 +220,12 @@ impl Render {
         }
     }
 
-    pub(crate) fn webhook_answered(&self, answer: Option<Answer>) {
-        self.state().webhook = answer;
-        self.webhook_tried.send_replace(true);
+    pub(crate) fn webhook_ended(&self, outcome: Option<CallOutcome>) {
+        self.state().webhook = outcome;
+        self.webhook_attempted.send_replace(true);
     }
 
-    /// The render object of the vendor's interface.
+    /// The render object of Creatomate's API.
     pub(crate) fn to_json(&self) -> Value {
         let state = self.state();
         let mut object = Map::new();
@@ -266,7 +266,7 @@ impl Render {
         Value::Object(object)
     }
 
-    /// For people and tests: without the callback's URL, which may hold a token, but with its answer.
+    /// For people and tests: without the webhook's URL, which may contain a token, but with the webhook's outcome.
     pub(crate) fn summary(&self) -> Value {
         let mut object = self.to_json();
         object["webhook_url"] = json!(self.request.webhook_url.is_some());
@@ -292,11 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_request_gets_a_hint() {
+    fn an_invalid_request_gets_a_hint() {
         check_hint(json!({}), "Provide one of 'template_id', 'source' and 'tags'.");
         check_hint(json!({"template_id": "a", "source": {}}), "Provide one of 'template_id', 'source' and 'tags'.");
-        check_hint(json!({"template_id": "a", "metadata": {"job": 1}}), "The parameter 'metadata' has to be a string.");
-        check_hint(json!({"source": {"output_format": "gif"}}), "Studio's stand-in renders mp4 only.");
+        check_hint(json!({"template_id": "a", "metadata": {"job": 1}}), "The parameter 'metadata' must be a string.");
+        check_hint(
+            json!({"source": {"output_format": "gif"}}),
+            "'output_format' must be 'mp4': the mock service renders nothing else.",
+        );
     }
 
     #[test]
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_title_is_found_wherever_it_stands() {
+    fn the_title_is_found_in_modifications_template_and_elements() {
         let check = |body: Value, expected: &str| {
             assert_eq!(parse(body, Version::V2).unwrap()[0].title, expected);
         };

@@ -1,76 +1,76 @@
-//! How the worker behaves for a job: as real workers do, or in one of the ways in which things go wrong.
+//! How the external worker behaves for a job: as real workers do, or with a fault.
 
 use serde::{Deserialize, Serialize};
 
-use crate::options::{Kinds, Options, in_text, merged, typed};
+use crate::options::{OptionKinds, Options, merged, parse_text, typed};
 
-const KINDS: Kinds = Kinds {
+const KINDS: OptionKinds = OptionKinds {
     flags: &["garbage", "no_render", "render_fail", "before_id", "extraction_only"],
     texts: &["error", "vanish"],
     lists: &["late"],
 };
 
-/// Steps are numbered 0 (started), 1-7 (the work), 8 (completed).
+/// The behaviour for one job. Steps are numbered 0 (started), 1 to 7 (the work) and 8 (completed).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// How long each step takes.
+    /// Duration of each step.
     pub step_ms: Option<u64>,
     /// This step fails with `error`; 8 sends "Workflow Failed".
     pub fail: Option<u8>,
-    /// Only the first so many attempts of a job fail.
+    /// Only this many attempts of a job fail.
     pub fail_attempts: Option<u64>,
-    /// Falls silent for ever after this step.
+    /// No callback is sent after this step.
     pub stall: Option<u8>,
-    /// Each callback is sent so many times.
+    /// Each callback is sent this many times.
     pub repeat: Option<u32>,
-    /// Callbacks are sent shuffled, in windows of so many.
+    /// Callbacks are shuffled in windows of this many.
     pub reorder: Option<usize>,
-    /// The shuffle's seed.
+    /// Seed of the shuffle.
     pub seed: Option<u64>,
-    /// These steps' callbacks are sent again at the end.
+    /// The callbacks of these steps are sent again at the end.
     pub late: Vec<u8>,
-    /// A malformed callback follows each good one.
+    /// A malformed callback follows each valid one.
     pub garbage: bool,
-    /// POST /worker/jobs answers with this status.
+    /// Status of the response to POST /worker/jobs.
     pub answer: Option<u16>,
-    /// Only for the first so many POSTs of a job; `vanish` heeds it too.
+    /// `answer` and `vanish` apply only to this many POSTs of a job.
     pub answer_times: Option<u64>,
-    /// Seconds, in the Retry-After header beside `answer`.
+    /// Value of the Retry-After header of `answer`, in seconds.
     pub retry_after: Option<u64>,
-    /// The text of every error that this scenario makes.
+    /// Message of every error in this scenario.
     pub error: Option<String>,
-    /// Nothing is heard of the job any more.
+    /// The job is lost.
     pub vanish: Option<Vanish>,
-    /// No render is made, and step 8 carries neither id nor video.
+    /// No render is submitted, and step 8 has neither id nor video.
     pub no_render: bool,
     /// The render fails.
     pub render_fail: bool,
-    /// How long the render takes.
+    /// Duration of the render.
     pub render_ms: Option<u64>,
-    /// Stops after step 1, whatever pauseAfterExtraction says; false: never stops there.
+    /// True: ends after step 1, false: never ends there, regardless of pauseAfterExtraction.
     pub extraction_only: Option<bool>,
-    /// Creatomate's callback is sent before the step that tells its id.
+    /// Creatomate's callback is sent before the step that reports its id.
     pub before_id: bool,
 }
 
-/// Where a worker vanishes.
+/// When a worker loses the job.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Vanish {
-    /// Accepts the job and never calls.
+    /// It accepts the job and never sends a callback.
     After,
-    /// Closes the connection without an answer and forgets the job.
+    /// It closes the connection without a response and does not start the job.
     Post,
-    /// Starts the job, but the connection closes before the answer.
+    /// It starts the job, but closes the connection without a response.
     Answer,
 }
 
 impl Scenario {
-    /// The scenario that a control request describes.
+    /// Parses the scenario in a control request.
     ///
     /// # Errors
-    /// A sentence that names the unknown option, the wrong type or the value out of range.
+    /// Names the unknown option, the wrong type or the value out of range.
     pub(crate) fn of_settings(mut settings: Options) -> Result<Self, String> {
         let shorthand = settings
             .get("vanish")
@@ -81,26 +81,26 @@ impl Scenario {
         let scenario: Self = typed(settings)?;
         match scenario.answer {
             Some(status) if !(200..600).contains(&status) => {
-                Err(format!("option `answer` takes a status from 200 to 599, not {status}"))
+                Err(format!("option `answer` must be a status from 200 to 599 (got {status})"))
             }
             _ => Ok(scenario),
         }
     }
 
-    /// The scenario of one job: settings for all jobs, overridden by the job's `template`.
+    /// The scenario of one job: the settings for all jobs, overridden by the job's `template`.
     ///
     /// # Errors
-    /// As for settings.
+    /// As for [`Self::of_settings`].
     pub(crate) fn of_job(settings: &Options, template: &str) -> Result<Self, String> {
-        Self::of_settings(merged(settings, in_text(template, &KINDS)?))
+        Self::of_settings(merged(settings, parse_text(template, &KINDS)?))
     }
 
-    /// The sentence for a failure of this scenario.
-    pub(crate) fn error_or(&self, usual: &str) -> String {
-        self.error.clone().unwrap_or_else(|| usual.to_owned())
+    /// The error message of this scenario.
+    pub(crate) fn error_or(&self, default: &str) -> String {
+        self.error.clone().unwrap_or_else(|| default.to_owned())
     }
 
-    /// The Creatomate template id that makes the render behave.
+    /// The Creatomate template id that sets the render's options.
     pub(crate) fn render_template(&self, template: &str) -> String {
         let mut options = Vec::new();
         if self.before_id {
@@ -173,15 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn a_typing_error_is_a_sentence() {
+    fn invalid_options_are_named() {
         let error = Scenario::of_job(&Options::new(), "studio:fial=3").unwrap_err();
         assert!(error.contains("unknown field `fial`"), "{error}");
         let error = Scenario::of_settings(options(json!({"answer": 42}))).unwrap_err();
-        assert_eq!(error, "option `answer` takes a status from 200 to 599, not 42");
+        assert_eq!(error, "option `answer` must be a status from 200 to 599 (got 42)");
     }
 
     #[test]
-    fn the_render_is_told_by_its_template() {
+    fn the_template_id_sets_the_options_of_the_render() {
         let check = |template: &str, expected: &str| {
             let scenario = Scenario::of_job(&Options::new(), template).unwrap();
             assert_eq!(scenario.render_template(template), expected);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shuffle_keeps_everything_and_repeats_itself() {
+    fn a_shuffle_keeps_all_items_and_is_reproducible() {
         let shuffled = |seed| {
             let mut items = [0, 1, 2, 3, 4, 5, 6, 7];
             Shuffle(seed).shuffle(&mut items);

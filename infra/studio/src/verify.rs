@@ -1,4 +1,4 @@
-//! Verifies what arrives the way a receiver would: seed 001's header and Standard Webhooks, here and in other languages.
+//! Verifies deliveries as receivers do: X-StreamGank-Signature and Standard Webhooks, here and in other languages.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use standardwebhooks::Webhook;
 const STREAMGANK: HeaderName = HeaderName::from_static("x-streamgank-signature");
 const BARE: HeaderName = HeaderName::from_static("x-webhook-signature");
 
-/// What one verifier found.
+/// The result of one verifier.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Check {
     pub ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The single checks of a verifier that makes several.
+    /// The checks of a verifier that makes several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Value>,
 }
@@ -28,17 +28,17 @@ impl Check {
         Self { ok: true, error: None, checks: None }
     }
 
-    pub(crate) fn failed(sentence: impl Into<String>) -> Self {
-        Self { ok: false, error: Some(sentence.into()), checks: None }
+    pub(crate) fn failed(error: impl Into<String>) -> Self {
+        Self { ok: false, error: Some(error.into()), checks: None }
     }
 }
 
-/// What all verifiers found; none where that one was not asked.
+/// The results of all verifiers; none for one that was not run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Verification {
     pub streamgank: Option<Check>,
     pub standard_webhooks: Option<Check>,
-    /// VidBuilder's `X-Webhook-Signature`, only where that header came.
+    /// VidBuilder's `X-Webhook-Signature`, only if that header was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_signature: Option<Check>,
     pub node: Option<Check>,
@@ -46,7 +46,7 @@ pub(crate) struct Verification {
 }
 
 impl Verification {
-    /// Each verifier that was asked, by the name of its member here, and whether it accepted.
+    /// Each verifier that was run, by its member's name, and whether it accepted.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let checks = [
             ("streamgank", &self.streamgank),
@@ -58,7 +58,7 @@ impl Verification {
         checks.into_iter().filter_map(|(name, check)| Some((name, check.as_ref()?.ok)))
     }
 
-    /// Whether every verifier that was asked accepted.
+    /// Whether every verifier that was run accepted.
     pub(crate) fn all_accept(&self) -> bool {
         self.outcomes().all(|(_, ok)| ok)
     }
@@ -72,21 +72,21 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// None where the text holds no secret.
+    /// Parses secrets separated by commas; none if there are none.
     pub(crate) fn parse(text: &SecretString) -> Option<Self> {
         Some(Self { keys: SigningKeys::parse(text.expose_secret())?, text: text.clone() })
     }
 
-    /// Each secret by itself: the official libraries take one.
+    /// Each secret separately: the official libraries accept one.
     pub(crate) fn each(&self) -> impl Iterator<Item = &str> {
         self.text.expose_secret().split(',').map(str::trim).filter(|secret| !secret.is_empty())
     }
 
-    /// Both headers of a delivery, and VidBuilder's where it is there.
+    /// Verifies both signatures of a delivery, and VidBuilder's if it is present.
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Verification {
         let bare = headers.contains_key(BARE).then(|| self.hex_header(headers, BARE, body));
         let streamgank = match bare {
-            // VidBuilder's notifications have no StreamGank header.
+            // VidBuilder's notifications have no X-StreamGank-Signature.
             Some(_) if !headers.contains_key(STREAMGANK) => None,
             _ => Some(self.hex_header(headers, STREAMGANK, body)),
         };
@@ -104,7 +104,7 @@ impl Secrets {
             return Check::failed(format!("missing header {name}"));
         };
         let Ok(header) = header.to_str() else {
-            return Check::failed(format!("header {name} is no text"));
+            return Check::failed(format!("header {name} is not ASCII text"));
         };
         match streamgank::verify_hex(body, header, &self.keys) {
             Ok(_) => Check::passed(),
@@ -124,7 +124,7 @@ impl Secrets {
     }
 }
 
-/// What the official library for Rust says to one secret.
+/// Verifies with the official Rust library and one secret.
 fn standard_webhook(secret: &str, headers: &HeaderMap, body: &[u8]) -> Check {
     let webhook = if secret.starts_with("whsec_") {
         Webhook::new(secret)
@@ -137,19 +137,19 @@ fn standard_webhook(secret: &str, headers: &HeaderMap, body: &[u8]) -> Check {
     }
 }
 
-/// Secrets and public keys of an endpoint, of which each alone has to accept what arrives: some receiver holds just that
-/// one while they rotate.
+/// Secrets and public keys of an endpoint. Each of them alone must accept a delivery: during a rotation, some receivers
+/// have only that one.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Held {
+pub(crate) struct ReceiverKeys {
     #[serde(default)]
     pub secrets: Vec<String>,
     #[serde(default)]
     pub public_keys: Vec<String>,
 }
 
-impl Held {
-    /// What the official library for Rust says to each secret.
+impl ReceiverKeys {
+    /// Verifies with the official Rust library and each secret.
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Verification {
         let checks = self.secrets.iter().map(|secret| standard_webhook(secret, headers, body));
         let refused = checks.into_iter().find(|check| !check.ok);
@@ -157,7 +157,7 @@ impl Held {
     }
 }
 
-/// Headers as text, lower-case, several of one name joined with a comma.
+/// Headers as strings with lower-case names; several of one name are joined with commas.
 pub(crate) fn header_texts(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers {
@@ -182,7 +182,7 @@ mod tests {
 
     fn signed(by: &str) -> HeaderMap {
         let keys = SigningKeys::parse(by).unwrap();
-        let now = crate::kept::now_ms() as i64 / 1000;
+        let now = crate::bounded_log::now_ms() as i64 / 1000;
         let mut headers = HeaderMap::new();
         let token = reelhook_signing::standard::sign("msg_1", now, BODY, &keys);
         headers.insert("webhook-id", "msg_1".parse().unwrap());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn vidbuilders_bare_header_counts_in_place_of_streamganks() {
+    fn vidbuilders_signature_replaces_streamganks() {
         let mut headers = signed("plain");
         headers.remove(STREAMGANK);
         let hex = streamgank::hex_signature(BODY, &SigningKeys::parse("plain").unwrap());

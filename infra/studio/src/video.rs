@@ -1,4 +1,4 @@
-//! The videos: short real MP4s made by ffmpeg, one program at a time.
+//! The videos: short real MP4s, made by one ffmpeg process at a time.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,24 +18,24 @@ pub(crate) const FRAME_RATE: u32 = 25;
 pub(crate) const SECONDS: f64 = 2.4;
 
 const FFMPEG_TIMEOUT: Duration = Duration::from_secs(60);
-/// The picture below the titles; the number goes up when its recipe changes.
+/// The background of the titles; its number changes with the way it is made.
 const BASE: &str = "base-1.mp4";
 const TITLE_COLUMNS: usize = 26;
 const TITLE_ROWS: usize = 4;
 const ENCODING: [&str; 10] =
     ["-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-movflags", "+faststart"];
-/// Directories in which systems keep fonts, for an ffmpeg that finds none by itself.
+/// Usual directories of fonts, for an ffmpeg that finds none by itself.
 const FONTS: [&str; 4] =
     ["/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts/Supplemental", "/Library/Fonts"];
 
-/// One finished file.
+/// A finished file.
 #[derive(Clone, Debug)]
 pub(crate) struct Video {
     /// Bytes.
     pub file_size: u64,
 }
 
-/// Makes the videos and knows where they are.
+/// Makes the videos and names their files.
 #[derive(Clone)]
 pub(crate) struct VideoMaker(Arc<Inner>);
 
@@ -45,20 +45,21 @@ struct Inner {
     directory: PathBuf,
     one_at_a_time: Semaphore,
     base: OnceCell<()>,
-    /// The drawtext filter without its textfile; none where this ffmpeg can't draw text.
+    /// The drawtext filter without its textfile; none if this ffmpeg can't draw text.
     drawtext: OnceCell<Option<&'static str>>,
 }
 
 impl VideoMaker {
     /// # Errors
-    /// There is no ffmpeg, or the directory can't be made.
+    /// There is no ffmpeg, or the directory can't be created.
     pub(crate) fn find(config: &Config) -> anyhow::Result<Self> {
         let ffmpeg = match config.no_video {
             true => None,
             false => Some(find_ffmpeg(config.ffmpeg.as_deref())?),
         };
         let directory = config.data.join("videos");
-        std::fs::create_dir_all(&directory).with_context(|| format!("make directory `{}`", directory.display()))?;
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("create the directory `{}`", directory.display()))?;
         let directory = directory.canonicalize().context("resolve the data directory")?;
         Ok(Self(Arc::new(Inner {
             ffmpeg,
@@ -69,18 +70,18 @@ impl VideoMaker {
         })))
     }
 
-    /// Where the file of this id is, once it is made.
+    /// The path of the file with this id.
     pub(crate) fn path_of(&self, id: &str) -> PathBuf {
         self.0.directory.join(format!("{id}.mp4"))
     }
 
-    /// Makes the file of this id (a UUID: it becomes a file name); without a title it is the one that all share.
+    /// Makes the file with this id (a UUID, as it becomes a file name); without a title, the shared video.
     ///
     /// # Errors
-    /// ffmpeg failed, and what it said.
+    /// When ffmpeg fails, with its output.
     pub(crate) async fn make(&self, id: &str, title: Option<&str>) -> anyhow::Result<Video> {
         let Some(ffmpeg) = &self.0.ffmpeg else {
-            bail!("studio runs with --no-video and makes no files");
+            bail!("no videos are made because of --no-video");
         };
         let _permit = self.0.one_at_a_time.acquire().await?;
         self.0.base.get_or_try_init(|| self.make_base(ffmpeg)).await?;
@@ -90,11 +91,11 @@ impl VideoMaker {
             (Some(title), Some(filter)) => self.make_titled(ffmpeg, id, title, filter).await?,
             _ => share(&self.0.directory.join(BASE), &path)?,
         }
-        let file = std::fs::metadata(&path).context("look at the finished video")?;
+        let file = std::fs::metadata(&path).context("read the size of the video")?;
         Ok(Video { file_size: file.len() })
     }
 
-    /// A gradient that moves, a bar that grows, and a soft fifth that fades.
+    /// Makes the background: a moving gradient, a growing bar and a fading tone.
     async fn make_base(&self, ffmpeg: &Path) -> anyhow::Result<()> {
         if self.0.directory.join(BASE).is_file() {
             return Ok(());
@@ -127,17 +128,17 @@ impl VideoMaker {
         made
     }
 
-    /// A half-made file never has its final name.
+    /// Makes a file under a temporary name, so that an incomplete file never has its final name.
     async fn make_file(&self, ffmpeg: &Path, arguments: &[&str], name: &str) -> anyhow::Result<()> {
         let part = format!("{name}.part");
         let mut arguments = arguments.to_vec();
         arguments.extend(["-f", "mp4", &part]);
         self.run(ffmpeg, &arguments).await?;
         let directory = &self.0.directory;
-        std::fs::rename(directory.join(&part), directory.join(name)).context("name the video")
+        std::fs::rename(directory.join(&part), directory.join(name)).context("rename the video")
     }
 
-    /// Without fontconfig's files a static ffmpeg needs to be shown a font.
+    /// Finds out how this ffmpeg draws text: a static one without fontconfig needs the path of a font.
     async fn probe_drawtext(&self, ffmpeg: &Path) -> Option<&'static str> {
         const PLAIN: &str = concat!(
             "drawtext=expansion=none:fontsize=36:fontcolor=white:line_spacing=10:",
@@ -156,12 +157,12 @@ impl VideoMaker {
             return Some(PLAIN);
         }
         let font = FONTS.iter().find_map(|fonts| find_font(Path::new(fonts), 4))?;
-        // A copy, because a path would have to be escaped twice within the filter.
+        // A copy with a plain name: a path would have to be escaped twice within the filter.
         std::fs::copy(font, self.0.directory.join("font")).ok()?;
         draws(WITH_FONT).await.then_some(WITH_FONT)
     }
 
-    /// Runs in the directory of the videos, so that arguments are plain names.
+    /// Runs ffmpeg in the directory of the videos, so that arguments are plain names.
     async fn run(&self, ffmpeg: &Path, arguments: &[&str]) -> anyhow::Result<()> {
         let run = Command::new(ffmpeg)
             .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
@@ -172,17 +173,17 @@ impl VideoMaker {
             .output();
         let output = match timeout(FFMPEG_TIMEOUT, run).await {
             Ok(output) => output.with_context(|| format!("run `{}`", ffmpeg.display()))?,
-            Err(_) => bail!("ffmpeg took longer than {} s", FFMPEG_TIMEOUT.as_secs()),
+            Err(_) => bail!("ffmpeg must end within {} s", FFMPEG_TIMEOUT.as_secs()),
         };
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "ffmpeg failed: {}", said.trim());
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "ffmpeg failed: {}", error.trim());
         Ok(())
     }
 }
 
 fn find_ffmpeg(given: Option<&Path>) -> anyhow::Result<PathBuf> {
-    const ADVICE: &str = "install ffmpeg, or `pip install imageio-ffmpeg` and set STUDIO_FFMPEG to what \
-        `python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())'` prints, or start with --no-video";
+    const ADVICE: &str = "install ffmpeg, or `pip install imageio-ffmpeg` and set STUDIO_FFMPEG to the output of \
+        `python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())'`, or start with --no-video";
     let name = given.unwrap_or(Path::new("ffmpeg"));
     if name.components().count() > 1 {
         ensure!(name.is_file(), "no ffmpeg at `{}`: {ADVICE}", name.display());
@@ -215,7 +216,7 @@ fn share(base: &Path, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Short lines, and only so many: the picture is small.
+/// Wraps a title to a few short lines, since the video is small.
 fn wrapped(title: &str) -> String {
     let mut rows: Vec<String> = Vec::new();
     for line in title.lines() {
@@ -242,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_fits_the_picture() {
+    fn a_title_fits_the_video() {
         assert_eq!(wrapped("Action on Netflix\nTop 3 in US"), "Action on Netflix\nTop 3 in US");
         assert_eq!(
             wrapped("a rather long title that needs more than one line"),

@@ -1,4 +1,4 @@
-//! The StreamGank worker: takes jobs at POST /worker/jobs and remembers all that it saw.
+//! The external worker: accepts jobs at POST /worker/jobs and records all requests.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,57 +13,49 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answers::{Problem, control_body};
+use crate::bounded_log::{BoundedLog, now_ms};
 use crate::calls::Caller;
 use crate::config::Config;
 use crate::creatomate::Creatomate;
 use crate::faults::Connection;
-use crate::kept::{Kept, now_ms};
 use crate::options::Options;
-use crate::run::{Run, Tools, work};
+use crate::responses::{Problem, control_body};
 use crate::scenario::{Scenario, Vanish};
 use crate::verify::{Secrets, Verification};
 
-/// How many workers this one pretends to be.
+use job::JobRequest;
+use run::{Run, RunContext, work};
+
+pub(crate) use run::Phase;
+
+mod job;
+mod run;
+mod steps;
+
+/// Number of worker ids that are used in turn.
 const WORKERS: usize = 4;
 const STEP_MS: f64 = 300.0;
 
-/// What is posted to a worker; `callback_url` comes along, and real workers ignore it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct JobPost {
-    pub job_id: String,
-    pub attempt: u64,
-    pub parameters: Options,
-    pub webhook_base_url: String,
-}
-
-impl JobPost {
-    /// A text among the parameters.
-    pub(crate) fn parameter(&self, name: &str) -> &str {
-        self.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
-    }
-}
-
-/// One POST /worker/jobs and what it was answered.
+/// A POST /worker/jobs and the status of its response.
 #[derive(Debug, Serialize)]
-struct SeenPost {
+struct RecordedPost {
     at_ms: u64,
     job_id: Option<String>,
     attempt: Option<u64>,
     idempotency_key: Option<String>,
     header_names: Vec<String>,
     verification: Option<Verification>,
-    /// None where the connection was closed instead.
+    /// None if the connection was closed instead.
     status: Option<u16>,
-    /// The key was accepted before.
+    /// Whether the key was accepted before.
     repeat: bool,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Records {
     settings: Options,
-    posts: Kept<SeenPost>,
-    runs: Kept<Run>,
+    posts: BoundedLog<RecordedPost>,
+    runs: BoundedLog<Run>,
     run_of_key: HashMap<String, Arc<Run>>,
     counts: BTreeMap<String, u64>,
     /// Refused POSTs and accepted attempts, by job.
@@ -71,16 +63,16 @@ struct Seen {
     accepted: HashMap<String, u64>,
 }
 
-/// The stand-in for the StreamGank worker.
+/// The mock of the external worker.
 pub struct Worker {
-    tools: Tools,
+    context: RunContext,
     secrets: Option<Secrets>,
     url: String,
-    seen: Mutex<Seen>,
+    records: Mutex<Records>,
 }
 
 enum Reply {
-    Answer(Response),
+    Response(Response),
     Close,
 }
 
@@ -88,7 +80,7 @@ impl Worker {
     pub(crate) fn new(config: &Config, url: &str, caller: Caller, creatomate: Arc<Creatomate>) -> Self {
         let key = config.creatomate_api_key.as_ref();
         Self {
-            tools: Tools {
+            context: RunContext {
                 caller,
                 creatomate,
                 creatomate_url: format!("{url}/creatomate/v1/renders"),
@@ -97,60 +89,60 @@ impl Worker {
             },
             secrets: config.secret_of("worker").and_then(Secrets::parse),
             url: url.to_owned(),
-            seen: Mutex::default(),
+            records: Mutex::default(),
         }
     }
 
     /// Replaces the scenario for all jobs, as PUT /control/worker does.
     ///
     /// # Errors
-    /// A sentence that names the unknown option or the wrong value.
+    /// Names the unknown option or the wrong value.
     pub fn set(&self, settings: Value) -> Result<(), String> {
         let Value::Object(settings) = settings else {
-            return Err("the settings are an object".to_owned());
+            return Err("the settings must be an object".to_owned());
         };
         Scenario::of_settings(settings.clone())?;
-        self.seen().settings = settings;
+        self.records().settings = settings;
         Ok(())
     }
 
-    /// What GET /worker/jobs answers; of one job where its id is given.
+    /// The response to GET /worker/jobs, restricted to one job if its id is given.
     pub fn snapshot(&self, job_id: Option<&str>) -> Value {
-        let seen = self.seen();
-        let wanted = |id: &str| job_id.is_none_or(|job_id| job_id == id);
-        let posts: Vec<Value> = seen
+        let records = self.records();
+        let matches = |id: &str| job_id.is_none_or(|job_id| job_id == id);
+        let posts: Vec<Value> = records
             .posts
             .since(0)
-            .filter(|(_, post)| wanted(post.job_id.as_deref().unwrap_or_default()))
+            .filter(|(_, post)| matches(post.job_id.as_deref().unwrap_or_default()))
             .map(|(_, post)| json!(**post))
             .collect();
         let runs: Vec<Value> =
-            seen.runs.since(0).filter(|(_, run)| wanted(&run.post.job_id)).map(|(_, run)| run.to_json()).collect();
-        let counts: BTreeMap<&String, &u64> = seen
+            records.runs.since(0).filter(|(_, run)| matches(&run.job.job_id)).map(|(_, run)| run.to_json()).collect();
+        let counts: BTreeMap<&String, &u64> = records
             .counts
             .iter()
-            .filter(|(key, _)| wanted(key.rsplit_once('.').map_or(key, |(job_id, _)| job_id)))
+            .filter(|(key, _)| matches(key.rsplit_once('.').map_or(key, |(job_id, _)| job_id)))
             .collect();
         json!({ "posts": posts, "counts": counts, "runs": runs })
     }
 
     /// The latest runs, newest first.
     pub(crate) fn latest(&self, limit: usize) -> Vec<Arc<Run>> {
-        let seen = self.seen();
-        let runs = seen.runs.since(0).rev().take(limit);
+        let records = self.records();
+        let runs = records.runs.since(0).rev().take(limit);
         runs.map(|(_, run)| run.clone()).collect()
     }
 
-    /// Nothing is left half-written where a handler panicked: each change is one assignment.
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A poisoned lock is safe to use: each change is one assignment.
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn receive(&self, headers: &HeaderMap, body: &Bytes) -> Reply {
         let key = headers.get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
         let verification = self.secrets.as_ref().map(|secrets| secrets.verify(headers, body));
-        let parsed: Result<JobPost, _> = serde_json::from_slice(body);
-        let mut post = SeenPost {
+        let parsed: Result<JobRequest, _> = serde_json::from_slice(body);
+        let mut post = RecordedPost {
             at_ms: now_ms(),
             job_id: parsed.as_ref().ok().map(|post| post.job_id.clone()),
             attempt: parsed.as_ref().ok().map(|post| post.attempt),
@@ -160,41 +152,41 @@ impl Worker {
             status: None,
             repeat: false,
         };
-        let mut seen = self.seen();
+        let mut records = self.records();
         if let Some(key) = &key {
-            *seen.counts.entry(key.clone()).or_default() += 1;
-            post.repeat = seen.run_of_key.contains_key(key);
+            *records.counts.entry(key.clone()).or_default() += 1;
+            post.repeat = records.run_of_key.contains_key(key);
         }
-        let reply = if post.verification.as_ref().is_some_and(|found| !found.all_accept()) {
-            Reply::Answer(refused(StatusCode::UNAUTHORIZED, "invalid signature"))
+        let reply = if post.verification.as_ref().is_some_and(|verification| !verification.all_accept()) {
+            Reply::Response(refused(StatusCode::UNAUTHORIZED, "invalid signature"))
         } else {
             match parsed {
-                Ok(job) => self.take(&mut seen, key, job),
-                Err(error) => Reply::Answer(refused(StatusCode::BAD_REQUEST, &error.to_string())),
+                Ok(job) => self.accept(&mut records, key, job),
+                Err(error) => Reply::Response(refused(StatusCode::BAD_REQUEST, &error.to_string())),
             }
         };
-        if let Reply::Answer(response) = &reply {
+        if let Reply::Response(response) = &reply {
             post.status = Some(response.status().as_u16());
         }
-        seen.posts.push(body.len(), post);
+        records.posts.push(body.len(), post);
         reply
     }
 
-    fn take(&self, seen: &mut Seen, key: Option<String>, post: JobPost) -> Reply {
-        let expected = format!("{}.{}", post.job_id, post.attempt);
+    fn accept(&self, records: &mut Records, key: Option<String>, job: JobRequest) -> Reply {
+        let expected = format!("{}.{}", job.job_id, job.attempt);
         if key.as_ref() != Some(&expected) {
-            let sentence = format!("header Idempotency-Key has to be `{expected}`");
-            return Reply::Answer(refused(StatusCode::BAD_REQUEST, &sentence));
+            let message = format!("header Idempotency-Key must be `{expected}`");
+            return Reply::Response(refused(StatusCode::BAD_REQUEST, &message));
         }
-        if let Some(run) = seen.run_of_key.get(&expected) {
-            return Reply::Answer(accepted(run));
+        if let Some(run) = records.run_of_key.get(&expected) {
+            return Reply::Response(accepted(run));
         }
-        let scenario = match Scenario::of_job(&seen.settings, post.parameter("template")) {
+        let scenario = match Scenario::of_job(&records.settings, job.parameter("template")) {
             Ok(scenario) => scenario,
-            Err(sentence) => return Reply::Answer(refused(StatusCode::BAD_REQUEST, &sentence)),
+            Err(message) => return Reply::Response(refused(StatusCode::BAD_REQUEST, &message)),
         };
 
-        let refusals = seen.refused.entry(post.job_id.clone()).or_default();
+        let refusals = records.refused.entry(job.job_id.clone()).or_default();
         if scenario.answer_times.is_none_or(|times| *refusals < times) {
             if scenario.vanish == Some(Vanish::Post) {
                 *refusals += 1;
@@ -202,53 +194,53 @@ impl Worker {
             }
             if let Some(status) = scenario.answer {
                 *refusals += 1;
-                return Reply::Answer(scenario_answer(&scenario, status));
+                return Reply::Response(scenario_response(&scenario, status));
             }
         }
 
-        let attempts = seen.accepted.entry(post.job_id.clone()).or_default();
+        let attempts = records.accepted.entry(job.job_id.clone()).or_default();
         *attempts += 1;
-        let fails = scenario.fail_attempts.is_none_or(|most| *attempts <= most);
+        let fails = scenario.fail_attempts.is_none_or(|maximum| *attempts <= maximum);
         let run = Run::new(
-            post,
+            job,
             Scenario { fail: scenario.fail.filter(|_| fails), ..scenario },
-            format!("studio-worker-{}", seen.run_of_key.len() % WORKERS + 1),
+            format!("studio-worker-{}", records.run_of_key.len() % WORKERS + 1),
             format!("{}/worker/jobs/{}/cancel", self.url, path_segment(&expected)),
         );
-        let (_, run) = seen.runs.push(0, run);
-        seen.run_of_key.insert(expected, run.clone());
-        tokio::spawn(work(run.clone(), self.tools.clone()));
+        let (_, run) = records.runs.push(0, run);
+        records.run_of_key.insert(expected, run.clone());
+        tokio::spawn(work(run.clone(), self.context.clone()));
         match run.scenario.vanish {
             Some(Vanish::Answer) => Reply::Close,
-            Some(Vanish::After | Vanish::Post) | None => Reply::Answer(accepted(&run)),
+            Some(Vanish::After | Vanish::Post) | None => Reply::Response(accepted(&run)),
         }
     }
 }
 
 fn accepted(run: &Run) -> Response {
-    let answer = json!({
+    let body = json!({
         "accepted": true,
         "worker_id": run.worker_id,
         "cancel_url": run.cancel_url,
     });
-    Json(answer).into_response()
+    Json(body).into_response()
 }
 
-fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "accepted": false, "error": sentence }))).into_response()
+fn refused(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "accepted": false, "error": message }))).into_response()
 }
 
-fn scenario_answer(scenario: &Scenario, status: u16) -> Response {
+fn scenario_response(scenario: &Scenario, status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let usual = status.canonical_reason().unwrap_or("refused");
-    let mut response = refused(status, &scenario.error_or(usual));
+    let default = status.canonical_reason().unwrap_or("refused");
+    let mut response = refused(status, &scenario.error_or(default));
     if let Some(seconds) = scenario.retry_after {
         response.headers_mut().insert("retry-after", seconds.into());
     }
     response
 }
 
-/// Job ids are plain words; anything else stays one segment of the path.
+/// Encodes a text so that it stays one path segment.
 fn path_segment(text: &str) -> String {
     text.replace('%', "%25").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
 }
@@ -273,7 +265,7 @@ async fn post_job(
     body: Bytes,
 ) -> Response {
     match worker.receive(&headers, &body) {
-        Reply::Answer(response) => response,
+        Reply::Response(response) => response,
         Reply::Close => {
             connection.cut();
             StatusCode::OK.into_response()
@@ -290,7 +282,7 @@ async fn cancel_job(
     Path(key): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let run = worker.seen().run_of_key.get(&key).cloned();
+    let run = worker.records().run_of_key.get(&key).cloned();
     let Some(run) = run else {
         return Err(Problem::not_found(format!("no run `{key}`")));
     };
@@ -306,5 +298,5 @@ async fn put_settings(State(worker): State<Arc<Worker>>, body: Bytes) -> Result<
 }
 
 async fn get_settings(State(worker): State<Arc<Worker>>) -> Json<Value> {
-    Json(Value::Object(worker.seen().settings.clone()))
+    Json(Value::Object(worker.records().settings.clone()))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a cold start costs, against a hello world that builds the same SDK clients.
+//! `cargo xtask bench`: measures cold starts, compared with a hello world that builds the same SDK clients.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,21 +8,23 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
-use crate::ports::Asked;
+use crate::ports::RequestedPorts;
 use crate::rie::{Configuration, Environment, sample_events};
-use crate::statistics::{median, ratio_of_medians};
 use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, process, setup, ui};
 
+use statistics::{median, ratio_of_medians};
+
 pub mod dispatcher;
+mod statistics;
 
 /// The baseline: infra/hello.
 const HELLO: &str = "hello";
-/// The same program, reading a secret while it starts: what no function with secrets can start faster than.
-const READING: &str = "hello, one read";
-/// How much longer than the baseline a function's INIT should take at most.
-const AIM: f64 = 1.3;
+/// The same program, which also reads a secret during INIT: a lower bound for functions with secrets.
+const HELLO_WITH_READ: &str = "hello, one read";
+/// Target: a function's INIT takes at most this many times as long as the baseline's.
+const TARGET_RATIO: f64 = 1.3;
 
 /// One measured binary.
 struct Subject {
@@ -34,7 +36,7 @@ struct Subject {
     peak_memory: Vec<f64>,
 }
 
-/// Draws and encodes a film, beside ffmpeg alone: shared/render/examples/speed.rs.
+/// Measures drawing and encoding, compared with ffmpeg alone: shared/render/examples/speed.rs.
 pub fn render(workspace: &Workspace) -> anyhow::Result<()> {
     let tools = setup::stack(workspace)?;
     ui::say("Building the renderer ...");
@@ -44,17 +46,17 @@ pub fn render(workspace: &Workspace) -> anyhow::Result<()> {
     process::run(speed.arg(&tools.fonts).arg(&tools.ffmpeg), "measuring the renderer")
 }
 
-/// Starts every function `runs` times, one after the other and in turns, so that a busy moment hits all alike.
+/// Measures `runs` cold starts of every function, in turns, so that load on the machine affects all functions alike.
 pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Result<()> {
     let tools = setup::lint(workspace)?;
     let mut functions = workspace.functions()?;
     functions.retain(|name| only.is_empty() || only.contains(name));
-    anyhow::ensure!(!functions.is_empty(), "template.yaml has none of the functions {}", only.join(", "));
-    ui::say("Building the release binaries; each is linked with thin LTO, which takes about a minute ...");
+    anyhow::ensure!(!functions.is_empty(), "template.yaml has no function named {}", only.join(" or "));
+    ui::say("Building the release binaries (thin LTO, about a minute each) ...");
     workspace.build(&[HELLO.to_owned()], Profile::Release)?;
-    // A running stack: functions read their secrets while they start.
+    // The functions read their secrets during INIT, so a stack must run.
     let options = Options {
-        ports: Asked::any(),
+        ports: RequestedPorts::any_free(),
         auth: true,
         keep_state: false,
         profile: Profile::Release,
@@ -77,13 +79,13 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
             peak_memory: Vec::new(),
         }
     };
-    let mut reading = Subject { name: READING.to_owned(), ..subject(HELLO) };
-    reading.configuration =
-        reading.configuration.with("HELLO_READS", format!("{}/API_KEYS", started.run.settings_path));
-    let mut subjects = vec![subject(HELLO), reading];
+    let mut hello_with_read = Subject { name: HELLO_WITH_READ.to_owned(), ..subject(HELLO) };
+    hello_with_read.configuration =
+        hello_with_read.configuration.with("HELLO_READS", format!("{}/API_KEYS", started.run.settings_path));
+    let mut subjects = vec![subject(HELLO), hello_with_read];
     subjects.extend(functions.iter().map(|name| subject(name)));
     let log = started.instance.path("rie.log");
-    // The first round fills the page cache and is not counted.
+    // Round 0 fills the page cache and is not counted.
     for round in 0..=runs {
         ui::say(format!("Round {round} of {runs}"));
         for subject in &mut subjects {
@@ -97,7 +99,7 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
                 &started.run.emulator_url,
                 &log,
             )?;
-            // Whether the event is to the function's liking is not the question here.
+            // Only the start is measured: the event may fail.
             let _ = environment.invoke(&subject.event);
             let start = environment.measured().with_context(|| format!("measure {}", subject.name))?;
             if round > 0 {
@@ -110,35 +112,38 @@ pub fn init(workspace: &Workspace, runs: usize, only: &[String]) -> anyhow::Resu
 }
 
 fn report(subjects: &[Subject]) -> anyhow::Result<()> {
-    let (baseline, reading) = (&subjects[0], &subjects[1]);
+    let (baseline, hello_with_read) = (&subjects[0], &subjects[1]);
     println!(
         "\n{:<20} {:>10} {:>20} {:>20} {:>10} {:>12}",
-        "function", "INIT", "times hello (95 %)", "times one read", "size", "peak memory"
+        "function", "INIT", "vs. hello (95 %)", "vs. one read", "size", "peak memory"
     );
     let mut over = BTreeMap::new();
     for subject in subjects {
         let ratio = ratio_of_medians(&subject.init_ms, &baseline.init_ms);
-        let to_reading = ratio_of_medians(&subject.init_ms, &reading.init_ms);
+        let to_read = ratio_of_medians(&subject.init_ms, &hello_with_read.init_ms);
         let size = fs::metadata(&subject.binary).context("measure the binary")?.len();
         println!(
             "{:<20} {:>7.1} ms {:>20} {:>20} {:>10} {:>12}",
             subject.name,
             median(&subject.init_ms),
             ratio.to_string(),
-            to_reading.to_string(),
+            to_read.to_string(),
             ui::bytes(size),
             ui::bytes(median(&subject.peak_memory) as u64),
         );
-        if to_reading.value > AIM {
-            over.insert(&subject.name, to_reading.value);
+        if to_read.value > TARGET_RATIO {
+            over.insert(&subject.name, to_read.value);
         }
     }
     println!(
-        "\n{} starts each, in turns; medians. INIT is exec to the first request for an event.",
+        "\nMedians of {} cold starts each, in turns. INIT is the time from exec to the first request for an event.",
         baseline.init_ms.len()
     );
     for (name, ratio) in over {
-        println!("{name} takes {ratio:.2} times a hello world that reads one secret; the aim is {AIM}.");
+        println!(
+            "{name}: INIT takes {ratio:.2} times as long as that of a hello world that reads one secret \
+             (target: at most {TARGET_RATIO})"
+        );
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! `cargo xtask test`: every check by name, with times and a summary; what CI runs.
+//! `cargo xtask test`: runs the checks that CI runs, and prints their times and a summary.
 
 use std::time::{Duration, Instant};
 
-use self::context::Context;
-
 use crate::workspace::Workspace;
 use crate::{interrupt, ui};
+
+use context::Context;
 
 mod context;
 mod deployed;
@@ -20,7 +20,7 @@ struct Check {
     run: fn(&mut Context) -> anyhow::Result<()>,
 }
 
-/// In this order: what fails fast comes first.
+/// The checks in order: the quick ones first.
 const CHECKS: [Check; 12] = [
     Check { name: "fmt", about: "Rust is formatted", run: source::fmt },
     Check { name: "scripts", about: "shell, Python and JavaScript parse", run: source::scripts },
@@ -29,22 +29,30 @@ const CHECKS: [Check; 12] = [
         about: "types, ports, folders and files keep their limits, and imports make no circle",
         run: source::rules,
     },
-    Check { name: "clippy", about: "no lint warns", run: source::clippy },
-    Check { name: "unit", about: "tests that need no stack", run: source::unit },
-    Check { name: "receivers", about: "the receivers' own programs can verify", run: source::receivers },
+    Check { name: "clippy", about: "clippy reports no warning", run: source::clippy },
+    Check { name: "unit", about: "tests without a stack pass", run: source::unit },
+    Check { name: "receivers", about: "the receivers' example programs verify signatures", run: source::receivers },
     Check { name: "template", about: "the templates pass SAM and CloudFormation linters", run: template::lint },
-    Check { name: "policy", about: "roles, queues, tables and alarms are as promised", run: template::policy },
+    Check {
+        name: "policy",
+        about: "roles, queues, tables and alarms keep the architecture's rules",
+        run: template::policy,
+    },
     Check {
         name: "deploy",
-        about: "the SAM command line deploys it, and a second time changes nothing",
+        about: "the SAM CLI deploys the stack, and a second deployment changes nothing",
         run: first_deployment::deploy,
     },
-    Check { name: "e2e", about: "tests against the deployed stack, roles enforced", run: deployed::e2e },
-    Check { name: "upgrade", about: "what older versions stored ends right on this one", run: deployed::upgrade },
-    Check { name: "rie", about: "each bootstrap answers its sample events", run: deployed::rie },
+    Check { name: "e2e", about: "tests against the deployed stack with enforced roles pass", run: deployed::e2e },
+    Check {
+        name: "upgrade",
+        about: "this version finishes the work that older versions stored",
+        run: deployed::upgrade,
+    },
+    Check { name: "rie", about: "each bootstrap handles its sample events", run: deployed::rie },
 ];
 
-/// Names and meanings of all checks, for --help.
+/// The list of checks, for --help.
 pub fn listing() -> String {
     let lines = CHECKS.iter().map(|check| format!("  {:<10} {}\n", check.name, check.about));
     format!("Checks, in this order:\n{}", lines.collect::<String>())
@@ -53,7 +61,7 @@ pub fn listing() -> String {
 /// Runs the checks; stops at the first that fails, unless `keep_going`.
 pub fn run(workspace: &Workspace, only: &[String], keep_going: bool) -> anyhow::Result<()> {
     if let Some(unknown) = only.iter().find(|name| CHECKS.iter().all(|check| check.name != name.as_str())) {
-        anyhow::bail!("there is no check `{unknown}`\n{}", listing());
+        anyhow::bail!("unknown check `{unknown}`\n{}", listing());
     }
     let mut context = Context::new(workspace);
     let mut outcomes: Vec<(&str, Duration, Option<anyhow::Error>)> = Vec::new();
@@ -73,7 +81,7 @@ pub fn run(workspace: &Workspace, only: &[String], keep_going: bool) -> anyhow::
             break;
         }
     }
-    // Before the summary, which is the last that is printed.
+    // Stops the stack before the summary, so that the summary is printed last.
     drop(context);
     summarize(&outcomes)
 }
@@ -92,7 +100,7 @@ fn summarize(outcomes: &[(&str, Duration, Option<anyhow::Error>)]) -> anyhow::Re
     }
     println!("{} passed, {failed} failed", outcomes.len() - failed);
     if failed > 0 {
-        // The line above says it, and stays the last.
+        // Exits here, so that the summary stays the last line.
         std::process::exit(1);
     }
     Ok(())

@@ -8,12 +8,13 @@ use clap::{Args, Parser, Subcommand};
 use crate::instance::Instance;
 use crate::operate::{self, Target, parse_duration};
 use crate::package::{self, Architecture};
-use crate::ports::Asked;
-use crate::up::{self, Options, Pair};
+use crate::pair::Pair;
+use crate::ports::RequestedPorts;
+use crate::up::{self, Options};
 use crate::workspace::{Profile, Workspace};
 use crate::{bench, checks, demo, deployment, listen, logs, rules, setup, upgrade};
 
-/// Everything that a developer does with this checkout.
+/// Build, test, run and deploy Reelhook from this checkout.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 pub struct Cli {
@@ -23,17 +24,17 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take one job from its submission to a finished video and a verified webhook
+    /// Run one job from its submission to a finished video and a verified webhook
     Demo {
-        /// Name of the instance; everything of it is in .local/NAME
+        /// Name of the instance; its files are in .local/NAME
         #[arg(long, default_value = "demo")]
         instance: String,
-        /// Leave the stack running for your own requests
+        /// Keep the stack running afterwards, for your own requests
         #[arg(long)]
         keep: bool,
         #[command(flatten)]
-        ports: Asked,
-        /// How much faster than usual the studio works
+        ports: RequestedPorts,
+        /// Speed of the mock services, as a multiple of their usual speed
         #[arg(long, default_value_t = 1.0)]
         speed: f64,
     },
@@ -45,21 +46,21 @@ enum Command {
         #[arg(long, default_value = "dev")]
         instance: String,
     },
-    /// Show what the functions of a local stack print
+    /// Show the function logs of a local stack
     Logs {
-        /// Only this function, for example `job-status`
+        /// Show only this function, for example `job-status`
         function: Option<String>,
         /// Name of the instance
         #[arg(long, default_value = "dev")]
         instance: String,
-        /// Go on with what comes, until Ctrl-C
+        /// Keep printing new lines until Ctrl-C
         #[arg(long, short)]
         follow: bool,
-        /// Only lines with this text, for example a job's id
+        /// Show only lines that contain this text, for example a job id
         #[arg(long, value_name = "TEXT")]
         grep: Option<String>,
     },
-    /// Serve a local stack behind one address, as infra/edge.yaml does on AWS, until Ctrl-C
+    /// Serve a local stack at one address, as infra/edge.yaml does on AWS, until Ctrl-C
     #[command(after_help = operate::EDGE)]
     Edge {
         /// Name of the instance
@@ -69,141 +70,141 @@ enum Command {
         #[arg(long, default_value_t = 3001)]
         port: u16,
     },
-    /// Receive webhooks on this machine: print each, and whether its signature fits
+    /// Receive webhooks on this machine, print them and verify their signatures
     #[command(after_help = listen::EXAMPLE)]
     Listen(listen::Options),
-    /// Send an event to a function and print its answer
+    /// Invoke a function with an event and print its response
     Invoke {
         /// The function's crate, for example `generate`
         function: String,
-        /// A JSON file, for example one of events/generate/
+        /// JSON file with the event, for example one of events/generate/
         event: PathBuf,
         #[command(flatten)]
         target: Target,
     },
-    /// Show how much waits in each queue
+    /// Show the depth of each queue
     Queues {
         #[command(flatten)]
         target: Target,
     },
-    /// Move the messages of every dead-letter queue back to where they came from
+    /// Move the messages of every dead-letter queue back to its source queue
     Redrive {
         #[command(flatten)]
         target: Target,
     },
-    /// Make the deliveries that a lost stream never made; what is there already stays as it is
+    /// Create the deliveries that are missing because stream records were lost; existing ones stay unchanged
     Repair {
-        /// How far to look back, for example 2h
+        /// How far back to look, for example 2h
         #[arg(long, value_parser = parse_duration, value_name = "TIME")]
         since: Duration,
         #[command(flatten)]
         target: Target,
     },
-    /// Run every check, from format to end-to-end; what CI runs
+    /// Run every check that CI runs, from formatting to end-to-end tests
     #[command(after_help = checks::listing())]
     Test {
-        /// Only the check of this name; may be repeated
+        /// Run only this check; may be repeated
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
-        /// Go on after a check that failed
+        /// Continue after a check fails
         #[arg(long)]
         keep_going: bool,
     },
     /// Report the sizes of types, ports, folders and files, and the imports of files and rooms; fail above a limit
     Rules {
-        /// How many of each kind
+        /// Print this many of each kind
         #[arg(long, default_value_t = 10, value_name = "NUMBER")]
         top: usize,
     },
-    /// Measure cold starts, sizes and memory against a hello world with the same SDK clients
+    /// Measure cold starts, sizes and memory, compared with a hello world that has the same SDK clients
     #[command(args_conflicts_with_subcommands = true)]
     Bench {
-        /// Starts of each function
+        /// Cold starts per function
         #[arg(long, default_value_t = 31)]
         runs: usize,
-        /// Only this function; may be repeated
+        /// Measure only this function; may be repeated
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
         #[command(subcommand)]
         other: Option<Bench>,
     },
-    /// Build the functions for AWS into target/lambda/<name>/bootstrap; `sam deploy` takes them from there
+    /// Build the functions for AWS into target/lambda/<name>/bootstrap, where `sam deploy` finds them
     Package {
-        /// The processor, as in the template's parameter Architecture
+        /// Processor architecture, as in the template parameter Architecture
         #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
         arch: Architecture,
     },
-    /// Load movies into the catalogue, which previews show; `up` and `demo` load infra/catalog/movies.json
+    /// Import movies into the catalogue, which previews show; `up` and `demo` import infra/catalog/movies.json
     Catalog {
         #[command(subcommand)]
         command: Catalog,
     },
-    /// Store the secrets of a stack on AWS in SSM; those that are not there are generated. Takes AWS credentials
+    /// Store the secrets of a stack on AWS in SSM and generate the missing ones. Requires AWS credentials
     Secrets {
-        /// The stack's name
+        /// Name of the stack
         #[arg(long, value_name = "NAME")]
         stack: String,
-        /// Where they go, as in the template's parameter SettingsPath: for example /reelhook/prod
+        /// Path in SSM, as in the template parameter SettingsPath, for example /reelhook/prod
         #[arg(long)]
         path: String,
-        /// One that is given, for example WEBHOOK_URLS=https://…; may be repeated
+        /// A secret with a value of yours, for example WEBHOOK_URLS=https://…; may be repeated
         #[arg(long = "secret", value_name = "NAME=VALUE")]
         secrets: Vec<Pair>,
     },
-    /// Record what this version stores of every kind of job, video, delivery and endpoint, for the upgrade tests of
+    /// Record what this version stores for every kind of job, video, delivery and endpoint, for the upgrade tests of
     /// later versions
     Record {
         /// Directory for the recording, for example tests/upgrade/0.1.0
         #[arg(long, value_name = "DIRECTORY")]
         out: PathBuf,
     },
-    /// Check whether a deployment to AWS would work: quotas, secrets, packages, the layer. Takes AWS credentials
+    /// Check whether a deployment to AWS would succeed: quotas, secrets, packages, layer. Requires AWS credentials
     Preflight(deployment::Preflight),
-    /// Build the layer with ffmpeg and fonts, which videos need, publish it in your account, and print its parameter
+    /// Build the layer with ffmpeg and fonts for videos, publish it in your account, and print its template parameter
     Layer(deployment::Layer),
-    /// Make a video and a job on a stack and verify their webhooks, or report what is missing. Takes AWS credentials
+    /// Make a video and a job on a stack and verify their webhooks, or report what is missing. Requires AWS credentials
     Smoke {
         #[command(flatten)]
-        place: deployment::Place,
+        target: deployment::AwsTarget,
         /// An API key of the stack
         #[arg(long, env = "REELHOOK_API_KEY", hide_env_values = true)]
         key: String,
     },
-    /// Find the tables and the bucket that a deleted stack left behind, to import them into a new one. Takes AWS
+    /// Find the tables and the bucket that a deleted stack left behind, to import them into a new one. Requires AWS
     /// credentials
     Retained {
         #[command(flatten)]
-        place: deployment::Place,
-        /// A resource that is not found by itself, for example Jobs=reelhook-Jobs-1ABC; may be repeated
+        target: deployment::AwsTarget,
+        /// A resource that is not found automatically, for example Jobs=reelhook-Jobs-1ABC; may be repeated
         #[arg(long = "resource", value_name = "NAME=ID")]
         resources: Vec<Pair>,
     },
-    /// Install what the other commands need into .local; they do it themselves when it is missing
+    /// Install the tools that the other commands need into .local; the commands do so themselves if any is missing
     Setup,
 }
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Measure deliveries per CPU-second and memory of the dispatcher against a bare loop that only signs and POSTs
+    /// Measure the dispatcher's deliveries per CPU-second and memory, compared with a loop that only signs and POSTs
     #[command(after_help = bench::dispatcher::ABOUT)]
     Dispatcher {
-        /// Rounds, each with the dispatcher and the bare loop
+        /// Rounds; each measures the dispatcher and the bare loop
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         runs: u64,
-        /// Deliveries that are measured in each; whole batches of ten
+        /// Deliveries per round, in whole batches of ten
         #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..))]
         deliveries: u64,
     },
-    /// Measure how much video a CPU-second draws and encodes, beside an ffmpeg that only encodes the same cards, and what
-    /// one changed scene costs
+    /// Measure how much video is drawn and encoded per CPU-second, compared with an ffmpeg that only encodes the same
+    /// cards, and what one changed scene costs
     Render,
 }
 
 #[derive(Debug, Subcommand)]
 enum Catalog {
-    /// Put the movies of a file into the table; one with the same country and id is replaced
+    /// Import the movies of a file; a movie with the same country and id is replaced
     Import {
-        /// JSON or CSV, as infra/catalog/README.md says
+        /// JSON or CSV file, as described in infra/catalog/README.md
         file: PathBuf,
         #[command(flatten)]
         target: operate::Target,
@@ -212,35 +213,35 @@ enum Catalog {
 
 #[derive(Debug, Args)]
 struct Up {
-    /// Name of the instance; everything of it is in .local/NAME
+    /// Name of the instance; its files are in .local/NAME
     #[arg(long, default_value = "dev")]
     instance: String,
     #[command(flatten)]
-    ports: Asked,
-    /// Have the API ask for a key
+    ports: RequestedPorts,
+    /// Require an API key for the API
     #[arg(long)]
     auth: bool,
-    /// Keep the tables, queues and files of the last time
+    /// Keep the tables, queues and files of the previous run
     #[arg(long)]
     keep_state: bool,
-    /// Return once it is up; `cargo xtask down` stops it
+    /// Return once the stack is up; `cargo xtask down` stops it
     #[arg(long)]
     detach: bool,
-    /// Build the functions for speed, as for AWS
+    /// Build the functions optimised, as for AWS
     #[arg(long)]
     release: bool,
-    /// How much faster than usual the studio works
+    /// Speed of the mock services, as a multiple of their usual speed
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
     /// A parameter of template.yaml; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     parameters: Vec<Pair>,
-    /// A secret or setting that the functions read from SSM, in which {studio} is the studio's URL; may be repeated
+    /// A secret or setting in SSM, in which {studio} stands for the URL of the mock services; may be repeated
     #[arg(long = "secret", value_name = "NAME=VALUE")]
     secrets: Vec<Pair>,
 }
 
-/// Does what the command line asks for.
+/// Runs the command that was parsed.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let workspace = &Workspace::find()?;
     match cli.command {
@@ -252,7 +253,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 profile: Profile::Debug,
                 speed,
                 shared_video: false,
-                // Without an external worker, as on a bare deployment: the video is ours.
+                // As on a bare deployment, there is no external worker: Reelhook draws the video itself.
                 parameters: vec![Pair("WorkerUrl".to_owned(), String::new())],
                 secrets: Vec::new(),
                 detach: false,
@@ -296,8 +297,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Record { out } => upgrade::record(workspace, &out),
         Command::Preflight(options) => deployment::preflight(workspace, &options),
         Command::Layer(options) => deployment::layer(workspace, &options),
-        Command::Smoke { place, key } => deployment::smoke(workspace, &place, &key),
-        Command::Retained { place, resources } => deployment::retained(workspace, &place, &resources),
+        Command::Smoke { target, key } => deployment::smoke(workspace, &target, &key),
+        Command::Retained { target, resources } => deployment::retained(workspace, &target, &resources),
         Command::Setup => setup::stack(workspace).and(setup::lint(workspace)).map(drop),
     }
 }
@@ -309,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent_and_every_command_says_what_it_does() {
+    fn the_command_line_is_consistent_and_everything_has_help() {
         let command = Cli::command();
         command.clone().debug_assert();
         for sub in command.get_subcommands() {

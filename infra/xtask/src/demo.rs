@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: one job from its submission to a finished video and a verified webhook, for everybody to see.
+//! `cargo xtask demo`: runs one job from its submission to a finished video and a verified webhook, and shows it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,12 +13,13 @@ use crate::up::{Options, Started};
 use crate::workspace::Workspace;
 use crate::{interrupt, logs, mp4, screen, ui, up, visible};
 
-/// A job that takes longer has gone wrong.
-const PATIENCE: Duration = Duration::from_secs(180);
-const WEBHOOK_PATIENCE: Duration = Duration::from_secs(60);
-const GLANCE: Duration = Duration::from_millis(100);
+/// How long the job may take.
+const JOB_TIMEOUT: Duration = Duration::from_secs(180);
+/// How long the webhook may take after the job has ended.
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What the demo shows at its end.
+/// The result of the demo.
 struct Finished {
     job: Value,
     took: Duration,
@@ -32,7 +33,7 @@ struct Video {
     length: Option<Duration>,
 }
 
-/// Runs the demo; with `keep` the stack runs on.
+/// Runs the demo; `keep` keeps the stack running.
 pub fn run(
     workspace: &Workspace,
     instance: crate::instance::Instance,
@@ -65,8 +66,8 @@ fn watch_job(started: &mut Started) -> anyhow::Result<Finished> {
     let job = follow(started, &api, &id)?;
     let status = job["status"].as_str().unwrap_or_default();
     if status != "completed" {
-        let (status, error) = (visible::line(status), job["error"].as_str().unwrap_or("it gives no error"));
-        bail!("the job ended as {status}: {}", visible::line(error));
+        let (status, error) = (visible::line(status), job["error"].as_str().unwrap_or("no error is given"));
+        bail!("the job ended with status {status}: {}", visible::line(error));
     }
     let delivery = await_delivery(started, &run, &id)?;
     let took = began.elapsed();
@@ -82,11 +83,11 @@ fn watch_job(started: &mut Started) -> anyhow::Result<Finished> {
     Ok(Finished { job, took, delivery, video })
 }
 
-/// Shows a job's progress until it is final.
+/// Shows a job's progress until its status is final.
 fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value> {
     let bar = ui::percent_bar();
     let (mut etag, mut shown, mut last) = (None, String::new(), Value::Null);
-    let done = interrupt::wait_for(PATIENCE, GLANCE, || {
+    let ended = interrupt::wait_for(JOB_TIMEOUT, POLL_INTERVAL, || {
         started.check()?;
         let answer = api.get(&format!("/api/job/{id}"), etag.as_deref())?;
         match answer.status {
@@ -110,23 +111,23 @@ fn follow(started: &mut Started, api: &Client, id: &str) -> anyhow::Result<Value
         Ok(is_final.then_some(job))
     })?;
     bar.finish();
-    done.with_context(|| {
-        format!("the job is not done after {}: {} at {} %", ui::seconds(PATIENCE), last["status"], last["progress"])
+    ended.with_context(|| {
+        format!("the job did not end within {}: {} at {} %", ui::seconds(JOB_TIMEOUT), last["status"], last["progress"])
     })
 }
 
-/// The webhook that says that the job is completed, once every verifier has looked at it.
+/// Waits for the webhook `job.completed` and the results of every verifier.
 fn await_delivery(started: &mut Started, run: &Run, id: &str) -> anyhow::Result<Value> {
-    let studio = Client::new(&run.studio_url, "");
-    let found = interrupt::wait_for(WEBHOOK_PATIENCE, GLANCE, || {
+    let mock_services = Client::new(&run.studio_url, "");
+    let found = interrupt::wait_for(WEBHOOK_TIMEOUT, POLL_INTERVAL, || {
         started.check()?;
-        let answer = studio.get("/hooks/demo/received?event=job.completed", None)?;
+        let answer = mock_services.get("/hooks/demo/received?event=job.completed", None)?;
         let mut received = answer.body["received"].as_array().into_iter().flatten();
         let arrived =
             received.find(|delivery| delivery["body"]["data"]["job_id"] == id && delivery["verification"].is_object());
         Ok(arrived.cloned())
     })?;
-    found.with_context(|| format!("no webhook job.completed arrived within {}", ui::seconds(WEBHOOK_PATIENCE)))
+    found.with_context(|| format!("the webhook job.completed did not arrive within {}", ui::seconds(WEBHOOK_TIMEOUT)))
 }
 
 fn download(started: &Started, client: &Client, url: &str) -> anyhow::Result<Video> {
@@ -136,11 +137,11 @@ fn download(started: &Started, client: &Client, url: &str) -> anyhow::Result<Vid
     Ok(Video { path, bytes: bytes.len() as u64, length: mp4::duration(&bytes) })
 }
 
-fn show(started: &Started, finished: &Finished, runs_on: bool) {
+fn show(started: &Started, finished: &Finished, keeps_running: bool) {
     let Finished { job, took, delivery, video } = finished;
     let text = |value: &Value| visible::line(value.as_str().unwrap_or("-"));
     println!(
-        "\nThe job is done, and a receiver has verified the webhook, {} after the submission.\n",
+        "\nThe job is completed and a receiver has verified the webhook, {} after the submission.\n",
         ui::seconds(*took)
     );
     println!("  job        {}   {}, {} %", text(&job["id"]), text(&job["status"]), job["progress"]);
@@ -156,28 +157,28 @@ fn show(started: &Started, finished: &Finished, runs_on: bool) {
         println!("               {line}");
     }
     println!(
-        "\nEach step ran in a real Lambda bootstrap, over DynamoDB streams and SQS queues, as deployed from template.yaml.\n"
+        "\nEach step ran in a real Lambda bootstrap, triggered by DynamoDB streams and SQS, as template.yaml says.\n"
     );
     let run = &started.run;
     let (api, studio) = (&run.api_url, &run.studio_url);
-    if runs_on {
+    if keeps_running {
         let id = text(&job["id"]);
-        println!("It runs on:");
+        println!("The stack keeps running:");
         println!("  curl {api}/api/job/{id}");
         println!("  curl {api}/api/generate -H 'Content-Type: application/json' \\\n    -d '{}'", screen::EXAMPLE);
-        println!("  {studio}/   what the studio saw, and the webhooks it received");
+        println!("  {studio}/   history of the mock services, and the webhooks that they received");
         println!("  cargo xtask logs --instance {0} --follow\n  cargo xtask down --instance {0}", run.instance);
     } else {
         println!("Next:");
-        println!("  cargo xtask demo --keep   the same, and leaves it running for your own requests");
-        println!("  cargo xtask up            a stack to work against; Ctrl-C stops it");
+        println!("  cargo xtask demo --keep   the same, and keeps the stack running for your own requests");
+        println!("  cargo xtask up            a stack for your own requests; Ctrl-C stops it");
     }
 }
 
 fn show_failure(run: &Run) {
     let warnings = logs::last_warnings(&run.function_log, 10);
     if !warnings.is_empty() {
-        eprintln!("\nThe last warnings of the functions:");
+        eprintln!("\nLast warnings in the function logs:");
         warnings.iter().for_each(|line| eprintln!("  {line}"));
     }
     let paths = [&run.function_log, &run.emulator_log, &run.studio_log].map(|path| path.display().to_string());

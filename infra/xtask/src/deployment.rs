@@ -1,4 +1,4 @@
-//! What a deployment to AWS needs besides `sam deploy`: checks of the account, the layer, and a test of the deployed
+//! What a deployment to AWS needs besides `sam deploy`: preflight checks, the layer, and a smoke test of the deployed
 //! stack.
 
 use std::fs;
@@ -8,23 +8,23 @@ use serde_json::Value;
 
 use crate::instance::Instance;
 use crate::package::Architecture;
+use crate::pair::Pair;
 use crate::stack::Stack;
-use crate::up::Pair;
 use crate::workspace::Workspace;
 use crate::{process, setup, ui};
 
-/// Which stack a command is for: one on AWS, unless an instance is named.
+/// The stack that a command works on: one on AWS, unless a local instance is named.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Place {
-    /// The stack's name in your AWS account
+pub struct AwsTarget {
+    /// Name of the stack in your AWS account
     #[arg(long, value_name = "NAME", default_value = "reelhook")]
     stack: String,
-    /// A local instance instead of your AWS account, to rehearse
+    /// Use a local instance instead of your AWS account, as a rehearsal
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     instance: Option<String>,
 }
 
-impl Place {
+impl AwsTarget {
     fn stack(&self, workspace: &Workspace) -> anyhow::Result<Stack> {
         let python = setup::python(workspace)?.python;
         match &self.instance {
@@ -37,20 +37,20 @@ impl Place {
     }
 }
 
-/// What will be deployed.
+/// The deployment to check.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Preflight {
-    /// The environment of samconfig.toml that you will deploy with, for example `small`
+    /// Environment of samconfig.toml that you deploy with, for example `small`
     #[arg(long, value_name = "NAME", default_value = "default")]
     config_env: String,
-    /// A parameter of template.yaml that you will deploy with; may be repeated
+    /// A parameter of template.yaml that you deploy with; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     parameters: Vec<Pair>,
     #[command(flatten)]
-    place: Place,
+    target: AwsTarget,
 }
 
-/// Checks whether a deployment would work.
+/// Checks whether a deployment would succeed.
 pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<()> {
     let parameters: Vec<String> =
         options.parameters.iter().map(|Pair(name, value)| format!("{name}={value}")).collect();
@@ -58,87 +58,86 @@ pub fn preflight(workspace: &Workspace, options: &Preflight) -> anyhow::Result<(
     for parameter in &parameters {
         arguments.extend(["--parameter", parameter.as_str()]);
     }
-    let found = options.place.stack(workspace)?.call("the preflight", &arguments, "")?;
+    let found = options.target.stack(workspace)?.call("the preflight", &arguments, "")?;
     println!("Deploy with: {}", found["deploy"].as_str().unwrap_or("sam deploy"));
     Ok(())
 }
 
-/// How the layer is built and where it goes.
+/// How the layer is built and where it is published.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Layer {
-    /// The processor, as in the template's parameter Architecture
+    /// Processor architecture, as in the template parameter Architecture
     #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
     arch: Architecture,
-    /// Your S3 bucket for the upload; by default SAM's, or a temporary one
+    /// Your S3 bucket for the upload; by default SAM's bucket, or a temporary one
     #[arg(long, value_name = "NAME")]
     bucket: Option<String>,
-    /// The layer's name
+    /// Name of the layer
     #[arg(long, value_name = "NAME", default_value = "reelhook-render")]
     name: String,
     #[command(flatten)]
-    place: Place,
+    target: AwsTarget,
 }
 
-/// Builds the layer with ffmpeg and the fonts, publishes it through S3, and prints the template's parameter that names
-/// it.
+/// Builds the layer with ffmpeg and the fonts, publishes it through S3, and prints the template parameter for it.
 pub fn layer(workspace: &Workspace, options: &Layer) -> anyhow::Result<()> {
     let python = setup::python(workspace)?.python;
-    let stack = options.place.stack(workspace)?;
+    let stack = options.target.stack(workspace)?;
     let architecture = options.arch.name();
     let file = workspace.local().join(format!("layer-{architecture}.zip"));
-    let path = file.to_str().context("the path of the checkout is no UTF-8")?;
-    fs::create_dir_all(workspace.local()).context("make .local")?;
+    let path = file.to_str().context("the checkout's path is not UTF-8")?;
+    fs::create_dir_all(workspace.local()).context("create .local")?;
     ui::say(format!("Building the layer with ffmpeg and the fonts for {architecture} (a minute or two) ..."));
     let mut build = workspace.command(workspace.root.join("infra/layer.sh"));
-    // A system's Python often comes without pip; ours has it.
+    // The system's Python often lacks pip; the virtual environment's has it.
     process::run(build.args([architecture, path]).env("PYTHON", python), "infra/layer.sh")?;
     let mut arguments = vec!["layer", path, "--arch", architecture, "--name", options.name.as_str()];
     if let Some(bucket) = &options.bucket {
         arguments.extend(["--bucket", bucket.as_str()]);
     }
     let published = stack.call("publishing the layer", &arguments, "")?;
-    let parameter = published["parameter"].as_str().context("publishing the layer: stack.py named no parameter")?;
+    let parameter = published["parameter"].as_str().context("publishing the layer: stack.py returned no parameter")?;
     println!("{parameter}");
     ui::say(format!(
-        "\nName it to the stack, which keeps it from then on:\n  sam deploy --parameter-overrides {parameter}"
+        "\nDeploy with it once; the stack keeps the parameter:\n  sam deploy --parameter-overrides {parameter}"
     ));
     Ok(())
 }
 
-/// Finds what a deleted stack left behind, and prints how to import it into a new one.
-pub fn retained(workspace: &Workspace, place: &Place, resources: &[Pair]) -> anyhow::Result<()> {
+/// Finds the resources that a deleted stack retained, and prints how to import them into a new one.
+pub fn retained(workspace: &Workspace, target: &AwsTarget, resources: &[Pair]) -> anyhow::Result<()> {
     let named: Vec<String> = resources.iter().map(|Pair(name, id)| format!("{name}={id}")).collect();
     let mut arguments = vec!["retained"];
     for resource in &named {
         arguments.extend(["--resource", resource.as_str()]);
     }
-    let found = place.stack(workspace)?.call("looking for what was left", &arguments, "")?;
+    let found = target.stack(workspace)?.call("the search for retained resources", &arguments, "")?;
     for (name, id) in found["found"].as_object().into_iter().flatten() {
         println!("{name:<12} {}", id.as_str().unwrap_or_default());
     }
     let file = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
     let (template, listed) = (file("template"), file("resources"));
-    let change = format!("--stack-name {} --change-set-name retained", place.stack);
+    let change = format!("--stack-name {} --change-set-name retained", target.stack);
     println!(
         "
-Import it into a new stack, and deploy the rest, with the parameters that the old stack had:
+Import them into a new stack, then deploy the rest with the old stack's parameters:
   aws cloudformation create-change-set {change} --change-set-type IMPORT \\
     --template-body file://{template} --resources-to-import file://{listed}
   aws cloudformation wait change-set-create-complete {change}
   aws cloudformation execute-change-set {change}
   aws cloudformation wait stack-import-complete --stack-name {}
   sam deploy --stack-name {}",
-        place.stack, place.stack
+        target.stack, target.stack
     );
     Ok(())
 }
 
-/// Makes a video on the stack, and verifies its webhook.
-pub fn smoke(workspace: &Workspace, place: &Place, key: &str) -> anyhow::Result<()> {
-    print(&place.stack(workspace)?.smoke(key)?)
+/// Makes a video and a job on the stack, and verifies their webhooks.
+pub fn smoke(workspace: &Workspace, target: &AwsTarget, key: &str) -> anyhow::Result<()> {
+    print(&target.stack(workspace)?.smoke(key)?)
 }
 
 fn print(value: &Value) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).context("print the answer")?);
+    println!("{}", serde_json::to_string_pretty(value).context("print the result")?);
     Ok(())
 }

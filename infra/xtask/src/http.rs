@@ -1,4 +1,4 @@
-//! Small HTTP requests to programs on this machine.
+//! An HTTP client for small requests to programs on this machine.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use ureq::Agent;
 
 use crate::visible;
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// The ETag header.
     pub etag: Option<String>,
-    /// The body; null where it is no JSON.
+    /// The body; null if it is not JSON.
     pub body: Value,
 }
 
-/// Talks to one base URL.
+/// A client of one base URL.
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
@@ -28,18 +28,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that sends `key`, if it is not empty.
+    /// A client that sends `key` as Bearer token, unless it is empty.
     pub fn new(base: &str, key: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            // A proxy knows nothing of this machine's loopback.
+            // A proxy cannot reach this machine's loopback.
             .proxy(None)
             .timeout_global(Some(Duration::from_secs(35)));
         Self { agent: config.build().into(), base: base.trim_end_matches('/').to_owned(), key: key.to_owned() }
     }
 
-    /// GET, with the ETag of what is known already.
-    pub fn get(&self, path: &str, etag: Option<&str>) -> anyhow::Result<Answer> {
+    /// GET, conditional on the ETag of a previous response if there is one.
+    pub fn get(&self, path: &str, etag: Option<&str>) -> anyhow::Result<Response> {
         let mut request = self.agent.get(self.url(path));
         if !self.key.is_empty() {
             request = request.header("Authorization", format!("Bearer {}", self.key));
@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// POST of a JSON body.
-    pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+    pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response> {
         let mut request = self.agent.post(self.url(path)).header("Content-Type", "application/json");
         if !self.key.is_empty() {
             request = request.header("Authorization", format!("Bearer {}", self.key));
@@ -62,15 +62,15 @@ impl Client {
     /// The bytes at a URL of this machine.
     pub fn download(&self, url: &str) -> anyhow::Result<Vec<u8>> {
         let shown = visible::line(url);
-        let answer = self.agent.get(url).call().with_context(|| format!("GET {shown}"))?;
-        anyhow::ensure!(answer.status() == 200, "{shown} answered {}", answer.status());
-        let mut body = answer.into_body();
+        let response = self.agent.get(url).call().with_context(|| format!("GET {shown}"))?;
+        anyhow::ensure!(response.status() == 200, "{shown} answered {}", response.status());
+        let mut body = response.into_body();
         body.with_config().limit(1 << 30).read_to_vec().with_context(|| format!("read {shown}"))
     }
 
     /// Whether GET answers 200.
     pub fn is_up(&self, path: &str) -> bool {
-        self.get(path, None).is_ok_and(|answer| answer.status == 200)
+        self.get(path, None).is_ok_and(|response| response.status == 200)
     }
 
     fn url(&self, path: &str) -> String {
@@ -78,10 +78,10 @@ impl Client {
     }
 }
 
-fn read(answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Answer> {
-    let status = answer.status().as_u16();
-    let etag = answer.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-    let mut body = answer.into_body();
-    let text = body.with_config().limit(64 << 20).read_to_string().context("read the answer")?;
-    Ok(Answer { status, etag, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+fn read(response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Response> {
+    let status = response.status().as_u16();
+    let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    let mut body = response.into_body();
+    let text = body.with_config().limit(64 << 20).read_to_string().context("read the response's body")?;
+    Ok(Response { status, etag, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
 }

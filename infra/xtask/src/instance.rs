@@ -1,4 +1,4 @@
-//! Instances: everything of one local stack lives in `.local/<name>/`, and run.json there tells the others about it.
+//! Instances: the files of one local stack are in `.local/<name>/`, where run.json describes it to other programs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,71 +9,70 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::ports::Ports;
 use crate::process::{self, ProcessId};
 use crate::workspace::Workspace;
 
-/// Directories of `.local` that are no instance.
+/// Names that an instance can't have: other directories of `.local`.
 const RESERVED: [&str; 4] = ["artifacts", "venv", "venv-lint", "verify"];
-/// What `--keep-state` keeps of an instance's directory.
+/// Entries of an instance's directory that `--keep-state` keeps.
 const STATE: [&str; 3] = ["state", "s3", "emulator-port"];
-/// The emulator writes its state when it is asked to stop.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a process may take to stop: the emulator writes its state on SIGTERM.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One local stack, running or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// Its name.
+    /// Name of the instance.
     pub name: String,
-    /// Where everything of it is.
+    /// Directory of its files.
     pub directory: PathBuf,
 }
 
-/// A running instance, as run.json has it. Tests read this file too (REELHOOK_RUN names it).
+/// A running instance, as stored in run.json. Tests read this file too (REELHOOK_RUN is its path).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Run {
-    /// The instance's name.
+    /// Name of the instance.
     pub instance: String,
-    /// The stack's name.
+    /// Name of the stack.
     pub stack: String,
-    /// Where its secrets and settings are in SSM.
+    /// Path of its secrets and settings in SSM.
     pub settings_path: String,
     /// The first API key.
     pub api_key: String,
-    /// Where the API answers.
+    /// URL of the API.
     pub api_url: String,
-    /// Where every AWS service answers: AWS_ENDPOINT_URL.
+    /// URL of the AWS emulator: AWS_ENDPOINT_URL.
     pub emulator_url: String,
-    /// Where the stand-ins for outside services answer.
+    /// URL of the mock services.
     pub studio_url: String,
-    /// The ports of these.
+    /// Ports of these URLs.
     pub ports: Ports,
-    /// The `cargo xtask` that stays with it; none after `up --detach`.
+    /// The `cargo xtask` process that stops with it; none after `up --detach`.
     pub supervisor: Option<ProcessId>,
-    /// The emulator's process.
+    /// Process of the emulator.
     pub emulator: Option<ProcessId>,
-    /// The studio's process.
+    /// Process of the mock services.
     pub studio: Option<ProcessId>,
-    /// The template's parameters.
+    /// Parameters of the template.
     pub parameters: BTreeMap<String, String>,
-    /// Secrets and settings by name, as the functions read them from SSM.
+    /// Secrets and settings by name, as stored in SSM.
     pub secrets: BTreeMap<String, String>,
-    /// The stack's outputs.
+    /// Outputs of the stack.
     pub outputs: BTreeMap<String, String>,
-    /// Deployed names of the functions by crate.
+    /// Deployed function names by crate.
     pub functions: BTreeMap<String, String>,
-    /// What functions print, one JSON object a line.
+    /// Log of the functions, one JSON object per line.
     pub function_log: PathBuf,
-    /// The emulator's own log.
+    /// Log of the emulator.
     pub emulator_log: PathBuf,
-    /// The studio's log.
+    /// Log of the mock services.
     pub studio_log: PathBuf,
 }
 
 impl Run {
-    /// The processes to stop, in this order: work stops coming before its tables go.
+    /// The processes to stop, in this order: callers stop before the emulator.
     fn leaders(&self) -> Vec<ProcessId> {
         self.studio.into_iter().chain(self.emulator).collect()
     }
@@ -86,13 +85,13 @@ impl Instance {
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         anyhow::ensure!(
             fits && !RESERVED.contains(&name),
-            "`{name}` can't be an instance's name: lower-case letters, digits and dashes, and none of {}",
+            "invalid instance name `{name}`: use lower-case letters, digits and dashes, a letter first, and none of {}",
             RESERVED.join(", ")
         );
         Ok(Self { name: name.to_owned(), directory: workspace.local().join(name) })
     }
 
-    /// Every instance that has left something.
+    /// Every instance that has a run.json.
     pub fn all(workspace: &Workspace) -> Vec<Self> {
         let entries = fs::read_dir(workspace.local()).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -100,37 +99,43 @@ impl Instance {
         instances.filter(|instance| instance.run_file().is_file()).collect()
     }
 
+    /// The running instance that listens on this port.
+    pub fn on_port(workspace: &Workspace, port: u16) -> Option<Self> {
+        let all = Self::all(workspace);
+        all.into_iter().find(|instance| instance.running().is_some_and(|run| run.ports.contains(port)))
+    }
+
     /// A path inside the instance's directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// run.json.
+    /// The path of run.json.
     pub fn run_file(&self) -> PathBuf {
         self.path("run.json")
     }
 
-    /// What run.json says, when its processes are the ones that still run.
+    /// The content of run.json, if its processes still run.
     pub fn running(&self) -> Option<Run> {
-        let run = self.left()?;
+        let run = self.saved()?;
         let alive = |id: Option<ProcessId>| id.is_some_and(ProcessId::is_alive);
         (alive(run.emulator) && alive(run.studio)).then_some(run)
     }
 
-    /// The running instance; a sentence where there is none.
+    /// The running instance, or an error with the command that starts it.
     pub fn must_run(&self) -> anyhow::Result<Run> {
-        let hint = if self.name == "dev" { String::new() } else { format!(" --instance {}", self.name) };
+        let option = if self.name == "dev" { String::new() } else { format!(" --instance {}", self.name) };
         self.running().with_context(|| {
-            format!("the instance `{}` is not running: start it with `cargo xtask up{hint}`", self.name)
+            format!("the instance `{}` is not running: start it with `cargo xtask up{option}`", self.name)
         })
     }
 
-    /// What run.json says, whether or not anything of it still runs.
-    fn left(&self) -> Option<Run> {
+    /// The content of run.json, whether or not its processes still run.
+    fn saved(&self) -> Option<Run> {
         serde_json::from_slice(&fs::read(self.run_file()).ok()?).ok()
     }
 
-    /// Writes run.json, for this user's eyes only: it holds keys.
+    /// Writes run.json, readable only by this user: it contains keys.
     pub fn save(&self, run: &Run) -> anyhow::Result<()> {
         let partial = self.path("run.json.new");
         let mut options = fs::OpenOptions::new();
@@ -140,9 +145,9 @@ impl Instance {
         file.write_all(text.as_bytes()).and_then(|()| fs::rename(&partial, self.run_file())).context("write run.json")
     }
 
-    /// Empties the directory; with `keep_state` the emulator's state stays.
+    /// Empties the directory; `keep_state` keeps the emulator's state.
     pub fn clear(&self, keep_state: bool) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.directory).with_context(|| format!("make {}", self.directory.display()))?;
+        fs::create_dir_all(&self.directory).with_context(|| format!("create {}", self.directory.display()))?;
         for entry in fs::read_dir(&self.directory).context("list the instance's directory")?.flatten() {
             let path = entry.path();
             if keep_state && STATE.iter().any(|name| path.ends_with(name)) {
@@ -154,28 +159,28 @@ impl Instance {
         Ok(())
     }
 
-    /// The emulator's port when its state was written: the names of queues hold it, so the state is of no use at another.
+    /// The emulator's port when its state was written. Queue URLs contain it, so the state is usable only on that port.
     pub fn kept_port(&self) -> Option<u16> {
         fs::read_to_string(self.path("emulator-port")).ok()?.trim().parse().ok()
     }
 
-    /// Notes the emulator's port beside its state.
+    /// Stores the emulator's port beside its state.
     pub fn keep_port(&self, port: u16) -> anyhow::Result<()> {
-        fs::write(self.path("emulator-port"), port.to_string()).context("note the emulator's port")
+        fs::write(self.path("emulator-port"), port.to_string()).context("write the emulator's port")
     }
 
-    /// Stops whatever runs of this instance; whether anything did. Another `cargo xtask up` that stays with it ends too.
+    /// Stops every process of this instance, another `cargo xtask up` included. Returns whether any ran.
     pub fn stop(&self) -> bool {
         let own = ProcessId::own();
-        let run = self.left().unwrap_or_default();
+        let run = self.saved().unwrap_or_default();
         let supervisor = run.supervisor.filter(|id| Some(*id) != own && id.is_alive());
         let leaders: Vec<_> = run.leaders().into_iter().filter(|id| id.is_alive()).collect();
         let any = supervisor.is_some() || !leaders.is_empty() || !process::marked(&self.directory).is_empty();
         if let Some(supervisor) = supervisor {
-            process::stop(&[supervisor], &self.directory, PATIENCE * 2);
+            process::stop(&[supervisor], &self.directory, STOP_TIMEOUT * 2);
         }
-        process::stop(&leaders, &self.directory, PATIENCE);
-        // Logs and video stay for whoever wants to look.
+        process::stop(&leaders, &self.directory, STOP_TIMEOUT);
+        // Logs and the video stay, to be inspected.
         let _ = fs::remove_file(self.run_file());
         any
     }
@@ -186,12 +191,6 @@ impl Instance {
         let skipped = text.lines().count().saturating_sub(lines);
         text.lines().skip(skipped).map(|line| format!("  {line}\n")).collect()
     }
-}
-
-/// The text members of a JSON object.
-pub fn texts(object: &Value) -> BTreeMap<String, String> {
-    let members = object.as_object().into_iter().flatten();
-    members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn names_keep_inside_their_directory() {
+    fn names_that_leave_their_directory_are_refused() {
         let workspace = Workspace::find().unwrap();
         assert!(Instance::new(&workspace, "test-2").is_ok());
         for name in ["", "..", "a/b", "venv", "Dev", "2"] {
@@ -220,7 +219,7 @@ mod tests {
         let run = Run { emulator: own, studio: own, ..Run::default() };
         instance.save(&run).unwrap();
         assert!(instance.running().is_some());
-        // The same number, but started at another time.
+        // The same process id, but another start time.
         let text = fs::read_to_string(instance.run_file()).unwrap();
         let started = text.split("\"started\": ").nth(1).unwrap().split(|c: char| !c.is_ascii_digit()).next().unwrap();
         fs::write(instance.run_file(), text.replace(started, "1")).unwrap();

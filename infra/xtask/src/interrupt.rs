@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: noted when they come, noticed wherever the program waits, so that it can stop what it started.
+//! Ctrl-C and SIGTERM: a handler sets a flag, and every wait checks it, so that the program can stop its processes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-/// How long nobody looks.
-const GLANCE: Duration = Duration::from_millis(20);
+static STOP_REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+/// How often a pause checks the flag.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Somebody asked this program to stop.
+/// A signal requested this program to stop.
 #[derive(Debug)]
 pub struct Interrupted;
 
@@ -23,24 +23,24 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// From here on the signals are noted in place of ending the program.
+/// From now on the signals set the flag instead of ending the program.
 pub fn watch() -> anyhow::Result<()> {
-    let asked = ASKED.get_or_init(Arc::default);
+    let requested = STOP_REQUESTED.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, asked.clone()).context("watch for signals")?;
+        signal_hook::flag::register(signal, requested.clone()).context("watch for signals")?;
     }
     Ok(())
 }
 
-/// Fails with [`Interrupted`] once a signal came.
+/// Fails with [`Interrupted`] after a signal.
 pub fn check() -> anyhow::Result<()> {
-    match ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed)) {
+    match STOP_REQUESTED.get().is_some_and(|requested| requested.load(Ordering::Relaxed)) {
         true => Err(Interrupted.into()),
         false => Ok(()),
     }
 }
 
-/// Waits, unless a signal comes.
+/// Waits for `time`, or fails with [`Interrupted`] on a signal.
 pub fn pause(time: Duration) -> anyhow::Result<()> {
     let end = Instant::now() + time;
     loop {
@@ -49,17 +49,17 @@ pub fn pause(time: Duration) -> anyhow::Result<()> {
         if left.is_zero() {
             return Ok(());
         }
-        std::thread::sleep(left.min(GLANCE));
+        std::thread::sleep(left.min(POLL_INTERVAL));
     }
 }
 
-/// Waits until `ready` gives a value; none after `time`.
+/// Polls `ready` at an interval until it returns a value; returns none after `timeout`.
 pub fn wait_for<T>(
-    time: Duration,
-    every: Duration,
+    timeout: Duration,
+    interval: Duration,
     mut ready: impl FnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<Option<T>> {
-    let end = Instant::now() + time;
+    let end = Instant::now() + timeout;
     loop {
         if let Some(value) = ready()? {
             return Ok(Some(value));
@@ -67,6 +67,6 @@ pub fn wait_for<T>(
         if Instant::now() >= end {
             return Ok(None);
         }
-        pause(every)?;
+        pause(interval)?;
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask listen`: a receiver on this machine that prints webhooks and says whether their signatures fit.
+//! `cargo xtask listen`: a receiver on this machine that prints webhooks and verifies their signatures.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read as _, Write};
@@ -17,30 +17,30 @@ use crate::instance::{Instance, Run};
 use crate::workspace::{Workspace, on_path};
 use crate::{interrupt, process, ui};
 
-use block::{Paint, Shown};
-use judge::{Judge, Known, Published, Verdict};
-use request::{Arrival, Patient, Request};
+use block::{Block, Colours};
+use request::{DeadlineReader, Incoming, Request};
+use verifier::{NamedKey, PublishedKeys, Verdict, Verifier};
 
 mod block;
-mod judge;
 mod request;
 #[cfg(test)]
 mod tests;
+mod verifier;
 
-/// Where it listens unless told otherwise; `up` and `demo` let their functions call it.
+/// Default port; `up` and `demo` allow their functions to call it.
 pub const PORT: u16 = 8090;
-/// Connections at once.
-const THREADS: usize = 32;
+/// Maximum of concurrent connections.
+const MAX_CONNECTIONS: usize = 32;
 /// How long a request may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long is read on from a sender that was refused: closed at once, it would not see the answer.
-const LINGER: Duration = Duration::from_secs(2);
-/// Ids of webhooks that are remembered.
-const REMEMBERED: usize = 100_000;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the rest of a rejected request is read: after an immediate close, the sender would not see the response.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum of remembered `webhook-id`s.
+const MAX_REMEMBERED_IDS: usize = 100_000;
 
-/// For --help.
+/// Additional help for --help.
 pub const EXAMPLE: &str = "\
-Example: a stack, this, and an endpoint with a secret of your choice, which is told webhook.test at once
+Example: start a stack and this receiver, and register an endpoint, which receives webhook.test immediately
 
   cargo xtask up --detach
   SECRET=whsec_$(openssl rand -base64 32)
@@ -48,16 +48,16 @@ Example: a stack, this, and an endpoint with a secret of your choice, which is t
   curl http://127.0.0.1:3000/api/webhooks/endpoints -H 'Content-Type: application/json' \\
     -d '{\"url\": \"http://127.0.0.1:8090/\", \"secret\": \"'$SECRET'\"}'
 
-`--answer 503`, `--fail 2` and `--slow 15000` show how a delivery is tried again.";
+Use `--answer 503`, `--fail 2` and `--slow 15000` to see how a delivery is retried.";
 
-/// How it listens and answers.
+/// Options of the receiver.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 for any free port
     #[arg(long, default_value_t = PORT)]
     port: u16,
-    /// A secret of the endpoint, `whsec_…`; may be repeated. Others on this machine see a command line: the variable is
-    /// for those that matter, by commas
+    /// A secret of the endpoint, `whsec_…`; may be repeated. Other users of this machine can see command lines: pass
+    /// secrets that matter in the variable, separated by commas
     #[arg(
         long = "secret",
         value_name = "SECRET",
@@ -69,83 +69,87 @@ pub struct Options {
     /// A public key of the endpoint, `whpk_…`; may be repeated
     #[arg(long = "public-key", value_name = "KEY")]
     public_keys: Vec<String>,
-    /// Where public keys stand, for example http://127.0.0.1:3000/.well-known/webhook-keys.json?endpointId=ep_…
+    /// URL of public keys, for example http://127.0.0.1:3000/.well-known/webhook-keys.json?endpointId=ep_…
     #[arg(long, value_name = "URL")]
     keys_url: Option<String>,
-    /// Status of the answers
+    /// Status of the responses
     #[arg(long, value_name = "STATUS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(200..600))]
     answer: u16,
-    /// How many are answered 500 before that
+    /// Number of webhooks that get status 500 first
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     fail: u64,
-    /// Milliseconds before each answer
+    /// Delay before each response, in milliseconds
     #[arg(long = "slow", value_name = "MS", default_value_t = 0)]
     slow_ms: u64,
-    /// Print bodies as they came
+    /// Print bodies unformatted
     #[arg(long)]
     raw: bool,
 }
 
-/// Listens until Ctrl-C.
+/// Receives webhooks until Ctrl-C.
 pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let published = options.keys_url.clone().map(|url| Published::new(move || fetch(&url))).transpose()?;
-    let judge = Judge::new(&options.secrets, &options.public_keys, published)?;
+    let published = options.keys_url.clone().map(|url| PublishedKeys::new(move || fetch(&url))).transpose()?;
+    let verifier = Verifier::new(&options.secrets, &options.public_keys, published)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).with_context(|| {
-        format!("port {} can't be had: choose another with `--port PORT` (`--port 0` takes a free one)", options.port)
+        format!("port {} is in use: choose another with `--port PORT` (`--port 0` for any free port)", options.port)
     })?;
-    let port = listener.local_addr().context("ask for the port")?.port();
-    introduce(options, port, &judge, running(workspace).as_ref());
+    let port = listener.local_addr().context("read the listener's port")?.port();
+    print_introduction(options, port, &verifier, running(workspace).as_ref());
     let receiver = Arc::new(Receiver {
         options: options.clone(),
-        judge,
-        paint: Paint::of_stdout(),
-        patience: PATIENCE,
+        verifier,
+        colours: Colours::of_stdout(),
+        request_timeout: REQUEST_TIMEOUT,
         state: Mutex::new(State::new(options, Box::new(io::stdout()))),
     });
     receiver.start(listener);
-    while !receiver.state().is_out_gone {
+    while !receiver.state().is_output_closed {
         if interrupt::pause(Duration::from_millis(200)).is_err() {
             break;
         }
     }
     let State { arrived, verified, .. } = *receiver.state();
-    ui::say(format!("\n{arrived} arrived, {verified} of them verified."));
+    ui::say(format!("\nReceived {arrived} webhooks, {verified} of them verified."));
     Ok(())
 }
 
-/// The keys at a URL. By curl: this program has no TLS.
-fn fetch(url: &str) -> anyhow::Result<Vec<Known>> {
-    anyhow::ensure!(url.starts_with("http://") || url.starts_with("https://"), "`{url}` is no URL of public keys");
-    let curl = on_path("curl").context("curl is missing, which reads public keys: install it, or give --public-key")?;
+/// Reads the keys at a URL with curl, since this program has no TLS.
+fn fetch(url: &str) -> anyhow::Result<Vec<NamedKey>> {
+    anyhow::ensure!(
+        url.starts_with("http://") || url.starts_with("https://"),
+        "--keys-url must begin with http:// or https:// (got `{url}`)"
+    );
+    let curl =
+        on_path("curl").context("curl is missing, which --keys-url requires: install it, or use --public-key")?;
     let limits = ["--max-time", "5", "--max-filesize", "1048576"];
     let mut command = Command::new(curl);
     command.args(["--silent", "--show-error", "--fail"]).args(limits).args(["--url", url]);
     let text = process::output(&mut command, b"", &format!("reading {url}"))?;
-    let answer = serde_json::from_str(&text).with_context(|| format!("{url} answered no JSON"))?;
-    judge::published_keys(&answer).with_context(|| format!("the public keys of {url}"))
+    let document = serde_json::from_str(&text).with_context(|| format!("the response of {url} is not JSON"))?;
+    verifier::published_keys(&document).with_context(|| format!("the public keys of {url}"))
 }
 
-/// An instance that runs, rather the usual one.
+/// A running instance, preferably `dev`.
 fn running(workspace: &Workspace) -> Option<Run> {
     let mut all = Instance::all(workspace);
     all.sort_by_key(|instance| instance.name != "dev");
     all.iter().find_map(Instance::running)
 }
 
-/// Says where it listens, what it verifies, and how webhooks come here.
-fn introduce(options: &Options, port: u16, judge: &Judge, run: Option<&Run>) {
-    ui::say(format!("Listening on http://127.0.0.1:{port}/ until Ctrl-C; answers {}.", answers(options)));
-    ui::say(match judge.counts() {
-        (0, 0) => "Nothing is verified: there is no --secret, REELHOOK_WEBHOOK_SECRETS, --public-key or --keys-url."
+/// Prints the address, what is verified, and how to register an endpoint for this receiver.
+fn print_introduction(options: &Options, port: u16, verifier: &Verifier, run: Option<&Run>) {
+    ui::say(format!("Listening on http://127.0.0.1:{port}/ until Ctrl-C; responds with {}.", responses(options)));
+    ui::say(match verifier.counts() {
+        (0, 0) => "Signatures are not verified: give --secret, REELHOOK_WEBHOOK_SECRETS, --public-key or --keys-url."
             .to_owned(),
-        (secrets, keys) => format!("Verifies; secrets: {secrets}, public keys: {keys}."),
+        (secrets, keys) => format!("Verifying signatures with {secrets} secrets and {keys} public keys."),
     });
     let api = run.map_or("http://127.0.0.1:3000", |run| run.api_url.as_str());
     let parameter = |name: &str| run.and_then(|run| run.parameters.get(name)).map_or("", String::as_str);
     let key = if parameter("Auth") == "required" { " -H \"Authorization: Bearer $KEY\"" } else { "" };
     ui::say(format!(
         "
-To have webhooks come here:
+To receive webhooks here, register an endpoint:
 
   curl {api}/api/webhooks/endpoints{key} -H 'Content-Type: application/json' \\
     -d '{{\"url\": \"http://127.0.0.1:{port}/\"}}'
@@ -155,62 +159,71 @@ To have webhooks come here:
     let here = format!("127.0.0.1:{port}");
     let Some(run) = run else {
         ui::say(format!(
-            "A stack calls this machine only if it may: `cargo xtask up` sets OutboundAllow to the studio and 127.0.0.1:{PORT}, and
-AllowHttpWebhooks to true. For another port: `cargo xtask up --parameter OutboundAllow=127.0.0.1:4600,{here}`.\n"
+            "A stack calls only allowed addresses of this machine. `cargo xtask up` sets AllowHttpWebhooks to true and
+OutboundAllow to the mock services and 127.0.0.1:{PORT}. For another port, run
+`cargo xtask up --parameter OutboundAllow=127.0.0.1:4600,{here}`.\n"
         ));
         return;
     };
     let allowed = parameter("OutboundAllow").split(',').any(|entry| entry.trim() == here);
     if !allowed || parameter("AllowHttpWebhooks") != "true" {
         ui::say(format!(
-            "The instance `{0}` may not call it yet: `cargo xtask up --instance {0} --parameter OutboundAllow=127.0.0.1:{1},{here}`.\n",
+            "The instance `{0}` is not allowed to call this port yet. Run
+`cargo xtask up --instance {0} --parameter OutboundAllow=127.0.0.1:{1},{here}`.\n",
             run.instance, run.ports.studio
         ));
     }
 }
 
-fn answers(options: &Options) -> String {
-    let first = if options.fail > 0 { format!("500 to the first {}, then ", options.fail) } else { String::new() };
-    let late = if options.slow_ms > 0 { format!(" after {} ms", options.slow_ms) } else { String::new() };
-    format!("{first}{}{late}", options.answer)
+fn responses(options: &Options) -> String {
+    let first = if options.fail > 0 { format!("500 for the first {}, then ", options.fail) } else { String::new() };
+    let delay = if options.slow_ms > 0 { format!(" after {} ms", options.slow_ms) } else { String::new() };
+    format!("{first}{}{delay}", options.answer)
 }
 
 struct Receiver {
     options: Options,
-    judge: Judge,
-    paint: Paint,
-    patience: Duration,
+    verifier: Verifier,
+    colours: Colours,
+    request_timeout: Duration,
     state: Mutex<State>,
 }
 
 struct State {
-    /// How many there were of each `webhook-id`.
+    /// Number of webhooks by `webhook-id`.
     seen: HashMap<String, u64>,
-    /// How many are still to fail.
-    failing: u64,
+    /// Number of webhooks that still get status 500.
+    failures_left: u64,
     arrived: u64,
     verified: u64,
-    out: Box<dyn Write + Send>,
-    /// Whether nobody reads any more.
-    is_out_gone: bool,
+    output: Box<dyn Write + Send>,
+    /// Whether the reader of the output has closed it.
+    is_output_closed: bool,
 }
 
 impl State {
-    fn new(options: &Options, out: Box<dyn Write + Send>) -> Self {
-        Self { seen: HashMap::new(), failing: options.fail, arrived: 0, verified: 0, out, is_out_gone: false }
+    fn new(options: &Options, output: Box<dyn Write + Send>) -> Self {
+        Self {
+            seen: HashMap::new(),
+            failures_left: options.fail,
+            arrived: 0,
+            verified: 0,
+            output,
+            is_output_closed: false,
+        }
     }
 
     fn print(&mut self, text: &str) {
-        let printed = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        self.is_out_gone |= printed.is_err();
+        let printed = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
+        self.is_output_closed |= printed.is_err();
     }
 
-    /// How many came with this id, now that one more did.
+    /// Counts a webhook, and returns how many had its id so far.
     fn count(&mut self, id: &str) -> u64 {
         if id.is_empty() {
             return 1;
         }
-        if self.seen.len() >= REMEMBERED {
+        if self.seen.len() >= MAX_REMEMBERED_IDS {
             self.seen.clear();
         }
         let count = self.seen.entry(id.to_owned()).or_default();
@@ -220,16 +233,16 @@ impl State {
 }
 
 impl Receiver {
-    /// Answers from now on. The threads take turns in accepting, so that there are never more connections than threads.
+    /// Starts threads that accept connections, one at a time each, which limits the concurrent connections.
     fn start(self: &Arc<Self>, listener: TcpListener) {
         let listener = Arc::new(listener);
-        for _ in 0..THREADS {
+        for _ in 0..MAX_CONNECTIONS {
             let (receiver, listener) = (Arc::clone(self), Arc::clone(&listener));
             thread::spawn(move || {
                 loop {
                     match listener.accept() {
                         Ok((stream, _)) => receiver.serve(&stream),
-                        // For example too many open files: it may get better.
+                        // Possibly a temporary error, such as too many open files.
                         Err(_) => thread::sleep(Duration::from_millis(100)),
                     }
                 }
@@ -242,28 +255,28 @@ impl Receiver {
     }
 
     fn serve(&self, stream: &TcpStream) {
-        let until = Instant::now() + self.patience;
-        let mut reader = BufReader::new(Patient { stream, until });
+        let deadline = Instant::now() + self.request_timeout;
+        let mut reader = BufReader::new(DeadlineReader { stream, deadline });
         let mut writer = stream;
-        let arrival = request::read(&mut reader, || writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"));
-        // Who is gone can't be answered.
-        let _ = match arrival {
-            Ok(Arrival::Nothing) => return,
-            Ok(Arrival::Visit) => answer(stream, 200, "cargo xtask listen: webhooks are POSTed here\n"),
-            Ok(Arrival::Webhook(request)) => {
+        let incoming = request::read(&mut reader, || writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"));
+        // An error means that the sender has closed the connection.
+        let _ = match incoming {
+            Ok(Incoming::Closed) => return,
+            Ok(Incoming::Index) => respond(stream, 200, "cargo xtask listen: POST webhooks to this URL\n"),
+            Ok(Incoming::Webhook(request)) => {
                 let status = self.receive(&request);
                 thread::sleep(Duration::from_millis(self.options.slow_ms));
-                answer(stream, status, "")
+                respond(stream, status, "")
             }
-            Err(refusal) => {
-                let line = block::refusal(refusal.status, &refusal.why, SystemTime::now(), self.paint);
+            Err(rejection) => {
+                let line = block::rejected(rejection.status, &rejection.reason, SystemTime::now(), self.colours);
                 self.state().print(&line);
-                answer(stream, refusal.status, "").and_then(|()| linger(stream))
+                respond(stream, rejection.status, "").and_then(|()| drain(stream))
             }
         };
     }
 
-    /// Prints a webhook; returns the status of its answer.
+    /// Prints a webhook, and returns the status of its response.
     fn receive(&self, request: &Request) -> u16 {
         let now = SystemTime::now();
         let webhook = Webhook {
@@ -272,42 +285,42 @@ impl Receiver {
             signature: request.header("webhook-signature"),
             body: &request.body,
         };
-        let verdict = self.judge.verify(webhook, now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
-        let older = request.header("x-streamgank-signature");
-        let checks_older = !older.is_empty() && self.judge.counts().0 > 0;
-        let streamgank = checks_older.then(|| self.judge.streamgank(older, &request.body));
-        // Held until it is printed: blocks stay whole, and in the order of their repeats.
+        let verdict = self.verifier.verify(webhook, now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+        let legacy = request.header("x-streamgank-signature");
+        let checks_legacy = !legacy.is_empty() && self.verifier.counts().0 > 0;
+        let streamgank = checks_legacy.then(|| self.verifier.streamgank_secret(legacy, &request.body));
+        // Locked until the block is printed, so that blocks stay whole and in the order of their repeat numbers.
         let mut state = self.state();
         state.arrived += 1;
-        state.verified += u64::from(matches!(verdict, Verdict::By(_)));
-        let answer = if state.failing > 0 { 500 } else { self.options.answer };
-        state.failing = state.failing.saturating_sub(1);
+        state.verified += u64::from(matches!(verdict, Verdict::SignedBy(_)));
+        let status = if state.failures_left > 0 { 500 } else { self.options.answer };
+        state.failures_left = state.failures_left.saturating_sub(1);
         let repeat = state.count(webhook.id);
         let (verdict, raw) = (&verdict, self.options.raw);
-        let text = Shown { request, now, repeat, verdict, streamgank, answer, raw }.text(self.paint);
-        state.print(&text);
-        answer
+        let block = Block { request, now, repeat, verdict, streamgank, status, raw }.text(self.colours);
+        state.print(&block);
+        status
     }
 }
 
-fn answer(mut stream: &TcpStream, status: u16, text: &str) -> io::Result<()> {
+fn respond(mut stream: &TcpStream, status: u16, text: &str) -> io::Result<()> {
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
     let length = match status {
         204 | 304 => String::new(),
         _ => format!("Content-Length: {}\r\n", text.len()),
     };
     let allow = if status == 405 { "Allow: POST\r\n" } else { "" };
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
     let head = format!("HTTP/1.1 {status} {reason}\r\n{length}{allow}Connection: close\r\n\r\n");
     stream.write_all(format!("{head}{text}").as_bytes())
 }
 
-/// Reads what a refused sender still says, a little of it and for a moment.
-fn linger(stream: &TcpStream) -> io::Result<()> {
+/// Reads and drops the rest of a rejected request, within limits of size and time.
+fn drain(stream: &TcpStream) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
-    let until = Instant::now() + LINGER;
-    let mut rest = Patient { stream, until }.take(8 * request::BODY_LIMIT as u64);
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    let mut rest = DeadlineReader { stream, deadline }.take(8 * request::BODY_LIMIT as u64);
     let mut buffer = [0; 16 * 1024];
-    while Instant::now() < until && rest.read(&mut buffer)? > 0 {}
+    while Instant::now() < deadline && rest.read(&mut buffer)? > 0 {}
     Ok(())
 }

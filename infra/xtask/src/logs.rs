@@ -1,4 +1,4 @@
-//! What the functions print, made readable: the emulator appends it to a file.
+//! The log of the functions, made readable: the emulator appends what they print to a file.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
@@ -13,14 +13,14 @@ use crate::{interrupt, visible};
 /// Which lines are shown.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only lines of the function with this name in its own.
+    /// Only lines of functions whose names contain this one.
     pub function: Option<String>,
-    /// Only lines that hold this text.
+    /// Only lines that contain this text.
     pub text: Option<String>,
 }
 
 impl Filter {
-    fn wants(&self, function: &str, line: &str) -> bool {
+    fn matches(&self, function: &str, line: &str) -> bool {
         // `job-status` is the function JobStatusFunction.
         let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
         self.function.as_ref().is_none_or(|wanted| plain(function).contains(&plain(wanted)))
@@ -28,14 +28,15 @@ impl Filter {
     }
 }
 
-/// Prints what is there.
+/// Prints the existing lines.
 pub fn show(path: &Path, filter: &Filter) -> anyhow::Result<()> {
-    let file = File::open(path).with_context(|| format!("there is no log {}: was it started?", path.display()))?;
+    let file =
+        File::open(path).with_context(|| format!("open the log {}: was the instance started?", path.display()))?;
     let mut out = std::io::stdout().lock();
     for line in BufReader::new(file).lines() {
         if let Some(text) = readable(&line.context("read the log")?, filter) {
             match writeln!(out, "{text}") {
-                // Whoever reads has had enough.
+                // The reader of the pipe has closed it.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
                 written => written.context("print the log")?,
             }
@@ -44,7 +45,7 @@ pub fn show(path: &Path, filter: &Filter) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints what is there and what comes, until a signal or until `check` fails.
+/// Prints existing and new lines, until a signal or until `check` fails.
 pub fn follow(path: &Path, filter: &Filter, mut check: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut reader = None;
     let mut line = String::new();
@@ -53,7 +54,7 @@ pub fn follow(path: &Path, filter: &Filter, mut check: impl FnMut() -> anyhow::R
             reader = File::open(path).ok().map(BufReader::new);
         }
         if let Some(reader) = &mut reader {
-            // A line that is not whole yet stays until its rest comes.
+            // An incomplete line stays in the buffer until its rest is written.
             while reader.read_line(&mut line).context("read the log")? > 0 && line.ends_with('\n') {
                 if let Some(text) = readable(line.trim_end(), filter) {
                     println!("{text}");
@@ -66,7 +67,7 @@ pub fn follow(path: &Path, filter: &Filter, mut check: impl FnMut() -> anyhow::R
     }
 }
 
-/// The last lines that warn, for whoever asks what went wrong.
+/// The last warnings and errors.
 pub fn last_warnings(path: &Path, count: usize) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines = text.lines().filter_map(|line| readable(line, &Filter::default()));
@@ -74,12 +75,12 @@ pub fn last_warnings(path: &Path, count: usize) -> Vec<String> {
     found.split_off(found.len().saturating_sub(count))
 }
 
-/// A line of the file as a person reads it; none where the filter leaves it out.
+/// A line of the file in readable form; none if the filter excludes it.
 fn readable(line: &str, filter: &Filter) -> Option<String> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let (function, printed) = (text("function").trim_end_matches("Function"), text("line"));
-    if !filter.wants(text("function"), line) {
+    if !filter.matches(text("function"), line) {
         return None;
     }
     let time = text("at").get(11..23).unwrap_or_default();
@@ -89,7 +90,7 @@ fn readable(line: &str, filter: &Filter) -> Option<String> {
         }
         _ => ("-".to_owned(), printed.to_owned()),
     };
-    // Log lines may contain text from a function's callers.
+    // Log lines may contain text from callers of the functions.
     Some(visible::line(&format!("{time} {level:<5} {function:<18} {sentence}")))
 }
 
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_was_logged_forges_a_line() {
+    fn logged_text_cannot_forge_a_line() {
         let forged = "x\r\n03:49:25.271 ERROR Fanout lost\u{1b}[2K\u{9b}A\u{202e}\u{2028}y";
         let event = json!({"level": "INFO", "fields": {"message": forged, "user_agent": forged, forged: forged}});
         for printed in [event.to_string(), forged.to_owned()] {

@@ -1,4 +1,4 @@
-//! Wires the command line to what it does; `cargo xtask help` lists the commands.
+//! Runs the command line; `cargo xtask help` lists the commands.
 
 use std::process::ExitCode;
 
@@ -12,11 +12,13 @@ mod deployment;
 mod http;
 mod instance;
 mod interrupt;
+mod json;
 mod listen;
 mod logs;
 mod mp4;
 mod operate;
 mod package;
+mod pair;
 mod ports;
 mod process;
 mod rie;
@@ -24,7 +26,6 @@ mod rules;
 mod screen;
 mod setup;
 mod stack;
-mod statistics;
 mod ui;
 mod up;
 mod upgrade;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<interrupt::Interrupted>() => {
-            eprintln!("\nInterrupted; what was started is stopped.");
+            eprintln!("\nInterrupted; everything that this command started is stopped.");
             ExitCode::from(130)
         }
         Err(error) => {

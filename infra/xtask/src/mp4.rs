@@ -1,8 +1,8 @@
-//! How long an MP4 video is: read from its `mvhd` box (ISO/IEC 14496-12, 8.2.2).
+//! The duration of an MP4 video, read from its `mvhd` box (ISO/IEC 14496-12, 8.2.2).
 
 use std::time::Duration;
 
-/// The video's length; none where these bytes are no such file.
+/// The video's duration; none if these bytes are not an MP4 file.
 pub fn duration(bytes: &[u8]) -> Option<Duration> {
     let at = bytes.windows(4).position(|window| window == b"mvhd")? + 4;
     let version = *bytes.get(at)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask package`: each function's bootstrap for AWS, where template.yaml expects it.
+//! `cargo xtask package`: builds each function's bootstrap for AWS, at the path that template.yaml expects.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,13 @@ use anyhow::{Context as _, bail};
 use crate::workspace::{Profile, Workspace, on_path};
 use crate::{process, ui};
 
-/// The C library of Amazon Linux 2023, which runs provided.al2023.
+/// The glibc version of Amazon Linux 2023, which provided.al2023 is based on.
 const AMAZON_LINUX_GLIBC: (u32, u32) = (2, 34);
 
-/// The processor that functions are built for.
+/// The processor architecture that functions are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Architecture {
-    /// Graviton, the cheaper one
+    /// Graviton, which costs less
     Arm64,
     /// Intel and AMD
     #[value(name = "x86_64")]
@@ -22,7 +22,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// As AWS names it.
+    /// AWS's name of the architecture.
     pub fn name(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",
@@ -45,7 +45,7 @@ pub fn package(workspace: &Workspace, architecture: Architecture) -> anyhow::Res
         let size = fs::metadata(&bootstrap).with_context(|| format!("find {}", bootstrap.display()))?.len();
         println!("{:>10}  target/lambda/{function}/bootstrap", ui::bytes(size));
     }
-    println!("Before the first deployment: cargo xtask preflight. Then deploy with: sam deploy");
+    println!("Before the first deployment, run `cargo xtask preflight`. Deploy with `sam deploy`.");
     Ok(())
 }
 
@@ -79,7 +79,10 @@ fn on_this_machine(
     };
     if architecture != own {
         bail!(
-            "building for the other processor takes cargo-lambda: install it with `pip install cargo-lambda` or `cargo install cargo-lambda`, or pass --arch for this machine"
+            "building for {} on this machine requires cargo-lambda: install it with `pip install cargo-lambda` or \
+             `cargo install cargo-lambda`, or pass `--arch {}`",
+            architecture.name(),
+            own.name()
         );
     }
     workspace.build(functions, Profile::Release)?;
@@ -89,22 +92,22 @@ fn on_this_machine(
         if let Some((major, minor)) = newest_glibc(&content).filter(|needed| *needed > AMAZON_LINUX_GLIBC) {
             let (has_major, has_minor) = AMAZON_LINUX_GLIBC;
             bail!(
-                "{function} built here needs glibc {major}.{minor}, and Lambda's provided.al2023 has {has_major}.{has_minor}: \
-                 install cargo-lambda (`pip install cargo-lambda`), which links against that one"
+                "{function} built on this machine requires glibc {major}.{minor}, but Lambda's provided.al2023 has \
+                 {has_major}.{has_minor}: install cargo-lambda (`pip install cargo-lambda`), which links against that"
             );
         }
         let target = directory.join(function);
-        fs::create_dir_all(&target).with_context(|| format!("make {}", target.display()))?;
+        fs::create_dir_all(&target).with_context(|| format!("create {}", target.display()))?;
         fs::copy(&binary, target.join("bootstrap")).with_context(|| format!("copy {}", binary.display()))?;
     }
     Ok(())
 }
 
-/// Copies built binaries to where a template expects its bootstraps: `<directory>/<function>/bootstrap`, without symbols.
+/// Copies built binaries to the paths that a template expects, `<directory>/<function>/bootstrap`, without symbols.
 pub fn stage(workspace: &Workspace, profile: Profile, directory: &Path) -> anyhow::Result<()> {
     for function in workspace.functions()? {
         let target = directory.join(&function);
-        fs::create_dir_all(&target).with_context(|| format!("make {}", target.display()))?;
+        fs::create_dir_all(&target).with_context(|| format!("create {}", target.display()))?;
         let (binary, bootstrap) = (workspace.binaries(profile).join(&function), target.join("bootstrap"));
         if on_path("strip").is_some() {
             let mut strip = workspace.command("strip");
@@ -116,7 +119,7 @@ pub fn stage(workspace: &Workspace, profile: Profile, directory: &Path) -> anyho
     Ok(())
 }
 
-/// The newest version of glibc that a binary asks for: its version needs are texts such as `GLIBC_2.34`.
+/// The newest version of glibc that a binary requires: its version requirements are strings such as `GLIBC_2.34`.
 fn newest_glibc(binary: &[u8]) -> Option<(u32, u32)> {
     const PREFIX: &[u8] = b"GLIBC_";
     let starts = binary.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX);

@@ -1,4 +1,4 @@
-//! Processes: run to their end, started to stay, found again later, and stopped together with what they started.
+//! Processes: run to completion, started in the background, found again later, and stopped with their children.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::interrupt;
 
-/// The variable that marks every process of an instance; it is inherited, down to the functions' bootstraps.
+/// The environment variable that marks every process of an instance; children inherit it, down to the bootstraps.
 pub const MARKER: &str = "REELHOOK_INSTANCE";
-const TICK: Duration = Duration::from_millis(20);
-/// Ticks in /proc/PID/stat: USER_HZ, which is 100 on the processors that we build for.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Unit of the times in /proc/PID/stat: USER_HZ, which is 100 on the supported processors.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A process as no other ever was: numbers are used again, a number together with its start time is not.
+/// A unique process: process ids are reused, but not together with the same start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     pid: i32,
@@ -28,7 +28,7 @@ pub struct ProcessId {
 }
 
 impl ProcessId {
-    /// The running process of this number.
+    /// The running process with this process id.
     pub fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (state, started) = state_and_start(&stat)?;
@@ -40,37 +40,37 @@ impl ProcessId {
         Self::of(std::process::id())
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     pub fn is_alive(self) -> bool {
         Self::of(self.pid.unsigned_abs()) == Some(self)
     }
 
-    /// Asks it to stop.
+    /// Sends SIGTERM.
     pub fn terminate(self) {
         self.signal(Signal::TERM);
     }
 
     fn signal(self, signal: Signal) {
         if let (true, Some(pid)) = (self.is_alive(), Pid::from_raw(self.pid)) {
-            // It may have ended by now, which is what is wanted.
+            // An error means that it has ended, as intended.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Most memory it ever held, in bytes.
+    /// Peak resident memory in bytes.
     pub fn peak_memory(self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
     }
 
-    /// Processor time that it used by now, user and system, of all its threads; in seconds.
+    /// User and system time of all threads so far, in seconds.
     pub fn cpu_seconds(self) -> Option<f64> {
         cpu_seconds(&fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?)
     }
 }
 
-/// State and start time in /proc/PID/stat, whose second field may hold spaces and brackets.
+/// State and start time in /proc/PID/stat, whose second field may contain spaces and brackets.
 fn state_and_start(stat: &str) -> Option<(char, u64)> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
@@ -85,7 +85,7 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((user + system) / TICKS_PER_SECOND)
 }
 
-/// Every process whose environment holds the marker of the instance in this directory.
+/// Every process whose environment contains the marker of the instance in this directory.
 pub fn marked(directory: &Path) -> Vec<ProcessId> {
     let mark = format!("{MARKER}={}", directory.display());
     all()
@@ -96,7 +96,7 @@ pub fn marked(directory: &Path) -> Vec<ProcessId> {
         .collect()
 }
 
-/// The children of a process.
+/// The child processes of a process.
 pub fn children_of(parent: u32) -> Vec<ProcessId> {
     let parent = parent.to_string();
     all()
@@ -112,11 +112,11 @@ fn all() -> impl Iterator<Item = ProcessId> {
     entries.filter_map(|entry| ProcessId::of(entry.file_name().to_str()?.parse().ok()?))
 }
 
-/// Stops these processes: asks each in turn and waits, then kills what still carries the instance's marker.
-pub fn stop(leaders: &[ProcessId], directory: &Path, patience: Duration) {
+/// Stops these processes in turn with SIGTERM, and SIGKILL after the timeout; then kills the marked processes.
+pub fn stop(leaders: &[ProcessId], directory: &Path, timeout: Duration) {
     for leader in leaders {
         leader.terminate();
-        wait_while(patience, || leader.is_alive());
+        wait_while(timeout, || leader.is_alive());
         leader.signal(Signal::KILL);
     }
     let own = ProcessId::own();
@@ -127,14 +127,14 @@ pub fn stop(leaders: &[ProcessId], directory: &Path, patience: Duration) {
     });
 }
 
-fn wait_while(patience: Duration, mut busy: impl FnMut() -> bool) {
-    let end = Instant::now() + patience;
-    while busy() && Instant::now() < end {
-        std::thread::sleep(TICK);
+fn wait_while(timeout: Duration, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + timeout;
+    while condition() && Instant::now() < end {
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// A child in a process group of its own, which Ctrl-C in the terminal does not reach. Dropping it ends the whole group.
+/// A child in its own process group, which Ctrl-C in the terminal does not reach. Dropping it stops the whole group.
 pub struct Group {
     child: Child,
     what: String,
@@ -148,22 +148,22 @@ impl Group {
         Ok(Self { child, what })
     }
 
-    /// The process at the head of the group.
+    /// The leader of the group.
     pub fn id(&self) -> Option<ProcessId> {
         ProcessId::of(self.child.id())
     }
 
-    /// Its number.
+    /// Process id of the leader.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// How it ended, once it did.
+    /// The exit status of the leader, after it has ended.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("wait for {}", self.what))
     }
 
-    /// Lets it run on when this program ends.
+    /// Keeps the group running after this program ends.
     pub fn detach(self) {
         std::mem::forget(self);
     }
@@ -173,13 +173,13 @@ impl Group {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
-            interrupt::pause(TICK)?;
+            interrupt::pause(POLL_INTERVAL)?;
         }
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // A group that is gone is what is wanted.
+            // An error means that the group has ended, as intended.
             let _ = kill_process_group(pid, signal);
         }
     }
@@ -187,7 +187,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Not waited for yet, so the number still belongs to this child and its group.
+        // The child is not reaped yet, so the process id still belongs to it and its group.
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal(Signal::TERM);
             wait_while(Duration::from_secs(10), || matches!(self.child.try_wait(), Ok(None)));
@@ -199,26 +199,26 @@ impl Drop for Group {
     }
 }
 
-/// Runs a command to its end, with its output on the terminal.
+/// Runs a command to completion, with its output on the terminal.
 pub fn status(command: &mut Command) -> anyhow::Result<ExitStatus> {
     Group::spawn(command.stdin(Stdio::null()))?.wait()
 }
 
-/// Runs a command that must succeed; `what` says what it does.
+/// Runs a command that must succeed; `what` names it in the error.
 pub fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     let status = status(command)?;
-    anyhow::ensure!(status.success(), "{what} failed ({status}): the lines above say why");
+    anyhow::ensure!(status.success(), "{what} failed ({status}): see the lines above");
     Ok(())
 }
 
-/// Runs a command that must succeed with this input, and returns what it printed.
+/// Runs a command that must succeed with this input, and returns its output.
 pub fn output(command: &mut Command, input: &[u8], what: &str) -> anyhow::Result<String> {
     let (status, text) = captured(command, input)?;
-    anyhow::ensure!(status.success(), "{what} failed: the lines above say why");
+    anyhow::ensure!(status.success(), "{what} failed: see the lines above");
     Ok(text)
 }
 
-/// Runs a command with this input, and returns how it ended and what it printed.
+/// Runs a command with this input, and returns its exit status and output.
 pub fn captured(command: &mut Command, input: &[u8]) -> anyhow::Result<(ExitStatus, String)> {
     let mut group = Group::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let (stdin, stdout) = (group.child.stdin.take(), group.child.stdout.take());
@@ -232,15 +232,15 @@ pub fn captured(command: &mut Command, input: &[u8]) -> anyhow::Result<(ExitStat
         });
         scope.spawn(move || {
             if let Some(mut stdin) = stdin {
-                // A command that ends without reading all of its input says so by its status.
+                // A command that fails before it has read all of its input reports that by its exit status.
                 let _ = stdin.write_all(input);
             }
         });
         let status = group.wait();
-        // On an interrupt the group ends here, which closes the pipes that the threads wait on.
+        // On an interrupt, the group ends here and closes the pipes that the threads wait for.
         drop(group);
         let text = reader.join().expect("the reading thread does not panic");
-        Ok((status?, text.context("read what a command printed")?))
+        Ok((status?, text.context("read the output of a command")?))
     })
 }
 
@@ -256,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn output_and_status_come_back() {
+    fn output_and_status_are_returned() {
         let (status, text) = captured(Command::new("sh").args(["-c", "cat; exit 3"]), b"in").unwrap();
         assert_eq!((status.code(), text.as_str()), (Some(3), "in"));
     }
 
     #[test]
-    fn dropping_a_group_ends_what_it_started() {
+    fn dropping_a_group_stops_its_children() {
         let group = Group::spawn(Command::new("sh").args(["-c", "sleep 60 & wait"])).unwrap();
         let leader = group.id().unwrap();
         let mut children = Vec::new();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_used_again_is_another_process() {
+    fn a_reused_process_id_is_another_process() {
         let own = ProcessId::own().unwrap();
         assert!(own.is_alive());
         assert!(!ProcessId { started: own.started + 1, ..own }.is_alive());

@@ -1,4 +1,4 @@
-//! Runs one bootstrap under Lambda's Runtime Interface Emulator, which SAM's command line brings along; no Docker.
+//! Runs one bootstrap under Lambda's Runtime Interface Emulator, which the SAM CLI contains; Docker is not needed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,12 +15,12 @@ use crate::process::{self, Group};
 use crate::setup::LintTools;
 use crate::stack::emulator_environment;
 use crate::workspace::Workspace;
-use crate::{interrupt, ports};
+use crate::{interrupt, json, ports};
 
 const INVOCATIONS: &str = "/2015-03-31/functions/function/invocations";
-const START: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a deployed function is configured with.
+/// The configuration of a deployed function.
 #[derive(Clone, Debug, Default)]
 pub struct Configuration {
     name: String,
@@ -30,42 +30,42 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The same with one more variable.
+    /// The same configuration with one more environment variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: String) -> Self {
         self.environment.insert(name.to_owned(), value);
         self
     }
 
-    /// As `stack.py env` prints it.
+    /// Parses the configuration that `stack.py env` prints.
     pub fn parse(value: &Value) -> Self {
         Self {
             name: value["name"].as_str().unwrap_or("function").to_owned(),
             timeout: value["timeout"].as_u64().unwrap_or(30),
             memory: value["memory"].as_u64().unwrap_or(256),
-            environment: crate::instance::texts(&value["environment"]),
+            environment: json::string_members(&value["environment"]),
         }
     }
 }
 
-/// One bootstrap in its own Lambda environment; dropping it ends that.
+/// One bootstrap in its own Lambda environment; dropping it stops the environment.
 pub struct Environment {
     group: Group,
     client: Client,
     log: PathBuf,
 }
 
-/// What a start took.
+/// The measurements of a cold start.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// From exec to the first request for an event, in milliseconds.
+    /// Time from exec to the first request for an event, in milliseconds.
     pub init_ms: f64,
-    /// Most memory that the bootstrap held by now, in bytes.
+    /// Peak memory of the bootstrap so far, in bytes.
     pub peak_memory: u64,
 }
 
 impl Environment {
-    /// Starts the emulator for this bootstrap; the bootstrap itself is started by the first event.
+    /// Starts the emulator for this bootstrap; the first event starts the bootstrap.
     pub fn start(
         workspace: &Workspace,
         tools: &LintTools,
@@ -74,7 +74,7 @@ impl Environment {
         emulator_url: &str,
         log: &Path,
     ) -> anyhow::Result<Self> {
-        // 9001, the usual port of the Runtime API, may be another's.
+        // The default port of the Runtime API, 9001, may be in use.
         let [port, runtime_port] = ports::two_free()?;
         let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
         let mut command = workspace.command(&tools.emulator);
@@ -92,46 +92,51 @@ impl Environment {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", configuration.memory.to_string())
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", configuration.timeout.to_string())
             .stdin(Stdio::null())
-            .stdout(file.try_clone().context("share the log")?)
+            .stdout(file.try_clone().context("open the log a second time")?)
             .stderr(file);
         let mut group = Group::spawn(&mut command)?;
-        let listens = interrupt::wait_for(START, Duration::from_millis(10), || {
+        let listening = interrupt::wait_for(START_TIMEOUT, Duration::from_millis(10), || {
             if let Some(status) = group.ended()? {
                 anyhow::bail!("the Runtime Interface Emulator ended ({status}): see {}", log.display());
             }
             Ok(TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(()))
         })?;
-        listens.context("the Runtime Interface Emulator does not listen")?;
+        listening.with_context(|| format!("the Runtime Interface Emulator does not listen on port {port}"))?;
         Ok(Self { group, client: Client::new(&format!("http://127.0.0.1:{port}"), ""), log: log.to_owned() })
     }
 
-    /// The bootstrap's answer to an event.
+    /// Sends an event and returns the bootstrap's response.
     pub fn invoke(&self, event: &Value) -> anyhow::Result<Value> {
-        let answer = self.client.post(INVOCATIONS, event)?;
+        let response = self.client.post(INVOCATIONS, event)?;
         let log = self.log.display();
-        anyhow::ensure!(answer.status == 200, "the bootstrap answered {}: {} (log: {log})", answer.status, answer.body);
-        let error = answer.body.get("errorType").and_then(Value::as_str);
+        anyhow::ensure!(
+            response.status == 200,
+            "the bootstrap answered {}: {} (log: {log})",
+            response.status,
+            response.body
+        );
+        let error = response.body.get("errorType").and_then(Value::as_str);
         anyhow::ensure!(
             error.is_none(),
             "the bootstrap failed with {}: {} (log: {log})",
             error.unwrap_or_default(),
-            answer.body["errorMessage"]
+            response.body["errorMessage"]
         );
-        Ok(answer.body)
+        Ok(response.body)
     }
 
-    /// What the start took; known once an event was answered.
+    /// The measurements of the start; available after the first event.
     pub fn measured(&self) -> anyhow::Result<Start> {
         let text = fs::read_to_string(&self.log).context("read the emulator's log")?;
         let init_ms = init_duration(&text)
-            .with_context(|| format!("the emulator reports no INIT: see {}", self.log.display()))?;
+            .with_context(|| format!("the emulator reported no INIT: see {}", self.log.display()))?;
         let bootstrap = process::children_of(self.group.pid());
         let peak = bootstrap.first().and_then(|id| id.peak_memory());
         Ok(Start { init_ms, peak_memory: peak.context("read the bootstrap's peak memory")? })
     }
 }
 
-/// The emulator's log has it as `INIT REPORT(durationMs: 94.498000)`; `Init Duration` in its REPORT line is something else.
+/// Reads `INIT REPORT(durationMs: 94.498000)` in the emulator's log; `Init Duration` in its REPORT line differs.
 fn init_duration(log: &str) -> Option<f64> {
     let (_, rest) = log.split_once("INIT REPORT(durationMs: ")?;
     rest.split_once(')')?.0.parse().ok()
@@ -144,12 +149,10 @@ pub fn sample_events(workspace: &Workspace, function: &str) -> anyhow::Result<BT
     for entry in fs::read_dir(&directory).with_context(|| format!("list {}", directory.display()))?.flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            let event = serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
-            events.insert(entry.file_name().to_string_lossy().into_owned(), event);
+            events.insert(entry.file_name().to_string_lossy().into_owned(), json::read(&path)?);
         }
     }
-    anyhow::ensure!(!events.is_empty(), "events/{function}/ has no sample event");
+    anyhow::ensure!(!events.is_empty(), "events/{function}/ contains no sample event");
     Ok(events)
 }
 

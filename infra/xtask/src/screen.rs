@@ -1,29 +1,30 @@
-//! What is printed once a stack is up, and when the demo is over.
+//! The summaries that are printed when a stack is up and when the demo has finished.
+
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::up::Started;
+use crate::instance::Run;
 use crate::visible;
 
-/// A job that anybody may submit.
+/// A valid request body for `POST /api/generate`.
 pub const EXAMPLE: &str =
     r#"{"country": "US", "platform": "Netflix", "genre": "Horror", "contentType": "Film", "template": "auto"}"#;
 
-/// URLs, key and a first request.
-pub fn up(started: &Started, auth: bool) {
-    let run = &started.run;
+/// Prints URLs, key and a first request.
+pub fn up(run: &Run, directory: &Path, auth: bool) {
     let key = &run.api_key;
     let header = if auth { format!(" \\\n    -H 'Authorization: Bearer {key}'") } else { String::new() };
-    let asked = if auth { "asks for the key" } else { "asks for no key (--auth does)" };
+    let access = if auth { "requires the key" } else { "requires no key (use --auth to require it)" };
     println!(
         "
 Reelhook is up: instance `{}`.
 
-  API      {}   {asked}
-  studio   {}   what happened; stands in for worker, Creatomate and webhook receivers
-  AWS      {}   AWS_ENDPOINT_URL for the aws command line, with keys test and test
+  API      {}   {access}
+  mocks    {}   mock services (external worker, Creatomate, webhook receivers) and their history
+  AWS      {}   AWS_ENDPOINT_URL for the AWS CLI, with access key and secret key `test`
   key      {key}
-  files    {}   run.json, logs
+  files    {}   run.json and logs
 
   curl {}/api/generate -H 'Content-Type: application/json'{header} \\
     -d '{EXAMPLE}'
@@ -32,12 +33,12 @@ Reelhook is up: instance `{}`.
         run.api_url,
         run.studio_url,
         run.emulator_url,
-        started.instance.directory.display(),
+        directory.display(),
         run.api_url
     );
 }
 
-/// What each verifier said of a delivery, one line each.
+/// The result of each verifier for a delivery, one line each.
 pub fn verification(found: &Value) -> Vec<String> {
     let verifiers = [
         ("streamgank", "Rust: the signature header X-StreamGank-Signature"),
@@ -48,12 +49,12 @@ pub fn verification(found: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, what) in verifiers {
         let check = &found[name];
-        let said = match check["ok"].as_bool() {
+        let result = match check["ok"].as_bool() {
             Some(true) => "accepted".to_owned(),
             Some(false) => format!("REFUSED: {}", visible::line(check["error"].as_str().unwrap_or("no reason given"))),
-            None => "not asked".to_owned(),
+            None => "not run".to_owned(),
         };
-        lines.push(format!("{said:<10} {what}"));
+        lines.push(format!("{result:<10} {what}"));
     }
     lines
 }
@@ -65,13 +66,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_gives_its_reason() {
+    fn a_refusal_shows_its_reason() {
         let lines = verification(&json!({
             "streamgank": {"ok": true},
             "node": {"ok": false, "error": "svix: no match\n\u{1b}[2Kaccepted"},
             "python": null,
         }));
-        assert!(lines[0].starts_with("accepted ") && lines[1].starts_with("not asked"));
+        assert!(lines[0].starts_with("accepted ") && lines[1].starts_with("not run"));
         assert!(lines[2].starts_with("REFUSED: svix: no match\\n\\u{1b}[2Kaccepted"), "{}", lines[2]);
     }
 }

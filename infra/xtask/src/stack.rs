@@ -1,4 +1,4 @@
-//! Calls infra/local/stack.py, which talks to the emulator or to AWS.
+//! Calls infra/local/stack.py, which calls the emulator or AWS.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::instance::Run;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The emulator asks for some credentials; these are its root's.
+/// The credentials of the emulator's root user.
 const TEST_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -18,7 +18,7 @@ const TEST_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_DEFAULT_REGION", "us-east-1"),
 ];
 
-/// What a program that talks to the emulator finds in its environment.
+/// Environment variables of a program that calls the emulator.
 pub fn emulator_environment(emulator_url: &str) -> Vec<(&'static str, String)> {
     let credentials = TEST_CREDENTIALS.iter().map(|(name, value)| (*name, (*value).to_owned()));
     credentials
@@ -26,13 +26,13 @@ pub fn emulator_environment(emulator_url: &str) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// A stack that stack.py works on.
+/// A deployed stack, which stack.py works on.
 #[derive(Clone, Debug)]
 pub struct Stack {
     workspace: Workspace,
     python: PathBuf,
     name: String,
-    /// None: the caller's AWS account.
+    /// URL of the emulator; none for the caller's AWS account.
     emulator_url: Option<String>,
 }
 
@@ -48,12 +48,12 @@ impl Stack {
         Self { workspace: workspace.clone(), python, name: name.to_owned(), emulator_url: None }
     }
 
-    /// Runs a command of stack.py and returns what it found.
+    /// Runs a command of stack.py and returns its result; `what` names it in errors.
     pub fn call(&self, what: &str, arguments: &[&str], input: &str) -> anyhow::Result<Value> {
         let mut command = self.command();
         command.args(arguments);
         let text = process::output(&mut command, input.as_bytes(), what)?;
-        serde_json::from_str(&text).with_context(|| format!("{what}: stack.py answered no JSON"))
+        serde_json::from_str(&text).with_context(|| format!("{what}: the output of stack.py is not JSON"))
     }
 
     fn command(&self) -> Command {
@@ -68,11 +68,11 @@ impl Stack {
         command
     }
 
-    /// Calls the API of the stack with a key.
+    /// Runs the smoke test of stack.py with an API key.
     pub fn smoke(&self, key: &str) -> anyhow::Result<Value> {
         let mut command = self.command();
         command.arg("smoke").env("REELHOOK_API_KEY", key);
         let text = process::output(&mut command, b"", "the smoke test")?;
-        serde_json::from_str(&text).context("the smoke test: stack.py answered no JSON")
+        serde_json::from_str(&text).context("the smoke test: the output of stack.py is not JSON")
     }
 }

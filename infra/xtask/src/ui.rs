@@ -1,4 +1,4 @@
-//! What a person sees while things happen: a spinner on a terminal, plain lines elsewhere. All of it on standard error.
+//! Progress on standard error: a spinner on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::visible;
 
-/// Whether a person watches.
+/// Whether standard error is a terminal.
 pub fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// A line for the person at the terminal, or several.
+/// Prints one or more lines.
 pub fn say(sentence: impl AsRef<str>) {
     eprintln!("{}", visible::lines(sentence.as_ref()));
 }
 
-/// Does some quiet work below a spinner, and says how long it took.
+/// Runs quiet work behind a spinner, and prints how long it took.
 pub fn step<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let began = Instant::now();
     let spinner = is_terminal().then(|| {
@@ -39,7 +39,7 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::
     outcome
 }
 
-/// A bar from 0 to 100, hidden where nobody watches.
+/// A progress bar from 0 to 100, hidden if standard error is not a terminal.
 pub fn percent_bar() -> ProgressBar {
     let target = if is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(100), target);

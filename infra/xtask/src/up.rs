@@ -1,85 +1,70 @@
-//! Starts a local stack: emulator, studio, secrets, template.yaml deployed with freshly built functions.
+//! Starts a local stack: emulator, mock services, secrets, and template.yaml deployed with freshly built functions.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::http::Client;
-use crate::instance::{Instance, Run, texts};
-use crate::ports::{Asked, Ports};
+use crate::instance::{Instance, Run};
+use crate::json::string_members;
+use crate::pair::Pair;
+use crate::ports::{Ports, RequestedPorts};
 use crate::process::{Group, MARKER, ProcessId};
 use crate::setup::{self, StackTools};
 use crate::stack::{Stack, emulator_environment};
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, listen, screen, ui};
 
-/// The movies that a local stack begins with.
+/// The movies in the catalogue of a local stack.
 const CATALOG: &str = "infra/catalog/movies.json";
-/// The name of a local stack, and the end of its settings' path.
+/// Name of a local stack, and last part of its settings path.
 pub const STACK: &str = "reelhook";
-/// The binary that stands for outside services.
+/// Binary of the mock services.
 const STUDIO: &str = "studio";
-/// How long a program may take to answer its first request.
-const START: Duration = Duration::from_secs(30);
-/// Every event that can be sent.
+/// How long a program may take until it answers its first request.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Every webhook event.
 const EVENTS: &str = "job.completed,job.failed,job.cancelled,job.extraction_completed,job.script_completed,\
 job.completed_with_issues,job.failed_no_retry,job.timeout,job.workflow_incomplete,job.render_timeout,job.deleted";
 
-/// `NAME=VALUE` on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair(pub String, pub String);
-
-impl FromStr for Pair {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
-            // The text is not repeated: it may be a secret.
-            _ => Err("expected NAME=VALUE".to_owned()),
-        }
-    }
-}
-
-/// How a stack is started.
+/// Options for starting a stack.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
-    pub ports: Asked,
-    /// Whether the API asks for a key.
+    /// Requested ports.
+    pub ports: RequestedPorts,
+    /// Whether the API requires a key.
     pub auth: bool,
-    /// Whether tables, queues and files of the last time stay.
+    /// Whether the tables, queues and files of the previous run are kept.
     pub keep_state: bool,
-    /// How the functions are built.
+    /// Build profile of the functions.
     pub profile: Profile,
-    /// How much faster than usual the studio works.
+    /// Speed of the mock services, as a multiple of their usual speed.
     pub speed: f64,
-    /// One video for all renders, made once.
+    /// Whether all mock renders return one video, made once.
     pub shared_video: bool,
-    /// Parameters of template.yaml beyond the usual ones.
+    /// Parameters of template.yaml, in addition to the defaults.
     pub parameters: Vec<Pair>,
-    /// Secrets and settings beyond the usual ones.
+    /// Secrets and settings, in addition to the defaults.
     pub secrets: Vec<Pair>,
-    /// Whether it runs on when this program ends.
+    /// Whether the stack keeps running after this program ends.
     pub detach: bool,
 }
 
-/// A started stack; dropping it stops what was started, unless it is detached.
+/// A started stack; dropping it stops its processes unless it is detached.
 pub struct Started {
-    /// What runs where.
+    /// URLs, ports and processes.
     pub run: Run,
-    /// Its instance.
+    /// The instance of the stack.
     pub instance: Instance,
-    /// Commands for it.
+    /// Runs commands on the stack.
     pub stack: Stack,
-    /// None where it ran already.
+    /// None if the stack ran already.
     processes: Option<Processes>,
 }
 
@@ -88,29 +73,29 @@ struct Processes {
     studio: Group,
 }
 
-/// Starts the instance, or deploys to it when it runs.
+/// Starts the instance, or deploys to it if it runs already.
 pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> anyhow::Result<Started> {
     let tools = setup::stack(workspace)?;
     let running = instance.running();
-    // Before the build, so that a taken port is said at once.
+    // Chosen before the build, so that a port in use is reported at once.
     let ports = match &running {
         Some(run) => run.ports,
         None => {
             if instance.stop() {
-                ui::say(format!("Stopped what was left of the instance `{}`.", instance.name));
+                ui::say(format!("Stopped the remaining processes of the instance `{}`.", instance.name));
             }
             choose_ports(workspace, &instance, options)?
         }
     };
     build(workspace, options.profile)?;
     if let Some(run) = running {
-        ui::say(format!("The instance `{}` is running already; deploying to it.", instance.name));
+        ui::say(format!("The instance `{}` is already running; deploying to it.", instance.name));
         return redeploy(workspace, instance, run, &tools, options);
     }
     instance.clear(options.keep_state)?;
     instance.keep_port(ports.emulator)?;
-    let run = describe(&instance, ports, options);
-    // From here on an early return drops `starting`, which stops what runs by then.
+    let run = new_run(&instance, ports, options);
+    // From here on, an early return drops `starting`, which stops the processes started so far.
     let mut starting = Starting { instance, run, emulator: None, studio: None };
     starting.start_emulator(workspace, &tools, options)?;
     let stack = Stack::local(workspace, tools.python.clone(), &starting.run);
@@ -121,19 +106,21 @@ pub fn start(workspace: &Workspace, instance: Instance, options: &Options) -> an
 }
 
 fn choose_ports(workspace: &Workspace, instance: &Instance, options: &Options) -> anyhow::Result<Ports> {
+    let owner_of = |port| Instance::on_port(workspace, port).map(|owner| owner.name);
     let kept = instance.kept_port().filter(|_| options.keep_state);
     let Some(port) = kept else {
-        return options.ports.choose(workspace);
+        return options.ports.choose(owner_of);
     };
-    let chosen = options.ports.with_kept_emulator_port(kept).choose(workspace);
+    let chosen = options.ports.with_kept_emulator_port(kept).choose(owner_of);
     chosen.with_context(|| {
-        format!("the kept state belongs to an emulator on port {port} (start without --keep-state to drop it)")
+        format!("the kept state requires the emulator on port {port} (start without --keep-state to drop the state)")
     })
 }
 
-/// The studio is never measured or deployed, so it is built the quick way.
+/// Builds the functions with this profile. The mock services are never measured or deployed, so they are built without
+/// optimisation.
 fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<()> {
-    ui::say("Building the functions and the studio ...");
+    ui::say("Building the functions and the mock services ...");
     let mut binaries = workspace.functions()?;
     if profile == Profile::Release {
         workspace.build(&binaries, profile)?;
@@ -157,7 +144,7 @@ fn redeploy(
     Ok(Started { run, instance, stack, processes: None })
 }
 
-fn describe(instance: &Instance, ports: Ports, options: &Options) -> Run {
+fn new_run(instance: &Instance, ports: Ports, options: &Options) -> Run {
     let url = |port| format!("http://127.0.0.1:{port}");
     Run {
         instance: instance.name.clone(),
@@ -175,7 +162,7 @@ fn describe(instance: &Instance, ports: Ports, options: &Options) -> Run {
     }
 }
 
-/// A stack on its way up.
+/// A stack that is being started.
 struct Starting {
     instance: Instance,
     run: Run,
@@ -187,7 +174,7 @@ impl Starting {
     fn start_emulator(&mut self, workspace: &Workspace, tools: &StackTools, options: &Options) -> anyhow::Result<()> {
         let directory = &self.instance.directory;
         let temporary = self.instance.path("tmp");
-        fs::create_dir_all(&temporary).context("make the instance's tmp")?;
+        fs::create_dir_all(&temporary).context("create the instance's tmp directory")?;
         let run = &self.run;
         let mut command = background(workspace, &tools.python, &run.emulator_log, directory)?;
         command
@@ -197,7 +184,7 @@ impl Starting {
             .env("FRONT", format!("{}=Api", run.ports.api))
             .env("FUNCTION_LOG", &run.function_log)
             .env("BIND_HOST", "127.0.0.1")
-            // Roles are enforced: what a function may not do fails here as it would on AWS.
+            // Roles are enforced: a call that the role does not allow fails as it would on AWS.
             .env("AUTH", "true")
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
@@ -210,7 +197,7 @@ impl Starting {
         let mut group = Group::spawn(&mut command)?;
         self.run.emulator = group.id();
         self.instance.save(&self.run)?;
-        await_answer(&mut group, &self.run.emulator_url, "/_ministack/health", "the emulator", &self.instance)?;
+        wait_until_up(&mut group, &self.run.emulator_url, "/_ministack/health", "the emulator", &self.instance)?;
         self.emulator = Some(group);
         Ok(())
     }
@@ -237,7 +224,7 @@ impl Starting {
         let mut group = Group::spawn(&mut command)?;
         self.run.studio = group.id();
         self.instance.save(&self.run)?;
-        await_answer(&mut group, &self.run.studio_url, "/health", "the studio", &self.instance)?;
+        wait_until_up(&mut group, &self.run.studio_url, "/health", "the mock services", &self.instance)?;
         self.studio = Some(group);
         Ok(())
     }
@@ -245,7 +232,7 @@ impl Starting {
     fn finish(mut self, stack: Stack, detach: bool) -> anyhow::Result<Started> {
         self.instance.save(&self.run)?;
         let emulator = self.emulator.take().context("the emulator was started")?;
-        let studio = self.studio.take().context("the studio was started")?;
+        let studio = self.studio.take().context("the mock services were started")?;
         let processes = if detach {
             emulator.detach();
             studio.detach();
@@ -267,27 +254,29 @@ impl Drop for Starting {
 }
 
 impl Started {
-    /// Whether this program started it, and stops it.
+    /// Whether this program started the stack and will stop it.
     pub fn is_ours(&self) -> bool {
         self.processes.is_some()
     }
 
-    /// Fails when one of its processes has ended.
+    /// Fails if one of the stack's processes has ended.
     pub fn check(&mut self) -> anyhow::Result<()> {
         let Some(Processes { emulator, studio }) = &mut self.processes else {
             anyhow::ensure!(self.instance.running().is_some(), "the instance `{}` was stopped", self.instance.name);
             return Ok(());
         };
-        for (group, what, log) in [(emulator, "emulator", "emulator.log"), (studio, "studio", "studio.log")] {
+        for (group, what, log) in
+            [(emulator, "emulator", "emulator.log"), (studio, "mock services' process", "studio.log")]
+        {
             if let Some(status) = group.ended()? {
                 let tail = self.instance.tail(log, 15);
-                anyhow::bail!("the {what} ended ({status}); the end of its log {log}:\n{tail}");
+                anyhow::bail!("the {what} ended ({status}); last lines of {log}:\n{tail}");
             }
         }
         Ok(())
     }
 
-    /// Lets it run on when this program ends.
+    /// Keeps the stack running after this program ends.
     pub fn detach(mut self) -> anyhow::Result<()> {
         if let Some(Processes { emulator, studio }) = self.processes.take() {
             emulator.detach();
@@ -317,13 +306,13 @@ pub fn down(instance: &Instance) {
 /// `cargo xtask up`: starts a stack and follows its log until Ctrl-C.
 pub fn up(workspace: &Workspace, instance: Instance, options: &Options) -> anyhow::Result<()> {
     let mut started = start(workspace, instance, options)?;
-    screen::up(&started, options.auth);
+    screen::up(&started.run, &started.instance.directory, options.auth);
     if options.detach {
         return started.detach();
     }
     ui::say(match started.is_ours() {
-        true => "Following the functions' log; Ctrl-C stops everything.",
-        false => "Following the functions' log; Ctrl-C ends that, the instance runs on.",
+        true => "Following the function logs; Ctrl-C stops the stack.",
+        false => "Following the function logs until Ctrl-C; the instance keeps running.",
     });
     let log = started.run.function_log.clone();
     let followed = crate::logs::follow(&log, &crate::logs::Filter::default(), || started.check());
@@ -338,7 +327,7 @@ pub fn up(workspace: &Workspace, instance: Instance, options: &Options) -> anyho
     }
 }
 
-/// A command that stays, with little of this program's environment: what runs locally must not depend on a shell.
+/// A background command with a minimal environment, so that a local stack does not depend on the shell.
 fn background(workspace: &Workspace, program: &Path, log: &Path, marker: &Path) -> anyhow::Result<Command> {
     let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
     let mut command = workspace.command(program);
@@ -349,32 +338,32 @@ fn background(workspace: &Workspace, program: &Path, log: &Path, marker: &Path) 
         }
     }
     command.env(MARKER, marker).env("PYTHONUNBUFFERED", "1");
-    command.stdin(Stdio::null()).stdout(file.try_clone().context("share the log")?).stderr(file);
+    command.stdin(Stdio::null()).stdout(file.try_clone().context("open the log a second time")?).stderr(file);
     Ok(command)
 }
 
-fn await_answer(group: &mut Group, url: &str, path: &str, what: &str, instance: &Instance) -> anyhow::Result<()> {
+fn wait_until_up(group: &mut Group, url: &str, path: &str, what: &str, instance: &Instance) -> anyhow::Result<()> {
     let client = Client::new(url, "");
     let log = if path == "/health" { "studio.log" } else { "emulator.log" };
-    let up = interrupt::wait_for(START, Duration::from_millis(50), || {
+    let up = interrupt::wait_for(START_TIMEOUT, Duration::from_millis(50), || {
         if let Some(status) = group.ended()? {
-            anyhow::bail!("{what} did not start ({status}):\n{}", instance.tail(log, 15));
+            anyhow::bail!("{what} failed to start ({status}):\n{}", instance.tail(log, 15));
         }
         Ok(client.is_up(path).then_some(()))
     })?;
-    up.with_context(|| format!("{what} does not answer at {url} after {START:?}:\n{}", instance.tail(log, 15)))
+    up.with_context(|| format!("no answer from {what} at {url} within {START_TIMEOUT:?}:\n{}", instance.tail(log, 15)))
 }
 
 fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Result<()> {
-    let mut wanted = generated_secrets();
+    let mut secrets = generated_secrets();
     let hook = format!("{}/hooks/demo", run.studio_url);
-    wanted.extend([("WEBHOOK_URLS".to_owned(), json!(hook)), ("WEBHOOK_EVENTS".to_owned(), json!(EVENTS))]);
-    // A setting may name the studio before its port is known.
+    secrets.extend([("WEBHOOK_URLS".to_owned(), json!(hook)), ("WEBHOOK_EVENTS".to_owned(), json!(EVENTS))]);
+    // A setting may refer to the mock services' URL before their port is known.
     let given =
         options.secrets.iter().map(|Pair(name, value)| (name.clone(), value.replace("{studio}", &run.studio_url)));
-    wanted.extend(given.map(|(name, value)| (name, json!(value))));
-    let input = Value::from_iter(wanted).to_string();
-    let stored = stack.call("storing secrets", &["secrets", "--path", &run.settings_path, "--show"], &input)?;
+    secrets.extend(given.map(|(name, value)| (name, json!(value))));
+    let input = Value::from_iter(secrets).to_string();
+    let stored = stack.call("storing the secrets", &["secrets", "--path", &run.settings_path, "--show"], &input)?;
     let values = stored.as_object().into_iter().flatten();
     run.secrets =
         values.filter_map(|(name, done)| Some((name.clone(), done.get("value")?.as_str()?.to_owned()))).collect();
@@ -383,7 +372,7 @@ fn put_secrets(stack: &Stack, run: &mut Run, options: &Options) -> anyhow::Resul
     Ok(())
 }
 
-/// The secrets that are generated where there are none.
+/// The secrets that are generated if they do not exist.
 pub fn generated_secrets() -> BTreeMap<String, Value> {
     let names = [
         "API_KEYS",
@@ -405,13 +394,13 @@ fn deploy(
     tools: &StackTools,
     options: &Options,
 ) -> anyhow::Result<()> {
-    let text = |path: &Path| path.to_str().map(str::to_owned).context("the path of the checkout is no UTF-8");
+    let text = |path: &Path| path.to_str().map(str::to_owned).context("the checkout's path is not UTF-8");
     let studio = format!("127.0.0.1:{}", run.ports.studio);
-    let usual = [
+    let defaults = [
         ("Architecture", std::env::consts::ARCH.replace("aarch64", "arm64")),
         ("Auth", if options.auth { "required" } else { "none" }.to_owned()),
         ("PublicBaseUrl", run.api_url.clone()),
-        // Without a key, no page of another origin may read what is answered.
+        // Without a key, pages of other origins must not be able to read the API's responses.
         ("CorsOrigins", if options.auth { "*".to_owned() } else { run.api_url.clone() }),
         ("SettingsPath", run.settings_path.clone()),
         ("WorkerUrl", format!("http://{studio}/worker/jobs")),
@@ -422,33 +411,21 @@ fn deploy(
         ("RenderConcurrency", "2".to_owned()),
         ("AllowHttpWebhooks", "true".to_owned()),
         ("LiveOverApi", "true".to_owned()),
-        // All of a laptop's tools are one caller there.
+        // All tools on this machine count as one caller.
         ("ApiCallsPerMinute", "100000".to_owned()),
         ("StreamRecordAgeSeconds", "60".to_owned()),
     ];
     let mut parameters: BTreeMap<String, String> =
-        usual.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        defaults.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     parameters.extend(options.parameters.iter().map(|Pair(name, value)| (name.clone(), value.clone())));
     let input = json!(parameters).to_string();
     let binaries = workspace.binaries(options.profile);
-    let binaries = binaries.to_str().context("the path of the checkout is no UTF-8")?;
+    let binaries = binaries.to_str().context("the checkout's path is not UTF-8")?;
     let _lock = setup::lock(workspace)?;
-    let deployed = stack.call("deploying template.yaml", &["deploy", "--binaries", binaries], &input)?;
+    let deployed = stack.call("the deployment of template.yaml", &["deploy", "--binaries", binaries], &input)?;
     run.parameters = parameters;
-    run.outputs = texts(&deployed["outputs"]);
-    run.functions = texts(&deployed["functions"]);
-    stack.call("loading the catalogue", &["catalog", CATALOG], "")?;
+    run.outputs = string_members(&deployed["outputs"]);
+    run.functions = string_members(&deployed["functions"]);
+    stack.call("the import of the catalogue", &["catalog", CATALOG], "")?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pair_splits_at_its_first_equals_sign() {
-        assert_eq!("A=b=c".parse(), Ok(Pair("A".into(), "b=c".into())));
-        assert_eq!("A=".parse(), Ok(Pair("A".into(), String::new())));
-        assert!("secret".parse::<Pair>().unwrap_err().starts_with("expected"));
-    }
 }

@@ -1,4 +1,4 @@
-//! The checkout: where things are, which functions template.yaml has, and how cargo builds them.
+//! The checkout: its paths, the functions of template.yaml, and how cargo builds them.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,9 +13,9 @@ use crate::process;
 /// How the binaries are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Quick to build: what local runs and tests use.
+    /// Quick to build: used for local runs and tests.
     Debug,
-    /// What is deployed to AWS.
+    /// Optimised: deployed to AWS.
     Release,
 }
 
@@ -31,7 +31,7 @@ impl Profile {
 /// This checkout.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    /// Where the top Cargo.toml is.
+    /// The directory of the workspace's Cargo.toml.
     pub root: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Workspace {
         Ok(Self { root })
     }
 
-    /// Everything that commands make, apart from cargo's own.
+    /// The directory for what the commands create, apart from cargo's target directory.
     pub fn local(&self) -> PathBuf {
         self.root.join(".local")
     }
@@ -53,16 +53,16 @@ impl Workspace {
         self.root.join("template.yaml")
     }
 
-    /// The functions of template.yaml, each a crate, a binary and a Lambda.
+    /// The functions of template.yaml; each is a crate, a binary and a Lambda function.
     pub fn functions(&self) -> anyhow::Result<Vec<String>> {
         let path = self.template();
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         let functions = functions_of(&text);
-        anyhow::ensure!(!functions.is_empty(), "template.yaml names no `CodeUri: target/lambda/<name>/`");
+        anyhow::ensure!(!functions.is_empty(), "template.yaml has no function with `CodeUri: target/lambda/<name>/`");
         Ok(functions)
     }
 
-    /// Where cargo puts binaries.
+    /// The directory that cargo builds binaries into.
     pub fn binaries(&self, profile: Profile) -> PathBuf {
         self.target().join(profile.directory())
     }
@@ -78,7 +78,7 @@ impl Workspace {
         command
     }
 
-    /// cargo, without the variables that `cargo run` gave this program: build scripts that read them would run again.
+    /// A cargo command without the variables that `cargo run` sets: they would make build scripts run again.
     pub fn cargo(&self) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         for (name, _) in env::vars_os() {
@@ -89,8 +89,8 @@ impl Workspace {
         command
     }
 
-    /// Builds these binaries. Always over the whole workspace: another selection has other features, and builds the
-    /// SDKs a second time.
+    /// Builds these binaries, always with the whole workspace selected: another selection has other features, and
+    /// would build the SDKs a second time.
     pub fn build(&self, binaries: &[String], profile: Profile) -> anyhow::Result<()> {
         let mut command = self.cargo();
         command.args(["build", "--workspace"]);
@@ -100,7 +100,7 @@ impl Workspace {
         for binary in binaries {
             command.args(["--bin", binary]);
         }
-        process::run(&mut command, "building")
+        process::run(&mut command, "cargo build")
     }
 }
 
@@ -122,7 +122,7 @@ fn functions_of(template: &str) -> Vec<String> {
     functions
 }
 
-/// Whether a program of this name is on PATH.
+/// The path of a program on PATH.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let directories = env::var_os("PATH")?;
     env::split_paths(&directories).map(|directory| directory.join(program)).find(|path| path.is_file())
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_one_crate_are_told_from_settings() {
+    fn variables_of_one_crate_are_recognised() {
         assert!(is_of_one_crate("CARGO_PKG_NAME") && is_of_one_crate("CARGO_MANIFEST_DIR"));
         assert!(!is_of_one_crate("CARGO_HOME") && !is_of_one_crate("CARGO_TARGET_DIR"));
     }

@@ -3,10 +3,10 @@
 use std::f64::consts::TAU;
 
 use super::{Saw, envelope, samples};
-use crate::RATE;
 use crate::filter::{OnePole, Sweep};
 use crate::harmony::hertz;
 use crate::random::Random;
+use crate::sample_rate::RATE;
 
 /// The parameters of a pad.
 #[derive(Clone, Copy)]

@@ -3,9 +3,9 @@
 use std::f64::consts::TAU;
 
 use super::{envelope, normalised, samples};
-use crate::RATE;
 use crate::filter::{Biquad, OnePole};
 use crate::random::Random;
+use crate::sample_rate::RATE;
 
 /// A sine that falls from `high` to `low` hertz and decays in about `fall` seconds.
 fn thud(high: f64, low: f64, drop: f64, fall: f64, seconds: f64) -> Vec<f64> {

@@ -10,7 +10,7 @@ pub use drums::{clap, crackle, drum, hat, kick, rim, shaker, snare, swell, tambo
 pub use plucked::{Pluck, pluck};
 pub use struck::{bell, electric_piano, glockenspiel, marimba, piano};
 
-use crate::RATE;
+use crate::sample_rate::RATE;
 
 /// The number of samples in this many seconds.
 fn samples(seconds: f64) -> usize {

@@ -2,10 +2,10 @@
 //! treble.
 
 use super::samples;
-use crate::RATE;
 use crate::filter::OnePole;
 use crate::harmony::hertz;
 use crate::random::Random;
+use crate::sample_rate::RATE;
 
 /// The parameters of a plucked string.
 #[derive(Clone, Copy)]
@@ -74,9 +74,9 @@ fn excitation(length: usize, string: Pluck, random: &mut Random) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::{Pluck, pluck};
-    use crate::RATE;
     use crate::harmony::hertz;
     use crate::random::Random;
+    use crate::sample_rate::RATE;
 
     #[test]
     fn strings_are_in_tune() {

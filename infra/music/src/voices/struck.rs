@@ -3,10 +3,10 @@
 use std::f64::consts::TAU;
 
 use super::{envelope, samples};
-use crate::RATE;
 use crate::filter::OnePole;
 use crate::harmony::hertz;
 use crate::random::Random;
+use crate::sample_rate::RATE;
 
 /// A decaying sine that is computed by rotation instead of the sine function.
 struct Partial {

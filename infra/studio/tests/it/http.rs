@@ -1,19 +1,19 @@
-//! The requests that these tests make.
+//! The HTTP client of these tests.
 
 use std::time::Duration;
 
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::Value;
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
@@ -23,9 +23,9 @@ impl Answer {
     }
 }
 
-/// A client with a short patience; made after the studio, which installs what it needs.
-pub fn client(patience: Duration) -> Client {
-    let builder = Client::builder().timeout(patience).no_proxy();
+/// A client with a timeout; created after the mock services, which install its TLS provider.
+pub fn client(timeout: Duration) -> Client {
+    let builder = Client::builder().timeout(timeout).no_proxy();
     let builder = builder.redirect(reqwest::redirect::Policy::none());
     builder.tls_certs_only([]).build().unwrap()
 }
@@ -35,37 +35,37 @@ pub async fn try_send(
     url: &str,
     headers: &[(&str, &str)],
     body: &str,
-    patience: Duration,
-) -> reqwest::Result<Answer> {
-    let mut request = client(patience).request(method, url).body(body.to_owned());
+    timeout: Duration,
+) -> reqwest::Result<Response> {
+    let mut request = client(timeout).request(method, url).body(body.to_owned());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let response = request.send().await?;
-    Ok(Answer {
+    Ok(Response {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
         body: response.bytes().await?.to_vec(),
     })
 }
 
-async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let patience = Duration::from_secs(20);
-    try_send(method, url, headers, body, patience).await.unwrap()
+async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    let timeout = Duration::from_secs(20);
+    try_send(method, url, headers, body, timeout).await.unwrap()
 }
 
-pub async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Response {
     send(Method::POST, url, headers, body).await
 }
 
-pub async fn get(url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn get(url: &str, headers: &[(&str, &str)]) -> Response {
     send(Method::GET, url, headers, "").await
 }
 
-pub async fn put(url: &str, body: &Value) -> Answer {
+pub async fn put(url: &str, body: &Value) -> Response {
     send(Method::PUT, url, &[], &body.to_string()).await
 }
 
-pub async fn delete(url: &str) -> Answer {
+pub async fn delete(url: &str) -> Response {
     send(Method::DELETE, url, &[], "").await
 }

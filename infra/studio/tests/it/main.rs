@@ -1,8 +1,8 @@
-//! Studio seen from outside: every stand-in over HTTP, as Reelhook and its tests use it.
+//! The mock services over HTTP, as Reelhook and its tests use them.
 
 mod creatomate;
+mod external_verifiers;
 mod http;
-mod outside;
 mod receiver;
 mod scenarios;
 mod support;

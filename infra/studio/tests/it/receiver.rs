@@ -1,4 +1,4 @@
-//! Webhook receivers: what they keep, and every way in which they answer.
+//! Webhook receivers: what they record, and how they respond.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use reelhook_studio::{Config, ReceivedQuery, Studio};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::http::{Answer, delete, get, post, put, try_send};
+use crate::http::{Response, delete, get, post, put, try_send};
 use crate::support::{config, eventually, start, studio};
 
 const BODY: &str = r#"{"event":"job.completed","data":{"genre":"Série"}}"#;
@@ -18,17 +18,17 @@ async fn behave(studio: &Studio, settings: Value) {
     assert_eq!(answer.status, 200, "{settings}: {:?}", answer.json());
 }
 
-async fn deliver(studio: &Studio, headers: &[(&str, &str)]) -> Answer {
+async fn deliver(studio: &Studio, headers: &[(&str, &str)]) -> Response {
     post(&format!("{}/hooks/shop", studio.url()), headers, BODY).await
 }
 
-async fn deliver_impatiently(studio: &Studio) -> reqwest::Result<Answer> {
+async fn deliver_with_short_timeout(studio: &Studio) -> reqwest::Result<Response> {
     let url = format!("{}/hooks/shop", studio.url());
     try_send(Method::POST, &url, &[], BODY, Duration::from_millis(300)).await
 }
 
 #[tokio::test]
-async fn what_arrives_is_kept_listed_counted_and_cleared() {
+async fn deliveries_are_recorded_listed_counted_and_cleared() {
     let studio = studio().await;
     for id in ["msg_1", "msg_1", "msg_2"] {
         assert_eq!(deliver(&studio, &[("webhook-id", id)]).await.status, 200);
@@ -65,7 +65,7 @@ async fn what_arrives_is_kept_listed_counted_and_cleared() {
 }
 
 #[tokio::test]
-async fn a_receiver_fails_a_few_times_and_then_takes_it() {
+async fn a_receiver_fails_a_few_times_and_then_accepts() {
     let studio = studio().await;
     let settings = json!({"answer": 503, "retry_after": 3, "times": 2, "body": "down"});
     behave(&studio, settings).await;
@@ -77,12 +77,12 @@ async fn a_receiver_fails_a_few_times_and_then_takes_it() {
     assert_eq!(deliver(&studio, &[]).await.status, 200);
     let received = studio.receiver().received("shop", &ReceivedQuery::default());
     let answered: Vec<&Value> =
-        received["received"].as_array().unwrap().iter().map(|arrival| &arrival["answered"]).collect();
+        received["received"].as_array().unwrap().iter().map(|delivery| &delivery["answered"]).collect();
     assert_eq!(answered, [503, 503, 200]);
 }
 
 #[tokio::test]
-async fn a_receiver_answers_with_any_status_body_and_header() {
+async fn a_receiver_responds_with_any_status_body_and_header() {
     let studio = studio().await;
     for status in [200, 204, 302, 410, 429, 500] {
         behave(&studio, json!({"answer": status})).await;
@@ -98,17 +98,17 @@ async fn a_receiver_answers_with_any_status_body_and_header() {
 }
 
 #[tokio::test]
-async fn a_receiver_may_leave_its_sender_waiting() {
+async fn a_receiver_can_stall_or_close_the_connection() {
     let studio = studio().await;
     for settings in
         [json!({"never": true}), json!({"stall": "head"}), json!({"stall": "body"}), json!({"endless": true})]
     {
         behave(&studio, settings.clone()).await;
-        let error = deliver_impatiently(&studio).await.unwrap_err();
+        let error = deliver_with_short_timeout(&studio).await.unwrap_err();
         assert!(error.is_timeout(), "{settings}: {error:?}");
     }
     behave(&studio, json!({"close": true})).await;
-    let error = deliver_impatiently(&studio).await.unwrap_err();
+    let error = deliver_with_short_timeout(&studio).await.unwrap_err();
     assert!(!error.is_timeout(), "{error:?}");
     assert_eq!(studio.receiver().summary("shop")["received"], 5);
 

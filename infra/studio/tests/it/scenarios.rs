@@ -1,4 +1,4 @@
-//! The ways in which a worker misbehaves when a job or a test asks for it.
+//! The faults of the external worker, as a job or a test configures them.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn a_whole_workflow_fails() {
 }
 
 #[tokio::test]
-async fn a_worker_that_has_no_room_says_so_a_few_times() {
+async fn a_busy_worker_refuses_a_few_times() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let settings = json!({"answer": 503, "answer_times": 2, "retry_after": 7, "error": "busy", "step_ms": 0});
     let url = format!("{}/control/worker", studio.url());
@@ -54,7 +54,7 @@ async fn a_worker_that_has_no_room_says_so_a_few_times() {
 }
 
 #[tokio::test]
-async fn a_typing_error_in_a_scenario_is_refused() {
+async fn an_unknown_option_is_refused() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let (status, answer) = submit(&studio, &job(&api, "job_t", 1, "studio:fial=3")).await;
     assert_eq!(status, 400);
@@ -64,7 +64,7 @@ async fn a_typing_error_in_a_scenario_is_refused() {
 }
 
 #[tokio::test]
-async fn a_vanished_worker_leaves_no_answer_or_no_callbacks() {
+async fn a_vanished_worker_sends_no_response_or_no_callbacks() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let post = async |job_id: &str, template: &str| {
         let url = format!("{}/worker/jobs", studio.url());
@@ -88,7 +88,7 @@ async fn a_vanished_worker_leaves_no_answer_or_no_callbacks() {
 }
 
 #[tokio::test]
-async fn callbacks_are_repeated_mixed_with_garbage_and_late() {
+async fn callbacks_are_repeated_malformed_and_late() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let template = "studio:step_ms=0&no_render&stall=2&repeat=2&garbage";
     submit(&studio, &job(&api, "job_g", 1, template)).await;
@@ -102,8 +102,8 @@ async fn callbacks_are_repeated_mixed_with_garbage_and_late() {
 
     submit(&studio, &job(&api, "job_l", 1, "studio:step_ms=0&no_render&late=2,0")).await;
     run_in(&studio, "job_l", "completed").await;
-    let told = api.told();
-    assert_eq!(told[told.len() - 4..], ["8 completed", "2 started", "2 completed", "0 started"]);
+    let reported = api.reported();
+    assert_eq!(reported[reported.len() - 4..], ["8 completed", "2 started", "2 completed", "0 started"]);
     assert_eq!(api.steps()[15 + 15].body["details"], json!({}));
 }
 
@@ -117,7 +117,7 @@ async fn callbacks_are_shuffled_the_same_way_for_the_same_seed() {
         let template = format!("studio:step_ms=0&no_render&reorder=6&seed={seed}");
         submit(&studio, &job(&api, &job_id, 1, &template)).await;
         run_in(&studio, &job_id, "completed").await;
-        orders.push(api.told());
+        orders.push(api.reported());
     }
     assert_eq!(orders[0], orders[1]);
     assert_ne!(orders[0], orders[2]);
@@ -131,12 +131,12 @@ async fn callbacks_are_shuffled_the_same_way_for_the_same_seed() {
 }
 
 #[tokio::test]
-async fn the_render_may_be_told_before_its_id() {
+async fn the_render_can_end_before_its_id_is_reported() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let template = "studio:step_ms=0&before_id&render_fail&error=no clip";
     submit(&studio, &job(&api, "job_e", 1, template)).await;
     let run = run_in(&studio, "job_e", "completed").await;
-    let paths: Vec<String> = api.got().into_iter().map(|got| got.path).collect();
+    let paths: Vec<String> = api.requests().into_iter().map(|request| request.path).collect();
     let render = paths.iter().position(|path| path.ends_with("/creatomate")).unwrap();
     assert_eq!(render, 14, "right before step 7 is completed");
     let render = api.renders().pop().unwrap().body;
@@ -158,10 +158,10 @@ async fn a_refused_render_fails_the_run() {
 }
 
 #[tokio::test]
-async fn a_callback_that_nobody_takes_is_recorded() {
+async fn a_callback_without_a_response_is_recorded() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let mut lost = job(&api, "job_n", 1, "studio:step_ms=0&no_render&stall=0");
-    // Port 9 (discard) is closed on the machines that run tests.
+    // Nothing listens on port 9 (discard).
     lost["webhook_base_url"] = json!("http://127.0.0.1:9/w/t0ken");
     submit(&studio, &lost).await;
     let run = run_in(&studio, "job_n", "stalled").await;
@@ -170,5 +170,5 @@ async fn a_callback_that_nobody_takes_is_recorded() {
     assert!(!error.contains("t0ken"), "{error}");
     let page = get(studio.url(), &[]).await;
     let page = String::from_utf8(page.body).unwrap();
-    assert!(page.contains("job_n · attempt 1") && page.contains("silent"), "{page}");
+    assert!(page.contains("job_n · attempt 1") && page.contains("stalled"), "{page}");
 }

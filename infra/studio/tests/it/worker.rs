@@ -1,4 +1,4 @@
-//! The worker as Reelhook meets it when all goes well, and what it refuses.
+//! The external worker: a successful run, and what it refuses.
 
 use reelhook_signing::{SigningKeys, standard, streamgank};
 use reelhook_studio::Config;
@@ -22,7 +22,7 @@ async fn a_job_runs_through_all_steps() {
         expected.extend([format!("{step} started"), format!("{step} completed")]);
     }
     expected.push("8 completed".to_owned());
-    assert_eq!(api.told(), expected);
+    assert_eq!(api.reported(), expected);
 
     let steps = api.steps();
     let mut last_sequence = 0;
@@ -75,13 +75,13 @@ async fn a_repeated_key_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_fit_is_refused() {
+async fn a_wrong_key_is_refused() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let url = format!("{}/worker/jobs", studio.url());
     let job = job(&api, "job_3_a", 2, "auto").to_string();
     let answer = post(&url, &[("idempotency-key", "job_3_a.1")], &job).await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.json()["error"], "header Idempotency-Key has to be `job_3_a.2`");
+    assert_eq!(answer.json()["error"], "header Idempotency-Key must be `job_3_a.2`");
     assert_eq!(post(&url, &[], &job).await.status, 400);
     let answer = post(&url, &[("idempotency-key", "job_3_a.1")], "{}").await;
     assert_eq!(answer.status, 400);
@@ -90,7 +90,7 @@ async fn a_key_that_does_not_fit_is_refused() {
 }
 
 #[tokio::test]
-async fn only_a_signed_job_is_taken_where_a_secret_is_configured() {
+async fn only_signed_jobs_are_accepted_if_a_secret_is_configured() {
     let config = Config { webhook_secret_key: Some("s3cret".into()), ..config() };
     let (studio, api) = (start(config).await, FakeApi::start().await);
     let body = job(&api, "job_4_a", 1, "studio:vanish").to_string();
@@ -128,24 +128,24 @@ async fn only_a_signed_job_is_taken_where_a_secret_is_configured() {
 async fn cancelling_stops_a_run() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let (_, answer) = submit(&studio, &job(&api, "job_5_a", 1, "studio:step_ms=60000")).await;
-    eventually("step 1", || api.told().get(1).cloned()).await;
+    eventually("step 1", || api.reported().get(1).cloned()).await;
     let cancel_url = answer["cancel_url"].as_str().unwrap();
     let body = json!({"job_id": "job_5_a", "attempt": 1});
     assert_eq!(post(cancel_url, &[], &body.to_string()).await.status, 200);
 
     let run = run_in(&studio, "job_5_a", "cancelled").await;
     assert_eq!(run["cancels"][0]["body"], body);
-    assert_eq!(api.told(), ["0 started", "1 started"]);
+    assert_eq!(api.reported(), ["0 started", "1 started"]);
     let unknown = format!("{}/worker/jobs/job_5_a.9/cancel", studio.url());
     assert_eq!(post(&unknown, &[], "{}").await.status, 404);
 }
 
 #[tokio::test]
-async fn a_job_may_end_after_the_extraction() {
+async fn a_job_can_end_after_the_extraction() {
     let (studio, api) = (studio().await, FakeApi::start().await);
     let mut paused = job(&api, "job_6_a", 1, "studio:step_ms=0");
     paused["parameters"]["pauseAfterExtraction"] = json!(true);
     submit(&studio, &paused).await;
     run_in(&studio, "job_6_a", "paused").await;
-    assert_eq!(api.told(), ["0 started", "1 started", "1 completed"]);
+    assert_eq!(api.reported(), ["0 started", "1 started", "1 completed"]);
 }

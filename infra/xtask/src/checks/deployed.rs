@@ -1,35 +1,32 @@
 //! Checks on a deployed stack.
 
-use std::fs;
-
 use anyhow::Context as _;
-use serde_json::Value;
 
-use super::context::{Context, lint_tools};
+use super::context::Context;
 use super::source;
 use crate::rie::{Configuration, Environment, sample_events};
 use crate::workspace::Profile;
-use crate::{process, ui, upgrade};
+use crate::{json, process, setup, ui, upgrade};
 
-/// The end-to-end tests, which find the stack in the file that REELHOOK_RUN names.
+/// Runs the end-to-end tests; REELHOOK_RUN is the path of the stack's run.json.
 pub fn e2e(context: &mut Context) -> anyhow::Result<()> {
     let program = source::end_to_end_binary(context)?;
     let directory = context.workspace.root.join("tests");
     let started = context.stack()?;
     let run_file = started.instance.run_file();
     let mut command = std::process::Command::new(program);
-    // One after the other: they share one stack, and some purge its queues.
+    // On one thread: the tests share one stack, and some purge its queues.
     command.args(["--test-threads=1", "--show-output", "--skip", "upgrade::"]).current_dir(directory);
     command.env("REELHOOK_RUN", run_file);
-    // Parts of names, for some of them alone.
+    // Parts of test names, to run only these tests.
     let names = std::env::var("REELHOOK_E2E").unwrap_or_default();
     command.args(names.split_whitespace());
     process::run(&mut command, "the end-to-end tests")
-        .with_context(|| format!("logs are in {}", started.instance.directory.display()))?;
+        .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
     started.check()
 }
 
-/// What older versions stored, restored into a stack of this one.
+/// Restores each recording of an older version into a stack of this version, and runs the upgrade test on it.
 pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
     let program = source::end_to_end_binary(context)?;
     for recording in upgrade::recordings(context.workspace)? {
@@ -39,21 +36,20 @@ pub fn upgrade(context: &mut Context) -> anyhow::Result<()> {
         command.current_dir(context.workspace.root.join("tests"));
         command.env("REELHOOK_RUN", started.instance.run_file()).env("REELHOOK_RECORDING", &recording);
         process::run(&mut command, "the upgrade test")
-            .with_context(|| format!("logs are in {}", started.instance.directory.display()))?;
+            .with_context(|| format!("see the logs in {}", started.instance.directory.display()))?;
         started.check()?;
     }
     Ok(())
 }
 
-/// Each bootstrap boots under Lambda's Runtime Interface Emulator and answers its sample events.
+/// Starts each bootstrap under Lambda's Runtime Interface Emulator and sends it its sample events.
 pub fn rie(context: &mut Context) -> anyhow::Result<()> {
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let workspace = context.workspace;
     let functions = workspace.functions()?;
     let started = context.stack()?;
     let configurations = started.stack.call("reading the functions' configuration", &["env"], "")?;
-    let answers = fs::read(workspace.root.join("events/answers.json")).context("read events/answers.json")?;
-    let answers: Value = serde_json::from_slice(&answers).context("events/answers.json is no JSON")?;
+    let answers = json::read(&workspace.root.join("events/answers.json"))?;
     for function in functions {
         let configuration = Configuration::parse(&configurations[&function]);
         let events = sample_events(workspace, &function)?;
@@ -63,11 +59,11 @@ pub fn rie(context: &mut Context) -> anyhow::Result<()> {
         let environment = Environment::start(workspace, &tools, &bootstrap, &configuration, url, &log)?;
         for (name, event) in &events {
             let case = format!("{function}/{}", name.trim_end_matches(".json"));
-            let answer = environment.invoke(event).with_context(|| format!("events/{case}"))?;
-            let (found, expected) = (&answer["statusCode"], &answers[&case]);
-            // What an SQS event is given again for is the end-to-end tests' business.
-            let fits = found == expected || expected == "given again" || expected == "streamed";
-            anyhow::ensure!(fits, "events/{case} is answered {found}, not {expected}: {answer}");
+            let response = environment.invoke(event).with_context(|| format!("events/{case}"))?;
+            let (found, expected) = (&response["statusCode"], &answers[&case]);
+            // The end-to-end tests check which messages of an SQS event are retried.
+            let matches = found == expected || expected == "given again" || expected == "streamed";
+            anyhow::ensure!(matches, "events/{case}: the status is {found}, expected {expected}: {response}");
         }
         let start = environment.measured()?;
         ui::say(format!("{function:<20} {} events, INIT {:.0} ms", events.len(), start.init_ms));

@@ -1,4 +1,4 @@
-//! A first deployment as in the README: the real SAM command line, against the unmodified emulator.
+//! A first deployment as in the README: the real SAM CLI, against the unmodified emulator.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::context::{Context, lint_tools};
+use super::context::Context;
 use crate::http::Client;
 use crate::process::{self, Group};
 use crate::stack::emulator_environment;
 use crate::workspace::{Profile, Workspace};
 use crate::{interrupt, package, ports, setup, ui};
 
-/// How long the emulator may take to answer its first request.
-const START: Duration = Duration::from_secs(30);
-/// What SAM prints if a deployment would change nothing.
+/// How long the emulator may take until it answers its first request.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// SAM's output if a deployment would change nothing.
 const UNCHANGED: &str = "No changes to deploy";
 
-/// Packages the functions and deploys them twice; the second deployment finds nothing to change.
+/// Packages the functions and deploys them twice; the second deployment must change nothing.
 pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
     let workspace = context.workspace;
     let (python, sam) = (setup::python(workspace)?.python, sam(context)?);
     let directory = workspace.local().join("first-deployment");
     let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).context("make a directory for the deployment")?;
-    // Packaged beside a copy of the template, so that what is packaged for AWS stays.
+    fs::create_dir_all(&directory).context("create a directory for the deployment")?;
+    // Packaged beside a copy of the template, so that packages for AWS are not overwritten.
     workspace.build(&workspace.functions()?, Profile::Debug)?;
     ui::step("Packaging the functions", || {
         package::stage(workspace, Profile::Debug, &directory.join("target/lambda"))
@@ -39,16 +39,16 @@ pub fn deploy(context: &mut Context) -> anyhow::Result<()> {
     anyhow::ensure!(!first.contains(UNCHANGED), "the first deployment changed nothing:\n{first}");
     let second = emulator.sam_deploy(&sam, &directory)?;
     anyhow::ensure!(second.contains(UNCHANGED), "the second deployment changed something:\n{second}");
-    ui::say("Deployed; a second `sam deploy` has no changes.");
+    ui::say("The second `sam deploy` had no changes to deploy.");
     fs::remove_dir_all(&directory).context("remove the deployment's directory")
 }
 
 fn sam(context: &Context) -> anyhow::Result<PathBuf> {
-    let python = lint_tools(context)?.python;
-    Ok(python.parent().context("the environment has a directory for programs")?.join("sam"))
+    let python = setup::lint(context.workspace)?.python;
+    Ok(python.parent().context("find the programs of the virtual environment")?.join("sam"))
 }
 
-/// The unmodified emulator of the package.
+/// The emulator as its package contains it.
 struct Emulator {
     url: String,
     _group: Group,
@@ -64,19 +64,19 @@ impl Emulator {
         command.envs(emulator_environment(&url)).env("GATEWAY_PORT", port.to_string()).env("BIND_HOST", "127.0.0.1");
         command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("TMPDIR", directory);
         command.env("STATE_DIR", directory.join("state")).env("S3_DATA_DIR", directory.join("s3"));
-        command.stdin(Stdio::null()).stdout(file.try_clone().context("share the log")?).stderr(file);
+        command.stdin(Stdio::null()).stdout(file.try_clone().context("open the log a second time")?).stderr(file);
         let mut group = Group::spawn(&mut command)?;
         let client = Client::new(&url, "");
-        let up = interrupt::wait_for(START, Duration::from_millis(50), || {
+        let up = interrupt::wait_for(START_TIMEOUT, Duration::from_millis(50), || {
             let ended = group.ended()?;
             anyhow::ensure!(ended.is_none(), "the emulator ended; see {}", log.display());
             Ok(client.is_up("/_ministack/health").then_some(()))
         })?;
-        up.with_context(|| format!("the emulator does not answer at {url}; see {}", log.display()))?;
+        up.with_context(|| format!("no answer from the emulator at {url}; see {}", log.display()))?;
         Ok(Self { url, _group: group })
     }
 
-    /// What `sam deploy` prints.
+    /// Runs `sam deploy` and returns its output.
     fn sam_deploy(&self, sam: &Path, directory: &Path) -> anyhow::Result<String> {
         let mut command = Command::new(sam);
         command.current_dir(directory).args(["deploy", "--no-confirm-changeset", "--no-progressbar"]);

@@ -1,4 +1,4 @@
-//! Checks of the sources, which need no stack.
+//! Checks of the source code, which need no stack.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,14 +13,14 @@ use crate::{process, rules, setup};
 
 /// The package whose tests need a deployed stack.
 const END_TO_END: &str = "reelhook-tests";
-/// Where Python is.
+/// Directories with Python code.
 const PYTHON: [&str; 3] = ["infra/local", "infra/verify", "docs/receivers"];
 
 pub fn fmt(context: &mut Context) -> anyhow::Result<()> {
     process::run(context.workspace.cargo().args(["fmt", "--all", "--check"]), "cargo fmt")
 }
 
-/// Sizes and imports, with the five largest of each kind.
+/// Checks sizes and imports, and prints the five largest of each kind.
 pub fn rules(context: &mut Context) -> anyhow::Result<()> {
     rules::run(context.workspace, 5)
 }
@@ -33,13 +33,13 @@ pub fn clippy(context: &mut Context) -> anyhow::Result<()> {
 pub fn unit(context: &mut Context) -> anyhow::Result<()> {
     let tools = setup::stack(context.workspace)?;
     let mut command = context.workspace.cargo();
-    // The studio's tests make videos.
+    // Tests of the mock services and of the renderer make videos.
     command
         .env("STUDIO_FFMPEG", &tools.ffmpeg)
         .env("REELHOOK_FFMPEG", &tools.ffmpeg)
         .env("REELHOOK_FONTS", &tools.fonts);
     if on_path("cargo-nextest").is_some() {
-        // Selected by filter: leaving the package out would build dependencies with other features.
+        // A filter selects the tests: excluding the package would build dependencies with other features.
         let filter = format!("not package({END_TO_END})");
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "-E", &filter]);
     } else {
@@ -48,27 +48,27 @@ pub fn unit(context: &mut Context) -> anyhow::Result<()> {
     process::run(&mut command, "unit tests")
 }
 
-/// Syntax only: what the scripts do is shown by what uses them.
+/// Checks the scripts' syntax, and runs the tests of infra/local. Other checks execute the scripts.
 pub fn scripts(context: &mut Context) -> anyhow::Result<()> {
     let workspace = context.workspace;
     process::run(workspace.command("bash").args(["-n", ".ci/run"]), "bash -n .ci/run")?;
     let python = setup::python(workspace)?.python;
     let mut command = workspace.command(&python);
-    // Compiled in memory: the checkout stays as it is.
+    // Parsed in memory, so that no files are written to the checkout.
     command.args(["-c", "import ast, sys\nfor p in sys.argv[1:]: ast.parse(open(p, encoding='utf-8').read(), p)"]);
-    process::run(command.args(files(workspace, &PYTHON, "py")?), "parsing Python")?;
+    process::run(command.args(files(workspace, &PYTHON, "py")?), "parsing the Python files")?;
     let mut command = workspace.command(&python);
     command.args(["-m", "unittest", "discover", "--start-directory", "infra/local", "--pattern", "test_*.py"]);
     process::run(command.env("PYTHONDONTWRITEBYTECODE", "1"), "tests of infra/local")?;
-    let node = on_path("node").context("Node.js is missing: install nodejs (20 or later)")?;
+    let node = on_path("node").context("node is missing: install Node.js 20 or later")?;
     for script in files(workspace, &["infra/verify", "docs/receivers"], "mjs")? {
         process::run(workspace.command(&node).arg("--check").arg(script), "node --check")?;
     }
     Ok(())
 }
 
-/// The receivers' programs start with their libraries: each refuses a delivery that nobody signed. The code of
-/// docs/receivers judges its vectors as the official libraries do, and its servers answer as they should.
+/// Checks that the programs of infra/verify start and refuse an unsigned delivery, that the code of docs/receivers
+/// verifies its test vectors as the official libraries do, and that its servers respond correctly.
 pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
     let tools = setup::stack(context.workspace)?;
     let delivery = r#"{"headers": {"x-streamgank-signature": "sha256=00"}, "body_base64": "e30=", "secret": "s"}"#;
@@ -76,8 +76,9 @@ pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
         let mut command = context.workspace.command(program);
         command.arg(tools.verify.join(script));
         let line = process::output(&mut command, format!("{delivery}\n").as_bytes(), script)?;
-        let said: Value = serde_json::from_str(&line).with_context(|| format!("{script} answered no JSON: {line}"))?;
-        anyhow::ensure!(said["ok"] == false, "{script} accepted a wrong signature: {line}");
+        let result: Value =
+            serde_json::from_str(&line).with_context(|| format!("the output of {script} is not JSON: {line}"))?;
+        anyhow::ensure!(result["ok"] == false, "{script} accepted a wrong signature: {line}");
     }
     let (node, python, verify) = (tools.node.as_os_str(), tools.python.as_os_str(), tools.verify.as_os_str());
     let snippets: [(&OsStr, &str, &[&OsStr]); 5] = [
@@ -94,7 +95,7 @@ pub fn receivers(context: &mut Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Files with this extension below these directories.
+/// The files with this extension below these directories.
 fn files(
     workspace: &crate::workspace::Workspace,
     directories: &[&str],
@@ -116,7 +117,7 @@ fn files(
     Ok(found)
 }
 
-/// The end-to-end test program, built like everything else in the workspace.
+/// Builds the whole workspace's tests, and returns the end-to-end test program.
 pub fn end_to_end_binary(context: &Context) -> anyhow::Result<PathBuf> {
     let mut command = context.workspace.cargo();
     command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
@@ -128,5 +129,5 @@ pub fn end_to_end_binary(context: &Context) -> anyhow::Result<PathBuf> {
             && message["manifest_path"].as_str().is_some_and(|path| path.ends_with("/tests/Cargo.toml"))
     });
     let path = wanted.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
-    path.with_context(|| format!("the package {END_TO_END} has no test program"))
+    path.with_context(|| format!("cargo reported no test program of the package {END_TO_END}"))
 }

@@ -1,14 +1,14 @@
-//! Checks of template.yaml and infra/edge.yaml: the linters' and our own.
+//! Checks of template.yaml and infra/edge.yaml by linters and by our own rules.
 
 use std::env;
 use std::path::PathBuf;
 
-use super::context::{Context, lint_tools};
-use crate::process;
+use super::context::Context;
+use crate::{process, setup};
 
-/// `sam validate --lint`, and cfn-lint on both templates and on what CloudFormation is given: a cycle shows only there.
+/// Runs `sam validate --lint`, and cfn-lint on both templates and on the transformed one: only that one shows cycles.
 pub fn lint(context: &mut Context) -> anyhow::Result<()> {
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let workspace = context.workspace;
     let bin = tools.python.parent().map(PathBuf::from).unwrap_or_default();
     let mut sam = workspace.command(bin.join("sam"));
@@ -22,21 +22,21 @@ pub fn lint(context: &mut Context) -> anyhow::Result<()> {
     let mut lint = workspace.command(bin.join("cfn-lint"));
     process::run(lint.args(["template.yaml", "infra/edge.yaml"]), "cfn-lint template.yaml infra/edge.yaml")?;
     let mut lint = workspace.command(bin.join("cfn-lint"));
-    // W2001, a parameter that is not used: the transform puts some parameters' values in; in the source all are checked.
+    // W2001 (unused parameter): the transform replaces some parameters by their values; the source is checked for it.
     lint.args(["--ignore-checks", "W2001", "--"]).arg(&transformed);
     process::run(&mut lint, "cfn-lint on the transformed template")
 }
 
-/// What the architecture promises and no linter knows.
+/// Checks the architecture's rules, which no linter knows.
 pub fn policy(context: &mut Context) -> anyhow::Result<()> {
     let transformed = transform(context)?;
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let mut check = context.workspace.command(&tools.python);
     process::run(check.arg("infra/local/check_template.py").arg(transformed), "the policy check")
 }
 
 fn transform(context: &Context) -> anyhow::Result<PathBuf> {
-    let tools = lint_tools(context)?;
+    let tools = setup::lint(context.workspace)?;
     let output = context.workspace.local().join("transformed.json");
     let mut transform = context.workspace.command(&tools.python);
     transform.args(["infra/local/transform_template.py", "template.yaml"]).arg(&output);

@@ -1,4 +1,4 @@
-//! How a webhook is shown: one block of lines, in which nothing that a stranger sent can steer the terminal.
+//! How a webhook is printed: as one block of lines, in which untrusted text is escaped.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,25 +6,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reelhook_receiver::Refused;
 use serde_json::Value;
 
-use super::judge::Verdict;
 use super::request::Request;
+use super::verifier::Verdict;
 use crate::{ui, visible};
 
-/// Bytes of a body that are shown.
-const BODY_SHOWN: usize = 4096;
-/// Characters of a header that are shown.
-const HEADER_SHOWN: usize = 200;
+/// Printed bytes of a body.
+const PRINTED_BODY_BYTES: usize = 4096;
+/// Printed characters of a header.
+const PRINTED_HEADER_CHARS: usize = 200;
 
-/// Colours, where a person sees them.
+/// Terminal colours, if they are enabled.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint(bool);
+pub struct Colours(bool);
 
-impl Paint {
+impl Colours {
     /// No colours.
     #[cfg(test)]
     pub const PLAIN: Self = Self(false);
 
-    /// Whether standard output takes colours, and nobody asked for none (<https://no-color.org>).
+    /// Enabled if standard output is a terminal with colours and `NO_COLOR` is not set (<https://no-color.org>).
     pub fn of_stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
@@ -56,35 +56,35 @@ impl Paint {
     }
 }
 
-/// What is known of a webhook that came.
-pub struct Shown<'a> {
-    /// The webhook.
+/// A received webhook, as it is printed.
+pub struct Block<'a> {
+    /// The request.
     pub request: &'a Request,
-    /// When it came.
+    /// Time of arrival.
     pub now: SystemTime,
-    /// How many came with its `webhook-id`, this one among them.
+    /// How many webhooks with its `webhook-id` have arrived so far, this one included.
     pub repeat: u64,
-    /// Who signed it.
+    /// The result of the verification.
     pub verdict: &'a Verdict,
-    /// Which secret made the StreamGank header; none where there is no such header, or no secret.
+    /// Which secret made the StreamGank signature, if any; none if there is no such header, or no secret.
     pub streamgank: Option<Option<usize>>,
-    /// The status that it is answered.
-    pub answer: u16,
-    /// Whether the body is shown as it came.
+    /// Status of the response.
+    pub status: u16,
+    /// Whether the body is printed unformatted.
     pub raw: bool,
 }
 
-impl Shown<'_> {
-    /// The block, with an empty line behind it.
-    pub fn text(&self, paint: Paint) -> String {
+impl Block<'_> {
+    /// The block, followed by an empty line.
+    pub fn text(&self, colours: Colours) -> String {
         let request = self.request;
         let mut lines = Vec::new();
         let mut line =
-            |name: &str, value: String| lines.push(format!("  {}{value}\n", paint.dim(&format!("{name:<14}"))));
+            |name: &str, value: String| lines.push(format!("  {}{value}\n", colours.dim(&format!("{name:<14}"))));
         let id = request.header("webhook-id");
         if !id.is_empty() {
             let repeat = if self.repeat > 1 { format!("   repeat {}", self.repeat) } else { String::new() };
-            line("webhook-id", format!("{}{}", shortened(id), paint.yellow(&repeat)));
+            line("webhook-id", format!("{}{}", shortened(id), colours.yellow(&repeat)));
         }
         let marks = self.marks();
         if !marks.is_empty() {
@@ -94,20 +94,20 @@ impl Shown<'_> {
             line("signed", age);
         }
         match self.verdict {
-            Verdict::By(names) => line("verified", paint.green(&shortened(&names.join(", ")))),
-            Verdict::Refused(why) => line("NOT VERIFIED", paint.red(&self.reason(*why))),
-            Verdict::NoKeys => line("not verified", paint.yellow("no secret and no public key is known")),
+            Verdict::SignedBy(names) => line("verified", colours.green(&shortened(&names.join(", ")))),
+            Verdict::Refused(cause) => line("NOT VERIFIED", colours.red(&self.reason(*cause))),
+            Verdict::NoKeys => line("not verified", colours.yellow("no secret or public key was given")),
         }
         match self.streamgank {
-            Some(Some(number)) => line("streamgank", paint.green(&format!("by secret {number}"))),
-            Some(None) => line("streamgank", paint.red("none of the secrets made x-streamgank-signature")),
+            Some(Some(number)) => line("streamgank", colours.green(&format!("by secret {number}"))),
+            Some(None) => line("streamgank", colours.red("x-streamgank-signature matches no secret")),
             None => {}
         }
         let path = if request.path == "/" { String::new() } else { format!("  {}", shortened(&request.path)) };
-        let answer = paint.dim(&format!("answered {}", self.answer));
-        let body = if self.raw { as_it_came(&request.body) } else { indented(&request.body) };
-        let (time, event) = (paint.dim(&clock(self.now)), paint.bold(&self.event()));
-        format!("{time}  {event}{path}  {answer}\n{}{body}\n\n", lines.concat())
+        let status = colours.dim(&format!("answered {}", self.status));
+        let body = if self.raw { unformatted(&request.body) } else { indented(&request.body) };
+        let (time, event) = (colours.dim(&clock(self.now)), colours.bold(&self.event()));
+        format!("{time}  {event}{path}  {status}\n{}{body}\n\n", lines.concat())
     }
 
     fn event(&self) -> String {
@@ -138,41 +138,45 @@ impl Shown<'_> {
         let now = since_1970(self.now).as_secs();
         match timestamp.parse::<u64>() {
             _ if timestamp.is_empty() => None,
-            Ok(signed) if signed > now => Some(format!("{} from now", whole_seconds(signed - now))),
+            Ok(signed) if signed > now => Some(format!("{} in the future", whole_seconds(signed - now))),
             Ok(signed) => Some(format!("{} ago", whole_seconds(now - signed))),
-            Err(_) => Some(format!("at `{}`, which is no number of seconds", shortened(timestamp))),
+            Err(_) => Some(format!("at `{}`, which is not a number of seconds", shortened(timestamp))),
         }
     }
 
-    /// With what helps to see why.
-    fn reason(&self, why: Refused) -> String {
-        match why {
+    /// Why the webhook was refused, with details.
+    fn reason(&self, cause: Refused) -> String {
+        match cause {
             Refused::Missing => {
                 let needed = ["webhook-id", "webhook-timestamp", "webhook-signature"];
                 let missing: Vec<&str> =
                     needed.into_iter().filter(|name| self.request.header(name).is_empty()).collect();
-                format!("{why}: {}", missing.join(", "))
+                format!("{cause}: {}", missing.join(", "))
             }
             Refused::Mismatch => {
                 let tokens = self.request.header("webhook-signature").split(' ');
                 let versions: Vec<&str> = tokens.filter_map(|token| Some(token.split_once(',')?.0)).collect();
-                format!("{why}; it has tokens of {}", shortened(&versions.join(", ")))
+                format!("{cause}; its versions are {}", shortened(&versions.join(", ")))
             }
-            Refused::Malformed | Refused::TooOld | Refused::TooNew => why.to_string(),
+            Refused::Malformed | Refused::TooOld | Refused::TooNew => cause.to_string(),
         }
     }
 }
 
-/// The line of a request that was not taken.
-pub fn refusal(status: u16, why: &str, now: SystemTime, paint: Paint) -> String {
-    format!("{}  {}\n\n", paint.dim(&clock(now)), paint.red(&format!("refused with {status}: {}", shortened(why))))
+/// The line for a rejected request.
+pub fn rejected(status: u16, reason: &str, now: SystemTime, colours: Colours) -> String {
+    format!(
+        "{}  {}\n\n",
+        colours.dim(&clock(now)),
+        colours.red(&format!("rejected with {status}: {}", shortened(reason)))
+    )
 }
 
 fn since_1970(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// `17:31:02.114Z`: UTC, as in the functions' log.
+/// `17:31:02.114Z`: UTC, as in the function logs.
 fn clock(time: SystemTime) -> String {
     let since = since_1970(time);
     let of_day = since.as_secs() % 86_400;
@@ -183,26 +187,27 @@ fn whole_seconds(count: u64) -> String {
     if count < 60 { format!("{count} s") } else { ui::seconds(Duration::from_secs(count)) }
 }
 
-/// JSON on several lines; anything else as it came.
+/// JSON on several lines; anything else unformatted.
 fn indented(body: &[u8]) -> String {
     let pretty = serde_json::from_slice::<Value>(body).and_then(|value| serde_json::to_string_pretty(&value));
-    let shown = pretty.map_or_else(|_| as_it_came(body), |pretty| cut(&pretty));
+    let shown = pretty.map_or_else(|_| unformatted(body), |pretty| truncated(&pretty));
     format!("  {}", shown.replace('\n', "\n  "))
 }
 
-fn as_it_came(body: &[u8]) -> String {
-    if body.is_empty() { "(no body)".to_owned() } else { cut(&String::from_utf8_lossy(body)) }
+fn unformatted(body: &[u8]) -> String {
+    if body.is_empty() { "(no body)".to_owned() } else { truncated(&String::from_utf8_lossy(body)) }
 }
 
-fn cut(text: &str) -> String {
-    let (shown, rest) = text.split_at(text.floor_char_boundary(BODY_SHOWN));
-    let mark = if rest.is_empty() { String::new() } else { format!("\n[cut: {} more]", ui::bytes(rest.len() as u64)) };
+fn truncated(text: &str) -> String {
+    let (shown, rest) = text.split_at(text.floor_char_boundary(PRINTED_BODY_BYTES));
+    let mark =
+        if rest.is_empty() { String::new() } else { format!("\n[truncated: {} more]", ui::bytes(rest.len() as u64)) };
     format!("{}{mark}", visible::lines(shown))
 }
 
-/// One line of something that anybody may have sent.
+/// Untrusted text, shortened and on one line.
 fn shortened(text: &str) -> String {
-    let shown: String = text.chars().take(HEADER_SHOWN).collect();
-    let more = text.chars().nth(HEADER_SHOWN).map_or("", |_| "…");
+    let shown: String = text.chars().take(PRINTED_HEADER_CHARS).collect();
+    let more = text.chars().nth(PRINTED_HEADER_CHARS).map_or("", |_| "…");
     format!("{}{more}", visible::line(&shown))
 }

@@ -1,4 +1,4 @@
-//! Webhooks over a real connection: what is printed, and what is answered.
+//! Webhooks over a real connection: output and responses.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,10 +12,10 @@ use super::*;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER: &str = "whsec_b3RoZXJvdGhlcm90aGVyb3RoZXI=";
 const BODY: &str = r#"{"event":"job.completed","data":{"job_id":"job_1","size":1.0}}"#;
-/// For a sender that waits for an answer.
+/// How long a test's sender waits for a response.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What was printed.
+/// The output of a receiver.
 #[derive(Clone, Default)]
 struct Printed(Arc<Mutex<Vec<u8>>>);
 
@@ -35,16 +35,16 @@ struct Listening {
 }
 
 impl Listening {
-    fn with(judge: Judge) -> Self {
-        Self::new(judge, PATIENCE, |_| {})
+    fn with(verifier: Verifier) -> Self {
+        Self::new(verifier, REQUEST_TIMEOUT, |_| {})
     }
 
-    fn new(judge: Judge, patience: Duration, set: impl FnOnce(&mut Options)) -> Self {
+    fn new(verifier: Verifier, request_timeout: Duration, set: impl FnOnce(&mut Options)) -> Self {
         let mut options = Self::options();
         set(&mut options);
         let printed = Printed::default();
         let state = Mutex::new(State::new(&options, Box::new(printed.clone())));
-        let receiver = Arc::new(Receiver { options, judge, paint: Paint::PLAIN, patience, state });
+        let receiver = Arc::new(Receiver { options, verifier, colours: Colours::PLAIN, request_timeout, state });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         receiver.start(listener);
@@ -64,21 +64,21 @@ impl Listening {
         }
     }
 
-    /// The whole answer to these bytes.
-    fn answer(&self, sent: &[u8]) -> String {
+    /// The whole response to these bytes.
+    fn response(&self, sent: &[u8]) -> String {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(sent).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 
     fn status(&self, sent: &[u8]) -> u16 {
-        self.answer(sent)[9..12].parse().unwrap()
+        self.response(sent)[9..12].parse().unwrap()
     }
 
-    /// Sends a webhook. It is printed before it is answered.
+    /// Sends a webhook, which the receiver prints before it responds.
     fn post(&self, headers: &[(&str, String)], body: &str) -> u16 {
         let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n{fields}\r\n", body.len());
@@ -90,9 +90,9 @@ impl Listening {
     }
 }
 
-fn judge(secrets: &[&str], public_keys: &[&str]) -> Judge {
+fn verifier(secrets: &[&str], public_keys: &[&str]) -> Verifier {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-    Judge::new(&texts(secrets), &texts(public_keys), None).unwrap()
+    Verifier::new(&texts(secrets), &texts(public_keys), None).unwrap()
 }
 
 fn now() -> u64 {
@@ -133,14 +133,14 @@ fn signed_with_key(pair: &Ed25519KeyPair, id: &str) -> Vec<(&'static str, String
     headers(id, timestamp, &format!("v1a,{}", STANDARD.encode(signature.as_ref())))
 }
 
-/// The value of a line of a block.
+/// The value of a line in a block.
 fn line<'a>(printed: &'a str, name: &str) -> Option<&'a str> {
     printed.lines().find_map(|line| line.strip_prefix("  ")?.strip_prefix(name)).map(str::trim)
 }
 
 #[test]
-fn a_signed_webhook_is_shown_with_who_signed_it() {
-    let listening = Listening::with(judge(&[OTHER, SECRET], &[]));
+fn a_signed_webhook_is_shown_with_the_matching_secrets() {
+    let listening = Listening::with(verifier(&[OTHER, SECRET], &[]));
     let mut headers = signed(SECRET, "wh_1", BODY);
     headers.extend([
         ("X-StreamGank-Event", "job.completed".to_owned()),
@@ -161,8 +161,8 @@ fn a_signed_webhook_is_shown_with_who_signed_it() {
 }
 
 #[test]
-fn a_webhook_that_comes_again_is_counted() {
-    let listening = Listening::with(judge(&[SECRET], &[]));
+fn repeated_webhooks_are_numbered() {
+    let listening = Listening::with(verifier(&[SECRET], &[]));
     for id in ["wh_1", "wh_2", "wh_1", "wh_1"] {
         listening.post(&signed(SECRET, id, BODY), BODY);
     }
@@ -172,52 +172,52 @@ fn a_webhook_that_comes_again_is_counted() {
 }
 
 #[test]
-fn why_a_webhook_is_not_verified_is_said_and_it_is_answered_all_the_same() {
+fn an_unverified_webhook_is_shown_with_the_reason_and_gets_the_usual_response() {
     let good = signed(SECRET, "wh_1", BODY);
     let mut unsigned = good.clone();
     unsigned.pop();
     let cases = [
-        (signed(OTHER, "wh_1", BODY), "the signature does not match; it has tokens of v1"),
-        (headers("wh_1", now(), "v1a,AAAA v1,AAAA"), "the signature does not match; it has tokens of v1a, v1"),
+        (signed(OTHER, "wh_1", BODY), "the signature does not match; its versions are v1"),
+        (headers("wh_1", now(), "v1a,AAAA v1,AAAA"), "the signature does not match; its versions are v1a, v1"),
         (unsigned, "a header of the signature is missing: webhook-signature"),
         (headers("wh.1", now(), "v1,AAAA"), "the id or the timestamp is malformed"),
         (signed_at(now() - 400, SECRET, "wh_1", BODY), "the webhook is too old"),
         (signed_at(now() + 400, SECRET, "wh_1", BODY), "the webhook is from the future"),
     ];
-    for (headers, why) in cases {
-        let listening = Listening::new(judge(&[SECRET], &[]), PATIENCE, |options| options.answer = 204);
+    for (headers, reason) in cases {
+        let listening = Listening::new(verifier(&[SECRET], &[]), REQUEST_TIMEOUT, |options| options.answer = 204);
         assert_eq!(listening.post(&headers, BODY), 204);
         let printed = listening.printed();
-        assert_eq!(line(&printed, "NOT VERIFIED"), Some(why), "{printed}");
+        assert_eq!(line(&printed, "NOT VERIFIED"), Some(reason), "{printed}");
         assert_eq!(line(&printed, "verified"), None);
     }
-    let listening = Listening::with(judge(&[SECRET], &[]));
+    let listening = Listening::with(verifier(&[SECRET], &[]));
     let mut headers = good;
     headers.push(("x-streamgank-signature", "sha256=00".to_owned()));
     listening.post(&headers, BODY);
     let printed = listening.printed();
-    assert_eq!(line(&printed, "streamgank"), Some("none of the secrets made x-streamgank-signature"));
+    assert_eq!(line(&printed, "streamgank"), Some("x-streamgank-signature matches no secret"));
     assert_eq!(line(&printed, "verified"), Some("v1 by secret 1"));
 }
 
 #[test]
 fn without_keys_nothing_is_verified() {
-    let listening = Listening::with(judge(&["", " "], &[]));
+    let listening = Listening::with(verifier(&["", " "], &[]));
     listening.post(&signed(SECRET, "wh_1", BODY), BODY);
-    assert_eq!(line(&listening.printed(), "not verified"), Some("no secret and no public key is known"));
+    assert_eq!(line(&listening.printed(), "not verified"), Some("no secret or public key was given"));
 }
 
 #[test]
 fn a_public_key_verifies_v1a_and_both_kinds_are_named() {
     let (pair, public) = key_pair(1);
     let mut headers = signed_with_key(&pair, "wh_1");
-    let listening = Listening::with(judge(&[SECRET], &[&key_pair(2).1, &public]));
+    let listening = Listening::with(verifier(&[SECRET], &[&key_pair(2).1, &public]));
     listening.post(&headers, BODY);
     assert_eq!(line(&listening.printed(), "verified"), Some("v1a by key 2"));
     let timestamp: u64 = headers[1].1.parse().unwrap();
     let tokens = format!("{} {}", signed_at(timestamp, SECRET, "wh_1", BODY)[2].1, headers[2].1);
     headers[2].1 = tokens;
-    let listening = Listening::with(judge(&[SECRET], &[&public]));
+    let listening = Listening::with(verifier(&[SECRET], &[&public]));
     listening.post(&headers, BODY);
     assert_eq!(line(&listening.printed(), "verified"), Some("v1 by secret 1, v1a by key 1"));
 }
@@ -227,15 +227,15 @@ fn published_keys_are_read_again_once_a_minute_at_most() {
     let ((old, old_public), (new, new_public), (foreign, _)) = (key_pair(1), key_pair(2), key_pair(3));
     let reads = Arc::new(Mutex::new(0));
     let count = Arc::clone(&reads);
-    let published = Published::new(move || {
+    let published = PublishedKeys::new(move || {
         *count.lock().unwrap() += 1;
         let first = *count.lock().unwrap() == 1;
         let (kid, key) = if first { ("sec_1", &old_public) } else { ("sec_2", &new_public) };
-        judge::published_keys(&json!({"keys": [{"kid": kid, "endpointId": "ep_1", "whpk": key}]}))
+        verifier::published_keys(&json!({"keys": [{"kid": kid, "endpointId": "ep_1", "whpk": key}]}))
     });
-    let judge = Judge::new(&[], &[], Some(published.unwrap())).unwrap();
-    assert_eq!(judge.counts(), (0, 1));
-    let listening = Listening::with(judge);
+    let verifier = Verifier::new(&[], &[], Some(published.unwrap())).unwrap();
+    assert_eq!(verifier.counts(), (0, 1));
+    let listening = Listening::with(verifier);
     for (pair, expected) in
         [(&old, Some("v1a by sec_1 of ep_1")), (&new, Some("v1a by sec_2 of ep_1")), (&foreign, None), (&foreign, None)]
     {
@@ -247,20 +247,20 @@ fn published_keys_are_read_again_once_a_minute_at_most() {
 }
 
 #[test]
-fn keys_that_can_not_be_any_are_named_by_their_number_and_not_repeated() {
+fn invalid_keys_are_named_by_their_number_and_not_repeated() {
     let error = |secrets: &[&str], public_keys: &[&str]| {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-        format!("{:#}", Judge::new(&texts(secrets), &texts(public_keys), None).err().unwrap())
+        format!("{:#}", Verifier::new(&texts(secrets), &texts(public_keys), None).err().unwrap())
     };
-    assert_eq!(error(&[SECRET, "whsk_AAAA"], &[]), "secret 2 can't be one");
-    assert_eq!(error(&[], &["whpk_AAAA"]), "public key 1 is not `whpk_` and base64 of 32 bytes");
-    assert!(judge::published_keys(&json!({"keys": [{"kid": "sec_1", "whpk": "x"}]})).is_err());
-    assert!(judge::published_keys(&json!([])).is_err());
+    assert_eq!(error(&[SECRET, "whsk_AAAA"], &[]), "secret 2 is invalid");
+    assert_eq!(error(&[], &["whpk_AAAA"]), "public key 1 must be `whpk_` and base64 of 32 bytes");
+    assert!(verifier::published_keys(&json!({"keys": [{"kid": "sec_1", "whpk": "x"}]})).is_err());
+    assert!(verifier::published_keys(&json!([])).is_err());
 }
 
 #[test]
-fn the_first_ones_fail_as_told() {
-    let listening = Listening::new(judge(&[], &[]), PATIENCE, |options| {
+fn the_first_webhooks_fail_as_requested() {
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |options| {
         (options.fail, options.answer, options.slow_ms) = (2, 503, 30);
     });
     let began = Instant::now();
@@ -269,8 +269,8 @@ fn the_first_ones_fail_as_told() {
 }
 
 #[test]
-fn what_is_too_large_or_malformed_is_refused_and_the_next_is_taken() {
-    let listening = Listening::with(judge(&[], &[]));
+fn large_and_malformed_requests_are_rejected_and_the_next_one_is_accepted() {
+    let listening = Listening::with(verifier(&[], &[]));
     let large = vec![b'x'; request::BODY_LIMIT + 1];
     let mut sent = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", large.len()).into_bytes();
     sent.extend(large);
@@ -278,51 +278,53 @@ fn what_is_too_large_or_malformed_is_refused_and_the_next_is_taken() {
     let head = format!("POST / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(request::HEAD_LIMIT));
     assert_eq!(listening.status(head.as_bytes()), 431);
     assert_eq!(listening.status(b"POST\x1b[31m\r\n\r\n"), 400);
-    assert!(listening.answer(b"DELETE / HTTP/1.1\r\n\r\n").contains("\r\nAllow: POST\r\n"));
+    assert!(listening.response(b"DELETE / HTTP/1.1\r\n\r\n").contains("\r\nAllow: POST\r\n"));
     let printed = listening.printed();
-    for said in [
-        "refused with 413: the body is larger than 1 MiB",
-        "refused with 431: the headers are larger than 32 KiB",
-        "refused with 400: no HTTP/1.1: ",
-        "refused with 405: DELETE /: webhooks are POSTs",
+    for line in [
+        "rejected with 413: the body must not exceed 1 MiB",
+        "rejected with 431: the headers must not exceed 32 KiB",
+        "rejected with 400: not HTTP/1.1: ",
+        "rejected with 405: DELETE /: webhooks are sent by POST",
     ] {
-        assert!(printed.contains(said), "{said}: {printed}");
+        assert!(printed.contains(line), "{line}: {printed}");
     }
     assert!(
-        listening.answer(b"GET / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\ncargo xtask listen: webhooks are POSTed here\n")
+        listening
+            .response(b"GET / HTTP/1.1\r\n\r\n")
+            .ends_with("\r\n\r\ncargo xtask listen: POST webhooks to this URL\n")
     );
     assert_eq!(listening.post(&[], "{}"), 200);
 }
 
 #[test]
-fn a_sender_that_does_not_come_to_its_end_is_refused() {
-    let listening = Listening::new(judge(&[], &[]), Duration::from_millis(50), |_| {});
+fn a_sender_that_is_too_slow_is_rejected() {
+    let listening = Listening::new(verifier(&[], &[]), Duration::from_millis(50), |_| {});
     assert_eq!(listening.status(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n{"), 408);
-    assert!(listening.printed().contains("refused with 408"));
+    assert!(listening.printed().contains("rejected with 408"));
 }
 
 #[test]
-fn chunks_are_put_together_before_they_are_verified() {
-    let listening = Listening::with(judge(&[SECRET], &[]));
+fn chunks_are_joined_before_verification() {
+    let listening = Listening::with(verifier(&[SECRET], &[]));
     let fields: String =
         signed(SECRET, "wh_1", BODY).iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let (one, two) = BODY.split_at(10);
     let chunks = format!("a\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", two.len());
     let head = format!("POST /hook?x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n{fields}\r\n");
-    let answer = listening.answer(format!("{head}{chunks}").as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{answer}");
+    let response = listening.response(format!("{head}{chunks}").as_bytes());
+    assert!(response.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{response}");
     let printed = listening.printed();
     assert_eq!(line(&printed, "verified"), Some("v1 by secret 1"));
     assert!(printed.contains("job.completed  /hook?x  answered 200\n"), "{printed}");
 }
 
 #[test]
-fn long_bodies_are_cut_and_raw_ones_stay_as_they_came() {
-    let listening = Listening::new(judge(&[], &[]), PATIENCE, |options| options.raw = true);
+fn long_bodies_are_truncated_and_raw_ones_stay_unformatted() {
+    let listening = Listening::new(verifier(&[], &[]), REQUEST_TIMEOUT, |options| options.raw = true);
     let text = format!("{}é{}", "x".repeat(4095), "y".repeat(1000));
     listening.post(&[], &text);
     let printed = listening.printed();
-    assert!(printed.ends_with(&format!("\n{}\n[cut: 1002 bytes more]\n\n", "x".repeat(4095))), "{printed}");
+    assert!(printed.ends_with(&format!("\n{}\n[truncated: 1002 bytes more]\n\n", "x".repeat(4095))), "{printed}");
     listening.post(&[], "{\"a\" :1}");
     assert!(listening.printed().ends_with("\n{\"a\" :1}\n\n"));
     listening.post(&[], "");
@@ -330,10 +332,10 @@ fn long_bodies_are_cut_and_raw_ones_stay_as_they_came() {
 }
 
 #[test]
-fn nothing_that_is_sent_steers_the_terminal() {
-    let listening = Listening::with(judge(&[SECRET], &[]));
+fn untrusted_text_cannot_control_the_terminal() {
+    let listening = Listening::with(verifier(&[SECRET], &[]));
     let tricks = "\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}";
-    // In a header these would be refused: what httparse lets through is tried.
+    // Headers contain only the control characters that httparse accepts.
     let mut headers = headers("\u{9b}31m\u{202e}", now(), "\u{9b}1m,AAAA");
     headers.push(("x-streamgank-event", "job.\u{9b}31m".to_owned()));
     assert_eq!(listening.post(&headers, tricks), 200);
@@ -344,7 +346,7 @@ fn nothing_that_is_sent_steers_the_terminal() {
 }
 
 #[test]
-fn a_reader_that_is_gone_is_noticed() {
+fn a_closed_output_is_noticed() {
     struct Gone;
     impl Write for Gone {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -357,5 +359,5 @@ fn a_reader_that_is_gone_is_noticed() {
     }
     let mut state = State::new(&Listening::options(), Box::new(Gone));
     state.print("x");
-    assert!(state.is_out_gone);
+    assert!(state.is_output_closed);
 }

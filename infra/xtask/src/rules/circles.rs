@@ -1,4 +1,4 @@
-//! Import circles: files of a crate of which each imports, through others or at once, all the others.
+//! Import circles: files of a crate that each import all the others, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,12 +38,12 @@ fn reached_from<'a>(file: &str, edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) ->
     reached
 }
 
-/// How many files a circle has.
+/// The number of files in a circle.
 pub fn files(circle: &Imports) -> usize {
     circle.keys().map(|(from, _)| from).collect::<BTreeSet<_>>().len()
 }
 
-/// What ties the files of a circle, a line for each import.
+/// The imports between the files of a circle, a line for each.
 pub fn ties(circle: &Imports) -> Vec<String> {
     let tie = |((from, to), names): (&(String, String), &BTreeSet<String>)| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

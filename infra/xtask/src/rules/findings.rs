@@ -1,4 +1,4 @@
-//! Everything that the check finds out about the sources.
+//! Everything that the check finds in the sources.
 
 use super::circles;
 use super::imports::{self, Imports};
@@ -8,7 +8,7 @@ use super::rooms::{self, Rooms};
 use super::sizes::{self, Size};
 use super::sources::{Sources, Target};
 
-/// What opens a circle.
+/// How to cut a circle.
 const ADVICE: &str = "move what several of them need to a file that imports none of them";
 
 /// Sizes, circles and rooms.
@@ -17,12 +17,12 @@ pub struct Findings {
     pub sizes: [(&'static Limit, Vec<Size>); 4],
     /// Import circles, each with the crate in which it is.
     pub circles: Vec<(String, Imports)>,
-    /// The rooms of each crate that has some.
+    /// The rooms of each crate that has rooms.
     pub rooms: Vec<(String, Rooms)>,
 }
 
 impl Findings {
-    /// What is found in these sources.
+    /// Measures these sources.
     pub fn of(sources: &Sources, targets: &[Target]) -> anyhow::Result<Self> {
         let crates: Vec<Crate> =
             targets.iter().map(|target| Crate::parse(target, sources)).collect::<anyhow::Result<_>>()?;
@@ -41,7 +41,7 @@ impl Findings {
         Ok(Self { sizes, circles, rooms })
     }
 
-    /// What has to be changed, a line or more for each.
+    /// The problems to fix, one or more lines each.
     pub fn problems(&self) -> Vec<String> {
         let sizes = self.sizes.iter().flat_map(|(limit, sizes)| limit.problems(sizes));
         let circles = self.circles.iter().map(|(name, circle)| {

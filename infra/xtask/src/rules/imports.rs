@@ -1,18 +1,18 @@
-//! Which file imports which item from which other file. A re-export leads to the file that declares the item.
+//! The imports between files: importing file, declaring file, items. A re-export leads to the declaring file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::modules::{Crate, Module};
 use super::names::{ALL, Names};
 
-/// How many imports and re-exports are followed from one name: more than any name needs, and the end for an import of
-/// another crate, which leads to itself.
+/// At most this many imports and re-exports are followed from one name. No name needs so many; the limit ends the
+/// search for an import of another crate, which leads to itself.
 const DEEPEST: usize = 8;
 
 /// The names of items that a file imports from another file of its crate: importing file, declaring file, names.
 pub type Imports = BTreeMap<(String, String), BTreeSet<String>>;
 
-/// The imports between the files of a crate. The declaration of a module is none.
+/// The imports between the files of a crate. The declaration of a module is not an import.
 pub fn of(parsed: &Crate) -> Imports {
     let names = parsed.modules.iter().map(|module| Names::of(&module.items)).collect();
     let scopes = Scopes { modules: &parsed.modules, names };
@@ -30,7 +30,7 @@ pub fn of(parsed: &Crate) -> Imports {
     imports
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Copy)]
 enum Place<'a> {
     /// The module of this number.
@@ -46,7 +46,7 @@ struct Scopes<'a> {
 }
 
 impl Scopes<'_> {
-    /// What a path in module `from` leads to; none outside the crate.
+    /// The target of a path in module `from`; none outside the crate.
     fn resolve<'a>(&'a self, from: usize, path: &'a [String], depth: usize) -> Option<Place<'a>> {
         let (mut module, mut rest) = (from, path);
         while let Some((first, after)) = rest.split_first() {
@@ -68,8 +68,8 @@ impl Scopes<'_> {
         Some(Place::Module(module))
     }
 
-    /// What a name in a module stands for. Where a module and an item have the same name, the `last` name of a path
-    /// means the item.
+    /// The target of a name in a module. If a module and an item have the same name, the `last` name of a path means
+    /// the item.
     fn look_up<'a>(&'a self, module: usize, name: &'a str, last: bool, depth: usize) -> Option<Place<'a>> {
         if depth > DEEPEST {
             return None;

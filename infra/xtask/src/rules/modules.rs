@@ -1,4 +1,4 @@
-//! The modules of a library or program: which file holds each, and its items. What is built for tests only is left out.
+//! The modules of a library or program, with their files and items. Code for tests is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use super::sources::{Sources, Target};
 
 /// A library or a program.
 pub struct Crate {
-    /// As the code names it.
+    /// Its name in code.
     pub name: String,
     /// The directory of its lib.rs or main.rs.
     pub directory: String,
-    /// The root module comes first.
+    /// Its modules, the root first.
     pub modules: Vec<Module>,
 }
 
@@ -25,7 +25,7 @@ pub struct Module {
     pub parent: Option<usize>,
     /// The modules in it, by name.
     pub children: BTreeMap<String, usize>,
-    /// What else is in it.
+    /// The other items in it.
     pub items: Vec<Item>,
 }
 
@@ -132,7 +132,7 @@ pub fn attributes(item: &Item) -> &[Attribute] {
         Item::Type(item) => &item.attrs,
         Item::Union(item) => &item.attrs,
         Item::Use(item) => &item.attrs,
-        // The list of items is not closed, and what syn does not know has no attributes.
+        // The enum is non-exhaustive; syn parses no attributes of other items.
         _ => &[],
     }
 }

@@ -1,4 +1,4 @@
-//! The names that a module declares, imports and mentions, as they are written.
+//! The names that a module declares, imports and mentions, as written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -20,9 +20,9 @@ pub type Path = Vec<String>;
 pub struct Names {
     /// Items.
     pub declared: BTreeSet<String>,
-    /// What each name that a `use` brings in stands for.
+    /// The path behind each name that a `use` imports.
     pub imported: BTreeMap<String, Path>,
-    /// Modules from which a `use` brings in everything.
+    /// Modules from which a `use` imports everything.
     pub globs: Vec<Path>,
     /// Paths in private imports and in code. A re-export mentions nothing: it only gives an item a second name.
     pub mentioned: BTreeSet<Path>,
@@ -39,15 +39,15 @@ impl Names {
         names
     }
 
-    /// Notes a path in code. One lower-case name is most often a variable, and never needs to be looked up: an item
-    /// that stands elsewhere has been imported.
+    /// Records a path in code. A single lower-case name is usually a variable, and need not be resolved: an item of
+    /// another file has been imported.
     fn mention(&mut self, path: Path) {
         if path.len() > 1 || path.iter().any(|name| name.starts_with(char::is_uppercase)) {
             self.mentioned.insert(path);
         }
     }
 
-    /// Notes the paths in the arguments of a macro, which are not parsed.
+    /// Records the paths in the arguments of a macro, which syn does not parse.
     fn mention_in(&mut self, tokens: TokenStream) {
         let (mut path, mut colons) = (Path::new(), 0);
         for token in tokens {
@@ -149,7 +149,7 @@ fn declared(item: &Item) -> Option<String> {
         Item::TraitAlias(item) => &item.ident,
         Item::Type(item) => &item.ident,
         Item::Union(item) => &item.ident,
-        // Implementations and imports declare no name; modules are known already; the list of items is not closed.
+        // Implementations and imports declare no name; modules are known already; the enum is non-exhaustive.
         _ => return None,
     };
     Some(name.to_string())
@@ -160,7 +160,7 @@ fn written(path: &syn::Path) -> Path {
     path.segments.iter().map(|segment| segment.ident.to_string()).collect()
 }
 
-/// What a `use` names: each path, and the name that it has from then on; `*` for everything below the path.
+/// Each path of a `use` with its local name; `*` for everything below the path.
 fn flatten(tree: &UseTree, before: &[String], leaves: &mut Vec<(Path, String)>) {
     match tree {
         UseTree::Path(path) => flatten(&path.tree, &longer(before, &path.ident), leaves),
@@ -176,7 +176,7 @@ fn flatten(tree: &UseTree, before: &[String], leaves: &mut Vec<(Path, String)>) 
     }
 }
 
-/// The path with one name more.
+/// The path with one more name.
 fn longer(before: &[String], name: &Ident) -> Path {
     before.iter().cloned().chain([name.to_string()]).collect()
 }

@@ -45,7 +45,7 @@ fn line(limit: &Limit, size: &Size) -> String {
     format!("{:>6}  {}{place}{note}", size.number, size.what)
 }
 
-/// A line for each room: what it imports from.
+/// A line for each room, with the rooms that it imports from.
 fn edges(rooms: &Rooms) -> Vec<String> {
     let line = |(room, files): (&String, &usize)| {
         let edges = rooms.edges.iter().filter(|((from, _), _)| from == room);

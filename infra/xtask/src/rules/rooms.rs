@@ -1,26 +1,26 @@
-//! Rooms, the folders of a crate, and the imports between them.
+//! Rooms: the folders of a crate, and the imports between them.
 
 use std::collections::BTreeMap;
 
 use super::imports::Imports;
 use super::modules::Crate;
 
-/// The room of the files that are in no folder.
+/// The room of files outside folders.
 const BESIDE: &str = "(beside the rooms)";
 
 /// The rooms of a crate.
 pub struct Rooms {
-    /// How many files each has.
+    /// The number of files in each.
     pub files: BTreeMap<String, usize>,
-    /// How many files of one room import how many of another, counted in pairs of files.
+    /// The imports of one room from another, counted in pairs of files.
     pub edges: BTreeMap<(String, String), usize>,
 }
 
-/// The rooms of a crate; none where it has no folders.
+/// The rooms of a crate; none if it has no folders.
 pub fn of(parsed: &Crate, imports: &Imports) -> Option<Rooms> {
     let inside = |file: &str| file.strip_prefix(&format!("{}/", parsed.directory)).unwrap_or(file).to_owned();
     let paths: Vec<String> = parsed.files().into_iter().map(inside).collect();
-    // A file `jobs.rs` beside the folder `jobs` is the room's own.
+    // A file `jobs.rs` beside the folder `jobs` belongs to that room.
     let room = |path: &str| match path.split_once('/') {
         Some((folder, _)) => folder.to_owned(),
         None => {

@@ -7,16 +7,16 @@ use syn::{Item, TraitItem};
 use super::modules::{Crate, directory_of};
 use super::sources::{Sources, Target};
 
-/// Where types and ports are counted: in what is deployed, and its test kit.
+/// Types and ports are counted in deployed code and in its test kit.
 const COUNTED: [&str; 2] = ["shared/", "functions/"];
 
-/// The size of something.
+/// A measured size.
 pub struct Size {
     /// Its name: `reelhook_domain::Job`, or a path.
     pub what: String,
-    /// The file or folder in which it is.
+    /// Its file or folder.
     pub place: String,
-    /// How large it is.
+    /// The measured number.
     pub number: usize,
 }
 
@@ -56,7 +56,7 @@ fn of_items(crates: &[Crate], count: impl Fn(&Item) -> Vec<(String, usize)>) -> 
     sizes
 }
 
-/// The Rust files of each folder of the libraries and programs, without those of the folders in it.
+/// The number of Rust files in each folder of the libraries and programs, without subfolders.
 pub fn files(sources: &Sources, targets: &[Target]) -> Vec<Size> {
     let roots: BTreeSet<String> = targets.iter().map(|target| format!("{}/", directory_of(&target.root))).collect();
     let mut folders: BTreeMap<&str, usize> = BTreeMap::new();

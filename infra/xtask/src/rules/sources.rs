@@ -1,4 +1,4 @@
-//! The Rust files of the checkout, and the libraries and programs that they make up.
+//! The Rust files of the checkout, and the libraries and programs in them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,15 +10,15 @@ use serde_json::Value;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Directories without sources of ours.
+/// Directories that contain no sources of this repository.
 const NOT_OURS: [&str; 3] = ["target", "node_modules", "venv"];
 
 /// The text of each Rust file, by its path in the checkout.
 pub type Sources = BTreeMap<String, String>;
 
-/// A library or a program: what `crate::` means in its files.
+/// A library or a program: the scope of `crate::`.
 pub struct Target {
-    /// As the code names it, such as `reelhook_domain`.
+    /// Its name in code, such as `reelhook_domain`.
     pub name: String,
     /// The path of its lib.rs or main.rs.
     pub root: String,
@@ -43,22 +43,22 @@ pub fn read(root: &Path) -> anyhow::Result<Sources> {
     Ok(sources)
 }
 
-/// The libraries and programs of the workspace; its tests and examples are none.
+/// The libraries and programs of the workspace, without tests and examples.
 pub fn targets(workspace: &Workspace) -> anyhow::Result<Vec<Target>> {
     let mut command = workspace.cargo();
     command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Value = serde_json::from_str(&process::output(&mut command, b"", "cargo metadata")?)
-        .context("cargo metadata printed no JSON")?;
+        .context("the output of cargo metadata is not JSON")?;
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut targets = Vec::new();
     for target in list(&metadata["packages"]).iter().flat_map(|package| list(&package["targets"])) {
         if list(&target["kind"]).iter().any(|kind| kind == "lib" || kind == "bin") {
             let (name, root) = (target["name"].as_str(), target["src_path"].as_str());
-            let (name, root) = name.zip(root).context("cargo metadata has a target without name or path")?;
+            let (name, root) = name.zip(root).context("cargo metadata lists a target without a name or path")?;
             targets.push(Target { name: name.to_owned(), root: relative(&workspace.root, Path::new(root))? });
         }
     }
-    anyhow::ensure!(!targets.is_empty(), "cargo metadata has no library and no program");
+    anyhow::ensure!(!targets.is_empty(), "cargo metadata lists no library or program");
     Ok(targets)
 }
 

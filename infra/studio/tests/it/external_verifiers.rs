@@ -1,4 +1,4 @@
-//! Verifiers in other languages, played by shell scripts that speak their line protocol.
+//! Verifiers in other languages: shell scripts stand in for them and use the same line protocol.
 
 use std::path::PathBuf;
 
@@ -23,19 +23,19 @@ async fn studio_with(script: &str) -> Studio {
     start(config).await
 }
 
-async fn found(studio: &Studio, delivery: usize) -> Value {
+async fn verification(studio: &Studio, delivery: usize) -> Value {
     let url = format!("{}/hooks/shop", studio.url());
     assert_eq!(post(&url, &[], "{}").await.status, 200);
     eventually("a verification", || {
         let received = studio.receiver().received("shop", &ReceivedQuery::default());
-        let found = received["received"][delivery]["verification"].clone();
-        (!found.is_null()).then_some(found)
+        let verification = received["received"][delivery]["verification"].clone();
+        (!verification.is_null()).then_some(verification)
     })
     .await
 }
 
 #[tokio::test]
-async fn a_process_verifies_one_delivery_after_the_other() {
+async fn one_process_verifies_all_deliveries() {
     let script = r#"while read -r line; do
         case "$line" in
             *'"url_path":"/hooks/shop"'*'"body_base64":"e30="'*'"secret":"s3cret"'*)
@@ -44,18 +44,18 @@ async fn a_process_verifies_one_delivery_after_the_other() {
         esac
     done"#;
     let studio = studio_with(script).await;
-    let first = found(&studio, 0).await;
+    let first = verification(&studio, 0).await;
     assert_eq!((&first["node"]["ok"], &first["python"]), (&json!(true), &Value::Null));
     assert_eq!(first["node"]["checks"]["svix"], true);
-    assert_eq!(found(&studio, 1).await["node"], first["node"], "the same process");
+    assert_eq!(verification(&studio, 1).await["node"], first["node"], "the same process");
 }
 
 #[tokio::test]
-async fn a_process_that_ends_is_replaced() {
+async fn a_process_that_ended_is_restarted() {
     let studio = studio_with("read -r line; echo '{\"ok\": false, \"error\": \"bad secret\"}'").await;
     for delivery in 0..3 {
-        let found = found(&studio, delivery).await;
-        assert_eq!(found["node"], json!({"ok": false, "error": "bad secret"}));
+        let verification = verification(&studio, delivery).await;
+        assert_eq!(verification["node"], json!({"ok": false, "error": "bad secret"}));
     }
 }
 

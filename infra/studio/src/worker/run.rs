@@ -1,4 +1,4 @@
-//! One run of a job: the steps in time, their callbacks, and every way in which a scenario bends them.
+//! One run of a job: its steps over time, their callbacks, and how the scenario changes them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,56 +8,56 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::calls::{Answer, Caller};
+use super::job::JobRequest;
+use super::steps::{self, Callback, Step, Timing};
+use crate::bounded_log::now_ms;
+use crate::calls::{CallOutcome, Caller};
 use crate::creatomate::Creatomate;
-use crate::kept::now_ms;
 use crate::scenario::{Scenario, Shuffle, Vanish};
-use crate::steps::{self, Callback, Moment, Step};
-use crate::worker::JobPost;
 
-/// What runs share.
+/// What all runs share.
 #[derive(Clone)]
-pub(crate) struct Tools {
+pub(crate) struct RunContext {
     pub caller: Caller,
     pub creatomate: Arc<Creatomate>,
     pub creatomate_url: String,
     pub creatomate_key: Arc<str>,
-    /// How long a step takes where the scenario doesn't say.
+    /// Default duration of a step.
     pub step_ms: u64,
 }
 
-/// Where a run stands, or how it ended.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
     Running,
     Completed,
     Failed,
-    /// Ended after the extraction, as asked.
+    /// Ended after the extraction, as requested.
     Paused,
-    /// Fell silent in the middle.
+    /// Stopped sending callbacks before the end.
     Stalled,
-    /// Never called at all.
+    /// Never sent a callback.
     Vanished,
     Cancelled,
 }
 
-/// One callback that was sent, and its answer.
+/// A callback that was sent, and its outcome.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SentCallback {
     at_ms: u64,
     step_number: u8,
     status: &'static str,
     sequence: u64,
-    kind: Kind,
+    kind: CallbackKind,
     #[serde(flatten)]
-    answer: Answer,
+    outcome: CallOutcome,
 }
 
 /// Why a callback was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum CallbackKind {
     Step,
     Repeat,
     Late,
@@ -72,9 +72,9 @@ struct Progress {
     cancels: Vec<Value>,
 }
 
-/// A job that was accepted under one Idempotency-Key.
+/// The run of a job that was accepted with one Idempotency-Key.
 pub(crate) struct Run {
-    pub post: JobPost,
+    pub job: JobRequest,
     pub scenario: Scenario,
     pub worker_id: String,
     pub cancel_url: String,
@@ -83,9 +83,9 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(post: JobPost, scenario: Scenario, worker_id: String, cancel_url: String) -> Self {
+    pub(crate) fn new(job: JobRequest, scenario: Scenario, worker_id: String, cancel_url: String) -> Self {
         Self {
-            post,
+            job,
             scenario,
             worker_id,
             cancel_url,
@@ -99,7 +99,7 @@ impl Run {
         }
     }
 
-    /// Notes the request and ends the run where it has not ended.
+    /// Records the request, and ends the run if it has not ended.
     pub(crate) fn cancel(&self, body: Value) {
         let mut progress = self.progress();
         progress.cancels.push(json!({ "at_ms": now_ms(), "body": body }));
@@ -115,10 +115,10 @@ impl Run {
     pub(crate) fn to_json(&self) -> Value {
         let progress = self.progress();
         json!({
-            "key": format!("{}.{}", self.post.job_id, self.post.attempt),
-            "job_id": self.post.job_id,
-            "attempt": self.post.attempt,
-            "parameters": self.post.parameters,
+            "key": format!("{}.{}", self.job.job_id, self.job.attempt),
+            "job_id": self.job.job_id,
+            "attempt": self.job.attempt,
+            "parameters": self.job.parameters,
             "worker_id": self.worker_id,
             "phase": progress.phase,
             "creatomate_id": progress.creatomate_id,
@@ -127,11 +127,11 @@ impl Run {
         })
     }
 
-    /// Phase, callbacks sent, and how many of them were answered with 200.
+    /// Phase, number of callbacks, and how many of them got a 200.
     pub(crate) fn summary(&self) -> (Phase, usize, usize) {
         let progress = self.progress();
-        let good = |sent: &&SentCallback| sent.answer.http_status == Some(200);
-        let accepted = progress.callbacks.iter().filter(good).count();
+        let is_accepted = |sent: &&SentCallback| sent.outcome.http_status == Some(200);
+        let accepted = progress.callbacks.iter().filter(is_accepted).count();
         (progress.phase, progress.callbacks.len(), accepted)
     }
 
@@ -147,8 +147,8 @@ impl Run {
     }
 
     fn title(&self) -> String {
-        let or = |name, usual: &'static str| match self.post.parameter(name) {
-            "" => usual.to_owned(),
+        let or = |name, default: &'static str| match self.job.parameter(name) {
+            "" => default.to_owned(),
             text => text.to_owned(),
         };
         format!("{} on {}\nTop 3 in {}", or("genre", "Movies"), or("platform", "screen"), or("country", "the world"))
@@ -156,21 +156,21 @@ impl Run {
 }
 
 /// Runs the job to its end.
-pub(crate) async fn work(run: Arc<Run>, tools: Tools) {
+pub(crate) async fn work(run: Arc<Run>, context: RunContext) {
     if run.scenario.vanish == Some(Vanish::After) {
         return run.end(Phase::Vanished);
     }
-    let mut sender = Sender {
-        url: format!("{}/api/webhooks/step-update", run.post.webhook_base_url),
+    let mut sender = CallbackSender {
+        url: format!("{}/api/webhooks/step-update", run.job.webhook_base_url),
         shuffle: Shuffle(run.scenario.seed.unwrap_or(1)),
         window: Vec::new(),
         emitted: Vec::new(),
         garbage: 0,
         last_sequence: 0,
         run: run.clone(),
-        tools,
+        context,
     };
-    let ended = match sender.steps().await {
+    let ended = match sender.run_steps().await {
         Ok(()) => Phase::Completed,
         Err(ended) => ended,
     };
@@ -181,10 +181,10 @@ pub(crate) async fn work(run: Arc<Run>, tools: Tools) {
     run.end(ended);
 }
 
-/// Emits a run's callbacks. Each method ends early with the phase in which the run ends.
-struct Sender {
+/// Sends the callbacks of a run. A method whose run ends early returns the final phase as its error.
+struct CallbackSender {
     run: Arc<Run>,
-    tools: Tools,
+    context: RunContext,
     url: String,
     shuffle: Shuffle,
     window: Vec<Callback>,
@@ -193,8 +193,8 @@ struct Sender {
     last_sequence: u64,
 }
 
-impl Sender {
-    async fn steps(&mut self) -> Result<(), Phase> {
+impl CallbackSender {
+    async fn run_steps(&mut self) -> Result<(), Phase> {
         let run = self.run.clone();
         let start = Instant::now();
         self.emit(steps::STARTED, "started", None, json!({})).await?;
@@ -204,12 +204,12 @@ impl Sender {
         for step in steps::WORK {
             let begun = Instant::now();
             self.emit(step, "started", None, json!({})).await?;
-            self.pass_time().await?;
+            self.wait_for_step().await?;
             self.fail_at(step, begun).await?;
             if step.number == 7 && !run.scenario.no_render {
                 creatomate_id = Some(self.submit_render(step, begun).await?);
             }
-            let details = steps::details(step.number, &run.post.job_id, creatomate_id.as_deref());
+            let details = steps::details(step.number, &run.job.job_id, creatomate_id.as_deref());
             self.emit(step, "completed", Some(begun), details).await?;
             self.stall_at(step.number)?;
             if step.number == 1 && self.ends_after_extraction() {
@@ -217,11 +217,11 @@ impl Sender {
             }
         }
         self.fail_at(steps::FAILED, start).await?;
-        let details = steps::details(8, &run.post.job_id, creatomate_id.as_deref());
+        let details = steps::details(8, &run.job.job_id, creatomate_id.as_deref());
         self.emit(steps::COMPLETED, "completed", Some(start), details).await
     }
 
-    /// Sends what is still in the window, and then what the scenario wants to come late.
+    /// Sends the callbacks that remain in the window, and then those that the scenario sends late.
     async fn finish(&mut self, ended: Phase) -> Result<(), Phase> {
         if ended == Phase::Cancelled {
             return Ok(());
@@ -233,16 +233,16 @@ impl Sender {
         let emitted = std::mem::take(&mut self.emitted);
         for step in self.run.scenario.late.clone() {
             for callback in emitted.iter().filter(|callback| callback.step == step) {
-                self.send(callback, Kind::Late).await?;
+                self.send(callback, CallbackKind::Late).await?;
             }
         }
         Ok(())
     }
 
     fn ends_after_extraction(&self) -> bool {
-        let asked = self.run.post.parameters.get("pauseAfterExtraction");
-        let asked = asked.is_some_and(|asked| asked == true || asked == "true");
-        self.run.scenario.extraction_only.unwrap_or(asked)
+        let requested = self.run.job.parameters.get("pauseAfterExtraction");
+        let requested = requested.is_some_and(|value| value == true || value == "true");
+        self.run.scenario.extraction_only.unwrap_or(requested)
     }
 
     fn stall_at(&self, step: u8) -> Result<(), Phase> {
@@ -256,17 +256,17 @@ impl Sender {
         if self.run.scenario.fail != Some(step.number) {
             return Ok(());
         }
-        let usual = match step.number {
+        let default = match step.number {
             8 => "workflow failed".to_owned(),
             _ => format!("{} failed", step.name),
         };
-        let error = self.run.scenario.error_or(&usual);
+        let error = self.run.scenario.error_or(&default);
         self.emit(step, "failed", Some(begun), json!({ "error": error })).await?;
         Err(Phase::Failed)
     }
 
-    async fn pass_time(&self) -> Result<(), Phase> {
-        let step_ms = self.run.scenario.step_ms.unwrap_or(self.tools.step_ms);
+    async fn wait_for_step(&self) -> Result<(), Phase> {
+        let step_ms = self.run.scenario.step_ms.unwrap_or(self.context.step_ms);
         let mut cancelled = self.run.cancelled.subscribe();
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(step_ms)) => Ok(()),
@@ -274,32 +274,32 @@ impl Sender {
         }
     }
 
-    /// Submits the render; a refusal fails the step, as in a real worker.
+    /// Submits the render; if it is refused, the step fails, as in a real worker.
     async fn submit_render(&mut self, step: Step, begun: Instant) -> Result<String, Phase> {
         let run = self.run.clone();
-        let base = &run.post.webhook_base_url;
-        let template = run.post.parameter("template");
+        let base = &run.job.webhook_base_url;
+        let template = run.job.parameter("template");
         let body = json!({
             "template_id": run.scenario.render_template(template),
             "modifications": { "Title": run.title() },
             "webhook_url": format!("{base}/api/webhooks/creatomate"),
-            "metadata": run.post.job_id,
+            "metadata": run.job.job_id,
         });
         let mut headers = HeaderMap::new();
-        let key = format!("Bearer {}", self.tools.creatomate_key);
+        let key = format!("Bearer {}", self.context.creatomate_key);
         headers.extend(HeaderValue::from_str(&key).ok().map(|key| (axum::http::header::AUTHORIZATION, key)));
-        let url = &self.tools.creatomate_url;
+        let url = &self.context.creatomate_url;
         let body = body.to_string().into_bytes();
-        let answer = self.tools.caller.post(url, headers, body).await;
-        let Some(id) = render_id(&answer) else {
-            let reason = answer.error.unwrap_or(answer.answer);
+        let outcome = self.context.caller.post(url, headers, body).await;
+        let Some(id) = render_id(&outcome) else {
+            let reason = outcome.error.unwrap_or(outcome.answer);
             let error = format!("Creatomate refused the render: {reason}");
             self.emit(step, "failed", Some(begun), json!({ "error": error })).await?;
             return Err(Phase::Failed);
         };
         run.progress().creatomate_id = Some(id.clone());
         if run.scenario.before_id {
-            self.tools.creatomate.webhook_was_tried(&id).await;
+            self.context.creatomate.wait_for_webhook(&id).await;
         }
         Ok(id)
     }
@@ -313,9 +313,9 @@ impl Sender {
     ) -> Result<(), Phase> {
         let now_ms = now_ms();
         self.last_sequence = now_ms.max(self.last_sequence + 1);
-        let moment =
-            Moment { now_ms, sequence: self.last_sequence, duration: begun.map(|begun| begun.elapsed().as_secs_f64()) };
-        let callback = steps::callback(&self.run.post.job_id, step, status, details, &moment);
+        let timing =
+            Timing { now_ms, sequence: self.last_sequence, duration: begun.map(|begun| begun.elapsed().as_secs_f64()) };
+        let callback = steps::callback(&self.run.job.job_id, step, status, details, &timing);
         self.emitted.push(callback.clone());
         self.window.push(callback);
         if self.window.len() >= self.run.scenario.reorder.unwrap_or(1) {
@@ -328,43 +328,42 @@ impl Sender {
         let mut window = std::mem::take(&mut self.window);
         self.shuffle.shuffle(&mut window);
         for callback in &window {
-            self.send(callback, Kind::Step).await?;
+            self.send(callback, CallbackKind::Step).await?;
             for _ in 1..self.run.scenario.repeat.unwrap_or(1) {
-                self.send(callback, Kind::Repeat).await?;
+                self.send(callback, CallbackKind::Repeat).await?;
             }
             if self.run.scenario.garbage {
-                let garbage =
-                    Callback { body: steps::garbage(self.garbage, &self.run.post.job_id), ..callback.clone() };
+                let garbage = Callback { body: steps::garbage(self.garbage, &self.run.job.job_id), ..callback.clone() };
                 self.garbage += 1;
-                self.send(&garbage, Kind::Garbage).await?;
+                self.send(&garbage, CallbackKind::Garbage).await?;
             }
         }
         Ok(())
     }
 
-    async fn send(&self, callback: &Callback, kind: Kind) -> Result<(), Phase> {
+    async fn send(&self, callback: &Callback, kind: CallbackKind) -> Result<(), Phase> {
         if *self.run.cancelled.borrow() {
             return Err(Phase::Cancelled);
         }
         let at_ms = now_ms();
         let body = callback.body.clone();
-        let answer = self.tools.caller.post(&self.url, HeaderMap::new(), body).await;
+        let outcome = self.context.caller.post(&self.url, HeaderMap::new(), body).await;
         self.run.progress().callbacks.push(SentCallback {
             at_ms,
             step_number: callback.step,
             status: callback.status,
             sequence: callback.sequence,
             kind,
-            answer,
+            outcome,
         });
         Ok(())
     }
 }
 
-fn render_id(answer: &Answer) -> Option<String> {
-    if !answer.is_success() {
+fn render_id(outcome: &CallOutcome) -> Option<String> {
+    if !outcome.is_success() {
         return None;
     }
-    let renders: Value = serde_json::from_str(&answer.answer).ok()?;
+    let renders: Value = serde_json::from_str(&outcome.answer).ok()?;
     Some(renders.get(0)?.get("id")?.as_str()?.to_owned())
 }

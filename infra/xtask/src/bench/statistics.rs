@@ -1,6 +1,6 @@
-//! Medians, and how sure one can be of their ratio: bootstrap resampling with a fixed seed.
+//! Medians, and confidence intervals of their ratio by bootstrap resampling with a fixed seed.
 
-/// The middle value; the mean of the two middle ones of an even number. NaN of none.
+/// The median: for an even count, the mean of the two middle values; for none, NaN.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -12,14 +12,14 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// A ratio of medians with its 95 % interval.
+/// A ratio of medians with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Ratio {
-    /// Of the measured values.
+    /// Ratio of the measured values.
     pub value: f64,
     /// 2.5th percentile of the resampled ratios.
     pub low: f64,
-    /// 97.5th percentile.
+    /// 97.5th percentile of the resampled ratios.
     pub high: f64,
 }
 
@@ -29,7 +29,7 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// median(values) / median(baseline), by 4,000 resamplings of both.
+/// median(values) / median(baseline), with an interval from 4,000 resamplings of both.
 pub fn ratio_of_medians(values: &[f64], baseline: &[f64]) -> Ratio {
     const RESAMPLINGS: usize = 4_000;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -43,7 +43,7 @@ pub fn ratio_of_medians(values: &[f64], baseline: &[f64]) -> Ratio {
     }
 }
 
-/// xorshift64*: the same numbers on every run.
+/// xorshift64* with a fixed seed: the same numbers in every run.
 struct Random(u64);
 
 impl Random {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_holds_the_ratio_and_narrows_with_certainty() {
+    fn the_interval_contains_the_ratio_and_is_a_point_for_constant_values() {
         let baseline: Vec<f64> = (0..40).map(|i| 20.0 + f64::from(i % 5)).collect();
         let wide: Vec<f64> = (0..40).map(|i| 25.0 + f64::from(i % 11)).collect();
         let ratio = ratio_of_medians(&wide, &baseline);

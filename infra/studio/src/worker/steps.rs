@@ -1,4 +1,4 @@
-//! The worker's steps as seed 000 names them, and the callbacks that tell of them.
+//! The steps of the external worker with their documented names, and their callbacks.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ const fn working(number: u8, name: &'static str, key: &'static str) -> Step {
     Step { number, name, key, stage: "processing" }
 }
 
-/// Invented titles, so that no catalogue is shipped.
+/// Invented titles, so that no catalogue is needed.
 const TITLES: [(&str, u16, &str); 9] = [
     ("The Salt Orchard", 2019, "7.9/10 (48210 votes)"),
     ("Harbour of Glass", 2021, "7.4/10 (31877 votes)"),
@@ -48,18 +48,18 @@ const TITLES: [(&str, u16, &str); 9] = [
     ("Low Tide at Marrow Bay", 2024, "7.3/10 (18345 votes)"),
 ];
 
-/// What a step found or made, for its completed callback.
+/// The details in a step's callback `completed`.
 pub(crate) fn details(step: u8, job_id: &str, creatomate_id: Option<&str>) -> Value {
     match step {
         1 => {
             let movies = movies(job_id);
-            let named: Vec<String> = movies.iter().map(|(title, year, _)| format!("{title} ({year})")).collect();
+            let names: Vec<String> = movies.iter().map(|(title, year, _)| format!("{title} ({year})")).collect();
             let movies: Vec<Value> = movies
                 .iter()
                 .map(|(title, year, imdb)| json!({ "title": title, "year": year.to_string(), "imdb": imdb }))
                 .collect();
             json!({
-                "extracted_movies": named.join(", "),
+                "extracted_movies": names.join(", "),
                 "movies_count": movies.len(),
                 "movies": movies,
             })
@@ -82,7 +82,7 @@ fn movies(job_id: &str) -> [(&'static str, u16, &'static str); 3] {
     [0, 2, 5].map(|offset| TITLES[(sum + offset) % TITLES.len()])
 }
 
-/// One callback, as its receiver will read it.
+/// A callback with its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Callback {
     pub step: u8,
@@ -91,34 +91,34 @@ pub(crate) struct Callback {
     pub body: Vec<u8>,
 }
 
-/// What changes from one callback of a run to the next.
-pub(crate) struct Moment {
+/// The times of a callback.
+pub(crate) struct Timing {
     /// Unix milliseconds.
     pub now_ms: u64,
-    /// Unix milliseconds too, but never the same twice in a run.
+    /// Unix milliseconds, unique within a run.
     pub sequence: u64,
-    /// Seconds since the step began; none while it runs.
+    /// Seconds since the step started; none in its callback `started`.
     pub duration: Option<f64>,
 }
 
-/// The callback for a step, unsigned and with the float timestamp of real workers.
-pub(crate) fn callback(job_id: &str, step: Step, status: &'static str, details: Value, moment: &Moment) -> Callback {
+/// The callback of a step: unsigned, and with a float timestamp, like those of real workers.
+pub(crate) fn callback(job_id: &str, step: Step, status: &'static str, details: Value, timing: &Timing) -> Callback {
     let body = json!({
         "job_id": job_id,
         "step_number": step.number,
         "step_name": step.name,
         "status": status,
-        "duration": moment.duration,
+        "duration": timing.duration,
         "details": details,
-        "timestamp": moment.now_ms as f64 / 1000.0,
+        "timestamp": timing.now_ms as f64 / 1000.0,
         "step_key": step.key,
-        "sequence": moment.sequence,
+        "sequence": timing.sequence,
         "workflow_stage": if status == "failed" { "failed" } else { step.stage },
     });
-    Callback { step: step.number, status, sequence: moment.sequence, body: body.to_string().into_bytes() }
+    Callback { step: step.number, status, sequence: timing.sequence, body: body.to_string().into_bytes() }
 }
 
-/// A malformed callback; each number up to 9 gives another one.
+/// One of nine malformed callbacks.
 pub(crate) fn garbage(number: usize, job_id: &str) -> Vec<u8> {
     let bodies: [Vec<u8>; 9] = [
         format!(r#"{{"job_id": "{job_id}", "step_nu"#).into(),
@@ -140,8 +140,8 @@ mod tests {
 
     #[test]
     fn a_callback_looks_like_a_real_one() {
-        let moment = Moment { now_ms: 1_704_110_400_000, sequence: 1_704_110_400_001, duration: None };
-        let sent = callback("job_1", WORK[2], "started", json!({}), &moment);
+        let timing = Timing { now_ms: 1_704_110_400_000, sequence: 1_704_110_400_001, duration: None };
+        let sent = callback("job_1", WORK[2], "started", json!({}), &timing);
         assert_eq!(
             String::from_utf8(sent.body).unwrap(),
             r#"{"job_id":"job_1","step_number":3,"step_name":"Asset Preparation","status":"started","duration":null,"details":{},"timestamp":1704110400.0,"step_key":"step_3_asset_prep","sequence":1704110400001,"workflow_stage":"processing"}"#

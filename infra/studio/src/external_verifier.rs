@@ -1,4 +1,4 @@
-//! Verifiers in other languages: infra/verify's scripts, kept running, one JSON line in and one out.
+//! Verifiers in other languages: long-running scripts of infra/verify, which read and write one line of JSON each.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -12,14 +12,14 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::config::{Language, OutsideVerifier};
+use crate::config::{ExternalVerifier, Language};
 use crate::verify::Check;
 
-/// The first line also waits for the interpreter and its modules.
+/// How long a script may take for one line; the first line includes the start of the interpreter.
 const LINE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One script; its process is started for the first delivery, and again after it ended.
-pub(crate) struct OutsideProcess {
+/// A script whose process starts with the first delivery, and again after it has ended.
+pub(crate) struct VerifierProcess {
     pub language: Language,
     program: PathBuf,
     script: PathBuf,
@@ -34,58 +34,54 @@ struct Running {
 }
 
 #[derive(Deserialize)]
-struct Found {
+struct Verdict {
     ok: bool,
     checks: Option<Value>,
     error: Option<Value>,
 }
 
-impl OutsideProcess {
+impl VerifierProcess {
     /// # Errors
-    /// The script is not there.
-    pub(crate) fn new(verifier: &OutsideVerifier, scripts: &std::path::Path) -> anyhow::Result<Self> {
+    /// When the script does not exist.
+    pub(crate) fn new(verifier: &ExternalVerifier, scripts: &std::path::Path) -> anyhow::Result<Self> {
         let script = scripts.join(match verifier.language {
             Language::Node => "verify.mjs",
             Language::Python => "verify.py",
         });
-        ensure!(
-            script.is_file(),
-            "no script `{}`: pass --verify-scripts, or leave --verify-with out",
-            script.display()
-        );
+        ensure!(script.is_file(), "no script `{}`: pass --verify-scripts, or omit --verify-with", script.display());
         Ok(Self { language: verifier.language, program: verifier.program.clone(), script, running: Mutex::new(None) })
     }
 
-    /// Hands one delivery over; a process that ended since the last one is replaced first.
+    /// Verifies one delivery; if the process has ended since the last one, it is restarted first.
     pub(crate) async fn verify(&self, delivery: &Value) -> Check {
         let mut running = self.running.lock().await;
         let was_running = running.is_some();
-        let check = self.ask(&mut running, delivery).await;
+        let check = self.request(&mut running, delivery).await;
         let check = match check {
-            Err(_) if was_running => self.ask(&mut running, delivery).await,
+            Err(_) if was_running => self.request(&mut running, delivery).await,
             check => check,
         };
         check.unwrap_or_else(|error| Check::failed(format!("{error:#}")))
     }
 
-    /// Leaves no process behind that failed to answer.
-    async fn ask(&self, running: &mut Option<Running>, delivery: &Value) -> anyhow::Result<Check> {
-        let found = match timeout(LINE_TIMEOUT, self.exchange(running, delivery)).await {
-            Ok(found) => found,
+    /// Sends a delivery to the process, and kills a process that fails to answer.
+    async fn request(&self, running: &mut Option<Running>, delivery: &Value) -> anyhow::Result<Check> {
+        let verdict = match timeout(LINE_TIMEOUT, self.exchange(running, delivery)).await {
+            Ok(verdict) => verdict,
             Err(_) => {
                 *running = None;
-                return Ok(Check::failed(format!("no answer within {} s", LINE_TIMEOUT.as_secs())));
+                return Ok(Check::failed(format!("the verifier did not answer within {} s", LINE_TIMEOUT.as_secs())));
             }
         };
-        let found = found.inspect_err(|_| *running = None)?;
+        let verdict = verdict.inspect_err(|_| *running = None)?;
         Ok(Check {
-            ok: found.ok,
-            error: found.error.map(as_text).filter(|error| !error.is_empty()),
-            checks: found.checks,
+            ok: verdict.ok,
+            error: verdict.error.map(as_text).filter(|error| !error.is_empty()),
+            checks: verdict.checks,
         })
     }
 
-    async fn exchange(&self, running: &mut Option<Running>, delivery: &Value) -> anyhow::Result<Found> {
+    async fn exchange(&self, running: &mut Option<Running>, delivery: &Value) -> anyhow::Result<Verdict> {
         let process = match running {
             Some(process) => process,
             None => running.insert(self.spawn()?),
@@ -93,13 +89,13 @@ impl OutsideProcess {
         let line = format!("{delivery}\n");
         let sent = process.input.write_all(line.as_bytes()).await;
         sent.with_context(|| format!("write to `{}`", self.script.display()))?;
-        let answer = process
+        let line = process
             .output
             .next_line()
             .await
             .with_context(|| format!("read from `{}`", self.script.display()))?
-            .with_context(|| format!("`{}` ended without an answer", self.script.display()))?;
-        serde_json::from_str(&answer).with_context(|| format!("`{}` answered no JSON", self.script.display()))
+            .with_context(|| format!("`{}` ended without output", self.script.display()))?;
+        serde_json::from_str(&line).with_context(|| format!("the output of `{}` is not JSON", self.script.display()))
     }
 
     fn spawn(&self) -> anyhow::Result<Running> {
