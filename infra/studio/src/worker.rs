@@ -267,7 +267,7 @@ async fn post_job(
     match worker.receive(&headers, &body) {
         Reply::Response(response) => response,
         Reply::Close => {
-            connection.cut();
+            connection.close();
             StatusCode::OK.into_response()
         }
     }
