@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use reelhook_app::Url;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::views::streamgank::envelope;
 use reelhook_app::webhooks::endpoints::endpoint_id;
+use reelhook_app::webhooks::events::EventRow;
 use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
 use reelhook_signing::js_json;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use reelhook_app::Url;
 use reelhook_app::jobs::starts::WorkerSettings;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::webhooks::endpoints::Endpoint;
+use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_domain::videos::drawing::Renderer;
 use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};

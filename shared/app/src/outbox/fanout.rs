@@ -16,7 +16,7 @@ use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::views::{streamgank, webhook_data};
 use crate::webhooks::endpoints::callback;
-use crate::webhooks::notify::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
+use crate::webhooks::events::{Callback, EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::webhooks::subscriptions::Subscriptions;
 
 /// Attempts to release slots, before the batch is retried.
@@ -46,34 +46,6 @@ pub struct LiveRow {
     pub after: u64,
     /// The events as the dialect shows them.
     pub events: Vec<Value>,
-}
-
-/// What happened, written once per event; deliveries point to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventRow {
-    /// `<job>.<version>.<n>`.
-    pub id: EventId,
-    /// Its kind.
-    pub event: OutboundEvent,
-    /// Whose.
-    pub job_id: JobId,
-    /// When.
-    pub at: Timestamp,
-    /// The `data` member.
-    pub data: Value,
-    /// A client's own URL that is told too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback: Option<Callback>,
-}
-
-/// A client's own URL that is told of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Callback {
-    /// http or https.
-    pub url: String,
-    /// The event before, which nobody needs to be told of any more once this one is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supersedes: Option<EventId>,
 }
 
 /// What a change does to the counters, counted once per id.

@@ -5,14 +5,13 @@ use futures_util::future::try_join_all;
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
 
 use crate::clock::ClockAndRandom;
-use crate::outbox::fanout::EventRow;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::outbox::sweep::shard;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::deliver::SaveDeliveries;
 use crate::webhooks::endpoints::EndpointStateStore;
-use crate::webhooks::notify::hint;
+use crate::webhooks::events::{EventRow, hint};
 
 /// Partitions of a day's deliveries.
 pub const DELIVERY_SHARDS: u32 = 4;

@@ -3,6 +3,7 @@
 pub mod deliver;
 pub mod deliveries;
 pub mod endpoints;
+pub mod events;
 pub mod notify;
 pub mod operational;
 pub mod previews;

@@ -6,9 +6,9 @@
 use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, JobId, OutboundEvent, Timestamp};
 use serde_json::{Value, json};
 
-use crate::outbox::fanout::EventRow;
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
+use crate::webhooks::events::EventRow;
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::{Subscribers, Subscriptions};

@@ -11,11 +11,10 @@ use reelhook_domain::{
 use serde_json::json;
 use url::Url;
 
-use crate::outbox::fanout::EventRow;
 use crate::views::webhook_data;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
-use crate::webhooks::notify::delivery_of;
+use crate::webhooks::events::{EventRow, delivery_of};
 use crate::webhooks::operational::{self, OperationalEvent};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;

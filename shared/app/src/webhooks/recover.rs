@@ -21,7 +21,7 @@ use crate::webhooks::deliveries::{
     DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, goes_to, time_of,
 };
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
-use crate::webhooks::notify::hint;
+use crate::webhooks::events::hint;
 
 /// Deliveries that are looked at before the cursor is saved.
 const PAGE: usize = 100;

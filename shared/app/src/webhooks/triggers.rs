@@ -12,13 +12,13 @@ use uuid::Uuid;
 use crate::clock::ClockAndRandom;
 use crate::jobs::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
 use crate::outbound::HttpSender;
-use crate::outbox::fanout::EventRow;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
 use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
 use crate::webhooks::endpoints::{masked, receiver};
-use crate::webhooks::notify::{EventStore, Notified, NotifyPorts, notify};
+use crate::webhooks::events::{EventRow, EventStore};
+use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::subscriptions::{Subscriber, Subscriptions};
 
 /// How long a test may take.

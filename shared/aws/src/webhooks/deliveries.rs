@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
@@ -15,7 +14,7 @@ use reelhook_app::webhooks::deliveries::{
     DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
     Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
 };

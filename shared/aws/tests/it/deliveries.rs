@@ -1,11 +1,10 @@
 //! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{DeliveryStore, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;

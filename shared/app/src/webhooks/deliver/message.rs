@@ -10,10 +10,10 @@ use url::Url;
 
 use super::chat::{self, ChatText};
 use crate::outbound::{Method, OutboundRequest};
-use crate::outbox::fanout::EventRow;
 use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};
+use crate::webhooks::events::EventRow;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 
 /// Bytes of a receiver's answer that are read.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::outbox::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
+use reelhook_app::outbox::fanout::{CountStep, LogRow, Plan, notifies, plan};
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_app::views::streamgank;
+use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
