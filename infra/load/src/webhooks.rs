@@ -124,7 +124,7 @@ impl Webhooks {
         let event: EventRow =
             serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())).context("an event")?;
         ensure!(delivery.check(now()).is_ok(), "the delivery is not one to be sent now");
-        ensure!(delivery.event_id == event.id && delivery.job_id == event.job_id, "delivery and event do not fit");
+        ensure!(delivery.event_id == event.id && delivery.subject == event.subject, "delivery and event do not fit");
         let item = |key: Value| self.item(&key).with_context(|| format!("there is no item {key}"));
         item(json!({ "pk": { "S": format!("delivery#{}", delivery.id) }, "sk": { "S": "delivery" } }))?;
         item(json!({ "pk": { "S": format!("event#{}", event.id) }, "sk": { "S": "event" } }))?;

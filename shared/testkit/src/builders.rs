@@ -134,7 +134,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         id: DeliveryId::of(&id, &endpoint.id),
         event_id: id.clone(),
         event,
-        job_id: job_id.clone(),
+        subject: job_id.clone().into(),
         endpoint_id: endpoint.id.clone(),
         endpoint_name: endpoint.name.clone(),
         status: DeliveryStatus::Pending,
@@ -156,7 +156,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     };
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
-    (delivery, EventRow { id, event, job_id, at: now, data, callback: None })
+    (delivery, EventRow { id, event, subject: job_id.into(), at: now, data, callback: None })
 }
 
 /// A film of these scenes: 720p in the theme `corporate`, without title, music or vertical format.

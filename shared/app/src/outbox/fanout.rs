@@ -222,7 +222,7 @@ pub(crate) fn plan_event(
     }
     let data = webhook_data(job, event, at);
     let callback = callback.map(|url| Callback { url: url.to_owned(), supersedes: superseded(job, event) });
-    let row = EventRow { id, event, job_id: job.id.clone(), at, data, callback };
+    let row = EventRow { id, event, subject: job.id.clone().into(), at, data, callback };
     plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.traceparent.as_deref())));
     plan.events.push(row);
 }
@@ -335,7 +335,7 @@ fn log_events(plans: &[Plan]) {
         for event in &plan.events {
             let of_event = plan.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
             let deliveries: Vec<String> = of_event.map(|delivery| delivery.id.to_string()).collect();
-            tracing::info!(job_id = %event.job_id, event_id = %event.id, delivery_ids = deliveries.join(" "),
+            tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "),
                 "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
         }
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Subject, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
@@ -55,11 +55,16 @@ pub struct DeliveryDetails {
 /// Where deliveries are looked at.
 #[async_trait]
 pub trait DeliveryQueries: SaveDeliveries {
-    /// Deliveries about a job before a place, newest first; eventually consistent.
+    /// Deliveries about a subject before a cursor, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError>;
+    async fn of_subject(
+        &self,
+        subject: &Subject,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError>;
 
     /// Deliveries of a shard of a day before a place, newest first; eventually consistent.
     ///
@@ -101,8 +106,8 @@ pub trait DeliveryQueries: SaveDeliveries {
 /// Which deliveries are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryFilter {
-    /// About this job.
-    pub job: Option<JobId>,
+    /// About this job, endpoint or trigger.
+    pub subject: Option<Subject>,
     /// To this endpoint, by its id or its name.
     pub endpoint: Option<String>,
     /// That stand so.
@@ -119,7 +124,7 @@ pub struct DeliveryFilter {
 
 impl DeliveryFilter {
     fn matches(&self, delivery: &Delivery) -> bool {
-        self.job.as_ref().is_none_or(|job| *job == delivery.job_id)
+        self.subject.as_ref().is_none_or(|subject| *subject == delivery.subject)
             && self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
             && self.status.is_none_or(|status| status == delivery.status)
     }
@@ -147,7 +152,7 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<DeliveryPage, StoreError> {
     let to = wanted.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
-    let usual = if wanted.job.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
+    let usual = if wanted.subject.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
     let from = wanted.from.unwrap_or(usual).max(Timestamp(now.0 - DELIVERY_DAYS * DAY_MS));
     let (first, behind) = (format!("{:013}", from.0), format!("{:013}", to.0 + 1));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
@@ -159,8 +164,8 @@ pub async fn list(
         // A place with an id stands among those of its millisecond, a time alone before them.
         let newest = time_of(&before) - i64::from(before.len() == first.len());
         let day = newest.div_euclid(DAY_MS);
-        let found = match &wanted.job {
-            Some(job) => deliveries.of_job(job, &before, PAGE).await?,
+        let found = match &wanted.subject {
+            Some(subject) => deliveries.of_subject(subject, &before, PAGE).await?,
             None => of_day(deliveries, Timestamp(day * DAY_MS), &before).await?,
         };
         let full = found.len() >= PAGE;
@@ -174,7 +179,7 @@ pub async fn list(
                 part.deliveries.push(delivery);
             }
         }
-        match (found.last(), &wanted.job) {
+        match (found.last(), &wanted.subject) {
             (Some((last, _)), _) if full => before.clone_from(last),
             (_, Some(_)) => return Ok(part),
             (_, None) => before = format!("{:013}", day * DAY_MS),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, JobId, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +22,8 @@ pub struct EventRow {
     /// Its kind.
     pub event: OutboundEvent,
     /// What it is about.
-    pub job_id: JobId,
+    #[serde(rename = "job_id")]
+    pub subject: Subject,
     /// When it happened.
     pub at: Timestamp,
     /// The `data` member of its webhooks.
@@ -64,7 +65,7 @@ pub fn delivery_of(event: &EventRow, to: &Subscriber, grace: Duration, tracepare
         id: DeliveryId::of(&event.id, &to.id),
         event_id: event.id.clone(),
         event: event.event,
-        job_id: event.job_id.clone(),
+        subject: event.subject.clone(),
         endpoint_id: to.id.clone(),
         endpoint_name: to.name.clone(),
         status: DeliveryStatus::Pending,

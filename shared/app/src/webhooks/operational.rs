@@ -3,7 +3,7 @@
 //! They go the way of all others. None is about one of its own kind, and none goes to the endpoint that it is about: so
 //! each is the end of what it tells of, and nothing circles.
 
-use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, JobId, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, OutboundEvent, Subject, Timestamp};
 use serde_json::{Value, json};
 
 use crate::store::StoreError;
@@ -72,7 +72,7 @@ impl<'a> OperationalEvent<'a> {
 
 /// The event, whose id follows from what happened; none for what must not cause another one.
 pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<EventRow> {
-    let (event, subject, at, data) = match cause {
+    let (event, id, at, data) = match cause {
         OperationalEvent::Failing(endpoint, state, percent) => {
             let since = state.failing_since.unwrap_or(now);
             let id = format!("{}.{}.{percent}", endpoint.id, since.0);
@@ -99,13 +99,13 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
     };
-    let job_id = match cause {
-        OperationalEvent::Exhausted(_, delivery) => delivery.job_id.clone(),
+    let subject = match cause {
+        OperationalEvent::Exhausted(_, delivery) => delivery.subject.clone(),
         OperationalEvent::Failing(..) | OperationalEvent::Disabled(..) | OperationalEvent::Recovered(..) => {
-            JobId::parse(cause.endpoint().id.as_str()).ok()?
+            Subject::Endpoint(cause.endpoint().id.clone())
         }
     };
-    Some(EventRow { id: EventId::parse(&subject).ok()?, event, job_id, at, data, callback: None })
+    Some(EventRow { id: EventId::parse(&id).ok()?, event, subject, at, data, callback: None })
 }
 
 fn about(endpoint: &Endpoint) -> Value {
@@ -132,7 +132,7 @@ fn exhausted(endpoint: &Endpoint, delivery: &Delivery) -> Value {
     data["delivery_id"] = json!(delivery.id.to_string());
     data["webhook_id"] = json!(delivery.id.webhook_id());
     data["event"] = json!(delivery.event.name());
-    data["job_id"] = json!(delivery.job_id.as_str());
+    data["job_id"] = json!(delivery.subject.as_str());
     data["attempts"] = json!(delivery.attempts);
     data["reason"] = json!(delivery.last_result);
     let (event, attempts) = (delivery.event.name(), delivery.attempts);

@@ -106,7 +106,14 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
 fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     let at = job.updated_at;
     let data = webhook_data(job, event, at);
-    EventRow { id: EventId::of(&job.id, job.version, 0), event, job_id: job.id.clone(), at, data, callback: None }
+    EventRow {
+        id: EventId::of(&job.id, job.version, 0),
+        event,
+        subject: job.id.clone().into(),
+        at,
+        data,
+        callback: None,
+    }
 }
 
 /// A job that was made at this time and lived until the event.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, ReceiverKind, ResponseClass, Timestamp};
+use reelhook_domain::{
+    DeliveryId, EndpointId, EventId, OutboundEvent, ReceiverKind, ResponseClass, Subject, Timestamp,
+};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
 use url::Url;
@@ -25,6 +27,8 @@ use crate::webhooks::subscriptions::{Subscriber, Subscriptions};
 const TEST_DEADLINE: Duration = Duration::from_secs(5);
 /// The event of a test.
 const TEST: &str = "webhook.test";
+/// What the id of a trigger's or test's only event ends with: its version and place.
+const FIRST_EVENT: &str = ".1.0";
 /// What a test says.
 const TEST_MESSAGE: &str = "This is a test webhook from StreamGank";
 
@@ -111,9 +115,15 @@ pub trait TriggerStore: EventStore {
 /// A test for one endpoint, which goes the way of all webhooks; `random` makes its id, and 0 is the one of its registration.
 pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
     let id = event_id(&format!("test_{endpoint}_{random:032x}"));
-    let job_id = JobId::parse(endpoint.as_str()).expect("an endpoint's id has the form of all ids");
     let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
-    EventRow { id, event: OutboundEvent::Test, job_id, at: now, data, callback: None }
+    EventRow {
+        id,
+        event: OutboundEvent::Test,
+        subject: Subject::Endpoint(endpoint.clone()),
+        at: now,
+        data,
+        callback: None,
+    }
 }
 
 /// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same bits make the same test.
@@ -205,10 +215,10 @@ pub async fn trigger(
             let data = trigger.data.unwrap_or_else(
                 || json!({ "message": "Manual webhook test trigger", "timestamp": at.to_string(), "manual": true }),
             );
-            let about = data["job_id"].as_str().and_then(|id| JobId::parse(id).ok());
-            let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
-            let job_id = about.unwrap_or_else(of_event);
-            let row = EventRow { id: id.clone(), event, job_id, at, data, callback: None };
+            let named = data["job_id"].as_str().and_then(|id| Subject::parse(id).ok());
+            let itself = || Subject::Trigger(id.as_str().trim_end_matches(FIRST_EVENT).to_owned());
+            let subject = named.unwrap_or_else(itself);
+            let row = EventRow { id: id.clone(), event, subject, at, data, callback: None };
             let tell = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
             notify(&tell, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
         }
@@ -222,7 +232,7 @@ pub async fn trigger(
 }
 
 fn event_id(name: &str) -> EventId {
-    EventId::parse(&format!("{name}.1.0")).expect("letters, digits and `_`")
+    EventId::parse(&format!("{name}{FIRST_EVENT}")).expect("letters, digits and `_`")
 }
 
 /// The event that a first answer told of, and its time.

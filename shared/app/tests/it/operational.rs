@@ -146,7 +146,7 @@ async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
     let all = stack.deliveries.all();
     let about = |event: OutboundEvent| all.iter().filter(|one| one.event == event).count();
     assert!(
-        all.iter().filter(|one| one.event.is_operational()).all(|one| one.endpoint_id.as_str() != one.job_id.as_str())
+        all.iter().filter(|one| one.event.is_operational()).all(|one| one.endpoint_id.as_str() != one.subject.as_str())
     );
     // Eight jobs' webhooks at most are given up; of operational ones nobody is told.
     assert!(about(OutboundEvent::DeliveryExhausted) <= 8, "{}", about(OutboundEvent::DeliveryExhausted));

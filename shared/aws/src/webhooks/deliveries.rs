@@ -16,7 +16,7 @@ use reelhook_app::webhooks::deliveries::{
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Subject, Timestamp,
 };
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ impl EventStore for DeliveryTable {
     async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
         let mut item = key(&event_partition(&event.id), "event");
         item.insert("schema".to_owned(), n(SCHEMA));
-        item.insert("job_id".to_owned(), s(event.job_id.as_str()));
+        item.insert("job_id".to_owned(), s(event.subject.as_str()));
         item.insert("body".to_owned(), json(event));
         // Longer than a delivery that is tried for days.
         item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
@@ -215,10 +215,15 @@ impl DeliveryStore for DeliveryTable {
 
 #[async_trait]
 impl DeliveryQueries for DeliveryTable {
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
+    async fn of_subject(
+        &self,
+        subject: &Subject,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-job");
         let query = query.key_condition_expression("job_id = :of AND place < :place");
-        let query = query.expression_attribute_values(":of", s(job.as_str()));
+        let query = query.expression_attribute_values(":of", s(subject.as_str()));
         placed(query.scan_index_forward(false), before, limit).await
     }
 
@@ -318,7 +323,7 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("version", n(delivery.version));
     set("write_id", s(write_id));
     set("event_id", s(delivery.event_id.as_str()));
-    set("job_id", s(delivery.job_id.as_str()));
+    set("job_id", s(delivery.subject.as_str()));
     set("place", s(delivery_cursor(delivery)));
     set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
     set("body", json(delivery));

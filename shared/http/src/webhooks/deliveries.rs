@@ -1,7 +1,7 @@
 //! Deliveries as people look at them: lists with filters, one with its attempts, and one more try.
 
 use reelhook_app::webhooks::deliveries::{DeliveryDetails, DeliveryFilter, DeliveryPage};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp, brief};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Subject, Timestamp, brief};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
@@ -57,13 +57,19 @@ impl Route {
 /// [`Problem::BadField`].
 pub fn of_job(request: &ApiRequest, job: JobId) -> Result<DeliveryFilter, Problem> {
     let before = request.cursor(|cursor| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor))?;
-    Ok(DeliveryFilter { job: Some(job), before, limit: request.limit(LIST, MOST)?, ..DeliveryFilter::default() })
+    Ok(DeliveryFilter {
+        subject: Some(job.into()),
+        before,
+        limit: request.limit(LIST, MOST)?,
+        ..DeliveryFilter::default()
+    })
 }
 
 fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
     let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
-    let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
+    let subject =
+        given("jobId").map(|id| Subject::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
     let status = given("status").map(read_status);
     let endpoint = given("endpoint").map(read_endpoint);
     let (from, to) = request.times()?;
@@ -72,7 +78,7 @@ fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
         (shaped && cursor.get(..13)?.parse::<i64>().is_ok()).then_some(cursor)
     };
     Ok(DeliveryFilter {
-        job,
+        subject,
         endpoint: endpoint.transpose()?,
         status: status.transpose()?,
         from,
@@ -140,11 +146,11 @@ fn summary(of: &Delivery) -> Value {
     let next = pending.then(|| of.next_attempt_at.to_string());
     json!({
         "id": of.id.to_string(),
-        "jobId": of.job_id.as_str(),
+        "jobId": of.subject.as_str(),
         "webhookId": of.endpoint_name,
         "event": of.event.name(),
         "eventId": of.event_id.as_str(),
-        "sequence": of.event_id.sequence(&of.job_id),
+        "sequence": of.event_id.sequence(of.subject.as_str()),
         "endpointId": of.endpoint_id.as_str(),
         "status": status_name(of.status),
         "attempts": of.attempts,

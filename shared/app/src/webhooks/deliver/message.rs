@@ -134,7 +134,7 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
         attributes,
         once: delivery.replayed_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
         event: event.event.name(),
-        subject: event.job_id.to_string(),
+        subject: event.subject.to_string(),
         at: event.at,
         deadline,
     })
@@ -184,7 +184,7 @@ fn headers(
     ]
     .map(named)
     .into();
-    let sequence = event.id.sequence(&event.job_id);
+    let sequence = event.id.sequence(event.subject.as_str());
     headers.extend(sequence.map(|sequence| named(("webhook-sequence", sequence.to_string()))));
     if delivery.replay {
         headers.push(named(("webhook-replay", "true".to_owned())));
