@@ -8,7 +8,7 @@ use reelhook_app::webhooks::endpoints::registrations::{
     Changed, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault, change, look,
     register, remove,
 };
-use reelhook_app::webhooks::endpoints::secrets::{NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::rotation::{NotRotated, Rotation, rotate};
 use reelhook_app::webhooks::endpoints::{Endpoint, EndpointStateStore};
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::previews::{example, example_endpoint, preview};

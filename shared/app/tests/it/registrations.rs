@@ -10,7 +10,8 @@ use reelhook_app::webhooks::endpoints::policies::{OwnPolicy, ScheduleName};
 use reelhook_app::webhooks::endpoints::registrations::{
     Changed, Choices, MOST_ENDPOINTS, Opened, Registered, RegistrationRequest, Vault, change, look, register, remove,
 };
-use reelhook_app::webhooks::endpoints::secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::rotation::{NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::secrets::MOST_SECRETS;
 use reelhook_app::webhooks::endpoints::{Arn, Destination, EndpointStateStore, Form, Payload};
 use reelhook_app::webhooks::previews::preview;
 use reelhook_app::webhooks::transport::CloudTarget;
