@@ -15,6 +15,7 @@ use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, PieceMessage, Wor
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::views::{streamgank, webhook_data};
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::callback;
 use crate::webhooks::events::{Callback, EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::webhooks::subscriptions::Subscriptions;
@@ -214,14 +215,15 @@ pub(crate) fn plan_event(
     subscriptions: &Subscriptions,
     grace: Duration,
 ) {
-    let callback = job.callback.as_deref().filter(|_| event.group() == EventGroup::Video);
-    let own = callback.map(callback::subscriber);
+    let callback = job.callback.as_ref().filter(|_| event.group() == EventGroup::Video);
+    let callback = callback.and_then(|url| WebUrl::try_from(url.clone()).ok());
+    let own = callback.as_ref().map(callback::subscriber);
     let mut wanted = subscriptions.of(event, at).chain(&own).peekable();
     if wanted.peek().is_none() {
         return;
     }
     let data = webhook_data(job, event, at);
-    let callback = callback.map(|url| Callback { url: url.to_owned(), supersedes: superseded(job, event) });
+    let callback = callback.map(|url| Callback { url, supersedes: superseded(job, event) });
     let row = EventRow { id, event, subject: job.id.clone().into(), at, data, callback };
     plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.traceparent.as_deref())));
     plan.events.push(row);

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
 use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change};
-use crate::jobs::renders::is_web_url;
 use crate::store::StoreError;
 use crate::videos::drawing::{AssetSource, Composer, DrawError};
+use crate::web_url::WebUrl;
 
 /// The built-in workflow.
 pub struct Workflow<'a> {
@@ -55,7 +55,7 @@ impl Composer for Workflow<'_> {
         }
         let made = [
             (2, json!({ "script": script, "language": words.language })),
-            (3, json!({ "posters": movies.iter().filter(|movie| is_web_url(&movie.poster_url)).count() })),
+            (3, json!({ "posters": movies.iter().filter(|movie| !movie.poster_url.is_empty()).count() })),
             (4, json!({ "presenter": "drawn cards" })),
             (5, json!({ "cards": movies.len() + 2 })),
             (6, json!({ "scroll": "drawn cards" })),
@@ -74,7 +74,7 @@ impl Composer for Workflow<'_> {
 
 impl Workflow<'_> {
     async fn poster(&self, job: &Job, movie: &Movie) -> Result<(), DrawError> {
-        if !is_web_url(&movie.poster_url) {
+        if WebUrl::parse(&movie.poster_url).is_none() {
             return Err(DrawError::Input("its URL is neither http nor https".to_owned()));
         }
         self.assets.asset(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
@@ -221,7 +221,7 @@ fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], word
 }
 
 fn card(place: usize, movie: &Movie, hook: &str) -> Content {
-    let poster = Some(&movie.poster_url).filter(|url| is_web_url(url));
+    let poster = Some(&movie.poster_url).filter(|url| !url.is_empty());
     Content {
         kicker: format!("#{}", place + 1),
         title: movie.title.clone(),

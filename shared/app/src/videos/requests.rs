@@ -13,6 +13,7 @@ use crate::videos::drawing::{Speeds, expected_seconds};
 use crate::videos::films::FilmStore;
 use crate::videos::uploads::{Links, Upload};
 use crate::views::vidbuilder::{accepted, estimate};
+use crate::web_url::WebUrl;
 
 /// A video that is asked for, with everything that came along.
 #[derive(Debug, Clone)]
@@ -23,8 +24,8 @@ pub struct VideoRequest {
     pub warnings: Vec<String>,
     /// What its job shows as its parameters.
     pub input: Value,
-    /// Who wants to be told: http or https.
-    pub callback: Option<String>,
+    /// The client's URL that is notified of the video.
+    pub callback: Option<WebUrl>,
     /// Pictures that are to be stored before it is drawn.
     pub uploads: Vec<(Upload, Vec<u8>)>,
     /// The W3C trace of the request.
@@ -88,7 +89,7 @@ pub async fn submit_video(
         input: request.input,
         pause_after_extraction: false,
         film: Some(plan),
-        callback: request.callback,
+        callback: request.callback.map(String::from),
         caller,
         traceparent: request.traceparent,
         key: request.key,

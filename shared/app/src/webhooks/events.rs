@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::outbox::messages::{Delayed, DeliveryMessage};
 use crate::store::StoreError;
+use crate::web_url::WebUrl;
 use crate::webhooks::subscriptions::Subscriber;
 
 /// Events or deliveries that are written concurrently.
@@ -36,8 +37,8 @@ pub struct EventRow {
 /// A client's own URL that is notified of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
-    /// http or https.
-    pub url: String,
+    /// The URL.
+    pub url: WebUrl,
     /// The earlier event whose delivery to this URL is obsolete once this one exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<EventId>,

@@ -9,9 +9,9 @@ use reelhook_domain::{
     Policy, RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
 };
 use serde_json::json;
-use url::Url;
 
 use crate::views::webhook_data;
+use crate::web_url::WebUrl;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::events::{EventRow, delivery_of};
@@ -40,7 +40,7 @@ pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
     Endpoint {
         id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
         name: "webhook_1".to_owned(),
-        destination: Destination::Web(Url::parse("https://receiver.example/webhooks").expect("a URL")),
+        destination: Destination::Web(WebUrl::parse("https://receiver.example/webhooks").expect("a URL")),
         policy: settings.policy,
         permanent: settings.permanent.clone(),
         headers: Vec::new(),

@@ -8,13 +8,13 @@ use reelhook_domain::{
     Circuit, DisablePolicy, EndpointId, EndpointPolicy, EventFilter, EventPattern, RateLimit, Schedule,
 };
 use reelhook_signing::SigningKeys;
-use url::Url;
 
 use crate::outbound::CONNECTION_HEADERS;
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::policies::{
     CONCURRENCY, DAY_MS, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
 };
-use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers, endpoint_id, web_url};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers, endpoint_id, receiver_url};
 
 /// The settings of outbound webhooks (seed 001, contract.md).
 #[derive(Debug, Clone)]
@@ -173,14 +173,14 @@ fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<S
     overrides
 }
 
-fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(EndpointId, String, Url)> {
-    let mut endpoints: Vec<(EndpointId, String, Url)> = Vec::new();
+fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(EndpointId, String, WebUrl)> {
+    let mut endpoints: Vec<(EndpointId, String, WebUrl)> = Vec::new();
     for (index, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
         // The URL itself may be a secret (Slack, Discord): only its place is named.
         let mut wrong = |wrong: &str| {
             bad.push(BadSetting { name: "WEBHOOK_URLS", wrong: format!("entry {} {wrong}", index + 1) });
         };
-        let url = match web_url(part, allow_http) {
+        let url = match receiver_url(part, allow_http) {
             Ok(url) => url,
             Err(right) => {
                 wrong(&format!("must be {right}"));

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::outbound::redirects::{End, Fetch, fetch};
 use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::masked;
 
 /// How long all steps may take together: less than the function has.
@@ -43,11 +44,11 @@ pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
         redirects: 0,
         duration: Duration::ZERO,
     };
-    let Some(url) = web_url(text) else {
+    let Ok(url) = WebUrl::try_from(text.trim().to_owned()) else {
         found.reason = "This is not an http or https URL".to_owned();
         return found;
     };
-    let wanted = Fetch { url, accept: "text/html,*/*;q=0.8", deadline: DEADLINE, response_limit: PAGE };
+    let wanted = Fetch { url: url.into(), accept: "text/html,*/*;q=0.8", deadline: DEADLINE, response_limit: PAGE };
     let fetched = fetch(http, wanted).await;
     found.url = Some(masked(&fetched.url));
     found.redirects = fetched.redirects;
@@ -71,10 +72,6 @@ pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
         End::NoResponse(error) => found.reason = unreachable(error, &fetched.url),
     }
     found
-}
-
-fn web_url(text: &str) -> Option<Url> {
-    Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A forbidden address reads like a name that does not exist: nobody learns from it what is inside.

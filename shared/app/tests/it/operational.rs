@@ -1,7 +1,7 @@
 //! Webhooks about webhooks: told once each, to the others, and never in circles.
 
-use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::registrations::{
     Choices, Private, Registered, RegistrationRequest, change, register,
 };
@@ -24,7 +24,7 @@ async fn two(settings: &[(&str, &str)], failing: &[&str]) -> (Stack, EndpointId)
         let patterns = events.iter().map(|name| EventPattern::parse(name).unwrap());
         let requested = RegistrationRequest {
             choices: Choices { events: EventFilter::new(patterns), ..Choices::default() },
-            destination: Destination::Web(Url::parse(url).unwrap()),
+            destination: Destination::Web(WebUrl::parse(url).unwrap()),
             headers: Vec::new(),
             secret: None,
             enabled: true,
@@ -242,7 +242,7 @@ async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
     let stack = Stack::with(&SETTINGS, 3);
     let endpoint = example_endpoint(&stack.settings);
     let secret = Endpoint {
-        destination: Destination::Web(Url::parse("https://x.example/s3cret?token=s3cret").unwrap()),
+        destination: Destination::Web(WebUrl::parse("https://x.example/s3cret?token=s3cret").unwrap()),
         ..endpoint
     };
     for event in OutboundEvent::ALL {
@@ -259,7 +259,7 @@ async fn a_move_of_an_endpoint_does_not_keep_its_recovery_from_being_told() {
     jobs(&stack, 0..3).await;
     until_told(&stack, "endpoint.failing").await;
     let moved = |_: &mut Choices, private: &mut Private| {
-        private.destination = Destination::Web(Url::parse("https://moved.example/").unwrap());
+        private.destination = Destination::Web(WebUrl::parse("https://moved.example/").unwrap());
         Ok::<(), std::convert::Infallible>(())
     };
     change(&stack.registration_ports(), &failing, None, moved).await.unwrap().unwrap();

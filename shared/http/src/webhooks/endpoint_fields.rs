@@ -8,7 +8,7 @@ use reelhook_app::webhooks::endpoints::policies::{
     CONCURRENCY, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
 };
 use reelhook_app::webhooks::endpoints::registrations::Choices;
-use reelhook_app::webhooks::endpoints::{Arn, Destination, Payload, web_url};
+use reelhook_app::webhooks::endpoints::{Arn, Destination, Payload, receiver_url};
 use reelhook_app::webhooks::settings::{is_field_value, is_token};
 use reelhook_domain::{EventFilter, EventPattern};
 use serde_json::{Map, Value};
@@ -201,7 +201,7 @@ fn read_destination(
             Destination::Bus(arn("events", right)?)
         }
         _ if text.ends_with("/***") => return Err(bad("url", "the URL itself, not ***")),
-        _ => Destination::Web(web_url(text, reach.allow_http).map_err(|right| bad("url", right))?),
+        _ => Destination::Web(receiver_url(text, reach.allow_http).map_err(|right| bad("url", right))?),
     }))
 }
 

@@ -2,7 +2,8 @@
 
 use reelhook_app::Url;
 use reelhook_app::jobs::submit::IdempotencyKey;
-use reelhook_app::webhooks::endpoints::web_url;
+use reelhook_app::web_url::WebUrl;
+use reelhook_app::webhooks::endpoints::receiver_url;
 use reelhook_app::webhooks::notify::Notified;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::triggers::{Tested, Trigger};
@@ -31,7 +32,7 @@ pub enum Route {
     /// GET /api/webhooks/status
     Status,
     /// POST /api/webhooks/test
-    Test(Url),
+    Test(WebUrl),
     /// POST /api/webhooks/trigger
     Trigger(Trigger, Option<IdempotencyKey>),
     /// POST /api/validate-url
@@ -48,7 +49,7 @@ impl Route {
             ("GET", "/api/webhooks/status") => Ok(Self::Status),
             ("POST", "/api/webhooks/test") => {
                 let text = read_url(&request.json()?, "Webhook URL is required")?;
-                web_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
+                receiver_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
             }
             ("POST", "/api/webhooks/trigger") => {
                 Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reelhook_domain::{Dialect, DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp};
 use sha2::{Digest, Sha256};
-use url::Url;
 
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;
@@ -25,18 +25,18 @@ pub fn is_callback(id: &EndpointId) -> bool {
 }
 
 /// The id of a client's URL: not the one that it would have as an endpoint of the settings, whose words are others.
-pub fn callback_id(url: &str) -> EndpointId {
-    let digest = Sha256::digest(url.as_bytes());
+pub fn callback_id(url: &WebUrl) -> EndpointId {
+    let digest = Sha256::digest(url.as_written().as_bytes());
     EndpointId::parse(&format!("{PREFIX}{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
 }
 
 /// Who is told at a client's URL.
-pub fn subscriber(url: &str) -> Subscriber {
-    Subscriber { id: callback_id(url), name: NAME.to_owned(), events: Default::default(), since: Timestamp(0) }
+pub fn subscriber(url: &WebUrl) -> Subscriber {
+    Subscriber { id: callback_id(url), name: NAME.to_owned(), events: Default::default(), since: Timestamp::EPOCH }
 }
 
-/// The endpoint at a client's URL; none where the text is no URL, which was refused when it came.
-pub fn endpoint(url: &str, settings: &WebhookSettings) -> Option<Arc<Endpoint>> {
+/// The endpoint at a client's URL.
+pub fn endpoint(url: &WebUrl, settings: &WebhookSettings) -> Arc<Endpoint> {
     let policy = EndpointPolicy {
         schedule: Schedule::Vidbuilder,
         timeout: TIMEOUT,
@@ -44,14 +44,14 @@ pub fn endpoint(url: &str, settings: &WebhookSettings) -> Option<Arc<Endpoint>> 
         disable_policy: DisablePolicy { failures: 0, time: Duration::ZERO, min_failures: u64::MAX },
         ..settings.policy
     };
-    Some(Arc::new(Endpoint {
+    Arc::new(Endpoint {
         id: callback_id(url),
         name: NAME.to_owned(),
-        destination: Destination::Web(Url::parse(url).ok()?),
+        destination: Destination::Web(url.clone()),
         policy,
         permanent: settings.permanent.clone(),
         headers: Vec::new(),
         form: Form { dialect: Dialect::VidBuilder, ..Form::default() },
         signers: Signers { hmac: settings.secret.clone(), asymmetric: Vec::new() },
-    }))
+    })
 }

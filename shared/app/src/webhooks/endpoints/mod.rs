@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::store::StoreError;
+use crate::web_url::WebUrl;
 
 /// One receiver; `Debug` hides what is secret.
 #[derive(Clone)]
@@ -45,7 +46,7 @@ pub struct Endpoint {
 #[serde(rename_all = "lowercase")]
 pub enum Destination {
     /// An HTTP server.
-    Web(Url),
+    Web(WebUrl),
     /// A queue of SQS.
     Queue(Arn),
     /// An event bus of EventBridge.
@@ -160,22 +161,31 @@ impl Destination {
     }
 }
 
-/// The URL of a receiver; `allow_http` says whether webhooks may go to http URLs.
+/// Reads the URL of a receiver; `allow_http` says whether webhooks may go to http URLs.
 ///
 /// # Errors
 /// What would be right.
-pub fn web_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
-    let right = if allow_http { "an http or https URL" } else { "an https URL (or set ALLOW_HTTP_WEBHOOKS)" };
-    let url = Url::parse(text).map_err(|_| right)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if allow_http => {}
-        _ => return Err(right),
+pub fn receiver_url(text: &str, allow_http: bool) -> Result<WebUrl, &'static str> {
+    Url::parse(text).map_err(|_| right_url(allow_http)).and_then(|url| check_receiver(url, allow_http))
+}
+
+/// Checks that webhooks may go to a parsed URL.
+///
+/// # Errors
+/// What would be right.
+pub fn check_receiver(url: Url, allow_http: bool) -> Result<WebUrl, &'static str> {
+    if url.scheme() == "http" && !allow_http {
+        return Err(right_url(allow_http));
     }
+    let url = WebUrl::try_from(url).map_err(|_| right_url(allow_http))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL without a user or password; put them into an Authorization header");
     }
     Ok(url)
+}
+
+fn right_url(allow_http: bool) -> &'static str {
+    if allow_http { "an http or https URL" } else { "an https URL (or set ALLOW_HTTP_WEBHOOKS)" }
 }
 
 /// What is kept of endpoints, for those who care for them.
