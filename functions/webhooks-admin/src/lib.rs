@@ -1,7 +1,7 @@
 //! Webhooks as their operator sees them: how they stand, a test, an event by hand; and whether a URL can be fetched, since
 //! this is the function behind the API that calls other people's URLs.
 
-mod endpoints;
+pub mod endpoints;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ use reelhook_http::webhooks::hooks::{
 use reelhook_http::webhooks::recover::{Route as RecoveryRoute, one_answer, recoveries_answer, recovery_answer};
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
+
+use crate::endpoints::EndpointHandler;
 
 /// How long a recovery is worked on before it is answered; the rest goes on in the background.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
@@ -147,7 +149,6 @@ const SETTINGS: &[&str] = &[
 /// What the function works with.
 pub struct Deps {
     tables: TriggerTables,
-    endpoints: EndpointTable,
     hints: Queue<DeliveryMessage>,
     http: GuardedClient,
     site: Site,
@@ -188,8 +189,7 @@ impl Deps {
                 deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
                 counters: counters.clone(),
             },
-            registrations: RegistrationTable::new(endpoints.clone()),
-            endpoints,
+            registrations: RegistrationTable::new(endpoints),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             site: config.site,
@@ -230,13 +230,12 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return handle_recoveries(deps, route).await;
     }
     if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
-        let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
-        return endpoints::answer(&handler, route, request.traceparent(), &fingerprint).await;
+        return endpoints::answer(&endpoint_handler(deps, &secrets), route, request.traceparent(), &fingerprint).await;
     }
     match Route::read(request, caller, deps.reach.allow_http)? {
         Route::Status => {
-            let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
-            Ok(status_answer(&secrets.webhooks, &handler.all().await?, SystemClock.now()))
+            let endpoints = endpoint_handler(deps, &secrets).all().await?;
+            Ok(status_answer(&secrets.webhooks, &endpoints, SystemClock.now()))
         }
         Route::Test(url) => {
             let tested = triggers::test(&deps.http, &SystemClock, secrets.webhooks.secret.as_ref(), &url).await;
@@ -281,6 +280,17 @@ async fn public_keys(deps: &Deps, of: Option<Option<EndpointId>>) -> Result<ApiA
         }
     };
     Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), SystemClock.now()))
+}
+
+fn endpoint_handler<'a>(deps: &'a Deps, secrets: &'a Secrets) -> EndpointHandler<'a> {
+    EndpointHandler {
+        registrations: &deps.registrations,
+        reader: &deps.registrations,
+        events: &deps.tables,
+        recover: recover_ports(deps),
+        settings: &secrets.webhooks,
+        vault: secrets.vault.as_ref(),
+    }
 }
 
 fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {

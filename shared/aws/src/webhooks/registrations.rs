@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::endpoints::registrations::{Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::endpoints::registrations::{EndpointReader, Registration, RegistrationStore, StateChange};
 use reelhook_app::webhooks::endpoints::secrets::PublicKey;
 use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
-use reelhook_domain::{EndpointId, Timestamp};
+use reelhook_domain::{EndpointId, EndpointState, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::batch::get_all;
@@ -89,18 +89,6 @@ impl RegistrationTable {
         Ok(all)
     }
 
-    /// Those of these registrations that are there, by id; consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn load_all(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError> {
-        let operation = "load endpoints";
-        let keys: Vec<Item> = ids.iter().map(key).collect();
-        let found = get_all(operation, &self.endpoints.client, &self.endpoints.table, "id", &keys).await?;
-        let read = |item: Item| read::<Registration>(operation, &item, "body").map(|one| (one.id.clone(), one));
-        found.into_values().map(read).collect()
-    }
-
     /// Makes both items' changes as one.
     async fn write(&self, operation: &'static str, items: &[TransactWriteItem]) -> Result<bool, StoreError> {
         let waits = RetryClock::of(&self.endpoints.client);
@@ -125,6 +113,21 @@ impl RegistrationTable {
 impl Subscribers for RegistrationTable {
     async fn subscribers(&self) -> Result<Arc<Vec<Subscriber>>, StoreError> {
         self.list(subscriber_of).await
+    }
+}
+
+#[async_trait]
+impl EndpointReader for RegistrationTable {
+    async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
+        self.endpoints.states(ids).await
+    }
+
+    async fn registrations(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError> {
+        let operation = "load endpoints";
+        let keys: Vec<Item> = ids.iter().map(key).collect();
+        let found = get_all(operation, &self.endpoints.client, &self.endpoints.table, "id", &keys).await?;
+        let read = |item: Item| read::<Registration>(operation, &item, "body").map(|one| (one.id.clone(), one));
+        found.into_values().map(read).collect()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Endpoints that were registered over the API: what they chose, what only we and they know, and how that changes.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EventFilter, Timestamp};
+use reelhook_domain::{EndpointId, EndpointState, EventFilter, Timestamp};
 use reelhook_signing::{SealingKeys, SigningKeys};
 use serde::{Deserialize, Serialize};
 
@@ -203,6 +205,22 @@ pub trait RegistrationStore: Subscribers {
     /// # Errors
     /// [`StoreError`].
     async fn remove_registration(&self, registration: &Registration, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// Reads many endpoints in one call.
+#[async_trait]
+pub trait EndpointReader: Send + Sync {
+    /// The state of each of these endpoints, in order; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError>;
+
+    /// Those of these registrations that exist, by id; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn registrations(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError>;
 }
 
 /// What changing registrations needs.
