@@ -1,5 +1,7 @@
 //! Deliveries as people look at them: lists by job, endpoint, status and time, one with its attempts, and one more try.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Subject, Timestamp};
@@ -24,9 +26,13 @@ const READS: usize = 20;
 /// Attempts to make a delivery due, before that is left to the next call.
 const ATTEMPTS: u32 = 10;
 /// A repeated call within this time answers like the first.
-const REPEAT_MS: i64 = 10_000;
-/// Milliseconds of a day.
+const REPEAT: Duration = Duration::from_secs(10);
+/// A day.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+/// A day in milliseconds, for cursors.
 pub(crate) const DAY_MS: i64 = 86_400_000;
+/// How long deliveries are kept.
+pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
 /// The partition of a day's deliveries that one stands in.
 pub fn delivery_shard(id: DeliveryId) -> u32 {
@@ -35,7 +41,7 @@ pub fn delivery_shard(id: DeliveryId) -> u32 {
 
 /// Where a delivery stands in a list: lists sort by time, then by id.
 pub fn delivery_cursor(delivery: &Delivery) -> String {
-    format!("{:013}.{}", delivery.created_at.0, delivery.id)
+    format!("{:013}.{}", delivery.created_at.millis(), delivery.id)
 }
 
 /// A delivery's place and id.
@@ -151,10 +157,10 @@ pub async fn list(
     wanted: &DeliveryFilter,
     now: Timestamp,
 ) -> Result<DeliveryPage, StoreError> {
-    let to = wanted.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
-    let usual = if wanted.subject.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
-    let from = wanted.from.unwrap_or(usual).max(Timestamp(now.0 - DELIVERY_DAYS * DAY_MS));
-    let (first, behind) = (format!("{:013}", from.0), format!("{:013}", to.0 + 1));
+    let to = wanted.to.unwrap_or(now).min(now.after(DAY));
+    let usual = if wanted.subject.is_some() { Timestamp::EPOCH } else { to.before(DAY) };
+    let from = wanted.from.unwrap_or(usual).max(now.before(RETENTION));
+    let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.millis() + 1));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
     for _ in 0..READS {
@@ -222,7 +228,7 @@ pub struct ReplayPorts<'a> {
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
     /// How much later than its hint a delivery is due for the sweep.
-    pub grace: std::time::Duration,
+    pub grace: Duration,
 }
 
 /// What a try by hand led to.
@@ -252,7 +258,7 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
             return Ok(Replayed::NotFound);
         };
         let now = ports.clock.now();
-        if delivery.replayed_at.is_some_and(|at| now.0 - at.0 < REPEAT_MS) {
+        if delivery.replayed_at.is_some_and(|at| now.since(at) < REPEAT) {
             return Ok(Replayed::Due(Box::new(delivery)));
         }
         if delivery.lease_until.is_some_and(|lease| lease > now) {

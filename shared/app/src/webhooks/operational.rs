@@ -75,7 +75,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
     let (event, id, at, data) = match cause {
         OperationalEvent::Failing(endpoint, state, percent) => {
             let since = state.failing_since.unwrap_or(now);
-            let id = format!("{}.{}.{percent}", endpoint.id, since.0);
+            let id = format!("{}.{}.{percent}", endpoint.id, since.millis());
             (OutboundEvent::EndpointFailing, id, now, failing(endpoint, &endpoint.policy, state, now))
         }
         OperationalEvent::Disabled(endpoint, at, reason) => {
@@ -83,19 +83,19 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             data["disabled_at"] = json!(at.to_string());
             data["reason"] = json!(reason);
             data["message"] = json!(format!("Webhook endpoint {} was disabled: {reason}", endpoint.name));
-            (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.0), at, data)
+            (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.millis()), at, data)
         }
         OperationalEvent::Recovered(endpoint, since) => {
             let mut data = about(endpoint);
             data["failing_since"] = json!(since.to_string());
             data["recovered_at"] = json!(now.to_string());
             data["message"] = json!(format!("Webhook endpoint {} takes webhooks again", endpoint.name));
-            (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.0), now, data)
+            (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.millis()), now, data)
         }
         OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
         OperationalEvent::Exhausted(endpoint, delivery) => {
             // The same at each telling, and another one where it is given up once more after it was sent again.
-            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().0);
+            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().millis());
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
     };

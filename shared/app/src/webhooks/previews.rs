@@ -21,8 +21,8 @@ use crate::webhooks::subscriptions::Subscriber;
 use crate::webhooks::transport::OutboundWebhook;
 use crate::webhooks::triggers;
 
-/// Milliseconds of a minute.
-const MINUTE_MS: i64 = 60_000;
+/// A minute.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// What an endpoint would be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Pre
 
 /// An example of an event: about a job that lived through it, or about this endpoint.
 pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
-    let since = Timestamp(now.0 - 10 * MINUTE_MS);
+    let since = now.before(10 * MINUTE);
     let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
     let of_webhooks = |cause: OperationalEvent<'_>| operational::event(cause, now);
     let row = match event {
@@ -137,12 +137,8 @@ fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
         traceparent: None,
     };
     let job = create(new, at, &policy);
-    let live = |job: Job, (minute, event): (i64, Event)| match decide(
-        &job,
-        &event,
-        Timestamp(at.0 + minute * MINUTE_MS),
-        &policy,
-    ) {
+    let live = |job: Job, (minute, event): (u32, Event)| match decide(&job, &event, at.after(minute * MINUTE), &policy)
+    {
         Decision::Apply(next) => *next,
         Decision::Ignore(_) | Decision::Reject(_) => job,
     };
@@ -150,7 +146,7 @@ fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
 }
 
 /// What happens to a job until it tells of this event, each with the minute in which it does.
-fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
+fn story(event: OutboundEvent) -> Vec<(u32, Event)> {
     let video = || "https://cdn.example.com/videos/video.mp4".to_owned();
     let render = || RenderId::parse("6f1d3d0a-6c1e-4b0e-9a53-0f7a6c2b4d11").ok();
     let started = |minute, attempt| {
@@ -166,7 +162,7 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
     if event.group() == EventGroup::Video {
         return video_story(event);
     }
-    let mut story: Vec<(i64, Event)> = started(0, 1).into();
+    let mut story: Vec<(u32, Event)> = started(0, 1).into();
     story.extend(match event {
         OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = Some(video())))],
         OutboundEvent::Failed => {
@@ -210,7 +206,7 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
 }
 
 /// What happens to a video until it tells of this event.
-fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
+fn video_story(event: OutboundEvent) -> Vec<(u32, Event)> {
     let runs = [(0, Event::Claim), (0, Event::RunHere { attempt: 1, renderer: Renderer::Own })];
     let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });
     let done = |claim, video: Option<StoredVideo>| (1, Event::PieceDone { attempt: 1, claim, video });
@@ -221,7 +217,7 @@ fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
         link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),
     };
     let error = "scenes[1].content.image: the picture at shop.example answered 404".to_owned();
-    let mut story: Vec<(i64, Event)> = runs.into();
+    let mut story: Vec<(u32, Event)> = runs.into();
     match event {
         OutboundEvent::VideoCompleted => {
             for scene in 1..=3 {

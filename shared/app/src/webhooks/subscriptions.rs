@@ -26,7 +26,7 @@ impl Subscriber {
     /// An endpoint that is told something by itself, whatever it subscribes to.
     pub fn only(endpoint: &Endpoint) -> Self {
         let (id, name) = (endpoint.id.clone(), endpoint.name.clone());
-        Self { id, name, events: EventFilter::default(), since: Timestamp(0) }
+        Self { id, name, events: EventFilter::default(), since: Timestamp::EPOCH }
     }
 }
 
@@ -54,7 +54,7 @@ impl Subscriptions {
             id: endpoint.id.clone(),
             name: endpoint.name.clone(),
             events: settings.events.clone(),
-            since: Timestamp(0),
+            since: Timestamp::EPOCH,
         });
         Self { configured: configured.collect(), registered }
     }

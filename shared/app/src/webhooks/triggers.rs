@@ -82,7 +82,7 @@ pub async fn test(
         }
     };
     let answer = http.send(request).await;
-    let took = Duration::from_millis(u64::try_from(clock.now().0 - now.0).unwrap_or(0));
+    let took = clock.now().since(now);
     let url_shown = masked(url);
     match answer {
         Ok(response) => {
@@ -190,14 +190,14 @@ pub async fn trigger(
     answer: impl Fn(&EventId, Notified) -> String,
 ) -> Result<Triggered, StoreError> {
     let now = ports.clock.now();
-    let name = format!("trigger_{}_{:032x}", now.0, ports.clock.random());
+    let name = format!("trigger_{}_{:032x}", now.millis(), ports.clock.random());
     let (mut id, mut at) = (event_id(&name), now);
     let wanted = OutboundEvent::parse(&trigger.event);
     let total = wanted.map_or(0, |event| ports.subscriptions.of(event, now).count());
     let mut first = None;
     if let Some(key) = key {
         let text = answer(&id, Notified { total, accepted: total });
-        let expires_at = Timestamp(now.0 + KEY_LIFE_MS);
+        let expires_at = Timestamp(now.millis() + KEY_LIFE_MS);
         let (caller, body_hash) = (trigger.caller.clone(), key.body_hash.clone());
         let row = KeyRow { caller, key: key.key.clone(), body_hash, answer: text, expires_at };
         let known = ports.store.remember(&row, now).await?;

@@ -80,7 +80,7 @@ impl CloudTransport {
             .source(SOURCE)
             .detail_type(webhook.event)
             .resources(&webhook.subject)
-            .time(DateTime::from_millis(webhook.at.0))
+            .time(DateTime::from_millis(webhook.at.millis()))
             .detail(&webhook.body);
         let answer = self.buses.put_events().entries(entry.build()).send().await.map_err(refused)?;
         let entry = answer.entries().first();

@@ -162,7 +162,7 @@ impl RegistrationStore for RegistrationTable {
                 .update_expression(format!(
                     "{changed}, disabled_at = :at, disabled_reason = :reason, told = :one ADD revision :one"
                 ))
-                .expression_attribute_values(":at", n(registration.created_at.0))
+                .expression_attribute_values(":at", n(registration.created_at.millis()))
                 .expression_attribute_values(":reason", s(reason)),
             // What is disabled stays so until somebody enables it.
             StateChange::Reset => {
@@ -196,7 +196,7 @@ impl RegistrationStore for RegistrationTable {
         let update = self
             .update(&registration.id)
             .update_expression("SET removed_at = :now, expires_at = :expires ADD revision :one")
-            .expression_attribute_values(":now", n(now.0))
+            .expression_attribute_values(":now", n(now.millis()))
             .expression_attribute_values(":expires", ttl(now, REMOVED_DAYS))
             .expression_attribute_values(":one", n(1));
         let items = [
@@ -224,7 +224,7 @@ fn item(registration: &Registration) -> Item {
     set("schema", n(SCHEMA));
     set("version", n(registration.version));
     set("registry", s(LIST));
-    set("place", s(format!("{:013}.{}", registration.created_at.0, registration.id)));
+    set("place", s(format!("{:013}.{}", registration.created_at.millis(), registration.id)));
     set("events", json(&registration.choices.events));
     set("public_keys", json(&registration.public_keys));
     set("body", json(registration));
