@@ -8,6 +8,7 @@ pub mod notify;
 pub mod operational;
 pub mod previews;
 pub mod recover;
+pub mod recovery;
 pub mod settings;
 pub mod subscriptions;
 pub mod transport;

@@ -9,6 +9,7 @@ use reelhook_app::webhooks::endpoints::{Destination, Endpoint, EndpointStateStor
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::previews::{example, example_endpoint};
 use reelhook_app::webhooks::recover;
+use reelhook_app::webhooks::recovery::Filter;
 use reelhook_app::webhooks::subscriptions::Subscribers;
 use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
@@ -100,7 +101,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     // Mended, enabled and recovered: each arrives once more, or for the first time.
     answer_failing(&stack, 200);
     stack.deliveries.enable(&failing).await.unwrap();
-    let filter = recover::Filter {
+    let filter = Filter {
         from: reelhook_domain::Timestamp(0),
         to: stack.world.now(),
         endpoint: Some(failing.to_string()),

@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
-use reelhook_app::webhooks::recover::{Recovery, RecoveryId, RecoveryStore};
+use reelhook_app::webhooks::recover::RecoveryStore;
+use reelhook_app::webhooks::recovery::{Recovery, RecoveryId};
 use reelhook_domain::Timestamp;
 use uuid::Uuid;
 
@@ -68,7 +69,7 @@ impl RecoveryStore for DeliveryTable {
         let query = query
             .key_condition_expression("due_shard = :of AND due_at <= :now")
             .expression_attribute_values(":of", s(RECOVERIES))
-            .expression_attribute_values(":now", n(now.0))
+            .expression_attribute_values(":now", n(now.millis()))
             .limit(DUE);
         let answer = query.send().await.map_err(|error| store_error("find due recoveries", error))?;
         Ok(answer.items().iter().filter_map(id_of).collect())
@@ -102,12 +103,12 @@ fn item(recovery: &Recovery, write_id: &str) -> Item {
     set("version", n(recovery.version));
     set("write_id", s(write_id));
     set("job_id", s(RECOVERIES));
-    set("place", s(format!("{:013}.{}", recovery.created_at.0, recovery.id.as_str())));
+    set("place", s(format!("{:013}.{}", recovery.created_at.millis(), recovery.id.as_str())));
     set("body", json(recovery));
     set("expires_at", ttl(recovery.created_at, DELIVERY_DAYS));
     if let Some(due) = recovery.due_at {
         set("due_shard", s(RECOVERIES));
-        set("due_at", n(due.0));
+        set("due_at", n(due.millis()));
     }
     item
 }

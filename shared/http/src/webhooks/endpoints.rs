@@ -10,7 +10,7 @@ use reelhook_app::webhooks::endpoints::rotation::Rotation;
 use reelhook_app::webhooks::endpoints::secrets::{EndpointSecret, PublicKey};
 use reelhook_app::webhooks::endpoints::{Destination, Endpoint, Payload};
 use reelhook_app::webhooks::previews::Preview;
-use reelhook_app::webhooks::recover::Recovery;
+use reelhook_app::webhooks::recovery::Recovery;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, ReceiverKind, Timestamp};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
