@@ -172,12 +172,8 @@ impl EndpointHandler<'_> {
                     match self.vault.map(|vault| vault.open(&registration)) {
                         Some(Ok(private)) => all.push(self.of_registration(Opened { registration, private }, state)),
                         // An endpoint that was sealed with a lost key must not hide the others.
-                        Some(Err(error)) => {
-                            tracing::error!(endpoint_id = %id, %error, "failed to open a registered endpoint")
-                        }
-                        None => {
-                            tracing::error!(endpoint_id = %id, "failed to open a registered endpoint: ENDPOINT_SECRETS_KEY is not set")
-                        }
+                        Some(Err(error)) => tracing::error!(endpoint_id = %id, %error, "failed to open an endpoint"),
+                        None => tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set"),
                     }
                 }
                 (None, None) => {}

@@ -1,4 +1,4 @@
-//! Deliveries as people look at them: lists by job, endpoint, status and time, one with its attempts, and one more try.
+//! Deliveries for operators: lists by subject, endpoint, status and time, details with attempts, and replays.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::webhooks::deliver::SaveDeliveries;
 use crate::webhooks::endpoints::EndpointStateStore;
 use crate::webhooks::events::{EventRow, hint};
 
-/// Partitions of a day's deliveries.
+/// The number of partitions of a day's deliveries.
 pub const DELIVERY_SHARDS: u32 = 4;
 /// Days that deliveries are kept.
 pub const DELIVERY_DAYS: i64 = 30;
-/// Deliveries that are read at once.
+/// Deliveries that are read in one call.
 const PAGE: usize = 100;
-/// Times that one list reads.
+/// The most reads of one list.
 const READS: usize = 20;
-/// Attempts to make a delivery due, before that is left to the next call.
+/// Attempts at a replay within one call.
 const ATTEMPTS: u32 = 10;
-/// A repeated call within this time answers like the first.
+/// A repeated replay within this time gets the first one's answer.
 const REPEAT: Duration = Duration::from_secs(10);
 /// A day.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -34,31 +34,31 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 /// How long deliveries are kept.
 pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
-/// The partition of a day's deliveries that one stands in.
+/// The partition of a delivery among those of its day.
 pub fn delivery_shard(id: DeliveryId) -> u32 {
     shard(&id.to_string()) % DELIVERY_SHARDS
 }
 
-/// Where a delivery stands in a list: lists sort by time, then by id.
+/// The cursor of a delivery: lists sort by time, then by id.
 pub fn delivery_cursor(delivery: &Delivery) -> String {
     format!("{:013}.{}", delivery.created_at.millis(), delivery.id)
 }
 
-/// A delivery's place and id.
+/// A delivery's cursor and id.
 pub type ListedDelivery = (String, DeliveryId);
 
-/// A delivery with what it tells of and what came of its tries.
+/// A delivery with its event and its attempts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryDetails {
     /// The delivery.
     pub delivery: Delivery,
     /// Its event.
     pub event: Option<EventRow>,
-    /// Its tries in order, of very many the newest.
+    /// Its attempts in order; only the newest ones of very many.
     pub attempts: Vec<Attempt>,
 }
 
-/// Where deliveries are looked at.
+/// Reads deliveries.
 #[async_trait]
 pub trait DeliveryQueries: SaveDeliveries {
     /// Deliveries about a subject before a cursor, newest first; eventually consistent.
@@ -72,7 +72,7 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day before a place, newest first; eventually consistent.
+    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -84,7 +84,7 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day after a place, oldest first; eventually consistent.
+    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -96,7 +96,7 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Those of these deliveries that are there, in order; strongly consistent.
+    /// Those of these deliveries that exist, in order; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -109,22 +109,22 @@ pub trait DeliveryQueries: SaveDeliveries {
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError>;
 }
 
-/// Which deliveries are wanted.
+/// Selects deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryFilter {
     /// About this job, endpoint or trigger.
     pub subject: Option<Subject>,
     /// To this endpoint, by its id or its name.
     pub endpoint: Option<String>,
-    /// That stand so.
+    /// With this status.
     pub status: Option<DeliveryStatus>,
-    /// Made at this time or later.
+    /// Created at this time or later.
     pub from: Option<Timestamp>,
-    /// Made at this time or before.
+    /// Created at this time or before.
     pub to: Option<Timestamp>,
-    /// Before this place, where an earlier part ended.
+    /// Before this cursor, with which an earlier page ended.
     pub before: Option<String>,
-    /// At most so many.
+    /// The most deliveries of the page.
     pub limit: usize,
 }
 
@@ -136,19 +136,19 @@ impl DeliveryFilter {
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryPage {
     /// Newest first.
     pub deliveries: Vec<Delivery>,
-    /// Where it goes on to older ones.
+    /// The cursor of the next page, with older deliveries.
     pub next: Option<String>,
-    /// Whether it stopped because it had read enough, and not because it had found enough.
+    /// Whether the page ended because of the limit on reads, and not because it was full.
     pub partial: bool,
 }
 
-/// Lists deliveries, newest first; without a job, those of the last 24 hours unless `from` says more. It looks at no more
-/// than 2,000 of them, however many there are.
+/// Lists deliveries, newest first; without a subject, those of the last 24 hours unless `from` is given. It examines no
+/// more than 2,000 deliveries, however many there are.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -167,7 +167,7 @@ pub async fn list(
         if before <= first {
             return Ok(part);
         }
-        // A place with an id stands among those of its millisecond, a time alone before them.
+        // A cursor with an id lies within its millisecond, a cursor without one before it.
         let newest = time_of(&before) - i64::from(before.len() == first.len());
         let day = newest.div_euclid(DAY_MS);
         let found = match &wanted.subject {
@@ -212,12 +212,12 @@ pub(crate) fn goes_to(delivery: &Delivery, endpoint: &str) -> bool {
     endpoint == delivery.endpoint_name || endpoint == delivery.endpoint_id.as_str()
 }
 
-/// The time of a place, in Unix milliseconds.
+/// The time of a cursor, in Unix milliseconds.
 pub(crate) fn time_of(cursor: &str) -> i64 {
     cursor.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
 }
 
-/// What trying once more needs.
+/// What [`replay`] needs.
 pub struct ReplayPorts<'a> {
     /// Deliveries.
     pub deliveries: &'a dyn DeliveryQueries,
@@ -231,22 +231,22 @@ pub struct ReplayPorts<'a> {
     pub grace: Duration,
 }
 
-/// What a try by hand led to.
+/// The result of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replayed {
-    /// It is sent once more, or sooner.
+    /// It is sent again, or sooner.
     Due(Box<Delivery>),
-    /// A try is under way at this moment.
+    /// An attempt is in progress.
     InProgress(Box<Delivery>),
     /// Its endpoint is disabled.
     Disabled,
-    /// Its endpoint is not registered any more.
+    /// Its endpoint's registration was removed.
     Removed,
     /// There is no such delivery.
     NotFound,
 }
 
-/// Sends a delivery once more, or sooner, under the same id; a repeat within 10 s changes nothing.
+/// Sends a delivery again, or sooner, with the same id; a repeat within 10 s changes nothing.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -272,7 +272,7 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
             return Ok(Replayed::Disabled);
         }
         let next = delivery.resend(now, ports.grace);
-        let missing = || StoreError::Busy { operation: "try again", source: "no answer".into() };
+        let missing = || StoreError::Busy { operation: "replay delivery", source: "no answer".into() };
         let saved = ports.deliveries.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
         if saved == Saved::Done {
             ports.endpoints.request_probe(&next.endpoint_id).await?;
@@ -280,5 +280,5 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
             return Ok(Replayed::Due(Box::new(next)));
         }
     }
-    Err(StoreError::Busy { operation: "try again", source: "the delivery changed each time".into() })
+    Err(StoreError::Busy { operation: "replay delivery", source: "the delivery changed each time".into() })
 }

@@ -51,7 +51,7 @@ pub async fn notify(
         match result {
             Ok(()) => hints.push(hint(delivery)),
             Err(error) => {
-                tracing::warn!(delivery_id = %delivery.id, %error, "a delivery was not written");
+                tracing::warn!(delivery_id = %delivery.id, %error, "failed to write a delivery");
                 failed = Some(error);
             }
         }

@@ -1,7 +1,7 @@
-//! Webhooks about webhooks: an endpoint fails, is disabled or recovers, a delivery is given up.
+//! Webhooks about webhooks: an endpoint fails, is disabled or recovers, or a delivery is exhausted.
 //!
-//! They go the way of all others. None is about one of its own kind, and none goes to the endpoint that it is about: so
-//! each is the end of what it tells of, and nothing circles.
+//! They are delivered like all others. None is about another webhook about webhooks, and none goes to the endpoint that
+//! it is about: so no such webhook causes another one.
 
 use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, OutboundEvent, Subject, Timestamp};
 use serde_json::{Value, json};
@@ -13,33 +13,33 @@ use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::{Subscribers, Subscriptions};
 
-/// What telling of webhooks needs.
+/// What [`notify_subscribers`] needs.
 pub struct OperationalPorts<'a> {
     /// Events, deliveries and hints.
     pub notify: NotifyPorts<'a>,
-    /// Who was registered.
+    /// Registered endpoints.
     pub subscribers: &'a dyn Subscribers,
     /// WEBHOOK_* settings.
     pub settings: &'a WebhookSettings,
 }
 
-/// Something about webhooks that somebody may want to know.
+/// Something that happened to an endpoint or a delivery.
 #[derive(Debug, Clone, Copy)]
 pub enum OperationalEvent<'a> {
-    /// An endpoint fails; with the part of its patience of which its operator is warned.
+    /// An endpoint fails; with the used part of its disable policy, in percent, that the event warns about.
     Failing(&'a Endpoint, &'a EndpointState, u8),
     /// An endpoint was disabled, when and why.
     Disabled(&'a Endpoint, Timestamp, &'a str),
-    /// An endpoint that had been told of as failing since then takes webhooks again.
+    /// An endpoint takes webhooks again; with the start of the outage that subscribers were notified about.
     Recovered(&'a Endpoint, Timestamp),
     /// Every try of a delivery failed.
     Exhausted(&'a Endpoint, &'a Delivery),
 }
 
-/// Tells whoever wants to know; telling the same again does no harm.
+/// Notifies the subscribers of the event; it is idempotent.
 ///
 /// # Errors
-/// [`StoreError`]: nobody was told.
+/// [`StoreError`]: not every delivery was written.
 pub async fn notify_subscribers(
     ports: &OperationalPorts<'_>,
     cause: OperationalEvent<'_>,
@@ -49,14 +49,14 @@ pub async fn notify_subscribers(
     let subscriptions = Subscriptions::new(ports.settings, ports.subscribers.subscribers().await?);
     let about = cause.endpoint();
     let others = subscriptions.of(event.event, now).filter(|one| one.id != about.id);
-    let told = notify(&ports.notify, &event, others, None).await?;
-    if told.accepted < told.total {
+    let notified = notify(&ports.notify, &event, others, None).await?;
+    if notified.accepted < notified.total {
         return Err(StoreError::Busy {
-            operation: "tell of webhooks",
+            operation: "notify subscribers",
             source: "not every delivery was written".into(),
         });
     }
-    Ok(told)
+    Ok(notified)
 }
 
 impl<'a> OperationalEvent<'a> {
@@ -70,7 +70,7 @@ impl<'a> OperationalEvent<'a> {
     }
 }
 
-/// The event, whose id follows from what happened; none for what must not cause another one.
+/// The event, whose id follows from its cause; none for a delivery whose event is about webhooks itself.
 pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<EventRow> {
     let (event, id, at, data) = match cause {
         OperationalEvent::Failing(endpoint, state, percent) => {
@@ -94,7 +94,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
         }
         OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
         OperationalEvent::Exhausted(endpoint, delivery) => {
-            // The same at each telling, and another one where it is given up once more after it was sent again.
+            // The same for each call, and a new one if the delivery is exhausted again after a replay.
             let id = format!("{}.{}.0", delivery.id, delivery.requested_at().millis());
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
@@ -109,7 +109,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
 }
 
 fn about(endpoint: &Endpoint) -> Value {
-    // A receiver's URL may be its secret, and this goes to others.
+    // A receiver's URL may be a secret, and this event goes to other receivers.
     json!({ "endpoint_id": endpoint.id.as_str(), "endpoint": endpoint.name, "url": endpoint.destination.server() })
 }
 

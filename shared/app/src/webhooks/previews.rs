@@ -1,4 +1,4 @@
-//! What a webhook of each event looks like: examples that the real rules make, and what an endpoint would get of them.
+//! Previews of webhooks: an example of each event, made by the real rules, and the webhook that an endpoint would get.
 
 use std::time::Duration;
 
@@ -24,18 +24,18 @@ use crate::webhooks::triggers;
 /// A minute.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What an endpoint would be sent.
+/// The webhook that an endpoint would get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// Of what.
+    /// The event.
     pub event: OutboundEvent,
-    /// HTTP headers, or the attributes of a message; the endpoint's own without their values.
+    /// HTTP headers, or the attributes of a message; the values of the endpoint's own headers are hidden.
     pub headers: Vec<(String, String)>,
     /// The exact body.
     pub body: String,
 }
 
-/// An endpoint that nobody has, for examples.
+/// A made-up endpoint for examples.
 pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
     Endpoint {
         id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
@@ -49,7 +49,7 @@ pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
     }
 }
 
-/// What this endpoint would be sent now of an event.
+/// The webhook that this endpoint would get now for an event.
 pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Preview {
     let example = example(endpoint, event, now);
     let delivery = delivery_of(&example, &Subscriber::only(endpoint), Duration::ZERO, None);
@@ -65,7 +65,7 @@ pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Pre
     Preview { event, headers, body }
 }
 
-/// An example of an event: about a job that lived through it, or about this endpoint.
+/// An example of an event: about a job that went through it, or about this endpoint.
 pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
     let since = now.before(10 * MINUTE);
     let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
@@ -116,7 +116,7 @@ fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     }
 }
 
-/// A job that was made at this time and lived until the event.
+/// A job that was created at this time and went on until the event.
 fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
     let policy = Policy::default();
     let random = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff;
@@ -145,7 +145,7 @@ fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
     story(event).into_iter().fold(job, live)
 }
 
-/// What happens to a job until it tells of this event, each with the minute in which it does.
+/// The events of a job up to this webhook event, each with its minute.
 fn story(event: OutboundEvent) -> Vec<(u32, Event)> {
     let video = || "https://cdn.example.com/videos/video.mp4".to_owned();
     let render = || RenderId::parse("6f1d3d0a-6c1e-4b0e-9a53-0f7a6c2b4d11").ok();
@@ -205,7 +205,7 @@ fn story(event: OutboundEvent) -> Vec<(u32, Event)> {
     story
 }
 
-/// What happens to a video until it tells of this event.
+/// The events of a video's job up to this webhook event.
 fn video_story(event: OutboundEvent) -> Vec<(u32, Event)> {
     let runs = [(0, Event::Claim), (0, Event::RunHere { attempt: 1, renderer: Renderer::Own })];
     let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });

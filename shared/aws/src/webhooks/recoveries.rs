@@ -1,4 +1,4 @@
-//! Recoveries: rows of the Deliveries table that stand in its indexes under a name of their own.
+//! Recoveries: rows of the Deliveries table with partitions of their own in its indexes.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -15,9 +15,9 @@ use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
 use crate::webhooks::deliveries::DeliveryTable;
 
-/// The partition of the indexes in which recoveries stand; no job has such an id.
+/// The partition of recoveries in the indexes; no job has such an id.
 const RECOVERIES: &str = "#recoveries";
-/// Recoveries that one sweep takes.
+/// The most recoveries that one sweep resumes.
 const DUE: i32 = 20;
 
 #[async_trait]
@@ -76,7 +76,7 @@ impl RecoveryStore for DeliveryTable {
     }
 }
 
-/// Whether a put's condition held; one's own put whose answer got lost counts.
+/// Whether a put's condition held; an own earlier put whose answer was lost counts as success.
 async fn saved(operation: &'static str, put: PutItemFluentBuilder, write_id: &str) -> Result<bool, StoreError> {
     let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     match put.send().await {

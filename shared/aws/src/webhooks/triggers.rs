@@ -1,4 +1,4 @@
-//! Where an operator's events become deliveries: rows of events and deliveries, and the keys of requests.
+//! The tables of triggered events: events and deliveries, and idempotency records.
 
 use async_trait::async_trait;
 use reelhook_app::jobs::submit::KeyRow;
@@ -14,7 +14,7 @@ use crate::webhooks::deliveries::DeliveryTable;
 pub struct TriggerTables {
     /// Events and deliveries.
     pub deliveries: DeliveryTable,
-    /// Keys.
+    /// Idempotency records.
     pub counters: CounterTable,
 }
 

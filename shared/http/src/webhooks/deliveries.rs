@@ -1,4 +1,4 @@
-//! Deliveries as people look at them: lists with filters, one with its attempts, and one more try.
+//! Calls about deliveries: filtered lists, details with attempts, and replays.
 
 use reelhook_app::webhooks::deliveries::{DeliveryDetails, DeliveryFilter, DeliveryPage};
 use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Subject, Timestamp, brief};
@@ -9,12 +9,12 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Deliveries of one part of a list.
+/// Deliveries of one page unless the caller says otherwise.
 const LIST: usize = 50;
-/// Deliveries of one part at most.
+/// The most deliveries of one page.
 const MOST: usize = 100;
 
-/// What is asked of deliveries.
+/// A call about deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/webhooks/deliveries
@@ -26,7 +26,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
     /// [`Problem::BadField`] names a parameter; an id that can't be one is [`Problem::DeliveryNotFound`].
@@ -51,7 +51,7 @@ impl Route {
     }
 }
 
-/// A job's deliveries, of which `limit` and `cursor` name a part.
+/// The deliveries of a job; `limit` and `cursor` select a page.
 ///
 /// # Errors
 /// [`Problem::BadField`].
@@ -88,7 +88,7 @@ fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
     })
 }
 
-/// How a delivery stands, by its name.
+/// Reads the name of a status.
 pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Problem> {
     let known =
         [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
@@ -104,7 +104,7 @@ pub(crate) fn read_endpoint(text: &str) -> Result<String, Problem> {
     fits.then(|| text.to_owned()).ok_or_else(|| Problem::BadField { field: "endpoint", right: right() })
 }
 
-/// A part of a list, newest first.
+/// A page of a list, newest first.
 pub fn list_answer(part: &DeliveryPage) -> ApiAnswer {
     let shown: Vec<Value> = part.deliveries.iter().map(summary).collect();
     let mut body = json!({ "success": true, "count": shown.len(), "deliveries": shown });
@@ -130,7 +130,7 @@ pub fn delivery_answer(details: &DeliveryDetails) -> ApiAnswer {
     ApiAnswer::json(200, &body)
 }
 
-/// It is sent once more, or sooner.
+/// A replayed delivery.
 pub fn replay_answer(delivery: &Delivery, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
@@ -164,7 +164,7 @@ fn summary(of: &Delivery) -> Value {
     })
 }
 
-/// A try; what came of one that nobody finished is not known.
+/// An attempt; the result of an unfinished one is unknown.
 fn attempt(of: &Attempt) -> Value {
     let result = of.result.as_ref();
     json!({

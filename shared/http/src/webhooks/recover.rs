@@ -16,17 +16,17 @@ use crate::request::ApiRequest;
 use crate::times;
 use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
 
-/// Members of a request for a recovery.
+/// The fields of a request for a recovery.
 const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
-/// How far back a recovery may begin: what is older is not there. The extra days are for callers who make a dry run
+/// How far back a recovery may begin: older deliveries do not exist. The extra days are for callers who make a dry run
 /// first and then send the same range.
 const OLDEST: Duration = Duration::from_secs((DELIVERY_DAYS as u64 + 2) * DAY.as_secs());
-/// How far ahead it may end: the end of today is ahead everywhere, by more or less of a zone.
+/// How far ahead a recovery may end: the end of today lies ahead in every time zone.
 const AHEAD: Duration = Duration::from_secs(2 * DAY.as_secs());
 
-/// What is asked of recoveries.
+/// A call about recoveries.
 #[derive(Debug, Clone)]
 pub enum Route {
     /// POST /api/webhooks/recover
@@ -40,7 +40,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
     /// [`Problem`] names what is wrong; an id that can't be one is [`Problem::RecoveryNotFound`].
@@ -88,7 +88,7 @@ fn bad(field: &'static str, right: &str) -> Problem {
     Problem::BadField { field, right: right.to_owned() }
 }
 
-/// Whether every member is one that we know: a misspelt one would leave the range wider than it was meant.
+/// Checks that every field is known: a misspelt one would make the range wider than intended.
 fn check_names(body: &Value) -> Result<(), Problem> {
     let unknown = body.as_object().and_then(|body| body.keys().find(|name| !FIELDS.contains(&name.as_str())));
     match unknown {
@@ -105,7 +105,7 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
     let from = time("from")?.ok_or_else(|| bad("from", &format!("the time to begin at: {}", times::RIGHT)))?;
     let to = time("to")?;
     let oldest = now.before(OLDEST);
-    // A range that lies before it whole is empty.
+    // A range that lies entirely before it is empty.
     if from < oldest && to.is_none_or(|to| to >= oldest) {
         return Err(bad("from", "within the last 30 days, since nothing older is kept"));
     }
@@ -133,7 +133,7 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
         None => Err(bad("status", "a status, or a list of them")),
     };
     let wanted = match &body["status"] {
-        // What did not arrive.
+        // By default, deliveries that were not delivered.
         Value::Null => vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
         Value::Array(all) if !all.is_empty() && all.len() <= 8 => all.iter().map(status).collect::<Result<_, _>>()?,
         one => vec![status(one)?],
@@ -141,13 +141,13 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
     Ok(Filter { from, to, endpoint, event, statuses: statuses(wanted) })
 }
 
-/// How a recovery stands: 202 while it goes on.
+/// A started recovery: 202 while it is running.
 pub fn recovery_answer(recovery: &Recovery) -> ApiAnswer {
     let status = if recovery.status == RecoveryStatus::Running { 202 } else { 200 };
     ApiAnswer::json(status, &json!({ "success": true, "recovery": shown(recovery) }))
 }
 
-/// A recovery as somebody looks at it: 200 however it stands.
+/// A recovery: 200 whatever its status.
 pub fn one_answer(recovery: &Recovery) -> ApiAnswer {
     ApiAnswer::json(200, &json!({ "success": true, "recovery": shown(recovery) }))
 }

@@ -1,4 +1,4 @@
-//! A receiver: where it is, whose words it speaks, and what its deliveries keep to.
+//! A webhook endpoint: its destination, the kind of its receiver, and its policy.
 
 pub mod cache;
 pub mod callback;
@@ -20,20 +20,21 @@ use url::Url;
 use crate::store::StoreError;
 use crate::web_url::WebUrl;
 
-/// One receiver; `Debug` hides what is secret.
+/// A webhook endpoint; `Debug` hides what is secret.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// From the URL's hash where it stands in the settings, so that the order of URLs does not matter; else random.
+    /// Follows from the URL's hash for an endpoint of the settings, so that the order of URLs does not matter; else
+    /// random.
     pub id: EndpointId,
-    /// `webhook_1`, by its place in the settings; else its id.
+    /// `webhook_1` for the first one in the settings, and so on; the id of a registered endpoint.
     pub name: String,
     /// Where its webhooks go.
     pub destination: Destination,
-    /// What its deliveries keep to.
+    /// The policy of its deliveries.
     pub policy: EndpointPolicy,
-    /// Answers after which a webhook is not tried again.
+    /// HTTP statuses after which a webhook is not retried.
     pub permanent: BTreeSet<u16>,
-    /// Headers that its webhooks carry beside ours.
+    /// Additional headers of its webhooks.
     pub headers: Vec<(String, String)>,
     /// How its bodies are written.
     pub form: Form,
@@ -59,7 +60,7 @@ pub enum Destination {
 pub struct Arn(String);
 
 impl Arn {
-    /// Reads the name of a resource of a service; none where it is not of that form.
+    /// Reads the ARN of a resource of a service; none if the text is not one.
     pub fn parse(text: &str, service: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let [arn, partition, of, region, account, resource] = parts[..] else { return None };
@@ -89,12 +90,12 @@ impl Arn {
 /// How bodies are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Form {
-    /// How much of what happened is told.
+    /// How much data the bodies contain.
     pub payload: Payload,
-    /// In whose words they are.
+    /// The dialect of the bodies.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub dialect: Dialect,
-    /// Whether everything but ASCII is escaped, for receivers that write the body again before they check it.
+    /// Whether everything but ASCII is escaped, for receivers that serialize the body again before they verify it.
     pub ascii: bool,
 }
 
@@ -102,23 +103,23 @@ fn is_usual(dialect: &Dialect) -> bool {
     *dialect == Dialect::default()
 }
 
-/// How much of what happened a body tells.
+/// How much data a body contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Payload {
     /// All of it.
     #[default]
     Full,
-    /// Of what, and where the rest can be read.
+    /// The ids, and where the rest can be read.
     Thin,
 }
 
-/// What webhooks are signed with; with nothing, they are not.
+/// What webhooks are signed with; empty means unsigned.
 #[derive(Debug, Clone, Default)]
 pub struct Signers {
-    /// Secrets that are shared with the receiver.
+    /// The secrets shared with the receiver.
     pub hmac: Option<SigningKeys>,
-    /// Keys whose public half the receiver has.
+    /// Private keys; the receiver has their public keys.
     pub asymmetric: Vec<PrivateKey>,
 }
 
@@ -129,7 +130,7 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Whose words it speaks.
+    /// The kind of its receiver, which decides the form of its webhooks.
     pub fn receiver(&self) -> ReceiverKind {
         match &self.destination {
             Destination::Web(url) => receiver(url),
@@ -137,14 +138,14 @@ impl Endpoint {
         }
     }
 
-    /// Where its webhooks go, as people and logs may see it.
+    /// Its destination as operators and logs may see it.
     pub fn shown(&self) -> String {
         self.destination.shown()
     }
 }
 
 impl Destination {
-    /// What others may know of it: no more of a URL than its server.
+    /// What other endpoints may learn of it: no more of a URL than its server.
     pub fn server(&self) -> String {
         match self {
             Self::Web(url) => format!("{}/***", url.origin().ascii_serialization()),
@@ -152,7 +153,7 @@ impl Destination {
         }
     }
 
-    /// As people and logs may see it.
+    /// The form that operators and logs may see.
     pub fn shown(&self) -> String {
         match self {
             Self::Web(url) => masked(url),
@@ -188,29 +189,29 @@ fn right_url(allow_http: bool) -> &'static str {
     if allow_http { "an http or https URL" } else { "an https URL (or set ALLOW_HTTP_WEBHOOKS)" }
 }
 
-/// What is kept of endpoints, for those who care for them.
+/// Stores the states of endpoints, for operators.
 #[async_trait]
 pub trait EndpointStateStore: Send + Sync {
-    /// What is kept of an endpoint.
+    /// The state of an endpoint.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError>;
 
-    /// Has an endpoint probed at the next delivery, where its circuit is open.
+    /// Lets the next delivery probe an endpoint whose circuit is open.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError>;
 
-    /// Lets an endpoint be asked again: enabled, not paused, its circuit closed, its failures forgotten.
+    /// Enables an endpoint: it is not paused, its circuit is closed and its failures are reset.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError>;
 
-    /// Disables an endpoint, with the reason that people see; `told` says that nobody has to be told. One that is disabled
-    /// stays as it is.
+    /// Disables an endpoint, with the reason that operators see; `told` means that subscribers need no notification. A
+    /// disabled endpoint stays as it is.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -222,9 +223,9 @@ const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 /// Domains of Discord's webhooks.
 const DISCORD: [&str; 2] = ["discord.com", "discordapp.com"];
 
-/// Whose receiver is at a URL, by its host.
+/// The kind of receiver at a URL, by its host.
 pub fn receiver(url: &Url) -> ReceiverKind {
-    // A name with a dot at its end is the same name.
+    // A trailing dot does not change a host name.
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     let within = |domain: &&str| host == *domain || host.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.'));
     if SLACK.iter().any(within) {
@@ -236,7 +237,7 @@ pub fn receiver(url: &Url) -> ReceiverKind {
     }
 }
 
-/// A URL as people and logs may see it: the path of Slack's and Discord's is the secret itself.
+/// A URL as operators and logs may see it: the path of Slack's and Discord's URLs is a secret.
 pub fn masked(url: &Url) -> String {
     match receiver(url) {
         ReceiverKind::Own => url.to_string(),
