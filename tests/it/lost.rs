@@ -101,7 +101,7 @@ pub(crate) async fn assert_delivered(stack: &Stack, jobs: &[String]) {
         })
         .await;
     for job in jobs {
-        let arrived: Vec<_> = deliveries.iter().filter(|delivery| delivery.job_id.as_str() == job).collect();
+        let arrived: Vec<_> = deliveries.iter().filter(|delivery| delivery.subject.as_str() == job).collect();
         assert_eq!(arrived.len(), expected[job], "{job}: {arrived:#?}");
         for hook in ["main", "second"] {
             let webhooks = stack.webhooks(hook, job).await;

@@ -15,7 +15,7 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::{SystemClock, warm_up};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{Job, JobId};
+use reelhook_domain::{Job, JobId, Subject};
 use reelhook_http::access::Access;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::status::{Route, details_answer, job_answer};
@@ -102,7 +102,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         Route::Job(id) => Ok(job_answer(request, &find(deps, &id).await?)),
         Route::Details(id) => Ok(details_answer(request, &find(deps, &id).await?, SystemClock.now())),
         Route::Deliveries(wanted) => {
-            if let Some(id) = &wanted.job {
+            if let Some(id) = wanted.subject.as_ref().and_then(Subject::job) {
                 find(deps, id).await?;
             }
             Ok(list_answer(&list(&deps.deliveries, &wanted, SystemClock.now()).await?))

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::webhooks::endpoints::Endpoint;
 use reelhook_app::webhooks::endpoints::registrations::{
-    Changed, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault, change, look,
-    register, remove,
+    Changed, EndpointReader, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault,
+    change, look, register, remove,
 };
-use reelhook_app::webhooks::endpoints::secrets::{NotRotated, Rotation, rotate};
-use reelhook_app::webhooks::endpoints::{Endpoint, EndpointStateStore};
+use reelhook_app::webhooks::endpoints::rotation::{NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::events::EventStore;
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::previews::{example, example_endpoint, preview};
-use reelhook_app::webhooks::recover;
-use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
+use reelhook_app::webhooks::recover::{self, RecoverPorts};
+use reelhook_app::webhooks::settings::WebhookSettings;
+use reelhook_app::webhooks::subscriptions::Subscriber;
 use reelhook_app::webhooks::triggers::test_endpoint;
-use reelhook_aws::start::SystemClock;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
@@ -24,19 +24,26 @@ use reelhook_http::webhooks::endpoints::{
     preview_answer, registered_answer, removed_answer, secrets_answer, test_answer,
 };
 
-use crate::{Deps, Secrets, recover_ports};
-
-/// How long what waits for an endpoint is woken before the answer; the rest goes on in the background.
+/// How long pending deliveries to an enabled endpoint are sent before the answer; the due sweep does the rest.
 const WAKE_BUDGET: Duration = Duration::from_secs(2);
-/// The latest time that 13 digits tell, in Unix milliseconds: the newest endpoints come first.
-const LATEST: i64 = 9_999_999_999_999;
+/// The latest time that 13 digits can express, in Unix milliseconds: cursors count down from it, so that the newest
+/// endpoints come first.
+const LATEST: Timestamp = Timestamp(9_999_999_999_999);
 
-/// What is known while one call is answered.
+/// What the calls about endpoints need.
 pub struct EndpointHandler<'a> {
-    /// Clients and tables.
-    pub deps: &'a Deps,
-    /// Settings.
-    pub secrets: &'a Secrets,
+    /// Registrations.
+    pub registrations: &'a dyn RegistrationStore,
+    /// Many endpoints in one call.
+    pub reader: &'a dyn EndpointReader,
+    /// Events and deliveries of tests.
+    pub events: &'a dyn EventStore,
+    /// Endpoint states, and the recovery of what waits for an endpoint.
+    pub recover: RecoverPorts<'a>,
+    /// WEBHOOK_* settings.
+    pub settings: &'a WebhookSettings,
+    /// ENDPOINT_SECRETS_KEY.
+    pub vault: Option<&'a Vault>,
 }
 
 /// Answers a call about endpoints.
@@ -49,11 +56,12 @@ pub async fn answer(
     traceparent: Option<String>,
     caller: &str,
 ) -> Result<ApiAnswer, Problem> {
-    let now = SystemClock.now();
+    let clock = handler.recover.clock;
+    let now = clock.now();
     match route {
         Route::List(limit, after) => {
             let cursors = handler.cursors().await?;
-            // The place of one that was removed meanwhile is known all the same.
+            // A cursor stays valid when its endpoint has been removed.
             let rest: Vec<_> =
                 cursors.iter().filter(|(cursor, _)| after.as_ref().is_none_or(|after| cursor > after)).collect();
             let part = &rest[..rest.len().min(limit)];
@@ -66,24 +74,24 @@ pub async fn answer(
         Route::Change(name, patch) => handler.change(&name, &patch, caller).await,
         Route::Remove(name) => {
             let id = handler.id(&name)?;
-            if !remove(&handler.deps.registrations, &SystemClock, &id).await? {
+            if !remove(handler.registrations, clock, &id).await? {
                 return Err(Problem::EndpointNotFound);
             }
-            tracing::info!(caller, endpoint_id = %id, "an endpoint is deleted");
+            tracing::info!(caller, endpoint_id = %id, "endpoint deleted");
             Ok(removed_answer(&id, now))
         }
         Route::Enable(name) => {
             let endpoint = handler.find(&name).await?.endpoint;
-            tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is enabled");
-            let recovery = recover::enable(&recover_ports(handler.deps), &endpoint, WAKE_BUDGET).await?;
-            Ok(enable_answer(&handler.find(&name).await?, &recovery, SystemClock.now()))
+            tracing::info!(caller, endpoint_id = %endpoint.id, "endpoint enabled");
+            let recovery = recover::enable(&handler.recover, &endpoint, WAKE_BUDGET).await?;
+            Ok(enable_answer(&handler.find(&name).await?, &recovery, clock.now()))
         }
         Route::Test(name, key) => {
             let shown = handler.find(&name).await?;
             if shown.state.disabled_at.is_some() {
                 return Err(Problem::EndpointDisabled);
             }
-            let random = key.map_or_else(|| SystemClock.random(), |(caller, key)| key.bits(&caller, 0));
+            let random = key.map_or_else(|| clock.random(), |(caller, key)| key.bits(&caller, 0));
             Ok(test_answer(handler.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
         Route::Preview(name, event) => {
@@ -95,12 +103,12 @@ pub async fn answer(
         Route::Secrets(name) => {
             let id = handler.registered(&name).await?;
             let opened = look(&handler.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
-            tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, "an endpoint's secrets are shown");
+            tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, "endpoint secrets shown");
             Ok(secrets_answer(&opened, "Secrets that are valid now, newest first", now))
         }
         Route::Rotate(name, rotation) => handler.rotate(&name, *rotation, caller).await,
         Route::EventTypes => {
-            let endpoint = example_endpoint(&handler.secrets.webhooks);
+            let endpoint = example_endpoint(handler.settings);
             Ok(event_types_answer(|event| example(&endpoint, event, now).data))
         }
     }
@@ -108,60 +116,63 @@ pub async fn answer(
 
 impl EndpointHandler<'_> {
     fn vault(&self) -> Result<&Vault, Problem> {
-        self.secrets.vault.as_ref().ok_or(Problem::NoSecretsKey)
+        self.vault.ok_or(Problem::NoSecretsKey)
     }
 
     fn ports(&self) -> Result<RegistrationPorts<'_>, Problem> {
-        Ok(RegistrationPorts { store: &self.deps.registrations, clock: &SystemClock, vault: self.vault()? })
+        Ok(RegistrationPorts { store: self.registrations, clock: self.recover.clock, vault: self.vault()? })
     }
 
-    /// An id that is none of the settings'.
+    /// The id of an endpoint that the settings do not contain.
     fn id(&self, name: &str) -> Result<EndpointId, Problem> {
-        match self.secrets.webhooks.named(name) {
+        match self.settings.named(name) {
             Some(_) => Err(Problem::EndpointConfigured),
             None => EndpointId::parse(name).map_err(|_| Problem::EndpointNotFound),
         }
     }
 
-    /// The id of an endpoint that is registered.
+    /// The id of a registered endpoint.
     async fn registered(&self, name: &str) -> Result<EndpointId, Problem> {
         let id = self.id(name)?;
-        let there = self.deps.registrations.registration(&id).await?;
+        let there = self.registrations.registration(&id).await?;
         there.map(|registration| registration.id).ok_or(Problem::EndpointNotFound)
     }
 
-    /// All endpoints in order, those of the settings first, then the newest, each with its place.
+    /// All endpoints in order, each with its cursor: those of the settings first, then the newest.
     async fn cursors(&self) -> Result<Vec<(String, EndpointId)>, Problem> {
-        let configured = self.secrets.webhooks.endpoints.iter().enumerate();
+        let configured = self.settings.endpoints.iter().enumerate();
         let mut cursors: Vec<_> = configured.map(|(index, one)| (format!("0.{index:06}"), one.id.clone())).collect();
-        for Subscriber { id, since, .. } in self.deps.registrations.subscribers().await?.iter() {
-            cursors.push((format!("1.{:013}.{id}", LATEST - since.0), id.clone()));
+        for Subscriber { id, since, .. } in self.registrations.subscribers().await?.iter() {
+            cursors.push((format!("1.{:013}.{id}", LATEST.millis_since(*since)), id.clone()));
         }
         cursors.sort();
         Ok(cursors)
     }
 
-    /// Every endpoint as people see it.
+    /// Every endpoint.
+    ///
+    /// # Errors
+    /// [`Problem`].
     pub async fn all(&self) -> Result<Vec<EndpointView>, Problem> {
         let ids: Vec<EndpointId> = self.cursors().await?.into_iter().map(|(_, id)| id).collect();
         self.shown(&ids).await
     }
 
-    /// These endpoints as people see them; those that were removed meanwhile are left out.
+    /// These endpoints; without those that have been removed.
     async fn shown(&self, ids: &[EndpointId]) -> Result<Vec<EndpointView>, Problem> {
-        let settings = &self.secrets.webhooks;
+        let settings = self.settings;
         let registered: Vec<EndpointId> = ids.iter().filter(|id| settings.endpoint(id).is_none()).cloned().collect();
         let (states, mut registrations) =
-            tokio::try_join!(self.deps.endpoints.states(ids), self.deps.registrations.load_all(&registered))?;
+            tokio::try_join!(self.reader.states(ids), self.reader.registrations(&registered))?;
         let mut all = Vec::with_capacity(ids.len());
         for (id, state) in ids.iter().zip(states) {
             match (settings.endpoint(id), registrations.remove(id)) {
                 (Some(endpoint), _) => all.push(self.of_settings(endpoint, state)),
                 (None, Some(registration)) => {
-                    match self.secrets.vault.as_ref().map(|vault| vault.open(&registration)) {
+                    match self.vault.map(|vault| vault.open(&registration)) {
                         Some(Ok(private)) => all.push(self.of_registration(Opened { registration, private }, state)),
-                        // One that a lost key sealed must not hide the others.
-                        Some(Err(error)) => tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened"),
+                        // An endpoint that was sealed with a lost key must not hide the others.
+                        Some(Err(error)) => tracing::error!(endpoint_id = %id, %error, "failed to open an endpoint"),
                         None => tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set"),
                     }
                 }
@@ -172,26 +183,26 @@ impl EndpointHandler<'_> {
     }
 
     fn of_settings(&self, endpoint: &Arc<Endpoint>, state: EndpointState) -> EndpointView {
-        let events = self.secrets.webhooks.events.clone();
+        let events = self.settings.events.clone();
         EndpointView { endpoint: Arc::clone(endpoint), state, events, registration: None }
     }
 
     fn of_registration(&self, opened: Opened, state: EndpointState) -> EndpointView {
         let Opened { registration, private } = opened;
-        let (endpoint, _) = registration.endpoint(&private, &self.secrets.webhooks, SystemClock.now());
+        let (endpoint, _) = registration.endpoint(&private, self.settings, self.recover.clock.now());
         let events = registration.choices.events.clone();
         EndpointView { endpoint: Arc::new(endpoint), state, events, registration: Some(registration) }
     }
 
     /// An endpoint by its id or name.
     async fn find(&self, name: &str) -> Result<EndpointView, Problem> {
-        let table = &self.deps.tables.deliveries;
-        if let Some(endpoint) = self.secrets.webhooks.named(name) {
-            return Ok(self.of_settings(endpoint, table.endpoint(&endpoint.id).await?));
+        let states = self.recover.endpoints;
+        if let Some(endpoint) = self.settings.named(name) {
+            return Ok(self.of_settings(endpoint, states.endpoint(&endpoint.id).await?));
         }
         let id = self.registered(name).await?;
         let opened = look(&self.ports()?, &id).await?.ok_or(Problem::EndpointNotFound)?;
-        Ok(self.of_registration(opened, table.endpoint(&id).await?))
+        Ok(self.of_registration(opened, states.endpoint(&id).await?))
     }
 
     async fn register(
@@ -207,28 +218,28 @@ impl EndpointHandler<'_> {
             Registered::TooMany => return Err(Problem::TooManyEndpoints),
         };
         let (id, at) = (opened.registration.id.clone(), opened.registration.created_at);
-        tracing::info!(caller, endpoint_id = %id, "an endpoint is registered");
-        let shown = self.of_registration(opened, self.deps.tables.deliveries.endpoint(&id).await?);
-        // A repeat with the same key sends the same test, and so no other.
+        tracing::info!(caller, endpoint_id = %id, "endpoint registered");
+        let shown = self.of_registration(opened, self.recover.endpoints.endpoint(&id).await?);
+        // A repeat with the same key makes the same test, and so no second one.
         let test = match enabled {
-            // The endpoint is there all the same: whoever repeats this without a key would have two.
+            // The endpoint exists all the same: an error would make callers without a key register another one.
             true => match self.test(&shown.endpoint, at, 0, traceparent).await {
                 Ok(id) => Some(id),
                 Err(problem) => {
                     let problem = brief(&format!("{problem:?}"));
-                    tracing::warn!(endpoint_id = %id, problem, "a new endpoint's test was not sent");
+                    tracing::warn!(endpoint_id = %id, problem, "failed to send the test of a new endpoint");
                     None
                 }
             },
             false => None,
         };
-        Ok(registered_answer(&shown, test, SystemClock.now()))
+        Ok(registered_answer(&shown, test, self.recover.clock.now()))
     }
 
     async fn change(&self, name: &str, patch: &Patch, caller: &str) -> Result<ApiAnswer, Problem> {
         let shown = self.find(name).await?;
         if patch.seen.is_some() && shown.registration.is_none() {
-            // Those of the settings have no version.
+            // Endpoints of the settings have no version.
             return Err(Problem::VersionMismatch);
         }
         if patch.changes_fields() || shown.registration.is_some() {
@@ -243,16 +254,16 @@ impl EndpointHandler<'_> {
         let (endpoint, disabled) = (&shown.endpoint, shown.state.disabled_at.is_some());
         match patch.enabled {
             Some(true) if disabled => {
-                recover::enable(&recover_ports(self.deps), endpoint, WAKE_BUDGET).await?;
+                recover::enable(&self.recover, endpoint, WAKE_BUDGET).await?;
             }
             Some(false) if !disabled => {
-                let table = &self.deps.tables.deliveries;
-                table.disable(&endpoint.id, "disabled by its operator", SystemClock.now(), true).await?;
+                let now = self.recover.clock.now();
+                self.recover.endpoints.disable(&endpoint.id, "disabled by its operator", now, true).await?;
             }
             Some(_) | None => {}
         }
-        tracing::info!(caller, endpoint_id = %endpoint.id, "an endpoint is changed");
-        Ok(changed_answer(&self.find(name).await?, SystemClock.now()))
+        tracing::info!(caller, endpoint_id = %endpoint.id, "endpoint changed");
+        Ok(changed_answer(&self.find(name).await?, self.recover.clock.now()))
     }
 
     async fn rotate(&self, name: &str, rotation: Rotation, caller: &str) -> Result<ApiAnswer, Problem> {
@@ -261,9 +272,9 @@ impl EndpointHandler<'_> {
         match rotate(&self.ports()?, &id, rotation).await? {
             Ok(Changed::Done(opened)) => {
                 tracing::info!(target: "audit", audit = true, caller, endpoint_id = %id, grace_s,
-                    "an endpoint has a new secret");
+                    "endpoint secret rotated");
                 let message = "The newest secret signs from now on, beside those before it until they end";
-                Ok(secrets_answer(&opened, message, SystemClock.now()))
+                Ok(secrets_answer(&opened, message, self.recover.clock.now()))
             }
             Ok(Changed::OtherVersion | Changed::NotFound) => Err(Problem::EndpointNotFound),
             Err(NotRotated::TooMany(ends)) => Err(Problem::TooManySecrets(ends)),
@@ -278,8 +289,7 @@ impl EndpointHandler<'_> {
         random: u128,
         traceparent: Option<&str>,
     ) -> Result<DeliveryId, Problem> {
-        let Deps { tables, hints, policy, .. } = self.deps;
-        let ports = NotifyPorts { store: tables, hints, grace: policy.hint_grace };
+        let ports = NotifyPorts { store: self.events, hints: self.recover.hints, grace: self.recover.grace };
         Ok(test_endpoint(&ports, &Subscriber::only(endpoint), at, random, traceparent).await?)
     }
 }

@@ -1,7 +1,7 @@
-//! Webhooks as their operator sees them: how they stand, a test, an event by hand; and whether a URL can be fetched, since
-//! this is the function behind the API that calls other people's URLs.
+//! Calls of operators about webhooks: status, endpoints, deliveries, recoveries, tests and triggered events. It also
+//! checks whether a URL can be fetched, because it is the function of the API that calls URLs of users.
 
-mod endpoints;
+pub mod endpoints;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -49,9 +49,11 @@ use reelhook_http::webhooks::recover::{Route as RecoveryRoute, one_answer, recov
 use reelhook_outbound::{AllowList, GuardedClient};
 use reelhook_signing::SigningKeys;
 
-/// How long a recovery is worked on before it is answered; the rest goes on in the background.
+use crate::endpoints::EndpointHandler;
+
+/// How long a recovery is worked on before the answer; the due sweep does the rest.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(5);
-/// Recoveries that a list shows.
+/// The recoveries of a list.
 const RECOVERIES_SHOWN: usize = 20;
 
 /// What the function is configured with.
@@ -70,8 +72,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS,
-    /// DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
+    /// Reads COUNTERS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, DELIVERIES_QUEUE_URL, SETTINGS_PATH,
+    /// ALLOW_HTTP_WEBHOOKS, DESTINATIONS, AWS_REGION, OUTBOUND_ALLOW, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH, API_CALLS_PER_MINUTE and
     /// HINT_GRACE_SECONDS.
     ///
     /// # Errors
@@ -106,7 +108,7 @@ fn list_of(text: Option<String>) -> Vec<String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Who may call, where webhooks go, and what secrets of endpoints are sealed with.
+/// Access, webhook settings, and the keys that seal endpoints' secrets.
 struct Secrets {
     access: Access,
     webhooks: WebhookSettings,
@@ -124,7 +126,7 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_SECRET_KEY",
     "ENDPOINT_SECRETS_KEY",
     Edge::SETTING,
-    // One call reads the names up to here; the others stand in the options.
+    // One call reads the names up to here; the others are in the options.
     OPTIONS,
     "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
@@ -147,7 +149,6 @@ const SETTINGS: &[&str] = &[
 /// What the function works with.
 pub struct Deps {
     tables: TriggerTables,
-    endpoints: EndpointTable,
     hints: Queue<DeliveryMessage>,
     http: GuardedClient,
     site: Site,
@@ -162,7 +163,7 @@ impl Deps {
     /// Builds the clients and reads the settings, before the first event.
     ///
     /// # Errors
-    /// When settings can't be read or used, or no secret is set on a deployed stack.
+    /// When settings cannot be read or are invalid, or a secret is missing on a deployed stack.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
@@ -188,8 +189,7 @@ impl Deps {
                 deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
                 counters: counters.clone(),
             },
-            registrations: RegistrationTable::new(endpoints.clone()),
-            endpoints,
+            registrations: RegistrationTable::new(endpoints),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             site: config.site,
@@ -204,7 +204,7 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: an error becomes an answer.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
@@ -213,7 +213,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     if let Some(of) = read_keys_request(request) {
         let network = deps.secrets.get().await.edge.network(request);
         deps.limits.admit(&format!("keys {network}")).await?;
-        // An id that can't be one is nobody's.
+        // A malformed id has no keys.
         let of = of.map(|id| EndpointId::parse(id).ok());
         return public_keys(deps, of).await;
     }
@@ -230,13 +230,12 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         return handle_recoveries(deps, route).await;
     }
     if let Some(route) = EndpointRoute::read(request, &caller, &deps.reach)? {
-        let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
-        return endpoints::answer(&handler, route, request.traceparent(), &fingerprint).await;
+        return endpoints::answer(&endpoint_handler(deps, &secrets), route, request.traceparent(), &fingerprint).await;
     }
     match Route::read(request, caller, deps.reach.allow_http)? {
         Route::Status => {
-            let handler = endpoints::EndpointHandler { deps, secrets: &secrets };
-            Ok(status_answer(&secrets.webhooks, &handler.all().await?, SystemClock.now()))
+            let endpoints = endpoint_handler(deps, &secrets).all().await?;
+            Ok(status_answer(&secrets.webhooks, &endpoints, SystemClock.now()))
         }
         Route::Test(url) => {
             let tested = triggers::test(&deps.http, &SystemClock, secrets.webhooks.secret.as_ref(), &url).await;
@@ -270,7 +269,7 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
     }
 }
 
-/// Public keys of one endpoint as they are now, or of all as they were a moment ago: anybody may ask.
+/// The current public keys of one endpoint, or recent ones of all; this call is open to everyone.
 async fn public_keys(deps: &Deps, of: Option<Option<EndpointId>>) -> Result<ApiAnswer, Problem> {
     let all = match of {
         None => deps.registrations.public_keys().await?,
@@ -281,6 +280,17 @@ async fn public_keys(deps: &Deps, of: Option<Option<EndpointId>>) -> Result<ApiA
         }
     };
     Ok(keys_answer(all.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))), SystemClock.now()))
+}
+
+fn endpoint_handler<'a>(deps: &'a Deps, secrets: &'a Secrets) -> EndpointHandler<'a> {
+    EndpointHandler {
+        registrations: &deps.registrations,
+        reader: &deps.registrations,
+        events: &deps.tables,
+        recover: recover_ports(deps),
+        settings: &secrets.webhooks,
+        vault: secrets.vault.as_ref(),
+    }
 }
 
 fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {

@@ -76,7 +76,7 @@ impl Loop {
     async fn one(&self, number: u64) -> anyhow::Result<()> {
         let (id, at) = (delivery_id(number), now().seconds());
         let webhook_id = id.webhook_id();
-        let sequence = event_id(number).sequence(&job_id(number)).unwrap_or_default();
+        let sequence = event_id(number).sequence(job_id(number).as_str()).unwrap_or_default();
         let headers = [
             ("content-type", "application/json".to_owned()),
             ("user-agent", "StreamGank-Webhook/1.0".to_owned()),

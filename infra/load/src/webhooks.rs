@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use reelhook_app::Url;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::views::streamgank::envelope;
 use reelhook_app::webhooks::endpoints::endpoint_id;
+use reelhook_app::webhooks::events::EventRow;
 use reelhook_domain::{Delivery, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, Timestamp};
 use reelhook_signing::js_json;
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ impl Webhooks {
         let event: EventRow =
             serde_json::from_value(self.event(id.as_str(), job_id(0).as_str())).context("parse an event")?;
         ensure!(delivery.check(now()).is_ok(), "the delivery cannot be sent now");
-        ensure!(delivery.event_id == event.id && delivery.job_id == event.job_id, "delivery and event do not match");
+        ensure!(delivery.event_id == event.id && delivery.subject == event.subject, "delivery and event do not match");
         let item = |key: Value| self.item(&key).with_context(|| format!("there is no item {key}"));
         item(json!({ "pk": { "S": format!("delivery#{}", delivery.id) }, "sk": { "S": "delivery" } }))?;
         item(json!({ "pk": { "S": format!("event#{}", event.id) }, "sk": { "S": "event" } }))?;

@@ -12,4 +12,5 @@ pub mod retry;
 pub mod store;
 pub mod videos;
 pub mod views;
+pub mod web_url;
 pub mod webhooks;

@@ -97,10 +97,10 @@ impl EventId {
         Self(format!("{job}.{version}.{index}"))
     }
 
-    /// A number that rises with each event of a job, so that receivers can order them; none for an event that the job
-    /// itself did not cause.
-    pub fn sequence(&self, job: &JobId) -> Option<u64> {
-        let own = self.0.strip_prefix(job.as_str())?.strip_prefix('.')?;
+    /// A number that rises with each event of a subject, for receivers that put them in order; none unless the event's id
+    /// follows from the subject's.
+    pub fn sequence(&self, subject: &str) -> Option<u64> {
+        let own = self.0.strip_prefix(subject)?.strip_prefix('.')?;
         let mut parts = own.rsplit('.').map(|part| part.parse::<u64>().unwrap_or_default());
         let (index, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         Some(version.saturating_mul(100).saturating_add(index.min(99)))
@@ -169,8 +169,8 @@ mod tests {
     fn later_events_of_a_job_have_higher_sequences() {
         let job = JobId::parse("job_1_a").unwrap();
         let sequences = [(1, 3), (2, 0), (2, 1), (10, 0), (21, 5)]
-            .map(|(version, index)| EventId::of(&job, version, index).sequence(&job).unwrap());
-        assert_eq!(EventId::parse("trigger_1_a.1.0").unwrap().sequence(&job), None, "not an event of this job");
+            .map(|(version, index)| EventId::of(&job, version, index).sequence(job.as_str()).unwrap());
+        assert_eq!(EventId::parse("trigger_1_a.1.0").unwrap().sequence(job.as_str()), None, "no event of this job");
         assert_eq!(sequences, [103, 200, 201, 1000, 2105]);
     }
 

@@ -2,17 +2,16 @@
 
 use reelhook_app::Url;
 use reelhook_app::jobs::starts::WorkerSettings;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::views::captions::{CAPTIONS, step_name};
 use reelhook_app::webhooks::endpoints::Endpoint;
+use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_domain::videos::film::{Film, Quality, Scene, Theme};
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, NewJob, OutboundEvent, Policy,
-    RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
+    Decision, Delivery, DeliveryId, DeliveryStatus, Event, EventId, Job, JobId, JobKind, NewJob, Origin, OutboundEvent,
+    Policy, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
 };
-use reelhook_domain::{Origin, Request};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 
@@ -145,7 +144,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
         id: DeliveryId::of(&id, &endpoint.id),
         event_id: id.clone(),
         event,
-        job_id: job_id.clone(),
+        subject: job_id.clone().into(),
         endpoint_id: endpoint.id.clone(),
         endpoint_name: endpoint.name.clone(),
         status: DeliveryStatus::Pending,
@@ -167,7 +166,7 @@ pub fn a_delivery(n: u32, endpoint: &Endpoint, now: Timestamp) -> (Delivery, Eve
     };
     let data =
         json!({ "job_id": job_id.as_str(), "genre": "Série 🎬", "1": "integer-like keys come first", "ratio": 1.0 });
-    (delivery, EventRow { id, event, job_id, at: now, data, callback: None })
+    (delivery, EventRow { id, event, subject: job_id.into(), at: now, data, callback: None })
 }
 
 /// A film of these scenes: 720p in the theme `corporate`, without title, music or portrait rendition.

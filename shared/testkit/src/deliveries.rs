@@ -5,7 +5,6 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{
@@ -13,9 +12,10 @@ use reelhook_app::webhooks::deliveries::{
 };
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::Registration;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Subject,
+    Timestamp,
 };
 
 use crate::faults::Faults;
@@ -109,7 +109,7 @@ impl MemoryDeliveries {
 
     /// The deliveries about a job.
     pub fn of_job(&self, job: &JobId) -> Vec<Delivery> {
-        self.all().into_iter().filter(|delivery| delivery.job_id == *job).collect()
+        self.all().into_iter().filter(|delivery| delivery.subject.job() == Some(job)).collect()
     }
 
     /// All events, by id.
@@ -223,11 +223,16 @@ impl EndpointStateStore for MemoryDeliveries {
 
 #[async_trait]
 impl DeliveryQueries for MemoryDeliveries {
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
-        let done = self.faults.check("of_job")?;
+    async fn of_subject(
+        &self,
+        subject: &Subject,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
+        let done = self.faults.check("of_subject")?;
         let state = self.state();
         let earlier = state.places.range::<str, _>((Bound::Unbounded, Bound::Excluded(before))).rev();
-        done.answer(state.placed(earlier, |one| one.job_id == *job, limit))
+        done.answer(state.placed(earlier, |one| one.subject == *subject, limit))
     }
 
     async fn of_day(

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use reelhook_app::jobs::reconcile::{Counter, CounterStore};
 use reelhook_app::jobs::starts::StartStore;
-use reelhook_app::outbox::fanout::{CountStep, EventRow, FanoutStore, LogRow};
+use reelhook_app::outbox::fanout::{CountStep, FanoutStore, LogRow};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{Admission, Delivery, EventId, JobId, LogTally, Status};
 
 use crate::deliveries::MemoryDeliveries;

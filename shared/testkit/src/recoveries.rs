@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::recover::{Recovery, RecoveryId, RecoveryStore};
+use reelhook_app::webhooks::recover::RecoveryStore;
+use reelhook_app::webhooks::recovery::{Recovery, RecoveryId};
 use reelhook_domain::Timestamp;
 
 use crate::faults::Faults;

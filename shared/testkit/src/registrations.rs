@@ -1,10 +1,11 @@
 //! Registered endpoints in memory. A change of a registration also changes the state of its endpoint.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::endpoints::registrations::{Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::endpoints::registrations::{EndpointReader, Registration, RegistrationStore, StateChange};
 use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
 use reelhook_domain::{EndpointId, EndpointState, Timestamp};
 
@@ -17,6 +18,23 @@ impl Subscribers for MemoryDeliveries {
         let done = self.faults.check("subscribers")?;
         let all = self.state().registrations.values().map(Registration::subscriber).collect();
         done.answer(Arc::new(all))
+    }
+}
+
+#[async_trait]
+impl EndpointReader for MemoryDeliveries {
+    async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("states")?;
+        done.answer(ids.iter().map(|id| self.endpoint_state(id)).collect())
+    }
+
+    async fn registrations(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError> {
+        tokio::task::yield_now().await;
+        let done = self.faults.check("registrations")?;
+        let state = self.state();
+        let found = ids.iter().filter_map(|id| state.registrations.get_key_value(id));
+        done.answer(found.map(|(id, registration)| (id.clone(), registration.clone())).collect())
     }
 }
 

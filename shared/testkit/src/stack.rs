@@ -17,6 +17,7 @@ use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
+use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::ReplayPorts;
 use reelhook_app::webhooks::endpoints::cache::EndpointCache;
@@ -231,7 +232,7 @@ impl Stack {
             input: json!({ "quality": "1080p", "scenes": film.scenes.len() }),
             film,
             warnings: Vec::new(),
-            callback: callback.map(str::to_owned),
+            callback: callback.map(|url| WebUrl::parse(url).expect("an http URL")),
             uploads: Vec::new(),
             traceparent: None,
             key: None,

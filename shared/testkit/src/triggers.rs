@@ -5,9 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use reelhook_app::jobs::submit::KeyRow;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::triggers::TriggerStore;
 use reelhook_domain::{Delivery, Timestamp};
 

@@ -15,6 +15,7 @@ use crate::jobs::change::{ChangeError, Changed, JobStore, change, change_loaded}
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
 use crate::outbox::messages::{Delayed, Hints, WorkMessage, send_all};
 use crate::store::StoreError;
+use crate::web_url::WebUrl;
 
 /// The whole of one question to Creatomate.
 const CHECK_DEADLINE: Duration = Duration::from_secs(10);
@@ -83,7 +84,7 @@ impl Callback {
     /// are cut.
     pub fn read(render: &Value) -> Option<Self> {
         let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
-        let url = text("url").filter(|url| is_web_url(url)).map(str::to_owned);
+        let url = text("url").and_then(WebUrl::parse).map(String::from);
         let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
         Some(Self { status: cut(text("status")?, STATUS_LIMIT).to_owned(), url, error, run: None })
     }
@@ -106,12 +107,6 @@ impl Callback {
         };
         RenderState { status, url: self.url.clone(), error: self.error.clone() }
     }
-}
-
-/// Whether a text is an absolute http or https URL of at most 2,048 bytes, the form in which URLs are stored.
-pub fn is_web_url(text: &str) -> bool {
-    text.len() <= 2048
-        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
 }
 
 /// On whose word a callback comes.

@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change, change_loaded};
-use crate::jobs::renders::is_web_url;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::retry::Retry;
 use crate::store::StoreError;
+use crate::web_url::WebUrl;
 
 /// Starts that one hint makes, at most.
 const STARTS: usize = 10;
@@ -258,7 +258,7 @@ fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) 
         200..=299 => StartResponse::Accepted {
             worker_id: text("worker_id", WORKER_ID_LIMIT),
             // A part of a URL is another one.
-            cancel_url: body["cancel_url"].as_str().filter(|url| is_web_url(url)).map(str::to_owned),
+            cancel_url: body["cancel_url"].as_str().and_then(WebUrl::parse).map(String::from),
         },
         status @ (400..=428 | 430..=499) => StartResponse::Refused {
             error: error().unwrap_or_else(|| format!("Worker refused the job with status {status}")),

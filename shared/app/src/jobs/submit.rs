@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use reelhook_domain::videos::render::RenderPlan;
-use reelhook_domain::{Job, JobId, JobKind, NewJob, Policy, Timestamp, create};
-use reelhook_domain::{Origin, Request};
+use reelhook_domain::{Job, JobId, JobKind, NewJob, Origin, Policy, Request, Timestamp, create};
 use sha2::{Digest, Sha256};
 
 use crate::clock::ClockAndRandom;

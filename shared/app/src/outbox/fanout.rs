@@ -15,8 +15,9 @@ use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, PieceMessage, Wor
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::views::{streamgank, webhook_data};
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::callback;
-use crate::webhooks::notify::{EventStore, WRITES_AT_ONCE, delivery_of, hint};
+use crate::webhooks::events::{Callback, EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::webhooks::subscriptions::Subscriptions;
 
 /// Attempts to release slots, before the batch is retried.
@@ -46,34 +47,6 @@ pub struct LiveRow {
     pub after: u64,
     /// The events as the dialect shows them.
     pub events: Vec<Value>,
-}
-
-/// What happened, written once per event; deliveries point to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventRow {
-    /// `<job>.<version>.<n>`.
-    pub id: EventId,
-    /// Its kind.
-    pub event: OutboundEvent,
-    /// Whose.
-    pub job_id: JobId,
-    /// When.
-    pub at: Timestamp,
-    /// The `data` member.
-    pub data: Value,
-    /// A client's own URL that is told too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback: Option<Callback>,
-}
-
-/// A client's own URL that is told of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Callback {
-    /// http or https.
-    pub url: String,
-    /// The event before, which nobody needs to be told of any more once this one is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supersedes: Option<EventId>,
 }
 
 /// What a change does to the counters, counted once per id.
@@ -242,15 +215,16 @@ pub(crate) fn plan_event(
     subscriptions: &Subscriptions,
     grace: Duration,
 ) {
-    let callback = job.request.callback.as_deref().filter(|_| event.group() == EventGroup::Video);
-    let own = callback.map(callback::subscriber);
+    let callback = job.request.callback.as_ref().filter(|_| event.group() == EventGroup::Video);
+    let callback = callback.and_then(|url| WebUrl::try_from(url.clone()).ok());
+    let own = callback.as_ref().map(callback::subscriber);
     let mut wanted = subscriptions.of(event, at).chain(&own).peekable();
     if wanted.peek().is_none() {
         return;
     }
     let data = webhook_data(job, event, at);
-    let callback = callback.map(|url| Callback { url: url.to_owned(), supersedes: superseded(job, event) });
-    let row = EventRow { id, event, job_id: job.id.clone(), at, data, callback };
+    let callback = callback.map(|url| Callback { url, supersedes: superseded(job, event) });
+    let row = EventRow { id, event, subject: job.id.clone().into(), at, data, callback };
     plan.deliveries.extend(wanted.map(|to| delivery_of(&row, to, grace, job.origin.traceparent.as_deref())));
     plan.events.push(row);
 }
@@ -363,7 +337,7 @@ fn log_events(plans: &[Plan]) {
         for event in &plan.events {
             let of_event = plan.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
             let deliveries: Vec<String> = of_event.map(|delivery| delivery.id.to_string()).collect();
-            tracing::info!(job_id = %event.job_id, event_id = %event.id, delivery_ids = deliveries.join(" "),
+            tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "),
                 "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
         }
     }

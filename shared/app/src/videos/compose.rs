@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
 use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change};
-use crate::jobs::renders::is_web_url;
 use crate::store::StoreError;
 use crate::videos::assets::AssetSource;
 use crate::videos::draw_error::DrawError;
 use crate::videos::drawing::Composer;
+use crate::web_url::WebUrl;
 
 /// The built-in workflow.
 pub struct Workflow<'a> {
@@ -58,7 +58,7 @@ impl Composer for Workflow<'_> {
         }
         let steps = [
             (2, json!({ "script": script, "language": words.language })),
-            (3, json!({ "posters": movies.iter().filter(|movie| is_web_url(&movie.poster_url)).count() })),
+            (3, json!({ "posters": movies.iter().filter(|movie| !movie.poster_url.is_empty()).count() })),
             (4, json!({ "presenter": "drawn cards" })),
             (5, json!({ "cards": movies.len() + 2 })),
             (6, json!({ "scroll": "drawn cards" })),
@@ -77,7 +77,7 @@ impl Composer for Workflow<'_> {
 
 impl Workflow<'_> {
     async fn poster(&self, job: &Job, movie: &Movie) -> Result<(), DrawError> {
-        if !is_web_url(&movie.poster_url) {
+        if WebUrl::parse(&movie.poster_url).is_none() {
             return Err(DrawError::Input("its URL is neither http nor https".to_owned()));
         }
         self.assets.asset(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
@@ -224,7 +224,7 @@ fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], word
 }
 
 fn card(index: usize, movie: &Movie, hook: &str) -> Content {
-    let poster = Some(&movie.poster_url).filter(|url| is_web_url(url));
+    let poster = Some(&movie.poster_url).filter(|url| !url.is_empty());
     Content {
         kicker: format!("#{}", index + 1),
         title: movie.title.clone(),

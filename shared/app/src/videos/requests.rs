@@ -1,10 +1,9 @@
 //! Submits a video: stores its images and its film specification first, so that its job always finds them.
 
 use futures_util::future::try_join_all;
-use reelhook_domain::Request;
 use reelhook_domain::videos::film::{Film, Quality};
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{JobId, JobKind, Policy};
+use reelhook_domain::{JobId, JobKind, Policy, Request};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -14,6 +13,7 @@ use crate::videos::drawing::{Speeds, expected_seconds};
 use crate::videos::films::FilmStore;
 use crate::videos::uploads::{Links, Upload};
 use crate::views::vidbuilder::{accepted, estimate};
+use crate::web_url::WebUrl;
 
 /// A request for a video.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct VideoRequest {
     /// The parameters that the job shows.
     pub input: Value,
     /// The client's http or https URL for webhooks about the job.
-    pub callback: Option<String>,
+    pub callback: Option<WebUrl>,
     /// Images that came with the request.
     pub uploads: Vec<(Upload, Vec<u8>)>,
     /// The W3C `traceparent` of the request.
@@ -86,7 +86,11 @@ pub async fn submit_video(
     let expected = estimate(expected_seconds(&plan, request.film.quality, speed));
     let submission = Submission {
         kind: JobKind::Video,
-        request: Request { input: request.input, pause_after_extraction: false, callback: request.callback },
+        request: Request {
+            input: request.input,
+            pause_after_extraction: false,
+            callback: request.callback.map(String::from),
+        },
         plan: Some(plan),
         caller,
         traceparent: request.traceparent,

@@ -1,7 +1,6 @@
 //! A job in StreamGank's words: the API's job, the log's lines and the webhooks' data (contract.md; seeds 000, 001).
 
-use reelhook_domain::Incomplete;
-use reelhook_domain::{Job, Live, LogLevel, OutboundEvent, Status, Timestamp};
+use reelhook_domain::{Incomplete, Job, Live, LogLevel, OutboundEvent, Status, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// Jobs by status, for queue answers.

@@ -24,13 +24,13 @@ use reelhook_domain::{
 };
 
 use crate::clock::ClockAndRandom;
-use crate::outbox::fanout::EventRow;
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::cache::{EndpointCache, EndpointCachePorts, ResolvedEndpoint};
 use crate::webhooks::endpoints::registrations::{RegistrationStore, Vault};
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
-use crate::webhooks::notify::{EventStore, NotifyPorts};
+use crate::webhooks::events::{EventRow, EventStore};
+use crate::webhooks::notify::NotifyPorts;
 use crate::webhooks::operational::{self, OperationalEvent, OperationalPorts};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::transport::WebhookTransport;

@@ -1,68 +1,78 @@
-//! Deliveries as people look at them: lists by job, endpoint, status and time, one with its attempts, and one more try.
+//! Deliveries for operators: lists by subject, endpoint, status and time, details with attempts, and replays.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, Subject, Timestamp};
 
 use crate::clock::ClockAndRandom;
-use crate::outbox::fanout::EventRow;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::outbox::sweep::shard;
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::deliver::SaveDeliveries;
 use crate::webhooks::endpoints::EndpointStateStore;
-use crate::webhooks::notify::hint;
+use crate::webhooks::events::{EventRow, hint};
 
-/// Partitions of a day's deliveries.
+/// The number of partitions of a day's deliveries.
 pub const DELIVERY_SHARDS: u32 = 4;
 /// Days that deliveries are kept.
 pub const DELIVERY_DAYS: i64 = 30;
-/// Deliveries that are read at once.
+/// Deliveries that are read in one call.
 const PAGE: usize = 100;
-/// Times that one list reads.
+/// The most reads of one list.
 const READS: usize = 20;
-/// Attempts to make a delivery due, before that is left to the next call.
+/// Attempts at a replay within one call.
 const ATTEMPTS: u32 = 10;
-/// A repeated call within this time answers like the first.
-const REPEAT_MS: i64 = 10_000;
-/// Milliseconds of a day.
+/// A repeated replay within this time gets the first one's answer.
+const REPEAT: Duration = Duration::from_secs(10);
+/// A day.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+/// A day in milliseconds, for cursors.
 pub(crate) const DAY_MS: i64 = 86_400_000;
+/// How long deliveries are kept.
+pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
-/// The partition of a day's deliveries that one stands in.
+/// The partition of a delivery among those of its day.
 pub fn delivery_shard(id: DeliveryId) -> u32 {
     shard(&id.to_string()) % DELIVERY_SHARDS
 }
 
-/// Where a delivery stands in a list: lists sort by time, then by id.
+/// The cursor of a delivery: lists sort by time, then by id.
 pub fn delivery_cursor(delivery: &Delivery) -> String {
-    format!("{:013}.{}", delivery.created_at.0, delivery.id)
+    format!("{:013}.{}", delivery.created_at.millis(), delivery.id)
 }
 
-/// A delivery's place and id.
+/// A delivery's cursor and id.
 pub type ListedDelivery = (String, DeliveryId);
 
-/// A delivery with what it tells of and what came of its tries.
+/// A delivery with its event and its attempts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryDetails {
     /// The delivery.
     pub delivery: Delivery,
     /// Its event.
     pub event: Option<EventRow>,
-    /// Its tries in order, of very many the newest.
+    /// Its attempts in order; only the newest ones of very many.
     pub attempts: Vec<Attempt>,
 }
 
-/// Where deliveries are looked at.
+/// Reads deliveries.
 #[async_trait]
 pub trait DeliveryQueries: SaveDeliveries {
-    /// Deliveries about a job before a place, newest first; eventually consistent.
+    /// Deliveries about a subject before a cursor, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError>;
+    async fn of_subject(
+        &self,
+        subject: &Subject,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day before a place, newest first; eventually consistent.
+    /// Deliveries of a shard of a day before a cursor, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -74,7 +84,7 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Deliveries of a shard of a day after a place, oldest first; eventually consistent.
+    /// Deliveries of a shard of a day after a cursor, oldest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -86,7 +96,7 @@ pub trait DeliveryQueries: SaveDeliveries {
         limit: usize,
     ) -> Result<Vec<ListedDelivery>, StoreError>;
 
-    /// Those of these deliveries that are there, in order; strongly consistent.
+    /// Those of these deliveries that exist, in order; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -99,46 +109,46 @@ pub trait DeliveryQueries: SaveDeliveries {
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError>;
 }
 
-/// Which deliveries are wanted.
+/// Selects deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryFilter {
-    /// About this job.
-    pub job: Option<JobId>,
+    /// About this job, endpoint or trigger.
+    pub subject: Option<Subject>,
     /// To this endpoint, by its id or its name.
     pub endpoint: Option<String>,
-    /// That stand so.
+    /// With this status.
     pub status: Option<DeliveryStatus>,
-    /// Made at this time or later.
+    /// Created at this time or later.
     pub from: Option<Timestamp>,
-    /// Made at this time or before.
+    /// Created at this time or before.
     pub to: Option<Timestamp>,
-    /// Before this place, where an earlier part ended.
+    /// Before this cursor, with which an earlier page ended.
     pub before: Option<String>,
-    /// At most so many.
+    /// The most deliveries of the page.
     pub limit: usize,
 }
 
 impl DeliveryFilter {
     fn matches(&self, delivery: &Delivery) -> bool {
-        self.job.as_ref().is_none_or(|job| *job == delivery.job_id)
+        self.subject.as_ref().is_none_or(|subject| *subject == delivery.subject)
             && self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
             && self.status.is_none_or(|status| status == delivery.status)
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryPage {
     /// Newest first.
     pub deliveries: Vec<Delivery>,
-    /// Where it goes on to older ones.
+    /// The cursor of the next page, with older deliveries.
     pub next: Option<String>,
-    /// Whether it stopped because it had read enough, and not because it had found enough.
+    /// Whether the page ended because of the limit on reads, and not because it was full.
     pub partial: bool,
 }
 
-/// Lists deliveries, newest first; without a job, those of the last 24 hours unless `from` says more. It looks at no more
-/// than 2,000 of them, however many there are.
+/// Lists deliveries, newest first; without a subject, those of the last 24 hours unless `from` is given. It examines no
+/// more than 2,000 deliveries, however many there are.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -147,21 +157,21 @@ pub async fn list(
     wanted: &DeliveryFilter,
     now: Timestamp,
 ) -> Result<DeliveryPage, StoreError> {
-    let to = wanted.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
-    let usual = if wanted.job.is_some() { Timestamp(0) } else { Timestamp(to.0 - DAY_MS) };
-    let from = wanted.from.unwrap_or(usual).max(Timestamp(now.0 - DELIVERY_DAYS * DAY_MS));
-    let (first, behind) = (format!("{:013}", from.0), format!("{:013}", to.0 + 1));
+    let to = wanted.to.unwrap_or(now).min(now.after(DAY));
+    let usual = if wanted.subject.is_some() { Timestamp::EPOCH } else { to.before(DAY) };
+    let from = wanted.from.unwrap_or(usual).max(now.before(RETENTION));
+    let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.millis() + 1));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
     for _ in 0..READS {
         if before <= first {
             return Ok(part);
         }
-        // A place with an id stands among those of its millisecond, a time alone before them.
+        // A cursor with an id lies within its millisecond, a cursor without one before it.
         let newest = time_of(&before) - i64::from(before.len() == first.len());
         let day = newest.div_euclid(DAY_MS);
-        let found = match &wanted.job {
-            Some(job) => deliveries.of_job(job, &before, PAGE).await?,
+        let found = match &wanted.subject {
+            Some(subject) => deliveries.of_subject(subject, &before, PAGE).await?,
             None => of_day(deliveries, Timestamp(day * DAY_MS), &before).await?,
         };
         let full = found.len() >= PAGE;
@@ -175,7 +185,7 @@ pub async fn list(
                 part.deliveries.push(delivery);
             }
         }
-        match (found.last(), &wanted.job) {
+        match (found.last(), &wanted.subject) {
             (Some((last, _)), _) if full => before.clone_from(last),
             (_, Some(_)) => return Ok(part),
             (_, None) => before = format!("{:013}", day * DAY_MS),
@@ -202,12 +212,12 @@ pub(crate) fn goes_to(delivery: &Delivery, endpoint: &str) -> bool {
     endpoint == delivery.endpoint_name || endpoint == delivery.endpoint_id.as_str()
 }
 
-/// The time of a place, in Unix milliseconds.
+/// The time of a cursor, in Unix milliseconds.
 pub(crate) fn time_of(cursor: &str) -> i64 {
     cursor.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
 }
 
-/// What trying once more needs.
+/// What [`replay`] needs.
 pub struct ReplayPorts<'a> {
     /// Deliveries.
     pub deliveries: &'a dyn DeliveryQueries,
@@ -218,25 +228,25 @@ pub struct ReplayPorts<'a> {
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
     /// How much later than its hint a delivery is due for the sweep.
-    pub grace: std::time::Duration,
+    pub grace: Duration,
 }
 
-/// What a try by hand led to.
+/// The result of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replayed {
-    /// It is sent once more, or sooner.
+    /// It is sent again, or sooner.
     Due(Box<Delivery>),
-    /// A try is under way at this moment.
+    /// An attempt is in progress.
     InProgress(Box<Delivery>),
     /// Its endpoint is disabled.
     Disabled,
-    /// Its endpoint is not registered any more.
+    /// Its endpoint's registration was removed.
     Removed,
     /// There is no such delivery.
     NotFound,
 }
 
-/// Sends a delivery once more, or sooner, under the same id; a repeat within 10 s changes nothing.
+/// Sends a delivery again, or sooner, with the same id; a repeat within 10 s changes nothing.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -248,7 +258,7 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
             return Ok(Replayed::NotFound);
         };
         let now = ports.clock.now();
-        if delivery.replayed_at.is_some_and(|at| now.0 - at.0 < REPEAT_MS) {
+        if delivery.replayed_at.is_some_and(|at| now.since(at) < REPEAT) {
             return Ok(Replayed::Due(Box::new(delivery)));
         }
         if delivery.lease_until.is_some_and(|lease| lease > now) {
@@ -262,7 +272,7 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
             return Ok(Replayed::Disabled);
         }
         let next = delivery.resend(now, ports.grace);
-        let missing = || StoreError::Busy { operation: "try again", source: "no answer".into() };
+        let missing = || StoreError::Busy { operation: "replay delivery", source: "no answer".into() };
         let saved = ports.deliveries.save_all(std::slice::from_ref(&next)).await.pop().ok_or_else(missing)??;
         if saved == Saved::Done {
             ports.endpoints.request_probe(&next.endpoint_id).await?;
@@ -270,5 +280,5 @@ pub async fn replay(ports: &ReplayPorts<'_>, id: DeliveryId) -> Result<Replayed,
             return Ok(Replayed::Due(Box::new(next)));
         }
     }
-    Err(StoreError::Busy { operation: "try again", source: "the delivery changed each time".into() })
+    Err(StoreError::Busy { operation: "replay delivery", source: "the delivery changed each time".into() })
 }

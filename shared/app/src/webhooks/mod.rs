@@ -3,10 +3,12 @@
 pub mod deliver;
 pub mod deliveries;
 pub mod endpoints;
+pub mod events;
 pub mod notify;
 pub mod operational;
 pub mod previews;
 pub mod recover;
+pub mod recovery;
 pub mod settings;
 pub mod subscriptions;
 pub mod transport;

@@ -1,78 +1,25 @@
-//! An event that no job's outbox carries, told to endpoints: by hand, as a test, or of webhooks themselves.
+//! Notifies endpoints of an event that no outbox carries: one triggered manually, a test, or one about webhooks themselves.
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::StreamExt;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus};
+use reelhook_domain::Delivery;
 
-use crate::outbox::fanout::EventRow;
-use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, hint_at_deliveries};
+use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::store::StoreError;
+use crate::webhooks::events::{EventRow, EventStore, WRITES_AT_ONCE, delivery_of, hint};
 use crate::webhooks::subscriptions::Subscriber;
 
-/// Deliveries that are written at once.
-pub(crate) const WRITES_AT_ONCE: usize = 16;
-
-/// Where events and their deliveries are written.
-#[async_trait]
-pub trait EventStore: Send + Sync {
-    /// Writes an event unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
-
-    /// Writes a delivery unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
-}
-
-/// An event's delivery to one endpoint, due at once; its id follows from the two.
-pub fn delivery_of(event: &EventRow, to: &Subscriber, grace: Duration, traceparent: Option<&str>) -> Delivery {
-    Delivery {
-        id: DeliveryId::of(&event.id, &to.id),
-        event_id: event.id.clone(),
-        event: event.event,
-        job_id: event.job_id.clone(),
-        endpoint_id: to.id.clone(),
-        endpoint_name: to.name.clone(),
-        status: DeliveryStatus::Pending,
-        version: 1,
-        created_at: event.at,
-        attempts: 0,
-        uncounted: 0,
-        replayed_at: None,
-        replay: false,
-        recovery: None,
-        next_attempt_at: event.at,
-        wait_reason: None,
-        lease_until: None,
-        due_at: Some(event.at.after(grace)),
-        finished_at: None,
-        last_result: None,
-        last: None,
-        traceparent: traceparent.map(str::to_owned),
-    }
-}
-
-/// The hint for a delivery that may be sent at once.
-pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
-    Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
-}
-
-/// How many deliveries were asked for and accepted.
+/// How many deliveries an event has, and how many of them were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Notified {
-    /// One for each endpoint that wants the event.
+    /// One for each subscriber.
     pub total: usize,
-    /// Written down, and so sure to be tried.
+    /// Written, and so certain to be attempted.
     pub accepted: usize,
 }
 
-/// What telling needs.
+/// What [`notify`] needs.
 pub struct NotifyPorts<'a> {
     /// Events and deliveries.
     pub store: &'a dyn EventStore,
@@ -82,10 +29,10 @@ pub struct NotifyPorts<'a> {
     pub grace: Duration,
 }
 
-/// Writes an event and its deliveries, and hints at them. What is there stays as it is: telling again does no harm.
+/// Writes an event and its deliveries, and sends hints for them. It is idempotent: what exists stays as it is.
 ///
 /// # Errors
-/// [`StoreError`] when none was written.
+/// [`StoreError`] when no delivery was written.
 pub async fn notify(
     ports: &NotifyPorts<'_>,
     event: &EventRow,
@@ -104,7 +51,7 @@ pub async fn notify(
         match result {
             Ok(()) => hints.push(hint(delivery)),
             Err(error) => {
-                tracing::warn!(delivery_id = %delivery.id, %error, "a delivery was not written");
+                tracing::warn!(delivery_id = %delivery.id, %error, "failed to write a delivery");
                 failed = Some(error);
             }
         }

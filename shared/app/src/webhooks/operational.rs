@@ -1,45 +1,45 @@
-//! Webhooks about webhooks: an endpoint fails, is disabled or recovers, a delivery is given up.
+//! Webhooks about webhooks: an endpoint fails, is disabled or recovers, or a delivery is exhausted.
 //!
-//! They go the way of all others. None is about one of its own kind, and none goes to the endpoint that it is about: so
-//! each is the end of what it tells of, and nothing circles.
+//! They are delivered like all others. None is about another webhook about webhooks, and none goes to the endpoint that
+//! it is about: so no such webhook causes another one.
 
-use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, JobId, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, OutboundEvent, Subject, Timestamp};
 use serde_json::{Value, json};
 
-use crate::outbox::fanout::EventRow;
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
+use crate::webhooks::events::EventRow;
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::{Subscribers, Subscriptions};
 
-/// What telling of webhooks needs.
+/// What [`notify_subscribers`] needs.
 pub struct OperationalPorts<'a> {
     /// Events, deliveries and hints.
     pub notify: NotifyPorts<'a>,
-    /// Who was registered.
+    /// Registered endpoints.
     pub subscribers: &'a dyn Subscribers,
     /// WEBHOOK_* settings.
     pub settings: &'a WebhookSettings,
 }
 
-/// Something about webhooks that somebody may want to know.
+/// Something that happened to an endpoint or a delivery.
 #[derive(Debug, Clone, Copy)]
 pub enum OperationalEvent<'a> {
-    /// An endpoint fails; with the part of its patience of which its operator is warned.
+    /// An endpoint fails; with the used part of its disable policy, in percent, that the event warns about.
     Failing(&'a Endpoint, &'a EndpointState, u8),
     /// An endpoint was disabled, when and why.
     Disabled(&'a Endpoint, Timestamp, &'a str),
-    /// An endpoint that had been told of as failing since then takes webhooks again.
+    /// An endpoint takes webhooks again; with the start of the outage that subscribers were notified about.
     Recovered(&'a Endpoint, Timestamp),
     /// Every try of a delivery failed.
     Exhausted(&'a Endpoint, &'a Delivery),
 }
 
-/// Tells whoever wants to know; telling the same again does no harm.
+/// Notifies the subscribers of the event; it is idempotent.
 ///
 /// # Errors
-/// [`StoreError`]: nobody was told.
+/// [`StoreError`]: not every delivery was written.
 pub async fn notify_subscribers(
     ports: &OperationalPorts<'_>,
     cause: OperationalEvent<'_>,
@@ -49,14 +49,14 @@ pub async fn notify_subscribers(
     let subscriptions = Subscriptions::new(ports.settings, ports.subscribers.subscribers().await?);
     let about = cause.endpoint();
     let others = subscriptions.of(event.event, now).filter(|one| one.id != about.id);
-    let told = notify(&ports.notify, &event, others, None).await?;
-    if told.accepted < told.total {
+    let notified = notify(&ports.notify, &event, others, None).await?;
+    if notified.accepted < notified.total {
         return Err(StoreError::Busy {
-            operation: "tell of webhooks",
+            operation: "notify subscribers",
             source: "not every delivery was written".into(),
         });
     }
-    Ok(told)
+    Ok(notified)
 }
 
 impl<'a> OperationalEvent<'a> {
@@ -70,12 +70,12 @@ impl<'a> OperationalEvent<'a> {
     }
 }
 
-/// The event, whose id follows from what happened; none for what must not cause another one.
+/// The event, whose id follows from its cause; none for a delivery whose event is about webhooks itself.
 pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<EventRow> {
-    let (event, subject, at, data) = match cause {
+    let (event, id, at, data) = match cause {
         OperationalEvent::Failing(endpoint, state, percent) => {
             let since = state.failing_since.unwrap_or(now);
-            let id = format!("{}.{}.{percent}", endpoint.id, since.0);
+            let id = format!("{}.{}.{percent}", endpoint.id, since.millis());
             (OutboundEvent::EndpointFailing, id, now, failing(endpoint, &endpoint.policy, state, now))
         }
         OperationalEvent::Disabled(endpoint, at, reason) => {
@@ -83,33 +83,33 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             data["disabled_at"] = json!(at.to_string());
             data["reason"] = json!(reason);
             data["message"] = json!(format!("Webhook endpoint {} was disabled: {reason}", endpoint.name));
-            (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.0), at, data)
+            (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.millis()), at, data)
         }
         OperationalEvent::Recovered(endpoint, since) => {
             let mut data = about(endpoint);
             data["failing_since"] = json!(since.to_string());
             data["recovered_at"] = json!(now.to_string());
             data["message"] = json!(format!("Webhook endpoint {} takes webhooks again", endpoint.name));
-            (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.0), now, data)
+            (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.millis()), now, data)
         }
         OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
         OperationalEvent::Exhausted(endpoint, delivery) => {
-            // The same at each telling, and another one where it is given up once more after it was sent again.
-            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().0);
+            // The same for each call, and a new one if the delivery is exhausted again after a replay.
+            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().millis());
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
     };
-    let job_id = match cause {
-        OperationalEvent::Exhausted(_, delivery) => delivery.job_id.clone(),
+    let subject = match cause {
+        OperationalEvent::Exhausted(_, delivery) => delivery.subject.clone(),
         OperationalEvent::Failing(..) | OperationalEvent::Disabled(..) | OperationalEvent::Recovered(..) => {
-            JobId::parse(cause.endpoint().id.as_str()).ok()?
+            Subject::Endpoint(cause.endpoint().id.clone())
         }
     };
-    Some(EventRow { id: EventId::parse(&subject).ok()?, event, job_id, at, data, callback: None })
+    Some(EventRow { id: EventId::parse(&id).ok()?, event, subject, at, data, callback: None })
 }
 
 fn about(endpoint: &Endpoint) -> Value {
-    // A receiver's URL may be its secret, and this goes to others.
+    // A receiver's URL may be a secret, and this event goes to other receivers.
     json!({ "endpoint_id": endpoint.id.as_str(), "endpoint": endpoint.name, "url": endpoint.destination.server() })
 }
 
@@ -132,7 +132,7 @@ fn exhausted(endpoint: &Endpoint, delivery: &Delivery) -> Value {
     data["delivery_id"] = json!(delivery.id.to_string());
     data["webhook_id"] = json!(delivery.id.webhook_id());
     data["event"] = json!(delivery.event.name());
-    data["job_id"] = json!(delivery.job_id.as_str());
+    data["job_id"] = json!(delivery.subject.as_str());
     data["attempts"] = json!(delivery.attempts);
     data["reason"] = json!(delivery.last_result);
     let (event, attempts) = (delivery.event.name(), delivery.attempts);

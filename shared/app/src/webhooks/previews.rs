@@ -1,49 +1,47 @@
-//! What a webhook of each event looks like: examples that the real rules make, and what an endpoint would get of them.
+//! Previews of webhooks: an example of each event, made by the real rules, and the webhook that an endpoint would get.
 
 use crate::views::captions::{CAPTIONS, step_name};
-use reelhook_domain::{Origin, Request};
+use reelhook_domain::{
+    Decision, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, JobKind, NewJob, Origin,
+    OutboundEvent, Policy, RenderId, Request, StepStatus, StepUpdate, Timestamp, create, decide,
+};
 use std::time::Duration;
 
 use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
-use reelhook_domain::{
-    Decision, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, JobKind, NewJob, OutboundEvent,
-    Policy, RenderId, StepStatus, StepUpdate, Timestamp, create, decide,
-};
 use serde_json::json;
-use url::Url;
 
-use crate::outbox::fanout::EventRow;
 use crate::views::webhook_data;
+use crate::web_url::WebUrl;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
-use crate::webhooks::notify::delivery_of;
+use crate::webhooks::events::{EventRow, delivery_of};
 use crate::webhooks::operational::{self, OperationalEvent};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;
 use crate::webhooks::transport::OutboundWebhook;
 use crate::webhooks::triggers;
 
-/// Milliseconds of a minute.
-const MINUTE_MS: i64 = 60_000;
+/// A minute.
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// What an endpoint would be sent.
+/// The webhook that an endpoint would get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// Of what.
+    /// The event.
     pub event: OutboundEvent,
-    /// HTTP headers, or the attributes of a message; the endpoint's own without their values.
+    /// HTTP headers, or the attributes of a message; the values of the endpoint's own headers are hidden.
     pub headers: Vec<(String, String)>,
     /// The exact body.
     pub body: String,
 }
 
-/// An endpoint that nobody has, for examples.
+/// A made-up endpoint for examples.
 pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
     Endpoint {
         id: EndpointId::parse("ep_00112233445566778899aabbccddeeff").expect("an id"),
         name: "webhook_1".to_owned(),
-        destination: Destination::Web(Url::parse("https://receiver.example/webhooks").expect("a URL")),
+        destination: Destination::Web(WebUrl::parse("https://receiver.example/webhooks").expect("a URL")),
         policy: settings.policy,
         permanent: settings.permanent.clone(),
         headers: Vec::new(),
@@ -52,7 +50,7 @@ pub fn example_endpoint(settings: &WebhookSettings) -> Endpoint {
     }
 }
 
-/// What this endpoint would be sent now of an event.
+/// The webhook that this endpoint would get now for an event.
 pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Preview {
     let example = example(endpoint, event, now);
     let delivery = delivery_of(&example, &Subscriber::only(endpoint), Duration::ZERO, None);
@@ -68,9 +66,9 @@ pub fn preview(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Pre
     Preview { event, headers, body }
 }
 
-/// An example of an event: about a job that lived through it, or about this endpoint.
+/// An example of an event: about a job that went through it, or about this endpoint.
 pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> EventRow {
-    let since = Timestamp(now.0 - 10 * MINUTE_MS);
+    let since = now.before(10 * MINUTE);
     let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
     let of_webhooks = |cause: OperationalEvent<'_>| operational::event(cause, now);
     let row = match event {
@@ -109,10 +107,17 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
 fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     let at = job.updated_at;
     let data = webhook_data(job, event, at);
-    EventRow { id: EventId::of(&job.id, job.version, 0), event, job_id: job.id.clone(), at, data, callback: None }
+    EventRow {
+        id: EventId::of(&job.id, job.version, 0),
+        event,
+        subject: job.id.clone().into(),
+        at,
+        data,
+        callback: None,
+    }
 }
 
-/// A job that was made at this time and lived until the event.
+/// A job that was created at this time and went on until the event.
 fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
     let policy = Policy { captions: CAPTIONS, ..Policy::default() };
     let random = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff;
@@ -134,20 +139,16 @@ fn of_job(event: OutboundEvent, at: Timestamp) -> Job {
         origin: Origin::default(),
     };
     let job = create(new, at, &policy);
-    let live = |job: Job, (minute, event): (i64, Event)| match decide(
-        &job,
-        &event,
-        Timestamp(at.0 + minute * MINUTE_MS),
-        &policy,
-    ) {
+    let live = |job: Job, (minute, event): (u32, Event)| match decide(&job, &event, at.after(minute * MINUTE), &policy)
+    {
         Decision::Apply(next) => *next,
         Decision::Ignore(_) | Decision::Reject(_) => job,
     };
     story(event).into_iter().fold(job, live)
 }
 
-/// What happens to a job until it tells of this event, each with the minute in which it does.
-fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
+/// The events of a job up to this webhook event, each with its minute.
+fn story(event: OutboundEvent) -> Vec<(u32, Event)> {
     let video = || "https://cdn.example.com/videos/video.mp4".to_owned();
     let render = || RenderId::parse("6f1d3d0a-6c1e-4b0e-9a53-0f7a6c2b4d11").ok();
     let started = |minute, attempt| {
@@ -163,7 +164,7 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
     if event.group() == EventGroup::Video {
         return video_story(event);
     }
-    let mut story: Vec<(i64, Event)> = started(0, 1).into();
+    let mut story: Vec<(u32, Event)> = started(0, 1).into();
     story.extend(match event {
         OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = Some(video())))],
         OutboundEvent::Failed => {
@@ -206,8 +207,8 @@ fn story(event: OutboundEvent) -> Vec<(i64, Event)> {
     story
 }
 
-/// What happens to a video until it tells of this event.
-fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
+/// The events of a video's job up to this webhook event.
+fn video_story(event: OutboundEvent) -> Vec<(u32, Event)> {
     let runs = [(0, Event::Claim), (0, Event::RunHere { attempt: 1, renderer: Renderer::Own })];
     let claimed = |minute| (minute, Event::ClaimPiece { attempt: 1 });
     let done = |claim, video: Option<StoredVideo>| (1, Event::PieceDone { attempt: 1, claim, video });
@@ -218,7 +219,7 @@ fn video_story(event: OutboundEvent) -> Vec<(i64, Event)> {
         link: "https://api.example.com/api/download/video?token=s1.example".to_owned(),
     };
     let error = "scenes[1].content.image: the picture at shop.example answered 404".to_owned();
-    let mut story: Vec<(i64, Event)> = runs.into();
+    let mut story: Vec<(u32, Event)> = runs.into();
     match event {
         OutboundEvent::VideoCompleted => {
             for scene in 1..=3 {

@@ -1,172 +1,36 @@
-//! Recovery: every delivery of a time range that a filter fits is counted, or sent once more, however many there are.
+//! Recovery: counts or sends again every delivery of a time range that a filter matches, however many there are.
 //!
-//! A recovery is a row with a cursor. Whoever works on it takes a page, changes its deliveries, and saves the cursor on
-//! condition that nobody else did. A page that is taken twice, after a crash say, finds its own mark on what it had done.
+//! A recovery is a row with a cursor. A worker takes a page, changes its deliveries, and saves the cursor on condition
+//! that no other worker did. A page that is processed twice, after a crash for example, finds its own marks on deliveries.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, OutboundEvent, Timestamp};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, Timestamp};
 
 use crate::clock::ClockAndRandom;
 use crate::jobs::submit::IdempotencyKey;
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::deliveries::{
-    DAY_MS, DELIVERY_DAYS, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, goes_to, time_of,
-};
+use crate::webhooks::deliveries::{DAY, DAY_MS, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, RETENTION, time_of};
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
-use crate::webhooks::notify::hint;
+use crate::webhooks::events::hint;
+use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
 
-/// Deliveries that are looked at before the cursor is saved.
+/// Deliveries of a page, after which the cursor is saved.
 const PAGE: usize = 100;
-/// Who works on a recovery and is not heard of for so long has died.
+/// How long a worker's claim on a recovery lasts without progress.
 pub const RECOVERY_LEASE: Duration = Duration::from_secs(30);
-/// Attempts to cancel, before that is left to the next call.
+/// Attempts to cancel within one call.
 const ATTEMPTS: u32 = 10;
 
-/// A recovery's id: `rec_` and 32 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RecoveryId(String);
-
-impl RecoveryId {
-    /// The id of these bits.
-    pub fn of(bits: u128) -> Self {
-        Self(format!("rec_{bits:032x}"))
-    }
-
-    /// The id of what this caller asks for by this key: the same each time.
-    fn of_key(caller: &str, key: &IdempotencyKey) -> Self {
-        let digest = Sha256::new().chain_update(caller).chain_update([0]).chain_update(&key.key).finalize();
-        Self(format!("rec_{}", hex::encode(&digest[..16])))
-    }
-
-    /// Reads an id; none where it can't be one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("rec_")?;
-        let fits =
-            digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    /// Its text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Which deliveries are recovered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Filter {
-    /// Made at this time or later.
-    pub from: Timestamp,
-    /// Made at this time or before.
-    pub to: Timestamp,
-    /// To this endpoint, by its id or its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// That tell of this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<OutboundEvent>,
-    /// That stand so.
-    pub statuses: Vec<DeliveryStatus>,
-}
-
-impl Filter {
-    fn matches(&self, delivery: &Delivery, id: &RecoveryId) -> bool {
-        let marked = delivery.recovery.as_deref() == Some(id.as_str());
-        self.endpoint.as_ref().is_none_or(|name| goes_to(delivery, name))
-            && self.event.is_none_or(|event| event == delivery.event)
-            && (marked || self.statuses.contains(&delivery.status))
-    }
-}
-
-/// How a recovery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RecoveryStatus {
-    /// It goes on.
-    Running,
-    /// It has looked at everything.
-    Done,
-    /// A person ended it.
-    Cancelled,
-}
-
-/// A recovery.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recovery {
-    /// Its id.
-    pub id: RecoveryId,
-    /// Which deliveries.
-    pub filter: Filter,
-    /// Whether it only counts.
-    pub dry_run: bool,
-    /// SHA-256 of what the request says, as hex, where that had an Idempotency-Key.
-    #[serde(rename = "asked", default, skip_serializing_if = "Option::is_none")]
-    pub request_hash: Option<String>,
-    /// How it stands.
-    pub status: RecoveryStatus,
-    /// Rises by one with each change.
-    pub version: u64,
-    /// When a person asked for it.
-    pub created_at: Timestamp,
-    /// When it came forward last.
-    pub updated_at: Timestamp,
-    /// When it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
-    /// By which somebody has to go on with it; none when it has ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<Timestamp>,
-    /// The place that it has come to.
-    pub cursor: String,
-    /// Deliveries that it looked at.
-    pub examined: u64,
-    /// Those of them that the filter fits.
-    pub matched: u64,
-    /// Those of these that are sent once more.
-    pub replayed: u64,
-    /// Those that are not, since a try was under way.
-    pub under_way: u64,
-    /// Those that are not, since their endpoint is disabled.
-    pub disabled: u64,
-}
-
-impl Recovery {
-    /// How far it has come in its time range, in percent.
-    pub fn progress(&self) -> u8 {
-        let whole = (self.filter.to.0 - self.filter.from.0).max(1);
-        let done = (time_of(&self.cursor) - self.filter.from.0).clamp(0, whole);
-        match self.status {
-            RecoveryStatus::Done => 100,
-            RecoveryStatus::Running | RecoveryStatus::Cancelled => {
-                u8::try_from(done * 100 / whole).unwrap_or(99).min(99)
-            }
-        }
-    }
-
-    fn next(&self, now: Timestamp) -> Self {
-        Self { version: self.version + 1, updated_at: now, ..self.clone() }
-    }
-
-    fn end(&mut self, status: RecoveryStatus, now: Timestamp) {
-        self.status = status;
-        self.finished_at = Some(now);
-        self.due_at = None;
-    }
-}
-
-/// Where recoveries are kept.
+/// Stores recoveries.
 #[async_trait]
 pub trait RecoveryStore: Send + Sync {
-    /// Writes a new one; whether there was none with its id.
+    /// Writes a new recovery; whether its id was free.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -213,31 +77,31 @@ pub struct RecoverPorts<'a> {
     pub grace: Duration,
 }
 
-/// What a person asks for.
+/// A request for a recovery.
 #[derive(Debug, Clone)]
 pub struct RecoveryRequest {
-    /// Which deliveries.
+    /// Its deliveries.
     pub filter: Filter,
     /// Whether they are only counted.
     pub dry_run: bool,
-    /// Who asks, as a fingerprint, and the request's Idempotency-Key.
+    /// The caller's fingerprint and the request's Idempotency-Key.
     pub key: Option<(String, IdempotencyKey)>,
 }
 
-/// What came of a wish.
+/// The result of [`begin`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
-    /// The recovery, or the one that the same key began before.
+    /// The recovery, or the one that the same key began earlier.
     Recovery(Box<Recovery>),
-    /// The key was used with another body.
+    /// The Idempotency-Key was used with another body.
     KeyReused,
 }
 
-/// Begins a recovery and works on it for `budget`; what is left goes on in the background. A repeat with the same key
-/// begins no other.
+/// Begins a recovery and works on it for `budget`; the due sweep does the rest. A repeat with the same key begins no
+/// second one.
 ///
 /// # Errors
-/// [`StoreError`] when it could not be begun; a later fault is only logged, the background tries again.
+/// [`StoreError`] when it could not be written; a later error is only logged, and the due sweep retries.
 pub async fn begin(
     ports: &RecoverPorts<'_>,
     requested: RecoveryRequest,
@@ -253,13 +117,13 @@ pub async fn begin(
         }
     }
     // Nothing older is kept.
-    let from = filter.from.max(Timestamp(now.0 - (DELIVERY_DAYS + 1) * DAY_MS));
+    let from = filter.from.max(now.before(RETENTION + DAY));
     let recovery = Recovery {
         id: match &key {
             Some((caller, key)) => RecoveryId::of_key(caller, key),
             None => RecoveryId::of(ports.clock.random()),
         },
-        cursor: format!("{:013}", from.0),
+        cursor: format!("{:013}", from.millis()),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
         request_hash: key.as_ref().map(|(_, key)| key.body_hash.clone()),
@@ -276,18 +140,18 @@ pub async fn begin(
         disabled: 0,
     };
     if !ports.store.insert(&recovery).await? {
-        let missing = || StoreError::Busy { operation: "begin recovery", source: "it was there and is not".into() };
+        let missing = || StoreError::Busy { operation: "begin recovery", source: "it existed and was removed".into() };
         let first = ports.store.recovery(&recovery.id).await?.ok_or_else(missing)?;
         return Ok(repeated(first, key.as_ref()));
     }
     let later = work(ports, &recovery.id, now.after(budget), true).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, recovery = recovery.id.as_str(), "a recovery goes on in the background");
+        tracing::warn!(%error, recovery = recovery.id.as_str(), "recovery interrupted, the due sweep will resume it");
         None
     });
     Ok(Started::Recovery(Box::new(later.unwrap_or(recovery))))
 }
 
-/// What a key gives that began a recovery before.
+/// The result for a key that began a recovery earlier.
 fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Started {
     let is_same = match (&first.request_hash, key) {
         (Some(request_hash), Some((_, key))) => key.is_same(request_hash),
@@ -297,18 +161,18 @@ fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Started 
     if is_same { Started::Recovery(Box::new(first)) } else { Started::KeyReused }
 }
 
-/// Lets an endpoint be asked again, and sends what waits for it now: a recovery of its pending deliveries.
+/// Enables an endpoint, and sends its pending deliveries now, by a recovery.
 ///
 /// # Errors
-/// [`StoreError`]; doing it again does no harm.
+/// [`StoreError`]; it can be repeated.
 pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Duration) -> Result<Recovery, StoreError> {
     let before = ports.endpoints.endpoint(&endpoint.id).await?;
     ports.endpoints.enable(&endpoint.id).await?;
     let now = ports.clock.now();
     let since = before.failing_since.into_iter().chain(before.disabled_at).min().unwrap_or(now);
     let filter = Filter {
-        // Whatever waits was made within its schedule before, or within the day that an answer may excuse.
-        from: Timestamp(since.0 - DAY_MS - i64::try_from(endpoint.policy.schedule.length().as_millis()).unwrap_or(0)),
+        // Pending deliveries were created within their schedule before, or within the day of uncounted attempts.
+        from: since.before(DAY + endpoint.policy.schedule.length()),
         to: now,
         endpoint: Some(endpoint.id.to_string()),
         event: None,
@@ -320,10 +184,10 @@ pub async fn enable(ports: &RecoverPorts<'_>, endpoint: &Endpoint, budget: Durat
     }
 }
 
-/// Goes on with every recovery that nobody works on, until `until`; how many it worked on.
+/// Resumes every recovery without a worker, until `until`; how many it worked on.
 ///
 /// # Errors
-/// [`StoreError`] of the first that failed; it is due again.
+/// [`StoreError`] of the first one that failed; it stays due.
 pub async fn resume_all(ports: &RecoverPorts<'_>, until: Timestamp) -> Result<usize, StoreError> {
     let due = ports.store.due_recoveries(ports.clock.now()).await?;
     let (mut worked_on, mut failed) = (0, None);
@@ -403,14 +267,14 @@ pub async fn cancel(ports: &RecoverPorts<'_>, id: &RecoveryId) -> Result<Option<
 
 /// Endpoints that were met.
 struct EndpointChecks {
-    /// Whether each takes anything.
+    /// Whether each takes webhooks.
     takes: BTreeMap<EndpointId, bool>,
-    /// Whether one whose circuit is open is probed at once: a person who begins a recovery says that it is mended, the
-    /// background says nothing.
+    /// Whether an endpoint with an open circuit is probed immediately: an operator who begins a recovery implies that it
+    /// works again, the due sweep does not.
     probe: bool,
 }
 
-/// Looks at the next deliveries: the recovery after them, not saved yet.
+/// Processes the next page of deliveries: the recovery after it, not saved yet.
 async fn page(
     ports: &RecoverPorts<'_>,
     recovery: &Recovery,
@@ -420,7 +284,7 @@ async fn page(
     let mut next = recovery.next(now);
     let day = time_of(&recovery.cursor).div_euclid(DAY_MS);
     let found = of_day_after(ports.deliveries, Timestamp(day * DAY_MS), &recovery.cursor).await?;
-    let behind = format!("{:013}", recovery.filter.to.0 + 1);
+    let behind = format!("{:013}", recovery.filter.to.millis() + 1);
     let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
     next.examined += ids.len() as u64;
     let deliveries = ports.deliveries.load_all(&ids).await?;
@@ -431,7 +295,7 @@ async fn page(
             continue;
         }
         if delivery.recovery.as_deref() == Some(recovery.id.as_str()) {
-            // From a time when this page was done before.
+            // This page was processed before.
             next.replayed += 1;
         } else if delivery.lease_until.is_some_and(|lease| lease > now) {
             next.under_way += 1;
@@ -454,7 +318,7 @@ async fn page(
     Ok(next)
 }
 
-/// Whether an endpoint takes anything.
+/// Whether an endpoint takes webhooks.
 async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, checks: &mut EndpointChecks) -> Result<bool, StoreError> {
     if let Some(known) = checks.takes.get(id) {
         return Ok(*known);
@@ -468,7 +332,7 @@ async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, checks: &mut EndpointC
     Ok(takes)
 }
 
-/// Saves and hints; how many are sent, and how many somebody else changed at the same moment.
+/// Saves deliveries and sends hints for them: how many are sent, and how many another writer changed at the same time.
 async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64), StoreError> {
     if again.is_empty() {
         return Ok((0, 0));
@@ -477,7 +341,7 @@ async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64)
     for (delivery, saved) in again.iter().zip(ports.deliveries.save_all(again).await) {
         match saved? {
             Saved::Done => sent.push(hint(delivery)),
-            // Another one works on the same page.
+            // Another worker processes the same page.
             Saved::Conflict(Some(theirs)) if theirs.recovery == delivery.recovery => sent.push(hint(delivery)),
             Saved::Conflict(_) => conflicts += 1,
         }
@@ -487,7 +351,7 @@ async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64)
     Ok((count, conflicts))
 }
 
-/// The next deliveries of a day after a place, oldest first.
+/// The next deliveries of a day after a cursor, oldest first.
 async fn of_day_after(
     deliveries: &dyn DeliveryQueries,
     day: Timestamp,
@@ -499,15 +363,4 @@ async fn of_day_after(
     found.sort();
     found.truncate(PAGE);
     Ok(found)
-}
-
-/// Statuses without repeats, in order.
-pub fn statuses(all: impl IntoIterator<Item = DeliveryStatus>) -> Vec<DeliveryStatus> {
-    let mut unique = Vec::new();
-    for status in all {
-        if !unique.contains(&status) {
-            unique.push(status);
-        }
-    }
-    unique
 }

@@ -1,4 +1,4 @@
-//! The settings of outbound webhooks (seed 001, contract.md): who gets which events, and how.
+//! The settings of outbound webhooks (seed 001, contract.md): endpoints, their events and their policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use reelhook_domain::{
     Circuit, DisablePolicy, EndpointId, EndpointPolicy, EventFilter, EventPattern, RateLimit, Schedule,
 };
 use reelhook_signing::SigningKeys;
-use url::Url;
 
 use crate::outbound::CONNECTION_HEADERS;
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::policies::{
     CONCURRENCY, DAY_MS, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
 };
-use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers, endpoint_id, web_url};
+use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers, endpoint_id, receiver_url};
 
 /// The settings of outbound webhooks (seed 001, contract.md).
 #[derive(Debug, Clone)]
@@ -26,8 +26,8 @@ pub struct WebhookSettings {
     /// WEBHOOK_SECRET_KEY; without one, nothing is signed.
     pub secret: Option<SigningKeys>,
     /// WEBHOOK_TIMEOUT, WEBHOOK_SCHEDULE or WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY,
-    /// WEBHOOK_RATE_LIMIT_*, WEBHOOK_CONCURRENCY, WEBHOOK_CIRCUIT_*, WEBHOOK_DISABLE_AFTER*: what every endpoint keeps to
-    /// unless WEBHOOK_ENDPOINT_POLICIES says otherwise.
+    /// WEBHOOK_RATE_LIMIT_*, WEBHOOK_CONCURRENCY, WEBHOOK_CIRCUIT_*, WEBHOOK_DISABLE_AFTER*: the policy of every
+    /// endpoint, unless WEBHOOK_ENDPOINT_POLICIES overrides it.
     pub policy: EndpointPolicy,
     /// WEBHOOK_PERMANENT_STATUSES.
     pub permanent: BTreeSet<u16>,
@@ -35,7 +35,7 @@ pub struct WebhookSettings {
     pub doubling: Schedule,
 }
 
-/// A setting that can't be used.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` {wrong}")]
 pub struct BadSetting {
@@ -45,19 +45,19 @@ pub struct BadSetting {
     pub wrong: String,
 }
 
-/// All settings that can't be used.
+/// All invalid settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("settings can't be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct BadSettings(pub Vec<BadSetting>);
 
-/// Where the raw settings come from: a variable's text by its name, empty ones as none.
+/// Looks up the text of a variable by its name; none if it is missing or empty.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl WebhookSettings {
-    /// Reads seed 001's WEBHOOK_* settings and our own; every bad one is listed.
+    /// Reads the WEBHOOK_* settings of seed 001 and our own.
     ///
     /// # Errors
-    /// [`BadSettings`].
+    /// [`BadSettings`] lists every invalid one.
     pub fn read(lookup: Lookup<'_>, allow_http: bool) -> Result<Self, BadSettings> {
         let mut bad = Vec::new();
         let (policy, doubling) = read_policy(lookup, &mut bad);
@@ -104,7 +104,7 @@ impl WebhookSettings {
     }
 }
 
-/// What every endpoint keeps to, and the schedule of seed 001 for those who want that one.
+/// The policy of every endpoint, and the schedule of seed 001 for endpoints that choose it.
 fn read_policy(lookup: Lookup<'_>, bad: &mut Vec<BadSetting>) -> (EndpointPolicy, Schedule) {
     let mut number = |name: &'static str, default: u64, least: u64, most: u64| match lookup(name) {
         None => default,
@@ -160,7 +160,8 @@ fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<S
             return BTreeMap::new();
         }
     };
-    // Of a newer version's registrations what we do not know is passed over; in a setting it is a mistake.
+    // Unknown fields are ignored in registrations, which a newer version may have written; in a setting they are
+    // errors.
     let raw: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_str(&text).unwrap_or_default();
     for field in raw.values().flat_map(BTreeMap::keys).filter(|field| !OwnPolicy::NAMES.contains(&field.as_str())) {
         bad.push(BadSetting { name, wrong: format!("has an unknown field `{field}`") });
@@ -173,14 +174,14 @@ fn read_overrides(text: Option<String>, bad: &mut Vec<BadSetting>) -> BTreeMap<S
     overrides
 }
 
-fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(EndpointId, String, Url)> {
-    let mut endpoints: Vec<(EndpointId, String, Url)> = Vec::new();
+fn read_urls(text: &str, allow_http: bool, bad: &mut Vec<BadSetting>) -> Vec<(EndpointId, String, WebUrl)> {
+    let mut endpoints: Vec<(EndpointId, String, WebUrl)> = Vec::new();
     for (index, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
-        // The URL itself may be a secret (Slack, Discord): only its place is named.
+        // The URL itself may be a secret (Slack, Discord): the message only names its position.
         let mut wrong = |wrong: &str| {
             bad.push(BadSetting { name: "WEBHOOK_URLS", wrong: format!("entry {} {wrong}", index + 1) });
         };
-        let url = match web_url(part, allow_http) {
+        let url = match receiver_url(part, allow_http) {
             Ok(url) => url,
             Err(right) => {
                 wrong(&format!("must be {right}"));

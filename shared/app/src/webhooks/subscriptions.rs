@@ -1,4 +1,4 @@
-//! Who gets which events: the endpoints of the settings, and those that were registered.
+//! The subscribers of events: the endpoints of the settings, and registered ones.
 
 use std::sync::Arc;
 
@@ -9,38 +9,38 @@ use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
 use crate::webhooks::settings::WebhookSettings;
 
-/// Who wants to be told, and of what.
+/// An endpoint that wants events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
     /// The endpoint.
     pub id: EndpointId,
-    /// What the receiver knows it as.
+    /// Its name, which its webhooks contain.
     pub name: String,
-    /// Of what.
+    /// Which events it gets.
     pub events: EventFilter,
-    /// Since when: what happened before is not told, however late the stream is read.
+    /// The time of its registration: earlier events are not sent to it, however late the stream is read.
     pub since: Timestamp,
 }
 
 impl Subscriber {
-    /// An endpoint that is told something by itself, whatever it subscribes to.
+    /// An endpoint that gets an event regardless of its subscriptions.
     pub fn only(endpoint: &Endpoint) -> Self {
         let (id, name) = (endpoint.id.clone(), endpoint.name.clone());
-        Self { id, name, events: EventFilter::default(), since: Timestamp(0) }
+        Self { id, name, events: EventFilter::default(), since: Timestamp::EPOCH }
     }
 }
 
-/// Where registered endpoints are listed.
+/// Lists registered endpoints.
 #[async_trait]
 pub trait Subscribers: Send + Sync {
-    /// All of them; a new one is among them a moment after it was registered.
+    /// All registered endpoints; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn subscribers(&self) -> Result<Arc<Vec<Subscriber>>, StoreError>;
 }
 
-/// All who could be told of something.
+/// All subscribers.
 #[derive(Debug, Clone, Default)]
 pub struct Subscriptions {
     configured: Vec<Subscriber>,
@@ -48,18 +48,18 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// The endpoints of the settings, and those that were registered.
+    /// The endpoints of the settings, and the registered ones.
     pub fn new(settings: &WebhookSettings, registered: Arc<Vec<Subscriber>>) -> Self {
         let configured = settings.endpoints.iter().map(|endpoint| Subscriber {
             id: endpoint.id.clone(),
             name: endpoint.name.clone(),
             events: settings.events.clone(),
-            since: Timestamp(0),
+            since: Timestamp::EPOCH,
         });
         Self { configured: configured.collect(), registered }
     }
 
-    /// Who is told of an event of that time.
+    /// The subscribers of an event of that time.
     pub fn of(&self, event: OutboundEvent, at: Timestamp) -> impl Iterator<Item = &Subscriber> {
         let all = self.configured.iter().chain(self.registered.iter());
         all.filter(move |subscriber| subscriber.since <= at && subscriber.events.matches(event))

@@ -1,4 +1,4 @@
-//! What a webhook travels as, whatever it goes to, behind one port: an HTTP request, a message of a queue, an event of a bus.
+//! The transport of webhooks: one port for HTTP requests, messages of queues and events of buses.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use reelhook_domain::Timestamp;
 use crate::outbound::{HttpSender, OutboundError, OutboundRequest, OutboundResponse};
 use crate::webhooks::endpoints::Arn;
 
-/// A webhook on its way.
+/// A webhook as it is sent.
 #[derive(Debug, Clone)]
 pub enum OutboundWebhook {
-    /// To an HTTP server.
+    /// An HTTP request.
     Web(OutboundRequest),
-    /// To a service of AWS.
+    /// A message to a service of AWS.
     Cloud(CloudWebhook),
 }
 
-/// A webhook on its way to a service of AWS.
+/// A webhook as a message to a service of AWS.
 #[derive(Debug, Clone)]
 pub struct CloudWebhook {
-    /// Where.
+    /// The target.
     pub to: CloudTarget,
     /// The exact body.
     pub body: String,
-    /// What would be HTTP headers: names and values.
+    /// The names and values that would be HTTP headers.
     pub attributes: Vec<(String, String)>,
-    /// What a queue that keeps an order takes once: the message's id, and when it was sent again by hand.
+    /// The deduplication id of FIFO queues: the message's id, and the time of a replay.
     pub once: String,
     /// The event's name.
     pub event: &'static str,
-    /// What it is about: messages of one subject keep their order where a queue keeps one.
+    /// What it is about: FIFO queues keep the order of messages about one subject.
     pub subject: String,
     /// When it happened.
     pub at: Timestamp,
-    /// Total time of the try.
+    /// The timeout of the attempt.
     pub deadline: Duration,
 }
 
-/// A service of AWS that takes webhooks.
+/// A service of AWS that receives webhooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CloudTarget {
     /// A queue of SQS.
@@ -47,28 +47,28 @@ pub enum CloudTarget {
     Bus(Arn),
 }
 
-/// Brings webhooks to their receivers.
+/// Sends webhooks to their receivers.
 #[async_trait]
 pub trait WebhookTransport: Send + Sync {
-    /// Makes one try inside its deadline.
+    /// Makes one attempt within its deadline.
     ///
     /// # Errors
     /// [`OutboundError`] when no response came; a refusal is a response.
     async fn deliver(&self, webhook: OutboundWebhook) -> Result<OutboundResponse, OutboundError>;
 }
 
-/// Brings webhooks to services of AWS.
+/// Sends webhooks to services of AWS.
 #[async_trait]
 pub trait CloudSender: Send + Sync {
-    /// Makes one try inside its deadline. The service's answer has the status 200 when it took the webhook, else that of
-    /// its refusal with the error's code as body.
+    /// Makes one attempt within its deadline. The response has the status 200 if the service accepted the webhook, else
+    /// the status of the refusal, with the error's code as its body.
     ///
     /// # Errors
     /// [`OutboundError`] when no response came.
     async fn send(&self, webhook: CloudWebhook) -> Result<OutboundResponse, OutboundError>;
 }
 
-/// The guarded HTTP client and the services of AWS as one.
+/// The guarded HTTP client and the services of AWS as one transport.
 #[derive(Debug, Clone)]
 pub struct Transports<H, C> {
     /// For HTTP servers.

@@ -1,9 +1,11 @@
-//! Webhooks by hand: a test of any URL, and an event that an operator triggers (contract.md, Outbound webhooks).
+//! Manual webhooks: a test of any URL, and an event that an operator triggers (contract.md, Outbound webhooks).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, ReceiverKind, ResponseClass, Timestamp};
+use reelhook_domain::{
+    DeliveryId, EndpointId, EventId, OutboundEvent, ReceiverKind, ResponseClass, Subject, Timestamp,
+};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
 use url::Url;
@@ -12,40 +14,42 @@ use uuid::Uuid;
 use crate::clock::ClockAndRandom;
 use crate::jobs::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
 use crate::outbound::HttpSender;
-use crate::outbox::fanout::EventRow;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
 use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
 use crate::webhooks::endpoints::{masked, receiver};
-use crate::webhooks::notify::{EventStore, Notified, NotifyPorts, notify};
+use crate::webhooks::events::{EventRow, EventStore};
+use crate::webhooks::notify::{Notified, NotifyPorts, notify};
 use crate::webhooks::subscriptions::{Subscriber, Subscriptions};
 
-/// How long a test may take.
+/// The timeout of a test.
 const TEST_DEADLINE: Duration = Duration::from_secs(5);
 /// The event of a test.
 const TEST: &str = "webhook.test";
-/// What a test says.
+/// What the id of a trigger's or test's only event ends with: its version and place.
+const FIRST_EVENT: &str = ".1.0";
+/// The message of a test.
 const TEST_MESSAGE: &str = "This is a test webhook from StreamGank";
 
-/// What came of a test.
+/// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tested {
-    /// Whether the receiver took it.
+    /// Whether the receiver accepted it.
     pub success: bool,
     /// HTTP status; 0 when no response came.
     pub status: u16,
-    /// How long it took.
+    /// Its duration.
     pub duration: Duration,
-    /// The URL, its path hidden where that is a secret.
+    /// The URL, without its path if that is a secret.
     pub url: String,
-    /// In a sentence.
+    /// The result as a sentence.
     pub message: String,
     /// The error's code when no response came.
     pub error: Option<&'static str>,
 }
 
-/// Sends `webhook.test` once to a URL, as a delivery would go there, but without the operator's headers.
+/// Sends `webhook.test` once to a URL, in the form of a delivery, but without the operator's headers.
 pub async fn test(
     http: &dyn HttpSender,
     clock: &dyn ClockAndRandom,
@@ -78,7 +82,7 @@ pub async fn test(
         }
     };
     let answer = http.send(request).await;
-    let took = Duration::from_millis(u64::try_from(clock.now().0 - now.0).unwrap_or(0));
+    let took = clock.now().since(now);
     let url_shown = masked(url);
     match answer {
         Ok(response) => {
@@ -98,25 +102,31 @@ pub async fn test(
     }
 }
 
-/// Where an operator's events become deliveries.
+/// Stores triggered events and idempotency records.
 #[async_trait]
 pub trait TriggerStore: EventStore {
-    /// Remembers a key, unless it is known already: what is known of it then.
+    /// Stores an idempotency record unless its key has one: the earlier record.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
 }
 
-/// A test for one endpoint, which goes the way of all webhooks; `random` makes its id, and 0 is the one of its registration.
+/// The event of a test for one endpoint; `random` makes its id, and 0 makes the test that follows its registration.
 pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
     let id = event_id(&format!("test_{endpoint}_{random:032x}"));
-    let job_id = JobId::parse(endpoint.as_str()).expect("an endpoint's id has the form of all ids");
     let data = json!({ "message": TEST_MESSAGE, "endpoint_id": endpoint.as_str() });
-    EventRow { id, event: OutboundEvent::Test, job_id, at: now, data, callback: None }
+    EventRow {
+        id,
+        event: OutboundEvent::Test,
+        subject: Subject::Endpoint(endpoint.clone()),
+        at: now,
+        data,
+        callback: None,
+    }
 }
 
-/// Sends an endpoint a test, whatever it subscribes to: the delivery's id. The same bits make the same test.
+/// Makes a test for an endpoint, regardless of its subscriptions: the delivery's id. The same bits make the same test.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -139,27 +149,27 @@ pub struct Trigger {
     pub event: String,
     /// Its data.
     pub data: Option<Value>,
-    /// Who asks, as a fingerprint.
+    /// The caller's fingerprint.
     pub caller: String,
     /// The W3C trace of the request.
     pub traceparent: Option<String>,
 }
 
-/// What triggering needs.
+/// What [`trigger`] needs.
 pub struct TriggerPorts<'a> {
-    /// Events, deliveries and keys.
+    /// Events, deliveries and idempotency records.
     pub store: &'a dyn TriggerStore,
     /// The Deliveries queue.
     pub hints: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
-    /// Who is told.
+    /// The subscribers.
     pub subscriptions: &'a Subscriptions,
     /// How much later than its hint a delivery is due for the sweep.
     pub grace: Duration,
 }
 
-/// What came of a trigger.
+/// The result of a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Triggered {
     /// The answer's body; a repeat gets the first one again.
@@ -168,11 +178,11 @@ pub enum Triggered {
     KeyReused,
 }
 
-/// Makes a delivery of an event for each endpoint; a repeat with the same key makes no other event, and mends what was
-/// left undone.
+/// Makes a delivery of an event for each subscriber. A repeat with the same key makes no second event, and completes
+/// what a failed call left undone.
 ///
 /// # Errors
-/// [`StoreError`]; with a key the same request goes on where this one stopped.
+/// [`StoreError`]; a repeat with the same key continues where this call stopped.
 pub async fn trigger(
     ports: &TriggerPorts<'_>,
     trigger: Trigger,
@@ -180,14 +190,14 @@ pub async fn trigger(
     answer: impl Fn(&EventId, Notified) -> String,
 ) -> Result<Triggered, StoreError> {
     let now = ports.clock.now();
-    let name = format!("trigger_{}_{:032x}", now.0, ports.clock.random());
+    let name = format!("trigger_{}_{:032x}", now.millis(), ports.clock.random());
     let (mut id, mut at) = (event_id(&name), now);
     let wanted = OutboundEvent::parse(&trigger.event);
     let total = wanted.map_or(0, |event| ports.subscriptions.of(event, now).count());
     let mut first = None;
     if let Some(key) = key {
         let text = answer(&id, Notified { total, accepted: total });
-        let expires_at = Timestamp(now.0 + KEY_LIFE_MS);
+        let expires_at = Timestamp(now.millis() + KEY_LIFE_MS);
         let (caller, body_hash) = (trigger.caller.clone(), key.body_hash.clone());
         let row = KeyRow { caller, key: key.key.clone(), body_hash, answer: text, expires_at };
         let known = ports.store.remember(&row, now).await?;
@@ -195,7 +205,7 @@ pub async fn trigger(
             return Ok(Triggered::KeyReused);
         }
         let text = known.map_or(row.answer, |known| known.answer);
-        let reason = || "the first answer of this key tells of no event".to_owned();
+        let reason = || "the first answer of this key contains no event".to_owned();
         (id, at) =
             remembered(&text).ok_or_else(|| StoreError::Unreadable { operation: "read key", reason: reason() })?;
         first = Some(text);
@@ -205,12 +215,12 @@ pub async fn trigger(
             let data = trigger.data.unwrap_or_else(
                 || json!({ "message": "Manual webhook test trigger", "timestamp": at.to_string(), "manual": true }),
             );
-            let about = data["job_id"].as_str().and_then(|id| JobId::parse(id).ok());
-            let of_event = || JobId::parse(id.as_str().trim_end_matches(".1.0")).expect("letters, digits and `_`");
-            let job_id = about.unwrap_or_else(of_event);
-            let row = EventRow { id: id.clone(), event, job_id, at, data, callback: None };
-            let tell = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
-            notify(&tell, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
+            let named = data["job_id"].as_str().and_then(|id| Subject::parse(id).ok());
+            let itself = || Subject::Trigger(id.as_str().trim_end_matches(FIRST_EVENT).to_owned());
+            let subject = named.unwrap_or_else(itself);
+            let row = EventRow { id: id.clone(), event, subject, at, data, callback: None };
+            let notify_ports = NotifyPorts { store: ports.store, hints: ports.hints, grace: ports.grace };
+            notify(&notify_ports, &row, ports.subscriptions.of(event, at), trigger.traceparent.as_deref()).await?
         }
         None => Notified::default(),
     };
@@ -222,10 +232,10 @@ pub async fn trigger(
 }
 
 fn event_id(name: &str) -> EventId {
-    EventId::parse(&format!("{name}.1.0")).expect("letters, digits and `_`")
+    EventId::parse(&format!("{name}{FIRST_EVENT}")).expect("letters, digits and `_`")
 }
 
-/// The event that a first answer told of, and its time.
+/// The event that the first answer contains, and its time.
 fn remembered(answer: &str) -> Option<(EventId, Timestamp)> {
     let body: Value = serde_json::from_str(answer).ok()?;
     let id = EventId::parse(body["eventId"].as_str()?).ok()?;

@@ -6,33 +6,34 @@ use url::Url;
 
 use crate::outbound::redirects::{End, Fetch, fetch};
 use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::masked;
 
-/// How long all steps may take together: less than the function has.
+/// The timeout of all steps together: less than the function's own.
 const DEADLINE: Duration = Duration::from_secs(12);
-/// Bytes of a page that are read.
+/// The most bytes of a page that are read.
 const PAGE: usize = 64 * 1024;
 
-/// What was found at a URL.
+/// The result of [`validate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validated {
-    /// Whether a page is there.
+    /// Whether a page was fetched.
     pub valid: bool,
-    /// In a sentence.
+    /// The result as a sentence.
     pub reason: String,
-    /// Where the last step led, as people may see it.
+    /// The URL of the last step, as operators may see it.
     pub url: Option<String>,
-    /// Its HTTP status, when a response came.
+    /// The HTTP status, if a response came.
     pub status: Option<u16>,
     /// Its media type.
     pub content_type: Option<String>,
-    /// Steps after the first.
+    /// The number of redirects.
     pub redirects: usize,
     /// The time of all steps.
     pub duration: Duration,
 }
 
-/// Fetches what a text names, if it is a URL of the web.
+/// Fetches a URL, if the text is an http or https URL.
 pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
     let mut found = Validated {
         valid: false,
@@ -43,11 +44,11 @@ pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
         redirects: 0,
         duration: Duration::ZERO,
     };
-    let Some(url) = web_url(text) else {
+    let Ok(url) = WebUrl::try_from(text.trim().to_owned()) else {
         found.reason = "This is not an http or https URL".to_owned();
         return found;
     };
-    let wanted = Fetch { url, accept: "text/html,*/*;q=0.8", deadline: DEADLINE, response_limit: PAGE };
+    let wanted = Fetch { url: url.into(), accept: "text/html,*/*;q=0.8", deadline: DEADLINE, response_limit: PAGE };
     let fetched = fetch(http, wanted).await;
     found.url = Some(masked(&fetched.url));
     found.redirects = fetched.redirects;
@@ -73,11 +74,8 @@ pub async fn validate(http: &dyn HttpSender, text: &str) -> Validated {
     found
 }
 
-fn web_url(text: &str) -> Option<Url> {
-    Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
-}
-
-/// A forbidden address reads like a name that does not exist: nobody learns from it what is inside.
+/// A forbidden address gives the same message as a name that does not exist, so that callers learn nothing about the
+/// private network.
 fn unreachable(error: &OutboundError, url: &Url) -> String {
     format!("The URL can't be reached: {}", error.message_for(url))
 }

@@ -6,7 +6,7 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::webhooks::deliver::deliver;
 use reelhook_app::webhooks::deliveries::*;
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, Subject, Timestamp};
 use reelhook_testkit::{MemoryDeliveries, NOON, ScriptedHttp, Stack, a_delivery, header, webhook_settings};
 
 const HOUR: i64 = 3_600_000;
@@ -20,7 +20,7 @@ fn a_day() -> MemoryDeliveries {
         let at = Timestamp(NOON.0 - 23 * HOUR + i64::from(n / 3) * 60_000);
         let (mut delivery, _) = a_delivery(n, endpoint, at);
         delivery.created_at = at;
-        delivery.job_id = JobId::parse(&format!("job_{}", n % 35)).unwrap();
+        delivery.subject = Subject::parse(&format!("job_{}", n % 35)).unwrap();
         if n % 5 == 0 {
             delivery.status = DeliveryStatus::Exhausted;
         }
@@ -75,9 +75,9 @@ async fn what_is_made_at_midnight_is_listed_whole() {
 async fn filters_hold_everywhere() {
     let book = a_day();
     let wanted = |limit| DeliveryFilter { limit, ..DeliveryFilter::default() };
-    let job = JobId::parse("job_4").unwrap();
-    let of_job = DeliveryFilter { job: Some(job.clone()), ..wanted(3) };
-    assert_eq!(all(&book, of_job).await, expected(&book, |one| one.job_id == job));
+    let job = Subject::parse("job_4").unwrap();
+    let of_job = DeliveryFilter { subject: Some(job.clone()), ..wanted(3) };
+    assert_eq!(all(&book, of_job).await, expected(&book, |one| one.subject == job));
     let lost = DeliveryFilter { status: Some(DeliveryStatus::Exhausted), ..wanted(10) };
     assert_eq!(all(&book, lost).await, expected(&book, |one| one.status == DeliveryStatus::Exhausted));
     let second = book.all().into_iter().find(|one| one.endpoint_name == "webhook_2").unwrap();
@@ -147,7 +147,7 @@ async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay()
     let request = stack.http.only_request();
     assert_eq!(header(&request, "webhook-replay"), "true");
     assert_eq!(header(&request, "webhook-id"), lost.id.webhook_id());
-    let sequence = due.event_id.sequence(&due.job_id).unwrap().to_string();
+    let sequence = due.event_id.sequence(due.subject.as_str()).unwrap().to_string();
     assert_eq!(header(&request, "webhook-sequence"), sequence);
     let done = stack.deliveries.only();
     assert_eq!((done.status, done.attempts), (DeliveryStatus::Delivered, 2));

@@ -1,7 +1,7 @@
 //! Webhooks about webhooks: told once each, to the others, and never in circles.
 
-use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::registrations::{
     Choices, Private, Registered, RegistrationRequest, change, register,
 };
@@ -9,6 +9,7 @@ use reelhook_app::webhooks::endpoints::{Destination, Endpoint, EndpointStateStor
 use reelhook_app::webhooks::notify::NotifyPorts;
 use reelhook_app::webhooks::previews::{example, example_endpoint};
 use reelhook_app::webhooks::recover;
+use reelhook_app::webhooks::recovery::Filter;
 use reelhook_app::webhooks::subscriptions::Subscribers;
 use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
@@ -24,7 +25,7 @@ async fn two(settings: &[(&str, &str)], failing: &[&str]) -> (Stack, EndpointId)
         let patterns = events.iter().map(|name| EventPattern::parse(name).unwrap());
         let requested = RegistrationRequest {
             choices: Choices { events: EventFilter::new(patterns), ..Choices::default() },
-            destination: Destination::Web(Url::parse(url).unwrap()),
+            destination: Destination::Web(WebUrl::parse(url).unwrap()),
             headers: Vec::new(),
             secret: None,
             enabled: true,
@@ -100,7 +101,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     // Mended, enabled and recovered: each arrives once more, or for the first time.
     answer_failing(&stack, 200);
     stack.deliveries.enable(&failing).await.unwrap();
-    let filter = recover::Filter {
+    let filter = Filter {
         from: reelhook_domain::Timestamp(0),
         to: stack.world.now(),
         endpoint: Some(failing.to_string()),
@@ -146,7 +147,7 @@ async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
     let all = stack.deliveries.all();
     let about = |event: OutboundEvent| all.iter().filter(|one| one.event == event).count();
     assert!(
-        all.iter().filter(|one| one.event.is_operational()).all(|one| one.endpoint_id.as_str() != one.job_id.as_str())
+        all.iter().filter(|one| one.event.is_operational()).all(|one| one.endpoint_id.as_str() != one.subject.as_str())
     );
     // Eight jobs' webhooks at most are given up; of operational ones nobody is told.
     assert!(about(OutboundEvent::DeliveryExhausted) <= 8, "{}", about(OutboundEvent::DeliveryExhausted));
@@ -242,7 +243,7 @@ async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
     let stack = Stack::with(&SETTINGS, 3);
     let endpoint = example_endpoint(&stack.settings);
     let secret = Endpoint {
-        destination: Destination::Web(Url::parse("https://x.example/s3cret?token=s3cret").unwrap()),
+        destination: Destination::Web(WebUrl::parse("https://x.example/s3cret?token=s3cret").unwrap()),
         ..endpoint
     };
     for event in OutboundEvent::ALL {
@@ -259,7 +260,7 @@ async fn a_move_of_an_endpoint_does_not_keep_its_recovery_from_being_told() {
     jobs(&stack, 0..3).await;
     until_told(&stack, "endpoint.failing").await;
     let moved = |_: &mut Choices, private: &mut Private| {
-        private.destination = Destination::Web(Url::parse("https://moved.example/").unwrap());
+        private.destination = Destination::Web(WebUrl::parse("https://moved.example/").unwrap());
         Ok::<(), std::convert::Infallible>(())
     };
     change(&stack.registration_ports(), &failing, None, moved).await.unwrap().unwrap();

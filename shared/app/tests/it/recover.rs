@@ -7,9 +7,9 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::recover::{
-    self, Filter, RECOVERY_LEASE, Recovery, RecoveryId, RecoveryRequest, RecoveryStatus, RecoveryStore, Started,
-    cancel, resume, resume_all,
+    self, RECOVERY_LEASE, RecoveryRequest, RecoveryStore, Started, cancel, resume, resume_all,
 };
+use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, OutboundEvent, Timestamp};
 use reelhook_testkit::{Fault, NOON, Stack, a_delivery, header};
 

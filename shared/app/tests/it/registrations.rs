@@ -3,14 +3,15 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::policies::{OwnPolicy, ScheduleName};
 use reelhook_app::webhooks::endpoints::registrations::{
     Changed, Choices, MOST_ENDPOINTS, Opened, Registered, RegistrationRequest, Vault, change, look, register, remove,
 };
-use reelhook_app::webhooks::endpoints::secrets::{MOST_SECRETS, NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::rotation::{NotRotated, Rotation, rotate};
+use reelhook_app::webhooks::endpoints::secrets::MOST_SECRETS;
 use reelhook_app::webhooks::endpoints::{Arn, Destination, EndpointStateStore, Form, Payload};
 use reelhook_app::webhooks::previews::preview;
 use reelhook_app::webhooks::transport::CloudTarget;
@@ -26,7 +27,7 @@ fn filter(names: &[&str]) -> EventFilter {
 fn requested(url: &str, events: &[&str]) -> RegistrationRequest {
     RegistrationRequest {
         choices: Choices { events: filter(events), ..Choices::default() },
-        destination: Destination::Web(Url::parse(url).unwrap()),
+        destination: Destination::Web(WebUrl::parse(url).unwrap()),
         headers: Vec::new(),
         secret: None,
         enabled: true,
@@ -227,7 +228,7 @@ async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
     a_job(&stack, 1).await;
     let to = |url: &'static str| {
         move |_: &mut Choices, private: &mut reelhook_app::webhooks::endpoints::registrations::Private| {
-            private.destination = Destination::Web(Url::parse(url).unwrap());
+            private.destination = Destination::Web(WebUrl::parse(url).unwrap());
             Ok::<(), Infallible>(())
         }
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::repair::{Cursor, Repaired, repair};
-use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Timestamp};
+use reelhook_domain::{DeliveryId, DeliveryStatus, Event, JobId, Status, Subject, Timestamp};
 use reelhook_testkit::{NOON, Stack, run, started};
 
 const DAY_S: u64 = 24 * 3600;
@@ -107,7 +107,7 @@ async fn what_happened_before_since_is_left_alone() {
     let late = finish(&stack, 2);
     stack.drop_stream();
     repair_all(&stack, stack.world.now()).await;
-    assert_eq!(stack.deliveries.only().job_id, late);
+    assert_eq!(stack.deliveries.only().subject, Subject::Job(late));
 }
 
 #[tokio::test]
@@ -141,7 +141,8 @@ async fn the_cursor_walks_every_page_of_every_status_and_day() {
     stack.world.set(Timestamp(stack.world.now().0 - 24 * 3600 * 1000));
     stack.drop_stream();
     let parts = repair_all(&stack, Timestamp(0)).await;
-    let made: BTreeSet<JobId> = stack.deliveries.all().into_iter().map(|delivery| delivery.job_id).collect();
+    let made: BTreeSet<JobId> =
+        stack.deliveries.all().iter().filter_map(|delivery| delivery.subject.job().cloned()).collect();
     assert_eq!(made, expected);
     // 31 days of six statuses, of which one has two pages.
     assert_eq!(parts.len(), 31 * (6 + 1));

@@ -1,6 +1,6 @@
 //! Making jobs: position and counts, and an Idempotency-Key that makes one job however often it comes.
 
-use reelhook_domain::Request;
+use reelhook_domain::{Event, Job, JobKind, Request, Status};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,7 +8,6 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::submit::{IdempotencyKey, Submission, Submitted, submit};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Event, Job, JobKind, Status};
 use reelhook_testkit::{Fault, NOON, Stack, make_job, run, started};
 use serde_json::json;
 

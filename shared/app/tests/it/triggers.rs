@@ -117,7 +117,7 @@ async fn a_triggered_event_goes_to_every_endpoint_that_wants_it() {
     assert_eq!((&answer(&done)["total"], &answer(&done)["failed"]), (&json!(2), &json!(0)));
     let all = tables.deliveries.all();
     assert_eq!((all.len(), stack.hints.sent().len()), (2, 2));
-    assert!(all.iter().all(|delivery| delivery.job_id.as_str() == "test_job_123" && delivery.due_at.is_some()));
+    assert!(all.iter().all(|delivery| delivery.subject.as_str() == "test_job_123" && delivery.due_at.is_some()));
     assert_eq!(tables.deliveries.events()[0].data, json!({ "job_id": "test_job_123" }));
     for unwanted in ["job.failed", "anything"] {
         let done = by_hand(&stack, &tables, unwanted, None, None).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_triggered_event_goes_to_every_endpoint_that_wants_it() {
     assert_eq!(answer(&done)["total"], 2);
     let event = tables.deliveries.events().into_iter().find(|event| event.data["manual"] == true).unwrap();
     assert_eq!(event.data["message"], "Manual webhook test trigger");
-    assert!(event.job_id.as_str().starts_with("trigger_"));
+    assert!(event.subject.as_str().starts_with("trigger_"));
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::jobs::watch::LiveStore;
-use reelhook_app::outbox::fanout::{CountStep, EventRow, FanoutStore, LiveRow, LogRow};
+use reelhook_app::outbox::fanout::{CountStep, FanoutStore, LiveRow, LogRow};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};

@@ -1,4 +1,4 @@
-//! Webhooks to queues of SQS and event buses of EventBridge, answered like those to HTTP servers.
+//! Sends webhooks to queues of SQS and event buses of EventBridge, with responses like those of HTTP servers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +17,9 @@ use reelhook_app::webhooks::endpoints::Arn;
 use reelhook_app::webhooks::transport::{CloudSender, CloudTarget, CloudWebhook};
 use reelhook_domain::brief;
 
-/// Who events on a bus come from.
+/// The source of events on a bus.
 const SOURCE: &str = "reelhook";
-/// Attributes that a message of SQS may have.
+/// The most attributes of a message of SQS.
 const ATTRIBUTES: usize = 10;
 
 /// SQS and EventBridge.
@@ -30,12 +30,12 @@ pub struct CloudTransport {
     urls: Arc<Mutex<HashMap<String, String>>>,
 }
 
-/// A service's answer: what it calls the message, or its refusal's status and code.
+/// A service's answer: the id that it gave the message, or the status and code of its refusal.
 type Answer = Result<String, Refused>;
 
-/// Why a service did not take a webhook.
+/// Why a service did not accept a webhook.
 enum Refused {
-    /// It says no.
+    /// It refused the webhook.
     Status(u16, String),
     /// It did not answer.
     NoAnswer(OutboundError),
@@ -60,7 +60,7 @@ impl CloudTransport {
         Ok(answer.message_id.unwrap_or_default())
     }
 
-    /// The URL of a queue, asked for once.
+    /// The URL of a queue, looked up once.
     async fn url(&self, arn: &Arn) -> Result<String, Refused> {
         let known = self.urls.lock().unwrap_or_else(PoisonError::into_inner).get(arn.as_str()).cloned();
         if let Some(url) = known {
@@ -80,12 +80,12 @@ impl CloudTransport {
             .source(SOURCE)
             .detail_type(webhook.event)
             .resources(&webhook.subject)
-            .time(DateTime::from_millis(webhook.at.0))
+            .time(DateTime::from_millis(webhook.at.millis()))
             .detail(&webhook.body);
         let answer = self.buses.put_events().entries(entry.build()).send().await.map_err(refused)?;
         let entry = answer.entries().first();
         match entry.and_then(|entry| entry.error_code()) {
-            // A refusal comes inside a 200.
+            // The service reports a refusal inside a response with status 200.
             Some(code @ ("InternalFailure" | "InternalException")) => Err(Refused::Status(500, code.to_owned())),
             Some(code @ "ThrottlingException") => Err(Refused::Status(429, code.to_owned())),
             Some(code) => Err(Refused::Status(400, code.to_owned())),
@@ -130,7 +130,7 @@ fn response(status: u16, body: String, took: Duration) -> OutboundResponse {
     }
 }
 
-/// A refusal with its status and code; throttling counts as 429, whatever status it came with.
+/// A refusal with its status and code; throttling becomes 429, whatever its original status.
 fn refused<E>(error: SdkError<E, HttpResponse>) -> Refused
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
@@ -15,9 +14,9 @@ use reelhook_app::webhooks::deliveries::{
     DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Subject, Timestamp,
 };
 use uuid::Uuid;
 
@@ -102,7 +101,7 @@ impl EventStore for DeliveryTable {
     async fn put_event(&self, event: &EventRow) -> Result<(), StoreError> {
         let mut item = key(&event_partition(&event.id), "event");
         item.insert("schema".to_owned(), n(SCHEMA));
-        item.insert("job_id".to_owned(), s(event.job_id.as_str()));
+        item.insert("job_id".to_owned(), s(event.subject.as_str()));
         item.insert("body".to_owned(), json(event));
         // Longer than a delivery that is tried for days.
         item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
@@ -216,10 +215,15 @@ impl DeliveryStore for DeliveryTable {
 
 #[async_trait]
 impl DeliveryQueries for DeliveryTable {
-    async fn of_job(&self, job: &JobId, before: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
+    async fn of_subject(
+        &self,
+        subject: &Subject,
+        before: &str,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name("by-job");
         let query = query.key_condition_expression("job_id = :of AND place < :place");
-        let query = query.expression_attribute_values(":of", s(job.as_str()));
+        let query = query.expression_attribute_values(":of", s(subject.as_str()));
         placed(query.scan_index_forward(false), before, limit).await
     }
 
@@ -319,7 +323,7 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("version", n(delivery.version));
     set("write_id", s(write_id));
     set("event_id", s(delivery.event_id.as_str()));
-    set("job_id", s(delivery.job_id.as_str()));
+    set("job_id", s(delivery.subject.as_str()));
     set("place", s(delivery_cursor(delivery)));
     set("day_shard", s(format!("{}#{}", delivery.created_at.day(), delivery_shard(delivery.id))));
     set("body", json(delivery));

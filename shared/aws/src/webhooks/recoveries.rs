@@ -1,11 +1,12 @@
-//! Recoveries: rows of the Deliveries table that stand in its indexes under a name of their own.
+//! Recoveries: rows of the Deliveries table with partitions of their own in its indexes.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
-use reelhook_app::webhooks::recover::{Recovery, RecoveryId, RecoveryStore};
+use reelhook_app::webhooks::recover::RecoveryStore;
+use reelhook_app::webhooks::recovery::{Recovery, RecoveryId};
 use reelhook_domain::Timestamp;
 use uuid::Uuid;
 
@@ -14,9 +15,9 @@ use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
 use crate::webhooks::deliveries::DeliveryTable;
 
-/// The partition of the indexes in which recoveries stand; no job has such an id.
+/// The partition of recoveries in the indexes; no job has such an id.
 const RECOVERIES: &str = "#recoveries";
-/// Recoveries that one sweep takes.
+/// The most recoveries that one sweep resumes.
 const DUE: i32 = 20;
 
 #[async_trait]
@@ -68,14 +69,14 @@ impl RecoveryStore for DeliveryTable {
         let query = query
             .key_condition_expression("due_shard = :of AND due_at <= :now")
             .expression_attribute_values(":of", s(RECOVERIES))
-            .expression_attribute_values(":now", n(now.0))
+            .expression_attribute_values(":now", n(now.millis()))
             .limit(DUE);
         let answer = query.send().await.map_err(|error| store_error("find due recoveries", error))?;
         Ok(answer.items().iter().filter_map(id_of).collect())
     }
 }
 
-/// Whether a put's condition held; one's own put whose answer got lost counts.
+/// Whether a put's condition held; an own earlier put whose answer was lost counts as success.
 async fn saved(operation: &'static str, put: PutItemFluentBuilder, write_id: &str) -> Result<bool, StoreError> {
     let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     match put.send().await {
@@ -102,12 +103,12 @@ fn item(recovery: &Recovery, write_id: &str) -> Item {
     set("version", n(recovery.version));
     set("write_id", s(write_id));
     set("job_id", s(RECOVERIES));
-    set("place", s(format!("{:013}.{}", recovery.created_at.0, recovery.id.as_str())));
+    set("place", s(format!("{:013}.{}", recovery.created_at.millis(), recovery.id.as_str())));
     set("body", json(recovery));
     set("expires_at", ttl(recovery.created_at, DELIVERY_DAYS));
     if let Some(due) = recovery.due_at {
         set("due_shard", s(RECOVERIES));
-        set("due_at", n(due.0));
+        set("due_at", n(due.millis()));
     }
     item
 }

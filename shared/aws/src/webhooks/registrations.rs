@@ -1,4 +1,4 @@
-//! Registered endpoints: a row each in the Endpoints table, beside the row of how they stand, and a list of them by index.
+//! Registered endpoints: a row of each in the Endpoints table, beside the row of its state, and an index of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::endpoints::registrations::{Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::endpoints::registrations::{EndpointReader, Registration, RegistrationStore, StateChange};
 use reelhook_app::webhooks::endpoints::secrets::PublicKey;
 use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
-use reelhook_domain::{EndpointId, Timestamp};
+use reelhook_domain::{EndpointId, EndpointState, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::batch::get_all;
@@ -20,38 +20,39 @@ use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 use crate::webhooks::endpoints::{EndpointTable, TROUBLES};
 
-/// What reading the list is called.
+/// The operation of reading the list.
 const LISTING: &str = "list endpoints";
-/// The partition of the index that lists them.
+/// The partition of the index that lists all registrations.
 const LIST: &str = "endpoints";
-/// Days that a removed endpoint's row is kept, since deliveries to it may be recovered so long.
+/// Days that the state of a removed endpoint is kept: deliveries to it may be recovered for so long.
 const REMOVED_DAYS: i64 = 35;
-/// What stays when an endpoint's webhooks go somewhere else: that it is disabled, and what others were told of it.
+/// The attributes that stay when an endpoint gets another destination: whether it is disabled, and which notifications
+/// about it were sent.
 const STAYS: [&str; 4] = ["disabled_at", "disabled_reason", "told", "told_failing"];
-/// How long a list of public keys is used: as long as whoever asks may keep it.
+/// How long a list of public keys is cached: as long as clients may cache the answer.
 const KEYS_FRESH: Duration = Duration::from_secs(60);
 
 /// The public keys of one endpoint.
 pub type Keys = (EndpointId, Vec<PublicKey>);
 
-/// All of them, and when they were read.
+/// The public keys of all endpoints, and when they were read.
 type KeysThen = (Instant, Arc<Vec<Keys>>);
 
 /// Registered endpoints in the Endpoints table.
 #[derive(Debug, Clone)]
 pub struct RegistrationTable {
     endpoints: EndpointTable,
-    /// Those that were listed last, and when.
+    /// The last list of public keys.
     keys: Arc<Mutex<Option<KeysThen>>>,
 }
 
 impl RegistrationTable {
-    /// Those in this table.
+    /// The registrations in this table.
     pub fn new(endpoints: EndpointTable) -> Self {
         Self { endpoints, keys: Arc::default() }
     }
 
-    /// What the index lists, the newest first; eventually consistent.
+    /// All entries of the index, newest first; eventually consistent.
     async fn list<T>(&self, read: impl Fn(&Item) -> Result<T, StoreError>) -> Result<Arc<Vec<T>>, StoreError> {
         let query = self.endpoints.client.query().table_name(&self.endpoints.table).index_name("registered");
         let query = query
@@ -72,7 +73,7 @@ impl RegistrationTable {
         }
     }
 
-    /// The public keys of all endpoints, as they were a minute ago at the earliest: anybody may ask for them.
+    /// The public keys of all endpoints, at most a minute old: this call is open to everyone.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -89,19 +90,7 @@ impl RegistrationTable {
         Ok(all)
     }
 
-    /// Those of these registrations that are there, by id; consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn load_all(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError> {
-        let operation = "load endpoints";
-        let keys: Vec<Item> = ids.iter().map(key).collect();
-        let found = get_all(operation, &self.endpoints.client, &self.endpoints.table, "id", &keys).await?;
-        let read = |item: Item| read::<Registration>(operation, &item, "body").map(|one| (one.id.clone(), one));
-        found.into_values().map(read).collect()
-    }
-
-    /// Makes both items' changes as one.
+    /// Changes both items in one transaction; whether their conditions held.
     async fn write(&self, operation: &'static str, items: &[TransactWriteItem]) -> Result<bool, StoreError> {
         let waits = RetryClock::of(&self.endpoints.client);
         let mut retry = waits.retry();
@@ -111,7 +100,7 @@ impl RegistrationTable {
                 Ok(_) => return Ok(true),
                 Err(error) => match cancelled(operation, error) {
                     Cancelled::Condition(_) => return Ok(false),
-                    // A batch notes at this moment what it sees of the endpoint.
+                    // The dispatcher updates the endpoint's state at the same time.
                     Cancelled::Conflict => {}
                     Cancelled::Failed(error) => return Err(error),
                 },
@@ -125,6 +114,21 @@ impl RegistrationTable {
 impl Subscribers for RegistrationTable {
     async fn subscribers(&self) -> Result<Arc<Vec<Subscriber>>, StoreError> {
         self.list(subscriber_of).await
+    }
+}
+
+#[async_trait]
+impl EndpointReader for RegistrationTable {
+    async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError> {
+        self.endpoints.states(ids).await
+    }
+
+    async fn registrations(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError> {
+        let operation = "load endpoints";
+        let keys: Vec<Item> = ids.iter().map(key).collect();
+        let found = get_all(operation, &self.endpoints.client, &self.endpoints.table, "id", &keys).await?;
+        let read = |item: Item| read::<Registration>(operation, &item, "body").map(|one| (one.id.clone(), one));
+        found.into_values().map(read).collect()
     }
 }
 
@@ -159,15 +163,15 @@ impl RegistrationStore for RegistrationTable {
                 .update_expression(format!(
                     "{changed}, disabled_at = :at, disabled_reason = :reason, told = :one ADD revision :one"
                 ))
-                .expression_attribute_values(":at", n(registration.created_at.0))
+                .expression_attribute_values(":at", n(registration.created_at.millis()))
                 .expression_attribute_values(":reason", s(reason)),
-            // What is disabled stays so until somebody enables it.
+            // A disabled endpoint stays disabled until an operator enables it.
             StateChange::Reset => {
                 let failures: Vec<&str> = TROUBLES.into_iter().filter(|name| !STAYS.contains(name)).collect();
                 update.update_expression(format!("{changed} ADD revision :one REMOVE {}", failures.join(", ")))
             }
         };
-        // The id of one that was removed stays its own as long as deliveries to it may come.
+        // The id of a removed endpoint is not used again while deliveries to it may exist.
         let new = (registration.version == 1).then(|| "attribute_not_exists(registration)".to_owned());
         let update = update
             .set_condition_expression(new)
@@ -193,7 +197,7 @@ impl RegistrationStore for RegistrationTable {
         let update = self
             .update(&registration.id)
             .update_expression("SET removed_at = :now, expires_at = :expires ADD revision :one")
-            .expression_attribute_values(":now", n(now.0))
+            .expression_attribute_values(":now", n(now.millis()))
             .expression_attribute_values(":expires", ttl(now, REMOVED_DAYS))
             .expression_attribute_values(":one", n(1));
         let items = [
@@ -205,7 +209,7 @@ impl RegistrationStore for RegistrationTable {
 }
 
 impl RegistrationTable {
-    /// A change of how an endpoint stands, which those who are about to send to it notice.
+    /// An update of an endpoint's state, which the dispatcher notices.
     fn update(&self, id: &EndpointId) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder().table_name(&self.endpoints.table).key("id", s(id.as_str()))
     }
@@ -221,7 +225,7 @@ fn item(registration: &Registration) -> Item {
     set("schema", n(SCHEMA));
     set("version", n(registration.version));
     set("registry", s(LIST));
-    set("place", s(format!("{:013}.{}", registration.created_at.0, registration.id)));
+    set("place", s(format!("{:013}.{}", registration.created_at.millis(), registration.id)));
     set("events", json(&registration.choices.events));
     set("public_keys", json(&registration.public_keys));
     set("body", json(registration));

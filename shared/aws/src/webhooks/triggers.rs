@@ -1,10 +1,9 @@
-//! Where an operator's events become deliveries: rows of events and deliveries, and the keys of requests.
+//! The tables of triggered events: events and deliveries, and idempotency records.
 
 use async_trait::async_trait;
 use reelhook_app::jobs::submit::KeyRow;
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::StoreError;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::triggers::TriggerStore;
 use reelhook_domain::{Delivery, Timestamp};
 
@@ -15,7 +14,7 @@ use crate::webhooks::deliveries::DeliveryTable;
 pub struct TriggerTables {
     /// Events and deliveries.
     pub deliveries: DeliveryTable,
-    /// Keys.
+    /// Idempotency records.
     pub counters: CounterTable,
 }
 

@@ -1,16 +1,15 @@
 //! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
-use reelhook_app::outbox::fanout::EventRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{DeliveryStore, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
-use reelhook_app::webhooks::notify::EventStore;
+use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, JobId, Outcome, Policy, ResponseClass, Timestamp,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, Outcome, Policy, ResponseClass, Subject, Timestamp,
 };
 use reelhook_testkit::{NOON, a_delivery, webhook_settings};
 use serde_json::{Value, json};
@@ -331,8 +330,8 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
         _ => found(&[&one, &two]),
     });
     let place = |n: u32| (delivery_cursor(&rows(n).0), rows(n).0.id);
-    let job = JobId::parse("job_1_a").unwrap();
-    assert_eq!(deliveries.of_job(&job, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
+    let job = Subject::parse("job_1_a").unwrap();
+    assert_eq!(deliveries.of_subject(&job, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
     assert_eq!(deliveries.of_day("2024-01-01", 3, "1704110400001", 2).await.unwrap(), [place(2), place(1)]);
     let loaded = DeliveryQueries::load_all(&deliveries, &[rows(2).0.id, rows(1).0.id]).await.unwrap();
     assert_eq!(loaded, [rows(2).0, rows(1).0]);

@@ -1,7 +1,9 @@
 //! Registered endpoints: two rows that change as one, a list that tells no secret, and conflicts with those who send.
 
 use reelhook_app::store::Saved;
-use reelhook_app::webhooks::endpoints::registrations::{Choices, Registration, RegistrationStore, StateChange};
+use reelhook_app::webhooks::endpoints::registrations::{
+    Choices, EndpointReader, Registration, RegistrationStore, StateChange,
+};
 use reelhook_app::webhooks::subscriptions::Subscribers;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_aws::webhooks::registrations::RegistrationTable;
@@ -133,6 +135,6 @@ async fn failures_are_told_apart() {
         assert_eq!(kind(&table.subscribers().await.unwrap_err()), expected);
         assert_eq!(kind(&table.registration(&registration(1).id).await.unwrap_err()), expected);
         assert_eq!(kind(&table.save_registration(&registration(1), StateChange::Keep).await.unwrap_err()), expected);
-        assert_eq!(kind(&table.load_all(&[registration(1).id]).await.unwrap_err()), expected);
+        assert_eq!(kind(&table.registrations(&[registration(1).id]).await.unwrap_err()), expected);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdmissionRequest, DeliveryId, EndpointId, EventId, JobId, OutboundEvent, RateLimit, ResponseClass, Schedule,
+    AdmissionRequest, DeliveryId, EndpointId, EventId, OutboundEvent, RateLimit, ResponseClass, Schedule, Subject,
     Timestamp, WaitReason,
 };
 
@@ -38,8 +38,9 @@ pub struct Delivery {
     pub event_id: EventId,
     /// Its kind.
     pub event: OutboundEvent,
-    /// To which job.
-    pub job_id: JobId,
+    /// What it happened to.
+    #[serde(rename = "job_id")]
+    pub subject: Subject,
     /// Where it goes.
     pub endpoint_id: EndpointId,
     /// What the receiver knows the endpoint as, `webhook_1`: fixed, so that the body stays the same.
@@ -357,7 +358,7 @@ mod tests {
             id: DeliveryId::of(&event_id, &endpoint_id),
             event_id,
             event: OutboundEvent::Completed,
-            job_id: JobId::parse("job_1_a").unwrap(),
+            subject: Subject::parse("job_1_a").unwrap(),
             endpoint_id,
             endpoint_name: "webhook_1".to_owned(),
             status: DeliveryStatus::Pending,

@@ -1,67 +1,67 @@
-//! Events that webhook receivers can subscribe to, and what they subscribe with (seed 001; contract.md, Outbound webhooks).
+//! Events that webhook endpoints can subscribe to, and the filters they use (seed 001; contract.md, Outbound webhooks).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a webhook can tell of: jobs, and how webhooks themselves fare.
+/// A webhook event: about a job, a video, or webhooks themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum OutboundEvent {
-    /// The video is there.
+    /// The video is ready.
     #[serde(rename = "job.completed")]
     Completed,
-    /// Failed for good, its retries used.
+    /// The job failed, and its retries are used up.
     #[serde(rename = "job.failed")]
     Failed,
-    /// Someone cancelled.
+    /// The job was cancelled.
     #[serde(rename = "job.cancelled")]
     Cancelled,
-    /// Paused after extraction, as was asked.
+    /// The job paused after extraction, as requested.
     #[serde(rename = "job.extraction_completed")]
     ExtractionCompleted,
-    /// The worker is done, the video still renders.
+    /// The worker is done; the video is still rendering.
     #[serde(rename = "job.script_completed")]
     ScriptCompleted,
-    /// Done without a video or a render.
+    /// The worker is done, but reported neither a video nor a render.
     #[serde(rename = "job.completed_with_issues")]
     CompletedWithIssues,
-    /// Failed in a way that a retry can't mend.
+    /// The job failed in a way that a retry cannot repair.
     #[serde(rename = "job.failed_no_retry")]
     FailedNoRetry,
-    /// Took longer than a run may.
+    /// The run exceeded its time limit.
     #[serde(rename = "job.timeout")]
     Timeout,
-    /// Took longer than a run may, with a render under way.
+    /// The run exceeded its time limit while a render was in progress.
     #[serde(rename = "job.workflow_incomplete")]
     WorkflowIncomplete,
-    /// The render never ended.
+    /// The render did not end in time.
     #[serde(rename = "job.render_timeout")]
     RenderTimeout,
     /// The job was deleted.
     #[serde(rename = "job.deleted")]
     Deleted,
-    /// A video is being made.
+    /// A video was started.
     #[serde(rename = "video.started")]
     VideoStarted,
     /// A video is ready.
     #[serde(rename = "video.completed")]
     VideoCompleted,
-    /// A video can't be made, or nobody wants it any more.
+    /// A video failed or was cancelled.
     #[serde(rename = "video.failed")]
     VideoFailed,
-    /// An endpoint fails, and will be disabled if it goes on.
+    /// An endpoint fails, and will be disabled if it keeps failing.
     #[serde(rename = "endpoint.failing")]
     EndpointFailing,
-    /// An endpoint was disabled, since it failed for too long or wanted no more.
+    /// An endpoint was disabled because it failed for too long or answered that it is gone.
     #[serde(rename = "endpoint.disabled")]
     EndpointDisabled,
     /// An endpoint that was failing takes webhooks again.
     #[serde(rename = "endpoint.recovered")]
     EndpointRecovered,
-    /// Every try of a delivery failed.
+    /// Every attempt of a delivery failed.
     #[serde(rename = "delivery.exhausted")]
     DeliveryExhausted,
-    /// A test, sent because somebody wants to see one arrive.
+    /// A test.
     #[serde(rename = "webhook.test")]
     Test,
 }
@@ -71,13 +71,13 @@ pub enum OutboundEvent {
 pub enum EventGroup {
     /// A job.
     Job,
-    /// A video that a client asked for scene by scene.
+    /// A video that a client requested scene by scene.
     Video,
     /// An endpoint.
     Endpoint,
     /// A delivery.
     Delivery,
-    /// A webhook that tells of nothing.
+    /// A webhook without a cause: a test.
     Webhook,
 }
 
@@ -98,7 +98,7 @@ impl EventGroup {
 }
 
 impl OutboundEvent {
-    /// Every event: those of jobs in the order of the contract, then those of webhooks.
+    /// Every event: first those of jobs in the order of the contract, then those of videos and webhooks.
     pub const ALL: [Self; 19] = [
         Self::Completed,
         Self::Failed,
@@ -146,7 +146,7 @@ impl OutboundEvent {
         }
     }
 
-    /// When it is sent, in a sentence for who chooses among them.
+    /// A sentence that says when it is sent, for those who choose among the events.
     pub fn description(self) -> &'static str {
         match self {
             Self::Completed => "The video is there.",
@@ -192,8 +192,8 @@ impl OutboundEvent {
         }
     }
 
-    /// Whether it tells of webhooks themselves. Of webhooks that carry such an event nothing is told, so that none causes
-    /// the next.
+    /// Whether it is about webhooks themselves. Deliveries of such an event cause no further ones, so that there are no
+    /// loops.
     pub fn is_operational(self) -> bool {
         match self.group() {
             EventGroup::Job | EventGroup::Video => false,
@@ -201,7 +201,7 @@ impl OutboundEvent {
         }
     }
 
-    /// What receivers of a video are told instead of an event of its job; most they are not told at all.
+    /// The event that receivers of a video get instead of an event of its job; none for most events.
     pub fn of_video(self) -> Option<Self> {
         match self {
             Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => Some(self),
@@ -232,7 +232,7 @@ impl OutboundEvent {
 pub enum EventPattern {
     /// One event.
     One(OutboundEvent),
-    /// All of a group, those too that come to it later.
+    /// All events of a group, including future ones.
     Group(EventGroup),
     /// All.
     All,
@@ -269,14 +269,14 @@ impl fmt::Display for EventPattern {
     }
 }
 
-/// Which events an endpoint gets. Entries that a stored one has and that we do not know are of a newer version, which has
-/// events that we never send: they are passed over.
+/// The events that an endpoint gets. Unknown entries of a stored filter come from a newer version, whose additional
+/// events this version never sends: they are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(into = "Vec<String>", from = "Vec<String>")]
 pub struct EventFilter(Vec<EventPattern>);
 
 impl EventFilter {
-    /// A filter with these entries; repeats do not count.
+    /// A filter with these entries, without repeats.
     pub fn new(patterns: impl IntoIterator<Item = EventPattern>) -> Self {
         let mut kept = Vec::new();
         for pattern in patterns {
@@ -292,7 +292,7 @@ impl EventFilter {
         self.0.iter().any(|pattern| pattern.matches(event))
     }
 
-    /// Its entries, as they are written.
+    /// Its entries as text.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
     }

@@ -1,9 +1,8 @@
 //! Commands to one job: cancel, retry, complete, delete, monitor its render (contract.md, StreamGank: jobs).
 
-use reelhook_app::Url;
 use reelhook_app::jobs::change::Changed;
-use reelhook_app::jobs::renders::is_web_url;
 use reelhook_app::views::streamgank::job;
+use reelhook_app::web_url::WebUrl;
 use reelhook_domain::{Event, Job, JobId, Rejected, RenderId, brief};
 use serde_json::{Value, json};
 
@@ -20,7 +19,7 @@ pub enum Command {
     /// POST /api/job/{id}/retry
     Retry,
     /// POST /api/job/{id}/complete
-    Complete(String),
+    Complete(WebUrl),
     /// DELETE /api/queue/job/{id}/delete
     Delete,
     /// POST /api/queue/job/{id}/monitor-creatomate
@@ -49,7 +48,7 @@ impl Command {
         match self {
             Self::Cancel => Event::Cancel,
             Self::Retry => Event::Retry,
-            Self::Complete(video_url) => Event::Complete { video_url: video_url.clone() },
+            Self::Complete(video) => Event::Complete { video_url: video.as_written().to_owned() },
             Self::Delete => Event::Delete,
             Self::Monitor => Event::Monitor,
         }
@@ -60,7 +59,7 @@ impl Command {
         let (command, host) = match self {
             Self::Cancel => ("cancel", None),
             Self::Retry => ("retry", None),
-            Self::Complete(url) => ("complete", Url::parse(url).ok().and_then(|url| url.host_str().map(brief))),
+            Self::Complete(video) => ("complete", video.host_str().map(brief)),
             Self::Delete => ("delete", None),
             Self::Monitor => ("monitor", None),
         };
@@ -117,15 +116,14 @@ fn refused(reason: Rejected) -> Problem {
     }
 }
 
-fn video_url(request: &ApiRequest) -> Result<String, Problem> {
+fn video_url(request: &ApiRequest) -> Result<WebUrl, Problem> {
     let body = request.json()?;
+    let right = "an http or https URL of at most 2,048 bytes";
+    let wrong = || Problem::BadField { field: "videoUrl", right: right.to_owned() };
     match &body["videoUrl"] {
         Value::Null => Err(Problem::VideoUrlMissing),
         Value::String(text) if text.trim().is_empty() => Err(Problem::VideoUrlMissing),
-        Value::String(text) if is_web_url(text.trim()) => Ok(text.trim().to_owned()),
-        _ => Err(Problem::BadField {
-            field: "videoUrl",
-            right: "an http or https URL of at most 2,048 bytes".to_owned(),
-        }),
+        Value::String(text) => WebUrl::parse(text.trim()).ok_or_else(wrong),
+        _ => Err(wrong()),
     }
 }

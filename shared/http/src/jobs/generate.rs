@@ -2,8 +2,7 @@
 
 use reelhook_app::jobs::submit::Submission;
 use reelhook_app::views::streamgank::{QueueCounts, job, queue_status};
-use reelhook_domain::Request;
-use reelhook_domain::{Job, JobKind};
+use reelhook_domain::{Job, JobKind, Request};
 use serde_json::{Value, json};
 
 use crate::access::Caller;

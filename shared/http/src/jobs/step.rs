@@ -2,8 +2,8 @@
 //! (contract.md, Steps).
 
 use reelhook_app::jobs::change::Changed;
-use reelhook_app::jobs::renders::is_web_url;
 use reelhook_app::views::captions::step_name;
+use reelhook_app::web_url::WebUrl;
 use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, cut};
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use secrecy::ExposeSecret;
@@ -123,8 +123,10 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         None => None,
     };
     let video_url = match details["video_url"].as_str().filter(|url| !url.is_empty()) {
-        Some(url) if is_web_url(url) => Some(url.to_owned()),
-        Some(_) => return Err(bad("details.video_url", "an http or https URL")),
+        Some(url) => {
+            let url = WebUrl::parse(url).ok_or_else(|| bad("details.video_url", "an http or https URL"))?;
+            Some(String::from(url))
+        }
         None => None,
     };
     let update = StepUpdate {

@@ -4,7 +4,8 @@ use reelhook_app::Url;
 use reelhook_app::videos::films::IMAGE_LIMIT;
 use reelhook_app::videos::requests::VideoRequest;
 use reelhook_app::videos::uploads::{Upload, sniff};
-use reelhook_app::webhooks::endpoints::web_url;
+use reelhook_app::web_url::WebUrl;
+use reelhook_app::webhooks::endpoints::check_receiver;
 use reelhook_domain::videos::render::Renderer;
 use serde_json::{Value, json};
 
@@ -77,7 +78,7 @@ pub async fn read(
         film: parsed.film,
         warnings: parsed.warnings,
         input,
-        callback: callback.map(Url::into),
+        callback,
         uploads,
         traceparent: request.traceparent(),
         key,
@@ -117,7 +118,7 @@ fn read_json(json: &str) -> serde_json::Result<Value> {
     serde_json::from_slice(&keep_digits(json.as_bytes()))
 }
 
-fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<Url>, Problem> {
+fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option<WebUrl>, Problem> {
     if is_empty(given) {
         return if needed { Err(Problem::CallbackMissing) } else { Ok(None) };
     }
@@ -131,7 +132,7 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
         "http" | "https" => {}
         _ => return Err(Problem::CallbackProtocol { received: received(), right: "a valid HTTP/HTTPS URL" }),
     }
-    let url = web_url(url.as_str(), allow_http).map_err(|_| Problem::CallbackFormat { received: received() })?;
+    let url = check_receiver(url, allow_http).map_err(|_| Problem::CallbackFormat { received: received() })?;
     Ok(Some(url))
 }
 

@@ -1,7 +1,7 @@
-//! Deliveries as people look at them: lists with filters, one with its attempts, and one more try.
+//! Calls about deliveries: filtered lists, details with attempts, and replays.
 
 use reelhook_app::webhooks::deliveries::{DeliveryDetails, DeliveryFilter, DeliveryPage};
-use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Timestamp, brief};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, DeliveryStatus, JobId, Subject, Timestamp, brief};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
@@ -9,12 +9,12 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// Deliveries of one part of a list.
+/// Deliveries of one page unless the caller says otherwise.
 const LIST: usize = 50;
-/// Deliveries of one part at most.
+/// The most deliveries of one page.
 const MOST: usize = 100;
 
-/// What is asked of deliveries.
+/// A call about deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/webhooks/deliveries
@@ -26,7 +26,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
     /// [`Problem::BadField`] names a parameter; an id that can't be one is [`Problem::DeliveryNotFound`].
@@ -51,19 +51,25 @@ impl Route {
     }
 }
 
-/// A job's deliveries, of which `limit` and `cursor` name a part.
+/// The deliveries of a job; `limit` and `cursor` select a page.
 ///
 /// # Errors
 /// [`Problem::BadField`].
 pub fn of_job(request: &ApiRequest, job: JobId) -> Result<DeliveryFilter, Problem> {
     let before = request.cursor(|cursor| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor))?;
-    Ok(DeliveryFilter { job: Some(job), before, limit: request.limit(LIST, MOST)?, ..DeliveryFilter::default() })
+    Ok(DeliveryFilter {
+        subject: Some(job.into()),
+        before,
+        limit: request.limit(LIST, MOST)?,
+        ..DeliveryFilter::default()
+    })
 }
 
 fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
     let bad = |field: &'static str, right: &str| Problem::BadField { field, right: right.to_owned() };
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty());
-    let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
+    let subject =
+        given("jobId").map(|id| Subject::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
     let status = given("status").map(read_status);
     let endpoint = given("endpoint").map(read_endpoint);
     let (from, to) = request.times()?;
@@ -72,7 +78,7 @@ fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
         (shaped && cursor.get(..13)?.parse::<i64>().is_ok()).then_some(cursor)
     };
     Ok(DeliveryFilter {
-        job,
+        subject,
         endpoint: endpoint.transpose()?,
         status: status.transpose()?,
         from,
@@ -82,7 +88,7 @@ fn read_wanted(request: &ApiRequest) -> Result<DeliveryFilter, Problem> {
     })
 }
 
-/// How a delivery stands, by its name.
+/// Reads the name of a status.
 pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Problem> {
     let known =
         [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Exhausted, DeliveryStatus::Stopped];
@@ -98,7 +104,7 @@ pub(crate) fn read_endpoint(text: &str) -> Result<String, Problem> {
     fits.then(|| text.to_owned()).ok_or_else(|| Problem::BadField { field: "endpoint", right: right() })
 }
 
-/// A part of a list, newest first.
+/// A page of a list, newest first.
 pub fn list_answer(part: &DeliveryPage) -> ApiAnswer {
     let shown: Vec<Value> = part.deliveries.iter().map(summary).collect();
     let mut body = json!({ "success": true, "count": shown.len(), "deliveries": shown });
@@ -124,7 +130,7 @@ pub fn delivery_answer(details: &DeliveryDetails) -> ApiAnswer {
     ApiAnswer::json(200, &body)
 }
 
-/// It is sent once more, or sooner.
+/// A replayed delivery.
 pub fn replay_answer(delivery: &Delivery, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
@@ -140,11 +146,11 @@ fn summary(of: &Delivery) -> Value {
     let next = pending.then(|| of.next_attempt_at.to_string());
     json!({
         "id": of.id.to_string(),
-        "jobId": of.job_id.as_str(),
+        "jobId": of.subject.as_str(),
         "webhookId": of.endpoint_name,
         "event": of.event.name(),
         "eventId": of.event_id.as_str(),
-        "sequence": of.event_id.sequence(&of.job_id),
+        "sequence": of.event_id.sequence(of.subject.as_str()),
         "endpointId": of.endpoint_id.as_str(),
         "status": status_name(of.status),
         "attempts": of.attempts,
@@ -158,7 +164,7 @@ fn summary(of: &Delivery) -> Value {
     })
 }
 
-/// A try; what came of one that nobody finished is not known.
+/// An attempt; the result of an unfinished one is unknown.
 fn attempt(of: &Attempt) -> Value {
     let result = of.result.as_ref();
     json!({

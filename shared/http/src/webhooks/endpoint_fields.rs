@@ -1,4 +1,4 @@
-//! What somebody wants of an endpoint, field by field: for a new one, and for one that changes (RFC 7396).
+//! The fields of an endpoint in requests: for a new one, and for a change (RFC 7396).
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use reelhook_app::webhooks::endpoints::policies::{
     CONCURRENCY, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
 };
 use reelhook_app::webhooks::endpoints::registrations::Choices;
-use reelhook_app::webhooks::endpoints::{Arn, Destination, Payload, web_url};
+use reelhook_app::webhooks::endpoints::{Arn, Destination, Payload, receiver_url};
 use reelhook_app::webhooks::settings::{is_field_value, is_token};
 use reelhook_domain::{EventFilter, EventPattern};
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ const EVENTS_LIMIT: usize = 50;
 const HEADERS_LIMIT: usize = 20;
 /// Bytes of a header's name, and of its value.
 const HEADER_LIMITS: (usize, usize) = (64, 1024);
-/// What stands in answers for what is secret.
+/// Replaces secrets in answers.
 pub(crate) const HIDDEN: &str = "***";
 /// Fields that a new endpoint and a changed one may have.
 const FIELDS: [&str; 16] = [
@@ -48,25 +48,25 @@ const FIELDS: [&str; 16] = [
     "enabled",
 ];
 
-/// Where webhooks of this stack may go.
+/// The destinations that this stack allows.
 #[derive(Debug, Clone)]
 pub struct DestinationRules {
     /// Whether http URLs are allowed.
     pub allow_http: bool,
     /// Queues and event buses that the stack may send to.
     pub destinations: Vec<String>,
-    /// The stack's region, where these have to be.
+    /// The stack's region, in which they must be.
     pub region: String,
 }
 
 /// The parts of an endpoint that its owner sets.
 #[derive(Debug, Clone)]
 pub struct Fields {
-    /// What everybody may see.
+    /// The public choices.
     pub choices: Choices,
-    /// Where its webhooks go; none where nobody said yet.
+    /// Its destination; none if the request has none.
     pub destination: Option<Destination>,
-    /// Headers that they carry.
+    /// Additional headers of its webhooks.
     pub headers: Vec<(String, String)>,
 }
 
@@ -82,7 +82,7 @@ fn bad(field: &'static str, right: impl Into<String>) -> Problem {
     Problem::BadField { field, right: right.into() }
 }
 
-/// Whether every field is one that we know.
+/// Checks that every field is known.
 ///
 /// # Errors
 /// [`Problem::UnknownField`].
@@ -94,7 +94,7 @@ pub(crate) fn check_names(body: &Map<String, Value>, more: &[&'static str]) -> R
     }
 }
 
-/// The field `enabled`, where it is given.
+/// The field `enabled`, if it is present.
 pub(crate) fn enabled(body: &Map<String, Value>) -> Result<Option<bool>, Problem> {
     match body.get("enabled") {
         None => Ok(None),
@@ -104,7 +104,7 @@ pub(crate) fn enabled(body: &Map<String, Value>) -> Result<Option<bool>, Problem
 }
 
 impl Fields {
-    /// Takes what is given; null gives a field its default back.
+    /// Applies the fields of a request; null resets a field to its default.
     ///
     /// # Errors
     /// [`Problem`] names the field.
@@ -137,7 +137,7 @@ impl Fields {
                 "schedule" | "timeoutMs" | "concurrency" | "rateLimit" | "permanentStatuses" => {
                     read_policy(&mut choices.policy, name, given)?;
                 }
-                // Read elsewhere: where it goes, whether it is enabled, and a new one's secret.
+                // These are read elsewhere: the destination, `enabled`, and the secret of a new endpoint.
                 "url" | "arn" | "type" | "enabled" | "secret" => {}
                 unknown => {
                     return Err(Problem::UnknownField { name: unknown.to_owned(), known: FIELDS.to_vec() });
@@ -201,7 +201,7 @@ fn read_destination(
             Destination::Bus(arn("events", right)?)
         }
         _ if text.ends_with("/***") => return Err(bad("url", "the URL itself, not ***")),
-        _ => Destination::Web(web_url(text, reach.allow_http).map_err(|right| bad("url", right))?),
+        _ => Destination::Web(receiver_url(text, reach.allow_http).map_err(|right| bad("url", right))?),
     }))
 }
 
@@ -289,7 +289,7 @@ fn read_policy(policy: &mut OwnPolicy, name: &str, given: Option<&Value>) -> Res
                 Some(Value::Object(limit)) if limit.keys().all(|key| key == "max" || key == "windowMs") => Some(limit),
                 Some(_) => return Err(bad("rateLimit", "an object with `max` and `windowMs`")),
             };
-            // Of an object only what is named changes; null gives the default back.
+            // Only the named members of an object change; null resets them to the default.
             let part = |name: &str| match limit {
                 None => Some(None),
                 Some(limit) => limit.get(name).map(|value| (!value.is_null()).then_some(value)),

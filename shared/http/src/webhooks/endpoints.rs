@@ -1,4 +1,4 @@
-//! Webhook endpoints: registering, changing and looking at them, their secrets, and what they would be sent.
+//! Calls about webhook endpoints: registrations, changes, secrets, tests and previews.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
 use reelhook_app::webhooks::endpoints::registrations::{Choices, Opened, Private, Registration, RegistrationRequest};
-use reelhook_app::webhooks::endpoints::secrets::{EndpointSecret, PublicKey, Rotation};
+use reelhook_app::webhooks::endpoints::rotation::Rotation;
+use reelhook_app::webhooks::endpoints::secrets::{EndpointSecret, PublicKey};
 use reelhook_app::webhooks::endpoints::{Destination, Endpoint, Payload};
 use reelhook_app::webhooks::previews::Preview;
-use reelhook_app::webhooks::recover::Recovery;
+use reelhook_app::webhooks::recovery::Recovery;
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, ReceiverKind, Timestamp};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
@@ -23,15 +24,15 @@ use crate::request::ApiRequest;
 use crate::webhooks::endpoint_fields::{DestinationRules, Fields, HIDDEN, check_names, enabled, kind_of};
 use crate::webhooks::recover::shown;
 
-/// Endpoints of one part of a list.
+/// Endpoints of one page of a list.
 const LIST: usize = 100;
-/// How long older secrets go on signing unless the caller says otherwise, and at most, in seconds.
+/// How long earlier secrets stay valid by default, and at most, in seconds.
 const GRACE: (u64, u64) = (24 * 3600, 30 * 24 * 3600);
 
-/// What is asked of endpoints; one is named by its id, or as `webhook_1`.
+/// A call about endpoints; one is named by its id, or as `webhook_1`.
 #[derive(Debug, Clone)]
 pub enum Route {
-    /// GET /api/webhooks/endpoints: a part of the list, after this place.
+    /// GET /api/webhooks/endpoints: a page of the list, after this cursor.
     List(usize, Option<String>),
     /// POST /api/webhooks/endpoints
     Register(Box<RegistrationRequest>),
@@ -43,7 +44,7 @@ pub enum Route {
     Remove(String),
     /// POST /api/webhooks/endpoints/{id}/enable
     Enable(String),
-    /// POST /api/webhooks/endpoints/{id}/test: with a key, the same test each time.
+    /// POST /api/webhooks/endpoints/{id}/test: the same key makes the same test.
     Test(String, Option<(String, IdempotencyKey)>),
     /// GET /api/webhooks/endpoints/{id}/preview: of one event, or of all.
     Preview(String, Option<OutboundEvent>),
@@ -62,12 +63,12 @@ pub struct Patch {
     reach: DestinationRules,
     /// The version that the caller saw.
     pub seen: Option<u64>,
-    /// Whether it is to be enabled or disabled.
+    /// The new value of `enabled`.
     pub enabled: Option<bool>,
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
     /// [`Problem`] names what is wrong.
@@ -132,7 +133,7 @@ fn read_registration(
 fn read_patch(request: &ApiRequest, reach: &DestinationRules) -> Result<Patch, Problem> {
     let body = object(request)?;
     check_names(&body, &[])?;
-    // What is wrong whatever the endpoint is now is said before anything is read.
+    // Errors that do not depend on the endpoint are reported before it is read.
     let seen = match request.header("if-match").map(str::trim) {
         None | Some("*") => None,
         Some(tag) => Some(tag.trim_matches('"').parse().map_err(|_| Problem::VersionMismatch)?),
@@ -152,7 +153,7 @@ impl Patch {
         self.body.keys().any(|name| name != "enabled")
     }
 
-    /// Makes the change.
+    /// Applies the change.
     ///
     /// # Errors
     /// [`Problem`] names the field.
@@ -205,21 +206,21 @@ fn read_rotation(request: &ApiRequest, key: Option<(String, IdempotencyKey)>) ->
     Ok(Rotation { secret: read_secret(&body)?, grace: Duration::from_secs(grace), key })
 }
 
-/// An endpoint as people see it.
+/// An endpoint as the API shows it.
 #[derive(Debug, Clone)]
 pub struct EndpointView {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
-    /// How it stands.
+    /// Its state.
     pub state: EndpointState,
     /// Which events it gets.
     pub events: EventFilter,
-    /// Its registration; none where it stands in the settings.
+    /// Its registration; none for an endpoint of the settings.
     pub registration: Option<Registration>,
 }
 
 impl EndpointView {
-    /// Everything about it but what is private.
+    /// All its fields except private ones.
     pub fn view(&self, now: Timestamp) -> Value {
         let Self { endpoint, state, events, registration } = self;
         let (url, arn) = match &endpoint.destination {
@@ -260,20 +261,20 @@ impl EndpointView {
         })
     }
 
-    /// Its version as a tag, where it has one.
+    /// Its version as an entity tag, if it is registered.
     fn tag(&self) -> Option<String> {
         self.registration.as_ref().map(|one| format!("\"{}\"", one.version))
     }
 }
 
-/// What its webhooks carry: chat services and event buses take no signature.
+/// The signatures of its webhooks: those to chat services and event buses have none.
 fn signatures(endpoint: &Endpoint, asymmetric: bool) -> Vec<&'static str> {
     let unsigned = endpoint.receiver() != ReceiverKind::Own || matches!(endpoint.destination, Destination::Bus(_));
     let names = [("v1", endpoint.signers.hmac.is_some()), ("v1a", asymmetric)];
     names.into_iter().filter(|(_, there)| *there && !unsigned).map(|(name, _)| name).collect()
 }
 
-/// How it stands.
+/// Its health.
 fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
     let policy = &endpoint.policy;
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
@@ -306,7 +307,7 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
     })
 }
 
-/// A part of the list, and where it goes on.
+/// A page of the list, and the cursor of the next one.
 pub fn list_answer(endpoints: &[EndpointView], next: Option<&str>, now: Timestamp) -> ApiAnswer {
     let shown: Vec<Value> = endpoints.iter().map(|one| one.view(now)).collect();
     let mut body = json!({ "success": true, "count": shown.len(), "endpoints": shown });
@@ -323,7 +324,7 @@ fn with_tag(answer: ApiAnswer, of: &EndpointView) -> ApiAnswer {
     }
 }
 
-/// A new endpoint, to which a test is on its way.
+/// A new endpoint, and the test that was sent to it.
 pub fn registered_answer(of: &EndpointView, test: Option<DeliveryId>, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
@@ -357,7 +358,7 @@ pub fn removed_answer(id: &EndpointId, now: Timestamp) -> ApiAnswer {
     ApiAnswer::json(200, &body)
 }
 
-/// An endpoint that may be asked again, and what waited for it.
+/// An enabled endpoint, and the recovery of its pending deliveries.
 pub fn enable_answer(of: &EndpointView, woken: &Recovery, now: Timestamp) -> ApiAnswer {
     let body = json!({
         "success": true,
@@ -368,14 +369,14 @@ pub fn enable_answer(of: &EndpointView, woken: &Recovery, now: Timestamp) -> Api
     ApiAnswer::json(200, &body)
 }
 
-/// A test is on its way.
+/// A test was sent.
 pub fn test_answer(delivery: DeliveryId) -> ApiAnswer {
     let body =
         json!({ "success": true, "message": "A test webhook is on its way", "deliveryId": delivery.to_string() });
     ApiAnswer::json(202, &body)
 }
 
-/// What an endpoint would be sent.
+/// The webhooks that an endpoint would get.
 pub fn preview_answer(previews: &[Preview]) -> ApiAnswer {
     let shown = previews.iter().map(|preview| {
         let headers = preview.headers.iter().map(|(name, value)| (name.clone(), json!(value)));

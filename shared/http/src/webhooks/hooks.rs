@@ -1,8 +1,9 @@
-//! Webhooks as their operator sees them: how they stand, a test, an event by hand, and whether a URL can be fetched.
+//! Calls of operators about webhooks: status, tests, triggered events, and whether a URL can be fetched.
 
 use reelhook_app::Url;
 use reelhook_app::jobs::submit::IdempotencyKey;
-use reelhook_app::webhooks::endpoints::web_url;
+use reelhook_app::web_url::WebUrl;
+use reelhook_app::webhooks::endpoints::receiver_url;
 use reelhook_app::webhooks::notify::Notified;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::triggers::{Tested, Trigger};
@@ -20,18 +21,18 @@ use crate::routes;
 use crate::webhooks::endpoint_fields::URL_LIMIT;
 use crate::webhooks::endpoints::EndpointView;
 
-/// Characters of an event's name.
+/// The most characters of an event's name.
 const NAME_LIMIT: usize = 100;
-/// Bytes of an event's data: with the event around it, less than an item takes.
+/// The most bytes of an event's data: with the rest of the event, it fits into an item.
 const DATA_LIMIT: usize = 256 * 1024;
 
-/// What is asked.
+/// A call.
 #[derive(Debug, Clone)]
 pub enum Route {
     /// GET /api/webhooks/status
     Status,
     /// POST /api/webhooks/test
-    Test(Url),
+    Test(WebUrl),
     /// POST /api/webhooks/trigger
     Trigger(Trigger, Option<IdempotencyKey>),
     /// POST /api/validate-url
@@ -48,7 +49,7 @@ impl Route {
             ("GET", "/api/webhooks/status") => Ok(Self::Status),
             ("POST", "/api/webhooks/test") => {
                 let text = read_url(&request.json()?, "Webhook URL is required")?;
-                web_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
+                receiver_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
             }
             ("POST", "/api/webhooks/trigger") => {
                 Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))
@@ -95,7 +96,7 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
     Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
 }
 
-/// How each endpoint stands, those of the settings first.
+/// The status of each endpoint, those of the settings first.
 pub fn status_answer(settings: &WebhookSettings, endpoints: &[EndpointView], now: Timestamp) -> ApiAnswer {
     let policy = &settings.policy;
     let (mut rates, mut errors) = (Map::new(), Map::new());
@@ -126,13 +127,13 @@ pub fn note_test(caller: &str, url: &Url, tested: &Tested) {
     tracing::info!(caller, host, status = tested.status, "tested a webhook");
 }
 
-/// Logs an event by hand.
+/// Logs a triggered event.
 pub fn note_trigger(trigger: &Trigger) {
     let (caller, event) = (brief(&trigger.caller), brief(&trigger.event));
     tracing::info!(caller, event, "an event was triggered manually");
 }
 
-/// What came of a test.
+/// The result of a test.
 pub fn test_answer(tested: &Tested, now: Timestamp) -> ApiAnswer {
     let mut result = json!({
         "success": tested.success,
@@ -163,7 +164,7 @@ pub fn trigger_body(id: &EventId, results: Notified, now: Timestamp) -> String {
     .to_string()
 }
 
-/// What was found at a URL.
+/// The result of fetching a URL.
 pub fn validate_answer(found: &Validated) -> ApiAnswer {
     let details = json!({
         "url": found.url,

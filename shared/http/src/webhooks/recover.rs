@@ -1,7 +1,10 @@
-//! Recoveries: deliveries of a time range that are counted or sent once more, in the background.
+//! Recoveries: deliveries of a time range that are counted or sent again, in the background.
+
+use std::time::Duration;
 
 use reelhook_app::webhooks::deliveries::DELIVERY_DAYS;
-use reelhook_app::webhooks::recover::{Filter, Recovery, RecoveryId, RecoveryRequest, RecoveryStatus, statuses};
+use reelhook_app::webhooks::recover::RecoveryRequest;
+use reelhook_app::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus, statuses};
 use reelhook_domain::{DeliveryStatus, OutboundEvent, Timestamp, brief};
 use serde_json::{Value, json};
 
@@ -13,16 +16,17 @@ use crate::request::ApiRequest;
 use crate::times;
 use crate::webhooks::deliveries::{read_endpoint, read_status, status_name};
 
-/// Members of a request for a recovery.
+/// The fields of a request for a recovery.
 const FIELDS: [&str; 6] = ["from", "to", "endpoint", "event", "status", "dryRun"];
-const DAY_MS: i64 = 86_400_000;
-/// How far back a recovery may begin: what is older is not there. The extra days are for callers who make a dry run
+/// A day.
+const DAY: Duration = Duration::from_secs(86_400);
+/// How far back a recovery may begin: older deliveries do not exist. The extra days are for callers who make a dry run
 /// first and then send the same range.
-const OLDEST_DAYS: i64 = DELIVERY_DAYS + 2;
-/// How far ahead it may end: the end of today is ahead everywhere, by more or less of a zone.
-const AHEAD_DAYS: i64 = 2;
+const OLDEST: Duration = Duration::from_secs((DELIVERY_DAYS as u64 + 2) * DAY.as_secs());
+/// How far ahead a recovery may end: the end of today lies ahead in every time zone.
+const AHEAD: Duration = Duration::from_secs(2 * DAY.as_secs());
 
-/// What is asked of recoveries.
+/// A call about recoveries.
 #[derive(Debug, Clone)]
 pub enum Route {
     /// POST /api/webhooks/recover
@@ -36,7 +40,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's.
+    /// Reads the route; none if it is not one of these.
     ///
     /// # Errors
     /// [`Problem`] names what is wrong; an id that can't be one is [`Problem::RecoveryNotFound`].
@@ -84,7 +88,7 @@ fn bad(field: &'static str, right: &str) -> Problem {
     Problem::BadField { field, right: right.to_owned() }
 }
 
-/// Whether every member is one that we know: a misspelt one would leave the range wider than it was meant.
+/// Checks that every field is known: a misspelt one would make the range wider than intended.
 fn check_names(body: &Value) -> Result<(), Problem> {
     let unknown = body.as_object().and_then(|body| body.keys().find(|name| !FIELDS.contains(&name.as_str())));
     match unknown {
@@ -100,12 +104,12 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
     };
     let from = time("from")?.ok_or_else(|| bad("from", &format!("the time to begin at: {}", times::RIGHT)))?;
     let to = time("to")?;
-    let oldest = Timestamp(now.0 - OLDEST_DAYS * DAY_MS);
-    // A range that lies before it whole is empty.
+    let oldest = now.before(OLDEST);
+    // A range that lies entirely before it is empty.
     if from < oldest && to.is_none_or(|to| to >= oldest) {
         return Err(bad("from", "within the last 30 days, since nothing older is kept"));
     }
-    if to.is_some_and(|to| to.0 > now.0 + AHEAD_DAYS * DAY_MS) {
+    if to.is_some_and(|to| to > now.after(AHEAD)) {
         return Err(bad("to", "at most two days ahead; left out it is now"));
     }
     let to = to.unwrap_or(now).min(now);
@@ -129,7 +133,7 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
         None => Err(bad("status", "a status, or a list of them")),
     };
     let wanted = match &body["status"] {
-        // What did not arrive.
+        // By default, deliveries that were not delivered.
         Value::Null => vec![DeliveryStatus::Exhausted, DeliveryStatus::Stopped],
         Value::Array(all) if !all.is_empty() && all.len() <= 8 => all.iter().map(status).collect::<Result<_, _>>()?,
         one => vec![status(one)?],
@@ -137,13 +141,13 @@ fn read_filter(body: &Value, now: Timestamp) -> Result<Filter, Problem> {
     Ok(Filter { from, to, endpoint, event, statuses: statuses(wanted) })
 }
 
-/// How a recovery stands: 202 while it goes on.
+/// A started recovery: 202 while it is running.
 pub fn recovery_answer(recovery: &Recovery) -> ApiAnswer {
     let status = if recovery.status == RecoveryStatus::Running { 202 } else { 200 };
     ApiAnswer::json(status, &json!({ "success": true, "recovery": shown(recovery) }))
 }
 
-/// A recovery as somebody looks at it: 200 however it stands.
+/// A recovery: 200 whatever its status.
 pub fn one_answer(recovery: &Recovery) -> ApiAnswer {
     ApiAnswer::json(200, &json!({ "success": true, "recovery": shown(recovery) }))
 }
@@ -200,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_filter_is_read_whole_and_what_did_not_arrive_is_meant_by_default() {
-        let from = Timestamp(NOW.0 - 1000);
+        let from = NOW.before(Duration::from_secs(1));
         let filter = |statuses: &[DeliveryStatus]| Filter {
             from,
             to: NOW,
@@ -224,14 +228,14 @@ mod tests {
 
     #[test]
     fn no_spelling_of_a_time_makes_the_range_wider() {
-        let from = Timestamp(NOW.0 - 60_000);
+        let from = NOW.before(Duration::from_secs(60));
         for given in [json!(from.0), json!(from.0 / 1000), json!((from.0 / 1000).to_string()), json!(from.to_string())]
         {
             let (filter, _) = begin(json!({ "from": given, "to": given })).unwrap();
             assert_eq!((filter.from, filter.to), (from, from), "{given}");
         }
         let of_old = begin(json!({ "from": "2023-01-01T00:00:00Z", "to": "2023-01-02T00:00:00Z" })).unwrap();
-        assert!(of_old.0.to < Timestamp(NOW.0 - 300 * DAY_MS), "nothing is there, and nothing else is meant");
+        assert!(of_old.0.to < NOW.before(300 * DAY), "nothing is there, and nothing else is meant");
         let backwards = begin(json!({ "from": from.0, "to": from.0 - 1 }));
         assert!(matches!(backwards, Err(Problem::BadField { field: "from", .. })), "{backwards:?}");
         for name in ["form", "From", "since", "until", "dry_run", "dryrun", "endpointId", "statuses"] {
@@ -252,7 +256,7 @@ mod tests {
             ("from", json!(1)),
             ("from", json!(NOW.0 + 1)),
             ("from", json!(NOW.0 * 1000)),
-            ("from", json!(NOW.0 - 33 * DAY_MS)),
+            ("from", json!(NOW.before(33 * DAY).millis())),
             ("from", json!("2023-10-01T00:00:00Z")),
             ("from", json!("2024-01-01")),
             ("from", json!("2024-01-01T11:59:00")),

@@ -41,7 +41,7 @@ async fn decisions(ports: &DeliverPorts<'_>, id: &EndpointId, due: Vec<DueDelive
     let mut last = None;
     let callback = due.first().and_then(|due| due.event.callback.as_ref());
     let own = callback.filter(|callback| callback_id(&callback.url) == *id);
-    let own = own.and_then(|callback| callback::endpoint(&callback.url, ports.settings));
+    let own = own.map(|callback| callback::endpoint(&callback.url, ports.settings));
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     while retry.attempt().await {
         let known = match &own {

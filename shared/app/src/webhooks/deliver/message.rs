@@ -10,11 +10,11 @@ use url::Url;
 
 use super::chat::{self, ChatText};
 use crate::outbound::{Method, OutboundRequest};
-use crate::outbox::fanout::EventRow;
 use crate::views::Dialect;
 use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
 use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};
+use crate::webhooks::events::EventRow;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 
 /// Bytes of a receiver's answer that are read.
@@ -135,7 +135,7 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
         attributes,
         once: delivery.replayed_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
         event: event.event.name(),
-        subject: event.job_id.to_string(),
+        subject: event.subject.to_string(),
         at: event.at,
         deadline,
     })
@@ -185,7 +185,7 @@ fn headers(
     ]
     .map(named)
     .into();
-    let sequence = event.id.sequence(&event.job_id);
+    let sequence = event.id.sequence(event.subject.as_str());
     headers.extend(sequence.map(|sequence| named(("webhook-sequence", sequence.to_string()))));
     if delivery.replay {
         headers.push(named(("webhook-replay", "true".to_owned())));

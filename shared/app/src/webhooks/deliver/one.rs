@@ -213,7 +213,7 @@ fn log(
 ) {
     let name = &delivery.endpoint_name;
     let (ms, status, attempts) = (result.duration_ms, result.status, delivery.counted().max(1));
-    let (delivery_id, event_id, job_id) = (delivery.id, &delivery.event_id, &delivery.job_id);
+    let (delivery_id, event_id, job_id) = (delivery.id, &delivery.event_id, &delivery.subject);
     if delivery.status == DeliveryStatus::Delivered {
         tracing::info!(%delivery_id, %event_id, %job_id, status, duration_ms = ms, traceparent = delivery.traceparent,
             "Webhook delivered successfully: {name} ({ms}ms, status: {status})");

@@ -1,4 +1,4 @@
-//! Endpoints as those who send know them: of the settings, or registered, read again when their registration changed.
+//! Endpoints for the dispatcher: those of the settings, and registered ones, which are cached until they change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,25 +11,25 @@ use crate::webhooks::endpoints::Endpoint;
 use crate::webhooks::endpoints::registrations::{RegistrationStore, Vault};
 use crate::webhooks::settings::WebhookSettings;
 
-/// How long a registration is used at most: settings, of which parts come, change as well.
+/// The longest time that a registration is cached: the settings that it builds on change as well.
 const FRESH: Duration = Duration::from_secs(60);
-/// Registrations that are kept at once.
+/// The most registrations that are cached.
 const KEPT: usize = 2000;
 
-/// What is known about where something goes.
+/// The result of looking up an endpoint.
 #[derive(Debug, Clone)]
 pub enum ResolvedEndpoint {
-    /// Here.
+    /// The endpoint.
     Endpoint(Arc<Endpoint>),
-    /// The endpoint was registered, and is not any more.
+    /// The endpoint's registration was removed.
     Removed,
-    /// These settings do not know it, and nobody registered it.
+    /// The endpoint is neither in these settings nor registered.
     Unknown,
-    /// It is registered, and what is private about it can't be opened: the key is missing, or another one.
+    /// It is registered, but its private part cannot be opened: the key is missing or a different one.
     Sealed,
 }
 
-/// Registered endpoints that were met.
+/// Recently used registered endpoints.
 #[derive(Debug, Default)]
 pub struct EndpointCache {
     cached: Mutex<HashMap<EndpointId, CachedEndpoint>>,
@@ -42,7 +42,7 @@ struct CachedEndpoint {
     endpoint: Arc<Endpoint>,
 }
 
-/// What looking endpoints up needs.
+/// What [`EndpointCache::find`] needs.
 pub struct EndpointCachePorts<'a> {
     /// Registrations.
     pub store: &'a dyn RegistrationStore,
@@ -53,7 +53,7 @@ pub struct EndpointCachePorts<'a> {
 }
 
 impl EndpointCache {
-    /// The endpoint whose state this is: as its registration is now, since each change of that changes the state.
+    /// The endpoint with this state. It reflects the current registration, whose version the state contains.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -78,11 +78,11 @@ impl EndpointCache {
         let private = match ports.vault.map(|vault| vault.open(&registration)) {
             Some(Ok(private)) => private,
             Some(Err(error)) => {
-                tracing::error!(endpoint_id = %id, %error, "an endpoint can't be opened, its webhooks wait");
+                tracing::error!(endpoint_id = %id, %error, "failed to open a registered endpoint, its webhooks wait");
                 return Ok(ResolvedEndpoint::Sealed);
             }
             None => {
-                tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set, webhooks of an endpoint wait");
+                tracing::error!(endpoint_id = %id, "ENDPOINT_SECRETS_KEY is not set, webhooks of a registered endpoint wait");
                 return Ok(ResolvedEndpoint::Sealed);
             }
         };

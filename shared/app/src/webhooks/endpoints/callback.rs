@@ -1,23 +1,23 @@
-//! A client's own URL that is told of its video: an endpoint that nobody configured, with rules of its own.
+//! A client's own URL that is notified of its video: an endpoint that is not configured, with a policy of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_domain::{DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp};
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use crate::views::Dialect;
+use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;
 
-/// What people know it as.
+/// Its name in the API and in logs.
 const NAME: &str = "webhookUrl";
-/// The whole of one try.
+/// The timeout of one attempt.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What ids of clients' URLs begin with.
+/// The prefix of the ids of clients' URLs.
 const PREFIX: &str = "cb_";
 
 /// Whether an endpoint is a client's URL.
@@ -25,34 +25,35 @@ pub fn is_callback(id: &EndpointId) -> bool {
     id.as_str().starts_with(PREFIX)
 }
 
-/// The id of a client's URL: not the one that it would have as an endpoint of the settings, whose words are others.
-pub fn callback_id(url: &str) -> EndpointId {
-    let digest = Sha256::digest(url.as_bytes());
+/// The id of a client's URL. It differs from the id of the same URL in the settings, whose dialect is different.
+pub fn callback_id(url: &WebUrl) -> EndpointId {
+    let digest = Sha256::digest(url.as_written().as_bytes());
     EndpointId::parse(&format!("{PREFIX}{}", hex::encode(&digest[..16]))).expect("hex is a valid id")
 }
 
-/// Who is told at a client's URL.
-pub fn subscriber(url: &str) -> Subscriber {
-    Subscriber { id: callback_id(url), name: NAME.to_owned(), events: Default::default(), since: Timestamp(0) }
+/// A client's URL as a subscriber.
+pub fn subscriber(url: &WebUrl) -> Subscriber {
+    Subscriber { id: callback_id(url), name: NAME.to_owned(), events: Default::default(), since: Timestamp::EPOCH }
 }
 
-/// The endpoint at a client's URL; none where the text is no URL, which was refused when it came.
-pub fn endpoint(url: &str, settings: &WebhookSettings) -> Option<Arc<Endpoint>> {
+/// The endpoint at a client's URL.
+pub fn endpoint(url: &WebUrl, settings: &WebhookSettings) -> Arc<Endpoint> {
     let policy = EndpointPolicy {
         schedule: Schedule::Vidbuilder,
         timeout: TIMEOUT,
-        // A client's URL is nobody's to enable again: it is never disabled, and nobody else is told that it fails.
+        // No operator can enable a client's URL again: it is never disabled, and subscribers are not notified that it
+        // fails.
         disable_policy: DisablePolicy { failures: 0, time: Duration::ZERO, min_failures: u64::MAX },
         ..settings.policy
     };
-    Some(Arc::new(Endpoint {
+    Arc::new(Endpoint {
         id: callback_id(url),
         name: NAME.to_owned(),
-        destination: Destination::Web(Url::parse(url).ok()?),
+        destination: Destination::Web(url.clone()),
         policy,
         permanent: settings.permanent.clone(),
         headers: Vec::new(),
         form: Form { dialect: Dialect::VidBuilder, ..Form::default() },
         signers: Signers { hmac: settings.secret.clone(), asymmetric: Vec::new() },
-    }))
+    })
 }

@@ -1,9 +1,10 @@
-//! A receiver: where it is, whose words it speaks, and what its deliveries keep to.
+//! A webhook endpoint: its destination, the kind of its receiver, and its policy.
 
 pub mod cache;
 pub mod callback;
 pub mod policies;
 pub mod registrations;
+pub mod rotation;
 pub mod secrets;
 
 use std::collections::BTreeSet;
@@ -18,21 +19,23 @@ use url::Url;
 
 use crate::store::StoreError;
 use crate::views::Dialect;
+use crate::web_url::WebUrl;
 
-/// One receiver; `Debug` hides what is secret.
+/// A webhook endpoint; `Debug` hides what is secret.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// From the URL's hash where it stands in the settings, so that the order of URLs does not matter; else random.
+    /// Follows from the URL's hash for an endpoint of the settings, so that the order of URLs does not matter; else
+    /// random.
     pub id: EndpointId,
-    /// `webhook_1`, by its place in the settings; else its id.
+    /// `webhook_1` for the first one in the settings, and so on; the id of a registered endpoint.
     pub name: String,
     /// Where its webhooks go.
     pub destination: Destination,
-    /// What its deliveries keep to.
+    /// The policy of its deliveries.
     pub policy: EndpointPolicy,
-    /// Answers after which a webhook is not tried again.
+    /// HTTP statuses after which a webhook is not retried.
     pub permanent: BTreeSet<u16>,
-    /// Headers that its webhooks carry beside ours.
+    /// Additional headers of its webhooks.
     pub headers: Vec<(String, String)>,
     /// How its bodies are written.
     pub form: Form,
@@ -45,7 +48,7 @@ pub struct Endpoint {
 #[serde(rename_all = "lowercase")]
 pub enum Destination {
     /// An HTTP server.
-    Web(Url),
+    Web(WebUrl),
     /// A queue of SQS.
     Queue(Arn),
     /// An event bus of EventBridge.
@@ -58,7 +61,7 @@ pub enum Destination {
 pub struct Arn(String);
 
 impl Arn {
-    /// Reads the name of a resource of a service; none where it is not of that form.
+    /// Reads the ARN of a resource of a service; none if the text is not one.
     pub fn parse(text: &str, service: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let [arn, partition, of, region, account, resource] = parts[..] else { return None };
@@ -88,12 +91,12 @@ impl Arn {
 /// How bodies are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Form {
-    /// How much of what happened is told.
+    /// How much data the bodies contain.
     pub payload: Payload,
-    /// In whose words they are.
+    /// The dialect of the bodies.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub dialect: Dialect,
-    /// Whether everything but ASCII is escaped, for receivers that write the body again before they check it.
+    /// Whether everything but ASCII is escaped, for receivers that serialize the body again before they verify it.
     pub ascii: bool,
 }
 
@@ -101,23 +104,23 @@ fn is_usual(dialect: &Dialect) -> bool {
     *dialect == Dialect::default()
 }
 
-/// How much of what happened a body tells.
+/// How much data a body contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Payload {
     /// All of it.
     #[default]
     Full,
-    /// Of what, and where the rest can be read.
+    /// The ids, and where the rest can be read.
     Thin,
 }
 
-/// What webhooks are signed with; with nothing, they are not.
+/// What webhooks are signed with; empty means unsigned.
 #[derive(Debug, Clone, Default)]
 pub struct Signers {
-    /// Secrets that are shared with the receiver.
+    /// The secrets shared with the receiver.
     pub hmac: Option<SigningKeys>,
-    /// Keys whose public half the receiver has.
+    /// Private keys; the receiver has their public keys.
     pub asymmetric: Vec<PrivateKey>,
 }
 
@@ -128,7 +131,7 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Whose words it speaks.
+    /// The kind of its receiver, which decides the form of its webhooks.
     pub fn receiver(&self) -> ReceiverKind {
         match &self.destination {
             Destination::Web(url) => receiver(url),
@@ -136,14 +139,14 @@ impl Endpoint {
         }
     }
 
-    /// Where its webhooks go, as people and logs may see it.
+    /// Its destination as operators and logs may see it.
     pub fn shown(&self) -> String {
         self.destination.shown()
     }
 }
 
 impl Destination {
-    /// What others may know of it: no more of a URL than its server.
+    /// What other endpoints may learn of it: no more of a URL than its server.
     pub fn server(&self) -> String {
         match self {
             Self::Web(url) => format!("{}/***", url.origin().ascii_serialization()),
@@ -151,7 +154,7 @@ impl Destination {
         }
     }
 
-    /// As people and logs may see it.
+    /// The form that operators and logs may see.
     pub fn shown(&self) -> String {
         match self {
             Self::Web(url) => masked(url),
@@ -160,47 +163,56 @@ impl Destination {
     }
 }
 
-/// The URL of a receiver; `allow_http` says whether webhooks may go to http URLs.
+/// Reads the URL of a receiver; `allow_http` says whether webhooks may go to http URLs.
 ///
 /// # Errors
 /// What would be right.
-pub fn web_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
-    let right = if allow_http { "an http or https URL" } else { "an https URL (or set ALLOW_HTTP_WEBHOOKS)" };
-    let url = Url::parse(text).map_err(|_| right)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if allow_http => {}
-        _ => return Err(right),
+pub fn receiver_url(text: &str, allow_http: bool) -> Result<WebUrl, &'static str> {
+    Url::parse(text).map_err(|_| right_url(allow_http)).and_then(|url| check_receiver(url, allow_http))
+}
+
+/// Checks that webhooks may go to a parsed URL.
+///
+/// # Errors
+/// What would be right.
+pub fn check_receiver(url: Url, allow_http: bool) -> Result<WebUrl, &'static str> {
+    if url.scheme() == "http" && !allow_http {
+        return Err(right_url(allow_http));
     }
+    let url = WebUrl::try_from(url).map_err(|_| right_url(allow_http))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL without a user or password; put them into an Authorization header");
     }
     Ok(url)
 }
 
-/// What is kept of endpoints, for those who care for them.
+fn right_url(allow_http: bool) -> &'static str {
+    if allow_http { "an http or https URL" } else { "an https URL (or set ALLOW_HTTP_WEBHOOKS)" }
+}
+
+/// Stores the states of endpoints, for operators.
 #[async_trait]
 pub trait EndpointStateStore: Send + Sync {
-    /// What is kept of an endpoint.
+    /// The state of an endpoint.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError>;
 
-    /// Has an endpoint probed at the next delivery, where its circuit is open.
+    /// Lets the next delivery probe an endpoint whose circuit is open.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError>;
 
-    /// Lets an endpoint be asked again: enabled, not paused, its circuit closed, its failures forgotten.
+    /// Enables an endpoint: it is not paused, its circuit is closed and its failures are reset.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError>;
 
-    /// Disables an endpoint, with the reason that people see; `told` says that nobody has to be told. One that is disabled
-    /// stays as it is.
+    /// Disables an endpoint, with the reason that operators see; `told` means that subscribers need no notification. A
+    /// disabled endpoint stays as it is.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -212,9 +224,9 @@ const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 /// Domains of Discord's webhooks.
 const DISCORD: [&str; 2] = ["discord.com", "discordapp.com"];
 
-/// Whose receiver is at a URL, by its host.
+/// The kind of receiver at a URL, by its host.
 pub fn receiver(url: &Url) -> ReceiverKind {
-    // A name with a dot at its end is the same name.
+    // A trailing dot does not change a host name.
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     let within = |domain: &&str| host == *domain || host.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.'));
     if SLACK.iter().any(within) {
@@ -226,7 +238,7 @@ pub fn receiver(url: &Url) -> ReceiverKind {
     }
 }
 
-/// A URL as people and logs may see it: the path of Slack's and Discord's is the secret itself.
+/// A URL as operators and logs may see it: the path of Slack's and Discord's URLs is a secret.
 pub fn masked(url: &Url) -> String {
     match receiver(url) {
         ReceiverKind::Own => url.to_string(),

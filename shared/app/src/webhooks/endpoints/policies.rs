@@ -1,4 +1,4 @@
-//! What one endpoint keeps to instead of what all do: of WEBHOOK_ENDPOINT_POLICIES, or chosen by who registered it.
+//! The policy of one endpoint where it differs from the common one: from WEBHOOK_ENDPOINT_POLICIES or its registration.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,50 +6,50 @@ use std::time::Duration;
 use reelhook_domain::{EndpointPolicy, RateLimit, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds of a day.
+/// A day in milliseconds.
 pub(crate) const DAY_MS: u64 = 86_400_000;
-/// How short and how long a try may be, in milliseconds.
+/// The shortest and the longest timeout of an attempt, in milliseconds.
 pub const TIMEOUT_MS: (u64, u64) = (100, 30_000);
-/// Tries at once.
+/// The least and the most concurrent attempts.
 pub const CONCURRENCY: (u64, u64) = (1, 1000);
-/// Sends per window of the rate limit.
+/// The least and the most sends per window of the rate limit.
 pub const RATE_MAX: (u64, u64) = (1, 1_000_000);
-/// How short and how long a window of the rate limit may be, in milliseconds.
+/// The shortest and the longest window of the rate limit, in milliseconds.
 pub const WINDOW_MS: (u64, u64) = (1000, DAY_MS);
 
-/// What one endpoint keeps to; what is not there is as for all.
+/// The policy of one endpoint; a missing field takes the common value.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnPolicy {
-    /// When a try is made again.
+    /// The retry schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleName>,
-    /// The whole of one try, in milliseconds.
+    /// The timeout of one attempt, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
-    /// Sends per window.
+    /// Sends per window of the rate limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit_max: Option<u32>,
-    /// The window, in milliseconds.
+    /// The window of the rate limit, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit_window: Option<u64>,
-    /// Tries at once.
+    /// Concurrent attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
-    /// Answers after which a webhook is not tried again.
+    /// HTTP statuses after which a webhook is not retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permanent_statuses: Option<BTreeSet<u16>>,
 }
 
-/// Schedules by their names.
+/// The retry schedules by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScheduleName {
-    /// Seed 001's, with the delays of the settings.
+    /// The schedule of seed 001, with the delays of the settings.
     Streamgank,
-    /// Seed 002's.
+    /// The schedule of seed 002.
     Vidbuilder,
-    /// That of Standard Webhooks.
+    /// The schedule of Standard Webhooks.
     Standard,
 }
 
@@ -80,7 +80,7 @@ impl ScheduleName {
         }
     }
 
-    /// The schedule, where seed 001's is `doubling`.
+    /// The schedule; `doubling` is that of seed 001.
     pub fn schedule(self, doubling: Schedule) -> Schedule {
         match self {
             Self::Streamgank => doubling,
@@ -91,11 +91,11 @@ impl ScheduleName {
 }
 
 impl OwnPolicy {
-    /// What WEBHOOK_ENDPOINT_POLICIES may name.
+    /// The fields that WEBHOOK_ENDPOINT_POLICIES may contain.
     pub(crate) const NAMES: [&str; 6] =
         ["schedule", "timeout", "rateLimitMax", "rateLimitWindow", "concurrency", "permanentStatuses"];
 
-    /// What is wrong with it, in the words of WEBHOOK_ENDPOINT_POLICIES.
+    /// What is wrong with it, with the field names of WEBHOOK_ENDPOINT_POLICIES.
     pub(crate) fn wrong(&self) -> Option<String> {
         let outside = |value: Option<u64>, (least, most): (u64, u64), name: &str| {
             let out = value.is_some_and(|value| !(least..=most).contains(&value));
@@ -109,7 +109,7 @@ impl OwnPolicy {
             .or_else(|| statuses.then(|| format!("`permanentStatuses` are {FINAL_STATUSES}")))
     }
 
-    /// The policy of an endpoint that keeps to `common` otherwise; seed 001's schedule is `doubling`.
+    /// The policy of the endpoint: these fields over `common`; `doubling` is the schedule of seed 001.
     pub(crate) fn over(&self, common: &EndpointPolicy, doubling: Schedule) -> EndpointPolicy {
         let ms = Duration::from_millis;
         EndpointPolicy {
@@ -126,10 +126,10 @@ impl OwnPolicy {
     }
 }
 
-/// Which answers may be final, in words.
+/// The statuses that may be final, in words.
 pub const FINAL_STATUSES: &str = "from 400 to 499 but 408, 425 and 429";
 
-/// Client errors but for those that ask to come again.
+/// Whether a status may be final: client errors except those that ask for a retry.
 pub fn may_be_final(status: u16) -> bool {
     (400..=499).contains(&status) && !matches!(status, 408 | 425 | 429)
 }

@@ -1,7 +1,9 @@
-//! Endpoints that were registered over the API: what they chose, what only we and they know, and how that changes.
+//! Endpoints that are registered over the API: their public choices, their sealed private part, and how both change.
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EventFilter, Timestamp};
+use reelhook_domain::{EndpointId, EndpointState, EventFilter, Timestamp};
 use reelhook_signing::{SealingKeys, SigningKeys};
 use serde::{Deserialize, Serialize};
 
@@ -15,39 +17,39 @@ use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::{Subscriber, Subscribers};
 
-/// Endpoints that may be registered.
+/// The most endpoints that may be registered.
 pub const MOST_ENDPOINTS: usize = 1000;
-/// Attempts at a change, before it is left to the next call.
+/// Attempts at a change within one call.
 const ATTEMPTS: u32 = 10;
-/// Endpoints that one key can register, each after the one before was removed.
+/// The most endpoints that one key can register, each after the earlier one was removed.
 const ROUNDS: usize = 20;
-/// How many of them are looked for under each name that the caller had before.
+/// How many of them are looked up for each former fingerprint of the caller.
 const FORMER_ROUNDS: usize = 3;
 
-/// What an endpoint's owner chooses, and everybody may see.
+/// The public choices of an endpoint's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Choices {
-    /// For people.
+    /// A description for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Which events it gets.
     pub events: EventFilter,
     /// How its bodies are written.
     pub form: Form,
-    /// Whether it wants `v1a` beside `v1`.
+    /// Whether its webhooks carry a `v1a` signature beside `v1`.
     pub asymmetric: bool,
-    /// What its deliveries keep to.
+    /// The policy of its deliveries.
     pub policy: OwnPolicy,
 }
 
-/// What only we and the endpoint's owner know; sealed where it is kept. `Debug` shows where webhooks go, masked.
+/// The private part of an endpoint, sealed in the store. `Debug` shows the destination's server only.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private {
-    /// Where its webhooks go: a URL may be a secret itself.
+    /// Its destination: a URL may be a secret itself.
     pub destination: Destination,
-    /// Headers that its webhooks carry.
+    /// Additional headers of its webhooks.
     pub headers: Vec<(String, String)>,
-    /// What they are signed with, newest first.
+    /// The secrets that sign them, newest first.
     pub secrets: Vec<EndpointSecret>,
 }
 
@@ -63,7 +65,7 @@ impl std::fmt::Debug for Private {
     }
 }
 
-/// A registered endpoint, as it is kept.
+/// A registered endpoint as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// Random.
@@ -72,13 +74,13 @@ pub struct Registration {
     pub version: u64,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// When it changed last.
+    /// When it last changed.
     pub updated_at: Timestamp,
-    /// What its owner chose.
+    /// Its public choices.
     pub choices: Choices,
-    /// Keys for those who verify its webhooks; none unless it wants `v1a`.
+    /// Keys that verify its webhooks; empty unless it uses `v1a`.
     pub public_keys: Vec<PublicKey>,
-    /// The hash of the request that made it, where that had a key.
+    /// The hash of the request that made it, if that had an Idempotency-Key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
     /// [`Private`], sealed.
@@ -86,7 +88,7 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// What fanout knows of it.
+    /// It as a subscriber.
     pub fn subscriber(&self) -> Subscriber {
         Subscriber {
             id: self.id.clone(),
@@ -96,7 +98,7 @@ impl Registration {
         }
     }
 
-    /// The endpoint that it describes, and until when its secrets stay as they are.
+    /// The endpoint that it describes, and when its next secret ends.
     pub fn endpoint(&self, of: &Private, settings: &WebhookSettings, now: Timestamp) -> (Endpoint, Option<Timestamp>) {
         let live: Vec<&EndpointSecret> = of.secrets.iter().filter(|secret| secret.is_live(now)).collect();
         let asymmetric = live.iter().filter(|_| self.choices.asymmetric).filter_map(|secret| secret.key());
@@ -123,7 +125,7 @@ impl Registration {
         next
     }
 
-    /// Seals what is private, and says which public keys go with it.
+    /// Seals the private part and lists the public keys of its secrets.
     fn close(&mut self, of: &Private, vault: &Vault, clock: &dyn ClockAndRandom) {
         let key = |secret: &EndpointSecret| {
             let key = secret.key()?.public();
@@ -135,12 +137,12 @@ impl Registration {
     }
 }
 
-/// Seals and opens what is private.
+/// Seals and opens the private parts of endpoints.
 #[derive(Debug)]
 pub struct Vault(SealingKeys);
 
 impl Vault {
-    /// A vault with ENDPOINT_SECRETS_KEY, of which the newest seals.
+    /// A vault with the keys of ENDPOINT_SECRETS_KEY; the newest one seals.
     pub fn new(keys: &SigningKeys) -> Self {
         Self(SealingKeys::new(keys))
     }
@@ -155,40 +157,40 @@ impl Vault {
         self.0.is_current(&of.sealed)
     }
 
-    /// What is private about an endpoint.
+    /// The private part of an endpoint.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] when the key that sealed it is not there any more, or somebody changed it.
+    /// [`StoreError::Unreadable`] when the key that sealed it is missing, or the text was changed.
     pub fn open(&self, of: &Registration) -> Result<Private, StoreError> {
         let unreadable = |reason: String| StoreError::Unreadable { operation: "open endpoint", reason };
         let text = self.0.open(&of.sealed, of.id.as_str()).map_err(|error| unreadable(error.to_string()))?;
-        // The error's own words may quote what is secret.
+        // The error's own text may quote secrets.
         serde_json::from_str(&text).map_err(|error| unreadable(format!("it breaks off at column {}", error.column())))
     }
 }
 
-/// What becomes of how an endpoint stands when its registration is saved.
+/// How an endpoint's state changes when its registration is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateChange<'a> {
-    /// Nothing.
+    /// It stays as it is.
     Keep,
-    /// It is disabled, for this reason.
+    /// It becomes disabled, for this reason.
     Disable(&'a str),
-    /// Its failures are forgotten, since its webhooks go somewhere else.
+    /// Its failures are reset because it has a new destination.
     Reset,
 }
 
-/// Where registrations are kept.
+/// Stores registrations.
 #[async_trait]
 pub trait RegistrationStore: Subscribers {
-    /// A registration, consistently.
+    /// A registration; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn registration(&self, id: &EndpointId) -> Result<Option<Registration>, StoreError>;
 
-    /// Saves a registration, one version on or the first, and tells those who are about to send. An id that was removed does
-    /// not come back: that is a conflict with nobody.
+    /// Saves the first or the next version of a registration, and changes the endpoint's state so that the dispatcher
+    /// notices. The id of a removed registration is not used again: that is a conflict without a current version.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -198,14 +200,30 @@ pub trait RegistrationStore: Subscribers {
         start: StateChange<'_>,
     ) -> Result<Saved<Registration>, StoreError>;
 
-    /// Removes a registration, unless it has another version; whether it was there with this one.
+    /// Removes a registration unless it has another version; whether it had this version.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn remove_registration(&self, registration: &Registration, now: Timestamp) -> Result<bool, StoreError>;
 }
 
-/// What changing registrations needs.
+/// Reads many endpoints in one call.
+#[async_trait]
+pub trait EndpointReader: Send + Sync {
+    /// The state of each of these endpoints, in order; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn states(&self, ids: &[EndpointId]) -> Result<Vec<EndpointState>, StoreError>;
+
+    /// Those of these registrations that exist, by id; strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn registrations(&self, ids: &[EndpointId]) -> Result<HashMap<EndpointId, Registration>, StoreError>;
+}
+
+/// What registering and changing endpoints needs.
 #[derive(Clone, Copy)]
 pub struct RegistrationPorts<'a> {
     /// Registrations.
@@ -216,20 +234,20 @@ pub struct RegistrationPorts<'a> {
     pub vault: &'a Vault,
 }
 
-/// What somebody wants registered; `Debug` hides what is secret.
+/// A request to register an endpoint; `Debug` hides what is secret.
 #[derive(Clone)]
 pub struct RegistrationRequest {
-    /// What everybody may see.
+    /// The public choices.
     pub choices: Choices,
     /// Where its webhooks go.
     pub destination: Destination,
-    /// Headers that they carry.
+    /// Additional headers of its webhooks.
     pub headers: Vec<(String, String)>,
-    /// The receiver's own secret.
+    /// The receiver's own secret; none to generate one.
     pub secret: Option<String>,
-    /// Whether it is sent anything.
+    /// Whether it is enabled.
     pub enabled: bool,
-    /// Who asks, and by which key.
+    /// The caller and its Idempotency-Key.
     pub key: Option<(String, IdempotencyKey)>,
 }
 
@@ -239,23 +257,23 @@ impl std::fmt::Debug for RegistrationRequest {
     }
 }
 
-/// A registration with what is private about it.
+/// A registration with its private part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     /// The registration.
     pub registration: Registration,
-    /// What is private about it.
+    /// The private part.
     pub private: Private,
 }
 
-/// What came of a wish.
+/// The result of [`register`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registered {
-    /// It is registered; a repeat with the same key finds what the first one made, as it is now.
+    /// It is registered; a repeat with the same key finds the first call's endpoint in its current form.
     Done(Box<Opened>),
     /// The key was used with another body.
     KeyReused,
-    /// There are as many as there may be.
+    /// [`MOST_ENDPOINTS`] are registered.
     TooMany,
 }
 
@@ -265,7 +283,7 @@ pub enum Registered {
 /// [`StoreError`].
 pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequest) -> Result<Registered, StoreError> {
     let now = ports.clock.now();
-    // A key whose endpoint was removed makes another one, and the same other one each time.
+    // A key whose endpoint was removed makes another one, which is the same for each repeat.
     let bits = |round: usize| match &requested.key {
         Some((caller, key)) => key.bits(caller, round),
         None => ports.clock.random(),
@@ -286,7 +304,7 @@ pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequ
         }
     }
     if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
-        // What this key registered after its first one was removed is there all the same.
+        // The key may have registered another endpoint after its first one was removed.
         for round in (1..ROUNDS).take_while(|_| requested.key.is_some()) {
             if let Some(known) = ports.store.registration(&endpoint_id(bits(round))).await? {
                 return same(ports, known, requested.key.as_ref());
@@ -315,14 +333,14 @@ pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequ
         match ports.store.save_registration(&registration, start).await? {
             Saved::Done => return Ok(Registered::Done(Box::new(Opened { registration, private }))),
             Saved::Conflict(Some(known)) => return same(ports, *known, requested.key.as_ref()),
-            // What this key had registered was removed since.
+            // The endpoint that this key registered has been removed.
             Saved::Conflict(None) => {}
         }
     }
     Err(StoreError::Busy { operation: "register endpoint", source: "every id was taken".into() })
 }
 
-/// What an earlier request with the same key registered, as it is now.
+/// The endpoint that an earlier request with the same key registered, in its current form.
 fn same(
     ports: &RegistrationPorts<'_>,
     registration: Registration,
@@ -344,22 +362,22 @@ fn endpoint_id(bits: u128) -> EndpointId {
     EndpointId::parse(&format!("ep_{bits:032x}")).expect("hex is a valid id")
 }
 
-/// What came of a change.
+/// The result of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// This is what it is now.
+    /// Its current form.
     Done(Box<Opened>),
-    /// It has another version than the caller saw.
+    /// It has another version than the one that the caller saw.
     OtherVersion,
     /// There is no such endpoint.
     NotFound,
 }
 
-/// Changes a registration by what `edit` makes of it, if it still has the version that the caller saw. What `edit` leaves
-/// as it is is only saved where an older key sealed it: so a change of nothing seals it anew.
+/// Changes a registration by `edit`, if it still has the version that the caller saw. A registration that `edit` leaves
+/// unchanged is only saved if an older key sealed it: so an empty change seals it with the newest key.
 ///
 /// # Errors
-/// [`StoreError`]; inside, what `edit` refuses.
+/// [`StoreError`]; inside, the refusal of `edit`.
 pub async fn change<E>(
     ports: &RegistrationPorts<'_>,
     id: &EndpointId,
@@ -388,7 +406,7 @@ pub async fn change<E>(
     Err(StoreError::Busy { operation: "change endpoint", source: "it changed each time".into() })
 }
 
-/// A registration with what is private about it.
+/// A registration with its private part.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -398,7 +416,7 @@ pub async fn look(ports: &RegistrationPorts<'_>, id: &EndpointId) -> Result<Opti
     Ok(Some(Opened { registration, private }))
 }
 
-/// Removes a registration, also one that can't be opened any more; whether there was one.
+/// Removes a registration, even one that cannot be opened; whether it existed.
 ///
 /// # Errors
 /// [`StoreError`].

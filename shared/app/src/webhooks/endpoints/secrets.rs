@@ -1,40 +1,36 @@
-//! Secrets of registered endpoints: each comes with a key pair, and several sign at once while they rotate.
+//! Secrets of registered endpoints: each comes with a key pair, and several are valid at once during a rotation.
 
-use std::time::Duration;
-
-use reelhook_domain::{EndpointId, Timestamp};
+use reelhook_domain::Timestamp;
 use reelhook_signing::{PrivateKey, standard};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::{IdempotencyKey, digest};
-use crate::store::StoreError;
-use crate::webhooks::endpoints::registrations::{Changed, RegistrationPorts, change};
+use crate::jobs::submit::digest;
 
-/// Secrets of one endpoint that may be valid at once.
+/// The most secrets of one endpoint that may be valid at once.
 pub const MOST_SECRETS: usize = 8;
 
-/// A secret and a key pair that came to an endpoint together.
+/// A secret and a key pair, made together.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSecret {
     /// `sec_` and 32 hexadecimal digits.
     pub id: String,
     /// `whsec_…`.
     pub secret: String,
-    /// What the key pair is made from, as hexadecimal digits.
+    /// The seed of the key pair, as hexadecimal digits.
     pub seed: String,
-    /// Since when.
+    /// When it was made.
     pub created_at: Timestamp,
-    /// The request that made it, where that had a key.
+    /// The request that made it, if that had an Idempotency-Key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
-    /// Until when it signs, once a newer one is there.
+    /// When it stops signing; set once a newer secret exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
 impl EndpointSecret {
-    /// A new one with these bits as its id, and the receiver's own secret where there is one.
+    /// A new one with these bits as its id and, if given, the receiver's own secret.
     pub(crate) fn new(clock: &dyn ClockAndRandom, id: u128, secret: Option<String>) -> Self {
         let (shared, seed) = (random_bytes(clock), random_bytes(clock));
         Self {
@@ -47,12 +43,12 @@ impl EndpointSecret {
         }
     }
 
-    /// Whether it still signs.
+    /// Whether it signs at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|until| until > now)
     }
 
-    /// The key pair that came with it.
+    /// Its key pair; none if the stored seed is malformed.
     pub fn key(&self) -> Option<PrivateKey> {
         let mut seed = [0; 32];
         hex::decode_to_slice(&self.seed, &mut seed).ok()?;
@@ -66,100 +62,28 @@ impl std::fmt::Debug for EndpointSecret {
     }
 }
 
-/// A request that had an Idempotency-Key, as hashes.
+/// A request with an Idempotency-Key, as hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Of its caller and key.
+    /// Hash of its caller and key.
     pub key: String,
-    /// Of what its body says.
+    /// Hash of its body.
     pub body: String,
 }
 
 /// A public key that verifies an endpoint's webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicKey {
-    /// That of its secret.
+    /// The id of its secret.
     pub id: String,
     /// `whpk_…`.
     pub key: String,
-    /// Until when it verifies new webhooks.
+    /// When it stops verifying new webhooks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// How secrets change places; `Debug` hides the secret.
-#[derive(Clone)]
-pub struct Rotation {
-    /// The receiver's own new secret.
-    pub secret: Option<String>,
-    /// How long those before it go on signing beside it.
-    pub grace: Duration,
-    /// Who asks, and by which key.
-    pub key: Option<(String, IdempotencyKey)>,
-}
-
-impl std::fmt::Debug for Rotation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Rotation({:?})", self.grace)
-    }
-}
-
-/// Why there is no new secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotRotated {
-    /// As many secrets are valid as may be; the next of them ends then.
-    TooMany(Option<Timestamp>),
-    /// The key was used with another body.
-    KeyReused,
-}
-
-/// Gives an endpoint a new secret, which signs at once, beside those that it has. A repeat with the same key changes
-/// nothing.
-///
-/// # Errors
-/// [`StoreError`]; inside, [`NotRotated`].
-pub async fn rotate(
-    ports: &RegistrationPorts<'_>,
-    id: &EndpointId,
-    rotation: Rotation,
-) -> Result<Result<Changed, NotRotated>, StoreError> {
-    let now = ports.clock.now();
-    let by_key = rotation.key.map(|(caller, key)| (key_id(&caller, &key), key));
-    let request = by_key.as_ref().map(|(id, key)| Request { key: id.clone(), body: key.body_hash.clone() });
-    let known = |made: &str| {
-        by_key
-            .as_ref()
-            .is_some_and(|(id, key)| made == id || key.former_callers.iter().any(|former| made == key_id(former, key)))
-    };
-    let secret = EndpointSecret::new(ports.clock, ports.clock.random(), rotation.secret);
-    let new = EndpointSecret { request, ..secret };
-    let until = now.after(rotation.grace);
-    change(ports, id, None, |_, private| {
-        let mut made = private.secrets.iter().filter_map(|secret| secret.request.as_ref());
-        if let Some((_, key)) = &by_key
-            && let Some(made) = made.find(|made| known(&made.key))
-        {
-            return if key.is_same(&made.body) { Ok(()) } else { Err(NotRotated::KeyReused) };
-        }
-        for secret in &mut private.secrets {
-            secret.expires_at = Some(secret.expires_at.map_or(until, |ends| ends.min(until)));
-        }
-        private.secrets.retain(|secret| secret.is_live(now));
-        if private.secrets.len() >= MOST_SECRETS {
-            return Err(NotRotated::TooMany(private.secrets.iter().filter_map(|secret| secret.expires_at).min()));
-        }
-        private.secrets.insert(0, new.clone());
-        Ok(())
-    })
-    .await
-}
-
-/// What is kept of a caller's key, as hex.
-fn key_id(caller: &str, key: &IdempotencyKey) -> String {
-    format!("{:032x}", key.bits(caller, 0))
-}
-
-/// 32 bytes that nobody can guess, of twice 128.
+/// 32 unpredictable bytes, from two random numbers of 128 bits.
 fn random_bytes(clock: &dyn ClockAndRandom) -> [u8; 32] {
     digest(&[&clock.random().to_be_bytes(), &clock.random().to_be_bytes()])
 }

@@ -64,7 +64,7 @@ async fn of_250_deliveries_at_100_per_minute_none_is_dropped_and_their_order_is_
     assert_eq!(by_minute(&sends), [100, 100, 50]);
     assert!(stack.deliveries.all().iter().all(|delivery| delivery.status == DeliveryStatus::Delivered));
     let order: Vec<String> = sends.lock().unwrap().iter().map(|(job, _)| job.clone()).collect();
-    let expected: Vec<String> = deliveries.iter().map(|delivery| delivery.job_id.to_string()).collect();
+    let expected: Vec<String> = deliveries.iter().map(|delivery| delivery.subject.to_string()).collect();
     assert_eq!(order, expected);
     assert!(stack.hints.waiting().is_empty());
     let tries: u32 = stack.deliveries.all().iter().map(|delivery| delivery.attempts).sum();

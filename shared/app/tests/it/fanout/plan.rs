@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::outbox::fanout::{CountStep, EventRow, LogRow, Plan, notifies, plan};
+use reelhook_app::outbox::fanout::{CountStep, LogRow, Plan, notifies, plan};
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_app::views::streamgank;
+use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
@@ -95,7 +96,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
     let event = OutboundEvent::Completed;
     assert_eq!(
         plan.events,
-        [EventRow { id: event_id.clone(), event, job_id: job.id.clone(), at: AT, data, callback: None }]
+        [EventRow { id: event_id.clone(), event, subject: job.id.clone().into(), at: AT, data, callback: None }]
     );
 
     let expected: Vec<Delivery> = settings
@@ -105,7 +106,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
             id: DeliveryId::of(&event_id, &endpoint.id),
             event_id: event_id.clone(),
             event,
-            job_id: job.id.clone(),
+            subject: job.id.clone().into(),
             endpoint_id: endpoint.id.clone(),
             endpoint_name: endpoint.name.clone(),
             status: DeliveryStatus::Pending,

@@ -1,0 +1,94 @@
+//! A webhook event as it is stored, and the deliveries that follow from it: what writes events and what sends them share it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::outbox::messages::{Delayed, DeliveryMessage};
+use crate::store::StoreError;
+use crate::web_url::WebUrl;
+use crate::webhooks::subscriptions::Subscriber;
+
+/// Events or deliveries that are written concurrently.
+pub(crate) const WRITES_AT_ONCE: usize = 16;
+
+/// A webhook event, written once; its deliveries refer to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// `<subject>.<version>.<n>`.
+    pub id: EventId,
+    /// Its kind.
+    pub event: OutboundEvent,
+    /// What it is about.
+    #[serde(rename = "job_id")]
+    pub subject: Subject,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The `data` member of its webhooks.
+    pub data: Value,
+    /// The client's own URL that is notified too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+}
+
+/// A client's own URL that is notified of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The URL.
+    pub url: WebUrl,
+    /// The earlier event whose delivery to this URL is obsolete once this one exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<EventId>,
+}
+
+/// Stores events and their deliveries.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Writes an event unless it exists.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_event(&self, event: &EventRow) -> Result<(), StoreError>;
+
+    /// Writes a delivery unless it exists.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_delivery(&self, delivery: &Delivery) -> Result<(), StoreError>;
+}
+
+/// An event's delivery to one endpoint, due immediately; its id follows from the two.
+pub fn delivery_of(event: &EventRow, to: &Subscriber, grace: Duration, traceparent: Option<&str>) -> Delivery {
+    Delivery {
+        id: DeliveryId::of(&event.id, &to.id),
+        event_id: event.id.clone(),
+        event: event.event,
+        subject: event.subject.clone(),
+        endpoint_id: to.id.clone(),
+        endpoint_name: to.name.clone(),
+        status: DeliveryStatus::Pending,
+        version: 1,
+        created_at: event.at,
+        attempts: 0,
+        uncounted: 0,
+        replayed_at: None,
+        replay: false,
+        recovery: None,
+        next_attempt_at: event.at,
+        wait_reason: None,
+        lease_until: None,
+        due_at: Some(event.at.after(grace)),
+        finished_at: None,
+        last_result: None,
+        last: None,
+        traceparent: traceparent.map(str::to_owned),
+    }
+}
+
+/// The hint for a delivery that may be sent immediately.
+pub(crate) fn hint(delivery: &Delivery) -> Delayed<DeliveryMessage> {
+    Delayed::now(DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id.clone() })
+}
