@@ -93,8 +93,8 @@ impl JobId {
 
 impl EventId {
     /// The id of effect `index` of a job's `version`.
-    pub fn of(job: &JobId, version: u64, index: usize) -> Self {
-        Self(format!("{job}.{version}.{index}"))
+    pub fn of(subject: &impl fmt::Display, version: u64, index: usize) -> Self {
+        Self(format!("{subject}.{version}.{index}"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod decide;
+pub(crate) mod effect;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod job;

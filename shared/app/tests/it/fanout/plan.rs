@@ -149,7 +149,7 @@ fn events_name_what_is_special_about_them() {
         (OutboundEvent::ExtractionCompleted, "extracted_movies", json!("three movies")),
     ];
     for event in OutboundEvent::ALL.into_iter().filter(|event| event.group() == EventGroup::Job) {
-        job.outbox = vec![Effect::Notify { event }];
+        job.outbox = vec![Effect::Notify { event, to: Some(Recipients::Subscribers) }];
         let data = plan(&job, &subscriptions(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {
             assert_eq!(data.get(*name), (*of == event).then_some(value), "{event:?} {name}");

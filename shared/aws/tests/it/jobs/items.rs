@@ -6,8 +6,8 @@ use std::time::Duration;
 use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
-    Claim, Dialect, Effect, Emitted, Event, EventId, Job, LogLevel, OutboundEvent, Policy, RenderId, RenderState,
-    RenderStatus, RenderWatch, Status, StepRecord, Timestamp,
+    Claim, Dialect, Effect, Emitted, Event, EventId, Job, JobEffect, LogLevel, OutboundEvent, Policy, Recipients,
+    RenderId, RenderState, RenderStatus, RenderWatch, Status, StepRecord, Timestamp,
 };
 use reelhook_testkit::{NOON, World, lived};
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ fn full() -> Job {
         outbox: vec![
             Effect::Start { delay_s: 3 },
             Effect::FreeSlot { slot: "slot".to_owned() },
-            Effect::Notify { event: OutboundEvent::Completed },
+            Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
             Effect::Log {
                 event_type: "job_log".to_owned(),
                 level: LogLevel::Warning,
@@ -100,9 +100,9 @@ fn full() -> Job {
                 details: json!({ "b": 1, "a": 2 }),
             },
             Effect::Count { status: Status::Failed, day: NOON.day(), entered: false },
-            Effect::CheckRender { render: RenderId::parse("render_1").unwrap(), check: 1, delay_s: 2 },
-            Effect::ApplyParked { render: RenderId::parse("render_1").unwrap() },
-            Effect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() },
+            JobEffect::CheckRender { render: RenderId::parse("render_1").unwrap(), check: 1, delay_s: 2 }.into(),
+            JobEffect::ApplyParked { render: RenderId::parse("render_1").unwrap() }.into(),
+            JobEffect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() }.into(),
         ],
         ..job
     }

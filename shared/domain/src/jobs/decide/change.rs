@@ -10,8 +10,8 @@ use crate::jobs::job::{Dialect, Job, RenderWatch, Status, step_name};
 use crate::jobs::shown;
 use crate::videos::drawing::Drawing;
 use crate::{
-    Advice, Effect, Emitted, EventId, FailureClass, Live, LogLevel, LogTally, OutboundEvent, Policy, RenderId,
-    Timestamp, classify,
+    Advice, Effect, Emitted, EventId, FailureClass, JobEffect, Live, LogLevel, LogTally, OutboundEvent, Policy,
+    Recipients, RenderId, Timestamp, classify,
 };
 
 /// What a waiting job shows.
@@ -47,8 +47,8 @@ impl<'a> Change<'a> {
         Decision::Reject(reason)
     }
 
-    pub fn then(&mut self, effect: Effect) {
-        self.effects.push(effect);
+    pub fn then(&mut self, effect: impl Into<Effect>) {
+        self.effects.push(effect.into());
     }
 
     /// Lets viewers see something.
@@ -56,14 +56,14 @@ impl<'a> Change<'a> {
         self.live.push(event);
     }
 
-    /// Tells receivers; those of a video are told less, and in events of its own.
+    /// Sends an event to its receivers; those of a video get fewer events, of their own kinds.
     pub fn notify(&mut self, event: OutboundEvent) {
-        let event = match self.job.dialect {
-            Dialect::StreamGank => Some(event),
-            Dialect::VidBuilder => event.of_video(),
+        let (event, to) = match self.job.dialect {
+            Dialect::StreamGank => (Some(event), Recipients::Subscribers),
+            Dialect::VidBuilder => (event.of_video(), Recipients::SubscribersAndCallback),
         };
         if let Some(event) = event {
-            self.then(Effect::Notify { event });
+            self.then(Effect::Notify { event, to: Some(to) });
         }
     }
 
@@ -129,7 +129,7 @@ impl<'a> Change<'a> {
             if self.job.render.as_ref().is_some_and(|watch| watch.since.is_none()) {
                 self.job.render = None;
             }
-            self.then(Effect::ApplyParked { render: render.clone() });
+            self.then(JobEffect::ApplyParked { render: render.clone() });
         }
     }
 
@@ -261,7 +261,7 @@ impl<'a> Change<'a> {
     /// Tells the worker that its run is not wanted any more, if it wants to hear.
     pub fn stop_worker(&mut self) {
         if let Some(url) = self.job.cancel_url.take() {
-            self.then(Effect::CancelWorker { attempt: self.job.attempt, url });
+            self.then(JobEffect::CancelWorker { attempt: self.job.attempt, url });
         }
     }
 
@@ -285,7 +285,7 @@ impl<'a> Change<'a> {
         self.job.updated_at = self.now;
         self.job.due_at = due_at(&self.job, self.policy);
         for (index, effect) in self.effects.iter().enumerate() {
-            if let Effect::Notify { event } = effect {
+            if let Effect::Notify { event, .. } = effect {
                 let id = EventId::of(&self.job.id, self.job.version, index);
                 self.job.emitted.push(Emitted { id, event: *event, version: self.job.version, at: self.now });
             }

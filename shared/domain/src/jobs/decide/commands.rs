@@ -6,7 +6,7 @@ use super::change::Change;
 use super::{Ignored, Rejected};
 use crate::Decision;
 use crate::jobs::job::{Dialect, Status};
-use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
+use crate::{Effect, JobEffect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.
 const RETRY_REPEAT_MS: i64 = 10_000;
@@ -97,7 +97,7 @@ pub(super) fn monitor(mut change: Change<'_>) -> Decision {
         }
         status @ (Status::Failed | Status::Cancelled) => return change.reject(Rejected::CannotMonitor(status)),
     }
-    change.then(Effect::CheckRender { render, check: 0, delay_s: 0 });
+    change.then(JobEffect::CheckRender { render, check: 0, delay_s: 0 });
     change.log("creatomate_monitoring", LogLevel::Info, "Render monitoring started");
     change.apply()
 }

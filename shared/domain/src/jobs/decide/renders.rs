@@ -8,7 +8,7 @@ use super::starts::cut;
 use crate::Decision;
 use crate::jobs::job::{RenderWatch, Status};
 use crate::jobs::shown;
-use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
+use crate::{JobEffect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
 
 /// Tries to confirm a reported end before the schedule takes over again.
 pub(super) const CONFIRMATIONS: u8 = 8;
@@ -159,7 +159,7 @@ fn confirm(change: &mut Change<'_>, render: &RenderId, confirming: u8, delay: Du
     let next_at = change.now.after(delay + CHECK_LEASE);
     let (since, checks) = change.job.render.as_ref().map_or((None, 0), |watch| (watch.since, watch.checks));
     change.job.render = Some(RenderWatch { since, checks, confirming, next_at });
-    change.then(Effect::CheckRender { render: render.clone(), check: 0, delay_s: whole_seconds(delay) });
+    change.then(JobEffect::CheckRender { render: render.clone(), check: 0, delay_s: whole_seconds(delay) });
 }
 
 /// Back to the schedule; without one (the worker still works) the watch ends.

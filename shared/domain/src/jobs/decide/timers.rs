@@ -7,7 +7,7 @@ use super::renders::{CHECK_LEASE, CONFIRMATIONS, stop_confirming, time_out};
 use super::{Ignored, drawing};
 use crate::Decision;
 use crate::jobs::job::{RenderWatch, Status};
-use crate::{Effect, LogLevel, OutboundEvent};
+use crate::{Effect, JobEffect, LogLevel, OutboundEvent};
 
 /// A waiting job gets a new hint at least this often.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -69,7 +69,7 @@ fn watched(mut change: Change<'_>) -> Decision {
         } else {
             let next_at = change.now.after(CHECK_LEASE);
             change.job.render = Some(RenderWatch { confirming: watch.confirming + 1, next_at, ..watch });
-            change.then(Effect::CheckRender { render, check: 0, delay_s: 0 });
+            change.then(JobEffect::CheckRender { render, check: 0, delay_s: 0 });
         }
         return change.apply();
     }
@@ -83,7 +83,7 @@ fn watched(mut change: Change<'_>) -> Decision {
     let lease = change.now.after(CHECK_LEASE);
     let next_at = checks.get(usize::from(made)).map_or(lease, |next| since.after(*next));
     change.job.render = Some(RenderWatch { since: Some(since), checks: made, confirming: 0, next_at });
-    change.then(Effect::CheckRender { render, check: made, delay_s: 0 });
+    change.then(JobEffect::CheckRender { render, check: made, delay_s: 0 });
     change.log("creatomate_monitoring", LogLevel::Info, format!("Checking the render ({made} of {})", checks.len()));
     change.apply()
 }
