@@ -17,6 +17,7 @@ use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
+use reelhook_app::views;
 use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::ReplayPorts;
@@ -373,7 +374,8 @@ impl Stack {
     /// [`Stopped`].
     pub async fn fan_out(&self, versions: &[Job]) -> Result<(), FanoutError> {
         let subscriptions = self.subscriptions().await;
-        let plans: Vec<_> = versions.iter().map(|job| plan(job, &subscriptions, self.policy.hint_grace)).collect();
+        let plan = |job: &Job| plan(job, views::of(job.dialect), &subscriptions, self.policy.hint_grace);
+        let plans: Vec<_> = versions.iter().map(plan).collect();
         apply_plans(&self.fanout_ports(), &plans).await
     }
 

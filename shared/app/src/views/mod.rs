@@ -1,15 +1,19 @@
-//! The dialects: views of a job in the words of its clients. The domain knows none of these names.
+//! The views of the dialects: how clients see jobs. The domain knows none of these names.
 
 pub mod streamgank;
 pub mod vidbuilder;
+pub mod view;
 
-use reelhook_domain::{Dialect, Job, OutboundEvent, Timestamp};
-use serde_json::Value;
+use reelhook_domain::{Dialect, Job};
 
-/// What a webhook tells of an event of a job, in the words of that job's clients.
-pub(crate) fn webhook_data(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
-    match job.dialect {
-        Dialect::StreamGank => streamgank::webhook_data(job, event, at),
-        Dialect::VidBuilder => vidbuilder::notification(job, event, at),
+use self::streamgank::StreamGank;
+use self::vidbuilder::VidBuilder;
+use self::view::WebhookView;
+
+/// The view of a dialect.
+pub fn of(dialect: Dialect) -> &'static dyn WebhookView<Job> {
+    match dialect {
+        Dialect::StreamGank => &StreamGank,
+        Dialect::VidBuilder => &VidBuilder,
     }
 }

@@ -10,7 +10,7 @@ use reelhook_domain::{
 };
 use serde_json::json;
 
-use crate::views::webhook_data;
+use crate::views;
 use crate::web_url::WebUrl;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
@@ -105,7 +105,7 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
 
 fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     let at = job.updated_at;
-    let data = webhook_data(job, event, at);
+    let data = views::of(job.dialect).webhook_data(job, event, at);
     EventRow {
         id: EventId::of(&job.id, job.version, 0),
         event,
