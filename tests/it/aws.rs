@@ -11,13 +11,16 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::change::change;
-use reelhook_app::outbox::fanout::{FanoutStore, LogRow};
+use reelhook_app::outbox::fanout::FanoutStore;
+use reelhook_app::outbox::rows::{LiveRow, LogRow};
+use reelhook_app::views;
+use reelhook_app::views::Dialect;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Timestamp};
+use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy, Subject, Timestamp};
 use serde_json::{Value, json};
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
@@ -311,21 +314,27 @@ impl Aws {
         format!("{}/_aws/lambda-url/{id}", self.endpoint)
     }
 
-    /// The live events of a job, by version.
-    pub async fn live_rows(&self, job: &str) -> Vec<(u64, Value)> {
+    /// The stored live events of a job as viewers should have seen them, with their ids.
+    pub async fn live_events(&self, job: &str) -> Vec<(String, Value)> {
         let query = self
             .dynamodb
             .query()
             .table_name(self.output("JobEventsTable"))
             .key_condition_expression("job_id = :job")
-            .filter_expression("attribute_exists(live)")
+            .filter_expression("attribute_exists(live_events)")
             .expression_attribute_values(":job", AttributeValue::S(job.to_owned()));
         let items = query.send().await.expect("rows").items.unwrap_or_default();
-        let row = |item: &Item| {
-            let version = item["seq"].as_s().expect("text").split('.').next().and_then(|text| text.parse().ok());
-            (version.expect("a version"), serde_json::from_str(item["live"].as_s().expect("text")).expect("JSON"))
+        let (view, subject) = (views::of(Dialect::StreamGank), Subject::parse(job).expect("an id"));
+        let events = |item: &Item| -> Vec<(String, Value)> {
+            let version = item["seq"].as_s().expect("text").split('.').next().and_then(|text| text.parse::<u64>().ok());
+            let version = version.expect("a version");
+            let row: LiveRow = serde_json::from_str(item["live_events"].as_s().expect("text")).expect("JSON");
+            let events = row.events.iter().enumerate();
+            events
+                .map(|(index, event)| (format!("{version}.{index}"), view.live_event(&subject, &row, event)))
+                .collect()
         };
-        items.iter().map(row).collect()
+        items.iter().flat_map(events).collect()
     }
 
     /// Whether the stack's bucket has an object.

@@ -233,12 +233,7 @@ async fn a_page_of_a_running_job_receives_each_event_once_and_then_waits() {
         assert_eq!(status, 200);
         seen.extend(events(received));
     }
-    let mut expected = Vec::new();
-    for (version, live) in stack.aws.live_rows(&job).await {
-        for (index, data) in live["events"].as_array().expect("events").iter().enumerate() {
-            expected.push((format!("{version}.{index}"), data.clone()));
-        }
-    }
+    let expected = stack.aws.live_events(&job).await;
     let from = expected.iter().position(|event| *event == seen[0]).expect("the first that was seen");
     assert_eq!(seen, expected[from..], "from the first one on each once");
     for (_, data) in &seen {

@@ -81,12 +81,7 @@ impl Viewer {
 
     /// Each event of the job once, in order.
     async fn assert_complete(&self, stack: &Stack, job: &str) {
-        let mut expected = Vec::new();
-        for (version, live) in stack.aws.live_rows(job).await {
-            for (index, data) in live["events"].as_array().expect("events").iter().enumerate() {
-                expected.push((format!("{version}.{index}"), data.clone()));
-            }
-        }
+        let expected = stack.aws.live_events(job).await;
         let ids = |events: &[(String, Value)]| events.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(&self.seen), ids(&expected));
         assert_eq!(self.seen, expected);

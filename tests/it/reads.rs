@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelhook_app::outbox::fanout::LogRow;
-use reelhook_domain::{Event, JobId, Policy, Timestamp, decide};
+use reelhook_app::outbox::rows::{LogEntry, LogRow};
+use reelhook_app::views::Dialect;
+use reelhook_domain::{Event, JobId, LogLevel, Policy, Timestamp, decide};
 use reelhook_testkit::make_job;
-use serde_json::json;
+use serde_json::Value;
 
 use crate::cost::{log_at_rest, log_length, log_lines};
 use crate::stack::Stack;
@@ -46,11 +47,17 @@ async fn add_jobs(stack: &Stack, from: u32, to: u32) {
         job.outbox.clear();
         stack.aws.save_job(&job).await;
         let row = |index: usize| LogRow {
-            job_id: job.id.clone(),
+            subject: job.id.clone().into(),
+            dialect: Dialect::of(job.kind),
             version: 1,
             index,
             at: job.created_at,
-            line: Some(json!({ "timestamp": job.created_at.to_string(), "message": "A line" })),
+            entry: Some(LogEntry {
+                event_type: "job_log".to_owned(),
+                level: LogLevel::Info,
+                message: "A line".to_owned(),
+                details: Value::Null,
+            }),
             live: None,
         };
         lines.extend((0..3).map(row));

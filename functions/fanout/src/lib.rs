@@ -1,4 +1,4 @@
-//! The Jobs stream: turns each version's outbox into rows and messages; and repairs what a lost stream never made.
+//! Fanout: turns the outbox of each version on the Jobs stream into rows and messages, and repairs after a lost stream.
 
 use std::sync::Arc;
 
@@ -8,9 +8,11 @@ use lambda_runtime::LambdaEvent;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::steps::DetailStore;
 use reelhook_app::outbox::fanout::{FanoutPorts, Plan, apply_plans, notifies, plan};
-use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
+use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, PieceMessage, WorkMessage, send_all};
 use reelhook_app::outbox::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::store::StoreError;
+use reelhook_app::views;
+use reelhook_app::views::Dialect;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_aws::clients::Clients;
@@ -30,7 +32,7 @@ use reelhook_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What the function is configured with.
+/// The function's configuration.
 pub struct Config {
     jobs_table: String,
     job_events_table: String,
@@ -49,10 +51,11 @@ pub struct Config {
 
 impl Config {
     /// Reads JOBS_TABLE, JOB_EVENTS_TABLE, DELIVERIES_TABLE, ENDPOINTS_TABLE, COUNTERS_TABLE, WORK_QUEUE_URL,
-    /// DELIVERIES_QUEUE_URL, RENDER_QUEUE_URL, FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and HINT_GRACE_SECONDS.
+    /// DELIVERIES_QUEUE_URL, RENDER_QUEUE_URL, FAILURES_QUEUE_URL, BUCKET, SETTINGS_PATH, ALLOW_HTTP_WEBHOOKS and
+    /// HINT_GRACE_SECONDS.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or bad variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -77,16 +80,16 @@ impl Config {
 
 const SETTINGS: &[&str] = &["WEBHOOK_URLS", "WEBHOOK_EVENTS"];
 
-/// A record that can't be worked off, as the failure queue shows it.
+/// A poison record, as the failure queue shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PoisonNote {
-    /// Why.
+    /// Why it can't be processed.
     pub reason: String,
-    /// Where the whole record is.
+    /// The key of the whole record in the bucket.
     pub key: String,
 }
 
-/// What the function works with.
+/// The function's ports and settings.
 pub struct Deps {
     jobs: JobTable,
     tables: FanoutTables,
@@ -104,7 +107,7 @@ impl Deps {
     /// Builds the clients and reads the settings, before the first event.
     ///
     /// # Errors
-    /// When settings can't be read or used.
+    /// When settings can't be read or are invalid.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let (dynamodb, sqs) = (clients.dynamodb(), clients.sqs());
@@ -145,7 +148,7 @@ impl Deps {
     }
 }
 
-/// What the function is called with.
+/// The function's input.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Call {
@@ -157,7 +160,7 @@ pub enum Call {
     },
     /// `cargo xtask repair`.
     Repair {
-        /// What to repair.
+        /// The part to repair.
         repair: RepairRequest,
     },
 }
@@ -170,20 +173,20 @@ pub struct RepairRequest {
     cursor: Option<Cursor>,
 }
 
-/// How a call is answered.
+/// The function's output.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
     /// The checkpoint of a batch.
     Stream(DynamoDbEventResponse),
-    /// How far the repair has come.
+    /// The progress of a repair.
     Repair(Repaired),
 }
 
-/// Works a batch off, or a part of a repair.
+/// Processes a batch of the stream, or a part of a repair.
 ///
 /// # Errors
-/// Only a repair that could not go on: the same cursor can be tried again.
+/// When a part of a repair fails; it can be repaired again with the same cursor.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lambda_runtime::Error> {
     match event.payload {
         Call::Stream { records } => Ok(Answer::Stream(stream(deps, &records).await)),
@@ -201,47 +204,48 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lam
     }
 }
 
-/// Who is told of what.
+/// Loads who subscribes to what.
 async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
     let (settings, registered) = tokio::join!(deps.settings.get(), deps.registrations.subscribers());
     Ok(Subscriptions::new(&settings, registered?))
 }
 
-/// Everything up to the first record that fails is done; that one and all after it come again.
+/// Processes the records before the first one that fails; Lambda retries that one and all after it.
 async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut plans = Vec::with_capacity(records.len());
     let (mut stopped, mut subscriptions) = (None, None);
     for (index, record) in records.iter().enumerate() {
         match read(record, SystemClock.now()) {
             Record::Version(job) => {
-                if subscriptions.is_none() && notifies(&job) {
+                if subscriptions.is_none() && notifies(&*job) {
                     match read_subscriptions(deps).await {
                         Ok(found) => subscriptions = Some(found),
                         Err(error) => {
                             let cause = std::error::Error::source(&error).map(ToString::to_string);
-                            tracing::error!(%error, cause, "nobody knows whom to tell, the rest of the batch comes again");
+                            tracing::error!(%error, cause, "failed to load subscribers; the batch will be retried");
                             stopped = Some(index);
                             break;
                         }
                     }
                 }
-                // Without an audience there is nothing that somebody could be told of.
-                let nobody = Subscriptions::default();
-                plans.push(plan(&job, subscriptions.as_ref().unwrap_or(&nobody), deps.policy.hint_grace));
+                // A version that causes no webhook events needs no subscriptions.
+                let none = Subscriptions::default();
+                let subscriptions = subscriptions.as_ref().unwrap_or(&none);
+                plans.push(plan(&*job, views::of(Dialect::of(job.kind)), subscriptions, deps.policy.hint_grace));
             }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {
                 tracing::error!(
                     sequence = record.change.sequence_number,
                     reason,
-                    "waiting for a newer version of fanout"
+                    "the record waits for a newer version of fanout"
                 );
                 stopped = Some(index);
                 break;
             }
             Record::Poison(reason) => {
-                if let Err(error) = pass_over(deps, record, &reason).await {
-                    tracing::error!(%error, "a record that can't be read could not be put aside");
+                if let Err(error) = put_aside(deps, record, &reason).await {
+                    tracing::error!(%error, "failed to put a poison record aside");
                     stopped = Some(index);
                     break;
                 }
@@ -251,13 +255,13 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     }
     if let Err(failure) = apply_plans(&deps.ports(), &plans).await {
         let cause = std::error::Error::source(&failure.source).map(ToString::to_string);
-        tracing::error!(%failure, error = %failure.source, cause, "the rest of the batch comes again");
+        tracing::error!(%failure, error = %failure.source, cause, "failed to apply effects; the batch will be retried");
         stopped = Some(failure.index);
     }
     checkpoint(records, stopped)
 }
 
-/// The answer of a batch that stopped at a record, or went through.
+/// The answer for a batch that stopped at a record, or was processed completely.
 fn checkpoint(records: &[EventRecord], stopped: Option<usize>) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     if let Some(record) = stopped.and_then(|index| records.get(index)) {
@@ -268,15 +272,14 @@ fn checkpoint(records: &[EventRecord], stopped: Option<usize>) -> DynamoDbEventR
     response
 }
 
-/// Puts a record that can't be read aside, whole, where a person finds it.
-async fn pass_over(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::Result<()> {
+/// Stores a whole poison record in the bucket, and sends a note to the failure queue.
+async fn put_aside(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::Result<()> {
     let sequence = record.change.sequence_number.as_deref().unwrap_or("unknown");
     let key = format!("poison/{sequence}.json");
     let body = serde_json::to_vec(&json!({ "reason": reason, "record": record }))?;
     deps.bucket.put(&key, body).await?;
     let note = PoisonNote { reason: reason.to_owned(), key };
-    reelhook_app::outbox::messages::send_all(&deps.failures, vec![reelhook_app::outbox::messages::Delayed::now(note)])
-        .await?;
-    tracing::error!(sequence, reason, "put aside a record that can't be read");
+    send_all(&deps.failures, vec![Delayed::now(note)]).await?;
+    tracing::error!(sequence, reason, "put a poison record aside");
     Ok(())
 }

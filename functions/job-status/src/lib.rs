@@ -1,4 +1,4 @@
-//! GET /api/job/{id}, its details and its deliveries: one consistent read, and 304 where the caller has this version.
+//! GET /api/job/{id}, the job's details and its deliveries: one consistent read, and 304 if the caller has this version.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use reelhook_http::serve::serve;
 use reelhook_http::site::Site;
 use reelhook_http::webhooks::deliveries::list_answer;
 
-/// What the function is configured with.
+/// The function's configuration.
 pub struct Config {
     jobs_table: String,
     counters_table: String,
@@ -40,7 +40,7 @@ impl Config {
     /// API_CALLS_PER_MINUTE.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or bad variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -56,7 +56,7 @@ impl Config {
     }
 }
 
-/// What the function works with.
+/// The function's ports and settings.
 pub struct Deps {
     jobs: JobTable,
     deliveries: DeliveryTable,
@@ -90,7 +90,7 @@ impl Deps {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: errors become answers.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }

@@ -1,5 +1,5 @@
-//! Live updates of jobs and of the queue, over one of two transports: a Function URL that streams, or the HTTP API, which
-//! buffers and so gets a wait that ends at the first event. The template deploys this program once for each.
+//! Live updates of jobs and of the queue over one of two transports: a Function URL, which streams, or the HTTP API,
+//! which buffers, so that a request waits for the first event. The template deploys this program once for each.
 
 mod idle;
 mod stream;
@@ -28,7 +28,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 pub use stream::handle as handle_stream;
 pub use wait::handle as handle_wait;
 
-/// How events travel; a streaming answer is none that the HTTP API understands, so each has its own runtime.
+/// The transport of events. The HTTP API does not support streamed answers, so each transport has its own runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// Over the HTTP API.
@@ -44,12 +44,12 @@ impl std::str::FromStr for Transport {
         match text {
             "wait" => Ok(Self::Wait),
             "stream" => Ok(Self::Stream),
-            _ => Err("is `wait` or `stream`"),
+            _ => Err("must be `wait` or `stream`"),
         }
     }
 }
 
-/// What the function is configured with.
+/// The function's configuration.
 pub struct Config {
     jobs_table: String,
     job_events_table: String,
@@ -68,7 +68,7 @@ impl Config {
     /// STREAM_SECONDS, PUBLIC_BASE_URL, CORS_ORIGINS, AUTH and API_CALLS_PER_MINUTE.
     ///
     /// # Errors
-    /// [`BadEnvironment`] lists everything that is wrong.
+    /// [`BadEnvironment`] lists every missing or bad variable.
     pub fn from_environment() -> Result<Self, BadEnvironment> {
         let mut environment = Environment::of_process();
         let config = Self {
@@ -87,21 +87,24 @@ impl Config {
         Ok(config)
     }
 
-    /// How events travel.
+    /// The transport of events.
     pub fn transport(&self) -> Transport {
         self.transport
     }
 }
 
-/// Who may watch.
+/// The secrets that admit viewers.
 struct Secrets {
     access: Access,
     tokens: SigningKeys,
 }
 
+/// How long a viewer's slot outlives the longest answer.
+const SLOT_MARGIN: Duration = Duration::from_secs(5);
+
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", "CALLBACK_TOKEN_SECRET"];
 
-/// What the function works with.
+/// The function's ports and settings.
 pub struct Deps {
     jobs: JobTable,
     live: JobEventTable,
@@ -146,7 +149,7 @@ impl Deps {
     }
 }
 
-/// Ticks that are not made up for.
+/// Ticks; missed ones are skipped.
 fn ticks(every: Duration) -> Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

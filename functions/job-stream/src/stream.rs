@@ -1,4 +1,4 @@
-//! A stream that shows each event as it happens.
+//! The streaming transport: an answer that carries each event as it happens.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
 use reelhook_app::jobs::watch::{Watch, WatchStart, begin, connected, heartbeat};
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::{JobId, Timestamp};
+use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::stream::admit;
 use reelhook_http::problem::Problem;
@@ -22,24 +22,24 @@ use reelhook_http::serve::refusal;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route};
 use tokio::time::Instant;
 
-use crate::{Deps, idle, ticks};
+use crate::{Deps, SLOT_MARGIN, idle, ticks};
 
-/// How often a job's history is looked at.
+/// How often a job's live events are read.
 const POLL_JOB: Duration = Duration::from_millis(500);
-/// The queue's numbers show at most once in so long.
+/// How often the queue's numbers are read.
 const POLL_QUEUE: Duration = Duration::from_secs(1);
-/// How often a silent stream says that it is alive.
+/// How often a stream without events sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How soon a viewer comes back after the stream's end.
+/// The time after which a viewer reconnects when the stream has ended, in milliseconds.
 const RETRY_MS: u32 = 1000;
 /// `retry` after a held stream of a job that may be retried.
 const IDLE_RETRY_MS: u32 = 60_000;
-/// How often the history of a job that has ended is read.
+/// How often the live events of a job that has ended are read.
 const IDLE_POLL: Duration = Duration::from_secs(2);
 /// How long a stream of a job that no command can continue is held.
 const LONGEST_SETTLED: Duration = Duration::from_secs(60);
 
-/// What is streamed, behind its head, or answered at once.
+/// An answer: whole, or a head with a streamed body.
 enum Answer {
     Whole(ApiAnswer),
     Stream(ApiAnswer, Body),
@@ -48,7 +48,7 @@ enum Answer {
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: errors become answers.
 pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>, Infallible> {
     let request = ApiRequest::of(request);
     let answer = match respond(deps, &request).await {
@@ -61,7 +61,7 @@ pub async fn handle(deps: &Arc<Deps>, request: Request) -> Result<Response<Body>
     Ok(with_body(answer, body))
 }
 
-/// What stands before a stream.
+/// The head of a stream.
 fn head() -> ApiAnswer {
     let head = ApiAnswer::text(200, String::new()).header("content-type", "text/event-stream; charset=utf-8");
     head.header("x-accel-buffering", "no")
@@ -80,7 +80,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
     match &route {
-        // A request without a body (HEAD) waits for no event.
+        // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(Answer::Stream(head(), Body::empty())),
         Route::Job { id, last, received } => {
             match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
@@ -122,7 +122,7 @@ async fn respond(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Answer, Probl
     }
 }
 
-/// One viewer: its slot and how long it may stay.
+/// A viewer with its slot and the end of its stream.
 struct Viewer {
     deps: Arc<Deps>,
     slot: String,
@@ -130,7 +130,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    /// A viewer that stays no longer than this.
+    /// Limits the length of the stream.
     fn at_most(self, longest: Duration) -> Self {
         Self { until: self.until.min(Instant::now() + longest), ..self }
     }
@@ -139,14 +139,14 @@ impl Viewer {
 async fn acquire(deps: &Arc<Deps>, request: &ApiRequest) -> Result<Viewer, Problem> {
     let now = SystemClock.now();
     let slot = format!("stream.{}.{:08x}", request.request_id, SystemClock.random() as u32);
-    let longest = i64::try_from(deps.longest.as_millis()).unwrap_or(i64::MAX / 2);
-    if !deps.viewers.acquire(&slot, now, Timestamp(now.0 + longest + 5_000)).await? {
+    if !deps.viewers.acquire(&slot, now, now.after(deps.longest + SLOT_MARGIN)).await? {
         return Err(Problem::TooManyStreams);
     }
     Ok(Viewer { deps: Arc::clone(deps), slot, until: Instant::now() + deps.longest })
 }
 
-/// Runs `show` beside the answer; whoever leaves ends it, and so does a fault, after which the viewer comes back.
+/// Runs `show` beside the answer. It ends when the viewer disconnects, or with an error, after which the viewer
+/// reconnects.
 fn stream<F>(viewer: Viewer, show: impl FnOnce(Arc<Viewer>, Sender) -> F + Send + 'static) -> Body
 where
     F: Future<Output = Result<(), Gone>> + Send + 'static,
@@ -155,29 +155,29 @@ where
     let viewer = Arc::new(viewer);
     tokio::spawn(async move {
         if show(Arc::clone(&viewer), sender).await.is_err() {
-            tracing::info!(slot = viewer.slot, "a viewer left, or could not be shown more");
+            tracing::info!(slot = viewer.slot, "a viewer disconnected, or its stream failed");
         }
         viewer.deps.viewers.release(&viewer.slot).await;
     });
     body
 }
 
-/// The viewer has left, or nothing more can be sent.
+/// The viewer has disconnected, or nothing more can be sent.
 struct Gone;
 
 impl<E: std::error::Error> From<E> for Gone {
     fn from(error: E) -> Self {
-        tracing::warn!(%error, "a stream ends early");
+        tracing::warn!(%error, "a stream failed");
         Self
     }
 }
 
 async fn send(sender: &mut Sender, text: String) -> Result<(), Gone> {
-    // The receiver is gone.
+    // It fails once the viewer has disconnected.
     sender.send_data(Bytes::from(text)).await.map_err(|_| Gone)
 }
 
-/// Shows `first`, and then what happens to a job.
+/// Sends `first`, and then the live events of a job.
 fn show_job(viewer: Viewer, id: &JobId, watch: Watch, first: String, every: Duration) -> Body {
     let id = id.clone();
     stream(viewer, async move |viewer, sender| follow_job(viewer, sender, &id, watch, first, every).await)

@@ -1,5 +1,5 @@
-//! A wait that ends at the first event, after 25 s at the latest; and the tokens with which streams are opened from
-//! elsewhere.
+//! The waiting transport: a request that ends at the first event, after 25 s at the latest; and the route for stream
+//! tokens.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
 use reelhook_app::jobs::watch::{LiveEvent, Watch, WatchStart, begin, connected};
 use reelhook_aws::start::SystemClock;
-use reelhook_domain::{JobId, Timestamp};
+use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::jobs::stream::{admit, read_token_request, token_answer};
 use reelhook_http::problem::Problem;
@@ -21,15 +21,15 @@ use reelhook_http::serve::serve;
 use reelhook_http::sse::{self, IDLE_COOKIE_LIFE, Received, Route, SHORT_COOKIE_LIFE};
 use tokio::time::Instant;
 
-use crate::{Deps, idle, ticks};
+use crate::{Deps, SLOT_MARGIN, idle, ticks};
 
-/// The longest wait: the HTTP API gives up after 30 s.
+/// The longest wait: the HTTP API times out after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
-/// How often the tables are looked at.
+/// How often the tables are read.
 const POLL: Duration = Duration::from_millis(500);
 /// How often they are read for a job that has ended.
 const IDLE_POLL: Duration = Duration::from_secs(2);
-/// How soon a viewer comes back after an answer.
+/// The time after which a viewer reconnects, in milliseconds.
 const RETRY_MS: u32 = 500;
 /// `retry` after a held request: together with the wait, one request a minute.
 const IDLE_RETRY_MS: u32 = 35_000;
@@ -37,7 +37,7 @@ const IDLE_RETRY_MS: u32 = 35_000;
 /// Answers a request.
 ///
 /// # Errors
-/// Never: what goes wrong becomes an answer.
+/// Never: errors become answers.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(serve(&deps.site, request, async |request| respond(deps, request).await).await)
 }
@@ -57,7 +57,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
     let route = Route::read(request)?.ok_or_else(|| routes::unknown(request))?;
     deps.secrets.check(|secrets| admit(request, &route, &secrets.access, &secrets.tokens, now)).await?;
     match &route {
-        // A request without a body (HEAD) waits for no event.
+        // A HEAD request waits for no event.
         Route::Queue { .. } if request.is_head() => Ok(idle::events(RETRY_MS, "")),
         Route::Job { id, last, received } => {
             match begin(&deps.jobs, &deps.live, id, *last, received.and_then(Received::cursor)).await? {
@@ -87,7 +87,7 @@ async fn wait_for_job(
     request: &ApiRequest,
     route: &Route,
 ) -> Result<ApiAnswer, Problem> {
-    // The cursor lets the viewer come back to here, should nothing happen now.
+    // With the cursor the viewer reconnects at this position, even if nothing happens now.
     let mut text = sse::cursor(&watch.cursor());
     if first {
         text.push_str(&sse::unnumbered(&connected(id, SystemClock.now())));
@@ -128,7 +128,7 @@ async fn wait_for_idle_job(
     Ok(events_answer(request, route, &watch, String::new(), &found))
 }
 
-/// The events, for a viewer that comes back immediately.
+/// An answer with events, after which the viewer reconnects immediately.
 fn events_answer(
     request: &ApiRequest,
     route: &Route,
@@ -174,7 +174,7 @@ async fn wait_for_queue(
         let (id, data) = reelhook_http::jobs::queue::live_status(&status, deps.max_workers, now, &client);
         let over = Instant::now() >= end;
         if known != Some(id.as_str()) || over {
-            // Who was only noted may be another page of the same browser, which has not seen these numbers.
+            // The cookie may be from another page of the same browser, and this page has not seen these numbers.
             let text = if over && last == Some(id.as_str()) {
                 sse::named("heartbeat", None, &serde_json::json!({}))
             } else {
@@ -192,10 +192,10 @@ async fn wait_for_queue(
     answer
 }
 
-/// A viewer's slot, for the time of one wait.
+/// Acquires a viewer's slot for one wait.
 async fn acquire(deps: &Deps, request: &ApiRequest) -> Result<String, Problem> {
     let now = SystemClock.now();
     let slot = format!("wait.{}.{:08x}", request.request_id, SystemClock.random() as u32);
-    let until = Timestamp(now.0 + i64::try_from(LONGEST.as_millis()).unwrap_or_default() + 5_000);
+    let until = now.after(LONGEST + SLOT_MARGIN);
     if deps.viewers.acquire(&slot, now, until).await? { Ok(slot) } else { Err(Problem::TooManyStreams) }
 }

@@ -92,9 +92,9 @@ impl JobId {
 }
 
 impl EventId {
-    /// The id of the event that effect `index` of a job's `version` causes.
-    pub fn of(job: &JobId, version: u64, index: usize) -> Self {
-        Self(format!("{job}.{version}.{index}"))
+    /// The id of effect `index` of a job's `version`.
+    pub fn of(subject: &impl fmt::Display, version: u64, index: usize) -> Self {
+        Self(format!("{subject}.{version}.{index}"))
     }
 
     /// A number that rises with each event of a subject, for receivers that put them in order; none unless the event's id

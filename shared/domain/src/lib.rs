@@ -20,6 +20,7 @@ pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
 pub use jobs::activity::{Activity, Captions};
 pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
 pub use jobs::decide::{Ignored, NewJob, Rejected, create, decide};
+pub use jobs::effect::JobEffect;
 pub use jobs::event::{Event, RenderState, RenderStatus, StepStatus, StepUpdate};
 pub use jobs::failure::{Advice, FailureClass, classify};
 pub use jobs::job::{Job, JobKind, Ledger, Origin, Request, Retries, Status};
@@ -28,7 +29,9 @@ pub use jobs::run::{
     Claim, Engine, ExternalRun, Incomplete, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker,
 };
 pub use jobs::task::{ExternalTask, Polls, Service};
-pub use outbox::effect::{Effect, Emitted, Live, LogLevel, LogTally};
+pub use outbox::effect::{Effect, Emitted, Recipients};
+pub use outbox::live::{Live, LiveSnapshot};
+pub use outbox::log::{LogLevel, LogTally};
 pub use subject::Subject;
 pub use text::{brief, cut, steers};
 pub use time::Timestamp;

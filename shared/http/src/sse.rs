@@ -1,4 +1,4 @@
-//! Server-sent events (HTML Standard, 9.2): how a stream's parts are written, and what viewers ask for.
+//! Server-sent events (HTML Standard, 9.2): the parts of a stream, and the requests of viewers.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use crate::answer::ApiAnswer;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 
-/// What is watched.
+/// The routes of streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/job/{id}/stream
     Job {
-        /// Which.
+        /// The job.
         id: JobId,
-        /// What the viewer says that it has seen.
+        /// The last event that the viewer has seen, by its Last-Event-ID.
         last: Option<Cursor>,
-        /// What its cookie says that it has received.
+        /// What the viewer has received, by its cookie.
         received: Option<Received>,
     },
     /// GET /api/queue/status/stream
     Queue {
-        /// The id of the numbers that the viewer says that it has seen.
+        /// The id of the numbers that the viewer has seen, by its Last-Event-ID.
         last: Option<String>,
-        /// The id of those that its cookie says it has received.
+        /// The id of the numbers that the viewer has received, by its cookie.
         received: Option<String>,
     },
 }
@@ -34,14 +34,14 @@ pub enum Route {
 /// What a viewer of a job has received, by its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
-    /// All up to here.
+    /// All events up to this one.
     Seen(Cursor),
-    /// That there is no such job.
+    /// The answer that the job does not exist.
     NotFound,
 }
 
 impl Received {
-    /// The place, where there is one.
+    /// The last event, if the viewer has received one.
     pub fn cursor(self) -> Option<Cursor> {
         match self {
             Self::Seen(cursor) => Some(cursor),
@@ -51,11 +51,10 @@ impl Received {
 }
 
 impl Route {
-    /// Reads the route; none where it is another's. A Last-Event-ID that is none of ours counts as missing, and so does a
-    /// cookie.
+    /// Reads the route; none if the path is not a stream. An invalid Last-Event-ID or cookie counts as missing.
     ///
     /// # Errors
-    /// [`Problem::JobNotFound`] for an id that can't be one.
+    /// [`Problem::JobNotFound`] for an invalid id.
     pub fn read(request: &ApiRequest) -> Result<Option<Self>, Problem> {
         let last = request.header("last-event-id").or_else(|| request.query("lastEventId"));
         let received = request.cookie(SEEN);
@@ -75,7 +74,7 @@ impl Route {
         }))
     }
 
-    /// What a stream token has to name.
+    /// The subject that a stream token must name.
     pub fn subject(&self) -> String {
         match self {
             Self::Job { id, .. } => job_subject(id),
@@ -83,8 +82,8 @@ impl Route {
         }
     }
 
-    /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID: for a while,
-    /// only for this stream, not readable by scripts, and without identifying the viewer.
+    /// Stores what the viewer has received in a cookie, in case it comes back without a Last-Event-ID. The cookie is
+    /// short-lived, is valid for this stream only, can't be read by scripts, and does not identify the viewer.
     pub fn note(&self, request: &ApiRequest, answer: ApiAnswer, value: &str, lasts: Duration) -> ApiAnswer {
         let path = match self {
             Self::Job { id, .. } => format!("/api/job/{id}/stream"),
@@ -103,11 +102,11 @@ const SEEN: &str = "seen";
 /// Its value for a job that does not exist.
 pub const NOT_FOUND: &str = "not-found";
 
-/// Lifetime of a place in the cookie: long enough for the page to come back, too short for a page that is loaded again
-/// much later.
+/// The lifetime of a cursor in the cookie: long enough for the page to come back, too short for a page that is loaded
+/// again much later.
 pub const SHORT_COOKIE_LIFE: Duration = Duration::from_secs(30);
 
-/// Lifetime of the cookie for a job that has ended or does not exist: longer than the `retry` that the page gets.
+/// The lifetime of the cookie for a job that has ended or does not exist: longer than the `retry` that the page gets.
 pub const IDLE_COOKIE_LIFE: Duration = Duration::from_secs(300);
 
 /// The subject of tokens for the queue's stream.
@@ -118,12 +117,12 @@ pub fn job_subject(id: &JobId) -> String {
     format!("job:{id}")
 }
 
-/// How soon a viewer comes back, in milliseconds.
+/// The time after which a viewer reconnects, in milliseconds.
 pub fn retry(ms: u32) -> String {
     format!("retry: {ms}\n\n")
 }
 
-/// Tells where a viewer is, without an event: it comes back with this id.
+/// A viewer's position without an event: the viewer reconnects with this id.
 pub fn cursor(cursor: &Cursor) -> String {
     format!("id: {cursor}\n\n")
 }
@@ -138,7 +137,7 @@ pub fn unnumbered(data: &Value) -> String {
     format!("data: {data}\n\n")
 }
 
-/// A named event, with an id where it has one.
+/// A named event, with its id if it has one.
 pub fn named(name: &str, id: Option<&str>, data: &Value) -> String {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: {name}\n{id}data: {data}\n\n")

@@ -1,4 +1,4 @@
-//! The rows that fanout writes, in memory: log lines, events, deliveries and counters with their markers.
+//! The rows that fanout writes, in memory: logs, events, deliveries and counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use reelhook_app::jobs::reconcile::{Counter, CounterStore};
 use reelhook_app::jobs::starts::StartStore;
-use reelhook_app::outbox::fanout::{CountStep, FanoutStore, LogRow};
+use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
+use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, EventId, JobId, LogTally, Status};
+use reelhook_domain::{Admission, Delivery, EventId, LogTally, Status, Subject};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
 use crate::jobs::MemoryJobs;
 
-/// Log lines and counters, beside the jobs' admission item and the deliveries.
+/// Logs and counters, beside the jobs' admission item and the deliveries.
 ///
 /// Faults: `put_logs` (for each row), `put_event`, `put_delivery`, `count`, `counter`, `count_jobs`, `suspect`, `mend`;
 /// those of the admission item are the jobs'.
@@ -29,14 +30,14 @@ pub struct MemoryFanout {
 
 #[derive(Default)]
 struct State {
-    logs: BTreeMap<(JobId, u64, usize), LogRow>,
+    logs: BTreeMap<(Subject, u64, usize), LogRow>,
     counted: BTreeSet<EventId>,
     counters: BTreeMap<(String, Status), Counter>,
     log: LogTally,
 }
 
 impl MemoryFanout {
-    /// No rows yet, over these tables.
+    /// An empty store over these tables.
     pub fn new(jobs: Arc<MemoryJobs>, deliveries: Arc<MemoryDeliveries>) -> Self {
         Self { jobs, deliveries, state: Mutex::default(), faults: Faults::default() }
     }
@@ -45,17 +46,17 @@ impl MemoryFanout {
         self.state.lock().unwrap()
     }
 
-    /// All log lines, by job, version and place.
+    /// All rows of logs, by subject, version and index.
     pub fn logs(&self) -> Vec<LogRow> {
         self.state().logs.values().cloned().collect()
     }
 
-    /// What a counter says.
+    /// The value of a counter.
     pub fn counted(&self, status: Status, day: &str) -> i64 {
         self.state().counters.get(&(day.to_owned(), status)).map_or(0, |counter| counter.value)
     }
 
-    /// What the counters say about logs.
+    /// The counted numbers of log lines.
     pub fn log_tally(&self) -> LogTally {
         self.state().log
     }
@@ -80,17 +81,17 @@ impl FanoutStore for MemoryFanout {
     async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>> {
         tokio::task::yield_now().await;
         let put = |row: &LogRow| {
-            let done = self.faults.check_about("put_logs", &row.job_id)?;
-            self.state().logs.insert((row.job_id.clone(), row.version, row.index), row.clone());
+            let done = self.faults.check_about("put_logs", &row.subject)?;
+            self.state().logs.insert((row.subject.clone(), row.version, row.index), row.clone());
             done.answer(())
         };
         rows.iter().map(put).collect()
     }
 
-    async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {
+    async fn remove_logs(&self, subject: &Subject) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
-        let done = self.faults.check_about("remove_logs", job)?;
-        self.state().logs.retain(|(of, _, _), _| of != job);
+        let done = self.faults.check_about("remove_logs", subject)?;
+        self.state().logs.retain(|(of, _, _), _| of != subject);
         done.answer(())
     }
 

@@ -1,89 +1,95 @@
-//! Logs beyond a job's newest lines: search over jobs and days with a bound on what it reads, the archive, and numbers.
+//! Logs of jobs: search over jobs and days with a bound on what it reads, and the archive.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use futures_util::future::join_all;
-use reelhook_domain::{Event, JobId, Policy, Timestamp};
+use reelhook_domain::{Event, JobId, LogLevel, Policy, Subject, Timestamp};
 use serde_json::Value;
 
 use crate::clock::ClockAndRandom;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change_loaded};
+use crate::outbox::rows::LogLine;
 use crate::outbox::sweep::shard;
 use crate::store::StoreError;
+use crate::views;
 use crate::webhooks::deliveries::time_of;
 
-/// Partitions of a day's lines.
+/// The number of partitions of a day's lines.
 pub const LOG_SHARDS: u32 = 4;
-/// Days that lines are kept; DynamoDB removes them late.
+/// Days for which lines are kept; DynamoDB removes them late.
 pub const LOG_DAYS: i64 = 30;
-/// Pages that one search reads.
+/// The maximum number of pages that one search reads.
 const PAGES: usize = 64;
-/// Rows of a page, at least and at most.
+/// The minimum and the maximum number of rows of a page.
 const ROWS: (usize, usize) = (50, 250);
-/// Bytes of the lines of one answer: Lambda carries 6 MB.
+/// The maximum number of bytes of lines in one answer: Lambda allows 6 MB.
 const ANSWER_LIMIT: usize = 4_000_000;
-/// Bytes of an archived log that are read back.
+/// The maximum number of bytes that are read of an archived log.
 const ARCHIVE_LIMIT: u64 = 64 * 1024 * 1024;
 /// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+const DAY: Duration = Duration::from_millis(DAY_MS as u64);
+/// How long lines are kept.
+const KEPT: Duration = Duration::from_millis((LOG_DAYS * DAY_MS) as u64);
 
-/// The partition of a day's lines that a job's stand in.
-pub fn log_shard(job: &JobId) -> u32 {
-    shard(job.as_str()) % LOG_SHARDS
+/// The partition of a day's lines that holds those of `subject`.
+pub fn log_shard(subject: &Subject) -> u32 {
+    shard(subject.as_str()) % LOG_SHARDS
 }
 
-/// Where a line stands among a day's lines: they sort by time, then by job and place in its log.
-pub fn day_place(at: Timestamp, job: &JobId, seq: &str) -> String {
-    format!("{:013}.{job}.{seq}", at.0)
+/// The sort key of a line among a day's lines: they sort by time, then by subject and its log's sort key `seq`.
+pub fn day_place(at: Timestamp, subject: &Subject, seq: &str) -> String {
+    format!("{:013}.{subject}.{seq}", at.millis())
 }
 
-/// A line with its place in what it was read from.
+/// A line with its sort key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// Sorts like the lines.
+    /// The sort key in the table or the index that the line was read from.
     pub place: String,
-    /// As the dialect shows it.
-    pub line: Value,
+    /// The line.
+    pub line: LogLine,
 }
 
-/// Some lines in a row.
+/// A page of lines.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
-    /// In the order that was asked for.
+    /// The lines in the requested order.
     pub lines: Vec<Line>,
-    /// The place of the last row that was looked at, where more may follow.
+    /// The sort key of the last row that was read, if more may follow.
     pub last: Option<String>,
 }
 
-/// Where log lines are.
+/// Reads log lines.
 #[async_trait]
 pub trait LogStore: Send + Sync {
-    /// Lines of a job's log, strongly consistent: before a place, newest first.
+    /// Lines of a job's log before a sort key, newest first; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError>;
 
-    /// Lines of a job's log, strongly consistent: after a place, oldest first.
+    /// Lines of a job's log after a sort key, oldest first; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError>;
 
-    /// Lines of a shard of a day, eventually consistent: from a place until before another, newest first.
+    /// Lines of a shard of a day from one sort key to before another, newest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError>;
 }
 
-/// Where archived logs are.
+/// Stores archived logs.
 #[async_trait]
 pub trait Archive: Send + Sync {
-    /// Writes a file of gzip NDJSON.
+    /// Writes a file of gzipped NDJSON.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -95,36 +101,36 @@ pub trait Archive: Send + Sync {
     /// [`StoreError`].
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Removes a file, if it is there.
+    /// Removes a file if it exists.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn remove(&self, key: &str) -> Result<(), StoreError>;
 }
 
-/// What is searched for.
+/// The criteria of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
-    /// In one job's log, else in all.
+    /// The job whose log is searched; none for all jobs.
     pub job: Option<JobId>,
-    /// Lines of this event type.
+    /// The event type of the lines.
     pub event_type: Option<String>,
-    /// Lines of this level.
-    pub level: Option<String>,
-    /// Lines whose sentence contains this, in upper or lower case.
+    /// The level of the lines.
+    pub level: Option<LogLevel>,
+    /// Text that the lines' messages contain, in upper or lower case.
     pub contains: Option<String>,
     /// Lines from this time on.
     pub from: Option<Timestamp>,
     /// Lines up to this time.
     pub to: Option<Timestamp>,
-    /// Lines before this place, where an earlier search ended.
+    /// The cursor of an earlier search: only lines before it are found.
     pub before: Option<String>,
-    /// At most so many.
+    /// The maximum number of lines.
     pub limit: usize,
 }
 
 impl Search {
-    /// The newest `limit` lines of a job.
+    /// A search for the newest `limit` lines of a job.
     pub fn newest(job: &JobId, limit: usize) -> Self {
         Self {
             job: Some(job.clone()),
@@ -138,41 +144,37 @@ impl Search {
         }
     }
 
-    fn fits(&self, line: &Value) -> bool {
-        let is = |name: &str, wanted: &Option<String>| wanted.as_ref().is_none_or(|wanted| line[name] == **wanted);
-        let contains = |part: &String| {
-            line["message"].as_str().is_some_and(|text| text.to_lowercase().contains(&part.to_lowercase()))
-        };
-        // Only one job's lines come from outside the times.
-        let at = || line["timestamp"].as_str().and_then(Timestamp::parse);
-        let within = self.from.is_none_or(|from| at().is_some_and(|at| at >= from))
-            && self.to.is_none_or(|to| at().is_some_and(|at| at <= to));
-        within
-            && is("event_type", &self.event_type)
-            && is("level", &self.level)
+    fn fits(&self, line: &LogLine) -> bool {
+        let entry = &line.entry;
+        let contains = |part: &String| entry.message.to_lowercase().contains(&part.to_lowercase());
+        // Only the lines of one job can be from outside the times.
+        self.from.is_none_or(|from| line.at >= from)
+            && self.to.is_none_or(|to| line.at <= to)
+            && self.event_type.as_ref().is_none_or(|wanted| entry.event_type == *wanted)
+            && self.level.is_none_or(|wanted| entry.level == wanted)
             && self.contains.as_ref().is_none_or(contains)
     }
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Found {
-    /// Oldest first.
+    /// The lines as their dialects show them, oldest first.
     pub lines: Vec<Value>,
-    /// Where it goes on to older lines.
+    /// The cursor for older lines.
     pub next: Option<String>,
-    /// Whether it stopped because it had read enough, and not because it had found enough.
+    /// Whether the search stopped at a bound before it found `limit` lines.
     pub partial: bool,
 }
 
 /// Searches from the newest line backwards; without a job, in the 24 hours before `to` unless `from` says more.
 ///
-/// It reads at most 64 pages of at most 250 rows, however many jobs there are, and finds at most 4 MB.
+/// It reads at most 64 pages of at most 250 rows, however many jobs exist, and finds at most 4 MB.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn search(store: &dyn LogStore, search: &Search, now: Timestamp) -> Result<Found, StoreError> {
-    let kept = Timestamp(now.0 - LOG_DAYS * DAY_MS);
+    let kept = now.before(KEPT);
     let search = &Search { from: search.from.max(search.job.is_some().then_some(kept)), ..search.clone() };
     let (mut found, mut bytes, mut pages) = (Vec::new(), 0, PAGES);
     let mut before = search.before.clone();
@@ -196,6 +198,7 @@ pub async fn search(store: &dyn LogStore, search: &Search, now: Timestamp) -> Re
             let Some((place, source)) = newest.max_by(|one, other| one.0.cmp(&other.0)) else { break };
             let line = source.lines.pop_front().expect("it has a front").line;
             if search.fits(&line) {
+                let line = views::of(line.dialect).log_line(&line);
                 bytes += line.to_string().len();
                 if bytes > ANSWER_LIMIT && !found.is_empty() {
                     return Ok(Found { lines: turned(found), next: before, partial: true });
@@ -224,32 +227,30 @@ fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
     if let Some(job) = &search.job {
         return vec![vec![Source::new(Of::Job(job.clone()), search.before.clone())]];
     }
-    // No line is from tomorrow; a clock may be a little ahead.
-    let to = search.to.unwrap_or(now).min(Timestamp(now.0 + DAY_MS));
-    let from = search.from.unwrap_or(Timestamp(to.0 - DAY_MS)).max(Timestamp(now.0 - LOG_DAYS * DAY_MS));
-    let behind = |at: Timestamp| format!("{:013}", at.0 + 1);
+    // No line is from the future, but a clock may be a little ahead.
+    let to = search.to.unwrap_or(now).min(now.after(DAY));
+    let from = search.from.unwrap_or_else(|| to.before(DAY)).max(now.before(KEPT));
+    let behind = |at: Timestamp| format!("{:013}", at.after(Duration::from_millis(1)).millis());
     let before = search.before.clone().filter(|before| *before < behind(to)).unwrap_or_else(|| behind(to));
-    // The cursor comes from the caller: no day beyond the last one is read.
+    // The cursor comes from the caller: no day after the last one is read.
     let newest = Timestamp(time_of(&before)).min(to);
-    let days = (from.0.div_euclid(DAY_MS)..=newest.0.div_euclid(DAY_MS)).rev();
+    let day_of = |at: Timestamp| at.millis().div_euclid(DAY_MS);
+    let days = (day_of(from)..=day_of(newest)).rev();
     let shards = |day: i64| {
-        let of = |shard| Of::Day {
-            day: Timestamp(day * DAY_MS).day(),
-            shard,
-            from: format!("{:013}", from.0.max(day * DAY_MS)),
-        };
+        let begin = Timestamp(day * DAY_MS);
+        let of = |shard| Of::Day { day: begin.day(), shard, from: format!("{:013}", from.max(begin).millis()) };
         (0..LOG_SHARDS).map(|shard| Source::new(of(shard), Some(before.clone()))).collect()
     };
     days.map(shards).collect()
 }
 
-/// What lines are read from.
+/// The partition that lines are read from.
 enum Of {
     Job(JobId),
     Day { day: String, shard: u32, from: String },
 }
 
-/// A place to read on from, and what was read but not looked at yet.
+/// A partition with the lines that were read of it but not examined yet.
 struct Source {
     of: Of,
     before: Option<String>,
@@ -262,12 +263,12 @@ impl Source {
         Self { of, before, lines: VecDeque::new(), ended: false }
     }
 
-    /// Whether it has to be read before anybody knows its newest line.
+    /// Whether its next line is unknown until it is read again.
     fn is_empty(&self) -> bool {
         self.lines.is_empty() && !self.ended
     }
 
-    /// Where what follows begins, for a search that stops between two days.
+    /// The cursor of what follows, for a search that stops between two days.
     fn end(&self) -> Option<String> {
         match &self.of {
             Of::Job(_) => None,
@@ -295,7 +296,7 @@ impl Source {
     }
 }
 
-/// What showing and archiving logs needs.
+/// The ports that showing and archiving logs needs.
 pub struct LogPorts<'a> {
     /// Lines.
     pub lines: &'a dyn LogStore,
@@ -309,7 +310,7 @@ pub struct LogPorts<'a> {
     pub policy: &'a Policy,
 }
 
-/// A job's newest lines, oldest first, and whether they come from the archive, since the table has none any more.
+/// A job's newest lines, oldest first, and whether they come from the archive because the table has none any more.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -330,7 +331,7 @@ pub async fn kept(ports: &LogPorts<'_>, job: &JobId, limit: usize) -> Result<(Ve
     Ok((turned(newest.take(limit).collect()), true))
 }
 
-/// The lines that the archive has of a job, oldest first.
+/// The archived lines of a job, oldest first.
 async fn archived(archive: &dyn Archive, job: &JobId) -> Result<Vec<Value>, StoreError> {
     let Some(gzip) = archive.get(&archive_key(job)).await? else { return Ok(Vec::new()) };
     let unreadable = |reason: String| StoreError::Unreadable { operation: "read archive", reason };
@@ -341,13 +342,13 @@ async fn archived(archive: &dyn Archive, job: &JobId) -> Result<Vec<Value>, Stor
     text.lines().map(read).collect()
 }
 
-/// Where a job's log is archived.
+/// The key of a job's archived log.
 fn archive_key(job: &JobId) -> String {
     format!("logs/{job}/log.ndjson.gz")
 }
 
-/// Puts a job's log into the archive as gzip NDJSON, oldest line first, behind what was archived before and is not in the
-/// table any more; whether there is such a job.
+/// Archives a job's log as gzipped NDJSON, oldest line first. Lines that were archived before and are no longer in the
+/// table come first. Returns whether the job exists.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -357,7 +358,8 @@ pub async fn archive(ports: &LogPorts<'_>, id: &JobId) -> Result<bool, ChangeErr
     let mut after = None;
     loop {
         let page = ports.lines.of_job_since(id, after.as_deref(), ROWS.1).await?;
-        lines.extend(page.lines.into_iter().map(|line| line.line.to_string()));
+        let shown = page.lines.iter().map(|Line { line, .. }| views::of(line.dialect).log_line(line).to_string());
+        lines.extend(shown);
         after = page.last;
         if after.is_none() {
             break;
@@ -373,7 +375,7 @@ pub async fn archive(ports: &LogPorts<'_>, id: &JobId) -> Result<bool, ChangeErr
     ports.archive.put(&archive_key(id), file.finish().map_err(broken)?).await?;
     match change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::LogArchived).await? {
         Changed::NotFound => {
-            // It was deleted meanwhile, and its files with it, but for this one.
+            // The job was deleted meanwhile with all of its files but this one.
             ports.archive.remove(&archive_key(id)).await?;
             Ok(false)
         }

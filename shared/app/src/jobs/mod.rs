@@ -1,6 +1,7 @@
 //! The life of a job: submitted, started, reported on, watched, listed, counted.
 
 pub mod change;
+pub mod effects;
 pub mod logs;
 pub mod queue;
 pub mod reconcile;

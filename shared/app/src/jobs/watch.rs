@@ -1,38 +1,39 @@
-//! Watching a job or the queue: what happened since a cursor, each event once, in order and without gaps
-//! (contract.md, Live updates).
+//! Watching a job: its live events since a cursor, each once, in order and without gaps (contract.md, Live updates).
 
+use crate::views::dialect::Dialect;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobId, JobKind, Live, Status, Timestamp};
+use reelhook_domain::{Job, JobId, JobKind, Live, Status, Subject, Timestamp};
 use serde_json::{Value, json};
 
 use crate::jobs::change::JobStore;
-use crate::outbox::fanout::LiveRow;
+use crate::outbox::rows::{LiveRow, StoredLive};
+use crate::outbox::source::FanoutSource;
 use crate::store::StoreError;
-use crate::views::streamgank::live_event;
+use crate::views;
 
 /// Rows of one read.
 const ROWS: i32 = 200;
-/// How long a missing row is waited for, before the rest is shown without it.
+/// How long a missing row holds back the rows after it.
 const GAP: Duration = Duration::from_secs(5);
 
-/// The history that viewers see.
+/// Reads the live events of jobs.
 #[async_trait]
 pub trait LiveStore: Send + Sync {
-    /// Rows after a version, oldest first, at most `limit`; consistent.
+    /// Rows after a version, oldest first, at most `limit`; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError>;
+    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError>;
 }
 
-/// How far a viewer has seen: whole versions, and events of the next one.
+/// A viewer's position: the last version of which it has seen events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// The version that was seen last.
+    /// The version.
     pub version: u64,
-    /// Events of it that were seen; none means all.
+    /// The number of its events that the viewer has seen; none for all.
     pub events: Option<usize>,
 }
 
@@ -58,14 +59,14 @@ impl std::fmt::Display for Cursor {
     }
 }
 
-/// One event as it is sent.
+/// A live event as it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveEvent {
     /// Its id.
     pub id: String,
     /// Its data.
     pub data: Value,
-    /// Whether the job has ended with it.
+    /// Whether the job ends with it.
     pub ends: bool,
 }
 
@@ -73,39 +74,40 @@ pub struct LiveEvent {
 #[derive(Debug)]
 pub struct Watch {
     job_id: JobId,
+    dialect: Dialect,
     cursor: Cursor,
     gap_since: Option<Timestamp>,
 }
 
-/// How a viewer is received.
+/// What a viewer of a job gets first.
 #[derive(Debug)]
 pub enum WatchStart {
-    /// There is no such job.
+    /// The job does not exist.
     NotFound,
-    /// It has ended, and the viewer has seen that: the last event was this.
+    /// The job has ended, and the viewer has seen the last event, which is this.
     AlreadyFinished(LiveEvent),
-    /// It goes on from here.
+    /// The viewer watches from its position on.
     Watch(Watch),
-    /// It has ended: this is all that there is to see.
+    /// The job has ended, and the viewer has not seen that.
     Ended {
         /// The last event.
         last: LiveEvent,
-        /// Whether no command can take the job further.
+        /// Whether no command can continue the job.
         settled: bool,
     },
-    /// It has ended, and the viewer, which knows it, comes back: the request may be held until the job continues.
+    /// The job has ended, and a viewer that has seen that comes back: the request may be held until the job continues.
     AwaitRetry {
-        /// What comes behind the end.
+        /// The events after the end.
         watch: Watch,
         /// The last event.
         last: LiveEvent,
-        /// Whether no command can take the job further.
+        /// Whether no command can continue the job.
         settled: bool,
     },
 }
 
-/// What a viewer gets that has seen the events up to `last` (`Last-Event-ID`), or up to `noted` (its cookie). `last`
-/// takes precedence.
+/// Begins to watch a job for a viewer that has seen the events up to `last` (`Last-Event-ID`), or up to `noted` (its
+/// cookie). `last` takes precedence.
 ///
 /// A viewer that sends the id of the end is stopped. A page that opens a new stream each time sends no id, and would
 /// poll for ever; so does one that waits for a retry of the job.
@@ -122,7 +124,8 @@ pub async fn begin(
     let Some(job) = jobs.load(job_id).await?.filter(|job| job.deleted_at.is_none()) else {
         return Ok(WatchStart::NotFound);
     };
-    let watch = |cursor: Cursor| Watch { job_id: job.id.clone(), cursor, gap_since: None };
+    let watch =
+        |cursor: Cursor| Watch { job_id: job.id.clone(), dialect: Dialect::of(job.kind), cursor, gap_since: None };
     let newest = Cursor { version: job.ledger.live_version, events: None };
     if !job.status.is_final() {
         return Ok(WatchStart::Watch(watch(last.or(noted).unwrap_or(newest))));
@@ -152,33 +155,45 @@ fn is_settled(job: &Job) -> bool {
     }
 }
 
-/// The last event of a job that has ended; made from the job where its row is not there yet, or not any more.
-fn ending(job: &Job, row: Option<&(u64, LiveRow)>) -> LiveEvent {
+/// The last event of a job that has ended; made from the job if the event's row does not exist yet or no longer.
+fn ending(job: &Job, row: Option<&(u64, StoredLive)>) -> LiveEvent {
     let row = row.filter(|(version, _)| *version == job.ledger.live_version);
-    match row.and_then(|(version, row)| Some((version, row.events.len(), row.events.last()?))) {
-        Some((version, count, data)) => {
-            LiveEvent { id: format!("{version}.{}", count - 1), data: data.clone(), ends: true }
-        }
-        None => LiveEvent {
-            id: job.ledger.live_version.to_string(),
-            data: live_event(job, &Live::Job, job.updated_at),
-            ends: true,
-        },
+    let last = row.and_then(|(version, row)| render(&job.id, Dialect::of(job.kind), *version, row).pop());
+    if let Some(last) = last {
+        return LiveEvent { ends: true, ..last };
     }
+    let events = vec![Live::Job];
+    let row = LiveRow { after: 0, at: job.updated_at, snapshot: job.live_snapshot(&events), events };
+    let data = views::of(Dialect::of(job.kind)).live_event(&Subject::from(job.id.clone()), &row, &Live::Job);
+    LiveEvent { id: job.ledger.live_version.to_string(), data, ends: true }
+}
+
+/// All events of a version as they are sent.
+fn render(job_id: &JobId, dialect: Dialect, version: u64, row: &StoredLive) -> Vec<LiveEvent> {
+    let (view, subject) = (views::of(dialect), Subject::from(job_id.clone()));
+    let rendered: Vec<(Value, bool)> = match row {
+        StoredLive::Events(row) => {
+            let events = row.events.iter();
+            events.map(|event| (view.live_event(&subject, row, event), event.ends(row.snapshot.status))).collect()
+        }
+        StoredLive::Rendered { events, .. } => events.iter().map(|event| (event.data.clone(), event.ends)).collect(),
+    };
+    let numbered = rendered.into_iter().enumerate();
+    numbered.map(|(index, (data, ends))| LiveEvent { id: format!("{version}.{index}"), data, ends }).collect()
 }
 
 impl Watch {
-    /// Where the viewer is.
+    /// The viewer's position.
     pub fn cursor(&self) -> Cursor {
         self.cursor
     }
 
-    /// What happened since; each event once. A row that is missing holds back what comes after it, for a while.
+    /// The events since the viewer's position, each once. A missing row holds back the rows after it for a while.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn next(&mut self, live: &dyn LiveStore, now: Timestamp) -> Result<Vec<LiveEvent>, StoreError> {
-        // A version of which something was seen is read again for its rest.
+        // A version that the viewer has seen in part is read again for the rest.
         let after = match self.cursor.events {
             None => self.cursor.version,
             Some(_) => self.cursor.version.saturating_sub(1),
@@ -187,14 +202,11 @@ impl Watch {
         let mut seen = Vec::new();
         for (version, row) in rows {
             let known = if version == self.cursor.version { self.cursor.events.unwrap_or(usize::MAX) } else { 0 };
-            if version > self.cursor.version && row.after > self.cursor.version && self.waits_for_gap(now) {
+            if version > self.cursor.version && row.after() > self.cursor.version && self.waits_for_gap(now) {
                 break;
             }
             self.gap_since = None;
-            for (index, data) in row.events.into_iter().enumerate().skip(known) {
-                let ends = ends(&data);
-                seen.push(LiveEvent { id: format!("{version}.{index}"), data, ends });
-            }
+            seen.extend(render(&self.job_id, self.dialect, version, &row).into_iter().skip(known));
             self.cursor = Cursor { version, events: None };
         }
         Ok(seen)
@@ -204,18 +216,9 @@ impl Watch {
         let since = *self.gap_since.get_or_insert(now);
         let waits = now < since.after(GAP);
         if !waits {
-            tracing::warn!(job_id = %self.job_id, "a version that viewers should have seen is missing");
+            tracing::warn!(job_id = %self.job_id, "the live events of a version are missing");
         }
         waits
-    }
-}
-
-/// Whether an event tells that the job has ended.
-fn ends(data: &Value) -> bool {
-    match data["type"].as_str() {
-        Some("render_completed" | "render_failed") => true,
-        Some("job_update") => matches!(data["status"].as_str(), Some("completed" | "failed" | "cancelled")),
-        _ => false,
     }
 }
 
@@ -229,31 +232,36 @@ pub fn connected(job_id: &JobId, now: Timestamp) -> Value {
     })
 }
 
-/// What tells that the stream is alive.
+/// The event that shows that the stream is alive.
 pub fn heartbeat(job_id: &JobId, now: Timestamp) -> Value {
     json!({ "type": "heartbeat", "job_id": job_id.as_str(), "timestamp": now.to_string() })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Mutex;
 
+    use reelhook_domain::LiveSnapshot;
+
     use super::*;
+    use crate::outbox::rows::RenderedEvent;
 
     #[derive(Default)]
-    struct Rows(Mutex<Vec<(u64, LiveRow)>>);
+    struct Rows(Mutex<Vec<(u64, StoredLive)>>);
 
     impl Rows {
         fn put(&self, version: u64, after: u64, events: &[&str]) {
-            let events = events.iter().map(|name| json!({ "type": name })).collect();
-            self.0.lock().unwrap().push((version, LiveRow { after, events }));
+            let events = events.iter().map(|name| Live::Render { status: (*name).to_owned() }).collect();
+            let row = LiveRow { after, at: Timestamp(0), events, snapshot: snapshot(Status::Rendering) };
+            self.0.lock().unwrap().push((version, StoredLive::Events(row)));
             self.0.lock().unwrap().sort_by_key(|(version, _)| *version);
         }
     }
 
     #[async_trait]
     impl LiveStore for Rows {
-        async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+        async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
             let rows = self.0.lock().unwrap();
             Ok(rows.iter().filter(|(version, _)| *version > after).take(limit as usize).cloned().collect())
         }
@@ -261,7 +269,20 @@ mod tests {
 
     fn watch(cursor: &str) -> Watch {
         let cursor = Cursor::parse(cursor).unwrap();
-        Watch { job_id: JobId::parse("job_1").unwrap(), cursor, gap_since: None }
+        Watch { job_id: JobId::parse("job_1").unwrap(), dialect: Dialect::StreamGank, cursor, gap_since: None }
+    }
+
+    fn snapshot(status: Status) -> LiveSnapshot {
+        let current_step = "Rendering".to_owned();
+        LiveSnapshot {
+            status,
+            progress: 90,
+            current_step,
+            video_url: None,
+            error: None,
+            render_id: None,
+            step_details: BTreeMap::new(),
+        }
     }
 
     async fn ids(watch: &mut Watch, rows: &Rows, ms: i64) -> Vec<String> {
@@ -269,9 +290,9 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_no_number_holds_is_none() {
+    fn a_cursor_with_a_number_that_does_not_fit_is_none() {
         for good in ["0", "12", "12.0", "18446744073709551615.3"] {
-            assert_eq!(Cursor::parse(good).map(|place| place.to_string()).as_deref(), Some(good));
+            assert_eq!(Cursor::parse(good).map(|cursor| cursor.to_string()).as_deref(), Some(good));
         }
         let most = format!("1.{}", usize::MAX);
         for bad in ["", ".", "1.", ".1", "-1", "1.-1", "1.0.0", "x", "18446744073709551616", &most] {
@@ -280,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_event_is_seen_once_from_wherever_a_viewer_was() {
+    async fn each_event_is_seen_once_from_any_position() {
         let rows = Rows::default();
         rows.put(3, 0, &["a", "b"]);
         rows.put(4, 3, &["c"]);
@@ -294,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_version_is_waited_for_but_not_for_ever() {
+    async fn a_missing_version_holds_back_the_next_ones_for_a_while() {
         let rows = Rows::default();
         rows.put(3, 0, &["a"]);
         rows.put(9, 6, &["c"]);
@@ -306,5 +327,27 @@ mod tests {
         assert!(ids(&mut one, &rows, 10).await.is_empty());
         assert!(ids(&mut one, &rows, 5009).await.is_empty());
         assert_eq!(ids(&mut one, &rows, 5010).await, ["20.0"]);
+    }
+    #[tokio::test]
+    async fn rows_of_older_versions_are_sent_as_they_were_rendered() {
+        let rows = Rows::default();
+        let rendered = json!({ "type": "job_update", "status": "failed", "extra": [1] });
+        let events = vec![RenderedEvent { data: rendered.clone(), ends: true }];
+        rows.0.lock().unwrap().push((3, StoredLive::Rendered { after: 0, events }));
+        let row = |status| {
+            let row = LiveRow { after: 3, at: Timestamp(0), events: vec![Live::Job], snapshot: snapshot(status) };
+            StoredLive::Events(row)
+        };
+        rows.0.lock().unwrap().extend([(4, row(Status::Pending)), (5, row(Status::Cancelled))]);
+        let seen = watch("0").next(&rows, Timestamp(0)).await.unwrap();
+        assert_eq!(seen[0], LiveEvent { id: "3.0".to_owned(), data: rendered, ends: true });
+        let update = |id: &str, status: &str, ends| {
+            let data = json!({
+                "job_id": "job_1", "timestamp": "1970-01-01T00:00:00.000Z", "status": status, "progress": 90,
+                "currentStep": "Rendering", "error": null, "type": "job_update",
+            });
+            LiveEvent { id: id.to_owned(), data, ends }
+        };
+        assert_eq!(seen[1..], [update("4.0", "pending", false), update("5.0", "cancelled", true)]);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands in the queues: tagged, versioned hints. Purging a queue loses nothing.
+//! The messages in the queues: tagged, versioned hints. Purging a queue loses nothing.
 
 use async_trait::async_trait;
 use reelhook_domain::{DeliveryId, EventId, JobId, RenderId};
@@ -6,39 +6,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
-/// Hints for the worker function.
+/// Hints for the launcher (function `worker`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum WorkMessage {
     /// Try to start something.
     #[serde(rename = "start.v1")]
     Start,
-    /// Ask the render service how a render stands.
+    /// Ask the render service for the state of a render.
     #[serde(rename = "check_render.v1")]
     CheckRender {
-        /// Whose.
+        /// The render's job.
         job_id: JobId,
-        /// Which.
+        /// The render.
         render: RenderId,
-        /// Which scheduled check; 0 for one out of turn.
+        /// The number of the scheduled check; 0 for an unscheduled one.
         check: u8,
     },
-    /// Apply a callback that came before its render was known.
+    /// Apply a callback that came before its render's id was known.
     #[serde(rename = "apply_parked.v1")]
     ApplyParked {
-        /// Whose.
+        /// The render's job.
         job_id: JobId,
-        /// Which.
+        /// The render.
         render: RenderId,
     },
-    /// Tell an external worker that its run is not wanted any more.
+    /// Cancel a run at the external worker.
     #[serde(rename = "cancel_worker.v1")]
     CancelWorker {
-        /// Whose.
+        /// The run's job.
         job_id: JobId,
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Where.
+        /// The worker's URL for cancellations.
         url: String,
     },
 }
@@ -47,12 +47,12 @@ pub enum WorkMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum PieceMessage {
-    /// A piece of this job's drawing is open: claim one.
+    /// Pieces of this job are open: claim one.
     #[serde(rename = "draw.v1")]
     Draw {
-        /// Whose.
+        /// The job.
         job_id: JobId,
-        /// The run.
+        /// The run attempt.
         attempt: u32,
     },
 }
@@ -61,27 +61,27 @@ pub enum PieceMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum DeliveryMessage {
-    /// Send this one.
+    /// Send a delivery.
     #[serde(rename = "deliver.v1")]
     Deliver {
-        /// Which.
+        /// The delivery.
         delivery_id: DeliveryId,
-        /// What it tells of, so that both rows are read in one call.
+        /// Its event, so that one call reads both rows.
         event_id: EventId,
     },
 }
 
-/// A message and how many seconds it waits, at most 900.
+/// A message and its delay, at most 900 seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delayed<M> {
-    /// What.
+    /// The message.
     pub message: M,
-    /// Not before.
+    /// Its delay in seconds.
     pub delay_s: u32,
 }
 
 impl<M> Delayed<M> {
-    /// A message for at once.
+    /// A message without a delay.
     pub fn now(message: M) -> Self {
         Self { message, delay_s: 0 }
     }
@@ -90,11 +90,11 @@ impl<M> Delayed<M> {
 /// A queue of hints.
 #[async_trait]
 pub trait Hints<M>: Send + Sync {
-    /// Sends all of them, in as few calls as fit; the answer has one entry for each, in order.
+    /// Sends messages in as few calls as fit; the answer has one result for each, in order.
     async fn send(&self, messages: Vec<Delayed<M>>) -> Vec<Result<(), StoreError>>;
 }
 
-/// Sends all of them, or says what went wrong first.
+/// Sends messages, and fails if one of them could not be sent.
 ///
 /// # Errors
 /// The first [`StoreError`].
@@ -105,12 +105,12 @@ pub async fn send_all<M>(hints: &dyn Hints<M>, messages: Vec<Delayed<M>>) -> Res
     hints.send(messages).await.into_iter().collect()
 }
 
-/// Sends hints at deliveries. The sweep finds deliveries by `due_at` all the same: one that can't be sent is only logged.
+/// Sends hints for deliveries. A failure is only logged, since the due sweep finds the deliveries by `due_at`.
 pub(crate) async fn hint_at_deliveries(hints: &dyn Hints<DeliveryMessage>, messages: Vec<Delayed<DeliveryMessage>>) {
     if messages.is_empty() {
         return;
     }
     for error in hints.send(messages).await.into_iter().filter_map(Result::err) {
-        tracing::warn!(%error, "a hint was not sent, the sweep will act");
+        tracing::warn!(%error, "failed to send a hint, the due sweep will send another");
     }
 }

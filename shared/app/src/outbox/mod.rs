@@ -3,4 +3,6 @@
 pub mod fanout;
 pub mod messages;
 pub mod repair;
+pub mod rows;
+pub mod source;
 pub mod sweep;

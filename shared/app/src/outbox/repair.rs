@@ -1,24 +1,26 @@
-//! Making what a lost stream never made: events that an item remembers and that have no rows (`cargo xtask repair`).
+//! Repair after a lost stream: writes the missing rows of webhook events that items record (`cargo xtask repair`).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobId, Status, Timestamp};
+use reelhook_domain::{JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::change::JobStore;
-use crate::outbox::fanout::{FanoutError, FanoutPorts, Plan, apply_plans, plan_event};
+use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
 use crate::store::StoreError;
+use crate::views;
+use crate::views::Dialect;
 use crate::webhooks::subscriptions::Subscriptions;
 
-/// Days of jobs that are looked through: as long as jobs are kept.
+/// Days of jobs that a repair reads: jobs are kept as long.
 const DAYS: i64 = 31;
-const DAY_MS: i64 = 24 * 3600 * 1000;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Lists jobs.
 #[async_trait]
 pub trait JobLister: Send + Sync {
-    /// A page of the jobs with `status` that were made on `day`, from `after` on.
+    /// A page of the jobs with `status` that were created on `day`, after the cursor `after`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -30,34 +32,34 @@ pub trait JobLister: Send + Sync {
 pub struct Page {
     /// The ids.
     pub ids: Vec<JobId>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
-/// Where a repair stands: a day counted back from today, a status, and a place in its list.
+/// A position in a repair: a day counted back from today, a status, and a cursor in the list of its jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cursor {
     /// Days before today.
     pub day: i64,
-    /// Place in [`Status::ALL`].
+    /// The index in [`Status::ALL`].
     pub status: usize,
-    /// Place in the list.
+    /// The cursor in the list.
     #[serde(default)]
     pub after: Option<String>,
 }
 
-/// What a part of a repair did.
+/// The result of one part of a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Repaired {
     /// Jobs that were read.
     pub scanned: usize,
-    /// Deliveries that were made sure of.
+    /// Deliveries whose rows exist now.
     pub ensured: usize,
-    /// Where to go on; none when done.
+    /// Where the next part begins; none if the repair is done.
     pub cursor: Option<Cursor>,
 }
 
-/// Why a repair stopped.
+/// Why a part of a repair failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
     /// Reading failed.
@@ -68,7 +70,7 @@ pub enum RepairError {
     Fanout(#[from] FanoutError),
 }
 
-/// What a repair needs.
+/// The ports and settings that a repair needs.
 pub struct RepairPorts<'a> {
     /// Lists jobs.
     pub lister: &'a dyn JobLister,
@@ -76,18 +78,18 @@ pub struct RepairPorts<'a> {
     pub jobs: &'a dyn JobStore,
     /// Rows and messages.
     pub fanout: FanoutPorts<'a>,
-    /// Who is told.
+    /// Who subscribes to what.
     pub subscriptions: &'a Subscriptions,
     /// How much later than its hint a delivery is due.
     pub grace: Duration,
 }
 
-/// Makes sure of every delivery since `since`, for one page of jobs from `cursor` on.
+/// Writes the missing deliveries since `since` of one page of jobs, from `cursor` on.
 ///
-/// Rows that are there stay as they are: receivers see nothing new, whatever is repaired twice.
+/// Rows that exist stay as they are: receivers get nothing twice, even if a part is repaired again.
 ///
 /// # Errors
-/// [`RepairError`]; the same cursor can be tried again.
+/// [`RepairError`]; the part can be repaired again with the same cursor.
 pub async fn repair(
     ports: &RepairPorts<'_>,
     since: Timestamp,
@@ -97,7 +99,7 @@ pub async fn repair(
     let Some(status) = Status::ALL.get(cursor.status).copied() else {
         return Ok(Repaired::default());
     };
-    let day = Timestamp(now.0 - cursor.day * DAY_MS).day();
+    let day = now.before(DAY.saturating_mul(u32::try_from(cursor.day).unwrap_or_default())).day();
     let page = ports.lister.page(status, &day, cursor.after.as_deref()).await?;
     let mut plans = Vec::new();
     let mut scanned = 0;
@@ -105,27 +107,19 @@ pub async fn repair(
         let job = match ports.jobs.load(id).await {
             Ok(Some(job)) => job,
             Ok(None) => continue,
-            // One job must not keep the others from being repaired.
+            // One unreadable job must not stop the repair of the others.
             Err(error @ StoreError::Unreadable { .. }) => {
-                tracing::error!(job_id = %id, %error, "a job can't be read and was not repaired");
+                tracing::error!(job_id = %id, %error, "failed to read a job, it was not repaired");
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
         scanned += 1;
-        plans.push(plan_missing(&job, since, ports.subscriptions, ports.grace));
+        plans.push(plan_emitted(&job, views::of(Dialect::of(job.kind)), since, ports.subscriptions, ports.grace));
     }
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();
     Ok(Repaired { scanned, ensured, cursor: next(&cursor, page.next) })
-}
-
-fn plan_missing(job: &Job, since: Timestamp, subscriptions: &Subscriptions, grace: Duration) -> Plan {
-    let mut plan = Plan::default();
-    for emitted in job.emitted.iter().filter(|emitted| emitted.at >= since) {
-        plan_event(&mut plan, job, emitted.id.clone(), emitted.event, emitted.at, subscriptions, grace);
-    }
-    plan
 }
 
 fn next(cursor: &Cursor, after: Option<String>) -> Option<Cursor> {

@@ -1,4 +1,4 @@
-//! The sweep: whatever is due and did not happen. Safe when it overlaps: jobs change by `decide`, hints are only hints.
+//! The due sweep: acts on what is due. Sweeps may overlap, since jobs change by `decide` and a hint may come twice.
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -12,20 +12,20 @@ use crate::store::StoreError;
 
 /// Shards of the due indexes.
 pub const SHARDS: u32 = 16;
-/// Shards that are read at once.
+/// Shards that are read concurrently.
 const READS_AT_ONCE: usize = 8;
-/// Jobs that are changed at once.
+/// Jobs that are changed concurrently.
 const CHANGES_AT_ONCE: usize = 8;
-/// Due things that one sweep takes from a shard; the next sweep goes on.
+/// The maximum number of due things of a shard in one sweep; the next sweep continues.
 pub const PER_SHARD: i32 = 200;
 
 /// The shard of an id.
 pub fn shard(id: &str) -> u32 {
-    // FNV-1a: spreads well, and is the same everywhere and for ever.
+    // FNV-1a spreads well and never changes.
     id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
 }
 
-/// What is due.
+/// Finds what is due.
 #[async_trait]
 pub trait DueStore: Send + Sync {
     /// Jobs of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
@@ -41,13 +41,13 @@ pub trait DueStore: Send + Sync {
     async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
 }
 
-/// What a sweep needs.
+/// The ports that a sweep needs.
 pub struct SweepPorts<'a> {
     /// What is due.
     pub due: &'a dyn DueStore,
     /// Jobs.
     pub jobs: &'a dyn JobStore,
-    /// Who waits for a slot.
+    /// Jobs that wait for a slot.
     pub starts: &'a dyn StartStore,
     /// The Work queue.
     pub work: &'a dyn Hints<WorkMessage>,
@@ -59,7 +59,7 @@ pub struct SweepPorts<'a> {
     pub policy: &'a Policy,
 }
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Jobs that were due.
@@ -68,11 +68,11 @@ pub struct Swept {
     pub jobs_changed: usize,
     /// Deliveries that got a new hint.
     pub deliveries_hinted: usize,
-    /// Shards or things that failed; they are due again at the next sweep.
+    /// Shards, jobs and hints that failed; they are due again at the next sweep.
     pub failed: usize,
 }
 
-/// Sweeps all shards; a failure of one does not keep the others back.
+/// Sweeps all shards; a failure in one does not affect the others.
 pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     let now = ports.clock.now();
     let mut swept = Swept::default();
@@ -92,7 +92,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
         match result {
             Ok(Changed::Applied(job)) => {
                 swept.jobs_changed += 1;
-                tracing::info!(job_id = %job.id, status = job.status.name(), "acted on a job that was due");
+                tracing::info!(job_id = %job.id, status = job.status.name(), "changed a job that was due");
             }
             Ok(Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound) => {}
             Err(error) => swept.fail(&error),
@@ -119,7 +119,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     swept
 }
 
-/// Where a job is ready to start, the hint that a slot became free may be lost.
+/// Sends a hint to start if a job is ready to: the hint that a slot is free may have been lost.
 async fn hint_start(ports: &SweepPorts<'_>, now: Timestamp) -> Result<(), StoreError> {
     if ports.starts.oldest_ready(now, 1).await?.is_empty() {
         return Ok(());
@@ -142,7 +142,7 @@ impl Swept {
     fn fail(&mut self, error: &dyn std::error::Error) {
         self.failed += 1;
         let cause = error.source().map(ToString::to_string);
-        tracing::error!(error = %error, cause, "part of the sweep failed, the next one tries again");
+        tracing::error!(error = %error, cause, "part of the sweep failed, the next sweep will retry");
     }
 }
 

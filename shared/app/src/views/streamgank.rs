@@ -1,27 +1,31 @@
-//! A job in StreamGank's words: the API's job, the log's lines and the webhooks' data (contract.md; seeds 000, 001).
+//! StreamGank's view: jobs in the API, log lines, live events and webhook data (contract.md; seeds 000, 001).
 
-use reelhook_domain::{Incomplete, Job, Live, LogLevel, OutboundEvent, Status, Timestamp};
+use crate::views::dialect::Dialect;
+use reelhook_domain::{Incomplete, Job, Live, OutboundEvent, RenderId, Status, Subject, Timestamp};
 use serde_json::{Map, Value, json};
 
-/// Jobs by status, for queue answers.
+use super::view::{View, WebhookView};
+use crate::outbox::rows::{LiveRow, LogLine};
+
+/// The numbers of jobs by status, for answers about the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueCounts {
-    /// Waiting.
+    /// Jobs that wait for a start.
     pub pending: u64,
-    /// At a worker.
+    /// Jobs that a worker runs.
     pub processing: u64,
-    /// Rendering.
+    /// Jobs whose video renders.
     pub rendering: u64,
-    /// Done.
+    /// Completed jobs.
     pub completed: u64,
-    /// Failed.
+    /// Failed jobs.
     pub failed: u64,
-    /// Cancelled.
+    /// Cancelled jobs.
     pub cancelled: u64,
 }
 
 impl QueueCounts {
-    /// Those of one status.
+    /// The number of jobs with one status.
     pub fn of(&self, status: Status) -> u64 {
         match status {
             Status::Pending => self.pending,
@@ -33,13 +37,13 @@ impl QueueCounts {
         }
     }
 
-    /// All of them.
+    /// The number of all jobs.
     pub fn total(&self) -> u64 {
         self.pending + self.processing + self.rendering + self.completed + self.failed + self.cancelled
     }
 }
 
-/// The job as the API shows it.
+/// A job as the API shows it.
 pub fn job(job: &Job) -> Value {
     let (steps, worker) = (job.run.engine.steps(), job.run.engine.external().map(|external| &external.worker));
     let is = |why: Incomplete| job.run.incomplete == Some(why);
@@ -85,7 +89,7 @@ pub fn job(job: &Job) -> Value {
     view
 }
 
-/// The job with what the details page adds.
+/// A job with the members that only the details page needs.
 pub fn job_details(of: &Job, now: Timestamp) -> Value {
     let mut view = job(of);
     view["duration"] = json!(of.duration_ms(now));
@@ -94,71 +98,80 @@ pub fn job_details(of: &Job, now: Timestamp) -> Value {
     view
 }
 
-/// One line of a job's log.
-pub fn log_line(of: &Job, event_type: &str, level: LogLevel, message: &str, details: &Value, at: Timestamp) -> Value {
-    json!({
-        "timestamp": at.to_string(),
-        "job_id": of.id.as_str(),
-        "event_type": event_type,
-        "level": level,
-        "type": level,
-        "message": message,
-        "details": details,
-        "source": "reelhook",
-    })
+/// StreamGank's view.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamGank;
+
+impl View for StreamGank {
+    fn dialect(&self) -> Dialect {
+        Dialect::StreamGank
+    }
+
+    fn log_line(&self, line: &LogLine) -> Value {
+        let entry = &line.entry;
+        json!({
+            "timestamp": line.at.to_string(),
+            "job_id": line.subject.as_str(),
+            "event_type": entry.event_type,
+            "level": entry.level,
+            "type": entry.level,
+            "message": entry.message,
+            "details": entry.details,
+            "source": "reelhook",
+        })
+    }
+
+    // contract.md, Live updates.
+    fn live_event(&self, of: &Subject, row: &LiveRow, event: &Live) -> Value {
+        let state = &row.snapshot;
+        let mut view = json!({
+            "job_id": of.as_str(),
+            "timestamp": row.at.to_string(),
+            "status": state.status.name(),
+            "progress": state.progress,
+            "currentStep": state.current_step,
+        });
+        view["type"] = match event {
+            Live::Step { number, name, status, key, sequence, stage, details } => {
+                view["status"] = json!(status);
+                view["step_number"] = json!(number);
+                view["step_name"] = json!(name);
+                view["step_key"] = json!(key);
+                view["sequence"] = json!(sequence);
+                view["workflow_stage"] = json!(stage);
+                view["validated"] = json!(true);
+                view["details"] = json!(state.step_details.get(number).filter(|_| *details));
+                view["creatomate_id"] = json!(shown_render(state.render_id.as_ref(), state.status));
+                json!("step_update")
+            }
+            Live::Render { status } => {
+                view["status"] = json!(status);
+                json!(format!("render_{status}"))
+            }
+            Live::RenderCompleted => {
+                view["videoUrl"] = json!(state.video_url);
+                json!("render_completed")
+            }
+            Live::RenderFailed => {
+                view["error"] = json!(state.error);
+                json!("render_failed")
+            }
+            Live::Job => {
+                view["error"] = json!(state.error);
+                json!("job_update")
+            }
+        };
+        view
+    }
 }
 
-/// One event of a job's stream (contract.md, Live updates).
-pub fn live_event(of: &Job, event: &Live, at: Timestamp) -> Value {
-    let mut view = json!({
-        "job_id": of.id.as_str(),
-        "timestamp": at.to_string(),
-        "status": of.status.name(),
-        "progress": of.run.progress,
-        "currentStep": of.run.caption,
-    });
-    view["type"] = match event {
-        Live::Step { number, name, status, key, sequence, stage, details } => {
-            view["status"] = json!(status);
-            view["step_number"] = json!(number);
-            view["step_name"] = json!(name);
-            view["step_key"] = json!(key);
-            view["sequence"] = json!(sequence);
-            view["workflow_stage"] = json!(stage);
-            view["validated"] = json!(true);
-            let told = of
-                .run
-                .engine
-                .steps()
-                .and_then(|steps| steps.records.get(number))
-                .filter(|_| *details)
-                .and_then(|step| step.details.clone());
-            view["details"] = json!(told);
-            view["creatomate_id"] = json!(render(of));
-            json!("step_update")
-        }
-        Live::Render { status } => {
-            view["status"] = json!(status);
-            json!(format!("render_{status}"))
-        }
-        Live::RenderCompleted => {
-            view["videoUrl"] = json!(of.run.video_url);
-            json!("render_completed")
-        }
-        Live::RenderFailed => {
-            view["error"] = json!(of.run.error);
-            json!("render_failed")
-        }
-        Live::Job => {
-            view["error"] = json!(of.run.error);
-            json!("job_update")
-        }
-    };
-    view
+impl WebhookView<Job> for StreamGank {
+    fn webhook_data(&self, of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+        webhook_data(of, event, at)
+    }
 }
 
-/// The `data` member of a webhook about this job.
-pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
     let duration = of.duration_ms(at);
     let mut data = json!({
         "job_id": of.id.as_str(),
@@ -175,7 +188,7 @@ pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         "error": of.run.error,
         "retry_count": of.retries.used,
         "processing_duration_ms": duration,
-        "duration": duration.map(spoken_duration),
+        "duration": duration.map(duration_text),
         "metadata": { "country": of.request.input["country"], "platform": of.request.input["platform"] },
     });
     match event {
@@ -207,7 +220,7 @@ pub fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
     data
 }
 
-/// The envelope of seed 001; the same at every try.
+/// The envelope of seed 001; each attempt sends the same.
 pub fn envelope(event: &str, data: Value, at: Timestamp, endpoint_name: &str) -> Value {
     json!({
         "event": event,
@@ -218,8 +231,8 @@ pub fn envelope(event: &str, data: Value, at: Timestamp, endpoint_name: &str) ->
     })
 }
 
-/// `2m 34s`, `45s`, `1h 2m 3s`.
-fn spoken_duration(ms: i64) -> String {
+/// A duration as `2m 34s`, `45s` or `1h 2m 3s`.
+fn duration_text(ms: i64) -> String {
     let seconds = ms / 1000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s}s"),
@@ -228,7 +241,7 @@ fn spoken_duration(ms: i64) -> String {
     }
 }
 
-/// `queueStatus` of a submit's answer.
+/// The member `queueStatus` of the answer to a new job.
 pub fn queue_status(counts: &QueueCounts) -> Value {
     json!({
         "pending": counts.pending,
@@ -239,9 +252,14 @@ pub fn queue_status(counts: &QueueCounts) -> Value {
     })
 }
 
-/// The render, but of a failed job: pages ask how it stands, and show a job whose render is done as completed.
+/// The render of a job as clients see it.
 fn render(of: &Job) -> Option<&str> {
-    of.render_id().filter(|_| of.status != Status::Failed).map(|id| id.as_str())
+    shown_render(of.render_id(), of.status)
+}
+
+/// A failed job shows no render: pages read the render's status, and would show the job as completed.
+fn shown_render(render: Option<&RenderId>, status: Status) -> Option<&str> {
+    render.filter(|_| status != Status::Failed).map(RenderId::as_str)
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {
@@ -262,10 +280,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_spoken_like_the_originals() {
-        assert_eq!(spoken_duration(154_000), "2m 34s");
-        assert_eq!(spoken_duration(330_000), "5m 30s");
-        assert_eq!(spoken_duration(900), "0s");
-        assert_eq!(spoken_duration(3_723_000), "1h 2m 3s");
+    fn durations_read_as_in_the_seed() {
+        assert_eq!(duration_text(154_000), "2m 34s");
+        assert_eq!(duration_text(330_000), "5m 30s");
+        assert_eq!(duration_text(900), "0s");
+        assert_eq!(duration_text(3_723_000), "1h 2m 3s");
     }
 }

@@ -1,13 +1,43 @@
-//! A job in VidBuilder's words: answers, status, and the notifications to `webhookUrl` (contract.md; seed 002).
+//! VidBuilder's view: answers, status, and the notifications to `webhookUrl` (contract.md; seed 002).
 
+use crate::views::dialect::Dialect;
 use reelhook_domain::videos::film::Rendition;
-use reelhook_domain::{Job, OutboundEvent, Status, Timestamp};
+use reelhook_domain::{Job, Live, OutboundEvent, Status, Subject, Timestamp};
 use serde_json::{Value, json};
 
-/// How long signed links are good, in seconds, and how that is told.
+use super::streamgank::StreamGank;
+use super::view::{View, WebhookView};
+use crate::outbox::rows::{LiveRow, LogLine};
+
+/// How long signed links are valid, in seconds and in words.
 pub const LINK_LIFE: (i64, &str) = (7 * 24 * 3600, "7 days");
 
-/// The answer to who asks for a video.
+/// VidBuilder's view.
+#[derive(Debug, Clone, Copy)]
+pub struct VidBuilder;
+
+// Logs and live updates have one form for the jobs of all dialects: the same pages show them.
+impl View for VidBuilder {
+    fn dialect(&self) -> Dialect {
+        Dialect::VidBuilder
+    }
+
+    fn log_line(&self, line: &LogLine) -> Value {
+        StreamGank.log_line(line)
+    }
+
+    fn live_event(&self, of: &Subject, row: &LiveRow, event: &Live) -> Value {
+        StreamGank.live_event(of, row, event)
+    }
+}
+
+impl WebhookView<Job> for VidBuilder {
+    fn webhook_data(&self, of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+        notification(of, event, at)
+    }
+}
+
+/// The answer to a request for a video.
 pub fn accepted(job: &Job, estimate: &str) -> Value {
     json!({
         "success": true,
@@ -20,7 +50,7 @@ pub fn accepted(job: &Job, estimate: &str) -> Value {
     })
 }
 
-/// How a job stands: with the whole notification once it is completed, with its error once it failed.
+/// The status of a job: with the whole notification once it is completed, with its error once it has failed.
 pub fn status(job: &Job) -> Value {
     let mut view = match job.status {
         Status::Completed => completed(job),
@@ -44,7 +74,7 @@ fn progress(job: &Job) -> Value {
     })
 }
 
-/// The word for a status.
+/// The name of a status.
 pub fn word(status: Status) -> &'static str {
     match status {
         Status::Pending => "queued",
@@ -54,7 +84,7 @@ pub fn word(status: Status) -> &'static str {
     }
 }
 
-/// What an event tells of a video.
+/// The kinds of notifications about a video.
 enum NotificationKind {
     Started,
     Completed,
@@ -62,7 +92,7 @@ enum NotificationKind {
 }
 
 impl NotificationKind {
-    /// Other events than a video's own are not told to its client, so that they mean no end.
+    /// Clients get only the events of videos; any other event counts as a start, which ends nothing.
     fn of(event: OutboundEvent) -> Self {
         if event == OutboundEvent::VideoCompleted {
             Self::Completed
@@ -82,13 +112,13 @@ impl NotificationKind {
     }
 }
 
-/// The word for an event, which is its header as well.
+/// The name of an event, in the body and in the header.
 pub fn notified(event: OutboundEvent) -> &'static str {
     NotificationKind::of(event).name()
 }
 
 /// The body of a notification.
-pub fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
+fn notification(job: &Job, event: OutboundEvent, at: Timestamp) -> Value {
     let kind = NotificationKind::of(event);
     let (id, word) = (job.id.as_str(), kind.name());
     let mut body = match kind {
@@ -128,7 +158,7 @@ fn completed(job: &Job) -> Value {
         "renderTime": job.duration_ms(job.updated_at).map(|ms| format!("{}s", (ms + 500) / 1000)),
     });
     if film.is_some() && job.videos().is_empty() {
-        // It was deleted.
+        // The video was deleted.
         for gone in ["videoUrl", "s3Upload"] {
             view[gone] = Value::Null;
         }
@@ -139,7 +169,7 @@ fn completed(job: &Job) -> Value {
     view
 }
 
-/// The answer of the synchronous form.
+/// The answer to a synchronous request.
 pub fn finished(job: &Job) -> Value {
     let mut view = completed(job);
     let whole = json!({ "success": true, "title": job.request.input["title"], "type": job.request.input["type"] });
@@ -149,7 +179,7 @@ pub fn finished(job: &Job) -> Value {
     view
 }
 
-/// One row of the list of videos; none where the job made none.
+/// An entry of the list of videos; none if the job has no video.
 pub fn listed(job: &Job) -> Option<Value> {
     let video = job.videos().iter().find(|video| video.rendition == Rendition::Landscape)?;
     Some(json!({
@@ -161,12 +191,12 @@ pub fn listed(job: &Job) -> Option<Value> {
     }))
 }
 
-/// The path at which a video is downloaded.
+/// The path of a download.
 fn download(job: &Job, format: Rendition) -> String {
     format!("/api/download/{}", file_id(job.id.as_str(), format))
 }
 
-/// A video's id in paths and links: the job's, with `_reels` for the vertical one.
+/// The id of a video in paths and links: the id of the job, with `_reels` for the portrait rendition.
 pub fn file_id(job: &str, format: Rendition) -> String {
     match format {
         Rendition::Landscape => job.to_owned(),
@@ -174,7 +204,7 @@ pub fn file_id(job: &str, format: Rendition) -> String {
     }
 }
 
-/// The picture's word in keys and answers.
+/// The name of a rendition in keys and answers.
 pub fn name(format: Rendition) -> &'static str {
     match format {
         Rendition::Landscape => "standard",
@@ -182,13 +212,13 @@ pub fn name(format: Rendition) -> &'static str {
     }
 }
 
-/// Whole seconds are written without a fraction, as in the seed.
+/// Seconds; whole ones without a fraction, as in the seed.
 fn seconds(seconds: f64) -> Value {
     let rounded = (seconds * 100.0).round() / 100.0;
     if rounded.fract() == 0.0 { json!(rounded as i64) } else { json!(rounded) }
 }
 
-/// About how long a video takes, from the seconds that are expected.
+/// An estimate in words of how long a video takes, from the expected seconds.
 pub fn estimate(seconds: f64) -> String {
     let (least, most) = (seconds * 0.7, seconds * 1.5);
     if most < 90.0 {

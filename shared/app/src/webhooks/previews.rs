@@ -1,5 +1,6 @@
 //! Previews of webhooks: an example of each event, made by the real rules, and the webhook that an endpoint would get.
 
+use crate::views::Dialect;
 use crate::views::captions::{CAPTIONS, step_name};
 use reelhook_domain::{
     Decision, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, JobKind, NewJob, Origin,
@@ -11,7 +12,7 @@ use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
 use serde_json::json;
 
-use crate::views::webhook_data;
+use crate::views;
 use crate::web_url::WebUrl;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
@@ -106,7 +107,7 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
 
 fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     let at = job.updated_at;
-    let data = webhook_data(job, event, at);
+    let data = views::of(Dialect::of(job.kind)).webhook_data(job, event, at);
     EventRow {
         id: EventId::of(&job.id, job.version, 0),
         event,

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use reelhook_app::jobs::logs::*;
+use reelhook_app::outbox::rows::{LogEntry, LogLine};
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Event, JobId, Timestamp};
+use reelhook_app::views::Dialect;
+use reelhook_domain::{Event, JobId, LogLevel, Subject, Timestamp};
 use reelhook_testkit::{NOON, Stack};
 use serde_json::{Value, json};
 
@@ -16,29 +18,40 @@ const HOUR: i64 = 3_600_000;
 /// Lines in memory, by job and by day, as the table and its index have them.
 #[derive(Default)]
 struct Lines {
-    of_jobs: BTreeMap<(JobId, String), Value>,
-    of_days: BTreeMap<(String, u32, String), Value>,
+    of_jobs: BTreeMap<(JobId, String), Option<LogLine>>,
+    of_days: BTreeMap<(String, u32, String), Option<LogLine>>,
     reads: AtomicUsize,
 }
 
 impl Lines {
     /// A line, or a row without one.
-    fn add(&mut self, job: &JobId, n: usize, at: Timestamp, line: Option<(&str, &str)>) {
+    fn add(&mut self, job: &JobId, n: usize, at: Timestamp, line: Option<(LogLevel, &str)>) {
         let seq = format!("{n:010}.00");
-        let line = line.map(|(level, message)| {
-            json!({ "timestamp": at.to_string(), "level": level, "event_type": "job_log", "message": message, "n": n })
+        let subject = Subject::from(job.clone());
+        let line = line.map(|(level, message)| LogLine {
+            subject: subject.clone(),
+            dialect: Dialect::StreamGank,
+            at,
+            entry: LogEntry {
+                event_type: "job_log".to_owned(),
+                level,
+                message: message.to_owned(),
+                details: json!({ "n": n }),
+            },
         });
-        self.of_jobs.insert((job.clone(), seq.clone()), line.clone().unwrap_or_default());
-        if let Some(line) = line {
-            self.of_days.insert((at.day(), log_shard(job), day_place(at, job, &seq)), line);
+        self.of_jobs.insert((job.clone(), seq.clone()), line.clone());
+        if line.is_some() {
+            self.of_days.insert((at.day(), log_shard(&subject), day_place(at, &subject, &seq)), line);
         }
     }
 
-    fn page<'a>(&self, rows: impl Iterator<Item = (&'a str, &'a Value)>, count: usize) -> Page {
+    fn page<'a>(&self, rows: impl Iterator<Item = (&'a str, &'a Option<LogLine>)>, count: usize) -> Page {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let rows: Vec<_> = rows.take(count).collect();
-        let lines = rows.iter().filter(|(_, line)| !line.is_null());
-        let lines = lines.map(|(place, line)| Line { place: (*place).to_owned(), line: (*line).clone() }).collect();
+        let line = |(place, line): &(&str, &Option<LogLine>)| {
+            Some(Line { place: (*place).to_owned(), line: (*line).clone()? })
+        };
+        let lines = rows.iter().filter_map(line).collect();
         Page { lines, last: (rows.len() == count).then(|| rows[count - 1].0.to_owned()) }
     }
 }
@@ -94,7 +107,7 @@ fn everywhere(limit: usize) -> Search {
 }
 
 fn numbers(lines: &[Value]) -> Vec<u64> {
-    lines.iter().map(|line| line["n"].as_u64().unwrap()).collect()
+    lines.iter().map(|line| line["details"]["n"].as_u64().unwrap()).collect()
 }
 
 /// Every line that a search finds, part after part, newest part first; each part is oldest first.
@@ -116,16 +129,21 @@ fn two_days() -> Lines {
     let mut lines = Lines::default();
     for n in 0..300 {
         let at = Timestamp(NOON.0 - 23 * HOUR + (n as i64 / 3) * 60_000);
-        let level = if n % 10 == 0 { "error" } else { "info" };
+        let level = if n % 10 == 0 { LogLevel::Error } else { LogLevel::Info };
         lines.add(&job(n % 30), n, at, (n % 7 != 3).then_some((level, "Frame of the Film")));
     }
     lines
 }
 
-fn expected(lines: &Lines, fits: impl Fn(&Value) -> bool) -> Vec<u64> {
-    let mut rows: Vec<_> = lines.of_days.iter().map(|((_, _, place), line)| (place.clone(), line)).collect();
-    rows.sort_by(|one, other| one.0.cmp(&other.0));
-    rows.iter().filter(|(_, line)| fits(line)).map(|(_, line)| line["n"].as_u64().unwrap()).collect()
+fn number(line: &LogLine) -> u64 {
+    line.entry.details["n"].as_u64().unwrap()
+}
+
+fn expected(lines: &Lines, fits: impl Fn(&LogLine) -> bool) -> Vec<u64> {
+    let rows = lines.of_days.iter().filter_map(|((_, _, place), line)| Some((place, line.as_ref()?)));
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by(|one, other| one.0.cmp(other.0));
+    rows.iter().filter(|(_, line)| fits(line)).map(|(_, line)| number(line)).collect()
 }
 
 #[tokio::test]
@@ -139,18 +157,18 @@ async fn a_search_finds_every_line_of_the_day_once_and_in_order_whatever_its_par
 #[tokio::test]
 async fn filters_hold_everywhere() {
     let lines = two_days();
-    let errors = Search { level: Some("error".to_owned()), ..everywhere(3) };
-    assert_eq!(all(&lines, errors).await, expected(&lines, |line| line["level"] == "error"));
+    let errors = Search { level: Some(LogLevel::Error), ..everywhere(3) };
+    assert_eq!(all(&lines, errors).await, expected(&lines, |line| line.entry.level == LogLevel::Error));
     let words = Search { contains: Some("FILM".to_owned()), ..everywhere(1000) };
     assert_eq!(all(&lines, words).await.len(), expected(&lines, |_| true).len());
     let other = Search { event_type: Some("job_failed".to_owned()), ..everywhere(10) };
     assert!(all(&lines, other).await.is_empty());
     let (from, to) = (Timestamp(NOON.0 - 22 * HOUR), Timestamp(NOON.0 - 21 * HOUR));
-    let times = |line: &Value| (from..=to).contains(&Timestamp::parse(line["timestamp"].as_str().unwrap()).unwrap());
+    let times = |line: &LogLine| (from..=to).contains(&line.at);
     let within = Search { from: Some(from), to: Some(to), ..everywhere(50) };
     assert_eq!(all(&lines, within.clone()).await, expected(&lines, times));
     let of_one = Search { job: Some(job(4)), ..within };
-    let of_day = expected(&lines, |line| times(line) && line["n"].as_u64().unwrap() % 30 == 4);
+    let of_day = expected(&lines, |line| times(line) && number(line) % 30 == 4);
     assert_eq!(all(&lines, of_one).await, of_day);
 }
 
@@ -158,7 +176,7 @@ async fn filters_hold_everywhere() {
 async fn a_day_is_what_a_search_covers_unless_it_says_more_and_a_month_is_all_there_is() {
     let mut lines = Lines::default();
     for (n, days) in [(1, 1), (2, 3), (3, 29), (4, 31)] {
-        lines.add(&job(1), 100 - n, Timestamp(NOON.0 - days * 24 * HOUR + HOUR), Some(("info", "x")));
+        lines.add(&job(1), 100 - n, Timestamp(NOON.0 - days * 24 * HOUR + HOUR), Some((LogLevel::Info, "x")));
     }
     assert_eq!(all(&lines, everywhere(10)).await, [99]);
     let more = Search { from: Some(Timestamp(0)), ..everywhere(10) };
@@ -171,7 +189,7 @@ async fn a_search_that_has_read_enough_says_so_and_goes_on_where_it_stopped() {
     let mut lines = Lines::default();
     for n in 0..40_000 {
         let message = if n == 5 { "the needle" } else { "hay" };
-        lines.add(&job(n % 50), n, Timestamp(NOON.0 - 20 * HOUR + n as i64), Some(("info", message)));
+        lines.add(&job(n % 50), n, Timestamp(NOON.0 - 20 * HOUR + n as i64), Some((LogLevel::Info, message)));
     }
     let mut needle = Search { contains: Some("needle".to_owned()), ..everywhere(1000) };
     let first = search(&lines, &needle, NOON).await.unwrap();
@@ -190,7 +208,7 @@ async fn a_search_that_has_read_enough_says_so_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_place_that_somebody_made_up_makes_a_search_no_longer() {
+async fn an_invented_cursor_makes_a_search_no_longer() {
     let lines = two_days();
     for (made_up, finds) in [
         // Each sorts before now, and would be a time far ahead if all of its digits were one.
@@ -219,7 +237,7 @@ async fn the_number_of_reads_does_not_grow_with_jobs() {
     let reads = async |jobs: usize| {
         let mut lines = Lines::default();
         for n in 0..jobs * 10 {
-            lines.add(&job(n % jobs), n, Timestamp(NOON.0 - HOUR + n as i64), Some(("info", "x")));
+            lines.add(&job(n % jobs), n, Timestamp(NOON.0 - HOUR + n as i64), Some((LogLevel::Info, "x")));
         }
         search(&lines, &everywhere(50), NOON).await.unwrap();
         lines.reads.load(Ordering::Relaxed)
@@ -234,7 +252,7 @@ async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more
     let id = stack.submit(1);
     let mut lines = Lines::default();
     for n in 0..600 {
-        lines.add(&id, n, Timestamp(NOON.0 + n as i64), (n % 2 == 0).then_some(("info", "Série\nzwei")));
+        lines.add(&id, n, Timestamp(NOON.0 + n as i64), (n % 2 == 0).then_some((LogLevel::Info, "Série\nzwei")));
     }
     let (files, gone) = (Files::default(), Lines::default());
     let ports =
@@ -252,8 +270,8 @@ async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more
     assert!(archive(&ports(&gone), &id).await.unwrap());
     assert_eq!(kept(&ports(&gone), &id, 1000).await.unwrap().0.len(), 300);
     let mut later = Lines::default();
-    later.add(&id, 598, Timestamp(NOON.0 + 598), Some(("info", "Série\nzwei")));
-    later.add(&id, 700, Timestamp(NOON.0 + 700), Some(("info", "late")));
+    later.add(&id, 598, Timestamp(NOON.0 + 598), Some((LogLevel::Info, "Série\nzwei")));
+    later.add(&id, 700, Timestamp(NOON.0 + 700), Some((LogLevel::Info, "late")));
     assert!(archive(&ports(&later), &id).await.unwrap());
     let (kept_lines, _) = kept(&ports(&gone), &id, 1000).await.unwrap();
     assert_eq!(numbers(&kept_lines), (0..600).step_by(2).chain([700]).collect::<Vec<_>>());
@@ -271,7 +289,7 @@ async fn a_job_that_is_deleted_meanwhile_leaves_no_archive() {
     let (mut lines, files) = (Lines::default(), Files::default());
     let other = stack.submit(2);
     for id in [&id, &other] {
-        lines.add(id, 1, NOON, Some(("info", "x")));
+        lines.add(id, 1, NOON, Some((LogLevel::Info, "x")));
     }
     let (job, policy) = (id.clone(), stack.policy.clone());
     // After it was read, before it is changed.
@@ -296,7 +314,7 @@ async fn a_job_that_is_deleted_meanwhile_leaves_no_archive() {
 async fn an_answer_stays_below_what_lambda_carries() {
     let mut lines = Lines::default();
     for n in 0..1000 {
-        lines.add(&job(1), n, Timestamp(NOON.0 - 1000 + n as i64), Some(("info", &"x".repeat(10_000))));
+        lines.add(&job(1), n, Timestamp(NOON.0 - 1000 + n as i64), Some((LogLevel::Info, &"x".repeat(10_000))));
     }
     let first = search(&lines, &Search::newest(&job(1), 1000), NOON).await.unwrap();
     let bytes: usize = first.lines.iter().map(|line| line.to_string().len()).sum();

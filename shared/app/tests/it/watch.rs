@@ -1,21 +1,23 @@
-//! What viewers of a job get: by their `Last-Event-ID`, by their cookie, or without either.
+//! What viewers of a job get first: with a `Last-Event-ID`, with a cookie, or without either.
 
 use async_trait::async_trait;
 use reelhook_app::jobs::watch::{Cursor, LiveStore, WatchStart, begin};
-use reelhook_app::outbox::fanout::LiveRow;
+use reelhook_app::outbox::rows::{LiveRow, StoredLive};
+use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Event, Job, JobId, JobKind, Status};
+use reelhook_domain::{Event, Job, JobId, JobKind, Live, Status};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
-use serde_json::json;
 
 /// Rows of two events each, at these versions.
 struct Rows(Vec<u64>);
 
 #[async_trait]
 impl LiveStore for Rows {
-    async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
-        let events = vec![json!({ "type": "step_update" }), json!({ "type": "job_update" })];
-        let row = |version: &u64| (*version, LiveRow { after: 0, events: events.clone() });
+    async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        let events = vec![Live::Render { status: "planned".to_owned() }, Live::Job];
+        let snapshot = make_job(1, NOON, &Stack::default().policy).live_snapshot(&events);
+        let row = LiveRow { after: 0, at: NOON, events, snapshot };
+        let row = |version: &u64| (*version, StoredLive::Events(row.clone()));
         Ok(self.0.iter().filter(|version| **version > after).take(limit as usize).map(row).collect())
     }
 }

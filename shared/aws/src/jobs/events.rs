@@ -1,19 +1,21 @@
-//! The JobEvents table: a job's log, append-only, and the rows that fanout writes as a whole.
+//! The JobEvents table: append-only rows of log lines and live events; and the tables that fanout writes.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::jobs::watch::LiveStore;
-use reelhook_app::outbox::fanout::{CountStep, FanoutStore, LiveRow, LogRow};
+use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
+use reelhook_app::outbox::rows::{LogRow, StoredLive};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, JobId, Timestamp};
+use reelhook_domain::{Admission, Delivery, JobId, Subject, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
-use crate::items::{Item, json, read, s, text, ttl};
+use crate::items::{Item, s, text, ttl};
 use crate::jobs::counters::CounterTable;
+use crate::jobs::event_rows::{self, LINE, LIVE, LIVE_ATTRIBUTES, stored_line, stored_live};
 use crate::webhooks::deliveries::DeliveryTable;
 
 /// The JobEvents table.
@@ -40,7 +42,7 @@ impl JobEventTable {
         }
     }
 
-    async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+    async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         let operation = "read live events";
         let version = |item: &Item| text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok());
         let mut start = None;
@@ -50,32 +52,33 @@ impl JobEventTable {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("job_id = :job AND seq > :after")
-                .filter_expression("attribute_exists(live)")
-                .projection_expression("seq, live")
+                .filter_expression(LIVE_ATTRIBUTES.map(|name| format!("attribute_exists({name})")).join(" OR "))
+                .projection_expression(format!("seq, {}", LIVE_ATTRIBUTES.join(", ")))
                 .expression_attribute_values(":job", s(job.as_str()))
-                // Behind every row of that version.
+                // It sorts after every row of that version.
                 .expression_attribute_values(":after", s(format!("{after:010}.~")))
                 .consistent_read(true)
                 .set_exclusive_start_key(start)
                 .limit(limit);
             let answer = query.send().await.map_err(|error| store_error(operation, error))?;
             let items = answer.items().iter();
-            let found: Vec<(u64, LiveRow)> = items
-                .map(|item| Ok((version(item).unwrap_or_default(), read(operation, item, "live")?)))
+            let found: Vec<(u64, StoredLive)> = items
+                .map(|item| Ok((version(item).unwrap_or_default(), event_rows::live(operation, item)?)))
                 .collect::<Result<_, StoreError>>()?;
             start = answer.last_evaluated_key;
-            // A page may hold log lines only: what viewers saw then stands behind it.
+            // A page may hold log lines only, and live events may follow.
             if !found.is_empty() || start.is_none() {
                 return Ok(found);
             }
         }
     }
 
-    async fn remove(&self, job: &JobId) -> Result<(), StoreError> {
+    async fn remove(&self, subject: &Subject) -> Result<(), StoreError> {
         let operation = "remove log";
         loop {
             let query = self.client.query().table_name(&self.table).key_condition_expression("job_id = :job");
-            let query = query.expression_attribute_values(":job", s(job.as_str())).projection_expression("job_id, seq");
+            let query = query.expression_attribute_values(":job", s(subject.as_str()));
+            let query = query.projection_expression("job_id, seq");
             let answer = query.limit(BATCH_WRITE as i32).consistent_read(true).send().await;
             let keys = answer.map_err(|error| store_error(operation, error))?.items.unwrap_or_default();
             if keys.is_empty() {
@@ -95,14 +98,14 @@ impl JobEventTable {
     }
 }
 
-/// Lines of a query's answer, each with the place that `sort` names, and where more follows.
+/// The lines of a query's answer, with their sort keys in the attribute `sort`.
 async fn page(query: QueryFluentBuilder, sort: &str, rows: usize) -> Result<Page, StoreError> {
     let operation = "read log";
     let answer = query.limit(i32::try_from(rows).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error(operation, error))?;
     let place = |item: &Item| text(item, sort).unwrap_or_default().to_owned();
-    let lines = answer.items().iter().filter(|item| item.contains_key("line"));
-    let lines = lines.map(|item| Ok(Line { place: place(item), line: read(operation, item, "line")? }));
+    let lines = answer.items().iter().filter(|item| item.contains_key(LINE));
+    let lines = lines.map(|item| Ok(Line { place: place(item), line: event_rows::line(operation, item)? }));
     let last = answer.last_evaluated_key().map(place);
     Ok(Page { lines: lines.collect::<Result<_, StoreError>>()?, last })
 }
@@ -129,7 +132,7 @@ impl LogStore for JobEventTable {
             .expression_attribute_values(":before", s(before))
             .scan_index_forward(false);
         let mut page = page(query, "place", rows).await?;
-        // BETWEEN has both its ends.
+        // BETWEEN includes both ends.
         page.lines.retain(|line| line.place != before);
         Ok(page)
     }
@@ -137,23 +140,23 @@ impl LogStore for JobEventTable {
 
 #[async_trait]
 impl LiveStore for JobEventTable {
-    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, LiveRow)>, StoreError> {
+    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         self.live_rows(job, after, limit).await
     }
 }
 
 fn log_item(row: &LogRow) -> Item {
     let seq = format!("{:010}.{:02}", row.version, row.index);
-    let mut item: Item = [("job_id", s(row.job_id.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
+    let mut item: Item = [("job_id", s(row.subject.as_str())), ("seq", s(&seq)), ("expires_at", ttl(row.at, LOG_DAYS))]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-    if let Some(line) = &row.line {
-        item.insert("line".to_owned(), json(line));
-        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.job_id))));
-        item.insert("place".to_owned(), s(day_place(row.at, &row.job_id, &seq)));
+    if let Some(entry) = &row.entry {
+        item.insert(LINE.to_owned(), stored_line(row.at, row.dialect, entry));
+        item.insert("day_shard".to_owned(), s(format!("{}#{}", row.at.day(), log_shard(&row.subject))));
+        item.insert("place".to_owned(), s(day_place(row.at, &row.subject, &seq)));
     }
     if let Some(live) = &row.live {
-        item.insert("live".to_owned(), json(live));
+        item.insert(LIVE.to_owned(), stored_live(live));
     }
     item
 }
@@ -166,7 +169,7 @@ pub struct FanoutTables {
     pub deliveries: DeliveryTable,
     /// Counters and admission.
     pub counters: CounterTable,
-    /// The time, for how long rows are kept.
+    /// The clock, from which rows have their expiry.
     pub now: fn() -> Timestamp,
 }
 
@@ -194,8 +197,8 @@ impl FanoutStore for FanoutTables {
         results
     }
 
-    async fn remove_logs(&self, job: &JobId) -> Result<(), StoreError> {
-        self.log.remove(job).await
+    async fn remove_logs(&self, subject: &Subject) -> Result<(), StoreError> {
+        self.log.remove(subject).await
     }
 
     async fn count(&self, step: &CountStep) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod due;
+pub(crate) mod event_rows;
 pub mod events;
 pub mod item;
 pub(crate) mod lists;

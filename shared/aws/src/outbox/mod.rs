@@ -1,4 +1,4 @@
-//! The stream and the queues.
+//! The Jobs stream and the queues of hints.
 
 pub mod queues;
 pub mod stream;

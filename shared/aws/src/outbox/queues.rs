@@ -1,4 +1,4 @@
-//! SQS behind the port of hints: batches of ten, and every failed entry is a failure.
+//! SQS as the port for hints: sends batches of ten, and reports each failed entry as a failure.
 
 use std::marker::PhantomData;
 
@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use crate::errors::store_error;
 
-/// Entries of one call.
+/// The maximum number of entries in one call.
 const BATCH: usize = 10;
-/// The longest delay that SQS takes.
+/// The longest delay that SQS supports.
 const LONGEST_DELAY_S: u32 = 900;
 
-/// A queue.
+/// An SQS queue of one kind of message.
 #[derive(Debug, Clone)]
 pub struct Queue<M> {
     client: aws_sdk_sqs::Client,
@@ -60,7 +60,7 @@ impl<M: Serialize> Queue<M> {
                 return error.for_each(chunk.len()).into_iter().map(Err).collect();
             }
         };
-        // Entries that failed come inside a 200.
+        // SQS reports failed entries in an answer with status 200.
         let mut results: Vec<Result<(), StoreError>> = chunk.iter().map(|_| Ok(())).collect();
         for entry in answer.failed() {
             if let Some(result) = entry.id().parse::<usize>().ok().and_then(|index| results.get_mut(index)) {

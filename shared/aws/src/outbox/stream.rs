@@ -1,4 +1,6 @@
-//! Records of the Jobs stream as jobs, and what to do with one that is none (architecture.md, The outbox: rules).
+//! Reads records of the Jobs stream as jobs, and classifies those that are none (architecture.md, The outbox: rules).
+
+use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,18 +10,19 @@ use serde_json::Value;
 use crate::items::{Item, n, number, s};
 use crate::jobs::item::from_item;
 
-/// How long a kind of effect that this version does not know may wait for a newer one.
-const UNKNOWN_KIND_MS: i64 = 15 * 60 * 1000;
-/// What a record is.
+/// How long a record with an unknown kind of effect waits for a newer version of the function.
+const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// A record of the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// A new version, with its outbox.
     Version(Box<Job>),
-    /// Nothing to act on: a removal, a migration, or a version without effects.
+    /// A record without effects: a removal, a migration, or a version with an empty outbox.
     Nothing,
-    /// It holds an effect that a newer version may know.
+    /// A record with an effect that a newer version of the function may know, and the reason.
     TooNew(String),
-    /// It can't be read, and never will.
+    /// A record that can never be processed, and the reason.
     Poison(String),
 }
 
@@ -41,11 +44,12 @@ pub fn read(record: &EventRecord, now: Timestamp) -> Record {
         Ok(kinds) => kinds,
         Err(error) => return Record::Poison(format!("the outbox can't be read: {error}")),
     };
-    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !Effect::KINDS.contains(kind));
+    let unknown = kinds.iter().filter_map(|effect| effect["kind"].as_str()).find(|kind| !Effect::is_known(kind));
     if let Some(kind) = unknown {
-        let made = record.change.approximate_creation_date_time.timestamp_millis();
+        let written = Timestamp(record.change.approximate_creation_date_time.timestamp_millis());
         let reason = format!("the outbox holds an effect of the unknown kind `{kind}`");
-        return if now.0 - made < UNKNOWN_KIND_MS { Record::TooNew(reason) } else { Record::Poison(reason) };
+        let waits = now.since(written) < UNKNOWN_KIND_WAIT;
+        return if waits { Record::TooNew(reason) } else { Record::Poison(reason) };
     }
     match from_item("read stream record", &new) {
         Ok(job) => Record::Version(Box::new(job)),
@@ -53,7 +57,7 @@ pub fn read(record: &EventRecord, now: Timestamp) -> Record {
     }
 }
 
-/// The strings and numbers of an image, which is all that is read of it.
+/// The strings and numbers of an image; nothing else of it is read.
 fn plain(image: &serde_dynamo::Item) -> Item {
     let mut item = Item::new();
     for (name, value) in image.iter() {

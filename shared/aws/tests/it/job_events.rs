@@ -1,15 +1,18 @@
-//! The JobEvents table: lines in batches, and rows that come back unprocessed inside a 200.
+//! The JobEvents table: batches of rows, rows that come back unprocessed inside a 200, and both stored forms.
 
 use reelhook_app::jobs::logs::{Line, LogStore, Page};
 use reelhook_app::jobs::watch::LiveStore;
-use reelhook_app::outbox::fanout::{FanoutStore, LiveRow, LogRow};
+use reelhook_app::outbox::fanout::FanoutStore;
+use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive};
 use reelhook_app::store::StoreError;
+use reelhook_app::views;
+use reelhook_app::views::Dialect;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::JobId;
+use reelhook_domain::{JobId, Live, LiveSnapshot, LogLevel, RenderId, Status, Subject};
 use reelhook_testkit::NOON;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::replay::{ATTEMPTS, Answer, Call, Calls, dynamodb, error, kind, ok};
 
@@ -30,17 +33,81 @@ fn job() -> JobId {
 
 fn lines(count: usize) -> Vec<LogRow> {
     let row = |index| LogRow {
-        job_id: job(),
+        subject: job().into(),
+        dialect: Dialect::StreamGank,
         version: 7,
         index,
         at: NOON,
-        line: Some(json!({ "z": index, "a": "Série" })),
+        entry: Some(entry(json!({ "z": index, "a": "Série" }))),
         live: None,
     };
     (0..count).map(row).collect()
 }
 
-/// The places of a call's rows within their version.
+fn entry(details: Value) -> LogEntry {
+    LogEntry { event_type: "job_log".to_owned(), level: LogLevel::Warning, message: "A line".to_owned(), details }
+}
+
+/// The live events of a version with one of each kind.
+fn live_row() -> LiveRow {
+    let step = Live::Step {
+        number: 1,
+        name: "Database Extraction".to_owned(),
+        status: "completed".to_owned(),
+        key: Some("step_1_database_extraction".to_owned()),
+        sequence: 1_704_110_400_001,
+        stage: Some("processing".to_owned()),
+        details: true,
+    };
+    let render = Live::Render { status: "planned".to_owned() };
+    let events = vec![step, render, Live::RenderCompleted, Live::RenderFailed, Live::Job];
+    let snapshot = LiveSnapshot {
+        status: Status::Completed,
+        progress: 100,
+        current_step: "Video generation completed!".to_owned(),
+        video_url: Some("https://cdn.example/v.mp4".to_owned()),
+        error: Some("no".to_owned()),
+        render_id: RenderId::parse("render_1").ok(),
+        step_details: [(1, json!({ "movies_count": 3 }))].into(),
+    };
+    LiveRow { after: 3, at: NOON, events, snapshot }
+}
+
+/// What version 0.2 stored of [`live_row`]'s events.
+fn rendered_live() -> String {
+    concat!(
+        r#"{"after":3,"events":["#,
+        r#"{"job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z","status":"completed","progress":100,"#,
+        r#""currentStep":"Video generation completed!","step_number":1,"step_name":"Database Extraction","#,
+        r#""step_key":"step_1_database_extraction","sequence":1704110400001,"workflow_stage":"processing","#,
+        r#""validated":true,"details":{"movies_count":3},"creatomate_id":"render_1","type":"step_update"},"#,
+        r#"{"job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z","status":"planned","progress":100,"#,
+        r#""currentStep":"Video generation completed!","type":"render_planned"},"#,
+        r#"{"job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z","status":"completed","progress":100,"#,
+        r#""currentStep":"Video generation completed!","videoUrl":"https://cdn.example/v.mp4","#,
+        r#""type":"render_completed"},"#,
+        r#"{"job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z","status":"completed","progress":100,"#,
+        r#""currentStep":"Video generation completed!","error":"no","type":"render_failed"},"#,
+        r#"{"job_id":"job_1","timestamp":"2024-01-01T12:00:00.000Z","status":"completed","progress":100,"#,
+        r#""currentStep":"Video generation completed!","error":"no","type":"job_update"}]}"#,
+    )
+    .to_owned()
+}
+
+/// What version 0.2 stored of a line.
+fn rendered_line(details: &Value) -> String {
+    let members = concat!(
+        r#""timestamp":"2024-01-01T12:00:00.000Z","job_id":"job_1","event_type":"job_log","level":"warning","#,
+        r#""type":"warning","message":"A line""#,
+    );
+    format!(r#"{{{members},"details":{details},"source":"reelhook"}}"#)
+}
+
+fn log_line(details: Value) -> LogLine {
+    LogLine { subject: job().into(), dialect: Dialect::StreamGank, at: NOON, entry: entry(details) }
+}
+
+/// The sort keys of a call's rows.
 fn places(call: &Call) -> Vec<String> {
     let rows = call.at("/RequestItems/JobEvents").as_array().unwrap();
     rows.iter().map(|row| row["PutRequest"]["Item"]["seq"]["S"].as_str().unwrap().to_owned()).collect()
@@ -59,9 +126,12 @@ async fn lines_go_25_at_a_time() {
     assert_eq!(sizes, [25, 25, 10]);
     let first = calls.all()[0].at("/RequestItems/JobEvents/0/PutRequest/Item").clone();
     let expected = json!({
-        "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" }, "line": { "S": r#"{"z":0,"a":"Série"}"# },
+        "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" }, "line": { "S": concat!(
+            r#"{"timestamp":"2024-01-01T12:00:00.000Z","event_type":"job_log","level":"warning","message":"A line","#,
+            r#""details":{"z":0,"a":"Série"}}"#,
+        ) },
         "expires_at": { "N": (NOON.seconds() + 30 * 86_400).to_string() },
-        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job())) },
+        "day_shard": { "S": format!("2024-01-01#{}", reelhook_app::jobs::logs::log_shard(&job().into())) },
         "place": { "S": "1704110400000.job_1.0000000007.00" },
     });
     assert_eq!(first, expected);
@@ -106,7 +176,7 @@ async fn a_batch_that_fails_fails_for_each_of_its_lines() {
 }
 
 #[tokio::test]
-async fn what_viewers_saw_is_found_behind_a_page_of_log_lines() {
+async fn live_events_are_found_after_a_page_of_log_lines() {
     let (client, calls) = dynamodb(|_, before| match before {
         0 => (200, json!({ "Items": [], "LastEvaluatedKey": { "seq": { "S": "0000000007.00" } } })),
         _ => {
@@ -116,19 +186,23 @@ async fn what_viewers_saw_is_found_behind_a_page_of_log_lines() {
     });
     let log = JobEventTable::new(client, "JobEvents");
     let found = log.live_since(&job(), 3, 200).await.unwrap();
-    assert_eq!(found, [(9, LiveRow { after: 3, events: vec![json!({ "type": "job_update" })] })]);
+    let events = vec![RenderedEvent { data: json!({ "type": "job_update" }), ends: false }];
+    assert_eq!(found, [(9, StoredLive::Rendered { after: 3, events })]);
     let all = calls.all();
+    assert_eq!(all[0].at("/FilterExpression"), "attribute_exists(live_events) OR attribute_exists(live)");
+    assert_eq!(all[0].at("/ProjectionExpression"), "seq, live_events, live");
     assert_eq!(all[0].at("/ExpressionAttributeValues/:after/S"), "0000000003.~");
     assert_eq!(all[1].at("/ExclusiveStartKey/seq/S"), "0000000007.00");
 }
 
 #[tokio::test]
-async fn a_page_of_lines_passes_rows_without_one_over_and_says_where_more_follow() {
+async fn a_page_of_lines_skips_rows_without_one_and_names_the_last_row() {
     let (client, calls) = dynamodb(|_, _| {
         let row = |seq: &str, line: bool| {
-            let mut row = json!({ "seq": { "S": seq }, "place": { "S": format!("17.{seq}") } });
+            let place = format!("17.{seq}");
+            let mut row = json!({ "job_id": { "S": "job_1" }, "seq": { "S": seq }, "place": { "S": place } });
             if line {
-                row["line"] = json!({ "S": format!(r#"{{"n":"{seq}"}}"#) });
+                row["line"] = json!({ "S": rendered_line(&json!({ "n": seq })) });
             }
             row
         };
@@ -136,13 +210,13 @@ async fn a_page_of_lines_passes_rows_without_one_over_and_says_where_more_follow
         (200, json!({ "Items": [row("3.00", true), row("2.00", false), row("1.00", true)], "LastEvaluatedKey": last }))
     });
     let log = JobEventTable::new(client, "JobEvents");
-    let line = |place: &str, seq: &str| Line { place: place.to_owned(), line: json!({ "n": seq }) };
+    let line = |place: &str, seq: &str| Line { place: place.to_owned(), line: log_line(json!({ "n": seq })) };
     let page = |lines, last: &str| Page { lines, last: Some(last.to_owned()) };
     let newest = log.of_job(&job(), Some("4.00"), 200).await.unwrap();
     assert_eq!(newest, page(vec![line("3.00", "3.00"), line("1.00", "1.00")], "1.00"));
     log.of_job_since(&job(), None, 200).await.unwrap();
     let day = log.of_day("2024-01-01", 3, "16", "17.3.00", 50).await.unwrap();
-    assert_eq!(day, page(vec![line("17.1.00", "1.00")], "17.1.00"), "BETWEEN has both its ends, a search has not");
+    assert_eq!(day, page(vec![line("17.1.00", "1.00")], "17.1.00"), "BETWEEN includes both ends, a search does not");
     let all = calls.all();
     assert_eq!((all[0].at("/ScanIndexForward"), all[0].at("/Limit")), (&json!(false), &json!(200)));
     assert_eq!(all[0].at("/ConsistentRead"), &json!(true));
@@ -150,4 +224,90 @@ async fn a_page_of_lines_passes_rows_without_one_over_and_says_where_more_follow
     assert_eq!(all[1].at("/KeyConditionExpression"), "job_id = :job");
     assert_eq!(all[2].at("/IndexName"), "by-day");
     assert_eq!(all[2].at("/ExpressionAttributeValues/:day/S"), "2024-01-01#3");
+}
+
+/// A table with one row, which has these attributes beside its keys.
+fn table_of(attributes: Value) -> JobEventTable {
+    let (client, _) = dynamodb(move |_, _| {
+        let mut row = json!({ "job_id": { "S": "job_1" }, "seq": { "S": "0000000007.00" } });
+        for (name, value) in attributes.as_object().unwrap() {
+            row[name] = json!({ "S": value });
+        }
+        (200, json!({ "Items": [row] }))
+    });
+    JobEventTable::new(client, "JobEvents")
+}
+
+/// The attributes of a row as they are written, without its keys and its expiry.
+async fn written(row: LogRow) -> Value {
+    let (tables, calls) = tables(|_, _| ok());
+    assert_eq!(kinds(&tables.put_logs(&[row]).await), ["done"]);
+    let item = calls.all()[0].at("/RequestItems/JobEvents/0/PutRequest/Item").clone();
+    let attributes =
+        item.as_object().unwrap().iter().filter(|(name, _)| ["line", "live_events"].contains(&name.as_str()));
+    attributes.map(|(name, value)| (name.clone(), value["S"].clone())).collect()
+}
+
+fn row(dialect: Dialect, entry: Option<LogEntry>, live: Option<LiveRow>) -> LogRow {
+    LogRow { subject: job().into(), dialect, version: 7, index: 0, at: NOON, entry, live }
+}
+
+#[tokio::test]
+async fn both_forms_of_a_line_are_read_and_show_what_version_0_2_stored() {
+    for details in [json!(null), json!({ "b": 1, "a": [2.5] })] {
+        for dialect in Dialect::ALL {
+            let stored = written(row(dialect, Some(entry(details.clone())), None)).await;
+            let read = table_of(stored.clone()).of_job(&job(), None, 50).await.unwrap().lines.remove(0).line;
+            assert_eq!(read, LogLine { dialect, ..log_line(details.clone()) });
+            let shown = views::of(dialect).log_line(&read).to_string();
+            assert_eq!(shown, rendered_line(&details), "{dialect:?}");
+            assert!(stored["line"].as_str().unwrap().len() < shown.len(), "no row is larger than before");
+            let before = table_of(json!({ "line": shown }));
+            let read = before.of_job(&job(), None, 50).await.unwrap().lines.remove(0).line;
+            assert_eq!(views::of(read.dialect).log_line(&read).to_string(), rendered_line(&details));
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_forms_of_live_events_are_read_and_show_what_version_0_2_stored() {
+    let stored = written(row(Dialect::StreamGank, None, Some(live_row()))).await;
+    let golden = concat!(
+        r#"{"after":3,"at":1704110400000,"events":[{"type":"step","number":1,"name":"Database Extraction","#,
+        r#""status":"completed","key":"step_1_database_extraction","sequence":1704110400001,"stage":"processing","#,
+        r#""details":true},{"type":"render","word":"planned"},{"type":"render_completed"},{"type":"render_failed"},"#,
+        r#"{"type":"job"}],"snapshot":{"status":"completed","progress":100,"#,
+        r#""current_step":"Video generation completed!","video_url":"https://cdn.example/v.mp4","error":"no","#,
+        r#""render_id":"render_1","step_details":{"1":{"movies_count":3}}}}"#,
+    );
+    assert_eq!(stored, json!({ "live_events": golden }));
+    let found = table_of(stored).live_since(&job(), 0, 200).await.unwrap();
+    assert_eq!(found, [(7, StoredLive::Events(live_row()))]);
+
+    let before: Value = serde_json::from_str(&rendered_live()).unwrap();
+    let ends = [false, false, true, true, true];
+    let found = table_of(json!({ "live": rendered_live() })).live_since(&job(), 0, 200).await.unwrap();
+    let rendered = before["events"].as_array().unwrap().iter().zip(ends);
+    let events = rendered.map(|(data, ends)| RenderedEvent { data: data.clone(), ends }).collect();
+    assert_eq!(found, [(7, StoredLive::Rendered { after: 3, events })]);
+
+    let row = live_row();
+    for dialect in Dialect::ALL {
+        let show = |event: &Live| views::of(dialect).live_event(&Subject::from(job()), &row, event);
+        let shown: Vec<Value> = row.events.iter().map(show).collect();
+        assert_eq!(json!({ "after": 3, "events": shown }).to_string(), rendered_live(), "{dialect:?}");
+        let ended: Vec<bool> = row.events.iter().map(|event| event.ends(row.snapshot.status)).collect();
+        assert_eq!(ended, ends);
+    }
+}
+
+#[tokio::test]
+async fn functions_of_version_0_2_read_a_part_of_a_line_and_no_live_events() {
+    let stored = written(row(Dialect::StreamGank, Some(entry(json!({ "a": 1 }))), Some(live_row()))).await;
+    assert!(stored.get("live").is_none(), "{stored}");
+    let line: Value = serde_json::from_str(stored["line"].as_str().unwrap()).unwrap();
+    let before: Value = serde_json::from_str(&rendered_line(&json!({ "a": 1 }))).unwrap();
+    for (name, value) in line.as_object().unwrap() {
+        assert_eq!(*value, before[name], "{name}");
+    }
 }

@@ -11,7 +11,7 @@ use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
-use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId};
+use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, Subject};
 use reelhook_testkit::{NOON, World};
 use serde_json::json;
 
@@ -83,11 +83,11 @@ async fn a_log_whose_rows_stay_is_removed_after_a_wait_or_later() {
         }
     };
     let of = tables(script(2));
-    of.fanout.remove_logs(&JobId::parse("job_1").unwrap()).await.unwrap();
+    of.fanout.remove_logs(&Subject::parse("job_1").unwrap()).await.unwrap();
     let expected = ["Query", "BatchWriteItem", "BatchWriteItem", "BatchWriteItem", "Query"];
     assert_eq!((of.calls.operations(), of.waits.count()), (expected.map(str::to_owned).to_vec(), 2));
     let of = tables(script(usize::MAX));
-    assert_eq!(kind(&of.fanout.remove_logs(&JobId::parse("job_1").unwrap()).await.unwrap_err()), "busy");
+    assert_eq!(kind(&of.fanout.remove_logs(&Subject::parse("job_1").unwrap()).await.unwrap_err()), "busy");
     assert_eq!((of.calls.all().len(), of.waits.count()), (1 + ATTEMPTS, ATTEMPTS - 1));
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::jobs::run::Run;
 use crate::videos::render::{RenderPlan, StoredVideo};
-use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp};
+use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, Recipients, RenderId, Timestamp};
 
 /// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,6 +70,14 @@ impl JobKind {
         match self {
             Self::Workflow => Some(event),
             Self::Video => event.of_video(),
+        }
+    }
+
+    /// The recipients of its webhook events.
+    pub fn recipients(self) -> Recipients {
+        match self {
+            Self::Workflow => Recipients::Subscribers,
+            Self::Video => Recipients::SubscribersAndCallback,
         }
     }
 }

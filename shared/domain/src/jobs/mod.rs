@@ -3,6 +3,7 @@
 pub mod activity;
 pub(crate) mod admission;
 pub(crate) mod decide;
+pub(crate) mod effect;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub mod job;

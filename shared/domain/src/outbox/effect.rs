@@ -1,124 +1,65 @@
-//! What a change wants done outside of the item: descriptors in the outbox, never payloads.
+//! What a change causes outside of its item: descriptors in the outbox, never payloads.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EventId, OutboundEvent, RenderId, Status, Timestamp};
+use crate::{EventGroup, EventId, JobEffect, Live, LogLevel, LogTally, OutboundEvent, Status, Timestamp};
 
-/// How important a log line is.
+/// The receivers of a webhook event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// For the record.
-    Info,
-    /// Something went well.
-    Success,
-    /// We coped.
-    Warning,
-    /// It failed.
-    Error,
+#[serde(rename_all = "snake_case")]
+pub enum Recipients {
+    /// The endpoints that subscribe to the event.
+    Subscribers,
+    /// Those endpoints, and the URL that the aggregate's client named for its own events.
+    SubscribersAndCallback,
 }
 
-/// What a job's log holds: numbers of lines, or of what came to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(into = "[i64; 6]", from = "[i64; 6]")]
-pub struct LogTally {
-    /// Lines for the record.
-    pub info: i64,
-    /// Lines about what went well.
-    pub success: i64,
-    /// Lines about what we coped with.
-    pub warning: i64,
-    /// Lines about failures.
-    pub error: i64,
-    /// Bytes of the lines' sentences and facts.
-    pub bytes: i64,
-    /// Archived logs: 0 or 1 for one job.
-    pub archived: i64,
-}
-
-impl LogTally {
-    /// All lines.
-    pub fn lines(&self) -> i64 {
-        self.info + self.success + self.warning + self.error
-    }
-
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// With one more line.
-    pub(crate) fn add(&mut self, level: LogLevel, bytes: usize) {
-        let lines = match level {
-            LogLevel::Info => &mut self.info,
-            LogLevel::Success => &mut self.success,
-            LogLevel::Warning => &mut self.warning,
-            LogLevel::Error => &mut self.error,
-        };
-        *lines += 1;
-        self.bytes += i64::try_from(bytes).unwrap_or(i64::MAX);
+impl Recipients {
+    /// The recipients of an event that was stored without them (version 0.2 and older): a client's own URL gets the events
+    /// of its videos.
+    pub fn unstated(event: OutboundEvent) -> Self {
+        match event.group() {
+            EventGroup::Video => Self::SubscribersAndCallback,
+            EventGroup::Job | EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => Self::Subscribers,
+        }
     }
 }
 
-impl std::ops::Add for LogTally {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        let (one, other) = (<[i64; 6]>::from(self), <[i64; 6]>::from(other));
-        std::array::from_fn(|index| one[index] + other[index]).into()
-    }
-}
-
-impl std::ops::Sub for LogTally {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        let (one, other) = (<[i64; 6]>::from(self), <[i64; 6]>::from(other));
-        std::array::from_fn(|index| one[index] - other[index]).into()
-    }
-}
-
-impl From<LogTally> for [i64; 6] {
-    fn from(tally: LogTally) -> Self {
-        [tally.info, tally.success, tally.warning, tally.error, tally.bytes, tally.archived]
-    }
-}
-
-impl From<[i64; 6]> for LogTally {
-    fn from([info, success, warning, error, bytes, archived]: [i64; 6]) -> Self {
-        Self { info, success, warning, error, bytes, archived }
-    }
-}
-
-/// One thing to do for a change; `kind` names it and its form's version.
+/// One effect of a change. The stored `kind` names it and the version of its form.
+///
+/// The variants are shared by all kinds of aggregates; effects of one kind only are in an enum of that kind, which has one
+/// variant here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Effect {
-    /// Try to start something.
+    /// Send a hint to start something.
     #[serde(rename = "start.v1")]
     Start {
         /// Not before so many seconds.
         delay_s: u32,
     },
-    /// Give a start slot back, and try to start something.
+    /// Free an admission slot, and send a hint to start something.
     #[serde(rename = "free_slot.v1")]
     FreeSlot {
         /// The slot's key in the admission item.
         slot: String,
     },
-    /// Tell the endpoints.
+    /// Send webhooks.
     #[serde(rename = "notify.v1")]
     Notify {
-        /// Of what.
+        /// The event.
         event: OutboundEvent,
+        /// Its recipients; rows of version 0.2 and older name none ([`Recipients::unstated`]).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Recipients>,
     },
-    /// Write a line of the job's log.
+    /// Write a line of the aggregate's log.
     #[serde(rename = "log.v1")]
     Log {
-        /// One of the StreamGank log's event types.
+        /// One of the log's event types.
         event_type: String,
-        /// How important.
+        /// The line's importance.
         level: LogLevel,
         /// A sentence.
         message: String,
@@ -126,140 +67,214 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Value::is_null")]
         details: Value,
     },
-    /// Count a job in or out of a final state.
+    /// Count a job that enters or leaves a final status.
     #[serde(rename = "count.v1")]
     Count {
-        /// The final state that was entered or left.
+        /// The final status that was entered or left.
         status: Status,
-        /// The day that the job was made on.
+        /// The day on which the job was created.
         day: String,
         /// Whether it was entered.
         entered: bool,
     },
-    /// Count the lines of a job's log, once it has ended.
+    /// Count the lines of a job's log, once the job has ended.
     #[serde(rename = "count_log.v1")]
     CountLog {
-        /// The day that the job was made on.
+        /// The day on which the job was created.
         day: String,
-        /// What came to it since it was counted last.
+        /// What was added since the last count.
         log: LogTally,
     },
-    /// Ask the render service how a render stands.
-    #[serde(rename = "check_render.v1")]
-    CheckRender {
-        /// Which.
-        render: RenderId,
-        /// Which scheduled check; 0 for one out of turn.
-        check: u8,
-        /// Not before so many seconds.
-        delay_s: u32,
-    },
-    /// A render id is known now: apply a callback that came before.
-    #[serde(rename = "apply_parked.v1")]
-    ApplyParked {
-        /// Which.
-        render: RenderId,
-    },
-    /// Show viewers what happened.
+    /// Show events to viewers.
     #[serde(rename = "live.v1")]
     Live {
-        /// In order.
+        /// The events in order.
         events: Vec<Live>,
-        /// The version before this one that they saw something of, so that they notice a gap.
+        /// The previous version with live events, so that viewers notice a gap.
         after: u64,
     },
-    /// Pieces of a drawing wait for renderers.
+    /// Send hints that pieces wait for renderers.
     #[serde(rename = "draw.v1")]
     Draw {
-        /// How many.
+        /// The number of hints.
         hints: u32,
         /// Not before so many seconds.
         delay_s: u32,
     },
-    /// Remove these files of the job.
+    /// Remove these files of the aggregate.
     #[serde(rename = "remove_files.v1")]
     RemoveFiles {
-        /// Where they are in the bucket.
+        /// Their keys in the bucket.
         keys: Vec<String>,
     },
-    /// The job was deleted: remove its log and its files.
+    /// The aggregate was deleted: remove its log and its files.
     #[serde(rename = "purge.v1")]
     Purge,
-    /// Tell the external worker that its run is not wanted any more.
-    #[serde(rename = "cancel_worker.v1")]
-    CancelWorker {
-        /// The run.
-        attempt: u32,
-        /// Where.
-        url: String,
-    },
+    /// An effect of jobs only.
+    #[serde(untagged)]
+    Job(JobEffect),
 }
 
 impl Effect {
-    /// The kinds that this version knows: each variant's name above, for whoever has to tell a newer version's.
-    pub const KINDS: [&str; 13] = [
+    /// The stored kinds of the shared effects.
+    const KINDS: [&str; 10] = [
         "start.v1",
         "free_slot.v1",
         "notify.v1",
         "log.v1",
         "count.v1",
         "count_log.v1",
-        "check_render.v1",
-        "apply_parked.v1",
         "live.v1",
         "draw.v1",
         "remove_files.v1",
         "purge.v1",
-        "cancel_worker.v1",
     ];
+
+    /// Whether this version knows a stored kind; a newer version may know more.
+    pub fn is_known(kind: &str) -> bool {
+        Self::KINDS.contains(&kind) || JobEffect::KINDS.contains(&kind)
+    }
 }
 
-/// What viewers of a job see; the rest follows from the job as it is in that version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Live {
-    /// A worker's report.
-    Step {
-        /// 0 to 8.
-        number: u8,
-        /// The step's name.
-        name: String,
-        /// The worker's word.
-        status: String,
-        /// The worker's key for the step.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        key: Option<String>,
-        /// The report's sequence.
-        sequence: i64,
-        /// The worker's word for where the workflow is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        stage: Option<String>,
-        /// Whether the report told details.
-        details: bool,
-    },
-    /// A render on its way: planned, waiting, transcribing, rendering.
-    Render {
-        /// The service's word.
-        #[serde(rename = "word")]
-        status: String,
-    },
-    /// The video is there.
-    RenderCompleted,
-    /// The render failed.
-    RenderFailed,
-    /// Anything else.
-    Job,
+impl From<JobEffect> for Effect {
+    fn from(effect: JobEffect) -> Self {
+        Self::Job(effect)
+    }
 }
 
-/// A reminder on the item of an event that went to receivers, for repairs.
+/// A record on the item of a webhook event that the item caused, for repairs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emitted {
     /// The event's id.
     pub id: EventId,
-    /// What happened.
+    /// Its kind.
     pub event: OutboundEvent,
-    /// In which version.
+    /// The version that caused it.
     pub version: u64,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::RenderId;
+
+    #[test]
+    fn the_stored_form_of_each_kind_stays_as_it_is() {
+        let render = RenderId::parse("r-1").unwrap();
+        let day = || "2024-01-01".to_owned();
+        let live = vec![
+            Live::Step {
+                number: 1,
+                name: "Database Extraction".to_owned(),
+                status: "completed".to_owned(),
+                key: Some("step_1".to_owned()),
+                sequence: 7,
+                stage: Some("processing".to_owned()),
+                details: true,
+            },
+            Live::Render { status: "planned".to_owned() },
+            Live::RenderCompleted,
+            Live::RenderFailed,
+            Live::Job,
+        ];
+        let golden = [
+            (Effect::Start { delay_s: 3 }, json!({ "kind": "start.v1", "delay_s": 3 })),
+            (Effect::FreeSlot { slot: "a.1.1".to_owned() }, json!({ "kind": "free_slot.v1", "slot": "a.1.1" })),
+            (
+                Effect::Notify { event: OutboundEvent::Completed, to: None },
+                json!({ "kind": "notify.v1", "event": "job.completed" }),
+            ),
+            (
+                Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
+                json!({ "kind": "notify.v1", "event": "job.completed", "to": "subscribers" }),
+            ),
+            (
+                Effect::Notify { event: OutboundEvent::VideoFailed, to: Some(Recipients::SubscribersAndCallback) },
+                json!({ "kind": "notify.v1", "event": "video.failed", "to": "subscribers_and_callback" }),
+            ),
+            (
+                Effect::Log {
+                    event_type: "job_log".to_owned(),
+                    level: LogLevel::Warning,
+                    message: "m".to_owned(),
+                    details: json!({ "attempt": 1 }),
+                },
+                json!({
+                    "kind": "log.v1", "event_type": "job_log", "level": "warning", "message": "m",
+                    "details": { "attempt": 1 },
+                }),
+            ),
+            (
+                Effect::Log {
+                    event_type: "job_log".to_owned(),
+                    level: LogLevel::Info,
+                    message: "m".to_owned(),
+                    details: Value::Null,
+                },
+                json!({ "kind": "log.v1", "event_type": "job_log", "level": "info", "message": "m" }),
+            ),
+            (
+                Effect::Count { status: Status::Failed, day: day(), entered: true },
+                json!({ "kind": "count.v1", "status": "failed", "day": "2024-01-01", "entered": true }),
+            ),
+            (
+                Effect::CountLog { day: day(), log: LogTally { info: 1, bytes: 21, ..LogTally::default() } },
+                json!({ "kind": "count_log.v1", "day": "2024-01-01", "log": [1, 0, 0, 0, 21, 0] }),
+            ),
+            (
+                Effect::Live { events: live, after: 2 },
+                json!({
+                    "kind": "live.v1",
+                    "events": [
+                        {
+                            "type": "step", "number": 1, "name": "Database Extraction", "status": "completed",
+                            "key": "step_1", "sequence": 7, "stage": "processing", "details": true,
+                        },
+                        { "type": "render", "word": "planned" },
+                        { "type": "render_completed" },
+                        { "type": "render_failed" },
+                        { "type": "job" },
+                    ],
+                    "after": 2,
+                }),
+            ),
+            (Effect::Draw { hints: 2, delay_s: 0 }, json!({ "kind": "draw.v1", "hints": 2, "delay_s": 0 })),
+            (
+                Effect::RemoveFiles { keys: vec!["videos/a.mp4".to_owned()] },
+                json!({ "kind": "remove_files.v1", "keys": ["videos/a.mp4"] }),
+            ),
+            (Effect::Purge, json!({ "kind": "purge.v1" })),
+            (
+                JobEffect::CheckRender { render: render.clone(), check: 1, delay_s: 2 }.into(),
+                json!({ "kind": "check_render.v1", "render": "r-1", "check": 1, "delay_s": 2 }),
+            ),
+            (JobEffect::ApplyParked { render }.into(), json!({ "kind": "apply_parked.v1", "render": "r-1" })),
+            (
+                JobEffect::CancelWorker { attempt: 1, url: "https://x.example".to_owned() }.into(),
+                json!({ "kind": "cancel_worker.v1", "attempt": 1, "url": "https://x.example" }),
+            ),
+        ];
+        for (effect, stored) in &golden {
+            assert_eq!(serde_json::to_string(effect).unwrap(), stored.to_string());
+            assert_eq!(serde_json::from_str::<Effect>(&stored.to_string()).unwrap(), *effect);
+            assert!(Effect::is_known(stored["kind"].as_str().unwrap()), "{stored}");
+        }
+        for kind in Effect::KINDS.iter().chain(&JobEffect::KINDS) {
+            assert!(golden.iter().any(|(_, stored)| stored["kind"] == **kind), "{kind} has no golden form");
+        }
+        assert!(!Effect::is_known("teleport.v2"));
+    }
+
+    #[test]
+    fn an_event_without_recipients_goes_to_the_client_if_it_is_about_a_video() {
+        for event in OutboundEvent::ALL {
+            let to_client = event.name().starts_with("video.");
+            let expected = if to_client { Recipients::SubscribersAndCallback } else { Recipients::Subscribers };
+            assert_eq!(Recipients::unstated(event), expected, "{event:?}");
+        }
+    }
 }

@@ -1,3 +1,5 @@
-//! What a new version wants done outside of its item.
+//! What a new version causes outside of its item.
 
 pub(crate) mod effect;
+pub(crate) mod live;
+pub(crate) mod log;

@@ -96,7 +96,7 @@ impl System {
             Decision::Reject(reason) => panic!("{event:?} is no command, but: {reason:?}"),
         }
         self.notified.extend(self.story.notified());
-        if self.story.job.outbox.iter().any(|effect| matches!(effect, Effect::ApplyParked { .. })) {
+        if self.story.job.outbox.iter().any(|effect| matches!(effect, Effect::Job(JobEffect::ApplyParked { .. }))) {
             for parked in std::mem::take(&mut self.parked) {
                 self.offer(&parked);
             }

@@ -31,7 +31,7 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
         // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
         Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
             let asks = |effect: &Effect| match effect {
-                Effect::CheckRender { check, .. } => *check == 0,
+                Effect::Job(JobEffect::CheckRender { check, .. }) => *check == 0,
                 other => matches!(other, Effect::Log { .. } | Effect::CountLog { .. }),
             };
             assert!(after.outbox.iter().all(asks), "a success that is not confirmed yet does {:?}", after.outbox);
@@ -125,7 +125,7 @@ pub fn invariant_attempt_and_retries_rise_together(before: &Job, after: &Job) {
 
 pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, now: Timestamp) {
     let notified = after.outbox.iter().enumerate().filter_map(|(index, effect)| match effect {
-        Effect::Notify { event } => {
+        Effect::Notify { event, .. } => {
             let id = EventId::of(&after.id, after.version, index);
             Some(Emitted { id, event: *event, version: after.version, at: now })
         }

@@ -261,14 +261,16 @@ fn effect(effect: &Effect) -> String {
     match effect {
         Effect::Start { delay_s } => format!("Start(+{delay_s}s)"),
         Effect::FreeSlot { slot } => format!("FreeSlot({})", slot.trim_start_matches("job_1_a.")),
-        Effect::Notify { event } => format!("Notify({})", event.name()),
+        Effect::Notify { event, .. } => format!("Notify({})", event.name()),
         Effect::Log { event_type, level, .. } => format!("Log({event_type} {level:?})"),
         Effect::Count { status, entered, .. } => {
             format!("Count({}{})", if *entered { '+' } else { '-' }, status.name())
         }
         Effect::CountLog { log, .. } => format!("CountLog({:+})", log.lines()),
-        Effect::CheckRender { render, check, delay_s } => format!("CheckRender({render} #{check} +{delay_s}s)"),
-        Effect::ApplyParked { render } => format!("ApplyParked({render})"),
+        Effect::Job(JobEffect::CheckRender { render, check, delay_s }) => {
+            format!("CheckRender({render} #{check} +{delay_s}s)")
+        }
+        Effect::Job(JobEffect::ApplyParked { render }) => format!("ApplyParked({render})"),
         Effect::Live { events, after } => {
             let names: Vec<String> = events.iter().map(live).collect();
             format!("Live({} after {after})", names.join(" "))
@@ -276,6 +278,6 @@ fn effect(effect: &Effect) -> String {
         Effect::Purge => "Purge".to_owned(),
         Effect::Draw { hints, delay_s } => format!("Draw(x{hints} +{delay_s}s)"),
         Effect::RemoveFiles { keys } => format!("RemoveFiles({})", keys.join(" ")),
-        Effect::CancelWorker { attempt, .. } => format!("CancelWorker({attempt})"),
+        Effect::Job(JobEffect::CancelWorker { attempt, .. }) => format!("CancelWorker({attempt})"),
     }
 }

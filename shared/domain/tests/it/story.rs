@@ -185,7 +185,7 @@ impl Story {
     /// Render checks that the last change asks for, as (check, delay in seconds).
     pub fn checks(&self) -> Vec<(u8, u32)> {
         let checks = self.job.outbox.iter().filter_map(|effect| match effect {
-            Effect::CheckRender { check, delay_s, .. } => Some((*check, *delay_s)),
+            Effect::Job(JobEffect::CheckRender { check, delay_s, .. }) => Some((*check, *delay_s)),
             _ => None,
         });
         checks.collect()
@@ -204,7 +204,7 @@ impl Story {
 /// What receivers are told about a version.
 pub fn notified(job: &Job) -> Vec<OutboundEvent> {
     let events = job.outbox.iter().filter_map(|effect| match effect {
-        Effect::Notify { event } => Some(*event),
+        Effect::Notify { event, .. } => Some(*event),
         _ => None,
     });
     events.collect()

@@ -1,7 +1,7 @@
-//! Logs: a job's lines, its archive, search over all jobs, and numbers (contract.md, StreamGank: jobs).
+//! Logs: a job's lines, its archive, search over all jobs, and statistics (contract.md, StreamGank: jobs).
 
 use reelhook_app::jobs::logs::{Found, Search};
-use reelhook_domain::{JobId, LogTally, Timestamp};
+use reelhook_domain::{JobId, LogLevel, LogTally, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::answer::ApiAnswer;
@@ -9,18 +9,18 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::routes;
 
-/// Lines that a page shows.
+/// The number of lines that a page shows.
 const SHOWN: usize = 200;
-/// Lines of one answer at most.
+/// The maximum number of lines in one answer.
 const MOST: usize = 1000;
-/// Lines of a search.
+/// The default number of lines of a search.
 const SEARCHED: usize = 100;
-/// Characters of a text that is searched for.
+/// The maximum number of characters of a text parameter.
 const TEXT: usize = 200;
-/// Parameters of a search that its answer repeats where they are given.
+/// Parameters of a search that its answer repeats.
 const FILTERS: [&str; 6] = ["jobId", "eventType", "level", "messageContains", "from", "to"];
 
-/// What is asked of logs.
+/// The routes of logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/queue/job/{id}/logs
@@ -39,7 +39,7 @@ impl Route {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`routes::unknown`]; an id that can't be one is [`Problem::JobNotFound`]; [`Problem::BadField`] names a parameter.
+    /// [`routes::unknown`]; [`Problem::JobNotFound`] for an invalid id; [`Problem::BadField`] for an invalid parameter.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         let id = |text: &str| JobId::parse(text).map_err(|_| Problem::JobNotFound);
         match (request.method.as_str(), &request.segments()[..]) {
@@ -55,7 +55,7 @@ impl Route {
     }
 }
 
-/// The newest lines that a page shows.
+/// The search for the lines that a page shows.
 pub fn shown(id: &JobId) -> Search {
     Search::newest(id, SHOWN)
 }
@@ -68,15 +68,13 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
         text => Ok(text.map(str::to_owned)),
     };
     let job = given("jobId").map(|id| JobId::parse(id).map_err(|_| bad("jobId", "the id of a job"))).transpose()?;
-    let level = given("level");
-    if level.is_some_and(|level| !matches!(level, "info" | "success" | "warning" | "error")) {
-        return Err(bad("level", "one of info, success, warning, error"));
-    }
+    let level = |name: &str| LogLevel::parse(name).ok_or_else(|| bad("level", "one of info, success, warning, error"));
+    let level = given("level").map(level).transpose()?;
     let (from, to) = request.times()?;
     let before = request.cursor(|cursor| {
         let shaped =
             cursor.len() < 400 && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        // A place among a day's lines begins with its time, of 13 digits.
+        // The sort key of a line among a day's lines begins with its time in 13 digits.
         let time = cursor.split('.').next().unwrap_or_default();
         let timed = || time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit());
         (shaped && (job.is_some() || timed())).then_some(cursor)
@@ -84,7 +82,7 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
     Ok(Search {
         job,
         event_type: text("eventType")?,
-        level: level.map(str::to_owned),
+        level,
         contains: text("messageContains")?,
         from,
         to,
@@ -93,7 +91,7 @@ fn read_search(request: &ApiRequest) -> Result<Search, Problem> {
     })
 }
 
-/// A job's lines, oldest first; `source` says where they were found, where that is of interest.
+/// A job's lines, oldest first; `source` names where they come from, if the answer says so.
 pub fn log_answer(id: &JobId, lines: &[Value], source: Option<&str>, now: Timestamp) -> ApiAnswer {
     let mut data = json!({
         "jobId": id.as_str(),
@@ -107,14 +105,14 @@ pub fn log_answer(id: &JobId, lines: &[Value], source: Option<&str>, now: Timest
     ApiAnswer::json(200, &json!({ "success": true, "data": data }))
 }
 
-/// The log is in the archive.
+/// The answer after a log was archived.
 pub fn archive_answer(id: &JobId, now: Timestamp) -> ApiAnswer {
     let message = format!("Logs for job {id} archived successfully");
     let body = json!({ "success": true, "message": message, "jobId": id.as_str(), "timestamp": now.to_string() });
     ApiAnswer::json(200, &body)
 }
 
-/// What a search found, with the texts of its parameters and the time at which it was made.
+/// The result of a search, with its parameters as they were written and its time.
 pub fn search_answer(request: &ApiRequest, found: &Found, now: Timestamp) -> ApiAnswer {
     let given = |name: &str| request.query(name).filter(|text| !text.is_empty()).map(str::to_owned);
     let mut filters = Map::new();
@@ -139,7 +137,7 @@ pub fn search_answer(request: &ApiRequest, found: &Found, now: Timestamp) -> Api
     ApiAnswer::json(200, &json!({ "success": true, "data": data }))
 }
 
-/// Numbers of logs and of their lines, as the counters have them: lines count once their job has ended.
+/// The counted numbers of logs and of their lines; lines are counted once their job has ended.
 pub fn stats_answer(logs: u64, log: &LogTally, now: Timestamp) -> ApiAnswer {
     let megabytes = log.bytes as f64 / (1024.0 * 1024.0);
     let data = json!({
@@ -164,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_parameter_is_named() {
+    fn every_invalid_parameter_is_named() {
         let check = |query: &str, field: &str| {
-            let Err(Problem::BadField { field: named, .. }) = ask(query) else { panic!("{query} was taken") };
+            let Err(Problem::BadField { field: named, .. }) = ask(query) else { panic!("{query} was accepted") };
             assert_eq!(named, field, "{query}");
         };
         check("limit=0", "limit");
@@ -187,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_repeats_the_texts_of_the_question() {
+    fn an_answer_repeats_the_parameters_as_written() {
         let answer = |query: &[(&str, &str)]| {
             let now = Timestamp(1_704_110_400_000);
             let answer = search_answer(&asking("/api/logs/search", query), &Found::default(), now);
@@ -211,12 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn a_search_is_read_whole() {
+    fn every_parameter_of_a_search_is_read() {
         let cursor = ApiRequest::write_cursor("1704110400000.job_1_a.0000000002.00");
         let asked =
             ask(&format!("level=error&eventType=job_failed&from=1704067200000&limit=5&cursor={cursor}")).unwrap();
         let Route::Search(search) = asked else { panic!("{asked:?}") };
-        assert_eq!((search.level.as_deref(), search.event_type.as_deref()), (Some("error"), Some("job_failed")));
+        assert_eq!((search.level, search.event_type.as_deref()), (Some(LogLevel::Error), Some("job_failed")));
         assert_eq!((search.limit, search.from), (5, Some(Timestamp(1_704_067_200_000))));
         assert_eq!(search.before.as_deref(), Some("1704110400000.job_1_a.0000000002.00"));
     }

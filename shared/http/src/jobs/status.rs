@@ -1,4 +1,4 @@
-//! GET /api/job/{id}, its details with an ETag from the version, and its deliveries.
+//! GET /api/job/{id}, the job's details with an ETag of its version, and its deliveries.
 
 use reelhook_app::views::streamgank::{job, job_details};
 use reelhook_app::webhooks::deliveries::DeliveryFilter;
@@ -11,7 +11,7 @@ use crate::request::ApiRequest;
 use crate::routes;
 use crate::webhooks::deliveries::of_job;
 
-/// What is asked of a job.
+/// The routes of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// GET /api/job/{id}
@@ -26,7 +26,7 @@ impl Route {
     /// Reads the route.
     ///
     /// # Errors
-    /// [`routes::unknown`]; an id that can't be one is [`Problem::JobNotFound`].
+    /// [`routes::unknown`]; [`Problem::JobNotFound`] for an invalid id.
     pub fn read(request: &ApiRequest) -> Result<Self, Problem> {
         if request.method != "GET" {
             return Err(routes::unknown(request));
@@ -41,7 +41,7 @@ impl Route {
     }
 }
 
-/// The job, or 304 when the caller has this version.
+/// The job, or 304 if the caller has this version.
 pub fn job_answer(request: &ApiRequest, found: &Job) -> ApiAnswer {
     let tag = format!("\"{}-{}\"", found.id, found.version);
     let answer = if matches_tag(request.header("if-none-match"), &tag) {
@@ -52,7 +52,7 @@ pub fn job_answer(request: &ApiRequest, found: &Job) -> ApiAnswer {
     answer.header("etag", tag).header("cache-control", "private, no-cache")
 }
 
-/// The job with its duration, which goes on while it runs: only an ended one has a tag.
+/// The job with its duration, which changes while the job runs: only an ended job has a tag.
 pub fn details_answer(request: &ApiRequest, found: &Job, now: Timestamp) -> ApiAnswer {
     let tag = format!("\"{}-{}-details\"", found.id, found.version);
     if !found.status.is_final() {
@@ -66,7 +66,7 @@ pub fn details_answer(request: &ApiRequest, found: &Job, now: Timestamp) -> ApiA
     answer.header("etag", tag).header("cache-control", "private, no-cache")
 }
 
-/// RFC 9110's weak comparison of If-None-Match.
+/// Whether If-None-Match matches a tag by RFC 9110's weak comparison.
 pub fn matches_tag(header: Option<&str>, tag: &str) -> bool {
     header.is_some_and(|list| {
         list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)

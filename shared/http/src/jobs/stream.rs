@@ -1,4 +1,6 @@
-//! Who may watch: a key, or a stream token in the query; and the route that gives such tokens.
+//! Access to streams by an API key or a stream token in the query, and the route that issues such tokens.
+
+use std::time::Duration;
 
 use reelhook_domain::{JobId, Timestamp};
 use reelhook_signing::{SigningKeys, stream_token};
@@ -11,10 +13,10 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::sse::{QUEUE_SUBJECT, Route, job_subject};
 
-/// How long a token opens streams, in milliseconds.
-const TOKEN_LIFE_MS: i64 = 3_600_000;
+/// How long a token is valid.
+const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
-/// Lets a viewer in who shows a key, or a token for what is asked.
+/// Admits a viewer with a key, or with a token for the requested stream.
 ///
 /// # Errors
 /// [`Problem::Unauthorized`].
@@ -33,10 +35,10 @@ pub fn admit(
     }
 }
 
-/// What a token is wanted for: a job's stream, or the queue's.
+/// Reads the request for a token: for a job's stream, or for the queue's.
 ///
 /// # Errors
-/// [`Problem`]; an id that can't be one is [`Problem::JobNotFound`].
+/// [`Problem`]; [`Problem::JobNotFound`] for an invalid id.
 pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem> {
     match &request.json_or_nothing()?["jobId"] {
         Value::Null => Ok(None),
@@ -48,7 +50,7 @@ pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem
 /// The answer with a token.
 pub fn token_answer(job: Option<&JobId>, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
     let subject = job.map_or(QUEUE_SUBJECT.to_owned(), job_subject);
-    let expires = Timestamp((now.0 + TOKEN_LIFE_MS) / 1000 * 1000);
+    let expires = Timestamp(now.after(TOKEN_LIFE).seconds() * 1000);
     let token = stream_token::mint(&subject, expires.seconds(), keys);
     ApiAnswer::json(200, &json!({ "token": token.expose_secret(), "expiresAt": expires.to_string() }))
 }

@@ -147,7 +147,7 @@ async fn a_failure_says_what_was_asked_of_the_store() {
     let stack = prepared();
     stack.fanout.faults.inject_for("put_event", job_id(1), Fault::Refuse);
     let stopped = stack.fan_out(&three()).await.unwrap_err();
-    assert_eq!(stopped.to_string(), "effects of record 1 could not be worked off");
+    assert_eq!(stopped.to_string(), "effects of record 1 could not be applied");
     assert_eq!(stopped.source.to_string(), "store refused `put_event`");
 }
 

@@ -4,7 +4,9 @@ mod checkpoint;
 mod plan;
 mod replay;
 
-use reelhook_domain::{Effect, Job, LogLevel, LogTally, OutboundEvent, RenderId, Status, Timestamp};
+use reelhook_domain::{
+    Effect, Job, JobEffect, LogLevel, LogTally, OutboundEvent, Recipients, RenderId, Status, Timestamp,
+};
 use reelhook_testkit::{NOON, Stack, make_job, policy};
 use serde_json::json;
 
@@ -47,13 +49,13 @@ fn every_effect(n: u32) -> Vec<Effect> {
             message: "Done".to_owned(),
             details: json!({ "step_number": 8 }),
         },
-        Effect::Notify { event: OutboundEvent::Completed },
+        Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
         Effect::Count { status: Status::Completed, day: NOON.day(), entered: true },
         Effect::FreeSlot { slot: slot(n) },
         Effect::Start { delay_s: 30 },
-        Effect::CheckRender { render: render(), check: 2, delay_s: 4 },
-        Effect::ApplyParked { render: render() },
-        Effect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() },
+        JobEffect::CheckRender { render: render(), check: 2, delay_s: 4 }.into(),
+        JobEffect::ApplyParked { render: render() }.into(),
+        JobEffect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() }.into(),
         Effect::CountLog { day: NOON.day(), log: LogTally { success: 1, bytes: 21, ..LogTally::default() } },
     ]
 }

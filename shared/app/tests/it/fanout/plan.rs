@@ -1,17 +1,20 @@
-//! What each effect is planned as.
+//! The plan of each effect.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::outbox::fanout::{CountStep, LogRow, Plan, notifies, plan};
-use reelhook_app::outbox::messages::{Delayed, WorkMessage};
-use reelhook_app::views::streamgank;
+use reelhook_app::outbox::fanout::{self, CountStep, Plan, Purge, notifies};
+use reelhook_app::outbox::messages::{Delayed, PieceMessage, WorkMessage};
+use reelhook_app::outbox::rows::{LogEntry, LogLine, LogRow};
+use reelhook_app::views::Dialect;
+use reelhook_app::views::{self, streamgank};
 use reelhook_app::webhooks::events::EventRow;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
-    Delivery, DeliveryId, DeliveryStatus, Effect, Engine, Event, EventGroup, EventId, ExternalRun, LogTally, NoRetry,
-    OutboundEvent, RenderState, RenderStatus, Status, Steps, Timestamp,
+    Delivery, DeliveryId, DeliveryStatus, Effect, Engine, Event, EventGroup, EventId, ExternalRun, ExternalTask, Job,
+    Live, LogLevel, LogTally, NoRetry, OutboundEvent, Recipients, RenderState, RenderStatus, Service, Status,
+    StepRecord, Steps, Timestamp,
 };
 use reelhook_testkit::{NOON, lived, make_job, policy, run, started, webhook_settings};
 use serde_json::{Value, json};
@@ -20,6 +23,20 @@ use super::{TWO, every_effect, record, render, slot};
 
 const GRACE: Duration = Duration::from_secs(60);
 const AT: Timestamp = Timestamp(NOON.0 + 155_000);
+
+fn plan(job: &Job, subscriptions: &Subscriptions, grace: Duration) -> Plan {
+    fanout::plan(job, views::of(Dialect::of(job.kind)), subscriptions, grace)
+}
+
+/// The rendered log lines of a plan.
+fn lines(plan: &Plan) -> Vec<Value> {
+    let line = |row: &LogRow| {
+        let entry = row.entry.clone()?;
+        let line = LogLine { subject: row.subject.clone(), dialect: row.dialect, at: row.at, entry };
+        Some(views::of(line.dialect).log_line(&line))
+    };
+    plan.logs.iter().filter_map(line).collect()
+}
 
 fn settings() -> WebhookSettings {
     webhook_settings(&[TWO])
@@ -40,7 +57,23 @@ fn each_kind_of_effect_has_its_place_in_the_plan() {
         "level": "success", "type": "success", "message": "Done", "details": { "step_number": 8 },
         "source": "reelhook",
     });
-    assert_eq!(plan.logs, [LogRow { job_id: id.clone(), version: 7, index: 0, at: AT, line: Some(line), live: None }]);
+    assert_eq!(lines(&plan), [line]);
+    let entry = LogEntry {
+        event_type: "job_completed".to_owned(),
+        level: LogLevel::Success,
+        message: "Done".to_owned(),
+        details: json!({ "step_number": 8 }),
+    };
+    let row = LogRow {
+        subject: id.clone().into(),
+        dialect: Dialect::StreamGank,
+        version: 7,
+        index: 0,
+        at: AT,
+        entry: Some(entry),
+        live: None,
+    };
+    assert_eq!(plan.logs, [row]);
     let counted = EventId::parse(&format!("{id}.7.2")).unwrap();
     let count = CountStep {
         id: counted,
@@ -149,7 +182,7 @@ fn events_name_what_is_special_about_them() {
         (OutboundEvent::ExtractionCompleted, "extracted_movies", json!("three movies")),
     ];
     for event in OutboundEvent::ALL.into_iter().filter(|event| event.group() == EventGroup::Job) {
-        job.outbox = vec![Effect::Notify { event }];
+        job.outbox = vec![Effect::Notify { event, to: Some(Recipients::Subscribers) }];
         let data = plan(&job, &subscriptions(&settings()), GRACE).events.remove(0).data;
         for (of, name, value) in &extras {
             assert_eq!(data.get(*name), (*of == event).then_some(value), "{event:?} {name}");
@@ -171,7 +204,7 @@ fn without_endpoints_an_event_has_no_rows() {
 }
 
 #[test]
-fn an_event_that_nobody_wants_has_no_rows() {
+fn an_event_without_subscribers_has_no_rows() {
     let failed_only = webhook_settings(&[TWO, ("WEBHOOK_EVENTS", "job.failed")]);
     let planned = plan(&record(1, every_effect(1)), &subscriptions(&failed_only), GRACE);
     assert!(planned.events.is_empty() && planned.deliveries.is_empty());
@@ -186,12 +219,12 @@ fn a_version_without_effects_plans_nothing() {
 fn a_new_job_is_a_start_and_a_line_of_its_log() {
     let planned = plan(&make_job(1, NOON, &policy()), &subscriptions(&settings()), GRACE);
     assert_eq!(planned.work, [Delayed::now(WorkMessage::Start)]);
-    assert_eq!(planned.logs[0].line.as_ref().unwrap()["event_type"], "job_queued");
+    assert_eq!(lines(&planned)[0]["event_type"], "job_queued");
     assert_eq!((planned.logs.len(), planned.deliveries.len(), planned.counts.len()), (1, 0, 0));
 }
 
 #[test]
-fn only_versions_that_notify_need_to_know_whom() {
+fn only_versions_that_notify_depend_on_subscriptions() {
     assert!(notifies(&record(1, every_effect(1))));
     let silent = every_effect(1).into_iter().filter(|effect| !matches!(effect, Effect::Notify { .. })).collect();
     let job = record(1, silent);
@@ -216,9 +249,88 @@ fn a_failed_job_names_no_render_and_its_log_does() {
     assert_eq!((&view["creatomateId"], &view["error"]), (&Value::Null, &json!("source image is gone")));
     let planned = plan(&failed, &subscriptions(&settings()), GRACE);
     assert_eq!(planned.events[0].data["creatomate_id"], Value::Null);
-    let mut lines = planned.logs.iter().filter_map(|row| row.line.as_ref());
+    let mut lines = lines(&planned).into_iter();
     assert!(lines.any(|line| line["details"]["creatomate_id"] == "render_1"), "{:?}", planned.logs);
     // A retry begins without it, too.
     let again = lived(failed, &[Event::Retry], AT, &policy);
     assert_eq!((&streamgank::job(&again)["creatomateId"], again.render_id()), (&Value::Null, None));
+}
+
+#[test]
+fn pieces_and_files_are_those_of_the_job() {
+    let mut job = record(1, vec![Effect::Draw { hints: 2, delay_s: 3 }, Effect::Purge]);
+    job.run.attempt = 4;
+    let planned = plan(&job, &Subscriptions::default(), GRACE);
+    let hint = Delayed { message: PieceMessage::Draw { job_id: job.id.clone(), attempt: 4 }, delay_s: 3 };
+    assert_eq!(planned.pieces, [hint.clone(), hint]);
+    let id = &job.id;
+    let prefixes = vec![format!("details/{id}/"), format!("logs/{id}/"), format!("films/{id}/")];
+    assert_eq!(planned.purge, Some(Purge { subject: id.clone().into(), prefixes }));
+}
+
+#[test]
+fn a_client_s_own_url_gets_what_its_recipients_say_and_without_them_the_events_of_videos() {
+    let check = |event: OutboundEvent, to: Option<Recipients>, notified: bool| {
+        let mut job = record(1, vec![Effect::Notify { event, to }]);
+        job.kind = reelhook_domain::JobKind::Video;
+        job.request.callback = Some("https://client.example/hook".to_owned());
+        let planned = plan(&job, &Subscriptions::default(), GRACE);
+        assert_eq!(planned.deliveries.len(), usize::from(notified), "{event:?} {to:?}");
+        let callback = planned.events.first().and_then(|row| row.callback.as_ref());
+        let url = callback.map(|callback| callback.url.as_written());
+        assert_eq!(url, notified.then_some("https://client.example/hook"), "{event:?} {to:?}");
+    };
+    check(OutboundEvent::VideoCompleted, Some(Recipients::SubscribersAndCallback), true);
+    check(OutboundEvent::VideoCompleted, Some(Recipients::Subscribers), false);
+    check(OutboundEvent::VideoCompleted, None, true);
+    check(OutboundEvent::Completed, Some(Recipients::SubscribersAndCallback), true);
+    check(OutboundEvent::Completed, None, false);
+}
+
+#[test]
+fn live_events_are_stored_with_the_state_that_they_show() {
+    let mut job = record(1, Vec::new());
+    job.run.video_url = Some("https://cdn.example/v.mp4".to_owned());
+    job.run.error = Some("no".to_owned());
+    let record = |number| (number, StepRecord { details: Some(json!({ "step": number })), duration: None });
+    job.run.engine = Engine::External(ExternalRun {
+        steps: Steps { records: [record(1), record(2)].into(), ..Steps::default() },
+        render: Some(ExternalTask::new(Service::Creatomate, render())),
+        ..ExternalRun::default()
+    });
+    let step = |number, details| Live::Step {
+        number,
+        name: "A step".to_owned(),
+        status: "completed".to_owned(),
+        key: None,
+        sequence: 1,
+        stage: None,
+        details,
+    };
+    let check = |events: Vec<Live>, video: bool, error: bool, render: bool, details: &[u8]| {
+        let job = Job { outbox: vec![Effect::Live { events: events.clone(), after: 3 }], ..job.clone() };
+        let live = plan(&job, &Subscriptions::default(), GRACE).logs.remove(0).live.unwrap();
+        assert_eq!((live.after, live.at, &live.events), (3, AT, &events));
+        let shown = live.snapshot;
+        assert_eq!(
+            (shown.status, shown.progress, &shown.current_step),
+            (job.status, job.run.progress, &job.run.caption)
+        );
+        assert_eq!((shown.video_url.is_some(), shown.error.is_some()), (video, error), "{events:?}");
+        assert_eq!(shown.render_id.is_some(), render, "{events:?}");
+        assert_eq!(shown.step_details.into_keys().collect::<Vec<_>>(), details, "{events:?}");
+    };
+    check(vec![Live::Job], false, true, false, &[]);
+    check(vec![Live::RenderFailed], false, true, false, &[]);
+    check(vec![Live::RenderCompleted], true, false, false, &[]);
+    check(vec![Live::Render { status: "planned".to_owned() }], false, false, false, &[]);
+    check(vec![step(1, true), step(2, false), step(3, true), Live::Job], false, true, true, &[1]);
+}
+
+#[test]
+fn live_events_share_the_row_of_the_first_log_line() {
+    let effects = [every_effect(1), vec![Effect::Live { events: vec![Live::Job], after: 6 }]].concat();
+    let planned = plan(&record(1, effects), &Subscriptions::default(), GRACE);
+    assert_eq!(planned.logs.len(), 1);
+    assert!(planned.logs[0].entry.is_some() && planned.logs[0].live.is_some(), "{:?}", planned.logs);
 }

@@ -75,7 +75,7 @@ async fn busy_means_later_and_uses_up_no_retry() {
         assert_eq!(job.due_at, Some(ready.after(Duration::from_secs(60))), "{said}");
         assert!(stack.jobs.admission_item().active.is_empty(), "the slot is free again: {said}");
         let lines: Vec<String> =
-            stack.fanout.logs().iter().filter_map(|row| Some(row.line.as_ref()?["message"].to_string())).collect();
+            stack.fanout.logs().iter().filter_map(|row| Some(row.entry.as_ref()?.message.clone())).collect();
         assert!(lines.iter().any(|line| line.contains(said)), "{said}: {lines:?}");
         // The hint shows when it is ready.
         stack.world.advance_s(wait_s.min(900));

@@ -6,9 +6,9 @@ use std::time::Duration;
 use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
-    Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobKind, LogLevel,
-    NoRetry, OutboundEvent, Polls, RenderId, RenderState, RenderStatus, Request, Retries, Run, RunTimes, Service,
-    Status, StepRecord, Steps, Timestamp, Worker,
+    Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
+    LogLevel, NoRetry, OutboundEvent, Polls, Recipients, RenderId, RenderState, RenderStatus, Request, Retries, Run,
+    RunTimes, Service, Status, StepRecord, Steps, Timestamp, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy};
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn full() -> Job {
         outbox: vec![
             Effect::Start { delay_s: 3 },
             Effect::FreeSlot { slot: "slot".to_owned() },
-            Effect::Notify { event: OutboundEvent::Completed },
+            Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
             Effect::Log {
                 event_type: "job_log".to_owned(),
                 level: LogLevel::Warning,
@@ -112,9 +112,9 @@ fn full() -> Job {
                 details: json!({ "b": 1, "a": 2 }),
             },
             Effect::Count { status: Status::Failed, day: NOON.day(), entered: false },
-            Effect::CheckRender { render: RenderId::parse("render_1").unwrap(), check: 1, delay_s: 2 },
-            Effect::ApplyParked { render: RenderId::parse("render_1").unwrap() },
-            Effect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() },
+            JobEffect::CheckRender { render: RenderId::parse("render_1").unwrap(), check: 1, delay_s: 2 }.into(),
+            JobEffect::ApplyParked { render: RenderId::parse("render_1").unwrap() }.into(),
+            JobEffect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() }.into(),
         ],
         ..job
     }

@@ -11,8 +11,8 @@ use crate::jobs::run::{Engine, ExternalRun, Incomplete, NoRetry};
 use crate::jobs::task::ExternalTask;
 use crate::pieces::Pieces;
 use crate::{
-    Advice, Decision, Effect, Emitted, EventId, FailureClass, Live, LogLevel, LogTally, OutboundEvent, Policy,
-    RenderId, Timestamp, classify,
+    Advice, Decision, Effect, Emitted, EventId, FailureClass, JobEffect, Live, LogLevel, LogTally, OutboundEvent,
+    Policy, RenderId, Timestamp, classify,
 };
 
 /// The share of the progress bar that the worker's seven steps fill.
@@ -46,8 +46,8 @@ impl<'a> Change<'a> {
         Decision::Reject(reason)
     }
 
-    pub fn then(&mut self, effect: Effect) {
-        self.effects.push(effect);
+    pub fn then(&mut self, effect: impl Into<Effect>) {
+        self.effects.push(effect.into());
     }
 
     /// Shows viewers something.
@@ -58,7 +58,7 @@ impl<'a> Change<'a> {
     /// Notifies subscribers, by the webhook event of this kind of job.
     pub fn notify(&mut self, event: OutboundEvent) {
         if let Some(event) = self.job.kind.webhook_event(event) {
-            self.then(Effect::Notify { event });
+            self.then(Effect::Notify { event, to: Some(self.job.kind.recipients()) });
         }
     }
 
@@ -130,12 +130,12 @@ impl<'a> Change<'a> {
         let Some(external) = self.external_mut() else { return };
         let Some(task) = &mut external.render else {
             external.render = Some(ExternalTask::new(Default::default(), render.clone()));
-            return self.then(Effect::ApplyParked { render: render.clone() });
+            return self.then(JobEffect::ApplyParked { render: render.clone() });
         };
         if task.id != *render {
             task.id = render.clone();
             task.forget_confirmation();
-            self.then(Effect::ApplyParked { render: render.clone() });
+            self.then(JobEffect::ApplyParked { render: render.clone() });
         }
     }
 
@@ -246,7 +246,7 @@ impl<'a> Change<'a> {
     pub fn stop_worker(&mut self) {
         let attempt = self.job.run.attempt;
         if let Some(url) = self.external_mut().and_then(|external| external.worker.cancel_url.take()) {
-            self.then(Effect::CancelWorker { attempt, url });
+            self.then(JobEffect::CancelWorker { attempt, url });
         }
     }
 
@@ -267,7 +267,7 @@ impl<'a> Change<'a> {
         self.job.updated_at = self.now;
         self.job.due_at = due_at(&self.job, self.policy);
         for (index, effect) in self.effects.iter().enumerate() {
-            if let Effect::Notify { event } = effect {
+            if let Effect::Notify { event, .. } = effect {
                 let id = EventId::of(&self.job.id, self.job.version, index);
                 self.job.emitted.push(Emitted { id, event: *event, version: self.job.version, at: self.now });
             }

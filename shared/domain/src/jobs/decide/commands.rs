@@ -8,7 +8,7 @@ use crate::Decision;
 use crate::jobs::activity::Activity;
 use crate::jobs::job::Status;
 use crate::jobs::run::Incomplete;
-use crate::{Effect, LogLevel, OutboundEvent, Timestamp};
+use crate::{Effect, JobEffect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.
 const RETRY_REPEAT: Duration = Duration::from_secs(10);
@@ -102,7 +102,7 @@ pub(super) fn monitor(mut change: Change<'_>) -> Decision {
         }
         status @ (Status::Failed | Status::Cancelled) => return change.reject(Rejected::CannotMonitor(status)),
     }
-    change.then(Effect::CheckRender { render, check: 0, delay_s: 0 });
+    change.then(JobEffect::CheckRender { render, check: 0, delay_s: 0 });
     change.log("creatomate_monitoring", LogLevel::Info, "Render monitoring started");
     change.apply()
 }

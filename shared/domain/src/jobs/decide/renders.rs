@@ -10,7 +10,7 @@ use crate::jobs::activity::Activity;
 use crate::jobs::job::Status;
 use crate::jobs::run::Incomplete;
 use crate::jobs::task::ExternalTask;
-use crate::{Effect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
+use crate::{JobEffect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
 
 pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &RenderState, confirmable: bool) -> Decision {
     if change.job.render_id() != Some(render) {
@@ -162,7 +162,7 @@ fn confirm(change: &mut Change<'_>, render: &RenderId, number: u8, delay: Durati
     if let Some(task) = change.render_mut() {
         task.confirm(number, delay, now);
     }
-    change.then(Effect::CheckRender { render: render.clone(), check: 0, delay_s: whole_seconds(delay) });
+    change.then(JobEffect::CheckRender { render: render.clone(), check: 0, delay_s: whole_seconds(delay) });
 }
 
 impl Change<'_> {

@@ -8,7 +8,7 @@ use super::{Ignored, pieces};
 use crate::jobs::job::Status;
 use crate::jobs::run::Incomplete;
 use crate::jobs::task::DuePoll;
-use crate::{Decision, Effect, LogLevel, OutboundEvent};
+use crate::{Decision, Effect, JobEffect, LogLevel, OutboundEvent};
 
 /// A waiting job gets a new hint at least this often.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -71,10 +71,10 @@ fn polled(mut change: Change<'_>) -> Decision {
     match due {
         None => return change.ignore(Ignored::NotDue),
         Some(DuePoll::Unconfirmed) => change.log_unconfirmed(),
-        Some(DuePoll::Confirm) => change.then(Effect::CheckRender { render, check: 0, delay_s: 0 }),
+        Some(DuePoll::Confirm) => change.then(JobEffect::CheckRender { render, check: 0, delay_s: 0 }),
         Some(DuePoll::DeadlinePassed) => time_out(&mut change),
         Some(DuePoll::Scheduled(check)) => {
-            change.then(Effect::CheckRender { render, check, delay_s: 0 });
+            change.then(JobEffect::CheckRender { render, check, delay_s: 0 });
             let all = policy.render_checks.len();
             change.log("creatomate_monitoring", LogLevel::Info, format!("Checking the render ({check} of {all})"));
         }

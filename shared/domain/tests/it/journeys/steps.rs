@@ -152,7 +152,7 @@ fn step_8_ends_the_workers_part() {
 fn step_7_names_the_render_and_render_ready_begins_the_watch() {
     let named = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
     assert_eq!((named.job.status, named.due_in()), (Status::Processing, Some(1800)));
-    let parked = Effect::ApplyParked { render: render("render_1") };
+    let parked = Effect::Job(JobEffect::ApplyParked { render: render("render_1") });
     assert!(named.job.outbox.contains(&parked), "a callback that came before is applied now");
 
     let mut ready = Story::processing().then(Report::of(7, RenderReady, 175).render("render_1").by(1));

@@ -1,0 +1,63 @@
+//! Jobs as sources of fanout, and the hints that the effects of jobs become.
+
+use std::collections::BTreeMap;
+
+use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot};
+
+use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
+use crate::outbox::source::FanoutSource;
+use crate::web_url::WebUrl;
+
+impl FanoutSource for Job {
+    fn callback(&self) -> Option<WebUrl> {
+        self.request.callback.clone().and_then(|url| WebUrl::try_from(url).ok())
+    }
+
+    fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot {
+        let shows = |one: fn(&Live) -> bool| events.iter().any(one);
+        let shows_error = shows(|event| matches!(event, Live::Job | Live::RenderFailed));
+        let shows_video = shows(|event| matches!(event, Live::RenderCompleted));
+        let shows_render = shows(|event| matches!(event, Live::Step { .. }));
+        let steps = self.run.engine.steps();
+        let mut step_details = BTreeMap::new();
+        for event in events {
+            if let Live::Step { number, details: true, .. } = event
+                && let Some(details) = steps.and_then(|steps| steps.records.get(number)?.details.as_ref())
+            {
+                step_details.insert(*number, details.clone());
+            }
+        }
+        LiveSnapshot {
+            status: self.status,
+            progress: self.run.progress,
+            current_step: self.run.caption.clone(),
+            video_url: self.run.video_url.clone().filter(|_| shows_video),
+            error: self.run.error.clone().filter(|_| shows_error),
+            render_id: self.render_id().cloned().filter(|_| shows_render),
+            step_details,
+        }
+    }
+
+    fn piece_hint(&self) -> PieceMessage {
+        PieceMessage::Draw { job_id: self.id.clone(), attempt: self.run.attempt }
+    }
+
+    fn file_prefixes(&self) -> Vec<String> {
+        ["details", "logs", "films"].map(|folder| format!("{folder}/{}/", self.id)).into()
+    }
+}
+
+/// The hint that an effect of a job becomes.
+pub fn hint(job: &JobId, effect: &JobEffect) -> Delayed<WorkMessage> {
+    let job_id = job.clone();
+    match effect {
+        JobEffect::CheckRender { render, check, delay_s } => Delayed {
+            message: WorkMessage::CheckRender { job_id, render: render.clone(), check: *check },
+            delay_s: *delay_s,
+        },
+        JobEffect::ApplyParked { render } => Delayed::now(WorkMessage::ApplyParked { job_id, render: render.clone() }),
+        JobEffect::CancelWorker { attempt, url } => {
+            Delayed::now(WorkMessage::CancelWorker { job_id, attempt: *attempt, url: url.clone() })
+        }
+    }
+}

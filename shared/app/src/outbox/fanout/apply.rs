@@ -1,0 +1,160 @@
+//! Applies plans: writes rows first, then sends messages, and stops before the first plan that fails.
+
+use futures_util::StreamExt;
+
+use super::plan::{Plan, Purge};
+use super::ports::FanoutPorts;
+use crate::outbox::messages::{Delayed, WorkMessage};
+use crate::retry::Retry;
+use crate::store::{Saved, StoreError};
+use crate::webhooks::events::{WRITES_AT_ONCE, hint};
+
+/// Attempts to free slots before the batch is retried.
+const ATTEMPTS: u32 = 20;
+
+/// The first plan that could not be applied; those before it are done.
+#[derive(Debug, thiserror::Error)]
+#[error("effects of record {index} could not be applied")]
+pub struct FanoutError {
+    /// The plan's index.
+    pub index: usize,
+    /// Why it could not be applied.
+    #[source]
+    pub source: StoreError,
+}
+
+/// Applies plans, rows before messages, and stops before the first that fails.
+///
+/// # Errors
+/// [`FanoutError`]: that plan and all after it have to be applied again, which is idempotent.
+pub async fn apply_plans(ports: &FanoutPorts<'_>, plans: &[Plan]) -> Result<(), FanoutError> {
+    let mut progress = Progress { until: plans.len(), failure: None };
+    let logs = owned(&plans[..progress.until], |plan| plan.logs.clone());
+    if !logs.1.is_empty() {
+        progress.note(&logs.0, ports.store.put_logs(&logs.1).await);
+    }
+
+    let events = each(&plans[..progress.until], |plan| &plan.events);
+    let writes = events.map(|(index, event)| async move { (index, ports.store.put_event(event).await) });
+    progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+
+    let deliveries = each(&plans[..progress.until], |plan| &plan.deliveries);
+    let writes = deliveries.map(|(index, delivery)| async move { (index, ports.store.put_delivery(delivery).await) });
+    progress.note_each(futures_util::stream::iter(writes).buffered(WRITES_AT_ONCE).collect().await);
+    log_events(&plans[..progress.until]);
+
+    for (index, step) in each(&plans[..progress.until], |plan| &plan.counts) {
+        progress.note(&[index], vec![ports.store.count(step).await]);
+    }
+
+    let slots: Vec<&str> = plans[..progress.until].iter().flat_map(|plan| &plan.slots).map(String::as_str).collect();
+    if let Some(first) = plans[..progress.until].iter().position(|plan| !plan.slots.is_empty()) {
+        progress.note(&[first], vec![free_slots(ports, &slots).await]);
+    }
+
+    for (index, plan) in plans[..progress.until].iter().enumerate() {
+        if !plan.removed.is_empty() {
+            progress.note(&[index], vec![ports.files.remove(&plan.removed).await]);
+        }
+        if let Some(purged) = &plan.purge {
+            progress.note(&[index], vec![purge(ports, purged).await]);
+        }
+    }
+
+    let work = owned(&plans[..progress.until], |plan| merged(&plan.work));
+    if !work.1.is_empty() {
+        progress.note(&work.0, ports.work.send(work.1).await);
+    }
+    let pieces = owned(&plans[..progress.until], |plan| plan.pieces.clone());
+    if !pieces.1.is_empty() {
+        progress.note(&pieces.0, ports.pieces.send(pieces.1).await);
+    }
+    let hints = owned(&plans[..progress.until], |plan| plan.deliveries.iter().map(hint).collect());
+    if !hints.1.is_empty() {
+        progress.note(&hints.0, ports.deliveries.send(hints.1).await);
+    }
+    progress.end()
+}
+
+/// Logs the sentence of seed 001, with the ids that lead from the subject to its deliveries.
+fn log_events(plans: &[Plan]) {
+    for plan in plans {
+        for event in &plan.events {
+            let of_event = plan.deliveries.iter().filter(|delivery| delivery.event_id == event.id);
+            let deliveries: Vec<String> = of_event.map(|delivery| delivery.id.to_string()).collect();
+            tracing::info!(job_id = %event.subject, event_id = %event.id, delivery_ids = deliveries.join(" "),
+                "Sending webhook notifications for event: {} to {} endpoints", event.event.name(), deliveries.len());
+        }
+    }
+}
+
+/// The parts of all plans, each with the index of its plan.
+fn each<'a, T: 'a>(plans: &'a [Plan], part: impl Fn(&'a Plan) -> &'a Vec<T>) -> impl Iterator<Item = (usize, &'a T)> {
+    plans.iter().enumerate().flat_map(move |(index, plan)| part(plan).iter().map(move |item| (index, item)))
+}
+
+/// Like [`each`], as two lists for a call that takes all parts at once.
+fn owned<T>(plans: &[Plan], part: impl Fn(&Plan) -> Vec<T>) -> (Vec<usize>, Vec<T>) {
+    plans.iter().enumerate().flat_map(|(index, plan)| part(plan).into_iter().map(move |item| (index, item))).unzip()
+}
+
+/// The hints of one plan without duplicates.
+fn merged(work: &[Delayed<WorkMessage>]) -> Vec<Delayed<WorkMessage>> {
+    let mut merged: Vec<Delayed<WorkMessage>> = Vec::with_capacity(work.len());
+    for message in work {
+        if !merged.contains(message) {
+            merged.push(message.clone());
+        }
+    }
+    merged
+}
+
+async fn purge(ports: &FanoutPorts<'_>, purge: &Purge) -> Result<(), StoreError> {
+    ports.store.remove_logs(&purge.subject).await?;
+    ports.files.remove(&purge.prefixes).await
+}
+
+/// Frees slots; those that are free already are skipped.
+async fn free_slots(ports: &FanoutPorts<'_>, slots: &[&str]) -> Result<(), StoreError> {
+    let mut retry = Retry::new(ports.clock, ATTEMPTS);
+    while retry.attempt().await {
+        let admission = ports.store.admission().await?;
+        let Some(next) = admission.free(slots) else { return Ok(()) };
+        if ports.store.save_admission(&next).await? == Saved::Done {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Busy { operation: "free slots", source: "the admission item changed during each attempt".into() })
+}
+
+/// How many plans of a batch are applied so far, and the first failure.
+struct Progress {
+    until: usize,
+    failure: Option<StoreError>,
+}
+
+impl Progress {
+    fn note(&mut self, owners: &[usize], results: Vec<Result<(), StoreError>>) {
+        for (owner, result) in owners.iter().zip(results) {
+            if let Err(error) = result
+                && *owner < self.until
+            {
+                self.until = *owner;
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    fn note_each(&mut self, results: Vec<(usize, Result<(), StoreError>)>) {
+        for (owner, result) in results {
+            self.note(&[owner], vec![result]);
+        }
+    }
+
+    fn end(self) -> Result<(), FanoutError> {
+        match self.failure {
+            Some(source) => Err(FanoutError { index: self.until, source }),
+            None => Ok(()),
+        }
+    }
+}

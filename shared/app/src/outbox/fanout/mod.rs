@@ -1,0 +1,12 @@
+//! Fanout: plans the outbox of a version as rows and messages, and applies the plans.
+//!
+//! Every id follows from the version, so a replay changes nothing.
+
+mod apply;
+mod plan;
+mod ports;
+
+pub use apply::{FanoutError, apply_plans};
+pub(crate) use plan::plan_emitted;
+pub use plan::{CountStep, Plan, Purge, notifies, plan};
+pub use ports::{FanoutPorts, FanoutStore, FileStore};

@@ -1,0 +1,215 @@
+//! Plans what the effects of a version write and send; pure, so that a replay plans the same.
+
+use std::time::Duration;
+
+use reelhook_domain::{
+    Aggregate, Delivery, Effect, EventId, Live, LogTally, OutboundEvent, Recipients, Status, Subject, Timestamp,
+};
+
+use crate::jobs::effects;
+use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
+use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
+use crate::outbox::source::FanoutSource;
+use crate::views::view::WebhookView;
+use crate::webhooks::endpoints::callback;
+use crate::webhooks::events::{Callback, EventRow, delivery_of};
+use crate::webhooks::subscriptions::Subscriptions;
+
+/// What the effects of one version write and send.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Rows of the aggregate's log.
+    pub logs: Vec<LogRow>,
+    /// Webhook events that have at least one recipient.
+    pub events: Vec<EventRow>,
+    /// Their deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Changes of the counters.
+    pub counts: Vec<CountStep>,
+    /// Admission slots to free.
+    pub slots: Vec<String>,
+    /// Hints for the launcher.
+    pub work: Vec<Delayed<WorkMessage>>,
+    /// Hints for renderers.
+    pub pieces: Vec<Delayed<PieceMessage>>,
+    /// Files to remove.
+    pub removed: Vec<String>,
+    /// What to remove of an aggregate that was deleted.
+    pub purge: Option<Purge>,
+}
+
+/// What to remove of an aggregate that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// The aggregate, whose log goes.
+    pub subject: Subject,
+    /// The prefixes of its files.
+    pub prefixes: Vec<String>,
+}
+
+/// A change of the counters, which is counted once per id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountStep {
+    /// The effect's id.
+    pub id: EventId,
+    /// The day on which the job was created.
+    pub day: String,
+    /// A final status that the job entered (true) or left.
+    pub status: Option<(Status, bool)>,
+    /// The change of the numbers of log lines.
+    pub log: LogTally,
+}
+
+/// Whether a version causes webhook events, so that its plan depends on the subscriptions.
+pub fn notifies(of: &impl Aggregate) -> bool {
+    of.outbox().iter().any(|effect| matches!(effect, Effect::Notify { .. }))
+}
+
+/// Plans the effects of a version; `view` is that of its dialect.
+pub fn plan<A: FanoutSource>(
+    of: &A,
+    view: &dyn WebhookView<A>,
+    subscriptions: &Subscriptions,
+    grace: Duration,
+) -> Plan {
+    let mut planner = Planner { of, view, subscriptions, grace, plan: Plan::default() };
+    for (index, effect) in of.outbox().iter().enumerate() {
+        planner.effect(index, effect);
+    }
+    planner.plan
+}
+
+/// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them.
+pub(crate) fn plan_emitted<A: FanoutSource>(
+    of: &A,
+    view: &dyn WebhookView<A>,
+    since: Timestamp,
+    subscriptions: &Subscriptions,
+    grace: Duration,
+) -> Plan {
+    let mut planner = Planner { of, view, subscriptions, grace, plan: Plan::default() };
+    for emitted in of.emitted().iter().filter(|emitted| emitted.at >= since) {
+        planner.notify(emitted.id.clone(), emitted.event, Recipients::unstated(emitted.event), emitted.at);
+    }
+    planner.plan
+}
+
+/// A plan that is being made.
+struct Planner<'a, A> {
+    of: &'a A,
+    view: &'a dyn WebhookView<A>,
+    subscriptions: &'a Subscriptions,
+    grace: Duration,
+    plan: Plan,
+}
+
+impl<A: FanoutSource> Planner<'_, A> {
+    fn effect(&mut self, index: usize, effect: &Effect) {
+        match effect {
+            Effect::Start { delay_s } => {
+                self.plan.work.push(Delayed { message: WorkMessage::Start, delay_s: *delay_s });
+            }
+            Effect::FreeSlot { slot } => {
+                self.plan.slots.push(slot.clone());
+                self.plan.work.push(Delayed::now(WorkMessage::Start));
+            }
+            Effect::Notify { event, to } => {
+                let to = to.unwrap_or_else(|| Recipients::unstated(*event));
+                self.notify(self.id(index), *event, to, self.of.updated_at());
+            }
+            Effect::Log { event_type, level, message, details } => {
+                let entry = LogEntry {
+                    event_type: event_type.clone(),
+                    level: *level,
+                    message: message.clone(),
+                    details: details.clone(),
+                };
+                let row = self.row(index);
+                self.plan.logs.push(LogRow { entry: Some(entry), ..row });
+            }
+            Effect::Live { events, after } => self.live(index, events, *after),
+            Effect::Draw { hints, delay_s } => {
+                let hint = Delayed { message: self.of.piece_hint(), delay_s: *delay_s };
+                self.plan.pieces.extend(std::iter::repeat_n(hint, usize::try_from(*hints).unwrap_or(1)));
+            }
+            Effect::RemoveFiles { keys } => self.plan.removed.extend(keys.iter().cloned()),
+            Effect::Purge => {
+                self.plan.purge = Some(Purge { subject: self.of.subject(), prefixes: self.of.file_prefixes() });
+            }
+            Effect::Count { status, day, entered } => self.plan.counts.push(CountStep {
+                id: self.id(index),
+                day: day.clone(),
+                status: Some((*status, *entered)),
+                log: LogTally::default(),
+            }),
+            // The lines are counted in the same write as the job.
+            Effect::CountLog { day, log } => match self.plan.counts.last_mut() {
+                Some(step) => step.log = *log,
+                None => {
+                    let step = CountStep { id: self.id(index), day: day.clone(), status: None, log: *log };
+                    self.plan.counts.push(step);
+                }
+            },
+            // Only outboxes of jobs hold effects of jobs.
+            Effect::Job(effect) => {
+                self.plan.work.extend(self.of.subject().job().map(|job| effects::hint(job, effect)));
+            }
+        }
+    }
+
+    /// The id of what an effect causes.
+    fn id(&self, index: usize) -> EventId {
+        EventId::of(&self.of.subject(), self.of.version(), index)
+    }
+    /// A row that holds nothing yet.
+    fn row(&self, index: usize) -> LogRow {
+        LogRow {
+            subject: self.of.subject(),
+            dialect: self.view.dialect(),
+            version: self.of.version(),
+            index,
+            at: self.of.updated_at(),
+            entry: None,
+            live: None,
+        }
+    }
+
+    /// Live events share the row of the version's first log line, which saves a write, or else have their own.
+    fn live(&mut self, index: usize, events: &[Live], after: u64) {
+        let snapshot = self.of.live_snapshot(events);
+        let live = Some(LiveRow { after, at: self.of.updated_at(), events: events.to_vec(), snapshot });
+        match self.plan.logs.first_mut() {
+            Some(row) => row.live = live,
+            None => {
+                let row = self.row(index);
+                self.plan.logs.push(LogRow { live, ..row });
+            }
+        }
+    }
+
+    /// Plans an event and a delivery for each of its recipients.
+    fn notify(&mut self, id: EventId, event: OutboundEvent, to: Recipients, at: Timestamp) {
+        let url = match to {
+            Recipients::Subscribers => None,
+            Recipients::SubscribersAndCallback => self.of.callback(),
+        };
+        let client = url.as_ref().map(callback::subscriber);
+        let mut recipients = self.subscriptions.of(event, at).chain(&client).peekable();
+        if recipients.peek().is_none() {
+            return;
+        }
+        let callback = url.map(|url| Callback { url, supersedes: self.superseded(event) });
+        let data = self.view.webhook_data(self.of, event, at);
+        let row = EventRow { id, event, subject: self.of.subject(), at, data, callback };
+        let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
+        self.plan.deliveries.extend(deliveries);
+        self.plan.events.push(row);
+    }
+
+    /// The end of a video makes the event of its start obsolete.
+    fn superseded(&self, event: OutboundEvent) -> Option<EventId> {
+        let ended = matches!(event, OutboundEvent::VideoCompleted | OutboundEvent::VideoFailed);
+        let started = self.of.emitted().iter().find(|emitted| emitted.event == OutboundEvent::VideoStarted);
+        started.filter(|_| ended).map(|emitted| emitted.id.clone())
+    }
+}

@@ -1,0 +1,68 @@
+//! The ports that fanout writes to.
+
+use async_trait::async_trait;
+use reelhook_domain::{Admission, Subject};
+
+use super::plan::CountStep;
+use crate::clock::ClockAndRandom;
+use crate::outbox::messages::{DeliveryMessage, Hints, PieceMessage, WorkMessage};
+use crate::outbox::rows::LogRow;
+use crate::store::{Saved, StoreError};
+use crate::webhooks::events::EventStore;
+
+/// Stores the rows that effects become.
+#[async_trait]
+pub trait FanoutStore: EventStore {
+    /// Writes rows of logs, in as few calls as fit; one result for each row, in order. Writing a row again writes the same.
+    async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>>;
+
+    /// Removes the log of a deleted aggregate; removing it again does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove_logs(&self, subject: &Subject) -> Result<(), StoreError>;
+
+    /// Counts a step unless it was counted before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn count(&self, step: &CountStep) -> Result<(), StoreError>;
+
+    /// Reads the admission item.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn admission(&self) -> Result<Admission, StoreError>;
+
+    /// Saves the admission item, one version on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
+}
+
+/// Stores the files of aggregates.
+#[async_trait]
+pub trait FileStore: Send + Sync {
+    /// Removes everything below these prefixes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove(&self, prefixes: &[String]) -> Result<(), StoreError>;
+}
+
+/// The ports that applying a plan needs.
+pub struct FanoutPorts<'a> {
+    /// Files of aggregates.
+    pub files: &'a dyn FileStore,
+    /// Rows and counters.
+    pub store: &'a dyn FanoutStore,
+    /// The Work queue.
+    pub work: &'a dyn Hints<WorkMessage>,
+    /// The Render queue.
+    pub pieces: &'a dyn Hints<PieceMessage>,
+    /// The Deliveries queue.
+    pub deliveries: &'a dyn Hints<DeliveryMessage>,
+    /// Clock and randomness.
+    pub clock: &'a dyn ClockAndRandom,
+}

@@ -1,0 +1,97 @@
+//! Rows of logs and live events: they hold domain values, which a dialect's view renders when they are read.
+
+use crate::views::dialect::Dialect;
+use reelhook_domain::{Live, LiveSnapshot, LogLevel, Subject, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a log line says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEntry {
+    /// One of the log's event types.
+    pub event_type: String,
+    /// The line's importance.
+    pub level: LogLevel,
+    /// A sentence.
+    pub message: String,
+    /// Small facts.
+    pub details: Value,
+}
+
+/// A log line as it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// What the log belongs to.
+    pub subject: Subject,
+    /// The dialect whose view renders the line.
+    pub dialect: Dialect,
+    /// When the line was written.
+    pub at: Timestamp,
+    /// What the line says.
+    pub entry: LogEntry,
+}
+
+/// A row as fanout writes it: a log line, the live events of a version, or both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRow {
+    /// What the row belongs to.
+    pub subject: Subject,
+    /// The dialect whose view renders the row.
+    pub dialect: Dialect,
+    /// The version that caused the row.
+    pub version: u64,
+    /// The index of the effect in the version's outbox.
+    pub index: usize,
+    /// When the version was made.
+    pub at: Timestamp,
+    /// The log line.
+    pub entry: Option<LogEntry>,
+    /// The version's live events.
+    pub live: Option<LiveRow>,
+}
+
+/// The live events of one version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveRow {
+    /// The previous version with live events; 0 for none.
+    pub after: u64,
+    /// When the version was made.
+    pub at: Timestamp,
+    /// The events in order.
+    pub events: Vec<Live>,
+    /// The state that the events show.
+    pub snapshot: LiveSnapshot,
+}
+
+/// The live events of one version in either of their stored forms.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StoredLive {
+    /// Domain events.
+    Events(LiveRow),
+    /// Events that version 0.2 or older rendered when it stored them.
+    Rendered {
+        /// The previous version with live events; 0 for none.
+        after: u64,
+        /// The events in order.
+        events: Vec<RenderedEvent>,
+    },
+}
+
+impl StoredLive {
+    /// The previous version with live events; 0 for none.
+    pub fn after(&self) -> u64 {
+        match self {
+            Self::Events(row) => row.after,
+            Self::Rendered { after, .. } => *after,
+        }
+    }
+}
+
+/// A live event that was rendered when it was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderedEvent {
+    /// The event as viewers see it.
+    pub data: Value,
+    /// Whether the job ended with it.
+    pub ends: bool,
+}

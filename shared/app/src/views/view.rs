@@ -1,0 +1,25 @@
+//! The view of a dialect: it renders domain values as the dialect's clients read them.
+
+use crate::views::dialect::Dialect;
+use reelhook_domain::{Live, OutboundEvent, Subject, Timestamp};
+use serde_json::Value;
+
+use crate::outbox::rows::{LiveRow, LogLine};
+
+/// Renders rows, whatever kind of aggregate they belong to.
+pub trait View: Send + Sync {
+    /// The dialect.
+    fn dialect(&self) -> Dialect;
+
+    /// A line of a log.
+    fn log_line(&self, line: &LogLine) -> Value;
+
+    /// A live event of this row.
+    fn live_event(&self, of: &Subject, row: &LiveRow, event: &Live) -> Value;
+}
+
+/// Renders webhooks about one kind of aggregate.
+pub trait WebhookView<A>: View {
+    /// The `data` member of a webhook.
+    fn webhook_data(&self, of: &A, event: OutboundEvent, at: Timestamp) -> Value;
+}

@@ -1,0 +1,109 @@
+//! What a log holds: how important its lines are, and how many there are of each kind.
+
+use serde::{Deserialize, Serialize};
+
+/// The importance of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Something happened.
+    Info,
+    /// Something went well.
+    Success,
+    /// Something went wrong and was handled.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+impl LogLevel {
+    /// Every level.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Success, Self::Warning, Self::Error];
+
+    /// Its name in logs and searches.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Success => "success",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// Numbers of the lines in a log, or changes of these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "[i64; 6]", from = "[i64; 6]")]
+pub struct LogTally {
+    /// Lines of level info.
+    pub info: i64,
+    /// Lines of level success.
+    pub success: i64,
+    /// Lines of level warning.
+    pub warning: i64,
+    /// Lines of level error.
+    pub error: i64,
+    /// Bytes of the lines' messages and details.
+    pub bytes: i64,
+    /// Archived logs: 0 or 1 for one log.
+    pub archived: i64,
+}
+
+impl LogTally {
+    /// The number of all lines.
+    pub fn lines(&self) -> i64 {
+        self.info + self.success + self.warning + self.error
+    }
+
+    /// Whether all numbers are zero.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds one line.
+    pub(crate) fn add(&mut self, level: LogLevel, bytes: usize) {
+        let lines = match level {
+            LogLevel::Info => &mut self.info,
+            LogLevel::Success => &mut self.success,
+            LogLevel::Warning => &mut self.warning,
+            LogLevel::Error => &mut self.error,
+        };
+        *lines += 1;
+        self.bytes += i64::try_from(bytes).unwrap_or(i64::MAX);
+    }
+}
+
+impl std::ops::Add for LogTally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (one, other) = (<[i64; 6]>::from(self), <[i64; 6]>::from(other));
+        std::array::from_fn(|index| one[index] + other[index]).into()
+    }
+}
+
+impl std::ops::Sub for LogTally {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        let (one, other) = (<[i64; 6]>::from(self), <[i64; 6]>::from(other));
+        std::array::from_fn(|index| one[index] - other[index]).into()
+    }
+}
+
+impl From<LogTally> for [i64; 6] {
+    fn from(tally: LogTally) -> Self {
+        [tally.info, tally.success, tally.warning, tally.error, tally.bytes, tally.archived]
+    }
+}
+
+impl From<[i64; 6]> for LogTally {
+    fn from([info, success, warning, error, bytes, archived]: [i64; 6]) -> Self {
+        Self { info, success, warning, error, bytes, archived }
+    }
+}
