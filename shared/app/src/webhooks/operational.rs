@@ -3,7 +3,7 @@
 //! They go the way of all others. None is about one of its own kind, and none goes to the endpoint that it is about: so
 //! each is the end of what it tells of, and nothing circles.
 
-use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, JobId, OutboundEvent, Timestamp};
+use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, JobId, OutageStage, OutboundEvent, Timestamp};
 use serde_json::{Value, json};
 
 use crate::outbox::fanout::EventRow;
@@ -72,10 +72,10 @@ impl<'a> OperationalEvent<'a> {
 
 /// The event, whose id follows from what happened; none for what must not cause another one.
 pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<EventRow> {
-    let (event, subject, at, data) = match cause {
+    let (event, id, at, data) = match cause {
         OperationalEvent::Failing(endpoint, state, percent) => {
             let since = state.failing_since.unwrap_or(now);
-            let id = format!("{}.{}.{percent}", endpoint.id, since.0);
+            let id = OutageStage::Warned(percent).event_id(&endpoint.id, since);
             (OutboundEvent::EndpointFailing, id, now, failing(endpoint, &endpoint.policy, state, now))
         }
         OperationalEvent::Disabled(endpoint, at, reason) => {
@@ -83,19 +83,19 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             data["disabled_at"] = json!(at.to_string());
             data["reason"] = json!(reason);
             data["message"] = json!(format!("Webhook endpoint {} was disabled: {reason}", endpoint.name));
-            (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.0), at, data)
+            (OutboundEvent::EndpointDisabled, OutageStage::Disabled.event_id(&endpoint.id, at), at, data)
         }
         OperationalEvent::Recovered(endpoint, since) => {
             let mut data = about(endpoint);
             data["failing_since"] = json!(since.to_string());
             data["recovered_at"] = json!(now.to_string());
             data["message"] = json!(format!("Webhook endpoint {} takes webhooks again", endpoint.name));
-            (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.0), now, data)
+            (OutboundEvent::EndpointRecovered, OutageStage::Recovered.event_id(&endpoint.id, since), now, data)
         }
         OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
         OperationalEvent::Exhausted(endpoint, delivery) => {
             // The same at each telling, and another one where it is given up once more after it was sent again.
-            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().0);
+            let id = EventId::parse(&format!("{}.{}.0", delivery.id, delivery.requested_at().millis()));
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
     };
@@ -105,7 +105,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             JobId::parse(cause.endpoint().id.as_str()).ok()?
         }
     };
-    Some(EventRow { id: EventId::parse(&subject).ok()?, event, job_id, at, data, callback: None })
+    Some(EventRow { id: id.ok()?, event, job_id, at, data, callback: None })
 }
 
 fn about(endpoint: &Endpoint) -> Value {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, ReceiverKind, ResponseClass, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EventId, JobId, OutboundEvent, ResponseClass, Timestamp};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
 use url::Url;
@@ -17,6 +17,7 @@ use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
 use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{masked, receiver};
 use crate::webhooks::notify::{EventStore, Notified, NotifyPorts, notify};
 use crate::webhooks::subscriptions::{Subscriber, Subscriptions};

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
+use reelhook_app::webhooks::endpoints::receiver::ReceiverKind;
 use reelhook_app::webhooks::endpoints::registrations::{Choices, Opened, Private, Registration, RegistrationRequest};
 use reelhook_app::webhooks::endpoints::secrets::{EndpointSecret, PublicKey, Rotation};
 use reelhook_app::webhooks::endpoints::{Destination, Endpoint, Payload};
 use reelhook_app::webhooks::previews::Preview;
 use reelhook_app::webhooks::recover::Recovery;
-use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, ReceiverKind, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Timestamp};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
 

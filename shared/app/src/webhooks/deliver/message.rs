@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::{Delivery, Dialect, ReceiverKind, Timestamp};
+use reelhook_domain::{Delivery, Dialect, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
@@ -13,6 +13,7 @@ use crate::outbound::{Method, OutboundRequest};
 use crate::outbox::fanout::EventRow;
 use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reelhook_domain::{
-    AttemptResult, BatchOutcome, Delivery, DeliveryStatus, MAX_RETRY_AFTER, Outcome, RateLimit, ReceiverKind,
-    ResponseClass, Timestamp, WaitReason, retry_after,
+    AttemptResult, BatchOutcome, Delivery, DeliveryStatus, MAX_RETRY_AFTER, Outcome, RateLimit, ResponseClass,
+    Timestamp, WaitReason, retry_after,
 };
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,7 @@ use crate::outbound::{OutboundError, OutboundResponse};
 use crate::store::StoreError;
 use crate::webhooks::endpoints::Endpoint;
 use crate::webhooks::endpoints::callback::is_callback;
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::operational::{OperationalEvent, notify_subscribers};
 
 /// What came of a try.

@@ -38,7 +38,7 @@ pub fn subscriber(url: &str) -> Subscriber {
 /// The endpoint at a client's URL; none where the text is no URL, which was refused when it came.
 pub fn endpoint(url: &str, settings: &WebhookSettings) -> Option<Arc<Endpoint>> {
     let policy = EndpointPolicy {
-        schedule: Schedule::Vidbuilder,
+        schedule: Schedule::Short,
         timeout: TIMEOUT,
         // A client's URL is nobody's to enable again: it is never disabled, and nobody else is told that it fails.
         disable_policy: DisablePolicy { failures: 0, time: Duration::ZERO, min_failures: u64::MAX },

@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod callback;
 pub mod policies;
+pub mod receiver;
 pub mod registrations;
 pub mod secrets;
 
@@ -10,13 +11,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, ReceiverKind, Timestamp};
+use reelhook_domain::{Dialect, EndpointId, EndpointPolicy, EndpointState, Timestamp};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::store::StoreError;
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 
 /// One receiver; `Debug` hides what is secret.
 #[derive(Clone)]
