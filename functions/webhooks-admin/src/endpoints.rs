@@ -185,7 +185,7 @@ impl EndpointHandler<'_> {
 
     /// An endpoint by its id or name.
     async fn find(&self, name: &str) -> Result<EndpointView, Problem> {
-        let table = &self.deps.tables.deliveries;
+        let table = &self.deps.endpoints;
         if let Some(endpoint) = self.secrets.webhooks.named(name) {
             return Ok(self.of_settings(endpoint, table.endpoint(&endpoint.id).await?));
         }
@@ -208,7 +208,7 @@ impl EndpointHandler<'_> {
         };
         let (id, at) = (opened.registration.id.clone(), opened.registration.created_at);
         tracing::info!(caller, endpoint_id = %id, "an endpoint is registered");
-        let shown = self.of_registration(opened, self.deps.tables.deliveries.endpoint(&id).await?);
+        let shown = self.of_registration(opened, self.deps.endpoints.endpoint(&id).await?);
         // A repeat with the same key sends the same test, and so no other.
         let test = match enabled {
             // The endpoint is there all the same: whoever repeats this without a key would have two.
@@ -246,7 +246,7 @@ impl EndpointHandler<'_> {
                 recover::enable(&recover_ports(self.deps), endpoint, WAKE_BUDGET).await?;
             }
             Some(false) if !disabled => {
-                let table = &self.deps.tables.deliveries;
+                let table = &self.deps.endpoints;
                 table.disable(&endpoint.id, "disabled by its operator", SystemClock.now(), true).await?;
             }
             Some(_) | None => {}

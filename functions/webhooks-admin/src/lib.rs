@@ -185,7 +185,7 @@ impl Deps {
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
         Ok(Self {
             tables: TriggerTables {
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
                 counters: counters.clone(),
             },
             registrations: RegistrationTable::new(endpoints.clone()),
@@ -257,7 +257,7 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
             Ok(delivery_answer(&details))
         }
         deliveries::Route::Replay(id) => {
-            let (endpoints, grace) = (deliveries, deps.policy.hint_grace);
+            let (endpoints, grace) = (&deps.endpoints, deps.policy.hint_grace);
             let ports = ReplayPorts { deliveries, endpoints, hints: &deps.hints, clock: &SystemClock, grace };
             match replay(&ports, id).await? {
                 Replayed::Due(delivery) => Ok(replay_answer(&delivery, SystemClock.now())),
@@ -288,7 +288,7 @@ fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
     RecoverPorts {
         store: table,
         deliveries: table,
-        endpoints: table,
+        endpoints: &deps.endpoints,
         hints: &deps.hints,
         clock: &SystemClock,
         grace: deps.policy.hint_grace,

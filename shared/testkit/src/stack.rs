@@ -152,10 +152,16 @@ impl Stack {
 
     /// What the dispatcher works with.
     pub fn deliver_ports(&self) -> DeliverPorts<'_> {
+        let table = &*self.deliveries;
         DeliverPorts {
-            store: &*self.deliveries,
+            deliveries: table,
+            attempts: table,
+            events: table,
+            endpoints: table,
+            admission: table,
+            health: table,
             hints: &self.hints,
-            registrations: &*self.deliveries,
+            registrations: table,
             endpoint_cache: &self.endpoint_cache,
             vault: Some(&self.vault),
             transport: &self.http,

@@ -110,7 +110,7 @@ async fn failures_add_up_until_a_delivery_is_taken() {
         stack.world.advance_s(30);
     }
     // What can't be counted keeps no delivery back.
-    stack.deliveries.faults.busy("learn", 1);
+    stack.deliveries.faults.busy("report", 1);
     stack.http = ScriptedHttp::always(500);
     let other = add(&stack, 2);
     send(&stack, &other).await.unwrap();
