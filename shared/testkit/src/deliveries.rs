@@ -17,7 +17,8 @@ use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::Registration;
 use reelhook_app::webhooks::notify::EventStore;
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Timestamp,
+    Attempt, Concurrency, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId,
+    JobId, Timestamp,
 };
 
 use crate::faults::Faults;
@@ -191,8 +192,8 @@ impl EndpointStateStore for MemoryDeliveries {
         let done = self.faults.check("request_probe")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             endpoint.revision += 1;
-            endpoint.circuit_until = endpoint.circuit_until.map(|_| Timestamp::EPOCH);
-            endpoint.candidate = None;
+            endpoint.circuit.until = endpoint.circuit.until.map(|_| Timestamp::EPOCH);
+            endpoint.circuit.candidate = None;
         }
         done.answer(())
     }
@@ -201,9 +202,15 @@ impl EndpointStateStore for MemoryDeliveries {
         let done = self.faults.check("enable")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             let EndpointState { revision, registration, removed_at, window, .. } = *endpoint;
-            let (revision, slots) = (revision + 1, std::mem::take(&mut endpoint.slots));
-            let kept = EndpointState { revision, registration, removed_at, window, slots, ..EndpointState::default() };
-            *endpoint = kept;
+            let slots = std::mem::take(&mut endpoint.concurrency.slots);
+            *endpoint = EndpointState {
+                revision: revision + 1,
+                registration,
+                removed_at,
+                window,
+                concurrency: Concurrency { slots, ..Concurrency::default() },
+                ..EndpointState::default()
+            };
         }
         done.answer(())
     }

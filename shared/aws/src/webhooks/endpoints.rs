@@ -8,7 +8,10 @@ use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::callback::is_callback;
-use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+use reelhook_domain::{
+    CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
+    Timestamp,
+};
 
 use crate::batch::get_all;
 use crate::errors::store_error;
@@ -126,16 +129,17 @@ impl EndpointAdmission for EndpointTable {
         change.set("revision", n(next.revision));
         change.set("window_index", n(next.window.index));
         change.set("window_used", n(next.window.used));
-        change.set_or_remove("circuit_until", next.circuit_until.map(|at| n(at.millis())));
-        change.set_or_remove("candidate", next.candidate.map(|at| n(at.millis())));
-        change.set_or_remove("line", next.queue_end.map(|at| n(at.millis())));
-        for slot in next.slots.iter().filter(|slot| !was.slots.contains(slot)) {
+        change.set_or_remove("circuit_until", next.circuit.until.map(|at| n(at.millis())));
+        change.set_or_remove("candidate", next.circuit.candidate.map(|at| n(at.millis())));
+        change.set_or_remove("line", next.concurrency.queue_end.map(|at| n(at.millis())));
+        let (held, taken) = (&was.concurrency.slots, &next.concurrency.slots);
+        for slot in taken.iter().filter(|slot| !held.contains(slot)) {
             change.set(&slot_name(slot.holder), s(format!("{} {}", slot.attempts, slot.until.millis())));
         }
-        for slot in was.slots.iter().filter(|slot| next.slots.iter().all(|other| other.holder != slot.holder)) {
+        for slot in held.iter().filter(|slot| taken.iter().all(|other| other.holder != slot.holder)) {
             change.remove(&slot_name(slot.holder));
         }
-        let last = next.slots.iter().map(|slot| slot.until).max();
+        let last = taken.iter().map(|slot| slot.until).max();
         if let Some(last) = last.filter(|_| is_callback(id)) {
             // Clients' URLs are not removed otherwise.
             change.set("expires_at", n(last.seconds() + CALLBACK_S));
@@ -157,7 +161,9 @@ impl EndpointAdmission for EndpointTable {
         };
         match stored {
             // This call's own write, whose answer was lost.
-            Some(stored) if stored.slots.iter().any(|slot| next.slots.contains(slot) && !was.slots.contains(slot)) => {
+            Some(stored)
+                if stored.concurrency.slots.iter().any(|slot| taken.contains(slot) && !held.contains(slot)) =>
+            {
                 Ok(None)
             }
             Some(stored) => Ok(Some(stored)),
@@ -380,14 +386,18 @@ fn state(item: &Item) -> EndpointState {
         failing_since: time("failing_since"),
         outage_notified_since: time("told_failing"),
         warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
-        circuit_until: time("circuit_until"),
-        probes: small("probes").unwrap_or_default(),
-        candidate: time("candidate"),
-        concurrency_limit: small("width"),
+        circuit: CircuitState {
+            until: time("circuit_until"),
+            failed_probes: small("probes").unwrap_or_default(),
+            candidate: time("candidate"),
+        },
+        concurrency: Concurrency {
+            limit: small("width"),
+            queue_end: time("line"),
+            slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
+        },
         latency_ms: large("latency_ms"),
         success_permille: small("success_permille"),
-        queue_end: time("line"),
-        slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
     }
 }
 

@@ -3,7 +3,10 @@
 use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
-use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+use reelhook_domain::{
+    CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
+    Timestamp,
+};
 use reelhook_testkit::NOON;
 use serde_json::json;
 
@@ -65,15 +68,15 @@ async fn an_endpoint_s_state_is_read() {
         paused_until: at(60_000),
         failures: 7,
         failing_since: at(1),
-        circuit_until: at(2),
-        probes: 2,
-        candidate: at(3),
+        circuit: CircuitState { until: at(2), failed_probes: 2, candidate: at(3) },
         warned: 50,
-        concurrency_limit: Some(4),
         latency_ms: 321,
         success_permille: Some(912),
-        queue_end: at(4),
-        slots: vec![Slot { holder: 31, attempts: 3, until: Timestamp(1_704_110_400_005) }],
+        concurrency: Concurrency {
+            limit: Some(4),
+            queue_end: at(4),
+            slots: vec![Slot { holder: 31, attempts: 3, until: Timestamp(1_704_110_400_005) }],
+        },
     };
     assert_eq!(store.endpoint(&id()).await.unwrap(), expected);
 }
@@ -82,14 +85,20 @@ async fn an_endpoint_s_state_is_read() {
 async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let was = EndpointState {
         revision: 7,
-        slots: vec![Slot { holder: 1, attempts: 2, until: NOON }],
+        concurrency: Concurrency {
+            slots: vec![Slot { holder: 1, attempts: 2, until: NOON }],
+            ..Concurrency::default()
+        },
         ..EndpointState::default()
     };
     let next = EndpointState {
         revision: 8,
         window: RateWindow { index: 5, used: 6 },
-        queue_end: Some(NOON),
-        slots: vec![Slot { holder: 2, attempts: 3, until: Timestamp(9) }],
+        concurrency: Concurrency {
+            queue_end: Some(NOON),
+            slots: vec![Slot { holder: 2, attempts: 3, until: Timestamp(9) }],
+            ..Concurrency::default()
+        },
         ..EndpointState::default()
     };
     let (store, calls) = table(|_, _| ok());
@@ -105,7 +114,7 @@ async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let item = json!({ "revision": { "N": "9" }, "slot_5": { "S": "1 9" } });
     let (store, _) = table(move |_, _| condition_failed(Some(&item)));
     let theirs = store.admit(&id(), &was, &next).await.unwrap().expect("another one was admitted first");
-    assert_eq!((theirs.revision, theirs.slots.len()), (9, 1));
+    assert_eq!((theirs.revision, theirs.concurrency.slots.len()), (9, 1));
     // Without the item in the answer it is read.
     let (store, calls) = table(|_, before| if before == 0 { condition_failed(None) } else { ok() });
     assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), Some(EndpointState::default()));
@@ -126,7 +135,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
         failed,
         latency_ms: Some(40),
         success_permille: Some(950),
-        width: ConcurrencyChange::Set(2),
+        concurrency_limit: ConcurrencyChange::Set(2),
         circuit_until: None,
         probes: None,
         pause_until: None,
@@ -152,7 +161,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     let failed = EndpointReport {
         circuit_until: Some(Timestamp(5)),
         probes: Some(3),
-        width: ConcurrencyChange::RaiseBy(7),
+        concurrency_limit: ConcurrencyChange::RaiseBy(7),
         ..report(Some(2))
     };
     check(
@@ -162,7 +171,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     )
     .await;
     let nothing = EndpointReport {
-        width: ConcurrencyChange::Unchanged,
+        concurrency_limit: ConcurrencyChange::Unchanged,
         latency_ms: None,
         success_permille: None,
         ..report(Some(0))

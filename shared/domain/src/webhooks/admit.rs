@@ -95,13 +95,13 @@ impl EndpointState {
 
     /// Decides for an open circuit: when the probe is due, one delivery is sent as the probe.
     fn probe(&self, policy: &EndpointPolicy, count: usize, holder: u64, now: Timestamp) -> Admitted {
-        let interval = policy.circuit.wait(self.probes);
+        let interval = policy.circuit.wait(self.circuit.failed_probes);
         let mut next = self.clone();
         next.revision += 1;
-        let opened = self.circuit_until.unwrap_or_else(|| now.after(interval));
-        next.circuit_until = Some(opened);
+        let opened = self.circuit.until.unwrap_or_else(|| now.after(interval));
+        next.circuit.until = Some(opened);
         if let Some(until) = Some(opened).filter(|until| *until > now) {
-            if self.slots.iter().any(|slot| slot.until == until) {
+            if self.concurrency.slots.iter().any(|slot| slot.until == until) {
                 // The probe is in progress and ends by then.
                 return Admitted {
                     decisions: vec![SendDecision::Wait(until, WaitReason::Circuit); count],
@@ -112,17 +112,17 @@ impl EndpointState {
             // One delivery returns as the probe, the others after it.
             let behind = until.after(policy.timeout + ATTEMPT_MARGIN).min(now.after(MAX_WAIT)).max(until);
             let mut decisions = vec![SendDecision::Wait(behind, WaitReason::Circuit); count];
-            let chosen = self.candidate == Some(until);
+            let chosen = self.circuit.candidate == Some(until);
             if !chosen {
                 decisions[0] = SendDecision::Wait(until, WaitReason::Circuit);
-                next.candidate = Some(until);
+                next.circuit.candidate = Some(until);
             }
-            let changed = !chosen || self.circuit_until.is_none();
+            let changed = !chosen || self.circuit.until.is_none();
             return Admitted { decisions, next: changed.then_some(next), probe: false };
         }
         let over = now.after(policy.timeout + ATTEMPT_MARGIN);
-        next.circuit_until = Some(over);
-        next.candidate = None;
+        next.circuit.until = Some(over);
+        next.circuit.candidate = None;
         next.take(holder, 1, over, now);
         let mut decisions = vec![SendDecision::Wait(over, WaitReason::Circuit); count];
         decisions[0] = SendDecision::Send;
@@ -138,7 +138,7 @@ impl EndpointState {
         now: Timestamp,
     ) -> Admitted {
         let concurrency_limit = self.concurrency_limit(policy);
-        let busy: u32 = self.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum();
+        let busy: u32 = self.concurrency.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum();
         let mut free = concurrency_limit.saturating_sub(busy);
         // A little slower than the endpoint: faster than that, deliveries would return before slots are free.
         let step = Duration::from_millis((self.latency_ms() + CALLS_MS) * 11 / 10 / u64::from(concurrency_limit));
@@ -150,7 +150,7 @@ impl EndpointState {
             (0..requests.len()).partition(|index| requests[*index].has_reservation || requests[*index].was_queued);
         for index in waited.iter().chain(&new).copied() {
             let AdmissionRequest { has_reservation, was_queued } = requests[index];
-            let queue_end = next.queue_end.filter(|queue_end| *queue_end > now);
+            let queue_end = next.concurrency.queue_end.filter(|queue_end| *queue_end > now);
             // While most slots are free, a new delivery may pass those that are due later.
             let may_pass = has_reservation
                 || was_queued
@@ -175,7 +175,7 @@ impl EndpointState {
                 }
             } else {
                 let send_at = queue_end.unwrap_or(now).after(step).min(now.after(MAX_QUEUE_WAIT));
-                next.queue_end = Some(send_at);
+                next.concurrency.queue_end = Some(send_at);
                 // A reservation in the rate limit is kept until its window ends.
                 let keeps = has_reservation && policy.rate.same_window(send_at, now);
                 SendDecision::Wait(send_at, if keeps { WaitReason::RateLimit } else { WaitReason::Concurrency })
@@ -191,7 +191,7 @@ impl EndpointState {
 
     /// Takes a slot, and removes expired ones.
     fn take(&mut self, holder: u64, attempts: u32, until: Timestamp, now: Timestamp) {
-        self.slots.retain(|slot| slot.until > now);
-        self.slots.push(Slot { holder, attempts, until });
+        self.concurrency.slots.retain(|slot| slot.until > now);
+        self.concurrency.slots.push(Slot { holder, attempts, until });
     }
 }

@@ -93,19 +93,33 @@ pub struct EndpointState {
     pub warned: u8,
     /// Start of the outage that subscribers were notified about; none once they are notified of its end.
     pub outage_notified_since: Option<Timestamp>,
-    /// Only the probe is sent before this time.
-    pub circuit_until: Option<Timestamp>,
-    /// Consecutive failed probes.
-    pub probes: u32,
-    /// The circuit time ([`Self::circuit_until`]) whose probe is chosen already.
-    pub candidate: Option<Timestamp>,
-    /// Its adaptive concurrency limit, if that is lower than the configured one.
-    pub concurrency_limit: Option<u32>,
+    /// Its circuit breaker.
+    pub circuit: CircuitState,
+    /// Its attempts in progress, and the deliveries that wait for them.
+    pub concurrency: Concurrency,
     /// Its smoothed latency; 0 before the first answer.
     pub latency_ms: u64,
     /// Its success rate over recent attempts, in thousandths; none before the first attempt.
     pub success_permille: Option<u32>,
-    /// When the last delivery of the backlog is due that waits for the concurrency limit.
+}
+
+/// The state of a circuit breaker, which is open while there are enough failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CircuitState {
+    /// Only the probe is sent before this time.
+    pub until: Option<Timestamp>,
+    /// Consecutive failed probes.
+    pub failed_probes: u32,
+    /// The value of `until` for which a probe is chosen already.
+    pub candidate: Option<Timestamp>,
+}
+
+/// An endpoint's use of its concurrency limit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Concurrency {
+    /// The adaptive limit, if it is lower than the configured one.
+    pub limit: Option<u32>,
+    /// When the last waiting delivery is due.
     pub queue_end: Option<Timestamp>,
     /// Attempts in progress.
     pub slots: Vec<Slot>,
@@ -186,7 +200,7 @@ impl EndpointState {
     /// The concurrency limit that applies now.
     pub fn concurrency_limit(&self, policy: &EndpointPolicy) -> u32 {
         let limit = policy.concurrency.max(1);
-        let concurrency_limit = self.concurrency_limit.unwrap_or(limit).clamp(1, limit);
+        let concurrency_limit = self.concurrency.limit.unwrap_or(limit).clamp(1, limit);
         // A slow attempt keeps a whole invocation of the dispatcher busy.
         if self.latency_ms >= SLOW_MS { concurrency_limit.min(limit.div_ceil(SLOW_SHARE)) } else { concurrency_limit }
     }
@@ -242,7 +256,7 @@ impl EndpointState {
     ) -> EndpointReport {
         let limit = policy.concurrency.max(1);
         let open = self.is_open(policy);
-        let concurrency_limit = match (batch.overloaded, batch.accepted, self.concurrency_limit) {
+        let concurrency_limit = match (batch.overloaded, batch.accepted, self.concurrency.limit) {
             (true, _, concurrency_limit) => {
                 ConcurrencyChange::Set((concurrency_limit.unwrap_or(limit).min(limit) / 2).max(1))
             }
@@ -270,8 +284,8 @@ impl EndpointState {
         let opens = policy.circuit.failures > 0
             && failed.is_some_and(|n| n > 0 && self.failures + n >= policy.circuit.failures);
         let failed_probe = probe && batch.failed > 0 && batch.accepted == 0;
-        let probes = failed_probe.then(|| self.probes.saturating_add(1));
-        let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes.unwrap_or(self.probes))));
+        let probes = failed_probe.then(|| self.circuit.failed_probes.saturating_add(1));
+        let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes.unwrap_or(self.circuit.failed_probes))));
         // A probe that was not sent has no result; the next one may be sent immediately.
         let circuit_until = if probe && !tried { Some(now) } else { circuit_until };
         EndpointReport {
@@ -319,14 +333,14 @@ impl EndpointReport {
     /// Changes the state as the store does.
     pub fn apply(&self, state: &mut EndpointState) {
         state.revision += 1;
-        state.slots.retain(|slot| slot.holder != self.holder);
+        state.concurrency.slots.retain(|slot| slot.holder != self.holder);
         state.latency_ms = self.latency_ms.unwrap_or(state.latency_ms);
         state.success_permille = self.success_permille.or(state.success_permille);
         match self.concurrency_limit {
             ConcurrencyChange::Unchanged => {}
-            ConcurrencyChange::Set(concurrency_limit) => state.concurrency_limit = Some(concurrency_limit),
+            ConcurrencyChange::Set(limit) => state.concurrency.limit = Some(limit),
             ConcurrencyChange::RaiseBy(more) => {
-                state.concurrency_limit = Some(state.concurrency_limit.unwrap_or(0).saturating_add(more))
+                state.concurrency.limit = Some(state.concurrency.limit.unwrap_or(0).saturating_add(more))
             }
         }
         match self.failed {
@@ -334,17 +348,15 @@ impl EndpointReport {
                 state.failures = 0;
                 state.failing_since = None;
                 state.warned = 0;
-                state.circuit_until = None;
-                state.candidate = None;
-                state.probes = 0;
+                state.circuit = CircuitState::default();
             }
             Some(failed) => {
                 state.failures += failed;
                 if failed > 0 {
                     state.failing_since = state.failing_since.or(Some(self.at));
                 }
-                state.circuit_until = self.circuit_until.or(state.circuit_until);
-                state.probes = self.probes.unwrap_or(state.probes);
+                state.circuit.until = self.circuit_until.or(state.circuit.until);
+                state.circuit.failed_probes = self.probes.unwrap_or(state.circuit.failed_probes);
             }
         }
         state.paused_until = state.paused_until.max(self.pause_until);

@@ -299,10 +299,10 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
         "disabledReason": state.disabled_reason,
         "disablesAt": time(state.failing_since.filter(|_| state.disabled_at.is_none() && state.failures > 0).and_then(until)),
         "warnedPercent": state.warned,
-        "nextProbeAt": ahead(state.circuit_until.filter(|_| open)),
+        "nextProbeAt": ahead(state.circuit.until.filter(|_| open)),
         "pausedUntil": ahead(state.paused_until),
         "latencyMs": (state.latency_ms > 0).then_some(state.latency_ms),
-        "underWay": state.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum::<u32>(),
+        "underWay": state.concurrency.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum::<u32>(),
         "concurrencyNow": state.concurrency_limit(policy),
     })
 }
