@@ -370,7 +370,7 @@ impl Aws {
         let table = |name: &str| self.output(name).to_owned();
         let tables = FanoutTables {
             log: JobEventTable::new(self.dynamodb.clone(), table("JobEventsTable")),
-            deliveries: DeliveryTable::new(self.dynamodb.clone(), table("DeliveriesTable"), None),
+            deliveries: DeliveryTable::new(self.dynamodb.clone(), table("DeliveriesTable")),
             counters: CounterTable::new(self.dynamodb.clone(), table("CountersTable")),
             now: || Timestamp(0),
         };

@@ -66,6 +66,7 @@ impl Config {
 pub struct Deps {
     jobs: JobTable,
     due: DueTables,
+    endpoints: EndpointTable,
     counters: Reconciler,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
@@ -83,9 +84,10 @@ impl Deps {
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
-        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints));
+        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table);
         Ok(Self {
             due: DueTables { jobs: jobs.clone(), deliveries },
+            endpoints,
             counters: Reconciler { counters, jobs: jobs.clone() },
             jobs,
             work: Queue::new(clients.sqs(), config.work_queue_url),
@@ -141,7 +143,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
     let recovery = RecoverPorts {
         store: table,
         deliveries: table,
-        endpoints: table,
+        endpoints: &deps.endpoints,
         hints: &deps.deliveries,
         clock: &SystemClock,
         grace: deps.policy.hint_grace,

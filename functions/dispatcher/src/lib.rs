@@ -1,4 +1,4 @@
-//! The Deliveries queue: sends signed webhooks and writes down what came of each try.
+//! The `dispatcher` function: sends the deliveries that the Deliveries queue hints at, and records each attempt.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::LambdaEvent;
@@ -56,7 +56,7 @@ impl Config {
     }
 }
 
-/// Endpoints, and what their secrets are sealed with.
+/// Configured endpoints, and the key that seals the secrets of registered ones.
 struct Secrets {
     webhooks: WebhookSettings,
     vault: Option<Vault>,
@@ -67,7 +67,7 @@ const SETTINGS: &[&str] = &[
     "WEBHOOK_EVENTS",
     "WEBHOOK_SECRET_KEY",
     "ENDPOINT_SECRETS_KEY",
-    // One call reads the names up to here; the others stand in the options.
+    // One call reads the names up to here; the others are in the options.
     OPTIONS,
     "WEBHOOK_HEADERS",
     "WEBHOOK_TIMEOUT",
@@ -90,6 +90,7 @@ const SETTINGS: &[&str] = &[
 /// What the function works with.
 pub struct Deps {
     deliveries: DeliveryTable,
+    endpoints: EndpointTable,
     registrations: RegistrationTable,
     endpoint_cache: EndpointCache,
     hints: Queue<DeliveryMessage>,
@@ -102,7 +103,7 @@ impl Deps {
     /// Builds the clients and reads the settings, before the first event.
     ///
     /// # Errors
-    /// When settings can't be read or used, or no secret is set on a deployed stack.
+    /// When the settings cannot be read or are invalid, or a deployed stack has no secret.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let clients = Clients::from_environment();
         let dynamodb = clients.dynamodb();
@@ -120,8 +121,9 @@ impl Deps {
             Ok(Secrets { webhooks, vault })
         });
         Ok(Self {
-            deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
-            registrations: RegistrationTable::new(endpoints),
+            deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
+            registrations: RegistrationTable::new(endpoints.clone()),
+            endpoints,
             endpoint_cache: EndpointCache::default(),
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             transports: Transports {
@@ -134,18 +136,23 @@ impl Deps {
     }
 }
 
-/// Works a batch of hints off.
+/// Processes a batch of hints.
 ///
 /// # Errors
-/// Never: messages that have to come again are named in the answer.
+/// Never: the answer names the messages that must come again.
 pub async fn handle(deps: &Deps, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, lambda_runtime::Error> {
-    Ok(batch(event.payload, |messages: Vec<DeliveryMessage>| work_off(deps, messages)).await)
+    Ok(batch(event.payload, |messages: Vec<DeliveryMessage>| process(deps, messages)).await)
 }
 
-async fn work_off(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
+async fn process(deps: &Deps, messages: Vec<DeliveryMessage>) -> Vec<Verdict> {
     let secrets = deps.secrets.get().await;
     let ports = DeliverPorts {
-        store: &deps.deliveries,
+        deliveries: &deps.deliveries,
+        attempts: &deps.deliveries,
+        events: &deps.deliveries,
+        endpoints: &deps.endpoints,
+        admission: &deps.endpoints,
+        health: &deps.endpoints,
         hints: &deps.hints,
         registrations: &deps.registrations,
         endpoint_cache: &deps.endpoint_cache,

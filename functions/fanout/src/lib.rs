@@ -121,7 +121,7 @@ impl Deps {
             jobs: JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock)),
             tables: FanoutTables {
                 log: JobEventTable::new(dynamodb.clone(), config.job_events_table),
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
                 counters,
                 now: || SystemClock.now(),
             },

@@ -128,10 +128,7 @@ impl Deps {
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
-            due: DueTables {
-                jobs: jobs.clone(),
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, None),
-            },
+            due: DueTables { jobs: jobs.clone(), deliveries: DeliveryTable::new(dynamodb, config.deliveries_table) },
             jobs,
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs, config.deliveries_queue_url),

@@ -75,7 +75,7 @@ impl Deps {
         let dynamodb = clients.dynamodb();
         let counters = CounterTable::new(dynamodb.clone(), config.counters_table);
         let jobs = JobTable::new(dynamodb.clone(), config.jobs_table, counters.clone(), Arc::new(SystemClock));
-        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table, None);
+        let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table);
         let site = config.site.clone();
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(&site, &|name| raw.text(name))?)

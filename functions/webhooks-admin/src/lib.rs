@@ -154,6 +154,7 @@ pub struct Deps {
     site: Site,
     secrets: Settings<Secrets>,
     registrations: RegistrationTable,
+    endpoints: EndpointTable,
     limits: Limits,
     reach: DestinationRules,
     policy: Policy,
@@ -186,10 +187,11 @@ impl Deps {
         let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
         Ok(Self {
             tables: TriggerTables {
-                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table, Some(endpoints.clone())),
+                deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),
                 counters: counters.clone(),
             },
-            registrations: RegistrationTable::new(endpoints),
+            registrations: RegistrationTable::new(endpoints.clone()),
+            endpoints,
             hints: Queue::new(clients.sqs(), config.deliveries_queue_url),
             http: GuardedClient::new(config.allow, Some(&user_agent(config.base.as_ref())))?,
             site: config.site,
@@ -256,7 +258,7 @@ async fn handle_deliveries(deps: &Deps, route: deliveries::Route) -> Result<ApiA
             Ok(delivery_answer(&details))
         }
         deliveries::Route::Replay(id) => {
-            let (endpoints, grace) = (deliveries, deps.policy.hint_grace);
+            let (endpoints, grace) = (&deps.endpoints, deps.policy.hint_grace);
             let ports = ReplayPorts { deliveries, endpoints, hints: &deps.hints, clock: &SystemClock, grace };
             match replay(&ports, id).await? {
                 Replayed::Due(delivery) => Ok(replay_answer(&delivery, SystemClock.now())),
@@ -298,7 +300,7 @@ fn recover_ports(deps: &Deps) -> RecoverPorts<'_> {
     RecoverPorts {
         store: table,
         deliveries: table,
-        endpoints: table,
+        endpoints: &deps.endpoints,
         hints: &deps.hints,
         clock: &SystemClock,
         grace: deps.policy.hint_grace,

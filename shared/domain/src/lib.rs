@@ -36,12 +36,14 @@ pub use subject::Subject;
 pub use text::{brief, cut, steers};
 pub use time::Timestamp;
 pub use webhooks::admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
-pub use webhooks::delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable, Outcome};
+pub use webhooks::attempt::{Attempt, AttemptResult};
+pub use webhooks::delivery::{Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable};
 pub use webhooks::endpoint::{
-    ATTEMPT_MARGIN, BatchOutcome, Circuit, ConcurrencyChange, DisablePolicy, EndpointHealth, EndpointPolicy,
-    EndpointReport, EndpointState, Slot,
+    ATTEMPT_MARGIN, BatchOutcome, Circuit, CircuitState, Concurrency, ConcurrencyChange, DisablePolicy, EndpointHealth,
+    EndpointPolicy, EndpointReport, EndpointState, Slot,
 };
+pub use webhooks::outage::OutageStage;
 pub use webhooks::outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
+pub use webhooks::outcome::{Outcome, ResponseClass};
 pub use webhooks::rate::{RateLimit, RateWindow};
-pub use webhooks::receiver::{ReceiverKind, ResponseClass};
 pub use webhooks::schedule::{Schedule, retry_after};

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
+use reelhook_app::webhooks::deliver::{
+    AttemptRecorder, DeliveryRows, EndpointAdmission, EndpointHealthStore, LoadedDelivery, SaveDeliveries,
+};
 use reelhook_app::webhooks::deliveries::{
     DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
@@ -14,14 +16,14 @@ use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::registrations::Registration;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId, JobId, Subject,
-    Timestamp,
+    Attempt, Concurrency, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId,
+    JobId, Subject, Timestamp,
 };
 
 use crate::faults::Faults;
 
-/// Deliveries; faults go by the port's names, but `begin` is a save that claims: `load`, `begin`, `save`, `keep`,
-/// `endpoint`, `admit`, `report`, `warn`, `disable`; those of registrations by theirs.
+/// Deliveries and endpoints. Faults have the names of the ports' methods, except that a save that claims is `begin` and any
+/// other save is `save`.
 #[derive(Debug, Default)]
 pub struct MemoryDeliveries {
     state: Mutex<State>,
@@ -44,26 +46,26 @@ impl MemoryDeliveries {
         self.state.lock().unwrap()
     }
 
-    /// Writes an event unless it is there.
+    /// Writes an event unless it exists.
     pub fn put_event(&self, event: &EventRow) {
         self.state().events.entry(event.id.clone()).or_insert_with(|| event.clone());
     }
 
-    /// Writes a delivery unless it is there.
+    /// Writes a delivery unless it exists.
     pub fn put_delivery(&self, delivery: &Delivery) {
         let mut state = self.state();
         state.places.insert(delivery_cursor(delivery), delivery.id);
         state.deliveries.entry(delivery.id).or_insert_with(|| delivery.clone());
     }
 
-    /// Writes a delivery over what is there.
+    /// Writes a delivery over the stored one.
     pub fn overwrite(&self, delivery: &Delivery) {
         let mut state = self.state();
         state.places.insert(delivery_cursor(delivery), delivery.id);
         state.deliveries.insert(delivery.id, delivery.clone());
     }
 
-    /// Forgets every row, as if they had never been made.
+    /// Removes every row.
     pub fn forget(&self) {
         let mut state = self.state();
         state.events.clear();
@@ -72,7 +74,7 @@ impl MemoryDeliveries {
         state.attempts.clear();
     }
 
-    /// Forgets what deliveries carry.
+    /// Removes all events, as if they had expired.
     pub fn forget_events(&self) {
         self.state().events.clear();
     }
@@ -100,7 +102,7 @@ impl MemoryDeliveries {
     /// The only delivery.
     ///
     /// # Panics
-    /// When there is none, or more than one.
+    /// If there is none, or more than one.
     pub fn only(&self) -> Delivery {
         let mut all = self.all();
         assert_eq!(all.len(), 1, "{all:?}");
@@ -124,7 +126,7 @@ impl MemoryDeliveries {
         state.deliveries.get(&id).map(|delivery| delivery.all_attempts(rows)).unwrap_or_default()
     }
 
-    /// What is kept of an endpoint.
+    /// The state of an endpoint.
     pub fn endpoint_state(&self, id: &EndpointId) -> EndpointState {
         self.state().endpoints.get(id).cloned().unwrap_or_default()
     }
@@ -141,7 +143,7 @@ impl MemoryDeliveries {
 }
 
 impl State {
-    /// The places of these among those, in their order.
+    /// The cursors of matching deliveries, in order.
     fn placed<'a>(
         &self,
         among: impl Iterator<Item = (&'a String, &'a DeliveryId)>,
@@ -186,11 +188,11 @@ impl EndpointStateStore for MemoryDeliveries {
     }
 
     async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
-        let done = self.faults.check("ask_now")?;
+        let done = self.faults.check("request_probe")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             endpoint.revision += 1;
-            endpoint.circuit_until = endpoint.circuit_until.map(|_| Timestamp(0));
-            endpoint.candidate = None;
+            endpoint.circuit.until = endpoint.circuit.until.map(|_| Timestamp::EPOCH);
+            endpoint.circuit.candidate = None;
         }
         done.answer(())
     }
@@ -199,9 +201,15 @@ impl EndpointStateStore for MemoryDeliveries {
         let done = self.faults.check("enable")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             let EndpointState { revision, registration, removed_at, window, .. } = *endpoint;
-            let (revision, slots) = (revision + 1, std::mem::take(&mut endpoint.slots));
-            let kept = EndpointState { revision, registration, removed_at, window, slots, ..EndpointState::default() };
-            *endpoint = kept;
+            let slots = std::mem::take(&mut endpoint.concurrency.slots);
+            *endpoint = EndpointState {
+                revision: revision + 1,
+                registration,
+                removed_at,
+                window,
+                concurrency: Concurrency { slots, ..Concurrency::default() },
+                ..EndpointState::default()
+            };
         }
         done.answer(())
     }
@@ -269,15 +277,15 @@ impl DeliveryQueries for MemoryDeliveries {
     }
 
     async fn details(&self, id: DeliveryId) -> Result<Option<DeliveryDetails>, StoreError> {
-        let done = self.faults.check("tell")?;
+        let done = self.faults.check("details")?;
         let attempts = self.attempts(id);
         let state = self.state();
-        let told = state.deliveries.get(&id).map(|delivery| DeliveryDetails {
+        let details = state.deliveries.get(&id).map(|delivery| DeliveryDetails {
             delivery: delivery.clone(),
             event: state.events.get(&delivery.event_id).cloned(),
             attempts,
         });
-        done.answer(told)
+        done.answer(details)
     }
 }
 
@@ -290,8 +298,8 @@ fn in_shard(delivery: &Delivery, day: &str, shard: u32) -> bool {
 }
 
 #[async_trait]
-impl DeliveryStore for MemoryDeliveries {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError> {
+impl DeliveryRows for MemoryDeliveries {
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("load")?;
         let state = self.state();
@@ -300,7 +308,10 @@ impl DeliveryStore for MemoryDeliveries {
         };
         done.answer(ids.iter().map(read).collect())
     }
+}
 
+#[async_trait]
+impl AttemptRecorder for MemoryDeliveries {
     async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("keep")?;
@@ -308,7 +319,10 @@ impl DeliveryStore for MemoryDeliveries {
         self.state().attempts.extend(rows);
         done.answer(())
     }
+}
 
+#[async_trait]
+impl EndpointAdmission for MemoryDeliveries {
     async fn admit(
         &self,
         id: &EndpointId,
@@ -319,13 +333,16 @@ impl DeliveryStore for MemoryDeliveries {
         let done = self.faults.check("admit")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        let theirs = (endpoint.revision != was.revision).then(|| endpoint.clone());
-        if theirs.is_none() {
+        let stored = (endpoint.revision != was.revision).then(|| endpoint.clone());
+        if stored.is_none() {
             endpoint.clone_from(next);
         }
-        done.answer(theirs)
+        done.answer(stored)
     }
+}
 
+#[async_trait]
+impl EndpointHealthStore for MemoryDeliveries {
     async fn auto_disable(
         &self,
         id: &EndpointId,
@@ -333,7 +350,7 @@ impl DeliveryStore for MemoryDeliveries {
         reason: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let done = self.faults.check("give_up")?;
+        let done = self.faults.check("auto_disable")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
         let first = endpoint.failures >= failures && endpoint.disabled_at.is_none();
@@ -369,7 +386,7 @@ impl DeliveryStore for MemoryDeliveries {
 
     async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
-        let done = self.faults.check("told_failing")?;
+        let done = self.faults.check("mark_failing_notified")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
         let holds = since.is_none() || endpoint.failures > 0;
@@ -380,7 +397,7 @@ impl DeliveryStore for MemoryDeliveries {
     }
 
     async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
-        let done = self.faults.check("told")?;
+        let done = self.faults.check("mark_disabled_notified")?;
         if let Some(endpoint) = self.state().endpoints.get_mut(id) {
             endpoint.disable_notified = true;
         }

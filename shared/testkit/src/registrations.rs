@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::endpoints::registrations::{EndpointReader, Registration, RegistrationStore, StateChange};
 use reelhook_app::webhooks::subscriptions::{Subscriber, Subscribers};
-use reelhook_domain::{EndpointId, EndpointState, Timestamp};
+use reelhook_domain::{Concurrency, EndpointId, EndpointState, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 
@@ -110,7 +110,7 @@ fn forget_failures(of: &mut EndpointState) {
         disable_notified: known.disable_notified,
         outage_notified_since: known.outage_notified_since,
         window: known.window,
-        slots: known.slots,
+        concurrency: Concurrency { slots: known.concurrency.slots, ..Concurrency::default() },
         ..EndpointState::default()
     };
 }

@@ -155,10 +155,16 @@ impl Stack {
 
     /// The ports of the dispatcher.
     pub fn deliver_ports(&self) -> DeliverPorts<'_> {
+        let table = &*self.deliveries;
         DeliverPorts {
-            store: &*self.deliveries,
+            deliveries: table,
+            attempts: table,
+            events: table,
+            endpoints: table,
+            admission: table,
+            health: table,
             hints: &self.hints,
-            registrations: &*self.deliveries,
+            registrations: table,
             endpoint_cache: &self.endpoint_cache,
             vault: Some(&self.vault),
             transport: &self.http,

@@ -3,7 +3,9 @@
 //! They are delivered like all others. None is about another webhook about webhooks, and none goes to the endpoint that
 //! it is about: so no such webhook causes another one.
 
-use reelhook_domain::{Delivery, EndpointPolicy, EndpointState, EventId, OutboundEvent, Subject, Timestamp};
+use reelhook_domain::{
+    Delivery, EndpointPolicy, EndpointState, EventId, OutageStage, OutboundEvent, Subject, Timestamp,
+};
 use serde_json::{Value, json};
 
 use crate::store::StoreError;
@@ -75,7 +77,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
     let (event, id, at, data) = match cause {
         OperationalEvent::Failing(endpoint, state, percent) => {
             let since = state.failing_since.unwrap_or(now);
-            let id = format!("{}.{}.{percent}", endpoint.id, since.millis());
+            let id = OutageStage::Warned(percent).event_id(&endpoint.id, since);
             (OutboundEvent::EndpointFailing, id, now, failing(endpoint, &endpoint.policy, state, now))
         }
         OperationalEvent::Disabled(endpoint, at, reason) => {
@@ -83,19 +85,19 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             data["disabled_at"] = json!(at.to_string());
             data["reason"] = json!(reason);
             data["message"] = json!(format!("Webhook endpoint {} was disabled: {reason}", endpoint.name));
-            (OutboundEvent::EndpointDisabled, format!("{}.{}.100", endpoint.id, at.millis()), at, data)
+            (OutboundEvent::EndpointDisabled, OutageStage::Disabled.event_id(&endpoint.id, at), at, data)
         }
         OperationalEvent::Recovered(endpoint, since) => {
             let mut data = about(endpoint);
             data["failing_since"] = json!(since.to_string());
             data["recovered_at"] = json!(now.to_string());
             data["message"] = json!(format!("Webhook endpoint {} takes webhooks again", endpoint.name));
-            (OutboundEvent::EndpointRecovered, format!("{}.{}.101", endpoint.id, since.millis()), now, data)
+            (OutboundEvent::EndpointRecovered, OutageStage::Recovered.event_id(&endpoint.id, since), now, data)
         }
         OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
         OperationalEvent::Exhausted(endpoint, delivery) => {
             // The same for each call, and a new one if the delivery is exhausted again after a replay.
-            let id = format!("{}.{}.0", delivery.id, delivery.requested_at().millis());
+            let id = EventId::parse(&format!("{}.{}.0", delivery.id, delivery.requested_at().millis()));
             (OutboundEvent::DeliveryExhausted, id, now, exhausted(endpoint, delivery))
         }
     };
@@ -105,7 +107,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             Subject::Endpoint(cause.endpoint().id.clone())
         }
     };
-    Some(EventRow { id: EventId::parse(&id).ok()?, event, subject, at, data, callback: None })
+    Some(EventRow { id: id.ok()?, event, subject, at, data, callback: None })
 }
 
 fn about(endpoint: &Endpoint) -> Value {

@@ -290,7 +290,7 @@ mod tests {
         let settings = read(&[urls, ("WEBHOOK_ENDPOINT_POLICIES", own)]).unwrap();
         let [one, two] = &settings.endpoints[..] else { panic!("two endpoints") };
         assert_eq!((one.policy, one.permanent.len()), (settings.policy, 0));
-        assert_eq!((two.policy.schedule, two.policy.concurrency), (Schedule::Vidbuilder, 2));
+        assert_eq!((two.policy.schedule, two.policy.concurrency), (Schedule::Short, 2));
         assert_eq!(two.policy.timeout, Duration::from_secs(5));
         assert_eq!(two.policy.rate, RateLimit { max: 7, window: Duration::from_secs(1) });
         assert_eq!(two.permanent, [404].into());

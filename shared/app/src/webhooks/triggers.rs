@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{
-    DeliveryId, EndpointId, EventId, OutboundEvent, ReceiverKind, ResponseClass, Subject, Timestamp,
-};
+use reelhook_domain::{DeliveryId, EndpointId, EventId, OutboundEvent, ResponseClass, Subject, Timestamp};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
 use url::Url;
@@ -18,6 +16,7 @@ use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
 use crate::webhooks::deliver::ChatText;
 use crate::webhooks::deliver::message::{chat, plain_headers, post, signatures};
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{masked, receiver};
 use crate::webhooks::events::{EventRow, EventStore};
 use crate::webhooks::notify::{Notified, NotifyPorts, notify};

@@ -228,7 +228,7 @@ async fn a_recovery_whose_telling_was_not_noted_is_told_again_under_the_same_id(
     answer_failing(&stack, 500);
     jobs(&stack, 0..2).await;
     until_told(&stack, "endpoint.failing").await;
-    stack.deliveries.faults.busy("told_failing", 1);
+    stack.deliveries.faults.busy("mark_failing_notified", 1);
     answer_failing(&stack, 200);
     until_all_ended(&stack).await;
     jobs(&stack, 2..3).await;

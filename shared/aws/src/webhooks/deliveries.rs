@@ -1,4 +1,4 @@
-//! The Deliveries table: an event's row once, a delivery's row, and a row for each of its attempts.
+//! The Deliveries table: a row for each event, each delivery, and each attempt but the newest.
 
 use std::collections::HashMap;
 
@@ -9,43 +9,32 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use reelhook_app::outbox::sweep::{PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::deliver::{DeliveryStore, Loaded, SaveDeliveries};
+use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{
     DELIVERY_DAYS, DeliveryDetails, DeliveryQueries, ListedDelivery, delivery_cursor, delivery_shard,
 };
-use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{
-    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Subject, Timestamp,
-};
+use reelhook_domain::{Attempt, Delivery, DeliveryId, EventId, Subject, Timestamp};
 use uuid::Uuid;
 
 use crate::batch::{BATCH_WRITE, STATEMENTS, Update, get_all, put, update_all, write_all};
 use crate::errors::store_error;
 use crate::items::{Item, SCHEMA, json, n, read, s, text, ttl};
-use crate::webhooks::endpoints::EndpointTable;
 
-/// The newest attempts that one delivery is shown with.
-const TOLD_ATTEMPTS: i32 = 100;
+/// How many of the newest attempts one delivery is shown with.
+const SHOWN_ATTEMPTS: i32 = 100;
 
-/// The Deliveries table, with the endpoints beside it.
+/// The Deliveries table.
 #[derive(Debug, Clone)]
 pub struct DeliveryTable {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) table: String,
-    endpoints: Option<EndpointTable>,
 }
 
 impl DeliveryTable {
-    /// The table called `table`; sending needs the endpoints as well.
-    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>, endpoints: Option<EndpointTable>) -> Self {
-        Self { client, table: table.into(), endpoints }
-    }
-
-    fn endpoints(&self) -> Result<&EndpointTable, StoreError> {
-        let missing =
-            || StoreError::Refused { operation: "endpoints", source: "this function has no endpoints".into() };
-        self.endpoints.as_ref().ok_or_else(missing)
+    /// The table called `table`.
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
     }
 
     async fn put_if_absent(&self, operation: &'static str, item: Item) -> Result<(), StoreError> {
@@ -61,7 +50,7 @@ impl DeliveryTable {
         }
     }
 
-    /// The items with these keys that are there, by partition; read consistently.
+    /// The items with these keys that exist, by partition; strongly consistent.
     pub(crate) async fn get_all(
         &self,
         operation: &'static str,
@@ -70,7 +59,7 @@ impl DeliveryTable {
         get_all(operation, &self.client, &self.table, "pk", keys).await
     }
 
-    /// Deliveries of a shard that are due.
+    /// The deliveries of a shard that are due.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -82,7 +71,7 @@ impl DeliveryTable {
             .index_name("by-due")
             .key_condition_expression("due_shard = :shard AND due_at <= :now")
             .expression_attribute_values(":shard", s(format!("due#{shard}")))
-            .expression_attribute_values(":now", n(now.0))
+            .expression_attribute_values(":now", n(now.millis()))
             .limit(PER_SHARD);
         let answer = query.send().await.map_err(|error| store_error("find due deliveries", error))?;
         Ok(answer
@@ -103,7 +92,7 @@ impl EventStore for DeliveryTable {
         item.insert("schema".to_owned(), n(SCHEMA));
         item.insert("job_id".to_owned(), s(event.subject.as_str()));
         item.insert("body".to_owned(), json(event));
-        // Longer than a delivery that is tried for days.
+        // Longer than a delivery whose attempts span days.
         item.insert("expires_at".to_owned(), ttl(event.at, DELIVERY_DAYS + 5));
         self.put_if_absent("put event", item).await
     }
@@ -119,37 +108,18 @@ impl SaveDeliveries for DeliveryTable {
         let operation = "save deliveries";
         let call = Uuid::new_v4().simple();
         let chunk = |chunk: &[Delivery]| {
-            // Each delivery is in a call once, so the call's id tells its writes from all others.
+            // A call changes each delivery once, so its id distinguishes its writes from all others.
             let updates = chunk.iter().map(|delivery| delivery_update(delivery, call.to_string())).collect();
-            let theirs = |item: &Item| read(operation, item, "body");
-            update_all(operation, &self.client, &self.table, updates, theirs)
+            let stored = |item: &Item| read(operation, item, "body");
+            update_all(operation, &self.client, &self.table, updates, stored)
         };
         join_all(deliveries.chunks(STATEMENTS).map(chunk)).await.into_iter().flatten().collect()
     }
 }
 
 #[async_trait]
-impl EndpointStateStore for DeliveryTable {
-    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
-        self.endpoints()?.state(id).await
-    }
-
-    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
-        self.endpoints()?.request_probe(id).await
-    }
-
-    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
-        self.endpoints()?.enable(id).await
-    }
-
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
-        self.endpoints()?.disable(id, reason, now, told).await
-    }
-}
-
-#[async_trait]
-impl DeliveryStore for DeliveryTable {
-    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<Loaded>, StoreError> {
+impl DeliveryRows for DeliveryTable {
+    async fn load(&self, ids: &[(DeliveryId, EventId)]) -> Result<Vec<LoadedDelivery>, StoreError> {
         let operation = "load deliveries";
         let mut keys: Vec<Item> = Vec::with_capacity(ids.len() * 2);
         for (delivery, event) in ids {
@@ -168,48 +138,16 @@ impl DeliveryStore for DeliveryTable {
         };
         Ok(ids.iter().map(rows).collect())
     }
+}
 
+#[async_trait]
+impl AttemptRecorder for DeliveryTable {
     async fn keep(&self, attempts: &[(DeliveryId, Attempt)]) -> Result<(), StoreError> {
         for chunk in attempts.chunks(BATCH_WRITE) {
             let puts = chunk.iter().map(|(id, attempt)| put(attempt_item(*id, attempt))).collect();
             write_all("keep attempts", &self.client, &self.table, puts).await?;
         }
         Ok(())
-    }
-
-    async fn admit(
-        &self,
-        id: &EndpointId,
-        was: &EndpointState,
-        next: &EndpointState,
-    ) -> Result<Option<EndpointState>, StoreError> {
-        self.endpoints()?.admit(id, was, next).await
-    }
-
-    async fn auto_disable(
-        &self,
-        id: &EndpointId,
-        failures: u64,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.endpoints()?.auto_disable(id, failures, reason, now).await
-    }
-
-    async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
-        self.endpoints()?.report(id, report).await
-    }
-
-    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
-        self.endpoints()?.warn(id, percent).await
-    }
-
-    async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
-        self.endpoints()?.mark_failing_notified(id, since).await
-    }
-
-    async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
-        self.endpoints()?.mark_disabled_notified(id).await
     }
 }
 
@@ -224,7 +162,7 @@ impl DeliveryQueries for DeliveryTable {
         let query = self.client.query().table_name(&self.table).index_name("by-job");
         let query = query.key_condition_expression("job_id = :of AND place < :place");
         let query = query.expression_attribute_values(":of", s(subject.as_str()));
-        placed(query.scan_index_forward(false), before, limit).await
+        listed(query.scan_index_forward(false), before, limit).await
     }
 
     async fn of_day(
@@ -237,7 +175,7 @@ impl DeliveryQueries for DeliveryTable {
         let query = self.client.query().table_name(&self.table).index_name("by-day");
         let query = query.key_condition_expression("day_shard = :of AND place < :place");
         let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
-        placed(query.scan_index_forward(false), before, limit).await
+        listed(query.scan_index_forward(false), before, limit).await
     }
 
     async fn of_day_after(
@@ -250,7 +188,7 @@ impl DeliveryQueries for DeliveryTable {
         let query = self.client.query().table_name(&self.table).index_name("by-day");
         let query = query.key_condition_expression("day_shard = :of AND place > :place");
         let query = query.expression_attribute_values(":of", s(format!("{day}#{shard}")));
-        placed(query.scan_index_forward(true), after, limit).await
+        listed(query.scan_index_forward(true), after, limit).await
     }
 
     async fn load_all(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
@@ -261,8 +199,8 @@ impl DeliveryQueries for DeliveryTable {
         let readable = |item: &Item| match read(operation, item, "body") {
             Ok(delivery) => Some(delivery),
             Err(error) => {
-                // One delivery must not keep the list from being shown.
-                tracing::error!(%error, "a delivery can't be read and is not listed");
+                // One unreadable delivery must not hide the list.
+                tracing::error!(%error, "unreadable delivery not listed");
                 None
             }
         };
@@ -282,7 +220,7 @@ impl DeliveryQueries for DeliveryTable {
             .expression_attribute_values(":attempts", s("attempt#"))
             .consistent_read(true)
             .scan_index_forward(false)
-            .limit(TOLD_ATTEMPTS);
+            .limit(SHOWN_ATTEMPTS);
         let answer = query.send().await.map_err(|error| store_error(operation, error))?;
         let rows = answer.items().iter().rev().map(|item| read(operation, item, "body"));
         let attempts = delivery.all_attempts(rows.collect::<Result<_, _>>()?);
@@ -292,8 +230,8 @@ impl DeliveryQueries for DeliveryTable {
     }
 }
 
-/// Places and ids that a query of an index finds on one side of a place.
-async fn placed(query: QueryFluentBuilder, cursor: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
+/// Cursors and ids of the deliveries that a query of an index finds before or after a cursor.
+async fn listed(query: QueryFluentBuilder, cursor: &str, limit: usize) -> Result<Vec<ListedDelivery>, StoreError> {
     let query = query.expression_attribute_values(":place", s(cursor));
     let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error("list deliveries", error))?;
@@ -330,12 +268,12 @@ fn delivery_item(delivery: &Delivery, write_id: &str) -> Item {
     set("expires_at", expiry(delivery));
     if let Some(due) = delivery.due_at {
         set("due_shard", due_shard(delivery.id));
-        set("due_at", n(due.0));
+        set("due_at", n(due.millis()));
     }
     item
 }
 
-/// What changes from one version of a delivery to the next.
+/// The attributes that change from one version of a delivery to the next.
 fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
     let mut set = vec![
         ("version", n(delivery.version)),
@@ -344,7 +282,7 @@ fn delivery_update(delivery: &Delivery, write_id: String) -> Update {
         ("expires_at", expiry(delivery)),
     ];
     if let Some(due) = delivery.due_at {
-        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.0))]);
+        set.extend([("due_shard", due_shard(delivery.id)), ("due_at", n(due.millis()))]);
     }
     Update {
         key: [s(delivery_partition(delivery.id)), s("delivery")],

@@ -1,18 +1,24 @@
-//! The Endpoints table: what is kept of an endpoint beside its settings.
+//! The Endpoints table: the state of each endpoint, beside its settings.
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use reelhook_app::store::StoreError;
+use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
+use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::callback::is_callback;
-use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+use reelhook_domain::{
+    CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
+    Timestamp,
+};
 
 use crate::batch::get_all;
 use crate::errors::store_error;
 use crate::items::{Item, n, number, s, text};
 use crate::retry::send_update;
 
-/// How long what is kept of a client's URL is kept after it was last told something, in seconds.
+/// How long the state of a client's URL is kept after the last delivery, in seconds.
 const CALLBACK_S: i64 = 35 * 24 * 3600;
 
 /// The Endpoints table.
@@ -28,13 +34,13 @@ impl EndpointTable {
         Self { client, table: table.into() }
     }
 
-    pub(crate) async fn state(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+    async fn state(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
         let item = get.send().await.map_err(|error| store_error("load endpoint", error))?.item.unwrap_or_default();
         Ok(state(&item))
     }
 
-    /// What is kept of each of these endpoints, in order.
+    /// The state of each of these endpoints, in order.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -44,8 +50,76 @@ impl EndpointTable {
         Ok(ids.iter().map(|id| found.get(id.as_str()).map(state).unwrap_or_default()).collect())
     }
 
-    /// Saves who may be sent, on condition that nothing changed since `was` was read.
-    pub(crate) async fn admit(
+    /// Pauses an endpoint, unless it is paused for longer.
+    async fn pause(&self, id: &EndpointId, until: Timestamp) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("paused_until", n(until.millis()));
+        let update = change.apply(self.update(id));
+        let update = update
+            .condition_expression("attribute_not_exists(#paused) OR #paused < :until")
+            .expression_attribute_names("#paused", "paused_until")
+            .expression_attribute_values(":until", n(until.millis()));
+        self.when(update, "pause endpoint").await.map(|_| ())
+    }
+
+    fn update(&self, id: &EndpointId) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).key("id", s(id.as_str()))
+    }
+
+    /// Whether an update's condition held.
+    async fn when(&self, update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
+        match send_update(&self.client, update).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(store_error(operation, error)),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl EndpointStateStore for EndpointTable {
+    async fn endpoint(&self, id: &EndpointId) -> Result<EndpointState, StoreError> {
+        self.state(id).await
+    }
+
+    async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("circuit_until", n(0));
+        change.remove("candidate");
+        let update = change.apply(self.update(id));
+        let update = update.condition_expression("attribute_exists(#open)");
+        self.when(update.expression_attribute_names("#open", "circuit_until"), "request probe").await.map(|_| ())
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        for name in TROUBLES {
+            change.remove(name);
+        }
+        let update = change.apply(self.update(id)).condition_expression("attribute_exists(id)");
+        // A missing item has nothing to reset.
+        self.when(update, "enable endpoint").await.map(|_| ())
+    }
+
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.add("revision", n(1));
+        change.set("disabled_at", n(now.millis()));
+        change.set("disabled_reason", s(reason));
+        change.set_or_remove("told", told.then(|| n(1)));
+        let update = change.apply(self.update(id)).condition_expression("attribute_not_exists(#disabled)");
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl EndpointAdmission for EndpointTable {
+    async fn admit(
         &self,
         id: &EndpointId,
         was: &EndpointState,
@@ -55,47 +129,52 @@ impl EndpointTable {
         change.set("revision", n(next.revision));
         change.set("window_index", n(next.window.index));
         change.set("window_used", n(next.window.used));
-        change.set_or_remove("circuit_until", next.circuit_until.map(|at| n(at.0)));
-        change.set_or_remove("candidate", next.candidate.map(|at| n(at.0)));
-        change.set_or_remove("line", next.queue_end.map(|at| n(at.0)));
-        for slot in next.slots.iter().filter(|slot| !was.slots.contains(slot)) {
-            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.attempts, slot.until.0)));
+        change.set_or_remove("circuit_until", next.circuit.until.map(|at| n(at.millis())));
+        change.set_or_remove("candidate", next.circuit.candidate.map(|at| n(at.millis())));
+        change.set_or_remove("line", next.concurrency.queue_end.map(|at| n(at.millis())));
+        let (held, taken) = (&was.concurrency.slots, &next.concurrency.slots);
+        for slot in taken.iter().filter(|slot| !held.contains(slot)) {
+            change.set(&slot_name(slot.holder), s(format!("{} {}", slot.attempts, slot.until.millis())));
         }
-        for slot in was.slots.iter().filter(|slot| next.slots.iter().all(|other| other.holder != slot.holder)) {
+        for slot in held.iter().filter(|slot| taken.iter().all(|other| other.holder != slot.holder)) {
             change.remove(&slot_name(slot.holder));
         }
-        let last = next.slots.iter().map(|slot| slot.until).max();
+        let last = taken.iter().map(|slot| slot.until).max();
         if let Some(last) = last.filter(|_| is_callback(id)) {
-            // Clients' URLs come and go.
+            // Clients' URLs are not removed otherwise.
             change.set("expires_at", n(last.seconds() + CALLBACK_S));
         }
         let update = change.apply(self.update(id));
-        // An item that is not there has changed nothing yet.
+        // A missing item is an endpoint whose state has never changed.
         let update = update
             .condition_expression("#revision = :was OR (attribute_not_exists(#revision) AND :was = :none)")
             .expression_attribute_names("#revision", "revision")
             .expression_attribute_values(":was", n(was.revision))
             .expression_attribute_values(":none", n(0))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let theirs = match send_update(&self.client, update).await {
+        let stored = match send_update(&self.client, update).await {
             Ok(_) => return Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().map(state),
                 _ => return Err(store_error("admit deliveries", error)),
             },
         };
-        match theirs {
-            // One's own write, whose answer got lost.
-            Some(theirs) if theirs.slots.iter().any(|slot| next.slots.contains(slot) && !was.slots.contains(slot)) => {
+        match stored {
+            // This call's own write, whose answer was lost.
+            Some(stored)
+                if stored.concurrency.slots.iter().any(|slot| taken.contains(slot) && !held.contains(slot)) =>
+            {
                 Ok(None)
             }
-            Some(theirs) => Ok(Some(theirs)),
+            Some(stored) => Ok(Some(stored)),
             None => Ok(Some(self.state(id).await?)),
         }
     }
+}
 
-    /// Adds what a batch saw: how the endpoint stands now.
-    pub(crate) async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
+#[async_trait]
+impl EndpointHealthStore for EndpointTable {
+    async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
         change.remove(&slot_name(report.holder));
@@ -119,10 +198,10 @@ impl EndpointTable {
             Some(failed) => {
                 if failed > 0 {
                     change.add("failures", n(failed));
-                    change.set_once("failing_since", n(report.at.0));
+                    change.set_once("failing_since", n(report.at.millis()));
                 }
                 if let Some(until) = report.circuit_until {
-                    change.set("circuit_until", n(until.0));
+                    change.set("circuit_until", n(until.millis()));
                 }
                 if let Some(probes) = report.probes {
                     change.set("probes", n(probes));
@@ -140,8 +219,7 @@ impl EndpointTable {
         Ok(state)
     }
 
-    /// Notes a warning, unless it or a later one is noted; whether it was not.
-    pub(crate) async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
         let mut change = Expression::new();
         change.set("warned", n(percent));
         let update = change.apply(self.update(id));
@@ -151,90 +229,10 @@ impl EndpointTable {
             )
             .expression_attribute_names("#warned", "warned")
             .expression_attribute_values(":percent", n(percent));
-        self.when(update, "note a warning").await
+        self.when(update, "record a warning").await
     }
 
-    /// A longer pause that somebody else noted stays.
-    async fn pause(&self, id: &EndpointId, until: Timestamp) -> Result<(), StoreError> {
-        let mut change = Expression::new();
-        change.add("revision", n(1));
-        change.set("paused_until", n(until.0));
-        let update = change.apply(self.update(id));
-        let update = update
-            .condition_expression("attribute_not_exists(#paused) OR #paused < :until")
-            .expression_attribute_names("#paused", "paused_until")
-            .expression_attribute_values(":until", n(until.0));
-        self.when(update, "pause endpoint").await.map(|_| ())
-    }
-
-    /// Has an endpoint with an open circuit probed at the next delivery.
-    pub(crate) async fn request_probe(&self, id: &EndpointId) -> Result<(), StoreError> {
-        let mut change = Expression::new();
-        change.add("revision", n(1));
-        change.set("circuit_until", n(0));
-        change.remove("candidate");
-        let update = change.apply(self.update(id));
-        let update = update.condition_expression("attribute_exists(#open)");
-        self.when(update.expression_attribute_names("#open", "circuit_until"), "ask endpoint now").await.map(|_| ())
-    }
-
-    /// Lets an endpoint be asked again.
-    pub(crate) async fn enable(&self, id: &EndpointId) -> Result<(), StoreError> {
-        let mut change = Expression::new();
-        change.add("revision", n(1));
-        for name in TROUBLES {
-            change.remove(name);
-        }
-        let update = change.apply(self.update(id)).condition_expression("attribute_exists(id)");
-        // An endpoint that nothing is kept of has no troubles.
-        self.when(update, "enable endpoint").await.map(|_| ())
-    }
-
-    /// Disables an endpoint, unless it is.
-    pub(crate) async fn disable(
-        &self,
-        id: &EndpointId,
-        reason: &str,
-        now: Timestamp,
-        told: bool,
-    ) -> Result<(), StoreError> {
-        let mut change = Expression::new();
-        change.add("revision", n(1));
-        change.set("disabled_at", n(now.0));
-        change.set("disabled_reason", s(reason));
-        change.set_or_remove("told", told.then(|| n(1)));
-        let update = change.apply(self.update(id)).condition_expression("attribute_not_exists(#disabled)");
-        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
-    }
-
-    /// Notes that it was told that an endpoint fails, if it still does, or that it recovered; whether that was noted.
-    pub(crate) async fn mark_failing_notified(
-        &self,
-        id: &EndpointId,
-        since: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        let mut change = Expression::new();
-        change.set_or_remove("told_failing", since.map(|since| n(since.0)));
-        let update = change.apply(self.update(id));
-        let update = match since {
-            Some(_) => update.condition_expression("attribute_exists(failures)"),
-            None => update.condition_expression("attribute_exists(id)"),
-        };
-        self.when(update, "save what was notified").await
-    }
-
-    /// Notes that it was told that an endpoint is disabled.
-    pub(crate) async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
-        let mut change = Expression::new();
-        change.set("told", n(1));
-        let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
-        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "save what was notified")
-            .await
-            .map(|_| ())
-    }
-
-    /// Disables an endpoint that still has so many failures; whether nobody else had disabled it.
-    pub(crate) async fn auto_disable(
+    async fn auto_disable(
         &self,
         id: &EndpointId,
         failures: u64,
@@ -243,7 +241,7 @@ impl EndpointTable {
     ) -> Result<bool, StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
-        change.set("disabled_at", n(now.0));
+        change.set("disabled_at", n(now.millis()));
         change.set("disabled_reason", s(reason));
         change.remove("told");
         let update = change.apply(self.update(id));
@@ -254,23 +252,28 @@ impl EndpointTable {
         self.when(update, "disable endpoint").await
     }
 
-    fn update(&self, id: &EndpointId) -> UpdateItemFluentBuilder {
-        self.client.update_item().table_name(&self.table).key("id", s(id.as_str()))
+    async fn mark_failing_notified(&self, id: &EndpointId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut change = Expression::new();
+        change.set_or_remove("told_failing", since.map(|since| n(since.millis())));
+        let update = change.apply(self.update(id));
+        let update = match since {
+            Some(_) => update.condition_expression("attribute_exists(failures)"),
+            None => update.condition_expression("attribute_exists(id)"),
+        };
+        self.when(update, "save what was notified").await
     }
 
-    /// Whether an update's condition held.
-    async fn when(&self, update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, StoreError> {
-        match send_update(&self.client, update).await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(store_error(operation, error)),
-            },
-        }
+    async fn mark_disabled_notified(&self, id: &EndpointId) -> Result<(), StoreError> {
+        let mut change = Expression::new();
+        change.set("told", n(1));
+        let update = change.apply(self.update(id)).condition_expression("attribute_exists(#disabled)");
+        self.when(update.expression_attribute_names("#disabled", "disabled_at"), "save what was notified")
+            .await
+            .map(|_| ())
     }
 }
 
-/// What an endpoint that is asked anew has no more.
+/// The attributes that are removed when an endpoint is enabled.
 pub(crate) const TROUBLES: [&str; 15] = [
     "disabled_at",
     "disabled_reason",
@@ -288,14 +291,14 @@ pub(crate) const TROUBLES: [&str; 15] = [
     "success_permille",
     "line",
 ];
-/// Attributes of tries that are under way begin so.
+/// The prefix of the attributes that hold slots.
 const SLOT: &str = "slot_";
 
 fn slot_name(holder: u64) -> String {
     format!("{SLOT}{holder:x}")
 }
 
-/// An update expression in the making.
+/// An update expression under construction.
 struct Expression {
     set: Vec<String>,
     add: Vec<String>,
@@ -383,18 +386,22 @@ fn state(item: &Item) -> EndpointState {
         failing_since: time("failing_since"),
         outage_notified_since: time("told_failing"),
         warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
-        circuit_until: time("circuit_until"),
-        probes: small("probes").unwrap_or_default(),
-        candidate: time("candidate"),
-        concurrency_limit: small("width"),
+        circuit: CircuitState {
+            until: time("circuit_until"),
+            failed_probes: small("probes").unwrap_or_default(),
+            candidate: time("candidate"),
+        },
+        concurrency: Concurrency {
+            limit: small("width"),
+            queue_end: time("line"),
+            slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
+        },
         latency_ms: large("latency_ms"),
         success_permille: small("success_permille"),
-        queue_end: time("line"),
-        slots: item.iter().filter_map(|(name, value)| slot(name, value)).collect(),
     }
 }
 
-/// `slot_<holder>`: how many tries, and until when.
+/// Reads `slot_<holder>`: the number of attempts, and when the slot expires.
 fn slot(name: &str, value: &AttributeValue) -> Option<Slot> {
     let holder = u64::from_str_radix(name.strip_prefix(SLOT)?, 16).ok()?;
     let (attempts, until) = value.as_s().ok()?.split_once(' ')?;

@@ -1,13 +1,11 @@
 //! The Deliveries table: rows that are put once, loads, changes and rows of tries in batches.
 
 use reelhook_app::store::{Saved, StoreError};
-use reelhook_app::webhooks::deliver::{DeliveryStore, SaveDeliveries};
+use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, delivery_cursor};
-use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, Outcome, Policy, ResponseClass, Subject, Timestamp,
 };
@@ -18,8 +16,7 @@ use crate::replay::{Answer, Call, Calls, LATER, NEVER, condition_failed, dynamod
 
 fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (DeliveryTable, Calls) {
     let (client, calls) = dynamodb(script);
-    let endpoints = EndpointTable::new(client.clone(), "Endpoints");
-    (DeliveryTable::new(client, "Deliveries", Some(endpoints)), calls)
+    (DeliveryTable::new(client, "Deliveries"), calls)
 }
 
 fn settings() -> WebhookSettings {
@@ -310,14 +307,6 @@ async fn tries_that_are_not_the_newest_any_more_get_rows_in_one_call() {
     );
     let (deliveries, _) = table(|_, _| error("ThrottlingException"));
     assert_eq!(kind(&deliveries.keep(&kept).await.unwrap_err()), "busy");
-}
-
-#[tokio::test]
-async fn a_function_without_endpoints_says_so() {
-    let (client, calls) = dynamodb(|_, _| ok());
-    let deliveries = DeliveryTable::new(client, "Deliveries", None);
-    let failure = deliveries.endpoint(&settings().endpoints[0].id).await.unwrap_err();
-    assert_eq!((kind(&failure), calls.all().len()), ("refused", 0));
 }
 
 #[tokio::test]

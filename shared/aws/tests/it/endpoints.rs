@@ -1,19 +1,20 @@
-//! The Endpoints table: who is admitted on condition, and what is noted without one.
+//! The Endpoints table: admissions are saved on condition, reports without one.
 
-use reelhook_app::webhooks::deliver::DeliveryStore;
+use reelhook_app::webhooks::deliver::{EndpointAdmission, EndpointHealthStore};
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
-use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
-use reelhook_domain::{ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot, Timestamp};
+use reelhook_domain::{
+    CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
+    Timestamp,
+};
 use reelhook_testkit::NOON;
 use serde_json::json;
 
 use crate::replay::{Answer, Call, Calls, condition_failed, dynamodb, error, kind, ok};
 
-fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (DeliveryTable, Calls) {
+fn table(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (EndpointTable, Calls) {
     let (client, calls) = dynamodb(script);
-    let endpoints = EndpointTable::new(client.clone(), "Endpoints");
-    (DeliveryTable::new(client, "Deliveries", Some(endpoints)), calls)
+    (EndpointTable::new(client, "Endpoints"), calls)
 }
 
 fn id() -> EndpointId {
@@ -67,15 +68,15 @@ async fn an_endpoint_s_state_is_read() {
         paused_until: at(60_000),
         failures: 7,
         failing_since: at(1),
-        circuit_until: at(2),
-        probes: 2,
-        candidate: at(3),
+        circuit: CircuitState { until: at(2), failed_probes: 2, candidate: at(3) },
         warned: 50,
-        concurrency_limit: Some(4),
         latency_ms: 321,
         success_permille: Some(912),
-        queue_end: at(4),
-        slots: vec![Slot { holder: 31, attempts: 3, until: Timestamp(1_704_110_400_005) }],
+        concurrency: Concurrency {
+            limit: Some(4),
+            queue_end: at(4),
+            slots: vec![Slot { holder: 31, attempts: 3, until: Timestamp(1_704_110_400_005) }],
+        },
     };
     assert_eq!(store.endpoint(&id()).await.unwrap(), expected);
 }
@@ -84,14 +85,20 @@ async fn an_endpoint_s_state_is_read() {
 async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let was = EndpointState {
         revision: 7,
-        slots: vec![Slot { holder: 1, attempts: 2, until: NOON }],
+        concurrency: Concurrency {
+            slots: vec![Slot { holder: 1, attempts: 2, until: NOON }],
+            ..Concurrency::default()
+        },
         ..EndpointState::default()
     };
     let next = EndpointState {
         revision: 8,
         window: RateWindow { index: 5, used: 6 },
-        queue_end: Some(NOON),
-        slots: vec![Slot { holder: 2, attempts: 3, until: Timestamp(9) }],
+        concurrency: Concurrency {
+            queue_end: Some(NOON),
+            slots: vec![Slot { holder: 2, attempts: 3, until: Timestamp(9) }],
+            ..Concurrency::default()
+        },
         ..EndpointState::default()
     };
     let (store, calls) = table(|_, _| ok());
@@ -99,7 +106,7 @@ async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let call = calls.only();
     assert_eq!(
         resolved(&call, "/UpdateExpression"),
-        "SET revision = 8, window_index = 5, window_used = 6, queue_end = 1704110400000, slot_2 = 3 9 \
+        "SET revision = 8, window_index = 5, window_used = 6, line = 1704110400000, slot_2 = 3 9 \
          REMOVE circuit_until, candidate, slot_1"
     );
     assert_eq!(resolved(&call, "/ConditionExpression"), "revision = 7 OR (attribute_not_exists(revision) AND 7 = 0)");
@@ -107,7 +114,7 @@ async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
     let item = json!({ "revision": { "N": "9" }, "slot_5": { "S": "1 9" } });
     let (store, _) = table(move |_, _| condition_failed(Some(&item)));
     let theirs = store.admit(&id(), &was, &next).await.unwrap().expect("another one was admitted first");
-    assert_eq!((theirs.revision, theirs.slots.len()), (9, 1));
+    assert_eq!((theirs.revision, theirs.concurrency.slots.len()), (9, 1));
     // Without the item in the answer it is read.
     let (store, calls) = table(|_, before| if before == 0 { condition_failed(None) } else { ok() });
     assert_eq!(store.admit(&id(), &was, &next).await.unwrap(), Some(EndpointState::default()));
@@ -147,7 +154,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     };
     check(
         report(None),
-        "SET latency_ms = 40, success_permille = 950, concurrency_limit = 2 ADD revision 1 \
+        "SET latency_ms = 40, success_permille = 950, width = 2 ADD revision 1 \
          REMOVE slot_1f, failures, failing_since, warned, circuit_until, candidate, probes",
     )
     .await;
@@ -160,7 +167,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
     check(
         failed,
         "SET latency_ms = 40, success_permille = 950, failing_since = if_not_exists(failing_since, 1704110400000), circuit_until = 5, \
-         probes = 3 ADD revision 1, concurrency_limit 7, failures 2 REMOVE slot_1f",
+         probes = 3 ADD revision 1, width 7, failures 2 REMOVE slot_1f",
     )
     .await;
     let nothing = EndpointReport {
@@ -187,9 +194,9 @@ async fn what_others_were_told_is_noted_while_it_is_so_and_taken_back() {
     assert!(!store.mark_failing_notified(&id(), Some(NOON)).await.unwrap(), "it took a webhook meanwhile");
     assert!(store.mark_failing_notified(&id(), None).await.unwrap());
     let all = calls.all();
-    assert_eq!(resolved(&all[0], "/UpdateExpression"), "SET outage_notified_since = 1704110400000");
+    assert_eq!(resolved(&all[0], "/UpdateExpression"), "SET told_failing = 1704110400000");
     assert_eq!(resolved(&all[0], "/ConditionExpression"), "attribute_exists(failures)");
-    assert_eq!(resolved(&all[2], "/UpdateExpression"), "REMOVE outage_notified_since");
+    assert_eq!(resolved(&all[2], "/UpdateExpression"), "REMOVE told_failing");
 }
 
 #[tokio::test]
@@ -227,8 +234,8 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
     assert_eq!(resolved(&calls.all()[2], "/ConditionExpression"), "attribute_exists(circuit_until)");
     assert_eq!(
         resolved(&calls.all()[0], "/UpdateExpression"),
-        "ADD revision 1 REMOVE disabled_at, disabled_reason, told, outage_notified_since, paused_until, failures, failing_since, warned, \
-         circuit_until, candidate, probes, concurrency_limit, latency_ms, success_permille, queue_end"
+        "ADD revision 1 REMOVE disabled_at, disabled_reason, told, told_failing, paused_until, failures, failing_since, warned, \
+         circuit_until, candidate, probes, width, latency_ms, success_permille, line"
     );
 }
 

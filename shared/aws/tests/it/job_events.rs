@@ -20,7 +20,7 @@ fn tables(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> (F
     let (client, calls) = dynamodb(script);
     let tables = FanoutTables {
         log: JobEventTable::new(client.clone(), "JobEvents"),
-        deliveries: DeliveryTable::new(client.clone(), "Deliveries", None),
+        deliveries: DeliveryTable::new(client.clone(), "Deliveries"),
         counters: CounterTable::new(client, "Counters"),
         now: || NOON,
     };

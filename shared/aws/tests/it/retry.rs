@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::outbox::fanout::FanoutStore;
-use reelhook_app::webhooks::deliver::DeliveryStore;
+use reelhook_app::webhooks::deliver::DeliveryRows;
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
@@ -20,10 +20,11 @@ use crate::replay::{Answer, Call, Calls, Waits, error, kind, ok, waiting_dynamod
 /// Attempts at a retried call.
 const ATTEMPTS: usize = 10;
 
-/// The tables of fanout and of deliveries, of jobs, and their calls and waits.
+/// The tables with their calls and waits.
 struct Tables {
     fanout: FanoutTables,
     deliveries: DeliveryTable,
+    endpoints: EndpointTable,
     jobs: JobTable,
     calls: Calls,
     waits: Waits,
@@ -32,15 +33,15 @@ struct Tables {
 fn tables(script: impl Fn(&Call, usize) -> Answer + Send + Sync + 'static) -> Tables {
     let (client, calls, waits) = waiting_dynamodb(script);
     let counters = CounterTable::new(client.clone(), "Counters");
-    let endpoints = EndpointTable::new(client.clone(), "Endpoints");
     Tables {
         fanout: FanoutTables {
             log: JobEventTable::new(client.clone(), "JobEvents"),
-            deliveries: DeliveryTable::new(client.clone(), "Deliveries", None),
+            deliveries: DeliveryTable::new(client.clone(), "Deliveries"),
             counters: counters.clone(),
             now: || NOON,
         },
-        deliveries: DeliveryTable::new(client.clone(), "Deliveries", Some(endpoints)),
+        deliveries: DeliveryTable::new(client.clone(), "Deliveries"),
+        endpoints: EndpointTable::new(client.clone(), "Endpoints"),
         jobs: JobTable::new(client, "Jobs", counters, Arc::new(World::default())),
         calls,
         waits,
@@ -95,10 +96,10 @@ async fn a_log_whose_rows_stay_is_removed_after_a_wait_or_later() {
 async fn what_is_noted_of_an_endpoint_waits_for_a_transaction_at_its_row() {
     for conflicts in [0, 1, 4] {
         let of = tables(move |_, before| if before < conflicts { error("TransactionConflictException") } else { ok() });
-        of.deliveries.enable(&EndpointId::parse("ep_1").unwrap()).await.unwrap();
+        of.endpoints.enable(&EndpointId::parse("ep_1").unwrap()).await.unwrap();
         assert_eq!((of.calls.all().len(), of.waits.count()), (conflicts + 1, conflicts));
     }
     let of = tables(|_, _| error("TransactionConflictException"));
-    let failure = of.deliveries.enable(&EndpointId::parse("ep_1").unwrap()).await.unwrap_err();
+    let failure = of.endpoints.enable(&EndpointId::parse("ep_1").unwrap()).await.unwrap_err();
     assert_eq!((kind(&failure), of.calls.all().len()), ("busy", ATTEMPTS));
 }

@@ -1,4 +1,5 @@
-//! Which of an endpoint's deliveries may be sent now: nothing waits for another endpoint, and waiting uses up no try.
+//! Admission: which of an endpoint's deliveries may be sent now. No endpoint waits for another, and a wait uses up no
+//! attempt.
 
 use std::time::Duration;
 
@@ -6,67 +7,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ATTEMPT_MARGIN, EndpointPolicy, EndpointState, Slot, Timestamp};
 
-/// What a delivery waits for, though its time has come.
+/// Why a delivery that is due waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitReason {
-    /// Its place in the rate limit, which is taken for it.
+    /// It has a reservation in the rate limit, for later.
     #[serde(rename = "rate")]
     RateLimit,
-    /// A slot: the endpoint has as many tries under way as it takes.
+    /// The endpoint's concurrency limit is reached.
     #[serde(rename = "line")]
     Concurrency,
-    /// The endpoint failed too often in a row, and is probed now and then.
+    /// The endpoint's circuit is open: it is only probed.
     Circuit,
-    /// The endpoint asked to be left alone.
+    /// The endpoint asked for a pause.
     Pause,
-    /// Its endpoint, which these settings do not know.
+    /// These settings do not know its endpoint.
     #[serde(rename = "settings")]
     UnknownEndpoint,
 }
 
-/// How a delivery asks to be sent.
+/// What admission has to know about a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AdmissionRequest {
-    /// Its place in the rate limit is taken, and has come.
+    /// It has a reservation in the current window of the rate limit.
     pub has_reservation: bool,
-    /// It stood in the line already.
+    /// It waited for the concurrency limit before.
     pub was_queued: bool,
 }
 
-/// Whether a delivery may be sent.
+/// The decision about a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendDecision {
-    /// Now.
+    /// It is sent now.
     Send,
-    /// Not before then.
+    /// It waits until this time, for this reason.
     Wait(Timestamp, WaitReason),
-    /// Never: the endpoint is disabled.
+    /// It is never sent: the endpoint is disabled.
     Stop,
 }
 
-/// What was decided about a batch of one endpoint's deliveries.
+/// The decisions about a batch of one endpoint's deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
-    /// For each, in order.
+    /// One for each delivery, in order.
     pub decisions: Vec<SendDecision>,
-    /// What has to be saved, on condition that nobody changed it, before any is sent; none where nothing changes.
+    /// The endpoint's next state, which must be saved before any delivery is sent, on condition that the state has not
+    /// changed; none if nothing changes.
     pub next: Option<EndpointState>,
-    /// Whether the one that goes is sent to see how the endpoint is.
+    /// Whether the delivery that is sent is the probe of an open circuit.
     pub probe: bool,
 }
 
-/// The shortest step of the line.
+/// The shortest distance between two deliveries in the backlog.
 const MIN_STEP: Duration = Duration::from_millis(5);
-/// The line is no longer than this, however many stand in it: an endpoint may become faster meanwhile.
+/// The longest wait in the backlog, whatever its depth: the endpoint may become faster in the meantime.
 const MAX_QUEUE_WAIT: Duration = Duration::from_secs(300);
-/// What a slot is held for beside the try itself, in milliseconds.
+/// How much longer than its attempt a slot is held, in milliseconds.
 const CALLS_MS: u64 = 40;
-/// The longest wait for a circuit or for a place: as long as a message can wait in a queue.
+/// The longest wait for a circuit or for a reservation: as long as a queue can delay a message.
 const MAX_WAIT: Duration = Duration::from_secs(900);
 
 impl EndpointState {
-    /// Decides about these deliveries; `holder` names the batch's slot.
+    /// Decides about these deliveries; `holder` identifies the batch's slot.
     pub fn admit(
         &self,
         policy: &EndpointPolicy,
@@ -91,43 +93,43 @@ impl EndpointState {
         }
     }
 
-    /// An open circuit: one is sent when its time has come, to see how the endpoint is.
+    /// Decides for an open circuit: when the probe is due, one delivery is sent as the probe.
     fn probe(&self, policy: &EndpointPolicy, count: usize, holder: u64, now: Timestamp) -> Admitted {
-        let interval = policy.circuit.wait(self.probes);
+        let interval = policy.circuit.wait(self.circuit.failed_probes);
         let mut next = self.clone();
         next.revision += 1;
-        let opened = self.circuit_until.unwrap_or_else(|| now.after(interval));
-        next.circuit_until = Some(opened);
+        let opened = self.circuit.until.unwrap_or_else(|| now.after(interval));
+        next.circuit.until = Some(opened);
         if let Some(until) = Some(opened).filter(|until| *until > now) {
-            if self.slots.iter().any(|slot| slot.until == until) {
-                // The probe is under way: what comes of it is known by then.
+            if self.concurrency.slots.iter().any(|slot| slot.until == until) {
+                // The probe is in progress and ends by then.
                 return Admitted {
                     decisions: vec![SendDecision::Wait(until, WaitReason::Circuit); count],
                     next: None,
                     probe: false,
                 };
             }
-            // One comes back as the probe, the others when it is over.
+            // One delivery returns as the probe, the others after it.
             let behind = until.after(policy.timeout + ATTEMPT_MARGIN).min(now.after(MAX_WAIT)).max(until);
             let mut decisions = vec![SendDecision::Wait(behind, WaitReason::Circuit); count];
-            let chosen = self.candidate == Some(until);
+            let chosen = self.circuit.candidate == Some(until);
             if !chosen {
                 decisions[0] = SendDecision::Wait(until, WaitReason::Circuit);
-                next.candidate = Some(until);
+                next.circuit.candidate = Some(until);
             }
-            let changed = !chosen || self.circuit_until.is_none();
+            let changed = !chosen || self.circuit.until.is_none();
             return Admitted { decisions, next: changed.then_some(next), probe: false };
         }
         let over = now.after(policy.timeout + ATTEMPT_MARGIN);
-        next.circuit_until = Some(over);
-        next.candidate = None;
+        next.circuit.until = Some(over);
+        next.circuit.candidate = None;
         next.take(holder, 1, over, now);
         let mut decisions = vec![SendDecision::Wait(over, WaitReason::Circuit); count];
         decisions[0] = SendDecision::Send;
         Admitted { decisions, next: Some(next), probe: true }
     }
 
-    /// Those for whom there is a slot and a place go, those who waited before the others.
+    /// Decides for a closed circuit: deliveries are sent while slots and the rate limit allow it, those that waited first.
     fn admit_closed(
         &self,
         policy: &EndpointPolicy,
@@ -136,9 +138,9 @@ impl EndpointState {
         now: Timestamp,
     ) -> Admitted {
         let concurrency_limit = self.concurrency_limit(policy);
-        let busy: u32 = self.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum();
+        let busy: u32 = self.concurrency.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum();
         let mut free = concurrency_limit.saturating_sub(busy);
-        // A little slower than the endpoint, or the line would come before there are slots.
+        // A little slower than the endpoint: faster than that, deliveries would return before slots are free.
         let step = Duration::from_millis((self.latency_ms() + CALLS_MS) * 11 / 10 / u64::from(concurrency_limit));
         let step = step.clamp(MIN_STEP, policy.timeout);
         let mut next = self.clone();
@@ -148,8 +150,8 @@ impl EndpointState {
             (0..requests.len()).partition(|index| requests[*index].has_reservation || requests[*index].was_queued);
         for index in waited.iter().chain(&new).copied() {
             let AdmissionRequest { has_reservation, was_queued } = requests[index];
-            let queue_end = next.queue_end.filter(|queue_end| *queue_end > now);
-            // While most slots are free nobody has to stand behind those whose turn is yet to come.
+            let queue_end = next.concurrency.queue_end.filter(|queue_end| *queue_end > now);
+            // While most slots are free, a new delivery may pass those that are due later.
             let may_pass = has_reservation
                 || was_queued
                 || queue_end.is_none()
@@ -168,13 +170,13 @@ impl EndpointState {
                             SendDecision::Send
                         }
                     }
-                    // It asks again when places are promised for then.
+                    // The rate limit takes no reservations that far ahead: it asks again later.
                     None => SendDecision::Wait(now.after(MAX_WAIT), WaitReason::Concurrency),
                 }
             } else {
                 let send_at = queue_end.unwrap_or(now).after(step).min(now.after(MAX_QUEUE_WAIT));
-                next.queue_end = Some(send_at);
-                // A place in the rate limit is kept as long as its window lasts.
+                next.concurrency.queue_end = Some(send_at);
+                // A reservation in the rate limit is kept until its window ends.
                 let keeps = has_reservation && policy.rate.same_window(send_at, now);
                 SendDecision::Wait(send_at, if keeps { WaitReason::RateLimit } else { WaitReason::Concurrency })
             };
@@ -187,9 +189,9 @@ impl EndpointState {
         Admitted { decisions, next: changed.then_some(next), probe: false }
     }
 
-    /// Takes a slot, and those of the dead away.
+    /// Takes a slot, and removes expired ones.
     fn take(&mut self, holder: u64, attempts: u32, until: Timestamp, now: Timestamp) {
-        self.slots.retain(|slot| slot.until > now);
-        self.slots.push(Slot { holder, attempts, until });
+        self.concurrency.slots.retain(|slot| slot.until > now);
+        self.concurrency.slots.push(Slot { holder, attempts, until });
     }
 }

@@ -1,176 +1,111 @@
-//! One webhook on its way to one endpoint: the rules of claim, retry and end (contract.md, Outbound webhooks).
+//! A delivery, one event to one endpoint: the rules of claim, retry and end (contract.md, Outbound webhooks).
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdmissionRequest, DeliveryId, EndpointId, EventId, OutboundEvent, RateLimit, ResponseClass, Schedule, Subject,
-    Timestamp, WaitReason,
+    AdmissionRequest, Attempt, DeliveryId, EndpointId, EventId, OutboundEvent, Outcome, RateLimit, ResponseClass,
+    Schedule, Subject, Timestamp, WaitReason,
 };
 
 /// The longest wait that a receiver can ask for.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a delivery may go on without using up tries while its receiver takes nothing from anybody.
+/// How long attempts at a throttled receiver do not count.
 const THROTTLED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// How a delivery stands.
+/// The status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
-    /// To be sent, now or later.
+    /// It is to be sent, now or later.
     Pending,
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
-    /// Every try failed; it stays, visible and recoverable.
+    /// Every attempt failed; it stays visible and recoverable.
     Exhausted,
-    /// Not sent any more: the endpoint is disabled or gone.
+    /// It is no longer sent: the endpoint is disabled or removed.
     Stopped,
 }
 
-/// One webhook on its way to one endpoint.
+/// One event on its way to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// UUIDv5 of event and endpoint.
     pub id: DeliveryId,
-    /// What happened.
+    /// The event.
     pub event_id: EventId,
-    /// Its kind.
+    /// The event's kind.
     pub event: OutboundEvent,
     /// What it happened to.
     #[serde(rename = "job_id")]
     pub subject: Subject,
     /// Where it goes.
     pub endpoint_id: EndpointId,
-    /// What the receiver knows the endpoint as, `webhook_1`: fixed, so that the body stays the same.
+    /// The endpoint's name in the body, such as `webhook_1`: fixed, so that the body stays the same.
     pub endpoint_name: String,
-    /// How it stands.
+    /// Its status.
     pub status: DeliveryStatus,
     /// Rises by one with each change.
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Tries begun.
+    /// Attempts begun.
     pub attempts: u32,
-    /// Tries of these that do not count, since the receiver took nothing from anybody then.
+    /// Attempts of these that do not count: those made before a replay, and those at a throttled receiver.
     #[serde(rename = "excused", default, skip_serializing_if = "is_zero")]
     pub uncounted: u32,
-    /// When a person had it sent once more after it had ended.
+    /// When it was replayed last.
     #[serde(rename = "again_at", default, skip_serializing_if = "Option::is_none")]
     pub replayed_at: Option<Timestamp>,
-    /// Whether it is sent once more after it had ended.
+    /// Whether it is a replay: sent again after it had ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replay: bool,
-    /// The recovery that had it sent once more.
+    /// The recovery that replayed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<String>,
-    /// The next try.
+    /// When the next attempt is due.
     pub next_attempt_at: Timestamp,
-    /// What it waits for, where that is not its own schedule.
+    /// Why it waits, if not for its own schedule.
     #[serde(rename = "held", default, skip_serializing_if = "Option::is_none")]
     pub wait_reason: Option<WaitReason>,
-    /// A try is under way until then.
+    /// Until when an attempt holds the lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
-    /// The time by which something has to happen; none when final.
+    /// When the due sweep looks at it; none when it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
-    /// What the last try gave, in a few words.
+    /// The result of the last attempt, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_result: Option<String>,
-    /// The newest try; it has no row of its own before the next one begins.
+    /// The newest attempt; it gets a row of its own when the next one begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Attempt>,
-    /// The trace that the job began in.
+    /// The trace context of the request that created the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
-/// One try, noted before the send and completed after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// From 1.
-    pub number: u32,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// What came of it; none means that we do not know.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<AttemptResult>,
-}
-
-/// What came of a try.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptResult {
-    /// HTTP status; 0 when no response came.
-    pub status: u16,
-    /// The error's code when no response came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Until the response head.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_byte_ms: Option<u64>,
-    /// Until the end.
-    pub duration_ms: u64,
-    /// The address that was dialled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer: Option<String>,
-    /// SHA-256 of the response body as far as it was read, as hex.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response_hash: Option<String>,
-    /// The start of the response body, as text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub response: String,
-    /// When the next try is, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_attempt_at: Option<Timestamp>,
-    /// Why it goes on or ends.
-    pub reason: String,
-}
-
-/// Why a delivery is not to be sent now.
+/// Why a delivery must not be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSendable {
     /// It has ended.
     Final,
-    /// Its time has not come.
+    /// It is not due before this time.
     NotDue(Timestamp),
-    /// Someone is at it.
+    /// An attempt holds the lease until this time.
     Leased(Timestamp),
-}
-
-/// What a try gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// A response, and the wait that it asked for.
-    Answered {
-        /// HTTP status.
-        status: u16,
-        /// What the receiver means by it.
-        class: ResponseClass,
-        /// Its Retry-After.
-        retry_after: Option<Duration>,
-    },
-    /// No response, with the error's code.
-    NoAnswer(&'static str),
-    /// The endpoint is disabled; nothing was sent.
-    Disabled,
-    /// The endpoint is not configured any more; nothing was sent.
-    Gone,
-    /// What it carries is not kept any more; nothing was sent.
-    Empty,
-    /// A later event says more; nothing more is sent.
-    Superseded,
 }
 
 impl Delivery {
     /// Whether it may be sent now.
     ///
     /// # Errors
-    /// [`NotSendable`] says why not, and until when.
+    /// [`NotSendable`]: the reason, and until when.
     pub fn check(&self, now: Timestamp) -> Result<(), NotSendable> {
         match self.status {
             DeliveryStatus::Pending => {}
@@ -184,29 +119,29 @@ impl Delivery {
         if self.next_attempt_at > now { Err(NotSendable::NotDue(self.next_attempt_at)) } else { Ok(()) }
     }
 
-    /// The next version with a try under way until `lease_until`; the try before is the caller's to keep.
+    /// The next version, claimed until `lease_until` for a new attempt; the caller keeps the attempt before.
     pub fn begin(&self, now: Timestamp, lease_until: Timestamp) -> Self {
         let mut next = self.next();
         next.attempts += 1;
         next.lease_until = Some(lease_until);
-        // A due time that is late enough stays, which spares the index two writes.
+        // A due time that is late enough stays, which saves two writes to the index.
         next.due_at = self.due_at.max(Some(lease_until));
         next.wait_reason = None;
         next.last = Some(Attempt { number: next.attempts, started_at: now, result: None });
         next
     }
 
-    /// How it asks its endpoint to be sent.
+    /// Its request to be admitted to its endpoint.
     pub fn admission_request(&self, rate: RateLimit, now: Timestamp) -> AdmissionRequest {
         AdmissionRequest {
-            // A place whose window has passed, say over an outage, is taken anew.
+            // If the window of a reservation has passed, for example during an outage, it is reserved again.
             has_reservation: self.wait_reason == Some(WaitReason::RateLimit)
                 && rate.same_window(self.next_attempt_at, now),
             was_queued: self.wait_reason == Some(WaitReason::Concurrency),
         }
     }
 
-    /// The next version, waiting until `until` without using up a try.
+    /// The next version, waiting until `until`; no attempt is used up.
     pub fn defer(&self, until: Timestamp, wait_reason: WaitReason, grace: Duration) -> Self {
         let mut next = self.next();
         next.next_attempt_at = until;
@@ -216,8 +151,8 @@ impl Delivery {
         next
     }
 
-    /// The next version, to be sent at once because a person wants it: one that had ended begins its schedule anew, with
-    /// the same id.
+    /// The next version, due now by request: a delivery that had ended is replayed under the same id, and its schedule
+    /// starts again.
     pub fn resend(&self, now: Timestamp, grace: Duration) -> Self {
         let mut next = self.next();
         let ended = self.status != DeliveryStatus::Pending;
@@ -234,14 +169,14 @@ impl Delivery {
         next
     }
 
-    /// The same, with the recovery that wanted it.
+    /// The same, with the recovery that replayed it.
     #[must_use]
     pub fn recovered_by(mut self, recovery: &str) -> Self {
         self.recovery = Some(recovery.to_owned());
         self
     }
 
-    /// The next version after a try, and why.
+    /// The next version after an attempt, and the reason for it.
     pub fn finish(
         &self,
         outcome: &Outcome,
@@ -305,30 +240,30 @@ impl Delivery {
         (next, reason)
     }
 
-    /// Its tries, with those that have rows of their own.
+    /// All its attempts, given those that have rows of their own.
     pub fn all_attempts(&self, rows: Vec<Attempt>) -> Vec<Attempt> {
-        let mut tries = rows;
+        let mut attempts = rows;
         if let Some(last) = &self.last {
-            // A row that says "unknown" may have been written before the end was known.
-            tries.retain(|row| row.number != last.number || (row.result.is_some() && last.result.is_none()));
-            if tries.iter().all(|row| row.number != last.number) {
-                tries.push(last.clone());
+            // A row without a result may have been written before the result was known.
+            attempts.retain(|row| row.number != last.number || (row.result.is_some() && last.result.is_none()));
+            if attempts.iter().all(|row| row.number != last.number) {
+                attempts.push(last.clone());
             }
         }
-        tries
+        attempts
     }
 
-    /// Since when somebody wants it sent.
+    /// When it was created or replayed: the time that limits count from.
     pub fn requested_at(&self) -> Timestamp {
         self.replayed_at.unwrap_or(self.created_at)
     }
 
-    /// Tries that count.
+    /// Attempts that count.
     pub fn counted(&self) -> u32 {
         self.attempts - self.uncounted
     }
 
-    /// Whether the try that ends now is the last one.
+    /// Whether the attempt that ends now is the last one.
     fn is_last(&self, schedule: &Schedule) -> bool {
         self.counted() > schedule.retries()
     }
@@ -381,21 +316,25 @@ mod tests {
     }
 
     fn answered(status: u16, retry_after: Option<u64>) -> Outcome {
-        let class = crate::ReceiverKind::Own.classify(status);
+        let class = match status {
+            200..=299 => ResponseClass::Success,
+            410 => ResponseClass::Gone,
+            _ => ResponseClass::Retryable,
+        };
         Outcome::Answered { status, class, retry_after: retry_after.map(Duration::from_secs) }
     }
 
-    fn tried(times: u32) -> Delivery {
+    fn attempted(times: u32) -> Delivery {
         Delivery { attempts: times, lease_until: Some(NOW.after(GRACE)), ..pending() }
     }
 
     #[test]
-    fn outcomes_lead_where_the_contract_says() {
+    fn each_outcome_leads_to_the_status_and_the_wait_of_the_contract() {
         let check = |attempts, outcome: Outcome, status, wait_ms: Option<i64>| {
-            let (next, reason) = tried(attempts).finish(&outcome, NOW, &POLICY, 0.0, GRACE);
+            let (next, reason) = attempted(attempts).finish(&outcome, NOW, &POLICY, 0.0, GRACE);
             assert_eq!((next.status, next.version), (status, 2), "{outcome:?}: {reason}");
             assert_eq!(next.lease_until, None);
-            assert_eq!(next.due_at.map(|due| due.0 - NOW.0 - 60_000), wait_ms, "{outcome:?}");
+            assert_eq!(next.due_at.map(|due| due.millis_since(NOW.after(GRACE))), wait_ms, "{outcome:?}");
         };
         check(1, answered(200, None), DeliveryStatus::Delivered, None);
         check(1, answered(204, None), DeliveryStatus::Delivered, None);
@@ -415,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_is_busy_for_everybody_uses_up_no_try_for_a_day() {
+    fn attempts_at_a_throttled_receiver_do_not_count_for_a_day() {
         let busy = || Outcome::Answered {
             status: 429,
             class: ResponseClass::Throttled,
@@ -427,71 +366,112 @@ mod tests {
             let (next, reason) = begun.finish(&busy(), NOW, &POLICY, 0.0, GRACE);
             assert_eq!((next.status, next.attempts, next.uncounted), (DeliveryStatus::Pending, n, n), "{reason}");
             let own = POLICY.wait(n, 0.0).as_millis() as i64;
-            assert_eq!(next.next_attempt_at.0 - NOW.0, own.max(2000), "it backs off, and never below what was asked");
+            assert_eq!(
+                next.next_attempt_at.millis_since(NOW),
+                own.max(2000),
+                "it backs off, and never below the requested wait"
+            );
             delivery = next;
         }
-        // A fault of its own counts as the first one, and a day later being busy is one too.
+        // Another failure counts as the first one, and a day later throttling counts too.
         let begun = delivery.begin(NOW, NOW.after(GRACE));
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
-        assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
+        assert_eq!((next.status, next.next_attempt_at.millis_since(NOW)), (DeliveryStatus::Pending, 1000));
         let late = NOW.after(THROTTLED_FOR);
-        let tired = Delivery { attempts: 54, uncounted: 50, ..pending() };
-        let (next, _) = tired.finish(&busy(), late, &POLICY, 0.0, GRACE);
+        let old = Delivery { attempts: 54, uncounted: 50, ..pending() };
+        let (next, _) = old.finish(&busy(), late, &POLICY, 0.0, GRACE);
         assert_eq!(next.status, DeliveryStatus::Exhausted);
     }
 
     #[test]
-    fn what_had_ended_begins_its_schedule_anew_under_the_same_id() {
-        let ended = Delivery { status: DeliveryStatus::Exhausted, finished_at: Some(NOW), due_at: None, ..tried(4) };
+    fn a_replay_keeps_the_id_and_starts_the_schedule_again() {
+        let ended =
+            Delivery { status: DeliveryStatus::Exhausted, finished_at: Some(NOW), due_at: None, ..attempted(4) };
         let ended = Delivery { lease_until: None, ..ended };
         let again = ended.resend(NOW, GRACE);
         assert_eq!((again.id, again.replay, again.finished_at), (ended.id, true, None));
         assert_eq!((again.check(NOW), again.due_at), (Ok(()), Some(NOW.after(GRACE))));
         let begun = again.begin(NOW, NOW.after(GRACE));
-        assert_eq!(begun.last.as_ref().unwrap().number, 5, "no row of an earlier try is written over");
+        assert_eq!(begun.last.as_ref().unwrap().number, 5, "no row of an earlier attempt is overwritten");
         let (next, _) = begun.finish(&answered(500, None), NOW, &POLICY, 0.0, GRACE);
-        assert_eq!((next.status, next.next_attempt_at.0 - NOW.0), (DeliveryStatus::Pending, 1000));
-        // One that only waits is brought forward, and its tries go on counting.
-        let waiting = tried(2).defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE).resend(NOW, GRACE);
+        assert_eq!((next.status, next.next_attempt_at.millis_since(NOW)), (DeliveryStatus::Pending, 1000));
+        // A delivery that only waits becomes due now, and its attempts continue to count.
+        let waiting = attempted(2).defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE).resend(NOW, GRACE);
         assert_eq!((waiting.check(NOW), waiting.replay, waiting.uncounted), (Ok(()), false, 0));
     }
 
     #[test]
-    fn the_ten_tries_of_standard_webhooks_go_over_three_days() {
+    fn the_ten_attempts_of_standard_webhooks_span_three_days() {
         let fails = |delivery: &Delivery, outcome: &Outcome, now| {
             let begun = delivery.begin(now, now.after(GRACE));
             let (next, reason) = begun.finish(outcome, now, &Schedule::Standard, 0.0, GRACE);
             (next, begun.attempts, reason)
         };
-        let (mut delivery, mut now, mut tries) = (pending(), NOW, Vec::new());
+        let (mut delivery, mut now, mut attempts) = (pending(), NOW, Vec::new());
         while delivery.status == DeliveryStatus::Pending {
             now = delivery.next_attempt_at.max(now);
             assert_eq!(delivery.check(now), Ok(()));
-            assert!(now == NOW || delivery.check(Timestamp(now.0 - 1)).is_err(), "not before its time");
+            assert!(
+                now == NOW || delivery.check(now.before(Duration::from_millis(1))).is_err(),
+                "not before it is due"
+            );
             let (next, number, _) = fails(&delivery, &answered(500, None), now);
-            tries.push((number, (now.0 - NOW.0) / 1000));
+            attempts.push((number, now.since(NOW).as_secs()));
             delivery = next;
         }
         let waits = [0, 5, 305, 2105, 9305, 27_305, 63_305, 113_705, 185_705, 272_105];
-        assert_eq!(tries, (1..).zip(waits).collect::<Vec<_>>());
+        assert_eq!(attempts, (1..).zip(waits).collect::<Vec<_>>());
         assert_eq!(delivery.last_result.as_deref(), Some("status 500 after 10 attempts"));
         assert_eq!(waits[9], 75 * 3600 + 35 * 60 + 5);
-        // What a receiver asks for is a floor at each of them, and never more than a day.
+        // The wait that a receiver asks for is the least wait, up to a day.
         for (requested, expected) in [(0, 5), (120, 120), (1_000_000_000, 86_400)] {
             let (next, _, _) = fails(&pending(), &answered(503, Some(requested)), NOW);
-            assert_eq!((next.next_attempt_at.0 - NOW.0) / 1000, expected, "{requested}");
+            assert_eq!(next.next_attempt_at.since(NOW).as_secs(), expected, "{requested}");
         }
     }
 
     #[test]
-    fn only_one_at_a_time_and_not_before_its_time() {
+    fn one_attempt_runs_at_a_time_and_none_before_it_is_due() {
         let begun = pending().begin(NOW, NOW.after(GRACE));
         let last = Attempt { number: 1, started_at: NOW, result: None };
         assert_eq!((begun.last.clone(), begun.attempts), (Some(last), 1));
         assert_eq!(begun.check(NOW), Err(NotSendable::Leased(NOW.after(GRACE))));
-        assert_eq!(begun.check(NOW.after(GRACE)), Ok(()), "a lease that ran out is taken up again");
+        assert_eq!(begun.check(NOW.after(GRACE)), Ok(()), "a delivery whose lease has expired is claimed again");
         let later = pending().defer(NOW.after(GRACE), WaitReason::RateLimit, GRACE);
         assert_eq!(later.check(NOW), Err(NotSendable::NotDue(NOW.after(GRACE))));
         assert_eq!((later.attempts, later.wait_reason), (0, Some(WaitReason::RateLimit)));
+    }
+
+    fn assert_unchanged(stored: &str) {
+        let delivery: Delivery = serde_json::from_str(stored).expect(stored);
+        assert_eq!(serde_json::to_string(&delivery).unwrap(), stored);
+    }
+
+    #[test]
+    fn stored_deliveries_are_read_and_written_without_a_change() {
+        assert_unchanged(concat!(
+            r#"{"id":"7c4bd0e4-77a4-5b0f-8f4e-0d8c7a2f4a11","event_id":"job_1_a.3.0","event":"job.completed","#,
+            r#""job_id":"job_1_a","endpoint_id":"ep_1","endpoint_name":"webhook_1","status":"pending","version":1,"#,
+            r#""created_at":1704110400000,"attempts":0,"next_attempt_at":1704110400000,"due_at":1704110460000}"#,
+        ));
+        assert_unchanged(concat!(
+            r#"{"id":"7c4bd0e4-77a4-5b0f-8f4e-0d8c7a2f4a11","event_id":"job_1_a.3.0","event":"job.failed","#,
+            r#""job_id":"job_1_a","endpoint_id":"ep_1","endpoint_name":"webhook_1","status":"exhausted","version":9,"#,
+            r#""created_at":1704110400000,"attempts":5,"excused":4,"again_at":1704110400001,"replay":true,"#,
+            r#""recovery":"rec_1","next_attempt_at":1704110400002,"held":"rate","lease_until":1704110400003,"#,
+            r#""due_at":1704110400004,"finished_at":1704110400005,"last_result":"status 500 after 1 attempts","#,
+            r#""last":{"number":5,"started_at":1704110400002},"#,
+            r#""traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}"#,
+        ));
+        let waiting = ["rate", "line", "circuit", "pause", "settings"];
+        let reasons = waiting.map(|name| serde_json::from_str::<WaitReason>(&format!("\"{name}\"")).unwrap());
+        let all = [
+            WaitReason::RateLimit,
+            WaitReason::Concurrency,
+            WaitReason::Circuit,
+            WaitReason::Pause,
+            WaitReason::UnknownEndpoint,
+        ];
+        assert_eq!(reasons, all);
     }
 }

@@ -1,9 +1,11 @@
 //! Webhook events, deliveries and endpoints as values, and the delivery policy.
 
 pub(crate) mod admit;
+pub(crate) mod attempt;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
+pub(crate) mod outage;
 pub(crate) mod outbound_event;
+pub(crate) mod outcome;
 pub(crate) mod rate;
-pub(crate) mod receiver;
 pub(crate) mod schedule;

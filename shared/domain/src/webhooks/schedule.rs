@@ -1,68 +1,69 @@
-//! When a webhook is tried again: the schedules of three documents, each wait up to a quarter longer by chance, and what
-//! a receiver asks for.
+//! When a delivery is attempted again: three schedules, whose waits get up to a quarter of jitter, and the wait that a
+//! receiver asks for (Retry-After).
 
 use std::time::Duration;
 
 use crate::Timestamp;
 
-/// Waits of the notifications of VideoBuilder's documents (contract.md, VidBuilder), in seconds.
-const VIDBUILDER: [u64; 3] = [30, 120, 300];
-/// The waits that Standard Webhooks 1.0.0 recommends, in seconds: ten tries over three days.
+/// The waits of the short schedule (contract.md, VidBuilder), in seconds.
+const SHORT: [u64; 3] = [30, 120, 300];
+/// The waits that Standard Webhooks 1.0.0 recommends, in seconds: ten attempts over three days.
 const STANDARD: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// How often and when to try again.
+/// How many attempts there are, and the waits between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schedule {
     /// WEBHOOK_MAX_RETRIES, WEBHOOK_RETRY_DELAY and WEBHOOK_MAX_RETRY_DELAY: each wait is twice the one before.
     Doubling {
-        /// Tries after the first.
+        /// Attempts after the first.
         max_retries: u32,
         /// The first wait.
         delay: Duration,
         /// The longest wait.
         max_delay: Duration,
     },
-    /// After 30 s, 2 min and 5 min.
-    Vidbuilder,
-    /// After 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h.
+    /// Retries after 30 s, 2 min and 5 min.
+    Short,
+    /// Retries after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h.
     Standard,
 }
 
 impl Schedule {
-    /// Tries after the first.
+    /// Attempts after the first.
     pub fn retries(&self) -> u32 {
         match self {
             Self::Doubling { max_retries, .. } => *max_retries,
-            Self::Vidbuilder => VIDBUILDER.len() as u32,
+            Self::Short => SHORT.len() as u32,
             Self::Standard => STANDARD.len() as u32,
         }
     }
 
-    /// The longest time from the first try to the last.
+    /// The longest time from the first attempt to the last.
     pub fn length(&self) -> Duration {
         (1..=self.retries()).map(|number| self.wait(number, 1.0)).sum()
     }
 
-    /// The wait after try `number`, which counts from 1, longer by up to a quarter with `jitter` in 0..1; after the last
-    /// one, that wait again.
+    /// The wait after attempt `number`, which counts from 1, plus up to a quarter for a `jitter` in 0..1. After the last
+    /// attempt of the schedule, the last wait repeats.
     pub fn wait(&self, number: u32, jitter: f64) -> Duration {
         let step = |waits: &[u64]| {
-            let place = (number.max(1) as usize - 1).min(waits.len() - 1);
-            Duration::from_secs(waits[place])
+            let index = (number.max(1) as usize - 1).min(waits.len() - 1);
+            Duration::from_secs(waits[index])
         };
         let wait = match self {
             Self::Doubling { delay, max_delay, .. } => {
                 let doubled = delay.saturating_mul(1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX));
                 doubled.min(*max_delay)
             }
-            Self::Vidbuilder => step(&VIDBUILDER),
+            Self::Short => step(&SHORT),
             Self::Standard => step(&STANDARD),
         };
         wait.mul_f64(1.0 + 0.25 * jitter.clamp(0.0, 1.0))
     }
 }
 
-/// Reads a Retry-After header: seconds, with a fraction too, or a date of HTTP (RFC 9110, 10.2.3); anything else is none.
+/// Reads a Retry-After header: seconds, possibly with a fraction, or an HTTP date (RFC 9110, 10.2.3); none for any other
+/// text.
 pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     let (whole, fraction) = header.split_once('.').unwrap_or((header, "0"));
@@ -94,11 +95,11 @@ mod tests {
         let sum = |schedule: Schedule, jitter| -> u64 {
             (1..=schedule.retries()).map(|number| schedule.wait(number, jitter).as_secs()).sum()
         };
-        assert_eq!((Schedule::Vidbuilder.retries(), sum(Schedule::Vidbuilder, 0.0)), (3, 30 + 120 + 300));
+        assert_eq!((Schedule::Short.retries(), sum(Schedule::Short, 0.0)), (3, 30 + 120 + 300));
         let (hours, rest) = (75 * 3600, 35 * 60 + 5);
         assert_eq!((Schedule::Standard.retries(), sum(Schedule::Standard, 0.0)), (9, hours + rest));
         assert!(sum(Schedule::Standard, 1.0) <= (hours + rest) * 5 / 4);
-        assert_eq!(Schedule::Vidbuilder.length(), Duration::from_millis(450_000 * 5 / 4));
+        assert_eq!(Schedule::Short.length(), Duration::from_millis(450_000 * 5 / 4));
         assert_eq!(Schedule::Standard.wait(40, 0.0), Duration::from_secs(86_400));
     }
 
@@ -119,13 +120,13 @@ mod tests {
         check("007", Some(7));
         check("7.0", Some(7));
         check("99999999999999999999999", Some(u64::MAX));
-        assert!(retry_after("99999999999999999999999.9", Timestamp(0)) >= Some(Duration::from_secs(u64::MAX)));
+        assert!(retry_after("99999999999999999999999.9", Timestamp::EPOCH) >= Some(Duration::from_secs(u64::MAX)));
         for nothing in
             ["soon", "", "-5", "+5", "-0.5", "5.", ".5", ".", "1.2.3", "5s", "5 s", "0x10", "1e3", "NaN", "\u{661}"]
         {
             check(nothing, None);
         }
-        assert_eq!(retry_after("0.65", Timestamp(0)), Some(Duration::from_millis(650)));
-        assert_eq!(retry_after("1.25000000000000000001", Timestamp(0)), Some(Duration::from_millis(1250)));
+        assert_eq!(retry_after("0.65", Timestamp::EPOCH), Some(Duration::from_millis(650)));
+        assert_eq!(retry_after("1.25000000000000000001", Timestamp::EPOCH), Some(Duration::from_millis(1250)));
     }
 }

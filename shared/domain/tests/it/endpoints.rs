@@ -111,7 +111,7 @@ fn a_slot_that_nobody_gives_back_ends_by_itself() {
         [SendDecision::Send],
         "there is a slot, and whoever stood in the line has had its turn"
     );
-    assert_eq!(kept.state.slots.len(), 1, "the dead are taken away");
+    assert_eq!(kept.state.concurrency.slots.len(), 1, "the dead are taken away");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn an_open_circuit_lets_one_probe_through_and_then_longer_and_longer_none() {
     }
     kept.wait(900 * SECOND);
     assert!(kept.batch(1, true));
-    assert_eq!((kept.state.failures, kept.state.probes, kept.state.circuit_until), (0, 0, None));
+    assert_eq!((kept.state.failures, kept.state.circuit.failed_probes, kept.state.circuit.until), (0, 0, None));
     assert_eq!(kept.state.concurrency_limit(&kept.policy), 1, "it is asked gently at first");
     assert!(kept.batch(4, true) && kept.batch(4, true) && kept.batch(4, true));
     assert_eq!(kept.state.concurrency_limit(&kept.policy), 4);
@@ -191,7 +191,7 @@ fn a_probe_that_could_not_be_made_says_nothing() {
     let (holder, admitted) = kept.ask(&[AdmissionRequest::default()]);
     assert!(admitted.probe);
     kept.report(holder, BatchOutcome::default(), true);
-    assert_eq!((kept.state.failures, kept.state.probes), (3, 0));
+    assert_eq!((kept.state.failures, kept.state.circuit.failed_probes), (3, 0));
     assert!(kept.ask(&[AdmissionRequest::default()]).1.probe, "the next one is made at once");
 }
 
@@ -344,8 +344,12 @@ fn a_place_in_the_rate_limit_is_kept_while_there_is_no_slot() {
 #[test]
 fn after_an_outage_the_pace_is_that_of_the_answers_that_come_now() {
     let mut kept = Kept::new();
-    kept.state =
-        EndpointState { latency_ms: 10_000, failures: 3, circuit_until: Some(NOW), ..EndpointState::default() };
+    kept.state = EndpointState {
+        latency_ms: 10_000,
+        failures: 3,
+        circuit: CircuitState { until: Some(NOW), ..CircuitState::default() },
+        ..EndpointState::default()
+    };
     let (holder, admitted) = kept.ask(&[AdmissionRequest::default()]);
     assert!(admitted.probe);
     kept.report(holder, BatchOutcome { accepted: 1, latency_ms: 50, ..BatchOutcome::default() }, true);
@@ -358,9 +362,9 @@ fn who_was_admitted_before_others_found_too_much_does_not_undo_it() {
     kept.policy.concurrency = 20;
     let before = kept.state.clone();
     kept.report(1, BatchOutcome { failed: 1, overloaded: true, ..outcome() }, false);
-    assert_eq!(kept.state.concurrency_limit, Some(10));
+    assert_eq!(kept.state.concurrency.limit, Some(10));
     before.report(&kept.policy, 2, &BatchOutcome { accepted: 1, ..outcome() }, false, kept.now).apply(&mut kept.state);
-    assert_eq!(kept.state.concurrency_limit, Some(10));
+    assert_eq!(kept.state.concurrency.limit, Some(10));
 }
 
 #[test]
@@ -381,10 +385,10 @@ fn nobody_is_disabled_without_a_warning_however_long_nothing_was_sent() {
 fn a_batch_that_ends_late_does_not_undo_what_others_found() {
     let mut kept = Kept::new();
     kept.policy.concurrency = 20;
-    kept.state.concurrency_limit = Some(10);
+    kept.state.concurrency.limit = Some(10);
     let before = kept.state.clone();
     kept.report(1, BatchOutcome { failed: 1, overloaded: true, ..outcome() }, false);
-    assert_eq!(kept.state.concurrency_limit, Some(5));
+    assert_eq!(kept.state.concurrency.limit, Some(5));
     let report = |outcome| before.report(&kept.policy, 2, &outcome, false, kept.now);
     for (outcome, expected) in [
         (BatchOutcome { failed: 1, ..outcome() }, 5),
@@ -393,7 +397,7 @@ fn a_batch_that_ends_late_does_not_undo_what_others_found() {
     ] {
         let mut state = kept.state.clone();
         report(outcome).apply(&mut state);
-        assert_eq!(state.concurrency_limit, Some(expected));
+        assert_eq!(state.concurrency.limit, Some(expected));
     }
 }
 
@@ -407,7 +411,7 @@ fn a_circuit_that_many_opened_at_once_pauses_before_its_first_probe() {
             .apply(&mut kept.state);
     }
     assert_eq!(kept.decisions(1), [SendDecision::Wait(after(30), WaitReason::Circuit)]);
-    assert_eq!(kept.state.circuit_until, Some(after(30)));
+    assert_eq!(kept.state.circuit.until, Some(after(30)));
 }
 
 #[test]

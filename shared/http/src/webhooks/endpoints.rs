@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use reelhook_app::jobs::submit::IdempotencyKey;
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
+use reelhook_app::webhooks::endpoints::receiver::ReceiverKind;
 use reelhook_app::webhooks::endpoints::registrations::{Choices, Opened, Private, Registration, RegistrationRequest};
 use reelhook_app::webhooks::endpoints::rotation::Rotation;
 use reelhook_app::webhooks::endpoints::secrets::{EndpointSecret, PublicKey};
 use reelhook_app::webhooks::endpoints::{Destination, Endpoint, Payload};
 use reelhook_app::webhooks::previews::Preview;
 use reelhook_app::webhooks::recovery::Recovery;
-use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, ReceiverKind, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Timestamp};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
 
@@ -299,10 +300,10 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
         "disabledReason": state.disabled_reason,
         "disablesAt": time(state.failing_since.filter(|_| state.disabled_at.is_none() && state.failures > 0).and_then(until)),
         "warnedPercent": state.warned,
-        "nextProbeAt": ahead(state.circuit_until.filter(|_| open)),
+        "nextProbeAt": ahead(state.circuit.until.filter(|_| open)),
         "pausedUntil": ahead(state.paused_until),
         "latencyMs": (state.latency_ms > 0).then_some(state.latency_ms),
-        "underWay": state.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum::<u32>(),
+        "underWay": state.concurrency.slots.iter().filter(|slot| slot.until > now).map(|slot| slot.attempts).sum::<u32>(),
         "concurrencyNow": state.concurrency_limit(policy),
     })
 }

@@ -1,20 +1,19 @@
-//! What a receiver answered as it is shown with a delivery's attempts: decompressed, decoded by its character set, and
-//! cut.
+//! The text of a response that is shown with an attempt: decompressed, decoded by its character set, and cut.
 
 use crate::outbound::OutboundResponse;
 
-/// Characters that are kept.
+/// How many characters are kept.
 const KEPT: usize = 1024;
-/// Bytes that hold as many, whatever they are.
+/// The most bytes that these characters take.
 const START: usize = 4 * KEPT;
 
-/// Bytes 80 to 9F in windows-1252, which servers mean that say ISO 8859-1.
+/// Bytes 80 to 9F in windows-1252, which browsers use for ISO 8859-1 too.
 const HIGH: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// The start of a body, or in brackets why it can't be shown.
+/// The start of a body, or the reason in brackets why it cannot be shown.
 pub(super) fn text(response: &OutboundResponse) -> String {
     let bytes = response.body.len();
     let start = match response.decoded_start(START) {
@@ -27,7 +26,7 @@ pub(super) fn text(response: &OutboundResponse) -> String {
     }
 }
 
-/// The character set that a response names, in lower case.
+/// The character set that a response declares, in lower case.
 fn charset(response: &OutboundResponse) -> String {
     let parameters = response.header("content-type").unwrap_or_default().split(';').skip(1);
     let mut named = parameters.filter_map(|parameter| {
@@ -56,7 +55,7 @@ fn read(bytes: &[u8], charset: &str) -> Option<String> {
     };
     let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
     match error.error_len() {
-        // Only the last character was cut.
+        // The last character was cut.
         None => Some(valid.into_owned()),
         Some(_) if bytes.iter().copied().any(is_binary) => None,
         Some(_) if charset.is_empty() => Some(windows_1252(bytes)),
@@ -64,7 +63,7 @@ fn read(bytes: &[u8], charset: &str) -> Option<String> {
     }
 }
 
-/// Bytes that no text has (WHATWG, MIME Sniffing, 3).
+/// Whether a byte never occurs in text (WHATWG, MIME Sniffing, 3).
 fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f)
 }
@@ -93,7 +92,7 @@ mod tests {
     use crate::outbound::samples::{gzip, response};
 
     #[test]
-    fn a_packed_answer_is_read() {
+    fn a_compressed_response_is_decoded() {
         let plain = "Série: the queue is full".as_bytes();
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
         zlib.write_all(plain).unwrap();
@@ -110,13 +109,13 @@ mod tests {
             ("deflate", deflate.finish().unwrap()),
             ("identity", plain.to_vec()),
             ("", plain.to_vec()),
-            // It only says so.
+            // The header is wrong.
             ("gzip", plain.to_vec()),
         ] {
             let response = response(&[("content-encoding", coding)], &body);
             assert_eq!(text(&response), "Série: the queue is full", "{coding}");
         }
-        // What was cut is read as far as it goes.
+        // A body that was cut is decoded as far as possible.
         let long = gzip(&"no. ".repeat(100_000).into_bytes());
         assert_eq!(text(&response(&[("content-encoding", "gzip")], &long)), "no. ".repeat(256));
         let start = text(&response(&[("content-encoding", "gzip")], &long[..long.len() / 2]));
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_another_character_set_is_read() {
+    fn a_response_in_another_character_set_is_decoded() {
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         for (kind, body, expected) in [
             ("text/plain", b"S\xe9rie \x96 \x80 5".to_vec(), "Série – € 5"),
@@ -145,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(text(&response(&[("content-type", kind)], &body)), expected, "{kind}");
         }
-        // Cut within a character.
+        // The body ends within a character.
         assert_eq!(text(&response(&[], &"é".repeat(10).as_bytes()[..19])), "é".repeat(9));
     }
 }

@@ -1,28 +1,28 @@
-//! What happened, in the words of chat services: Slack's blocks and Discord's embeds, within their limits (facts.md).
+//! Events as messages of chat services: Slack's blocks and Discord's embeds, within their limits (facts.md).
 
 use reelhook_domain::{OutboundEvent, Timestamp};
 use serde_json::{Value, json};
 use url::Url;
 
-/// Characters of one fact; with every one of them escaped it stays below what a field takes.
+/// The most characters of one fact: even if all of them are escaped, it fits into a field.
 const FIELD_LIMIT: usize = 200;
-/// Characters of what is said about it, for the same reason.
+/// The most characters of the sentences, for the same reason.
 const QUOTE_LIMIT: usize = 550;
-/// Bytes of a link as Slack escapes it; a longer one is left out.
+/// The most bytes of a link in Slack's escaping; a longer link is left out.
 const LINK_LIMIT: usize = 1000;
 
-/// What a message is about.
+/// The content of a message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChatText<'a> {
     /// The event's name.
     pub event: &'a str,
-    /// Its data, which may be anybody's where an operator triggers it.
+    /// Its data, which is untrusted input in a triggered event.
     pub data: &'a Value,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
 }
 
-/// A message without a service's marks.
+/// A message without the markup of a service.
 struct Parts {
     title: String,
     color: u32,
@@ -75,21 +75,21 @@ fn parts(of: &ChatText<'_>) -> Parts {
         ("Step", &data["current_step"]),
     ];
     let sentences = [&data["error"], &data["no_retry_reason"], &data["suggested_solution"], &data["message"]];
-    let mut said: Vec<String> = Vec::new();
+    let mut distinct: Vec<String> = Vec::new();
     for sentence in sentences.into_iter().filter_map(|value| text(value, QUOTE_LIMIT)) {
-        if !said.contains(&sentence) {
-            said.push(sentence);
+        if !distinct.contains(&sentence) {
+            distinct.push(sentence);
         }
     }
     let video = data["video_url"].as_str().and_then(|text| Url::parse(text).ok());
     let video = video.filter(|url| matches!(url.scheme(), "http" | "https"));
-    // These would end the link in either service's marks.
+    // These characters would end the link in the markup of either service.
     let video = video.map(|url| url.as_str().replace('|', "%7C").replace(')', "%29").replace('>', "%3E"));
     Parts {
         title: cut(&title, 150),
         color,
         facts: facts.into_iter().filter_map(|(name, value)| Some((name, text(value, FIELD_LIMIT)?))).collect(),
-        sentence: (!said.is_empty()).then(|| cut(&said.join("\n"), QUOTE_LIMIT)),
+        sentence: (!distinct.is_empty()).then(|| cut(&distinct.join("\n"), QUOTE_LIMIT)),
         video: video.filter(|text| text.len() + 4 * text.matches('&').count() <= LINK_LIMIT),
     }
 }
@@ -128,7 +128,7 @@ pub(super) fn slack(of: &ChatText<'_>) -> Value {
     json!({ "text": lines.join("\n"), "blocks": blocks })
 }
 
-/// A message for Discord: one embed, which mentions nobody.
+/// A message for Discord: one embed, without mentions.
 pub(super) fn discord(of: &ChatText<'_>) -> Value {
     let Parts { title, color, facts, sentence, video } = parts(of);
     let escape = |text: &str| {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_completed_job_reads_well_at_both() {
+    fn a_completed_job_has_a_message_for_each_service() {
         let data = json!({
             "job_id": "job_1704123456789_abc123",
             "video_url": "https://cdn.creatomate.com/video.mp4?a=1&b=2",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_data_stays_inside_every_limit_and_marks_nothing_up() {
+    fn hostile_data_stays_within_every_limit_and_adds_no_markup() {
         (1..220).step_by(3).for_each(hostile);
     }
 

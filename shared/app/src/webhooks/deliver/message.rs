@@ -1,9 +1,9 @@
-//! The parcel of a delivery: exact body bytes, and headers that are made anew at each try, or a service's own form.
+//! The webhook that a delivery sends: exact body bytes and headers that are made for each attempt, or a chat service's form.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use reelhook_domain::{Delivery, ReceiverKind, Timestamp};
+use reelhook_domain::{Delivery, Timestamp};
 use reelhook_signing::{SigningKeys, js_json, standard, streamgank};
 use serde_json::{Value, json};
 use url::Url;
@@ -13,14 +13,15 @@ use crate::outbound::{Method, OutboundRequest};
 use crate::views::Dialect;
 use crate::views::streamgank::envelope;
 use crate::views::vidbuilder;
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 use crate::webhooks::endpoints::{Destination, Endpoint, Payload, Signers};
 use crate::webhooks::events::EventRow;
 use crate::webhooks::transport::{CloudTarget, CloudWebhook, OutboundWebhook};
 
-/// Bytes of a receiver's answer that are read.
+/// How many bytes of a receiver's response are read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
 
-/// How a URL is asked, whatever for: within this time.
+/// A POST request that must be answered within `deadline`.
 pub(crate) fn post(url: &Url, headers: Vec<(String, String)>, body: String, deadline: Duration) -> OutboundRequest {
     OutboundRequest {
         method: Method::Post,
@@ -32,22 +33,22 @@ pub(crate) fn post(url: &Url, headers: Vec<(String, String)>, body: String, dead
     }
 }
 
-/// The headers of every webhook.
+/// The headers that every webhook has.
 pub(crate) fn plain_headers() -> Vec<(String, String)> {
     [("content-type", "application/json"), ("user-agent", "StreamGank-Webhook/1.0")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
 }
 
-/// A message in the words of a chat service: neither signed nor with headers of the operator.
+/// A message in the form of a chat service: not signed, and without the operator's headers.
 pub(crate) fn chat(url: &Url, text: &ChatText<'_>, service: ReceiverKind, deadline: Duration) -> OutboundRequest {
-    // Discord takes Slack's words at this path.
+    // Discord accepts Slack's form at this path.
     let slack = service == ReceiverKind::Slack || url.path().ends_with("/slack");
     let body = if slack { chat::slack(text) } else { chat::discord(text) };
     post(url, plain_headers(), body.to_string(), deadline)
 }
 
-/// The two signatures over a body that is sent now (seed 001; Standard Webhooks 1.0.0).
+/// The two signatures of a body that is sent now (seed 001; Standard Webhooks 1.0.0).
 pub(crate) fn signatures(id: &str, now: Timestamp, body: &str, keys: &SigningKeys) -> [(String, String); 2] {
     [
         ("x-streamgank-signature".to_owned(), streamgank::signature(body.as_bytes(), keys)),
@@ -55,7 +56,7 @@ pub(crate) fn signatures(id: &str, now: Timestamp, body: &str, keys: &SigningKey
     ]
 }
 
-/// The signatures of an endpoint's own secrets and keys: all of them, so that each can be replaced in peace.
+/// The signatures of all secrets and keys of an endpoint, so that each can be rotated without downtime.
 fn signed(id: &str, now: Timestamp, body: &str, signers: &Signers) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> =
         signers.hmac.iter().flat_map(|keys| signatures(id, now, body, keys)).collect();
@@ -78,16 +79,16 @@ fn body(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint) -> Value {
     envelope(event.event.name(), data, event.at, &delivery.endpoint_name)
 }
 
-/// Of what an event tells, and where the rest can be read.
+/// The ids and the status in an event's data, and where the rest can be read.
 fn thin(data: &Value) -> Value {
     let mut thin = json!({});
-    let places = [
+    let paths = [
         ("delivery_id", "/api/webhooks/deliveries/"),
         ("job_id", "/api/job/"),
         ("jobId", "/api/job-status/"),
         ("endpoint_id", "/api/webhooks/endpoints/"),
     ];
-    for (name, path) in places {
+    for (name, path) in paths {
         if let Some(id) = data[name].as_str() {
             thin[name] = json!(id);
             if thin.get("href").is_none() {
@@ -101,7 +102,7 @@ fn thin(data: &Value) -> Value {
     thin
 }
 
-/// Builds what is sent (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
+/// Builds the webhook that is sent (contract.md, Outbound webhooks; Standard Webhooks 1.0.0).
 pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint, now: Timestamp) -> OutboundWebhook {
     let deadline = endpoint.policy.timeout;
     if let (Destination::Web(url), service @ (ReceiverKind::Slack | ReceiverKind::Discord)) =
@@ -115,7 +116,7 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
     }
     let mut body = body(delivery, event, endpoint);
     if let Destination::Bus(_) = endpoint.destination {
-        // An event of a bus has no headers, and who may put one there is the bus's matter.
+        // Events of a bus have no headers, and the bus authenticates their sender.
         body["id"] = json!(delivery.id.webhook_id());
     }
     let body = if endpoint.form.ascii { js_json::to_ascii_string(&body) } else { js_json::to_string(&body) };
@@ -133,7 +134,7 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
         to,
         body,
         attributes,
-        once: delivery.replayed_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.0)),
+        once: delivery.replayed_at.map_or_else(|| id.clone(), |at| format!("{id}.{}", at.millis())),
         event: event.event.name(),
         subject: event.subject.to_string(),
         at: event.at,
@@ -141,7 +142,8 @@ pub(crate) fn webhook(delivery: &Delivery, event: &EventRow, endpoint: &Endpoint
     })
 }
 
-/// What a client's own URL is told (contract.md, VidBuilder): bare, with a signature in hex beside ours.
+/// The notification to a client's own URL (contract.md, VidBuilder): the data alone, with a hexadecimal signature beside
+/// that of Standard Webhooks.
 fn notification(
     delivery: &Delivery,
     event: &EventRow,
@@ -195,13 +197,13 @@ fn headers(
     headers
 }
 
-/// Whether an endpoint's own headers may replace this one of ours: none that is signed, or tells which webhook it is.
+/// Whether an endpoint's own headers must not replace this header: it identifies or signs the webhook.
 pub fn is_reserved_header(name: &str) -> bool {
     let name = name.to_lowercase();
     name.starts_with("webhook-") || name == "x-streamgank-signature" || name == "x-streamgank-delivery"
 }
 
-/// A header of the endpoint replaces one of ours by the same name, but for those that are [`is_ours`].
+/// Adds the endpoint's own headers, which replace ours of the same name, except those that [`is_reserved_header`] names.
 fn with_custom_headers(mut headers: Vec<(String, String)>, own: &[(String, String)]) -> Vec<(String, String)> {
     for (name, value) in own.iter().filter(|(name, _)| !is_reserved_header(name)) {
         let name = name.to_lowercase();

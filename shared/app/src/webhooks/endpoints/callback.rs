@@ -39,7 +39,7 @@ pub fn subscriber(url: &WebUrl) -> Subscriber {
 /// The endpoint at a client's URL.
 pub fn endpoint(url: &WebUrl, settings: &WebhookSettings) -> Arc<Endpoint> {
     let policy = EndpointPolicy {
-        schedule: Schedule::Vidbuilder,
+        schedule: Schedule::Short,
         timeout: TIMEOUT,
         // No operator can enable a client's URL again: it is never disabled, and subscribers are not notified that it
         // fails.

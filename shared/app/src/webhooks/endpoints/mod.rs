@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod callback;
 pub mod policies;
+pub mod receiver;
 pub mod registrations;
 pub mod rotation;
 pub mod secrets;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, ReceiverKind, Timestamp};
+use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, Timestamp};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,7 @@ use url::Url;
 use crate::store::StoreError;
 use crate::views::Dialect;
 use crate::web_url::WebUrl;
+use crate::webhooks::endpoints::receiver::ReceiverKind;
 
 /// A webhook endpoint; `Debug` hides what is secret.
 #[derive(Clone)]

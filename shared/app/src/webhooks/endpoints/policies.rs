@@ -75,7 +75,7 @@ impl ScheduleName {
     pub fn of(schedule: &Schedule) -> Self {
         match schedule {
             Schedule::Doubling { .. } => Self::Streamgank,
-            Schedule::Vidbuilder => Self::Vidbuilder,
+            Schedule::Short => Self::Vidbuilder,
             Schedule::Standard => Self::Standard,
         }
     }
@@ -84,7 +84,7 @@ impl ScheduleName {
     pub fn schedule(self, doubling: Schedule) -> Schedule {
         match self {
             Self::Streamgank => doubling,
-            Self::Vidbuilder => Schedule::Vidbuilder,
+            Self::Vidbuilder => Schedule::Short,
             Self::Standard => Schedule::Standard,
         }
     }

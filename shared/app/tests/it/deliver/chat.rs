@@ -76,7 +76,7 @@ async fn who_asks_to_wait_is_left_alone_by_every_delivery() {
         send(&stack, &two).await.unwrap();
         assert_eq!(stack.http.requests().len(), 1, "nothing is sent while it asks to wait");
         let waiting = stack.deliveries.get(two.id);
-        let wait = waiting.next_attempt_at.0 - stack.world.now().0;
+        let wait = waiting.next_attempt_at.millis_since(stack.world.now());
         assert!((29_900..=30_000).contains(&wait), "{wait}");
         assert_eq!((waiting.status, waiting.attempts), (Pending, 0), "waiting uses no attempt up");
         stack.world.advance_s(30);
@@ -95,7 +95,7 @@ async fn nobody_is_asked_to_wait_for_more_than_a_day() {
     let delivery = add(&stack, 1);
     send(&stack, &delivery).await.unwrap();
     let state = stack.deliveries.endpoint_state(&delivery.endpoint_id);
-    assert_eq!(state.paused_until.unwrap().0 - stack.world.now().0, 86_400_000);
+    assert_eq!(state.paused_until.unwrap().millis_since(stack.world.now()), 86_400_000);
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn failures_add_up_until_a_delivery_is_taken() {
         stack.world.advance_s(30);
     }
     // What can't be counted keeps no delivery back.
-    stack.deliveries.faults.busy("learn", 1);
+    stack.deliveries.faults.busy("report", 1);
     stack.http = ScriptedHttp::always(500);
     let other = add(&stack, 2);
     send(&stack, &other).await.unwrap();

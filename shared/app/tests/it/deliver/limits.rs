@@ -42,7 +42,7 @@ async fn deliver_all(stack: &Stack, deliveries: &[Delivery]) {
 fn by_minute(sends: &Sends) -> Vec<usize> {
     let mut minutes = Vec::new();
     for (_, at) in sends.lock().unwrap().iter() {
-        let minute = usize::try_from((at.0 - NOON.0) / MINUTE_MS).unwrap();
+        let minute = usize::try_from(at.millis_since(NOON) / MINUTE_MS).unwrap();
         minutes.resize(minutes.len().max(minute + 1), 0);
         minutes[minute] += 1;
     }

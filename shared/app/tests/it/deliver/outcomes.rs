@@ -18,11 +18,11 @@ async fn check(answer: Answer, expected: (DeliveryStatus, Option<i64>, &str)) {
     send(&stack, &delivery).await.unwrap();
     let now = stack.world.now();
     let next = stack.deliveries.only();
-    let wait = (next.status == Pending).then_some(next.next_attempt_at.0 - now.0);
+    let wait = (next.status == Pending).then_some(next.next_attempt_at.millis_since(now));
     assert_eq!((next.status, wait, next.last_result.as_deref()), (expected.0, expected.1, Some(expected.2)), "{shown}");
     assert_eq!((next.attempts, next.lease_until, next.wait_reason), (1, None, None), "{shown}");
     let grace_ms = 60_000;
-    assert_eq!(next.due_at.map(|due| due.0 - now.0), expected.1.map(|wait| wait + grace_ms), "{shown}");
+    assert_eq!(next.due_at.map(|due| due.millis_since(now)), expected.1.map(|wait| wait + grace_ms), "{shown}");
     assert_eq!(next.finished_at, (next.status != Pending).then_some(now), "{shown}");
     // Whatever goes on has a hint for the moment of its next try, if a queue can hold it that long.
     let message = DeliveryMessage::Deliver { delivery_id: delivery.id, event_id: delivery.event_id };
@@ -105,7 +105,7 @@ async fn waits_double_up_to_the_longest_with_up_to_a_quarter_more_and_then_it_is
         send(&stack, &delivery).await.unwrap();
         let next = stack.deliveries.only();
         if next.status == Pending {
-            waits.push(next.next_attempt_at.0 - stack.world.now().0);
+            waits.push(next.next_attempt_at.millis_since(stack.world.now()));
             stack.world.set(next.next_attempt_at);
         }
     }

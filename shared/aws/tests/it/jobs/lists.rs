@@ -63,7 +63,7 @@ async fn what_is_due_is_asked_of_each_shard_up_to_200() {
     });
     let due = DueTables {
         jobs: table_of(client.clone(), Default::default()),
-        deliveries: DeliveryTable::new(client, "Deliveries", None),
+        deliveries: DeliveryTable::new(client, "Deliveries"),
     };
     assert_eq!(due.due_jobs(7, NOON).await.unwrap(), job_ids(&["job_1"]));
     let deliveries = due.due_deliveries(15, NOON).await.unwrap();

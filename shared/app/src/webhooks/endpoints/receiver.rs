@@ -1,9 +1,12 @@
-//! Whose words a receiver speaks, and what its answers mean (contract.md, Outbound webhooks; facts.md, Slack, Discord).
+//! The kind of a receiver: the form of its webhooks, and what its responses mean (contract.md, Outbound webhooks; facts.md,
+//! Slack, Discord).
 
-/// Whose words a receiver speaks.
+use reelhook_domain::ResponseClass;
+
+/// The kind of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReceiverKind {
-    /// Ours: a signed envelope.
+    /// A receiver of our own webhooks: a signed envelope.
     Own,
     /// Slack's incoming webhooks.
     Slack,
@@ -11,30 +14,15 @@ pub enum ReceiverKind {
     Discord,
 }
 
-/// What an answer means for the delivery and its endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResponseClass {
-    /// The receiver took it.
-    Success,
-    /// Not now: try again.
-    Retryable,
-    /// Too many at once, for everybody: wait as it says, which is no fault of this delivery.
-    Throttled,
-    /// This message will never be taken.
-    Rejected,
-    /// The receiver wants no more: the endpoint is disabled.
-    Gone,
-}
-
 impl ReceiverKind {
-    /// What a status means.
+    /// What a response status means.
     pub fn classify(self, status: u16) -> ResponseClass {
         match (self, status) {
             (_, 200..=299) => ResponseClass::Success,
             (_, 410) => ResponseClass::Gone,
             (Self::Slack | Self::Discord, 429) => ResponseClass::Throttled,
             (Self::Own, _) => ResponseClass::Retryable,
-            // A bad payload; a channel, app or hook that is gone or may not be written to.
+            // 400 is a bad payload; 403 and 404 are a channel, app or webhook that is gone or read-only.
             (Self::Slack, 400) => ResponseClass::Rejected,
             (Self::Slack, 403 | 404) => ResponseClass::Gone,
             (Self::Discord, 400 | 403 | 413) => ResponseClass::Rejected,
@@ -49,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_service_means_its_own_things_by_its_answers() {
+    fn a_status_means_what_the_service_documents() {
         use ResponseClass::{Gone, Rejected, Retryable, Success, Throttled};
         let check = |status, expected: [ResponseClass; 3]| {
             let all = [ReceiverKind::Own, ReceiverKind::Slack, ReceiverKind::Discord];
