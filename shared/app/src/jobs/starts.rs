@@ -224,7 +224,7 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
 }
 
 async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartResponse {
-    let claims = token::Claims { job_id: job.id.to_string(), attempt: job.attempt };
+    let claims = token::Claims::of_run(job.id.as_str(), job.attempt);
     let token = token::mint(&claims, &ports.worker.tokens);
     let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());
     let body = json!({

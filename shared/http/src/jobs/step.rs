@@ -63,9 +63,12 @@ pub fn reporter(request: &ApiRequest, credentials: &Credentials<'_>, now: Timest
     credentials.access.caller(request, now).map(|_| Reporter::Trusted)
 }
 
-/// The run that a token names.
+/// The run that a token is for; none if it is for a part of a run only.
 pub(crate) fn run_of(given: &str, keys: &SigningKeys) -> Option<Reporter> {
     let claims = token::verify(given, keys).ok()?.into_inner();
+    if claims.part.is_some() {
+        return None;
+    }
     Some(Reporter::Run(JobId::parse(&claims.job_id).ok()?, claims.attempt))
 }
 
@@ -190,6 +193,16 @@ pub fn answer(changed: &Changed, request_id: &str) -> Result<ApiAnswer, Problem>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_of_a_part_does_not_report_on_the_run() {
+        let keys = SigningKeys::parse("secret").unwrap();
+        let run = token::Claims::of_run("job_1", 2);
+        let part = run.clone().with_part("scene_1");
+        let reporter = |claims: &token::Claims| run_of(token::mint(claims, &keys).expose(), &keys);
+        assert_eq!(reporter(&run), Some(Reporter::Run(JobId::parse("job_1").unwrap(), 2)));
+        assert_eq!(reporter(&part), None);
+    }
 
     #[test]
     fn no_text_of_a_report_is_longer_than_what_is_kept() {
