@@ -221,9 +221,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
 /// a slot the order is answered as if the time were over.
 async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let mut order =
-        routes::read(request, !wait, deps.allow_http, deps.renderer, || SystemClock.random(), track).await?;
-    order.key = order.key.map(|key| key.of_callers(caller.former));
+    let random = || SystemClock.random();
+    let order = routes::read(request, &caller, !wait, deps.allow_http, deps.renderer, random, track).await?;
     let ports = VideoRequestPorts {
         jobs: &deps.jobs,
         films: &deps.films,

@@ -1,8 +1,12 @@
 //! Authentication: API keys by Bearer, Basic or X-API-Key, or a session cookie; compared in constant time, hashed at
 //! rest (contract.md, Who may call).
 
+use std::fmt;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_domain::Timestamp;
 use reelhook_signing::{SigningKeys, Verified, fingerprint, former_fingerprints, hash_key, same_hash, session_token};
 use secrecy::ExposeSecret;
@@ -20,7 +24,7 @@ pub struct Access {
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
     /// SESSION_SECRET; none only if no key is needed.
-    secret: Option<SigningKeys>,
+    secret: Option<Arc<SigningKeys>>,
 }
 
 /// A valid key, and whether a browser sends it by itself for any page.
@@ -30,19 +34,39 @@ struct Credential {
 }
 
 /// Who calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Caller {
     /// A fingerprint of the key for rows and logs: without SESSION_SECRET the key cannot be guessed from it.
     pub fingerprint: String,
-    /// The fingerprints of the same caller under older secrets and in version 0.1.0; only for looking up idempotency
-    /// records, never written.
-    pub former: Vec<String>,
+    former: Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller({})", self.fingerprint)
+    }
 }
 
 impl Caller {
     /// A caller with a fixed name, independent of secrets.
     pub fn known_as(fingerprint: impl Into<String>) -> Self {
-        Self { fingerprint: fingerprint.into(), former: Vec::new() }
+        Self { fingerprint: fingerprint.into(), former: None }
+    }
+
+    /// Adds the fingerprints of the same caller under older secrets and in version 0.1.0: for looking up what was stored
+    /// then, never written.
+    #[must_use]
+    pub fn formerly(self, former: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self { former: Some(Arc::new(former)), ..self }
+    }
+
+    /// An Idempotency-Key of this caller.
+    pub(crate) fn key(&self, key: String, body_hash: String) -> IdempotencyKey {
+        let key = IdempotencyKey::new(self.fingerprint.as_str(), key, body_hash);
+        match self.former.clone() {
+            Some(former) => key.formerly_of(move || former()),
+            None => key,
+        }
     }
 }
 
@@ -75,7 +99,7 @@ impl Access {
         if secret.is_none() && site.mode() == Mode::Required {
             return Err(AccessError::NoSessionSecret);
         }
-        Ok(Self { site: site.clone(), keys, basic, secret })
+        Ok(Self { site: site.clone(), keys, basic, secret: secret.map(Arc::new) })
     }
 
     /// Authenticates the caller.
@@ -102,7 +126,10 @@ impl Access {
 
     fn caller_with(&self, key: &[u8; 32]) -> Caller {
         match &self.secret {
-            Some(secret) => Caller { fingerprint: fingerprint(key, secret), former: former_fingerprints(key, secret) },
+            Some(secret) => {
+                let (key, former) = (*key, Arc::clone(secret));
+                Caller::known_as(fingerprint(&key, secret)).formerly(move || former_fingerprints(&key, &former))
+            }
             None => Caller::known_as("local"),
         }
     }

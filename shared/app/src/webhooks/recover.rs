@@ -10,10 +10,9 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, OutboundEvent, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::IdempotencyKey;
+use crate::idempotency::{IdempotencyKey, check};
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
@@ -39,12 +38,6 @@ impl RecoveryId {
     /// The id of these bits.
     pub fn of(bits: u128) -> Self {
         Self(format!("rec_{bits:032x}"))
-    }
-
-    /// The id of what this caller asks for by this key: the same each time.
-    fn of_key(caller: &str, key: &IdempotencyKey) -> Self {
-        let digest = Sha256::new().chain_update(caller).chain_update([0]).chain_update(&key.key).finalize();
-        Self(format!("rec_{}", hex::encode(&digest[..16])))
     }
 
     /// Reads an id; none where it can't be one.
@@ -220,8 +213,8 @@ pub struct RecoveryRequest {
     pub filter: Filter,
     /// Whether they are only counted.
     pub dry_run: bool,
-    /// Who asks, as a fingerprint, and the request's Idempotency-Key.
-    pub key: Option<(String, IdempotencyKey)>,
+    /// The request's Idempotency-Key.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What came of a wish.
@@ -245,10 +238,11 @@ pub async fn begin(
 ) -> Result<Started, StoreError> {
     let RecoveryRequest { filter, dry_run, key } = requested;
     let now = ports.clock.now();
-    if let Some((_, wanted)) = &key {
-        for former in &wanted.former_callers {
-            if let Some(first) = ports.store.recovery(&RecoveryId::of_key(former, wanted)).await? {
-                return Ok(repeated(first, key.as_ref()));
+    if let Some(key) = &key {
+        for caller in key.callers() {
+            let id = RecoveryId::of(key.derived_recovery_id(&caller));
+            if let Some(first) = ports.store.recovery(&id).await? {
+                return Ok(repeated(first, Some(key)));
             }
         }
     }
@@ -256,13 +250,13 @@ pub async fn begin(
     let from = filter.from.max(Timestamp(now.0 - (DELIVERY_DAYS + 1) * DAY_MS));
     let recovery = Recovery {
         id: match &key {
-            Some((caller, key)) => RecoveryId::of_key(caller, key),
+            Some(key) => RecoveryId::of(key.derived_recovery_id(&key.caller)),
             None => RecoveryId::of(ports.clock.random()),
         },
         cursor: format!("{:013}", from.0),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
-        request_hash: key.as_ref().map(|(_, key)| key.body_hash.clone()),
+        request_hash: key.as_ref().map(|key| key.body_hash.clone()),
         status: RecoveryStatus::Running,
         version: 1,
         created_at: now,
@@ -288,13 +282,11 @@ pub async fn begin(
 }
 
 /// What a key gives that began a recovery before.
-fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Started {
-    let is_same = match (&first.request_hash, key) {
-        (Some(request_hash), Some((_, key))) => key.is_same(request_hash),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    if is_same { Started::Recovery(Box::new(first)) } else { Started::KeyReused }
+fn repeated(first: Recovery, key: Option<&IdempotencyKey>) -> Started {
+    match check(key, first.request_hash.as_deref()) {
+        Ok(()) => Started::Recovery(Box::new(first)),
+        Err(_) => Started::KeyReused,
+    }
 }
 
 /// Lets an endpoint be asked again, and sends what waits for it now: a recovery of its pending deliveries.

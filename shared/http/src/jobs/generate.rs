@@ -42,6 +42,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         "template": text(&body, "template")?.unwrap_or_else(|| "auto".to_owned()),
         "pauseAfterExtraction": pause,
     });
+    let key = key(request, &caller)?;
     Ok(Submission {
         dialect: Dialect::StreamGank,
         input,
@@ -50,7 +51,7 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         callback: None,
         caller: caller.fingerprint,
         traceparent: request.traceparent(),
-        key: key(request)?.map(|key| key.of_callers(caller.former)),
+        key,
     })
 }
 
