@@ -23,6 +23,7 @@ pub use jobs::failure::{Advice, FailureClass, classify};
 pub use jobs::job::{Claim, Dialect, Job, RenderWatch, Start, Status, StepRecord};
 pub use jobs::policy::{Policy, PolicyError};
 pub use jobs::shown::step_shown;
+pub use jobs::task::Service;
 pub use outbox::effect::{Effect, Emitted, Live, LogLevel, LogTally};
 pub use subject::Subject;
 pub use text::{brief, cut, steers};

@@ -14,6 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::ClockAndRandom;
+use crate::jobs::admission::AdmissionStore;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::jobs::renders::is_web_url;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
@@ -48,15 +49,9 @@ pub enum Claimed {
     Conflict,
 }
 
-/// The queue of waiting jobs and the admission item.
+/// The queue of waiting jobs, and claims of them.
 #[async_trait]
-pub trait StartStore: Send + Sync {
-    /// The admission item; a new one where there is none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn admission(&self) -> Result<Admission, StoreError>;
-
+pub trait StartStore: AdmissionStore {
     /// The oldest jobs that may start at `now`, at most `limit`; eventually consistent.
     ///
     /// # Errors

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reelhook_domain::{
-    Admission, Delivery, Effect, EventGroup, EventId, Job, JobId, LogTally, OutboundEvent, Status, Timestamp,
-};
+use reelhook_domain::{Delivery, Effect, EventGroup, EventId, Job, JobId, LogTally, OutboundEvent, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::ClockAndRandom;
+use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, PieceMessage, WorkMessage};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
@@ -91,7 +90,7 @@ pub struct CountStep {
 
 /// Where effects become rows.
 #[async_trait]
-pub trait FanoutStore: EventStore {
+pub trait FanoutStore: EventStore + AdmissionStore {
     /// Writes log rows, in as few calls as fit; one answer for each, in order. Writing one again writes the same.
     async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>>;
 
@@ -106,18 +105,6 @@ pub trait FanoutStore: EventStore {
     /// # Errors
     /// [`StoreError`].
     async fn count(&self, step: &CountStep) -> Result<(), StoreError>;
-
-    /// The admission item.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn admission(&self) -> Result<Admission, StoreError>;
-
-    /// Saves the admission item, one version on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
 }
 
 /// What one version of a job wants done.

@@ -7,3 +7,4 @@ pub(crate) mod failure;
 pub(crate) mod job;
 pub(crate) mod policy;
 pub(crate) mod shown;
+pub(crate) mod task;

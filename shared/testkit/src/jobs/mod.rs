@@ -5,11 +5,11 @@ mod ports;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
+use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::renders::Callback;
-use reelhook_app::jobs::submit::KeyRow;
 use reelhook_app::store::Saved;
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Status, Timestamp, decide};
+use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Service, Status, Timestamp, decide};
 
 use crate::faults::Faults;
 
@@ -18,7 +18,7 @@ type Hook = Box<dyn FnOnce(&MemoryJobs) + Send>;
 
 /// Jobs, behind the ports that load, change, start, list and render them.
 ///
-/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `insert_with_key`, `admission`,
+/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `record`, `insert_with_key`, `admission`,
 /// `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
 #[derive(Default)]
 pub struct MemoryJobs {
@@ -32,10 +32,10 @@ pub struct MemoryJobs {
 struct State {
     jobs: BTreeMap<JobId, Job>,
     stream: Vec<Job>,
-    keys: BTreeMap<(String, String), KeyRow>,
+    records: BTreeMap<(String, String), IdempotencyRecord>,
     admission: Admission,
-    parked: BTreeMap<RenderId, (Callback, Timestamp)>,
-    hinted: BTreeMap<RenderId, Timestamp>,
+    parked: BTreeMap<(&'static str, RenderId), (Callback, Timestamp)>,
+    hinted: BTreeMap<(&'static str, RenderId), Timestamp>,
     hide_conflicts: bool,
 }
 
@@ -164,7 +164,8 @@ impl MemoryJobs {
 
     /// The callback that waits for a render.
     pub fn parked_callback(&self, render: &RenderId) -> Option<Callback> {
-        self.state().parked.get(render).map(|(callback, _)| callback.clone())
+        let task = (Service::Creatomate.name(), render.clone());
+        self.state().parked.get(&task).map(|(callback, _)| callback.clone())
     }
 
     /// Jobs by status, counted.
