@@ -62,7 +62,7 @@ impl IdempotencyKey {
 
     /// The fingerprints under which this key may be known: the present one, then the former ones.
     pub fn callers(&self) -> impl Iterator<Item = String> + Send {
-        let former = once_with(|| self.former_callers.as_ref().map_or_else(Vec::new, |callers| callers()));
+        let former = once_with(move || self.former_callers.as_ref().map_or_else(Vec::new, |callers| callers()));
         once(self.caller.clone()).chain(former.flatten())
     }
 
