@@ -1,4 +1,4 @@
-//! Session tokens: a browser that signed in with a key shows one in a cookie, for as long as that key is valid.
+//! Session tokens: a browser that signed in with a key sends one in a cookie, which is valid as long as that key.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,22 +9,22 @@ use crate::mac::{any_key, hmac_sha256};
 use crate::{SigningKeys, Verified, VerifyError};
 
 const VERSION: &str = "c1";
-/// Comes first in what is signed, so that nothing else that we sign can serve as a token.
+/// Precedes the signed text, so that nothing else that we sign can serve as a token.
 const DOMAIN: &[u8] = b"reelhook session token\n";
 /// 192 bits, and base64 of 24 bytes has no left-over bits.
 const MAC_BYTES: usize = 24;
-/// Longest token that is looked at.
+/// Longest token that is verified, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
 /// The token `c1.<expiry>.<mac>` under the newest secret; `expires` is in Unix seconds.
 ///
-/// The MAC covers the hash of the key with which its bearer signed in. The token itself says nothing about that key.
+/// The MAC covers the hash of the key with which its bearer signed in. The token itself does not contain that key.
 pub fn mint(key: &[u8; 32], expires: i64, keys: &SigningKeys) -> SecretString {
     SecretString::from(text(key, expires, keys.newest().expose_secret()))
 }
 
-/// Which of the `known` keys (as hashes) a token was made for, where it is still valid at `now` (Unix seconds). A token has
-/// one spelling, and ends with its key: a key that is not known any more opens nothing.
+/// The one of the `known` keys (as hashes) that a token was made for, if it is still valid at `now` (Unix seconds).
+/// Only the exact text that [`mint`] wrote is accepted. A token is invalid once its key is not known any more.
 ///
 /// # Errors
 /// `Missing` for an empty text, `Malformed` when it is no token, `TooOld` when its time is over, `Mismatch` when no secret

@@ -1,5 +1,5 @@
-//! Stream tokens: who opens an EventSource or a WebSocket from another origin can set no header, and names what it may
-//! see in the query instead.
+//! Stream tokens: a page of another origin cannot set headers on an EventSource or a WebSocket, so it sends a token in
+//! the query instead.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,11 +10,11 @@ use crate::mac::{any_key, hmac_sha256};
 use crate::{SigningKeys, VerifyError};
 
 const VERSION: &str = "s1";
-/// Comes first in what is signed, so that nothing else that we sign can serve as a token.
+/// Precedes the signed text, so that nothing else that we sign can serve as a token.
 const DOMAIN: &[u8] = b"reelhook stream token\n";
 /// 192 bits, and base64 of 24 bytes has no left-over bits.
 const MAC_BYTES: usize = 24;
-/// Longest token that is looked at.
+/// Longest token that is verified, in bytes.
 const MAX_TOKEN_BYTES: usize = 512;
 
 /// The token `s1.<subject>.<expiry>.<mac>` under the newest secret; `expires` is in Unix seconds.
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_opens_its_subject_until_its_time_is_over_and_nothing_else() {
+    fn a_token_is_valid_for_its_subject_until_it_expires() {
         let keys = |text: &str| SigningKeys::parse(text).unwrap();
         let token = mint("job:job_1", 1000, &keys("old"));
         let token = token.expose_secret();
