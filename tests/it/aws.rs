@@ -173,7 +173,7 @@ impl Aws {
 
     pub async fn save_admission(&self, admission: &Admission) {
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
-        put.set_item(Some(reelhook_aws::jobs::counters::admission_item(admission, "test")))
+        put.set_item(Some(reelhook_aws::jobs::admission::admission_item(admission, "test")))
             .send()
             .await
             .expect("saved");
@@ -186,7 +186,7 @@ impl Aws {
     }
 
     pub async fn save_slots(&self, pool: &str, slots: &Admission) {
-        let mut item = reelhook_aws::jobs::counters::admission_item(slots, "test");
+        let mut item = reelhook_aws::jobs::admission::admission_item(slots, "test");
         item.insert("pk".to_owned(), AttributeValue::S(pool.to_owned()));
         let put = self.dynamodb.put_item().table_name(self.output("CountersTable"));
         put.set_item(Some(item)).send().await.expect("saved");

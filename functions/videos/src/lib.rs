@@ -222,9 +222,8 @@ async fn answer(deps: &Deps, request: &ApiRequest, route: Route, caller: Option<
 /// the time limit of this function; otherwise the answer is the same as after that time.
 async fn create(deps: &Deps, request: &ApiRequest, caller: Caller, wait: bool) -> Result<ApiAnswer, Problem> {
     let track = |word: &str| reelhook_music::find(word).map(|track| track.id);
-    let mut video =
-        routes::read(request, !wait, deps.allow_http, deps.renderer, || SystemClock.random(), track).await?;
-    video.key = video.key.map(|key| key.of_callers(caller.former));
+    let random = || SystemClock.random();
+    let video = routes::read(request, &caller, !wait, deps.allow_http, deps.renderer, random, track).await?;
     let ports = VideoRequestPorts {
         jobs: &deps.jobs,
         films: &deps.films,

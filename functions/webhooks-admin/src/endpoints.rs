@@ -91,7 +91,7 @@ pub async fn answer(
             if shown.state.disabled_at.is_some() {
                 return Err(Problem::EndpointDisabled);
             }
-            let random = key.map_or_else(|| clock.random(), |(caller, key)| key.bits(&caller, 0));
+            let random = key.map_or_else(|| clock.random(), |key| key.derived_id(&key.caller, 0));
             Ok(test_answer(handler.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
         Route::Preview(name, event) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::DeliveryMessage;
 use reelhook_app::webhooks::deliveries::{DeliveryQueries, ReplayPorts, Replayed, list, replay};

@@ -4,6 +4,7 @@ pub use url::Url;
 
 pub mod catalog;
 pub mod clock;
+pub mod idempotency;
 pub mod jobs;
 pub mod limits;
 pub mod outbound;

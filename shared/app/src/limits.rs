@@ -1,4 +1,5 @@
-//! How many calls a caller may make in a minute, over all instances, without a write for each (contract.md, Limits).
+//! The rate limit of a caller over all instances: calls are leased in batches, not counted one by one (contract.md,
+//! Limits).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -8,29 +9,30 @@ use reelhook_domain::{Allowance, CallLimit, Step, Timestamp};
 
 use crate::store::StoreError;
 
-/// Callers that an instance remembers; beyond that those of past minutes go.
+/// Callers that an instance remembers; beyond that, it forgets those of past minutes.
 const REMEMBERED: usize = 1000;
-/// Leases in a row for one call: others of this instance may use them up first. Each was counted, so none is waited for.
+/// Leases in a row for one call, because other calls of this instance may use them up. Each is a count, not a retry, so
+/// there is no wait between them.
 const LEASES: usize = 5;
 
 /// Where a minute's calls are counted.
 #[async_trait]
 pub trait LeaseStore: Send + Sync {
-    /// Takes `count` of a caller's `limit` calls in a minute: how many there were.
+    /// Leases `count` of a caller's `limit` calls in a minute: the number that was granted.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn lease(&self, caller: &str, minute: i64, count: u32, limit: u32) -> Result<u32, StoreError>;
 }
 
-/// A caller has made all the calls of this minute.
+/// The rate limit of a caller is reached for this minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limited {
-    /// Seconds until there are calls again.
+    /// Seconds until the next minute begins.
     pub retry_after_s: u64,
 }
 
-/// Lets so many calls a minute in, of each caller.
+/// Limits the calls of each caller per minute.
 #[derive(Debug)]
 pub struct Limiter {
     limit: CallLimit,
@@ -38,12 +40,13 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// So many calls a minute.
+    /// A limiter with this limit.
     pub fn new(limit: CallLimit) -> Self {
         Self { limit, callers: Mutex::default() }
     }
 
-    /// Lets a call in, or not. Where the calls can't be counted it is let in: a limit must not close the API.
+    /// Admits a call, unless the limit is reached. If calls can't be counted it is admitted: a limit must not close the
+    /// API.
     ///
     /// # Errors
     /// [`Limited`].
@@ -70,9 +73,9 @@ impl Limiter {
                 }
                 Err(error) => {
                     if error.is_busy() {
-                        tracing::warn!(%error, "calls could not be counted, this one is let in");
+                        tracing::warn!(%error, "failed to count calls, this one is admitted");
                     } else {
-                        tracing::error!(%error, "calls can't be counted, all are let in");
+                        tracing::error!(%error, "calls can't be counted, all are admitted");
                     }
                     return Ok(());
                 }
@@ -82,6 +85,6 @@ impl Limiter {
     }
 
     fn callers(&self) -> MutexGuard<'_, HashMap<String, Allowance>> {
-        self.callers.lock().expect("nobody panics with it")
+        self.callers.lock().expect("no holder of this lock panics")
     }
 }

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 /// No attempt begins later than this after the first one.
 const TIME: Duration = Duration::from_secs(5);
 
-/// The attempts at one thing: `while retry.attempt().await { … }`.
+/// The attempts of one operation: `while retry.attempt().await { … }`.
 ///
 /// Each wait is drawn between nothing and a bound that doubles, so that callers that conflicted once do not conflict
 /// again (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
@@ -25,13 +25,13 @@ pub struct Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    /// So many attempts at most.
+    /// At most `attempts` attempts.
     pub fn new(clock: &'a dyn ClockAndRandom, attempts: u32) -> Self {
         Self { clock, attempts, made: 0, began: clock.now() }
     }
 
-    /// Begins the next attempt: the first immediately, each further one after a wait. False if none is left, or if it
-    /// would begin too late.
+    /// Begins the next attempt: the first immediately, each further one after a wait. False if no attempt is left, or if
+    /// it would begin too late.
     pub async fn attempt(&mut self) -> bool {
         if self.made >= self.attempts {
             return false;
@@ -53,7 +53,7 @@ impl<'a> Retry<'a> {
     }
 
     fn bound(&self) -> Duration {
-        // From the tenth doubling on it is far beyond the longest.
+        // Ten doublings are far beyond the longest wait.
         let doubled = FIRST * 2_u32.pow((self.made - 1).min(10));
         doubled.min(LONGEST)
     }

@@ -1,7 +1,7 @@
 //! Many rows in few calls: puts and deletes as BatchWriteItem, conditional updates as BatchExecuteStatement.
 //!
-//! BatchExecuteStatement is the only call that takes many conditions and answers each for itself; a transaction costs
-//! twice as much and fails as a whole (ADR 15).
+//! BatchExecuteStatement is the only call with many conditions and an answer for each; a transaction costs twice as much
+//! and fails as a whole (ADR 15).
 
 use std::collections::HashMap;
 
@@ -15,14 +15,14 @@ use crate::errors::store_error;
 use crate::items::{Item, text};
 use crate::retry::RetryClock;
 
-/// Keys that one BatchGetItem takes.
+/// Keys per BatchGetItem.
 const BATCH_GET: usize = 100;
-/// Rows of one BatchWriteItem.
+/// Rows per BatchWriteItem.
 pub(crate) const BATCH_WRITE: usize = 25;
-/// Statements of one BatchExecuteStatement.
+/// Statements per BatchExecuteStatement.
 pub(crate) const STATEMENTS: usize = 25;
 
-/// The items with these keys that are there, by the text of their attribute `name`; read consistently.
+/// The existing items with these keys, by the text of their attribute `name`; read consistently.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -38,7 +38,7 @@ pub(crate) async fn get_all(
     for chunk in keys.chunks(BATCH_GET) {
         let wanted = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).consistent_read(true).build();
         let mut wanted = Some(wanted.expect("keys are set"));
-        // Keys that come back unprocessed are asked for again; the SDK's own retries cover throttling of the call.
+        // Unprocessed keys are read again; the SDK's own retries cover throttling of whole calls.
         let mut retry = waits.retry();
         while let Some(next) = wanted.take() {
             if !retry.attempt().await {
@@ -61,7 +61,7 @@ pub(crate) fn put(item: Item) -> WriteRequest {
     WriteRequest::builder().put_request(put).build()
 }
 
-/// Writes at most [`BATCH_WRITE`] rows, those that come back unprocessed again.
+/// Writes at most [`BATCH_WRITE`] rows; unprocessed ones are written again.
 ///
 /// # Errors
 /// [`StoreError`]; some rows may be written then.
@@ -85,17 +85,17 @@ pub(crate) async fn write_all(
     Err(StoreError::Busy { operation, source: format!("{} rows stayed unprocessed", left.len()).into() })
 }
 
-/// A conditional update of an item: what is set, what is removed, and the version that it must have.
+/// A conditional update of an item: attributes to set and to remove, and the version that it must have.
 pub(crate) struct Update {
     /// `pk` and `sk`.
     pub key: [AttributeValue; 2],
     /// Attributes and their values, always in the same order, so that statements read alike.
     pub set: Vec<(&'static str, AttributeValue)>,
-    /// Attributes that go.
+    /// Attributes to remove.
     pub remove: &'static [&'static str],
-    /// The version before.
+    /// The version that the item must have.
     pub version: AttributeValue,
-    /// Who writes: the `write_id` among the attributes.
+    /// The id of this write, which is also among the attributes.
     pub write_id: String,
 }
 
@@ -119,8 +119,8 @@ impl Update {
     }
 }
 
-/// Makes at most [`STATEMENTS`] updates; one answer for each, in order, with the item as `theirs` reads it where it has
-/// another version. Those that the table was too busy for are tried again, under the same `write_id`.
+/// Makes at most [`STATEMENTS`] updates; one answer for each, in order. If an item has another version, `theirs` reads
+/// it. Throttled updates are retried under the same `write_id`.
 pub(crate) async fn update_all<T>(
     operation: &'static str,
     client: &aws_sdk_dynamodb::Client,
@@ -170,7 +170,7 @@ fn failed<T>(
     let source = || format!("{}: {}", error.code().map_or("none", Code::as_str), error.message().unwrap_or("")).into();
     match error.code() {
         Some(Code::ConditionalCheckFailed) => match error.item() {
-            // One's own write, whose answer got lost.
+            // This call's own write, whose answer was lost.
             Some(item) if text(item, "write_id") == Some(write_id) => Ok(Saved::Done),
             Some(item) => Ok(Saved::Conflict(Some(Box::new(theirs(item)?)))),
             None => Ok(Saved::Conflict(None)),

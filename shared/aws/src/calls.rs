@@ -1,4 +1,4 @@
-//! Says which AWS operations a function calls, where the log level asks for the target `aws_calls`; tests count them.
+//! Logs the AWS operations that a function calls, under the target `aws_calls`; tests count them.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -9,7 +9,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 use tracing::{Level, debug, enabled};
 
-/// Longer texts are logged as their length: keys are shorter, what they lead to is nobody's business in a log.
+/// Longer texts are logged as their length: keys are shorter, and contents do not belong in a log.
 const LONGEST: usize = 100;
 
 /// Writes one line for each attempt of a call: service, operation and, for DynamoDB, keys and sizes of the request.
@@ -39,7 +39,7 @@ impl Intercept for Calls {
     }
 }
 
-/// A request with the length in bytes in place of each long text.
+/// A request with each long text replaced by its length in bytes.
 fn outline(body: &[u8]) -> Option<Value> {
     let mut request = serde_json::from_slice(body).ok()?;
     shorten(&mut request);
@@ -50,7 +50,7 @@ fn shorten(value: &mut Value) {
     match value {
         Value::String(text) if text.len() > LONGEST => *value = text.len().into(),
         Value::Array(values) => values.iter_mut().for_each(shorten),
-        // A statement names attributes; its values stand beside it.
+        // A statement has attribute names only; its values are in a member of their own.
         Value::Object(members) => {
             members.iter_mut().filter(|(name, _)| *name != "Statement").for_each(|(_, value)| shorten(value));
         }

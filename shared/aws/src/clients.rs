@@ -14,12 +14,13 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::calls::Calls;
 
-/// The one HTTP client of all SDK clients. ring: no entropy is collected at start, and the guarded client uses it too.
+/// The HTTP client that all SDK clients share. It uses ring, which collects no entropy at start; the guarded client uses
+/// ring too.
 pub fn http_client() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-/// What the clients are built from.
+/// Builds SDK clients with the same configuration.
 #[derive(Debug, Clone)]
 pub struct Clients {
     config: SdkConfig,
@@ -29,7 +30,7 @@ pub struct Clients {
 impl Clients {
     /// Reads AWS_REGION, AWS_ENDPOINT_URL and the credentials that Lambda puts into the environment.
     ///
-    /// The usual chain of credentials would link STS, SSO and profile files into every bootstrap, for nothing.
+    /// The default credentials chain would link STS, SSO and profile files into every bootstrap.
     pub fn from_environment() -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
@@ -68,13 +69,13 @@ impl Clients {
         aws_sdk_eventbridge::Client::from_conf(config)
     }
 
-    /// S3; path style where the endpoint is a local one.
+    /// S3; with path-style addresses if the endpoint is local.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.endpoint_is_local);
         aws_sdk_s3::Client::from_conf(config.interceptor(Calls).build())
     }
 
-    /// S3 for files, which take longer than items. Links must not ask for checksums that their users do not send.
+    /// S3 for files, with longer timeouts. Presigned links must not require checksums that their users do not send.
     pub fn s3_for_files(&self) -> aws_sdk_s3::Client {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))

@@ -1,4 +1,4 @@
-//! What came of a conditional put that carried a write id.
+//! The outcome of a conditional put that carries a write id.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -8,7 +8,8 @@ use reelhook_app::store::{Saved, StoreError};
 use crate::errors::store_error;
 use crate::items::{Item, text};
 
-/// Reads a failed put: one's own write whose answer got lost counts as done; what somebody else wrote is read by `theirs`.
+/// Reads a failed put: the caller's own write whose answer was lost counts as done; another writer's item is read by
+/// `theirs`.
 pub(crate) fn failed_put<T>(
     operation: &'static str,
     error: SdkError<PutItemError, HttpResponse>,
@@ -21,7 +22,7 @@ pub(crate) fn failed_put<T>(
             Some(item) => Ok(Saved::Conflict(Some(Box::new(theirs(item)?)))),
             None => Ok(Saved::Conflict(None)),
         },
-        // A transaction is at the item at this moment: it is read and decided again.
+        // A transaction holds the item at this moment: the caller reads it and decides again.
         Some(PutItemError::TransactionConflictException(_)) => Ok(Saved::Conflict(None)),
         _ => Err(store_error(operation, error)),
     }

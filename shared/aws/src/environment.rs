@@ -8,13 +8,13 @@ use std::time::Duration;
 use reelhook_domain::Policy;
 use reelhook_domain::videos::render::Renderer;
 
-/// Variables that could not be used.
+/// Missing and invalid variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadEnvironment(Vec<String>);
 
 impl Display for BadEnvironment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the environment can't be used: {}", self.0.join("; "))
+        write!(f, "bad environment: {}", self.0.join("; "))
     }
 }
 
@@ -23,7 +23,7 @@ impl std::error::Error for BadEnvironment {}
 /// A variable's text by its name.
 type Lookup = Box<dyn Fn(&str) -> Option<String> + Send>;
 
-/// Reads variables and collects what is wrong with them.
+/// Reads variables and collects their errors.
 pub struct Environment {
     lookup: Lookup,
     bad: Vec<String>,
@@ -40,12 +40,12 @@ impl Environment {
         Self { lookup: Box::new(lookup), bad: Vec::new() }
     }
 
-    /// A variable that may be missing; an empty one counts as missing.
+    /// An optional variable; an empty one counts as missing.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         (self.lookup)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// A variable that has to be there.
+    /// A required variable.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.bad.push(format!("{name} is missing"));
@@ -68,13 +68,13 @@ impl Environment {
         }
     }
 
-    /// A URL that has to be there.
+    /// A required URL.
     pub fn url(&mut self, name: &str) -> reelhook_app::Url {
         let text = self.required(name);
         self.parse_url(name, &text).unwrap_or_else(no_url)
     }
 
-    /// A URL that may be missing.
+    /// An optional URL.
     pub fn optional_url(&mut self, name: &str) -> Option<reelhook_app::Url> {
         let text = self.optional(name)?;
         self.parse_url(name, &text)
@@ -91,7 +91,7 @@ impl Environment {
         }
     }
 
-    /// Takes what was read from a variable, or notes what is wrong with it.
+    /// The value that was read from a variable; if that failed, records the error and uses `otherwise`.
     pub fn checked<T, E: Display>(&mut self, read: Result<T, E>, otherwise: T) -> T {
         read.unwrap_or_else(|error| {
             self.bad.push(error.to_string());
@@ -99,8 +99,7 @@ impl Environment {
         })
     }
 
-    /// What `read` makes of AUTH, PUBLIC_BASE_URL and CORS_ORIGINS where there are any, which say whether callers need
-    /// a key and which origins may call.
+    /// Parses AUTH, PUBLIC_BASE_URL and CORS_ORIGINS with `read`: whether callers need a key, and which origins may call.
     pub fn site<T: Default, E: Display>(
         &mut self,
         read: impl FnOnce(Option<&str>, Option<&reelhook_app::Url>, Option<&str>) -> Result<T, E>,
@@ -109,21 +108,21 @@ impl Environment {
         self.checked(read(auth.as_deref(), base.as_ref(), cors.as_deref()), T::default())
     }
 
-    /// What `read` makes of OUTBOUND_ALLOW and of the address of the Runtime API, which say what may be called.
+    /// Parses OUTBOUND_ALLOW and the address of the Runtime API with `read`: which addresses may be called.
     pub fn outbound<T: Default, E: Display>(&mut self, read: impl FnOnce(&str, Option<&str>) -> Result<T, E>) -> T {
         let allow = self.optional("OUTBOUND_ALLOW").unwrap_or_default();
         let runtime = self.optional("AWS_LAMBDA_RUNTIME_API");
         self.checked(read(&allow, runtime.as_deref()), T::default())
     }
 
-    /// PUBLIC_BASE_URL, or one of the names that the four systems had for it (contract.md, Settings).
+    /// PUBLIC_BASE_URL, or one of the names that the four original systems used (contract.md, Settings).
     pub fn public_base(&mut self) -> Option<reelhook_app::Url> {
         ["PUBLIC_BASE_URL", "API_BASE_URL", "NEXT_PUBLIC_APP_URL", "WEBHOOK_BASE_URL"]
             .into_iter()
             .find_map(|name| self.optional_url(name))
     }
 
-    /// [`Self::public_base`], where nothing works without it.
+    /// [`Self::public_base`], if it is required.
     pub fn required_public_base(&mut self) -> reelhook_app::Url {
         self.public_base().unwrap_or_else(|| {
             self.bad.push("PUBLIC_BASE_URL is missing".to_owned());
@@ -137,18 +136,18 @@ impl Environment {
             None | Some("own") => Renderer::Own,
             Some("creatomate") => Renderer::Creatomate,
             Some(other) => {
-                self.bad.push(format!("RENDERER is `own` or `creatomate`, not `{other}`"));
+                self.bad.push(format!("RENDERER must be `own` or `creatomate` (got `{other}`)"));
                 Renderer::Own
             }
         }
     }
 
-    /// API_CALLS_PER_MINUTE, of each caller.
+    /// API_CALLS_PER_MINUTE: the rate limit of each caller.
     pub fn calls_per_minute(&mut self) -> u32 {
         self.parsed("API_CALLS_PER_MINUTE", 100)
     }
 
-    /// JOB_REPORTS_PER_MINUTE, of each job.
+    /// JOB_REPORTS_PER_MINUTE: the rate limit of reports about each job.
     pub fn reports_per_minute(&mut self) -> u32 {
         self.parsed("JOB_REPORTS_PER_MINUTE", 600)
     }
@@ -182,16 +181,16 @@ impl Environment {
         }
     }
 
-    /// Ends the reading.
+    /// Finishes reading.
     ///
     /// # Errors
-    /// [`BadEnvironment`] with everything that was wrong.
+    /// [`BadEnvironment`] with all errors.
     pub fn finish(self) -> Result<(), BadEnvironment> {
         if self.bad.is_empty() { Ok(()) } else { Err(BadEnvironment(self.bad)) }
     }
 }
 
-/// What stands where a URL is missing, until the whole reading fails.
+/// A placeholder for a missing URL; [`Environment::finish`] fails then.
 fn no_url() -> reelhook_app::Url {
     reelhook_app::Url::parse("http://invalid.invalid").expect("a URL")
 }
@@ -201,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_url_goes_by_its_older_names_too() {
+    fn the_base_url_is_also_read_from_its_older_names() {
         let check = |set: &'static str| {
             let mut environment =
                 Environment::with(move |name| (name == set).then(|| "https://api.example.com".to_owned()));
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once() {
+    fn all_errors_are_reported_at_once() {
         let mut environment = Environment::with(|name| match name {
             "RENDER_CHECK_SECONDS" => Some("5,4".to_owned()),
             "CLAIM_LEASE_SECONDS" => Some("soon".to_owned()),

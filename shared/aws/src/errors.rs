@@ -1,4 +1,4 @@
-//! SDK errors by what can be done about them.
+//! SDK errors, classified by whether a retry can succeed.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -6,7 +6,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reelhook_app::store::StoreError;
 
-/// Codes that say "later" (DynamoDB, SQS, S3 and SSM, with the words of their API references).
+/// Codes of failures that a later retry can overcome, from the API references of DynamoDB, SQS, S3 and SSM.
 const LATER: [&str; 13] = [
     "InternalServerError",
     "InternalError",
@@ -23,7 +23,7 @@ const LATER: [&str; 13] = [
     "TransactionInProgressException",
 ];
 
-/// Classes an SDK error by its type, code and status.
+/// Classifies an SDK error by its type, code and status.
 pub(crate) fn store_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Small moves between DynamoDB attributes and values.
+//! Conversions between DynamoDB attributes and values.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The version of the items' form.
+/// The version of the items' schema.
 pub(crate) const SCHEMA: i64 = 1;
 
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
@@ -35,7 +35,7 @@ pub(crate) fn number(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-/// An aggregate as JSON text: DynamoDB's own maps keep neither the order of keys nor every number.
+/// An aggregate as JSON text: DynamoDB's own maps preserve neither the order of keys nor every number.
 pub(crate) fn json<T: Serialize>(value: &T) -> AttributeValue {
     s(serde_json::to_string(value).expect("our own types are JSON"))
 }
@@ -48,7 +48,7 @@ pub(crate) fn read<T: DeserializeOwned>(operation: &'static str, item: &Item, na
         .map_err(|error| StoreError::Unreadable { operation, reason: format!("attribute `{name}`: {error}") })
 }
 
-/// Whether TTL has passed: DynamoDB removes late.
+/// Whether an item has expired: DynamoDB removes expired items late.
 pub(crate) fn is_expired(item: &Item, now: Timestamp) -> bool {
     number(item, "expires_at").is_some_and(|at| at <= now.seconds())
 }

@@ -1,4 +1,4 @@
-//! Adapters to AWS: DynamoDB, SQS, S3 and SSM behind the ports of `reelhook-app`, and what every function starts with.
+//! Adapters to AWS: the ports of `reelhook-app` on DynamoDB, SQS, S3 and SSM, and the start of every function.
 
 mod batch;
 mod calls;

@@ -1,33 +1,40 @@
-//! Calls per minute, counted in the Counters table.
+//! Rate limits of calls, counted per minute in the Counters table.
 
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::ReturnValue;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::limits::{Limited, Limiter};
+use reelhook_app::limits::{LeaseStore, Limited, Limiter};
+use reelhook_app::store::StoreError;
 use reelhook_domain::{CallLimit, JobId};
 
+use crate::errors::store_error;
+use crate::items::{n, number, s};
 use crate::jobs::counters::CounterTable;
 use crate::start::SystemClock;
 
-/// Reports of a job that each instance takes in a minute without counting them elsewhere: a worker sends few.
+/// Reports per job and minute that an instance admits without counting them in the table: most workers send fewer.
 const FREE_REPORTS: u32 = 10;
+/// Seconds for which a minute's count is kept, from the start of that minute.
+const COUNT_LIFE_S: i64 = 600;
 
-/// A limit with its counters.
+/// A rate limit with its counters.
 pub struct Limits {
     limiter: Limiter,
     counters: CounterTable,
 }
 
 impl Limits {
-    /// So many calls a minute of each caller.
+    /// At most `per_minute` calls a minute of each caller.
     pub fn of_callers(counters: CounterTable, per_minute: u32) -> Self {
         Self { limiter: Limiter::new(CallLimit { per_minute, free: 0 }), counters }
     }
 
-    /// So many reports a minute of each job.
+    /// At most `per_minute` reports a minute about each job.
     pub fn of_jobs(counters: CounterTable, per_minute: u32) -> Self {
         Self { limiter: Limiter::new(CallLimit { per_minute, free: FREE_REPORTS }), counters }
     }
 
-    /// Lets a caller's call in, or not.
+    /// Admits a call of `caller`, unless its limit is reached.
     ///
     /// # Errors
     /// [`Limited`].
@@ -35,11 +42,32 @@ impl Limits {
         self.limiter.admit(&self.counters, caller, SystemClock.now()).await
     }
 
-    /// Lets a report of a job in, or not.
+    /// Admits a report about `job`, unless its limit is reached.
     ///
     /// # Errors
     /// [`Limited`].
     pub async fn admit_report(&self, job: &JobId) -> Result<(), Limited> {
         self.admit(&format!("job#{job}")).await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for CounterTable {
+    async fn lease(&self, caller: &str, minute: i64, count: u32, limit: u32) -> Result<u32, StoreError> {
+        let update = self
+            .client()
+            .update_item()
+            .table_name(self.name())
+            .key("pk", s(format!("rate#{caller}")))
+            .key("sk", s(format!("{minute:010}")))
+            .update_expression("ADD #count :count SET expires_at = :expires")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":count", n(count))
+            .expression_attribute_values(":expires", n(minute * 60 + COUNT_LIFE_S))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = update.send().await.map_err(|error| store_error("lease calls", error))?;
+        let leased = answer.attributes().and_then(|item| number(item, "count")).unwrap_or(i64::from(count));
+        let before = u32::try_from(leased - i64::from(count)).unwrap_or(u32::MAX);
+        Ok(limit.saturating_sub(before).min(count))
     }
 }

@@ -1,5 +1,5 @@
-//! The last bound on log lines. Values from outside are cut before they are logged (`reelhook_domain::brief`). A line
-//! that is still too long is cut here, with a note, so that callers cannot fill the log.
+//! The size limit of log lines. Values from outside are cut before they are logged (`reelhook_domain::brief`). A line
+//! that is still too long is cut here and gets the field `line_bytes`, so that callers cannot fill the log.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of a line.
+/// Bytes of a line, at most.
 const LINE: usize = 2048;
 
 /// Writes lines of JSON of at most 2 KB.
@@ -22,12 +22,12 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Bounded<M> {
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        // The log of AWS calls (calls.rs) is for counting, and has no values from outside.
+        // The log of AWS calls (calls.rs) is for counting and has no values from outside.
         BoundedWriter { to: self.0.make_writer_for(metadata), bounded: metadata.target() != "aws_calls" }
     }
 }
 
-/// Takes a line with each write, as `tracing_subscriber` gives it.
+/// A writer that receives one line per write, as `tracing_subscriber` makes it.
 pub(crate) struct BoundedWriter<W> {
     to: W,
     bounded: bool,
@@ -48,7 +48,7 @@ impl<W: io::Write> io::Write for BoundedWriter<W> {
     }
 }
 
-/// The line with each text in brief, or no more than its sentence where that is too long too.
+/// The line with each text cut; if that is too long too, only its level, message and size.
 fn shortened(line: &[u8]) -> Vec<u8> {
     let mut fields: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
     fields.values_mut().for_each(shorten);

@@ -1,4 +1,4 @@
-//! S3: what is too large or too broken for an item.
+//! S3 for archives and for details that are too large for an item.
 
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_object::GetObjectError;
@@ -50,7 +50,7 @@ impl Archive for Bucket {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let operation = "get archive";
-        // A role that may list this prefix only is told 403, and not 404, for an object that is not there.
+        // For a missing object S3 answers 403 instead of 404, because the role may list this prefix only.
         let list = self.client.list_objects_v2().bucket(&self.name).prefix(key).max_keys(1);
         if list.send().await.map_err(|error| store_error(operation, error))?.contents().is_empty() {
             return Ok(None);

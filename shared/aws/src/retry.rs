@@ -1,4 +1,4 @@
-//! Attempts at calls of DynamoDB: they wait as their client waits between its own retries, so that tests take no time.
+//! Retries of DynamoDB calls; they wait through the client's own sleep, so that tests do not wait.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use reelhook_domain::Timestamp;
 
 use crate::start::SystemClock;
 
-/// The default number of attempts: waits of a second and a half together, on average.
+/// The default number of attempts; their waits take a second and a half in total, on average.
 pub(crate) const ATTEMPTS: u32 = 10;
 
-/// The machine's clock and random source, with the waits of a client.
+/// The machine's clock and random source, with the sleep of a client.
 #[derive(Debug)]
 pub(crate) struct RetryClock(Option<SharedAsyncSleep>);
 
 impl RetryClock {
-    /// Those of this client.
+    /// The clock that waits as `client` does.
     pub fn of(client: &aws_sdk_dynamodb::Client) -> Self {
         Self(client.config().sleep_impl())
     }
@@ -46,13 +46,13 @@ impl ClockAndRandom for RetryClock {
     async fn wait(&self, time: Duration) {
         match &self.0 {
             Some(sleep) => sleep.sleep(time).await,
-            // The SDK's default is in no configuration.
+            // A client without a sleep of its own uses the SDK's default, which is not in its configuration.
             None => SystemClock.wait(time).await,
         }
     }
 }
 
-/// Sends an update, with retries while a transaction holds its item, which takes milliseconds.
+/// Sends an update; retries while a transaction holds its item, which takes milliseconds.
 pub(crate) async fn send_update(
     client: &aws_sdk_dynamodb::Client,
     update: UpdateItemFluentBuilder,

@@ -1,8 +1,8 @@
-//! Settings that are secret or change without a deployment: SSM SecureStrings, read at cold start, kept 5 minutes.
+//! Settings that are secret or change without a deployment: SSM SecureStrings, read at cold start, cached for 5 minutes.
 //!
 //! SSM answers some 40 calls a second for a whole account, and a hundred instances may start at once. So a start makes
-//! one call, throttled calls are retried with jitter ([`crate::clients::Clients::ssm`]), no two instances read again at
-//! the same time for long, and refusals make an instance read again less and less often.
+//! one call, throttled calls are retried with jitter ([`crate::clients::Clients::ssm`]), each instance refreshes after a
+//! random time, and refreshes because of refused callers back off exponentially.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use tokio::sync::Mutex;
 use crate::errors::store_error;
 use crate::start::SystemClock;
 
-/// The setting that holds several others as a JSON object: those that follow it in a function's list of names.
+/// The setting that holds several others as a JSON object: those after it in a function's list of names.
 pub const OPTIONS: &str = "WEBHOOK_OPTIONS";
 
 /// How long settings are used at most before they are read again.
 const FRESH: Duration = Duration::from_secs(300);
-/// Jitter that shortens it, in milliseconds: instances that started together do not read together.
+/// The jitter that shortens it, in milliseconds, so that instances that start together do not read together.
 const FRESH_JITTER_MS: u64 = 60_000;
 /// The minimum wait for the next reading after a failed one; jitter makes it up to twice as long.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Doublings of that, which make it longer than [`FRESH`].
 const MOST_DOUBLINGS: u32 = 6;
-/// Names that one call takes.
+/// Names per call.
 const CALL: usize = 10;
 
 /// Raw settings by name.
@@ -57,37 +57,37 @@ impl Raw {
     }
 }
 
-/// Says which of these are not there.
+/// Checks that these settings are set.
 ///
 /// # Errors
-/// Names them all.
+/// Lists those that are not.
 pub fn required(settings: &[(&str, bool)]) -> anyhow::Result<()> {
     let missing: Vec<&str> = settings.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    anyhow::bail!("not set, though a deployed stack needs it: {}", missing.join(", "))
+    anyhow::bail!("required on a deployed stack, but not set: {}", missing.join(", "))
 }
 
-/// What makes a function's own settings of raw ones.
+/// Parses a function's own settings from raw ones.
 type Parse<T> = Box<dyn Fn(&Raw) -> anyhow::Result<T> + Send + Sync>;
 
-/// Reads settings and keeps what `parse` makes of them.
+/// Reads settings and caches what `parse` makes of them.
 pub struct Settings<T> {
     client: aws_sdk_ssm::Client,
     path: String,
     names: &'static [&'static str],
     parse: Parse<T>,
     current: Mutex<Current<T>>,
-    /// Successive readings because of a refusal, none of which changed the result.
+    /// Successive refreshes because of a refusal that did not change the result.
     fruitless: AtomicU32,
 }
 
-/// What was read last.
+/// The settings that were read last.
 struct Current<T> {
     value: Arc<T>,
     read_at: Instant,
-    /// How old it may become.
+    /// The age at which it is refreshed.
     fresh_for: Duration,
 }
 
@@ -95,7 +95,7 @@ impl<T> Settings<T> {
     /// Reads the settings `{path}/{name}` for the first time; names that do not exist are unset.
     ///
     /// # Errors
-    /// When they can't be read or `parse` refuses them.
+    /// If reading fails or `parse` refuses them.
     pub async fn load(
         client: aws_sdk_ssm::Client,
         path: String,
@@ -168,18 +168,18 @@ impl<T> Settings<T> {
     }
 }
 
-/// How old settings may become this time.
+/// The age at which settings are refreshed, with jitter.
 fn fresh_for() -> Duration {
     FRESH - by_chance(FRESH_JITTER_MS)
 }
 
-/// Anything up to so many milliseconds.
+/// A random time of at most `most_ms` milliseconds.
 fn by_chance(most_ms: u64) -> Duration {
     Duration::from_millis((SystemClock.random() % (u128::from(most_ms) + 1)) as u64)
 }
 
-/// One call for up to ten names. Where there are more, those after [`OPTIONS`] stand in it; only if that is not set are
-/// they requested one by one.
+/// Reads up to ten names in one call. If a function has more, the names after [`OPTIONS`] are members of that setting;
+/// they are settings of their own only if it is not set.
 async fn read(client: &aws_sdk_ssm::Client, path: &str, names: &[&str]) -> anyhow::Result<Raw> {
     let mut raw = Raw::default();
     let Some(place) = names.iter().position(|name| *name == OPTIONS) else {
@@ -211,14 +211,18 @@ async fn ask(client: &aws_sdk_ssm::Client, path: &str, names: &[&str], raw: &mut
     Ok(())
 }
 
-/// Takes the settings out of the one that holds them.
+/// Reads settings that are members of [`OPTIONS`].
 fn spread(options: &SecretString, names: &[&str], raw: &mut Raw) -> anyhow::Result<()> {
     // The parser's message may repeat the value, which must not appear in a log.
     let options: BTreeMap<String, Value> = serde_json::from_str(options.expose_secret())
         .ok()
         .with_context(|| format!(r#"{OPTIONS} must be a JSON object such as {{"WEBHOOK_TIMEOUT": "5000"}}"#))?;
     for (name, value) in options {
-        anyhow::ensure!(names.contains(&name.as_str()), "{OPTIONS} names `{name}`, and may name {}", names.join(", "));
+        anyhow::ensure!(
+            names.contains(&name.as_str()),
+            "{OPTIONS} has the unknown member `{name}`, known are {}",
+            names.join(", ")
+        );
         let text = match value {
             Value::Null => continue,
             Value::String(text) => text,
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_looked_at_again_with_newer_settings_but_not_each_time() {
+    async fn a_refusal_is_checked_again_with_newer_settings_but_not_each_time() {
         let (settings, reads) = counting(|_| false).await;
         let is_one = |key: &Option<String>| if key.as_deref() == Some("1") { Ok(()) } else { Err("refused") };
         assert_eq!(settings.check(is_one).await, Err("refused"), "they were read a moment ago");
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refusals_that_reading_does_not_mend_make_it_rarer() {
+    async fn refusals_that_a_refresh_does_not_resolve_back_off() {
         let (settings, reads) = counting(|_| false).await;
         let never = |_: &Option<String>| Err::<(), _>("refused");
         for (number, wait) in [5, 10, 20, 40, 80, 160].into_iter().enumerate() {
@@ -297,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_helped_lets_the_next_refusal_be_looked_at_soon() {
+    async fn a_refresh_that_resolved_a_refusal_resets_the_backoff() {
         let (settings, _) = counting(|_| false).await;
         let never = |_: &Option<String>| Err::<(), _>("refused");
         for wait in [5, 10] {
@@ -313,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reading_that_failed_is_made_good_within_a_minute() {
+    async fn a_failed_refresh_is_repeated_within_a_minute() {
         let (settings, _) = counting(|read| read == 1).await;
         settings.grow_older(FRESH).await;
         assert_eq!(settings.get().await.as_deref(), Some("0"), "the old ones stay");
@@ -324,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_started_together_reads_again_at_different_times() {
+    fn instances_that_start_together_refresh_at_different_times() {
         let mut times: Vec<Duration> = (0..100).map(|_| fresh_for()).collect();
         let (least, most) = (Duration::from_secs(240), Duration::from_secs(300));
         assert!(times.iter().all(|time| (least..=most).contains(time)), "{times:?}");

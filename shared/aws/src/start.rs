@@ -1,4 +1,4 @@
-//! What every function starts with: logs, clock and randomness, and the loop over a batch of messages.
+//! What every function starts with: logs, clock and random source, and the loop over a batch of messages.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::log_lines::Bounded;
 
-/// Logs as JSON lines of at most 2 KB; LOG_LEVEL is a `tracing` filter, `info` by default. The audit log is written at any
-/// level.
+/// Starts logging: JSON lines of at most 2 KB. LOG_LEVEL is a `tracing` filter, `info` by default; the audit log is
+/// written at any level.
 pub fn logs() {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     let audit = "audit=info".parse().expect("a directive");
@@ -63,20 +63,21 @@ impl Timer for SystemClock {
 /// Makes a first call while the function starts, so that the first request finds an open connection.
 pub async fn warm_up<T>(call: impl Future<Output = Result<T, StoreError>>) {
     if let Err(error) = call.await {
-        tracing::warn!(%error, "the first call at start failed, requests will try for themselves");
+        tracing::warn!(%error, "the warm-up call failed, requests open their own connections");
     }
 }
 
-/// What becomes of one message.
+/// What happens to a message.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Done with it.
+    /// It is removed from the queue.
     Done,
-    /// Give it again later.
+    /// It becomes visible again later.
     Retry(StoreError),
 }
 
-/// Answers an SQS batch: messages that can't be read are dropped with an error line, `work` decides on the others.
+/// Answers an SQS batch: unreadable messages are dropped with an error line, `work` gives a verdict on each of the
+/// others.
 pub async fn batch<M, F>(event: SqsEvent, work: impl FnOnce(Vec<M>) -> F) -> SqsBatchResponse
 where
     M: DeserializeOwned,
@@ -91,8 +92,8 @@ where
                 ids.push(id);
                 messages.push(message);
             }
-            // A hint that nobody can read: what it stood for is found by its due time.
-            Err(error) => tracing::error!(message_id = id, %error, "dropped a message that can't be read"),
+            // A message is a hint: the due sweep finds what it was about.
+            Err(error) => tracing::error!(message_id = id, %error, "dropped an unreadable message"),
         }
     }
     let mut response = SqsBatchResponse::default();
@@ -101,7 +102,7 @@ where
             Verdict::Done => {}
             Verdict::Retry(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(message_id = id, %error, cause, "a message is given again");
+                tracing::warn!(message_id = id, %error, cause, "failed to process a message, it will be retried");
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = id;
                 response.batch_item_failures.push(failure);

@@ -1,4 +1,4 @@
-//! What a cancelled transaction says about each of its items.
+//! The reasons of a cancelled transaction.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -9,15 +9,15 @@ use crate::errors::store_error;
 
 /// Why a transaction wrote nothing.
 pub(crate) enum Cancelled {
-    /// The condition of the item at this place does not hold.
+    /// The condition of the item with this index does not hold.
     Condition(usize),
-    /// Another transaction is at one of the items at this moment.
+    /// Another transaction holds one of the items at this moment.
     Conflict,
     /// Anything else.
     Failed(StoreError),
 }
 
-/// Reads the reasons of a failed transaction: a failed condition wins over a conflict.
+/// Reads the reasons of a failed transaction: a failed condition takes precedence over a conflict.
 pub(crate) fn cancelled(operation: &'static str, error: SdkError<TransactWriteItemsError, HttpResponse>) -> Cancelled {
     let Some(TransactWriteItemsError::TransactionCanceledException(exception)) = error.as_service_error() else {
         return Cancelled::Failed(store_error(operation, error));

@@ -1,8 +1,12 @@
 //! Authenticates callers by API key (Bearer, Basic or X-API-Key) or session cookie. Keys are stored as hashes and
 //! compared in constant time (contract.md, Who may call).
 
+use std::fmt;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_domain::Timestamp;
 use reelhook_signing::{SigningKeys, Verified, fingerprint, former_fingerprints, hash_key, same_hash, session_token};
 use secrecy::ExposeSecret;
@@ -19,8 +23,8 @@ pub struct Access {
     site: Site,
     keys: Vec<[u8; 32]>,
     basic: Option<[u8; 32]>,
-    /// SESSION_SECRET; none only if callers need no key.
-    secret: Option<SigningKeys>,
+    /// SESSION_SECRET; none only if no key is needed.
+    secret: Option<Arc<SigningKeys>>,
 }
 
 /// A valid key, and whether browsers send it automatically, for any page.
@@ -30,19 +34,48 @@ struct Credential {
 }
 
 /// An authenticated caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Caller {
     /// The fingerprint of the key for rows and logs. Without SESSION_SECRET the key can't be guessed from it.
     pub fingerprint: String,
-    /// The fingerprints of the same caller under older secrets and in version 0.1.0. They are only used to look up
-    /// idempotency records, and are never written.
-    pub former: Vec<String>,
+    former: Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>,
 }
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller({})", self.fingerprint)
+    }
+}
+
+/// Callers are equal if their fingerprints are: the former ones follow from the same key.
+impl PartialEq for Caller {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for Caller {}
 
 impl Caller {
     /// A caller with a fixed name, independent of secrets.
     pub fn known_as(fingerprint: impl Into<String>) -> Self {
-        Self { fingerprint: fingerprint.into(), former: Vec::new() }
+        Self { fingerprint: fingerprint.into(), former: None }
+    }
+
+    /// Adds the fingerprints of the same caller under older secrets and in version 0.1.0: for looking up what was stored
+    /// then, never written.
+    #[must_use]
+    pub fn formerly(self, former: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self { former: Some(Arc::new(former)), ..self }
+    }
+
+    /// An Idempotency-Key of this caller.
+    pub(crate) fn key(&self, key: String, body_hash: String) -> IdempotencyKey {
+        let key = IdempotencyKey::new(self.fingerprint.as_str(), key, body_hash);
+        match self.former.clone() {
+            Some(former) => key.formerly_of(move || former()),
+            None => key,
+        }
     }
 }
 
@@ -75,7 +108,7 @@ impl Access {
         if secret.is_none() && site.mode() == Mode::Required {
             return Err(AccessError::NoSessionSecret);
         }
-        Ok(Self { site: site.clone(), keys, basic, secret })
+        Ok(Self { site: site.clone(), keys, basic, secret: secret.map(Arc::new) })
     }
 
     /// Authenticates the caller.
@@ -102,7 +135,10 @@ impl Access {
 
     fn caller_with(&self, key: &[u8; 32]) -> Caller {
         match &self.secret {
-            Some(secret) => Caller { fingerprint: fingerprint(key, secret), former: former_fingerprints(key, secret) },
+            Some(secret) => {
+                let (key, former) = (*key, Arc::clone(secret));
+                Caller::known_as(fingerprint(&key, secret)).formerly(move || former_fingerprints(&key, &former))
+            }
             None => Caller::known_as("local"),
         }
     }

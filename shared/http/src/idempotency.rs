@@ -1,64 +1,74 @@
-//! Idempotency-Keys, and which requests are the same: those that say the same, however it is written (ADR 27).
+//! Idempotency-Keys of requests: two requests are the same if their values are, however these are written (ADR 27).
 
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
+use crate::access::Caller;
 use crate::problem::Problem;
 use crate::request::ApiRequest;
 use crate::videos::form::{Part, composed};
 
-/// The request's Idempotency-Key with the hash of what its body says.
+/// The request's Idempotency-Key with the hash of its body's value.
 ///
 /// # Errors
 /// [`Problem::BadIdempotencyKey`].
-pub(crate) fn key(request: &ApiRequest) -> Result<Option<IdempotencyKey>, Problem> {
+pub(crate) fn key(request: &ApiRequest, caller: &Caller) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = header(request)? else { return Ok(None) };
     let body_hash = match request.json_or_nothing() {
-        // No body says as much as an empty object.
+        // No body is the same as an empty object.
         Ok(Value::Null) => of_value(request, "{}", &[]),
         Ok(value) => of_value(request, &canonical(&value), &[]),
-        // The route that needs the body refuses it.
-        Err(_) => of_bytes(request, &[&request.body]),
+        // The route refuses the body if it needs it.
+        Err(_) => of_bytes(&request.path, &[&request.body]),
     };
-    Ok(Some(with_former(request, key, body_hash)))
+    Ok(Some(of_json(request, caller.key(key, body_hash))))
 }
 
 /// [`key`] of a body in JSON as its route reads it, which may distinguish numbers that are equal for other readers.
 ///
 /// # Errors
 /// [`Problem::BadIdempotencyKey`].
-pub(crate) fn key_of_body(request: &ApiRequest, body: &Value) -> Result<Option<IdempotencyKey>, Problem> {
-    let hash = |key| with_former(request, key, of_value(request, &canonical(body), &[]));
-    Ok(header(request)?.map(hash))
+pub(crate) fn key_of_body(
+    request: &ApiRequest,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let keyed = |key| of_json(request, caller.key(key, of_value(request, &canonical(body), &[])));
+    Ok(header(request)?.map(keyed))
 }
 
-fn with_former(request: &ApiRequest, key: String, body_hash: String) -> IdempotencyKey {
-    let former = of_bytes(request, &[&request.body]);
-    IdempotencyKey { former_hash: Some(former), ..IdempotencyKey::new(key, body_hash) }
+fn of_json(request: &ApiRequest, key: IdempotencyKey) -> IdempotencyKey {
+    let (path, body) = (request.path.clone(), request.body.clone());
+    key.formerly_hashed(move || of_bytes(&path, &[&body]))
 }
 
-/// [`key`] of a form: of its configuration, its webhook URL and its pictures. The boundary does not count, nor does the
-/// order of fields; that of pictures does, since scenes name them by number.
+/// [`key`] of a form: of its configuration, its webhook URL and its images. The boundary and the order of fields do not
+/// count; the order of images does, because scenes refer to them by number.
 ///
 /// # Errors
 /// [`Problem::BadIdempotencyKey`].
 pub(crate) fn key_of_form(
     request: &ApiRequest,
+    caller: &Caller,
     config: &Value,
     callback: &Value,
     files: &[Part],
 ) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = header(request)? else { return Ok(None) };
-    let (config_text, callback_text) = (config.to_string(), callback.to_string());
-    let former = files.iter().flat_map(|file| [file.former_name(), file.bytes.as_ref()]);
-    let former: Vec<&[u8]> = [config_text.as_bytes(), callback_text.as_bytes()].into_iter().chain(former).collect();
     let names: Vec<_> = files.iter().map(|file| composed(file.file.as_deref().unwrap_or_default())).collect();
-    let said = names.iter().zip(files).flat_map(|(name, file)| [name.as_bytes(), file.bytes.as_ref()]);
-    let said: Vec<&[u8]> = said.collect();
+    let parts = names.iter().zip(files).flat_map(|(name, file)| [name.as_bytes(), file.bytes.as_ref()]);
+    let parts: Vec<&[u8]> = parts.collect();
     let value = canonical(&Value::Array(vec![config.clone(), callback.clone()]));
-    let body_hash = of_value(request, &value, &said);
-    Ok(Some(IdempotencyKey { former_hash: Some(of_bytes(request, &former)), ..IdempotencyKey::new(key, body_hash) }))
+    let key = caller.key(key, of_value(request, &value, &parts));
+    let (path, files) = (request.path.clone(), files.to_vec());
+    let (config, callback) = (config.clone(), callback.clone());
+    Ok(Some(key.formerly_hashed(move || {
+        let (config, callback) = (config.to_string(), callback.to_string());
+        let files = files.iter().flat_map(|file| [file.former_name(), file.bytes.as_ref()]);
+        let parts: Vec<&[u8]> = [config.as_bytes(), callback.as_bytes()].into_iter().chain(files).collect();
+        of_bytes(&path, &parts)
+    })))
 }
 
 fn header(request: &ApiRequest) -> Result<Option<String>, Problem> {
@@ -68,7 +78,7 @@ fn header(request: &ApiRequest) -> Result<Option<String>, Problem> {
     key.map(|key| Some(key.to_owned())).ok_or(Problem::BadIdempotencyKey)
 }
 
-/// The hash of a value and what came with it. A key belongs to a route.
+/// The hash of a value and its files. The path counts, because a key belongs to a route.
 fn of_value(request: &ApiRequest, value: &str, files: &[&[u8]]) -> String {
     let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]).chain_update("value");
     for part in [value.as_bytes()].iter().chain(files) {
@@ -78,9 +88,9 @@ fn of_value(request: &ApiRequest, value: &str, files: &[&[u8]]) -> String {
     hex(digest)
 }
 
-/// The hash that version 0.1 kept: of a body's bytes, or of a form's parts.
-fn of_bytes(request: &ApiRequest, parts: &[&[u8]]) -> String {
-    let mut digest = Sha256::new().chain_update(&request.path).chain_update([0]);
+/// The hash that version 0.1 stored: of a body's bytes, or of a form's parts.
+fn of_bytes(path: &str, parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new().chain_update(path).chain_update([0]);
     match parts {
         [body] => digest.update(body),
         parts => {
@@ -97,7 +107,7 @@ fn hex(digest: Sha256) -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A value in the one way in which it is written here: members by their names, numbers by their values.
+/// A value in canonical form: members in the order of their names, numbers by their values.
 fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
@@ -131,7 +141,7 @@ fn write(value: &Value, text: &mut String) {
     }
 }
 
-/// Whole numbers as such, though they be written `1.0` or `1e2`; others by their shortest digits.
+/// A number in canonical form: `1.0` and `1e2` as whole numbers, others by their shortest digits.
 fn written(number: &Number) -> String {
     const WHOLE: f64 = 18_446_744_073_709_551_616.0;
     match number.as_f64() {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::reconcile::{Counter, CounterStore};
-use reelhook_app::jobs::starts::StartStore;
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
 use reelhook_app::outbox::rows::LogRow;
 use reelhook_app::store::{Saved, StoreError};
@@ -108,13 +108,16 @@ impl FanoutStore for MemoryFanout {
         }
         done.answer(())
     }
+}
 
+#[async_trait]
+impl AdmissionStore for MemoryFanout {
     async fn admission(&self) -> Result<Admission, StoreError> {
         self.jobs.admission().await
     }
 
     async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.jobs.replace_admission(admission).await
+        self.jobs.save_admission(admission).await
     }
 }
 

@@ -4,22 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use reelhook_app::jobs::submit::KeyRow;
+use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_app::webhooks::triggers::TriggerStore;
 use reelhook_domain::{Delivery, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
 
-/// The rows that triggers write. The faults are named `put_event`, `put_delivery` and `remember`.
+/// What triggers write; faults go by the port's names: `put_event`, `put_delivery`, `record`, `remember`.
 #[derive(Debug, Default)]
 pub struct MemoryTriggers {
     /// Events and deliveries.
     pub deliveries: MemoryDeliveries,
-    keys: Mutex<BTreeMap<(String, String), KeyRow>>,
-    /// The injected faults.
+    records: Mutex<BTreeMap<(String, String), IdempotencyRecord>>,
+    /// Failures to come.
     pub faults: Faults,
 }
 
@@ -41,15 +40,25 @@ impl EventStore for MemoryTriggers {
 }
 
 #[async_trait]
-impl TriggerStore for MemoryTriggers {
-    async fn remember(&self, row: &KeyRow, _now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
+impl IdempotencyStore for MemoryTriggers {
+    async fn record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
+        tokio::task::yield_now().await;
+        let known = self.records.lock().unwrap().get(&(caller.to_owned(), key.to_owned())).cloned();
+        self.faults.check("record")?.answer(known.filter(|known| known.expires_at > now))
+    }
+
+    async fn remember(
+        &self,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("remember")?;
-        let mut keys = self.keys.lock().unwrap();
-        let key = (row.caller.clone(), row.key.clone());
-        let known = keys.get(&key).cloned();
+        let mut records = self.records.lock().unwrap();
+        let key = (record.caller.clone(), record.key.clone());
+        let known = records.get(&key).filter(|known| known.expires_at > now).cloned();
         if known.is_none() {
-            keys.insert(key, row.clone());
+            records.insert(key, record.clone());
         }
         done.answer(known)
     }

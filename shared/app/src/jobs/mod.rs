@@ -1,5 +1,6 @@
 //! The life of a job: submitted, started, reported on, watched, listed, counted.
 
+pub mod admission;
 pub mod change;
 pub mod effects;
 pub mod logs;

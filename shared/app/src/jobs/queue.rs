@@ -30,12 +30,6 @@ const DAY_MS: i64 = 86_400_000;
 /// The queue's numbers, lists and switches.
 #[async_trait]
 pub trait QueueStore: StartStore + SubmitStore {
-    /// Replaces the admission item, one version on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
-
     /// Jobs of a status that were made in a month (`2024-01`), up to a time, newest first; eventually consistent. Of a
     /// family, some of others may be among them.
     ///

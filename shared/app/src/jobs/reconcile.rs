@@ -1,9 +1,14 @@
-//! Counters of final states, held against the jobs themselves: mended only when the same difference shows twice.
+//! Reconciles the counters of final states with the jobs themselves: a difference is mended when it shows twice.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_domain::{Status, Timestamp};
 
 use crate::store::StoreError;
+
+/// A day of UTC.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A counter and what was counted last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,7 +61,7 @@ pub trait CounterStore: Send + Sync {
 /// [`StoreError`].
 pub async fn reconcile(store: &dyn CounterStore, now: Timestamp) -> Result<usize, StoreError> {
     let mut mended = 0;
-    for day in [now.day(), Timestamp(now.0 - 24 * 3600 * 1000).day()] {
+    for day in [now.day(), now.before(DAY).day()] {
         for status in Status::ALL.into_iter().filter(|status| status.is_final()) {
             let counted = store.count_jobs(status, &day).await?;
             let counter = store.counter(status, &day).await?;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reelhook_domain::{Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderStatus, Timestamp, brief, cut};
+use reelhook_domain::{
+    Event, Ignored, Job, JobId, Policy, RenderId, RenderState, RenderStatus, Service, Timestamp, brief, cut,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,23 +37,30 @@ pub trait RenderStore: Send + Sync {
     /// [`StoreError`].
     async fn jobs_of(&self, render: &RenderId) -> Result<Vec<JobId>, StoreError>;
 
-    /// Keeps a callback for an hour, until a job knows its render; an end is not replaced by a word that is none.
+    /// Parks a callback for an hour, until a job knows the service's task; a final callback is not replaced by one that
+    /// is not final.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError>;
+    async fn park(
+        &self,
+        service: Service,
+        task: &RenderId,
+        callback: &Callback,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
-    /// The callback that was kept for a render.
+    /// The callback that is parked for a service's task.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn parked(&self, render: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError>;
+    async fn parked(&self, service: Service, task: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError>;
 
-    /// Takes the right to check a render out of turn; given once in 10 s.
+    /// Takes the right to check a service's task out of turn; it is granted once in 10 s.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn may_hint(&self, render: &RenderId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn may_hint(&self, service: Service, task: &RenderId, now: Timestamp) -> Result<bool, StoreError>;
 }
 
 /// What Creatomate says of a render.
@@ -185,7 +194,7 @@ pub async fn receive(
         CallbackAuth::Operator => {
             let mut reached = apply_to_all(ports, render, callback).await?;
             if reached.is_none() {
-                ports.renders.park(render, callback, ports.clock.now()).await?;
+                ports.renders.park(Service::Creatomate, render, callback, ports.clock.now()).await?;
                 // A job may have recorded the id in between.
                 reached = apply_to_all(ports, render, callback).await?;
             }
@@ -211,7 +220,7 @@ async fn receive_for_run(
     }
     // The run has not told of this render yet.
     let own = Callback { run: Some(Run { job_id: job_id.clone(), attempt }), ..callback.clone() };
-    ports.renders.park(render, &own, ports.clock.now()).await?;
+    ports.renders.park(Service::Creatomate, render, &own, ports.clock.now()).await?;
     // It may have done so in between.
     match ports.jobs.load(job_id).await? {
         Some(job) if job.render_id() == Some(render) => apply(ports, job, render, callback).await,
@@ -275,7 +284,7 @@ async fn hint(
         }
     }
     let Some(first) = known.first().cloned() else { return Ok(None) };
-    if ports.renders.may_hint(render, ports.clock.now()).await? {
+    if ports.renders.may_hint(Service::Creatomate, render, ports.clock.now()).await? {
         let check = |job_id| Delayed::now(WorkMessage::CheckRender { job_id, render: render.clone(), check: 0 });
         send_all(work, known.into_iter().map(check).collect()).await?;
     }
@@ -287,7 +296,9 @@ async fn hint(
 /// # Errors
 /// [`ChangeError`].
 pub async fn apply_parked(ports: &RenderPorts<'_>, job_id: &JobId, render: &RenderId) -> Result<(), ChangeError> {
-    let Some(callback) = ports.renders.parked(render, ports.clock.now()).await? else { return Ok(()) };
+    let Some(callback) = ports.renders.parked(Service::Creatomate, render, ports.clock.now()).await? else {
+        return Ok(());
+    };
     let Some(job) = ports.jobs.load(job_id).await? else { return Ok(()) };
     if callback.run.as_ref().is_some_and(|run| run.job_id != *job_id || run.attempt != job.run.attempt) {
         return Ok(());

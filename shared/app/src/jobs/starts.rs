@@ -14,6 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::ClockAndRandom;
+use crate::jobs::admission::AdmissionStore;
 use crate::jobs::change::{ChangeError, Changed, JobStore, change, change_loaded};
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::retry::Retry;
@@ -48,15 +49,9 @@ pub enum Claimed {
     Conflict,
 }
 
-/// The queue of waiting jobs and the admission item.
+/// The queue of waiting jobs, and claims of them.
 #[async_trait]
-pub trait StartStore: Send + Sync {
-    /// The admission item; a new one where there is none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn admission(&self) -> Result<Admission, StoreError>;
-
+pub trait StartStore: AdmissionStore {
     /// The oldest jobs that may start at `now`, at most `limit`; eventually consistent.
     ///
     /// # Errors
@@ -224,7 +219,7 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
 }
 
 async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartResponse {
-    let claims = token::Claims { job_id: job.id.to_string(), attempt: job.run.attempt };
+    let claims = token::Claims::of_run(job.id.as_str(), job.run.attempt);
     let token = token::mint(&claims, &ports.worker.tokens);
     let base = format!("{}/w/{}", ports.worker.base.as_str().trim_end_matches('/'), token.expose());
     let body = json!({

@@ -1,16 +1,13 @@
-//! Making a job: one conditional put, or with an Idempotency-Key one transaction of key row and job.
+//! Making a job: one conditional put, or with an Idempotency-Key one transaction of record and job.
 
 use async_trait::async_trait;
 use reelhook_domain::videos::render::RenderPlan;
 use reelhook_domain::{Job, JobId, JobKind, NewJob, Origin, Policy, Request, Timestamp, create};
-use sha2::{Digest, Sha256};
 
 use crate::clock::ClockAndRandom;
+use crate::idempotency::{IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyReused, first_answer};
 use crate::store::{Saved, StoreError};
 use crate::views::streamgank::QueueCounts;
-
-/// How long a key is remembered (contract.md).
-pub(crate) const KEY_LIFE_MS: i64 = 24 * 3600 * 1000;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -25,76 +22,13 @@ pub struct Submission {
     pub caller: String,
     /// The W3C trace of the request.
     pub traceparent: Option<String>,
-    /// The request's Idempotency-Key and the hash of its body.
+    /// The request's Idempotency-Key.
     pub key: Option<IdempotencyKey>,
-}
-
-/// A request's Idempotency-Key.
-#[derive(Debug, Clone)]
-pub struct IdempotencyKey {
-    /// The header's text.
-    pub key: String,
-    /// SHA-256 of what the body says, as hex: of its value, however that is written.
-    pub body_hash: String,
-    /// The hash that version 0.1 would have kept in its place: of the body's bytes.
-    pub former_hash: Option<String>,
-    /// Other fingerprints under which the idempotency record may name this caller: under an older secret or in version
-    /// 0.1.
-    pub former_callers: Vec<String>,
-}
-
-impl IdempotencyKey {
-    /// A key that no earlier version can have seen.
-    pub fn new(key: impl Into<String>, body_hash: impl Into<String>) -> Self {
-        Self { key: key.into(), body_hash: body_hash.into(), former_hash: None, former_callers: Vec::new() }
-    }
-
-    /// The key of a caller who was known by these names before.
-    #[must_use]
-    pub fn of_callers(self, former_callers: Vec<String>) -> Self {
-        Self { former_callers, ..self }
-    }
-
-    /// Whether a hash that is remembered with this key is of the same request.
-    pub fn is_same(&self, remembered: &str) -> bool {
-        remembered == self.body_hash || self.former_hash.as_deref() == Some(remembered)
-    }
-
-    /// 128 bits that follow from who uses the key, in which round.
-    pub fn bits(&self, caller: &str, round: usize) -> u128 {
-        let hash = digest(&[caller.as_bytes(), self.key.as_bytes(), round.to_string().as_bytes()]);
-        hash[..16].iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
-    }
-}
-
-/// SHA-256 of parts, each with its length before it, so that none can be taken for two.
-pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
-}
-
-/// What is remembered of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRow {
-    /// Who used it.
-    pub caller: String,
-    /// The header's text.
-    pub key: String,
-    /// SHA-256 of what the body says, as hex.
-    pub body_hash: String,
-    /// The first answer's body.
-    pub answer: String,
-    /// When it is forgotten.
-    pub expires_at: Timestamp,
 }
 
 /// Where jobs are made.
 #[async_trait]
-pub trait SubmitStore: Send + Sync {
+pub trait SubmitStore: IdempotencyStore {
     /// Waiting and running jobs by one bounded read, final ones from counters that may be some seconds old.
     ///
     /// # Errors
@@ -107,17 +41,16 @@ pub trait SubmitStore: Send + Sync {
     /// [`StoreError`].
     async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError>;
 
-    /// Puts a job and its key in one transaction; a key that is known already gives its row.
+    /// Puts a job and the record of its key in one transaction; if the key has a record, that is the conflict.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError>;
-
-    /// What is remembered of a caller's key and has not expired.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
+    async fn insert_with_key(
+        &self,
+        job: &Job,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Saved<IdempotencyRecord>, StoreError>;
 }
 
 /// What a submission gave.
@@ -158,13 +91,12 @@ pub async fn submit_as(
     submission: Submission,
     answer: impl Fn(&Job) -> String,
 ) -> Result<Submitted, StoreError> {
-    let caller = submission.caller;
     let new = NewJob {
         id,
         kind: submission.kind,
         request: submission.request,
         plan: submission.plan,
-        origin: Origin { caller: Some(caller.clone()), traceparent: submission.traceparent },
+        origin: Origin { caller: Some(submission.caller), traceparent: submission.traceparent },
     };
     let job = create(new, now, policy);
     let text = answer(&job);
@@ -178,28 +110,24 @@ pub async fn submit_as(
             }
         };
     };
-    for former in &key.former_callers {
-        if let Some(first) = store.key_row(former, &key.key, now).await? {
-            return Ok(repeated(&key, first));
-        }
+    if let Some(first) = first_answer(store, &key, now).await? {
+        return Ok(first.into());
     }
-    let row = KeyRow {
-        caller,
-        key: key.key.clone(),
-        body_hash: key.body_hash.clone(),
-        answer: text,
-        expires_at: Timestamp(now.0 + KEY_LIFE_MS),
-    };
-    match store.insert_with_key(&job, &row, now).await? {
-        Saved::Done => Ok(Submitted::Answer(row.answer)),
-        Saved::Conflict(Some(first)) => Ok(repeated(&key, *first)),
+    let record = key.record(text, now);
+    match store.insert_with_key(&job, &record, now).await? {
+        Saved::Done => Ok(Submitted::Answer(record.answer)),
+        Saved::Conflict(Some(first)) => Ok(key.repeated(*first).into()),
         Saved::Conflict(None) => {
-            Err(StoreError::Unreadable { operation: "read key", reason: "the key's row vanished".to_owned() })
+            Err(StoreError::Unreadable { operation: "read key", reason: "the key's record vanished".to_owned() })
         }
     }
 }
 
-/// What a key gives that was used before.
-fn repeated(key: &IdempotencyKey, first: KeyRow) -> Submitted {
-    if key.is_same(&first.body_hash) { Submitted::Answer(first.answer) } else { Submitted::KeyReused }
+impl From<Result<String, KeyReused>> for Submitted {
+    fn from(first: Result<String, KeyReused>) -> Self {
+        match first {
+            Ok(answer) => Self::Answer(answer),
+            Err(KeyReused) => Self::KeyReused,
+        }
+    }
 }

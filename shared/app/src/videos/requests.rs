@@ -7,7 +7,8 @@ use reelhook_domain::{JobId, JobKind, Policy, Request};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::{IdempotencyKey, Submission, SubmitStore, Submitted, submit_as};
+use crate::idempotency::IdempotencyKey;
+use crate::jobs::submit::{Submission, SubmitStore, Submitted, submit_as};
 use crate::store::StoreError;
 use crate::videos::drawing::{Speeds, expected_seconds};
 use crate::videos::films::FilmStore;

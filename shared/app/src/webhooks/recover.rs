@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EndpointId, Timestamp};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::IdempotencyKey;
+use crate::idempotency::{IdempotencyKey, check};
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
@@ -84,8 +84,8 @@ pub struct RecoveryRequest {
     pub filter: Filter,
     /// Whether they are only counted.
     pub dry_run: bool,
-    /// The caller's fingerprint and the request's Idempotency-Key.
-    pub key: Option<(String, IdempotencyKey)>,
+    /// The request's Idempotency-Key.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// The result of [`begin`].
@@ -109,10 +109,11 @@ pub async fn begin(
 ) -> Result<Started, StoreError> {
     let RecoveryRequest { filter, dry_run, key } = requested;
     let now = ports.clock.now();
-    if let Some((_, wanted)) = &key {
-        for former in &wanted.former_callers {
-            if let Some(first) = ports.store.recovery(&RecoveryId::of_key(former, wanted)).await? {
-                return Ok(repeated(first, key.as_ref()));
+    if let Some(key) = &key {
+        for caller in key.callers() {
+            let id = RecoveryId::of(key.derived_recovery_id(&caller));
+            if let Some(first) = ports.store.recovery(&id).await? {
+                return Ok(repeated(first, Some(key)));
             }
         }
     }
@@ -120,13 +121,13 @@ pub async fn begin(
     let from = filter.from.max(now.before(RETENTION + DAY));
     let recovery = Recovery {
         id: match &key {
-            Some((caller, key)) => RecoveryId::of_key(caller, key),
+            Some(key) => RecoveryId::of(key.derived_recovery_id(&key.caller)),
             None => RecoveryId::of(ports.clock.random()),
         },
         cursor: format!("{:013}", from.millis()),
         filter: Filter { from, to: filter.to.max(from), ..filter },
         dry_run,
-        request_hash: key.as_ref().map(|(_, key)| key.body_hash.clone()),
+        request_hash: key.as_ref().map(|key| key.body_hash.clone()),
         status: RecoveryStatus::Running,
         version: 1,
         created_at: now,
@@ -151,14 +152,12 @@ pub async fn begin(
     Ok(Started::Recovery(Box::new(later.unwrap_or(recovery))))
 }
 
-/// The result for a key that began a recovery earlier.
-fn repeated(first: Recovery, key: Option<&(String, IdempotencyKey)>) -> Started {
-    let is_same = match (&first.request_hash, key) {
-        (Some(request_hash), Some((_, key))) => key.is_same(request_hash),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    if is_same { Started::Recovery(Box::new(first)) } else { Started::KeyReused }
+/// What a key gives that began a recovery before.
+fn repeated(first: Recovery, key: Option<&IdempotencyKey>) -> Started {
+    match check(key, first.request_hash.as_deref()) {
+        Ok(()) => Started::Recovery(Box::new(first)),
+        Err(_) => Started::KeyReused,
+    }
 }
 
 /// Enables an endpoint, and sends its pending deliveries now, by a recovery.

@@ -2,9 +2,7 @@
 
 use reelhook_domain::{Delivery, DeliveryStatus, OutboundEvent, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::jobs::submit::IdempotencyKey;
 use crate::webhooks::deliveries::{goes_to, time_of};
 
 /// A recovery's id: `rec_` and 32 hexadecimal digits.
@@ -16,12 +14,6 @@ impl RecoveryId {
     /// The id of these bits.
     pub fn of(bits: u128) -> Self {
         Self(format!("rec_{bits:032x}"))
-    }
-
-    /// The id of the recovery that this caller requests with this key: the same for each repeat.
-    pub(crate) fn of_key(caller: &str, key: &IdempotencyKey) -> Self {
-        let digest = Sha256::new().chain_update(caller).chain_update([0]).chain_update(&key.key).finalize();
-        Self(format!("rec_{}", hex::encode(&digest[..16])))
     }
 
     /// Reads an id; none if the text is not one.

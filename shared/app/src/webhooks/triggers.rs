@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use reelhook_domain::{DeliveryId, EndpointId, EventId, OutboundEvent, ResponseClass, Subject, Timestamp};
 use reelhook_signing::{SigningKeys, js_json};
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::{IdempotencyKey, KEY_LIFE_MS, KeyRow};
+use crate::idempotency::{IdempotencyKey, IdempotencyStore, first_answer_or};
 use crate::outbound::HttpSender;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
@@ -101,15 +100,10 @@ pub async fn test(
     }
 }
 
-/// Stores triggered events and idempotency records.
-#[async_trait]
-pub trait TriggerStore: EventStore {
-    /// Stores an idempotency record unless its key has one: the earlier record.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError>;
-}
+/// Where manually triggered events, their deliveries and their idempotency records are kept.
+pub trait TriggerStore: EventStore + IdempotencyStore {}
+
+impl<T: EventStore + IdempotencyStore> TriggerStore for T {}
 
 /// The event of a test for one endpoint; `random` makes its id, and 0 makes the test that follows its registration.
 pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventRow {
@@ -196,15 +190,10 @@ pub async fn trigger(
     let mut first = None;
     if let Some(key) = key {
         let text = answer(&id, Notified { total, accepted: total });
-        let expires_at = Timestamp(now.millis() + KEY_LIFE_MS);
-        let (caller, body_hash) = (trigger.caller.clone(), key.body_hash.clone());
-        let row = KeyRow { caller, key: key.key.clone(), body_hash, answer: text, expires_at };
-        let known = ports.store.remember(&row, now).await?;
-        if known.as_ref().is_some_and(|known| !key.is_same(&known.body_hash)) {
+        let Ok(text) = first_answer_or(ports.store, &key, text, now).await? else {
             return Ok(Triggered::KeyReused);
-        }
-        let text = known.map_or(row.answer, |known| known.answer);
-        let reason = || "the first answer of this key contains no event".to_owned();
+        };
+        let reason = || "the first answer of this key tells of no event".to_owned();
         (id, at) =
             remembered(&text).ok_or_else(|| StoreError::Unreadable { operation: "read key", reason: reason() })?;
         first = Some(text);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::recover::{
     self, RECOVERY_LEASE, RecoveryRequest, RecoveryStore, Started, cancel, resume, resume_all,
@@ -200,10 +200,10 @@ async fn two_who_work_on_one_do_it_once() {
 async fn a_repeat_with_the_same_key_begins_no_other() {
     let stack = with(100);
     let ask = async |caller: &str, body: &str| {
-        let former_hash = Some(format!("former {body}"));
-        let key = IdempotencyKey { former_hash, ..IdempotencyKey::new("once", body) };
+        let former = format!("former {body}");
+        let key = IdempotencyKey::new(caller, "once", body).formerly_hashed(move || former.clone());
         let filter = Filter { statuses: vec![DeliveryStatus::Delivered], ..lost() };
-        let requested = RecoveryRequest { filter, dry_run: false, key: Some((caller.to_owned(), key)) };
+        let requested = RecoveryRequest { filter, dry_run: false, key: Some(key) };
         recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };
     let Started::Recovery(first) = ask("ann", "body").await else { panic!("a new key") };
@@ -223,7 +223,7 @@ async fn a_repeat_with_the_same_key_begins_no_other() {
     // Under the name that the caller had before.
     let renamed = async |former: &str, body: &str| {
         let former = vec!["older still".to_owned(), former.to_owned()];
-        let key = Some(("ann, since".to_owned(), IdempotencyKey::new("once", body).of_callers(former)));
+        let key = Some(IdempotencyKey::new("ann, since", "once", body).formerly_of(move || former.clone()));
         let requested = RecoveryRequest { filter: lost(), dry_run: false, key };
         recover::begin(&stack.recover_ports(), requested, LONG).await.unwrap()
     };

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::policies::{OwnPolicy, ScheduleName};
 use reelhook_app::webhooks::endpoints::registrations::{
@@ -197,23 +197,21 @@ async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_a
     assert_eq!(turn(60).await, Err(NotRotated::TooMany(Some(NOON.after(Duration::from_secs(60))))));
     let Ok(Changed::Done(now)) = turn(0).await else { panic!("refused") };
     assert_eq!(now.private.secrets.len(), 1);
-    let key = IdempotencyKey::new("once", "h");
-    let once = || Rotation { secret: None, grace: Duration::ZERO, key: Some(("ann".to_owned(), key.clone())) };
+    let keyed = |caller: &str, hash: &str| IdempotencyKey::new(caller, "once", hash);
+    let once = || Rotation { secret: None, grace: Duration::ZERO, key: Some(keyed("ann", "h")) };
     let one = rotate(&ports, &id, once()).await.unwrap();
     assert_eq!(one, rotate(&ports, &id, once()).await.unwrap(), "a repeat changes nothing");
-    let other = Rotation {
-        key: Some(("ann".to_owned(), IdempotencyKey { body_hash: "i".to_owned(), ..key.clone() })),
-        ..once()
-    };
+    let other = Rotation { key: Some(keyed("ann", "i")), ..once() };
     assert_eq!(rotate(&ports, &id, other).await.unwrap(), Err(NotRotated::KeyReused));
     // What version 0.1 kept is the hash of the body's bytes.
-    let upgraded = IdempotencyKey { former_hash: Some("h".to_owned()), ..IdempotencyKey::new("once", "of its value") };
-    let later = Rotation { key: Some(("ann".to_owned(), upgraded)), ..once() };
+    let upgraded = keyed("ann", "of its value").formerly_hashed(|| "h".to_owned());
+    let later = Rotation { key: Some(upgraded), ..once() };
     assert_eq!(rotate(&ports, &id, later).await.unwrap(), one);
     // The caller has another name since.
     let renamed = |former: &str| {
-        let key = key.clone().of_callers(vec!["older still".to_owned(), former.to_owned()]);
-        Rotation { key: Some(("ann, since".to_owned(), key)), ..once() }
+        let former = former.to_owned();
+        let key = keyed("ann, since", "h").formerly_of(move || vec!["older still".to_owned(), former.clone()]);
+        Rotation { key: Some(key), ..once() }
     };
     assert_eq!(rotate(&ports, &id, renamed("ann")).await.unwrap(), one);
     let bobs = rotate(&ports, &id, renamed("bob")).await.unwrap().unwrap();
@@ -278,7 +276,7 @@ async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
 async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     let stack = stack();
     let keyed = |url: &str, hash: &str| RegistrationRequest {
-        key: Some(("ann".to_owned(), IdempotencyKey::new("k", hash))),
+        key: Some(IdempotencyKey::new("ann", "k", hash)),
         enabled: false,
         ..requested(url, &["job.*"])
     };
@@ -287,12 +285,14 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
     assert_eq!(registered(&stack, keyed("https://one.example/", "1")).await, one);
     let reused = register(&ports, keyed("https://two.example/", "2")).await.unwrap();
     assert_eq!(reused, Registered::KeyReused);
-    let upgraded = IdempotencyKey { former_hash: Some("1".to_owned()), ..IdempotencyKey::new("k", "of its value") };
-    let later = RegistrationRequest { key: Some(("ann".to_owned(), upgraded)), ..keyed("https://one.example/", "1") };
+    let upgraded = IdempotencyKey::new("ann", "k", "of its value").formerly_hashed(|| "1".to_owned());
+    let later = RegistrationRequest { key: Some(upgraded), ..keyed("https://one.example/", "1") };
     assert_eq!(registered(&stack, later).await, one, "as version 0.1 remembers it");
     let renamed = |former: &str, hash: &str| {
-        let key = IdempotencyKey::new("k", hash).of_callers(vec!["older still".to_owned(), former.to_owned()]);
-        RegistrationRequest { key: Some(("ann, since".to_owned(), key)), ..keyed("https://one.example/", hash) }
+        let former = former.to_owned();
+        let key = IdempotencyKey::new("ann, since", "k", hash);
+        let key = key.formerly_of(move || vec!["older still".to_owned(), former.clone()]);
+        RegistrationRequest { key: Some(key), ..keyed("https://one.example/", hash) }
     };
     assert_eq!(registered(&stack, renamed("ann", "1")).await, one, "under the name that she had before");
     assert_eq!(register(&ports, renamed("ann", "2")).await.unwrap(), Registered::KeyReused);
@@ -320,11 +320,8 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
 async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same() {
     let stack = stack();
     let ports = stack.registration_ports();
-    let key = IdempotencyKey::new("k", "h");
-    let keyed = || RegistrationRequest {
-        key: Some(("ann".to_owned(), key.clone())),
-        ..requested("https://one.example/", &["job.*"])
-    };
+    let key = IdempotencyKey::new("ann", "k", "h");
+    let keyed = || RegistrationRequest { key: Some(key.clone()), ..requested("https://one.example/", &["job.*"]) };
     let one = registered(&stack, keyed()).await;
     for _ in 1..MOST_ENDPOINTS {
         registered(&stack, requested("https://many.example/", &["job.deleted"])).await;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::submit::{IdempotencyKey, Submission, Submitted, submit};
+use reelhook_app::idempotency::IdempotencyKey;
+use reelhook_app::jobs::submit::{Submission, Submitted, submit};
 use reelhook_app::store::StoreError;
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_testkit::{Fault, NOON, Stack, make_job, run, started};
@@ -22,7 +23,7 @@ fn submission(key: Option<(&str, &str)>) -> Submission {
         plan: None,
         caller: "caller".to_owned(),
         traceparent: Some("00-trace-01".to_owned()),
-        key: key.map(|(key, body)| IdempotencyKey::new(key, body)),
+        key: key.map(|(key, body)| IdempotencyKey::new("caller", key, body)),
     }
 }
 
@@ -121,8 +122,8 @@ async fn a_request_that_version_0_1_remembered_is_still_known() {
     let stack = Stack::default();
     let first = answer(make(&stack, submission(Some(("key", "of its bytes")))).await);
     let again = |former: &str| {
-        let key = IdempotencyKey::new("key", "of its value");
-        let key = IdempotencyKey { former_hash: Some(former.to_owned()), ..key };
+        let former = former.to_owned();
+        let key = IdempotencyKey::new("caller", "key", "of its value").formerly_hashed(move || former.clone());
         Submission { key: Some(key), ..submission(None) }
     };
     assert_eq!(answer(make(&stack, again("of its bytes")).await), first);
@@ -136,9 +137,10 @@ async fn a_caller_keeps_its_keys_when_what_stands_for_it_changes() {
     let before = submission(Some(("key", "body")));
     let first = answer(make(&stack, before.clone()).await);
     let known = |body: &str, former: &[&str]| {
-        let former = former.iter().map(|name| (*name).to_owned()).collect();
-        let key = Some(IdempotencyKey::new("key", body).of_callers(former));
-        Submission { caller: "under a new secret".to_owned(), key, ..submission(None) }
+        let former: Vec<String> = former.iter().map(|name| (*name).to_owned()).collect();
+        let caller = "under a new secret";
+        let key = Some(IdempotencyKey::new(caller, "key", body).formerly_of(move || former.clone()));
+        Submission { caller: caller.to_owned(), key, ..submission(None) }
     };
     let former = before.caller.as_str();
     assert_eq!(answer(make(&stack, known("body", &["older still", former])).await), first);
@@ -152,7 +154,8 @@ async fn a_caller_keeps_its_keys_when_what_stands_for_it_changes() {
 async fn keys_belong_to_their_callers() {
     let stack = Stack::default();
     answer(make(&stack, submission(Some(("key", "body")))).await);
-    let other = Submission { caller: "someone else".to_owned(), ..submission(Some(("key", "other body"))) };
+    let key = Some(IdempotencyKey::new("someone else", "key", "other body"));
+    let other = Submission { caller: "someone else".to_owned(), key, ..submission(None) };
     answer(make(&stack, other).await);
     assert_eq!(stack.jobs.all().len(), 2);
 }

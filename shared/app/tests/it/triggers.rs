@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reelhook_app::Url;
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::notify::Notified;
@@ -95,7 +95,7 @@ async fn by_hand(
         grace: stack.policy.hint_grace,
     };
     let asked = Trigger { event: event.to_owned(), data, caller: "ann".to_owned(), traceparent: None };
-    let key = key.map(|(key, hash)| IdempotencyKey::new(key, hash));
+    let key = key.map(|(key, hash)| IdempotencyKey::new("ann", key, hash));
     let answer = |id: &EventId, results: Notified| {
         let failed = results.total - results.accepted;
         json!({ "eventId": id.as_str(), "timestamp": NOON.to_string(), "total": results.total, "failed": failed })

@@ -1,4 +1,4 @@
-//! The Catalog table: a row for each genre of a movie, in the order in which previews show them.
+//! The Catalog table: a row per movie and genre, in the order in which previews show movies.
 
 use async_trait::async_trait;
 use reelhook_app::catalog::{CatalogStore, Movie};
@@ -7,9 +7,9 @@ use reelhook_app::store::StoreError;
 use crate::errors::store_error;
 use crate::items::{read, s};
 
-/// Rows of a shelf that one call reads where it looks for one content type.
+/// Rows of a shelf that one call reads when it filters by content type.
 const READ: i32 = 100;
-/// Calls for one shelf.
+/// Calls for one shelf, at most.
 const PAGES: usize = 10;
 
 /// The Catalog table.

@@ -1,4 +1,4 @@
-//! What is due, over jobs and deliveries.
+//! Due jobs and deliveries, for the due sweep.
 
 use async_trait::async_trait;
 use reelhook_app::outbox::sweep::DueStore;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
 use reelhook_app::jobs::watch::LiveStore;
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
@@ -204,7 +205,10 @@ impl FanoutStore for FanoutTables {
     async fn count(&self, step: &CountStep) -> Result<(), StoreError> {
         self.counters.count(step, (self.now)()).await
     }
+}
 
+#[async_trait]
+impl AdmissionStore for FanoutTables {
     async fn admission(&self) -> Result<Admission, StoreError> {
         self.counters.admission().await
     }

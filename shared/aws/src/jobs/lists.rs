@@ -1,12 +1,12 @@
-//! The lists of jobs: what the queue shows, from indexes that hold keys only.
+//! The lists of jobs that the queue shows, from indexes that hold keys only.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 use reelhook_app::jobs::queue::QueueStore;
-use reelhook_app::store::{Saved, StoreError};
-use reelhook_domain::{Admission, Job, JobId, JobKind, Status, Timestamp};
+use reelhook_app::store::StoreError;
+use reelhook_domain::{Job, JobId, JobKind, Status, Timestamp};
 
 use crate::errors::store_error;
 use crate::items::{Item, is_expired, n, number, s, text};
@@ -16,15 +16,11 @@ use crate::retry::RetryClock;
 
 /// Keys that one BatchGetItem takes.
 const BATCH_GET: usize = 100;
-/// Running jobs that are named.
+/// Running jobs that are listed, at most.
 const RUNNING: i32 = 100;
 
 #[async_trait]
 impl QueueStore for JobTable {
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.counters.save_admission(admission).await
-    }
-
     async fn newest(
         &self,
         family: Option<JobKind>,
@@ -34,7 +30,7 @@ impl QueueStore for JobTable {
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
         let read = |family: JobKind| {
-            let values = [(":month", s(status_month(family, status, month))), (":until", n(until.0))];
+            let values = [(":month", s(status_month(family, status, month))), (":until", n(until.millis()))];
             let query = self.query("by-status", "status_month = :month AND created_at <= :until", &values);
             listed(query.scan_index_forward(false), limit)
         };
@@ -57,7 +53,7 @@ impl QueueStore for JobTable {
         }
         let read = |family: JobKind| {
             let month = s(status_month(family, status, month));
-            let values = [(":month", month), (":from", n(from.0)), (":until", n(until.0))];
+            let values = [(":month", month), (":from", n(from.millis())), (":until", n(until.millis()))];
             let condition = "status_month = :month AND created_at BETWEEN :from AND :until";
             listed(self.query("by-status", condition, &values), limit)
         };
@@ -87,8 +83,8 @@ impl QueueStore for JobTable {
                     }
                     match from_item(operation, &item) {
                         Ok(job) => found.push(job),
-                        // One job must not keep the list from being shown.
-                        Err(error) => tracing::error!(%error, "a job can't be read and is not listed"),
+                        // One unreadable job does not fail the list.
+                        Err(error) => tracing::error!(%error, "failed to read a job, it is not listed"),
                     }
                 }
                 wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
@@ -98,7 +94,7 @@ impl QueueStore for JobTable {
     }
 
     async fn running(&self) -> Result<Vec<JobId>, StoreError> {
-        // `pending` sorts before `processing` and `rendering`, `starting` behind them.
+        // `pending` sorts before `processing` and `rendering`, `starting` sorts after them.
         let values = [(":active", s(ACTIVE)), (":first", s("processing#")), (":last", s("rendering#~"))];
         let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(RUNNING).send().await.map_err(|error| store_error("find running jobs", error))?;
@@ -114,7 +110,7 @@ fn partitions(family: Option<JobKind>) -> &'static [JobKind] {
     }
 }
 
-/// What a query of the index by status finds.
+/// The jobs that a query of the index by status finds, with their creation times.
 async fn listed(query: QueryFluentBuilder, limit: usize) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
     let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
     let answer = answer.map_err(|error| store_error("list jobs", error))?;

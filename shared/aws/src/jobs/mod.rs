@@ -1,11 +1,15 @@
-//! The tables of jobs: items, lists, logs, slots and counters.
+//! The tables of jobs: items, lists, logs, slots, counters, idempotency records and parked callbacks.
 
+pub mod admission;
 pub mod counters;
 pub mod due;
 pub(crate) mod event_rows;
 pub mod events;
+pub(crate) mod idempotency;
 pub mod item;
 pub(crate) mod lists;
+pub mod parked;
+pub mod reconcile;
 pub mod slots;
 mod stored_job;
 mod stored_pieces;

@@ -1,4 +1,4 @@
-//! Slots of connections that are held: an item for each pool, so that they have limits of their own beside the runs.
+//! Slots of held connections: one item per pool, so that each pool has its own concurrency limit.
 
 use async_trait::async_trait;
 use reelhook_app::jobs::waiting::Slots;
@@ -18,12 +18,12 @@ pub struct SlotTable {
 }
 
 impl SlotTable {
-    /// Live connections: so many at once.
+    /// Slots for `max` live connections.
     pub fn viewers(counters: CounterTable, max: usize) -> Self {
         Self { counters, pool: "viewers", max }
     }
 
-    /// Requests that wait for a job's end: so many at once.
+    /// Slots for `max` requests that wait for the end of a job.
     pub fn waiters(counters: CounterTable, max: usize) -> Self {
         Self { counters, pool: "waiters", max }
     }
@@ -42,7 +42,7 @@ impl Slots for SlotTable {
                 return Ok(true);
             }
         }
-        // Many come at this moment: one more does no harm.
+        // Under contention the connection is admitted without a slot: one more does no harm.
         Ok(true)
     }
 
@@ -53,7 +53,7 @@ impl Slots for SlotTable {
             let next = match self.counters.slots(self.pool).await {
                 Ok(slots) => slots.free(&[slot]),
                 Err(error) => {
-                    tracing::warn!(%error, pool = self.pool, "failed to release a slot, it expires by itself");
+                    tracing::warn!(%error, pool = self.pool, "failed to release a slot, it expires");
                     return;
                 }
             };

@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
 use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
+use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
-use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
+use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::outbox::sweep::PER_SHARD;
 use reelhook_app::store::{Saved, StoreError};
@@ -236,25 +238,31 @@ impl SubmitStore for JobTable {
         self.write("insert job", job, None).await
     }
 
-    async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError> {
+    async fn insert_with_key(
+        &self,
+        job: &Job,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Saved<IdempotencyRecord>, StoreError> {
         let operation = "insert job with key";
         let item = to_item(job, &Uuid::new_v4().simple().to_string());
         let waits = RetryClock::of(&self.client);
         let mut retry = waits.retry();
         while retry.attempt().await {
-            let key = self.counters.key_put(row, now);
-            let write = self.client.transact_write_items().transact_items(key);
+            let record_put = self.counters.record_put(record, now);
+            let write = self.client.transact_write_items().transact_items(record_put);
             match write.transact_items(self.transact_put(item.clone(), None)).send().await {
                 Ok(_) => return Ok(Saved::Done),
                 Err(error) => match cancelled(operation, error) {
                     Cancelled::Condition(0) => {
-                        return Ok(Saved::Conflict(self.counters.key(&row.caller, &row.key).await?.map(Box::new)));
+                        let first = self.counters.stored_record(&record.caller, &record.key).await?;
+                        return Ok(Saved::Conflict(first.map(Box::new)));
                     }
                     Cancelled::Condition(_) => {
                         let reason = format!("job id `{}` exists", job.id);
                         return Err(StoreError::Unreadable { operation, reason });
                     }
-                    // The same key at the same moment: the other one's row shows next time.
+                    // Another request with the same key is under way: the next attempt finds its record.
                     Cancelled::Conflict => {}
                     Cancelled::Failed(error) => return Err(error),
                 },
@@ -262,18 +270,36 @@ impl SubmitStore for JobTable {
         }
         Err(StoreError::Busy { operation, source: "others used the same key each time".into() })
     }
+}
 
-    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
-        Ok(self.counters.key(caller, key).await?.filter(|row| row.expires_at > now))
+#[async_trait]
+impl IdempotencyStore for JobTable {
+    async fn record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.counters.record(caller, key, now).await
+    }
+
+    async fn remember(
+        &self,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.counters.remember(record, now).await
+    }
+}
+
+#[async_trait]
+impl AdmissionStore for JobTable {
+    async fn admission(&self) -> Result<Admission, StoreError> {
+        self.counters.admission().await
+    }
+
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.counters.save_admission(admission).await
     }
 }
 
 #[async_trait]
 impl StartStore for JobTable {
-    async fn admission(&self) -> Result<Admission, StoreError> {
-        self.counters.admission().await
-    }
-
     async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
         let values =
             [(":active", s(ACTIVE)), (":first", s("pending#")), (":last", s(format!("pending#{:014}~", now.0.max(0))))];

@@ -1,4 +1,4 @@
-//! S3 for films: what jobs are to show, drawn scenes, uploaded pictures, finished videos, and links to them.
+//! S3 for videos: film specifications, rendered scenes, uploaded images, finished videos, and links to them.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -18,16 +18,16 @@ use tokio::io::AsyncWriteExt;
 
 use crate::errors::store_error;
 
-/// Files beyond this go up in parts of this size, in bytes.
+/// Larger files are uploaded in parts of this size, in bytes.
 const PART: u64 = 8 * 1024 * 1024;
-/// A drawn scene that is older is drawn again: the bucket removes scenes after 8 days, and a job may need it for a day.
+/// An older rendered scene is rendered again: the bucket removes scenes after 8 days, and a job may need one for a day.
 const SCENE_LIFE: Duration = Duration::from_secs(6 * 24 * 3600);
-/// How long a link to an object is good; whoever follows a link of ours is given a new one.
+/// How long a link to an object is valid; each request for a video gets a new link.
 const LINK_LIFE: Duration = Duration::from_secs(3600);
-/// How long an upload may begin.
+/// How long the link for an upload is valid.
 const UPLOAD_LIFE: Duration = Duration::from_secs(900);
 
-/// The bucket, for films.
+/// The bucket of videos and of what they are made from.
 #[derive(Debug, Clone)]
 pub struct FilmBucket {
     client: aws_sdk_s3::Client,
@@ -55,7 +55,7 @@ impl FilmBucket {
         Ok(())
     }
 
-    /// An object's stream; none where it is not there.
+    /// An object's length and stream; none if there is no such object.
     async fn open(&self, key: &str) -> Result<Option<(u64, ByteStream)>, StoreError> {
         match self.client.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(object) => {
@@ -67,7 +67,7 @@ impl FilmBucket {
         }
     }
 
-    /// A large file, in parts; what was begun and not ended is removed by the bucket's rules.
+    /// Uploads a large file in parts; the bucket's rules remove an upload that was not completed.
     async fn put_parts(&self, key: &str, disposition: &str, from: &Path, bytes: u64) -> Result<(), StoreError> {
         let operation = "put video";
         let begin = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
@@ -79,7 +79,7 @@ impl FilmBucket {
             let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
             if let Err(error) = abort.send().await {
                 let error = store_error("abort upload", error);
-                tracing::warn!(key, %error, "parts of an upload are left to the bucket's rules");
+                tracing::warn!(key, %error, "failed to abort an upload, the bucket's rules remove its parts");
             }
         }
         sent
@@ -179,7 +179,7 @@ impl ObjectStore for FilmBucket {
         let operation = "put video";
         let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
         let bytes = tokio::fs::metadata(from).await.map_err(refused)?.len();
-        // File names are ids: nothing in them has to be quoted.
+        // File names are ids, which need no quoting.
         let disposition = format!("inline; filename=\"{filename}\"");
         if bytes > PART {
             self.put_parts(key, &disposition, from, bytes).await?;

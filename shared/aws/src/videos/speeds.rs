@@ -1,4 +1,4 @@
-//! How fast films were drawn of late: one number for each size, in the Counters table.
+//! Recent rendering speed: one number per quality, in the Counters table.
 
 use async_trait::async_trait;
 use reelhook_app::store::StoreError;
@@ -10,7 +10,7 @@ use crate::jobs::counters::CounterTable;
 
 /// The partition of the rows.
 const SPEED: &str = "speed";
-/// What a new measurement counts for; the ones before count for the rest.
+/// The weight of a new measurement in the moving average.
 const WEIGHT: f64 = 0.2;
 
 #[async_trait]
@@ -21,7 +21,7 @@ impl Speeds for CounterTable {
             Some(before) => before + WEIGHT * (measured - before),
             None => measured,
         };
-        // Two who measure at once may lose one measurement: an estimate can bear that.
+        // Two renderers that measure at once may lose one measurement, which an estimate tolerates.
         let update = self.client().update_item().table_name(self.name()).key("pk", s(SPEED)).key("sk", s(quality));
         let update =
             update.update_expression("SET frames_per_second = :next").expression_attribute_values(":next", n(next));

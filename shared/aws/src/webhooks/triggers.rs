@@ -1,16 +1,15 @@
-//! The tables of triggered events: events and deliveries, and idempotency records.
+//! The tables that a manual trigger writes: events, deliveries and idempotency records.
 
 use async_trait::async_trait;
-use reelhook_app::jobs::submit::KeyRow;
+use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_app::webhooks::triggers::TriggerStore;
 use reelhook_domain::{Delivery, Timestamp};
 
 use crate::jobs::counters::CounterTable;
 use crate::webhooks::deliveries::DeliveryTable;
 
-/// The tables that a trigger writes.
+/// Deliveries and idempotency records.
 pub struct TriggerTables {
     /// Events and deliveries.
     pub deliveries: DeliveryTable,
@@ -30,8 +29,16 @@ impl EventStore for TriggerTables {
 }
 
 #[async_trait]
-impl TriggerStore for TriggerTables {
-    async fn remember(&self, row: &KeyRow, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
-        self.counters.remember(row, now).await
+impl IdempotencyStore for TriggerTables {
+    async fn record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.counters.record(caller, key, now).await
+    }
+
+    async fn remember(
+        &self,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.counters.remember(record, now).await
     }
 }

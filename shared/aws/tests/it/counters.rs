@@ -1,14 +1,19 @@
-//! The Counters table: admission, counters with their markers, reconciliation, and callbacks that wait.
+//! The Counters table: admission, counters with their markers, reconciliation, records of keys and parked callbacks.
 
+use std::time::Duration;
+
+use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
+use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::reconcile::{Counter, CounterStore};
 use reelhook_app::jobs::renders::{Callback, RenderStore};
-use reelhook_app::jobs::submit::KeyRow;
 use reelhook_app::limits::LeaseStore;
 use reelhook_app::outbox::fanout::CountStep;
 use reelhook_app::store::Saved;
-use reelhook_aws::jobs::counters::{CounterTable, Reconciler, RenderTable};
+use reelhook_aws::jobs::counters::CounterTable;
+use reelhook_aws::jobs::parked::RenderTable;
+use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_domain::{Admission, EventId, LogTally, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, Timestamp};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -135,12 +140,12 @@ async fn a_lease_grants_what_is_left_of_the_minute() {
 
 #[tokio::test]
 async fn a_key_is_remembered_once() {
-    let row = KeyRow {
+    let row = IdempotencyRecord {
         caller: "abc".to_owned(),
         key: "k".to_owned(),
         body_hash: "h".to_owned(),
         answer: "{}".to_owned(),
-        expires_at: Timestamp(NOON.0 + 1000),
+        expires_at: NOON.after(Duration::from_secs(1)),
     };
     let (counters, _) = table(|_, _| ok());
     assert_eq!(counters.remember(&row, NOON).await.unwrap(), None);
@@ -273,23 +278,26 @@ fn callback() -> Callback {
 #[tokio::test]
 async fn a_parked_callback_comes_back_for_an_hour() {
     let (renders_table, calls) = renders(|_, _| ok());
-    renders_table.park(&render(), &callback(), NOON).await.unwrap();
+    renders_table.park(Service::Creatomate, &render(), &callback(), NOON).await.unwrap();
     let item = calls.only().at("/Item").clone();
     assert_eq!(item["pk"], json!({ "S": "render#render_1" }));
     let answer = json!({ "Item": item });
     let (renders_table, _) = renders(move |_, _| (200, answer.clone()));
     let last = Timestamp(NOON.0 + 3_599_999);
-    assert_eq!(renders_table.parked(&render(), last).await.unwrap(), Some(callback()));
-    assert_eq!(renders_table.parked(&render(), Timestamp(NOON.0 + 3_600_000)).await.unwrap(), None);
+    assert_eq!(renders_table.parked(Service::Creatomate, &render(), last).await.unwrap(), Some(callback()));
+    assert_eq!(
+        renders_table.parked(Service::Creatomate, &render(), Timestamp(NOON.0 + 3_600_000)).await.unwrap(),
+        None
+    );
     let (renders_table, _) = renders(|_, _| ok());
-    assert_eq!(renders_table.parked(&render(), NOON).await.unwrap(), None);
+    assert_eq!(renders_table.parked(Service::Creatomate, &render(), NOON).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_place_that_is_taken_stays_as_it_is() {
     let (renders_table, calls) = renders(|_, _| condition_failed(None));
     let late = Callback { status: "rendering".to_owned(), url: None, ..callback() };
-    renders_table.park(&render(), &late, NOON).await.unwrap();
+    renders_table.park(Service::Creatomate, &render(), &late, NOON).await.unwrap();
     let call = calls.only();
     let values = call.at("/ExpressionAttributeValues");
     assert_eq!((&values[":final"], &values[":by"]), (&json!({ "BOOL": false }), &json!({ "S": "operator" })));
@@ -300,14 +308,14 @@ async fn a_place_that_is_taken_stays_as_it_is() {
 #[tokio::test]
 async fn the_right_to_check_is_given_once_in_ten_seconds() {
     let (renders_table, calls) = renders(|_, _| ok());
-    assert!(renders_table.may_hint(&render(), NOON).await.unwrap());
+    assert!(renders_table.may_hint(Service::Creatomate, &render(), NOON).await.unwrap());
     let call = calls.only();
     assert_eq!(call.at("/ConditionExpression"), "attribute_not_exists(pk) OR expires_at <= :now");
     assert_eq!(call.at("/Item/expires_at"), &json!({ "N": (NOON.seconds() + 10).to_string() }));
     let (renders_table, _) = renders(|_, _| condition_failed(None));
-    assert!(!renders_table.may_hint(&render(), NOON).await.unwrap());
+    assert!(!renders_table.may_hint(Service::Creatomate, &render(), NOON).await.unwrap());
     let (renders_table, _) = renders(|_, _| error("AccessDeniedException"));
-    assert_eq!(kind(&renders_table.may_hint(&render(), NOON).await.unwrap_err()), "refused");
+    assert_eq!(kind(&renders_table.may_hint(Service::Creatomate, &render(), NOON).await.unwrap_err()), "refused");
 }
 
 #[tokio::test]
@@ -317,6 +325,6 @@ async fn a_right_to_check_whose_answer_was_lost_is_given() {
         0 => error("InternalServerError"),
         _ => condition_failed(Some(call.at("/Item"))),
     });
-    assert!(renders_table.may_hint(&render(), NOON).await.unwrap());
+    assert!(renders_table.may_hint(Service::Creatomate, &render(), NOON).await.unwrap());
     assert_eq!(calls.all().len(), 2);
 }

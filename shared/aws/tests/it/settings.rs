@@ -110,6 +110,6 @@ async fn options_that_can_t_be_used_are_named_and_not_shown() {
     check("hush", "must be a JSON object").await;
     check(r#"["hush"]"#, "must be a JSON object").await;
     check(r#"{"C": "hush""#, "must be a JSON object").await;
-    check(r#"{"CC": "hush"}"#, "names `CC`, and may name C, D, E").await;
-    check(r#"{"A": "hush"}"#, "names `A`, and may name").await;
+    check(r#"{"CC": "hush"}"#, "has the unknown member `CC`, known are C, D, E").await;
+    check(r#"{"A": "hush"}"#, "has the unknown member `A`, known are").await;
 }

@@ -42,13 +42,14 @@ pub fn read(request: &ApiRequest, caller: Caller) -> Result<Submission, Problem>
         "template": text(&body, "template")?.unwrap_or_else(|| "auto".to_owned()),
         "pauseAfterExtraction": pause,
     });
+    let key = key(request, &caller)?;
     Ok(Submission {
         kind: JobKind::Workflow,
         request: Request { input, pause_after_extraction: pause, callback: None },
         plan: None,
         caller: caller.fingerprint,
         traceparent: request.traceparent(),
-        key: key(request)?.map(|key| key.of_callers(caller.former)),
+        key,
     })
 }
 

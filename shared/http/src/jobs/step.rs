@@ -65,9 +65,12 @@ pub fn reporter(request: &ApiRequest, credentials: &Credentials<'_>, now: Timest
     credentials.access.caller(request, now).map(|_| Reporter::Trusted)
 }
 
-/// The run that a token names.
+/// The run that a token is for; none if it is for a part of a run only.
 pub(crate) fn run_of(given: &str, keys: &SigningKeys) -> Option<Reporter> {
     let claims = token::verify(given, keys).ok()?.into_inner();
+    if claims.part.is_some() {
+        return None;
+    }
     Some(Reporter::Run(JobId::parse(&claims.job_id).ok()?, claims.attempt))
 }
 
@@ -196,7 +199,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_a_report_are_shortened_to_their_limits() {
+    fn a_token_of_a_part_does_not_report_on_the_run() {
+        let keys = SigningKeys::parse("secret").unwrap();
+        let run = token::Claims::of_run("job_1", 2);
+        let part = run.clone().with_part("scene_1");
+        let reporter = |claims: &token::Claims| run_of(token::mint(claims, &keys).expose(), &keys);
+        assert_eq!(reporter(&run), Some(Reporter::Run(JobId::parse("job_1").unwrap(), 2)));
+        assert_eq!(reporter(&part), None);
+    }
+
+    #[test]
+    fn no_text_of_a_report_is_longer_than_what_is_kept() {
         let read = |body: &Value| {
             let request = crate::request::posting("/api/webhooks/step-update", body);
             read(&request, &Reporter::Trusted, Timestamp(1)).map(|report| report.update)

@@ -9,6 +9,7 @@ use reelhook_app::webhooks::endpoints::check_receiver;
 use reelhook_domain::videos::render::Renderer;
 use serde_json::{Value, json};
 
+use crate::access::Caller;
 use crate::idempotency::{key_of_body, key_of_form};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
@@ -34,6 +35,7 @@ struct Parts {
 /// [`Problem`] names the wrong value and says what would be right.
 pub async fn read(
     request: &ApiRequest,
+    caller: &Caller,
     needs_callback: bool,
     allow_http: bool,
     renderer: Renderer,
@@ -50,7 +52,11 @@ pub async fn read(
     if config["scenes"].as_array().is_none_or(Vec::is_empty) {
         return Err(Problem::NoScenes { received: config });
     }
-    let key = if is_form { key_of_form(request, &config, &callback, &files)? } else { key_of_body(request, &config)? };
+    let key = if is_form {
+        key_of_form(request, caller, &config, &callback, &files)?
+    } else {
+        key_of_body(request, caller, &config)?
+    };
     let callback = read_callback(&callback, needs_callback, allow_http)?;
     let mut uploads = Vec::with_capacity(files.len());
     let mut attached = Vec::with_capacity(files.len());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::webhooks::endpoints::policies::ScheduleName;
 use reelhook_app::webhooks::endpoints::receiver::ReceiverKind;
 use reelhook_app::webhooks::endpoints::registrations::{Choices, Opened, Private, Registration, RegistrationRequest};
@@ -45,8 +45,8 @@ pub enum Route {
     Remove(String),
     /// POST /api/webhooks/endpoints/{id}/enable
     Enable(String),
-    /// POST /api/webhooks/endpoints/{id}/test: the same key makes the same test.
-    Test(String, Option<(String, IdempotencyKey)>),
+    /// POST /api/webhooks/endpoints/{id}/test: with a key, the same test each time.
+    Test(String, Option<IdempotencyKey>),
     /// GET /api/webhooks/endpoints/{id}/preview: of one event, or of all.
     Preview(String, Option<OutboundEvent>),
     /// GET /api/webhooks/endpoints/{id}/secret
@@ -74,15 +74,13 @@ impl Route {
     /// # Errors
     /// [`Problem`] names what is wrong.
     pub fn read(request: &ApiRequest, caller: &Caller, reach: &DestinationRules) -> Result<Option<Self>, Problem> {
-        let named = &caller.fingerprint;
         let segments = request.segments();
         let (method, rest) = match (&segments[..], request.method.as_str()) {
             (["api", "webhooks", "event-types"], "GET") => return Ok(Some(Self::EventTypes)),
             (["api", "webhooks", "endpoints", rest @ ..], method) => (method, rest),
             _ => return Ok(None),
         };
-        let of_caller = |key: IdempotencyKey| (named.clone(), key.of_callers(caller.former.clone()));
-        let keyed = || Ok::<_, Problem>(key(request)?.map(of_caller));
+        let keyed = || key(request, caller);
         Ok(Some(match (method, rest) {
             ("GET", []) => {
                 let cursor = |cursor: String| (cursor.len() <= 64 && cursor.is_ascii()).then_some(cursor);
@@ -114,7 +112,7 @@ fn object(request: &ApiRequest) -> Result<Map<String, Value>, Problem> {
 fn read_registration(
     request: &ApiRequest,
     reach: &DestinationRules,
-    key: Option<(String, IdempotencyKey)>,
+    key: Option<IdempotencyKey>,
 ) -> Result<RegistrationRequest, Problem> {
     let body = object(request)?;
     check_names(&body, &["secret"])?;
@@ -187,7 +185,7 @@ fn read_secret(body: &Map<String, Value>) -> Result<Option<String>, Problem> {
     }
 }
 
-fn read_rotation(request: &ApiRequest, key: Option<(String, IdempotencyKey)>) -> Result<Rotation, Problem> {
+fn read_rotation(request: &ApiRequest, key: Option<IdempotencyKey>) -> Result<Rotation, Problem> {
     let body = match request.json_or_nothing()? {
         Value::Object(body) => body,
         _ => Map::new(),

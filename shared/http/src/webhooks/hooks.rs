@@ -1,7 +1,7 @@
 //! Calls of operators about webhooks: status, tests, triggered events, and whether a URL can be fetched.
 
 use reelhook_app::Url;
-use reelhook_app::jobs::submit::IdempotencyKey;
+use reelhook_app::idempotency::IdempotencyKey;
 use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::receiver_url;
 use reelhook_app::webhooks::notify::Notified;
@@ -52,7 +52,7 @@ impl Route {
                 receiver_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
             }
             ("POST", "/api/webhooks/trigger") => {
-                Ok(Self::Trigger(read_trigger(&request.json()?, request, caller)?, key(request)?))
+                Ok(Self::Trigger(read_trigger(&request.json()?, request, &caller)?, key(request, &caller)?))
             }
             ("POST", "/api/validate-url") => Ok(Self::Validate(read_url(&request.json()?, "URL is required")?)),
             _ => Err(routes::unknown(request)),
@@ -73,7 +73,7 @@ fn read_url(body: &Value, missing: &'static str) -> Result<String, Problem> {
     }
 }
 
-fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Trigger, Problem> {
+fn read_trigger(body: &Value, request: &ApiRequest, caller: &Caller) -> Result<Trigger, Problem> {
     let event = match &body["event"] {
         Value::Null => return Err(Problem::EventMissing),
         Value::String(name) if name.trim().is_empty() => return Err(Problem::EventMissing),
@@ -93,7 +93,7 @@ fn read_trigger(body: &Value, request: &ApiRequest, caller: Caller) -> Result<Tr
                      send it as a text";
         return Err(Problem::BadValue { path, right: right.to_owned() });
     }
-    Ok(Trigger { event, data, caller: caller.fingerprint, traceparent: request.traceparent() })
+    Ok(Trigger { event, data, caller: caller.fingerprint.clone(), traceparent: request.traceparent() })
 }
 
 /// The status of each endpoint, those of the settings first.

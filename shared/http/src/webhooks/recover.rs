@@ -55,8 +55,7 @@ impl Route {
                     Value::Bool(dry_run) => *dry_run,
                     _ => return Err(bad("dryRun", "true or false")),
                 };
-                let key = key(request)?;
-                let key = key.map(|key| (caller.fingerprint.clone(), key.of_callers(caller.former.clone())));
+                let key = key(request, caller)?;
                 Self::Begin(RecoveryRequest { filter: read_filter(&body, now)?, dry_run, key })
             }
             ("GET", ["api", "webhooks", "recover"]) => Self::List,

@@ -69,7 +69,7 @@ fn its_expiry_can_t_be_rewritten() {
 #[test]
 fn no_other_token_is_accepted_as_a_session() {
     let secret = keys(&["secret"]);
-    let claims = token::Claims { job_id: "job_1".to_owned(), attempt: 1 };
+    let claims = token::Claims::of_run("job_1", 1);
     let others = [
         token::mint(&claims, &secret).expose().to_owned(),
         stream_token::mint("queue", 1000, &secret).expose_secret().to_owned(),

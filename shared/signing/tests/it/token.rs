@@ -9,7 +9,7 @@ use super::keys;
 const JOB_ID: &str = "job_1704123456789_abc123";
 
 fn claims(job_id: &str, attempt: u32) -> Claims {
-    Claims { job_id: job_id.to_owned(), attempt }
+    Claims::of_run(job_id, attempt)
 }
 
 fn mint(job_id: &str, attempt: u32, secret: &str) -> String {
@@ -46,6 +46,33 @@ fn the_text_of_a_token_stays_as_it_is() {
 
 /// From Python: base64.urlsafe_b64encode(hmac.digest(b"secret", b"reelhook callback token\n" + signed, "sha256")[:24]).
 const VECTOR_MAC: &str = "MTwaUqvXk2MHCYKUBgiVPoOl_z_ClZUC";
+
+/// The same for a token of a part, whose MAC also covers the part.
+#[test]
+fn the_text_of_a_part_s_token_stays_as_it_is() {
+    let token = token::mint(&claims(JOB_ID, 1).with_part("scene_2"), &keys(&["secret"]));
+    let expected = "t2.am9iXzE3MDQxMjM0NTY3ODlfYWJjMTIz.1.c2NlbmVfMg.jfbp9Nbp3IWNSxPg1U3Pn89Ix8dNeen2";
+    assert_eq!(token.expose(), expected);
+    check(expected, &["newer", "secret"], Ok(claims(JOB_ID, 1).with_part("scene_2")));
+}
+
+#[test]
+fn a_part_s_token_is_valid_for_no_other_part_and_not_for_the_run() {
+    let of = |part: &str| token::mint(&claims("job", 1).with_part(part), &keys(&["secret"])).expose().to_owned();
+    let (one, other, run) = (of("a"), of("b"), mint("job", 1, "secret"));
+    let mac = |token: &str| token.rsplit_once('.').unwrap().1.to_owned();
+    // The claims of one with the MAC of another.
+    for (claims, token) in [(&one, &other), (&other, &one), (&one, &run), (&run, &one)] {
+        let mixed = format!("{}.{}", claims.rsplit_once('.').unwrap().0, mac(token));
+        check(&mixed, &["secret"], Err(VerifyError::Mismatch));
+    }
+    // A part that is left out, empty, or added.
+    check(&format!("t2.am9i.1.{}", mac(&one)), &["secret"], Err(VerifyError::Malformed));
+    check(&format!("t2.am9i.1..{}", mac(&one)), &["secret"], Err(VerifyError::Malformed));
+    check(&format!("t1.am9i.1.{}", mac(&one)), &["secret"], Err(VerifyError::Mismatch));
+    check(&run.replacen("t1", "t2", 1), &["secret"], Err(VerifyError::Malformed));
+    check(&one.replacen("t2", "t1", 1), &["secret"], Err(VerifyError::Malformed));
+}
 
 #[test]
 fn debug_hides_the_token() {

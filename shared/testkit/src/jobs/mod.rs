@@ -6,11 +6,11 @@ mod ports;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
+use reelhook_app::idempotency::IdempotencyRecord;
 use reelhook_app::jobs::renders::Callback;
-use reelhook_app::jobs::submit::KeyRow;
 use reelhook_app::store::Saved;
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Status, Timestamp, decide};
+use reelhook_domain::{Admission, Decision, Event, Job, JobId, Policy, RenderId, Service, Status, Timestamp, decide};
 
 use crate::faults::Faults;
 
@@ -19,9 +19,8 @@ type Hook = Box<dyn FnOnce(&MemoryJobs) + Send>;
 
 /// The jobs, behind the ports that load, change, start, list and render them.
 ///
-/// Faults and hooks have the names of the ports' operations: `load`, `save`, `queue_counts`, `insert`,
-/// `insert_with_key`, `admission`, `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`,
-/// `save_admission`.
+/// Faults and hooks go by the ports' names: `load`, `save`, `queue_counts`, `insert`, `record`, `insert_with_key`, `admission`,
+/// `oldest_ready`, `claim`, `jobs_of`, `park`, `parked`, `may_hint`, `page`, `save_admission`.
 #[derive(Default)]
 pub struct MemoryJobs {
     state: Mutex<State>,
@@ -34,10 +33,10 @@ pub struct MemoryJobs {
 struct State {
     jobs: BTreeMap<JobId, Job>,
     stream: Vec<Job>,
-    keys: BTreeMap<(String, String), KeyRow>,
+    records: BTreeMap<(String, String), IdempotencyRecord>,
     admission: Admission,
-    parked: BTreeMap<RenderId, (Callback, Timestamp)>,
-    hinted: BTreeMap<RenderId, Timestamp>,
+    parked: BTreeMap<(&'static str, RenderId), (Callback, Timestamp)>,
+    hinted: BTreeMap<(&'static str, RenderId), Timestamp>,
     hide_conflicts: bool,
 }
 
@@ -166,7 +165,8 @@ impl MemoryJobs {
 
     /// The parked callback of a render.
     pub fn parked_callback(&self, render: &RenderId) -> Option<Callback> {
-        self.state().parked.get(render).map(|(callback, _)| callback.clone())
+        let task = (Service::Creatomate.name(), render.clone());
+        self.state().parked.get(&task).map(|(callback, _)| callback.clone())
     }
 
     /// The number of jobs by status.

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
+use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::renders::{Callback, RenderStore};
 use reelhook_app::jobs::starts::{Claimed, StartStore};
-use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
+use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
-use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
+use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Service, Status, Timestamp};
 
 use super::MemoryJobs;
 
@@ -58,34 +60,73 @@ impl SubmitStore for MemoryJobs {
         done.answer(Saved::Done)
     }
 
-    async fn insert_with_key(&self, job: &Job, row: &KeyRow, now: Timestamp) -> Result<Saved<KeyRow>, StoreError> {
+    async fn insert_with_key(
+        &self,
+        job: &Job,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Saved<IdempotencyRecord>, StoreError> {
         self.enter("insert_with_key").await;
         let done = self.faults.check("insert_with_key")?;
         let mut state = self.state();
-        let key = (row.caller.clone(), row.key.clone());
-        if let Some(known) = state.keys.get(&key).filter(|known| known.expires_at > now) {
+        let key = (record.caller.clone(), record.key.clone());
+        if let Some(known) = state.records.get(&key).filter(|known| known.expires_at > now) {
             let known = Box::new(known.clone());
             return done.answer(Saved::Conflict(Some(known)));
         }
-        state.keys.insert(key, row.clone());
+        state.records.insert(key, record.clone());
         state.write(job);
         done.answer(Saved::Done)
-    }
-
-    async fn key_row(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<KeyRow>, StoreError> {
-        self.enter("key_row").await;
-        let known = self.state().keys.get(&(caller.to_owned(), key.to_owned())).cloned();
-        self.faults.check("key_row")?.answer(known.filter(|known| known.expires_at > now))
     }
 }
 
 #[async_trait]
-impl StartStore for MemoryJobs {
+impl IdempotencyStore for MemoryJobs {
+    async fn record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.enter("record").await;
+        let known = self.state().records.get(&(caller.to_owned(), key.to_owned())).cloned();
+        self.faults.check("record")?.answer(known.filter(|known| known.expires_at > now))
+    }
+
+    async fn remember(
+        &self,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.enter("remember").await;
+        let done = self.faults.check("remember")?;
+        let mut state = self.state();
+        let key = (record.caller.clone(), record.key.clone());
+        let known = state.records.get(&key).filter(|known| known.expires_at > now).cloned();
+        if known.is_none() {
+            state.records.insert(key, record.clone());
+        }
+        done.answer(known)
+    }
+}
+
+#[async_trait]
+impl AdmissionStore for MemoryJobs {
     async fn admission(&self) -> Result<Admission, StoreError> {
         self.enter("admission").await;
         self.faults.check("admission")?.answer(self.admission_item())
     }
 
+    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
+        self.enter("save_admission").await;
+        let done = self.faults.check("save_admission")?;
+        let mut state = self.state();
+        if state.admission.version + 1 != admission.version {
+            let theirs = Box::new(state.admission.clone());
+            return done.answer(Saved::Conflict(Some(theirs)));
+        }
+        state.admission = admission.clone();
+        done.answer(Saved::Done)
+    }
+}
+
+#[async_trait]
+impl StartStore for MemoryJobs {
     async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
         self.enter("oldest_ready").await;
         let done = self.faults.check("oldest_ready")?;
@@ -125,37 +166,45 @@ impl RenderStore for MemoryJobs {
         done.answer(state.jobs.values().filter(known).map(|job| job.id.clone()).collect())
     }
 
-    async fn park(&self, render: &RenderId, callback: &Callback, now: Timestamp) -> Result<(), StoreError> {
+    async fn park(
+        &self,
+        service: Service,
+        task: &RenderId,
+        callback: &Callback,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.enter("park").await;
         let done = self.faults.check("park")?;
         let mut state = self.state();
-        let taken = state.parked.get(render).is_some_and(|(there, until)| {
+        let task = (service.name(), task.clone());
+        let taken = state.parked.get(&task).is_some_and(|(there, until)| {
             let job = |callback: &Callback| callback.run.as_ref().map(|run| run.job_id.clone());
             let foreign = callback.run.is_some() && job(there) != job(callback);
             *until > now && (foreign || (there.is_final() && !callback.is_final()))
         });
         if !taken {
-            state.parked.insert(render.clone(), (callback.clone(), now.after(PARKED)));
+            state.parked.insert(task, (callback.clone(), now.after(PARKED)));
         }
         drop(state);
         done.answer(())
     }
 
-    async fn parked(&self, render: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError> {
+    async fn parked(&self, service: Service, task: &RenderId, now: Timestamp) -> Result<Option<Callback>, StoreError> {
         self.enter("parked").await;
         let done = self.faults.check("parked")?;
         let state = self.state();
-        let parked = state.parked.get(render).filter(|(_, until)| *until > now);
+        let parked = state.parked.get(&(service.name(), task.clone())).filter(|(_, until)| *until > now);
         done.answer(parked.map(|(callback, _)| callback.clone()))
     }
 
-    async fn may_hint(&self, render: &RenderId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn may_hint(&self, service: Service, task: &RenderId, now: Timestamp) -> Result<bool, StoreError> {
         self.enter("may_hint").await;
         let done = self.faults.check("may_hint")?;
         let mut state = self.state();
-        let may = state.hinted.get(render).is_none_or(|until| *until <= now);
+        let task = (service.name(), task.clone());
+        let may = state.hinted.get(&task).is_none_or(|until| *until <= now);
         if may {
-            state.hinted.insert(render.clone(), now.after(HINT));
+            state.hinted.insert(task, now.after(HINT));
         }
         done.answer(may)
     }
@@ -163,10 +212,6 @@ impl RenderStore for MemoryJobs {
 
 #[async_trait]
 impl QueueStore for MemoryJobs {
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.replace_admission(admission).await
-    }
-
     async fn newest(
         &self,
         family: Option<JobKind>,
@@ -239,20 +284,5 @@ impl JobLister for MemoryJobs {
         ids.truncate(PAGE);
         let next = ids.last().filter(|_| more).map(ToString::to_string);
         done.answer(Page { ids, next })
-    }
-}
-
-impl MemoryJobs {
-    /// Saves the admission item if its version is current, for fanout.
-    pub(crate) async fn replace_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError> {
-        self.enter("save_admission").await;
-        let done = self.faults.check("save_admission")?;
-        let mut state = self.state();
-        if state.admission.version + 1 != admission.version {
-            let theirs = Box::new(state.admission.clone());
-            return done.answer(Saved::Conflict(Some(theirs)));
-        }
-        state.admission = admission.clone();
-        done.answer(Saved::Done)
     }
 }

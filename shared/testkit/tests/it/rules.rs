@@ -14,6 +14,8 @@ const ADAPTERS: [&str; 3] = ["reelhook-aws", "reelhook-http", "reelhook-outbound
 const LONGEST_MAIN: usize = 30;
 /// What loops without a place count, other than attempts: parts of a list, and leases of calls.
 const COUNTED_LOOPS: [&str; 3] = ["0..PAGES", "0..READS", "0..LEASES"];
+/// What a loop mentions that retries: answers that say that another writer was first, or that the store is busy.
+const RETRIED: [&str; 3] = ["Conflict", "is_busy", "unprocessed"];
 /// Directories without sources of ours.
 const NOT_OURS: [&str; 3] = ["target", "node_modules", "venv"];
 
@@ -302,7 +304,36 @@ fn what_is_tried_again_waits() {
             let counted = COUNTED_LOOPS.iter().any(|bound| line.contains(bound));
             assert!(counted, "{} retries without `Retry`: `{}`", path.display(), line.trim());
         }
+        for found in loops(text) {
+            let retries = RETRIED.iter().any(|word| found.contains(word));
+            let head = found.lines().next().unwrap_or_default().trim();
+            assert!(!retries || found.contains(".attempt()"), "{} retries without `Retry`: `{head}`", path.display());
+        }
     }
+}
+
+/// The `loop` and `while` expressions of a formatted file, from their first line to the line that closes them.
+fn loops(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let begins = |line: &str| {
+        let code = line.trim_start();
+        code.starts_with("while ") || code == "loop {" || (code.ends_with(" loop {") && !code.starts_with("//"))
+    };
+    let body = |start: usize| {
+        let ends = |line: &&&str| indent(line) == indent(lines[start]) && line.trim_start().starts_with('}');
+        let inner = lines[start..].iter().take_while(|line| !ends(line));
+        inner.copied().collect::<Vec<_>>().join("\n")
+    };
+    (0..lines.len()).filter(|index| begins(lines[*index])).map(body).collect()
+}
+
+#[test]
+fn loops_are_found_up_to_their_end() {
+    let first = ["    while one()", "        && two()", "    {", "        three();"];
+    let second = ["    let five = loop {", "", "        six()"];
+    let whole = [&["fn f() {"][..], &first, &["    }", "    four();"], &second, &["    };", "}"]].concat();
+    assert_eq!(loops(&whole.join("\n")), [first.join("\n"), second.join("\n")]);
 }
 
 #[test]

@@ -1,18 +1,19 @@
 //! The ports that fanout writes to.
 
 use async_trait::async_trait;
-use reelhook_domain::{Admission, Subject};
+use reelhook_domain::Subject;
 
 use super::plan::CountStep;
 use crate::clock::ClockAndRandom;
+use crate::jobs::admission::AdmissionStore;
 use crate::outbox::messages::{DeliveryMessage, Hints, PieceMessage, WorkMessage};
 use crate::outbox::rows::LogRow;
-use crate::store::{Saved, StoreError};
+use crate::store::StoreError;
 use crate::webhooks::events::EventStore;
 
 /// Stores the rows that effects become.
 #[async_trait]
-pub trait FanoutStore: EventStore {
+pub trait FanoutStore: EventStore + AdmissionStore {
     /// Writes rows of logs, in as few calls as fit; one result for each row, in order. Writing a row again writes the same.
     async fn put_logs(&self, rows: &[LogRow]) -> Vec<Result<(), StoreError>>;
 
@@ -27,18 +28,6 @@ pub trait FanoutStore: EventStore {
     /// # Errors
     /// [`StoreError`].
     async fn count(&self, step: &CountStep) -> Result<(), StoreError>;
-
-    /// Reads the admission item.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn admission(&self) -> Result<Admission, StoreError>;
-
-    /// Saves the admission item, one version on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn save_admission(&self, admission: &Admission) -> Result<Saved<Admission>, StoreError>;
 }
 
 /// Stores the files of aggregates.

@@ -8,7 +8,7 @@ use reelhook_signing::{SealingKeys, SigningKeys};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::IdempotencyKey;
+use crate::idempotency::{IdempotencyKey, check};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
 use crate::webhooks::endpoints::policies::OwnPolicy;
@@ -23,8 +23,8 @@ pub const MOST_ENDPOINTS: usize = 1000;
 const ATTEMPTS: u32 = 10;
 /// The most endpoints that one key can register, each after the earlier one was removed.
 const ROUNDS: usize = 20;
-/// How many of them are looked up for each former fingerprint of the caller.
-const FORMER_ROUNDS: usize = 3;
+/// How many of them are looked up under each fingerprint of the caller, before a new one is made.
+const LOOKED_UP: usize = 3;
 
 /// The public choices of an endpoint's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -247,8 +247,8 @@ pub struct RegistrationRequest {
     pub secret: Option<String>,
     /// Whether it is enabled.
     pub enabled: bool,
-    /// The caller and its Idempotency-Key.
-    pub key: Option<(String, IdempotencyKey)>,
+    /// The request's Idempotency-Key.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl std::fmt::Debug for RegistrationRequest {
@@ -285,27 +285,23 @@ pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequ
     let now = ports.clock.now();
     // A key whose endpoint was removed makes another one, which is the same for each repeat.
     let bits = |round: usize| match &requested.key {
-        Some((caller, key)) => key.bits(caller, round),
+        Some(key) => key.derived_id(&key.caller, round),
         None => ports.clock.random(),
     };
-    let request = requested.key.as_ref().map(|(_, key)| key.body_hash.clone());
-    if requested.key.is_some()
-        && let Some(known) = ports.store.registration(&endpoint_id(bits(0))).await?
-    {
-        return same(ports, known, requested.key.as_ref());
-    }
-    if let Some((_, key)) = &requested.key {
-        for former in &key.former_callers {
-            for round in 0..FORMER_ROUNDS {
-                if let Some(known) = ports.store.registration(&endpoint_id(key.bits(former, round))).await? {
+    let request = requested.key.as_ref().map(|key| key.body_hash.clone());
+    if let Some(key) = &requested.key {
+        for caller in key.callers() {
+            for round in 0..LOOKED_UP {
+                let id = endpoint_id(key.derived_id(&caller, round));
+                if let Some(known) = ports.store.registration(&id).await? {
                     return same(ports, known, requested.key.as_ref());
                 }
             }
         }
     }
     if ports.store.subscribers().await?.len() >= MOST_ENDPOINTS {
-        // The key may have registered another endpoint after its first one was removed.
-        for round in (1..ROUNDS).take_while(|_| requested.key.is_some()) {
+        // What this key registered after its first one was removed is there all the same.
+        for round in (LOOKED_UP..ROUNDS).take_while(|_| requested.key.is_some()) {
             if let Some(known) = ports.store.registration(&endpoint_id(bits(round))).await? {
                 return same(ports, known, requested.key.as_ref());
             }
@@ -344,14 +340,9 @@ pub async fn register(ports: &RegistrationPorts<'_>, requested: RegistrationRequ
 fn same(
     ports: &RegistrationPorts<'_>,
     registration: Registration,
-    key: Option<&(String, IdempotencyKey)>,
+    key: Option<&IdempotencyKey>,
 ) -> Result<Registered, StoreError> {
-    let is_same = match (&registration.request, key) {
-        (Some(made), Some((_, key))) => key.is_same(made),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    if !is_same {
+    if check(key, registration.request.as_deref()).is_err() {
         return Ok(Registered::KeyReused);
     }
     let private = ports.vault.open(&registration)?;

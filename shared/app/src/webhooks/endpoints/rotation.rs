@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reelhook_domain::{EndpointId, Timestamp};
 
-use crate::jobs::submit::IdempotencyKey;
+use crate::idempotency::{IdempotencyKey, check};
 use crate::store::StoreError;
 use crate::webhooks::endpoints::registrations::{Changed, RegistrationPorts, change};
 use crate::webhooks::endpoints::secrets::{EndpointSecret, MOST_SECRETS, Request};
@@ -16,8 +16,8 @@ pub struct Rotation {
     pub secret: Option<String>,
     /// How long the earlier secrets stay valid.
     pub grace: Duration,
-    /// The caller and its Idempotency-Key.
-    pub key: Option<(String, IdempotencyKey)>,
+    /// The request's Idempotency-Key.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl std::fmt::Debug for Rotation {
@@ -46,22 +46,14 @@ pub async fn rotate(
     rotation: Rotation,
 ) -> Result<Result<Changed, NotRotated>, StoreError> {
     let now = ports.clock.now();
-    let by_key = rotation.key.map(|(caller, key)| (key_id(&caller, &key), key));
-    let request = by_key.as_ref().map(|(id, key)| Request { key: id.clone(), body: key.body_hash.clone() });
-    let known = |made: &str| {
-        by_key
-            .as_ref()
-            .is_some_and(|(id, key)| made == id || key.former_callers.iter().any(|former| made == key_id(former, key)))
-    };
+    let key = rotation.key.as_ref();
+    let request = key.map(|key| Request { key: key_id(&key.caller, key), body: key.body_hash.clone() });
     let secret = EndpointSecret::new(ports.clock, ports.clock.random(), rotation.secret);
     let new = EndpointSecret { request, ..secret };
     let until = now.after(rotation.grace);
     change(ports, id, None, |_, private| {
-        let mut made = private.secrets.iter().filter_map(|secret| secret.request.as_ref());
-        if let Some((_, key)) = &by_key
-            && let Some(made) = made.find(|made| known(&made.key))
-        {
-            return if key.is_same(&made.body) { Ok(()) } else { Err(NotRotated::KeyReused) };
+        if let Some(first) = key.and_then(|key| first_rotation(&private.secrets, key)) {
+            return check(key, Some(&first.body)).map_err(|_| NotRotated::KeyReused);
         }
         for secret in &mut private.secrets {
             secret.expires_at = Some(secret.expires_at.map_or(until, |ends| ends.min(until)));
@@ -76,7 +68,15 @@ pub async fn rotate(
     .await
 }
 
+/// The request that made one of these secrets with this key.
+fn first_rotation<'a>(secrets: &'a [EndpointSecret], key: &IdempotencyKey) -> Option<&'a Request> {
+    key.callers().find_map(|caller| {
+        let id = key_id(&caller, key);
+        secrets.iter().filter_map(|secret| secret.request.as_ref()).find(|request| request.key == id)
+    })
+}
+
 /// The hash of a caller and its key that is stored, as hex.
 fn key_id(caller: &str, key: &IdempotencyKey) -> String {
-    format!("{:032x}", key.bits(caller, 0))
+    format!("{:032x}", key.derived_id(caller, 0))
 }

@@ -5,7 +5,7 @@ use reelhook_signing::{PrivateKey, standard};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::submit::digest;
+use crate::idempotency::digest;
 
 /// The most secrets of one endpoint that may be valid at once.
 pub const MOST_SECRETS: usize = 8;

@@ -1,7 +1,9 @@
 //! Submissions and claims: transactions, and what each reason for a cancelled one means.
 
+use reelhook_app::idempotency::IdempotencyRecord;
+use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
-use reelhook_app::jobs::submit::{KeyRow, SubmitStore};
+use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_domain::{Admission, Timestamp};
 use reelhook_testkit::NOON;
@@ -10,8 +12,8 @@ use serde_json::{Value, json};
 use super::{claimed, table, waiting};
 use crate::replay::{ATTEMPTS, Answer, LATER, NEVER, cancelled, error, kind, ok};
 
-fn row() -> KeyRow {
-    KeyRow {
+fn row() -> IdempotencyRecord {
+    IdempotencyRecord {
         caller: "caller".to_owned(),
         key: "key 1".to_owned(),
         body_hash: "abc".to_owned(),
