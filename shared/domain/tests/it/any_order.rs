@@ -119,7 +119,7 @@ impl System {
         let job = &self.story.job;
         assert_eq!((job.status, job.run.progress, job.run.attempt), (Status::Completed, 100, 1));
         assert_eq!((job.run.video_url.as_deref(), job.run.error.as_ref(), job.due_at), (Some(VIDEO), None, None));
-        assert!(!job.run.render_timed_out() && !workflow_incomplete(&job) && job.run.start.claim.is_none());
+        assert!(!job.run.render_timed_out() && !workflow_incomplete(job) && job.run.start.claim.is_none());
         let times = |event| self.notified.iter().filter(|notified| **notified == event).count();
         let (completed, script) = (times(OutboundEvent::Completed), times(OutboundEvent::ScriptCompleted));
         let timeout = times(OutboundEvent::RenderTimeout);

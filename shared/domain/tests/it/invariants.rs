@@ -162,7 +162,7 @@ pub fn invariant_no_text_names_an_earlier_step(job: &Job) {
     if job.kind == JobKind::Video {
         return;
     }
-    let (text, under_way) = (&job.run.caption, steps_of(&job).current.min(7));
+    let (text, under_way) = (&job.run.caption, steps_of(job).current.min(7));
     let shown = step_shown(text);
     match job.status {
         Status::Pending | Status::Cancelled => assert_eq!(shown, None, "{text}"),
@@ -174,7 +174,7 @@ pub fn invariant_no_text_names_an_earlier_step(job: &Job) {
 }
 
 pub fn invariant_what_is_not_final_is_due(job: &Job) {
-    let confirming = job.run.render_timed_out() && job.run.video_url.is_none() && polls_of(&job).is_some();
+    let confirming = job.run.render_timed_out() && job.run.video_url.is_none() && polls_of(job).is_some();
     let rests = job.status.is_final() && !confirming;
     assert_eq!(job.due_at.is_none(), rests, "{} and due {:?}", job.status.name(), job.due_at);
 }

@@ -249,7 +249,7 @@ impl Life {
             Move::RunFailed { run, error } => run_failed(attempt(*run), error),
             Move::Report { run, sequence, report } => {
                 let mut update =
-                    plain(report.number, report.status, steps_of(&job).last_sequence.unwrap_or(0) + sequence);
+                    plain(report.number, report.status, steps_of(job).last_sequence.unwrap_or(0) + sequence);
                 update.key = report.key.map(|key| key.to_string());
                 update.render_id = report.render.map(|which| render_of(run.unwrap_or(Run::Present), which));
                 update.video_url = report.video.then(|| VIDEO.to_owned());

@@ -85,18 +85,16 @@ fn a_new_attempt_begins_with_a_clean_slate() {
     let mut story = Story::rendering().then(checked(failed(), 1));
     story.wait(60).apply(Event::Retry);
     let job = &story.job;
-    assert_eq!((job.run.progress, steps_of(&job).current, job.run.caption.as_str()), (0, 0, "Waiting in queue"));
+    assert_eq!((job.run.progress, steps_of(job).current, job.run.caption.as_str()), (0, 0, "Waiting in queue"));
+    assert!(steps_of(job).records.is_empty() && steps_of(job).seen.is_empty() && steps_of(job).last_sequence.is_none());
     assert!(
-        steps_of(&job).records.is_empty() && steps_of(&job).seen.is_empty() && steps_of(&job).last_sequence.is_none()
-    );
-    assert!(
-        job.render_id().is_none() && polls_of(&job).is_none() && job.run.video_url.is_none() && job.run.error.is_none()
+        job.render_id().is_none() && polls_of(job).is_none() && job.run.video_url.is_none() && job.run.error.is_none()
     );
     assert!(
         job.run.times.started_at.is_none()
             && job.run.times.failed_at.is_none()
-            && worker_of(&job).id.is_none()
-            && !worker_of(&job).done
+            && worker_of(job).id.is_none()
+            && !worker_of(job).done
     );
     assert_eq!(job.created_at, NOON);
     // So the new run's reports are new, though their sequences are not.
