@@ -17,18 +17,19 @@ pub mod webhooks;
 pub use aggregate::{Aggregate, Decision};
 pub use allowance::{Allowance, CallLimit, Step};
 pub use ids::{DeliveryId, EndpointId, EventId, IdError, JobId, RenderId};
-pub use jobs::activity::{Activity, Captions};
+pub use jobs::activity::{Activity, Captions, Incomplete};
 pub use jobs::admission::{Admission, ClearCutoffs, NoSlot};
-pub use jobs::decide::{Ignored, NewJob, Rejected, create, decide};
+pub use jobs::decide::{NewJob, create, decide};
 pub use jobs::effect::JobEffect;
-pub use jobs::event::{Event, RenderState, RenderStatus, StepStatus, StepUpdate};
+pub use jobs::event::{Event, StepStatus, StepUpdate};
 pub use jobs::failure::{Advice, FailureClass, classify};
-pub use jobs::job::{Job, JobKind, Ledger, Origin, Request, Retries, Status};
+pub use jobs::job::{Job, Ledger, Origin, Request, Retries};
+pub use jobs::kind::JobKind;
 pub use jobs::policy::{Policy, PolicyError};
-pub use jobs::run::{
-    Claim, Engine, ExternalRun, Incomplete, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker,
-};
-pub use jobs::task::{ExternalTask, Polls, Service};
+pub use jobs::reasons::{Ignored, Rejected};
+pub use jobs::run::{Claim, Engine, ExternalRun, NoRetry, PiecesRun, Run, RunTimes, Start, StepRecord, Steps, Worker};
+pub use jobs::status::Status;
+pub use jobs::task::{ExternalTask, Polls, RenderState, RenderStatus, Service};
 pub use outbox::effect::{Effect, Emitted, Recipients};
 pub use outbox::live::{Live, LiveSnapshot};
 pub use outbox::log::{LogLevel, LogTally};

@@ -4,9 +4,19 @@ use std::fmt;
 use std::ptr::fn_addr_eq;
 use std::time::Duration;
 
-use crate::RenderStatus;
-use crate::jobs::job::JobKind;
-use crate::jobs::run::Incomplete;
+use crate::jobs::kind::JobKind;
+use crate::jobs::task::RenderStatus;
+
+/// Why a run completed without a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incomplete {
+    /// The client asked for a pause after extraction.
+    PausedAfterExtraction,
+    /// The run exceeded its time limit while a render was under way.
+    WorkflowIncomplete,
+    /// The render did not end in time.
+    RenderTimeout,
+}
 
 /// What goes on in a run.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::videos::render::{RenderPlan, Renderer, StoredVideo};
-use crate::{RenderId, Timestamp};
+use crate::{RenderId, RenderState, Timestamp};
 
 /// How a step stands, in the worker's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,36 +49,6 @@ pub struct StepUpdate {
     pub error: Option<String>,
     /// Whether the name says that the whole workflow failed.
     pub workflow_failed: bool,
-}
-
-/// A render service's word for a render.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RenderStatus {
-    /// Accepted.
-    Planned,
-    /// Waiting for a machine.
-    Waiting,
-    /// Transcribing audio.
-    Transcribing,
-    /// Drawing frames.
-    Rendering,
-    /// Done.
-    Succeeded,
-    /// Failed or cancelled.
-    Failed,
-    /// A word that we do not know; it is only shown.
-    Other(String),
-}
-
-/// How a render stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RenderState {
-    /// The service's word.
-    pub status: RenderStatus,
-    /// The video, http or https; only believed on success.
-    pub url: Option<String>,
-    /// Why it failed.
-    pub error: Option<String>,
 }
 
 /// Everything that can happen to a job after it was made.

@@ -1,86 +1,12 @@
 //! A job: the envelope that every job has, and its present run.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
+use crate::jobs::status::Status;
 use crate::videos::render::{RenderPlan, StoredVideo};
-use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, Recipients, RenderId, Timestamp};
-
-/// The status of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Waiting for its turn, or for the time of a retry.
-    Pending,
-    /// Work is under way.
-    Processing,
-    /// The worker is done; the video renders.
-    Rendering,
-    /// Done.
-    Completed,
-    /// Failed for good.
-    Failed,
-    /// A person cancelled it.
-    Cancelled,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Processing, Self::Rendering, Self::Completed, Self::Failed, Self::Cancelled];
-
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Rendering => "rendering",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether only a command can leave it.
-    pub fn is_final(self) -> bool {
-        match self {
-            Self::Pending | Self::Processing | Self::Rendering => false,
-            Self::Completed | Self::Failed | Self::Cancelled => true,
-        }
-    }
-}
-
-/// What a job is asked to do. Its clients' dialect follows from it, at the edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum JobKind {
-    /// Run a workflow of steps that ends with a video.
-    #[default]
-    Workflow,
-    /// Render a film that the client specified.
-    Video,
-}
-
-impl JobKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Workflow, Self::Video];
-
-    /// The webhook event of a job of this kind for what happened; none if its subscribers get none.
-    pub fn webhook_event(self, event: OutboundEvent) -> Option<OutboundEvent> {
-        match self {
-            Self::Workflow => Some(event),
-            Self::Video => event.of_video(),
-        }
-    }
-
-    /// The recipients of its webhook events.
-    pub fn recipients(self) -> Recipients {
-        match self {
-            Self::Workflow => Recipients::Subscribers,
-            Self::Video => Recipients::SubscribersAndCallback,
-        }
-    }
-}
+use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp};
 
 /// One job: an aggregate, changed in one place.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::jobs::activity::Incomplete;
 use crate::jobs::task::ExternalTask;
 use crate::pieces::Pieces;
 use crate::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
@@ -60,17 +61,6 @@ pub struct NoRetry {
     pub reason: String,
     /// What would help, for people.
     pub solution: String,
-}
-
-/// Why a run completed without a video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Incomplete {
-    /// The client asked for a pause after extraction.
-    PausedAfterExtraction,
-    /// The run exceeded its time limit while a render was under way.
-    WorkflowIncomplete,
-    /// The render did not end in time.
-    RenderTimeout,
 }
 
 /// A start in hand: a slot, and the time by which the worker has to answer.

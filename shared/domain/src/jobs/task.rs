@@ -24,6 +24,36 @@ impl Service {
     }
 }
 
+/// A render service's word for a render.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RenderStatus {
+    /// Accepted.
+    Planned,
+    /// Waiting for a machine.
+    Waiting,
+    /// Transcribing audio.
+    Transcribing,
+    /// Drawing frames.
+    Rendering,
+    /// Done.
+    Succeeded,
+    /// Failed or cancelled.
+    Failed,
+    /// A word that we do not know; it is only shown.
+    Other(String),
+}
+
+/// How a render stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderState {
+    /// The service's word.
+    pub status: RenderStatus,
+    /// The video, http or https; only believed on success.
+    pub url: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
 /// Polls that confirm a reported end before the schedule takes over again.
 const CONFIRMATIONS: u8 = 8;
 /// The time after which a poll that brought no answer is repeated.

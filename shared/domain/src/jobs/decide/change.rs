@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Ignored, Rejected};
 use crate::jobs::activity::Activity;
-use crate::jobs::job::{Job, Status};
-use crate::jobs::run::{Engine, ExternalRun, Incomplete, NoRetry};
+use crate::jobs::activity::Incomplete;
+use crate::jobs::job::Job;
+use crate::jobs::reasons::{Ignored, Rejected};
+use crate::jobs::run::{Engine, ExternalRun, NoRetry};
+use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
 use crate::pieces::Pieces;
 use crate::{

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::change::Change;
-use super::{Ignored, Rejected};
 use crate::Decision;
 use crate::jobs::activity::Activity;
-use crate::jobs::job::Status;
-use crate::jobs::run::Incomplete;
+use crate::jobs::activity::Incomplete;
+use crate::jobs::reasons::{Ignored, Rejected};
+use crate::jobs::status::Status;
 use crate::{Effect, JobEffect, LogLevel, OutboundEvent, Timestamp};
 
 /// A repeated retry within this time answers like the first.

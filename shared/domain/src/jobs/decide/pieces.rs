@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::Ignored;
 use super::change::{Change, whole_seconds};
 use super::starts::cut;
 use crate::jobs::activity::Activity;
-use crate::jobs::job::Status;
+use crate::jobs::reasons::Ignored;
 use crate::jobs::run::{Engine, NoRetry, PiecesRun};
+use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
 use crate::pieces::{AfterTrouble, MAX_CRASHES, Piece, Pieces, Swept};
 use crate::videos::film::Rendition;

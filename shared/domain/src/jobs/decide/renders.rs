@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Ignored;
 use super::change::{Change, whole_seconds};
 use super::starts::cut;
 use crate::Decision;
 use crate::jobs::activity::Activity;
-use crate::jobs::job::Status;
-use crate::jobs::run::Incomplete;
+use crate::jobs::activity::Incomplete;
+use crate::jobs::reasons::Ignored;
+use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
 use crate::{JobEffect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Ignored;
 use super::change::{Change, whole_seconds};
 use crate::Decision;
-use crate::jobs::job::Status;
+use crate::jobs::reasons::Ignored;
 use crate::jobs::run::Claim;
+use crate::jobs::status::Status;
 use crate::{Effect, LogLevel};
 
 /// Longest text of a failure that is kept, in bytes (architecture.md, Writes).

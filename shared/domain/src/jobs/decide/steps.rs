@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::Ignored;
 use super::change::Change;
 use super::starts::cut;
 use crate::Decision;
 use crate::jobs::activity::Activity;
-use crate::jobs::job::Status;
-use crate::jobs::run::Incomplete;
+use crate::jobs::activity::Incomplete;
+use crate::jobs::reasons::Ignored;
+use crate::jobs::status::Status;
 use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
 
 /// Reports that are remembered to know repeats.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::change::Change;
+use super::pieces;
 use super::renders::time_out;
-use super::{Ignored, pieces};
-use crate::jobs::job::Status;
-use crate::jobs::run::Incomplete;
+use crate::jobs::activity::Incomplete;
+use crate::jobs::reasons::Ignored;
+use crate::jobs::status::Status;
 use crate::jobs::task::DuePoll;
 use crate::{Decision, Effect, JobEffect, LogLevel, OutboundEvent};
 

@@ -1,0 +1,35 @@
+//! The kinds of jobs: what a job is asked to do.
+
+use crate::OutboundEvent;
+use crate::outbox::effect::Recipients;
+
+/// What a job is asked to do. Its clients' dialect follows from it, at the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum JobKind {
+    /// Run a workflow of steps that ends with a video.
+    #[default]
+    Workflow,
+    /// Render a film that the client specified.
+    Video,
+}
+
+impl JobKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Workflow, Self::Video];
+
+    /// The webhook event of a job of this kind for what happened; none if its subscribers get none.
+    pub fn webhook_event(self, event: OutboundEvent) -> Option<OutboundEvent> {
+        match self {
+            Self::Workflow => Some(event),
+            Self::Video => event.of_video(),
+        }
+    }
+
+    /// The recipients of its webhook events.
+    pub fn recipients(self) -> Recipients {
+        match self {
+            Self::Workflow => Recipients::Subscribers,
+            Self::Video => Recipients::SubscribersAndCallback,
+        }
+    }
+}
