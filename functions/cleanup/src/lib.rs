@@ -8,12 +8,11 @@ use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue::{RemovalPorts, remove_cleared};
 use reelhook_app::jobs::reconcile::reconcile;
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
-use reelhook_app::outbox::sweep::{SweepPorts, sweep};
+use reelhook_app::outbox::sweep::{Due, SweepPorts, sweep};
 use reelhook_app::webhooks::recover::{RecoverPorts, resume_all};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;
-use reelhook_aws::jobs::due::DueTables;
 use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::outbox::queues::Queue;
@@ -66,7 +65,7 @@ impl Config {
 /// The dependencies of the function.
 pub struct Deps {
     jobs: JobTable,
-    due: DueTables,
+    deliveries_table: DeliveryTable,
     endpoints: EndpointTable,
     counters: Reconciler,
     work: Queue<WorkMessage>,
@@ -87,7 +86,7 @@ impl Deps {
         let endpoints = EndpointTable::new(dynamodb.clone(), config.endpoints_table);
         let deliveries = DeliveryTable::new(dynamodb, config.deliveries_table);
         Ok(Self {
-            due: DueTables { jobs: jobs.clone(), deliveries },
+            deliveries_table: deliveries,
             endpoints,
             counters: Reconciler { counters, jobs: jobs.clone() },
             jobs,
@@ -124,9 +123,10 @@ pub struct Report {
 /// # Errors
 /// When a part failed: the error raises an alarm, and the next sweep retries.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lambda_runtime::Error> {
+    let jobs = Due { index: &deps.jobs, store: &deps.jobs };
     let ports = SweepPorts {
-        due: &deps.due,
-        jobs: &deps.jobs,
+        aggregates: &[&jobs],
+        due_deliveries: &deps.deliveries_table,
         starts: &deps.jobs,
         work: &deps.work,
         deliveries: &deps.deliveries,
@@ -140,7 +140,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
     let now = SystemClock.now();
     let hourly = event.payload.reconcile || now.seconds() % HOUR_S < 60;
     let corrected = if hourly { part(reconcile(&deps.counters, now).await, &mut failed) } else { 0 };
-    let table = &deps.due.deliveries;
+    let table = &deps.deliveries_table;
     let recovery = RecoverPorts {
         store: table,
         deliveries: table,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lambda_http::{Body, Request, Response};
-use reelhook_app::jobs::change::JobStore;
+use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::renders::{CallbackAuth, RenderPorts, receive};
 use reelhook_app::outbox::messages::WorkMessage;
 use reelhook_aws::clients::Clients;

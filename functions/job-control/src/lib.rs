@@ -5,18 +5,17 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use reelhook_app::Url;
+use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::change;
 use reelhook_app::jobs::queue::{self, RemovalPorts};
 use reelhook_app::jobs::renders::{Creatomate, RenderLookup, RenderPorts, look_up};
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
-use reelhook_app::outbox::sweep::{SweepPorts, sweep};
+use reelhook_app::outbox::sweep::{Due, SweepPorts, sweep};
 use reelhook_app::views::Dialect;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;
-use reelhook_aws::jobs::due::DueTables;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::limits::Limits;
@@ -97,7 +96,7 @@ const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION
 pub struct Deps {
     jobs: JobTable,
     renders: RenderTable,
-    due: DueTables,
+    deliveries_table: DeliveryTable,
     work: Queue<WorkMessage>,
     deliveries: Queue<DeliveryMessage>,
     http: GuardedClient,
@@ -125,11 +124,11 @@ impl Deps {
             Ok(Secrets { access, creatomate })
         });
         let no_job = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::jobs::change::JobStore::load(&jobs, &no_job)));
+        let (secrets, ()) = tokio::join!(secrets, warm_up(reelhook_app::change::AggregateStore::load(&jobs, &no_job)));
         Ok(Self {
             limits: Limits::of_callers(counters.clone(), config.calls_per_minute),
             renders: RenderTable { counters, jobs: jobs.clone() },
-            due: DueTables { jobs: jobs.clone(), deliveries: DeliveryTable::new(dynamodb, config.deliveries_table) },
+            deliveries_table: DeliveryTable::new(dynamodb, config.deliveries_table),
             jobs,
             work: Queue::new(sqs.clone(), config.work_queue_url),
             deliveries: Queue::new(sqs, config.deliveries_queue_url),
@@ -185,9 +184,10 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
             toggle_answer(was, is)
         }
         Route::Cleanup => {
+            let jobs = Due { index: &deps.jobs, store: &deps.jobs };
             let ports = SweepPorts {
-                due: &deps.due,
-                jobs: &deps.jobs,
+                aggregates: &[&jobs],
+                due_deliveries: &deps.deliveries_table,
                 starts: &deps.jobs,
                 work: &deps.work,
                 deliveries: &deps.deliveries,

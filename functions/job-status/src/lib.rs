@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::JobStore;
 use reelhook_app::webhooks::deliveries::list;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};

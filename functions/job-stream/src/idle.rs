@@ -1,6 +1,6 @@
 //! Answers to viewers of a job that has ended or does not exist, which make their pages poll rarely (docs/adr/0028).
 
-use reelhook_app::jobs::watch::LiveEvent;
+use reelhook_app::watch::LiveEvent;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reelhook_app::jobs::change::JobStore;
+use reelhook_app::change::AggregateStore;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;

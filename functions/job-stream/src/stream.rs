@@ -10,7 +10,7 @@ use lambda_runtime::streaming::{Body, Sender, channel};
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
-use reelhook_app::jobs::watch::{Watch, WatchStart, begin, connected, heartbeat};
+use reelhook_app::watch::{Watch, WatchStart, begin, connected, heartbeat};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;

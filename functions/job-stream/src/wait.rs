@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
+use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::queue;
 use reelhook_app::jobs::waiting::Slots as _;
-use reelhook_app::jobs::watch::{LiveEvent, Watch, WatchStart, begin, connected};
+use reelhook_app::watch::{LiveEvent, Watch, WatchStart, begin, connected};
 use reelhook_aws::start::SystemClock;
 use reelhook_domain::JobId;
 use reelhook_http::answer::ApiAnswer;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lambda_http::{Body, Request, Response};
+use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::steps::{StepPorts, report};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};

@@ -3,6 +3,7 @@
 pub use url::Url;
 
 pub mod catalog;
+pub mod change;
 pub mod clock;
 pub mod idempotency;
 pub mod jobs;
@@ -13,5 +14,6 @@ pub mod retry;
 pub mod store;
 pub mod videos;
 pub mod views;
+pub mod watch;
 pub mod web_url;
 pub mod webhooks;

@@ -50,6 +50,9 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// The W3C `traceparent` of the request that created it.
     fn traceparent(&self) -> Option<&str>;
 
+    /// The event that the due sweep found it due.
+    fn tick() -> Self::Event;
+
     /// Decides what `event` does at `now`; pure.
     fn decide(&self, event: &Self::Event, now: Timestamp, policy: &Policy) -> Decision<Self>;
 }

@@ -1,6 +1,6 @@
 //! The errors of the API: status, stable code and sentence of each in one exhaustive match (docs/errors.md lists them).
 
-use reelhook_app::jobs::change::ChangeError;
+use reelhook_app::change::ChangeError;
 use reelhook_app::limits::Limited;
 use reelhook_app::store::StoreError;
 use reelhook_app::webhooks::endpoints::registrations::MOST_ENDPOINTS;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_app::jobs::watch::{Cursor, LiveEvent};
+use reelhook_app::watch::{Cursor, LiveEvent};
 use reelhook_domain::JobId;
 use serde_json::Value;
 

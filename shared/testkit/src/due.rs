@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reelhook_app::outbox::sweep::{DueStore, PER_SHARD, shard};
+use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex, PER_SHARD, shard};
 use reelhook_app::store::StoreError;
-use reelhook_domain::{DeliveryId, EventId, JobId, Timestamp};
+use reelhook_domain::{DeliveryId, EventId, Job, JobId, Timestamp};
 
 use crate::deliveries::MemoryDeliveries;
 use crate::faults::Faults;
@@ -27,15 +27,18 @@ impl MemoryDue {
 }
 
 #[async_trait]
-impl DueStore for MemoryDue {
-    async fn due_jobs(&self, of: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+impl DueIndex<Job> for MemoryDue {
+    async fn due(&self, of: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("due_jobs")?;
         let mut due = self.jobs.due_until(now);
         due.retain(|(_, id)| shard(id.as_str()) == of);
         done.answer(oldest(due))
     }
+}
 
+#[async_trait]
+impl DueDeliveries for MemoryDue {
     async fn due_deliveries(&self, of: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("due_deliveries")?;

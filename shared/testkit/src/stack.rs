@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reelhook_app::Url;
+use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::ChangeError;
 use reelhook_app::jobs::renders::{Creatomate, RenderPorts, apply_parked, check_render};
 use reelhook_app::jobs::starts::{StartPorts, WorkerSettings, cancel_worker, start_some};
 use reelhook_app::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
 use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
 use reelhook_app::outbox::repair::RepairPorts;
-use reelhook_app::outbox::sweep::{SweepPorts, Swept, sweep};
+use reelhook_app::outbox::sweep::{Due, SweepPorts, Swept, sweep};
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
@@ -323,19 +323,6 @@ impl Stack {
         }
     }
 
-    /// The ports of the due sweep.
-    pub fn sweep_ports(&self) -> SweepPorts<'_> {
-        SweepPorts {
-            due: &self.due,
-            jobs: &*self.jobs,
-            starts: &*self.jobs,
-            work: &self.work,
-            deliveries: &self.hints,
-            clock: &*self.world,
-            policy: &self.policy,
-        }
-    }
-
     /// The ports of a repair.
     pub fn repair_ports<'a>(&'a self, subscriptions: &'a Subscriptions) -> RepairPorts<'a> {
         RepairPorts {
@@ -437,7 +424,17 @@ impl Stack {
 
     /// Runs the due sweep.
     pub async fn sweep(&self) -> Swept {
-        sweep(&self.sweep_ports()).await
+        let jobs = Due { index: &self.due, store: &*self.jobs };
+        let ports = SweepPorts {
+            aggregates: &[&jobs],
+            due_deliveries: &self.due,
+            starts: &*self.jobs,
+            work: &self.work,
+            deliveries: &self.hints,
+            clock: &*self.world,
+            policy: &self.policy,
+        };
+        sweep(&ports).await
     }
 
     /// Runs fanout, launcher and dispatcher until nothing is left to do at the current time.

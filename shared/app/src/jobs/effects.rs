@@ -1,11 +1,13 @@
-//! Jobs as sources of fanout, and the hints that the effects of jobs become.
+//! Jobs as sources of fanout and as what viewers watch, and the hints that the effects of jobs become.
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot};
+use reelhook_domain::{Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, Status};
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::FanoutSource;
+use crate::views::dialect::Dialect;
+use crate::watch::Watched;
 use crate::web_url::WebUrl;
 
 impl FanoutSource for Job {
@@ -44,6 +46,28 @@ impl FanoutSource for Job {
 
     fn file_prefixes(&self) -> Vec<String> {
         ["details", "logs", "films"].map(|folder| format!("{folder}/{}/", self.id)).into()
+    }
+}
+
+impl Watched for Job {
+    fn dialect(&self) -> Dialect {
+        Dialect::of(self.kind)
+    }
+
+    fn live_version(&self) -> u64 {
+        self.ledger.live_version
+    }
+
+    fn has_ended(&self) -> bool {
+        self.status.is_final()
+    }
+
+    fn is_settled(&self) -> bool {
+        match self.status {
+            Status::Completed => self.kind == JobKind::Video || self.run.video_url.is_some(),
+            Status::Cancelled => true,
+            Status::Failed | Status::Pending | Status::Processing | Status::Rendering => false,
+        }
     }
 }
 

@@ -10,8 +10,9 @@ use futures_util::future::join_all;
 use reelhook_domain::{Event, JobId, LogLevel, Policy, Subject, Timestamp};
 use serde_json::Value;
 
+use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change_loaded};
+use crate::jobs::store::JobStore;
 use crate::outbox::rows::LogLine;
 use crate::outbox::sweep::shard;
 use crate::store::StoreError;
@@ -71,13 +72,13 @@ pub trait LogStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError>;
+    async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError>;
 
     /// Lines of a job's log after a sort key, oldest first; strongly consistent.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError>;
+    async fn of_subject_since(&self, subject: &Subject, after: Option<&str>, rows: usize) -> Result<Page, StoreError>;
 
     /// Lines of a shard of a day from one sort key to before another, newest first; eventually consistent.
     ///
@@ -225,7 +226,7 @@ fn turned(mut lines: Vec<Value>) -> Vec<Value> {
 /// A job's log, or the shards of each day, the newest first.
 fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
     if let Some(job) = &search.job {
-        return vec![vec![Source::new(Of::Job(job.clone()), search.before.clone())]];
+        return vec![vec![Source::new(Of::Subject(job.clone().into()), search.before.clone())]];
     }
     // No line is from the future, but a clock may be a little ahead.
     let to = search.to.unwrap_or(now).min(now.after(DAY));
@@ -246,7 +247,7 @@ fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
 
 /// The partition that lines are read from.
 enum Of {
-    Job(JobId),
+    Subject(Subject),
     Day { day: String, shard: u32, from: String },
 }
 
@@ -271,7 +272,7 @@ impl Source {
     /// The cursor of what follows, for a search that stops between two days.
     fn end(&self) -> Option<String> {
         match &self.of {
-            Of::Job(_) => None,
+            Of::Subject(_) => None,
             Of::Day { from, .. } => Some(from.clone()),
         }
     }
@@ -279,7 +280,7 @@ impl Source {
     async fn read(&mut self, store: &dyn LogStore, limit: usize) -> Result<(), StoreError> {
         let rows = limit.clamp(ROWS.0, ROWS.1);
         let page = match &self.of {
-            Of::Job(job) => store.of_job(job, self.before.as_deref(), rows).await?,
+            Of::Subject(subject) => store.of_subject(subject, self.before.as_deref(), rows).await?,
             Of::Day { day, shard, from } => {
                 let before = self.before.as_deref().unwrap_or_default();
                 if before <= from.as_str() {
@@ -354,10 +355,11 @@ fn archive_key(job: &JobId) -> String {
 /// [`ChangeError`].
 pub async fn archive(ports: &LogPorts<'_>, id: &JobId) -> Result<bool, ChangeError> {
     let Some(job) = ports.jobs.load(id).await?.filter(|job| job.deleted_at.is_none()) else { return Ok(false) };
+    let subject = Subject::from(id.clone());
     let mut lines = Vec::new();
     let mut after = None;
     loop {
-        let page = ports.lines.of_job_since(id, after.as_deref(), ROWS.1).await?;
+        let page = ports.lines.of_subject_since(&subject, after.as_deref(), ROWS.1).await?;
         let shown = page.lines.iter().map(|Line { line, .. }| views::of(line.dialect).log_line(line).to_string());
         lines.extend(shown);
         after = page.last;

@@ -1,7 +1,6 @@
 //! The life of a job: submitted, started, reported on, watched, listed, counted.
 
 pub mod admission;
-pub mod change;
 pub mod effects;
 pub mod logs;
 pub mod queue;
@@ -9,6 +8,6 @@ pub mod reconcile;
 pub mod renders;
 pub mod starts;
 pub mod steps;
+pub mod store;
 pub mod submit;
 pub mod waiting;
-pub mod watch;

@@ -7,9 +7,10 @@ use futures_util::StreamExt;
 use futures_util::future::{try_join_all, try_join3};
 use reelhook_domain::{Admission, ClearCutoffs, Event, Job, JobId, JobKind, Policy, Status, Timestamp};
 
+use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change_loaded};
 use crate::jobs::starts::StartStore;
+use crate::jobs::store::JobStore;
 use crate::jobs::submit::SubmitStore;
 use crate::outbox::messages::{Delayed, Hints, WorkMessage, send_all};
 use crate::retry::Retry;

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::change::{ChangeError, Changed, change, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change, change_loaded};
+use crate::jobs::store::JobStore;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest};
 use crate::outbox::messages::{Delayed, Hints, WorkMessage, send_all};
 use crate::store::StoreError;

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use crate::change::{ChangeError, Changed, change, change_loaded};
 use crate::clock::ClockAndRandom;
 use crate::jobs::admission::AdmissionStore;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change, change_loaded};
+use crate::jobs::store::JobStore;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::retry::Retry;
 use crate::store::StoreError;

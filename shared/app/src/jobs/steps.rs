@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use reelhook_domain::{Decision, Event, Job, JobId, Policy, StepUpdate, decide};
 use serde_json::json;
 
+use crate::change::{ChangeError, Changed, change_loaded};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change_loaded};
+use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 
 /// Bytes of one step's details that stay on the job.

@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use reelhook_domain::{Job, JobId, Timestamp};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::JobStore;
+use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 use crate::videos::drawing::Timer;
 

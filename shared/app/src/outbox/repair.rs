@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use reelhook_domain::{JobId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::change::JobStore;
+use crate::jobs::store::JobStore;
 use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
 use crate::store::StoreError;
 use crate::views;

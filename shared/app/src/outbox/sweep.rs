@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reelhook_domain::{DeliveryId, Event, EventId, JobId, Policy, Timestamp};
+use reelhook_domain::{Aggregate, DeliveryId, EventId, Policy, Timestamp};
 
+use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{Changed, JobStore, change};
 use crate::jobs::starts::StartStore;
 use crate::outbox::messages::{Delayed, DeliveryMessage, Hints, WorkMessage, send_all};
 use crate::store::StoreError;
@@ -25,15 +25,19 @@ pub fn shard(id: &str) -> u32 {
     id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
 }
 
-/// Finds what is due.
+/// Finds due aggregates of one kind.
 #[async_trait]
-pub trait DueStore: Send + Sync {
-    /// Jobs of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
+pub trait DueIndex<A: Aggregate>: Send + Sync {
+    /// Aggregates of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn due_jobs(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError>;
+    async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<A::Id>, StoreError>;
+}
 
+/// Finds due deliveries.
+#[async_trait]
+pub trait DueDeliveries: Send + Sync {
     /// Deliveries of a shard that are due, the longest overdue first, at most [`PER_SHARD`].
     ///
     /// # Errors
@@ -41,12 +45,51 @@ pub trait DueStore: Send + Sync {
     async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError>;
 }
 
+/// One kind of aggregates, as the sweep sees it.
+#[async_trait]
+pub trait Sweepable: Send + Sync {
+    /// Lets every due aggregate change, and counts.
+    async fn sweep(&self, clock: &dyn ClockAndRandom, policy: &Policy, swept: &mut Swept);
+}
+
+/// The aggregates of one kind: their due index and their store.
+pub struct Due<'a, A: Aggregate> {
+    /// Finds those that are due.
+    pub index: &'a dyn DueIndex<A>,
+    /// Stores them.
+    pub store: &'a dyn AggregateStore<A>,
+}
+
+#[async_trait]
+impl<A: Aggregate> Sweepable for Due<'_, A> {
+    async fn sweep(&self, clock: &dyn ClockAndRandom, policy: &Policy, swept: &mut Swept) {
+        let (now, tick) = (clock.now(), A::tick());
+        let reads = (0..SHARDS).map(|shard| self.index.due(shard, now));
+        let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
+        let due: Vec<A::Id> = swept.keep(found);
+        swept.jobs_due += due.len();
+        let tick = &tick;
+        let changes = due.into_iter().map(|id| async move { change(self.store, clock, policy, &id, tick).await });
+        let changes: Vec<_> = futures_util::stream::iter(changes).buffer_unordered(CHANGES_AT_ONCE).collect().await;
+        for result in changes {
+            match result {
+                Ok(Changed::Applied(changed)) => {
+                    swept.jobs_changed += 1;
+                    tracing::info!(job_id = %changed.id(), version = changed.version(), "changed a job that was due");
+                }
+                Ok(Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound) => {}
+                Err(error) => swept.fail(&error),
+            }
+        }
+    }
+}
+
 /// The ports that a sweep needs.
 pub struct SweepPorts<'a> {
-    /// What is due.
-    pub due: &'a dyn DueStore,
-    /// Jobs.
-    pub jobs: &'a dyn JobStore,
+    /// The kinds of aggregates, in the order in which they are swept.
+    pub aggregates: &'a [&'a dyn Sweepable],
+    /// Deliveries.
+    pub due_deliveries: &'a dyn DueDeliveries,
     /// Jobs that wait for a slot.
     pub starts: &'a dyn StartStore,
     /// The Work queue.
@@ -76,30 +119,11 @@ pub struct Swept {
 pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     let now = ports.clock.now();
     let mut swept = Swept::default();
-    let jobs: Vec<_> = futures_util::stream::iter(0..SHARDS)
-        .map(|shard| ports.due.due_jobs(shard, now))
-        .buffer_unordered(READS_AT_ONCE)
-        .collect()
-        .await;
-    let due: Vec<JobId> = swept.keep(jobs);
-    swept.jobs_due = due.len();
-    let changes: Vec<_> = futures_util::stream::iter(due)
-        .map(|id| async move { change(ports.jobs, ports.clock, ports.policy, &id, &Event::Tick).await })
-        .buffer_unordered(CHANGES_AT_ONCE)
-        .collect()
-        .await;
-    for result in changes {
-        match result {
-            Ok(Changed::Applied(job)) => {
-                swept.jobs_changed += 1;
-                tracing::info!(job_id = %job.id, status = job.status.name(), "changed a job that was due");
-            }
-            Ok(Changed::Ignored(..) | Changed::Rejected(..) | Changed::NotFound) => {}
-            Err(error) => swept.fail(&error),
-        }
+    for aggregates in ports.aggregates {
+        aggregates.sweep(ports.clock, ports.policy, &mut swept).await;
     }
     let deliveries: Vec<_> = futures_util::stream::iter(0..SHARDS)
-        .map(|shard| ports.due.due_deliveries(shard, now))
+        .map(|shard| ports.due_deliveries.due_deliveries(shard, now))
         .buffer_unordered(READS_AT_ONCE)
         .collect()
         .await;

@@ -9,8 +9,9 @@ use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, brief};
 use serde_json::{Value, json};
 
 use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
+use crate::change::{ChangeError, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change};
+use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 use crate::videos::assets::AssetSource;
 use crate::videos::draw_error::DrawError;

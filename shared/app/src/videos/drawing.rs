@@ -15,8 +15,9 @@ use reelhook_signing::{SigningKeys, stream_token};
 use secrecy::ExposeSecret;
 use url::Url;
 
+use crate::change::{ChangeError, Changed, change};
 use crate::clock::ClockAndRandom;
-use crate::jobs::change::{ChangeError, Changed, JobStore, change};
+use crate::jobs::store::JobStore;
 use crate::retry::Retry;
 use crate::store::StoreError;
 use crate::videos::assets::{AssetSource, check_all};
@@ -242,7 +243,7 @@ pub async fn draw_on(
 /// [`ChangeError`]; the piece is free again when its lease ends.
 pub async fn draw_one(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<PieceResult, ChangeError> {
     let report = |event: Event| async move { change(ports.jobs, ports.clock, ports.policy, id, &event).await };
-    let (mut claim, mut retry) = (Err(ChangeError::Contended(id.clone())), Retry::new(ports.clock, CLAIMS));
+    let (mut claim, mut retry) = (Err(ChangeError::Contended(id.clone().into())), Retry::new(ports.clock, CLAIMS));
     while matches!(claim, Err(ChangeError::Contended(_))) && retry.attempt().await {
         claim = report(Event::ClaimPiece { attempt }).await;
     }

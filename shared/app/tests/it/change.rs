@@ -1,7 +1,7 @@
 //! Changing a job: conflicts are decided again, contention comes to an end, and every answer is told apart.
 
-use reelhook_app::jobs::change::{ChangeError, Changed, change};
-use reelhook_domain::{Event, Ignored, JobId, Rejected, Status, StepStatus};
+use reelhook_app::change::{ChangeError, Changed, change};
+use reelhook_domain::{Event, Ignored, JobId, Rejected, Status, StepStatus, Subject};
 use reelhook_testkit::{NOON, Stack, started, step};
 
 async fn happen(stack: &Stack, id: &JobId, event: &Event) -> Result<Changed, ChangeError> {
@@ -69,7 +69,7 @@ async fn eleven_conflicts_are_overcome_and_twelve_are_contention() {
     let other = stack.submit(2);
     stack.jobs.conflict(&other, 12);
     let error = happen(&stack, &other, &Event::Claim).await.unwrap_err();
-    assert!(matches!(&error, ChangeError::Contended(id) if *id == other), "{error}");
+    assert!(matches!(&error, ChangeError::Contended(id) if *id == Subject::from(other.clone())), "{error}");
     assert_eq!(stack.jobs.get(&other).run.start.claim, None);
 }
 

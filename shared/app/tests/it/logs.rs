@@ -58,14 +58,14 @@ impl Lines {
 
 #[async_trait]
 impl LogStore for Lines {
-    async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
-        let of_job = self.of_jobs.iter().rev().filter(|((of, _), _)| of == job);
+    async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        let of_job = self.of_jobs.iter().rev().filter(|((of, _), _)| of.as_str() == subject.as_str());
         let of_job = of_job.map(|((_, seq), line)| (seq.as_str(), line));
         Ok(self.page(of_job.filter(|(seq, _)| before.is_none_or(|before| *seq < before)), rows))
     }
 
-    async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
-        let of_job = self.of_jobs.iter().filter(|((of, _), _)| of == job);
+    async fn of_subject_since(&self, subject: &Subject, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        let of_job = self.of_jobs.iter().filter(|((of, _), _)| of.as_str() == subject.as_str());
         let of_job = of_job.map(|((_, seq), line)| (seq.as_str(), line));
         Ok(self.page(of_job.filter(|(seq, _)| after.is_none_or(|after| *seq > after)), rows))
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use reelhook_app::Url;
+use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::change;
 use reelhook_app::jobs::reconcile::reconcile;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::outbox::repair::{Cursor, repair};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use reelhook_app::change::ChangeError;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::ChangeError;
 use reelhook_app::jobs::queue::{QueueStatus, RemovalPorts, clear, clear_failed, list, remove_cleared, status, toggle};
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
 use reelhook_app::views::streamgank::QueueCounts;

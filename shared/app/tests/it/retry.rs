@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use reelhook_app::change::change;
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::jobs::change::change;
 use reelhook_app::jobs::queue::toggle;
 use reelhook_app::retry::Retry;
 use reelhook_domain::{Event, Status};

@@ -1,6 +1,6 @@
 //! Taking a worker's reports: large details go beside the job, and nothing is half-written.
 
-use reelhook_app::jobs::change::{ChangeError, Changed};
+use reelhook_app::change::{ChangeError, Changed};
 use reelhook_app::jobs::steps::{StepPorts, report};
 use reelhook_domain::{JobId, Status, StepStatus, StepUpdate};
 use reelhook_testkit::{MemoryDetails, Stack};

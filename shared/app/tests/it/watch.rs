@@ -1,11 +1,11 @@
 //! What viewers of a job get first: with a `Last-Event-ID`, with a cookie, or without either.
 
 use async_trait::async_trait;
-use reelhook_app::jobs::watch::{Cursor, LiveStore, WatchStart, begin};
 use reelhook_app::outbox::rows::{LiveRow, StoredLive};
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
-use reelhook_domain::{Event, Job, JobId, JobKind, Live, Status};
+use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
+use reelhook_domain::{Event, Job, JobKind, Live, Status, Subject};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 
 /// Rows of two events each, at these versions.
@@ -13,7 +13,7 @@ struct Rows(Vec<u64>);
 
 #[async_trait]
 impl LiveStore for Rows {
-    async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+    async fn live_since(&self, _: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         let events = vec![Live::Render { status: "planned".to_owned() }, Live::Job];
         let snapshot = make_job(1, NOON, &Stack::default().policy).live_snapshot(&events);
         let row = LiveRow { after: 0, at: NOON, events, snapshot };

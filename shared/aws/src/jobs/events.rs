@@ -5,12 +5,12 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::logs::{LOG_DAYS, Line, LogStore, Page, day_place, log_shard};
-use reelhook_app::jobs::watch::LiveStore;
 use reelhook_app::outbox::fanout::{CountStep, FanoutStore};
 use reelhook_app::outbox::rows::{LogRow, StoredLive};
 use reelhook_app::store::{Saved, StoreError};
+use reelhook_app::watch::LiveStore;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
-use reelhook_domain::{Admission, Delivery, JobId, Subject, Timestamp};
+use reelhook_domain::{Admission, Delivery, Subject, Timestamp};
 
 use crate::batch::{BATCH_WRITE, put, write_all};
 use crate::errors::store_error;
@@ -32,9 +32,9 @@ impl JobEventTable {
         Self { client, table: table.into() }
     }
 
-    fn of_job_query(&self, job: &JobId, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
+    fn of_subject_query(&self, subject: &Subject, condition: &str, place: Option<&str>) -> QueryFluentBuilder {
         let query = self.client.query().table_name(&self.table);
-        let query = query.expression_attribute_values(":job", s(job.as_str())).consistent_read(true);
+        let query = query.expression_attribute_values(":job", s(subject.as_str())).consistent_read(true);
         match place {
             Some(place) => query
                 .key_condition_expression(format!("job_id = :job AND {condition}"))
@@ -43,7 +43,7 @@ impl JobEventTable {
         }
     }
 
-    async fn live_rows(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+    async fn live_rows(&self, subject: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
         let operation = "read live events";
         let version = |item: &Item| text(item, "seq").and_then(|seq| seq.split('.').next()?.parse().ok());
         let mut start = None;
@@ -55,7 +55,7 @@ impl JobEventTable {
                 .key_condition_expression("job_id = :job AND seq > :after")
                 .filter_expression(LIVE_ATTRIBUTES.map(|name| format!("attribute_exists({name})")).join(" OR "))
                 .projection_expression(format!("seq, {}", LIVE_ATTRIBUTES.join(", ")))
-                .expression_attribute_values(":job", s(job.as_str()))
+                .expression_attribute_values(":job", s(subject.as_str()))
                 // It sorts after every row of that version.
                 .expression_attribute_values(":after", s(format!("{after:010}.~")))
                 .consistent_read(true)
@@ -113,12 +113,12 @@ async fn page(query: QueryFluentBuilder, sort: &str, rows: usize) -> Result<Page
 
 #[async_trait]
 impl LogStore for JobEventTable {
-    async fn of_job(&self, job: &JobId, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
-        page(self.of_job_query(job, "seq < :place", before).scan_index_forward(false), "seq", rows).await
+    async fn of_subject(&self, subject: &Subject, before: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        page(self.of_subject_query(subject, "seq < :place", before).scan_index_forward(false), "seq", rows).await
     }
 
-    async fn of_job_since(&self, job: &JobId, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
-        page(self.of_job_query(job, "seq > :place", after), "seq", rows).await
+    async fn of_subject_since(&self, subject: &Subject, after: Option<&str>, rows: usize) -> Result<Page, StoreError> {
+        page(self.of_subject_query(subject, "seq > :place", after), "seq", rows).await
     }
 
     async fn of_day(&self, day: &str, shard: u32, from: &str, before: &str, rows: usize) -> Result<Page, StoreError> {
@@ -141,8 +141,13 @@ impl LogStore for JobEventTable {
 
 #[async_trait]
 impl LiveStore for JobEventTable {
-    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
-        self.live_rows(job, after, limit).await
+    async fn live_since(
+        &self,
+        subject: &Subject,
+        after: u64,
+        limit: i32,
+    ) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        self.live_rows(subject, after, limit).await
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub mod admission;
 pub mod counters;
-pub mod due;
 pub(crate) mod event_rows;
 pub mod events;
 pub(crate) mod idempotency;

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem};
+use reelhook_app::change::AggregateStore;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::starts::{Claimed, StartStore};
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
-use reelhook_app::outbox::sweep::PER_SHARD;
+use reelhook_app::outbox::sweep::{DueIndex, PER_SHARD};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::views::streamgank::QueueCounts;
 use reelhook_domain::{Admission, Job, JobId, JobKind, RenderId, Status, Timestamp};
@@ -119,17 +119,6 @@ impl JobTable {
         Ok(ids(answer.items()))
     }
 
-    /// Jobs of a shard that are due.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
-        let values = [(":shard", s(format!("due#{shard}"))), (":now", n(now.0))];
-        let query = self.query("by-due", "due_shard = :shard AND due_at <= :now", &values).limit(PER_SHARD);
-        let answer = query.send().await.map_err(|error| store_error("find due jobs", error))?;
-        Ok(ids(answer.items()))
-    }
-
     /// Counts the jobs of a status that were made on a day.
     ///
     /// # Errors
@@ -212,7 +201,7 @@ fn counted(ranks: &[String]) -> QueueCounts {
 }
 
 #[async_trait]
-impl JobStore for JobTable {
+impl AggregateStore<Job> for JobTable {
     async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("id", s(id.as_str())).consistent_read(true);
         let answer = get.send().await.map_err(|error| store_error("load job", error))?;
@@ -224,6 +213,16 @@ impl JobStore for JobTable {
 
     async fn save(&self, job: &Job) -> Result<Saved<Job>, StoreError> {
         self.write("save job", job, Some(job.version - 1)).await
+    }
+}
+
+#[async_trait]
+impl DueIndex<Job> for JobTable {
+    async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        let values = [(":shard", s(format!("due#{shard}"))), (":now", n(now.millis()))];
+        let query = self.query("by-due", "due_shard = :shard AND due_at <= :now", &values).limit(PER_SHARD);
+        let answer = query.send().await.map_err(|error| store_error("find due jobs", error))?;
+        Ok(ids(answer.items()))
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use reelhook_app::outbox::sweep::{PER_SHARD, shard};
+use reelhook_app::outbox::sweep::{DueDeliveries, PER_SHARD, shard};
 use reelhook_app::store::{Saved, StoreError};
 use reelhook_app::webhooks::deliver::{AttemptRecorder, DeliveryRows, LoadedDelivery, SaveDeliveries};
 use reelhook_app::webhooks::deliveries::{
@@ -58,12 +58,11 @@ impl DeliveryTable {
     ) -> Result<HashMap<String, Item>, StoreError> {
         get_all(operation, &self.client, &self.table, "pk", keys).await
     }
+}
 
-    /// The deliveries of a shard that are due.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn due(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+#[async_trait]
+impl DueDeliveries for DeliveryTable {
+    async fn due_deliveries(&self, shard: u32, now: Timestamp) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
         let query = self
             .client
             .query()

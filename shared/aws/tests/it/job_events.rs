@@ -1,12 +1,12 @@
 //! The JobEvents table: batches of rows, rows that come back unprocessed inside a 200, and both stored forms.
 
 use reelhook_app::jobs::logs::{Line, LogStore, Page};
-use reelhook_app::jobs::watch::LiveStore;
 use reelhook_app::outbox::fanout::FanoutStore;
 use reelhook_app::outbox::rows::{LiveRow, LogEntry, LogLine, LogRow, RenderedEvent, StoredLive};
 use reelhook_app::store::StoreError;
 use reelhook_app::views;
 use reelhook_app::views::Dialect;
+use reelhook_app::watch::LiveStore;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
@@ -185,7 +185,7 @@ async fn live_events_are_found_after_a_page_of_log_lines() {
         }
     });
     let log = JobEventTable::new(client, "JobEvents");
-    let found = log.live_since(&job(), 3, 200).await.unwrap();
+    let found = log.live_since(&job().into(), 3, 200).await.unwrap();
     let events = vec![RenderedEvent { data: json!({ "type": "job_update" }), ends: false }];
     assert_eq!(found, [(9, StoredLive::Rendered { after: 3, events })]);
     let all = calls.all();
@@ -212,9 +212,9 @@ async fn a_page_of_lines_skips_rows_without_one_and_names_the_last_row() {
     let log = JobEventTable::new(client, "JobEvents");
     let line = |place: &str, seq: &str| Line { place: place.to_owned(), line: log_line(json!({ "n": seq })) };
     let page = |lines, last: &str| Page { lines, last: Some(last.to_owned()) };
-    let newest = log.of_job(&job(), Some("4.00"), 200).await.unwrap();
+    let newest = log.of_subject(&job().into(), Some("4.00"), 200).await.unwrap();
     assert_eq!(newest, page(vec![line("3.00", "3.00"), line("1.00", "1.00")], "1.00"));
-    log.of_job_since(&job(), None, 200).await.unwrap();
+    log.of_subject_since(&job().into(), None, 200).await.unwrap();
     let day = log.of_day("2024-01-01", 3, "16", "17.3.00", 50).await.unwrap();
     assert_eq!(day, page(vec![line("17.1.00", "1.00")], "17.1.00"), "BETWEEN includes both ends, a search does not");
     let all = calls.all();
@@ -257,13 +257,13 @@ async fn both_forms_of_a_line_are_read_and_show_what_version_0_2_stored() {
     for details in [json!(null), json!({ "b": 1, "a": [2.5] })] {
         for dialect in Dialect::ALL {
             let stored = written(row(dialect, Some(entry(details.clone())), None)).await;
-            let read = table_of(stored.clone()).of_job(&job(), None, 50).await.unwrap().lines.remove(0).line;
+            let read = table_of(stored.clone()).of_subject(&job().into(), None, 50).await.unwrap().lines.remove(0).line;
             assert_eq!(read, LogLine { dialect, ..log_line(details.clone()) });
             let shown = views::of(dialect).log_line(&read).to_string();
             assert_eq!(shown, rendered_line(&details), "{dialect:?}");
             assert!(stored["line"].as_str().unwrap().len() < shown.len(), "no row is larger than before");
             let before = table_of(json!({ "line": shown }));
-            let read = before.of_job(&job(), None, 50).await.unwrap().lines.remove(0).line;
+            let read = before.of_subject(&job().into(), None, 50).await.unwrap().lines.remove(0).line;
             assert_eq!(views::of(read.dialect).log_line(&read).to_string(), rendered_line(&details));
         }
     }
@@ -281,12 +281,12 @@ async fn both_forms_of_live_events_are_read_and_show_what_version_0_2_stored() {
         r#""render_id":"render_1","step_details":{"1":{"movies_count":3}}}}"#,
     );
     assert_eq!(stored, json!({ "live_events": golden }));
-    let found = table_of(stored).live_since(&job(), 0, 200).await.unwrap();
+    let found = table_of(stored).live_since(&job().into(), 0, 200).await.unwrap();
     assert_eq!(found, [(7, StoredLive::Events(live_row()))]);
 
     let before: Value = serde_json::from_str(&rendered_live()).unwrap();
     let ends = [false, false, true, true, true];
-    let found = table_of(json!({ "live": rendered_live() })).live_since(&job(), 0, 200).await.unwrap();
+    let found = table_of(json!({ "live": rendered_live() })).live_since(&job().into(), 0, 200).await.unwrap();
     let rendered = before["events"].as_array().unwrap().iter().zip(ends);
     let events = rendered.map(|(data, ends)| RenderedEvent { data: data.clone(), ends }).collect();
     assert_eq!(found, [(7, StoredLive::Rendered { after: 3, events })]);

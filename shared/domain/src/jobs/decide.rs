@@ -171,6 +171,10 @@ impl Aggregate for Job {
         self.origin.traceparent.as_deref()
     }
 
+    fn tick() -> Event {
+        Event::Tick
+    }
+
     fn decide(&self, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
         decide(self, event, now, policy)
     }

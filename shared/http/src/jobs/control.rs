@@ -1,6 +1,6 @@
 //! Commands to one job: cancel, retry, complete, delete, monitor its render (contract.md, StreamGank: jobs).
 
-use reelhook_app::jobs::change::Changed;
+use reelhook_app::change::Changed;
 use reelhook_app::views::streamgank::job;
 use reelhook_app::web_url::WebUrl;
 use reelhook_domain::{Event, Job, JobId, Rejected, RenderId, brief};

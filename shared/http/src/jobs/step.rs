@@ -1,7 +1,7 @@
 //! POST /api/webhooks/step-update: authenticates and reads reports of external workers, and builds the answers
 //! (contract.md, Steps).
 
-use reelhook_app::jobs::change::Changed;
+use reelhook_app::change::Changed;
 use reelhook_app::views::captions::step_name;
 use reelhook_app::web_url::WebUrl;
 use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, cut};

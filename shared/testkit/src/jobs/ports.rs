@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reelhook_app::change::AggregateStore;
 use reelhook_app::idempotency::{IdempotencyRecord, IdempotencyStore};
 use reelhook_app::jobs::admission::AdmissionStore;
-use reelhook_app::jobs::change::JobStore;
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::renders::{Callback, RenderStore};
 use reelhook_app::jobs::starts::{Claimed, StartStore};
@@ -25,7 +25,7 @@ const PARKED: Duration = Duration::from_secs(3600);
 const HINT: Duration = Duration::from_secs(10);
 
 #[async_trait]
-impl JobStore for MemoryJobs {
+impl AggregateStore<Job> for MemoryJobs {
     async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         self.enter("load").await;
         let done = self.faults.check_about("load", id)?;

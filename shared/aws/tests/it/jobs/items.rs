@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reelhook_app::jobs::change::JobStore;
+use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,

@@ -3,8 +3,7 @@
 use reelhook_app::jobs::queue::QueueStore;
 use reelhook_app::jobs::starts::StartStore;
 use reelhook_app::outbox::repair::{JobLister, Page};
-use reelhook_app::outbox::sweep::DueStore;
-use reelhook_aws::jobs::due::DueTables;
+use reelhook_app::outbox::sweep::{DueDeliveries, DueIndex};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
 use reelhook_domain::{JobId, JobKind, RenderId, Status, Timestamp};
 use reelhook_testkit::NOON;
@@ -61,12 +60,9 @@ async fn what_is_due_is_asked_of_each_shard_up_to_200() {
         ] }),
         ),
     });
-    let due = DueTables {
-        jobs: table_of(client.clone(), Default::default()),
-        deliveries: DeliveryTable::new(client, "Deliveries"),
-    };
-    assert_eq!(due.due_jobs(7, NOON).await.unwrap(), job_ids(&["job_1"]));
-    let deliveries = due.due_deliveries(15, NOON).await.unwrap();
+    let jobs = table_of(client.clone(), Default::default());
+    assert_eq!(jobs.due(7, NOON).await.unwrap(), job_ids(&["job_1"]));
+    let deliveries = DeliveryTable::new(client, "Deliveries").due_deliveries(15, NOON).await.unwrap();
     let [(id, event)] = &deliveries[..] else { panic!("{deliveries:?}") };
     assert_eq!((id.to_string().as_str(), event.as_str()), ("6f1d3d0a-6c1e-5b0e-9a53-0f7a6c2b4d11", "job_1.4.1"));
     for (call, shard) in calls.all().iter().zip(["due#7", "due#15"]) {

@@ -1,6 +1,6 @@
 //! Loading and replacing a job: conditions, conflicts, lost answers, and errors by what can be done about them.
 
-use reelhook_app::jobs::change::JobStore;
+use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_app::store::Saved;
 use reelhook_testkit::World;

@@ -1,13 +1,13 @@
-//! Watching a job: its live events since a cursor, each once, in order and without gaps (contract.md, Live updates).
+//! Watching an aggregate of any kind: its live events since a cursor, each once, in order and without gaps (contract.md, Live updates).
 
 use crate::views::dialect::Dialect;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Job, JobId, JobKind, Live, Status, Subject, Timestamp};
+use reelhook_domain::{JobId, Live, Subject, Timestamp};
 use serde_json::{Value, json};
 
-use crate::jobs::change::JobStore;
+use crate::change::AggregateStore;
 use crate::outbox::rows::{LiveRow, StoredLive};
 use crate::outbox::source::FanoutSource;
 use crate::store::StoreError;
@@ -25,7 +25,8 @@ pub trait LiveStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn live_since(&self, job: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError>;
+    async fn live_since(&self, subject: &Subject, after: u64, limit: i32)
+    -> Result<Vec<(u64, StoredLive)>, StoreError>;
 }
 
 /// A viewer's position: the last version of which it has seen events.
@@ -70,10 +71,25 @@ pub struct LiveEvent {
     pub ends: bool,
 }
 
-/// A viewer of one job.
+/// An aggregate that viewers watch.
+pub trait Watched: FanoutSource {
+    /// The dialect of its viewers.
+    fn dialect(&self) -> Dialect;
+
+    /// The newest version with live events; 0 for none.
+    fn live_version(&self) -> u64;
+
+    /// Whether it has ended.
+    fn has_ended(&self) -> bool;
+
+    /// Whether it has ended and no command can continue it.
+    fn is_settled(&self) -> bool;
+}
+
+/// A viewer of one aggregate.
 #[derive(Debug)]
 pub struct Watch {
-    job_id: JobId,
+    subject: Subject,
     dialect: Dialect,
     cursor: Cursor,
     gap_since: Option<Timestamp>,
@@ -114,27 +130,26 @@ pub enum WatchStart {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn begin(
-    jobs: &dyn JobStore,
+pub async fn begin<A: Watched, S: AggregateStore<A> + ?Sized>(
+    store: &S,
     live: &dyn LiveStore,
-    job_id: &JobId,
+    id: &A::Id,
     last: Option<Cursor>,
     noted: Option<Cursor>,
 ) -> Result<WatchStart, StoreError> {
-    let Some(job) = jobs.load(job_id).await?.filter(|job| job.deleted_at.is_none()) else {
+    let Some(watched) = store.load(id).await?.filter(|watched| !watched.is_deleted()) else {
         return Ok(WatchStart::NotFound);
     };
-    let watch =
-        |cursor: Cursor| Watch { job_id: job.id.clone(), dialect: Dialect::of(job.kind), cursor, gap_since: None };
-    let newest = Cursor { version: job.ledger.live_version, events: None };
-    if !job.status.is_final() {
+    let (subject, dialect, live_version) = (watched.subject(), watched.dialect(), watched.live_version());
+    let watch = |cursor: Cursor| Watch { subject: subject.clone(), dialect, cursor, gap_since: None };
+    let newest = Cursor { version: live_version, events: None };
+    if !watched.has_ended() {
         return Ok(WatchStart::Watch(watch(last.or(noted).unwrap_or(newest))));
     }
-    let rows = live.live_since(job_id, job.ledger.live_version.saturating_sub(1), 1).await?;
-    let (ending, settled) = (ending(&job, rows.first()), is_settled(&job));
-    let has_seen_it = |cursor: Cursor| {
-        cursor.version > job.ledger.live_version || cursor == newest || cursor.to_string() == ending.id
-    };
+    let rows = live.live_since(&subject, live_version.saturating_sub(1), 1).await?;
+    let (ending, settled) = (ending(&watched, rows.first()), watched.is_settled());
+    let has_seen_it =
+        |cursor: Cursor| cursor.version > live_version || cursor == newest || cursor.to_string() == ending.id;
     let came_back = noted.is_some_and(has_seen_it);
     Ok(match last.or(noted) {
         None => WatchStart::Ended { last: ending, settled },
@@ -146,35 +161,26 @@ pub async fn begin(
     })
 }
 
-/// Whether no command can continue a job that has ended.
-fn is_settled(job: &Job) -> bool {
-    match job.status {
-        Status::Completed => job.kind == JobKind::Video || job.run.video_url.is_some(),
-        Status::Cancelled => true,
-        Status::Failed | Status::Pending | Status::Processing | Status::Rendering => false,
-    }
-}
-
-/// The last event of a job that has ended; made from the job if the event's row does not exist yet or no longer.
-fn ending(job: &Job, row: Option<&(u64, StoredLive)>) -> LiveEvent {
-    let row = row.filter(|(version, _)| *version == job.ledger.live_version);
-    let last = row.and_then(|(version, row)| render(&job.id, Dialect::of(job.kind), *version, row).pop());
-    if let Some(last) = last {
+/// The last event of what has ended; made from the aggregate if the event's row does not exist yet or no longer.
+fn ending<A: Watched>(watched: &A, row: Option<&(u64, StoredLive)>) -> LiveEvent {
+    let (subject, dialect, live_version) = (watched.subject(), watched.dialect(), watched.live_version());
+    let row = row.filter(|(version, _)| *version == live_version);
+    if let Some(last) = row.and_then(|(version, row)| render(&subject, dialect, *version, row).pop()) {
         return LiveEvent { ends: true, ..last };
     }
     let events = vec![Live::Job];
-    let row = LiveRow { after: 0, at: job.updated_at, snapshot: job.live_snapshot(&events), events };
-    let data = views::of(Dialect::of(job.kind)).live_event(&Subject::from(job.id.clone()), &row, &Live::Job);
-    LiveEvent { id: job.ledger.live_version.to_string(), data, ends: true }
+    let row = LiveRow { after: 0, at: watched.updated_at(), snapshot: watched.live_snapshot(&events), events };
+    let data = views::of(dialect).live_event(&subject, &row, &Live::Job);
+    LiveEvent { id: live_version.to_string(), data, ends: true }
 }
 
 /// All events of a version as they are sent.
-fn render(job_id: &JobId, dialect: Dialect, version: u64, row: &StoredLive) -> Vec<LiveEvent> {
-    let (view, subject) = (views::of(dialect), Subject::from(job_id.clone()));
+fn render(subject: &Subject, dialect: Dialect, version: u64, row: &StoredLive) -> Vec<LiveEvent> {
+    let view = views::of(dialect);
     let rendered: Vec<(Value, bool)> = match row {
         StoredLive::Events(row) => {
             let events = row.events.iter();
-            events.map(|event| (view.live_event(&subject, row, event), event.ends(row.snapshot.status))).collect()
+            events.map(|event| (view.live_event(subject, row, event), event.ends(row.snapshot.status))).collect()
         }
         StoredLive::Rendered { events, .. } => events.iter().map(|event| (event.data.clone(), event.ends)).collect(),
     };
@@ -198,7 +204,7 @@ impl Watch {
             None => self.cursor.version,
             Some(_) => self.cursor.version.saturating_sub(1),
         };
-        let rows = live.live_since(&self.job_id, after, ROWS).await?;
+        let rows = live.live_since(&self.subject, after, ROWS).await?;
         let mut seen = Vec::new();
         for (version, row) in rows {
             let known = if version == self.cursor.version { self.cursor.events.unwrap_or(usize::MAX) } else { 0 };
@@ -206,7 +212,7 @@ impl Watch {
                 break;
             }
             self.gap_since = None;
-            seen.extend(render(&self.job_id, self.dialect, version, &row).into_iter().skip(known));
+            seen.extend(render(&self.subject, self.dialect, version, &row).into_iter().skip(known));
             self.cursor = Cursor { version, events: None };
         }
         Ok(seen)
@@ -216,7 +222,7 @@ impl Watch {
         let since = *self.gap_since.get_or_insert(now);
         let waits = now < since.after(GAP);
         if !waits {
-            tracing::warn!(job_id = %self.job_id, "the live events of a version are missing");
+            tracing::warn!(subject = %self.subject, "the live events of a version are missing");
         }
         waits
     }
@@ -242,7 +248,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use reelhook_domain::LiveSnapshot;
+    use reelhook_domain::{LiveSnapshot, Status};
 
     use super::*;
     use crate::outbox::rows::RenderedEvent;
@@ -261,7 +267,7 @@ mod tests {
 
     #[async_trait]
     impl LiveStore for Rows {
-        async fn live_since(&self, _: &JobId, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
+        async fn live_since(&self, _: &Subject, after: u64, limit: i32) -> Result<Vec<(u64, StoredLive)>, StoreError> {
             let rows = self.0.lock().unwrap();
             Ok(rows.iter().filter(|(version, _)| *version > after).take(limit as usize).cloned().collect())
         }
@@ -269,7 +275,7 @@ mod tests {
 
     fn watch(cursor: &str) -> Watch {
         let cursor = Cursor::parse(cursor).unwrap();
-        Watch { job_id: JobId::parse("job_1").unwrap(), dialect: Dialect::StreamGank, cursor, gap_since: None }
+        Watch { subject: Subject::parse("job_1").unwrap(), dialect: Dialect::StreamGank, cursor, gap_since: None }
     }
 
     fn snapshot(status: Status) -> LiveSnapshot {
