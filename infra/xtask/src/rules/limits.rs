@@ -34,6 +34,11 @@ pub static FIELDS: Limit = Limit {
     advice: "group the fields that change together in a type of their own",
     exceptions: &[
         Exception {
+            what: "reelhook_aws::StoredJob",
+            most: 50,
+            reason: "it is the stored form of a job, one flat object whose fields are its attributes",
+        },
+        Exception {
             what: "reelhook_domain::Delivery",
             most: 22,
             reason: "it is one stored row, and its fields are the row's attributes",
