@@ -17,6 +17,7 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_http::access::Access;
+use reelhook_http::access::session::to_login;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::edge::Edge;
@@ -24,7 +25,6 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
-use reelhook_http::session::to_login;
 use reelhook_http::site::{Mode, Site};
 use serde_json::json;
 

@@ -2,11 +2,11 @@
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_aws::start::SystemClock;
+use reelhook_http::access::session::{Session, SignIn, next, no_cookie, see_other};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::serve::QUIET_CHALLENGE;
-use reelhook_http::session::{Session, SignIn, next, no_cookie, see_other};
 use serde_json::json;
 
 use crate::Deps;
