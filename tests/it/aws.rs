@@ -1,12 +1,13 @@
 //! Direct access to the emulator's tables, queues and functions, with the test keys of the root account.
 
+mod queues;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use reelhook_app::change::change;
@@ -24,17 +25,6 @@ use reelhook_domain::{Admission, Delivery, DeliveryId, Event, Job, JobId, Policy
 use serde_json::{Value, json};
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
-
-/// Every queue, dead letters and failures included.
-const QUEUES: [&str; 7] = [
-    "WorkQueueUrl",
-    "DeliveriesQueueUrl",
-    "RenderQueueUrl",
-    "WorkDlqUrl",
-    "DeliveriesDlqUrl",
-    "RenderDlqUrl",
-    "FailuresQueueUrl",
-];
 
 /// Direct access to the resources behind the API.
 pub struct Aws {
@@ -243,17 +233,6 @@ impl Aws {
         delivery.id
     }
 
-    /// Sends a message to the queue of an output.
-    pub async fn send(&self, queue: &str, message: &Value) {
-        let send = self.sqs.send_message().queue_url(self.output(queue)).message_body(message.to_string());
-        send.send().await.expect("sent");
-    }
-
-    /// Sends a hint to the dispatcher.
-    pub async fn hint(&self, message: &Value) {
-        self.send("DeliveriesQueueUrl", message).await;
-    }
-
     /// The attempts of a delivery, oldest first.
     pub async fn attempts(&self, id: &str) -> Vec<Value> {
         let query = self
@@ -418,33 +397,6 @@ impl Aws {
             }
         }
         false
-    }
-
-    /// Visible, delayed and in-flight messages of every queue, dead letters and failures included.
-    pub async fn depths(&self) -> Vec<(&'static str, u64)> {
-        let mut depths = Vec::new();
-        for queue in QUEUES {
-            let call = self.sqs.get_queue_attributes().queue_url(self.output(queue));
-            let answer = call.attribute_names(QueueAttributeName::All).send().await.expect("attributes");
-            let count = |name: QueueAttributeName| {
-                answer
-                    .attributes()
-                    .and_then(|all| all.get(&name))
-                    .and_then(|text| text.parse::<u64>().ok())
-                    .unwrap_or(0)
-            };
-            let depth = count(QueueAttributeName::ApproximateNumberOfMessages)
-                + count(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
-                + count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
-            depths.push((queue, depth));
-        }
-        depths
-    }
-
-    pub async fn purge_all(&self) {
-        for queue in ["WorkQueueUrl", "DeliveriesQueueUrl", "RenderQueueUrl"] {
-            self.sqs.purge_queue().queue_url(self.output(queue)).send().await.expect("purged");
-        }
     }
 
     /// Every record of the Jobs stream, in the form in which Lambda receives them.

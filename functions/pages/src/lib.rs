@@ -2,6 +2,7 @@
 
 mod files;
 mod login;
+mod secrets;
 
 use std::convert::Infallible;
 
@@ -17,6 +18,7 @@ use reelhook_aws::limits::Limits;
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_http::access::Access;
+use reelhook_http::access::session::to_login;
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::catalog::{Route, genres_answer, platforms_answer, preview_answer, templates_answer};
 use reelhook_http::edge::Edge;
@@ -24,11 +26,12 @@ use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
 use reelhook_http::routes;
 use reelhook_http::serve::serve;
-use reelhook_http::session::to_login;
 use reelhook_http::site::{Mode, Site};
 use serde_json::json;
 
 use crate::files::Files;
+use crate::login::LoginHandler;
+use crate::secrets::Secrets;
 
 /// The configuration of the function.
 pub struct Config {
@@ -59,12 +62,6 @@ impl Config {
         environment.finish()?;
         Ok(config)
     }
-}
-
-/// The credentials of callers, and the secret of the domain in front of the API.
-struct Secrets {
-    access: Access,
-    edge: Edge,
 }
 
 const SETTINGS: &[&str] = &["API_KEYS", "API_USERNAME", "API_PASSWORD", "SESSION_SECRET", Edge::SETTING];
@@ -117,7 +114,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         ["openapi.json"] if is_read => return Ok(deps.files.description(request)),
         _ => {}
     }
-    if let Some(answer) = login::answer(deps, request).await {
+    if let Some(answer) = login::answer(&login_handler(deps), request).await {
         return answer;
     }
     if let Some(asset) = deps.files.asset(request) {
@@ -143,6 +140,10 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
         Some(Route::Preview(choice)) => Ok(preview_answer(&choice, &preview(&deps.catalog, &choice).await?)),
         None => Err(routes::unknown(request)),
     }
+}
+
+fn login_handler(deps: &Deps) -> LoginHandler<'_> {
+    LoginHandler { files: &deps.files, site: &deps.site, secrets: &deps.secrets, limits: &deps.limits }
 }
 
 fn health() -> ApiAnswer {

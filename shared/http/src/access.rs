@@ -1,6 +1,9 @@
 //! Authenticates callers by API key (Bearer, Basic or X-API-Key) or session cookie. Keys are stored as hashes and
 //! compared in constant time (contract.md, Who may call).
 
+mod api_keys;
+pub mod session;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,11 +14,10 @@ use reelhook_domain::Timestamp;
 use reelhook_signing::{SigningKeys, Verified, fingerprint, former_fingerprints, hash_key, same_hash, session_token};
 use secrecy::ExposeSecret;
 
-use crate::api_keys;
-pub use crate::api_keys::AccessError;
+pub use crate::access::api_keys::AccessError;
+use crate::access::session::{Session, SignIn};
 use crate::problem::Problem;
 use crate::request::ApiRequest;
-use crate::session::{self, Session, SignIn};
 use crate::site::{Mode, Site};
 
 /// The API keys and the other credentials of callers.

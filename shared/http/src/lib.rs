@@ -3,7 +3,6 @@
 
 pub mod access;
 pub mod answer;
-mod api_keys;
 pub mod catalog;
 mod content;
 pub mod edge;
@@ -15,7 +14,6 @@ pub mod problem;
 pub mod request;
 pub mod routes;
 pub mod serve;
-pub mod session;
 pub mod site;
 pub mod sse;
 mod times;

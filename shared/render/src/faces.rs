@@ -9,8 +9,14 @@ use cosmic_text::{Font, FontSystem, fontdb};
 use icu_normalizer::properties::{CanonicalDecompositionBorrowed, Decomposed};
 use unicode_script::{Script, UnicodeScript};
 
-use crate::fonts::{EMOJI, JAPANESE, TEXT};
 use crate::spans::{self, Kind};
+
+/// The family of running text.
+pub(crate) const TEXT: &str = "Inter";
+/// The family of colour emoji.
+pub(crate) const EMOJI: &str = "Noto Color Emoji";
+/// The family of Japanese text, whose Han characters differ in shape from the Chinese ones.
+pub(crate) const JAPANESE: &str = "Noto Sans JP";
 
 /// Fallback families in order, for characters that neither the theme's family nor the script's family has.
 const COMMON: [&str; 7] =

@@ -8,15 +8,9 @@ use cosmic_text::{FontSystem, SwashCache, fontdb};
 use tiny_skia::Pixmap;
 
 use crate::error::RenderError;
-use crate::faces::Faces;
+use crate::faces::{EMOJI, Faces, TEXT};
+use crate::shape::cost::LayoutCost;
 use crate::shape::{ShapedText, Shaper, ShapingStyle};
-
-/// The family of running text.
-pub(crate) const TEXT: &str = "Inter";
-/// The family of colour emoji.
-pub(crate) const EMOJI: &str = "Noto Color Emoji";
-/// The family of Japanese text, whose Han characters differ in shape from the Chinese ones.
-pub(crate) const JAPANESE: &str = "Noto Sans JP";
 
 /// The loaded fonts with their caches. Each thread that lays scenes out needs its own.
 pub struct Fonts {
@@ -25,17 +19,6 @@ pub struct Fonts {
     pub(crate) faces: Faces,
     pub(crate) shaper: Shaper,
     pub(crate) emojis: HashMap<(u16, u32), Option<Pixmap>>,
-}
-
-/// The cost of text layout as counts, which are the same on every machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LayoutCost {
-    /// The number of runs that were shaped.
-    pub runs: u64,
-    /// The number of characters that were shaped.
-    pub characters: u64,
-    /// The number of clusters that were visited to break lines.
-    pub steps: u64,
 }
 
 impl Fonts {

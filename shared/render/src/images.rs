@@ -1,24 +1,22 @@
 //! The images of a film: decoded once, within limits, then cropped to the area that a card has for them.
 
+mod alpha;
+mod colour_info;
 mod colours;
 mod decode;
+mod decoded;
 mod jpeg;
+pub(crate) mod limits;
 
 use std::collections::HashMap;
 
+use image::RgbaImage;
 use image::imageops::{self, FilterType};
-use image::{Rgba, RgbaImage};
 use reelhook_domain::videos::film::ImageRef;
-use tiny_skia::{IntSize, Pixmap};
+use tiny_skia::Pixmap;
 
 use crate::error::RenderError;
-
-/// The maximum size of an image file in bytes.
-pub const MAX_BYTES: usize = 10 * 1024 * 1024;
-/// The maximum number of pixels of an image.
-pub const MAX_PIXELS: u64 = 40_000_000;
-/// Longer images are scaled down to this width or height, the most that a 4K video can show.
-const MAX_SIDE: u32 = 3840;
+use crate::images::alpha::pixmap;
 
 /// Decoded images by their reference, in sRGB with premultiplied alpha.
 #[derive(Debug, Default)]
@@ -88,23 +86,6 @@ pub(crate) fn contain(source: &Pixmap, width: f32, height: f32) -> (f32, f32) {
 /// Whether every pixel is opaque.
 pub(crate) fn is_opaque(source: &Pixmap) -> bool {
     source.pixels().iter().all(|pixel| pixel.is_opaque())
-}
-
-/// Premultiplies straight alpha, as needed for scaling and compositing. Transparent pixels lose their colour, so that
-/// it does not bleed into their neighbours.
-fn premultiplied(mut image: RgbaImage) -> RgbaImage {
-    for Rgba([r, g, b, alpha]) in image.pixels_mut().filter(|pixel| pixel.0[3] != 255) {
-        for channel in [r, g, b] {
-            *channel = ((u32::from(*channel) * u32::from(*alpha) + 127) / 255) as u8;
-        }
-    }
-    image
-}
-
-/// Moves premultiplied colours into a pixmap.
-fn pixmap(premultiplied: RgbaImage) -> Option<Pixmap> {
-    let size = IntSize::from_wh(premultiplied.width(), premultiplied.height())?;
-    Pixmap::from_vec(premultiplied.into_raw(), size)
 }
 
 #[cfg(test)]

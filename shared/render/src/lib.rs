@@ -35,11 +35,13 @@ mod yuv;
 
 pub use encode::{ENCODER_ARGUMENTS, Ffmpeg};
 pub use error::RenderError;
-pub use fonts::{Fonts, LayoutCost};
-pub use images::{Images, MAX_BYTES, MAX_PIXELS};
+pub use fonts::Fonts;
+pub use images::Images;
+pub use images::limits::{MAX_BYTES, MAX_PIXELS};
 pub use join::Soundtrack;
 pub use key::{LOOK, key};
 pub use renderer::LocalRenderer;
 pub use scene::{LaidOutScene, SceneInput};
+pub use shape::cost::LayoutCost;
 pub use theme::{Palette, Rgb};
 pub use yuv::Yuv;

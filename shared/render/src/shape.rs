@@ -1,11 +1,14 @@
 //! Shapes each text of a scene once, in units of an em: characters become clusters of glyphs that can be laid out at
 //! any size, each with the kind of line break that may follow it.
 
+pub(crate) mod cost;
+mod features;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cosmic_text::harfrust::{self, Direction, Feature, ShapePlan, Tag, UnicodeBuffer};
+use cosmic_text::harfrust::{self, Direction, ShapePlan, UnicodeBuffer};
 use cosmic_text::{FontSystem, fontdb};
 use unicode_bidi::{Level, ParagraphBidiInfo};
 use unicode_linebreak::{BreakClass, break_property, linebreaks};
@@ -13,7 +16,8 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::faces::{self, Faces};
-use crate::fonts::LayoutCost;
+use crate::shape::cost::LayoutCost;
+use crate::shape::features::features;
 use crate::spans::{self, Kind};
 
 /// The maximum number of characters that are shaped in a scene: about ten times what fits on a full card at the
@@ -464,36 +468,5 @@ fn starts_with_glue(characters: impl Iterator<Item = char>) -> bool {
     matches!(
         classes.find(|class| *class != BreakClass::CombiningMark),
         Some(BreakClass::NonBreakingGlue | BreakClass::WordJoiner | BreakClass::ZeroWidthJoiner)
-    )
-}
-
-/// The OpenType features to request. For scripts with separate letters, features are disabled that replace characters
-/// (`1x1` by `1×1`, `->` by an arrow) or join letters (`fi` would lose the dot of a Turkish i).
-fn features(script: Option<Script>, tabular: bool) -> Vec<Feature> {
-    let mut features = Vec::new();
-    if !joins(script) {
-        features.extend([b"calt", b"clig", b"liga"].map(|tag| Feature::new(Tag::new(tag), 0, ..)));
-    }
-    if tabular {
-        features.extend([b"tnum", b"lnum"].map(|tag| Feature::new(Tag::new(tag), 1, ..)));
-    }
-    features
-}
-
-/// Whether a script depends on features to be readable, because its letters join, stack or change places.
-fn joins(script: Option<Script>) -> bool {
-    let Some(script) = script else { return false };
-    !matches!(
-        script,
-        Script::Latin
-            | Script::Greek
-            | Script::Cyrillic
-            | Script::Armenian
-            | Script::Georgian
-            | Script::Han
-            | Script::Hiragana
-            | Script::Katakana
-            | Script::Bopomofo
-            | Script::Hangul
     )
 }

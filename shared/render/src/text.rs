@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::fonts::{Fonts, TEXT};
+use crate::faces::TEXT;
+use crate::fonts::Fonts;
 use crate::lines::{Flow, Line, Measure, Row, flow};
 use crate::shape::{ShapedText, ShapingStyle};
 use crate::spans;

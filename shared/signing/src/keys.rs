@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::mac;
 
@@ -40,12 +40,17 @@ impl SigningKeys {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(ExposeSecret::expose_secret)
     }
+
+    /// Whether any secret matches. All of them are tested, so that the time does not reveal which one matches.
+    pub(crate) fn any(&self, matches: impl Fn(&str) -> Choice) -> bool {
+        self.iter().fold(Choice::from(0), |found, secret| found | matches(secret)).into()
+    }
 }
 
 /// Whether `given` is one of the secrets. Digests are compared, so that the time reveals no length.
 pub fn same_secret(given: &str, expected: &SigningKeys) -> bool {
     let given = hash_key(given);
-    mac::any_secret(expected, |secret| given.ct_eq(&hash_key(secret)))
+    expected.any(|secret| given.ct_eq(&hash_key(secret)))
 }
 
 /// The SHA-256 of an API key or a password, in which form they are compared. A password could be guessed from it, so it

@@ -1,10 +1,7 @@
-//! HMAC-SHA256 and the test against several secrets, for every signature scheme of this crate.
+//! HMAC-SHA256, for every signature scheme of this crate.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use subtle::Choice;
-
-use crate::SigningKeys;
 
 /// The HMAC-SHA256 of the concatenated parts.
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
@@ -13,9 +10,4 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
-}
-
-/// Whether any secret matches. All of them are tested, so that the time does not reveal which one matches.
-pub(crate) fn any_secret(keys: &SigningKeys, matches: impl Fn(&str) -> Choice) -> bool {
-    keys.iter().fold(Choice::from(0), |found, secret| found | matches(secret)).into()
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use subtle::ConstantTimeEq;
 
-use crate::mac::{any_secret, hmac_sha256};
+use crate::mac::hmac_sha256;
 use crate::{SigningKeys, Verified, VerifyError};
 
 const SECRET_PREFIX: &str = "whsec_";
@@ -46,7 +46,7 @@ pub fn verify<'a>(
     now_seconds: i64,
 ) -> Result<Verified<&'a [u8]>, VerifyError> {
     check_headers(id, timestamp, signature_header, now_seconds)?;
-    let known = any_secret(keys, |secret| {
+    let known = keys.any(|secret| {
         let expected = encoded_mac(secret, id, timestamp, body);
         v1_tokens(signature_header).fold(0.into(), |found, given| found | given.as_bytes().ct_eq(expected.as_bytes()))
     });

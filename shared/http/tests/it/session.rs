@@ -2,10 +2,10 @@
 
 use lambda_http::request::from_str;
 use reelhook_domain::Timestamp;
+use reelhook_http::access::session::{SignIn, next, no_cookie, see_other, to_login};
 use reelhook_http::access::{Access, Caller};
 use reelhook_http::problem::Problem;
 use reelhook_http::request::ApiRequest;
-use reelhook_http::session::{SignIn, next, no_cookie, see_other, to_login};
 use serde_json::{Value, json};
 
 use crate::edge::{NOW, access, deployed, event, laptop, request};

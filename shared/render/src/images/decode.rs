@@ -8,75 +8,19 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use tiny_skia::Pixmap;
 
-use super::colours::{self, ColourInfo};
-use super::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, jpeg, pixmap, premultiplied};
+use super::alpha::{pixmap, premultiplied};
+use super::colour_info::ColourInfo;
+use super::decoded::{Decoded, Samples};
+use super::limits::{DecodeError, ImageKind, MAX_BYTES, MAX_PIXELS, check_size};
+use super::{colours, jpeg};
 
+/// Longer images are scaled down to this width or height, the most that a 4K video can show.
+const MAX_SIDE: u32 = 3840;
 /// The memory that the WebP and GIF decoders may allocate in bytes: the pixels twice, and a reserve.
 const DECODER_BYTES: u64 = MAX_PIXELS * 8 + 64 * 1024 * 1024;
 /// The memory that the PNG decoder may allocate in addition to the pixels: for chunks of the file and for its
 /// compressed profile.
 const PNG_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The supported formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ImageKind {
-    Png,
-    Jpeg,
-    WebP,
-    Gif,
-}
-
-/// Why a file can't be decoded, in words for the client: the rest of a sentence about the picture.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DecodeError {
-    #[error("has {0} bytes; at most {limit} are accepted", limit = MAX_BYTES)]
-    TooLarge(usize),
-    #[error("has {0}x{1} pixels; at most {limit} in total are accepted", limit = MAX_PIXELS)]
-    TooManyPixels(u32, u32),
-    #[error("is not a supported picture; it must be a PNG, JPEG, WebP or GIF file")]
-    Unknown,
-    #[error("is damaged or incomplete; it must be a complete {} file", .0.name())]
-    Damaged(ImageKind),
-    #[error("is a {} file of an unsupported kind; save it again as an ordinary PNG or JPEG", .0.name())]
-    Unsupported(ImageKind),
-}
-
-/// The output of a decoder.
-pub(super) struct Decoded {
-    pub samples: Samples,
-    /// How to interpret the colours; sRGB if unknown.
-    pub colour_info: Option<ColourInfo>,
-    pub orientation: Orientation,
-}
-
-/// The samples of the pixels, with straight alpha.
-pub(super) enum Samples {
-    /// Grey or RGB.
-    GreyOrRgb(DynamicImage),
-    /// Cyan, magenta, yellow and black, four bytes per pixel; 255 is full ink.
-    Cmyk { width: u32, height: u32, bytes: Vec<u8> },
-}
-
-impl ImageKind {
-    fn of(bytes: &[u8]) -> Option<Self> {
-        match image::guess_format(bytes).ok()? {
-            ImageFormat::Png => Some(Self::Png),
-            ImageFormat::Jpeg => Some(Self::Jpeg),
-            ImageFormat::WebP => Some(Self::WebP),
-            ImageFormat::Gif => Some(Self::Gif),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Png => "PNG",
-            Self::Jpeg => "JPEG",
-            Self::WebP => "WebP",
-            Self::Gif => "GIF",
-        }
-    }
-}
 
 /// Decodes a file to sRGB with premultiplied alpha, in upright orientation.
 pub(super) fn decode(bytes: &[u8]) -> Result<Pixmap, DecodeError> {
@@ -104,14 +48,6 @@ fn read(kind: ImageKind, bytes: &[u8]) -> Result<Pixmap, DecodeError> {
     let mut image = DynamicImage::ImageRgba8(image);
     image.apply_orientation(decoded.orientation);
     pixmap(image.into_rgba8()).ok_or(DecodeError::Damaged(kind))
-}
-
-/// Checks that an image of this size may be decoded.
-pub(super) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(DecodeError::TooManyPixels(width, height));
-    }
-    Ok(())
 }
 
 fn decode_generic(kind: ImageKind, format: ImageFormat, bytes: &[u8]) -> Result<Decoded, DecodeError> {

@@ -9,8 +9,9 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::colours::ColourInfo;
-use super::decode::{DecodeError, Decoded, ImageKind, Samples, check_size};
+use super::colour_info::ColourInfo;
+use super::decoded::{Decoded, Samples};
+use super::limits::{DecodeError, ImageKind, check_size};
 
 /// Decodes a JPEG.
 pub(super) fn read(bytes: &[u8]) -> Result<Decoded, DecodeError> {

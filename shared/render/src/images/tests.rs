@@ -6,7 +6,9 @@ use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageBuffer, LumaA, Rgb, Rg
 use moxcms::ColorProfile;
 
 use self::files::{File, flat_jpeg, indexed, press_profile, tiff_with_orientation, with_chunk};
-use super::decode::{DecodeError, ImageKind, decode};
+use super::alpha::premultiplied;
+use super::decode::decode;
+use super::limits::{DecodeError, ImageKind, MAX_BYTES};
 use super::*;
 
 /// The colour and alpha of a decoded pixel.

@@ -6,9 +6,10 @@ use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::layer::Sprite;
 use crate::layout::cells::{Badge, Cell, CellLayout, GridOptions, Plan, metrics};
+use crate::layout::content::{has_content, has_text};
 use crate::layout::lists::{cell, more, stacked};
 use crate::layout::paint::{self, Answer, Painted};
-use crate::layout::{Stack, has_content, has_text};
+use crate::layout::stack::Stack;
 use crate::number::Number;
 use crate::text::Alignment;
 

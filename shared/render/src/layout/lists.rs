@@ -6,8 +6,9 @@ use crate::area::Area;
 use crate::card_builder::CardBuilder;
 use crate::error::RenderError;
 use crate::layout::cells::{Badge, Cell, CellLayout, GridOptions, Plan};
+use crate::layout::content::{has_content, has_text};
 use crate::layout::paint::{self, Answer, Painted};
-use crate::layout::{Stack, has_content, has_text};
+use crate::layout::stack::Stack;
 use crate::text::Alignment;
 
 /// Converts an item to a cell without an image.

@@ -8,7 +8,7 @@ use crate::card_builder::{CardBuilder, card_surface};
 use crate::error::RenderError;
 use crate::images::{contain, cover, is_opaque};
 use crate::layout::column::{Column, Role};
-use crate::layout::has_text;
+use crate::layout::content::has_text;
 use crate::text::{Alignment, Style};
 
 /// A title with an image beside or above it.

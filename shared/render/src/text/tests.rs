@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use cosmic_text::FontSystem;
 
 use super::{Style, Typeset, typeset};
-use crate::faces;
-use crate::fonts::{Fonts, TEXT, installed};
+use crate::faces::{self, TEXT};
+use crate::fonts::{Fonts, installed};
 use crate::lines::PlacedGlyph;
 use crate::spans;
 use crate::theme::Rgb;

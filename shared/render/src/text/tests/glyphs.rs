@@ -3,7 +3,7 @@
 use reelhook_domain::videos::coverage::{is_invisible, missing};
 
 use super::{FONTS, LOOKS, boxes, families, in_style, laid, look, placed, plain, seen, width};
-use crate::fonts::TEXT;
+use crate::faces::TEXT;
 use crate::text::{Style, Typeset, typeset};
 
 const SYMBOLS: &str = "Noto Sans Symbols 2";
