@@ -11,14 +11,13 @@ use reelhook_app::outbox::fanout::{FanoutPorts, Plan, apply_plans, notifies, pla
 use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, PieceMessage, WorkMessage, send_all};
 use reelhook_app::outbox::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::store::StoreError;
-use reelhook_app::views;
-use reelhook_app::views::Dialect;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
+use reelhook_aws::jobs::item::from_item;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::outbox::queues::Queue;
@@ -215,9 +214,9 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut plans = Vec::with_capacity(records.len());
     let (mut stopped, mut subscriptions) = (None, None);
     for (index, record) in records.iter().enumerate() {
-        match read(record, SystemClock.now()) {
-            Record::Version(job) => {
-                if subscriptions.is_none() && notifies(&*job) {
+        match read(record, SystemClock.now(), from_item) {
+            Record::Version(version) => {
+                if subscriptions.is_none() && notifies(&*version) {
                     match read_subscriptions(deps).await {
                         Ok(found) => subscriptions = Some(found),
                         Err(error) => {
@@ -231,7 +230,7 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
                 // A version that causes no webhook events needs no subscriptions.
                 let none = Subscriptions::default();
                 let subscriptions = subscriptions.as_ref().unwrap_or(&none);
-                plans.push(plan(&*job, views::of(Dialect::of(job.kind)), subscriptions, deps.policy.hint_grace));
+                plans.push(plan(&*version, subscriptions, deps.policy.hint_grace));
             }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {

@@ -73,9 +73,6 @@ pub struct LiveEvent {
 
 /// An aggregate that viewers watch.
 pub trait Watched: FanoutSource {
-    /// The dialect of its viewers.
-    fn dialect(&self) -> Dialect;
-
     /// The newest version with live events; 0 for none.
     fn live_version(&self) -> u64;
 
@@ -140,7 +137,7 @@ pub async fn begin<A: Watched, S: AggregateStore<A> + ?Sized>(
     let Some(watched) = store.load(id).await?.filter(|watched| !watched.is_deleted()) else {
         return Ok(WatchStart::NotFound);
     };
-    let (subject, dialect, live_version) = (watched.subject(), watched.dialect(), watched.live_version());
+    let (subject, dialect, live_version) = (watched.subject(), watched.view().dialect(), watched.live_version());
     let watch = |cursor: Cursor| Watch { subject: subject.clone(), dialect, cursor, gap_since: None };
     let newest = Cursor { version: live_version, events: None };
     if !watched.has_ended() {
@@ -163,7 +160,7 @@ pub async fn begin<A: Watched, S: AggregateStore<A> + ?Sized>(
 
 /// The last event of what has ended; made from the aggregate if the event's row does not exist yet or no longer.
 fn ending<A: Watched>(watched: &A, row: Option<&(u64, StoredLive)>) -> LiveEvent {
-    let (subject, dialect, live_version) = (watched.subject(), watched.dialect(), watched.live_version());
+    let (subject, dialect, live_version) = (watched.subject(), watched.view().dialect(), watched.live_version());
     let row = row.filter(|(version, _)| *version == live_version);
     if let Some(last) = row.and_then(|(version, row)| render(&subject, dialect, *version, row).pop()) {
         return LiveEvent { ends: true, ..last };

@@ -17,8 +17,6 @@ use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
-use reelhook_app::views;
-use reelhook_app::views::Dialect;
 use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::ReplayPorts;
@@ -368,7 +366,7 @@ impl Stack {
     /// [`FanoutError`].
     pub async fn fan_out(&self, versions: &[Job]) -> Result<(), FanoutError> {
         let subscriptions = self.subscriptions().await;
-        let plan = |job: &Job| plan(job, views::of(Dialect::of(job.kind)), &subscriptions, self.policy.hint_grace);
+        let plan = |job: &Job| plan(job, &subscriptions, self.policy.hint_grace);
         let plans: Vec<_> = versions.iter().map(plan).collect();
         apply_plans(&self.fanout_ports(), &plans).await
     }

@@ -6,11 +6,17 @@ use reelhook_domain::{Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, Status
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::FanoutSource;
+use crate::views;
 use crate::views::dialect::Dialect;
+use crate::views::view::WebhookView;
 use crate::watch::Watched;
 use crate::web_url::WebUrl;
 
 impl FanoutSource for Job {
+    fn view(&self) -> &'static dyn WebhookView<Self> {
+        views::of_jobs(Dialect::of(self.kind))
+    }
+
     fn callback(&self) -> Option<WebUrl> {
         self.request.callback.clone().and_then(|url| WebUrl::try_from(url).ok())
     }
@@ -50,10 +56,6 @@ impl FanoutSource for Job {
 }
 
 impl Watched for Job {
-    fn dialect(&self) -> Dialect {
-        Dialect::of(self.kind)
-    }
-
     fn live_version(&self) -> u64 {
         self.ledger.live_version
     }

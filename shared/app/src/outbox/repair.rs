@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::jobs::store::JobStore;
 use crate::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan_emitted};
 use crate::store::StoreError;
-use crate::views;
-use crate::views::Dialect;
 use crate::webhooks::subscriptions::Subscriptions;
 
 /// Days of jobs that a repair reads: jobs are kept as long.
@@ -115,7 +113,7 @@ pub async fn repair(
             Err(error) => return Err(error.into()),
         };
         scanned += 1;
-        plans.push(plan_emitted(&job, views::of(Dialect::of(job.kind)), since, ports.subscriptions, ports.grace));
+        plans.push(plan_emitted(&job, since, ports.subscriptions, ports.grace));
     }
     apply_plans(&ports.fanout, &plans).await?;
     let ensured = plans.iter().map(|plan| plan.deliveries.len()).sum();

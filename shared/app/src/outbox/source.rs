@@ -3,10 +3,14 @@
 use reelhook_domain::{Aggregate, Live, LiveSnapshot};
 
 use crate::outbox::messages::PieceMessage;
+use crate::views::view::WebhookView;
 use crate::web_url::WebUrl;
 
 /// An aggregate whose outbox fanout processes.
 pub trait FanoutSource: Aggregate {
+    /// The view of its clients' dialect.
+    fn view(&self) -> &'static dyn WebhookView<Self>;
+
     /// The URL that its client named for its own events.
     fn callback(&self) -> Option<WebUrl>;
 

@@ -11,10 +11,18 @@ use reelhook_domain::Job;
 pub use self::dialect::Dialect;
 use self::streamgank::StreamGank;
 use self::vidbuilder::VidBuilder;
-use self::view::WebhookView;
+use self::view::{View, WebhookView};
 
-/// The view of a dialect.
-pub fn of(dialect: Dialect) -> &'static dyn WebhookView<Job> {
+/// The view of a dialect, for rows of any kind of aggregate.
+pub fn of(dialect: Dialect) -> &'static dyn View {
+    match dialect {
+        Dialect::StreamGank => &StreamGank,
+        Dialect::VidBuilder => &VidBuilder,
+    }
+}
+
+/// The view of a dialect whose clients submit jobs.
+pub fn of_jobs(dialect: Dialect) -> &'static dyn WebhookView<Job> {
     match dialect {
         Dialect::StreamGank => &StreamGank,
         Dialect::VidBuilder => &VidBuilder,

@@ -1,6 +1,5 @@
 //! Previews of webhooks: an example of each event, made by the real rules, and the webhook that an endpoint would get.
 
-use crate::views::Dialect;
 use crate::views::captions::{CAPTIONS, step_name};
 use reelhook_domain::{
     Decision, EndpointId, EndpointState, Event, EventGroup, EventId, Job, JobId, JobKind, NewJob, Origin,
@@ -12,7 +11,7 @@ use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
 use serde_json::json;
 
-use crate::views;
+use crate::outbox::source::FanoutSource;
 use crate::web_url::WebUrl;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
@@ -107,7 +106,7 @@ pub fn example(endpoint: &Endpoint, event: OutboundEvent, now: Timestamp) -> Eve
 
 fn job_row(job: &Job, event: OutboundEvent) -> EventRow {
     let at = job.updated_at;
-    let data = views::of(Dialect::of(job.kind)).webhook_data(job, event, at);
+    let data = job.view().webhook_data(job, event, at);
     EventRow {
         id: EventId::of(&job.id, job.version, 0),
         event,

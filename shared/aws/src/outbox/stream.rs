@@ -1,23 +1,23 @@
-//! Reads records of the Jobs stream as jobs, and classifies those that are none (architecture.md, The outbox: rules).
+//! Reads records of a stream as versions of aggregates, and classifies those that are none (architecture.md, The outbox: rules).
 
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
-use reelhook_domain::{Effect, Job, Timestamp};
+use reelhook_app::store::StoreError;
+use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
 use serde_json::Value;
 
 use crate::items::{Item, n, number, s};
-use crate::jobs::item::from_item;
 
 /// How long a record with an unknown kind of effect waits for a newer version of the function.
 const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// A record of the stream.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Record {
+pub enum Record<A = Job> {
     /// A new version, with its outbox.
-    Version(Box<Job>),
+    Version(Box<A>),
     /// A record without effects: a removal, a migration, or a version with an empty outbox.
     Nothing,
     /// A record with an effect that a newer version of the function may know, and the reason.
@@ -26,8 +26,12 @@ pub enum Record {
     Poison(String),
 }
 
-/// Reads a record.
-pub fn read(record: &EventRecord, now: Timestamp) -> Record {
+/// Reads a record; `decode` reads the aggregates of its table.
+pub fn read<A: Aggregate>(
+    record: &EventRecord,
+    now: Timestamp,
+    decode: impl Fn(&'static str, &Item) -> Result<A, StoreError>,
+) -> Record<A> {
     let new = plain(&record.change.new_image);
     if record.event_name == "REMOVE" || new.is_empty() {
         return Record::Nothing;
@@ -51,8 +55,8 @@ pub fn read(record: &EventRecord, now: Timestamp) -> Record {
         let waits = now.since(written) < UNKNOWN_KIND_WAIT;
         return if waits { Record::TooNew(reason) } else { Record::Poison(reason) };
     }
-    match from_item("read stream record", &new) {
-        Ok(job) => Record::Version(Box::new(job)),
+    match decode("read stream record", &new) {
+        Ok(version) => Record::Version(Box::new(version)),
         Err(error) => Record::Poison(error.to_string()),
     }
 }

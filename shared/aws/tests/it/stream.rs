@@ -1,8 +1,8 @@
 //! Records of the Jobs stream: what is acted on, what is passed over, and what waits for a newer version.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use reelhook_aws::jobs::item::to_item;
-use reelhook_aws::outbox::stream::{Record, read};
+use reelhook_aws::jobs::item::{from_item, to_item};
+use reelhook_aws::outbox::stream::{self, Record};
 use reelhook_domain::{Event, Job, Timestamp};
 use reelhook_testkit::{NOON, lived, make_job, policy};
 use serde_json::{Value, json};
@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 /// When the records of these tests were written.
 const WRITTEN: Timestamp = NOON;
 const MINUTE_MS: i64 = 60_000;
+
+fn read(record: &EventRecord, now: Timestamp) -> Record {
+    stream::read(record, now, from_item)
+}
 
 fn image(job: &Job) -> Value {
     let item = to_item(job, "write");

@@ -65,14 +65,9 @@ pub fn notifies(of: &impl Aggregate) -> bool {
     of.outbox().iter().any(|effect| matches!(effect, Effect::Notify { .. }))
 }
 
-/// Plans the effects of a version; `view` is that of its dialect.
-pub fn plan<A: FanoutSource>(
-    of: &A,
-    view: &dyn WebhookView<A>,
-    subscriptions: &Subscriptions,
-    grace: Duration,
-) -> Plan {
-    let mut planner = Planner { of, view, subscriptions, grace, plan: Plan::default() };
+/// Plans the effects of a version.
+pub fn plan<A: FanoutSource>(of: &A, subscriptions: &Subscriptions, grace: Duration) -> Plan {
+    let mut planner = Planner { of, view: of.view(), subscriptions, grace, plan: Plan::default() };
     for (index, effect) in of.outbox().iter().enumerate() {
         planner.effect(index, effect);
     }
@@ -82,12 +77,11 @@ pub fn plan<A: FanoutSource>(
 /// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them.
 pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
-    view: &dyn WebhookView<A>,
     since: Timestamp,
     subscriptions: &Subscriptions,
     grace: Duration,
 ) -> Plan {
-    let mut planner = Planner { of, view, subscriptions, grace, plan: Plan::default() };
+    let mut planner = Planner { of, view: of.view(), subscriptions, grace, plan: Plan::default() };
     for emitted in of.emitted().iter().filter(|emitted| emitted.at >= since) {
         planner.notify(emitted.id.clone(), emitted.event, Recipients::unstated(emitted.event), emitted.at);
     }

@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(60);
 const AT: Timestamp = Timestamp(NOON.0 + 155_000);
 
 fn plan(job: &Job, subscriptions: &Subscriptions, grace: Duration) -> Plan {
-    fanout::plan(job, views::of(Dialect::of(job.kind)), subscriptions, grace)
+    fanout::plan(job, subscriptions, grace)
 }
 
 /// The rendered log lines of a plan.
