@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use reelhook_domain::{Job, JobId, Timestamp};
 
-use crate::clock::ClockAndRandom;
+use crate::clock::{ClockAndRandom, Timer};
 use crate::jobs::store::JobStore;
 use crate::store::StoreError;
-use crate::videos::drawing::Timer;
 
 /// How often a job that is waited for is looked at, at first.
 const FAST_POLL_INTERVAL: Duration = Duration::from_millis(500);

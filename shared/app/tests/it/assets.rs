@@ -36,7 +36,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
     let films = MemoryObjectStore::default();
     let job = JobId::parse("job_1_a").unwrap();
-    let found = AssetLoader { films: &films, http }.asset(&job, &ImageRef::Url(url.to_owned())).await;
+    let found = AssetLoader { images: &films, http }.asset(&job, &ImageRef::Url(url.to_owned())).await;
     if let Ok(bytes) = &found {
         assert!(films.stored().values().any(|kept| kept == bytes), "it is kept as it is drawn");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reelhook_app::catalog::Movie;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::messages::PieceMessage;
-use reelhook_app::videos::drawing::{PieceResult, last_start};
+use reelhook_app::videos::pieces::{PieceOutcome, last_start};
 use reelhook_app::views::captions::step_shown;
 use reelhook_domain::videos::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
 use reelhook_domain::videos::render::Renderer;
@@ -112,15 +112,15 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
     stack.follow_stream().await.unwrap();
     stack.pieces.purge();
     for _ in 0..2 {
-        assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
+        assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::Reported);
     }
     // The third renderer is killed in the middle of its scene; the others work on.
     tokio::select! {
-        done = stack.draw_one(&message) => panic!("{done:?}"),
+        done = stack.process_piece(&message) => panic!("{done:?}"),
         () = turns(200) => {}
     }
-    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
-    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Nothing, "its scene is held by a lease");
+    assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::Reported);
+    assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::NothingOpen, "its scene is held by a lease");
     *stack.objects.deadly.lock().unwrap() = None;
     let before = stack.world.now().0;
     while !job(&stack, &id).status.is_final() {
@@ -157,9 +157,13 @@ fn in_an_hour(stack: &Stack) -> Timestamp {
 async fn a_renderer_that_is_done_goes_on_with_the_next_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes, and the joining");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes, and the joining");
     assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Completed, 4));
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "another hint finds nothing to do");
+    assert_eq!(
+        stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(),
+        0,
+        "another hint finds nothing to do"
+    );
 }
 
 #[tokio::test]
@@ -167,11 +171,11 @@ async fn a_renderer_without_much_time_leaves_the_next_piece_to_others() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     let now = stack.world.now();
-    assert_eq!(stack.draw_on(&message, now).await.unwrap(), 1, "the first piece is drawn in any case");
+    assert_eq!(stack.process_pieces(&message, now).await.unwrap(), 1, "the first piece is drawn in any case");
     // Another scene, which takes longer than there is time for a third one.
     let world = Arc::clone(&stack.world);
     stack.jobs.before("save", move |_| world.advance_s(200));
-    assert_eq!(stack.draw_on(&message, now.after(Duration::from_secs(150))).await.unwrap(), 1);
+    assert_eq!(stack.process_pieces(&message, now.after(Duration::from_secs(150))).await.unwrap(), 1);
     assert_eq!(job(&stack, &id).status, Status::Processing);
     assert_eq!(stack.objects.drawn().len(), 2);
 }
@@ -181,10 +185,10 @@ async fn a_renderer_goes_on_after_a_piece_that_has_to_wait() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     stack.objects.faults.busy("draw", 1);
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
     assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Processing, 3));
     stack.world.advance_s(30);
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 2);
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 2);
     assert_eq!(job(&stack, &id).status, Status::Completed);
 }
 
@@ -193,12 +197,12 @@ async fn a_renderer_stops_where_the_job_has_ended() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0);
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 0);
     let (id, message) = waiting(&stack).await;
     let (at, policy, of) = (stack.world.now(), stack.policy.clone(), id.clone());
     stack.jobs.before("save", |_| {});
     stack.jobs.before("save", move |jobs| assert!(jobs.apply(&of, &Event::Cancel, at, &policy)));
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "what it had drawn is not wanted");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 0, "what it had drawn is not wanted");
     assert_eq!(job(&stack, &id).status, Status::Cancelled);
 }
 
@@ -209,7 +213,7 @@ async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
     for scene in [0, 1] {
         *stack.objects.deadly.lock().unwrap() = Some(scene);
         tokio::select! {
-            done = stack.draw_one(&message) => panic!("{done:?}"),
+            done = stack.process_piece(&message) => panic!("{done:?}"),
             () = turns(200) => {}
         }
         stack.world.advance_s(20);
