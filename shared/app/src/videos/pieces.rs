@@ -80,7 +80,7 @@ pub async fn process_piece(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> R
         Either::Left((Ok(outcome), _)) => match outcome {
             TaskOutcome::JobEnded => return Ok(PieceOutcome::Reported),
             TaskOutcome::Done(video) => Event::PieceDone { attempt, claim, video },
-            TaskOutcome::Composed(film) => Event::Composed { attempt, claim, film },
+            TaskOutcome::Composed(plan) => Event::Composed { attempt, claim, plan },
             TaskOutcome::Waits { render, percent, wait } => {
                 Event::PieceDeferred { attempt, claim, render, percent, wait }
             }

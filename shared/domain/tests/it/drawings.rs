@@ -415,7 +415,7 @@ fn events(story: &mut Story, happens: Move) -> Vec<Event> {
             let task = pieces_of(&story.job).map(|pieces| pieces.list[0].task.clone());
             let claim = claim(behind);
             match task {
-                Some(RenderTask::Compose) => vec![Event::Composed { attempt, claim, film: film() }],
+                Some(RenderTask::Compose) => vec![Event::Composed { attempt, claim, plan: film() }],
                 Some(RenderTask::Join { .. }) => vec![Event::PieceDone { attempt, claim, video: Some(stored()) }],
                 Some(RenderTask::Draw { .. } | RenderTask::Remote { .. }) | None => {
                     vec![Event::PieceDone { attempt, claim, video: None }]

@@ -132,7 +132,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("delete video", Event::DeleteVideo),
         ("run here", Event::RunHere { attempt, renderer: Renderer::Own }),
         ("a piece is claimed", Event::ClaimPiece { attempt }),
-        ("piece 1 is composed", Event::Composed { attempt, claim: 1, film: film() }),
+        ("piece 1 is composed", Event::Composed { attempt, claim: 1, plan: film() }),
         ("piece 2 moves", Event::PieceProgressed { attempt, claim: 2, units: 45 }),
         (
             "piece 2 is deferred",

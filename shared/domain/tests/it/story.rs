@@ -322,7 +322,7 @@ pub fn claim_piece() -> Event {
 }
 
 pub fn composed(claim: u32) -> Event {
-    Event::Composed { attempt: 1, claim, film: film() }
+    Event::Composed { attempt: 1, claim, plan: film() }
 }
 
 pub fn done(claim: u32) -> Event {
