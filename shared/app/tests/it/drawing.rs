@@ -47,7 +47,7 @@ fn told(stack: &Stack) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002() {
+async fn a_video_sends_started_and_completed_in_the_form_of_seed_002() {
     let stack = quiet();
     let id = stack.submit_video(film(3), Some(HOOK)).await;
     stack.world.advance_s(10);
@@ -90,7 +90,7 @@ async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002()
 }
 
 #[tokio::test]
-async fn reels_are_a_second_picture_with_a_link_of_their_own() {
+async fn reels_are_a_second_rendition_with_its_own_link() {
     let stack = quiet();
     let id = stack.submit_video(Film { reels: true, ..film(2) }, None).await;
     stack.settle().await;
@@ -102,7 +102,7 @@ async fn reels_are_a_second_picture_with_a_link_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
+async fn a_renderer_crash_repeats_only_its_own_scene() {
     let stack = quiet();
     *stack.objects.deadly.lock().unwrap() = Some(2);
     let id = stack.submit_video(film(4), Some(HOOK)).await;
@@ -154,7 +154,7 @@ fn in_an_hour(stack: &Stack) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_renderer_that_is_done_goes_on_with_the_next_piece() {
+async fn a_renderer_continues_with_the_next_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes, and the joining");
@@ -167,7 +167,7 @@ async fn a_renderer_that_is_done_goes_on_with_the_next_piece() {
 }
 
 #[tokio::test]
-async fn a_renderer_without_much_time_leaves_the_next_piece_to_others() {
+async fn a_renderer_with_little_time_left_starts_no_further_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     let now = stack.world.now();
@@ -181,7 +181,7 @@ async fn a_renderer_without_much_time_leaves_the_next_piece_to_others() {
 }
 
 #[tokio::test]
-async fn a_renderer_goes_on_after_a_piece_that_has_to_wait() {
+async fn a_renderer_continues_after_a_failed_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     stack.objects.faults.busy("draw", 1);
@@ -193,7 +193,7 @@ async fn a_renderer_goes_on_after_a_piece_that_has_to_wait() {
 }
 
 #[tokio::test]
-async fn a_renderer_stops_where_the_job_has_ended() {
+async fn a_renderer_stops_when_the_job_has_ended() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
@@ -207,7 +207,7 @@ async fn a_renderer_stops_where_the_job_has_ended() {
 }
 
 #[tokio::test]
-async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
+async fn two_renderer_crashes_repeat_their_scenes_within_two_minutes() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     for scene in [0, 1] {
@@ -233,7 +233,7 @@ async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
 }
 
 #[test]
-fn a_piece_is_begun_while_two_thirds_of_the_time_are_left() {
+fn a_piece_is_started_while_two_thirds_of_the_time_are_left() {
     for (began, deadline, expected) in [
         (0, 900_000, 300_000),
         (1_000, 31_000, 11_000),
@@ -267,7 +267,7 @@ async fn an_edit_of_one_scene_draws_one_scene() {
 }
 
 #[tokio::test]
-async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
+async fn an_unavailable_image_fails_the_video_and_the_error_has_its_path() {
     let stack = quiet();
     let mut bad = film(2);
     bad.scenes[1].content.images.push(ImageRef::Key("uploads/0123456789abcdef0123456789abcdef.png".to_owned()));
@@ -281,7 +281,7 @@ async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
 }
 
 #[tokio::test]
-async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
+async fn a_renderer_failure_is_retried_and_keeps_the_drawn_scenes() {
     let stack = quiet();
     stack.objects.faults.busy("draw", 1);
     let id = stack.submit_video(film(3), Some(HOOK)).await;
@@ -296,7 +296,7 @@ async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
 }
 
 #[tokio::test]
-async fn cancelling_tells_the_client_that_it_failed() {
+async fn cancelling_notifies_the_client_of_a_failure() {
     let stack = quiet();
     let id = stack.submit_video(film(2), Some(HOOK)).await;
     stack.follow_stream().await.unwrap();
@@ -308,7 +308,7 @@ async fn cancelling_tells_the_client_that_it_failed() {
 }
 
 #[tokio::test]
-async fn a_start_that_nobody_took_is_dropped_once_the_end_is_told() {
+async fn an_undelivered_started_webhook_is_stopped_once_the_video_completes() {
     let stack = quiet();
     stack.http.script(|_| Ok(response(500, "")));
     let id = stack.submit_video(film(1), Some(HOOK)).await;
@@ -332,7 +332,7 @@ async fn a_start_that_nobody_took_is_dropped_once_the_end_is_told() {
 }
 
 #[tokio::test]
-async fn creatomate_draws_a_film_and_its_file_is_copied() {
+async fn creatomate_renders_a_film_and_its_file_is_copied() {
     let mut stack = quiet();
     stack.worker.renderer = Renderer::Creatomate;
     stack.http = ScriptedHttp::new(|request| {
@@ -380,7 +380,7 @@ fn movie(id: u64, title: &str) -> Movie {
 }
 
 #[tokio::test]
-async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
+async fn without_a_worker_a_job_gets_its_video_in_the_same_seven_steps() {
     let mut stack = Stack::default();
     stack.worker.url = None;
     *stack.catalog.0.lock().unwrap() = vec![movie(1, "One"), movie(2, "Two"), movie(3, "Three")];
@@ -400,7 +400,7 @@ async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
 }
 
 #[tokio::test]
-async fn a_job_without_a_worker_pauses_after_extraction_and_fails_where_nothing_is_found() {
+async fn without_a_worker_a_job_pauses_after_extraction_and_fails_without_movies() {
     let mut stack = Stack::default();
     stack.worker.url = None;
     let id = stack.submit(1);

@@ -37,7 +37,7 @@ impl LeaseStore for Counters {
 }
 
 #[tokio::test]
-async fn many_instances_at_once_let_in_the_limit_and_no_call_more() {
+async fn many_instances_admit_exactly_the_limit() {
     let counters = Counters::default();
     let instances: Vec<Limiter> = (0..20).map(|_| Limiter::new(LIMIT)).collect();
     let calls = (0..2000).map(|n| instances[n % 20].admit(&counters, "ann", NOON));
@@ -50,7 +50,7 @@ async fn many_instances_at_once_let_in_the_limit_and_no_call_more() {
 }
 
 #[tokio::test]
-async fn an_instance_that_serves_a_caller_alone_writes_for_few_of_the_calls() {
+async fn an_instance_that_serves_a_caller_alone_rarely_writes() {
     let (counters, limiter) = (Counters::default(), Limiter::new(LIMIT));
     for _ in 0..100 {
         limiter.admit(&counters, "ann", NOON).await.unwrap();
@@ -64,7 +64,7 @@ async fn an_instance_that_serves_a_caller_alone_writes_for_few_of_the_calls() {
 }
 
 #[tokio::test]
-async fn calls_that_can_t_be_counted_are_let_in() {
+async fn calls_that_can_t_be_counted_are_admitted() {
     let (counters, limiter) = (Counters { broken: true, ..Counters::default() }, Limiter::new(LIMIT));
     for _ in 0..200 {
         limiter.admit(&counters, "ann", NOON).await.unwrap();

@@ -222,7 +222,7 @@ fn burst() -> Stack {
 }
 
 #[tokio::test]
-async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
+async fn fifty_jobs_end_and_notify_although_any_message_may_be_lost() {
     for seed in [0x9e37_79b9_7f4a_7c15, 42, 7_000_003] {
         let (stack, dice) = (burst(), Dice::new(seed));
         let outside = Outside::of(&stack, &dice);
@@ -268,7 +268,7 @@ async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
 }
 
 #[tokio::test]
-async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
+async fn fifty_jobs_end_although_the_stream_is_lost_and_then_repaired() {
     let (stack, dice) = (burst(), Dice::new(3));
     let outside = Outside::of(&stack, &dice);
     for round in 0.. {

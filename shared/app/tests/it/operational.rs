@@ -116,7 +116,7 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
 }
 
 #[tokio::test]
-async fn an_endpoint_that_comes_back_by_itself_has_recovered_once() {
+async fn an_endpoint_that_recovers_by_itself_is_notified_once() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 503);
     jobs(&stack, 0..3).await;
@@ -139,7 +139,7 @@ async fn an_endpoint_that_comes_back_by_itself_has_recovered_once() {
 }
 
 #[tokio::test]
-async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
+async fn two_failing_endpoints_do_not_notify_each_other_in_a_loop() {
     let (stack, failing) = two(&SETTINGS, &["*"]).await;
     stack.http.script(|_| Ok(response(500, "")));
     jobs(&stack, 0..8).await;
@@ -157,7 +157,7 @@ async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_wants_no_more_is_told_of_although_the_first_try_to_tell_failed() {
+async fn a_410_is_notified_although_the_first_notification_failed() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 410);
     jobs(&stack, 0..1).await;
@@ -187,7 +187,7 @@ async fn until_told(stack: &Stack, name: &str) {
 }
 
 #[tokio::test]
-async fn a_test_that_is_taken_first_does_not_keep_a_recovery_from_being_told() {
+async fn a_successful_test_does_not_suppress_a_recovery_event() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     jobs(&stack, 0..3).await;
@@ -205,7 +205,7 @@ async fn a_test_that_is_taken_first_does_not_keep_a_recovery_from_being_told() {
 }
 
 #[tokio::test]
-async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job() {
+async fn an_endpoint_that_fails_at_operational_webhooks_is_notified_at_the_next_job() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
@@ -223,7 +223,7 @@ async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job()
 }
 
 #[tokio::test]
-async fn a_recovery_whose_telling_was_not_noted_is_told_again_under_the_same_id() {
+async fn a_recovery_whose_notification_was_not_recorded_is_notified_again_under_the_same_id() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     jobs(&stack, 0..2).await;
@@ -239,7 +239,7 @@ async fn a_recovery_whose_telling_was_not_noted_is_told_again_under_the_same_id(
 }
 
 #[tokio::test]
-async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
+async fn other_endpoints_get_a_receiver_s_host_and_not_its_url() {
     let stack = Stack::with(&SETTINGS, 3);
     let endpoint = example_endpoint(&stack.settings);
     let secret = Endpoint {
@@ -254,7 +254,7 @@ async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
 }
 
 #[tokio::test]
-async fn a_move_of_an_endpoint_does_not_keep_its_recovery_from_being_told() {
+async fn moving_an_endpoint_does_not_suppress_its_recovery_event() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     jobs(&stack, 0..3).await;

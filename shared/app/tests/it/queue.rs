@@ -150,7 +150,7 @@ async fn jobs_of_the_same_millisecond_are_listed_once_each() {
 }
 
 #[tokio::test]
-async fn what_happens_between_two_parts_neither_repeats_nor_skips_a_job() {
+async fn changes_between_two_pages_neither_repeat_nor_skip_a_job() {
     let stack = Stack::default();
     let jobs: Vec<Job> = (0..6).map(|n| put(&stack, n, Status::Pending, at(-i64::from(n)))).collect();
     let first = list(&*stack.jobs, NOON, None, None, 2, None).await.unwrap();
@@ -167,7 +167,7 @@ async fn what_happens_between_two_parts_neither_repeats_nor_skips_a_job() {
 }
 
 #[tokio::test]
-async fn what_the_index_shows_late_is_listed_as_it_is() {
+async fn a_stale_index_entry_is_listed_with_the_current_job() {
     for (filter, expected) in [(None, vec![0, 3]), (Some(Status::Pending), vec![3])] {
         let stack = Stack::default();
         let jobs: Vec<Job> = (0..4).map(|n| put(&stack, n, Status::Pending, at(-i64::from(n)))).collect();
@@ -207,7 +207,7 @@ async fn cleared_jobs_are_hidden_at_once_and_newer_ones_are_not() {
 }
 
 #[tokio::test]
-async fn a_list_reads_on_over_hidden_jobs_up_to_its_bound() {
+async fn a_list_skips_a_bounded_number_of_hidden_jobs() {
     let stack = Stack::default();
     for n in 0..30 {
         put(&stack, n, Status::Pending, at(-i64::from(n)));
@@ -229,7 +229,7 @@ async fn a_list_reads_on_over_hidden_jobs_up_to_its_bound() {
 }
 
 #[tokio::test]
-async fn the_numbers_tell_how_the_queue_stands() {
+async fn the_status_of_the_queue_has_its_counts() {
     let stack = Stack::with(&[], 2);
     let ids: Vec<JobId> = (1..=3).map(|n| stack.submit(n)).collect();
     stack.settle().await;
@@ -255,7 +255,7 @@ async fn the_numbers_tell_how_the_queue_stands() {
 }
 
 #[tokio::test]
-async fn a_toggle_turns_round_or_sets_and_says_what_was_and_is() {
+async fn a_toggle_switches_or_sets_and_returns_both_states() {
     let check = async |paused: bool, asked: Option<bool>, (was, is): (bool, bool)| {
         let stack = Stack::default();
         stack.jobs.change_admission(|admission| admission.paused = paused);
@@ -275,7 +275,7 @@ async fn a_toggle_turns_round_or_sets_and_says_what_was_and_is() {
 }
 
 #[tokio::test]
-async fn a_toggle_that_others_cross_is_decided_again() {
+async fn a_conflicting_toggle_is_decided_again() {
     // Somebody else takes slots; both changes are kept.
     let check = async |conflicts: usize, goes_through: bool| {
         let stack = Stack::default();
@@ -306,7 +306,7 @@ async fn a_toggle_that_others_cross_is_decided_again() {
 }
 
 #[tokio::test]
-async fn what_waited_starts_when_the_queue_opens_even_if_the_hint_gets_lost() {
+async fn waiting_jobs_start_when_the_queue_resumes_even_if_the_hint_is_lost() {
     for lost in [false, true] {
         let stack = Stack::with(&[], 3);
         toggle(&*stack.jobs, &stack.work, &*stack.world, Some(false)).await.unwrap();
@@ -325,7 +325,7 @@ async fn what_waited_starts_when_the_queue_opens_even_if_the_hint_gets_lost() {
 }
 
 #[tokio::test]
-async fn a_clear_cancels_what_waits_removes_what_ended_and_keeps_what_runs() {
+async fn a_clear_cancels_waiting_jobs_removes_ended_ones_and_keeps_running_ones() {
     let (stack, jobs) = cleared().await;
     assert_eq!(remove(&stack).await.unwrap(), 8);
     check_removed(&stack, &jobs);
@@ -395,7 +395,7 @@ async fn a_clear_during_a_removal_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn clearing_what_failed_counts_it_and_touches_nothing_else() {
+async fn clearing_failed_jobs_counts_them_and_changes_no_other_jobs() {
     let stack = Stack::default();
     let jobs = two_of_each(&stack);
     stack.world.advance_s(1);
@@ -473,7 +473,7 @@ async fn a_busy_store_switches_and_clears_nothing_and_the_next_call_does() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_tried_again_after_a_clear_goes_on() {
+async fn a_run_that_is_retried_after_a_clear_continues() {
     let (stack, jobs) = cleared().await;
     let running = jobs.iter().find(|job| job.status == Status::Processing).unwrap();
     let crash = Event::RunFailed { attempt: 1, error: "browser crashed".to_owned() };
@@ -485,7 +485,7 @@ async fn a_run_that_is_tried_again_after_a_clear_goes_on() {
 }
 
 #[tokio::test]
-async fn what_is_hidden_behind_many_that_are_not_is_removed_too() {
+async fn hidden_jobs_behind_many_visible_ones_are_removed_too() {
     let stack = Stack::default();
     let old = put(&stack, 0, Status::Cancelled, at(-1000));
     for n in 1..=200 {

@@ -24,7 +24,7 @@ fn before_look(stack: &Stack, look: usize, id: &JobId, event: Event) {
 }
 
 #[tokio::test]
-async fn whoever_waits_gets_the_job_once_it_has_ended_and_gives_the_slot_back() {
+async fn a_waiting_request_gets_the_ended_job_and_releases_its_slot() {
     for (look, seconds) in [(1, 0), (4, 1), (21, 10), (24, 16)] {
         let (stack, slots) = (Stack::default(), MemorySlots::new(1));
         let id = stack.submit(1);
@@ -37,7 +37,7 @@ async fn whoever_waits_gets_the_job_once_it_has_ended_and_gives_the_slot_back() 
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_its_time_and_gives_the_slot_back() {
+async fn a_wait_ends_at_its_time_limit_and_releases_its_slot() {
     let (stack, slots) = (Stack::default(), MemorySlots::new(1));
     let id = stack.submit(1);
     assert_eq!(wait(&stack, &slots, &id).await, WaitOutcome::NotYet);
@@ -48,7 +48,7 @@ async fn a_wait_ends_with_its_time_and_gives_the_slot_back() {
 }
 
 #[tokio::test]
-async fn without_a_free_slot_nobody_waits() {
+async fn without_a_free_slot_there_is_no_wait() {
     let stack = Stack::default();
     let id = stack.submit(1);
     for slots in [MemorySlots::new(0), MemorySlots::new(1), MemorySlots::new(3)] {
@@ -78,7 +78,7 @@ async fn the_slot_of_a_request_that_died_is_free_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_busy_store_is_no_error_of_whoever_waits() {
+async fn a_busy_store_is_no_error_for_a_waiting_request() {
     let (stack, slots) = (Stack::default(), MemorySlots::new(1));
     let id = stack.submit(1);
     slots.faults.busy("enter", 1);
@@ -91,7 +91,7 @@ async fn a_busy_store_is_no_error_of_whoever_waits() {
 }
 
 #[tokio::test]
-async fn a_job_that_goes_while_it_is_waited_for_is_told() {
+async fn a_job_that_is_deleted_during_a_wait_is_gone() {
     let (stack, slots) = (Stack::default(), MemorySlots::new(1));
     let (deleted, vanished) = (stack.submit(1), stack.submit(2));
     assert!(stack.jobs.apply(&deleted, &Event::Cancel, NOON, &stack.policy));

@@ -50,7 +50,7 @@ proptest! {
     /// offered again once a job knows it. The check is repeated until the job is final, and a confirmed success counts
     /// after a render timeout, too. The worker has to be done within its 30 minutes; the render may take any time.
     #[test]
-    fn any_order_of_a_happy_runs_callbacks_ends_the_same(callbacks in any_order(), pauses in pauses()) {
+    fn any_order_of_a_successful_run_s_callbacks_ends_the_same(callbacks in any_order(), pauses in pauses()) {
         let mut system = System::new();
         for (event, (seconds, swept)) in callbacks.iter().zip(pauses.iter().cycle()) {
             let slowly = system.story.job.status == Status::Rendering;

@@ -11,7 +11,7 @@ use crate::invariants::*;
 use crate::story::*;
 
 #[test]
-fn a_video_is_drawn_scene_by_scene_joined_and_told() {
+fn a_video_is_drawn_scene_by_scene_joined_and_notified() {
     let mut story = Story::video().then(Event::Claim);
     story.apply(run_here());
     assert_eq!(story.notified(), [OutboundEvent::VideoStarted]);
@@ -55,7 +55,7 @@ fn a_dead_renderer_s_piece_is_free_within_two_minutes_and_the_others_keep_theirs
 }
 
 #[test]
-fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
+fn a_piece_that_crashes_its_renderers_fails_the_run_by_name() {
     let mut story = Story::drawing();
     for _ in 0..2 {
         story.sweep();
@@ -75,7 +75,7 @@ fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
 }
 
 #[test]
-fn a_dead_renderer_s_piece_is_continued_by_whoever_comes_after_its_lease() {
+fn a_crashed_renderer_s_piece_is_claimed_by_another_after_its_lease() {
     let mut story = Story::drawing().then(claim_piece());
     story.wait(44);
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "leases that last are kept");
@@ -95,7 +95,7 @@ fn a_dead_renderer_s_piece_is_continued_by_whoever_comes_after_its_lease() {
 }
 
 #[test]
-fn a_piece_that_has_lost_too_many_renderers_is_left_to_the_sweep() {
+fn a_piece_with_too_many_crashes_is_left_to_the_sweep() {
     let mut story = Story::drawing();
     for crashes in 1..=2 {
         story.wait(45).apply(claim_piece());
@@ -118,7 +118,7 @@ fn draws(job: &Job) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn where_a_renderer_died_the_sweep_hints_at_the_ends_of_the_other_leases() {
+fn after_a_renderer_crash_the_sweep_sends_hints_for_the_ends_of_the_other_leases() {
     /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
     fn check(claims: &[u64], expected: &[(u32, u32)]) {
         let mut story = Story::video();
@@ -195,7 +195,7 @@ fn draw_on(story: &mut Story) {
 }
 
 #[test]
-fn two_renderers_that_die_at_any_time_cost_two_minutes_at_most() {
+fn two_renderer_crashes_at_any_time_cost_two_minutes_at_most() {
     for deaths in [[1, 1], [1, 5], [6, 1], [3, 33], [31, 4], [1, 58], [59, 61], [44, 46], [100, 20]] {
         for sweeps in 0..60 {
             let after = made_after(deaths, sweeps);
@@ -212,7 +212,7 @@ fn hints_that_were_lost_are_sent_again() {
 }
 
 #[test]
-fn cancelling_stops_renderers_and_tells_the_client() {
+fn cancelling_stops_renderers_and_notifies_the_client() {
     let mut story = Story::drawing();
     story.apply(Event::Cancel);
     assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
@@ -220,7 +220,7 @@ fn cancelling_stops_renderers_and_tells_the_client() {
 }
 
 #[test]
-fn bad_input_fails_at_once_and_a_renderer_s_trouble_is_tried_again() {
+fn bad_input_fails_immediately_and_a_renderer_failure_is_retried() {
     let failed = Story::drawing().then(piece_failed(1, true));
     assert_eq!((failed.job.status, failed.job.retries.used), (Status::Failed, 0));
     assert_eq!(failed.job.run.error.as_deref(), Some("Scene 1: boom"));
@@ -290,7 +290,7 @@ fn a_drawing_that_takes_too_long_times_out() {
 }
 
 #[test]
-fn a_render_elsewhere_is_looked_at_again_and_again() {
+fn a_render_at_an_outside_service_is_polled() {
     let mut story = Story::video();
     let plan = videos::render::RenderPlan { renderer: Renderer::Creatomate, ..film() };
     story.job.run.engine = Engine::of(Some(plan));
@@ -346,7 +346,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_drawing_keeps_the_invariants(
+    fn every_run_in_pieces_keeps_the_invariants(
         of_client in any::<bool>(),
         moves in prop::collection::vec((0_i64..40_000, a_move()), 1..60),
     ) {
@@ -364,7 +364,7 @@ proptest! {
                 invariant_each_change_is_one_version(&before, &story.job, story.now);
                 invariant_attempt_and_retries_rise_together(&before, &story.job);
                 invariant_emitted_matches_the_notifications(&before, &story.job, story.now);
-                invariant_the_video_is_told_once_when_it_comes(&before, &story.job);
+                invariant_the_video_is_notified_once(&before, &story.job);
                 invariant_times_and_error_fit_the_status(&story.job);
                 invariant_no_text_names_an_earlier_step(&story.job);
                 invariant_what_is_not_final_is_due(&story.job);

@@ -136,7 +136,7 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
     assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "a reminder is lost");
 }
 
-pub fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
+pub fn invariant_the_video_is_notified_once(before: &Job, after: &Job) {
     let comes = before.run.video_url.is_none() && after.run.video_url.is_some();
     let expected = match after.kind {
         JobKind::Workflow => OutboundEvent::Completed,

@@ -16,7 +16,7 @@ fn check_of(id: &JobId) -> Delayed<WorkMessage> {
 }
 
 #[tokio::test]
-async fn a_callback_with_the_run_s_token_shows_how_the_render_goes() {
+async fn a_callback_with_the_run_s_token_shows_the_progress_of_the_render() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let seen = call(&stack, &by_token(&id), &says("planned")).await;
@@ -48,7 +48,7 @@ async fn a_token_reaches_its_own_job_and_no_other_with_the_same_render() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_job_that_is_gone_finds_nothing() {
+async fn a_token_of_a_deleted_job_finds_nothing() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     stack.jobs.remove(&id);
@@ -56,7 +56,7 @@ async fn a_token_of_a_job_that_is_gone_finds_nothing() {
 }
 
 #[tokio::test]
-async fn a_callback_for_a_render_that_its_run_has_not_told_of_waits() {
+async fn a_callback_for_a_render_that_its_run_has_not_reported_is_parked() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let other = reelhook_domain::RenderId::parse("render_2").unwrap();
@@ -71,7 +71,7 @@ async fn a_callback_for_a_render_that_its_run_has_not_told_of_waits() {
 }
 
 #[tokio::test]
-async fn the_operator_s_callback_moves_every_job_with_that_render() {
+async fn the_operator_s_callback_applies_to_every_job_with_that_render() {
     let stack = without_key();
     let ids = [1, 2, 3].map(|n| rendering(&stack, n));
     let seen = call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
@@ -84,7 +84,7 @@ async fn the_operator_s_callback_moves_every_job_with_that_render() {
 }
 
 #[tokio::test]
-async fn an_end_is_not_believed_while_creatomate_can_be_asked() {
+async fn an_end_is_confirmed_if_creatomate_can_be_checked() {
     for status in ["succeeded", "failed", "cancelled"] {
         let stack = Stack::default();
         let id = rendering(&stack, 1);
@@ -97,7 +97,7 @@ async fn an_end_is_not_believed_while_creatomate_can_be_asked() {
 }
 
 #[tokio::test]
-async fn a_repeated_end_asks_once() {
+async fn a_repeated_end_is_checked_once() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     for _ in 0..5 {
@@ -108,7 +108,7 @@ async fn a_repeated_end_asks_once() {
 }
 
 #[tokio::test]
-async fn without_an_api_key_an_end_with_a_voucher_is_believed() {
+async fn without_an_api_key_an_authenticated_end_is_applied() {
     let stack = without_key();
     let (good, bad) = (rendering(&stack, 1), rendering(&stack, 2));
     call(&stack, &by_token(&good), &says("succeeded")).await;
@@ -120,7 +120,7 @@ async fn without_an_api_key_an_end_with_a_voucher_is_believed() {
 }
 
 #[tokio::test]
-async fn a_success_without_a_url_is_none() {
+async fn a_success_without_a_url_does_not_count() {
     let stack = without_key();
     let id = rendering(&stack, 1);
     let mut callback = says("succeeded");
@@ -130,7 +130,7 @@ async fn a_success_without_a_url_is_none() {
 }
 
 #[tokio::test]
-async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_believed() {
+async fn an_anonymous_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_ignored() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let before = stack.jobs.get(&id);
@@ -148,7 +148,7 @@ async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_bel
 }
 
 #[tokio::test]
-async fn many_at_once_are_one_hint() {
+async fn many_anonymous_callbacks_at_once_are_one_hint() {
     let stack = Stack::default();
     rendering(&stack, 1);
     let (voucher, callback) = (CallbackAuth::Anonymous, says("succeeded"));
@@ -157,7 +157,7 @@ async fn many_at_once_are_one_hint() {
 }
 
 #[tokio::test]
-async fn nobody_s_callback_about_what_is_unknown_or_ended_is_nothing() {
+async fn an_anonymous_callback_about_an_unknown_or_ended_render_does_nothing() {
     let stack = Stack::default();
     assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
     assert_eq!(stack.jobs.parked_callback(&render()), None, "what nobody vouches for is not kept");
@@ -168,7 +168,7 @@ async fn nobody_s_callback_about_what_is_unknown_or_ended_is_nothing() {
 }
 
 #[tokio::test]
-async fn a_hint_that_gets_lost_is_answered_like_any_other() {
+async fn a_lost_hint_is_answered_like_any_other() {
     // Else the answer would tell that a job waits for the render.
     for operation in ["jobs_of", "load", "may_hint"] {
         let stack = Stack::default();
@@ -187,7 +187,7 @@ async fn a_hint_that_gets_lost_is_answered_like_any_other() {
 }
 
 #[tokio::test]
-async fn final_jobs_absorb_callbacks() {
+async fn final_jobs_ignore_callbacks() {
     let stack = without_key();
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
@@ -202,7 +202,7 @@ async fn final_jobs_absorb_callbacks() {
 }
 
 #[tokio::test]
-async fn a_render_that_begins_before_the_worker_is_done_moves_the_job() {
+async fn a_render_that_starts_before_the_worker_is_done_changes_the_job() {
     let stack = Stack::default();
     let id = processing(&stack, 1);
     let told = reelhook_testkit::step(1, 7, reelhook_domain::StepStatus::Completed, Some("render_1"));

@@ -46,7 +46,7 @@ async fn pass(stack: &Stack, minutes: u64) {
 }
 
 #[tokio::test]
-async fn creatomate_is_asked_with_the_key_at_the_render_s_own_address() {
+async fn a_check_requests_the_render_s_url_with_the_api_key() {
     let mut stack = Stack::default();
     let id = rendering(&stack, 1);
     check(&stack, &id).await;
@@ -72,7 +72,7 @@ async fn a_confirmed_success_completes_the_job_with_its_video() {
 }
 
 #[tokio::test]
-async fn a_confirmed_failure_fails_the_job_with_creatomate_s_words() {
+async fn a_confirmed_failure_fails_the_job_with_creatomate_s_error() {
     for status in ["failed", "cancelled"] {
         let stack = Stack::default();
         let id = rendering(&stack, 1);
@@ -84,7 +84,7 @@ async fn a_confirmed_failure_fails_the_job_with_creatomate_s_words() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_tells_nothing() {
+async fn an_unusable_response_changes_nothing() {
     let no_answers: [Answer; 9] = [
         Ok(response(404, r#"{"status": "failed"}"#)),
         Ok(response(401, "")),
@@ -120,7 +120,7 @@ async fn a_success_without_a_usable_url_is_no_end() {
 }
 
 #[tokio::test]
-async fn a_check_about_another_render_or_a_job_that_is_gone_does_nothing() {
+async fn a_check_of_another_render_or_of_a_deleted_job_does_nothing() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     creatomate_says(&stack, told("failed", None));
@@ -132,7 +132,7 @@ async fn a_check_about_another_render_or_a_job_that_is_gone_does_nothing() {
 }
 
 #[tokio::test]
-async fn an_end_is_asked_after_again_until_creatomate_confirms_it() {
+async fn an_end_is_checked_until_creatomate_confirms_it() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     // Its API lags behind its webhooks.
@@ -150,7 +150,7 @@ async fn an_end_is_asked_after_again_until_creatomate_confirms_it() {
 }
 
 #[tokio::test]
-async fn an_end_that_creatomate_never_confirms_goes_back_to_the_schedule() {
+async fn an_unconfirmed_end_returns_to_the_schedule() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     creatomate_says(&stack, Ok(response(500, "")));
@@ -181,7 +181,7 @@ async fn a_confirmation_whose_messages_are_all_lost_is_made_by_the_sweep() {
 }
 
 #[tokio::test]
-async fn a_render_nobody_tells_of_is_checked_after_2_12_22_and_32_minutes_and_then_times_out() {
+async fn a_render_without_callbacks_is_checked_after_2_12_22_and_32_minutes_and_then_times_out() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     creatomate_says(&stack, told("rendering", None));
@@ -223,7 +223,7 @@ async fn a_success_after_the_render_timeout_is_confirmed_and_still_counts() {
 }
 
 #[tokio::test]
-async fn without_an_api_key_nothing_is_asked_and_the_schedule_still_ends() {
+async fn without_an_api_key_no_request_is_sent_and_the_schedule_still_ends() {
     let mut stack = Stack::default();
     stack.creatomate.key = None;
     let id = rendering(&stack, 1);
@@ -233,7 +233,7 @@ async fn without_an_api_key_nothing_is_asked_and_the_schedule_still_ends() {
 }
 
 #[tokio::test]
-async fn a_check_that_can_t_be_written_comes_again() {
+async fn a_check_that_can_t_be_saved_is_redelivered() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     creatomate_says(&stack, told("succeeded", Some(VIDEO)));

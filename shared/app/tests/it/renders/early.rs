@@ -18,7 +18,7 @@ fn vouchers(id: &JobId) -> [CallbackAuth; 2] {
 }
 
 #[tokio::test]
-async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
+async fn a_parked_callback_is_applied_when_its_render_is_recorded() {
     for which in [0, 1] {
         let stack = without_key();
         let id = processing(&stack, 1);
@@ -41,7 +41,7 @@ async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
 }
 
 #[tokio::test]
-async fn a_render_that_becomes_known_while_its_callback_is_kept_is_applied_at_once() {
+async fn a_callback_is_applied_immediately_if_its_render_is_recorded_during_parking() {
     for which in [0, 1] {
         let stack = without_key();
         let id = processing(&stack, 1);
@@ -70,7 +70,7 @@ async fn an_early_end_is_confirmed_like_any_other() {
 }
 
 #[tokio::test]
-async fn an_early_callback_is_kept_for_an_hour() {
+async fn an_early_callback_is_parked_for_an_hour() {
     let stack = without_key();
     let id = processing(&stack, 1);
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
@@ -96,7 +96,7 @@ async fn applying_a_parked_callback_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_parked_and_no_job_are_nothing_to_do() {
+async fn without_a_parked_callback_or_a_job_nothing_happens() {
     let stack = without_key();
     let id = processing(&stack, 1);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
@@ -106,7 +106,7 @@ async fn nothing_parked_and_no_job_are_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_parked_callback_of_a_job_that_was_cancelled_meanwhile_is_absorbed() {
+async fn a_parked_callback_of_a_cancelled_job_is_ignored() {
     let stack = without_key();
     let id = processing(&stack, 1);
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
@@ -117,7 +117,7 @@ async fn a_parked_callback_of_a_job_that_was_cancelled_meanwhile_is_absorbed() {
 }
 
 #[tokio::test]
-async fn a_callback_that_could_not_be_kept_is_told() {
+async fn a_callback_that_can_t_be_parked_is_an_error() {
     let stack = without_key();
     let id = processing(&stack, 1);
     for voucher in vouchers(&id) {
@@ -127,7 +127,7 @@ async fn a_callback_that_could_not_be_kept_is_told() {
 }
 
 #[tokio::test]
-async fn a_run_s_token_vouches_for_no_other_job_s_render() {
+async fn a_run_s_token_is_not_valid_for_another_job_s_render() {
     let stack = without_key();
     let (mine, other) = (processing(&stack, 1), processing(&stack, 2));
     // The bearer of the first job's token guesses a render that the second job is about to record.
@@ -139,7 +139,7 @@ async fn a_run_s_token_vouches_for_no_other_job_s_render() {
 }
 
 #[tokio::test]
-async fn two_renders_wait_apart() {
+async fn two_renders_are_parked_independently() {
     let stack = without_key();
     let id = processing(&stack, 1);
     let other = RenderId::parse("render_2").unwrap();

@@ -20,7 +20,7 @@ async fn after(answer: Answer) -> (Stack, Job) {
 }
 
 #[tokio::test]
-async fn an_accepted_run_is_processing_with_what_the_worker_told() {
+async fn an_accepted_run_is_processing_with_the_worker_s_data() {
     let told = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
     for status in [200, 201, 202] {
         let (_, job) = after(Ok(response(status, told))).await;
@@ -32,7 +32,7 @@ async fn an_accepted_run_is_processing_with_what_the_worker_told() {
 }
 
 #[tokio::test]
-async fn a_worker_that_answers_little_is_taken_at_its_word() {
+async fn a_minimal_acceptance_is_enough() {
     for told in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
         let (_, job) = after(Ok(response(200, told))).await;
         assert_eq!((job.status, worker(&job).id, worker(&job).cancel_url), (Status::Processing, None, None), "{told}");
@@ -40,7 +40,7 @@ async fn a_worker_that_answers_little_is_taken_at_its_word() {
 }
 
 #[tokio::test]
-async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
+async fn long_texts_of_a_worker_are_cut() {
     let long = "é".repeat(20_000);
     let told = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
     let (_, job) = after(Ok(response(200, told.to_string()))).await;
@@ -55,7 +55,7 @@ async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
 }
 
 #[tokio::test]
-async fn an_acceptance_whose_body_breaks_off_is_one() {
+async fn a_truncated_acceptance_is_an_acceptance() {
     for why in [OutboundError::Reset, OutboundError::TimedOut(15_000)] {
         let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
         told.cut_short = Some(why);
@@ -66,7 +66,7 @@ async fn an_acceptance_whose_body_breaks_off_is_one() {
 }
 
 #[tokio::test]
-async fn busy_means_later_and_uses_up_no_retry() {
+async fn a_busy_worker_defers_the_start_and_uses_no_retry() {
     let check = async |answer: Answer, wait_s: u64, said: &str| {
         let (stack, job) = after(answer).await;
         let ready = NOON.after(Duration::from_secs(wait_s));
@@ -117,7 +117,7 @@ async fn waits_for_a_busy_worker_double_up_to_five_minutes() {
 }
 
 #[tokio::test]
-async fn one_busy_answer_ends_the_hint() {
+async fn one_busy_response_ends_the_hint() {
     let stack = Stack::default();
     for n in 0..3 {
         stack.submit(n);
@@ -146,7 +146,7 @@ async fn a_refusal_is_a_failed_run_with_the_worker_s_reason() {
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_keep_the_next_job_back() {
+async fn a_refusal_does_not_block_the_next_job() {
     let stack = Stack::default();
     let (bad, good) = (stack.submit(1), stack.submit(2));
     let refused = bad.clone();
@@ -160,7 +160,7 @@ async fn a_refusal_does_not_keep_the_next_job_back() {
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_before_the_answer_is_kept() {
+async fn a_callback_before_the_response_is_applied() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -176,7 +176,7 @@ async fn a_callback_that_comes_before_the_answer_is_kept() {
 }
 
 #[tokio::test]
-async fn a_run_that_ends_before_the_answer_stays_ended_and_the_worker_hears_nothing() {
+async fn a_run_that_ends_before_the_response_stays_ended_and_is_not_cancelled() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -195,7 +195,7 @@ async fn a_run_that_ends_before_the_answer_stays_ended_and_the_worker_hears_noth
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_while_the_worker_is_asked_is_called_off() {
+async fn a_job_that_is_cancelled_during_its_start_is_cancelled_at_the_worker() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -217,7 +217,7 @@ async fn a_job_that_is_cancelled_while_the_worker_is_asked_is_called_off() {
 }
 
 #[tokio::test]
-async fn a_worker_without_a_cancel_url_is_not_told() {
+async fn a_worker_without_a_cancel_url_gets_no_cancellation() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -230,7 +230,7 @@ async fn a_worker_without_a_cancel_url_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_cancel_later_is_told_once_to_the_worker_that_runs_it() {
+async fn a_later_cancellation_is_sent_once_to_the_worker() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.http.script(|_| Ok(response(200, r#"{"cancel_url": "https://worker.example/cancel"}"#)));
@@ -243,7 +243,7 @@ async fn a_cancel_later_is_told_once_to_the_worker_that_runs_it() {
 }
 
 #[tokio::test]
-async fn a_worker_that_can_t_be_told_of_a_cancel_holds_nothing_up() {
+async fn a_failed_cancellation_at_the_worker_blocks_nothing() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.http.script(|request| match request.url.path() {

@@ -25,7 +25,7 @@ async fn the_oldest_starts_first() {
 }
 
 #[tokio::test]
-async fn a_job_whose_retry_is_later_does_not_keep_a_younger_one_back() {
+async fn a_job_with_a_later_retry_does_not_block_a_younger_one() {
     let stack = Stack::with(&[], 2);
     let old = stack.submit(1);
     stack.jobs.apply(&old, &Event::RunFailed { attempt: 1, error: "browser crashed".to_owned() }, NOON, &stack.policy);
@@ -39,7 +39,7 @@ async fn a_job_whose_retry_is_later_does_not_keep_a_younger_one_back() {
 }
 
 #[tokio::test]
-async fn never_more_run_than_may() {
+async fn the_concurrency_limit_is_never_exceeded() {
     let stack = Stack::with(&[], 3);
     for n in 0..8 {
         stack.submit(n);
@@ -53,7 +53,7 @@ async fn never_more_run_than_may() {
 }
 
 #[tokio::test]
-async fn many_worker_functions_at_once_start_each_job_once_and_no_more_than_may() {
+async fn many_launchers_start_each_job_once_within_the_limit() {
     let stack = Stack::with(&[], 4);
     for n in 0..9 {
         stack.submit(n);
@@ -67,7 +67,7 @@ async fn many_worker_functions_at_once_start_each_job_once_and_no_more_than_may(
 }
 
 #[tokio::test]
-async fn a_run_that_ends_makes_room_for_the_next() {
+async fn an_ended_run_frees_a_slot_for_the_next() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     stack.settle().await;
@@ -79,7 +79,7 @@ async fn a_run_that_ends_makes_room_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_slot_whose_lease_ran_out_makes_room_by_itself() {
+async fn a_slot_with_an_expired_lease_is_free() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     start(&stack).await;
@@ -124,7 +124,7 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn one_hint_starts_ten_at_most() {
+async fn one_hint_starts_at_most_ten_jobs() {
     let stack = Stack::with(&[], 50);
     for n in 0..30 {
         stack.submit(n);
@@ -141,7 +141,7 @@ async fn without_waiting_jobs_nothing_happens() {
 }
 
 #[tokio::test]
-async fn a_claim_that_another_one_won_is_decided_again() {
+async fn a_conflicting_claim_is_decided_again() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     let (mine, policy) = (first.clone(), stack.policy.clone());
@@ -153,7 +153,7 @@ async fn a_claim_that_another_one_won_is_decided_again() {
 }
 
 #[tokio::test]
-async fn a_slot_that_another_one_took_is_not_taken_twice() {
+async fn a_slot_is_never_leased_twice() {
     let stack = Stack::with(&[], 1);
     stack.submit(1);
     stack.jobs.before("claim", |jobs| {
@@ -167,7 +167,7 @@ async fn a_slot_that_another_one_took_is_not_taken_twice() {
 }
 
 #[tokio::test]
-async fn claims_that_others_win_each_time_come_to_an_end() {
+async fn claims_stop_after_a_conflict_in_every_attempt() {
     let stack = Stack::with(&[], 3);
     let id = stack.submit(1);
     for _ in 0..50 {
@@ -180,7 +180,7 @@ async fn claims_that_others_win_each_time_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn what_the_index_shows_late_is_passed_over() {
+async fn a_stale_index_entry_is_skipped() {
     let stack = Stack::with(&[], 3);
     let (gone, cancelled, good) = (stack.submit(1), stack.submit(2), stack.submit(3));
     let policy = stack.policy.clone();
@@ -193,7 +193,7 @@ async fn what_the_index_shows_late_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_busy_store_gives_the_message_again() {
+async fn a_busy_store_redelivers_the_message() {
     for operation in ["admission", "oldest_ready", "load", "claim", "save"] {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
@@ -209,7 +209,7 @@ async fn a_busy_store_gives_the_message_again() {
 }
 
 #[tokio::test]
-async fn what_a_clear_hides_keeps_nothing_behind_it_from_starting() {
+async fn hidden_jobs_do_not_block_the_jobs_behind_them() {
     let stack = Stack::with(&[], 3);
     let hidden: Vec<JobId> = (1..=40).map(|n| stack.submit(n)).collect();
     stack.world.advance_s(1);
