@@ -1,4 +1,4 @@
-//! Changing a job: conflicts are decided again, contention comes to an end, and every answer is told apart.
+//! Changes of jobs: conflicts are decided again, attempts are limited, and each outcome is distinguished.
 
 use reelhook_app::change::{ChangeError, Changed, change};
 use reelhook_domain::{Event, Ignored, JobId, Rejected, Status, StepStatus, Subject};
@@ -33,7 +33,7 @@ async fn a_conflict_is_decided_again_on_the_stored_version() {
         "both are kept"
     );
     assert_eq!(job.run.engine.external().unwrap().worker.id.as_deref(), Some("worker-1"));
-    assert_eq!(stack.jobs.faults.calls("load"), 1, "the conflict brought the other's item along");
+    assert_eq!(stack.jobs.faults.calls("load"), 1, "the conflict returned the stored job");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What viewers of a job get first: with a `Last-Event-ID`, with a cookie, or without either.
+//! The first response to viewers of a job: with a `Last-Event-ID`, with a cookie, or without either.
 
 use async_trait::async_trait;
 use reelhook_app::outbox::rows::{LiveRow, StoredLive};
@@ -26,7 +26,7 @@ impl LiveStore for Rows {
 fn job(events: &[Event]) -> Job {
     let policy = Stack::default().policy;
     let job = lived(make_job(1, NOON, &policy), events, NOON, &policy);
-    assert!(job.ledger.live_version > 1, "viewers saw something of it");
+    assert!(job.ledger.live_version > 1, "the job has live events");
     job
 }
 
@@ -38,7 +38,7 @@ fn completed() -> Job {
     job(&[vec![Event::Claim, started(1)], run(1, None)].concat())
 }
 
-/// How a viewer is received who says `last` and was noted at `noted`.
+/// The response to a viewer whose `Last-Event-ID` is `last` and whose cookie has `noted`.
 async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String {
     let stack = Stack::default();
     stack.jobs.put(job);
@@ -65,7 +65,7 @@ async fn a_viewer_without_a_last_event_gets_the_end_once_and_then_rests() {
         for noted in [end.clone(), version.to_string(), (version + 1).to_string()] {
             assert_eq!(received(&job, None, Some(&noted)).await, rest, "{status:?} noted at {noted}");
         }
-        // Who says it stops, where nothing can follow: the browser asks no more.
+        // No event can follow, so the response makes the browser stop its reconnects.
         assert_eq!(received(&job, Some(&end), None).await, format!("over {end}"), "{status:?}");
         let expected = if settled { format!("over {end}") } else { rest };
         assert_eq!(received(&job, Some(&end), Some(&end)).await, expected, "{status:?}");

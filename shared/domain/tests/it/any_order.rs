@@ -1,11 +1,11 @@
-//! One run's callbacks in any order and any number, in as much of the system as the end depends on.
+//! The callbacks of one run in any order and any number: the end is always the same.
 
 use proptest::prelude::*;
 use reelhook_domain::*;
 
 use crate::story::*;
 
-/// Everything that a happy run reports, in the order in which it happens.
+/// All reports of a successful run, in order.
 fn happy_run(ready_word: bool, confirmable: bool) -> Vec<Event> {
     use StepStatus::{Completed, RenderReady, Started};
     let mut events = vec![started(1), step(0, Started, 100)];
@@ -25,7 +25,7 @@ fn happy_run(ready_word: bool, confirmable: bool) -> Vec<Event> {
     events
 }
 
-/// The happy run's callbacks, each once to three times, shuffled.
+/// The callbacks of a successful run, each one to three times, shuffled.
 fn any_order() -> impl Strategy<Value = Vec<Event>> {
     (any::<bool>(), any::<bool>()).prop_flat_map(|(ready_word, confirmable)| {
         let events = happy_run(ready_word, confirmable);
@@ -36,7 +36,7 @@ fn any_order() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// What happens between two callbacks: seconds pass, and the sweep may come and find the render service silent.
+/// Between two callbacks seconds pass, and the sweep may run while the render service does not respond.
 fn pauses() -> impl Strategy<Value = Vec<(u64, bool)>> {
     prop::collection::vec((0_u64..15, prop::bool::weighted(0.3)), 80)
 }
@@ -67,7 +67,7 @@ proptest! {
         system.offer(&checked(succeeded(), 0));
         system.is_happily_done();
 
-        // And nothing of it changes anything any more.
+        // No repetition of these callbacks changes the job.
         let end = system.story.job.clone();
         for event in &callbacks {
             system.offer(event);
@@ -76,7 +76,7 @@ proptest! {
     }
 }
 
-/// The job with what brings parked callbacks and checks back.
+/// The job with its parked callbacks and checks.
 struct System {
     story: Story,
     parked: Vec<Event>,

@@ -1,4 +1,4 @@
-//! Whom a callback reaches, by its voucher, and what it may do.
+//! Callbacks: the jobs that they apply to, by their authentication, and their effects.
 
 use reelhook_app::jobs::renders::{CallbackAuth, Received, receive};
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
@@ -21,7 +21,7 @@ async fn a_callback_with_the_run_s_token_shows_the_progress_of_the_render() {
     let id = rendering(&stack, 1);
     let seen = call(&stack, &by_token(&id), &says("planned")).await;
     assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
-    // Step 8 stands at 95: earlier words change nothing, an unknown one is shown.
+    // Step 8 sets the progress to 95: earlier states change nothing, an unknown one is shown.
     assert_eq!(stack.jobs.get(&id).run.progress, 95);
     call(&stack, &by_token(&id), &says("compressing")).await;
     assert_eq!(stack.jobs.get(&id).run.caption, "Render status: compressing");
@@ -65,7 +65,7 @@ async fn a_callback_for_a_render_that_its_run_has_not_reported_is_parked() {
     assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
     assert_eq!(stack.jobs.get(&id), before);
     assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
-    // A word that comes late does not take the place of the end.
+    // A late state does not replace the end.
     receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("rendering")).await.unwrap();
     assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
 }
@@ -160,7 +160,7 @@ async fn many_anonymous_callbacks_at_once_are_one_hint() {
 async fn an_anonymous_callback_about_an_unknown_or_ended_render_does_nothing() {
     let stack = Stack::default();
     assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
-    assert_eq!(stack.jobs.parked_callback(&render()), None, "what nobody vouches for is not kept");
+    assert_eq!(stack.jobs.parked_callback(&render()), None, "an anonymous callback is not parked");
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
@@ -169,7 +169,7 @@ async fn an_anonymous_callback_about_an_unknown_or_ended_render_does_nothing() {
 
 #[tokio::test]
 async fn a_lost_hint_is_answered_like_any_other() {
-    // Else the answer would tell that a job waits for the render.
+    // Another response would reveal that a job waits for the render.
     for operation in ["jobs_of", "load", "may_hint"] {
         let stack = Stack::default();
         rendering(&stack, 1);
@@ -205,8 +205,8 @@ async fn final_jobs_ignore_callbacks() {
 async fn a_render_that_starts_before_the_worker_is_done_changes_the_job() {
     let stack = Stack::default();
     let id = processing(&stack, 1);
-    let told = reelhook_testkit::step(1, 7, reelhook_domain::StepStatus::Completed, Some("render_1"));
-    stack.jobs.apply(&id, &told, NOON, &stack.policy);
+    let report = reelhook_testkit::step(1, 7, reelhook_domain::StepStatus::Completed, Some("render_1"));
+    stack.jobs.apply(&id, &report, NOON, &stack.policy);
     for (status, progress, shown) in [
         ("planned", 85, Status::Processing),
         ("waiting", 87, Status::Processing),
@@ -227,7 +227,7 @@ async fn conflicts_are_decided_again_and_each_job_notifies_once() {
     stack.jobs.conflict(&id, 3);
     let (voucher, callback) = (by_token(&id), says("succeeded"));
     tokio::join!(call(&stack, &voucher, &callback), call(&stack, &voucher, &callback));
-    let told = stack.jobs.get(&id).emitted;
-    let completed: Vec<_> = told.iter().filter(|emitted| emitted.event == OutboundEvent::Completed).collect();
+    let emitted = stack.jobs.get(&id).emitted;
+    let completed: Vec<_> = emitted.iter().filter(|one| one.event == OutboundEvent::Completed).collect();
     assert_eq!(completed.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What the worker's answer does: the run begins, waits, or has failed.
+//! Responses of the worker: the run starts, waits, or has failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use reelhook_app::outbound::OutboundError;
 use reelhook_domain::{Event, Job, Status, StepStatus, Worker};
 use reelhook_testkit::{Answer, NOON, Stack, body_of, header, keys, response, run, step, with_header};
 
-use super::{asked, start};
+use super::{requested_jobs, start};
 
-/// A job after the worker answered its first request like this, with all that follows at once.
+/// A job after this response of the worker to its first request, with all immediate effects.
 async fn after(answer: Answer) -> (Stack, Job) {
     let stack = Stack::default();
     let id = stack.submit(1);
@@ -21,9 +21,9 @@ async fn after(answer: Answer) -> (Stack, Job) {
 
 #[tokio::test]
 async fn an_accepted_run_is_processing_with_the_worker_s_data() {
-    let told = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
+    let body = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
     for status in [200, 201, 202] {
-        let (_, job) = after(Ok(response(status, told))).await;
+        let (_, job) = after(Ok(response(status, body))).await;
         assert_eq!((job.status, job.run.times.started_at), (Status::Processing, Some(NOON)), "{status}");
         assert_eq!(worker(&job).id.as_deref(), Some("gpu-7"));
         assert_eq!(worker(&job).cancel_url.as_deref(), Some("https://worker.example/cancel/1"));
@@ -33,17 +33,17 @@ async fn an_accepted_run_is_processing_with_the_worker_s_data() {
 
 #[tokio::test]
 async fn a_minimal_acceptance_is_enough() {
-    for told in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
-        let (_, job) = after(Ok(response(200, told))).await;
-        assert_eq!((job.status, worker(&job).id, worker(&job).cancel_url), (Status::Processing, None, None), "{told}");
+    for body in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
+        let (_, job) = after(Ok(response(200, body))).await;
+        assert_eq!((job.status, worker(&job).id, worker(&job).cancel_url), (Status::Processing, None, None), "{body}");
     }
 }
 
 #[tokio::test]
 async fn long_texts_of_a_worker_are_cut() {
     let long = "é".repeat(20_000);
-    let told = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
-    let (_, job) = after(Ok(response(200, told.to_string()))).await;
+    let body = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
+    let (_, job) = after(Ok(response(200, body.to_string()))).await;
     assert_eq!(job.status, Status::Processing);
     assert_eq!(
         (worker(&job).id.map(|id| id.len()), worker(&job).cancel_url),
@@ -57,11 +57,11 @@ async fn long_texts_of_a_worker_are_cut() {
 #[tokio::test]
 async fn a_truncated_acceptance_is_an_acceptance() {
     for why in [OutboundError::Reset, OutboundError::TimedOut(15_000)] {
-        let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
-        told.cut_short = Some(why);
-        let (stack, job) = after(Ok(told)).await;
+        let mut truncated = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
+        truncated.cut_short = Some(why);
+        let (stack, job) = after(Ok(truncated)).await;
         assert_eq!((job.status, worker(&job).id), (Status::Processing, None));
-        assert_eq!(asked(&stack).len(), 1, "another request might start another run");
+        assert_eq!(requested_jobs(&stack).len(), 1, "another request might start another run");
     }
 }
 
@@ -124,7 +124,7 @@ async fn one_busy_response_ends_the_hint() {
     }
     stack.http.script(|_| Ok(response(503, "")));
     assert_eq!(start(&stack).await, 0);
-    assert_eq!(asked(&stack).len(), 1, "the others would hear the same");
+    assert_eq!(requested_jobs(&stack).len(), 1, "the other jobs would get the same response");
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_run_that_ends_before_the_response_stays_ended_and_is_not_cancelled() 
     start(&stack).await;
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);
     let urls: Vec<String> = stack.http.requests().iter().map(|request| request.url.to_string()).collect();
-    assert_eq!(urls, ["https://worker.example/run"], "a worker that has done its work is not told to stop");
+    assert_eq!(urls, ["https://worker.example/run"], "a worker that is done is not cancelled");
 }
 
 #[tokio::test]
@@ -237,9 +237,10 @@ async fn a_later_cancellation_is_sent_once_to_the_worker() {
     stack.settle().await;
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     stack.settle().await;
-    let told: Vec<_> = stack.http.requests().into_iter().filter(|request| request.url.path() == "/cancel").collect();
-    assert_eq!(told.len(), 1);
-    assert_eq!(body_of(&told[0])["attempt"], 1);
+    let cancellations: Vec<_> =
+        stack.http.requests().into_iter().filter(|request| request.url.path() == "/cancel").collect();
+    assert_eq!(cancellations.len(), 1);
+    assert_eq!(body_of(&cancellations[0])["attempt"], 1);
 }
 
 #[tokio::test]

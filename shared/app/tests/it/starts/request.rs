@@ -1,4 +1,4 @@
-//! What the worker is asked: body, Idempotency-Key, signatures, and the token that its callbacks come back with.
+//! The request to the worker: body, Idempotency-Key, signatures, and the token of its callbacks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

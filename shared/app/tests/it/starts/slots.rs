@@ -6,7 +6,7 @@ use reelhook_app::jobs::queue::clear;
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{NOON, Stack};
 
-use super::{asked, start};
+use super::{requested_jobs, start};
 
 #[tokio::test]
 async fn the_oldest_starts_first() {
@@ -18,10 +18,10 @@ async fn the_oldest_starts_first() {
         stack.world.advance_s(1);
     }
     assert_eq!(start(&stack).await, 2);
-    assert_eq!(asked(&stack), ids[..2]);
+    assert_eq!(requested_jobs(&stack), ids[..2]);
     stack.jobs.change_admission(|admission| admission.active.clear());
     start(&stack).await;
-    assert_eq!(asked(&stack), ids);
+    assert_eq!(requested_jobs(&stack), ids);
 }
 
 #[tokio::test]
@@ -32,10 +32,10 @@ async fn a_job_with_a_later_retry_does_not_block_a_younger_one() {
     stack.world.advance_s(1);
     let young = stack.submit(2);
     start(&stack).await;
-    assert_eq!(asked(&stack), [young]);
+    assert_eq!(requested_jobs(&stack), [young]);
     stack.world.advance_s(44);
     start(&stack).await;
-    assert_eq!(asked(&stack)[1..], [old]);
+    assert_eq!(requested_jobs(&stack)[1..], [old]);
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn the_concurrency_limit_is_never_exceeded() {
     for _ in 0..5 {
         start(&stack).await;
     }
-    assert_eq!(asked(&stack).len(), 3);
+    assert_eq!(requested_jobs(&stack).len(), 3);
     assert_eq!(stack.jobs.counts().processing, 3);
     assert_eq!(stack.jobs.admission_item().running(NOON), 3);
 }
@@ -60,7 +60,7 @@ async fn many_launchers_start_each_job_once_within_the_limit() {
     }
     let all = futures_util::future::join_all((0..6).map(|_| start(&stack))).await;
     assert_eq!(all.iter().sum::<usize>(), 4);
-    let mut ids: Vec<JobId> = asked(&stack);
+    let mut ids: Vec<JobId> = requested_jobs(&stack);
     assert_eq!(ids.len(), 4);
     ids.dedup();
     assert_eq!(ids.len(), 4, "no job twice");
@@ -71,10 +71,10 @@ async fn an_ended_run_frees_a_slot_for_the_next() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     stack.settle().await;
-    assert_eq!(asked(&stack), std::slice::from_ref(&first));
+    assert_eq!(requested_jobs(&stack), std::slice::from_ref(&first));
     stack.jobs.apply(&first, &Event::Cancel, NOON, &stack.policy);
     stack.settle().await;
-    assert_eq!(asked(&stack), [first, second]);
+    assert_eq!(requested_jobs(&stack), [first, second]);
     assert_eq!(stack.jobs.admission_item().active.len(), 1);
 }
 
@@ -89,7 +89,7 @@ async fn a_slot_with_an_expired_lease_is_free() {
     assert_eq!(lease, NOON.after(Duration::from_secs(60 + 30 * 60 + 300)));
     stack.world.set(lease);
     start(&stack).await;
-    assert_eq!(asked(&stack), [first, second]);
+    assert_eq!(requested_jobs(&stack), [first, second]);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
         stack.world.advance_s(120);
         stack.sweep().await;
     }
-    assert!(asked(&stack).is_empty());
+    assert!(requested_jobs(&stack).is_empty());
     assert_eq!(stack.jobs.counts().pending, 20, "waiting never times out");
     stack.jobs.change_admission(|admission| admission.paused = false);
     for _ in 0..60 {
@@ -120,7 +120,7 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
         stack.world.advance_s(60);
         stack.sweep().await;
     }
-    assert_eq!(asked(&stack).len(), 20);
+    assert_eq!(requested_jobs(&stack).len(), 20);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_conflicting_claim_is_decided_again() {
         jobs.apply(&mine, &Event::Cancel, NOON, &policy);
     });
     assert_eq!(start(&stack).await, 1);
-    assert_eq!(asked(&stack), [second], "the first was cancelled between reading and claiming");
+    assert_eq!(requested_jobs(&stack), [second], "the first was cancelled between reading and claiming");
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_slot_is_never_leased_twice() {
         });
     });
     assert_eq!(start(&stack).await, 0);
-    assert!(asked(&stack).is_empty());
+    assert!(requested_jobs(&stack).is_empty());
     assert_eq!(stack.jobs.counts().pending, 1);
 }
 
@@ -189,7 +189,7 @@ async fn a_stale_index_entry_is_skipped() {
         jobs.apply(&cancelled, &Event::Cancel, NOON, &policy);
     });
     assert_eq!(start(&stack).await, 1);
-    assert_eq!(asked(&stack), [good]);
+    assert_eq!(requested_jobs(&stack), [good]);
 }
 
 #[tokio::test]
