@@ -1,4 +1,4 @@
-//! The queue for its operator: lists without gaps, numbers, the switch, and clears that hide at once and remove later.
+//! The queue for its operator: lists without gaps, counts, the pause switch, and clears.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use reelhook_testkit::{Fault, NOON, Stack, lived, make_job, run, started};
 
 /// So many milliseconds after noon.
 fn at(ms: i64) -> Timestamp {
-    Timestamp(NOON.0 + ms)
+    Timestamp(NOON.millis() + ms)
 }
 
 /// A run that fails for good.
@@ -20,7 +20,7 @@ fn failure() -> Event {
     Event::RunFailed { attempt: 1, error: "Payment required".to_owned() }
 }
 
-/// Job number `n`, made at `at` and of this status ever since.
+/// Job number `n`, created at `at` with this status.
 fn put(stack: &Stack, n: u32, status: Status, at: Timestamp) -> Job {
     let ran = |render| [vec![Event::Claim, started(1)], run(1, render)].concat();
     let events = match status {
@@ -37,7 +37,7 @@ fn put(stack: &Stack, n: u32, status: Status, at: Timestamp) -> Job {
     job
 }
 
-/// Two jobs of each status, made at noon.
+/// Two jobs of each status, created at noon.
 fn two_of_each(stack: &Stack) -> Vec<Job> {
     (0..12_u32).map(|n| put(stack, n, Status::ALL[n as usize % 6], NOON)).collect()
 }
@@ -62,7 +62,7 @@ fn sorted<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Vec<JobId> {
     ids
 }
 
-/// The whole list, part by part.
+/// The whole list, page by page.
 async fn walk(stack: &Stack, filter: Option<Status>, limit: usize) -> Vec<Vec<Job>> {
     let mut parts = Vec::new();
     let mut cursor = None;
@@ -91,7 +91,7 @@ async fn counts(stack: &Stack) -> QueueCounts {
     status(&*stack.jobs, stack.world.now()).await.unwrap().counts
 }
 
-/// The part of a sweep that removes what is hidden.
+/// The part of a sweep that removes hidden jobs.
 async fn remove(stack: &Stack) -> Result<usize, ChangeError> {
     let ports = RemovalPorts { queue: &*stack.jobs, jobs: &*stack.jobs, clock: &*stack.world, policy: &stack.policy };
     remove_cleared(&ports).await
@@ -107,7 +107,7 @@ async fn cleared() -> (Stack, Vec<Job>) {
     (stack, jobs)
 }
 
-/// What became of these jobs by a removal now: each changed once, runs not at all.
+/// Checks these jobs after a removal: each changed once, running ones not at all.
 fn check_removed(stack: &Stack, jobs: &[Job]) {
     let now = stack.world.now();
     for before in jobs {
@@ -276,7 +276,7 @@ async fn a_toggle_switches_or_sets_and_returns_both_states() {
 
 #[tokio::test]
 async fn a_conflicting_toggle_is_decided_again() {
-    // Somebody else takes slots; both changes are kept.
+    // Another writer leases slots; both changes are kept.
     let check = async |conflicts: usize, goes_through: bool| {
         let stack = Stack::default();
         for _ in 0..conflicts {
@@ -296,7 +296,7 @@ async fn a_conflicting_toggle_is_decided_again() {
     };
     check(19, true).await;
     check(20, false).await;
-    // Somebody else stops the queue first.
+    // Another person pauses the queue first.
     for (asked, expected) in [(None, (false, true)), (Some(false), (false, false))] {
         let stack = Stack::default();
         stack.jobs.before("save_admission", |jobs| jobs.change_admission(|admission| admission.paused = true));
@@ -315,7 +315,7 @@ async fn waiting_jobs_start_when_the_queue_resumes_even_if_the_hint_is_lost() {
         assert_eq!(stack.jobs.get(&id).status, Status::Pending);
         stack.work.faults.busy("send", usize::from(lost));
         assert_eq!(toggle(&*stack.jobs, &stack.work, &*stack.world, None).await.is_err(), lost);
-        assert!(!stack.jobs.admission_item().paused, "it is open all the same");
+        assert!(!stack.jobs.admission_item().paused, "it is resumed in any case");
         if lost {
             stack.sweep().await;
         }
@@ -336,7 +336,7 @@ async fn a_clear_cancels_waiting_jobs_removes_ended_ones_and_keeps_running_ones(
     let done = stack.jobs.admission_item();
     assert!(done.cleared.is_empty(), "nothing is hidden any more");
     assert_eq!(remove(&stack).await.unwrap(), 0);
-    assert_eq!(stack.jobs.admission_item(), done, "and nothing is written any more");
+    assert_eq!(stack.jobs.admission_item(), done, "nothing is written");
     let shown = jobs.iter().filter(|job| runs(job) || job.status == Status::Pending);
     check_list(&stack, None, &sorted(shown), true).await;
 }
@@ -431,10 +431,7 @@ async fn a_store_that_is_busy_in_the_middle_leaves_a_removal_that_the_next_one_e
         let error = remove(&stack).await.unwrap_err();
         assert!(error.to_string().contains(operation), "{error}");
         let (now, shown) = (Some(stack.world.now()), walk(&stack, None, 200).await.concat());
-        assert!(
-            shown.iter().all(|job| runs(job) || job.run.times.cancelled_at == now),
-            "{operation}: the rest stays hidden"
-        );
+        assert!(shown.iter().all(|job| runs(job) || job.run.times.cancelled_at == now), "{operation}");
         for _ in 0..3 {
             remove(&stack).await.unwrap();
         }
@@ -494,7 +491,7 @@ async fn hidden_jobs_behind_many_visible_ones_are_removed_too() {
     stack.world.advance_s(1);
     clear(&*stack.jobs, &*stack.world).await.unwrap();
     stack.world.advance_s(1);
-    // What waited is cancelled and listed as such, before the one that was cancelled long ago.
+    // The newly cancelled jobs are listed before the one that was cancelled long ago.
     for _ in 0..5 {
         remove(&stack).await.unwrap();
     }

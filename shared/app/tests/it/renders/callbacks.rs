@@ -151,8 +151,8 @@ async fn an_anonymous_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_ign
 async fn many_anonymous_callbacks_at_once_are_one_hint() {
     let stack = Stack::default();
     rendering(&stack, 1);
-    let (voucher, callback) = (CallbackAuth::Anonymous, says("succeeded"));
-    futures_util::future::join_all((0..20).map(|_| call(&stack, &voucher, &callback))).await;
+    let (auth, callback) = (CallbackAuth::Anonymous, says("succeeded"));
+    futures_util::future::join_all((0..20).map(|_| call(&stack, &auth, &callback))).await;
     assert_eq!(stack.work.sent().len(), 1);
 }
 
@@ -192,9 +192,9 @@ async fn final_jobs_ignore_callbacks() {
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     let before = stack.jobs.get(&id);
-    for voucher in [by_token(&id), CallbackAuth::Operator] {
+    for auth in [by_token(&id), CallbackAuth::Operator] {
         for status in ["rendering", "succeeded", "failed"] {
-            let seen = call(&stack, &voucher, &says(status)).await;
+            let seen = call(&stack, &auth, &says(status)).await;
             assert!(matches!(seen, Received::Reached(_)), "{seen:?}");
         }
     }
@@ -225,8 +225,8 @@ async fn conflicts_are_decided_again_and_each_job_notifies_once() {
     let stack = without_key();
     let id = rendering(&stack, 1);
     stack.jobs.conflict(&id, 3);
-    let (voucher, callback) = (by_token(&id), says("succeeded"));
-    tokio::join!(call(&stack, &voucher, &callback), call(&stack, &voucher, &callback));
+    let (auth, callback) = (by_token(&id), says("succeeded"));
+    tokio::join!(call(&stack, &auth, &callback), call(&stack, &auth, &callback));
     let emitted = stack.jobs.get(&id).emitted;
     let completed: Vec<_> = emitted.iter().filter(|one| one.event == OutboundEvent::Completed).collect();
     assert_eq!(completed.len(), 1);

@@ -13,7 +13,7 @@ fn record_render(jobs: &MemoryJobs, id: &JobId) {
     assert!(jobs.apply(id, &report, NOON, &policy()));
 }
 
-fn vouchers(id: &JobId) -> [CallbackAuth; 2] {
+fn auths(id: &JobId) -> [CallbackAuth; 2] {
     [CallbackAuth::Run(id.clone(), 1), CallbackAuth::Operator]
 }
 
@@ -22,7 +22,7 @@ async fn a_parked_callback_is_applied_when_its_render_is_recorded() {
     for which in [0, 1] {
         let stack = without_key();
         let id = processing(&stack, 1);
-        let seen = call(&stack, &vouchers(&id)[which], &says("succeeded")).await;
+        let seen = call(&stack, &auths(&id)[which], &says("succeeded")).await;
         let expected = if which == 0 { "reached" } else { "unknown" };
         let shown = if matches!(seen, Received::Reached(_)) { "reached" } else { "unknown" };
         assert_eq!(shown, expected, "a run's token names its job, the operator's token names none");
@@ -48,7 +48,7 @@ async fn a_callback_is_applied_immediately_if_its_render_is_recorded_during_park
         // Its ApplyParked is processed too, before the callback is parked: it finds nothing.
         let recorded = id.clone();
         stack.jobs.before("park", move |jobs| record_render(jobs, &recorded));
-        let seen = call(&stack, &vouchers(&id)[which], &says("succeeded")).await;
+        let seen = call(&stack, &auths(&id)[which], &says("succeeded")).await;
         assert!(matches!(&seen, Received::Reached(job) if job.status == Status::Completed), "{seen:?}");
         assert_eq!(stack.jobs.get(&id).status, Status::Completed);
     }
@@ -120,9 +120,9 @@ async fn a_parked_callback_of_a_cancelled_job_is_ignored() {
 async fn a_callback_that_can_t_be_parked_is_an_error() {
     let stack = without_key();
     let id = processing(&stack, 1);
-    for voucher in vouchers(&id) {
+    for auth in auths(&id) {
         stack.jobs.faults.busy("park", 1);
-        assert!(receive(&stack.render_ports(), &stack.work, &voucher, &render(), &says("succeeded")).await.is_err());
+        assert!(receive(&stack.render_ports(), &stack.work, &auth, &render(), &says("succeeded")).await.is_err());
     }
 }
 
