@@ -61,7 +61,8 @@ pub async fn process_pieces(
 /// [`ChangeError`]; the piece is open again when its lease ends.
 pub async fn process_piece(ports: &DrawPorts<'_>, id: &JobId, attempt: u32) -> Result<PieceOutcome, ChangeError> {
     let report = |event: Event| async move { change(ports.jobs, ports.clock, ports.policy, id, &event).await };
-    let (mut claim, mut retry) = (Err(ChangeError::Contended(Subject::Job(id.clone()))), Retry::new(ports.clock, CLAIM_ATTEMPTS));
+    let (mut claim, mut retry) =
+        (Err(ChangeError::Contended(Subject::Job(id.clone()))), Retry::new(ports.clock, CLAIM_ATTEMPTS));
     while matches!(claim, Err(ChangeError::Contended(_))) && retry.attempt().await {
         claim = report(Event::ClaimPiece { attempt }).await;
     }

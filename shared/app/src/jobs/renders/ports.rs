@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use reelhook_domain::{JobId, Policy, RenderId, Service, Timestamp};
 
 use crate::clock::ClockAndRandom;
-use crate::jobs::store::JobStore;
 use crate::jobs::renders::callback::Callback;
+use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 
 /// The jobs of renders, parked callbacks, and the rate of hints.
