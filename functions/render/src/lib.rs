@@ -16,7 +16,8 @@ use reelhook_app::outbox::messages::PieceMessage;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
-use reelhook_app::videos::drawing::{DrawPorts, draw_on, last_start};
+use reelhook_app::videos::pieces::{last_start, process_pieces};
+use reelhook_app::videos::ports::DrawPorts;
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::clients::Clients;
@@ -142,10 +143,11 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
         let track = reelhook_music::find(track)?;
         Some(track_link(track.filename, &deps.base, &secrets.links, SystemClock.now()))
     };
-    let assets = AssetLoader { films: &deps.films, http: &deps.http };
+    let assets = AssetLoader { images: &deps.films, http: &deps.http };
     let ports = DrawPorts {
         jobs: &deps.jobs,
         films: &deps.films,
+        videos: &deps.films,
         renderer: &deps.renderer,
         remote: &CreatomateRenderer {
             service: &secrets.creatomate,
@@ -170,7 +172,7 @@ async fn process(deps: &Deps, messages: Vec<PieceMessage>, last_start: Timestamp
     };
     let mut verdicts = Vec::with_capacity(messages.len());
     for PieceMessage::Draw { job_id, attempt } in &messages {
-        verdicts.push(match draw_on(&ports, job_id, *attempt, last_start).await {
+        verdicts.push(match process_pieces(&ports, job_id, *attempt, last_start).await {
             Ok(pieces) => {
                 tracing::debug!(%job_id, attempt, pieces, "processed a hint");
                 Verdict::Done

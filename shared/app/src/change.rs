@@ -1,5 +1,4 @@
-//! Changing an aggregate of any kind: load, decide, save on condition of its version, and again if another writer was
-//! first.
+//! Changes of aggregates of any kind: load, decide, save on condition of the version, and retry after a conflict.
 
 use async_trait::async_trait;
 use reelhook_domain::{Aggregate, Decision, Job, Policy, Subject};
@@ -14,13 +13,13 @@ const ATTEMPTS: u32 = 12;
 /// Stores one kind of aggregates.
 #[async_trait]
 pub trait AggregateStore<A: Aggregate>: Send + Sync {
-    /// Reads an aggregate, consistently; deleted ones too, expired ones not.
+    /// Reads an aggregate with strong consistency. A deleted one is returned, an expired one is not.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn load(&self, id: &A::Id) -> Result<Option<A>, StoreError>;
 
-    /// Replaces an aggregate if the stored version is the one before; a repeat of one's own write counts as done.
+    /// Replaces an aggregate if the stored version is the one before. A repetition of the same write counts as done.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -30,18 +29,18 @@ pub trait AggregateStore<A: Aggregate>: Send + Sync {
 /// The outcome of a change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Changed<A: Aggregate = Job> {
-    /// The aggregate as it was saved.
+    /// The event was applied; the saved aggregate.
     Applied(Box<A>),
-    /// Nothing changed, and why; the aggregate as it is.
+    /// The event was ignored for this reason; the unchanged aggregate.
     Ignored(A::Ignored, Box<A>),
-    /// The command is refused; the aggregate as it is.
+    /// The command was refused; the unchanged aggregate.
     Rejected(A::Rejected, Box<A>),
     /// There is no such aggregate, or it was deleted.
     NotFound,
 }
 
 impl<A: Aggregate> Changed<A> {
-    /// The outcome's name in logs.
+    /// The name for logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Applied(_) => "applied",
@@ -52,13 +51,13 @@ impl<A: Aggregate> Changed<A> {
     }
 }
 
-/// Why a change did not come to an end.
+/// Why a change failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Another writer was first each time.
+    /// Another writer changed the aggregate during each attempt.
     #[error("`{0}` was changed by another writer during each attempt")]
     Contended(Subject),
 }
@@ -66,7 +65,7 @@ pub enum ChangeError {
 /// Applies `event` to the aggregate `id`.
 ///
 /// # Errors
-/// [`ChangeError`] if the store fails or another writer is first each time.
+/// [`ChangeError`] if the store fails or every attempt ends in a conflict.
 pub async fn change<A: Aggregate, S: AggregateStore<A> + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,

@@ -1,4 +1,4 @@
-//! The port of the clock and the random source.
+//! The ports of time and randomness: the clock with the random source, and the timer of time limits.
 
 use std::time::Duration;
 
@@ -22,4 +22,11 @@ pub trait ClockAndRandom: Send + Sync {
 
     /// Waits for this time.
     async fn wait(&self, time: Duration);
+}
+
+/// The timer of time limits and heartbeats. A test can let it never elapse, whereas the clock's waits always end.
+#[async_trait]
+pub trait Timer: Send + Sync {
+    /// Returns after this time.
+    async fn after(&self, time: Duration);
 }

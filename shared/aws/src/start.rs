@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use reelhook_app::clock::ClockAndRandom;
+use reelhook_app::clock::{ClockAndRandom, Timer};
 use reelhook_app::store::StoreError;
-use reelhook_app::videos::drawing::Timer;
 use reelhook_domain::Timestamp;
 use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;

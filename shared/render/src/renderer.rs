@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use reelhook_app::videos::draw_error::DrawError;
-use reelhook_app::videos::drawing::{self, Assets as ImageFiles, SceneRenderer, ScratchDir};
+use reelhook_app::videos::ports::{Assets as ImageFiles, FilmScene, SceneRenderer, ScratchDir};
 use reelhook_domain::videos::film::{ImageRef, Music, Scene};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -33,8 +33,8 @@ impl LocalRenderer {
 
 #[async_trait]
 impl SceneRenderer for LocalRenderer {
-    fn hash(&self, cut: drawing::Cut<'_>, files: &ImageFiles) -> String {
-        let scene_input = scene_input(cut);
+    fn hash(&self, scene: FilmScene<'_>, files: &ImageFiles) -> String {
+        let scene_input = scene_input(scene);
         // Hash images by content: their references may change.
         let digests: HashMap<&ImageRef, String> =
             files.iter().map(|(image, bytes)| (image, hex::encode(Sha256::digest(bytes)))).collect();
@@ -47,12 +47,12 @@ impl SceneRenderer for LocalRenderer {
 
     async fn draw(
         &self,
-        cut: drawing::Cut<'_>,
+        scene: FilmScene<'_>,
         files: ImageFiles,
         to: &Path,
         drawn: Arc<AtomicU32>,
     ) -> Result<(), DrawError> {
-        let laid_out = self.lay_out(cut, files).await?;
+        let laid_out = self.lay_out(scene, files).await?;
         let progress = move |frames| drawn.store(frames, Ordering::Relaxed);
         self.ffmpeg.encode(laid_out, to, progress, std::future::pending()).await.map_err(draw_error)
     }
@@ -82,11 +82,11 @@ impl SceneRenderer for LocalRenderer {
 
 impl LocalRenderer {
     /// Lays a scene out on a blocking thread.
-    async fn lay_out(&self, cut: drawing::Cut<'_>, files: ImageFiles) -> Result<LaidOutScene, DrawError> {
-        let (film, place) = (cut.film, cut.scene);
-        let scene = film.scenes[place].clone();
-        let before = place.checked_sub(1).map(|before| film.scenes[before].clone());
-        let (theme, format, size) = (film.theme, cut.format, film.quality.size(cut.format));
+    async fn lay_out(&self, scene: FilmScene<'_>, files: ImageFiles) -> Result<LaidOutScene, DrawError> {
+        let FilmScene { film, rendition, index } = scene;
+        let scene = film.scenes[index].clone();
+        let before = index.checked_sub(1).map(|before| film.scenes[before].clone());
+        let (theme, size) = (film.theme, film.quality.size(rendition));
         let (fonts, directory) = (Arc::clone(&self.fonts), self.fonts_directory.clone());
         let laid_out = tokio::task::spawn_blocking(move || {
             let mut images = Images::default();
@@ -100,7 +100,7 @@ impl LocalRenderer {
             };
             LaidOutScene::new(
                 loaded,
-                &SceneInput { scene: &scene, before: before.as_ref(), theme, size, format },
+                &SceneInput { scene: &scene, before: before.as_ref(), theme, size, format: rendition },
                 &images,
             )
         });
@@ -129,14 +129,15 @@ fn with_content_hashes(scene: &Scene, digests: &HashMap<&ImageRef, String>) -> S
     scene
 }
 
-fn scene_input(cut: drawing::Cut<'_>) -> SceneInput<'_> {
-    let scenes = &cut.film.scenes;
+fn scene_input(scene: FilmScene<'_>) -> SceneInput<'_> {
+    let FilmScene { film, rendition, index } = scene;
+    let scenes = &film.scenes;
     SceneInput {
-        scene: &scenes[cut.scene],
-        before: cut.scene.checked_sub(1).map(|before| &scenes[before]),
-        theme: cut.film.theme,
-        size: cut.film.quality.size(cut.format),
-        format: cut.format,
+        scene: &scenes[index],
+        before: index.checked_sub(1).map(|before| &scenes[before]),
+        theme: film.theme,
+        size: film.quality.size(rendition),
+        format: rendition,
     }
 }
 

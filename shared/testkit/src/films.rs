@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelhook_app::catalog::{CatalogStore, Movie};
+use reelhook_app::clock::Timer;
 use reelhook_app::store::StoreError;
 use reelhook_app::videos::draw_error::DrawError;
-use reelhook_app::videos::drawing::{Assets, Cut, SceneRenderer, ScratchDir, Speeds, Timer};
-use reelhook_app::videos::films::{FilmStore, ObjectStore, film_key};
+use reelhook_app::videos::films::{FilmStore, ImageStore, VideoStore, film_key};
+use reelhook_app::videos::ports::{Assets, FilmScene, SceneRenderer, ScratchDir};
+use reelhook_app::videos::speeds::Speeds;
 use reelhook_app::videos::uploads::{Links, Upload};
 use reelhook_domain::JobId;
 use reelhook_domain::videos::film::{Film, Music, Rendition};
@@ -85,7 +87,7 @@ impl FilmStore for MemoryObjectStore {
 }
 
 #[async_trait]
-impl ObjectStore for MemoryObjectStore {
+impl VideoStore for MemoryObjectStore {
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         Ok(self.objects.lock().unwrap().contains_key(key))
@@ -102,6 +104,16 @@ impl ObjectStore for MemoryObjectStore {
         Ok(true)
     }
 
+    async fn put_video(&self, key: &str, _: &str, from: &Path) -> Result<u64, StoreError> {
+        let video = self.file(from);
+        let bytes = video.len() as u64;
+        self.put(key, video).await?;
+        Ok(bytes)
+    }
+}
+
+#[async_trait]
+impl ImageStore for MemoryObjectStore {
     async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
         tokio::task::yield_now().await;
         Ok(self.objects.lock().unwrap().get(key).filter(|image| image.len() <= limit).cloned())
@@ -109,13 +121,6 @@ impl ObjectStore for MemoryObjectStore {
 
     async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.put(key, bytes.to_vec()).await
-    }
-
-    async fn put_video(&self, key: &str, _: &str, from: &Path) -> Result<u64, StoreError> {
-        let video = self.file(from);
-        let bytes = video.len() as u64;
-        self.put(key, video).await?;
-        Ok(bytes)
     }
 }
 
@@ -148,23 +153,23 @@ impl Speeds for MemoryObjectStore {
 
 #[async_trait]
 impl SceneRenderer for MemoryObjectStore {
-    fn hash(&self, cut: Cut<'_>, pictures: &Assets) -> String {
-        let scene = serde_json::to_string(&cut.film.scenes[cut.scene]).unwrap();
-        let text = format!("{scene}{:?}{:?}{}", cut.format, cut.film.theme, pictures.len());
+    fn hash(&self, scene: FilmScene<'_>, assets: &Assets) -> String {
+        let specification = serde_json::to_string(&scene.film.scenes[scene.index]).unwrap();
+        let text = format!("{specification}{:?}{:?}{}", scene.rendition, scene.film.theme, assets.len());
         format!("{:016x}", text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))))
     }
 
-    async fn draw(&self, cut: Cut<'_>, _: Assets, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
+    async fn draw(&self, scene: FilmScene<'_>, _: Assets, to: &Path, drawn: Arc<AtomicU32>) -> Result<(), DrawError> {
         tokio::task::yield_now().await;
-        if *self.deadly.lock().unwrap() == Some(cut.scene) {
+        if *self.deadly.lock().unwrap() == Some(scene.index) {
             std::future::pending::<()>().await;
         }
         let done = self.faults.check("draw").map_err(|error| DrawError::Renderer(error.to_string()))?;
         done.answer(()).map_err(|error| DrawError::Renderer(error.to_string()))?;
-        drawn.store(cut.film.scenes[cut.scene].frames, Ordering::Relaxed);
-        let text = format!("[{:?} {}]", cut.format, cut.scene);
+        drawn.store(scene.film.scenes[scene.index].frames, Ordering::Relaxed);
+        let text = format!("[{:?} {}]", scene.rendition, scene.index);
         self.disk.lock().unwrap().insert(to.to_owned(), text.into_bytes());
-        self.drawn.lock().unwrap().push((cut.format, cut.scene));
+        self.drawn.lock().unwrap().push((scene.rendition, scene.index));
         Ok(())
     }
 

@@ -14,7 +14,8 @@ use reelhook_app::outbox::repair::RepairPorts;
 use reelhook_app::outbox::sweep::{Due, SweepPorts, Swept, sweep};
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
-use reelhook_app::videos::drawing::{DrawPorts, PieceResult, draw_on, draw_one};
+use reelhook_app::videos::pieces::{PieceOutcome, process_piece, process_pieces};
+use reelhook_app::videos::ports::DrawPorts;
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
 use reelhook_app::web_url::WebUrl;
@@ -253,25 +254,26 @@ impl Stack {
     ///
     /// # Errors
     /// [`ChangeError`]: the queue delivers the message again.
-    pub async fn draw_one(&self, message: &PieceMessage) -> Result<PieceResult, ChangeError> {
+    pub async fn process_piece(&self, message: &PieceMessage) -> Result<PieceOutcome, ChangeError> {
         let PieceMessage::Draw { job_id, attempt } = message;
-        self.drawing(async |ports| draw_one(ports, job_id, *attempt).await).await
+        self.with_draw_ports(async |ports| process_piece(ports, job_id, *attempt).await).await
     }
 
     /// Runs a renderer on one message: it processes pieces until `last_start`, and returns their number.
     ///
     /// # Errors
     /// [`ChangeError`]: the queue delivers the message again.
-    pub async fn draw_on(&self, message: &PieceMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
+    pub async fn process_pieces(&self, message: &PieceMessage, last_start: Timestamp) -> Result<usize, ChangeError> {
         let PieceMessage::Draw { job_id, attempt } = message;
-        self.drawing(async |ports| draw_on(ports, job_id, *attempt, last_start).await).await
+        self.with_draw_ports(async |ports| process_pieces(ports, job_id, *attempt, last_start).await).await
     }
 
-    async fn drawing<T>(&self, draw: impl AsyncFnOnce(&DrawPorts<'_>) -> T) -> T {
+    async fn with_draw_ports<T>(&self, process: impl AsyncFnOnce(&DrawPorts<'_>) -> T) -> T {
         let music = |track: &str| Some(format!("https://reelhook.example/music/{track}"));
         let ports = DrawPorts {
             jobs: &*self.jobs,
             films: &self.objects,
+            videos: &self.objects,
             renderer: &self.objects,
             remote: &CreatomateRenderer {
                 service: &self.creatomate,
@@ -281,12 +283,12 @@ impl Stack {
             },
             composer: &Workflow {
                 jobs: &*self.jobs,
-                assets: &AssetLoader { films: &self.objects, http: &self.http },
+                assets: &AssetLoader { images: &self.objects, http: &self.http },
                 catalog: &self.catalog,
                 clock: &*self.world,
                 policy: &self.policy,
             },
-            assets: &AssetLoader { films: &self.objects, http: &self.http },
+            assets: &AssetLoader { images: &self.objects, http: &self.http },
             speeds: &self.objects,
             clock: &*self.world,
             timer: &NeverElapses,
@@ -294,7 +296,7 @@ impl Stack {
             links: &self.worker.tokens,
             base: &self.worker.base,
         };
-        draw(&ports).await
+        process(&ports).await
     }
 
     /// Runs renderers on all visible messages and returns their number.
@@ -305,7 +307,7 @@ impl Stack {
         let messages = self.pieces.receive();
         for message in &messages {
             let last_start = self.world.now().after(GOES_ON);
-            self.draw_on(message, last_start).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
+            self.process_pieces(message, last_start).await.unwrap_or_else(|error| panic!("{message:?}: {error}"));
         }
         messages.len()
     }

@@ -1,4 +1,4 @@
-//! The life of a job: submitted, started, reported on, watched, listed, counted.
+//! Jobs: submission, starts, reports, renders, lists, logs and counters.
 
 pub mod admission;
 pub mod effects;

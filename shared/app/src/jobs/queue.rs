@@ -1,6 +1,7 @@
-//! The queue as its operator sees it: numbers, lists, stopping it, and clearing it.
+//! The queue for its operator: counts, lists, the pause switch, and clears.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -19,20 +20,20 @@ use crate::views::streamgank::QueueCounts;
 
 /// Attempts at a change of the admission item.
 const ATTEMPTS: u32 = 20;
-/// Pages that one list reads where clears hide what they hold.
+/// The maximum number of pages that one list reads if clears hide their jobs.
 const PAGES: usize = 5;
-/// Hidden jobs of a status that one sweep removes.
+/// The maximum number of hidden jobs in one page of a removal.
 const REMOVED_AT_ONCE: usize = 200;
-/// Jobs that are changed at once.
+/// The number of jobs that are changed at the same time.
 const CHANGES_AT_ONCE: usize = 8;
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+/// A day of UTC.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The queue's numbers, lists and switches.
+/// Reads the jobs of the queue.
 #[async_trait]
 pub trait QueueStore: StartStore + SubmitStore {
-    /// Jobs of a status that were made in a month (`2024-01`), up to a time, newest first; eventually consistent. Of a
-    /// family, some of others may be among them.
+    /// Jobs of a status that were created in a month (`2024-01`), up to a time, newest first; eventually consistent. With a
+    /// family, jobs of other families may be among them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -45,7 +46,7 @@ pub trait QueueStore: StartStore + SubmitStore {
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
 
-    /// Jobs of a status that were made in a month, from a time up to another, oldest first; eventually consistent.
+    /// Jobs of a status that were created in a month, from a time up to another, oldest first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -58,39 +59,39 @@ pub trait QueueStore: StartStore + SubmitStore {
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
 
-    /// Those of these jobs that are there, in any order.
+    /// The jobs with these ids, in any order; those that do not exist are left out.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn load_all(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
-    /// Jobs that run or render, at most 100; eventually consistent.
+    /// Jobs that are processing or rendering, at most 100; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn running(&self) -> Result<Vec<JobId>, StoreError>;
 }
 
-/// Where a list goes on: jobs made at `until` or before, but not these.
+/// The cursor of a list: the next page has jobs that were created at `until` or before, except for the listed ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Milliseconds.
+    /// The creation time of the last listed job.
     pub until: Timestamp,
-    /// Jobs of that very millisecond that were listed already.
+    /// Jobs of the same millisecond that are already listed.
     pub listed: BTreeSet<JobId>,
 }
 
-/// A part of the list of jobs.
+/// A page of the list of jobs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// Newest first.
+    /// The jobs, newest first.
     pub jobs: Vec<Job>,
-    /// Where the next part begins.
+    /// The cursor of the next page.
     pub next: Option<Cursor>,
 }
 
-/// Lists jobs, of one family and status or of all, newest first. The number of reads does not grow with the number of
-/// jobs.
+/// Lists jobs, newest first; `family` and `filter` restrict the list to a family and to a status. The number of reads does
+/// not grow with the number of jobs.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -135,13 +136,13 @@ async fn page(
 ) -> Result<(Vec<JobId>, Option<Cursor>), StoreError> {
     let statuses: Vec<Status> = filter.map_or(Status::ALL.to_vec(), |status| vec![status]);
     let months = months(now);
-    // One more than asked for tells whether there is a next part.
+    // One more than the limit shows whether there is a next page.
     let most = limit + 1 + cursor.listed.len();
     let reads = statuses
         .iter()
         .flat_map(|status| months.iter().map(|month| store.newest(family, *status, month, cursor.until, most)));
     let mut found: Vec<(Timestamp, JobId)> = try_join_all(reads).await?.into_iter().flatten().collect();
-    // A job that moves shows under two statuses for a moment.
+    // A job whose status just changed may be listed under both statuses.
     found.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
     found.dedup_by(|a, b| a.1 == b.1);
     found.retain(|(_, id)| !cursor.listed.contains(id));
@@ -158,30 +159,29 @@ async fn page(
     Ok((found.into_iter().map(|(_, id)| id).collect(), next))
 }
 
-/// The months that jobs may be from: they are kept for 30 days after their end.
+/// The months in which stored jobs may have been created: jobs are kept for 30 days after their end.
 fn months(now: Timestamp) -> Vec<String> {
-    let day_of_month: i64 = now.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1);
-    // The last day of the month before, and of the one before that.
-    let before = Timestamp(now.0 - day_of_month * DAY_MS);
-    let before_day: i64 = before.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1);
-    let earlier = Timestamp(before.0 - before_day * DAY_MS);
+    let day_of_month = |at: Timestamp| at.day().get(8..).and_then(|day| day.parse().ok()).unwrap_or(1_u32);
+    // The last days of the previous month and of the month before.
+    let before = now.before(DAY * day_of_month(now));
+    let earlier = before.before(DAY * day_of_month(before));
     [now, before, earlier].map(|at| at.day().chars().take(7).collect()).into()
 }
 
-/// How the queue stands.
+/// The status of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueStatus {
     /// Jobs by status.
     pub counts: QueueCounts,
-    /// Jobs that run or render.
+    /// Jobs that are processing or rendering.
     pub active: Vec<JobId>,
-    /// Runs under way.
+    /// The number of runs under way.
     pub running: usize,
     /// Whether no further job starts.
     pub paused: bool,
 }
 
-/// The queue's numbers, in three bounded reads and the counters.
+/// The status of the queue, from three bounded reads and the counters.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -198,7 +198,7 @@ pub async fn status(store: &dyn QueueStore, now: Timestamp) -> Result<QueueStatu
     Ok(QueueStatus { counts, active, running: admission.running(now), paused: admission.paused })
 }
 
-/// Lets further jobs start or not; `None` turns it round. Returns what it was and what it is.
+/// Pauses or resumes the queue; `None` switches to the other. Returns whether it was processing and whether it now is.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -217,13 +217,13 @@ pub async fn toggle(
     })
     .await?;
     if is {
-        // Should this get lost, the sweep finds that jobs wait.
+        // If this hint is lost, the due sweep sends hints for waiting jobs.
         send_all(work, vec![Delayed::now(WorkMessage::Start)]).await?;
     }
     Ok((was, is))
 }
 
-/// Hides what waits and what has ended; the sweep removes it.
+/// Hides waiting and ended jobs; the due sweep removes them.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -233,7 +233,7 @@ pub async fn clear(store: &dyn QueueStore, clock: &dyn ClockAndRandom) -> Result
     update(store, clock, |admission| Some(admission.clear(now, |status| counts.of(status)))).await
 }
 
-/// Hides what has failed; the sweep removes it. Returns how many that are.
+/// Hides failed jobs; the due sweep removes them. Returns the number of newly hidden jobs.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -265,7 +265,7 @@ async fn update(
     Err(StoreError::Busy { operation: "change the queue", source: "others changed it each time".into() })
 }
 
-/// What removing hidden jobs needs.
+/// The ports of the removal of hidden jobs.
 pub struct RemovalPorts<'a> {
     /// The queue.
     pub queue: &'a dyn QueueStore,
@@ -277,10 +277,10 @@ pub struct RemovalPorts<'a> {
     pub policy: &'a Policy,
 }
 
-/// Cancels and deletes what a clear hides, as far as one sweep goes; how many jobs.
+/// Cancels and deletes hidden jobs, up to a maximum for one sweep; returns the number of removed jobs.
 ///
 /// # Errors
-/// [`ChangeError`]; the next sweep goes on.
+/// [`ChangeError`]; the next sweep continues.
 pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeError> {
     let cleared = ports.queue.admission().await?.cleared;
     if cleared.is_empty() {
@@ -298,7 +298,7 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
         }
     }
     update(ports.queue, ports.clock, |admission| {
-        // Who cleared again meanwhile has hidden more.
+        // A clear in the meantime has hidden more jobs.
         let same = admission.cleared.all == cleared.all && admission.cleared.failed == cleared.failed;
         Some(admission.removed(&removed, done && same))
     })
@@ -306,7 +306,8 @@ pub async fn remove_cleared(ports: &RemovalPorts<'_>) -> Result<usize, ChangeErr
     Ok(removed.values().sum::<u64>() as usize)
 }
 
-/// Removes hidden jobs of a status that were made in a month, the oldest first: how many, and whether none is left.
+/// Removes hidden jobs of a status that were created in a month, the oldest first; returns their number, and whether none is
+/// left.
 async fn remove_of_month(
     ports: &RemovalPorts<'_>,
     cleared: &ClearCutoffs,
@@ -315,7 +316,7 @@ async fn remove_of_month(
 ) -> Result<(u64, bool), ChangeError> {
     let Some(latest) = cleared.all.max(cleared.failed) else { return Ok((0, true)) };
     let event = if status == Status::Pending { Event::Clear { until: latest } } else { Event::Delete };
-    let (mut from, mut removed, mut found) = (Timestamp(0), 0, false);
+    let (mut from, mut removed, mut found) = (Timestamp::EPOCH, 0, false);
     for _ in 0..PAGES {
         let page = ports.queue.oldest(status, month, from, latest, REMOVED_AT_ONCE).await?;
         let ids: Vec<JobId> = page.iter().map(|(_, id)| id.clone()).collect();
@@ -329,14 +330,14 @@ async fn remove_of_month(
         }
         match page.last() {
             Some((last, _)) if page.len() >= REMOVED_AT_ONCE => from = *last,
-            // Something was there: the next sweep sees whether it was all.
+            // After a removal, the next sweep checks that no hidden job is left.
             _ => return Ok((removed, !found)),
         }
         if found {
             break;
         }
     }
-    // Behind many that are not hidden, the count of those that are has to do.
+    // If the pages had only visible jobs, the count of hidden jobs decides.
     Ok((removed, !found && cleared.shown(status, 1) == 1))
 }
 
@@ -345,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jobs_may_be_from_three_months() {
+    fn stored_jobs_were_created_in_three_months() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
         assert_eq!(months(at("2024-03-31T00:00:00Z")), ["2024-03", "2024-02", "2024-01"]);
         assert_eq!(months(at("2024-01-01T00:00:00Z")), ["2024-01", "2023-12", "2023-11"]);

@@ -1,4 +1,4 @@
-//! Reconciles the counters of final states with the jobs themselves: a difference is mended when it shows twice.
+//! Reconciles the counters of final states with the stored jobs: a difference that is found twice is corrected.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::store::StoreError;
 /// A day of UTC.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A counter and what was counted last time.
+/// A counter, and the difference that was found last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counter {
-    /// What it says.
+    /// The value of the counter.
     pub value: i64,
-    /// What a count of the jobs gave when it last differed, and what the counter said then.
+    /// The counted number of jobs when it last differed, and the value of the counter then.
     pub suspected: Option<(i64, i64)>,
 }
 
-/// Counters and the jobs behind them.
+/// Stores counters, and counts jobs.
 #[async_trait]
 pub trait CounterStore: Send + Sync {
     /// The counter of a status and day.
@@ -28,19 +28,19 @@ pub trait CounterStore: Send + Sync {
     /// [`StoreError`].
     async fn counter(&self, status: Status, day: &str) -> Result<Counter, StoreError>;
 
-    /// Counts the jobs themselves, by the index of status and day.
+    /// Counts the stored jobs, by the index of status and day.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn count_jobs(&self, status: Status, day: &str) -> Result<i64, StoreError>;
 
-    /// Remembers a difference for next time.
+    /// Stores a difference until the next reconciliation.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn suspect(&self, status: Status, day: &str, counted: i64, value: i64) -> Result<(), StoreError>;
 
-    /// Forgets a difference that went away.
+    /// Removes a stored difference that no longer exists.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -53,14 +53,14 @@ pub trait CounterStore: Send + Sync {
     async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError>;
 }
 
-/// Holds today's and yesterday's counters against the jobs; the number that was mended.
+/// Compares the counters of today and yesterday with the jobs; returns the number of corrected counters.
 ///
-/// A change on its way through the stream makes a difference too, but not the same one twice.
+/// A change that is still in the stream causes a difference too, but not the same one twice.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn reconcile(store: &dyn CounterStore, now: Timestamp) -> Result<usize, StoreError> {
-    let mut mended = 0;
+    let mut corrected = 0;
     for day in [now.day(), now.before(DAY).day()] {
         for status in Status::ALL.into_iter().filter(|status| status.is_final()) {
             let counted = store.count_jobs(status, &day).await?;
@@ -73,12 +73,12 @@ pub async fn reconcile(store: &dyn CounterStore, now: Timestamp) -> Result<usize
             }
             if counter.suspected == Some((counted, counter.value)) {
                 store.mend(status, &day, counter.value, counted).await?;
-                mended += 1;
-                tracing::warn!(status = status.name(), day, was = counter.value, counted, "mended a counter");
+                corrected += 1;
+                tracing::warn!(status = status.name(), day, was = counter.value, counted, "corrected a counter");
             } else {
                 store.suspect(status, &day, counted, counter.value).await?;
             }
         }
     }
-    Ok(mended)
+    Ok(corrected)
 }

@@ -1,4 +1,5 @@
-//! Starting runs: claim a slot and a job in one transaction, ask the external worker, confirm (architecture.md).
+//! Starts of runs: claim a slot and a job in one transaction, send the job to the external worker, record its response
+//! (architecture.md).
 
 use std::time::Duration;
 
@@ -22,31 +23,31 @@ use crate::retry::Retry;
 use crate::store::StoreError;
 use crate::web_url::WebUrl;
 
-/// Starts that one hint makes, at most.
+/// The maximum number of starts for one hint.
 const STARTS: usize = 10;
-/// Attempts at a claim that loses races, before a hint is dropped.
+/// Attempts at a claim after conflicts, before the hint is dropped.
 const ATTEMPTS: u32 = 20;
-/// Pages of hidden jobs that one claim removes.
+/// The maximum number of pages of hidden jobs that one claim removes.
 const REMOVED_PAGES: usize = 20;
-/// The whole of one request to the worker.
+/// The time limit of one request to the worker.
 const POST_DEADLINE: Duration = Duration::from_secs(15);
-/// Bytes of the worker's answer that are read.
+/// The maximum size of the worker's response, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
-/// Bytes of a worker's name for itself.
+/// The maximum size of a worker's own name, in bytes.
 const WORKER_ID_LIMIT: usize = 128;
-/// Bytes of the reason with which a worker refuses a job.
+/// The maximum size of a worker's reason for a refusal, in bytes.
 const ERROR_LIMIT: usize = 2048;
-/// How long after a run's own end its slot is given back by itself.
+/// How long after the time limit of a run the lease of its slot expires.
 const SLOT_MARGIN: Duration = Duration::from_secs(300);
-/// The namespace of the ids under which requests to workers are signed.
+/// The namespace of the ids of signed requests to workers.
 const REQUESTS: Uuid = Uuid::from_u128(0x2c55_1f0a_93c5_5f7e_8d11_4bb0_3a39_90d2);
 
-/// What a claim gave.
+/// The outcome of writing a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
-    /// Both were written.
+    /// The job and the admission item were written.
     Done,
-    /// Somebody changed the job or the admission item first.
+    /// Another writer changed the job or the admission item first.
     Conflict,
 }
 
@@ -59,22 +60,22 @@ pub trait StartStore: AdmissionStore {
     /// [`StoreError`].
     async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError>;
 
-    /// Saves the claimed job and the admission item, each one version on, both or none.
+    /// Saves the next versions of the claimed job and of the admission item in one transaction.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn claim(&self, job: &Job, admission: &Admission) -> Result<Claimed, StoreError>;
 }
 
-/// How workers are asked.
+/// The settings of the external worker.
 pub struct WorkerSettings {
-    /// WORKER_URL; without one, runs are done here.
+    /// WORKER_URL; without it, our own renderers process the runs.
     pub url: Option<Url>,
-    /// RENDERER: who draws the films of runs that are done here.
+    /// RENDERER: what renders the films of the runs that our own renderers process.
     pub renderer: Renderer,
-    /// MAX_WORKERS: runs at once.
+    /// MAX_WORKERS: the concurrency limit of runs.
     pub max: usize,
-    /// PUBLIC_BASE_URL, where callbacks come back to.
+    /// PUBLIC_BASE_URL, the base of callback URLs.
     pub base: Url,
     /// CALLBACK_TOKEN_SECRET.
     pub tokens: SigningKeys,
@@ -82,11 +83,11 @@ pub struct WorkerSettings {
     pub secret: Option<SigningKeys>,
 }
 
-/// What starting needs.
+/// The ports of starts.
 pub struct StartPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
-    /// Queue and slots.
+    /// Waiting jobs and slots.
     pub starts: &'a dyn StartStore,
     /// The guarded client.
     pub http: &'a dyn HttpSender,
@@ -94,24 +95,24 @@ pub struct StartPorts<'a> {
     pub clock: &'a dyn ClockAndRandom,
     /// The jobs' timers.
     pub policy: &'a Policy,
-    /// How workers are asked.
+    /// The settings of the external worker.
     pub worker: &'a WorkerSettings,
 }
 
-/// What the worker said.
+/// The worker's response to a start.
 enum StartResponse {
-    /// It runs.
+    /// The worker accepted the run.
     Accepted { worker_id: Option<String>, cancel_url: Option<String> },
-    /// Later.
+    /// The worker is busy or was not reached: try again later.
     Busy { wait: Option<Duration>, reason: String },
-    /// Never like this.
+    /// The worker refused the run: the run has failed.
     Refused { error: String },
 }
 
-/// Starts what can be started, up to a bound; the number of runs that began.
+/// Starts waiting jobs, up to a maximum; returns the number of runs that started.
 ///
 /// # Errors
-/// [`ChangeError`]; a claim that was made is then given back by its lease.
+/// [`ChangeError`]; the lease of a claim that was made then expires.
 pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
     let mut started = 0;
     while started < STARTS {
@@ -124,19 +125,19 @@ pub async fn start_some(ports: &StartPorts<'_>) -> Result<usize, ChangeError> {
     Ok(started)
 }
 
-/// What came of one attempt to claim a job.
+/// The outcome of one attempt at a claim.
 enum Attempt {
-    /// This job is claimed.
+    /// The job is claimed.
     Claimed(Box<Job>),
     /// No slot is free, or no job is ready.
     Nothing,
     /// Another writer changed the job or the slots first.
     Conflict,
-    /// What was ready was hidden by a clear, and is removed.
+    /// The ready jobs were hidden by a clear and are now cancelled.
     Removed,
 }
 
-/// Claims the oldest job that is ready, if a slot is free.
+/// Claims the oldest ready job, if a slot is free.
 async fn claim_one(ports: &StartPorts<'_>) -> Result<Option<Job>, ChangeError> {
     let mut retry = Retry::new(ports.clock, ATTEMPTS);
     let mut removed = 0;
@@ -159,7 +160,7 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
     let admission = ports.starts.admission().await?;
     let now = ports.clock.now();
     if let Err(reason) = admission.check(now, ports.worker.max) {
-        tracing::info!(?reason, running = admission.running(now), "nothing starts now");
+        tracing::info!(?reason, running = admission.running(now), "no slot is free, started no job");
         return Ok(Attempt::Nothing);
     }
     let mut removed = false;
@@ -167,7 +168,7 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
         let job = match ports.jobs.load(&id).await {
             Ok(Some(job)) => job,
             Ok(None) => continue,
-            // It must not keep the ones behind it from starting.
+            // An unreadable job must not block the jobs behind it.
             Err(error @ StoreError::Unreadable { .. }) => {
                 tracing::error!(job_id = %id, %error, "failed to read a waiting job, skipped it");
                 continue;
@@ -175,7 +176,7 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
             Err(error) => return Err(error.into()),
         };
         if let Some(until) = admission.cleared.all.filter(|_| admission.cleared.hides(&job)) {
-            // The sweep would do it; here it makes room for what waits behind.
+            // The due sweep cancels hidden jobs too, but here they would block the jobs behind them.
             change_loaded(ports.jobs, ports.clock, ports.policy, job, &Event::Clear { until }).await?;
             removed = true;
             continue;
@@ -193,13 +194,13 @@ async fn try_claim(ports: &StartPorts<'_>) -> Result<Attempt, ChangeError> {
     Ok(if removed { Attempt::Removed } else { Attempt::Nothing })
 }
 
-/// Asks the worker to run a claimed job, unless that is ours to do; whether it runs.
+/// Sends a claimed job to the worker, or to our own renderers; returns whether more jobs may be started.
 async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
     let attempt = job.run.attempt;
     let Some(url) = ports.worker.url.as_ref().filter(|_| job.plan().is_none()) else {
         let event = Event::RunHere { attempt, renderer: ports.worker.renderer };
         change(ports.jobs, ports.clock, ports.policy, &job.id, &event).await?;
-        tracing::info!(job_id = %job.id, attempt, traceparent = job.origin.traceparent, "a job is run here");
+        tracing::info!(job_id = %job.id, attempt, traceparent = job.origin.traceparent, "started a job on our own renderers");
         return Ok(true);
     };
     let response = request_start(ports, job, url).await;
@@ -212,10 +213,10 @@ async fn start(ports: &StartPorts<'_>, job: &Job) -> Result<bool, ChangeError> {
     if let (Changed::Ignored(Ignored::FinalJob, now), Event::Started { cancel_url: Some(url), .. }) = (&changed, &event)
         && now.status == Status::Cancelled
     {
-        // It was cancelled while the worker was being asked.
+        // The job was cancelled while the request to the worker was in progress.
         cancel_worker(ports.http, ports.worker, ports.clock.now(), &job.id, attempt, url).await;
     }
-    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.origin.traceparent, "asked the worker to run a job");
+    tracing::info!(job_id = %job.id, attempt, runs, traceparent = job.origin.traceparent, "sent a job to the worker");
     Ok(runs)
 }
 
@@ -234,18 +235,18 @@ async fn request_start(ports: &StartPorts<'_>, job: &Job, url: &Url) -> StartRes
     let mut request = signed_post(url.clone(), &body, &key, ports.worker, ports.clock.now());
     request.headers.push(("idempotency-key".to_owned(), key));
     request.headers.extend(job.origin.traceparent.iter().map(|trace| ("traceparent".to_owned(), trace.clone())));
-    read_answer(ports.http.send(request).await, ports.clock.now())
+    read_response(ports.http.send(request).await, ports.clock.now())
 }
 
-fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) -> StartResponse {
-    let response = match answer {
+fn read_response(result: Result<OutboundResponse, OutboundError>, now: Timestamp) -> StartResponse {
+    let response = match result {
         Ok(response) => response,
         Err(error) => {
             return StartResponse::Busy { wait: None, reason: format!("worker not reached: {}", error.code()) };
         }
     };
     let body = response.json().unwrap_or_default();
-    let text = |name: &str, most: usize| body[name].as_str().map(|text| cut(text, most).to_owned());
+    let text = |name: &str, limit: usize| body[name].as_str().map(|text| cut(text, limit).to_owned());
     let error = || text("error", ERROR_LIMIT);
     match response.status {
         200..=299 if body["accepted"] == false => {
@@ -253,7 +254,7 @@ fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) 
         }
         200..=299 => StartResponse::Accepted {
             worker_id: text("worker_id", WORKER_ID_LIMIT),
-            // A part of a URL is another one.
+            // A URL that is too long is dropped, since its start is another URL.
             cancel_url: body["cancel_url"].as_str().and_then(WebUrl::parse).map(String::from),
         },
         status @ (400..=428 | 430..=499) => StartResponse::Refused {
@@ -261,14 +262,15 @@ fn read_answer(answer: Result<OutboundResponse, OutboundError>, now: Timestamp) 
         },
         status => {
             let wait = response.header("retry-after").and_then(|header| retry_after(header, now));
-            // As long as a claim's next hint may wait; a worker that asks for more is asked again then.
+            // A worker that requests a longer wait gets its next request after an hour.
             let wait = wait.map(|wait| wait.min(Duration::from_secs(3600)));
             StartResponse::Busy { wait, reason: format!("worker answered {status}") }
         }
     }
 }
 
-/// Tells a worker that its run is not wanted any more; it is told once, what still comes is absorbed.
+/// Cancels a run at its worker. The request is sent once; later reports of the run are ignored. Returns whether the worker
+/// responded without a server error.
 pub async fn cancel_worker(
     http: &dyn HttpSender,
     worker: &WorkerSettings,
@@ -282,17 +284,17 @@ pub async fn cancel_worker(
     let request = signed_post(url, &body, &format!("{job_id}.{attempt}.cancel"), worker, now);
     match http.send(request).await {
         Ok(response) => {
-            tracing::info!(%job_id, attempt, status = response.status, "told the worker of a cancel");
+            tracing::info!(%job_id, attempt, status = response.status, "sent a cancellation to the worker");
             response.status < 500
         }
         Err(error) => {
-            tracing::warn!(%job_id, attempt, %error, "the worker could not be told of a cancel");
+            tracing::warn!(%job_id, attempt, %error, "failed to send a cancellation to the worker");
             false
         }
     }
 }
 
-/// A POST that is signed like a delivery, under an id that follows from `what`.
+/// A POST that is signed like a delivery, with an id that is derived from `what`.
 fn signed_post(url: Url, body: &Value, what: &str, worker: &WorkerSettings, now: Timestamp) -> OutboundRequest {
     let body = reelhook_signing::js_json::to_string(body);
     let mut headers = vec![

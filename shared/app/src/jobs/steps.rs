@@ -1,4 +1,4 @@
-//! Taking a worker's report: large details go to S3 before the job is saved (architecture.md, Writes).
+//! Step reports of workers: large details are stored in S3 before the job is saved (architecture.md, Writes).
 
 use async_trait::async_trait;
 use reelhook_domain::{Decision, Event, Job, JobId, Policy, StepUpdate, decide};
@@ -9,12 +9,12 @@ use crate::clock::ClockAndRandom;
 use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 
-/// Bytes of one step's details that stay on the job.
+/// The maximum size of one step's details in the job's item, in bytes.
 const STEP_LIMIT: usize = 16 * 1024;
-/// Bytes of all steps' details that stay on the job.
+/// The maximum size of all steps' details in the job's item, in bytes.
 const TOTAL_LIMIT: usize = 64 * 1024;
 
-/// Where large details go.
+/// Stores large details of steps.
 #[async_trait]
 pub trait DetailStore: Send + Sync {
     /// Writes details under a key.
@@ -24,7 +24,7 @@ pub trait DetailStore: Send + Sync {
     async fn put(&self, key: &str, json: Vec<u8>) -> Result<(), StoreError>;
 }
 
-/// What taking a report needs.
+/// The ports of step reports.
 pub struct StepPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
@@ -36,17 +36,17 @@ pub struct StepPorts<'a> {
     pub policy: &'a Policy,
 }
 
-/// Whether a report would change the job: what is late or repeated writes nothing to S3.
+/// Whether a report would change the job. A late or duplicate report writes nothing to S3.
 fn would_apply(job: &Job, attempt: Option<u32>, update: &StepUpdate, ports: &StepPorts<'_>) -> bool {
-    let plain = StepUpdate { details: None, ..update.clone() };
-    let decision = decide(job, &Event::Step { attempt, update: plain }, ports.clock.now(), ports.policy);
+    let without_details = StepUpdate { details: None, ..update.clone() };
+    let decision = decide(job, &Event::Step { attempt, update: without_details }, ports.clock.now(), ports.policy);
     matches!(decision, Decision::Apply(_))
 }
 
-/// Lets a report happen to its job; `attempt` is the run that its token names.
+/// Applies a report to its job; `attempt` is the run attempt of its token.
 ///
 /// # Errors
-/// [`ChangeError`]; workers never try again, so conflicts are tried again inside.
+/// [`ChangeError`]. Workers do not retry, so conflicts are retried here.
 pub async fn report(
     ports: &StepPorts<'_>,
     job_id: &JobId,

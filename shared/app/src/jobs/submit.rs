@@ -1,4 +1,4 @@
-//! Making a job: one conditional put, or with an Idempotency-Key one transaction of record and job.
+//! Submission of jobs: one conditional put or, with an Idempotency-Key, one transaction of record and job.
 
 use async_trait::async_trait;
 use reelhook_domain::videos::render::RenderPlan;
@@ -9,14 +9,14 @@ use crate::idempotency::{IdempotencyKey, IdempotencyRecord, IdempotencyStore, Ke
 use crate::store::{Saved, StoreError};
 use crate::views::streamgank::QueueCounts;
 
-/// What a client asks for.
+/// The request for a job.
 #[derive(Debug, Clone)]
 pub struct Submission {
     /// What the job is asked to do.
     pub kind: JobKind,
     /// What the client asked for.
     pub request: Request,
-    /// What it takes to render its film, where the client specified it.
+    /// The plan of the film, if the client specified one.
     pub plan: Option<RenderPlan>,
     /// The fingerprint of the caller's key.
     pub caller: String,
@@ -26,22 +26,23 @@ pub struct Submission {
     pub key: Option<IdempotencyKey>,
 }
 
-/// Where jobs are made.
+/// Stores new jobs.
 #[async_trait]
 pub trait SubmitStore: IdempotencyStore {
-    /// Waiting and running jobs by one bounded read, final ones from counters that may be some seconds old.
+    /// The number of jobs by status: waiting and running ones from one bounded read, final ones from counters that may be
+    /// some seconds old.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn queue_counts(&self) -> Result<QueueCounts, StoreError>;
 
-    /// Puts a job whose id is new.
+    /// Stores a job with a new id.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn insert(&self, job: &Job) -> Result<Saved<Job>, StoreError>;
 
-    /// Puts a job and the record of its key in one transaction; if the key has a record, that is the conflict.
+    /// Stores a job and the record of its key in one transaction. A conflict returns the record that the key already has.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -53,19 +54,19 @@ pub trait SubmitStore: IdempotencyStore {
     ) -> Result<Saved<IdempotencyRecord>, StoreError>;
 }
 
-/// What a submission gave.
+/// The outcome of a submission.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Submitted {
-    /// The answer's body, the first one for a repeated key.
+    /// The body of the response; for a repeated key, the body of the first response.
     Answer(String),
-    /// The key was used with another body.
+    /// The key was used before with another body.
     KeyReused,
 }
 
-/// Makes a job and the answer that `answer` builds from it.
+/// Creates a job, and the response body that `answer` builds from it.
 ///
 /// # Errors
-/// [`StoreError`]; nothing was made then, or the job is whole.
+/// [`StoreError`]; then the job was either not created or created completely.
 pub async fn submit(
     store: &dyn SubmitStore,
     clock: &dyn ClockAndRandom,
@@ -79,7 +80,7 @@ pub async fn submit(
     submit_as(store, now, policy, id, submission, |job| answer(job, &counts)).await
 }
 
-/// Makes a job with this id, which is new, and the answer that `answer` builds from it.
+/// Creates a job with this new id, and the response body that `answer` builds from it.
 ///
 /// # Errors
 /// As [`submit`].

@@ -7,23 +7,22 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use reelhook_domain::{Job, JobId, Timestamp};
 
-use crate::clock::ClockAndRandom;
+use crate::clock::{ClockAndRandom, Timer};
 use crate::jobs::store::JobStore;
 use crate::store::StoreError;
-use crate::videos::drawing::Timer;
 
-/// How often a job that is waited for is looked at, at first.
+/// The poll interval in the first seconds of a wait.
 const FAST_POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// For so long.
+/// The period of the fast polls.
 const FAST_POLL_PERIOD: Duration = Duration::from_secs(10);
-/// And later.
+/// The poll interval after that period.
 const SLOW_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How much longer than its request a slot is held if it is never released.
+/// How much longer than its request a slot is leased.
 const SLOT_MARGIN: Duration = Duration::from_secs(5);
 /// Time limit for releasing a slot; after that it expires by itself.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The slots of what is held at once.
+/// Slots under a concurrency limit.
 #[async_trait]
 pub trait Slots: Send + Sync {
     /// Claims a slot until `until`, if one is free.
@@ -36,7 +35,7 @@ pub trait Slots: Send + Sync {
     async fn release(&self, slot: &str);
 }
 
-/// What waiting needs.
+/// The ports of waiting.
 pub struct WaitPorts<'a> {
     /// Jobs.
     pub jobs: &'a dyn JobStore,
@@ -44,23 +43,23 @@ pub struct WaitPorts<'a> {
     pub slots: &'a dyn Slots,
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
-    /// Ends what takes too long.
+    /// Times the time limits.
     pub timer: &'a dyn Timer,
 }
 
-/// What a wait came to.
+/// The outcome of a wait.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitOutcome {
     /// The job has ended.
     Ended(Box<Job>),
-    /// It goes on: the time is over, or there was no slot to wait in.
+    /// The job has not ended: the time limit is reached, or no slot was free.
     NotYet,
-    /// There is no such job any more.
+    /// The job no longer exists.
     Gone,
 }
 
-/// Waits for a job's end in a slot of this name, `longest` at most. If no slot is free, or claiming one fails, it does
-/// not wait: the job exists, and the caller can poll it.
+/// Waits for the end of a job in a slot of this name, for at most `longest`. It does not wait if no slot is free or the
+/// claim of one fails: the job exists, and the caller can poll it.
 pub async fn wait_for_end(ports: &WaitPorts<'_>, id: &JobId, slot: &str, longest: Duration) -> WaitOutcome {
     let began = ports.clock.now();
     let until = began.after(longest);
@@ -84,7 +83,7 @@ pub async fn wait_for_end(ports: &WaitPorts<'_>, id: &JobId, slot: &str, longest
     waited
 }
 
-/// Looks at a job until it has ended.
+/// Polls a job until it has ended.
 async fn poll(ports: &WaitPorts<'_>, id: &JobId, began: Timestamp, until: Timestamp) -> WaitOutcome {
     loop {
         match ports.jobs.load(id).await {

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::outbound::HttpSender;
 use crate::videos::draw_error::DrawError;
-use crate::videos::films::{IMAGE_LIMIT, ObjectStore, copy_key};
+use crate::videos::films::{IMAGE_LIMIT, ImageStore, copy_key};
 use crate::videos::uploads::sniff;
 
 /// Loads the assets of films.
@@ -25,7 +25,7 @@ pub trait AssetSource: Send + Sync {
 /// Loads assets from the object store and from the web.
 pub struct AssetLoader<'a> {
     /// The object store, for uploads and copies.
-    pub films: &'a dyn ObjectStore,
+    pub images: &'a dyn ImageStore,
     /// The guarded client.
     pub http: &'a dyn HttpSender,
 }
@@ -39,12 +39,12 @@ impl AssetSource for AssetLoader<'_> {
         };
         // Each URL is fetched once per job, because its image may have changed by the time the scenes are joined.
         if let Some(copy) = &copy
-            && let Some(bytes) = self.films.image(copy, IMAGE_LIMIT).await?
+            && let Some(bytes) = self.images.image(copy, IMAGE_LIMIT).await?
         {
             return Ok(bytes);
         }
         let bytes = match image {
-            ImageRef::Key(key) => self.films.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
+            ImageRef::Key(key) => self.images.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
                 DrawError::Input(format!("the picture `{key}` was not uploaded, or is larger than 10 MB"))
             })?,
             ImageRef::Url(url) => fetch::fetch_asset(self.http, url).await?,
@@ -52,7 +52,7 @@ impl AssetSource for AssetLoader<'_> {
         match sniff(&bytes) {
             Some(_) => {
                 if let Some(copy) = &copy {
-                    self.films.keep_image(copy, &bytes).await?;
+                    self.images.keep_image(copy, &bytes).await?;
                 }
                 Ok(bytes)
             }

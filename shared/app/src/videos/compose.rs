@@ -15,7 +15,7 @@ use crate::jobs::store::JobStore;
 use crate::store::StoreError;
 use crate::videos::assets::AssetSource;
 use crate::videos::draw_error::DrawError;
-use crate::videos::drawing::Composer;
+use crate::videos::ports::Composer;
 use crate::web_url::WebUrl;
 
 /// The built-in workflow.

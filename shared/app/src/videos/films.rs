@@ -29,9 +29,9 @@ pub trait FilmStore: Send + Sync {
     async fn film(&self, job: &JobId) -> Result<Film, StoreError>;
 }
 
-/// Stores scenes, assets and videos.
+/// Stores rendered scenes and finished videos.
 #[async_trait]
-pub trait ObjectStore: FilmStore {
+pub trait VideoStore: Send + Sync {
     /// Whether a rendered scene is stored and will not expire while a job may need it.
     ///
     /// # Errors
@@ -50,6 +50,16 @@ pub trait ObjectStore: FilmStore {
     /// [`StoreError`].
     async fn fetch_scene(&self, key: &str, to: &Path) -> Result<bool, StoreError>;
 
+    /// Stores a finished video, which is downloaded as `filename`, and returns its size in bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_video(&self, key: &str, filename: &str, from: &Path) -> Result<u64, StoreError>;
+}
+
+/// Stores images: uploads, and copies of images at URLs.
+#[async_trait]
+pub trait ImageStore: Send + Sync {
     /// A stored image; none if it is not stored, or is larger than `limit` bytes.
     ///
     /// # Errors
@@ -61,12 +71,6 @@ pub trait ObjectStore: FilmStore {
     /// # Errors
     /// [`StoreError`].
     async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError>;
-
-    /// Stores a finished video, which is downloaded as `filename`, and returns its size in bytes.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn put_video(&self, key: &str, filename: &str, from: &Path) -> Result<u64, StoreError>;
 }
 
 /// The key of a job's film specification.

@@ -3,8 +3,11 @@
 pub mod assets;
 pub mod compose;
 pub mod draw_error;
-pub mod drawing;
 pub mod films;
+mod perform;
+pub mod pieces;
+pub mod ports;
 pub mod renderscript;
 pub mod requests;
+pub mod speeds;
 pub mod uploads;

@@ -14,7 +14,7 @@ use url::Url;
 use crate::jobs::renders::Creatomate;
 use crate::outbound::{HttpSender, Method, OutboundRequest, OutboundResponse};
 use crate::videos::draw_error::DrawError;
-use crate::videos::drawing::{RemoteProgress, RemoteRenderer};
+use crate::videos::ports::{RemoteProgress, RemoteRenderer};
 use crate::videos::uploads::Links;
 
 /// The total time of one request to Creatomate.

@@ -36,7 +36,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
     let films = MemoryObjectStore::default();
     let job = JobId::parse("job_1_a").unwrap();
-    let found = AssetLoader { films: &films, http }.asset(&job, &ImageRef::Url(url.to_owned())).await;
+    let found = AssetLoader { images: &films, http }.asset(&job, &ImageRef::Url(url.to_owned())).await;
     if let Ok(bytes) = &found {
         assert!(films.stored().values().any(|kept| kept == bytes), "it is kept as it is drawn");
     }
@@ -60,7 +60,7 @@ async fn after(answers: Vec<Answer>) -> (Result<Vec<u8>, String>, usize) {
 }
 
 #[tokio::test]
-async fn a_picture_is_asked_for_plainly() {
+async fn an_image_request_has_plain_headers() {
     let http = ScriptedHttp::new(|_| with_body(PNG.to_vec()));
     assert_eq!(picture(&http, "https://shop.example/shoe.png").await.unwrap(), PNG);
     let request = http.only_request();
@@ -97,7 +97,7 @@ async fn redirects_are_followed() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_leads_nowhere_names_the_servers() {
+async fn the_error_of_a_broken_redirect_names_the_servers() {
     let check = async |answers: Vec<Answer>, sentence: &str, requests: usize| {
         assert_eq!(after(answers).await, (Err(sentence.to_owned()), requests));
     };
@@ -120,7 +120,7 @@ async fn a_redirect_that_leads_nowhere_names_the_servers() {
 }
 
 #[tokio::test]
-async fn a_packed_picture_is_unpacked_within_its_limit() {
+async fn a_compressed_image_is_decompressed_within_its_limit() {
     for coding in ["gzip", "x-gzip", "GZIP"] {
         assert_eq!(after(vec![packed(coding, gzip(PNG))]).await, (Ok(PNG.to_vec()), 1), "{coding}");
     }
@@ -140,7 +140,7 @@ async fn a_packed_picture_is_unpacked_within_its_limit() {
 }
 
 #[tokio::test]
-async fn a_picture_that_breaks_off_is_asked_for_again_by_the_next_attempt() {
+async fn a_truncated_image_is_fetched_again_by_the_next_attempt() {
     for (why, code) in [(OutboundError::Reset, "ECONNRESET"), (OutboundError::TimedOut(20_000), "ETIMEDOUT")] {
         let mut cut = with_body(PNG.to_vec()).unwrap();
         cut.cut_short = Some(why.clone());

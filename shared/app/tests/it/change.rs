@@ -1,4 +1,4 @@
-//! Changing a job: conflicts are decided again, contention comes to an end, and every answer is told apart.
+//! Changes of jobs: conflicts are decided again, attempts are limited, and each outcome is distinguished.
 
 use reelhook_app::change::{ChangeError, Changed, change};
 use reelhook_domain::{Event, Ignored, JobId, Rejected, Status, StepStatus, Subject};
@@ -9,7 +9,7 @@ async fn happen(stack: &Stack, id: &JobId, event: &Event) -> Result<Changed, Cha
 }
 
 #[tokio::test]
-async fn an_event_is_one_version_on() {
+async fn an_event_makes_the_next_version() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let Changed::Applied(job) = happen(&stack, &id, &Event::Claim).await.unwrap() else { panic!() };
@@ -18,7 +18,7 @@ async fn an_event_is_one_version_on() {
 }
 
 #[tokio::test]
-async fn a_conflict_is_decided_again_on_the_other_s_version() {
+async fn a_conflict_is_decided_again_on_the_stored_version() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (mine, policy) = (id.clone(), stack.policy.clone());
@@ -33,11 +33,11 @@ async fn a_conflict_is_decided_again_on_the_other_s_version() {
         "both are kept"
     );
     assert_eq!(job.run.engine.external().unwrap().worker.id.as_deref(), Some("worker-1"));
-    assert_eq!(stack.jobs.faults.calls("load"), 1, "the conflict brought the other's item along");
+    assert_eq!(stack.jobs.faults.calls("load"), 1, "the conflict returned the stored job");
 }
 
 #[tokio::test]
-async fn a_conflict_may_turn_the_decision_around() {
+async fn a_conflict_may_change_the_decision() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (mine, policy) = (id.clone(), stack.policy.clone());
@@ -50,7 +50,7 @@ async fn a_conflict_may_turn_the_decision_around() {
 }
 
 #[tokio::test]
-async fn a_conflict_without_the_other_s_item_reads_it() {
+async fn a_conflict_without_the_stored_item_reads_it() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.jobs.hide_conflicts(true);
@@ -87,7 +87,7 @@ async fn many_reports_at_once_all_arrive() {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_writes_nothing() {
+async fn an_ignored_event_writes_nothing() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let stale = happen(&stack, &id, &step(0, 1, StepStatus::Started, None)).await.unwrap();
@@ -118,7 +118,7 @@ async fn an_unknown_a_deleted_and_a_vanished_job_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_busy_store_is_told_and_nothing_is_written() {
+async fn a_busy_store_is_an_error_and_nothing_is_written() {
     for operation in ["load", "save"] {
         let stack = Stack::default();
         let id = stack.submit(1);

@@ -50,7 +50,7 @@ fn expected(book: &MemoryDeliveries, fits: impl Fn(&Delivery) -> bool) -> Vec<De
 }
 
 #[tokio::test]
-async fn every_delivery_is_listed_once_newest_first_whatever_the_parts() {
+async fn every_delivery_is_listed_once_newest_first_for_any_page_size() {
     let book = a_day();
     for limit in [1, 7, 99, 100] {
         let wanted = DeliveryFilter { limit, ..DeliveryFilter::default() };
@@ -59,7 +59,7 @@ async fn every_delivery_is_listed_once_newest_first_whatever_the_parts() {
 }
 
 #[tokio::test]
-async fn what_is_made_at_midnight_is_listed_whole() {
+async fn deliveries_around_midnight_are_all_listed() {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
     let (book, midnight) = (MemoryDeliveries::default(), Timestamp(NOON.0 - 12 * HOUR));
     for n in 0..9_u32 {
@@ -72,7 +72,7 @@ async fn what_is_made_at_midnight_is_listed_whole() {
 }
 
 #[tokio::test]
-async fn filters_hold_everywhere() {
+async fn filters_apply_on_every_page() {
     let book = a_day();
     let wanted = |limit| DeliveryFilter { limit, ..DeliveryFilter::default() };
     let job = Subject::parse("job_4").unwrap();
@@ -91,7 +91,7 @@ async fn filters_hold_everywhere() {
 }
 
 #[tokio::test]
-async fn a_list_looks_at_no_more_than_it_may_and_says_where_it_stopped() {
+async fn a_list_reads_a_bounded_number_of_rows_and_returns_a_cursor() {
     let settings = webhook_settings(&[("WEBHOOK_URLS", "https://a.example/")]);
     let book = MemoryDeliveries::default();
     for n in 0..5000_u32 {
@@ -111,7 +111,7 @@ async fn a_list_looks_at_no_more_than_it_may_and_says_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_try_by_hand_goes_out_under_the_same_id_and_says_that_it_is_a_replay() {
+async fn a_replay_is_sent_under_the_same_id_and_marked_as_one() {
     let mut stack = Stack::with(&[("WEBHOOK_URLS", "https://a.example/"), ("WEBHOOK_MAX_RETRIES", "0")], 3);
     let (delivery, event) = a_delivery(1, &stack.settings.endpoints[0], NOON);
     stack.deliveries.put_event(&event);

@@ -1,4 +1,5 @@
-//! Videos from order to notification: drawn here, drawn by Creatomate, composed here; and what dying renderers leave.
+//! Videos from submission to notification: drawn by our renderers, rendered by Creatomate, composed here; and crashes of
+//! renderers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use reelhook_app::catalog::Movie;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::messages::PieceMessage;
-use reelhook_app::videos::drawing::{PieceResult, last_start};
+use reelhook_app::videos::pieces::{PieceOutcome, last_start};
 use reelhook_app::views::captions::step_shown;
 use reelhook_domain::videos::film::{Content, Film, ImageRef, Music, Quality, Rendition, Scene, SceneKind, Theme};
 use reelhook_domain::videos::render::Renderer;
@@ -41,13 +42,13 @@ fn job(stack: &Stack, id: &JobId) -> Job {
     stack.jobs.get(id)
 }
 
-/// What the client was told, in order: statuses of the bodies.
-fn told(stack: &Stack) -> Vec<Value> {
+/// The bodies of the webhooks that the client got, in order.
+fn notifications(stack: &Stack) -> Vec<Value> {
     stack.http.requests().iter().filter(|request| request.url.as_str() == HOOK).map(body_of).collect()
 }
 
 #[tokio::test]
-async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002() {
+async fn a_video_sends_started_and_completed_in_the_form_of_seed_002() {
     let stack = quiet();
     let id = stack.submit_video(film(3), Some(HOOK)).await;
     stack.world.advance_s(10);
@@ -56,16 +57,16 @@ async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002()
     assert_eq!((made.status, made.run.progress), (Status::Completed, 100));
     let key = format!("videos/2024-01-01/standard/{id}.mp4");
     assert_eq!(stack.objects.stored()[&key], b"[Landscape 0][Landscape 1][Landscape 2]");
-    assert_eq!(stack.objects.left(), 0, "the disk is empty again");
+    assert_eq!(stack.objects.left(), 0, "no temporary file is left");
 
-    let told = told(&stack);
-    assert_eq!(told.len(), 2, "{told:?}");
+    let notifications = notifications(&stack);
+    assert_eq!(notifications.len(), 2, "{notifications:?}");
     let started = json!({
         "jobId": id.as_str(), "status": "started", "message": "Video generation started",
         "timestamp": "2024-01-01T12:00:10.000Z",
     });
-    assert_eq!(told[0], started);
-    let completed = &told[1];
+    assert_eq!(notifications[0], started);
+    let completed = &notifications[1];
     for (name, expected) in [
         ("jobId", json!(id.as_str())),
         ("status", json!("completed")),
@@ -90,7 +91,7 @@ async fn a_video_is_made_and_its_client_is_told_twice_in_the_words_of_seed_002()
 }
 
 #[tokio::test]
-async fn reels_are_a_second_picture_with_a_link_of_their_own() {
+async fn reels_are_a_second_rendition_with_its_own_link() {
     let stack = quiet();
     let id = stack.submit_video(Film { reels: true, ..film(2) }, None).await;
     stack.settle().await;
@@ -102,7 +103,7 @@ async fn reels_are_a_second_picture_with_a_link_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
+async fn a_renderer_crash_repeats_only_its_own_scene() {
     let stack = quiet();
     *stack.objects.deadly.lock().unwrap() = Some(2);
     let id = stack.submit_video(film(4), Some(HOOK)).await;
@@ -112,32 +113,36 @@ async fn a_renderer_that_dies_costs_its_scene_and_nothing_that_was_drawn() {
     stack.follow_stream().await.unwrap();
     stack.pieces.purge();
     for _ in 0..2 {
-        assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
+        assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::Reported);
     }
-    // The third renderer is killed in the middle of its scene; the others work on.
+    // The third renderer crashes while it draws its scene; the others continue.
     tokio::select! {
-        done = stack.draw_one(&message) => panic!("{done:?}"),
+        done = stack.process_piece(&message) => panic!("{done:?}"),
         () = turns(200) => {}
     }
-    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Reported);
-    assert_eq!(stack.draw_one(&message).await.unwrap(), PieceResult::Nothing, "its scene is held by a lease");
+    assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::Reported);
+    assert_eq!(stack.process_piece(&message).await.unwrap(), PieceOutcome::NothingOpen, "its scene is still leased");
     *stack.objects.deadly.lock().unwrap() = None;
-    let before = stack.world.now().0;
+    let before = stack.world.now();
     while !job(&stack, &id).status.is_final() {
         stack.world.advance_s(60);
         stack.sweep().await;
         stack.settle().await;
-        assert!(stack.world.now().0 - before <= 120_000, "taken up within two minutes");
+        assert!(
+            stack.world.now().since(before) <= Duration::from_secs(120),
+            "the scene is drawn again within two minutes"
+        );
     }
     assert_eq!(job(&stack, &id).run.attempt, 1);
     let mut scenes: Vec<usize> = stack.objects.drawn().into_iter().map(|(_, scene)| scene).collect();
     scenes.sort_unstable();
     assert_eq!(scenes, [0, 1, 2, 3], "each was drawn once");
-    let completed: Vec<Value> = told(&stack).into_iter().filter(|body| body["status"] == "completed").collect();
+    let completed: Vec<Value> =
+        notifications(&stack).into_iter().filter(|body| body["status"] == "completed").collect();
     assert_eq!(completed.len(), 1);
 }
 
-/// A film of four scenes that waits for renderers, without hints, and what a hint says.
+/// A film of four scenes that waits for renderers without hints, and the message of a hint.
 async fn waiting(stack: &Stack) -> (JobId, PieceMessage) {
     let id = stack.submit_video(film(4), Some(HOOK)).await;
     stack.follow_stream().await.unwrap();
@@ -148,68 +153,72 @@ async fn waiting(stack: &Stack) -> (JobId, PieceMessage) {
     (id, message)
 }
 
-/// Later than any of these tests goes.
+/// A time after the end of any of these tests.
 fn in_an_hour(stack: &Stack) -> Timestamp {
     stack.world.now().after(Duration::from_secs(3600))
 }
 
 #[tokio::test]
-async fn a_renderer_that_is_done_goes_on_with_the_next_piece() {
+async fn a_renderer_continues_with_the_next_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes, and the joining");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 5, "four scenes and the join");
     assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Completed, 4));
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "another hint finds nothing to do");
+    assert_eq!(
+        stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(),
+        0,
+        "another hint finds nothing to do"
+    );
 }
 
 #[tokio::test]
-async fn a_renderer_without_much_time_leaves_the_next_piece_to_others() {
+async fn a_renderer_with_little_time_left_starts_no_further_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     let now = stack.world.now();
-    assert_eq!(stack.draw_on(&message, now).await.unwrap(), 1, "the first piece is drawn in any case");
-    // Another scene, which takes longer than there is time for a third one.
+    assert_eq!(stack.process_pieces(&message, now).await.unwrap(), 1, "the first piece is drawn in any case");
+    // The second scene takes so long that no time is left for a third one.
     let world = Arc::clone(&stack.world);
     stack.jobs.before("save", move |_| world.advance_s(200));
-    assert_eq!(stack.draw_on(&message, now.after(Duration::from_secs(150))).await.unwrap(), 1);
+    assert_eq!(stack.process_pieces(&message, now.after(Duration::from_secs(150))).await.unwrap(), 1);
     assert_eq!(job(&stack, &id).status, Status::Processing);
     assert_eq!(stack.objects.drawn().len(), 2);
 }
 
 #[tokio::test]
-async fn a_renderer_goes_on_after_a_piece_that_has_to_wait() {
+async fn a_renderer_continues_after_a_failed_piece() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     stack.objects.faults.busy("draw", 1);
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 4, "one failed, three were drawn");
     assert_eq!((job(&stack, &id).status, stack.objects.drawn().len()), (Status::Processing, 3));
     stack.world.advance_s(30);
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 2);
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 2);
     assert_eq!(job(&stack, &id).status, Status::Completed);
 }
 
 #[tokio::test]
-async fn a_renderer_stops_where_the_job_has_ended() {
+async fn a_renderer_stops_when_the_job_has_ended() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0);
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 0);
     let (id, message) = waiting(&stack).await;
     let (at, policy, of) = (stack.world.now(), stack.policy.clone(), id.clone());
     stack.jobs.before("save", |_| {});
     stack.jobs.before("save", move |jobs| assert!(jobs.apply(&of, &Event::Cancel, at, &policy)));
-    assert_eq!(stack.draw_on(&message, in_an_hour(&stack)).await.unwrap(), 0, "what it had drawn is not wanted");
+    assert_eq!(stack.process_pieces(&message, in_an_hour(&stack)).await.unwrap(), 0, "its result is ignored");
     assert_eq!(job(&stack, &id).status, Status::Cancelled);
 }
 
 #[tokio::test]
-async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
+async fn two_renderer_crashes_repeat_their_scenes_within_two_minutes() {
     let stack = quiet();
     let (id, message) = waiting(&stack).await;
     for scene in [0, 1] {
         *stack.objects.deadly.lock().unwrap() = Some(scene);
         tokio::select! {
-            done = stack.draw_one(&message) => panic!("{done:?}"),
+            done = stack.process_piece(&message) => panic!("{done:?}"),
             () = turns(200) => {}
         }
         stack.world.advance_s(20);
@@ -222,14 +231,17 @@ async fn two_renderers_that_die_cost_their_scenes_and_two_minutes_at_most() {
             stack.sweep().await;
         }
         stack.settle().await;
-        assert!(stack.world.now().0 - died.0 <= 120_000, "both are continued within two minutes");
+        assert!(
+            stack.world.now().since(died) <= Duration::from_secs(120),
+            "both scenes are drawn again within two minutes"
+        );
     }
     assert_eq!((job(&stack, &id).status, job(&stack, &id).run.attempt), (Status::Completed, 1));
     assert_eq!(stack.objects.drawn().len(), 4, "each scene was drawn once");
 }
 
 #[test]
-fn a_piece_is_begun_while_two_thirds_of_the_time_are_left() {
+fn a_piece_is_started_while_two_thirds_of_the_time_are_left() {
     for (began, deadline, expected) in [
         (0, 900_000, 300_000),
         (1_000, 31_000, 11_000),
@@ -242,7 +254,7 @@ fn a_piece_is_begun_while_two_thirds_of_the_time_are_left() {
     }
 }
 
-/// Lets others run so many times.
+/// Yields to other tasks `count` times.
 async fn turns(count: usize) {
     for _ in 0..count {
         tokio::task::yield_now().await;
@@ -263,7 +275,7 @@ async fn an_edit_of_one_scene_draws_one_scene() {
 }
 
 #[tokio::test]
-async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
+async fn an_unavailable_image_fails_the_video_and_the_error_has_its_path() {
     let stack = quiet();
     let mut bad = film(2);
     bad.scenes[1].content.images.push(ImageRef::Key("uploads/0123456789abcdef0123456789abcdef.png".to_owned()));
@@ -273,11 +285,11 @@ async fn a_picture_that_can_not_be_had_fails_the_video_with_its_place() {
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
     let error = failed.run.error.unwrap();
     assert!(error.starts_with("scenes[1].content.images[0]: the picture `uploads/"), "{error}");
-    assert_eq!(told(&stack)[1]["error"], json!(error));
+    assert_eq!(notifications(&stack)[1]["error"], json!(error));
 }
 
 #[tokio::test]
-async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
+async fn a_renderer_failure_is_retried_and_keeps_the_drawn_scenes() {
     let stack = quiet();
     stack.objects.faults.busy("draw", 1);
     let id = stack.submit_video(film(3), Some(HOOK)).await;
@@ -287,24 +299,27 @@ async fn a_renderer_s_trouble_is_tried_again_and_keeps_what_was_drawn() {
     stack.settle().await;
     assert_eq!((job(&stack, &id).status, job(&stack, &id).run.attempt), (Status::Completed, 1));
     assert_eq!(stack.objects.drawn().len(), 3);
-    let statuses: Vec<Value> = told(&stack).into_iter().map(|body| body["status"].clone()).collect();
-    assert_eq!(statuses, ["started", "completed"], "started is told once");
+    let statuses: Vec<Value> = notifications(&stack).into_iter().map(|body| body["status"].clone()).collect();
+    assert_eq!(statuses, ["started", "completed"], "there is one `started`");
 }
 
 #[tokio::test]
-async fn cancelling_tells_the_client_that_it_failed() {
+async fn cancelling_notifies_the_client_of_a_failure() {
     let stack = quiet();
     let id = stack.submit_video(film(2), Some(HOOK)).await;
     stack.follow_stream().await.unwrap();
     assert!(stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy));
     stack.settle().await;
-    let told = told(&stack);
-    assert_eq!((told.len(), &told[0]["status"], &told[0]["error"]), (1, &json!("failed"), &json!("Cancelled")));
+    let notifications = notifications(&stack);
+    assert_eq!(
+        (notifications.len(), &notifications[0]["status"], &notifications[0]["error"]),
+        (1, &json!("failed"), &json!("Cancelled"))
+    );
     assert_eq!(stack.objects.drawn(), []);
 }
 
 #[tokio::test]
-async fn a_start_that_nobody_took_is_dropped_once_the_end_is_told() {
+async fn an_undelivered_started_webhook_is_stopped_once_the_video_completes() {
     let stack = quiet();
     stack.http.script(|_| Ok(response(500, "")));
     let id = stack.submit_video(film(1), Some(HOOK)).await;
@@ -320,15 +335,15 @@ async fn a_start_that_nobody_took_is_dropped_once_the_end_is_told() {
     assert_eq!(all, [("video.completed", DeliveryStatus::Pending), ("video.started", DeliveryStatus::Stopped)]);
     let delivery =
         stack.deliveries.all().into_iter().find(|delivery| delivery.status == DeliveryStatus::Pending).unwrap();
-    let wait = delivery.next_attempt_at.0 - delivery.created_at.0;
-    assert!((30_000..=37_500).contains(&wait), "after 30 s, and a quarter at most: {wait}");
+    let wait = delivery.next_attempt_at.millis_since(delivery.created_at);
+    assert!((30_000..=37_500).contains(&wait), "30 s, and at most a quarter of jitter: {wait}");
     stack.world.advance(Duration::from_secs(40));
     stack.settle().await;
-    assert_eq!(told(&stack).last().unwrap()["status"], json!("completed"));
+    assert_eq!(notifications(&stack).last().unwrap()["status"], json!("completed"));
 }
 
 #[tokio::test]
-async fn creatomate_draws_a_film_and_its_file_is_copied() {
+async fn creatomate_renders_a_film_and_its_file_is_copied() {
     let mut stack = quiet();
     stack.worker.renderer = Renderer::Creatomate;
     stack.http = ScriptedHttp::new(|request| {
@@ -376,7 +391,7 @@ fn movie(id: u64, title: &str) -> Movie {
 }
 
 #[tokio::test]
-async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
+async fn without_a_worker_a_job_gets_its_video_in_the_same_seven_steps() {
     let mut stack = Stack::default();
     stack.worker.url = None;
     *stack.catalog.0.lock().unwrap() = vec![movie(1, "One"), movie(2, "Two"), movie(3, "Three")];
@@ -388,15 +403,15 @@ async fn a_job_without_a_worker_gets_a_video_in_the_same_seven_steps() {
     let versions = stack.jobs.stream();
     let mut shown: Vec<u8> = versions.iter().filter_map(|version| step_shown(&version.run.caption)).collect();
     shown.dedup();
-    assert_eq!(shown, [1, 2, 3, 4, 5, 6, 7], "pages read the steps off the texts, in order");
+    assert_eq!(shown, [1, 2, 3, 4, 5, 6, 7], "pages parse the steps from the captions, in order");
     assert!(made.run.video_url.unwrap().starts_with("https://reelhook.example/api/download/job_"));
-    assert_eq!(stack.objects.drawn().len(), 5, "a title, three movies, a last card");
+    assert_eq!(stack.objects.drawn().len(), 5, "a title, three movies and a last card");
     let events: Vec<&str> = stack.deliveries.all().iter().map(|delivery| delivery.event.name()).collect();
     assert_eq!(events, ["job.completed"]);
 }
 
 #[tokio::test]
-async fn a_job_without_a_worker_pauses_after_extraction_and_fails_where_nothing_is_found() {
+async fn without_a_worker_a_job_pauses_after_extraction_and_fails_without_movies() {
     let mut stack = Stack::default();
     stack.worker.url = None;
     let id = stack.submit(1);
@@ -407,10 +422,10 @@ async fn a_job_without_a_worker_pauses_after_extraction_and_fails_where_nothing_
     assert!(failed.run.caption.starts_with("FAILED: Step 1 (Database Extraction): No movies found"));
 
     *stack.catalog.0.lock().unwrap() = vec![movie(1, "One")];
-    let mut asked = make_job(2, NOON, &stack.policy);
-    asked.request.pause_after_extraction = true;
-    stack.jobs.put(&asked);
-    let id = asked.id;
+    let mut new = make_job(2, NOON, &stack.policy);
+    new.request.pause_after_extraction = true;
+    stack.jobs.put(&new);
+    let id = new.id;
     stack.settle().await;
     let paused = job(&stack, &id);
     assert_eq!(

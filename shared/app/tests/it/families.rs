@@ -37,7 +37,7 @@ async fn walk(
 }
 
 #[tokio::test]
-async fn each_part_of_a_family_s_list_is_full_however_many_others_there_are() {
+async fn each_page_of_a_family_s_list_is_full_whatever_the_other_families_have() {
     let stack = Stack::default();
     let jobs = among_videos(&stack);
     for family in [Some(JobKind::Workflow), Some(JobKind::Video), None] {

@@ -147,7 +147,7 @@ fn expected(lines: &Lines, fits: impl Fn(&LogLine) -> bool) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_search_finds_every_line_of_the_day_once_and_in_order_whatever_its_parts() {
+async fn a_search_finds_every_line_of_the_day_once_and_in_order_for_any_page_size() {
     let lines = two_days();
     for limit in [1, 7, 100, 1000] {
         assert_eq!(all(&lines, everywhere(limit)).await, expected(&lines, |_| true), "{limit} at a time");
@@ -155,7 +155,7 @@ async fn a_search_finds_every_line_of_the_day_once_and_in_order_whatever_its_par
 }
 
 #[tokio::test]
-async fn filters_hold_everywhere() {
+async fn filters_apply_on_every_page() {
     let lines = two_days();
     let errors = Search { level: Some(LogLevel::Error), ..everywhere(3) };
     assert_eq!(all(&lines, errors).await, expected(&lines, |line| line.entry.level == LogLevel::Error));
@@ -173,7 +173,7 @@ async fn filters_hold_everywhere() {
 }
 
 #[tokio::test]
-async fn a_day_is_what_a_search_covers_unless_it_says_more_and_a_month_is_all_there_is() {
+async fn a_search_covers_a_day_by_default_and_a_month_at_most() {
     let mut lines = Lines::default();
     for (n, days) in [(1, 1), (2, 3), (3, 29), (4, 31)] {
         lines.add(&job(1), 100 - n, Timestamp(NOON.0 - days * 24 * HOUR + HOUR), Some((LogLevel::Info, "x")));
@@ -185,7 +185,7 @@ async fn a_day_is_what_a_search_covers_unless_it_says_more_and_a_month_is_all_th
 }
 
 #[tokio::test]
-async fn a_search_that_has_read_enough_says_so_and_goes_on_where_it_stopped() {
+async fn a_search_stops_at_its_limit_and_continues_from_its_cursor() {
     let mut lines = Lines::default();
     for n in 0..40_000 {
         let message = if n == 5 { "the needle" } else { "hay" };
@@ -247,7 +247,7 @@ async fn the_number_of_reads_does_not_grow_with_jobs() {
 }
 
 #[tokio::test]
-async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more() {
+async fn an_archive_has_all_lines_and_is_read_once_the_table_has_none() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let mut lines = Lines::default();
@@ -282,7 +282,7 @@ async fn an_archive_holds_all_lines_and_is_read_when_the_table_has_none_any_more
 }
 
 #[tokio::test]
-async fn a_job_that_is_deleted_meanwhile_leaves_no_archive() {
+async fn a_job_that_is_deleted_during_archiving_leaves_no_archive() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
@@ -311,7 +311,7 @@ async fn a_job_that_is_deleted_meanwhile_leaves_no_archive() {
 }
 
 #[tokio::test]
-async fn an_answer_stays_below_what_lambda_carries() {
+async fn a_response_stays_below_the_limit_of_lambda() {
     let mut lines = Lines::default();
     for n in 0..1000 {
         lines.add(&job(1), n, Timestamp(NOON.0 - 1000 + n as i64), Some((LogLevel::Info, &"x".repeat(10_000))));

@@ -1,4 +1,4 @@
-//! Nothing is lost: messages vanish, stores are busy, the stream comes again, and the sweep alone keeps everything going.
+//! Nothing is lost: messages are lost, stores are busy, the stream is replayed, and the due sweep repairs everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use serde_json::json;
 const JOBS: u32 = 50;
 const VIDEO: &str = "https://cdn.creatomate.example/video.mp4";
 
-/// Chance that is the same each time (xorshift).
+/// A deterministic random source (xorshift).
 struct Dice(Mutex<u64>);
 
 impl Dice {
@@ -25,7 +25,7 @@ impl Dice {
         Arc::new(Self(Mutex::new(seed)))
     }
 
-    /// True in `percent` of all throws.
+    /// True with a probability of `percent`.
     fn hits(&self, percent: u64) -> bool {
         let mut state = self.0.lock().unwrap();
         *state ^= *state << 13;
@@ -35,13 +35,13 @@ impl Dice {
     }
 }
 
-/// The worker, Creatomate and two receivers, none of which can be relied on.
+/// An unreliable worker, an unreliable Creatomate and two unreliable receivers.
 struct Outside {
     /// Reports that workers are about to send.
     reports: Mutex<Vec<(Timestamp, JobId, Event)>>,
     /// Whether Creatomate still knows the renders.
     renders_known: AtomicBool,
-    /// How often each `webhook-id` came to each receiver.
+    /// The number of requests for each receiver and `webhook-id`.
     received: Mutex<BTreeMap<(String, String), u32>>,
 }
 
@@ -64,7 +64,7 @@ impl Outside {
             Some(receiver) => {
                 let id = header(request, "webhook-id");
                 *this.received.lock().unwrap().entry((receiver.to_owned(), id)).or_default() += 1;
-                // Received, and nevertheless not always answered well.
+                // The receiver has the webhook, but does not always respond with success.
                 match (dice.hits(10), dice.hits(10)) {
                     (true, _) => Ok(response(500, "")),
                     (_, true) => Err(OutboundError::TimedOut(10_000)),
@@ -76,7 +76,7 @@ impl Outside {
         outside
     }
 
-    /// Takes a run, mostly, and plans what its worker will report; a run that comes twice is reported twice.
+    /// Accepts most runs and plans their reports; a run that is requested twice is reported twice.
     fn work(&self, body: &serde_json::Value, now: Timestamp, dice: &Dice) -> Answer {
         if body.get("parameters").is_none() {
             return Ok(response(200, ""));
@@ -92,16 +92,16 @@ impl Outside {
             at = Timestamp(at.0 + 11_000);
             self.reports.lock().unwrap().push((at, id.clone(), event));
         }
-        // The run begins, and the answer gets lost now and then.
+        // The run starts; the response is sometimes lost.
         if dice.hits(10) { Err(OutboundError::Reset) } else { Ok(response(200, r#"{"accepted": true}"#)) }
     }
 
-    /// How many requests receivers got.
+    /// The number of requests to receivers.
     fn received(&self) -> u32 {
         self.received.lock().unwrap().values().sum()
     }
 
-    /// Sends what workers report by now; they try once, conflicts are overcome inside.
+    /// Sends the reports that are due; workers try once, and conflicts are retried inside.
     async fn report(&self, stack: &Stack) {
         let now = stack.world.now();
         let mut due: Vec<_> = self.reports.lock().unwrap().extract_if(.., |(at, _, _)| *at <= now).collect();
@@ -112,8 +112,8 @@ impl Outside {
     }
 }
 
-/// What the worker of job `n` reports: by its number a run goes well, ends with a render, fails once, fails for good, or
-/// is never heard of again.
+/// The reports of the worker of job `n`: by its number a run succeeds, ends with a render, fails once, fails for good, or
+/// is never reported again.
 fn reports(n: u32, attempt: u32) -> Vec<Event> {
     let failed = |error: &str| {
         let Event::Step { attempt, mut update } = step(attempt, 3, StepStatus::Failed, None) else { unreachable!() };
@@ -138,7 +138,7 @@ fn all_done(stack: &Stack) -> bool {
     stack.jobs.all().iter().all(|job| job.status.is_final()) && stack.deliveries.unfinished() == 0
 }
 
-/// Trouble for the next calls, in a tenth of all cases.
+/// Faults of the next calls, in a tenth of all cases.
 fn trouble(stack: &Stack, dice: &Dice) {
     for (faults, operations) in [
         (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"][..]),
@@ -155,7 +155,7 @@ fn trouble(stack: &Stack, dice: &Dice) {
     }
 }
 
-/// No more trouble.
+/// Removes all faults.
 fn calm(stack: &Stack) {
     for faults in [
         &stack.fanout.faults,
@@ -169,7 +169,7 @@ fn calm(stack: &Stack) {
     }
 }
 
-/// Worker and dispatcher take what shows now; a message whose turn fails is as good as lost.
+/// The launcher and the dispatcher process the visible messages; a message whose processing fails is lost.
 async fn work_through(stack: &Stack) {
     for message in stack.work.receive() {
         let _lost = stack.work_on(&message).await;
@@ -185,7 +185,7 @@ async fn work_through(stack: &Stack) {
     }
 }
 
-/// Every job ended as it should, every delivery arrived under one id, and the counters are right.
+/// Checks that every job has the expected end, every delivery arrived under one id, and the counters are correct.
 fn check_end(stack: &Stack, outside: &Outside) {
     let jobs = stack.jobs.all();
     assert_eq!(jobs.len(), JOBS as usize);
@@ -205,7 +205,7 @@ fn check_end(stack: &Stack, outside: &Outside) {
         let receiver = receiver.host_str().unwrap().to_owned();
         assert!(received.contains_key(&(receiver, delivery.id.webhook_id())), "{delivery:?} never arrived");
     }
-    assert_eq!(received.len(), stack.deliveries.all().len(), "nothing came under another id");
+    assert_eq!(received.len(), stack.deliveries.all().len(), "no other id arrived");
     let counts = stack.jobs.counts();
     let counted = |status: Status| u64::try_from(stack.fanout.counted(status, "2024-01-01")).unwrap();
     assert_eq!((counted(Status::Completed), counted(Status::Failed)), (counts.completed, counts.failed));
@@ -222,7 +222,7 @@ fn burst() -> Stack {
 }
 
 #[tokio::test]
-async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
+async fn fifty_jobs_end_and_notify_although_any_message_may_be_lost() {
     for seed in [0x9e37_79b9_7f4a_7c15, 42, 7_000_003] {
         let (stack, dice) = (burst(), Dice::new(seed));
         let outside = Outside::of(&stack, &dice);
@@ -232,12 +232,12 @@ async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
             outside.report(&stack).await;
             trouble(&stack, &dice);
             let _checkpoint = stack.follow_stream().await;
-            // Whatever is in the queues vanishes: purged, or lost on the way.
+            // All messages of the queues are lost.
             stack.work.purge();
             stack.hints.purge();
             stack.sweep().await;
             let _checkpoint = stack.follow_stream().await;
-            // Of the sweep's own hints, each second one is lost as well.
+            // Half of the sweep's own hints are lost as well.
             stack.work.retain(|_| dice.hits(50));
             stack.hints.retain(|_| dice.hits(50));
             work_through(&stack).await;
@@ -252,8 +252,8 @@ async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
         check_end(&stack, &outside);
         assert!(stack.jobs.admission_item().active.is_empty(), "no slot is held");
 
-        // The whole stream once more: receivers see nothing new, no count changes, no queue keeps anything.
-        // Checks of renders come again too; a success that comes to light only now would be news, and told.
+        // A replay of the whole stream sends receivers nothing new, changes no count and leaves no message.
+        // It repeats checks of renders too; a success that is found only now would be notified.
         outside.renders_known.store(false, Ordering::Relaxed);
         let (received, deliveries) = (outside.received(), stack.deliveries.all());
         stack.replay_stream().await;
@@ -268,14 +268,14 @@ async fn fifty_jobs_end_and_tell_of_it_though_every_message_may_vanish() {
 }
 
 #[tokio::test]
-async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
+async fn fifty_jobs_end_although_the_stream_is_lost_and_then_repaired() {
     let (stack, dice) = (burst(), Dice::new(3));
     let outside = Outside::of(&stack, &dice);
     for round in 0.. {
         assert!(round < 3 * 24 * 60, "not done after three days: {:?}", stack.jobs.counts());
         stack.world.advance_s(60);
         outside.report(&stack).await;
-        // Nobody follows the stream: its records are lost. All that goes on are hints from a person's hand.
+        // The records of the stream are lost. The only hints are sent by hand.
         stack.drop_stream();
         stack.sweep().await;
         stack.drop_stream();
@@ -307,7 +307,7 @@ async fn fifty_jobs_end_though_the_stream_is_dropped_and_then_repaired() {
     check_end(&stack, &outside);
 }
 
-/// What a lost `CheckRender` would have done.
+/// Repeats the check of a lost `CheckRender`.
 async fn check_renders(stack: &Stack, job: &Job) {
     let Some(render) = job.render_id().filter(|_| job.status == Status::Rendering) else { return };
     let message = reelhook_app::outbox::messages::WorkMessage::CheckRender {

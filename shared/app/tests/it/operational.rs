@@ -1,4 +1,4 @@
-//! Webhooks about webhooks: told once each, to the others, and never in circles.
+//! Operational webhooks: each event is notified once, to the other endpoints, and never in a loop.
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::web_url::WebUrl;
@@ -15,7 +15,7 @@ use reelhook_app::webhooks::triggers::test_endpoint;
 use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
 use reelhook_testkit::{Stack, body_of, response, run, started};
 
-/// One endpoint that fails, and one that hears of it.
+/// One endpoint that fails, and one that is notified of it.
 async fn two(settings: &[(&str, &str)], failing: &[&str]) -> (Stack, EndpointId) {
     let stack = Stack::with(settings, 3);
     let mut ids = Vec::new();
@@ -47,7 +47,7 @@ fn answer_failing(stack: &Stack, status: u16) {
     });
 }
 
-fn told(stack: &Stack) -> Vec<String> {
+fn notified(stack: &Stack) -> Vec<String> {
     let requests = stack.http.requests();
     let watching = requests.iter().filter(|request| request.url.host_str() == Some("watching.example"));
     watching.map(|request| body_of(request)["event"].as_str().unwrap().to_owned()).collect()
@@ -62,7 +62,7 @@ async fn jobs(stack: &Stack, numbers: std::ops::Range<u32>) {
     }
 }
 
-/// Time goes on until every delivery has ended.
+/// Advances the time until every delivery has ended.
 async fn until_all_ended(stack: &Stack) {
     for _ in 0..5000 {
         stack.settle().await;
@@ -72,7 +72,7 @@ async fn until_all_ended(stack: &Stack) {
         stack.world.advance_s(5);
         stack.sweep().await;
     }
-    panic!("it never ends: {:?}", stack.deliveries.all());
+    panic!("some deliveries never end: {:?}", stack.deliveries.all());
 }
 
 const SETTINGS: [(&str, &str); 3] =
@@ -84,9 +84,9 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     answer_failing(&stack, 500);
     jobs(&stack, 0..8).await;
     until_all_ended(&stack).await;
-    let events = told(&stack);
+    let events = notified(&stack);
     let count = |name: &str| events.iter().filter(|event| *event == name).count();
-    // As soon as it fails, at 50, 75 and 90 %, and when it is over.
+    // At the first failure, at 50, 75 and 90 %, and at the end of the outage.
     assert_eq!(
         (count("endpoint.failing"), count("endpoint.disabled"), count("endpoint.recovered")),
         (4, 1, 0),
@@ -95,10 +95,10 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     let of_jobs = || stack.deliveries.all().into_iter().filter(|one| !one.event.is_operational());
     let exhausted = of_jobs().filter(|one| one.status == DeliveryStatus::Exhausted).count();
     assert!(exhausted > 0 && of_jobs().any(|one| one.status == DeliveryStatus::Stopped));
-    assert_eq!(count("delivery.exhausted"), exhausted, "one for each that was given up");
+    assert_eq!(count("delivery.exhausted"), exhausted, "one for each exhausted delivery");
     assert!(stack.deliveries.endpoint_state(&failing).disable_notified);
 
-    // Mended, enabled and recovered: each arrives once more, or for the first time.
+    // The receiver works again, is enabled and recovered: each event is sent again, or for the first time.
     answer_failing(&stack, 200);
     stack.deliveries.enable(&failing).await.unwrap();
     let filter = Filter {
@@ -112,17 +112,17 @@ async fn an_endpoint_that_fails_until_it_is_disabled_is_mended_enabled_and_recov
     recover::begin(&stack.recover_ports(), requested, std::time::Duration::from_secs(30)).await.unwrap();
     until_all_ended(&stack).await;
     assert!(of_jobs().all(|one| one.status == DeliveryStatus::Delivered));
-    assert_eq!(told(&stack).len(), events.len(), "who was enabled by hand has nothing to recover from");
+    assert_eq!(notified(&stack).len(), events.len(), "an endpoint that was enabled by hand has no recovery");
 }
 
 #[tokio::test]
-async fn an_endpoint_that_comes_back_by_itself_has_recovered_once() {
+async fn an_endpoint_that_recovers_by_itself_is_notified_once() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 503);
     jobs(&stack, 0..3).await;
     for _ in 0..40 {
         stack.settle().await;
-        if told(&stack).contains(&"endpoint.failing".to_owned()) {
+        if notified(&stack).contains(&"endpoint.failing".to_owned()) {
             break;
         }
         stack.world.advance_s(2);
@@ -131,7 +131,7 @@ async fn an_endpoint_that_comes_back_by_itself_has_recovered_once() {
     until_all_ended(&stack).await;
     jobs(&stack, 3..6).await;
     until_all_ended(&stack).await;
-    let events = told(&stack);
+    let events = notified(&stack);
     assert_eq!(events.iter().filter(|event| *event == "endpoint.recovered").count(), 1, "{events:?}");
     assert_eq!(events.last().map(String::as_str), Some("endpoint.recovered"));
     let state = stack.deliveries.endpoint_state(&failing);
@@ -139,7 +139,7 @@ async fn an_endpoint_that_comes_back_by_itself_has_recovered_once() {
 }
 
 #[tokio::test]
-async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
+async fn two_failing_endpoints_do_not_notify_each_other_in_a_loop() {
     let (stack, failing) = two(&SETTINGS, &["*"]).await;
     stack.http.script(|_| Ok(response(500, "")));
     jobs(&stack, 0..8).await;
@@ -149,7 +149,7 @@ async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
     assert!(
         all.iter().filter(|one| one.event.is_operational()).all(|one| one.endpoint_id.as_str() != one.subject.as_str())
     );
-    // Eight jobs' webhooks at most are given up; of operational ones nobody is told.
+    // At most the webhooks of eight jobs are exhausted; exhausted operational ones are not notified.
     assert!(about(OutboundEvent::DeliveryExhausted) <= 8, "{}", about(OutboundEvent::DeliveryExhausted));
     assert!((1..=8).contains(&about(OutboundEvent::EndpointFailing)), "{}", about(OutboundEvent::EndpointFailing));
     assert!((1..=2).contains(&about(OutboundEvent::EndpointDisabled)));
@@ -157,55 +157,55 @@ async fn two_endpoints_that_fail_and_tell_of_each_other_do_not_circle() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_wants_no_more_is_told_of_although_the_first_try_to_tell_failed() {
+async fn a_410_is_notified_although_the_first_notification_failed() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 410);
     jobs(&stack, 0..1).await;
     stack.follow_stream().await.unwrap();
     stack.deliveries.faults.busy("subscribers", 1);
     stack.dispatch().await;
-    assert!(told(&stack).is_empty() && stack.deliveries.endpoint_state(&failing).disabled_at.is_some());
+    assert!(notified(&stack).is_empty() && stack.deliveries.endpoint_state(&failing).disabled_at.is_some());
     jobs(&stack, 1..2).await;
     until_all_ended(&stack).await;
-    assert_eq!(told(&stack), ["endpoint.disabled"]);
+    assert_eq!(notified(&stack), ["endpoint.disabled"]);
     stack.world.advance_s(1);
     jobs(&stack, 2..3).await;
     until_all_ended(&stack).await;
-    assert_eq!(told(&stack), ["endpoint.disabled"], "once");
+    assert_eq!(notified(&stack), ["endpoint.disabled"], "once");
 }
 
-/// The endpoint fails until others are told of it.
-async fn until_told(stack: &Stack, name: &str) {
+/// Lets the endpoint fail until the other endpoint gets this event.
+async fn until_notified(stack: &Stack, name: &str) {
     for _ in 0..200 {
         stack.settle().await;
-        if told(stack).iter().any(|event| event == name) {
+        if notified(stack).iter().any(|event| event == name) {
             return;
         }
         stack.world.advance_s(2);
     }
-    panic!("nobody was told of {name}: {:?}", told(stack));
+    panic!("no endpoint got {name}: {:?}", notified(stack));
 }
 
 #[tokio::test]
-async fn a_test_that_is_taken_first_does_not_keep_a_recovery_from_being_told() {
+async fn a_successful_test_does_not_suppress_a_recovery_event() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     jobs(&stack, 0..3).await;
-    until_told(&stack, "endpoint.failing").await;
+    until_notified(&stack, "endpoint.failing").await;
     answer_failing(&stack, 200);
     let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
     stack.deliveries.request_probe(&failing).await.unwrap();
     let to = stack.deliveries.subscribers().await.unwrap().iter().find(|one| one.id == failing).cloned().unwrap();
     test_endpoint(&notify, &to, stack.world.now(), 1, None).await.unwrap();
     stack.dispatch().await;
-    assert_eq!(stack.deliveries.endpoint_state(&failing).failures, 0, "the test was taken");
+    assert_eq!(stack.deliveries.endpoint_state(&failing).failures, 0, "the test was successful");
     until_all_ended(&stack).await;
-    assert_eq!(told(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
+    assert_eq!(notified(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
     assert_eq!(stack.deliveries.endpoint_state(&failing).outage_notified_since, None);
 }
 
 #[tokio::test]
-async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job() {
+async fn an_endpoint_that_fails_at_operational_webhooks_is_notified_at_the_next_job() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     let notify = NotifyPorts { store: &*stack.deliveries, hints: &stack.hints, grace: stack.policy.hint_grace };
@@ -217,29 +217,29 @@ async fn who_fails_at_webhooks_about_webhooks_first_is_told_of_at_the_next_job()
         stack.settle().await;
         stack.world.advance_s(2);
     }
-    assert!(stack.deliveries.endpoint_state(&failing).warned > 0 && told(&stack).is_empty());
+    assert!(stack.deliveries.endpoint_state(&failing).warned > 0 && notified(&stack).is_empty());
     jobs(&stack, 0..1).await;
-    until_told(&stack, "endpoint.failing").await;
+    until_notified(&stack, "endpoint.failing").await;
 }
 
 #[tokio::test]
-async fn a_recovery_whose_telling_was_not_noted_is_told_again_under_the_same_id() {
+async fn a_recovery_whose_notification_was_not_recorded_is_notified_again_under_the_same_id() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     jobs(&stack, 0..2).await;
-    until_told(&stack, "endpoint.failing").await;
+    until_notified(&stack, "endpoint.failing").await;
     stack.deliveries.faults.busy("mark_failing_notified", 1);
     answer_failing(&stack, 200);
     until_all_ended(&stack).await;
     jobs(&stack, 2..3).await;
     until_all_ended(&stack).await;
-    let recovered = told(&stack).iter().filter(|event| *event == "endpoint.recovered").count();
-    assert_eq!(recovered, 1, "told again under the same id, and so once");
+    let recovered = notified(&stack).iter().filter(|event| *event == "endpoint.recovered").count();
+    assert_eq!(recovered, 1, "the second notification has the same id and is not sent");
     assert_eq!(stack.deliveries.endpoint_state(&failing).outage_notified_since, None);
 }
 
 #[tokio::test]
-async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
+async fn other_endpoints_get_a_receiver_s_host_and_not_its_url() {
     let stack = Stack::with(&SETTINGS, 3);
     let endpoint = example_endpoint(&stack.settings);
     let secret = Endpoint {
@@ -254,11 +254,11 @@ async fn others_hear_of_a_receiver_s_server_and_not_of_its_url() {
 }
 
 #[tokio::test]
-async fn a_move_of_an_endpoint_does_not_keep_its_recovery_from_being_told() {
+async fn moving_an_endpoint_does_not_suppress_its_recovery_event() {
     let (stack, failing) = two(&SETTINGS, &["job.*"]).await;
     answer_failing(&stack, 500);
     jobs(&stack, 0..3).await;
-    until_told(&stack, "endpoint.failing").await;
+    until_notified(&stack, "endpoint.failing").await;
     let moved = |_: &mut Choices, private: &mut Private| {
         private.destination = Destination::Web(WebUrl::parse("https://moved.example/").unwrap());
         Ok::<(), std::convert::Infallible>(())
@@ -267,5 +267,5 @@ async fn a_move_of_an_endpoint_does_not_keep_its_recovery_from_being_told() {
     until_all_ended(&stack).await;
     jobs(&stack, 3..4).await;
     until_all_ended(&stack).await;
-    assert_eq!(told(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
+    assert_eq!(notified(&stack).iter().filter(|event| *event == "endpoint.recovered").count(), 1);
 }

@@ -35,7 +35,7 @@ async fn ended(stack: &Stack, film: Film) -> Job {
 }
 
 #[tokio::test]
-async fn one_of_four_pictures_of_a_server_is_named_by_its_place() {
+async fn an_error_has_the_path_of_one_of_four_assets() {
     let stack = stack("/three.gif", 404, "");
     let failed = ended(&stack, a_film(vec![scene(&["one", "two", "three", "four"])])).await;
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
@@ -45,7 +45,7 @@ async fn one_of_four_pictures_of_a_server_is_named_by_its_place() {
 }
 
 #[tokio::test]
-async fn a_place_is_told_in_the_client_s_own_words() {
+async fn an_error_has_the_path_in_the_client_s_own_names() {
     let stack = stack("/two.gif", 410, "");
     let mut asked = a_film(vec![scene(&["one"]), scene(&["one", "two"])]);
     asked.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
@@ -54,7 +54,7 @@ async fn a_place_is_told_in_the_client_s_own_words() {
 }
 
 #[tokio::test]
-async fn what_is_no_picture_is_named_by_its_place_too() {
+async fn the_error_of_an_unsupported_file_has_its_path() {
     let stack = stack("/page.gif", 200, "<!doctype html><title>Sign in</title>");
     let mut asked = a_film(vec![scene(&["one"]), scene(&[])]);
     asked.scenes[1].content.images = vec![url("one"), url("page")];
@@ -72,7 +72,7 @@ async fn what_is_no_picture_is_named_by_its_place_too() {
 }
 
 #[tokio::test]
-async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
+async fn an_asset_of_the_previous_scene_has_that_scene_s_path() {
     let stack = stack("/one.gif", 403, "");
     let mut asked = a_film(vec![scene(&["one"]), scene(&["two"])]);
     asked.scenes[1].transition = Some(Transition::Fade);
@@ -81,7 +81,7 @@ async fn a_picture_of_the_scene_before_has_that_scene_s_place() {
 }
 
 #[tokio::test]
-async fn a_picture_is_named_by_its_place_where_creatomate_draws_too() {
+async fn creatomate_s_errors_have_the_path_of_the_asset_too() {
     for (missing, status, body, expected) in [
         ("/three.gif", 404, "", "scenes[0].content.items[2].image: the picture at shop.example answered 404"),
         (
@@ -103,7 +103,7 @@ async fn a_picture_is_named_by_its_place_where_creatomate_draws_too() {
 }
 
 #[tokio::test]
-async fn creatomate_draws_pictures_that_are_there() {
+async fn creatomate_renders_available_assets() {
     let mut stack = stack("/none.gif", 404, "");
     stack.worker.renderer = Renderer::Creatomate;
     stack.http.script(|request| {
@@ -121,7 +121,7 @@ async fn creatomate_draws_pictures_that_are_there() {
 }
 
 #[tokio::test]
-async fn a_server_in_trouble_is_asked_again() {
+async fn a_failing_server_is_retried() {
     let stack = stack("/one.gif", 503, "");
     let id = stack.submit_video(a_film(vec![scene(&["one"])]), None).await;
     stack.settle().await;

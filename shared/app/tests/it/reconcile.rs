@@ -24,14 +24,14 @@ async fn mended(stack: &Stack) -> usize {
 }
 
 #[tokio::test]
-async fn counters_that_are_right_stay_as_they_are() {
+async fn correct_counters_stay_unchanged() {
     let stack = three_cancelled().await;
     assert_eq!((mended(&stack).await, mended(&stack).await), (0, 0));
     assert_eq!(stack.fanout.faults.calls("suspect"), 0);
 }
 
 #[tokio::test]
-async fn the_same_difference_twice_is_mended() {
+async fn the_same_difference_twice_is_corrected() {
     for wrong in [0, 2, 4, -1] {
         let stack = three_cancelled().await;
         stack.fanout.set_counter(Status::Cancelled, TODAY, wrong);
@@ -44,7 +44,7 @@ async fn the_same_difference_twice_is_mended() {
 }
 
 #[tokio::test]
-async fn a_counter_that_moved_meanwhile_is_looked_at_again() {
+async fn a_counter_that_changed_in_between_is_compared_again() {
     let stack = three_cancelled().await;
     stack.fanout.set_counter(Status::Cancelled, TODAY, 1);
     assert_eq!(mended(&stack).await, 0);
@@ -54,7 +54,7 @@ async fn a_counter_that_moved_meanwhile_is_looked_at_again() {
 }
 
 #[tokio::test]
-async fn a_change_on_its_way_through_the_stream_is_not_mended() {
+async fn a_change_that_is_still_in_the_stream_is_not_corrected() {
     let stack = three_cancelled().await;
     let id = stack.submit(7);
     stack.jobs.apply(&id, &Event::Cancel, stack.world.now(), &stack.policy);
@@ -65,7 +65,7 @@ async fn a_change_on_its_way_through_the_stream_is_not_mended() {
 }
 
 #[tokio::test]
-async fn a_difference_that_went_away_is_forgotten() {
+async fn a_resolved_difference_is_removed() {
     let stack = three_cancelled().await;
     // One on its way: 4 jobs, 3 counted. Then it arrives.
     let id = stack.submit(7);
@@ -85,7 +85,7 @@ async fn a_difference_that_went_away_is_forgotten() {
 }
 
 #[tokio::test]
-async fn yesterday_is_looked_at_too_and_the_day_before_is_not() {
+async fn yesterday_is_reconciled_too_and_earlier_days_are_not() {
     let stack = three_cancelled().await;
     stack.fanout.set_counter(Status::Cancelled, TODAY, 9);
     stack.world.advance_s(24 * 3600);
@@ -96,7 +96,7 @@ async fn yesterday_is_looked_at_too_and_the_day_before_is_not() {
 }
 
 #[tokio::test]
-async fn each_status_is_mended_for_itself() {
+async fn each_status_is_corrected_independently() {
     let stack = three_cancelled().await;
     stack.fanout.set_counter(Status::Completed, TODAY, 5);
     stack.fanout.set_counter(Status::Failed, TODAY, 5);
@@ -108,7 +108,7 @@ async fn each_status_is_mended_for_itself() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_busy_is_told() {
+async fn a_busy_store_is_an_error() {
     for operation in ["count_jobs", "counter", "suspect", "mend"] {
         let stack = three_cancelled().await;
         stack.fanout.set_counter(Status::Completed, TODAY, 5);

@@ -152,7 +152,7 @@ async fn ten_thousand_are_sent_once_each_through_crashes_and_faults() {
 }
 
 #[tokio::test]
-async fn one_that_is_cancelled_stops_and_what_it_sent_stays_sent() {
+async fn a_cancelled_recovery_stops_and_its_sent_deliveries_stay_sent() {
     let stack = with(1000);
     let ports = stack.recover_ports();
     let begun = begin(&stack, lost(), false, Duration::ZERO).await;
@@ -167,7 +167,7 @@ async fn one_that_is_cancelled_stops_and_what_it_sent_stays_sent() {
 }
 
 #[tokio::test]
-async fn what_can_t_be_sent_now_is_counted_apart() {
+async fn deliveries_that_can_t_be_sent_now_are_counted_separately() {
     let stack = with(100);
     stack.deliveries.disable(&stack.settings.endpoints[1].id, "a test", NOON, true).await.unwrap();
     let under_way = Delivery {
@@ -182,7 +182,7 @@ async fn what_can_t_be_sent_now_is_counted_apart() {
 }
 
 #[tokio::test]
-async fn two_who_work_on_one_do_it_once() {
+async fn two_workers_on_one_recovery_send_each_delivery_once() {
     let stack = with(1000);
     let ports = stack.recover_ports();
     let begun = begin(&stack, lost(), false, Duration::ZERO).await;
@@ -197,7 +197,7 @@ async fn two_who_work_on_one_do_it_once() {
 }
 
 #[tokio::test]
-async fn a_repeat_with_the_same_key_begins_no_other() {
+async fn a_repetition_with_the_same_key_starts_no_second_recovery() {
     let stack = with(100);
     let ask = async |caller: &str, body: &str| {
         let former = format!("former {body}");
@@ -234,7 +234,7 @@ async fn a_repeat_with_the_same_key_begins_no_other() {
 }
 
 #[tokio::test]
-async fn what_waits_for_an_endpoint_goes_when_it_is_enabled() {
+async fn waiting_deliveries_are_sent_when_their_endpoint_is_enabled() {
     let stack = with(100);
     let endpoint = &stack.settings.endpoints[0];
     let began = Timestamp(NOON.0 - 72 * HOUR);

@@ -79,7 +79,7 @@ async fn an_endpoint_gets_what_it_subscribes_to_from_then_on_signed_with_its_own
 }
 
 #[tokio::test]
-async fn what_an_endpoint_chooses_shows_in_its_webhooks() {
+async fn an_endpoint_s_settings_apply_to_its_webhooks() {
     let stack = stack();
     let mut thin = requested("https://thin.example/", &["*"]);
     thin.choices.form = Form { payload: Payload::Thin, ..Form::default() };
@@ -183,7 +183,7 @@ async fn secrets_rotate_under_load_and_each_receiver_accepts_every_webhook() {
 }
 
 #[tokio::test]
-async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_all_others() {
+async fn the_number_of_valid_secrets_is_limited_and_a_rotation_without_grace_ends_the_others() {
     let stack = stack();
     let ports = stack.registration_ports();
     let id = registered(&stack, requested("https://own.example/", &["job.*"])).await.registration.id;
@@ -219,7 +219,7 @@ async fn as_many_secrets_are_valid_as_may_be_and_a_rotation_without_grace_ends_a
 }
 
 #[tokio::test]
-async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
+async fn changes_apply_to_the_version_of_the_caller_and_reach_the_next_batch() {
     let stack = stack();
     let ports = stack.registration_ports();
     let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
@@ -257,7 +257,7 @@ async fn changes_are_made_on_what_the_caller_saw_and_reach_the_next_batch() {
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_to_a_removed_endpoint_ends() {
+async fn deliveries_to_a_removed_endpoint_end() {
     let stack = stack();
     let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
     let job = stack.submit(1);
@@ -317,7 +317,7 @@ async fn a_key_registers_once_and_a_disabled_endpoint_is_sent_nothing() {
 }
 
 #[tokio::test]
-async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same() {
+async fn a_thousand_endpoints_are_the_limit_and_a_repeated_key_still_finds_its_endpoint() {
     let stack = stack();
     let ports = stack.registration_ports();
     let key = IdempotencyKey::new("ann", "k", "h");
@@ -332,7 +332,7 @@ async fn a_thousand_are_enough_and_one_s_own_key_finds_its_endpoint_all_the_same
 }
 
 #[tokio::test]
-async fn webhooks_wait_while_the_key_that_opens_their_endpoint_is_not_there_and_go_when_it_is() {
+async fn webhooks_wait_while_their_endpoint_can_t_be_decrypted() {
     let mut stack = stack();
     let id = registered(&stack, requested("https://one.example/", &["job.*"])).await.registration.id;
     let key = |text: &str| Vault::new(&SigningKeys::parse(text).unwrap());
@@ -354,7 +354,7 @@ async fn webhooks_wait_while_the_key_that_opens_their_endpoint_is_not_there_and_
 }
 
 #[tokio::test]
-async fn what_is_private_is_sealed_where_it_is_kept_and_never_shown_by_accident() {
+async fn secrets_are_encrypted_at_rest_and_hidden_in_debug_output() {
     let stack = stack();
     let mut requested = requested("https://hooks.slack.com/services/T0/B0/token", &["job.*"]);
     requested.headers = vec![("Authorization".to_owned(), "Bearer hush".to_owned())];
@@ -384,7 +384,7 @@ fn a_preview_is_what_would_be_sent_without_the_values_of_own_headers() {
 }
 
 #[test]
-fn names_of_resources_are_read_as_far_as_they_matter() {
+fn resource_names_are_parsed() {
     let check = |text: &str, service: &str, expected: Option<(&str, &str, &str)>| {
         let arn = Arn::parse(text, service);
         assert_eq!(arn.as_ref().map(Arn::parts), expected, "{text}");

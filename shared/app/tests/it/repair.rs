@@ -44,7 +44,7 @@ fn ids(stack: &Stack) -> BTreeSet<DeliveryId> {
 }
 
 #[tokio::test]
-async fn what_a_lost_stream_never_made_is_made_under_the_ids_that_it_would_have_had() {
+async fn a_repair_creates_the_rows_of_a_lost_stream_under_the_same_ids() {
     let (lost, healthy) = (Stack::default(), Stack::default());
     for stack in [&lost, &healthy] {
         for n in 0..5 {
@@ -67,7 +67,7 @@ async fn what_a_lost_stream_never_made_is_made_under_the_ids_that_it_would_have_
 }
 
 #[tokio::test]
-async fn a_repair_is_idempotent_and_changes_nothing_that_is_there() {
+async fn a_repair_is_idempotent_and_changes_no_existing_row() {
     let stack = Stack::default();
     for n in 0..5 {
         finish(&stack, n);
@@ -87,7 +87,7 @@ async fn a_repair_is_idempotent_and_changes_nothing_that_is_there() {
 }
 
 #[tokio::test]
-async fn what_is_missing_beside_what_is_there_is_made() {
+async fn a_repair_creates_only_missing_rows() {
     let stack = Stack::default();
     let known = finish(&stack, 1);
     stack.settle().await;
@@ -100,7 +100,7 @@ async fn what_is_missing_beside_what_is_there_is_made() {
 }
 
 #[tokio::test]
-async fn what_happened_before_since_is_left_alone() {
+async fn events_before_since_are_not_repaired() {
     let stack = Stack::default();
     finish(&stack, 1);
     stack.world.advance_s(60);
@@ -111,7 +111,7 @@ async fn what_happened_before_since_is_left_alone() {
 }
 
 #[tokio::test]
-async fn every_event_that_the_item_remembers_is_made() {
+async fn every_event_in_the_item_is_repaired() {
     let stack = Stack::default();
     let id = stack.submit(1);
     for event in [vec![Event::Claim, started(1)], run(1, Some("render_1")), vec![Event::Cancel]].concat() {
@@ -158,7 +158,7 @@ async fn a_cursor_beyond_the_last_status_has_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_part_that_fails_can_be_repeated_with_the_same_cursor() {
+async fn a_failed_page_can_be_repeated_with_the_same_cursor() {
     let stack = Stack::default();
     for n in 0..3 {
         finish(&stack, n);
@@ -184,7 +184,7 @@ async fn a_part_that_fails_can_be_repeated_with_the_same_cursor() {
 }
 
 #[tokio::test]
-async fn without_endpoints_nothing_is_made() {
+async fn without_endpoints_a_repair_creates_nothing() {
     let stack = Stack::with(&[], 3);
     finish(&stack, 1);
     stack.drop_stream();
@@ -193,7 +193,7 @@ async fn without_endpoints_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn a_job_that_vanishes_during_the_walk_is_passed_over() {
+async fn a_job_that_vanishes_during_a_repair_is_skipped() {
     let stack = Stack::default();
     let id = finish(&stack, 1);
     stack.jobs.before("load", move |jobs| jobs.remove(&id));
@@ -202,7 +202,7 @@ async fn a_job_that_vanishes_during_the_walk_is_passed_over() {
 }
 
 #[tokio::test]
-async fn deliveries_of_a_repair_go_out_like_any_others() {
+async fn deliveries_of_a_repair_are_sent_like_any_others() {
     let stack = Stack::default();
     let id = finish(&stack, 1);
     stack.drop_stream();

@@ -36,7 +36,7 @@ async fn waits_double_up_to_half_a_second() {
 }
 
 #[tokio::test]
-async fn the_first_attempt_is_made_at_once_and_draws_nothing() {
+async fn the_first_attempt_starts_immediately_and_uses_no_randomness() {
     let world = World::default();
     for attempts in [1, 2, 20] {
         let mut retry = Retry::new(&world, attempts);
@@ -46,7 +46,7 @@ async fn the_first_attempt_is_made_at_once_and_draws_nothing() {
 }
 
 #[tokio::test]
-async fn attempts_have_an_end() {
+async fn attempts_are_limited() {
     for attempts in [0, 1, 5, 12] {
         assert_eq!(exhaust(&World::default(), attempts, Duration::ZERO).await, attempts);
     }
@@ -56,7 +56,7 @@ async fn attempts_have_an_end() {
 }
 
 #[tokio::test]
-async fn no_attempt_begins_after_five_seconds() {
+async fn no_attempt_starts_after_five_seconds() {
     let spent = async |fraction: f64, each: Duration| {
         let world = World::default();
         world.set_fraction(fraction);
@@ -76,7 +76,7 @@ async fn no_attempt_begins_after_five_seconds() {
 }
 
 #[tokio::test]
-async fn who_meets_others_at_a_job_waits_and_reads_it_anew() {
+async fn a_conflict_at_a_job_waits_and_reads_it_again() {
     for conflicts in [0, 1, 2, 5] {
         let stack = Stack::default();
         stack.world.set_fraction(0.5);
@@ -90,7 +90,7 @@ async fn who_meets_others_at_a_job_waits_and_reads_it_anew() {
 }
 
 #[tokio::test]
-async fn who_meets_others_at_the_slots_waits() {
+async fn a_conflict_at_the_slots_waits() {
     let cross = |stack: &Stack, operation: &'static str, times: usize| {
         for _ in 0..times {
             stack.jobs.before(operation, |jobs| jobs.change_admission(|_| {}));

@@ -48,7 +48,7 @@ async fn details_up_to_16_kib_stay_on_the_job() {
 }
 
 #[tokio::test]
-async fn larger_details_are_stored_first_and_the_job_says_where() {
+async fn larger_details_are_stored_first_and_the_job_has_their_key() {
     let desk = Desk::new();
     desk.report(1, 16 * 1024 - FRAME + 1).await.unwrap();
     let key = format!("details/{}/1/step-1-100.json", desk.id);
@@ -88,7 +88,7 @@ async fn a_step_s_newer_details_replace_its_own_and_do_not_add_up() {
 }
 
 #[tokio::test]
-async fn details_that_can_t_be_stored_leave_the_job_as_it_was() {
+async fn details_that_can_t_be_stored_leave_the_job_unchanged() {
     let desk = Desk::new();
     desk.details.faults.busy("put", 1);
     assert!(desk.report(1, 20_000).await.is_err());
@@ -98,7 +98,7 @@ async fn details_that_can_t_be_stored_leave_the_job_as_it_was() {
 }
 
 #[tokio::test]
-async fn conflicts_are_tried_again_inside_because_workers_never_do() {
+async fn conflicts_are_retried_because_workers_never_retry() {
     let desk = Desk::new();
     desk.stack.jobs.conflict(&desk.id, 5);
     assert!(matches!(desk.report(1, 10).await.unwrap(), Changed::Applied(_)));

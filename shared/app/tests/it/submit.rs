@@ -44,7 +44,7 @@ fn answer(submitted: Result<Submitted, StoreError>) -> String {
 }
 
 #[tokio::test]
-async fn a_job_is_made_as_it_was_asked_for() {
+async fn a_job_is_created_as_requested() {
     let stack = Stack::default();
     let text = answer(make(&stack, submission(None)).await);
     let jobs = stack.jobs.all();
@@ -64,7 +64,7 @@ async fn a_job_is_made_as_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn the_place_counts_who_waits_and_who_runs() {
+async fn the_queue_position_counts_waiting_and_running_jobs() {
     let stack = Stack::default();
     for n in 0..4 {
         stack.submit(n);
@@ -90,7 +90,7 @@ async fn the_place_counts_who_waits_and_who_runs() {
 }
 
 #[tokio::test]
-async fn without_a_key_each_submission_makes_a_job() {
+async fn without_a_key_each_submission_creates_a_job() {
     let stack = Stack::default();
     for _ in 0..3 {
         answer(make(&stack, submission(None)).await);
@@ -110,7 +110,7 @@ async fn the_same_key_and_body_give_the_first_answer_again() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_body_is_refused_and_makes_nothing() {
+async fn the_same_key_with_another_body_is_refused_and_creates_nothing() {
     let stack = Stack::default();
     answer(make(&stack, submission(Some(("key", "body")))).await);
     assert_eq!(make(&stack, submission(Some(("key", "other body")))).await.unwrap(), Submitted::KeyReused);
@@ -118,7 +118,7 @@ async fn the_same_key_with_another_body_is_refused_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_that_version_0_1_remembered_is_still_known() {
+async fn a_record_of_version_0_1_is_still_known() {
     let stack = Stack::default();
     let first = answer(make(&stack, submission(Some(("key", "of its bytes")))).await);
     let again = |former: &str| {
@@ -132,7 +132,7 @@ async fn a_request_that_version_0_1_remembered_is_still_known() {
 }
 
 #[tokio::test]
-async fn a_caller_keeps_its_keys_when_what_stands_for_it_changes() {
+async fn a_caller_keeps_its_keys_when_its_fingerprint_changes() {
     let stack = Stack::default();
     let before = submission(Some(("key", "body")));
     let first = answer(make(&stack, before.clone()).await);
@@ -161,7 +161,7 @@ async fn keys_belong_to_their_callers() {
 }
 
 #[tokio::test]
-async fn twenty_at_once_make_one_job_and_hear_the_same() {
+async fn twenty_repetitions_at_once_create_one_job_and_get_the_same_response() {
     let stack = Stack::default();
     let all = join_all((0..20).map(|_| make(&stack, submission(Some(("key", "body")))))).await;
     let mut answers: Vec<String> = all.into_iter().map(answer).collect();
@@ -184,7 +184,7 @@ async fn a_key_is_forgotten_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_busy_store_makes_nothing_or_a_whole_job() {
+async fn a_busy_store_creates_nothing_or_a_complete_job() {
     for key in [None, Some(("key", "body"))] {
         let operation = if key.is_some() { "insert_with_key" } else { "insert" };
         for failing in ["queue_counts", operation] {

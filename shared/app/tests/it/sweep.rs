@@ -31,7 +31,7 @@ fn deliveries_in_every_shard(stack: &Stack) -> usize {
 }
 
 #[tokio::test]
-async fn what_is_not_due_is_left_alone() {
+async fn jobs_and_deliveries_that_are_not_due_stay_unchanged() {
     let stack = Stack::default();
     jobs_in_every_shard(&stack);
     deliveries_in_every_shard(&stack);
@@ -59,7 +59,7 @@ async fn due_jobs_of_every_shard_are_changed_and_due_deliveries_get_a_hint() {
 }
 
 #[tokio::test]
-async fn one_shard_that_fails_does_not_keep_the_others_back() {
+async fn one_failing_shard_does_not_block_the_others() {
     let stack = Stack::default();
     jobs_in_every_shard(&stack);
     let deliveries = deliveries_in_every_shard(&stack);
@@ -75,7 +75,7 @@ async fn one_shard_that_fails_does_not_keep_the_others_back() {
 }
 
 #[tokio::test]
-async fn one_job_that_fails_does_not_keep_the_others_back() {
+async fn one_failing_job_does_not_block_the_others() {
     let stack = Stack::default();
     let ids = jobs_in_every_shard(&stack);
     stack.world.advance_s(60);
@@ -133,7 +133,7 @@ async fn final_jobs_and_ended_deliveries_are_never_due() {
 }
 
 #[tokio::test]
-async fn a_run_that_takes_too_long_is_timed_out_and_its_worker_told() {
+async fn a_run_that_exceeds_its_time_limit_is_timed_out_and_cancelled_at_its_worker() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let told = r#"{"cancel_url": "https://worker.example/cancel"}"#;
@@ -152,7 +152,7 @@ async fn a_run_that_takes_too_long_is_timed_out_and_its_worker_told() {
 }
 
 #[tokio::test]
-async fn a_lost_start_hint_is_sent_again_ever_more_rarely() {
+async fn a_lost_start_hint_is_sent_again_with_growing_waits() {
     let stack = Stack::with(&[], 0);
     let id = stack.submit(1);
     stack.drop_stream();
@@ -168,7 +168,7 @@ async fn a_lost_start_hint_is_sent_again_ever_more_rarely() {
 }
 
 #[tokio::test]
-async fn a_backlog_is_worked_off_by_the_sweeps_that_follow() {
+async fn a_backlog_is_processed_by_the_next_sweeps() {
     let stack = Stack::default();
     // All in the same shard, more than one sweep takes from it.
     let mut ids = Vec::new();

@@ -25,7 +25,7 @@ async fn tested(answer: Answer, target: &str) -> (Tested, reelhook_app::outbound
 }
 
 #[tokio::test]
-async fn a_test_is_signed_like_a_delivery_and_says_what_it_is() {
+async fn a_test_is_signed_like_a_delivery_and_marked_as_a_test() {
     let (tested, request) = tested(Ok(response(200, "")), "https://receiver.example/hook").await;
     assert_eq!((tested.success, tested.status, tested.error), (true, 200, None));
     assert_eq!(tested.message, "Webhook endpoint is reachable");
@@ -44,7 +44,7 @@ async fn a_test_is_signed_like_a_delivery_and_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_test_says_in_known_words_what_went_wrong() {
+async fn a_failed_test_has_the_error_code_of_a_delivery() {
     let check = async |answer: Answer, expected: (u16, &str, Option<&str>)| {
         let (tested, _) = tested(answer, "https://receiver.example/hook").await;
         assert!(!tested.success);
@@ -62,7 +62,7 @@ async fn a_test_says_in_known_words_what_went_wrong() {
 }
 
 #[tokio::test]
-async fn a_test_of_a_chat_speaks_its_words_and_keeps_its_secret() {
+async fn a_test_of_a_chat_has_the_chat_s_format_and_hides_its_secret() {
     for (target, shown) in [
         ("https://hooks.slack.com/services/T0/B0/secret", "https://hooks.slack.com/***"),
         ("https://discord.com/api/webhooks/1/secret", "https://discord.com/***"),
@@ -110,7 +110,7 @@ fn answer(triggered: &Triggered) -> Value {
 }
 
 #[tokio::test]
-async fn a_triggered_event_goes_to_every_endpoint_that_wants_it() {
+async fn a_triggered_event_is_sent_to_every_subscriber() {
     let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
     let done =
         by_hand(&stack, &tables, "job.completed", Some(json!({ "job_id": "test_job_123" })), None).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_triggered_event_goes_to_every_endpoint_that_wants_it() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_answers_the_same_and_makes_no_more() {
+async fn a_repeated_key_has_the_same_response_and_creates_nothing() {
     let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
     let first = by_hand(&stack, &tables, "job.completed", None, Some(("k", "body"))).await.unwrap();
     stack.world.advance_s(60);
@@ -143,7 +143,7 @@ async fn a_repeated_key_answers_the_same_and_makes_no_more() {
 }
 
 #[tokio::test]
-async fn a_repeat_mends_what_the_first_one_left_undone() {
+async fn a_repetition_completes_an_unfinished_trigger() {
     for operation in ["put_event", "put_delivery", "remember"] {
         for fault in [Fault::Busy, Fault::LostAnswer] {
             let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
@@ -161,7 +161,7 @@ async fn a_repeat_mends_what_the_first_one_left_undone() {
 }
 
 #[tokio::test]
-async fn what_was_not_written_is_told_where_no_key_can_mend_it() {
+async fn a_failed_write_without_a_key_is_an_error() {
     let (stack, tables) = (two_endpoints(), MemoryTriggers::default());
     tables.faults.busy("put_delivery", 1);
     let done = by_hand(&stack, &tables, "job.completed", None, None).await.unwrap();
@@ -169,7 +169,7 @@ async fn what_was_not_written_is_told_where_no_key_can_mend_it() {
 }
 
 #[tokio::test]
-async fn a_url_is_fetched_step_by_step_and_told_about_in_plain_words() {
+async fn a_url_check_reports_each_step() {
     let check = async |answers: Vec<Answer>, text: &str, expected: (bool, &str)| {
         let http = ScriptedHttp::each(answers);
         let found = validate(&http, text).await;

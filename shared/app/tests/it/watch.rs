@@ -1,4 +1,4 @@
-//! What viewers of a job get first: with a `Last-Event-ID`, with a cookie, or without either.
+//! The first response to viewers of a job: with a `Last-Event-ID`, with a cookie, or without either.
 
 use async_trait::async_trait;
 use reelhook_app::outbox::rows::{LiveRow, StoredLive};
@@ -26,7 +26,7 @@ impl LiveStore for Rows {
 fn job(events: &[Event]) -> Job {
     let policy = Stack::default().policy;
     let job = lived(make_job(1, NOON, &policy), events, NOON, &policy);
-    assert!(job.ledger.live_version > 1, "viewers saw something of it");
+    assert!(job.ledger.live_version > 1, "the job has live events");
     job
 }
 
@@ -38,7 +38,7 @@ fn completed() -> Job {
     job(&[vec![Event::Claim, started(1)], run(1, None)].concat())
 }
 
-/// How a viewer is received who says `last` and was noted at `noted`.
+/// The response to a viewer whose `Last-Event-ID` is `last` and whose cookie has `noted`.
 async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String {
     let stack = Stack::default();
     stack.jobs.put(job);
@@ -54,7 +54,7 @@ async fn received(job: &Job, last: Option<&str>, noted: Option<&str>) -> String 
 }
 
 #[tokio::test]
-async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
+async fn a_viewer_without_a_last_event_gets_the_end_once_and_then_rests() {
     let mut with_video = completed();
     with_video.run.video_url = Some("https://cdn.example/v.mp4".to_owned());
     let check = async |job: Job, status: Status, settled: bool| {
@@ -65,7 +65,7 @@ async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
         for noted in [end.clone(), version.to_string(), (version + 1).to_string()] {
             assert_eq!(received(&job, None, Some(&noted)).await, rest, "{status:?} noted at {noted}");
         }
-        // Who says it stops, where nothing can follow: the browser asks no more.
+        // No event can follow, so the response makes the browser stop its reconnects.
         assert_eq!(received(&job, Some(&end), None).await, format!("over {end}"), "{status:?}");
         let expected = if settled { format!("over {end}") } else { rest };
         assert_eq!(received(&job, Some(&end), Some(&end)).await, expected, "{status:?}");
@@ -78,7 +78,7 @@ async fn who_says_nothing_is_told_the_end_once_and_then_rests() {
 }
 
 #[tokio::test]
-async fn who_has_not_seen_the_end_goes_on_where_it_was() {
+async fn a_viewer_before_the_end_continues_from_its_last_event() {
     let job = failed();
     let version = job.ledger.live_version;
     let (before, within) = ((version - 1).to_string(), format!("{version}.0"));
@@ -90,7 +90,7 @@ async fn who_has_not_seen_the_end_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_running_job_is_watched_from_what_is_said_else_from_what_was_noted_else_from_now() {
+async fn a_running_job_is_watched_from_the_last_event_or_the_recorded_one_or_now() {
     let job = job(&[Event::Claim, started(1)]);
     assert_eq!(received(&job, None, None).await, format!("watch {}", job.ledger.live_version));
     assert_eq!(received(&job, None, Some("1")).await, "watch 1");
@@ -99,7 +99,7 @@ async fn a_running_job_is_watched_from_what_is_said_else_from_what_was_noted_els
 }
 
 #[tokio::test]
-async fn who_rests_with_a_failed_job_misses_nothing_of_its_next_attempt() {
+async fn a_resting_viewer_of_a_failed_job_gets_its_whole_next_attempt() {
     let policy = Stack::default().policy;
     let ended = failed();
     let again = lived(ended.clone(), &[Event::Retry, Event::Claim], NOON, &policy);
@@ -108,7 +108,7 @@ async fn who_rests_with_a_failed_job_misses_nothing_of_its_next_attempt() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_has_no_viewers() {
+async fn an_unknown_job_has_no_viewers() {
     let policy = Stack::default().policy;
     let deleted = lived(failed(), &[Event::Delete], NOON, &policy);
     for place in [None, Some("3"), Some("3.1")] {

@@ -1,4 +1,4 @@
-//! A job as an item of the Jobs table: its stored form, the outbox beside it, and what the indexes need.
+//! A job as an item of the Jobs table: its stored form, its outbox, and the attributes of the indexes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use reelhook_app::outbox::sweep::shard;
@@ -8,11 +8,11 @@ use reelhook_domain::{Effect, Job, JobKind, Status};
 use crate::items::{Item, SCHEMA, json, n, read, s, ttl};
 use crate::jobs::stored_job::StoredJob;
 
-/// Days that ended jobs are kept.
+/// The number of days for which ended jobs are kept.
 const RETENTION_DAYS: i64 = 30;
-/// Days that a deleted job's tombstone is kept: longer than the stream.
+/// The number of days for which the tombstone of a deleted job is kept: longer than records of the stream.
 const TOMBSTONE_DAYS: i64 = 3;
-/// The partition of jobs under way; see docs/adr/0003.
+/// The partition of active jobs in the index; see docs/adr/0003.
 pub(crate) const ACTIVE: &str = "active";
 
 /// The name of a kind of jobs in the indexes.
@@ -23,7 +23,7 @@ pub(crate) fn family(kind: JobKind) -> &'static str {
     }
 }
 
-/// A job as an item: the aggregate as JSON text, the outbox beside it, and what the indexes need.
+/// The item of a job: the stored form and the outbox as JSON texts, and the attributes of the indexes.
 pub fn to_item(job: &Job, write_id: &str) -> Item {
     let mut item: Item = [
         ("id", s(job.id.as_str())),
@@ -61,8 +61,8 @@ pub fn to_item(job: &Job, write_id: &str) -> Item {
     item
 }
 
-/// The partition of the index by status: a month's, so that a list needs few reads (docs/adr/0012), and a family's, so
-/// that its list finds no others.
+/// The partition of the index by status. It has the jobs of a month, so that a list needs few reads (docs/adr/0012), and of
+/// one family, so that the list of a family reads no other jobs.
 pub(crate) fn status_month(family: JobKind, status: Status, day: &str) -> String {
     let month = day.get(..7).unwrap_or(day);
     match family {
@@ -71,19 +71,19 @@ pub(crate) fn status_month(family: JobKind, status: Status, day: &str) -> String
     }
 }
 
-/// Sorts waiting jobs by the time from which they may start.
+/// The sort key of active jobs: waiting ones are sorted by the time from which they may start.
 fn active_rank(job: &Job) -> String {
-    let word = match job.status {
+    let status = match job.status {
         Status::Pending if job.run.start.claim.is_some() => "starting",
         status => status.name(),
     };
-    format!("{word}#{:014}", job.run.start.ready_at.millis().max(0))
+    format!("{status}#{:014}", job.run.start.ready_at.millis().max(0))
 }
 
 /// Reads a job from its item.
 ///
 /// # Errors
-/// [`StoreError::Unreadable`] names what cannot be read.
+/// [`StoreError::Unreadable`] names the unreadable attribute.
 pub fn from_item(operation: &'static str, item: &Item) -> Result<Job, StoreError> {
     let mut job = Job::from(read::<StoredJob>(operation, item, "body")?);
     if item.contains_key("outbox") {

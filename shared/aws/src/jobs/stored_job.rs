@@ -1,5 +1,4 @@
-//! The stored form of a job: that of version 0.1.0, one flat object. Every version reads what the others wrote, side by
-//! side too.
+//! The stored form of a job: one flat object, as in version 0.1.0, so that all versions can read each other's jobs.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +20,7 @@ enum StoredKind {
     VidBuilder,
 }
 
-/// The stored form of a job, its outbox apart.
+/// The stored form of a job without its outbox.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoredJob {
     id: JobId,

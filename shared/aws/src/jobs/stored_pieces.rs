@@ -1,4 +1,4 @@
-//! The stored form of a run in pieces: flat, with the stage in place of each piece's task.
+//! The stored form of a run in pieces: a stage from which the tasks of its pieces follow.
 
 use reelhook_domain::pieces::{Piece, PieceClaim, Pieces};
 use reelhook_domain::videos::film::Rendition;
@@ -6,7 +6,7 @@ use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer};
 use reelhook_domain::{ExternalTask, PiecesRun, RenderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The stage whose pieces are stored: it says what each piece is about.
+/// The stage of the stored pieces, which decides their tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum StoredStage {
@@ -16,7 +16,7 @@ enum StoredStage {
     Remote,
 }
 
-/// The stored form of a run in pieces, while it lasts.
+/// The stored form of a run in pieces that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredPieces {
     stage: StoredStage,
@@ -30,7 +30,7 @@ pub(super) struct StoredPieces {
     shown_at: Timestamp,
 }
 
-/// The stored form of a piece; its task follows from the stage and its place.
+/// The stored form of a piece; its task follows from the stage and from its index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredPiece {
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -1,4 +1,4 @@
-//! The Jobs table behind the ports of jobs: one item per job, replaced whole on condition of its version.
+//! The Jobs table, which implements the ports of jobs: one item per job, replaced on condition of its version.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,13 +28,15 @@ use crate::jobs::item::{ACTIVE, from_item, status_month, to_item};
 use crate::retry::RetryClock;
 use crate::transactions::{Cancelled, cancelled};
 
-/// Jobs under way that one read counts; more show as this many.
+/// The maximum number of active jobs that one read counts.
 const COUNTED: i32 = 1000;
-/// How long counters of final jobs are used before they are read again.
+/// How long counters of final jobs are cached.
 const FRESH_COUNTS: Duration = Duration::from_secs(5);
-/// Ids of one page.
+/// The number of ids in a page.
 const PAGE: i32 = 100;
-/// What a place among VidBuilder's jobs begins with, which are listed behind StreamGank's.
+/// A day of UTC.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The prefix of cursors among VidBuilder's jobs, which are listed after StreamGank's.
 const VIDEOS: &str = "vidbuilder/";
 
 /// The Jobs table.
@@ -48,7 +50,7 @@ pub struct JobTable {
 }
 
 impl JobTable {
-    /// The table called `table`, with the counters beside it.
+    /// The table of this name, with the Counters table.
     pub fn new(
         client: aws_sdk_dynamodb::Client,
         table: impl Into<String>,
@@ -78,7 +80,7 @@ impl JobTable {
         }
     }
 
-    /// Writes a job on condition of the version before it, or that there is none.
+    /// Writes a job on condition that its item has the `expected` version, or does not exist.
     async fn write(&self, operation: &'static str, job: &Job, expected: Option<u64>) -> Result<Saved<Job>, StoreError> {
         let write_id = Uuid::new_v4().simple().to_string();
         match self.put(to_item(job, &write_id), expected).send().await {
@@ -99,7 +101,7 @@ impl JobTable {
         TransactWriteItem::builder().put(put.build().expect("table and item are set")).build()
     }
 
-    /// Jobs with a value of a `KEYS_ONLY` index's partition key, in the order of its sort key.
+    /// A query of a `KEYS_ONLY` index, in the order of its sort key.
     pub(crate) fn query(&self, index: &str, condition: &str, values: &[(&str, AttributeValue)]) -> QueryFluentBuilder {
         let mut query =
             self.client.query().table_name(&self.table).index_name(index).key_condition_expression(condition);
@@ -109,7 +111,7 @@ impl JobTable {
         query
     }
 
-    /// Jobs that recorded a render id.
+    /// The jobs that recorded a render id.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -119,7 +121,7 @@ impl JobTable {
         Ok(ids(answer.items()))
     }
 
-    /// Counts the jobs of a status that were made on a day.
+    /// Counts the jobs of a status that were created on a day.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -141,16 +143,19 @@ impl JobTable {
         Ok(total)
     }
 
-    /// Jobs of a family and status that were made on a day.
+    /// A query of the jobs of a family and status that were created on a day.
     fn of_day(&self, family: JobKind, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
-        let first = Timestamp::parse(&format!("{day}T00:00:00Z"))
-            .ok_or_else(|| StoreError::Unreadable { operation: "list jobs", reason: format!("`{day}` is no day") })?;
+        let first = Timestamp::parse(&format!("{day}T00:00:00Z")).ok_or_else(|| StoreError::Unreadable {
+            operation: "list jobs",
+            reason: format!("`{day}` is not a day such as `2024-01-31`"),
+        })?;
         let month = s(status_month(family, status, day));
-        let values = [(":month", month), (":first", n(first.0)), (":last", n(first.0 + 86_399_999))];
+        let last = first.after(DAY).millis() - 1;
+        let values = [(":month", month), (":first", n(first.millis())), (":last", n(last))];
         Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 
-    /// Jobs that have not ended, by status; eventually consistent.
+    /// The number of jobs that have not ended, by status; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -159,7 +164,7 @@ impl JobTable {
         let ranks = self.ranks(self.query("by-active", "active = :active", &values)).await?;
         let mut counts = counted(&ranks);
         if ranks.len() >= COUNTED as usize {
-            // So many wait that those who run stand behind the page: they are counted by themselves.
+            // The page has only waiting jobs if there are many of them, so the running jobs are counted by another query.
             let values = [(":active", s(ACTIVE)), (":first", s("processing#"))];
             let query = self.query("by-active", "active = :active AND active_rank >= :first", &values);
             let running = counted(&self.ranks(query).await?);
@@ -187,7 +192,7 @@ impl JobTable {
     }
 }
 
-/// Jobs that have not ended, by the status that their rank begins with.
+/// Counts jobs by the status with which their ranks start.
 fn counted(ranks: &[String]) -> QueueCounts {
     let mut counts = QueueCounts::default();
     for rank in ranks {
@@ -267,7 +272,7 @@ impl SubmitStore for JobTable {
                 },
             }
         }
-        Err(StoreError::Busy { operation, source: "others used the same key each time".into() })
+        Err(StoreError::Busy { operation, source: "other requests used the same key during each attempt".into() })
     }
 }
 
@@ -300,8 +305,11 @@ impl AdmissionStore for JobTable {
 #[async_trait]
 impl StartStore for JobTable {
     async fn oldest_ready(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        let values =
-            [(":active", s(ACTIVE)), (":first", s("pending#")), (":last", s(format!("pending#{:014}~", now.0.max(0))))];
+        let values = [
+            (":active", s(ACTIVE)),
+            (":first", s("pending#")),
+            (":last", s(format!("pending#{:014}~", now.millis().max(0)))),
+        ];
         let query = self.query("by-active", "active = :active AND active_rank BETWEEN :first AND :last", &values);
         let answer = query.limit(limit as i32).send().await.map_err(|error| store_error("find waiting jobs", error))?;
         Ok(ids(answer.items()))
@@ -313,7 +321,7 @@ impl StartStore for JobTable {
         match write.transact_items(self.transact_put(item, Some(job.version - 1))).send().await {
             Ok(_) => Ok(Claimed::Done),
             Err(error) => match cancelled("claim job", error) {
-                // Somebody else is claiming at this moment, or was first.
+                // Another claim is in progress, or was first.
                 Cancelled::Condition(_) | Cancelled::Conflict => Ok(Claimed::Conflict),
                 Cancelled::Failed(error) => Err(error),
             },
@@ -324,12 +332,12 @@ impl StartStore for JobTable {
 #[async_trait]
 impl JobLister for JobTable {
     async fn page(&self, status: Status, day: &str, after: Option<&str>) -> Result<Page, StoreError> {
-        // `created/id`; where StreamGank's jobs are done, behind the name of the family.
+        // The cursor is `created/id`; among VidBuilder's jobs it has the prefix `VIDEOS`.
         let rest = after.and_then(|after| after.strip_prefix(VIDEOS));
-        let (mut place, mut found) = (rest.or(after), Vec::new());
+        let (mut cursor, mut found) = (rest.or(after), Vec::new());
         for family in JobKind::ALL.into_iter().skip(usize::from(rest.is_some())) {
-            let start = place.take().and_then(|place| {
-                let (created, id) = place.split_once('/')?;
+            let start = cursor.take().and_then(|cursor| {
+                let (created, id) = cursor.split_once('/')?;
                 let month = s(status_month(family, status, day));
                 let key = [("status_month", month), ("created_at", n(created)), ("id", s(id))];
                 Some(key.map(|(name, value)| (name.to_owned(), value)).into())

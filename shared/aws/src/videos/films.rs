@@ -10,7 +10,7 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use reelhook_app::store::StoreError;
-use reelhook_app::videos::films::{FilmStore, ObjectStore, film_key};
+use reelhook_app::videos::films::{FilmStore, ImageStore, VideoStore, film_key};
 use reelhook_app::videos::uploads::{Links, Upload, sniff};
 use reelhook_domain::JobId;
 use reelhook_domain::videos::film::Film;
@@ -122,7 +122,7 @@ impl FilmStore for FilmBucket {
 }
 
 #[async_trait]
-impl ObjectStore for FilmBucket {
+impl VideoStore for FilmBucket {
     async fn has_scene(&self, key: &str) -> Result<bool, StoreError> {
         match self.client.head_object().bucket(&self.bucket).key(key).send().await {
             Ok(object) => {
@@ -160,21 +160,6 @@ impl ObjectStore for FilmBucket {
         Ok(true)
     }
 
-    async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        let operation = "get picture";
-        let Some((length, body)) = self.open(key).await? else { return Ok(None) };
-        if length > limit as u64 {
-            return Ok(None);
-        }
-        let body = body.collect().await.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
-        Ok(Some(body.to_vec()))
-    }
-
-    async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let content_type = sniff(bytes).unwrap_or("application/octet-stream");
-        self.put(key, content_type, bytes.to_vec().into()).await
-    }
-
     async fn put_video(&self, key: &str, filename: &str, from: &Path) -> Result<u64, StoreError> {
         let operation = "put video";
         let refused = |error: std::io::Error| StoreError::Refused { operation, source: error.into() };
@@ -191,6 +176,24 @@ impl ObjectStore for FilmBucket {
         let put = put.content_disposition(disposition).send().await;
         put.map_err(|error| store_error(operation, error))?;
         Ok(bytes)
+    }
+}
+
+#[async_trait]
+impl ImageStore for FilmBucket {
+    async fn image(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let operation = "get picture";
+        let Some((length, body)) = self.open(key).await? else { return Ok(None) };
+        if length > limit as u64 {
+            return Ok(None);
+        }
+        let body = body.collect().await.map_err(|error| StoreError::Busy { operation, source: error.into() })?;
+        Ok(Some(body.to_vec()))
+    }
+
+    async fn keep_image(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let content_type = sniff(bytes).unwrap_or("application/octet-stream");
+        self.put(key, content_type, bytes.to_vec().into()).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use reelhook_app::store::StoreError;
-use reelhook_app::videos::drawing::Speeds;
+use reelhook_app::videos::speeds::Speeds;
 
 use crate::errors::store_error;
 use crate::items::{n, s};

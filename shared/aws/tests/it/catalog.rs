@@ -16,7 +16,7 @@ fn row(id: u32) -> Value {
 }
 
 #[tokio::test]
-async fn a_rare_content_type_is_looked_for_behind_the_first_rows() {
+async fn a_rare_content_type_is_searched_beyond_the_first_rows() {
     let (client, calls) = dynamodb(|_, before| match before {
         0 => (200, json!({ "Items": [row(1)], "LastEvaluatedKey": { "rank": { "S": "2499" } } })),
         1 => (200, json!({ "Items": [], "LastEvaluatedKey": { "rank": { "S": "3000" } } })),
@@ -32,7 +32,7 @@ async fn a_rare_content_type_is_looked_for_behind_the_first_rows() {
 }
 
 #[tokio::test]
-async fn a_shelf_without_it_is_left_after_some_calls() {
+async fn a_search_without_a_match_ends_after_some_calls() {
     let endless = json!({ "Items": [], "LastEvaluatedKey": { "rank": { "S": "2499" } } });
     let (client, calls) = dynamodb(move |_, _| (200, endless.clone()));
     let catalog = CatalogTable::new(client, "Catalog");

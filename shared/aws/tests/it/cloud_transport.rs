@@ -56,7 +56,7 @@ fn of_queue(call: &Call, _: usize) -> Answer {
 }
 
 #[tokio::test]
-async fn a_queue_is_asked_for_its_url_once_and_gets_the_exact_body_and_the_headers_as_attributes() {
+async fn a_queue_s_url_is_requested_once_and_its_messages_have_the_exact_body_and_header_attributes() {
     let (transport, calls, _) = transport(of_queue);
     for _ in 0..2 {
         assert_eq!(read(&transport.send(webhook(queue(QUEUE), "msg_1")).await.unwrap()), (200, "m-1"));

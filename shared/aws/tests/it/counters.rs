@@ -41,7 +41,7 @@ fn admission(version: u64) -> Admission {
 }
 
 #[tokio::test]
-async fn the_admission_item_comes_back_as_it_was_written() {
+async fn the_admission_item_is_read_as_it_was_written() {
     let (counters, calls) = table(|_, _| ok());
     assert_eq!(counters.save_admission(&admission(4)).await.unwrap(), Saved::Done);
     let call = calls.only();
@@ -54,7 +54,7 @@ async fn the_admission_item_comes_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn an_admission_item_that_another_one_changed_is_a_conflict_with_theirs() {
+async fn a_changed_admission_item_is_a_conflict_with_the_stored_one() {
     let theirs =
         json!({ "write_id": { "S": "theirs" }, "body": { "S": serde_json::to_string(&admission(4)).unwrap() } });
     let (counters, _) = table(move |_, _| condition_failed(Some(&theirs)));
@@ -65,7 +65,7 @@ async fn an_admission_item_that_another_one_changed_is_a_conflict_with_theirs() 
 }
 
 #[tokio::test]
-async fn one_s_own_admission_whose_answer_was_lost_is_done() {
+async fn an_admission_whose_response_was_lost_is_done() {
     let (counters, _) = table(|call, before| match before {
         0 => error("InternalServerError"),
         _ => condition_failed(Some(call.at("/Item"))),
@@ -139,7 +139,7 @@ async fn a_lease_grants_what_is_left_of_the_minute() {
 }
 
 #[tokio::test]
-async fn a_key_is_remembered_once() {
+async fn a_key_is_recorded_once() {
     let row = IdempotencyRecord {
         caller: "abc".to_owned(),
         key: "k".to_owned(),
@@ -161,7 +161,7 @@ async fn a_key_is_remembered_once() {
 }
 
 #[tokio::test]
-async fn what_was_counted_is_not_counted_again_and_what_fails_is_told() {
+async fn a_count_is_not_repeated_and_a_failed_one_is_an_error() {
     let (counters, calls) = table(|_, _| cancelled(&["ConditionalCheckFailed", "None"]));
     counters.count(&step(true), NOON).await.unwrap();
     assert_eq!(calls.all().len(), 1);
@@ -173,7 +173,7 @@ async fn what_was_counted_is_not_counted_again_and_what_fails_is_told() {
 }
 
 #[tokio::test]
-async fn a_count_that_meets_another_is_tried_again_in_place() {
+async fn a_conflicting_count_is_retried_in_place() {
     // At the counter, at the marker, at both, and at the counter while the marker turns out to be there.
     for (reasons, conflicts) in [
         (["None", "TransactionConflict"], 1),
@@ -197,7 +197,7 @@ async fn a_count_that_meets_another_is_tried_again_in_place() {
 }
 
 #[tokio::test]
-async fn a_count_that_meets_others_each_time_is_busy_in_the_end() {
+async fn a_count_with_a_conflict_in_every_attempt_is_busy() {
     let (counters, calls) = table(|_, _| cancelled(&["None", "TransactionConflict"]));
     assert_eq!(kind(&counters.count(&step(true), NOON).await.unwrap_err()), "busy");
     assert_eq!(calls.all().len(), 10);
@@ -214,7 +214,7 @@ async fn reconciling_waits_for_counts_that_are_under_way() {
 }
 
 #[tokio::test]
-async fn a_counter_comes_with_what_was_suspected() {
+async fn a_counter_is_read_with_its_suspected_difference() {
     let check = async |item: Value, expected: Counter| {
         let answer = json!({ "Item": item });
         let (reconciler, _) = reconciler(move |_, _| (200, answer.clone()));
@@ -229,7 +229,7 @@ async fn a_counter_comes_with_what_was_suspected() {
 }
 
 #[tokio::test]
-async fn a_suspicion_is_kept_beside_the_counter_and_gone_when_it_is_mended() {
+async fn a_suspected_difference_is_stored_with_the_counter_until_it_is_corrected() {
     let (reconciler, calls) = reconciler(|_, _| ok());
     reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
     reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
@@ -253,13 +253,13 @@ async fn a_suspicion_is_kept_beside_the_counter_and_gone_when_it_is_mended() {
 }
 
 #[tokio::test]
-async fn a_counter_that_moved_while_it_was_mended_is_left_to_the_next_time() {
+async fn a_counter_that_changed_during_its_correction_is_left_to_the_next_run() {
     let (reconciler, _) = reconciler(|_, _| condition_failed(None));
     reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
 }
 
 #[tokio::test]
-async fn reconciling_over_a_busy_table_is_told() {
+async fn reconciling_with_a_busy_table_is_an_error() {
     let (reconciler, _) = reconciler(|_, _| error("ThrottlingException"));
     assert_eq!(kind(&reconciler.counter(Status::Failed, "2024-01-01").await.unwrap_err()), "busy");
     assert_eq!(kind(&reconciler.count_jobs(Status::Failed, "2024-01-01").await.unwrap_err()), "busy");
@@ -276,7 +276,7 @@ fn callback() -> Callback {
 }
 
 #[tokio::test]
-async fn a_parked_callback_comes_back_for_an_hour() {
+async fn a_parked_callback_is_returned_for_an_hour() {
     let (renders_table, calls) = renders(|_, _| ok());
     renders_table.park(Service::Creatomate, &render(), &callback(), NOON).await.unwrap();
     let item = calls.only().at("/Item").clone();
@@ -294,7 +294,7 @@ async fn a_parked_callback_comes_back_for_an_hour() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_taken_stays_as_it_is() {
+async fn a_final_parked_callback_is_not_replaced() {
     let (renders_table, calls) = renders(|_, _| condition_failed(None));
     let late = Callback { status: "rendering".to_owned(), url: None, ..callback() };
     renders_table.park(Service::Creatomate, &render(), &late, NOON).await.unwrap();
@@ -306,7 +306,7 @@ async fn a_place_that_is_taken_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_right_to_check_is_given_once_in_ten_seconds() {
+async fn the_right_to_check_is_granted_once_in_ten_seconds() {
     let (renders_table, calls) = renders(|_, _| ok());
     assert!(renders_table.may_hint(Service::Creatomate, &render(), NOON).await.unwrap());
     let call = calls.only();
@@ -319,7 +319,7 @@ async fn the_right_to_check_is_given_once_in_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_right_to_check_whose_answer_was_lost_is_given() {
+async fn a_right_to_check_whose_response_was_lost_is_granted() {
     // Else nobody checks: the caller hears that someone else just did.
     let (renders_table, calls) = renders(|call, before| match before {
         0 => error("InternalServerError"),

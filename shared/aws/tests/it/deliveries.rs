@@ -60,7 +60,7 @@ fn found(items: &[&Value]) -> Answer {
 }
 
 #[tokio::test]
-async fn rows_are_put_unless_they_are_there() {
+async fn rows_are_put_unless_they_exist() {
     let (delivery, event) = rows(1);
     let (deliveries, calls) = table(|_, _| ok());
     deliveries.put_event(&event).await.unwrap();
@@ -77,7 +77,7 @@ async fn rows_are_put_unless_they_are_there() {
 }
 
 #[tokio::test]
-async fn rows_that_could_not_be_put_are_told() {
+async fn rows_that_can_t_be_put_are_an_error() {
     let (delivery, event) = rows(1);
     for (codes, expected) in [(&LATER[..], "busy"), (&NEVER[..], "refused")] {
         for code in codes {
@@ -139,7 +139,7 @@ async fn deliveries_are_loaded_with_their_events_in_one_consistent_call_and_in_o
 }
 
 #[tokio::test]
-async fn a_hint_that_comes_twice_asks_for_its_rows_once() {
+async fn a_duplicate_hint_reads_its_rows_once() {
     let (item, event) = stored(1).await;
     let (deliveries, calls) = table(move |_, _| found(&[&item, &event]));
     let (delivery, row) = rows(1);
@@ -150,7 +150,7 @@ async fn a_hint_that_comes_twice_asks_for_its_rows_once() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_none() {
+async fn missing_rows_are_none() {
     let (item, event) = stored(1).await;
     let (delivery, row) = rows(1);
     let hint = [(delivery.id, row.id.clone())];
@@ -164,7 +164,7 @@ async fn what_is_missing_is_none() {
 }
 
 #[tokio::test]
-async fn unprocessed_keys_inside_a_200_are_asked_for_again() {
+async fn unprocessed_keys_inside_a_200_are_requested_again() {
     let (item, event) = stored(1).await;
     let (deliveries, calls) = table(move |call, before| match before {
         0 => {
@@ -236,7 +236,7 @@ async fn more_than_25_changes_take_several_calls_and_keep_their_order() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_another_one_changed_is_a_conflict_with_theirs() {
+async fn a_changed_delivery_is_a_conflict_with_the_stored_one() {
     let (item, _) = stored(1).await;
     let (deliveries, _) = table(move |_, _| statements(&[Some(("ConditionalCheckFailed", Some(&item)))]));
     let saved = save(&deliveries, &begun(1)).await.unwrap();
@@ -248,7 +248,7 @@ async fn a_delivery_that_another_one_changed_is_a_conflict_with_theirs() {
 }
 
 #[tokio::test]
-async fn one_s_own_save_whose_answer_was_lost_is_done() {
+async fn a_save_whose_response_was_lost_is_done() {
     let (deliveries, calls) = table(|call, before| match before {
         0 => error("InternalServerError"),
         _ => {
@@ -261,7 +261,7 @@ async fn one_s_own_save_whose_answer_was_lost_is_done() {
 }
 
 #[tokio::test]
-async fn a_save_that_failed_is_told() {
+async fn a_failed_save_is_an_error() {
     for (answer, expected) in [
         (statements(&[Some(("ThrottlingError", None))]), "busy"),
         (statements(&[Some(("ProvisionedThroughputExceeded", None))]), "busy"),
@@ -277,7 +277,7 @@ async fn a_save_that_failed_is_told() {
 }
 
 #[tokio::test]
-async fn a_save_that_the_table_was_too_busy_for_is_made_again_under_its_id() {
+async fn a_throttled_save_is_repeated_under_its_id() {
     let (deliveries, calls) = table(|_, before| match before {
         0 => statements(&[None, Some(("ThrottlingError", None))]),
         _ => statements(&[None]),
@@ -290,7 +290,7 @@ async fn a_save_that_the_table_was_too_busy_for_is_made_again_under_its_id() {
 }
 
 #[tokio::test]
-async fn tries_that_are_not_the_newest_any_more_get_rows_in_one_call() {
+async fn earlier_attempts_get_rows_in_one_call() {
     let (deliveries, calls) = table(|_, before| match before {
         0 => (200, json!({ "UnprocessedItems": { "Deliveries": [{ "PutRequest": { "Item": {} } }] } })),
         _ => ok(),
@@ -332,7 +332,7 @@ async fn deliveries_are_found_by_the_indexes_and_read_as_they_stand() {
 }
 
 #[tokio::test]
-async fn a_delivery_is_told_with_its_event_and_every_attempt() {
+async fn a_delivery_is_read_with_its_event_and_every_attempt() {
     let (row, event) = stored(1).await;
     let tried = begun(1).last.unwrap();
     let attempt = json!({

@@ -37,7 +37,7 @@ fn resolved(call: &Call, expression: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_nothing_is_kept_of_is_open() {
+async fn an_endpoint_without_a_row_is_healthy() {
     let (store, calls) = table(|_, _| ok());
     assert_eq!(store.endpoint(&id()).await.unwrap(), EndpointState::default());
     assert_eq!(calls.only().at("/ConsistentRead"), &json!(true));
@@ -82,7 +82,7 @@ async fn an_endpoint_s_state_is_read() {
 }
 
 #[tokio::test]
-async fn who_is_admitted_is_saved_on_condition_that_nothing_changed() {
+async fn an_admission_is_saved_on_condition_that_nothing_changed() {
     let was = EndpointState {
         revision: 7,
         concurrency: Concurrency {
@@ -143,7 +143,7 @@ fn report(failed: Option<u64>) -> EndpointReport {
 }
 
 #[tokio::test]
-async fn what_a_batch_saw_is_noted_whatever_others_note() {
+async fn a_batch_s_results_are_recorded_whatever_other_batches_record() {
     let check = async |report: EndpointReport, expected: &str| {
         let (store, calls) = table(|_, _| (200, json!({ "Attributes": { "failures": { "N": "9" } } })));
         assert_eq!(store.report(&id(), &report).await.unwrap().failures, 9);
@@ -188,7 +188,7 @@ async fn what_a_batch_saw_is_noted_whatever_others_note() {
 }
 
 #[tokio::test]
-async fn what_others_were_told_is_noted_while_it_is_so_and_taken_back() {
+async fn a_notified_outage_is_recorded_while_it_lasts_and_can_be_taken_back() {
     let (store, calls) = table(|_, before| if before == 1 { condition_failed(None) } else { ok() });
     assert!(store.mark_failing_notified(&id(), Some(NOON)).await.unwrap());
     assert!(!store.mark_failing_notified(&id(), Some(NOON)).await.unwrap(), "it took a webhook meanwhile");
@@ -212,7 +212,7 @@ async fn one_of_many_gives_each_warning() {
 }
 
 #[tokio::test]
-async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it() {
+async fn disabling_records_the_time_and_reason_and_enabling_removes_them() {
     let (store, calls) = table(|_, _| ok());
     store.disable(&id(), "the receiver answered 410", NOON, false).await.unwrap();
     store.disable(&id(), "an operator", NOON, true).await.unwrap();
@@ -240,7 +240,7 @@ async fn disabling_keeps_since_when_and_tells_why_and_enabling_forgets_all_of_it
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn failures_are_distinguished() {
     let (was, next) = (EndpointState::default(), EndpointState::default());
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (store, _) = table(move |_, _| error(code));

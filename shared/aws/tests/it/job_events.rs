@@ -118,7 +118,7 @@ fn kinds(results: &[Result<(), StoreError>]) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn lines_go_25_at_a_time() {
+async fn lines_are_written_in_batches_of_25() {
     let (tables, calls) = tables(|_, _| ok());
     let results = tables.put_logs(&lines(60)).await;
     assert_eq!(kinds(&results), ["done"; 60]);

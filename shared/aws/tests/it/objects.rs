@@ -16,7 +16,7 @@ async fn an_object_is_put_under_its_key() {
 }
 
 #[tokio::test]
-async fn an_object_that_could_not_be_put_is_told() {
+async fn an_object_that_can_t_be_put_is_an_error() {
     let (client, calls) = s3(|_, _| (503, serde_json::Value::Null));
     let failure = Bucket::new(client, "bucket").put("key", Vec::new()).await.unwrap_err();
     assert_eq!((kind(&failure), calls.all().len()), ("busy", ATTEMPTS));

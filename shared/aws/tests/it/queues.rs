@@ -36,7 +36,7 @@ fn kinds(results: &[Result<(), StoreError>]) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn messages_go_ten_at_a_time() {
+async fn messages_are_sent_in_batches_of_ten() {
     let (queue, calls) = queue(|call, _| all_but(call, &[]));
     assert_eq!(kinds(&queue.send(starts(23)).await), ["done"; 23]);
     let sizes: Vec<usize> = calls.all().iter().map(|call| call.at("/Entries").as_array().unwrap().len()).collect();

@@ -37,7 +37,7 @@ fn stored(version: u64) -> Value {
 }
 
 #[tokio::test]
-async fn a_registration_and_what_those_who_send_look_at_change_as_one() {
+async fn a_registration_and_its_delivery_state_change_in_one_transaction() {
     let (table, calls) = table(|_, _| ok());
     assert_eq!(table.save_registration(&registration(1), StateChange::Keep).await.unwrap(), Saved::Done);
     assert_eq!(table.save_registration(&registration(2), StateChange::Keep).await.unwrap(), Saved::Done);
@@ -79,7 +79,7 @@ async fn another_destination_has_not_failed_and_stays_disabled_if_it_was() {
 }
 
 #[tokio::test]
-async fn who_was_faster_is_told_and_who_only_sends_is_not_waited_for() {
+async fn a_conflicting_change_is_returned_and_a_conflict_with_deliveries_is_retried() {
     let (faster, calls) = table(|call, _| match call.operation.as_str() {
         "TransactWriteItems" => cancelled(&["ConditionalCheckFailed", "None"]),
         _ => (200, json!({ "Item": stored(5) })),
@@ -129,7 +129,7 @@ async fn the_list_is_read_to_its_end_each_time_and_that_of_keys_is_used_for_a_mi
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn failures_are_distinguished() {
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (table, _) = table(move |_, _| error(code));
         assert_eq!(kind(&table.subscribers().await.unwrap_err()), expected);

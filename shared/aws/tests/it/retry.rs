@@ -61,7 +61,7 @@ fn nothing_processed(call: &Call) -> Answer {
 }
 
 #[tokio::test]
-async fn keys_and_rows_that_come_back_unprocessed_are_waited_for() {
+async fn unprocessed_keys_and_rows_are_retried() {
     for left in [0, 1, 3] {
         let script = move |call: &Call, before: usize| if before < left { nothing_processed(call) } else { ok() };
         let of = tables(script);

@@ -73,7 +73,7 @@ fn with_options(call: &Call, options: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
-async fn settings_that_stand_in_one_are_read_in_one_call() {
+async fn combined_settings_are_read_in_one_call() {
     let options = r#"{"C": "5000", "D": 7, "E": {"webhook_1": {"timeout": 1}}, "F": null, "G": " "}"#;
     let (client, calls) = ssm(move |call, _| with_options(call, Some(options)));
     let settings = Settings::load(client, "/reelhook".to_owned(), MANY, |raw| {
@@ -88,7 +88,7 @@ async fn settings_that_stand_in_one_are_read_in_one_call() {
 }
 
 #[tokio::test]
-async fn without_the_one_they_are_asked_for_by_their_names() {
+async fn without_the_combined_parameter_settings_are_read_by_name() {
     let (client, calls) = ssm(|call, _| with_options(call, None));
     let settings =
         Settings::load(client, "/reelhook".to_owned(), MANY, |raw| Ok([raw.text("A"), raw.text("C"), raw.text("M")]));

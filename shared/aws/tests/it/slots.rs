@@ -55,7 +55,7 @@ async fn check(max: usize, held: &[(&str, Timestamp)], enters: bool) {
 }
 
 #[tokio::test]
-async fn a_full_pool_lets_nobody_in_until_a_lease_has_ended() {
+async fn a_full_pool_admits_no_request_until_a_lease_expires() {
     check(0, &[], false).await;
     check(1, &[], true).await;
     check(1, &[("old", UNTIL)], false).await;
@@ -65,7 +65,7 @@ async fn a_full_pool_lets_nobody_in_until_a_lease_has_ended() {
 }
 
 #[tokio::test]
-async fn those_who_come_at_once_wait_for_each_other_and_none_is_turned_away_for_it() {
+async fn concurrent_claims_retry_and_none_is_refused_for_a_conflict() {
     for conflicts in [1, 3, usize::MAX] {
         let (counters, calls) = counters(move |call, before| match call.operation.as_str() {
             "PutItem" if before / 2 < conflicts => condition_failed(None),
@@ -77,7 +77,7 @@ async fn those_who_come_at_once_wait_for_each_other_and_none_is_turned_away_for_
 }
 
 #[tokio::test]
-async fn a_slot_is_given_back_once() {
+async fn a_slot_is_released_once() {
     let found = item(7, &[("mine", UNTIL), ("other", UNTIL)]);
     let (counters, calls) =
         counters(move |call, _| if call.operation == "GetItem" { (200, found.clone()) } else { ok() });
@@ -90,7 +90,7 @@ async fn a_slot_is_given_back_once() {
 }
 
 #[tokio::test]
-async fn a_store_that_can_t_be_read_is_told_and_a_slot_then_ends_by_its_time() {
+async fn an_unreadable_store_is_an_error_and_its_slots_expire() {
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (counters, _) = counters(move |_, _| error(code));
         let slots = SlotTable::waiters(counters, 5);

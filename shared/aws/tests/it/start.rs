@@ -17,7 +17,7 @@ fn busy() -> StoreError {
 }
 
 #[tokio::test]
-async fn only_messages_that_failed_come_again() {
+async fn only_failed_messages_are_redelivered() {
     let start = r#"{"kind":"start.v1"}"#;
     let event = event(&[("a", start), ("b", start), ("c", start)]);
     let response = batch(event, async |messages: Vec<WorkMessage>| {
@@ -30,7 +30,7 @@ async fn only_messages_that_failed_come_again() {
 }
 
 #[tokio::test]
-async fn messages_that_nobody_can_read_are_dropped_and_move_no_answer_to_another() {
+async fn poison_messages_are_dropped_and_shift_no_result() {
     let start = r#"{"kind":"start.v1"}"#;
     let event = event(&[("a", "not JSON"), ("b", start), ("c", r#"{"kind":"start.v9"}"#), ("d", start), ("e", "")]);
     let response = batch(event, async |messages: Vec<WorkMessage>| {

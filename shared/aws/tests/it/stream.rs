@@ -77,7 +77,7 @@ fn a_removal_has_no_effects() {
 }
 
 #[test]
-fn a_write_that_is_not_a_version_on_has_no_effects() {
+fn a_write_without_a_new_version_has_no_effects() {
     let (old, new) = (image(&waiting()), image(&cancelled()));
     assert_eq!(read(&record("MODIFY", Some(&new), Some(&new)), WRITTEN), Record::Nothing, "the same version");
     assert_eq!(read(&record("MODIFY", Some(&new), Some(&old)), WRITTEN), Record::Nothing, "an older one");
@@ -107,7 +107,7 @@ fn an_effect_of_an_unknown_kind_waits_a_quarter_of_an_hour_for_a_newer_version_a
 }
 
 #[test]
-fn what_can_t_be_read_is_put_aside_at_once_with_its_reason() {
+fn an_unreadable_record_is_set_aside_immediately_with_its_reason() {
     let check = |name: &str, value: Option<&str>, expected: &str| {
         let image = with(image(&waiting()), name, value);
         match read(&record("INSERT", None, Some(&image)), WRITTEN) {

@@ -1,4 +1,4 @@
-//! Who may start: one item that holds the slots of the runs under way.
+//! Admission of runs: one item with the slots of the runs under way, the pause switch, and the cutoffs of clears.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Job, Status, Timestamp};
 
-/// The admission item: paused or not, and each slot with the end of its lease.
+/// The admission item.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Admission {
     /// Rises by one with each change.
@@ -14,24 +14,24 @@ pub struct Admission {
     /// Whether no further job starts.
     #[serde(default)]
     pub paused: bool,
-    /// `job.attempt.claim` → end of its lease.
+    /// The slots: `job.attempt.claim` → the end of its lease.
     #[serde(default)]
     pub active: BTreeMap<String, Timestamp>,
-    /// What a clear hides until it is removed.
+    /// The cutoffs that hide cleared jobs until they are removed.
     #[serde(default, skip_serializing_if = "ClearCutoffs::is_empty")]
     pub cleared: ClearCutoffs,
 }
 
-/// Cut-offs of clears: what they hide is gone for everybody at once and is removed in the background.
+/// The cutoffs of clears. They hide jobs from all readers at once; the due sweep then removes these jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClearCutoffs {
-    /// Jobs that waited at this time, and those that had ended.
+    /// Hides the jobs that were waiting or had ended at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Timestamp>,
-    /// Jobs that had failed at this time.
+    /// Hides the jobs that had failed at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Timestamp>,
-    /// How many jobs are hidden and still counted, by status.
+    /// The number of hidden jobs that the counters still include, by status.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hidden: BTreeMap<Status, u64>,
 }
@@ -44,7 +44,8 @@ impl ClearCutoffs {
 
     /// Whether a job is hidden.
     pub fn hides(&self, job: &Job) -> bool {
-        let before = |cut: Option<Timestamp>, at: Option<Timestamp>| cut.zip(at).is_some_and(|(cut, at)| at <= cut);
+        let before =
+            |cutoff: Option<Timestamp>, at: Option<Timestamp>| cutoff.zip(at).is_some_and(|(cutoff, at)| at <= cutoff);
         match job.status {
             Status::Pending => before(self.all, Some(job.waiting_since())),
             Status::Processing | Status::Rendering => false,
@@ -53,26 +54,26 @@ impl ClearCutoffs {
         }
     }
 
-    /// How many of `counted` jobs of a status show.
+    /// The number of visible jobs of a status, of which the counters have `counted`.
     pub fn shown(&self, status: Status, counted: u64) -> u64 {
         counted.saturating_sub(self.hidden.get(&status).copied().unwrap_or_default())
     }
 }
 
-/// Why there is no slot.
+/// Why no slot is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSlot {
-    /// Someone stopped the queue.
+    /// A person paused the queue.
     Paused,
-    /// As many run as may.
+    /// The concurrency limit is reached.
     Full,
 }
 
 impl Admission {
-    /// Whether a slot is free at `now`, when `max` may run at once; leases that ran out do not count.
+    /// Checks that a slot is free at `now`, with `max` as the concurrency limit. Expired leases do not count.
     ///
     /// # Errors
-    /// [`NoSlot`] says why not.
+    /// [`NoSlot`] if none is free.
     pub fn check(&self, now: Timestamp, max: usize) -> Result<(), NoSlot> {
         if self.paused {
             return Err(NoSlot::Paused);
@@ -80,7 +81,7 @@ impl Admission {
         if self.running(now) >= max { Err(NoSlot::Full) } else { Ok(()) }
     }
 
-    /// The next version with `slot` taken until `lease_until`, and without leases that ran out.
+    /// The next version, in which `slot` is leased until `lease_until` and expired leases are removed.
     ///
     /// # Errors
     /// [`NoSlot`] as in [`Self::check`].
@@ -92,26 +93,27 @@ impl Admission {
         Ok(Self { active, ..self.next() })
     }
 
-    /// The next version without these slots; none when it holds none of them.
+    /// The next version without these slots; none if it has none of them.
     pub fn free(&self, slots: &[&str]) -> Option<Self> {
         let mut active = self.active.clone();
-        active.retain(|held, _| !slots.contains(&held.as_str()));
+        active.retain(|slot, _| !slots.contains(&slot.as_str()));
         (active.len() < self.active.len()).then(|| Self { active, ..self.next() })
     }
 
-    /// The next version, in which further jobs start or not.
+    /// The next version, paused or not.
     pub fn pause(&self, paused: bool) -> Self {
         Self { paused, ..self.next() }
     }
 
-    /// The next version, which hides what waits and what has ended at `now`; `counted` is how many jobs there are.
+    /// The next version, which hides the jobs that are waiting or have ended at `now`; `counted` gives the number of jobs of a
+    /// status.
     pub fn clear(&self, now: Timestamp, counted: impl Fn(Status) -> u64) -> Self {
         let statuses = [Status::Pending, Status::Completed, Status::Failed, Status::Cancelled];
         let hidden = statuses.map(|status| (status, counted(status))).into();
         Self { cleared: ClearCutoffs { all: Some(now), failed: None, hidden }, ..self.next() }
     }
 
-    /// The next version, which hides what has failed at `now`, and how many that are.
+    /// The next version, which hides the jobs that have failed at `now`, and the number of newly hidden ones.
     pub fn clear_failed(&self, now: Timestamp, counted: u64) -> (Self, u64) {
         let mut cleared = self.cleared.clone();
         let newly = cleared.shown(Status::Failed, counted);
@@ -120,7 +122,7 @@ impl Admission {
         (Self { cleared, ..self.next() }, newly)
     }
 
-    /// The next version after hidden jobs were removed; with `done`, cut-offs up to that version's go.
+    /// The next version after hidden jobs were removed; if `done`, no hidden jobs are left and the cutoffs are removed.
     pub fn removed(&self, removed: &BTreeMap<Status, u64>, done: bool) -> Self {
         let mut cleared = self.cleared.clone();
         if done {
@@ -137,7 +139,7 @@ impl Admission {
         Self { version: self.version + 1, ..self.clone() }
     }
 
-    /// Runs under way at `now`.
+    /// The number of runs under way at `now`.
     pub fn running(&self, now: Timestamp) -> usize {
         self.active.values().filter(|end| **end > now).count()
     }
@@ -145,27 +147,30 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
     #[test]
-    fn no_more_run_than_may_and_old_leases_make_room() {
+    fn the_concurrency_limit_holds_and_expired_leases_free_their_slots() {
         let empty = Admission::default();
-        let one = empty.take("a.1.1", NOW, NOW.after(std::time::Duration::from_secs(1)), 1).unwrap();
+        let one = empty.take("a.1.1", NOW, NOW.after(Duration::from_secs(1)), 1).unwrap();
         assert_eq!(one.take("b.1.1", NOW, NOW, 1), Err(NoSlot::Full));
-        let later = Timestamp(NOW.0 + 1000);
-        let two = one.take("b.1.1", later, Timestamp(later.0 + 5), 1).unwrap();
+        let later = NOW.after(Duration::from_secs(1));
+        let two = one.take("b.1.1", later, later.after(Duration::from_millis(5)), 1).unwrap();
         assert_eq!(two.active.keys().collect::<Vec<_>>(), ["b.1.1"]);
         assert_eq!(two.free(&["a.1.1"]), None);
         assert_eq!(two.free(&["a.1.1", "b.1.1"]).unwrap().running(later), 0);
     }
 
     #[test]
-    fn a_clear_hides_what_waits_and_what_ended_and_nothing_newer() {
+    fn a_clear_hides_waiting_and_ended_jobs_and_no_newer_ones() {
         let cleared = Admission::default().clear(NOW, |_| 2).cleared;
         assert_eq!((cleared.shown(Status::Failed, 3), cleared.shown(Status::Processing, 3)), (1, 3));
-        let (again, newly) = Admission { cleared, ..Admission::default() }.clear_failed(Timestamp(NOW.0 + 1), 5);
+        let (again, newly) =
+            Admission { cleared, ..Admission::default() }.clear_failed(NOW.after(Duration::from_millis(1)), 5);
         assert_eq!((newly, again.cleared.shown(Status::Failed, 5)), (3, 0));
         assert!(again.removed(&BTreeMap::new(), true).cleared.is_empty());
     }

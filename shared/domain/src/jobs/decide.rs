@@ -23,22 +23,22 @@ use change::Change;
 /// A job that a client submits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
-    /// Its id, made by the caller.
+    /// The id.
     pub id: JobId,
-    /// What it is asked to do.
+    /// What the job is asked to do.
     pub kind: JobKind,
     /// What the client asked for.
     pub request: Request,
-    /// What it takes to render its film, where the client specified it.
+    /// The plan of the film, if the client specified one.
     pub plan: Option<RenderPlan>,
-    /// Where it comes from.
+    /// The origin of the job.
     pub origin: Origin,
 }
 
 /// The first line of a job's log.
 const QUEUED: &str = "Job added to the queue";
 
-/// Makes a job: version 1, with a first run that is ready at once.
+/// Creates a job: version 1, with a first run that is ready immediately.
 pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
     let caption = (policy.captions.caption)(new.kind, &Activity::Waiting);
     let run = Run::first(Engine::of(new.plan), caption, now, policy);
@@ -72,7 +72,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
 
 /// Decides what `event` does to `job` at `now`.
 ///
-/// Contract: contract.md, "StreamGank: jobs". An `Apply` is exactly one version on and alone carries effects.
+/// Contract: contract.md, "StreamGank: jobs". Each `Apply` is the next version, and only an `Apply` has effects.
 pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Decision {
     if job.deleted_at.is_some() {
         return match event {
@@ -112,7 +112,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
         Event::RenderChecked { render, state, check } => renders::checked(change, render, state.as_ref(), *check),
         Event::RunHere { attempt, renderer } => pieces::run_here(change, *attempt, *renderer),
         Event::ClaimPiece { attempt } => pieces::claim_piece(change, *attempt),
-        Event::Composed { attempt, claim, film } => pieces::composed(change, *attempt, *claim, film),
+        Event::Composed { attempt, claim, plan } => pieces::composed(change, *attempt, *claim, plan),
         Event::PieceProgressed { attempt, claim, units } => pieces::piece_progressed(change, *attempt, *claim, *units),
         Event::PieceDeferred { attempt, claim, render, percent, wait } => {
             pieces::piece_deferred(change, *attempt, *claim, render, *percent, *wait)

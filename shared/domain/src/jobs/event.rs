@@ -1,4 +1,4 @@
-//! What can happen to a job: callbacks, commands and timers, already parsed.
+//! Events of jobs: callbacks, commands and timers, parsed.
 
 use std::time::Duration;
 
@@ -7,196 +7,196 @@ use serde_json::Value;
 use crate::videos::render::{RenderPlan, Renderer, StoredVideo};
 use crate::{RenderId, RenderState, Timestamp};
 
-/// How a step stands, in the worker's words.
+/// The status of a step in a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StepStatus {
-    /// It began.
+    /// The step started.
     Started,
-    /// It is done.
+    /// The step is done.
     Completed,
-    /// It failed, and with it the run.
+    /// The step failed, and so did the run.
     Failed,
-    /// The render was submitted.
+    /// The step submitted a render.
     RenderReady,
 }
 
-/// A worker's report of one step; step 0 opens a run, 1 to 7 are its work, 8 closes it.
+/// A worker's report of one step. Step 0 starts a run, steps 1 to 7 are its work, and step 8 ends it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepUpdate {
     /// 0 to 8.
     pub number: u8,
     /// The step's name.
     pub name: String,
-    /// How it stands.
+    /// The status of the step.
     pub status: StepStatus,
     /// The worker's key for the step.
     pub key: Option<String>,
-    /// Rises with each report of a run.
+    /// A number that rises with each report of a run.
     pub sequence: i64,
-    /// Seconds.
+    /// The duration of the step, in seconds.
     pub duration: Option<f64>,
-    /// What the worker tells about it, small enough to keep.
+    /// The worker's details of the step, small enough to be stored.
     pub details: Option<Value>,
-    /// The render that the step submitted.
+    /// The id of the render that the step submitted.
     pub render_id: Option<RenderId>,
-    /// A finished video.
+    /// The URL of the finished video.
     pub video_url: Option<String>,
-    /// The worker's word for where the workflow is.
+    /// The worker's name for the stage of the workflow.
     pub stage: Option<String>,
-    /// What step 1 extracted, as text.
+    /// The text that step 1 extracted.
     pub extracted: Option<String>,
-    /// Why it failed.
+    /// Why the step failed.
     pub error: Option<String>,
     /// Whether the name says that the whole workflow failed.
     pub workflow_failed: bool,
 }
 
-/// Everything that can happen to a job after it was made.
+/// Everything that can happen to a job after its creation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The worker function takes the job to start it.
+    /// The launcher claims the job.
     Claim,
     /// The external worker accepted the run.
     Started {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Which worker.
+        /// The worker's own name.
         worker_id: Option<String>,
-        /// Where it wants to hear of a cancel.
+        /// The URL that the worker wants cancellations sent to.
         cancel_url: Option<String>,
     },
     /// The external worker was busy or could not be reached.
     StartDeferred {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// What it asked for.
+        /// The wait that the worker requested.
         wait: Option<Duration>,
-        /// In a few words.
+        /// Why, in a few words.
         reason: String,
     },
     /// The run failed outside of its steps.
     RunFailed {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
         /// Why.
         error: String,
     },
     /// A worker's report.
     Step {
-        /// The run that its token names; `None` when a plain signature vouches for the call.
+        /// The run attempt of the token; `None` if a signature without a token authenticated the call.
         attempt: Option<u32>,
         /// The report.
         update: StepUpdate,
     },
-    /// A render callback that we believe as far as it goes.
+    /// An authenticated callback reported the state of a render.
     RenderReported {
         /// The render.
         render: RenderId,
-        /// What it says.
+        /// The reported state.
         state: RenderState,
-        /// Whether a final state can be confirmed at the service, and so has to be.
+        /// Whether the service can be asked to confirm a final state; then a confirmation is required.
         confirmable: bool,
     },
-    /// What the render service itself answered.
+    /// The state of a render was checked at the render service.
     RenderChecked {
         /// The render.
         render: RenderId,
-        /// Its state; `None` when the service could not be asked.
+        /// The state; `None` if the check failed.
         state: Option<RenderState>,
-        /// Which scheduled check this was; 0 for one out of turn.
+        /// The number of the scheduled check; 0 for an unscheduled one.
         check: u8,
     },
-    /// A claimed job is run by ourselves.
+    /// Our own renderers run a claimed job.
     RunHere {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Who draws what has to be found out first.
+        /// What renders the film.
         renderer: Renderer,
     },
-    /// A renderer takes a piece of a drawing.
+    /// A renderer claims a piece.
     ClaimPiece {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
     },
-    /// What a film shows was found out.
+    /// The film is composed.
     Composed {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Of the piece.
+        /// The number of the claim on the piece.
         claim: u32,
-        /// What it takes to draw it.
-        film: RenderPlan,
+        /// The plan of the film.
+        plan: RenderPlan,
     },
-    /// A renderer is at work.
+    /// A heartbeat of a renderer.
     PieceProgressed {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Of the piece.
+        /// The number of the claim on the piece.
         claim: u32,
         /// Units of the piece that are done.
         units: u32,
     },
-    /// A piece is drawn elsewhere, and looked at again later.
+    /// An outside service renders a piece, which is polled again later.
     PieceDeferred {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Of the piece.
+        /// The number of the claim on the piece.
         claim: u32,
         /// The render.
         render: RenderId,
-        /// How far it is, 0 to 100.
+        /// The progress of the render, 0 to 100.
         percent: u8,
-        /// How much later.
+        /// The time until the next poll.
         wait: Duration,
     },
     /// A piece is done.
     PieceDone {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Of the piece.
+        /// The number of the claim on the piece.
         claim: u32,
-        /// The picture that it made, if it made one.
+        /// The rendition that the piece finished, if it finished one.
         video: Option<StoredVideo>,
     },
-    /// A piece can't be done.
+    /// A piece failed.
     PieceFailed {
-        /// The run.
+        /// The run attempt.
         attempt: u32,
-        /// Of the piece.
+        /// The number of the claim on the piece.
         claim: u32,
-        /// Why, in a sentence that names what.
+        /// Why, in a sentence that names the piece.
         error: String,
-        /// Whether trying again would fail again.
+        /// Whether a retry would fail again.
         permanent: bool,
     },
-    /// A person cancels.
+    /// A person cancels the job.
     Cancel,
-    /// A person cleared the queue: what waited at that time is cancelled.
+    /// A person cleared the queue: a job that was waiting at that time is cancelled.
     Clear {
-        /// When.
+        /// The time of the clear.
         until: Timestamp,
     },
-    /// A person retries.
+    /// A person retries the job.
     Retry,
-    /// A person hands in the video.
+    /// A person supplies the video.
     Complete {
-        /// http or https.
+        /// The URL of the video, http or https.
         video_url: String,
     },
-    /// A person has the render watched again.
+    /// A person starts the polling of the render again.
     Monitor,
-    /// Its log was put into the archive.
+    /// The log of the job was archived.
     LogArchived,
-    /// A person deletes the video, and not the job.
+    /// A person deletes the video but keeps the job.
     DeleteVideo,
-    /// A person deletes.
+    /// A person deletes the job.
     Delete,
-    /// The sweep found the job due.
+    /// The due sweep found the job.
     Tick,
 }
 
 impl StepUpdate {
-    /// A report with nothing but its number, name, status and sequence.
+    /// A report with only a number, a name, a status and a sequence.
     pub fn plain(number: u8, name: impl Into<String>, status: StepStatus, sequence: i64) -> Self {
         Self {
             number,
@@ -215,7 +215,7 @@ impl StepUpdate {
         }
     }
 
-    /// What makes two reports of a run the same one.
+    /// The identity of a report: two reports of a run with the same identity are duplicates.
     pub(crate) fn identity(&self) -> String {
         let status = match self.status {
             StepStatus::Started => 's',

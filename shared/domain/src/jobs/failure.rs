@@ -1,27 +1,27 @@
-//! What a failed run's message says about trying again (contract.md, Attempts, final states, timers).
+//! Classes of failures: whether and when a failed run is retried (contract.md, Attempts, final states, timers).
 
 use std::time::Duration;
 
 /// What to do after a failed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// Trying again would fail again.
+    /// A retry would fail again.
     Never {
         /// Why, for people.
         reason: &'static str,
         /// What would help, for people.
         solution: &'static str,
     },
-    /// Another run may work, after this delay, unless `limit` retries were used.
+    /// A retry may succeed after this delay, unless `limit` retries were used.
     Retry {
-        /// Time to wait first.
+        /// The time before the retry.
         delay: Duration,
-        /// Retries that this kind of failure is worth.
+        /// The maximum number of retries for this class of failure.
         limit: u32,
     },
 }
 
-/// The class of a failure message, by its first match.
+/// The class of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
     /// Credits or payment.
@@ -32,23 +32,23 @@ pub enum FailureClass {
     Resources,
     /// Fewer movies than a video needs.
     TooFewMovies,
-    /// The workflow itself can't work with these parameters.
+    /// The workflow can't make a video with these parameters.
     Workflow,
-    /// Asked to slow down.
+    /// A rate limit of a service.
     RateLimit,
     /// Network trouble.
     Network,
     /// The headless browser.
     Browser,
-    /// A service that answered with an error.
+    /// A service responded with an error.
     Service,
-    /// Stopped from outside.
+    /// The process was stopped.
     Stopped,
     /// Anything else.
     Other,
 }
 
-/// Finds the class of a failure message.
+/// The class of a failure message: the first one of which a keyword stands in the message.
 pub fn classify(message: &str) -> FailureClass {
     use FailureClass::*;
     const TABLE: [(FailureClass, &[&str]); 10] = [
@@ -68,7 +68,7 @@ pub fn classify(message: &str) -> FailureClass {
 }
 
 impl FailureClass {
-    /// What kind of failure it is, for people.
+    /// The name of the class, for people.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Payment => "Payment issue",
@@ -85,7 +85,7 @@ impl FailureClass {
         }
     }
 
-    /// What to do, when `retries` were used already.
+    /// What to do after a failure of this class, if `retries` were used before.
     pub fn advice(self, retries: u32) -> Advice {
         let doubled = |seconds: u64| Duration::from_secs(seconds << retries.min(16));
         let any = u32::MAX;

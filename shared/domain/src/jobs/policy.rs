@@ -1,4 +1,4 @@
-//! The times that rule a job's life, with the contract's values as defaults.
+//! The policy of jobs: timeouts, leases and limits, with the contract's values as defaults.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use crate::jobs::activity::Captions;
 /// Timers and limits of jobs (contract.md, Attempts, final states, timers).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// How long a run may be processing before it is timed out (30 min).
+    /// The time limit of a run that is processing (30 min).
     pub processing_timeout: Duration,
-    /// When a rendering job's render is checked, after rendering began (2, 12, 22 and 32 min); never empty.
+    /// The schedule of render checks, counted from the start of rendering (2, 12, 22 and 32 min); never empty.
     pub render_checks: Vec<Duration>,
-    /// Percentage of the retry delays of the failure classes (100).
+    /// The percentage that is applied to retry delays (100).
     pub retry_delay_percent: u32,
-    /// How long a claimed job may wait for its worker's answer before it is offered again (60 s).
+    /// The lease of a claimed job until the worker accepts it; then the job can be claimed again (60 s).
     pub claim_lease: Duration,
-    /// How long a renderer may be silent before its piece is free again (45 s); it tells that it lives nine times as often.
+    /// The lease of a piece without a heartbeat (45 s). Renderers send nine heartbeats in this time.
     pub piece_lease: Duration,
-    /// How much later than its hint a waiting thing is due for the sweep (60 s).
+    /// The time after a hint at which the due sweep sends another one (60 s).
     pub hint_grace: Duration,
-    /// Automatic and asked-for retries of one job (1).
+    /// The maximum number of retries of a job, automatic and by hand together (1).
     pub max_retries: u32,
-    /// The words in which jobs show what goes on.
+    /// The captions of activities.
     pub captions: Captions,
 }
 
@@ -40,21 +40,21 @@ impl Default for Policy {
     }
 }
 
-/// Why settings make no policy.
+/// The setting of the render checks is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("render checks are 1 to 8 rising numbers of seconds, such as `120,720,1320,1920`, not `{0}`")]
 pub struct PolicyError(String);
 
 impl Policy {
-    /// The time between a renderer's signs of life.
+    /// The time between two heartbeats of a renderer.
     pub fn heartbeat_interval(&self) -> Duration {
         self.piece_lease / 9
     }
 
-    /// Reads `120,720,1320,1920`: seconds after rendering began.
+    /// Parses the schedule of render checks, such as `120,720,1320,1920`: seconds after the start of rendering.
     ///
     /// # Errors
-    /// [`PolicyError`] unless it is a rising list of 1 to 8 numbers.
+    /// [`PolicyError`] unless it is a list of 1 to 8 rising numbers.
     pub fn parse_render_checks(text: &str) -> Result<Vec<Duration>, PolicyError> {
         let bad = || PolicyError(text.to_owned());
         let checks: Vec<Duration> = text
@@ -64,7 +64,8 @@ impl Policy {
         if checks.len() <= 8 && checks.is_sorted_by(|a, b| a < b) { Ok(checks) } else { Err(bad()) }
     }
 
-    /// Backs off a start that the worker did not take: 5 s doubled per failure, at most 5 min, at least what it asked for.
+    /// The backoff of a start that the worker did not accept: 5 s, doubled with each failure up to 5 min, and at least the
+    /// `requested` time.
     pub fn start_backoff(&self, failures: u32, requested: Option<Duration>) -> Duration {
         let own = Duration::from_secs(5 << failures.min(6)).min(Duration::from_secs(300));
         let own = own * self.retry_delay_percent.min(100) / 100;

@@ -2,28 +2,28 @@
 
 use crate::jobs::status::Status;
 
-/// Why an event changed nothing.
+/// Why an event is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ignored {
     /// It belongs to an older run.
     StaleAttempt,
-    /// It came before.
+    /// The same event was applied before.
     Duplicate,
     /// The job has ended.
     FinalJob,
-    /// A newer report came before.
+    /// A newer report was applied before.
     OutOfSequence,
     /// A later step is under way.
     BackwardStep,
-    /// The job is not waiting to be started, or not yet.
+    /// The job, or the piece, is not ready for this event.
     NotReady,
     /// No run is under way that a report without a token could belong to.
     NotStarted,
     /// It is about another render.
     OtherRender,
-    /// The job is as asked already.
+    /// The job already is in the requested state.
     AlreadySo,
-    /// Nothing is due.
+    /// The job is not due.
     NotDue,
 }
 
@@ -34,19 +34,19 @@ pub enum Rejected {
     CannotCancel(Status),
     /// Only failed jobs can be retried.
     CannotRetry(Status),
-    /// A job in this state takes no video.
+    /// A job in this state can't be completed by hand.
     CannotComplete(Status),
     /// Only final jobs can be deleted.
     CannotDelete(Status),
-    /// There is no render to watch.
+    /// The job has no render that can be monitored.
     NoRender,
-    /// The video is there.
+    /// The job already has its video.
     VideoExists,
-    /// The workflow was not brought to its end.
+    /// The workflow did not reach its end.
     WorkflowIncomplete,
-    /// The render of a job in this state can't be watched.
+    /// The render of a job in this state can't be monitored.
     CannotMonitor(Status),
-    /// There is no video of ours to delete.
+    /// The job has no stored video.
     NoVideo,
     /// The job was deleted.
     Deleted,

@@ -24,7 +24,7 @@ impl Service {
     }
 }
 
-/// A render service's word for a render.
+/// The status of a render at a render service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenderStatus {
     /// Accepted.
@@ -39,18 +39,18 @@ pub enum RenderStatus {
     Succeeded,
     /// Failed or cancelled.
     Failed,
-    /// A word that we do not know; it is only shown.
+    /// An unknown status, which is only shown.
     Other(String),
 }
 
-/// How a render stands.
+/// The state of a render.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderState {
-    /// The service's word.
+    /// The status.
     pub status: RenderStatus,
-    /// The video, http or https; only believed on success.
+    /// The URL of the video, http or https; it is only used after a success.
     pub url: Option<String>,
-    /// Why it failed.
+    /// Why the render failed.
     pub error: Option<String>,
 }
 

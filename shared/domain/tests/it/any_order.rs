@@ -1,11 +1,11 @@
-//! One run's callbacks in any order and any number, in as much of the system as the end depends on.
+//! The callbacks of one run in any order and any number: the end is always the same.
 
 use proptest::prelude::*;
 use reelhook_domain::*;
 
 use crate::story::*;
 
-/// Everything that a happy run reports, in the order in which it happens.
+/// All reports of a successful run, in order.
 fn happy_run(ready_word: bool, confirmable: bool) -> Vec<Event> {
     use StepStatus::{Completed, RenderReady, Started};
     let mut events = vec![started(1), step(0, Started, 100)];
@@ -25,7 +25,7 @@ fn happy_run(ready_word: bool, confirmable: bool) -> Vec<Event> {
     events
 }
 
-/// The happy run's callbacks, each once to three times, shuffled.
+/// The callbacks of a successful run, each one to three times, shuffled.
 fn any_order() -> impl Strategy<Value = Vec<Event>> {
     (any::<bool>(), any::<bool>()).prop_flat_map(|(ready_word, confirmable)| {
         let events = happy_run(ready_word, confirmable);
@@ -36,7 +36,7 @@ fn any_order() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// What happens between two callbacks: seconds pass, and the sweep may come and find the render service silent.
+/// Between two callbacks seconds pass, and the sweep may run while the render service does not respond.
 fn pauses() -> impl Strategy<Value = Vec<(u64, bool)>> {
     prop::collection::vec((0_u64..15, prop::bool::weighted(0.3)), 80)
 }
@@ -50,7 +50,7 @@ proptest! {
     /// offered again once a job knows it. The check is repeated until the job is final, and a confirmed success counts
     /// after a render timeout, too. The worker has to be done within its 30 minutes; the render may take any time.
     #[test]
-    fn any_order_of_a_happy_runs_callbacks_ends_the_same(callbacks in any_order(), pauses in pauses()) {
+    fn any_order_of_a_successful_run_s_callbacks_ends_the_same(callbacks in any_order(), pauses in pauses()) {
         let mut system = System::new();
         for (event, (seconds, swept)) in callbacks.iter().zip(pauses.iter().cycle()) {
             let slowly = system.story.job.status == Status::Rendering;
@@ -67,7 +67,7 @@ proptest! {
         system.offer(&checked(succeeded(), 0));
         system.is_happily_done();
 
-        // And nothing of it changes anything any more.
+        // No repetition of these callbacks changes the job.
         let end = system.story.job.clone();
         for event in &callbacks {
             system.offer(event);
@@ -76,7 +76,7 @@ proptest! {
     }
 }
 
-/// The job with what brings parked callbacks and checks back.
+/// The job with its parked callbacks and checks.
 struct System {
     story: Story,
     parked: Vec<Event>,

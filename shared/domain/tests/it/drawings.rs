@@ -1,4 +1,4 @@
-//! Runs that we do ourselves: their pieces, what is shown of them, and what renderers that die leave behind.
+//! Runs in pieces: claims, progress, failures, and crashes of renderers.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::invariants::*;
 use crate::story::*;
 
 #[test]
-fn a_video_is_drawn_scene_by_scene_joined_and_told() {
+fn a_video_is_drawn_scene_by_scene_joined_and_notified() {
     let mut story = Story::video().then(Event::Claim);
     story.apply(run_here());
     assert_eq!(story.notified(), [OutboundEvent::VideoStarted]);
@@ -38,31 +38,31 @@ fn a_video_is_drawn_scene_by_scene_joined_and_told() {
 fn a_dead_renderer_s_piece_is_free_within_two_minutes_and_the_others_keep_theirs() {
     let mut story = Story::drawing().then(claim_piece());
     let begun = story.now;
-    // The second one goes on giving signs of life, the first is silent.
+    // The second renderer continues its heartbeats, the first one has crashed.
     while story.job.due_at.unwrap() > story.now {
         story.wait(5).apply(Event::PieceProgressed { attempt: 1, claim: 2, units: 10 });
     }
     let waited = (story.now.0 - begun.0) / 1000;
-    assert!(waited <= 60, "the sweep, which comes each minute, may act after {waited} s");
+    assert!(waited <= 60, "the sweep, which runs each minute, may act after {waited} s");
     story.apply(Event::Tick);
     let drawing = pieces_in(&story.job);
     assert!(drawing.list[0].is_open() && !drawing.list[1].is_open());
     assert!(story.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 0 }));
-    assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "what the dead one did comes too late");
+    assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "the result of the crashed renderer is too late");
     story.apply(claim_piece());
     story.apply(done(3));
     assert!(pieces_in(&story.job).list[0].done);
 }
 
 #[test]
-fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
+fn a_piece_that_crashes_its_renderers_fails_the_run_by_name() {
     let mut story = Story::drawing();
     for _ in 0..2 {
         story.sweep();
         story.apply(claim_piece());
     }
     story.sweep();
-    assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is tried again");
+    assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is retried");
     story.wait(60).apply(Event::Claim);
     story.apply(Event::RunHere { attempt: 2, renderer: Renderer::Own });
     for _ in 0..3 {
@@ -75,17 +75,17 @@ fn a_piece_that_kills_its_renderers_ends_the_run_with_its_name() {
 }
 
 #[test]
-fn a_dead_renderer_s_piece_is_continued_by_whoever_comes_after_its_lease() {
+fn a_crashed_renderer_s_piece_is_claimed_by_another_after_its_lease() {
     let mut story = Story::drawing().then(claim_piece());
     story.wait(44);
-    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "leases that last are kept");
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "unexpired leases are kept");
     story.wait(1).apply(claim_piece());
     let drawing = pieces_in(&story.job);
     assert_eq!((drawing.claimed(3), drawing.list[0].crashes), (Some(0), 1), "it counts as a crash");
     let warnings =
         story.job.outbox.iter().filter(|effect| matches!(effect, Effect::Log { level: LogLevel::Warning, .. }));
-    assert_eq!(warnings.count(), 1, "its log says so");
-    assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "what the dead one did comes too late");
+    assert_eq!(warnings.count(), 1, "its log has a warning");
+    assert_eq!(story.ignored(done(1)), Ignored::StaleAttempt, "the result of the crashed renderer is too late");
     story.apply(claim_piece());
     assert_eq!(pieces_in(&story.job).claimed(4), Some(1), "the other one's too");
     assert_eq!(story.ignored(claim_piece()), Ignored::NotReady);
@@ -95,7 +95,7 @@ fn a_dead_renderer_s_piece_is_continued_by_whoever_comes_after_its_lease() {
 }
 
 #[test]
-fn a_piece_that_has_lost_too_many_renderers_is_left_to_the_sweep() {
+fn a_piece_with_too_many_crashes_is_left_to_the_sweep() {
     let mut story = Story::drawing();
     for crashes in 1..=2 {
         story.wait(45).apply(claim_piece());
@@ -103,12 +103,12 @@ fn a_piece_that_has_lost_too_many_renderers_is_left_to_the_sweep() {
     }
     story.wait(45).apply(claim_piece());
     assert_eq!(pieces_in(&story.job).claimed(4), Some(1), "the other piece is claimed");
-    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "nobody begins it a fourth time");
+    assert_eq!(story.ignored(claim_piece()), Ignored::NotReady, "it is not claimed a fourth time");
     story.sweep();
-    assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is tried again");
+    assert_eq!((story.job.status, story.job.run.attempt), (Status::Pending, 2), "the run is retried");
 }
 
-/// Hints at pieces that the last change sends, as (how many, delay in seconds).
+/// The hints at pieces that the last change sends, as (number, delay in seconds).
 fn draws(job: &Job) -> Vec<(u32, u32)> {
     let draws = job.outbox.iter().filter_map(|effect| match effect {
         Effect::Draw { hints, delay_s } => Some((*hints, *delay_s)),
@@ -118,7 +118,7 @@ fn draws(job: &Job) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn where_a_renderer_died_the_sweep_hints_at_the_ends_of_the_other_leases() {
+fn after_a_renderer_crash_the_sweep_sends_hints_for_the_ends_of_the_other_leases() {
     /// Renderers claim after so many seconds each; hints of the sweep 50 s after the first.
     fn check(claims: &[u64], expected: &[(u32, u32)]) {
         let mut story = Story::video();
@@ -150,8 +150,8 @@ fn a_lease_that_ends_after_the_next_sweep_gets_no_hint_of_its_own() {
     assert_eq!(draws(&story.job), [(1, 0)]);
 }
 
-/// Two renderers die after so many seconds, with a heartbeat each 5 s; the sweep comes `sweeps` seconds after each full
-/// minute. How long after the last death the video is made.
+/// Two renderers crash after these numbers of seconds, with a heartbeat each 5 s; the sweep runs `sweeps` seconds after each
+/// full minute. Returns the time from the last crash to the completion of the video.
 fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
     let mut story = Story::drawing().then(claim_piece());
     let begun = story.now;
@@ -175,7 +175,7 @@ fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
         let arrived = hints.iter().filter(|at| **at <= story.now).count();
         hints.retain(|at| *at > story.now);
         for _ in 0..arrived {
-            draw_on(&mut story);
+            process_all(&mut story);
         }
         if story.job.status == Status::Completed {
             return second - deaths[0].max(deaths[1]);
@@ -184,8 +184,8 @@ fn made_after(deaths: [u64; 2], sweeps: u64) -> u64 {
     panic!("{deaths:?}, {sweeps}: {:?}", story.job);
 }
 
-/// A renderer that draws in no time, and goes on while a piece is open.
-fn draw_on(story: &mut Story) {
+/// A renderer that takes no time, and continues while a piece is open.
+fn process_all(story: &mut Story) {
     while let Decision::Apply(job) = story.decide(&claim_piece()) {
         story.job = *job;
         let drawing = pieces_in(&story.job);
@@ -195,7 +195,7 @@ fn draw_on(story: &mut Story) {
 }
 
 #[test]
-fn two_renderers_that_die_at_any_time_cost_two_minutes_at_most() {
+fn two_renderer_crashes_at_any_time_cost_two_minutes_at_most() {
     for deaths in [[1, 1], [1, 5], [6, 1], [3, 33], [31, 4], [1, 58], [59, 61], [44, 46], [100, 20]] {
         for sweeps in 0..60 {
             let after = made_after(deaths, sweeps);
@@ -212,7 +212,7 @@ fn hints_that_were_lost_are_sent_again() {
 }
 
 #[test]
-fn cancelling_stops_renderers_and_tells_the_client() {
+fn cancelling_stops_renderers_and_notifies_the_client() {
     let mut story = Story::drawing();
     story.apply(Event::Cancel);
     assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
@@ -220,12 +220,12 @@ fn cancelling_stops_renderers_and_tells_the_client() {
 }
 
 #[test]
-fn bad_input_fails_at_once_and_a_renderer_s_trouble_is_tried_again() {
+fn bad_input_fails_immediately_and_a_renderer_failure_is_retried() {
     let failed = Story::drawing().then(piece_failed(1, true));
     assert_eq!((failed.job.status, failed.job.retries.used), (Status::Failed, 0));
     assert_eq!(failed.job.run.error.as_deref(), Some("Scene 1: boom"));
     let mut again = Story::drawing().then(piece_failed(1, false));
-    assert_eq!((again.job.status, again.job.run.attempt), (Status::Processing, 1), "the run goes on");
+    assert_eq!((again.job.status, again.job.run.attempt), (Status::Processing, 1), "the run continues");
     assert!(again.job.outbox.contains(&Effect::Draw { hints: 1, delay_s: 30 }));
     fail_again(&mut again, 2);
     assert_eq!((again.job.status, again.job.retries.used), (Status::Pending, 1));
@@ -245,16 +245,16 @@ fn a_job_without_a_worker_is_composed_drawn_and_completed() {
     }
     assert_eq!(story.notified(), [OutboundEvent::Completed]);
     assert_eq!(story.job.run.video_url.as_deref(), Some(VIDEO));
-    // Another run composes anew.
+    // Another run composes the film again.
     let mut again = Story::composing().then(composed(1)).then(claim_piece()).then(piece_failed(2, false));
     fail_again(&mut again, 2);
     assert_eq!((again.job.run.attempt, &again.job.plan()), (2, &None));
 }
 
-/// The piece that failed is claimed when its time has come, and fails, so many times more.
+/// Lets the failed piece be claimed at its time and fail again, so many times.
 fn fail_again(story: &mut Story, times: u32) {
     for _ in 0..times {
-        // The others are taken first, and left to whoever has them.
+        // The other pieces are claimed first, and stay claimed.
         story.wait(30);
         let mut claim = 0;
         while let Decision::Apply(job) = story.decide(&Event::ClaimPiece { attempt: 1 }) {
@@ -278,7 +278,7 @@ fn a_drawing_that_takes_too_long_times_out() {
     let mut beats = 0;
     while !story.job.status.is_final() {
         beats += 1;
-        assert!(beats < 200, "it goes on for ever");
+        assert!(beats < 200, "it never ends");
         if story.wait(20).job.due_at.unwrap() <= story.now {
             story.apply(Event::Tick);
         }
@@ -290,7 +290,7 @@ fn a_drawing_that_takes_too_long_times_out() {
 }
 
 #[test]
-fn a_render_elsewhere_is_looked_at_again_and_again() {
+fn a_render_at_an_outside_service_is_polled() {
     let mut story = Story::video();
     let plan = videos::render::RenderPlan { renderer: Renderer::Creatomate, ..film() };
     story.job.run.engine = Engine::of(Some(plan));
@@ -316,7 +316,7 @@ fn deleting_the_video_keeps_the_job_and_removes_the_file_once() {
     assert_eq!(story.rejected(Event::DeleteVideo), Rejected::NoVideo);
 }
 
-/// What renderers, people and the sweep may do to a drawing, in any order.
+/// What renderers, people and the sweep may do to a run in pieces, in any order.
 #[derive(Debug, Clone, Copy)]
 enum Move {
     Start,
@@ -346,7 +346,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_drawing_keeps_the_invariants(
+    fn every_run_in_pieces_keeps_the_invariants(
         of_client in any::<bool>(),
         moves in prop::collection::vec((0_i64..40_000, a_move()), 1..60),
     ) {
@@ -364,7 +364,7 @@ proptest! {
                 invariant_each_change_is_one_version(&before, &story.job, story.now);
                 invariant_attempt_and_retries_rise_together(&before, &story.job);
                 invariant_emitted_matches_the_notifications(&before, &story.job, story.now);
-                invariant_the_video_is_told_once_when_it_comes(&before, &story.job);
+                invariant_the_video_is_notified_once(&before, &story.job);
                 invariant_times_and_error_fit_the_status(&story.job);
                 invariant_no_text_names_an_earlier_step(&story.job);
                 invariant_what_is_not_final_is_due(&story.job);
@@ -382,7 +382,7 @@ proptest! {
         }
         let attempts: BTreeSet<u32> = ends.iter().map(|(attempt, _)| *attempt).collect();
         prop_assert!(attempts.len() == ends.len(), "a run ends once: {:?}", ends);
-        // By the sweep alone everything ends.
+        // The sweep alone ends every run.
         for _ in 0..400 {
             if story.job.status.is_final() {
                 break;
@@ -398,13 +398,13 @@ proptest! {
                 story.apply(Event::Tick);
             }
         }
-        prop_assert!(story.job.status.is_final(), "a drawing that nobody works at goes on for ever");
+        prop_assert!(story.job.status.is_final(), "a run without renderers never ends");
     }
 }
 
 fn events(story: &mut Story, happens: Move) -> Vec<Event> {
     let attempt = story.job.run.attempt;
-    // Claims are named by how far they are behind the newest one.
+    // A claim is numbered by its distance from the newest one.
     let claims = pieces_of(&story.job).as_ref().map_or(0, |drawing| drawing.claims);
     let claim = |behind: u32| claims.saturating_sub(behind);
     match happens {
@@ -415,7 +415,7 @@ fn events(story: &mut Story, happens: Move) -> Vec<Event> {
             let task = pieces_of(&story.job).map(|pieces| pieces.list[0].task.clone());
             let claim = claim(behind);
             match task {
-                Some(RenderTask::Compose) => vec![Event::Composed { attempt, claim, film: film() }],
+                Some(RenderTask::Compose) => vec![Event::Composed { attempt, claim, plan: film() }],
                 Some(RenderTask::Join { .. }) => vec![Event::PieceDone { attempt, claim, video: Some(stored()) }],
                 Some(RenderTask::Draw { .. } | RenderTask::Remote { .. }) | None => {
                     vec![Event::PieceDone { attempt, claim, video: None }]

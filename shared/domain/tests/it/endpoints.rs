@@ -80,7 +80,7 @@ fn after(seconds: u32) -> Timestamp {
 }
 
 #[test]
-fn no_more_tries_are_under_way_than_an_endpoint_takes_and_the_others_line_up() {
+fn the_concurrency_limit_of_an_endpoint_holds_and_other_deliveries_queue() {
     let mut kept = Kept::new();
     kept.state.latency_ms = 400;
     let (first, admitted) = kept.ask(&[AdmissionRequest::default(); 3]);
@@ -100,7 +100,7 @@ fn no_more_tries_are_under_way_than_an_endpoint_takes_and_the_others_line_up() {
 }
 
 #[test]
-fn a_slot_that_nobody_gives_back_ends_by_itself() {
+fn an_unreleased_slot_expires() {
     let mut kept = Kept::new();
     assert_eq!(kept.decisions(4), [SendDecision::Send; 4]);
     kept.wait(policy().timeout + ATTEMPT_MARGIN - Duration::from_millis(1));
@@ -115,7 +115,7 @@ fn a_slot_that_nobody_gives_back_ends_by_itself() {
 }
 
 #[test]
-fn an_endpoint_that_says_it_has_too_much_is_sent_half_at_once_until_it_takes_more() {
+fn a_429_halves_the_concurrency_until_the_endpoint_accepts_more() {
     let mut kept = Kept::new();
     let concurrency_limit = |kept: &Kept| kept.state.concurrency_limit(&kept.policy);
     let (holder, _) = kept.ask(&[AdmissionRequest::default(); 2]);
@@ -145,7 +145,7 @@ fn a_slow_endpoint_gets_half_of_its_slots() {
 }
 
 #[test]
-fn an_open_circuit_lets_one_probe_through_and_then_longer_and_longer_none() {
+fn an_open_circuit_sends_one_probe_with_growing_pauses() {
     let mut kept = Kept::new();
     for _ in 0..3 {
         assert!(kept.batch(1, false));
@@ -182,7 +182,7 @@ fn an_open_circuit_lets_one_probe_through_and_then_longer_and_longer_none() {
 }
 
 #[test]
-fn a_probe_that_could_not_be_made_says_nothing() {
+fn a_probe_that_was_not_sent_changes_nothing() {
     let mut kept = Kept::new();
     for _ in 0..3 {
         kept.batch(1, false);
@@ -196,7 +196,7 @@ fn a_probe_that_could_not_be_made_says_nothing() {
 }
 
 #[test]
-fn whoever_dies_with_a_probe_keeps_the_circuit_open_for_one_try_only() {
+fn a_crash_during_a_probe_keeps_the_circuit_open_for_one_attempt_only() {
     let mut kept = Kept::new();
     for _ in 0..3 {
         kept.batch(1, false);
@@ -217,7 +217,7 @@ fn without_a_limit_on_failures_no_circuit_opens() {
 }
 
 #[test]
-fn what_is_paused_or_disabled_is_not_sent_and_changes_nothing() {
+fn paused_and_disabled_endpoints_get_nothing_and_stay_unchanged() {
     let mut kept = Kept::new();
     kept.state.paused_until = Some(after(5));
     assert_eq!(kept.decisions(2), [SendDecision::Wait(after(5), WaitReason::Pause); 2]);
@@ -261,7 +261,7 @@ fn warnings_come_once_each_before_an_endpoint_is_disabled_by_time() {
 }
 
 #[test]
-fn one_failed_try_a_week_is_not_a_week_of_failures() {
+fn one_failed_attempt_a_week_is_not_a_week_of_failures() {
     let mut kept = Kept::new();
     kept.policy.circuit.failures = 0;
     for _ in 0..2 {
@@ -295,7 +295,7 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
 }
 
 #[test]
-fn health_is_the_share_of_recent_tries_less_what_is_wrong_now() {
+fn health_is_the_success_rate_minus_current_problems() {
     let mut kept = Kept::new();
     assert_eq!(kept.state.health(&kept.policy), 100, "nothing speaks against it");
     kept.report(1, BatchOutcome { accepted: 20, ..outcome() }, false);
@@ -317,7 +317,7 @@ fn health_is_the_share_of_recent_tries_less_what_is_wrong_now() {
 }
 
 #[test]
-fn a_line_is_never_longer_than_five_minutes_whatever_stands_in_it() {
+fn a_backlog_never_waits_longer_than_five_minutes() {
     let mut kept = Kept::new();
     kept.state.latency_ms = 9000;
     for _ in 0..100 {
@@ -329,7 +329,7 @@ fn a_line_is_never_longer_than_five_minutes_whatever_stands_in_it() {
 }
 
 #[test]
-fn a_place_in_the_rate_limit_is_kept_while_there_is_no_slot() {
+fn a_reservation_in_the_rate_limit_is_kept_while_no_slot_is_free() {
     let mut kept = Kept::new();
     assert_eq!(kept.decisions(4), [SendDecision::Send; 4]);
     let used = kept.state.window.used;
@@ -342,7 +342,7 @@ fn a_place_in_the_rate_limit_is_kept_while_there_is_no_slot() {
 }
 
 #[test]
-fn after_an_outage_the_pace_is_that_of_the_answers_that_come_now() {
+fn after_an_outage_the_pace_follows_the_current_responses() {
     let mut kept = Kept::new();
     kept.state = EndpointState {
         latency_ms: 10_000,
@@ -357,7 +357,7 @@ fn after_an_outage_the_pace_is_that_of_the_answers_that_come_now() {
 }
 
 #[test]
-fn who_was_admitted_before_others_found_too_much_does_not_undo_it() {
+fn an_earlier_admission_does_not_undo_a_later_429() {
     let mut kept = Kept::new();
     kept.policy.concurrency = 20;
     let before = kept.state.clone();
@@ -368,7 +368,7 @@ fn who_was_admitted_before_others_found_too_much_does_not_undo_it() {
 }
 
 #[test]
-fn nobody_is_disabled_without_a_warning_however_long_nothing_was_sent() {
+fn no_endpoint_is_disabled_without_a_warning_however_long_nothing_was_sent() {
     let mut kept = Kept::new();
     kept.policy.circuit.failures = 0;
     assert_eq!(kept.report(1, BatchOutcome { failed: 12, ..outcome() }, false), EndpointHealth::Warn(1));
@@ -382,7 +382,7 @@ fn nobody_is_disabled_without_a_warning_however_long_nothing_was_sent() {
 }
 
 #[test]
-fn a_batch_that_ends_late_does_not_undo_what_others_found() {
+fn a_late_batch_does_not_undo_the_results_of_others() {
     let mut kept = Kept::new();
     kept.policy.concurrency = 20;
     kept.state.concurrency.limit = Some(10);
@@ -402,7 +402,7 @@ fn a_batch_that_ends_late_does_not_undo_what_others_found() {
 }
 
 #[test]
-fn a_circuit_that_many_opened_at_once_pauses_before_its_first_probe() {
+fn a_circuit_that_many_batches_open_at_once_pauses_before_its_first_probe() {
     let mut kept = Kept::new();
     let before = kept.state.clone();
     for holder in 0..3 {
@@ -415,7 +415,7 @@ fn a_circuit_that_many_opened_at_once_pauses_before_its_first_probe() {
 }
 
 #[test]
-fn of_a_backlog_beyond_what_can_be_promised_each_gets_its_turn() {
+fn each_delivery_of_a_very_long_backlog_gets_its_turn() {
     let mut kept = Kept::new();
     kept.policy.rate = RateLimit { max: 2, window: 60 * SECOND };
     let mut waiting: Vec<(Timestamp, AdmissionRequest)> = vec![(NOW, AdmissionRequest::default()); 100];

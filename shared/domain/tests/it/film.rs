@@ -33,7 +33,7 @@ fn a_scene_has_a_frame_at_least() {
 
 proptest! {
     #[test]
-    fn every_cut_is_within_half_a_frame_of_its_time(
+    fn every_scene_change_is_within_half_a_frame_of_its_time(
         rate in prop_oneof![Just(24_u32), Just(25), Just(30), Just(50), Just(60)],
         seconds in proptest::collection::vec(0.5_f64..120.0, 1..100),
     ) {

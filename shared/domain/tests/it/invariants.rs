@@ -1,4 +1,4 @@
-//! What holds between a job before an event, the event, and the job after it.
+//! The invariants of a job before an event, the event, and the job after it.
 
 use reelhook_app::views::captions::step_shown;
 use reelhook_domain::*;
@@ -28,7 +28,7 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
             assert!(!after.run.render_timed_out());
             assert_eq!(notified(after), [OutboundEvent::Completed]);
         }
-        // A success that is reported, but not confirmed yet: only the watch over the confirmation moves.
+        // A success is reported but not confirmed yet: only the polling of the confirmation changes.
         Event::RenderReported { .. } | Event::RenderChecked { .. } | Event::Tick if awaits_video => {
             let asks = |effect: &Effect| match effect {
                 Effect::Job(JobEffect::CheckRender { check, .. }) => *check == 0,
@@ -110,7 +110,7 @@ pub fn invariant_each_change_is_one_version(before: &Job, after: &Job, now: Time
     assert_eq!((after.version, after.updated_at), (before.version + 1, now));
 }
 
-/// What the version before wanted done plays no part in the next one.
+/// The outbox of the version before has no influence on the next one.
 pub fn invariant_the_outbox_is_replaced(story: &Story, event: &Event, decision: &Decision) {
     let mut emptied = story.clone();
     emptied.job.outbox.clear();
@@ -136,7 +136,7 @@ pub fn invariant_emitted_matches_the_notifications(before: &Job, after: &Job, no
     assert!(after.emitted.len() == all.len() || after.emitted.len() >= 16, "a reminder is lost");
 }
 
-pub fn invariant_the_video_is_told_once_when_it_comes(before: &Job, after: &Job) {
+pub fn invariant_the_video_is_notified_once(before: &Job, after: &Job) {
     let comes = before.run.video_url.is_none() && after.run.video_url.is_some();
     let expected = match after.kind {
         JobKind::Workflow => OutboundEvent::Completed,
@@ -157,7 +157,7 @@ pub fn invariant_times_and_error_fit_the_status(job: &Job) {
     assert!(job.run.retry_after.is_none() || status == Status::Pending);
 }
 
-/// Pages read the step off the text: it names no step before the one under way.
+/// Pages parse the step from the caption, which names no step before the current one.
 pub fn invariant_no_text_names_an_earlier_step(job: &Job) {
     if job.kind == JobKind::Video {
         return;
@@ -179,7 +179,7 @@ pub fn invariant_what_is_not_final_is_due(job: &Job) {
     assert_eq!(job.due_at.is_none(), rests, "{} and due {:?}", job.status.name(), job.due_at);
 }
 
-/// When a job is due the sweep does something; a late one may have several checks to catch up with, and then it is done.
+/// The sweep changes a due job; a late sweep may have to catch up with several checks.
 pub fn invariant_a_due_job_moves_on(story: &Story) {
     let mut swept = story.clone();
     let Some(due) = swept.job.due_at else { return };

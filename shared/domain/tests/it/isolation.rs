@@ -270,7 +270,7 @@ fn p99(waits: &[i64]) -> i64 {
 }
 
 #[test]
-fn a_dead_and_a_slow_endpoint_leave_the_others_their_time() {
+fn a_dead_and_a_slow_endpoint_do_not_delay_the_others() {
     let (alone, together) = (run(HEALTHY..ENDPOINTS), run(0..ENDPOINTS));
     let (before, after) = (p99(&alone.waits), p99(&together.waits));
     println!(

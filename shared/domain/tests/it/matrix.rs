@@ -132,7 +132,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
         ("delete video", Event::DeleteVideo),
         ("run here", Event::RunHere { attempt, renderer: Renderer::Own }),
         ("a piece is claimed", Event::ClaimPiece { attempt }),
-        ("piece 1 is composed", Event::Composed { attempt, claim: 1, film: film() }),
+        ("piece 1 is composed", Event::Composed { attempt, claim: 1, plan: film() }),
         ("piece 2 moves", Event::PieceProgressed { attempt, claim: 2, units: 45 }),
         (
             "piece 2 is deferred",
@@ -164,14 +164,14 @@ fn meetings(story: &Story) -> Vec<(&'static str, Story, Event)> {
 }
 
 #[test]
-fn every_state_meets_every_event_as_the_contract_says() {
+fn every_state_handles_every_event_as_the_contract_says() {
     for (name, story) in states() {
         insta::assert_snapshot!(name.replace(',', "").replace(' ', "_"), format!("{name}\n{}", table(&story)));
     }
 }
 
 #[test]
-fn every_event_changes_a_job_in_some_state_and_every_status_is_met() {
+fn every_event_changes_a_job_in_some_state_and_every_status_occurs() {
     let (mut applied, mut met) = (BTreeSet::new(), BTreeSet::new());
     for (_, story) in states() {
         met.insert(status_name(&story.job.status));

@@ -13,7 +13,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_life_keeps_the_invariants(
+    fn every_generated_job_keeps_the_invariants(
         pause in any::<bool>(),
         max_retries in 0_u32..4,
         opening in select(OPENINGS),
@@ -290,7 +290,7 @@ impl Life {
             invariant_each_change_is_one_version(&before, &after, now);
             invariant_attempt_and_retries_rise_together(&before, &after);
             invariant_emitted_matches_the_notifications(&before, &after, now);
-            invariant_the_video_is_told_once_when_it_comes(&before, &after);
+            invariant_the_video_is_notified_once(&before, &after);
             invariant_times_and_error_fit_the_status(&after);
             invariant_no_text_names_an_earlier_step(&after);
             self.invariant_a_report_applies_once(&event, before.run.attempt);

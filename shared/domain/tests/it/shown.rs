@@ -18,7 +18,7 @@ fn once(max_retries: u32) -> Story {
 }
 
 #[test]
-fn a_job_that_waits_names_no_step() {
+fn a_waiting_job_names_no_step() {
     check(Story::waiting(), "Waiting in queue", None);
     check(Story::claimed(), "Waiting in queue", None);
     check(Story::claimed().then(deferred(1, None)), "Waiting in queue", None);
@@ -30,7 +30,7 @@ fn a_job_that_waits_names_no_step() {
 }
 
 #[test]
-fn each_step_is_named_as_it_begins_and_ends() {
+fn each_step_is_named_when_it_starts_and_ends() {
     check(Story::claimed().then(step(0, Started, 100)), "Workflow - started", None);
     for number in 1..=7 {
         let name = plain(number, Started, 0).name;
@@ -43,7 +43,7 @@ fn each_step_is_named_as_it_begins_and_ends() {
 }
 
 #[test]
-fn a_worker_s_own_names_lead_to_no_other_step() {
+fn a_worker_s_own_step_names_match_no_other_step() {
     let named = |number, name: &str| {
         let update = StepUpdate { name: name.to_owned(), ..plain(number, Started, 140) };
         Story::processing().then(Event::Step { attempt: Some(1), update })
@@ -57,7 +57,7 @@ fn a_worker_s_own_names_lead_to_no_other_step() {
 }
 
 #[test]
-fn a_job_that_renders_is_at_the_last_step() {
+fn a_rendering_job_is_at_the_last_step() {
     use RenderStatus::{Other, Planned, Rendering, Succeeded, Transcribing, Waiting};
     check(Story::rendering(), RENDERING, Some(7));
     let ready = Story::processing().then(Report::of(7, RenderReady, 175).render("render_1").by(1));
@@ -84,7 +84,7 @@ fn a_job_that_renders_is_at_the_last_step() {
 }
 
 #[test]
-fn a_run_that_is_tried_again_says_which_why_and_when() {
+fn a_scheduled_retry_shows_its_number_reason_and_delay() {
     let fails = |error: &str| Story::processing().then(Report::of(5, StepStatus::Failed, 155).error(error).by(1));
     check(fails("connection reset"), "Scheduled for retry (attempt 2/2) - Network issue (retry in 60s)", None);
     check(fails("not enough movies"), "Scheduled for retry (attempt 2/2) - Content issue (retry in 120s)", None);
@@ -132,7 +132,7 @@ fn a_failed_job_names_the_step_at_which_it_failed() {
 }
 
 #[test]
-fn a_completed_job_says_how_it_ended() {
+fn a_completed_job_has_the_reason_of_its_end() {
     check(Story::completed(), "Video generation completed!", None);
     check(Story::processing().then(complete()), "Video generation completed!", None);
     let paused = Story::with(policy(), true).then(Event::Claim).then(step(1, Completed, 115));
@@ -146,7 +146,7 @@ fn a_completed_job_says_how_it_ended() {
 }
 
 #[test]
-fn a_video_of_scenes_has_no_steps_and_keeps_its_words() {
+fn a_video_of_scenes_has_no_steps_and_its_own_captions() {
     let shown = |story: Story| story.job.run.caption;
     assert_eq!(shown(Story::video().then(Event::Cancel)), "Cancelled");
     assert_eq!(shown(Story::drawing().then(piece_failed(1, true))), "Failed");

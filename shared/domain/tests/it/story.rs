@@ -1,4 +1,4 @@
-//! What the tests share: a job on its way through events, at a time that the test moves.
+//! The shared story of the tests: a job that is changed by events, at a time that the test sets.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use reelhook_domain::videos::render::{RenderPlan, RenderTask, Renderer, StoredVi
 use reelhook_domain::*;
 use serde_json::json;
 
-/// When every story begins.
+/// The time at which every story starts.
 pub const NOON: Timestamp = Timestamp(1_704_110_400_000);
-/// The video of a happy run.
+/// The video of a successful run.
 pub const VIDEO: &str = "https://cdn.creatomate.com/renders/render_1.mp4";
-/// Where the worker of a story wants to hear of a cancel.
+/// The worker's URL for cancellations.
 pub const CANCEL_URL: &str = "https://worker.example/cancel";
 
 /// A job and the clock; each applied event moves the job one version on.
@@ -27,7 +27,7 @@ pub struct Story {
 }
 
 impl Story {
-    /// A job that waits for its turn.
+    /// A waiting job.
     pub fn waiting() -> Self {
         Self::with(policy(), false)
     }
@@ -43,7 +43,7 @@ impl Story {
         Self { job: create(new, NOON, &policy), now: NOON, policy, last_report: None }
     }
 
-    /// A video of two scenes that waits for its turn.
+    /// A waiting video of two scenes.
     pub fn video() -> Self {
         let waiting = Self::waiting();
         let new = NewJob {
@@ -60,12 +60,12 @@ impl Story {
         Self { job: create(new, NOON, &waiting.policy), ..waiting }
     }
 
-    /// A video of which the first scene is being drawn.
+    /// A video whose first scene is being drawn.
     pub fn drawing() -> Self {
         Self::video().then(Event::Claim).then(run_here()).then(claim_piece())
     }
 
-    /// A video that is made.
+    /// A completed video.
     pub fn filmed() -> Self {
         let drawn = Self::drawing().then(done(1)).then(claim_piece()).then(done(2)).then(claim_piece());
         drawn.then(Event::PieceDone { attempt: 1, claim: 3, video: Some(stored()) })
@@ -76,12 +76,12 @@ impl Story {
         Self::claimed().then(run_here()).then(claim_piece())
     }
 
-    /// A job that the worker function has taken.
+    /// A job that the launcher has claimed.
     pub fn claimed() -> Self {
         Self::waiting().then(Event::Claim)
     }
 
-    /// A job whose worker has begun step 3.
+    /// A job whose worker has started step 3.
     pub fn processing() -> Self {
         Self::claimed().then(started(1)).then(step(0, StepStatus::Started, 100)).then(step(3, StepStatus::Started, 130))
     }
@@ -156,7 +156,7 @@ impl Story {
         }
     }
 
-    /// Moves on to the time at which the job is due, and sweeps.
+    /// Advances to the time at which the job is due, and sweeps.
     #[track_caller]
     pub fn sweep(&mut self) -> &Job {
         self.now = self.now.max(self.job.due_at.expect("a job that is not final is due some time"));
@@ -168,12 +168,12 @@ impl Story {
         self.job.due_at.map(|due| (due.0 - self.now.0) / 1000)
     }
 
-    /// What receivers are told about the last change.
+    /// The webhook events of the last change.
     pub fn notified(&self) -> Vec<OutboundEvent> {
         notified(&self.job)
     }
 
-    /// Slots that the last change gives back, without the job's id.
+    /// The slots that the last change releases, without the job's id.
     pub fn freed(&self) -> Vec<String> {
         let slots = self.job.outbox.iter().filter_map(|effect| match effect {
             Effect::FreeSlot { slot } => Some(slot.trim_start_matches("job_1_a.").to_owned()),
@@ -182,7 +182,7 @@ impl Story {
         slots.collect()
     }
 
-    /// Render checks that the last change asks for, as (check, delay in seconds).
+    /// The render checks that the last change requests, as (check, delay in seconds).
     pub fn checks(&self) -> Vec<(u8, u32)> {
         let checks = self.job.outbox.iter().filter_map(|effect| match effect {
             Effect::Job(JobEffect::CheckRender { check, delay_s, .. }) => Some((*check, *delay_s)),
@@ -201,7 +201,7 @@ impl Story {
     }
 }
 
-/// What receivers are told about a version.
+/// The webhook events of a version.
 pub fn notified(job: &Job) -> Vec<OutboundEvent> {
     let events = job.outbox.iter().filter_map(|effect| match effect {
         Effect::Notify { event, .. } => Some(*event),
@@ -250,7 +250,7 @@ impl Report {
         Event::Step { attempt: Some(attempt), update: self.0 }
     }
 
-    /// The report without a token, vouched for by a plain signature.
+    /// The report without a token, authenticated by a signature.
     pub fn unbound(self) -> Event {
         Event::Step { attempt: None, update: self.0 }
     }
@@ -298,17 +298,17 @@ pub fn reported(state: RenderState, confirmable: bool) -> Event {
     Event::RenderReported { render: render("render_1"), state, confirmable }
 }
 
-/// The render service's own answer about `render_1`.
+/// The render service's own state of `render_1`.
 pub fn checked(state: RenderState, check: u8) -> Event {
     Event::RenderChecked { render: render("render_1"), state: Some(state), check }
 }
 
-/// The render service could not be asked about `render_1`.
+/// The check of `render_1` failed.
 pub fn unanswered(check: u8) -> Event {
     Event::RenderChecked { render: render("render_1"), state: None, check }
 }
 
-/// Two scenes of two and one seconds, in one picture.
+/// Two scenes of two and one seconds, in one rendition.
 pub fn film() -> RenderPlan {
     RenderPlan { renderer: Renderer::Own, renditions: vec![Rendition::Landscape], scenes: vec![60, 30] }
 }
@@ -322,7 +322,7 @@ pub fn claim_piece() -> Event {
 }
 
 pub fn composed(claim: u32) -> Event {
-    Event::Composed { attempt: 1, claim, film: film() }
+    Event::Composed { attempt: 1, claim, plan: film() }
 }
 
 pub fn done(claim: u32) -> Event {

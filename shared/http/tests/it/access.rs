@@ -13,7 +13,7 @@ fn basic(user: &str, password: &str) -> String {
 }
 
 #[test]
-fn each_way_of_showing_a_key_works_and_nothing_else() {
+fn each_way_of_sending_a_key_works_and_no_other() {
     let check = |name: &str, value: &str, allowed: bool| {
         let found = verdict(&deployed("*"), &request("GET", "/api/queue/status", &[(name, value)]));
         assert_eq!(found, if allowed { "in" } else { "unauthorized" }, "{name}: {value}");
@@ -36,7 +36,7 @@ fn each_way_of_showing_a_key_works_and_nothing_else() {
 }
 
 #[test]
-fn a_wrong_key_that_is_sent_knowingly_is_not_made_good_by_another() {
+fn a_wrong_explicit_key_is_not_replaced_by_another() {
     let right = basic("ann", "secret");
     let both = [("x-api-key", "rk_third"), ("authorization", right.as_str())];
     assert_eq!(verdict(&deployed("*"), &request("GET", "/api/queue/status", &both)), "unauthorized");
@@ -73,7 +73,7 @@ fn settings_that_can_t_be_used_are_refused() {
 }
 
 #[test]
-fn a_caller_s_fingerprint_tells_nothing_of_its_key_and_is_one_for_each_key() {
+fn a_fingerprint_reveals_nothing_of_its_key_and_is_unique() {
     let of = |name: &str, value: &str| {
         let request = request("GET", "/", &[(name, value)]);
         access(&deployed("*")).caller(&request, NOW).expect("a caller").fingerprint
@@ -130,7 +130,7 @@ fn another_site_s_page_can_t_use_what_a_browser_sends_along() {
 }
 
 #[test]
-fn an_origin_is_compared_whole() {
+fn an_origin_is_compared_completely() {
     let password = basic("ann", "secret");
     let check = |host: &str, proto: Option<&str>, origin: &str, allowed: bool| {
         let mut headers = vec![("authorization", password.as_str()), ("content-type", FORM), ("origin", origin)];
@@ -168,7 +168,7 @@ fn an_origin_is_compared_whole() {
 }
 
 #[test]
-fn a_browser_s_word_on_its_own_page_counts_behind_a_proxy() {
+fn a_browser_s_fetch_metadata_counts_behind_a_proxy() {
     let password = basic("ann", "secret");
     let check = |method: &str, more: &[(&str, &str)], expected: &str| {
         // The proxy calls the API by another name than the page has.

@@ -46,7 +46,7 @@ fn utf_16_is_named() {
 }
 
 #[test]
-fn compressed_bodies_are_read_where_they_come_whole_and_named_where_they_do_not() {
+fn compressed_bodies_are_read_if_complete_and_named_in_the_error_otherwise() {
     let body = "{\"genre\": \"Comédie\"}".as_bytes();
     let packed = gzip(body);
     let coding = [("content-encoding", "gzip")];
@@ -72,7 +72,7 @@ fn compressed_bodies_are_read_where_they_come_whole_and_named_where_they_do_not(
 }
 
 #[test]
-fn a_small_body_that_becomes_too_large_is_too_large() {
+fn a_small_body_that_decompresses_too_large_is_refused() {
     let large = json!({ "genre": "x".repeat(1024 * 1024) }).to_string();
     let packed = gzip(large.as_bytes());
     assert!(packed.len() < 10_000, "{}", packed.len());
@@ -82,7 +82,7 @@ fn a_small_body_that_becomes_too_large_is_too_large() {
 }
 
 #[test]
-fn other_character_sets_are_read_where_they_come_whole_and_named_where_they_do_not() {
+fn other_character_sets_are_read_if_complete_and_named_in_the_error_otherwise() {
     let latin = b"{\"genre\": \"Com\xe9die\"}";
     for charset in ["iso-8859-1", "ISO-8859-15", "windows-1252", "\"latin1\""] {
         let content_type = format!("application/json; charset={charset}");

@@ -46,7 +46,7 @@ fn an_empty_text_gives_way_to_the_next_name() {
 }
 
 #[test]
-fn empty_lists_and_entries_are_passed_over() {
+fn empty_lists_and_entries_are_ignored() {
     for empty in empties() {
         let list =
             content("feature-list", json!({ "items": empty, "features": [empty, "a", empty, { "title": "b" }] }));
@@ -71,7 +71,7 @@ fn empty_lists_and_entries_are_passed_over() {
 }
 
 #[test]
-fn empty_pictures_are_no_pictures() {
+fn empty_images_are_ignored() {
     let url = |name: &str| ImageRef::Url(format!("https://a.example/{name}.png"));
     for empty in empties() {
         let given = json!({ "image": empty, "imageUrl": "https://a.example/a.png", "images": [
@@ -126,7 +126,7 @@ fn empty_settings_have_their_defaults() {
 }
 
 #[test]
-fn empty_music_is_no_music_and_its_empty_members_have_their_defaults() {
+fn empty_music_is_ignored_and_its_empty_members_have_their_defaults() {
     for empty in empties() {
         let music = |music: Value| {
             let parse_film = parse_film(&json!({ "music": music, "scenes": [{ "type": "cta" }] })).expect("a film");

@@ -32,7 +32,7 @@ fn refused(request: &ApiRequest) -> (&'static str, String) {
 }
 
 #[test]
-fn a_form_without_a_boundary_is_told_so() {
+fn the_error_of_a_form_without_a_boundary_says_so() {
     for content_type in ["multipart/form-data", "multipart/form-data; charset=utf-8", "Multipart/Form-Data; boundary="]
     {
         let headers = [("content-type", content_type)];
@@ -67,7 +67,7 @@ fn a_file_is_found_by_its_name_however_that_is_written() {
 }
 
 #[test]
-fn file_inputs_that_nobody_filled_in_are_passed_over() {
+fn empty_file_inputs_are_ignored() {
     let empty =
         "Content-Disposition: form-data; name=\"images\"; filename=\"\"\r\nContent-Type: application/octet-stream";
     let unnamed = "Content-Disposition: form-data; name=\"images[]\"";

@@ -45,7 +45,7 @@ fn key_of(path: &str, body: &[u8]) -> IdempotencyKey {
 }
 
 #[test]
-fn every_route_takes_the_same_value_for_the_same_request() {
+fn every_route_hashes_the_same_request_to_the_same_value() {
     for (path, one, same, other) in [
         (
             "/api/generate",
@@ -128,7 +128,7 @@ fn a_repeat_may_be_compressed() {
 }
 
 #[test]
-fn what_version_0_1_remembered_is_still_known() {
+fn records_of_version_0_1_are_still_known() {
     let body = br#"{"country": "FR", "platform": "netflix", "genre": "Drama"}"#;
     let kept = Sha256::new().chain_update("/api/generate").chain_update([0]).chain_update(body).finalize();
     let kept: String = kept.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -151,7 +151,7 @@ fn a_key_is_looked_up_under_its_caller_s_former_names_too() {
 }
 
 #[test]
-fn a_form_says_the_same_with_another_boundary_and_its_fields_in_another_order() {
+fn a_form_is_the_same_with_another_boundary_and_another_order_of_fields() {
     const CONFIG: &str = "Content-Disposition: form-data; name=\"config\"";
     const HOOK: &str = "Content-Disposition: form-data; name=\"webhookUrl\"";
     let picture = |name: &str, last: u8| {
@@ -181,7 +181,7 @@ fn a_form_says_the_same_with_another_boundary_and_its_fields_in_another_order() 
 }
 
 #[test]
-fn a_key_that_can_t_be_one_is_refused() {
+fn an_invalid_key_is_refused() {
     for key in ["", &"k".repeat(256)] {
         let body = Body::Text(r#"{"country": "FR", "platform": "netflix", "genre": "Drama"}"#.to_owned());
         let request = request("POST", "/api/generate", &[("idempotency-key", key)], body);

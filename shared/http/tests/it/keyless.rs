@@ -70,7 +70,7 @@ fn without_a_key_only_our_own_host_and_no_foreign_page() {
 }
 
 #[test]
-fn a_valid_key_is_let_in_from_anywhere() {
+fn a_valid_key_is_accepted_from_any_origin() {
     for (name, value) in [("x-api-key", "rk_first_of_two_keys"), ("authorization", "Bearer rk_first_of_two_keys")] {
         let headers = [(name, value), ("host", "evil.example:3000"), ("origin", "http://evil.example:3000")];
         assert_eq!(verdict(&laptop("*"), &request("POST", "/api/queue/clear", &headers)), "in");
@@ -92,7 +92,7 @@ fn a_page_at_an_origin_that_is_named_counts_as_ours() {
 
 /// Images, scripts, styles and frames carry no Origin: other headers say which page sends the request.
 #[test]
-fn what_another_page_includes_is_refused() {
+fn requests_embedded_in_another_page_are_refused() {
     let check = |path: &str, fetch: [&str; 3], expected: &str| {
         let [site, mode, dest] = fetch;
         let headers =

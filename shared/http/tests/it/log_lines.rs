@@ -194,7 +194,7 @@ fn of_a_video_s_url_the_host_alone_is_logged() {
 }
 
 #[test]
-fn a_key_or_a_password_that_may_be_guessed_is_told_of_and_not_shown() {
+fn a_weak_key_or_password_is_logged_without_its_value() {
     let warned = |key: &str, password: &str| {
         let (key, password) = (key.to_owned(), password.to_owned());
         lines(|| {

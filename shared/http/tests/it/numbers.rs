@@ -12,7 +12,7 @@ fn shown(token: &str) -> String {
 }
 
 #[test]
-fn numbers_read_as_people_write_them() {
+fn numbers_are_parsed_as_people_write_them() {
     for (token, expected) in [
         ("1250.0", "1250"),
         ("0.30000000000000004", "0.3"),

@@ -49,7 +49,7 @@ fn a_preflight_is_answered_without_a_key_for_the_origins_that_may_call() {
 }
 
 #[test]
-fn origins_that_are_none_are_refused_at_the_start() {
+fn invalid_origins_are_refused_at_startup() {
     for text in ["shop.example", "https://shop.example/", "https://*.shop.example", "null", "ftp://shop.example"] {
         let sentence = Site::read(None, None, Some(text)).unwrap_err();
         assert!(sentence.contains("CORS_ORIGINS must be"), "{text}: {sentence}");
@@ -57,7 +57,7 @@ fn origins_that_are_none_are_refused_at_the_start() {
 }
 
 #[test]
-fn the_gateway_s_own_answer_says_the_same() {
+fn the_gateway_s_own_response_is_the_same() {
     let template = include_str!("../../../../template.yaml");
     let api = template.split_once("  Api:\n").expect("the API").1.split_once("\n  # ").expect("an end").0;
     assert!(

@@ -49,7 +49,7 @@ fn code(found: Result<Caller, Problem>) -> &'static str {
 }
 
 #[test]
-fn a_key_or_the_password_begins_a_session_and_nothing_else() {
+fn only_a_key_or_the_password_starts_a_session() {
     let check = |body: &str, allowed: bool| {
         let found = access(&deployed("*")).sign_in(&form(body), NOW);
         assert_eq!(found.is_ok(), allowed, "{body}");
@@ -199,7 +199,7 @@ fn another_site_s_page_can_t_use_a_session() {
 }
 
 #[test]
-fn a_key_that_is_sent_knowingly_comes_first() {
+fn an_explicit_key_takes_precedence() {
     let access = access(&deployed("*"));
     let check = |name: &str, value: &str, expected: &str| {
         assert_eq!(
@@ -231,7 +231,7 @@ fn on_a_laptop_a_session_does_not_make_another_page_ours() {
 }
 
 #[test]
-fn a_browser_goes_on_only_to_a_path_of_ours() {
+fn a_browser_is_redirected_only_to_our_own_paths() {
     let of = |text: &str| {
         let body: String = reelhook_app::Url::parse_with_params("http://x/", [("next", text)])
             .expect("a URL")
@@ -275,7 +275,7 @@ fn a_browser_goes_on_only_to_a_path_of_ours() {
 }
 
 #[test]
-fn who_is_not_signed_in_comes_back_to_the_page_that_was_asked_for() {
+fn signing_in_returns_to_the_requested_page() {
     let check = |path: &str, query: &str, expected: &str| {
         let mut event = event("GET", path, &[]);
         event["rawQueryString"] = json!(query);
@@ -297,7 +297,7 @@ fn who_is_not_signed_in_comes_back_to_the_page_that_was_asked_for() {
 }
 
 #[test]
-fn a_program_learns_when_its_session_ends() {
+fn a_sign_in_response_has_the_end_of_the_session() {
     let session = access(&deployed("*")).sign_in(&form("username=ann&password=secret"), NOW).expect("a session");
     let answer = session.answer();
     let body: Value = serde_json::from_str(&answer.body).expect("JSON");

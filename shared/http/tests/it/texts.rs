@@ -43,7 +43,7 @@ fn numbers_are_texts_in_every_member() {
 }
 
 #[test]
-fn yes_and_no_are_no_texts_anywhere() {
+fn booleans_are_never_texts() {
     let check = |kind: &str, content: Value, place: &str| {
         let refused = refusal(parse_film(&json!({ "scenes": [{ "type": kind, "content": content }] })));
         assert!(refused.starts_with(&format!("`scenes[0].content.{place}` must be a text")), "{refused}");
@@ -76,7 +76,7 @@ fn a_single_point_needs_no_list() {
 }
 
 #[test]
-fn a_unit_stands_as_far_from_its_number_as_it_was_written() {
+fn the_space_between_a_number_and_its_unit_is_kept() {
     let value = |item: Value| content("stats", json!({ "stats": [item] })).items[0].value.clone();
     for (unit, expected) in [
         ("%", "5%"),
@@ -95,7 +95,7 @@ fn a_unit_stands_as_far_from_its_number_as_it_was_written() {
 }
 
 #[test]
-fn columns_that_are_texts_alone_are_shown() {
+fn columns_of_texts_are_shown() {
     let columns = content("comparison", json!({ "before": "By hand", "after": 24 }));
     assert_eq!(titles(&columns.items), ["By hand", "24"]);
     let listed = content("comparison", json!({ "left": "Old", "right": "New", "items": ["a", "b", "c"] }));

@@ -19,7 +19,7 @@ fn triggered(data: &str) -> Result<Option<Value>, Problem> {
 }
 
 #[test]
-fn a_number_that_receivers_would_read_as_another_is_refused_by_its_place() {
+fn a_number_that_receivers_would_misread_is_refused_with_its_path() {
     for (data, place) in [
         (r#"{"id": 1234567890123456789}"#, "`data.id`"),
         (r#"{"order": {"lines": [{"id": 1}, {"id": -9007199254740993}]}}"#, "`data.order.lines[1].id`"),

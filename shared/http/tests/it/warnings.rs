@@ -11,7 +11,7 @@ fn warnings(scenes: Value) -> Vec<String> {
 }
 
 #[test]
-fn the_place_and_the_characters_are_named() {
+fn a_warning_has_the_path_and_the_characters() {
     let scenes = json!([
         { "type": "hero-title", "content": { "title": "Plain" } },
         { "type": "hero-title", "content": { "heading": "བོད", "subtitle": "Tibet" } },
@@ -42,7 +42,7 @@ fn warnings_are_few_and_short() {
 }
 
 #[test]
-fn nothing_is_said_of_what_can_be_shown() {
+fn supported_characters_have_no_warning() {
     let texts = [
         "नमस्ते, שלום, 你好, 안녕하세요, สวัสดี",
         "👨‍👩‍👧‍👦 🇩🇪 1️⃣ ❤️ 👍🏽 🏳️‍🌈",

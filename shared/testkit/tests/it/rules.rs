@@ -178,7 +178,7 @@ fn the_domain_is_built_from_nothing_that_does_io() {
 }
 
 #[test]
-fn the_domain_names_no_clock_no_chance_and_nothing_outside() {
+fn the_domain_uses_no_clock_no_randomness_and_no_io() {
     // uuid and jiff could give both: what they are used for is not.
     for (path, text) in files(".rs").iter().filter(|(path, _)| path.starts_with("shared/domain/src")) {
         for word in IO_WORDS {
@@ -188,7 +188,7 @@ fn the_domain_names_no_clock_no_chance_and_nothing_outside() {
 }
 
 #[test]
-fn the_use_cases_know_no_adapter() {
+fn the_use_cases_depend_on_no_adapter() {
     // Ports are declared beside the use case; who implements them is wired in the functions.
     let app = package("reelhook-app");
     for name in ADAPTERS {
@@ -201,7 +201,7 @@ fn the_use_cases_know_no_adapter() {
 }
 
 #[test]
-fn adapters_do_not_know_each_other() {
+fn adapters_do_not_depend_on_each_other() {
     for name in ADAPTERS {
         let adapter = package(name);
         let known = adapter.names(&["normal", "dev", "build"]);
@@ -229,7 +229,7 @@ fn the_testkit_is_for_tests_only() {
 }
 
 #[test]
-fn functions_do_not_know_each_other() {
+fn functions_do_not_depend_on_each_other() {
     // Every arrow between functions is a table or a queue.
     let members = files("Cargo.toml");
     let is_function =
@@ -242,7 +242,7 @@ fn functions_do_not_know_each_other() {
 }
 
 #[test]
-fn what_we_name_directly_is_there_in_one_version() {
+fn direct_dependencies_exist_in_one_version() {
     // Two versions are built twice, and their types do not fit.
     let ours = ours();
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -281,7 +281,7 @@ fn each_dependency_is_described_once_in_the_workspace() {
 }
 
 #[test]
-fn a_function_s_main_only_wires() {
+fn the_main_of_a_function_only_wires() {
     // A function's tests have a main.rs too.
     let is_main = |path: &Path| path.starts_with("functions") && path.ends_with("src/main.rs");
     for (path, text) in files("main.rs").iter().filter(|(path, _)| is_main(path)) {
@@ -291,14 +291,14 @@ fn a_function_s_main_only_wires() {
 }
 
 #[test]
-fn each_file_says_first_what_it_serves() {
+fn each_file_starts_with_its_purpose() {
     let silent: Vec<_> =
         files(".rs").into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
     assert!(silent.is_empty(), "without a `//!` line: {silent:?}");
 }
 
 #[test]
-fn what_is_tried_again_waits() {
+fn every_retry_waits() {
     // After a conflict or throttling, retries use exponential backoff with jitter: `reelhook_app::retry`.
     let adapters = ["shared/app/src", "shared/aws/src", "functions"];
     for (path, text) in files(".rs").iter().filter(|(path, _)| adapters.iter().any(|start| path.starts_with(start))) {
@@ -331,7 +331,7 @@ fn loops(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn loops_are_found_up_to_their_end() {
+fn loops_are_found_to_their_end() {
     let first = ["    while one()", "        && two()", "    {", "        three();"];
     let second = ["    let five = loop {", "", "        six()"];
     let whole = [&["fn f() {"][..], &first, &["    }", "    four();"], &second, &["    };", "}"]].concat();
@@ -339,7 +339,7 @@ fn loops_are_found_up_to_their_end() {
 }
 
 #[test]
-fn no_test_sleeps_or_is_left_out() {
+fn no_test_sleeps_or_is_ignored() {
     // Tests of pure code and of use cases run in virtual time; those of processes poll with a deadline.
     let (sleep, ignored) = (concat!("sleep", "("), concat!("#[", "ignore"));
     for (path, text) in files(".rs") {

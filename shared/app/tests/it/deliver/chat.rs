@@ -16,7 +16,7 @@ fn stack(url: &str) -> Stack {
 }
 
 #[tokio::test]
-async fn a_chat_gets_its_own_message_and_nothing_of_ours() {
+async fn a_chat_gets_its_own_message_without_our_headers() {
     for (url, member) in [(SLACK, "blocks"), (DISCORD, "embeds")] {
         let mut stack = stack(url);
         let delivery = add(&stack, 1);
@@ -60,7 +60,7 @@ async fn each_service_s_errors_retry_stop_or_disable() {
 }
 
 #[tokio::test]
-async fn who_asks_to_wait_is_left_alone_by_every_delivery() {
+async fn a_retry_after_pauses_every_delivery_of_the_endpoint() {
     let by_header = with_header(response(429, "rate_limited"), "retry-after", "30");
     let by_body = response(429, r#"{"message": "You are being rate limited.", "retry_after": 30.0, "global": false}"#);
     let spent = with_header(response(204, ""), "x-ratelimit-remaining", "0");
@@ -88,7 +88,7 @@ async fn who_asks_to_wait_is_left_alone_by_every_delivery() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_to_wait_for_more_than_a_day() {
+async fn a_wait_is_limited_to_a_day() {
     let mut stack = stack(DISCORD);
     let answer = response(429, r#"{"retry_after": 1e18}"#);
     stack.http = ScriptedHttp::each([Ok(answer)]);
@@ -99,7 +99,7 @@ async fn nobody_is_asked_to_wait_for_more_than_a_day() {
 }
 
 #[tokio::test]
-async fn failures_add_up_until_a_delivery_is_taken() {
+async fn failures_add_up_until_a_delivery_succeeds() {
     let mut stack = stack("https://receiver.example/hook");
     let failed = || Ok(response(500, ""));
     stack.http = ScriptedHttp::each([failed(), failed(), failed(), Ok(response(200, ""))]);

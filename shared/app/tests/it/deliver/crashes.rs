@@ -33,7 +33,7 @@ async fn the_attempt_is_written_before_the_send_and_completed_after_it() {
 }
 
 #[tokio::test]
-async fn after_a_crash_in_the_middle_the_first_try_stays_unknown_and_the_next_has_number_2() {
+async fn after_a_crash_the_first_attempt_stays_unknown_and_the_next_has_number_2() {
     let (stack, delivery) = with_one(&[]);
     let ports = stack.deliver_ports();
     let hints = [hint(&delivery)];
@@ -59,7 +59,7 @@ async fn after_a_crash_in_the_middle_the_first_try_stays_unknown_and_the_next_ha
 }
 
 #[tokio::test]
-async fn an_unknown_try_counts_as_one_of_the_tries() {
+async fn an_unknown_attempt_counts_as_an_attempt() {
     let (mut stack, delivery) = with_one(&[("WEBHOOK_MAX_RETRIES", "1")]);
     stack.http = ScriptedHttp::always(500);
     stack.deliveries.faults.busy("save", 1);
@@ -80,7 +80,7 @@ async fn the_lease_keeps_a_second_dispatcher_out() {
 }
 
 #[tokio::test]
-async fn a_hint_during_a_try_is_done_with_and_sends_nothing() {
+async fn a_hint_during_an_attempt_is_acknowledged_and_sends_nothing() {
     let (stack, delivery) = with_one(&[]);
     stack.deliveries.faults.busy("save", 1);
     assert!(send(&stack, &delivery).await.is_err());
@@ -90,7 +90,7 @@ async fn a_hint_during_a_try_is_done_with_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_try_that_outlives_its_lease_writes_its_own_row_and_nothing_else() {
+async fn an_attempt_that_outlives_its_lease_writes_only_its_own_row() {
     let (stack, delivery) = with_one(&[]);
     let ports = stack.deliver_ports();
     let hints = [hint(&delivery)];
@@ -110,7 +110,7 @@ async fn a_try_that_outlives_its_lease_writes_its_own_row_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn while_the_store_is_busy_before_the_send_nothing_is_sent_and_the_message_comes_again() {
+async fn a_busy_store_before_the_send_sends_nothing_and_redelivers_the_message() {
     for operation in ["load", "endpoint", "admit", "begin"] {
         let (stack, delivery) = with_one(&[]);
         stack.deliveries.faults.busy(operation, 1);
@@ -123,7 +123,7 @@ async fn while_the_store_is_busy_before_the_send_nothing_is_sent_and_the_message
 }
 
 #[tokio::test]
-async fn while_the_store_is_busy_after_the_send_it_is_sent_again_under_the_same_id() {
+async fn a_busy_store_after_the_send_sends_again_under_the_same_id() {
     let (stack, delivery) = with_one(&[]);
     stack.deliveries.faults.busy("save", 1);
     assert!(send(&stack, &delivery).await.unwrap_err().is_busy());
@@ -138,7 +138,7 @@ async fn while_the_store_is_busy_after_the_send_it_is_sent_again_under_the_same_
 }
 
 #[tokio::test]
-async fn a_410_whose_disabling_fails_is_tried_again() {
+async fn a_410_whose_disabling_fails_is_retried() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::always(410);
     stack.deliveries.faults.busy("disable", 1);
@@ -150,7 +150,7 @@ async fn a_410_whose_disabling_fails_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_begin_that_was_written_and_not_answered_ends_by_its_lease() {
+async fn a_claim_whose_response_was_lost_ends_with_its_lease() {
     let (stack, delivery) = with_one(&[]);
     stack.deliveries.faults.inject("begin", [Fault::LostAnswer]);
     assert!(send(&stack, &delivery).await.is_err());
@@ -162,7 +162,7 @@ async fn a_begin_that_was_written_and_not_answered_ends_by_its_lease() {
 }
 
 #[tokio::test]
-async fn a_try_is_not_made_before_the_one_before_it_is_kept() {
+async fn an_attempt_starts_after_the_previous_one_is_stored() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
     send(&stack, &delivery).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_try_is_not_made_before_the_one_before_it_is_kept() {
 }
 
 #[tokio::test]
-async fn an_end_that_was_written_and_not_answered_is_not_sent_again() {
+async fn a_stored_end_whose_response_was_lost_is_not_sent_again() {
     let (stack, delivery) = with_one(&[]);
     stack.deliveries.faults.inject("save", [Fault::LostAnswer]);
     assert!(send(&stack, &delivery).await.is_err());
@@ -185,7 +185,7 @@ async fn an_end_that_was_written_and_not_answered_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn each_message_of_a_batch_has_an_answer_of_its_own() {
+async fn each_message_of_a_batch_has_its_own_result() {
     let stack = Stack::default();
     let deliveries: Vec<_> = (1..=3).map(|n| add(&stack, n)).collect();
     let hints: Vec<_> = deliveries.iter().map(hint).collect();
@@ -198,7 +198,7 @@ async fn each_message_of_a_batch_has_an_answer_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_batch_that_can_t_be_loaded_comes_again_as_a_whole() {
+async fn a_batch_that_can_t_be_loaded_is_redelivered_as_a_whole() {
     let stack = Stack::default();
     let hints: Vec<_> = (1..=3).map(|n| hint(&add(&stack, n))).collect();
     stack.deliveries.faults.inject("load", [Fault::Refuse]);
@@ -208,7 +208,7 @@ async fn a_batch_that_can_t_be_loaded_comes_again_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_comes_twice_in_a_batch_is_sent_once() {
+async fn a_duplicate_delivery_in_a_batch_is_sent_once() {
     let (stack, delivery) = with_one(&[]);
     let results = deliver(&stack.deliver_ports(), &[hint(&delivery), hint(&delivery)]).await;
     assert!(results.iter().all(Result::is_ok));
@@ -216,7 +216,7 @@ async fn a_delivery_that_comes_twice_in_a_batch_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_hint_for_what_does_not_exist_is_done_with() {
+async fn a_hint_for_an_unknown_delivery_is_acknowledged() {
     let (stack, delivery) = with_one(&[]);
     stack.deliveries.forget();
     send(&stack, &delivery).await.unwrap();
@@ -224,7 +224,7 @@ async fn a_hint_for_what_does_not_exist_is_done_with() {
 }
 
 #[tokio::test]
-async fn a_hint_that_comes_early_sends_nothing_and_leaves_the_delivery_due() {
+async fn an_early_hint_sends_nothing_and_leaves_the_delivery_due() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::always(500);
     send(&stack, &delivery).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_hint_that_comes_early_sends_nothing_and_leaves_the_delivery_due() {
 }
 
 #[tokio::test]
-async fn a_delayed_hint_that_can_t_be_sent_is_made_good_by_the_sweep() {
+async fn a_delayed_hint_that_can_t_be_sent_is_replaced_by_the_sweep() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
     stack.hints.faults.busy("send", 1);
@@ -248,7 +248,7 @@ async fn a_delayed_hint_that_can_t_be_sent_is_made_good_by_the_sweep() {
 }
 
 #[tokio::test]
-async fn results_are_kept_as_they_came_for_people_to_read() {
+async fn results_are_stored_unchanged_for_people() {
     let (stack, delivery) = with_one(&[]);
     send(&stack, &delivery).await.unwrap();
     let result = stack.deliveries.attempts(delivery.id).remove(0).result;

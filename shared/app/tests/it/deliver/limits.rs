@@ -72,7 +72,7 @@ async fn of_250_deliveries_at_100_per_minute_none_is_dropped_and_their_order_is_
 }
 
 #[tokio::test]
-async fn what_waits_for_its_place_is_found_by_the_sweep_when_its_hint_is_lost() {
+async fn a_rate_limited_delivery_is_found_by_the_sweep_when_its_hint_is_lost() {
     let (stack, sends) = watched(&[ONE, ("WEBHOOK_RATE_LIMIT_MAX", "2")]);
     let deliveries: Vec<_> = (0..5).map(|n| add(&stack, n)).collect();
     deliver_all(&stack, &deliveries).await;
@@ -86,7 +86,7 @@ async fn what_waits_for_its_place_is_found_by_the_sweep_when_its_hint_is_lost() 
 }
 
 #[tokio::test]
-async fn a_place_that_was_reserved_is_not_reserved_again() {
+async fn a_reservation_is_not_made_twice() {
     let (stack, _) = watched(&[ONE, ("WEBHOOK_RATE_LIMIT_MAX", "1")]);
     let deliveries: Vec<_> = (0..2).map(|n| add(&stack, n)).collect();
     deliver_all(&stack, &deliveries).await;
@@ -99,7 +99,7 @@ async fn a_place_that_was_reserved_is_not_reserved_again() {
 }
 
 #[tokio::test]
-async fn a_retry_takes_a_place_like_any_other_send() {
+async fn a_retry_uses_the_rate_limit_like_any_other_send() {
     let (mut stack, _) = watched(&[ONE, ("WEBHOOK_RATE_LIMIT_MAX", "1")]);
     let delivery = add(&stack, 1);
     stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
@@ -114,7 +114,7 @@ async fn a_retry_takes_a_place_like_any_other_send() {
 }
 
 #[tokio::test]
-async fn two_dispatchers_at_once_share_the_places() {
+async fn two_dispatchers_share_the_rate_limit() {
     let (stack, sends) = watched(&[ONE, ("WEBHOOK_RATE_LIMIT_MAX", "10")]);
     let deliveries: Vec<_> = (0..40).map(|n| add(&stack, n)).collect();
     let (one, other) = deliveries.split_at(20);
@@ -128,7 +128,7 @@ async fn two_dispatchers_at_once_share_the_places() {
 }
 
 #[tokio::test]
-async fn each_endpoint_has_places_of_its_own() {
+async fn each_endpoint_has_its_own_rate_limit() {
     let urls = ("WEBHOOK_URLS", "https://a.example/,https://b.example/");
     let (stack, sends) = watched(&[urls, ("WEBHOOK_RATE_LIMIT_MAX", "1")]);
     let mut deliveries = Vec::new();
@@ -143,7 +143,7 @@ async fn each_endpoint_has_places_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_place_beyond_what_a_queue_can_hold_is_kept_by_the_due_time_alone() {
+async fn a_reservation_beyond_the_maximum_queue_delay_is_kept_by_the_due_time_alone() {
     let (stack, _) = watched(&[ONE, ("WEBHOOK_RATE_LIMIT_MAX", "1"), ("WEBHOOK_RATE_LIMIT_WINDOW", "3600000")]);
     let deliveries: Vec<_> = (0..2).map(|n| add(&stack, n)).collect();
     deliver_all(&stack, &deliveries).await;

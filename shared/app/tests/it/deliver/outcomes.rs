@@ -45,7 +45,7 @@ fn asking(status: u16, retry_after: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn each_answer_leads_where_the_contract_says() {
+async fn each_response_has_the_outcome_of_the_contract() {
     for status in [200, 201, 202, 204, 299] {
         check(answered(status), (Delivered, None, "delivered")).await;
     }
@@ -61,7 +61,7 @@ async fn each_answer_leads_where_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_status_counts_although_its_body_breaks_off() {
+async fn a_status_counts_even_if_its_body_is_truncated() {
     let cut = |status, why: OutboundError| {
         let mut response = response(status, "{\"half\": ");
         response.cut_short = Some(why);
@@ -96,7 +96,7 @@ async fn retry_after_is_a_floor_and_never_shortens_a_wait() {
 }
 
 #[tokio::test]
-async fn waits_double_up_to_the_longest_with_up_to_a_quarter_more_and_then_it_is_given_up() {
+async fn waits_double_up_to_the_maximum_with_a_quarter_of_jitter_until_the_delivery_is_exhausted() {
     let (mut stack, delivery) = with_one(&[("WEBHOOK_MAX_RETRIES", "6")]);
     stack.http = ScriptedHttp::always(500);
     stack.world.set_fraction(0.5);
@@ -132,7 +132,7 @@ async fn a_delivery_that_ended_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn gone_disables_the_endpoint_and_what_waits_for_it_stops_visibly() {
+async fn gone_disables_the_endpoint_and_stops_its_deliveries_visibly() {
     let (mut stack, first) = with_one(&[]);
     stack.http = ScriptedHttp::always(410);
     send(&stack, &first).await.unwrap();
@@ -169,7 +169,7 @@ async fn another_order_of_urls_moves_neither_the_disabled_endpoint_nor_a_deliver
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_configured_any_more_stops_its_deliveries_visibly() {
+async fn an_endpoint_that_is_no_longer_configured_stops_its_deliveries_visibly() {
     let (mut stack, delivery) = with_one(&[]);
     stack.settings = webhook_settings(&[("WEBHOOK_URLS", "https://another.example/")]);
     send(&stack, &delivery).await.unwrap();
@@ -185,7 +185,7 @@ async fn an_endpoint_that_is_not_configured_any_more_stops_its_deliveries_visibl
 }
 
 #[tokio::test]
-async fn one_receiver_s_trouble_does_not_touch_another_s_deliveries() {
+async fn one_failing_receiver_does_not_affect_another_s_deliveries() {
     let mut stack = Stack::with(&[("WEBHOOK_URLS", "https://bad.example/,https://good.example/")], 3);
     let mut hints = Vec::new();
     for endpoint in &stack.settings.endpoints {
@@ -205,7 +205,7 @@ async fn one_receiver_s_trouble_does_not_touch_another_s_deliveries() {
 }
 
 #[tokio::test]
-async fn the_attempt_s_row_tells_what_came_back() {
+async fn the_attempt_s_row_has_the_response() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::new(|_| {
         let mut response = response(500, "é".repeat(2000));
@@ -222,7 +222,7 @@ async fn the_attempt_s_row_tells_what_came_back() {
 }
 
 #[tokio::test]
-async fn an_attempt_without_an_answer_has_the_error_s_code_and_the_time_it_took() {
+async fn an_attempt_without_a_response_has_the_error_s_code_and_its_duration() {
     let (mut stack, delivery) = with_one(&[]);
     let world = std::sync::Arc::clone(&stack.world);
     stack.http = ScriptedHttp::new(move |_| {
@@ -236,7 +236,7 @@ async fn an_attempt_without_an_answer_has_the_error_s_code_and_the_time_it_took(
 }
 
 #[tokio::test]
-async fn a_receiver_or_the_operator_may_say_that_an_answer_is_final() {
+async fn a_receiver_or_the_operator_may_make_a_response_final() {
     let told = |status, word: &str| Ok(with_header(response(status, ""), "webhook-delivery", word));
     check(told(500, "abort-message"), (Exhausted, None, "status 500, which is final")).await;
     check(told(429, "disable"), (Stopped, None, "429: endpoint disabled")).await;
@@ -252,7 +252,7 @@ async fn a_receiver_or_the_operator_may_say_that_an_answer_is_final() {
 }
 
 #[tokio::test]
-async fn a_delivery_whose_event_is_not_kept_any_more_ends_visibly() {
+async fn a_delivery_without_its_event_ends_visibly() {
     let (stack, delivery) = with_one(&[]);
     stack.deliveries.forget();
     stack.deliveries.put_delivery(&delivery);

@@ -103,7 +103,7 @@ async fn retries_carry_the_same_id_and_body_and_a_new_timestamp_and_signature() 
 }
 
 #[tokio::test]
-async fn renaming_the_endpoint_s_place_does_not_change_the_body_of_what_waits() {
+async fn renaming_the_endpoint_does_not_change_the_body_of_waiting_deliveries() {
     let (mut stack, delivery) = with_one(&[]);
     stack.http = ScriptedHttp::each([500, 200].map(|status| Ok(response(status, ""))));
     send(&stack, &delivery).await.unwrap();
@@ -133,7 +133,7 @@ async fn one_event_has_an_id_of_its_own_for_each_endpoint() {
 }
 
 #[tokio::test]
-async fn an_operator_s_headers_go_along_but_replace_no_signed_one() {
+async fn an_operator_s_headers_are_sent_but_replace_no_signed_one() {
     let operator = "Authorization:Bearer a:b,X-Custom:1,User-Agent:Mine/2,WEBHOOK-ID:forged,webhook-timestamp:1,\
                     Webhook-Signature:forged,X-StreamGank-Signature:forged,X-StreamGank-Delivery:forged";
     let (stack, delivery) = with_one(&[("WEBHOOK_HEADERS", operator)]);

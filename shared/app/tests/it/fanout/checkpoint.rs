@@ -143,7 +143,7 @@ async fn the_earliest_of_several_failures_is_the_checkpoint() {
 }
 
 #[tokio::test]
-async fn a_failure_says_what_was_asked_of_the_store() {
+async fn a_failure_names_the_store_s_operation() {
     let stack = prepared();
     stack.fanout.faults.inject_for("put_event", job_id(1), Fault::Refuse);
     let stopped = stack.fan_out(&three()).await.unwrap_err();
@@ -169,7 +169,7 @@ async fn slots_are_freed_although_others_change_the_admission_item_meanwhile() {
 }
 
 #[tokio::test]
-async fn freeing_slots_gives_up_when_others_are_faster_each_time() {
+async fn freeing_slots_fails_after_a_conflict_in_every_attempt() {
     let stack = prepared();
     for _ in 0..40 {
         stack.jobs.before("save_admission", |jobs| jobs.change_admission(|_| {}));
@@ -180,7 +180,7 @@ async fn freeing_slots_gives_up_when_others_are_faster_each_time() {
 }
 
 #[tokio::test]
-async fn a_slot_that_is_not_held_is_passed_over() {
+async fn a_slot_that_is_not_leased_is_skipped() {
     let stack = stack();
     stack.fan_out(&three()).await.unwrap();
     assert_eq!(stack.jobs.faults.calls("save_admission"), 0);

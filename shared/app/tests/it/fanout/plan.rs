@@ -47,7 +47,7 @@ fn subscriptions(settings: &WebhookSettings) -> Subscriptions {
 }
 
 #[test]
-fn each_kind_of_effect_has_its_place_in_the_plan() {
+fn each_kind_of_effect_is_planned() {
     let job = record(1, every_effect(1));
     let plan = plan(&job, &subscriptions(&settings()), GRACE);
     let id = job.id.clone();
@@ -166,7 +166,7 @@ fn an_event_is_one_row_and_a_delivery_for_each_endpoint() {
 }
 
 #[test]
-fn events_name_what_is_special_about_them() {
+fn events_have_their_own_facts() {
     let mut job = record(1, Vec::new());
     job.run.no_retry = Some(NoRetry { reason: "no credits".to_owned(), solution: "top up".to_owned() });
     job.run.times.cancelled_at = Some(AT);
@@ -269,7 +269,7 @@ fn pieces_and_files_are_those_of_the_job() {
 }
 
 #[test]
-fn a_client_s_own_url_gets_what_its_recipients_say_and_without_them_the_events_of_videos() {
+fn a_callback_url_gets_the_events_of_its_recipients_or_else_those_of_videos() {
     let check = |event: OutboundEvent, to: Option<Recipients>, notified: bool| {
         let mut job = record(1, vec![Effect::Notify { event, to }]);
         job.kind = reelhook_domain::JobKind::Video;

@@ -18,7 +18,7 @@ fn rows(stack: &Stack) -> String {
 }
 
 #[tokio::test]
-async fn working_a_batch_off_twice_changes_nothing_and_gives_the_same_ids() {
+async fn processing_a_batch_twice_changes_nothing_and_gives_the_same_ids() {
     let stack = stack();
     hold_slots(&stack, [1, 2, 9]);
     let batch = [record(1, every_effect(1)), record(2, every_effect(2))];
@@ -97,7 +97,7 @@ async fn a_job_that_leaves_and_enters_final_states_is_counted_where_it_is() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_comes_later_gets_what_is_replayed_and_the_others_nothing_new() {
+async fn a_later_endpoint_gets_replayed_events_and_the_others_nothing_new() {
     let mut stack = Stack::with(&[("WEBHOOK_URLS", "https://a.example/")], 3);
     let batch = [record(1, every_effect(1))];
     stack.fan_out(&batch).await.unwrap();

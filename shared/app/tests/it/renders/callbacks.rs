@@ -1,4 +1,4 @@
-//! Whom a callback reaches, by its voucher, and what it may do.
+//! Callbacks: the jobs that they apply to, by their authentication, and their effects.
 
 use reelhook_app::jobs::renders::{CallbackAuth, Received, receive};
 use reelhook_app::outbox::messages::{Delayed, WorkMessage};
@@ -16,12 +16,12 @@ fn check_of(id: &JobId) -> Delayed<WorkMessage> {
 }
 
 #[tokio::test]
-async fn a_callback_with_the_run_s_token_shows_how_the_render_goes() {
+async fn a_callback_with_the_run_s_token_shows_the_progress_of_the_render() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let seen = call(&stack, &by_token(&id), &says("planned")).await;
     assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
-    // Step 8 stands at 95: earlier words change nothing, an unknown one is shown.
+    // Step 8 sets the progress to 95: earlier states change nothing, an unknown one is shown.
     assert_eq!(stack.jobs.get(&id).run.progress, 95);
     call(&stack, &by_token(&id), &says("compressing")).await;
     assert_eq!(stack.jobs.get(&id).run.caption, "Render status: compressing");
@@ -48,7 +48,7 @@ async fn a_token_reaches_its_own_job_and_no_other_with_the_same_render() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_job_that_is_gone_finds_nothing() {
+async fn a_token_of_a_deleted_job_finds_nothing() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     stack.jobs.remove(&id);
@@ -56,7 +56,7 @@ async fn a_token_of_a_job_that_is_gone_finds_nothing() {
 }
 
 #[tokio::test]
-async fn a_callback_for_a_render_that_its_run_has_not_told_of_waits() {
+async fn a_callback_for_a_render_that_its_run_has_not_reported_is_parked() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let other = reelhook_domain::RenderId::parse("render_2").unwrap();
@@ -65,13 +65,13 @@ async fn a_callback_for_a_render_that_its_run_has_not_told_of_waits() {
     assert!(matches!(&seen, Received::Reached(job) if job.id == id), "{seen:?}");
     assert_eq!(stack.jobs.get(&id), before);
     assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
-    // A word that comes late does not take the place of the end.
+    // A late state does not replace the end.
     receive(&stack.render_ports(), &stack.work, &by_token(&id), &other, &says("rendering")).await.unwrap();
     assert_eq!(stack.jobs.parked_callback(&other).unwrap().status, "succeeded");
 }
 
 #[tokio::test]
-async fn the_operator_s_callback_moves_every_job_with_that_render() {
+async fn the_operator_s_callback_applies_to_every_job_with_that_render() {
     let stack = without_key();
     let ids = [1, 2, 3].map(|n| rendering(&stack, n));
     let seen = call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
@@ -84,7 +84,7 @@ async fn the_operator_s_callback_moves_every_job_with_that_render() {
 }
 
 #[tokio::test]
-async fn an_end_is_not_believed_while_creatomate_can_be_asked() {
+async fn an_end_is_confirmed_if_creatomate_can_be_checked() {
     for status in ["succeeded", "failed", "cancelled"] {
         let stack = Stack::default();
         let id = rendering(&stack, 1);
@@ -97,7 +97,7 @@ async fn an_end_is_not_believed_while_creatomate_can_be_asked() {
 }
 
 #[tokio::test]
-async fn a_repeated_end_asks_once() {
+async fn a_repeated_end_is_checked_once() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     for _ in 0..5 {
@@ -108,7 +108,7 @@ async fn a_repeated_end_asks_once() {
 }
 
 #[tokio::test]
-async fn without_an_api_key_an_end_with_a_voucher_is_believed() {
+async fn without_an_api_key_an_authenticated_end_is_applied() {
     let stack = without_key();
     let (good, bad) = (rendering(&stack, 1), rendering(&stack, 2));
     call(&stack, &by_token(&good), &says("succeeded")).await;
@@ -120,7 +120,7 @@ async fn without_an_api_key_an_end_with_a_voucher_is_believed() {
 }
 
 #[tokio::test]
-async fn a_success_without_a_url_is_none() {
+async fn a_success_without_a_url_does_not_count() {
     let stack = without_key();
     let id = rendering(&stack, 1);
     let mut callback = says("succeeded");
@@ -130,7 +130,7 @@ async fn a_success_without_a_url_is_none() {
 }
 
 #[tokio::test]
-async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_believed() {
+async fn an_anonymous_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_ignored() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     let before = stack.jobs.get(&id);
@@ -148,19 +148,19 @@ async fn nobody_s_callback_is_a_hint_once_in_ten_seconds_and_its_body_is_not_bel
 }
 
 #[tokio::test]
-async fn many_at_once_are_one_hint() {
+async fn many_anonymous_callbacks_at_once_are_one_hint() {
     let stack = Stack::default();
     rendering(&stack, 1);
-    let (voucher, callback) = (CallbackAuth::Anonymous, says("succeeded"));
-    futures_util::future::join_all((0..20).map(|_| call(&stack, &voucher, &callback))).await;
+    let (auth, callback) = (CallbackAuth::Anonymous, says("succeeded"));
+    futures_util::future::join_all((0..20).map(|_| call(&stack, &auth, &callback))).await;
     assert_eq!(stack.work.sent().len(), 1);
 }
 
 #[tokio::test]
-async fn nobody_s_callback_about_what_is_unknown_or_ended_is_nothing() {
+async fn an_anonymous_callback_about_an_unknown_or_ended_render_does_nothing() {
     let stack = Stack::default();
     assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
-    assert_eq!(stack.jobs.parked_callback(&render()), None, "what nobody vouches for is not kept");
+    assert_eq!(stack.jobs.parked_callback(&render()), None, "an anonymous callback is not parked");
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     assert_eq!(call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await, Received::Hinted(None));
@@ -168,8 +168,8 @@ async fn nobody_s_callback_about_what_is_unknown_or_ended_is_nothing() {
 }
 
 #[tokio::test]
-async fn a_hint_that_gets_lost_is_answered_like_any_other() {
-    // Else the answer would tell that a job waits for the render.
+async fn a_lost_hint_is_answered_like_any_other() {
+    // Another response would reveal that a job waits for the render.
     for operation in ["jobs_of", "load", "may_hint"] {
         let stack = Stack::default();
         rendering(&stack, 1);
@@ -187,14 +187,14 @@ async fn a_hint_that_gets_lost_is_answered_like_any_other() {
 }
 
 #[tokio::test]
-async fn final_jobs_absorb_callbacks() {
+async fn final_jobs_ignore_callbacks() {
     let stack = without_key();
     let id = rendering(&stack, 1);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     let before = stack.jobs.get(&id);
-    for voucher in [by_token(&id), CallbackAuth::Operator] {
+    for auth in [by_token(&id), CallbackAuth::Operator] {
         for status in ["rendering", "succeeded", "failed"] {
-            let seen = call(&stack, &voucher, &says(status)).await;
+            let seen = call(&stack, &auth, &says(status)).await;
             assert!(matches!(seen, Received::Reached(_)), "{seen:?}");
         }
     }
@@ -202,11 +202,11 @@ async fn final_jobs_absorb_callbacks() {
 }
 
 #[tokio::test]
-async fn a_render_that_begins_before_the_worker_is_done_moves_the_job() {
+async fn a_render_that_starts_before_the_worker_is_done_changes_the_job() {
     let stack = Stack::default();
     let id = processing(&stack, 1);
-    let told = reelhook_testkit::step(1, 7, reelhook_domain::StepStatus::Completed, Some("render_1"));
-    stack.jobs.apply(&id, &told, NOON, &stack.policy);
+    let report = reelhook_testkit::step(1, 7, reelhook_domain::StepStatus::Completed, Some("render_1"));
+    stack.jobs.apply(&id, &report, NOON, &stack.policy);
     for (status, progress, shown) in [
         ("planned", 85, Status::Processing),
         ("waiting", 87, Status::Processing),
@@ -225,9 +225,9 @@ async fn conflicts_are_decided_again_and_each_job_notifies_once() {
     let stack = without_key();
     let id = rendering(&stack, 1);
     stack.jobs.conflict(&id, 3);
-    let (voucher, callback) = (by_token(&id), says("succeeded"));
-    tokio::join!(call(&stack, &voucher, &callback), call(&stack, &voucher, &callback));
-    let told = stack.jobs.get(&id).emitted;
-    let completed: Vec<_> = told.iter().filter(|emitted| emitted.event == OutboundEvent::Completed).collect();
+    let (auth, callback) = (by_token(&id), says("succeeded"));
+    tokio::join!(call(&stack, &auth, &callback), call(&stack, &auth, &callback));
+    let emitted = stack.jobs.get(&id).emitted;
+    let completed: Vec<_> = emitted.iter().filter(|one| one.event == OutboundEvent::Completed).collect();
     assert_eq!(completed.len(), 1);
 }

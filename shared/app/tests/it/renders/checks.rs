@@ -1,4 +1,4 @@
-//! Asking Creatomate: on a callback's word until it confirms, and on schedule until the last check.
+//! Checks of renders at Creatomate: until it confirms a reported end, and by schedule until the last check.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use serde_json::json;
 
 use super::{VIDEO, call, render, rendering, says};
 
-fn told(status: &str, url: Option<&str>) -> Answer {
+fn render_object(status: &str, url: Option<&str>) -> Answer {
     let body = json!({ "id": "render_1", "status": status, "url": url, "error_message": "it broke" });
     Ok(response(200, body.to_string()))
 }
 
-/// Creatomate gives this answer from now on; receivers take everything.
-fn creatomate_says(stack: &Stack, answer: Answer) {
+/// Sets the response of Creatomate; receivers accept everything.
+fn creatomate_responds(stack: &Stack, answer: Answer) {
     stack.http.script(move |request| match request.url.host_str() {
         Some("api.creatomate.example") => answer.clone(),
         _ => Ok(response(200, "")),
     });
 }
 
-/// How often Creatomate was asked.
-fn asked(stack: &Stack) -> usize {
+/// The number of requests to Creatomate.
+fn requests_sent(stack: &Stack) -> usize {
     let requests = stack.http.requests();
     requests.iter().filter(|request| request.url.host_str() == Some("api.creatomate.example")).count()
 }
@@ -46,7 +46,7 @@ async fn pass(stack: &Stack, minutes: u64) {
 }
 
 #[tokio::test]
-async fn creatomate_is_asked_with_the_key_at_the_render_s_own_address() {
+async fn a_check_requests_the_render_s_url_with_the_api_key() {
     let mut stack = Stack::default();
     let id = rendering(&stack, 1);
     check(&stack, &id).await;
@@ -65,18 +65,18 @@ async fn creatomate_is_asked_with_the_key_at_the_render_s_own_address() {
 async fn a_confirmed_success_completes_the_job_with_its_video() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, told("succeeded", Some(VIDEO)));
+    creatomate_responds(&stack, render_object("succeeded", Some(VIDEO)));
     check(&stack, &id).await;
     let job = stack.jobs.get(&id);
     assert_eq!((job.status, job.run.progress, job.run.video_url.as_deref()), (Status::Completed, 100, Some(VIDEO)));
 }
 
 #[tokio::test]
-async fn a_confirmed_failure_fails_the_job_with_creatomate_s_words() {
+async fn a_confirmed_failure_fails_the_job_with_creatomate_s_error() {
     for status in ["failed", "cancelled"] {
         let stack = Stack::default();
         let id = rendering(&stack, 1);
-        creatomate_says(&stack, told(status, None));
+        creatomate_responds(&stack, render_object(status, None));
         check(&stack, &id).await;
         let job = stack.jobs.get(&id);
         assert_eq!((job.status, job.run.error.as_deref()), (Status::Failed, Some("it broke")), "{status}");
@@ -84,7 +84,7 @@ async fn a_confirmed_failure_fails_the_job_with_creatomate_s_words() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_tells_nothing() {
+async fn an_unusable_response_changes_nothing() {
     let no_answers: [Answer; 9] = [
         Ok(response(404, r#"{"status": "failed"}"#)),
         Ok(response(401, "")),
@@ -101,7 +101,7 @@ async fn what_is_no_answer_tells_nothing() {
         let id = rendering(&stack, 1);
         let before = stack.jobs.get(&id);
         let shown = format!("{answer:?}");
-        creatomate_says(&stack, answer);
+        creatomate_responds(&stack, answer);
         check(&stack, &id).await;
         assert_eq!(stack.jobs.get(&id), before, "{shown}");
     }
@@ -112,7 +112,7 @@ async fn a_success_without_a_usable_url_is_no_end() {
     for url in [None, Some("ftp://x.example/v.mp4"), Some("javascript:alert(1)"), Some("")] {
         let stack = Stack::default();
         let id = rendering(&stack, 1);
-        creatomate_says(&stack, told("succeeded", url));
+        creatomate_responds(&stack, render_object("succeeded", url));
         check(&stack, &id).await;
         let job = stack.jobs.get(&id);
         assert_eq!((job.status, job.run.video_url), (Status::Rendering, None), "{url:?}");
@@ -120,10 +120,10 @@ async fn a_success_without_a_usable_url_is_no_end() {
 }
 
 #[tokio::test]
-async fn a_check_about_another_render_or_a_job_that_is_gone_does_nothing() {
+async fn a_check_of_another_render_or_of_a_deleted_job_does_nothing() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, told("failed", None));
+    creatomate_responds(&stack, render_object("failed", None));
     let other = reelhook_domain::RenderId::parse("render_0").unwrap();
     check_render(&stack.render_ports(), &stack.http, &stack.creatomate, &id, &other, 0).await.unwrap();
     assert_eq!(stack.jobs.get(&id).status, Status::Rendering);
@@ -132,36 +132,36 @@ async fn a_check_about_another_render_or_a_job_that_is_gone_does_nothing() {
 }
 
 #[tokio::test]
-async fn an_end_is_asked_after_again_until_creatomate_confirms_it() {
+async fn an_end_is_checked_until_creatomate_confirms_it() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
     // Its API lags behind its webhooks.
-    creatomate_says(&stack, told("rendering", None));
+    creatomate_responds(&stack, render_object("rendering", None));
     call(&stack, &CallbackAuth::Run(id.clone(), 1), &says("succeeded")).await;
     stack.settle().await;
-    assert_eq!((asked(&stack), stack.jobs.get(&id).status), (1, Status::Rendering));
+    assert_eq!((requests_sent(&stack), stack.jobs.get(&id).status), (1, Status::Rendering));
     stack.world.advance_s(4);
     stack.settle().await;
-    assert_eq!(asked(&stack), 2);
-    creatomate_says(&stack, told("succeeded", Some(VIDEO)));
+    assert_eq!(requests_sent(&stack), 2);
+    creatomate_responds(&stack, render_object("succeeded", Some(VIDEO)));
     stack.world.advance_s(8);
     stack.settle().await;
-    assert_eq!((asked(&stack), stack.jobs.get(&id).status), (3, Status::Completed));
+    assert_eq!((requests_sent(&stack), stack.jobs.get(&id).status), (3, Status::Completed));
 }
 
 #[tokio::test]
-async fn an_end_that_creatomate_never_confirms_goes_back_to_the_schedule() {
+async fn an_unconfirmed_end_returns_to_the_schedule() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, Ok(response(500, "")));
+    creatomate_responds(&stack, Ok(response(500, "")));
     call(&stack, &CallbackAuth::Run(id.clone(), 1), &says("succeeded")).await;
     pass(&stack, 10).await;
     let job = stack.jobs.get(&id);
     assert_eq!(job.status, Status::Rendering);
     assert_eq!(job.run.engine.render().unwrap().polls.as_ref().map(|watch| watch.confirming), Some(0));
-    assert_eq!(asked(&stack), 9, "eight times for the callback, then by schedule");
+    assert_eq!(requests_sent(&stack), 9, "eight times for the callback, then by schedule");
     // And a late confirmation still counts.
-    creatomate_says(&stack, told("succeeded", Some(VIDEO)));
+    creatomate_responds(&stack, render_object("succeeded", Some(VIDEO)));
     pass(&stack, 20).await;
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);
 }
@@ -170,10 +170,10 @@ async fn an_end_that_creatomate_never_confirms_goes_back_to_the_schedule() {
 async fn a_confirmation_whose_messages_are_all_lost_is_made_by_the_sweep() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, told("succeeded", Some(VIDEO)));
+    creatomate_responds(&stack, render_object("succeeded", Some(VIDEO)));
     call(&stack, &CallbackAuth::Run(id.clone(), 1), &says("succeeded")).await;
     stack.drop_stream();
-    assert_eq!(asked(&stack), 0);
+    assert_eq!(requests_sent(&stack), 0);
     stack.world.advance_s(30);
     stack.sweep().await;
     stack.settle().await;
@@ -181,16 +181,16 @@ async fn a_confirmation_whose_messages_are_all_lost_is_made_by_the_sweep() {
 }
 
 #[tokio::test]
-async fn a_render_nobody_tells_of_is_checked_after_2_12_22_and_32_minutes_and_then_times_out() {
+async fn a_render_without_callbacks_is_checked_after_2_12_22_and_32_minutes_and_then_times_out() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, told("rendering", None));
+    creatomate_responds(&stack, render_object("rendering", None));
     let mut at = Vec::new();
     for minute in 1..=40 {
-        let before = asked(&stack);
+        let before = requests_sent(&stack);
         pass(&stack, 1).await;
-        if asked(&stack) > before {
-            at.push((minute, asked(&stack) - before));
+        if requests_sent(&stack) > before {
+            at.push((minute, requests_sent(&stack) - before));
         }
     }
     assert_eq!(at, [(2, 1), (12, 1), (22, 1), (32, 1)]);
@@ -205,10 +205,10 @@ async fn a_render_nobody_tells_of_is_checked_after_2_12_22_and_32_minutes_and_th
 async fn a_success_after_the_render_timeout_is_confirmed_and_still_counts() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, told("rendering", None));
+    creatomate_responds(&stack, render_object("rendering", None));
     pass(&stack, 33).await;
     assert!(stack.jobs.get(&id).run.render_timed_out());
-    creatomate_says(&stack, told("succeeded", Some(VIDEO)));
+    creatomate_responds(&stack, render_object("succeeded", Some(VIDEO)));
     call(&stack, &CallbackAuth::Anonymous, &says("succeeded")).await;
     stack.settle().await;
     let job = stack.jobs.get(&id);
@@ -223,20 +223,20 @@ async fn a_success_after_the_render_timeout_is_confirmed_and_still_counts() {
 }
 
 #[tokio::test]
-async fn without_an_api_key_nothing_is_asked_and_the_schedule_still_ends() {
+async fn without_an_api_key_no_request_is_sent_and_the_schedule_still_ends() {
     let mut stack = Stack::default();
     stack.creatomate.key = None;
     let id = rendering(&stack, 1);
     pass(&stack, 33).await;
-    assert_eq!(asked(&stack), 0);
+    assert_eq!(requests_sent(&stack), 0);
     assert!(stack.jobs.get(&id).run.render_timed_out());
 }
 
 #[tokio::test]
-async fn a_check_that_can_t_be_written_comes_again() {
+async fn a_check_that_can_t_be_saved_is_redelivered() {
     let stack = Stack::default();
     let id = rendering(&stack, 1);
-    creatomate_says(&stack, told("succeeded", Some(VIDEO)));
+    creatomate_responds(&stack, render_object("succeeded", Some(VIDEO)));
     stack.jobs.faults.busy("save", 1);
     let ports = stack.render_ports();
     check_render(&ports, &stack.http, &stack.creatomate, &id, &render(), 0).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Callbacks that come before their render is known: kept for an hour, and applied in either order of events.
+//! Callbacks before their render is recorded: parked for an hour, and applied in either order of events.
 
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, Run, apply_parked, receive};
 use reelhook_app::outbox::messages::WorkMessage;
@@ -7,30 +7,30 @@ use reelhook_testkit::{MemoryJobs, NOON, Stack, policy, response, step};
 
 use super::{VIDEO, call, processing, render, says, without_key};
 
-/// The worker tells of its render.
-fn render_is_told(jobs: &MemoryJobs, id: &JobId) {
-    let told = step(1, 7, StepStatus::RenderReady, Some("render_1"));
-    assert!(jobs.apply(id, &told, NOON, &policy()));
+/// The worker reports its render.
+fn record_render(jobs: &MemoryJobs, id: &JobId) {
+    let report = step(1, 7, StepStatus::RenderReady, Some("render_1"));
+    assert!(jobs.apply(id, &report, NOON, &policy()));
 }
 
-fn vouchers(id: &JobId) -> [CallbackAuth; 2] {
+fn auths(id: &JobId) -> [CallbackAuth; 2] {
     [CallbackAuth::Run(id.clone(), 1), CallbackAuth::Operator]
 }
 
 #[tokio::test]
-async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
+async fn a_parked_callback_is_applied_when_its_render_is_recorded() {
     for which in [0, 1] {
         let stack = without_key();
         let id = processing(&stack, 1);
-        let seen = call(&stack, &vouchers(&id)[which], &says("succeeded")).await;
+        let seen = call(&stack, &auths(&id)[which], &says("succeeded")).await;
         let expected = if which == 0 { "reached" } else { "unknown" };
         let shown = if matches!(seen, Received::Reached(_)) { "reached" } else { "unknown" };
-        assert_eq!(shown, expected, "a run's token names its job, the operator's names nobody");
+        assert_eq!(shown, expected, "a run's token names its job, the operator's token names none");
         let run = (which == 0).then(|| Run { job_id: id.clone(), attempt: 1 });
         assert_eq!(stack.jobs.parked_callback(&render()), Some(Callback { run, ..says("succeeded") }));
         assert_eq!(stack.jobs.get(&id).status, Status::Processing);
 
-        render_is_told(&stack.jobs, &id);
+        record_render(&stack.jobs, &id);
         stack.follow_stream().await.unwrap();
         let message = WorkMessage::ApplyParked { job_id: id.clone(), render: render() };
         assert!(stack.work.sent().iter().any(|sent| sent.message == message));
@@ -41,14 +41,14 @@ async fn a_callback_before_the_render_is_known_is_applied_when_it_is() {
 }
 
 #[tokio::test]
-async fn a_render_that_becomes_known_while_its_callback_is_kept_is_applied_at_once() {
+async fn a_callback_is_applied_immediately_if_its_render_is_recorded_during_parking() {
     for which in [0, 1] {
         let stack = without_key();
         let id = processing(&stack, 1);
-        // Its ApplyParked is worked off too, before the callback is kept: it finds nothing.
-        let told = id.clone();
-        stack.jobs.before("park", move |jobs| render_is_told(jobs, &told));
-        let seen = call(&stack, &vouchers(&id)[which], &says("succeeded")).await;
+        // Its ApplyParked is processed too, before the callback is parked: it finds nothing.
+        let recorded = id.clone();
+        stack.jobs.before("park", move |jobs| record_render(jobs, &recorded));
+        let seen = call(&stack, &auths(&id)[which], &says("succeeded")).await;
         assert!(matches!(&seen, Received::Reached(job) if job.status == Status::Completed), "{seen:?}");
         assert_eq!(stack.jobs.get(&id).status, Status::Completed);
     }
@@ -61,7 +61,7 @@ async fn an_early_end_is_confirmed_like_any_other() {
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     let answer = format!(r#"{{"id": "render_1", "status": "succeeded", "url": "{VIDEO}"}}"#);
     stack.http.script(move |_| Ok(response(200, answer.clone())));
-    render_is_told(&stack.jobs, &id);
+    record_render(&stack.jobs, &id);
     stack.follow_stream().await.unwrap();
     stack.work().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Rendering, "the callback alone ends nothing");
@@ -70,12 +70,12 @@ async fn an_early_end_is_confirmed_like_any_other() {
 }
 
 #[tokio::test]
-async fn an_early_callback_is_kept_for_an_hour() {
+async fn an_early_callback_is_parked_for_an_hour() {
     let stack = without_key();
     let id = processing(&stack, 1);
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
     stack.world.advance_s(3600);
-    render_is_told(&stack.jobs, &id);
+    record_render(&stack.jobs, &id);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
     assert_eq!(stack.jobs.get(&id).status, Status::Rendering);
     stack.world.set(NOON.after(std::time::Duration::from_secs(3599)));
@@ -88,7 +88,7 @@ async fn applying_a_parked_callback_twice_changes_nothing() {
     let stack = without_key();
     let id = processing(&stack, 1);
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
-    render_is_told(&stack.jobs, &id);
+    record_render(&stack.jobs, &id);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
     let once = stack.jobs.get(&id);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
@@ -96,7 +96,7 @@ async fn applying_a_parked_callback_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_parked_and_no_job_are_nothing_to_do() {
+async fn without_a_parked_callback_or_a_job_nothing_happens() {
     let stack = without_key();
     let id = processing(&stack, 1);
     apply_parked(&stack.render_ports(), &id, &render()).await.unwrap();
@@ -106,46 +106,46 @@ async fn nothing_parked_and_no_job_are_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_parked_callback_of_a_job_that_was_cancelled_meanwhile_is_absorbed() {
+async fn a_parked_callback_of_a_cancelled_job_is_ignored() {
     let stack = without_key();
     let id = processing(&stack, 1);
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
-    render_is_told(&stack.jobs, &id);
+    record_render(&stack.jobs, &id);
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Cancelled);
 }
 
 #[tokio::test]
-async fn a_callback_that_could_not_be_kept_is_told() {
+async fn a_callback_that_can_t_be_parked_is_an_error() {
     let stack = without_key();
     let id = processing(&stack, 1);
-    for voucher in vouchers(&id) {
+    for auth in auths(&id) {
         stack.jobs.faults.busy("park", 1);
-        assert!(receive(&stack.render_ports(), &stack.work, &voucher, &render(), &says("succeeded")).await.is_err());
+        assert!(receive(&stack.render_ports(), &stack.work, &auth, &render(), &says("succeeded")).await.is_err());
     }
 }
 
 #[tokio::test]
-async fn a_run_s_token_vouches_for_no_other_job_s_render() {
+async fn a_run_s_token_is_not_valid_for_another_job_s_render() {
     let stack = without_key();
     let (mine, other) = (processing(&stack, 1), processing(&stack, 2));
     // The bearer of the first job's token guesses a render that the second job is about to record.
     call(&stack, &CallbackAuth::Run(mine.clone(), 1), &says("failed")).await;
-    render_is_told(&stack.jobs, &other);
+    record_render(&stack.jobs, &other);
     stack.settle().await;
     let job = stack.jobs.get(&other);
     assert_eq!((job.status, job.run.error), (Status::Rendering, None), "a token is bound to its job");
 }
 
 #[tokio::test]
-async fn two_renders_wait_apart() {
+async fn two_renders_are_parked_independently() {
     let stack = without_key();
     let id = processing(&stack, 1);
     let other = RenderId::parse("render_2").unwrap();
     receive(&stack.render_ports(), &stack.work, &CallbackAuth::Operator, &other, &says("failed")).await.unwrap();
     call(&stack, &CallbackAuth::Operator, &says("succeeded")).await;
-    render_is_told(&stack.jobs, &id);
+    record_render(&stack.jobs, &id);
     stack.settle().await;
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);
 }

@@ -1,4 +1,4 @@
-//! Renders: callbacks by token, by operator and by nobody, callbacks that come early, and asking Creatomate.
+//! Renders: callbacks by token, by the operator and without authentication, early callbacks, and checks at Creatomate.
 
 mod callbacks;
 mod checks;
@@ -20,14 +20,14 @@ fn says(status: &str) -> Callback {
     Callback { status: status.to_owned(), url, error, run: None }
 }
 
-/// A stack whose Creatomate can't be asked: callbacks with a voucher are believed.
+/// A stack without an API key of Creatomate: authenticated callbacks are applied without a confirmation.
 fn without_key() -> Stack {
     let mut stack = Stack::default();
     stack.creatomate.key = None;
     stack
 }
 
-/// Adds job number `n`, whose worker is at step 3 and has told of no render.
+/// Adds job number `n`, whose worker is at step 3 and has reported no render.
 fn processing(stack: &Stack, n: u32) -> JobId {
     let id = stack.submit(n);
     for event in [Event::Claim, started(1), step(1, 3, StepStatus::Started, None)] {
@@ -37,7 +37,7 @@ fn processing(stack: &Stack, n: u32) -> JobId {
     id
 }
 
-/// Adds job number `n`, whose worker is done and whose `render_1` is under way; its effects so far are done with.
+/// Adds job number `n`, whose worker is done and whose `render_1` is under way; its effects so far are dropped.
 fn rendering(stack: &Stack, n: u32) -> JobId {
     let id = stack.submit(n);
     for event in [vec![Event::Claim, started(1)], run(1, Some("render_1"))].concat() {
@@ -47,6 +47,6 @@ fn rendering(stack: &Stack, n: u32) -> JobId {
     id
 }
 
-async fn call(stack: &Stack, voucher: &CallbackAuth, callback: &Callback) -> Received {
-    receive(&stack.render_ports(), &stack.work, voucher, &render(), callback).await.unwrap()
+async fn call(stack: &Stack, auth: &CallbackAuth, callback: &Callback) -> Received {
+    receive(&stack.render_ports(), &stack.work, auth, &render(), callback).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the worker's answer does: the run begins, waits, or has failed.
+//! Responses of the worker: the run starts, waits, or has failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use reelhook_app::outbound::OutboundError;
 use reelhook_domain::{Event, Job, Status, StepStatus, Worker};
 use reelhook_testkit::{Answer, NOON, Stack, body_of, header, keys, response, run, step, with_header};
 
-use super::{asked, start};
+use super::{requested_jobs, start};
 
-/// A job after the worker answered its first request like this, with all that follows at once.
+/// A job after this response of the worker to its first request, with all immediate effects.
 async fn after(answer: Answer) -> (Stack, Job) {
     let stack = Stack::default();
     let id = stack.submit(1);
@@ -20,10 +20,10 @@ async fn after(answer: Answer) -> (Stack, Job) {
 }
 
 #[tokio::test]
-async fn an_accepted_run_is_processing_with_what_the_worker_told() {
-    let told = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
+async fn an_accepted_run_is_processing_with_the_worker_s_data() {
+    let body = r#"{"accepted": true, "worker_id": "gpu-7", "cancel_url": "https://worker.example/cancel/1"}"#;
     for status in [200, 201, 202] {
-        let (_, job) = after(Ok(response(status, told))).await;
+        let (_, job) = after(Ok(response(status, body))).await;
         assert_eq!((job.status, job.run.times.started_at), (Status::Processing, Some(NOON)), "{status}");
         assert_eq!(worker(&job).id.as_deref(), Some("gpu-7"));
         assert_eq!(worker(&job).cancel_url.as_deref(), Some("https://worker.example/cancel/1"));
@@ -32,18 +32,18 @@ async fn an_accepted_run_is_processing_with_what_the_worker_told() {
 }
 
 #[tokio::test]
-async fn a_worker_that_answers_little_is_taken_at_its_word() {
-    for told in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
-        let (_, job) = after(Ok(response(200, told))).await;
-        assert_eq!((job.status, worker(&job).id, worker(&job).cancel_url), (Status::Processing, None, None), "{told}");
+async fn a_minimal_acceptance_is_enough() {
+    for body in ["", "OK", "{}", r#"{"accepted": true, "worker_id": 7, "cancel_url": "javascript:alert(1)"}"#] {
+        let (_, job) = after(Ok(response(200, body))).await;
+        assert_eq!((job.status, worker(&job).id, worker(&job).cancel_url), (Status::Processing, None, None), "{body}");
     }
 }
 
 #[tokio::test]
-async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
+async fn long_texts_of_a_worker_are_cut() {
     let long = "é".repeat(20_000);
-    let told = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
-    let (_, job) = after(Ok(response(200, told.to_string()))).await;
+    let body = serde_json::json!({ "worker_id": long, "cancel_url": format!("https://worker.example/{long}") });
+    let (_, job) = after(Ok(response(200, body.to_string()))).await;
     assert_eq!(job.status, Status::Processing);
     assert_eq!(
         (worker(&job).id.map(|id| id.len()), worker(&job).cancel_url),
@@ -55,18 +55,18 @@ async fn what_a_worker_tells_is_kept_in_part_where_it_is_long() {
 }
 
 #[tokio::test]
-async fn an_acceptance_whose_body_breaks_off_is_one() {
+async fn a_truncated_acceptance_is_an_acceptance() {
     for why in [OutboundError::Reset, OutboundError::TimedOut(15_000)] {
-        let mut told = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
-        told.cut_short = Some(why);
-        let (stack, job) = after(Ok(told)).await;
+        let mut truncated = response(202, r#"{"accepted": true, "worker_id": "gpu"#);
+        truncated.cut_short = Some(why);
+        let (stack, job) = after(Ok(truncated)).await;
         assert_eq!((job.status, worker(&job).id), (Status::Processing, None));
-        assert_eq!(asked(&stack).len(), 1, "another request might start another run");
+        assert_eq!(requested_jobs(&stack).len(), 1, "another request might start another run");
     }
 }
 
 #[tokio::test]
-async fn busy_means_later_and_uses_up_no_retry() {
+async fn a_busy_worker_defers_the_start_and_uses_no_retry() {
     let check = async |answer: Answer, wait_s: u64, said: &str| {
         let (stack, job) = after(answer).await;
         let ready = NOON.after(Duration::from_secs(wait_s));
@@ -117,14 +117,14 @@ async fn waits_for_a_busy_worker_double_up_to_five_minutes() {
 }
 
 #[tokio::test]
-async fn one_busy_answer_ends_the_hint() {
+async fn one_busy_response_ends_the_hint() {
     let stack = Stack::default();
     for n in 0..3 {
         stack.submit(n);
     }
     stack.http.script(|_| Ok(response(503, "")));
     assert_eq!(start(&stack).await, 0);
-    assert_eq!(asked(&stack).len(), 1, "the others would hear the same");
+    assert_eq!(requested_jobs(&stack).len(), 1, "the other jobs would get the same response");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_refusal_is_a_failed_run_with_the_worker_s_reason() {
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_keep_the_next_job_back() {
+async fn a_refusal_does_not_block_the_next_job() {
     let stack = Stack::default();
     let (bad, good) = (stack.submit(1), stack.submit(2));
     let refused = bad.clone();
@@ -160,7 +160,7 @@ async fn a_refusal_does_not_keep_the_next_job_back() {
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_before_the_answer_is_kept() {
+async fn a_callback_before_the_response_is_applied() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -176,7 +176,7 @@ async fn a_callback_that_comes_before_the_answer_is_kept() {
 }
 
 #[tokio::test]
-async fn a_run_that_ends_before_the_answer_stays_ended_and_the_worker_hears_nothing() {
+async fn a_run_that_ends_before_the_response_stays_ended_and_is_not_cancelled() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -191,11 +191,11 @@ async fn a_run_that_ends_before_the_answer_stays_ended_and_the_worker_hears_noth
     start(&stack).await;
     assert_eq!(stack.jobs.get(&id).status, Status::Completed);
     let urls: Vec<String> = stack.http.requests().iter().map(|request| request.url.to_string()).collect();
-    assert_eq!(urls, ["https://worker.example/run"], "a worker that has done its work is not told to stop");
+    assert_eq!(urls, ["https://worker.example/run"], "a worker that is done is not cancelled");
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_while_the_worker_is_asked_is_called_off() {
+async fn a_job_that_is_cancelled_during_its_start_is_cancelled_at_the_worker() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -217,7 +217,7 @@ async fn a_job_that_is_cancelled_while_the_worker_is_asked_is_called_off() {
 }
 
 #[tokio::test]
-async fn a_worker_without_a_cancel_url_is_not_told() {
+async fn a_worker_without_a_cancel_url_gets_no_cancellation() {
     let stack = Stack::default();
     let id = stack.submit(1);
     let (jobs, policy, mine) = (Arc::clone(&stack.jobs), stack.policy.clone(), id.clone());
@@ -230,20 +230,21 @@ async fn a_worker_without_a_cancel_url_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_cancel_later_is_told_once_to_the_worker_that_runs_it() {
+async fn a_later_cancellation_is_sent_once_to_the_worker() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.http.script(|_| Ok(response(200, r#"{"cancel_url": "https://worker.example/cancel"}"#)));
     stack.settle().await;
     stack.jobs.apply(&id, &Event::Cancel, NOON, &stack.policy);
     stack.settle().await;
-    let told: Vec<_> = stack.http.requests().into_iter().filter(|request| request.url.path() == "/cancel").collect();
-    assert_eq!(told.len(), 1);
-    assert_eq!(body_of(&told[0])["attempt"], 1);
+    let cancellations: Vec<_> =
+        stack.http.requests().into_iter().filter(|request| request.url.path() == "/cancel").collect();
+    assert_eq!(cancellations.len(), 1);
+    assert_eq!(body_of(&cancellations[0])["attempt"], 1);
 }
 
 #[tokio::test]
-async fn a_worker_that_can_t_be_told_of_a_cancel_holds_nothing_up() {
+async fn a_failed_cancellation_at_the_worker_blocks_nothing() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.http.script(|request| match request.url.path() {

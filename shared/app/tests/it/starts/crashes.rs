@@ -43,7 +43,7 @@ async fn is_posted_again(stack: &Stack, id: &JobId, posts: usize) {
 }
 
 #[tokio::test]
-async fn a_crash_between_claim_and_post_is_made_good_when_the_lease_ends() {
+async fn a_crash_between_claim_and_post_is_repaired_when_the_lease_expires() {
     let stack = Stack::default();
     let id = stack.submit(1);
     crash_when(&stack, || stack.jobs.get(&id).run.start.claim.is_some());
@@ -62,7 +62,7 @@ async fn a_crash_between_post_and_confirm_posts_again_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_confirm_that_can_t_be_written_posts_again_under_the_same_key() {
+async fn a_confirmation_that_can_t_be_saved_posts_again_under_the_same_key() {
     let stack = Stack::default();
     let id = stack.submit(1);
     stack.jobs.faults.busy("save", 1);
@@ -85,7 +85,7 @@ async fn callbacks_after_a_crash_confirm_the_run_and_it_is_not_posted_again() {
 }
 
 #[tokio::test]
-async fn a_claim_in_hand_is_not_taken_by_another_hint() {
+async fn a_claimed_job_is_not_claimed_by_another_hint() {
     let stack = Stack::default();
     let id = stack.submit(1);
     crash_when(&stack, || stack.jobs.get(&id).run.start.claim.is_some());

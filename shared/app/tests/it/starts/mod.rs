@@ -1,4 +1,4 @@
-//! Starting runs: who may start when, what the worker is asked, what its answer does, and crashes in between.
+//! Starts of runs: their order and slots, the request to the worker, its response, and crashes in between.
 
 mod answers;
 mod crashes;
@@ -14,8 +14,8 @@ async fn start(stack: &Stack) -> usize {
     start_some(&stack.start_ports()).await.unwrap()
 }
 
-/// The jobs that the worker was asked to run, in order.
-fn asked(stack: &Stack) -> Vec<JobId> {
+/// The jobs whose starts the worker was sent, in order.
+fn requested_jobs(stack: &Stack) -> Vec<JobId> {
     let requests = stack.http.requests();
     requests.iter().map(|request| JobId::parse(body_of(request)["job_id"].as_str().unwrap()).unwrap()).collect()
 }

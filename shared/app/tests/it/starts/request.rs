@@ -1,4 +1,4 @@
-//! What the worker is asked: body, Idempotency-Key, signatures, and the token that its callbacks come back with.
+//! The request to the worker: body, Idempotency-Key, signatures, and the token of its callbacks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::start;
 
 #[tokio::test]
-async fn the_request_is_the_contract_s() {
+async fn the_request_follows_the_contract() {
     let stack = Stack::with(&[], 3);
     let id = stack.submit(1);
     start(&stack).await;

@@ -6,7 +6,7 @@ use reelhook_app::jobs::queue::clear;
 use reelhook_domain::{Event, JobId, Status};
 use reelhook_testkit::{NOON, Stack};
 
-use super::{asked, start};
+use super::{requested_jobs, start};
 
 #[tokio::test]
 async fn the_oldest_starts_first() {
@@ -18,28 +18,28 @@ async fn the_oldest_starts_first() {
         stack.world.advance_s(1);
     }
     assert_eq!(start(&stack).await, 2);
-    assert_eq!(asked(&stack), ids[..2]);
+    assert_eq!(requested_jobs(&stack), ids[..2]);
     stack.jobs.change_admission(|admission| admission.active.clear());
     start(&stack).await;
-    assert_eq!(asked(&stack), ids);
+    assert_eq!(requested_jobs(&stack), ids);
 }
 
 #[tokio::test]
-async fn a_job_whose_retry_is_later_does_not_keep_a_younger_one_back() {
+async fn a_job_with_a_later_retry_does_not_block_a_younger_one() {
     let stack = Stack::with(&[], 2);
     let old = stack.submit(1);
     stack.jobs.apply(&old, &Event::RunFailed { attempt: 1, error: "browser crashed".to_owned() }, NOON, &stack.policy);
     stack.world.advance_s(1);
     let young = stack.submit(2);
     start(&stack).await;
-    assert_eq!(asked(&stack), [young]);
+    assert_eq!(requested_jobs(&stack), [young]);
     stack.world.advance_s(44);
     start(&stack).await;
-    assert_eq!(asked(&stack)[1..], [old]);
+    assert_eq!(requested_jobs(&stack)[1..], [old]);
 }
 
 #[tokio::test]
-async fn never_more_run_than_may() {
+async fn the_concurrency_limit_is_never_exceeded() {
     let stack = Stack::with(&[], 3);
     for n in 0..8 {
         stack.submit(n);
@@ -47,39 +47,39 @@ async fn never_more_run_than_may() {
     for _ in 0..5 {
         start(&stack).await;
     }
-    assert_eq!(asked(&stack).len(), 3);
+    assert_eq!(requested_jobs(&stack).len(), 3);
     assert_eq!(stack.jobs.counts().processing, 3);
     assert_eq!(stack.jobs.admission_item().running(NOON), 3);
 }
 
 #[tokio::test]
-async fn many_worker_functions_at_once_start_each_job_once_and_no_more_than_may() {
+async fn many_launchers_start_each_job_once_within_the_limit() {
     let stack = Stack::with(&[], 4);
     for n in 0..9 {
         stack.submit(n);
     }
     let all = futures_util::future::join_all((0..6).map(|_| start(&stack))).await;
     assert_eq!(all.iter().sum::<usize>(), 4);
-    let mut ids: Vec<JobId> = asked(&stack);
+    let mut ids: Vec<JobId> = requested_jobs(&stack);
     assert_eq!(ids.len(), 4);
     ids.dedup();
     assert_eq!(ids.len(), 4, "no job twice");
 }
 
 #[tokio::test]
-async fn a_run_that_ends_makes_room_for_the_next() {
+async fn an_ended_run_frees_a_slot_for_the_next() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     stack.settle().await;
-    assert_eq!(asked(&stack), std::slice::from_ref(&first));
+    assert_eq!(requested_jobs(&stack), std::slice::from_ref(&first));
     stack.jobs.apply(&first, &Event::Cancel, NOON, &stack.policy);
     stack.settle().await;
-    assert_eq!(asked(&stack), [first, second]);
+    assert_eq!(requested_jobs(&stack), [first, second]);
     assert_eq!(stack.jobs.admission_item().active.len(), 1);
 }
 
 #[tokio::test]
-async fn a_slot_whose_lease_ran_out_makes_room_by_itself() {
+async fn a_slot_with_an_expired_lease_is_free() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     start(&stack).await;
@@ -89,7 +89,7 @@ async fn a_slot_whose_lease_ran_out_makes_room_by_itself() {
     assert_eq!(lease, NOON.after(Duration::from_secs(60 + 30 * 60 + 300)));
     stack.world.set(lease);
     start(&stack).await;
-    assert_eq!(asked(&stack), [first, second]);
+    assert_eq!(requested_jobs(&stack), [first, second]);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
         stack.world.advance_s(120);
         stack.sweep().await;
     }
-    assert!(asked(&stack).is_empty());
+    assert!(requested_jobs(&stack).is_empty());
     assert_eq!(stack.jobs.counts().pending, 20, "waiting never times out");
     stack.jobs.change_admission(|admission| admission.paused = false);
     for _ in 0..60 {
@@ -120,11 +120,11 @@ async fn a_paused_queue_starts_nothing_and_loses_nothing() {
         stack.world.advance_s(60);
         stack.sweep().await;
     }
-    assert_eq!(asked(&stack).len(), 20);
+    assert_eq!(requested_jobs(&stack).len(), 20);
 }
 
 #[tokio::test]
-async fn one_hint_starts_ten_at_most() {
+async fn one_hint_starts_at_most_ten_jobs() {
     let stack = Stack::with(&[], 50);
     for n in 0..30 {
         stack.submit(n);
@@ -141,7 +141,7 @@ async fn without_waiting_jobs_nothing_happens() {
 }
 
 #[tokio::test]
-async fn a_claim_that_another_one_won_is_decided_again() {
+async fn a_conflicting_claim_is_decided_again() {
     let stack = Stack::with(&[], 1);
     let (first, second) = (stack.submit(1), stack.submit(2));
     let (mine, policy) = (first.clone(), stack.policy.clone());
@@ -149,11 +149,11 @@ async fn a_claim_that_another_one_won_is_decided_again() {
         jobs.apply(&mine, &Event::Cancel, NOON, &policy);
     });
     assert_eq!(start(&stack).await, 1);
-    assert_eq!(asked(&stack), [second], "the first was cancelled between reading and claiming");
+    assert_eq!(requested_jobs(&stack), [second], "the first was cancelled between reading and claiming");
 }
 
 #[tokio::test]
-async fn a_slot_that_another_one_took_is_not_taken_twice() {
+async fn a_slot_is_never_leased_twice() {
     let stack = Stack::with(&[], 1);
     stack.submit(1);
     stack.jobs.before("claim", |jobs| {
@@ -162,12 +162,12 @@ async fn a_slot_that_another_one_took_is_not_taken_twice() {
         });
     });
     assert_eq!(start(&stack).await, 0);
-    assert!(asked(&stack).is_empty());
+    assert!(requested_jobs(&stack).is_empty());
     assert_eq!(stack.jobs.counts().pending, 1);
 }
 
 #[tokio::test]
-async fn claims_that_others_win_each_time_come_to_an_end() {
+async fn claims_stop_after_a_conflict_in_every_attempt() {
     let stack = Stack::with(&[], 3);
     let id = stack.submit(1);
     for _ in 0..50 {
@@ -180,7 +180,7 @@ async fn claims_that_others_win_each_time_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn what_the_index_shows_late_is_passed_over() {
+async fn a_stale_index_entry_is_skipped() {
     let stack = Stack::with(&[], 3);
     let (gone, cancelled, good) = (stack.submit(1), stack.submit(2), stack.submit(3));
     let policy = stack.policy.clone();
@@ -189,11 +189,11 @@ async fn what_the_index_shows_late_is_passed_over() {
         jobs.apply(&cancelled, &Event::Cancel, NOON, &policy);
     });
     assert_eq!(start(&stack).await, 1);
-    assert_eq!(asked(&stack), [good]);
+    assert_eq!(requested_jobs(&stack), [good]);
 }
 
 #[tokio::test]
-async fn a_busy_store_gives_the_message_again() {
+async fn a_busy_store_redelivers_the_message() {
     for operation in ["admission", "oldest_ready", "load", "claim", "save"] {
         let stack = Stack::with(&[], 3);
         let id = stack.submit(1);
@@ -209,7 +209,7 @@ async fn a_busy_store_gives_the_message_again() {
 }
 
 #[tokio::test]
-async fn what_a_clear_hides_keeps_nothing_behind_it_from_starting() {
+async fn hidden_jobs_do_not_block_the_jobs_behind_them() {
     let stack = Stack::with(&[], 3);
     let hidden: Vec<JobId> = (1..=40).map(|n| stack.submit(n)).collect();
     stack.world.advance_s(1);

@@ -121,7 +121,7 @@ fn full() -> Job {
 }
 
 #[tokio::test]
-async fn a_job_comes_back_as_it_was_written_with_every_member_set() {
+async fn a_job_with_every_member_set_is_read_as_it_was_written() {
     let job = full();
     let read = read_at(&item_of(&job).await, NOON).await.unwrap();
     assert_eq!(read, job);
@@ -130,7 +130,7 @@ async fn a_job_comes_back_as_it_was_written_with_every_member_set() {
 }
 
 #[tokio::test]
-async fn jobs_of_every_status_come_back_as_they_were_written() {
+async fn jobs_of_every_status_are_read_as_they_were_written() {
     for job in [waiting(), claimed(), rendering(), completed(), failed(), cancelled(), awaiting_video()] {
         let read = read_at(&item_of(&job).await, NOON).await.unwrap();
         assert_eq!(read, job);
@@ -218,7 +218,7 @@ async fn each_status_has_the_index_attributes_that_it_needs() {
 }
 
 #[tokio::test]
-async fn the_outbox_rides_beside_the_body_and_only_when_there_is_one() {
+async fn the_outbox_is_an_attribute_of_its_own_and_absent_if_empty() {
     let item = item_of(&waiting()).await;
     let body: Value = serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap();
     assert!(body.get("outbox").is_none(), "an index or a reader of the body never pays for it");
@@ -230,7 +230,7 @@ async fn the_outbox_rides_beside_the_body_and_only_when_there_is_one() {
 }
 
 #[tokio::test]
-async fn an_item_that_has_expired_is_not_read_any_more() {
+async fn an_expired_item_is_not_read() {
     let item = item_of(&cancelled()).await;
     let end = NOON.after(Duration::from_secs(30 * 24 * 3600));
     assert!(read_at(&item, Timestamp(end.0 - 1)).await.is_some());

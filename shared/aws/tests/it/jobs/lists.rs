@@ -22,7 +22,7 @@ fn job_ids(ids: &[&str]) -> Vec<JobId> {
 }
 
 #[tokio::test]
-async fn who_waits_is_a_range_of_the_active_index_in_the_order_of_readiness() {
+async fn waiting_jobs_are_a_range_of_the_active_index_sorted_by_ready_time() {
     let (jobs, calls) = table(|_, _| items(&["job_2", "no id", "job_1"]));
     assert_eq!(jobs.oldest_ready(NOON, 10).await.unwrap(), job_ids(&["job_2", "job_1"]));
     let call = calls.only();
@@ -48,7 +48,7 @@ async fn jobs_of_a_render_come_from_its_index() {
 }
 
 #[tokio::test]
-async fn what_is_due_is_asked_of_each_shard_up_to_200() {
+async fn due_jobs_are_queried_by_shard_up_to_200() {
     let (client, calls) = dynamodb(|call, _| match call.at("/TableName").as_str() {
         Some("Jobs") => items(&["job_1"]),
         _ => (
@@ -120,7 +120,7 @@ async fn a_page_begins_where_the_one_before_ended() {
 }
 
 #[tokio::test]
-async fn a_family_s_list_reads_where_its_jobs_stand() {
+async fn a_family_s_list_reads_its_own_partition() {
     let listed = |id: &str, at: i64| json!({ "id": { "S": id }, "created_at": { "N": at.to_string() } });
     let (gank, video) = ([listed("job_3", 3), listed("job_1", 1)], [listed("job_4", 4), listed("job_2", 2)]);
     let check = async |family: Option<JobKind>, expected: &[&str], months: &[&str]| {
@@ -158,7 +158,7 @@ async fn the_oldest_are_those_of_all_families() {
 }
 
 #[tokio::test]
-async fn lists_that_can_t_be_read_are_told() {
+async fn lists_that_can_t_be_read_are_an_error() {
     for (code, expected) in [("ThrottlingException", "busy"), ("AccessDeniedException", "refused")] {
         let (jobs, _) = table(move |_, _| error(code));
         let render = RenderId::parse("render_1").unwrap();

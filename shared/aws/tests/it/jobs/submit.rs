@@ -41,7 +41,7 @@ async fn a_submission_with_a_key_is_one_transaction_of_key_and_job() {
 }
 
 #[tokio::test]
-async fn the_tries_of_one_transaction_have_one_token() {
+async fn the_attempts_of_one_transaction_have_one_token() {
     let (jobs, calls) = table(|_, before| if before == 0 { error("InternalServerError") } else { ok() });
     jobs.insert_with_key(&waiting(), &row(), NOON).await.unwrap();
     let tokens: Vec<Value> = calls.all().iter().map(|call| call.at("/ClientRequestToken").clone()).collect();
@@ -51,7 +51,7 @@ async fn the_tries_of_one_transaction_have_one_token() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_known_gives_its_row() {
+async fn a_known_key_returns_its_record() {
     let (jobs, calls) = table(|call, _| match call.operation.as_str() {
         "GetItem" => (
             200,
@@ -70,7 +70,7 @@ async fn a_key_that_is_known_gives_its_row() {
 }
 
 #[tokio::test]
-async fn a_key_whose_row_vanished_is_told_without_one() {
+async fn a_key_whose_record_vanished_is_a_conflict_without_one() {
     let (jobs, _) = table(|call, _| match call.operation.as_str() {
         "GetItem" => ok(),
         _ => cancelled(&["ConditionalCheckFailed", "None"]),
@@ -87,7 +87,7 @@ async fn a_job_id_that_exists_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_same_key_at_the_same_moment_is_tried_again_until_the_other_s_row_shows() {
+async fn a_concurrent_request_with_the_same_key_is_retried_until_the_record_exists() {
     let (jobs, calls) = table(|call, before| match (call.operation.as_str(), before) {
         ("GetItem", _) => (200, json!({ "Item": { "body_hash": { "S": "abc" }, "answer": { "S": "first" } } })),
         (_, 0 | 1) => cancelled(&["TransactionConflict", "None"]),
@@ -100,14 +100,14 @@ async fn the_same_key_at_the_same_moment_is_tried_again_until_the_other_s_row_sh
 }
 
 #[tokio::test]
-async fn conflicts_without_an_end_are_busy() {
+async fn endless_conflicts_are_busy() {
     let (jobs, calls) = table(|_, _| cancelled(&["TransactionConflict", "None"]));
     assert_eq!(kind(&jobs.insert_with_key(&waiting(), &row(), NOON).await.unwrap_err()), "busy");
     assert_eq!(calls.all().len(), 10);
 }
 
 #[tokio::test]
-async fn a_transaction_s_failures_are_told_apart() {
+async fn a_transaction_s_failures_are_distinguished() {
     let check = async |answer: fn() -> Answer, expected: &str| {
         let (jobs, _) = table(move |_, _| answer());
         let submitted = jobs.insert_with_key(&waiting(), &row(), NOON).await.map(|_| ());
@@ -128,7 +128,7 @@ async fn a_transaction_s_failures_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_transaction_whose_first_try_is_still_under_way_is_busy() {
+async fn a_transaction_whose_first_attempt_is_still_under_way_is_busy() {
     // The SDK's own tries have one token: after a try that timed out, the next may find it still at work.
     let (jobs, calls) = table(|_, _| error("TransactionInProgressException"));
     let failure = jobs.claim(&claimed(), &admission()).await.unwrap_err();
@@ -158,7 +158,7 @@ async fn a_claim_is_one_transaction_of_admission_and_job() {
 }
 
 #[tokio::test]
-async fn a_claim_that_others_won_is_a_conflict_at_either_place() {
+async fn a_lost_claim_is_a_conflict_at_either_item() {
     for reasons in [
         ["ConditionalCheckFailed", "None"],
         ["None", "ConditionalCheckFailed"],
@@ -180,7 +180,7 @@ async fn a_queue_without_an_admission_item_has_an_empty_one() {
 }
 
 #[tokio::test]
-async fn places_come_from_one_bounded_read_and_from_counters_that_are_read_once() {
+async fn counts_come_from_one_bounded_read_and_from_cached_counters() {
     let (jobs, calls) = table(|call, _| match call.at("/IndexName").as_str() {
         Some("by-active") => {
             let ranks = ["pending#1", "starting#1", "processing#1", "processing#2", "rendering#1"];
@@ -210,7 +210,7 @@ async fn places_come_from_one_bounded_read_and_from_counters_that_are_read_once(
 }
 
 #[tokio::test]
-async fn places_that_can_t_be_read_are_told() {
+async fn counts_that_can_t_be_read_are_an_error() {
     for (codes, expected) in [(&LATER[..], "busy"), (&NEVER[..], "refused")] {
         for code in codes {
             let (jobs, _) = table(|_, _| error(code));

@@ -39,7 +39,7 @@ async fn a_change_is_one_put_on_condition_of_the_version_before() {
 }
 
 #[tokio::test]
-async fn a_conflict_gives_what_the_other_one_wrote() {
+async fn a_conflict_returns_the_stored_job() {
     let theirs = rendering();
     let item = stored(&theirs).await;
     let (jobs, calls) = table(move |_, _| condition_failed(Some(&item)));
@@ -61,7 +61,7 @@ async fn a_conflict_with_nothing_there_has_no_item() {
 }
 
 #[tokio::test]
-async fn one_s_own_write_whose_answer_was_lost_is_done() {
+async fn a_write_whose_response_was_lost_is_done() {
     for insert in [true, false] {
         // The first try is written and answers 500; the SDK's next one finds the item of the first.
         let (jobs, calls) = table(|call, before| match before {
@@ -78,7 +78,7 @@ async fn one_s_own_write_whose_answer_was_lost_is_done() {
 }
 
 #[tokio::test]
-async fn the_other_s_write_of_the_very_same_version_is_a_conflict() {
+async fn another_write_of_the_same_version_is_a_conflict() {
     let mine = claimed();
     let item = stored(&mine).await;
     let (jobs, _) = table(move |_, _| condition_failed(Some(&item)));
@@ -97,7 +97,7 @@ async fn each_write_has_an_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn throttling_and_trouble_inside_aws_are_busy_after_four_tries() {
+async fn throttling_and_internal_errors_of_aws_are_busy_after_four_attempts() {
     for code in LATER {
         let (jobs, calls) = table(move |_, _| error(code));
         assert_eq!(kind(&jobs.save(&claimed()).await.unwrap_err()), "busy", "{code}");
@@ -107,7 +107,7 @@ async fn throttling_and_trouble_inside_aws_are_busy_after_four_tries() {
 }
 
 #[tokio::test]
-async fn what_will_not_go_through_later_is_refused_at_once() {
+async fn a_permanent_error_is_refused_immediately() {
     for code in NEVER {
         let (jobs, calls) = table(move |_, _| error(code));
         let failure = jobs.save(&claimed()).await.unwrap_err();
@@ -146,7 +146,7 @@ async fn a_job_is_read_consistently_and_a_missing_one_is_none() {
 }
 
 #[tokio::test]
-async fn an_item_that_can_t_be_read_says_which_part() {
+async fn an_unreadable_item_s_error_names_the_attribute() {
     let good = stored(&waiting()).await;
     let breaks: [(&str, Value, &str); 4] = [
         ("body", Value::Null, "`body` is missing"),

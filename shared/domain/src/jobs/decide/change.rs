@@ -1,4 +1,4 @@
-//! A job on its way to the next version: the moves that several events share, and what every change ends with.
+//! A job on the way to its next version: the changes that several events share, and the end of every change.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::{
     Policy, RenderId, Timestamp, classify,
 };
 
-/// The share of the progress bar that the worker's seven steps fill.
+/// The progress after all seven steps of the worker, in percent.
 const STEPS_SHARE: f64 = 85.0;
-/// Webhook events that the item remembers.
+/// The number of the latest webhook events that a job keeps.
 const EMITTED: usize = 16;
 
 /// A job that is being changed.
@@ -28,7 +28,7 @@ pub(super) struct Change<'a> {
     pub now: Timestamp,
     pub policy: &'a Policy,
     before: (Status, u32),
-    /// The step whose failure is being reported, and the worker's name for it; 0 for none.
+    /// The reported failed step and the worker's name for it; 0 for none.
     pub failing: Option<(u8, Option<String>)>,
     effects: Vec<Effect>,
     live: Vec<Live>,
@@ -52,7 +52,7 @@ impl<'a> Change<'a> {
         self.effects.push(effect.into());
     }
 
-    /// Shows viewers something.
+    /// Sends viewers a live event.
     pub fn live(&mut self, event: Live) {
         self.live.push(event);
     }
@@ -82,17 +82,17 @@ impl<'a> Change<'a> {
         (f64::from(done.min(7)) / 7.0 * STEPS_SHARE).round() as u8
     }
 
-    /// The caption of an activity, in the words of the job's kind.
+    /// The caption of an activity for this kind of job.
     pub fn caption(&self, activity: &Activity<'_>) -> String {
         (self.policy.captions.caption)(self.job.kind, activity)
     }
 
-    /// Shows people what goes on.
+    /// Shows an activity as the caption of the run.
     pub fn show(&mut self, activity: &Activity<'_>) {
         self.job.run.caption = self.caption(activity);
     }
 
-    /// A run is under way: the first report or heartbeat starts it.
+    /// Starts the run, unless it has started.
     pub fn begin_run(&mut self) {
         if self.job.status == Status::Pending {
             self.job.status = Status::Processing;
@@ -127,7 +127,7 @@ impl<'a> Change<'a> {
         self.external_mut()?.render.as_mut()
     }
 
-    /// Records the render's id; what was reported of another render does not count for it.
+    /// Records the id of the render. A reported end of another render does not count for this one.
     pub fn set_render_id(&mut self, render: &RenderId) {
         let Some(external) = self.external_mut() else { return };
         let Some(task) = &mut external.render else {
@@ -146,7 +146,7 @@ impl<'a> Change<'a> {
         self.job.run.engine.external().is_some_and(|external| !external.worker.done)
     }
 
-    /// Done, with this video.
+    /// Completes the run with this video.
     pub fn complete(&mut self, video_url: String) {
         self.live(Live::RenderCompleted);
         self.job.run.video_url = Some(video_url);
@@ -154,13 +154,13 @@ impl<'a> Change<'a> {
         self.end_completed(&Activity::Completed, OutboundEvent::Completed);
     }
 
-    /// Done without a video, for a reason that the event names.
+    /// Completes the run without a video, for this reason.
     pub fn complete_without_video(&mut self, why: Incomplete, event: OutboundEvent) {
         self.job.run.incomplete = Some(why);
         self.end_completed(&Activity::Incomplete(why), event);
     }
 
-    /// Completes the run: what every completion has in common.
+    /// Completes the run: the part that all completions share.
     pub fn end_completed(&mut self, activity: &Activity<'_>, event: OutboundEvent) {
         self.job.status = Status::Completed;
         self.job.run.times.completed_at = Some(self.now);
@@ -173,7 +173,7 @@ impl<'a> Change<'a> {
         self.notify(event);
     }
 
-    /// Failed for good. Clients do not see the render of a failed job, so its log keeps the id.
+    /// Fails the job for good. Its log keeps the id of its render, which clients do not see otherwise.
     pub fn fail(&mut self, error: &str, event: OutboundEvent) {
         self.show_failure(error);
         self.job.status = Status::Failed;
@@ -185,7 +185,7 @@ impl<'a> Change<'a> {
         self.notify(event);
     }
 
-    /// Shows at which step the run failed, and why.
+    /// Shows the step at which the run failed, and the reason.
     fn show_failure(&mut self, error: &str) {
         let under_way = match self.job.status {
             Status::Rendering => 7,
@@ -198,12 +198,12 @@ impl<'a> Change<'a> {
         self.show(&Activity::Failed { step, error });
     }
 
-    /// A run has failed: retry if its class and the remaining retries allow it, else end.
+    /// Retries a failed run if its class of failure and the remaining retries allow it; otherwise fails the job.
     pub fn fail_run(&mut self, error: &str) {
         self.fail_run_of(classify(error), error);
     }
 
-    /// [`Self::fail_run`] where the class of the failure is known.
+    /// Like [`Self::fail_run`], for a known class of failure.
     pub fn fail_run_of(&mut self, class: FailureClass, error: &str) {
         let retries = self.job.retries;
         match class.advice(retries.used) {
@@ -227,7 +227,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Puts the job back into the queue with a new run.
+    /// Queues the job again with a new run.
     pub fn begin_next_run(&mut self, delay: Duration) {
         self.release_slot();
         let caption = self.caption(&Activity::Waiting);
@@ -252,14 +252,14 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The next version: counts, slot, due time and outbox follow from what the job has become.
+    /// Ends the change: version, counters, slot, due time and outbox follow from the new state of the job.
     pub fn apply(mut self) -> Decision {
         match self.job.status {
             Status::Pending | Status::Processing => {}
             Status::Rendering => self.release_slot(),
             Status::Completed | Status::Failed | Status::Cancelled => {
                 self.release_slot();
-                self.rest();
+                self.stop_timers();
             }
         }
         self.count();
@@ -280,8 +280,8 @@ impl<'a> Change<'a> {
         Decision::Apply(Box::new(self.job))
     }
 
-    /// A run that ended keeps nothing that would make it due, but the confirmation of a late success.
-    fn rest(&mut self) {
+    /// Removes what would make an ended run due, except for the confirmation of a late success.
+    fn stop_timers(&mut self) {
         let confirming = self.job.awaits_video() && self.job.deleted_at.is_none();
         self.job.run.retry_after = None;
         match &mut self.job.run.engine {
@@ -294,7 +294,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Viewers see each change of status; one that a render's end tells already is not told again.
+    /// Sends viewers each change of the status, unless the live event of a render's end already shows it.
     fn show_live(&mut self) {
         if self.job.deleted_at.is_some() {
             return;
@@ -322,7 +322,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Lines are counted together with the job's end, so that no line costs a write of its own.
+    /// Counts log lines when the job ends, so that no line needs a write of its own.
     fn count_log(&mut self) {
         for effect in &self.effects {
             if let Effect::Log { level, message, details, .. } = effect {
@@ -333,15 +333,15 @@ impl<'a> Change<'a> {
         if !self.job.status.is_final() {
             return;
         }
-        let there = if self.job.deleted_at.is_some() { LogTally::default() } else { self.job.ledger.log };
-        let log = there - std::mem::replace(&mut self.job.ledger.counted, there);
+        let present = if self.job.deleted_at.is_some() { LogTally::default() } else { self.job.ledger.log };
+        let log = present - std::mem::replace(&mut self.job.ledger.counted, present);
         if !log.is_empty() {
             self.then(Effect::CountLog { day: self.job.created_at.day(), log });
         }
     }
 }
 
-/// The time by which something has to happen; none when nothing has to.
+/// The time at which the job is due; none if it has no timer.
 fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
     let run = &job.run;
     let timeout = run.times.started_at.unwrap_or(job.updated_at).after(policy.processing_timeout);
@@ -360,7 +360,7 @@ fn due_at(job: &Job, policy: &Policy) -> Option<Timestamp> {
     }
 }
 
-/// Seconds for a delayed message: rounded up, at most what SQS takes.
+/// The delay of a message in seconds: rounded up, at most the 900 s that SQS allows.
 pub(super) fn whole_seconds(delay: Duration) -> u32 {
     u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).min(900)
 }

@@ -1,4 +1,4 @@
-//! What people ask for: cancel, retry, complete, delete.
+//! Commands of people: cancel, clear, retry, complete, monitor, delete.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::status::Status;
 use crate::{Effect, JobEffect, LogLevel, OutboundEvent, Timestamp};
 
-/// A repeated retry within this time answers like the first.
+/// A retry that is repeated within this time has the result of the first.
 const RETRY_REPEAT: Duration = Duration::from_secs(10);
 /// The error of a job that was cancelled.
 const CANCELLED_ERROR: &str = "Process stopped by user request";
@@ -31,7 +31,7 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// A clear hides what waited then: only that is cancelled, and not what runs or waits anew by now.
+/// Cancels a job that was waiting at the time of the clear. A job that has started or was queued again since is kept.
 pub(super) fn clear(change: Change<'_>, until: Timestamp) -> Decision {
     if change.job.status == Status::Pending && change.job.waiting_since() <= until {
         cancel(change)
@@ -60,7 +60,7 @@ pub(super) fn retry(mut change: Change<'_>) -> Decision {
 
 pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
     if change.job.run.engine.steps().is_none() {
-        // Its video is a file of ours.
+        // Its video is stored by our own renderers.
         let status = change.job.status;
         return change.reject(Rejected::CannotComplete(status));
     }
@@ -78,7 +78,7 @@ pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
     change.apply()
 }
 
-/// Polls the render now, and goes on polling; a job that completed without its video renders again.
+/// Checks the render now and continues its polling. A job that completed without its video is rendering again.
 pub(super) fn monitor(mut change: Change<'_>) -> Decision {
     let Some(render) = change.job.render_id().cloned() else { return change.reject(Rejected::NoRender) };
     if change.job.run.video_url.is_some() {
@@ -107,7 +107,7 @@ pub(super) fn monitor(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// Its log is in the archive, and counted there once.
+/// Counts the archived log, once.
 pub(super) fn log_archived(mut change: Change<'_>) -> Decision {
     if change.job.ledger.log.archived > 0 {
         return change.ignore(Ignored::AlreadySo);
@@ -130,7 +130,7 @@ pub(super) fn delete(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// Deletes the pictures, and keeps the job.
+/// Deletes the videos and keeps the job.
 pub(super) fn delete_video(mut change: Change<'_>) -> Decision {
     if change.job.videos().is_empty() || !change.job.status.is_final() {
         return change.reject(Rejected::NoVideo);

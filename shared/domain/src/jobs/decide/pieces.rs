@@ -1,4 +1,4 @@
-//! A run in pieces: what follows for its job when pieces are claimed, progress, are handed in or fail.
+//! A run in pieces: claims, heartbeats, results and failures of its pieces, and the stages that follow.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::videos::film::Rendition;
 use crate::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
 use crate::{Advice, Decision, Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, classify};
 
-/// The time between two live events about the progress.
+/// The minimum time between two live events about the progress.
 const SHOWN_EVERY: Duration = Duration::from_secs(2);
-/// The progress at which drawing begins, where nothing came before it.
+/// The progress at which drawing starts in a run without steps, in percent.
 const FIRST_PERCENT: u32 = 5;
-/// The progress at which it begins after a workflow's steps.
+/// The progress at which drawing starts after the steps of a workflow, in percent.
 const STEPS_PERCENT: u32 = 85;
-/// The progress at which all is drawn.
+/// The progress at which all frames are drawn, in percent.
 const DRAWN_PERCENT: u32 = 95;
 
-/// A claimed job is run by our own renderers: the first pieces are open.
+/// Our own renderers run a claimed job: opens the first pieces.
 pub(super) fn run_here(mut change: Change<'_>, attempt: u32, renderer: Renderer) -> Decision {
     if attempt != change.job.run.attempt {
         return change.ignore(Ignored::StaleAttempt);
@@ -52,7 +52,7 @@ pub(super) fn run_here(mut change: Change<'_>, attempt: u32, renderer: Renderer)
     change.apply()
 }
 
-/// The film is composed: the steps before are done, and it is drawn.
+/// The film is composed: its drawing starts.
 pub(super) fn composed(change: Change<'_>, attempt: u32, claim: u32, plan: &RenderPlan) -> Decision {
     with_piece(change, attempt, claim, |change, run, _| {
         if change.job.status == Status::Processing {
@@ -155,7 +155,7 @@ pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Op
     })
 }
 
-/// All renditions are stored.
+/// Completes the run: all renditions are stored.
 fn finish(change: &mut Change<'_>, run: &mut PiecesRun) {
     run.videos.sort_by_key(|video| video.rendition);
     let landscape = run.videos.iter().find(|video| video.rendition == Rendition::Landscape);
@@ -195,7 +195,7 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
         change.fail(cut(error), OutboundEvent::FailedNoRetry);
         return change.apply();
     }
-    // Names that clients chose stand in what our own renderer says; only another service's words mean something.
+    // Errors of our own renderer contain names that clients chose, so only errors of another service are classified.
     let class = match pieces.list[index].task {
         RenderTask::Remote { .. } => classify(error),
         RenderTask::Compose | RenderTask::Draw { .. } | RenderTask::Join { .. } => FailureClass::Other,
@@ -246,7 +246,7 @@ pub(super) fn sweep(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// Why a renderer's report changes nothing, if it does not.
+/// Why an event about pieces is ignored, if it is.
 fn not_in_pieces(change: &Change<'_>, attempt: u32) -> Option<Ignored> {
     if attempt != change.job.run.attempt {
         return Some(Ignored::StaleAttempt);
@@ -261,7 +261,7 @@ fn not_in_pieces(change: &Change<'_>, attempt: u32) -> Option<Ignored> {
     }
 }
 
-/// Changes the piece that a claim holds; one that was given to another renderer stays as it is.
+/// Changes the piece of a claim. A piece that another renderer has claimed since stays unchanged.
 fn with_piece(
     mut change: Change<'_>,
     attempt: u32,
@@ -281,12 +281,12 @@ fn with_piece(
     change.apply()
 }
 
-/// The pieces of a run that has some, which [`not_in_pieces`] has checked.
+/// The pieces of a run; [`not_in_pieces`] has checked that they exist.
 fn pieces(run: &mut PiecesRun) -> &mut Pieces<RenderTask> {
     run.pieces.as_mut().expect("a run in pieces that is under way has pieces")
 }
 
-/// Shows how far the drawing is; viewers see it at intervals.
+/// Shows the progress of the drawing; viewers get it at intervals.
 fn show_progress(change: &mut Change<'_>, run: &mut PiecesRun) {
     let (Some(plan), Some(pieces)) = (&run.plan, &mut run.pieces) else { return };
     if !pieces.list.iter().all(|piece| piece.task.draws()) {

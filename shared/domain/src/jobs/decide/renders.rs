@@ -1,4 +1,4 @@
-//! What a render's callbacks and checks do (contract.md, Renders; the exception to "final absorbs" lives here).
+//! Callbacks and checks of renders (contract.md, Renders), with the one exception to the rule that final states stay.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
         return change.apply();
     }
     match task.as_ref().and_then(ExternalTask::next_confirmation) {
-        // The end was reported, and the service does not confirm it yet: ask again, later each time.
+        // The end was reported, and the service does not confirm it yet: check again after a longer delay each time.
         Some(number) => {
             let delay = Duration::from_secs(2 << (number - 1).min(5));
             confirm(&mut change, render, number, delay);
@@ -84,7 +84,7 @@ pub(super) fn checked(mut change: Change<'_>, render: &RenderId, state: Option<&
     }
 }
 
-/// A state on the way: shows it, and moves on where it is further.
+/// Shows the state of a render, and starts rendering or ends the job if the state says so.
 fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
     if let Some(ending) = ending(state) {
         end(&mut change, &ending);
@@ -119,7 +119,7 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
     change.apply()
 }
 
-/// How a render ended.
+/// The end of a render.
 enum Ending<'a> {
     /// With this video.
     Video(&'a str),
@@ -127,7 +127,7 @@ enum Ending<'a> {
     Failure(&'a str),
 }
 
-/// The end that a state tells of: a success needs its URL.
+/// The end that a state reports, if it reports one. A success without a URL does not count.
 fn ending(state: &RenderState) -> Option<Ending<'_>> {
     match state.status {
         RenderStatus::Succeeded => state.url.as_deref().map(Ending::Video),
@@ -142,7 +142,7 @@ fn ending(state: &RenderState) -> Option<Ending<'_>> {
 
 fn end(change: &mut Change<'_>, ending: &Ending<'_>) {
     match ending {
-        // A worker that has not said that it is done goes on to say so; it is absorbed.
+        // Later reports of a worker that is still busy are ignored.
         Ending::Video(url) => {
             change.complete((*url).to_owned());
         }
@@ -156,7 +156,7 @@ fn end(change: &mut Change<'_>, ending: &Ending<'_>) {
     }
 }
 
-/// Asks the service now or after `delay`; the due sweep asks again if that gets lost.
+/// Checks the render now or after `delay`; the due sweep repeats the check if its message is lost.
 fn confirm(change: &mut Change<'_>, render: &RenderId, number: u8, delay: Duration) {
     let now = change.now;
     if let Some(task) = change.render_mut() {
@@ -166,13 +166,13 @@ fn confirm(change: &mut Change<'_>, render: &RenderId, number: u8, delay: Durati
 }
 
 impl Change<'_> {
-    /// Notes that a reported end was not confirmed.
+    /// Logs that the reported end was not confirmed.
     pub(super) fn log_unconfirmed(&mut self) {
         self.log("creatomate_monitoring", LogLevel::Warning, "The reported end of the render could not be confirmed");
     }
 }
 
-/// The last poll found no end.
+/// Completes the job without its video: the last poll found no end of the render.
 pub(super) fn time_out(change: &mut Change<'_>) {
     change.complete_without_video(Incomplete::RenderTimeout, OutboundEvent::RenderTimeout);
 }

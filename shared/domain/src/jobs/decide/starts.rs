@@ -1,4 +1,4 @@
-//! From waiting to running: claim, the worker's answer, and a run that failed outside of its steps.
+//! Starts of runs: the claim, the worker's response, and the failure of a run outside of its steps.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::jobs::run::Claim;
 use crate::jobs::status::Status;
 use crate::{Effect, LogLevel};
 
-/// Longest text of a failure that is kept, in bytes (architecture.md, Writes).
+/// The maximum size of a stored error, in bytes (architecture.md, Writes).
 const ERROR_LIMIT: usize = 4096;
 
 pub(super) fn claim(mut change: Change<'_>) -> Decision {
@@ -85,7 +85,7 @@ pub(super) fn run_failed(mut change: Change<'_>, attempt: u32, error: &str) -> D
     change.apply()
 }
 
-/// The start of a text that is short enough to keep.
+/// Cuts an error to the maximum size.
 pub(super) fn cut(text: &str) -> &str {
     crate::cut(text, ERROR_LIMIT)
 }

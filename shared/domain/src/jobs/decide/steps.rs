@@ -11,9 +11,9 @@ use crate::jobs::reasons::Ignored;
 use crate::jobs::status::Status;
 use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
 
-/// Reports that are remembered to know repeats.
+/// The number of the latest reports that a run keeps to detect duplicates.
 const SEEN: usize = 64;
-/// Bytes of an error that stand in the log line of the step.
+/// The maximum size of an error in the log line of a step, in bytes.
 const LOGGED_ERROR: usize = 200;
 
 pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUpdate) -> Decision {
@@ -21,7 +21,7 @@ pub(super) fn step(mut change: Change<'_>, attempt: Option<u32>, update: &StepUp
     if attempt.is_some_and(|attempt| attempt != run.attempt) {
         return change.ignore(Ignored::StaleAttempt);
     }
-    // Pieces of a film are claimed and handed in; nobody reports steps of it.
+    // The run of a video has pieces and no steps.
     let Some(steps) = run.engine.steps() else { return change.ignore(Ignored::NotStarted) };
     let identity = update.identity();
     if steps.seen.contains(&identity) {
@@ -72,7 +72,7 @@ fn record(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     if update.extracted.is_some() {
         steps.extracted = update.extracted.clone();
     }
-    let (word, level) = match update.status {
+    let (status, level) = match update.status {
         _ if update.workflow_failed => ("failed", LogLevel::Error),
         StepStatus::Started => ("started", LogLevel::Info),
         StepStatus::Completed => ("completed", LogLevel::Success),
@@ -82,7 +82,7 @@ fn record(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     change.live(Live::Step {
         number: update.number,
         name: update.name.clone(),
-        status: word.to_owned(),
+        status: status.to_owned(),
         key: update.key.clone(),
         sequence: update.sequence,
         stage: update.stage.clone(),
@@ -91,23 +91,23 @@ fn record(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     let mut details = json!({
         "step_number": update.number,
         "step_name": update.name,
-        "step_status": word,
+        "step_status": status,
         "webhook_time": change.now.to_string(),
     });
     if let Some(render) = &update.render_id {
         details["creatomate_id"] = json!(render.as_str());
     }
-    if let Some(error) = update.error.as_deref().filter(|_| word == "failed") {
+    if let Some(error) = update.error.as_deref().filter(|_| status == "failed") {
         details["error"] = json!(&error[..error.floor_char_boundary(LOGGED_ERROR)]);
     }
-    let message = format!("Step {} {word}: {}", update.number, update.name);
+    let message = format!("Step {} {status}: {}", update.number, update.name);
     change.log_with("webhook_received", level, message, details);
     if let Some(render) = &update.render_id {
         change.set_render_id(render);
     }
 }
 
-/// Steps 0 to 7 that started or are done.
+/// A report that one of the steps 0 to 7 started or is done.
 fn advance(change: &mut Change<'_>, update: &StepUpdate) {
     let number = update.number;
     let done = matches!(update.status, StepStatus::Completed | StepStatus::RenderReady);
@@ -146,8 +146,8 @@ fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
     }
 }
 
-/// The step that a report of a failure is about, and the worker's name for it; the end of the workflow is about the step
-/// that was under way before.
+/// The failed step and the worker's name for it. A failure of the whole workflow belongs to the step that was under way
+/// `before`.
 fn failing(update: &StepUpdate, before: u8) -> (u8, Option<String>) {
     match update.number {
         number @ 1..=7 if update.workflow_failed => (number, None),

@@ -1,4 +1,4 @@
-//! What the sweep finds due: a lost hint, a lease that ran out, a run or a render that takes too long.
+//! Timers of a due job: a lost hint, an expired lease, a poll of a render, or a time limit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::jobs::status::Status;
 use crate::jobs::task::DuePoll;
 use crate::{Decision, Effect, JobEffect, LogLevel, OutboundEvent};
 
-/// A waiting job gets a new hint at least this often.
+/// The maximum time between two hints for a waiting job.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn tick(change: Change<'_>) -> Decision {
@@ -28,7 +28,7 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
     }
 }
 
-/// The hint got lost, or the claim's lease ran out before the worker answered: offer it again.
+/// Sends a hint again: the last one was lost, or the lease of the claim expired before the worker responded.
 fn waiting(mut change: Change<'_>) -> Decision {
     if change.job.run.start.claim.is_some() {
         change.release_slot();
@@ -59,7 +59,7 @@ fn running(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-/// Whether renderers of our own do the work: nothing else is polled then.
+/// Whether our own renderers process the run; then no render at an outside service is polled.
 fn is_in_pieces(change: &Change<'_>) -> bool {
     change.job.run.engine.pieces().is_some()
 }

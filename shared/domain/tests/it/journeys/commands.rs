@@ -29,7 +29,7 @@ fn a_cancel_stops_the_worker_and_frees_its_slot() {
 }
 
 #[test]
-fn a_cancel_works_until_the_end_and_not_after_it() {
+fn a_job_can_be_cancelled_until_it_ends() {
     for story in [Story::waiting(), Story::claimed(), Story::processing(), Story::submitted(), Story::rendering()] {
         assert_eq!(notified(&story.then(Event::Cancel).job), [OutboundEvent::Cancelled]);
     }
@@ -38,7 +38,7 @@ fn a_cancel_works_until_the_end_and_not_after_it() {
 }
 
 #[test]
-fn a_retry_starts_at_once_and_a_repeat_within_10_seconds_answers_the_same() {
+fn a_retry_starts_immediately_and_a_repetition_within_10_seconds_has_the_same_result() {
     let mut story = failed_job();
     story.wait(100).apply(Event::Retry);
     assert_eq!((story.job.status, story.job.run.attempt, story.job.retries.used), (Status::Pending, 2, 1));
@@ -81,7 +81,7 @@ fn a_person_may_retry_as_often_as_they_like() {
 }
 
 #[test]
-fn a_video_that_is_handed_in_completes_a_job() {
+fn a_supplied_video_completes_a_job() {
     let mut story = Story::processing();
     story.wait(5).apply(complete());
     assert_eq!((story.job.status, story.job.run.progress), (Status::Completed, 100));
@@ -91,7 +91,7 @@ fn a_video_that_is_handed_in_completes_a_job() {
 }
 
 #[test]
-fn a_completed_job_without_a_video_takes_one_and_with_one_takes_none() {
+fn a_completed_job_accepts_a_video_only_if_it_has_none() {
     let issues = Story::processing().then(step(8, StepStatus::Completed, 180));
     let mut incomplete = Story::submitted();
     incomplete.sweep();
@@ -107,7 +107,7 @@ fn a_completed_job_without_a_video_takes_one_and_with_one_takes_none() {
 }
 
 #[test]
-fn no_other_job_takes_a_video() {
+fn no_other_job_accepts_a_video() {
     assert_eq!(Story::waiting().rejected(complete()), Rejected::CannotComplete(Status::Pending));
     assert_eq!(Story::completed().rejected(complete()), Rejected::CannotComplete(Status::Completed));
     assert_eq!(failed_job().rejected(complete()), Rejected::CannotComplete(Status::Failed));
@@ -116,7 +116,7 @@ fn no_other_job_takes_a_video() {
 }
 
 #[test]
-fn deleting_leaves_a_tombstone_that_takes_nothing_more() {
+fn deleting_leaves_a_tombstone_that_never_changes() {
     let mut story = Story::completed();
     story.wait(5).apply(Event::Delete);
     assert_eq!((story.job.deleted_at, story.notified()), (Some(story.now), vec![OutboundEvent::Deleted]));

@@ -5,7 +5,7 @@ use reelhook_domain::*;
 use crate::story::*;
 
 #[test]
-fn a_renders_words_raise_the_progress() {
+fn the_states_of_a_render_raise_the_progress() {
     use RenderStatus::{Other, Planned, Rendering, Transcribing, Waiting};
     let mut story = Story::submitted();
     for (said, progress, status) in [
@@ -28,7 +28,7 @@ fn a_renders_words_raise_the_progress() {
 }
 
 #[test]
-fn a_reported_success_is_confirmed_before_it_is_believed() {
+fn a_reported_success_is_confirmed_before_it_counts() {
     let mut story = Story::rendering();
     story.apply(reported(succeeded(), true));
     assert_eq!((story.job.status, story.checks(), story.due_in()), (Status::Rendering, vec![(0, 0)], Some(30)));
@@ -41,13 +41,13 @@ fn a_reported_success_is_confirmed_before_it_is_believed() {
 }
 
 #[test]
-fn a_success_without_a_way_to_confirm_it_is_believed() {
+fn a_success_that_can_not_be_confirmed_counts() {
     let story = Story::rendering().then(reported(succeeded(), false));
     assert_eq!((story.job.status, notified(&story.job)), (Status::Completed, vec![OutboundEvent::Completed]));
 }
 
 #[test]
-fn a_success_without_a_url_is_no_success() {
+fn a_success_without_a_url_is_not_a_success() {
     let story = Story::submitted().then(reported(with_status(RenderStatus::Succeeded), false));
     assert!(!story.job.status.is_final());
     let checked_so = Story::submitted().then(checked(with_status(RenderStatus::Succeeded), 0));
@@ -55,7 +55,7 @@ fn a_success_without_a_url_is_no_success() {
 }
 
 #[test]
-fn a_confirmation_is_tried_again_and_the_schedule_takes_over_in_the_end() {
+fn a_confirmation_is_retried_and_the_schedule_continues_in_the_end() {
     let mut story = Story::rendering().then(reported(succeeded(), true));
     let began = story.now;
     let mut waits = Vec::new();
@@ -74,7 +74,7 @@ fn a_confirmation_is_tried_again_and_the_schedule_takes_over_in_the_end() {
 }
 
 #[test]
-fn a_confirmation_that_gets_lost_is_asked_for_by_the_sweep() {
+fn a_lost_confirmation_is_repeated_by_the_sweep() {
     let mut story = Story::rendering().then(reported(succeeded(), true));
     story.sweep();
     assert_eq!((story.now.0 - NOON.0, story.checks()), (30_000, vec![(0, 0)]));
@@ -83,7 +83,7 @@ fn a_confirmation_that_gets_lost_is_asked_for_by_the_sweep() {
 }
 
 #[test]
-fn a_worker_is_not_cut_off_by_an_end_that_can_not_be_confirmed() {
+fn an_unconfirmed_end_does_not_stop_the_worker() {
     let mut story = Story::submitted().then(reported(failed(), true));
     while polls_of(&story.job).is_some() {
         story.sweep();
@@ -108,7 +108,7 @@ fn a_failed_render_fails_the_job_and_is_not_retried() {
 }
 
 #[test]
-fn another_render_is_none_of_this_jobs_business() {
+fn a_report_of_another_render_is_ignored() {
     let other = || render("render_9");
     for story in [Story::waiting(), Story::processing(), Story::rendering(), Story::render_timed_out()] {
         let said = Event::RenderReported { render: other(), state: succeeded(), confirmable: false };

@@ -81,7 +81,7 @@ fn a_retry_that_waits_is_pending_and_never_failed() {
 }
 
 #[test]
-fn a_new_attempt_begins_with_a_clean_slate() {
+fn a_new_attempt_is_a_new_run() {
     let mut story = Story::rendering().then(checked(failed(), 1));
     story.wait(60).apply(Event::Retry);
     let job = &story.job;
@@ -103,7 +103,7 @@ fn a_new_attempt_begins_with_a_clean_slate() {
 }
 
 #[test]
-fn a_failure_without_hope_says_why_and_what_would_help() {
+fn a_permanent_failure_has_a_reason_and_a_solution() {
     let job = Story::processing().then(run_failed(1, "No movies found for Horror")).job;
     assert_eq!(notified(&job), [OutboundEvent::FailedNoRetry]);
     assert_eq!(job.run.error.as_deref(), Some("No movies found for Horror"));

@@ -9,7 +9,7 @@ fn slot(story: &Story) -> Option<&str> {
 }
 
 #[test]
-fn a_claim_takes_a_slot_and_a_second_one_comes_to_nothing() {
+fn a_claim_leases_a_slot_and_a_second_claim_is_ignored() {
     let mut story = Story::waiting();
     let promised = story.job.next_slot();
     story.apply(Event::Claim);
@@ -19,7 +19,7 @@ fn a_claim_takes_a_slot_and_a_second_one_comes_to_nothing() {
 }
 
 #[test]
-fn the_workers_yes_starts_the_clock_and_keeps_the_slot() {
+fn the_acceptance_starts_the_time_limit_and_keeps_the_slot() {
     let mut story = Story::claimed();
     story.wait(7).apply(started(1));
     assert_eq!((story.job.status, story.job.run.times.started_at), (Status::Processing, Some(story.now)));
@@ -30,7 +30,7 @@ fn the_workers_yes_starts_the_clock_and_keeps_the_slot() {
 }
 
 #[test]
-fn the_first_report_starts_a_run_whose_yes_got_lost() {
+fn the_first_report_starts_a_run_whose_acceptance_was_lost() {
     let mut story = Story::claimed();
     story.wait(7).apply(step(0, StepStatus::Started, 100));
     let began = story.now;
@@ -47,7 +47,7 @@ fn the_first_report_starts_a_run_whose_yes_got_lost() {
 }
 
 #[test]
-fn a_lease_that_runs_out_frees_the_slot_and_offers_the_job_again() {
+fn an_expired_lease_frees_the_slot_and_the_job_can_be_claimed_again() {
     let mut story = Story::claimed();
     story.wait(59);
     assert_eq!(story.ignored(Event::Tick), Ignored::NotDue);
@@ -64,7 +64,7 @@ fn a_lease_that_runs_out_frees_the_slot_and_offers_the_job_again() {
 }
 
 #[test]
-fn a_worker_that_says_yes_after_the_lease_runs_all_the_same() {
+fn an_acceptance_after_the_lease_starts_the_run() {
     let mut story = Story::claimed();
     story.sweep();
     story.apply(started(1));
@@ -72,7 +72,7 @@ fn a_worker_that_says_yes_after_the_lease_runs_all_the_same() {
 }
 
 #[test]
-fn a_busy_worker_is_asked_again_later_and_later() {
+fn a_busy_worker_is_retried_with_growing_waits() {
     let mut story = Story::waiting();
     let mut waits = Vec::new();
     for _ in 0..9 {
@@ -90,7 +90,7 @@ fn a_busy_worker_is_asked_again_later_and_later() {
 }
 
 #[test]
-fn a_worker_gets_the_time_that_it_asks_for() {
+fn a_worker_gets_the_requested_wait() {
     let mut story = Story::claimed().then(deferred(1, Some(120)));
     assert_eq!((story.hints(), story.due_in()), (vec![120], Some(180)));
     story.wait(120).apply(Event::Claim);
@@ -105,7 +105,7 @@ fn a_worker_gets_the_time_that_it_asks_for() {
 }
 
 #[test]
-fn a_worker_that_refuses_fails_the_run() {
+fn a_refusal_of_the_worker_fails_the_run() {
     let mut story = Story::claimed().then(run_failed(1, "Unauthorized"));
     assert_eq!((story.job.status, story.freed()), (Status::Failed, vec!["1.1".to_owned()]));
     assert_eq!(story.notified(), [OutboundEvent::FailedNoRetry]);
@@ -114,7 +114,7 @@ fn a_worker_that_refuses_fails_the_run() {
 }
 
 #[test]
-fn a_report_without_a_token_needs_a_run_that_it_can_belong_to() {
+fn a_report_without_a_token_needs_a_started_run() {
     let report = || Report::of(1, StepStatus::Started, 110).unbound();
     assert_eq!(Story::waiting().ignored(report()), Ignored::NotStarted);
     let story = Story::claimed().then(report());
@@ -124,7 +124,7 @@ fn a_report_without_a_token_needs_a_run_that_it_can_belong_to() {
 }
 
 #[test]
-fn an_answer_of_an_older_attempt_changes_nothing() {
+fn a_response_of_an_older_attempt_changes_nothing() {
     let mut story = Story::processing().then(run_failed(1, "boom"));
     story.wait(30).apply(Event::Claim);
     for late in [started(1), deferred(1, None), run_failed(1, "boom"), step(5, StepStatus::Completed, 155)] {

@@ -54,7 +54,7 @@ fn a_report_is_another_one_when_any_part_of_its_identity_differs() {
 }
 
 #[test]
-fn the_last_64_reports_are_remembered() {
+fn the_last_64_reports_are_kept() {
     let report = |n: i64| Report::of(1, Started, 100).key(&format!("key_{n}")).by(1);
     let mut story = Story::claimed();
     for n in 1..=64 {
@@ -75,7 +75,7 @@ fn an_out_of_order_report_is_refused() {
 }
 
 #[test]
-fn a_step_can_not_begin_below_the_present_one() {
+fn a_step_can_not_start_below_the_current_one() {
     let mut story = Story::processing();
     assert_eq!(story.ignored(step(2, Started, 140)), Ignored::BackwardStep);
     // A step below may still end, and a step may begin again.
@@ -106,7 +106,7 @@ fn details_and_durations_are_kept_per_step() {
 }
 
 #[test]
-fn a_job_that_shall_pause_ends_after_extraction() {
+fn a_job_with_a_pause_ends_after_extraction() {
     let mut story = Story::with(policy(), true).then(Event::Claim).then(started(1));
     story.apply(step(1, Started, 110));
     assert_eq!(story.job.status, Status::Processing);
@@ -124,13 +124,13 @@ fn a_job_that_shall_pause_ends_after_extraction() {
 }
 
 #[test]
-fn a_job_that_shall_not_pause_goes_on_after_extraction() {
+fn a_job_without_a_pause_continues_after_extraction() {
     let story = Story::claimed().then(step(1, Completed, 115));
     assert_eq!((story.job.status, paused_after_extraction(&story.job)), (Status::Processing, false));
 }
 
 #[test]
-fn step_8_ends_the_workers_part() {
+fn step_8_ends_the_work_of_the_worker() {
     let mut with_id = Story::submitted().then(Report::of(8, Completed, 180).by(1));
     assert_eq!((with_id.job.status, with_id.job.run.progress), (Status::Rendering, 95));
     assert_eq!((with_id.notified(), with_id.freed()), (vec![OutboundEvent::ScriptCompleted], vec!["1.1".to_owned()]));
@@ -149,7 +149,7 @@ fn step_8_ends_the_workers_part() {
 }
 
 #[test]
-fn step_7_names_the_render_and_render_ready_begins_the_watch() {
+fn step_7_reports_the_render_and_render_ready_starts_the_polling() {
     let named = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
     assert_eq!((named.job.status, named.due_in()), (Status::Processing, Some(1800)));
     let parked = Effect::Job(JobEffect::ApplyParked { render: render("render_1") });
@@ -163,7 +163,7 @@ fn step_7_names_the_render_and_render_ready_begins_the_watch() {
 }
 
 #[test]
-fn what_people_read_is_ascii() {
+fn captions_are_ascii() {
     let mut update = plain(3, Completed, 140);
     update.name = "Poster télé\u{7}".to_owned();
     let story = Story::processing().then(Event::Step { attempt: Some(1), update });

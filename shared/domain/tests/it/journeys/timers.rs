@@ -50,7 +50,7 @@ fn a_run_with_a_render_but_no_step_8_ends_as_workflow_incomplete() {
 }
 
 #[test]
-fn a_render_is_checked_at_2_12_22_and_32_minutes_and_then_given_up() {
+fn a_render_is_checked_at_2_12_22_and_32_minutes_and_then_timed_out() {
     let mut story = Story::rendering();
     let began = story.now;
     let mut checks = Vec::new();
@@ -73,7 +73,7 @@ fn a_render_is_checked_at_2_12_22_and_32_minutes_and_then_given_up() {
 }
 
 #[test]
-fn a_last_check_that_gets_lost_is_given_up_by_the_sweep() {
+fn a_lost_last_check_is_timed_out_by_the_sweep() {
     let mut story = Story::rendering();
     for _ in 1..=4 {
         story.sweep();
@@ -148,7 +148,7 @@ fn rendering_may_take_longer_than_processing_may() {
 }
 
 #[test]
-fn waiting_never_times_out_and_is_hinted_at_least_every_15_minutes() {
+fn a_waiting_job_never_times_out_and_gets_a_hint_at_least_every_15_minutes() {
     let mut story = Story::waiting();
     let mut waits = Vec::new();
     while story.now.0 - NOON.0 < 3 * 24 * 3600 * 1000 {
@@ -164,7 +164,7 @@ fn waiting_never_times_out_and_is_hinted_at_least_every_15_minutes() {
 }
 
 #[test]
-fn a_sweep_that_comes_late_still_asks_before_it_gives_up() {
+fn a_late_sweep_still_checks_the_render_before_the_timeout() {
     let mut story = Story::rendering();
     story.wait(10 * 60 * MINUTE);
     let mut checks = Vec::new();

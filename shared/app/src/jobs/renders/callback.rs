@@ -1,0 +1,99 @@
+//! The callback of a render, parsed from Creatomate's render object.
+
+use reelhook_domain::{JobId, RenderState, RenderStatus, cut};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::web_url::WebUrl;
+
+/// The maximum size of a render's status, in bytes.
+const STATUS_LIMIT: usize = 64;
+/// The maximum size of a render's error, in bytes.
+const ERROR_LIMIT: usize = 4096;
+
+/// The callback of a render.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The name of the status at Creatomate.
+    pub status: String,
+    /// The video; only valid on success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The run whose token authenticated the callback; the callback applies to no other run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+}
+
+/// One attempt of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The job.
+    pub job_id: JobId,
+    /// Its attempt.
+    pub attempt: u32,
+}
+
+impl Callback {
+    /// Parses a render object. Its error is `error_message` or else `error`; a URL that is not http or https is dropped;
+    /// the texts are cut to the sizes that are stored.
+    pub fn read(render: &Value) -> Option<Self> {
+        let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
+        let url = text("url").and_then(WebUrl::parse).map(String::from);
+        let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
+        Some(Self { status: cut(text("status")?, STATUS_LIMIT).to_owned(), url, error, run: None })
+    }
+
+    /// Whether it reports the end of the render.
+    pub fn is_final(&self) -> bool {
+        matches!(self.state().status, RenderStatus::Succeeded | RenderStatus::Failed)
+    }
+
+    /// The state of the render.
+    pub fn state(&self) -> RenderState {
+        let status = match self.status.as_str() {
+            "planned" => RenderStatus::Planned,
+            "waiting" => RenderStatus::Waiting,
+            "transcribing" => RenderStatus::Transcribing,
+            "rendering" => RenderStatus::Rendering,
+            "succeeded" => RenderStatus::Succeeded,
+            "failed" | "cancelled" => RenderStatus::Failed,
+            other => RenderStatus::Other(other.to_owned()),
+        };
+        RenderState { status, url: self.url.clone(), error: self.error.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn both_error_fields_of_a_callback_are_read() {
+        let seed = Callback::read(&json!({ "id": "r", "status": "failed", "error": "no", "data": {} })).unwrap();
+        assert_eq!((seed.state().status, seed.error.as_deref()), (RenderStatus::Failed, Some("no")));
+        let real = Callback::read(&json!({ "status": "failed", "error_message": "why", "error": "x" })).unwrap();
+        assert_eq!(real.error.as_deref(), Some("why"));
+        let evil = Callback::read(&json!({ "status": "succeeded", "url": "javascript:alert(1)" })).unwrap();
+        assert_eq!(evil.url, None);
+        assert_eq!(Callback::read(&json!({ "url": "https://x" })), None);
+    }
+
+    #[test]
+    fn the_texts_of_a_callback_are_cut_to_the_stored_sizes() {
+        for text in ["a", "é", "🎬", "\0"] {
+            let long = text.repeat(900_000);
+            let render = json!({ "status": long, "url": format!("https://a.example/{long}"), "error": long });
+            let callback = Callback::read(&render).unwrap();
+            let error = callback.error.as_deref().unwrap();
+            assert!((4093..=4096).contains(&error.len()) && long.starts_with(error), "{text:?}: {}", error.len());
+            assert!((61..=64).contains(&callback.status.len()), "{text:?}: {}", callback.status.len());
+            assert_eq!(callback.url, None, "a URL that is too long is dropped, since its start is another URL");
+            let failed = json!({ "status": "failed", "error_message": long, "error": "short" });
+            assert_eq!(Callback::read(&failed).unwrap().error.as_deref(), Some(error));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Renders at Creatomate: their callbacks, and checks of their state (contract.md, Renders; facts.md, Creatomate).
+
+mod callback;
+mod checks;
+mod ports;
+mod receive;
+
+pub use callback::{Callback, Run};
+pub use checks::{Creatomate, RenderLookup, check_render, look_up};
+pub use ports::{RenderPorts, RenderStore};
+pub use receive::{CallbackAuth, Received, apply_parked, receive};

@@ -1,0 +1,148 @@
+//! Performs the task of a piece: composes a film, draws a scene, joins a rendition, or renders it at an outside service.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use reelhook_domain::videos::film::{Film, Rendition};
+use reelhook_domain::videos::render::{RenderPlan, RenderTask, StoredVideo};
+use reelhook_domain::{Job, JobId, JobKind, RenderId};
+use reelhook_signing::stream_token;
+use secrecy::ExposeSecret;
+
+use crate::videos::assets::check_all;
+use crate::videos::draw_error::DrawError;
+use crate::videos::films::{link_subject, scene_key, video_key};
+use crate::videos::ports::{Assets, DrawPorts, FilmScene, RemoteProgress};
+use crate::views::vidbuilder::{LINK_LIFE, file_id};
+
+/// How long the link to a workflow's video is valid, in seconds: as long as the video is stored.
+const VIDEO_LIFE_S: i64 = 30 * 24 * 3600;
+
+/// The outcome of a task that did not fail.
+pub(super) enum TaskOutcome {
+    /// The task is done; the video is the rendition that it finished, if it finished one.
+    Done(Option<StoredVideo>),
+    /// The film is composed and stored.
+    Composed(RenderPlan),
+    /// An outside service renders: poll it after `wait`.
+    Waits { render: RenderId, percent: u8, wait: Duration },
+    /// The job ended while its film was composed.
+    JobEnded,
+}
+
+/// Performs a task, and keeps the number of drawn frames in `drawn`.
+pub(super) async fn perform(
+    ports: &DrawPorts<'_>,
+    job: &Job,
+    task: &RenderTask,
+    drawn: &Arc<AtomicU32>,
+) -> Result<TaskOutcome, DrawError> {
+    match task {
+        RenderTask::Compose => {
+            let Some(film) = ports.composer.compose(job).await? else { return Ok(TaskOutcome::JobEnded) };
+            ports.films.put_film(&job.id, &film).await?;
+            let renderer = job.run.engine.pieces().map(|run| run.renderer).unwrap_or_default();
+            Ok(TaskOutcome::Composed(RenderPlan::of(&film, renderer)))
+        }
+        RenderTask::Draw { rendition, scene } => {
+            let film = ports.films.film(&job.id).await?;
+            let scene = film_scene(&film, *rendition, *scene)?;
+            let assets = load_assets(ports, &job.id, scene).await?;
+            let key = scene_key(&ports.renderer.hash(scene, &assets));
+            if ports.videos.has_scene(&key).await? {
+                tracing::info!(job_id = %job.id, scene = scene.index, key, "reused a stored scene");
+                return Ok(TaskOutcome::Done(None));
+            }
+            draw(ports, scene, assets, &key, drawn).await?;
+            Ok(TaskOutcome::Done(None))
+        }
+        RenderTask::Join { rendition } => {
+            join(ports, job, *rendition).await.map(|video| TaskOutcome::Done(Some(video)))
+        }
+        RenderTask::Remote { rendition, task } => {
+            let film = ports.films.film(&job.id).await?;
+            if task.is_none() {
+                check_all(ports.assets, &job.id, &film).await?;
+            }
+            match ports.remote.advance(&film, *rendition, task.as_ref().map(|task| &task.id)).await? {
+                RemoteProgress::Waits { render, percent, wait } => Ok(TaskOutcome::Waits { render, percent, wait }),
+                RemoteProgress::Fetched(video) => {
+                    let scratch_dir = ports.renderer.scratch_dir()?;
+                    let file = scratch_dir.keep("video.mp4", &video)?;
+                    store(ports, job, *rendition, &file).await.map(|video| TaskOutcome::Done(Some(video)))
+                }
+            }
+        }
+    }
+}
+
+fn film_scene(film: &Film, rendition: Rendition, index: usize) -> Result<FilmScene<'_>, DrawError> {
+    match film.scenes.get(index) {
+        Some(_) => Ok(FilmScene { film, rendition, index }),
+        None => Err(DrawError::Renderer("the film has fewer scenes than its plan".to_owned())),
+    }
+}
+
+async fn load_assets(ports: &DrawPorts<'_>, job: &JobId, scene: FilmScene<'_>) -> Result<Assets, DrawError> {
+    let mut assets = Vec::new();
+    for image in scene.images() {
+        let bytes = ports.assets.asset(job, &image).await.map_err(|error| error.at(scene.film.asset_path(&image)))?;
+        assets.push((image, bytes));
+    }
+    Ok(assets)
+}
+
+/// Draws a scene and stores it under its key.
+async fn draw(
+    ports: &DrawPorts<'_>,
+    scene: FilmScene<'_>,
+    assets: Assets,
+    key: &str,
+    drawn: &Arc<AtomicU32>,
+) -> Result<(), DrawError> {
+    let scratch_dir = ports.renderer.scratch_dir()?;
+    let file = scratch_dir.path().join("scene.mp4");
+    ports.renderer.draw(scene, assets, &file, Arc::clone(drawn)).await?;
+    Ok(ports.videos.put_scene(key, &file).await?)
+}
+
+/// Joins the scenes of a rendition. A scene that is no longer stored is drawn again.
+async fn join(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition) -> Result<StoredVideo, DrawError> {
+    let film = ports.films.film(&job.id).await?;
+    let scratch_dir = ports.renderer.scratch_dir()?;
+    let mut scenes = Vec::with_capacity(film.scenes.len());
+    for index in 0..film.scenes.len() {
+        let scene = film_scene(&film, rendition, index)?;
+        let assets = load_assets(ports, &job.id, scene).await?;
+        let key = scene_key(&ports.renderer.hash(scene, &assets));
+        let file = scratch_dir.path().join(format!("{index}.mp4"));
+        if !ports.videos.fetch_scene(&key, &file).await? {
+            draw(ports, scene, assets, &key, &Arc::default()).await?;
+            if !ports.videos.fetch_scene(&key, &file).await? {
+                return Err(DrawError::Renderer("a drawn scene vanished".to_owned()));
+            }
+        }
+        scenes.push(file);
+    }
+    let file = scratch_dir.path().join("video.mp4");
+    ports.renderer.join(&scenes, film.music.as_ref(), film.frames(), &file).await?;
+    store(ports, job, rendition, &file).await
+}
+
+/// Stores a finished rendition, with a link that is valid for as long as the contract promises for this kind of job.
+async fn store(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition, file: &Path) -> Result<StoredVideo, DrawError> {
+    let key = video_key(&job.id, job.created_at, rendition);
+    let id = file_id(job.id.as_str(), rendition);
+    let bytes = ports.videos.put_video(&key, &format!("{id}.mp4"), file).await?;
+    let life = match job.kind {
+        JobKind::Video => LINK_LIFE.0,
+        JobKind::Workflow => VIDEO_LIFE_S,
+    };
+    let expires = ports.clock.now().seconds() + life;
+    let token = stream_token::mint(&link_subject(job.id.as_str(), rendition), expires, ports.links);
+    let base = ports.base.as_str().trim_end_matches('/');
+    let link = format!("{base}/api/download/{id}?token={}", token.expose_secret());
+    Ok(StoredVideo { rendition, key, bytes, link })
+}
