@@ -7,6 +7,7 @@ mod deliveries;
 mod drawing;
 mod families;
 mod fanout;
+mod hints;
 mod limits;
 mod logs;
 mod nothing_is_lost;
