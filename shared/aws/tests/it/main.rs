@@ -5,6 +5,7 @@ mod cloud_transport;
 mod counters;
 mod deliveries;
 mod endpoints;
+mod golden;
 mod job_events;
 mod jobs;
 mod objects;

@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 use super::{claimed, rendering, table, table_of, waiting};
 use crate::replay::{dynamodb, ok};
 
-async fn item_of(job: &Job) -> Value {
+pub(super) async fn item_of(job: &Job) -> Value {
     let (jobs, calls) = table(|_, _| ok());
     jobs.insert(job).await.unwrap();
     calls.only().at("/Item").clone()
 }
 
 /// What is read of an item at a time.
-async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
+pub(super) async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
     let answer = json!({ "Item": item });
     let (client, _) = dynamodb(move |_, _| (200, answer.clone()));
     let world = World::default();
@@ -32,7 +32,7 @@ async fn read_at(item: &Value, now: Timestamp) -> Option<Job> {
 }
 
 /// A job in which every member has a value of its own.
-fn full() -> Job {
+pub(super) fn full() -> Job {
     let at = |n: i64| Timestamp(NOON.0 + n);
     let job = waiting();
     let steps = Steps {
