@@ -25,6 +25,7 @@ mod login;
 mod logs;
 mod lost;
 mod methods;
+mod no_sweep;
 mod orders;
 mod pages;
 mod reads;
