@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reelhook_app::catalog::CatalogStore;
-use reelhook_app::jobs::change::JobStore;
+use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_aws::catalog::CatalogTable;
 use reelhook_aws::jobs::counters::CounterTable;

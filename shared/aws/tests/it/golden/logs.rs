@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use reelhook_app::jobs::logs::LogStore;
-use reelhook_app::jobs::watch::LiveStore;
 use reelhook_app::outbox::fanout::FanoutStore;
 use reelhook_app::outbox::rows::{LogLine, LogRow, StoredLive};
 use reelhook_app::views;
+use reelhook_app::watch::LiveStore;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::events::{FanoutTables, JobEventTable};
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
-use reelhook_domain::JobId;
+use reelhook_domain::Subject;
 use reelhook_testkit::NOON;
 use serde_json::{Value, json};
 
@@ -22,14 +22,14 @@ const ALL: usize = 10_000;
 /// The members of a line that this version stores.
 const STORED: [&str; 5] = ["timestamp", "event_type", "level", "message", "details"];
 
-/// The jobs with a recorded log.
-fn jobs(version: &str) -> BTreeSet<JobId> {
-    rows(version, "JobEvents").iter().map(|row| JobId::parse(string(row, "job_id")).unwrap()).collect()
+/// The subjects with a recorded log.
+fn subjects(version: &str) -> BTreeSet<Subject> {
+    rows(version, "JobEvents").iter().map(|row| Subject::parse(string(row, "job_id")).unwrap()).collect()
 }
 
-/// The recorded row of a job with this sort key.
-fn row_of<'a>(stored: &'a [Value], job: &JobId, seq: &str) -> &'a Value {
-    let found = stored.iter().find(|row| string(row, "job_id") == job.as_str() && string(row, "seq") == seq);
+/// The recorded row of a subject with this sort key.
+fn row_of<'a>(stored: &'a [Value], subject: &Subject, seq: &str) -> &'a Value {
+    let found = stored.iter().find(|row| string(row, "job_id") == subject.as_str() && string(row, "seq") == seq);
     found.expect("a recorded row")
 }
 
@@ -70,9 +70,9 @@ async fn recorded_lines_are_shown_as_they_were_stored_and_written_in_the_present
             counters: CounterTable::new(client, "Counters"),
             now: || NOON,
         };
-        for job in jobs(version) {
-            for read in tables.log.of_job(&job, None, ALL).await.unwrap().lines {
-                let row = row_of(&stored, &job, &read.place);
+        for subject in subjects(version) {
+            for read in tables.log.of_subject(&subject, None, ALL).await.unwrap().lines {
+                let row = row_of(&stored, &subject, &read.place);
                 let shown = views::of(read.line.dialect).log_line(&read.line).to_string();
                 assert_eq!(shown, string(row, "line"), "version {version}");
                 for result in tables.put_logs(&[log_row(read.line, &read.place)]).await {
@@ -93,8 +93,8 @@ async fn recorded_live_events_are_shown_as_they_were_stored() {
         let (client, _) = holding(stored.clone());
         let table = JobEventTable::new(client, "JobEvents");
         let mut shown = Vec::new();
-        for job in jobs(version) {
-            for (_, live) in table.live_since(&job, 0, 1000).await.unwrap() {
+        for subject in subjects(version) {
+            for (_, live) in table.live_since(&subject, 0, 1000).await.unwrap() {
                 let StoredLive::Rendered { after, events } = live else { panic!("not in the recorded form: {live:?}") };
                 let events: Vec<Value> = events.into_iter().map(|event| event.data).collect();
                 shown.push(json!({ "after": after, "events": events }).to_string());
