@@ -11,15 +11,48 @@ use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_domain::{JobId, Status};
 use reelhook_testkit::World;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{VERSIONS, assert_unchanged, holding, rows_of, string, written};
+use super::{VERSIONS, assert_unchanged, content, holding, rows_of, string, written};
 use crate::replay::dynamodb;
+
+/// An attribute of recorded jobs that this version writes in another form.
+struct Exception {
+    version: &'static str,
+    /// The stored name of the jobs' family.
+    dialect: &'static str,
+    attribute: &'static str,
+    reason: &'static str,
+}
+
+const EXCEPTIONS: [Exception; 1] = [Exception {
+    version: "0.1.0",
+    dialect: "vidbuilder",
+    attribute: "status_month",
+    reason: "version 0.1.0 wrote the jobs of every family where those of StreamGank are (ADR 12)",
+}];
+
+/// Removes the attributes with an exception from what was written and from what was stored.
+fn remove_exceptions(version: &str, written: &mut [Value], stored: &mut [Value]) {
+    for exception in EXCEPTIONS.iter().filter(|exception| exception.version == version) {
+        let Exception { dialect, attribute, reason, .. } = exception;
+        let mut count = 0;
+        for (written, stored) in written.iter_mut().zip(&mut *stored) {
+            if content(stored, "body")["dialect"] != *dialect || stored.get(*attribute).is_none() {
+                continue;
+            }
+            count += 1;
+            let removed = [written, stored].map(|item| item.as_object_mut().expect("an item").shift_remove(*attribute));
+            assert_ne!(removed[0], removed[1], "the exception is not needed: {reason}");
+        }
+        assert!(count > 0, "the exception is not needed: {reason}");
+    }
+}
 
 #[tokio::test]
 async fn recorded_jobs_are_written_as_they_were_stored() {
     for version in VERSIONS {
-        let stored = rows_of(version, "Jobs", "job");
+        let mut stored = rows_of(version, "Jobs", "job");
         let (client, calls) = holding(stored.clone());
         let counters = CounterTable::new(client.clone(), "Counters");
         let table = JobTable::new(client, "Jobs", counters, Arc::new(World::default()));
@@ -32,7 +65,9 @@ async fn recorded_jobs_are_written_as_they_were_stored() {
             table.insert(&job).await.unwrap();
         }
         assert_eq!(statuses, BTreeSet::from(Status::ALL), "version {version}");
-        assert_unchanged(&written(&calls), &stored);
+        let mut written = written(&calls);
+        remove_exceptions(version, &mut written, &mut stored);
+        assert_unchanged(&written, &stored);
     }
 }
 
