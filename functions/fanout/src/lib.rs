@@ -282,3 +282,31 @@ async fn put_aside(deps: &Deps, record: &EventRecord, reason: &str) -> anyhow::R
     tracing::error!(sequence, reason, "put a poison record aside");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// So many records of the stream, whose sequence numbers count from 0.
+    fn records(count: usize) -> Vec<EventRecord> {
+        let sample: Value = serde_json::from_str(include_str!("../../../events/fanout/insert.json")).unwrap();
+        let record = |number: usize| {
+            let mut record = sample["Records"][0].clone();
+            record["dynamodb"]["SequenceNumber"] = json!(number.to_string());
+            serde_json::from_value(record).unwrap()
+        };
+        (0..count).map(record).collect()
+    }
+
+    #[test]
+    fn a_batch_is_retried_from_the_record_at_which_it_stopped() {
+        let records = records(3);
+        for (stopped, retried_from) in [(None, None), (Some(0), Some("0")), (Some(2), Some("2")), (Some(3), None)] {
+            let failures = checkpoint(&records, stopped).batch_item_failures;
+            let first = failures.first().and_then(|failure| failure.item_identifier.as_deref());
+            assert_eq!((first, failures.len()), (retried_from, usize::from(retried_from.is_some())), "{stopped:?}");
+        }
+    }
+}
