@@ -2,7 +2,7 @@
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::outbox::messages::PieceMessage;
-use reelhook_app::videos::drawing::PieceResult;
+use reelhook_app::videos::pieces::PieceOutcome;
 use reelhook_domain::videos::film::{Content, Scene, SceneKind};
 use reelhook_domain::{JobId, Status};
 use reelhook_testkit::{NOON, Stack, a_film};
@@ -48,7 +48,7 @@ async fn each_piece_of_a_video_has_a_hint_of_its_own() {
             break;
         }
         for message in &messages {
-            assert_eq!(stack.draw_one(message).await.unwrap(), PieceResult::Reported);
+            assert_eq!(stack.process_piece(message).await.unwrap(), PieceOutcome::Reported);
             reported += 1;
         }
     }
@@ -105,7 +105,7 @@ async fn die(stack: &Stack, id: &JobId, scene: usize) {
         }
     };
     tokio::select! {
-        done = stack.draw_one(&message) => panic!("{done:?}"),
+        done = stack.process_piece(&message) => panic!("{done:?}"),
         () = dead => {}
     }
     *stack.objects.deadly.lock().unwrap() = None;

@@ -8,7 +8,7 @@ use reelhook_app::jobs::admission::AdmissionStore;
 use reelhook_app::jobs::renders::RenderStore;
 use reelhook_app::limits::LeaseStore;
 use reelhook_app::outbox::fanout::CountStep;
-use reelhook_app::videos::drawing::Speeds;
+use reelhook_app::videos::speeds::Speeds;
 use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::table::JobTable;
