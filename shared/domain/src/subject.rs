@@ -30,8 +30,11 @@ impl Subject {
     /// # Errors
     /// [`IdError`] when the text cannot be an id.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        if ENDPOINTS.iter().any(|prefix| text.starts_with(prefix)) {
-            return EndpointId::parse(text).map(Self::Endpoint);
+        // An operator may name any job in an event: a text that is too long for the id of an endpoint is a job's.
+        if ENDPOINTS.iter().any(|prefix| text.starts_with(prefix))
+            && let Ok(endpoint) = EndpointId::parse(text)
+        {
+            return Ok(Self::Endpoint(endpoint));
         }
         let job = JobId::parse(text)?;
         Ok(if text.starts_with(TRIGGER) { Self::Trigger(text.to_owned()) } else { Self::Job(job) })
@@ -103,7 +106,8 @@ mod tests {
             assert_eq!(serde_json::to_string(&subject).unwrap(), format!("\"{text}\""));
             assert_eq!(serde_json::from_str::<Subject>(&format!("\"{text}\"")).unwrap(), subject);
         };
-        for job in ["job_1704123456789_abc123", "0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11", "legacy"] {
+        let long = format!("ep_{}", "x".repeat(77));
+        for job in ["job_1704123456789_abc123", "0b0e7a3c-5f0e-4f43-9a53-0f7a6c2b4d11", "legacy", &long] {
             check(job, |subject| matches!(subject, Subject::Job(_)));
         }
         for endpoint in ["ep_00112233445566778899aabbccddeeff", "cb_00112233445566778899aabbccddeeff"] {
@@ -111,6 +115,8 @@ mod tests {
         }
         check("trigger_1_a", |subject| matches!(subject, Subject::Trigger(_)));
         assert!(Subject::parse("a b").is_err());
+        assert!(Subject::parse("ep_a b").is_err());
+        assert!(Subject::parse(&format!("ep_{}", "x".repeat(78))).is_err());
         assert!(Subject::parse("trigger_/x").is_err());
     }
 }
