@@ -11,7 +11,7 @@ use reelhook_app::jobs::reconcile::reconcile;
 use reelhook_app::outbound::OutboundError;
 use reelhook_app::outbox::repair::{Cursor, repair};
 use reelhook_domain::{DeliveryStatus, Event, Job, JobId, Status, StepStatus, Timestamp};
-use reelhook_testkit::{Answer, Fault, Stack, body_of, header, response, run, step};
+use reelhook_testkit::{Answer, Fault, Faults, Stack, body_of, header, response, run, step};
 use serde_json::json;
 
 const JOBS: u32 = 50;
@@ -138,16 +138,21 @@ fn all_done(stack: &Stack) -> bool {
     stack.jobs.all().iter().all(|job| job.status.is_final()) && stack.deliveries.unfinished() == 0
 }
 
-/// Faults of the next calls, in a tenth of all cases.
-fn trouble(stack: &Stack, dice: &Dice) {
-    for (faults, operations) in [
-        (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"][..]),
-        (&stack.deliveries.faults, &["load", "begin", "complete", "save", "reserve", "endpoint"]),
+/// The faults of each fake, with the operations that have them.
+fn unreliable(stack: &Stack) -> [(&Faults, &'static [&'static str]); 6] {
+    [
+        (&stack.fanout.faults, &["put_logs", "put_event", "put_delivery", "count"]),
+        (&stack.deliveries.faults, &["load", "begin", "keep", "save", "admit", "report", "endpoint"]),
         (&stack.jobs.faults, &["claim", "save_admission", "oldest_ready", "admission"]),
         (&stack.work.faults, &["send"]),
         (&stack.hints.faults, &["send"]),
         (&stack.due.faults, &["due_jobs", "due_deliveries"]),
-    ] {
+    ]
+}
+
+/// Faults of the next calls, in a tenth of all cases.
+fn trouble(stack: &Stack, dice: &Dice) {
+    for (faults, operations) in unreliable(stack) {
         faults.clear();
         for operation in operations.iter().filter(|_| dice.hits(10)) {
             faults.inject(operation, [if dice.hits(50) { Fault::Busy } else { Fault::LostAnswer }]);
@@ -157,14 +162,7 @@ fn trouble(stack: &Stack, dice: &Dice) {
 
 /// Removes all faults.
 fn calm(stack: &Stack) {
-    for faults in [
-        &stack.fanout.faults,
-        &stack.deliveries.faults,
-        &stack.jobs.faults,
-        &stack.work.faults,
-        &stack.hints.faults,
-        &stack.due.faults,
-    ] {
+    for (faults, _) in unreliable(stack) {
         faults.clear();
     }
 }
@@ -251,6 +249,10 @@ async fn fifty_jobs_end_and_notify_although_any_message_may_be_lost() {
         }
         check_end(&stack, &outside);
         assert!(stack.jobs.admission_item().active.is_empty(), "no slot is held");
+        for (faults, operations) in unreliable(&stack) {
+            // A fault of an operation that no port has would never happen.
+            assert!(operations.iter().all(|operation| faults.calls(operation) > 0), "{operations:?}");
+        }
 
         // A replay of the whole stream sends receivers nothing new, changes no count and leaves no message.
         // It repeats checks of renders too; a success that is found only now would be notified.
