@@ -219,7 +219,7 @@ impl Watch {
         let since = *self.gap_since.get_or_insert(now);
         let waits = now < since.after(GAP);
         if !waits {
-            tracing::warn!(subject = %self.subject, "the live events of a version are missing");
+            tracing::warn!(job_id = %self.subject, "the live events of a version are missing");
         }
         waits
     }
