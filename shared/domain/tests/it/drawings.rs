@@ -251,6 +251,18 @@ fn a_job_without_a_worker_is_composed_drawn_and_completed() {
     assert_eq!((again.job.run.attempt, &again.job.plan()), (2, &None));
 }
 
+#[test]
+fn a_worker_that_names_a_render_does_not_end_a_run_of_our_own_renderers() {
+    let mut story = Story::composing().then(composed(1)).then(claim_piece());
+    let report = |sequence| Report::of(8, StepStatus::Completed, sequence).render("render_1").by(1);
+    story.apply(report(1000));
+    assert_eq!((story.job.status, story.notified()), (Status::Rendering, vec![OutboundEvent::ScriptCompleted]));
+    story.apply(report(1001));
+    assert!(story.notified().is_empty(), "notified once");
+    story.apply(done(2));
+    assert!(pieces_in(&story.job).list[0].done, "drawing goes on");
+}
+
 /// Lets the failed piece be claimed at its time and fail again, so many times.
 fn fail_again(story: &mut Story, times: u32) {
     for _ in 0..times {

@@ -129,12 +129,15 @@ fn advance(change: &mut Change<'_>, update: &StepUpdate) {
     }
 }
 
-/// Step 8: the worker is done.
+/// Step 8: the worker is done, and the render that it named is polled. Our own renderers go on with a run of theirs.
 fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
-    let known = change.external_mut().is_some_and(|external| std::mem::replace(&mut external.worker.done, true));
+    let known = match change.external_mut() {
+        Some(external) => std::mem::replace(&mut external.worker.done, true),
+        None => change.job.was_notified(OutboundEvent::ScriptCompleted),
+    };
     if let Some(video_url) = update.video_url.clone().or_else(|| change.job.run.video_url.clone()) {
         change.complete(video_url);
-    } else if change.job.render_id().is_some() {
+    } else if change.job.render_id().or(update.render_id.as_ref()).is_some() {
         change.progress(95);
         change.begin_rendering();
         change.show(&Activity::AwaitingRender);
