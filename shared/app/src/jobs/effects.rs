@@ -7,14 +7,13 @@ use reelhook_domain::{Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, Status
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::FanoutSource;
 use crate::views;
-use crate::views::dialect::Dialect;
 use crate::views::view::WebhookView;
 use crate::watch::Watched;
 use crate::web_url::WebUrl;
 
 impl FanoutSource for Job {
     fn view(&self) -> &'static dyn WebhookView<Self> {
-        views::of_jobs(Dialect::of(self.kind))
+        views::of_jobs(self.kind)
     }
 
     fn callback(&self) -> Option<WebUrl> {
