@@ -74,6 +74,25 @@ pub fn plan<A: FanoutSource>(of: &A, subscriptions: &Subscriptions, grace: Durat
     planner.plan
 }
 
+/// A version of an aggregate of any kind, as fanout processes it.
+pub trait AnyVersion: Send + Sync {
+    /// [`notifies`].
+    fn notifies(&self) -> bool;
+
+    /// [`plan`].
+    fn plan(&self, subscriptions: &Subscriptions, grace: Duration) -> Plan;
+}
+
+impl<A: FanoutSource> AnyVersion for A {
+    fn notifies(&self) -> bool {
+        notifies(self)
+    }
+
+    fn plan(&self, subscriptions: &Subscriptions, grace: Duration) -> Plan {
+        plan(self, subscriptions, grace)
+    }
+}
+
 /// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them.
 pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
