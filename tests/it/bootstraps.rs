@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The SDKs that a function may hold; settings come from SSM.
-const EXPECTED: [(&str, &[&str]); 15] = [
+const EXPECTED: &[(&str, &[&str])] = &[
     ("generate", &["dynamodb", "ssm"]),
     ("job-status", &["dynamodb", "ssm"]),
     ("job-logs", &["dynamodb", "s3", "ssm"]),

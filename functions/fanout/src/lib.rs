@@ -7,7 +7,7 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use lambda_runtime::LambdaEvent;
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::jobs::steps::DetailStore;
-use reelhook_app::outbox::fanout::{FanoutPorts, Plan, apply_plans, notifies, plan};
+use reelhook_app::outbox::fanout::{AnyVersion, FanoutPorts, Plan, apply_plans};
 use reelhook_app::outbox::messages::{Delayed, DeliveryMessage, PieceMessage, WorkMessage, send_all};
 use reelhook_app::outbox::repair::{Cursor, RepairPorts, Repaired, repair};
 use reelhook_app::store::StoreError;
@@ -21,7 +21,7 @@ use reelhook_aws::jobs::item::from_item;
 use reelhook_aws::jobs::table::JobTable;
 use reelhook_aws::objects::Bucket;
 use reelhook_aws::outbox::queues::Queue;
-use reelhook_aws::outbox::stream::{Record, read};
+use reelhook_aws::outbox::stream::{self, Record};
 use reelhook_aws::settings::Settings;
 use reelhook_aws::start::SystemClock;
 use reelhook_aws::webhooks::deliveries::DeliveryTable;
@@ -209,14 +209,19 @@ async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
     Ok(Subscriptions::new(&settings, registered?))
 }
 
+/// Reads a record of a stream as a version of an aggregate of any kind.
+fn read(record: &EventRecord) -> Record<dyn AnyVersion> {
+    stream::read(record, SystemClock.now(), from_item).of_any()
+}
+
 /// Processes the records before the first one that fails; Lambda retries that one and all after it.
 async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut plans = Vec::with_capacity(records.len());
     let (mut stopped, mut subscriptions) = (None, None);
     for (index, record) in records.iter().enumerate() {
-        match read(record, SystemClock.now(), from_item) {
+        match read(record) {
             Record::Version(version) => {
-                if subscriptions.is_none() && notifies(&*version) {
+                if subscriptions.is_none() && version.notifies() {
                     match read_subscriptions(deps).await {
                         Ok(found) => subscriptions = Some(found),
                         Err(error) => {
@@ -230,7 +235,7 @@ async fn stream(deps: &Deps, records: &[EventRecord]) -> DynamoDbEventResponse {
                 // A version that causes no webhook events needs no subscriptions.
                 let none = Subscriptions::default();
                 let subscriptions = subscriptions.as_ref().unwrap_or(&none);
-                plans.push(plan(&*version, subscriptions, deps.policy.hint_grace));
+                plans.push(version.plan(subscriptions, deps.policy.hint_grace));
             }
             Record::Nothing => plans.push(Plan::default()),
             Record::TooNew(reason) => {

@@ -12,7 +12,6 @@ use reelhook_app::jobs::renders::{Creatomate, RenderLookup, RenderPorts, look_up
 use reelhook_app::outbound::user_agent;
 use reelhook_app::outbox::messages::{DeliveryMessage, WorkMessage};
 use reelhook_app::outbox::sweep::{Due, SweepPorts, sweep};
-use reelhook_app::views::Dialect;
 use reelhook_aws::clients::Clients;
 use reelhook_aws::environment::{BadEnvironment, Environment};
 use reelhook_aws::jobs::counters::CounterTable;
@@ -172,7 +171,7 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
     Ok(match route {
         Route::Status => status_answer(&queue::status(&deps.jobs, now).await?, deps.max_workers),
         Route::List { family, status, limit, cursor } => {
-            list_answer(&queue::list(&deps.jobs, now, family.map(Dialect::kind), status, limit, cursor).await?)
+            list_answer(&queue::list(&deps.jobs, now, family, status, limit, cursor).await?)
         }
         Route::Clear => {
             queue::clear(&deps.jobs, &SystemClock).await?;

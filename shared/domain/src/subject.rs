@@ -53,7 +53,7 @@ impl Subject {
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Job(id) => Some(id),
-            Self::Endpoint(_) | Self::Trigger(_) => None,
+            _ => None,
         }
     }
 }
@@ -80,11 +80,7 @@ impl TryFrom<String> for Subject {
 
 impl From<Subject> for String {
     fn from(subject: Subject) -> Self {
-        match subject {
-            Subject::Job(id) => id.into(),
-            Subject::Endpoint(id) => id.into(),
-            Subject::Trigger(id) => id,
-        }
+        subject.as_str().to_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::problem::Problem;
 use crate::request::ApiRequest;
 
 /// Every path with its methods. Every path with GET also supports HEAD, and every path supports OPTIONS.
-const ROUTES: [(&str, &[&str]); 73] = [
+const ROUTES: &[(&str, &[&str])] = &[
     ("/", &["GET"]),
     ("/.well-known/webhook-keys.json", &["GET"]),
     ("/api/download/{id}", &["GET"]),

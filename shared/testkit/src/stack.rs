@@ -11,7 +11,8 @@ use reelhook_app::jobs::starts::{StartPorts, WorkerSettings, cancel_worker, star
 use reelhook_app::outbox::fanout::{FanoutError, FanoutPorts, apply_plans, plan};
 use reelhook_app::outbox::messages::{DeliveryMessage, PieceMessage, WorkMessage};
 use reelhook_app::outbox::repair::RepairPorts;
-use reelhook_app::outbox::sweep::{Due, SweepPorts, Swept, sweep};
+use reelhook_app::outbox::source::FanoutSource;
+use reelhook_app::outbox::sweep::{Due, SweepPorts, Sweepable, Swept, sweep};
 use reelhook_app::videos::assets::AssetLoader;
 use reelhook_app::videos::compose::Workflow;
 use reelhook_app::videos::pieces::{PieceOutcome, process_piece, process_pieces};
@@ -27,7 +28,7 @@ use reelhook_app::webhooks::recover::RecoverPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_domain::videos::film::Film;
-use reelhook_domain::{Job, JobId, Policy, Timestamp};
+use reelhook_domain::{JobId, Policy, Timestamp};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 
@@ -362,13 +363,13 @@ impl Stack {
         *self.position.lock().unwrap() = self.jobs.stream_len();
     }
 
-    /// Runs fanout on these versions as one batch.
+    /// Runs fanout on these versions of one kind of aggregates as one batch.
     ///
     /// # Errors
     /// [`FanoutError`].
-    pub async fn fan_out(&self, versions: &[Job]) -> Result<(), FanoutError> {
+    pub async fn fan_out<A: FanoutSource>(&self, versions: &[A]) -> Result<(), FanoutError> {
         let subscriptions = self.subscriptions().await;
-        let plan = |job: &Job| plan(job, &subscriptions, self.policy.hint_grace);
+        let plan = |version: &A| plan(version, &subscriptions, self.policy.hint_grace);
         let plans: Vec<_> = versions.iter().map(plan).collect();
         apply_plans(&self.fanout_ports(), &plans).await
     }
@@ -425,8 +426,13 @@ impl Stack {
     /// Runs the due sweep.
     pub async fn sweep(&self) -> Swept {
         let jobs = Due { index: &self.due, store: &*self.jobs };
+        self.sweep_of(&[&jobs]).await
+    }
+
+    /// Runs the due sweep on these kinds of aggregates.
+    pub async fn sweep_of(&self, aggregates: &[&dyn Sweepable]) -> Swept {
         let ports = SweepPorts {
-            aggregates: &[&jobs],
+            aggregates,
             due_deliveries: &self.due,
             starts: &*self.jobs,
             work: &self.work,

@@ -2,23 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::{Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, Status};
+use reelhook_domain::{Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, OutboundEvent, Status};
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::FanoutSource;
 use crate::views;
-use crate::views::dialect::Dialect;
 use crate::views::view::WebhookView;
 use crate::watch::Watched;
 use crate::web_url::WebUrl;
+use crate::webhooks::events::Callback;
 
 impl FanoutSource for Job {
     fn view(&self) -> &'static dyn WebhookView<Self> {
-        views::of_jobs(Dialect::of(self.kind))
+        views::of_jobs(self.kind)
     }
 
-    fn callback(&self) -> Option<WebUrl> {
-        self.request.callback.clone().and_then(|url| WebUrl::try_from(url).ok())
+    fn callback(&self, event: OutboundEvent) -> Option<Callback> {
+        let url = self.request.callback.clone().and_then(|url| WebUrl::try_from(url).ok())?;
+        // The end of a video makes the event of its start obsolete.
+        let ended = matches!(event, OutboundEvent::VideoCompleted | OutboundEvent::VideoFailed);
+        let started = self.emitted.iter().find(|emitted| emitted.event == OutboundEvent::VideoStarted);
+        Some(Callback { url, supersedes: started.filter(|_| ended).map(|emitted| emitted.id.clone()) })
     }
 
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot {
@@ -46,8 +50,8 @@ impl FanoutSource for Job {
         }
     }
 
-    fn piece_hint(&self) -> PieceMessage {
-        PieceMessage::Draw { job_id: self.id.clone(), attempt: self.run.attempt }
+    fn piece_hint(&self) -> Option<PieceMessage> {
+        Some(PieceMessage::Draw { job_id: self.id.clone(), attempt: self.run.attempt })
     }
 
     fn file_prefixes(&self) -> Vec<String> {

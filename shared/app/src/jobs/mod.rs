@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod effects;
+pub(crate) mod examples;
 pub mod logs;
 pub mod queue;
 pub mod reconcile;

@@ -1,25 +1,31 @@
 //! What fanout needs to know of an aggregate beside what all aggregates have in common.
 
-use reelhook_domain::{Aggregate, Live, LiveSnapshot};
+use reelhook_domain::{Aggregate, Live, LiveSnapshot, OutboundEvent};
 
 use crate::outbox::messages::PieceMessage;
 use crate::views::view::WebhookView;
-use crate::web_url::WebUrl;
+use crate::webhooks::events::Callback;
 
 /// An aggregate whose outbox fanout processes.
 pub trait FanoutSource: Aggregate {
     /// The view of its clients' dialect.
     fn view(&self) -> &'static dyn WebhookView<Self>;
 
-    /// The URL that its client named for its own events.
-    fn callback(&self) -> Option<WebUrl>;
+    /// The URL that its client named for its own events, and what this event makes obsolete there.
+    fn callback(&self, _event: OutboundEvent) -> Option<Callback> {
+        None
+    }
 
     /// Its state in this version, as far as these live events show it.
     fn live_snapshot(&self, events: &[Live]) -> LiveSnapshot;
 
-    /// The hint that pieces of it wait for renderers.
-    fn piece_hint(&self) -> PieceMessage;
+    /// The hint that pieces of it wait for renderers; none if it has no pieces.
+    fn piece_hint(&self) -> Option<PieceMessage> {
+        None
+    }
 
     /// The prefixes of its files in the bucket.
-    fn file_prefixes(&self) -> Vec<String>;
+    fn file_prefixes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

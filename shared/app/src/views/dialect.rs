@@ -1,4 +1,4 @@
-//! The dialects, by the kinds of jobs that their clients submit.
+//! The dialects: whose words rows and answers are rendered in.
 
 use reelhook_domain::JobKind;
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,6 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Every dialect.
-    pub const ALL: [Self; 2] = [Self::StreamGank, Self::VidBuilder];
-
     /// The name on the wire.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,14 +28,6 @@ impl Dialect {
         match kind {
             JobKind::Workflow => Self::StreamGank,
             JobKind::Video => Self::VidBuilder,
-        }
-    }
-
-    /// The kind of jobs that its clients submit.
-    pub fn kind(self) -> JobKind {
-        match self {
-            Self::StreamGank => JobKind::Workflow,
-            Self::VidBuilder => JobKind::Video,
         }
     }
 }

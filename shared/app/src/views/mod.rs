@@ -6,7 +6,7 @@ pub mod streamgank;
 pub mod vidbuilder;
 pub mod view;
 
-use reelhook_domain::Job;
+use reelhook_domain::{Job, JobKind};
 
 pub use self::dialect::Dialect;
 use self::streamgank::StreamGank;
@@ -21,10 +21,10 @@ pub fn of(dialect: Dialect) -> &'static dyn View {
     }
 }
 
-/// The view of a dialect whose clients submit jobs.
-pub fn of_jobs(dialect: Dialect) -> &'static dyn WebhookView<Job> {
-    match dialect {
-        Dialect::StreamGank => &StreamGank,
-        Dialect::VidBuilder => &VidBuilder,
+/// The view of the clients that submit jobs of this kind.
+pub fn of_jobs(kind: JobKind) -> &'static dyn WebhookView<Job> {
+    match kind {
+        JobKind::Workflow => &StreamGank,
+        JobKind::Video => &VidBuilder,
     }
 }

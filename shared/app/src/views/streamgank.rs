@@ -201,21 +201,7 @@ fn webhook_data(of: &Job, event: OutboundEvent, at: Timestamp) -> Value {
         OutboundEvent::ExtractionCompleted => {
             data["extracted_movies"] = json!(of.run.engine.steps().and_then(|steps| steps.extracted.as_ref()))
         }
-        OutboundEvent::Completed
-        | OutboundEvent::Failed
-        | OutboundEvent::ScriptCompleted
-        | OutboundEvent::CompletedWithIssues
-        | OutboundEvent::Timeout
-        | OutboundEvent::WorkflowIncomplete
-        | OutboundEvent::RenderTimeout
-        | OutboundEvent::VideoStarted
-        | OutboundEvent::VideoCompleted
-        | OutboundEvent::VideoFailed
-        | OutboundEvent::EndpointFailing
-        | OutboundEvent::EndpointDisabled
-        | OutboundEvent::EndpointRecovered
-        | OutboundEvent::DeliveryExhausted
-        | OutboundEvent::Test => {}
+        _ => {}
     }
     data
 }

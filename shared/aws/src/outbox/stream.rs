@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
+use reelhook_app::outbox::fanout::AnyVersion;
+use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
 use reelhook_domain::{Aggregate, Effect, Job, Timestamp};
 use serde_json::Value;
@@ -15,7 +17,7 @@ const UNKNOWN_KIND_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// A record of the stream.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Record<A = Job> {
+pub enum Record<A: ?Sized = Job> {
     /// A new version, with its outbox.
     Version(Box<A>),
     /// A record without effects: a removal, a migration, or a version with an empty outbox.
@@ -24,6 +26,18 @@ pub enum Record<A = Job> {
     TooNew(String),
     /// A record that can never be processed, and the reason.
     Poison(String),
+}
+
+impl<A: FanoutSource> Record<A> {
+    /// The record, with a version of any kind.
+    pub fn of_any(self) -> Record<dyn AnyVersion> {
+        match self {
+            Self::Version(version) => Record::Version(version),
+            Self::Nothing => Record::Nothing,
+            Self::TooNew(reason) => Record::TooNew(reason),
+            Self::Poison(reason) => Record::Poison(reason),
+        }
+    }
 }
 
 /// Reads a record; `decode` reads the aggregates of its table.

@@ -21,7 +21,7 @@ impl JobKind {
     pub fn webhook_event(self, event: OutboundEvent) -> Option<OutboundEvent> {
         match self {
             Self::Workflow => Some(event),
-            Self::Video => event.of_video(),
+            Self::Video => of_video(event),
         }
     }
 
@@ -31,5 +31,17 @@ impl JobKind {
             Self::Workflow => Recipients::Subscribers,
             Self::Video => Recipients::SubscribersAndCallback,
         }
+    }
+}
+
+/// The event that receivers of a video get for an event of its job; none for most events.
+fn of_video(event: OutboundEvent) -> Option<OutboundEvent> {
+    match event {
+        OutboundEvent::VideoStarted | OutboundEvent::VideoCompleted | OutboundEvent::VideoFailed => Some(event),
+        OutboundEvent::Completed => Some(OutboundEvent::VideoCompleted),
+        OutboundEvent::Failed | OutboundEvent::FailedNoRetry | OutboundEvent::Timeout | OutboundEvent::Cancelled => {
+            Some(OutboundEvent::VideoFailed)
+        }
+        _ => None,
     }
 }

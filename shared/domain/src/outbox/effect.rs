@@ -19,10 +19,7 @@ impl Recipients {
     /// The recipients of an event that was stored without them (version 0.2 and older): a client's own URL gets the events
     /// of its videos.
     pub fn unstated(event: OutboundEvent) -> Self {
-        match event.group() {
-            EventGroup::Video => Self::SubscribersAndCallback,
-            EventGroup::Job | EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => Self::Subscribers,
-        }
+        if event.group() == EventGroup::Video { Self::SubscribersAndCallback } else { Self::Subscribers }
     }
 }
 

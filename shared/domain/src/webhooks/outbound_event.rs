@@ -121,104 +121,76 @@ impl OutboundEvent {
         Self::Test,
     ];
 
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
+    /// The name on the wire, what the event is about, and a sentence that says when it is sent.
+    fn facts(self) -> (&'static str, EventGroup, &'static str) {
         match self {
-            Self::Completed => "job.completed",
-            Self::Failed => "job.failed",
-            Self::Cancelled => "job.cancelled",
-            Self::ExtractionCompleted => "job.extraction_completed",
-            Self::ScriptCompleted => "job.script_completed",
-            Self::CompletedWithIssues => "job.completed_with_issues",
-            Self::FailedNoRetry => "job.failed_no_retry",
-            Self::Timeout => "job.timeout",
-            Self::WorkflowIncomplete => "job.workflow_incomplete",
-            Self::RenderTimeout => "job.render_timeout",
-            Self::Deleted => "job.deleted",
-            Self::VideoStarted => "video.started",
-            Self::VideoCompleted => "video.completed",
-            Self::VideoFailed => "video.failed",
-            Self::EndpointFailing => "endpoint.failing",
-            Self::EndpointDisabled => "endpoint.disabled",
-            Self::EndpointRecovered => "endpoint.recovered",
-            Self::DeliveryExhausted => "delivery.exhausted",
-            Self::Test => "webhook.test",
+            Self::Completed => ("job.completed", EventGroup::Job, "The video is there."),
+            Self::Failed => ("job.failed", EventGroup::Job, "The job failed, and its retries are used up."),
+            Self::Cancelled => ("job.cancelled", EventGroup::Job, "Someone cancelled the job."),
+            Self::ExtractionCompleted => {
+                ("job.extraction_completed", EventGroup::Job, "The job paused after extraction, as was asked.")
+            }
+            Self::ScriptCompleted => {
+                ("job.script_completed", EventGroup::Job, "The worker is done; the video still renders.")
+            }
+            Self::CompletedWithIssues => (
+                "job.completed_with_issues",
+                EventGroup::Job,
+                "The worker is done, but named neither a video nor a render.",
+            ),
+            Self::FailedNoRetry => {
+                ("job.failed_no_retry", EventGroup::Job, "The job failed in a way that a retry can't mend.")
+            }
+            Self::Timeout => ("job.timeout", EventGroup::Job, "The run took longer than it may."),
+            Self::WorkflowIncomplete => (
+                "job.workflow_incomplete",
+                EventGroup::Job,
+                "The run took longer than it may, with a render under way.",
+            ),
+            Self::RenderTimeout => ("job.render_timeout", EventGroup::Job, "The render did not end in time."),
+            Self::Deleted => ("job.deleted", EventGroup::Job, "The job was deleted."),
+            Self::VideoStarted => ("video.started", EventGroup::Video, "A video is being made."),
+            Self::VideoCompleted => ("video.completed", EventGroup::Video, "A video is ready."),
+            Self::VideoFailed => ("video.failed", EventGroup::Video, "A video can't be made, or was cancelled."),
+            Self::EndpointFailing => {
+                ("endpoint.failing", EventGroup::Endpoint, "An endpoint fails, and will be disabled if it goes on.")
+            }
+            Self::EndpointDisabled => (
+                "endpoint.disabled",
+                EventGroup::Endpoint,
+                "An endpoint was disabled: it failed for too long, or asked for it.",
+            ),
+            Self::EndpointRecovered => {
+                ("endpoint.recovered", EventGroup::Endpoint, "An endpoint that was failing takes webhooks again.")
+            }
+            Self::DeliveryExhausted => {
+                ("delivery.exhausted", EventGroup::Delivery, "Every try of a delivery failed; it can be recovered.")
+            }
+            Self::Test => {
+                ("webhook.test", EventGroup::Webhook, "A test. New endpoints get one, whatever they subscribe to.")
+            }
         }
     }
 
-    /// A sentence that says when it is sent, for those who choose among the events.
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Completed => "The video is there.",
-            Self::Failed => "The job failed, and its retries are used up.",
-            Self::Cancelled => "Someone cancelled the job.",
-            Self::ExtractionCompleted => "The job paused after extraction, as was asked.",
-            Self::ScriptCompleted => "The worker is done; the video still renders.",
-            Self::CompletedWithIssues => "The worker is done, but named neither a video nor a render.",
-            Self::FailedNoRetry => "The job failed in a way that a retry can't mend.",
-            Self::Timeout => "The run took longer than it may.",
-            Self::WorkflowIncomplete => "The run took longer than it may, with a render under way.",
-            Self::RenderTimeout => "The render did not end in time.",
-            Self::Deleted => "The job was deleted.",
-            Self::VideoStarted => "A video is being made.",
-            Self::VideoCompleted => "A video is ready.",
-            Self::VideoFailed => "A video can't be made, or was cancelled.",
-            Self::EndpointFailing => "An endpoint fails, and will be disabled if it goes on.",
-            Self::EndpointDisabled => "An endpoint was disabled: it failed for too long, or asked for it.",
-            Self::EndpointRecovered => "An endpoint that was failing takes webhooks again.",
-            Self::DeliveryExhausted => "Every try of a delivery failed; it can be recovered.",
-            Self::Test => "A test. New endpoints get one, whatever they subscribe to.",
-        }
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        self.facts().0
     }
 
     /// What it is about.
     pub fn group(self) -> EventGroup {
-        match self {
-            Self::Completed
-            | Self::Failed
-            | Self::Cancelled
-            | Self::ExtractionCompleted
-            | Self::ScriptCompleted
-            | Self::CompletedWithIssues
-            | Self::FailedNoRetry
-            | Self::Timeout
-            | Self::WorkflowIncomplete
-            | Self::RenderTimeout
-            | Self::Deleted => EventGroup::Job,
-            Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => EventGroup::Video,
-            Self::EndpointFailing | Self::EndpointDisabled | Self::EndpointRecovered => EventGroup::Endpoint,
-            Self::DeliveryExhausted => EventGroup::Delivery,
-            Self::Test => EventGroup::Webhook,
-        }
+        self.facts().1
+    }
+
+    /// A sentence that says when it is sent, for those who choose among the events.
+    pub fn description(self) -> &'static str {
+        self.facts().2
     }
 
     /// Whether it is about webhooks themselves. Deliveries of such an event cause no further ones, so that there are no
     /// loops.
     pub fn is_operational(self) -> bool {
-        match self.group() {
-            EventGroup::Job | EventGroup::Video => false,
-            EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook => true,
-        }
-    }
-
-    /// The event that receivers of a video get instead of an event of its job; none for most events.
-    pub fn of_video(self) -> Option<Self> {
-        match self {
-            Self::VideoStarted | Self::VideoCompleted | Self::VideoFailed => Some(self),
-            Self::Completed => Some(Self::VideoCompleted),
-            Self::Failed | Self::FailedNoRetry | Self::Timeout | Self::Cancelled => Some(Self::VideoFailed),
-            Self::ExtractionCompleted
-            | Self::ScriptCompleted
-            | Self::CompletedWithIssues
-            | Self::WorkflowIncomplete
-            | Self::RenderTimeout
-            | Self::Deleted
-            | Self::EndpointFailing
-            | Self::EndpointDisabled
-            | Self::EndpointRecovered
-            | Self::DeliveryExhausted
-            | Self::Test => None,
-        }
+        matches!(self.group(), EventGroup::Endpoint | EventGroup::Delivery | EventGroup::Webhook)
     }
 
     /// Reads a name.

@@ -3,7 +3,7 @@
 use reelhook_app::jobs::queue::{Cursor, Listed, QueueStatus};
 use reelhook_app::views::Dialect;
 use reelhook_app::views::streamgank::job;
-use reelhook_domain::{JobId, Status, Timestamp, brief};
+use reelhook_domain::{JobId, JobKind, Status, Timestamp, brief};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -25,7 +25,7 @@ pub enum Route {
     /// GET /api/queue/jobs
     List {
         /// Lists only jobs of this family; none lists all families. The default is StreamGank.
-        family: Option<Dialect>,
+        family: Option<JobKind>,
         /// Lists only jobs with this status; none lists all.
         status: Option<Status>,
         /// The maximum number of jobs in the answer.
@@ -85,13 +85,13 @@ impl Route {
     }
 }
 
-fn read_family(text: &str) -> Result<Option<Dialect>, Problem> {
+fn read_family(text: &str) -> Result<Option<JobKind>, Problem> {
     if text == "all" {
         return Ok(None);
     }
     // StreamGank's clients do not send a family, and can't show jobs of other families.
     let name = if text.is_empty() { Dialect::StreamGank.name() } else { text };
-    let found = Dialect::ALL.into_iter().find(|family| family.name() == name);
+    let found = JobKind::ALL.into_iter().find(|kind| Dialect::of(*kind).name() == name);
     let right = "one of streamgank, vidbuilder, all";
     found.map(Some).ok_or_else(|| Problem::BadField { field: "family", right: right.to_owned() })
 }
@@ -203,16 +203,16 @@ mod tests {
 
     #[test]
     fn the_list_has_streamgank_jobs_unless_a_family_is_named() {
-        let check = |query: &[(&str, &str)], expected: Option<Dialect>| {
+        let check = |query: &[(&str, &str)], expected: Option<JobKind>| {
             let Ok(Some(Route::List { family, .. })) = Route::read(&asking("/api/queue/jobs", query)) else {
                 panic!("{query:?} is a list")
             };
             assert_eq!(family, expected, "{query:?}");
         };
-        check(&[], Some(Dialect::StreamGank));
-        check(&[("family", "")], Some(Dialect::StreamGank));
-        check(&[("family", "streamgank"), ("status", "failed")], Some(Dialect::StreamGank));
-        check(&[("family", "vidbuilder")], Some(Dialect::VidBuilder));
+        check(&[], Some(JobKind::Workflow));
+        check(&[("family", "")], Some(JobKind::Workflow));
+        check(&[("family", "streamgank"), ("status", "failed")], Some(JobKind::Workflow));
+        check(&[("family", "vidbuilder")], Some(JobKind::Video));
         check(&[("family", "all")], None);
         for bad in ["VidBuilder", "none", "streamgank,vidbuilder"] {
             let route = Route::read(&asking("/api/queue/jobs", &[("family", bad)]));
@@ -225,7 +225,7 @@ mod tests {
         let id = |text: &str| JobId::parse(text).unwrap();
         let cursor = Cursor { until: Timestamp(5), listed: [id("job_1_a"), id("job_1_b")].into() };
         let read = |text: &str| Route::read(&asking("/api/queue/jobs", &[("cursor", text)]));
-        let family = Some(Dialect::StreamGank);
+        let family = Some(JobKind::Workflow);
         let list = Route::List { family, status: None, limit: LIST, cursor: Some(cursor.clone()) };
         assert_eq!(read(&write_cursor(&cursor)), Ok(Some(list)));
         for bad in ["", "x", "!!", "NQ"] {

@@ -8,5 +8,5 @@ mod ports;
 
 pub use apply::{FanoutError, apply_plans};
 pub(crate) use plan::plan_emitted;
-pub use plan::{CountStep, Plan, Purge, notifies, plan};
+pub use plan::{AnyVersion, CountStep, Plan, Purge, notifies, plan};
 pub use ports::{FanoutPorts, FanoutStore, FileStore};

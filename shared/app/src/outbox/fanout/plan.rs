@@ -12,7 +12,7 @@ use crate::outbox::rows::{LiveRow, LogEntry, LogRow};
 use crate::outbox::source::FanoutSource;
 use crate::views::view::WebhookView;
 use crate::webhooks::endpoints::callback;
-use crate::webhooks::events::{Callback, EventRow, delivery_of};
+use crate::webhooks::events::{EventRow, delivery_of};
 use crate::webhooks::subscriptions::Subscriptions;
 
 /// What the effects of one version write and send.
@@ -74,6 +74,25 @@ pub fn plan<A: FanoutSource>(of: &A, subscriptions: &Subscriptions, grace: Durat
     planner.plan
 }
 
+/// A version of an aggregate of any kind, as fanout processes it.
+pub trait AnyVersion: Send + Sync {
+    /// [`notifies`].
+    fn notifies(&self) -> bool;
+
+    /// [`plan`].
+    fn plan(&self, subscriptions: &Subscriptions, grace: Duration) -> Plan;
+}
+
+impl<A: FanoutSource> AnyVersion for A {
+    fn notifies(&self) -> bool {
+        notifies(self)
+    }
+
+    fn plan(&self, subscriptions: &Subscriptions, grace: Duration) -> Plan {
+        plan(self, subscriptions, grace)
+    }
+}
+
 /// Plans the webhook events since `since` that an aggregate has a record of, whichever version caused them.
 pub(crate) fn plan_emitted<A: FanoutSource>(
     of: &A,
@@ -123,8 +142,9 @@ impl<A: FanoutSource> Planner<'_, A> {
             }
             Effect::Live { events, after } => self.live(index, events, *after),
             Effect::Draw { hints, delay_s } => {
-                let hint = Delayed { message: self.of.piece_hint(), delay_s: *delay_s };
-                self.plan.pieces.extend(std::iter::repeat_n(hint, usize::try_from(*hints).unwrap_or(1)));
+                let hint = self.of.piece_hint().map(|message| Delayed { message, delay_s: *delay_s });
+                let count = usize::try_from(*hints).unwrap_or(1);
+                self.plan.pieces.extend(hint.into_iter().flat_map(|hint| std::iter::repeat_n(hint, count)));
             }
             Effect::RemoveFiles { keys } => self.plan.removed.extend(keys.iter().cloned()),
             Effect::Purge => {
@@ -183,27 +203,19 @@ impl<A: FanoutSource> Planner<'_, A> {
 
     /// Plans an event and a delivery for each of its recipients.
     fn notify(&mut self, id: EventId, event: OutboundEvent, to: Recipients, at: Timestamp) {
-        let url = match to {
+        let own = match to {
             Recipients::Subscribers => None,
-            Recipients::SubscribersAndCallback => self.of.callback(),
+            Recipients::SubscribersAndCallback => self.of.callback(event),
         };
-        let client = url.as_ref().map(callback::subscriber);
+        let client = own.as_ref().map(|own| callback::subscriber(&own.url));
         let mut recipients = self.subscriptions.of(event, at).chain(&client).peekable();
         if recipients.peek().is_none() {
             return;
         }
-        let callback = url.map(|url| Callback { url, supersedes: self.superseded(event) });
         let data = self.view.webhook_data(self.of, event, at);
-        let row = EventRow { id, event, subject: self.of.subject(), at, data, callback };
+        let row = EventRow { id, event, subject: self.of.subject(), at, data, callback: own };
         let deliveries = recipients.map(|to| delivery_of(&row, to, self.grace, self.of.traceparent()));
         self.plan.deliveries.extend(deliveries);
         self.plan.events.push(row);
-    }
-
-    /// The end of a video makes the event of its start obsolete.
-    fn superseded(&self, event: OutboundEvent) -> Option<EventId> {
-        let ended = matches!(event, OutboundEvent::VideoCompleted | OutboundEvent::VideoFailed);
-        let started = self.of.emitted().iter().find(|emitted| emitted.event == OutboundEvent::VideoStarted);
-        started.filter(|_| ended).map(|emitted| emitted.id.clone())
     }
 }
