@@ -42,7 +42,7 @@ async fn images_are_accepted_by_upload_by_form_and_by_url() {
     until(&stack, &by_form, "completed").await;
     let failed = until(&stack, &by_url, "failed").await;
     let error = failed["error"].as_str().expect("a sentence");
-    assert_eq!(error, "scenes[0].content.images[0]: the picture at 169.254.169.254 could not be fetched: ENOTFOUND");
+    assert_eq!(error, "scenes[0].content.images[0]: the image at 169.254.169.254 could not be fetched: ENOTFOUND");
     stack.assert_queues_empty().await;
 }
 
@@ -130,7 +130,7 @@ async fn invalid_video_requests_are_refused_with_what_would_be_right() {
                 json!({ "content": { "images": (0..21).map(|n| format!("https://a.example/{n}.png")).collect::<Vec<_>>() } }),
             ),
             "bad_field",
-            "limited to 20 different pictures in total (got 21)",
+            "limited to 20 different images in total (got 21)",
         ),
         (bad_quality, "bad_field", "`quality` must be `720p`, `1080p` or `4k`"),
         (bad_track, "bad_field", "`music.trackId` must be the id of a track"),

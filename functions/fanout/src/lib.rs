@@ -203,7 +203,7 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Answer, lam
     }
 }
 
-/// Loads who subscribes to what.
+/// Loads the subscriptions of all endpoints.
 async fn read_subscriptions(deps: &Deps) -> Result<Subscriptions, StoreError> {
     let (settings, registered) = tokio::join!(deps.settings.get(), deps.registrations.subscribers());
     Ok(Subscriptions::new(&settings, registered?))

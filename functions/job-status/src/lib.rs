@@ -80,8 +80,8 @@ impl Deps {
         let access = Settings::load(clients.ssm(), config.settings_path, Access::SETTINGS, move |raw| {
             Ok(Access::read(&site, &|name| raw.text(name))?)
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (access, ()) = tokio::join!(access, warm_up(jobs.load(&nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (access, ()) = tokio::join!(access, warm_up(jobs.load(&no_job)));
         let limits = Limits::of_callers(counters, config.calls_per_minute);
         Ok(Self { site: config.site, access: access?, jobs, deliveries, limits })
     }

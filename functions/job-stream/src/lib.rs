@@ -134,8 +134,8 @@ impl Deps {
                 tokens: tokens.context("CALLBACK_TOKEN_SECRET is not set")?,
             })
         });
-        let nobody = JobId::parse("warm-up")?;
-        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&nobody)));
+        let no_job = JobId::parse("warm-up")?;
+        let (secrets, ()) = tokio::join!(secrets, warm_up(jobs.load(&no_job)));
         Ok(Self {
             jobs,
             live: JobEventTable::new(dynamodb, config.job_events_table),

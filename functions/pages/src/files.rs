@@ -142,7 +142,7 @@ const DELIVERIES: Page = page!(
 const DELIVERY: Page = page!(
     "delivery.html",
     "Delivery",
-    "One webhook: its content and each try to deliver it.",
+    "One webhook: its content and each delivery attempt.",
     "delivery",
     Some(("/webhooks", "true"))
 );

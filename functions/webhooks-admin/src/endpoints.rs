@@ -134,8 +134,8 @@ impl EndpointHandler<'_> {
     /// The id of a registered endpoint.
     async fn registered(&self, name: &str) -> Result<EndpointId, Problem> {
         let id = self.id(name)?;
-        let there = self.registrations.registration(&id).await?;
-        there.map(|registration| registration.id).ok_or(Problem::EndpointNotFound)
+        let registration = self.registrations.registration(&id).await?;
+        registration.map(|registration| registration.id).ok_or(Problem::EndpointNotFound)
     }
 
     /// All endpoints in order, each with its cursor: those of the settings first, then the newest.

@@ -183,8 +183,8 @@ impl Deps {
             let edge = Edge::read(&|name| raw.text(name));
             Ok(Secrets { access: Access::read(&site, &|name| raw.text(name))?, webhooks, vault, edge })
         });
-        let nobody = [EndpointId::parse("warm-up")?];
-        let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&nobody)));
+        let no_endpoint = [EndpointId::parse("warm-up")?];
+        let (secrets, ()) = tokio::join!(secrets, warm_up(endpoints.states(&no_endpoint)));
         Ok(Self {
             tables: TriggerTables {
                 deliveries: DeliveryTable::new(dynamodb, config.deliveries_table),

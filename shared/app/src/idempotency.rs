@@ -160,7 +160,7 @@ pub trait IdempotencyStore: Send + Sync {
     /// [`StoreError`].
     async fn record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError>;
 
-    /// Stores a record, unless the key has one: that one.
+    /// Stores a record and returns none; if the key has a record, returns that one.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -119,7 +119,7 @@ pub enum WatchStart {
     },
 }
 
-/// Begins to watch a job for a viewer that has seen the events up to `last` (`Last-Event-ID`), or up to `noted` (its
+/// Begins to watch for a viewer that has seen the events up to `last` (`Last-Event-ID`), or up to `noted` (its
 /// cookie). `last` takes precedence.
 ///
 /// A viewer that sends the id of the end is stopped. A page that opens a new stream each time sends no id, and would

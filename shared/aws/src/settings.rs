@@ -30,7 +30,7 @@ const FRESH_JITTER_MS: u64 = 60_000;
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// The minimum age of settings before a refused caller makes them be read again; it doubles after each reading that
 /// changed nothing.
-const AGAIN: Duration = Duration::from_secs(5);
+const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// Doublings of that, which make it longer than [`FRESH`].
 const MOST_DOUBLINGS: u32 = 6;
 /// Names per call.
@@ -111,7 +111,7 @@ impl<T> Settings<T> {
     pub async fn get(&self) -> Arc<T> {
         let mut current = self.current.lock().await;
         if current.read_at.elapsed() >= current.fresh_for {
-            self.read_again(&mut current).await;
+            self.refresh(&mut current).await;
             self.fruitless.store(0, Ordering::Relaxed);
         }
         Arc::clone(&current.value)
@@ -145,14 +145,14 @@ impl<T> Settings<T> {
     async fn newer_than(&self, known: &Arc<T>) -> Arc<T> {
         let mut current = self.current.lock().await;
         let doubled = self.fruitless.load(Ordering::Relaxed).min(MOST_DOUBLINGS);
-        if Arc::ptr_eq(&current.value, known) && current.read_at.elapsed() >= AGAIN * 2_u32.pow(doubled) {
-            self.read_again(&mut current).await;
+        if Arc::ptr_eq(&current.value, known) && current.read_at.elapsed() >= FIRST_RETRY * 2_u32.pow(doubled) {
+            self.refresh(&mut current).await;
             self.fruitless.store(doubled + 1, Ordering::Relaxed);
         }
         Arc::clone(&current.value)
     }
 
-    async fn read_again(&self, current: &mut Current<T>) {
+    async fn refresh(&self, current: &mut Current<T>) {
         let read = read(&self.client, &self.path, self.names).await;
         match read.and_then(|raw| (self.parse)(&raw)) {
             Ok(value) => {
@@ -160,7 +160,7 @@ impl<T> Settings<T> {
                 current.fresh_for = fresh_for();
             }
             Err(error) => {
-                tracing::error!(%error, "failed to read settings again, the current ones stay in use");
+                tracing::error!(%error, "failed to refresh the settings, the current ones stay in use");
                 current.fresh_for = AFTER_FAILURE + by_chance(AFTER_FAILURE.as_millis() as u64);
             }
         }
@@ -274,7 +274,7 @@ mod tests {
         let (settings, reads) = counting(|_| false).await;
         let is_one = |key: &Option<String>| if key.as_deref() == Some("1") { Ok(()) } else { Err("refused") };
         assert_eq!(settings.check(is_one).await, Err("refused"), "they were read a moment ago");
-        settings.grow_older(AGAIN).await;
+        settings.grow_older(FIRST_RETRY).await;
         assert_eq!(settings.check(is_one).await, Ok(()));
         assert_eq!(settings.check(is_one).await, Ok(()), "what passes is not read again");
         assert_eq!(reads.load(Ordering::Relaxed), 2);
@@ -295,7 +295,7 @@ mod tests {
         // The next one is the usual one, and after that a new secret opens at once.
         settings.grow_older(FRESH).await;
         assert_eq!(settings.get().await.as_deref(), Some("7"));
-        settings.grow_older(AGAIN).await;
+        settings.grow_older(FIRST_RETRY).await;
         let is_eight = |key: &Option<String>| if key.as_deref() == Some("8") { Ok(()) } else { Err("refused") };
         assert_eq!(settings.check(is_eight).await, Ok(()));
     }
@@ -311,7 +311,7 @@ mod tests {
         settings.grow_older(Duration::from_secs(20)).await;
         let is_three = |key: &Option<String>| if key.as_deref() == Some("3") { Ok(()) } else { Err("refused") };
         assert_eq!(settings.check(is_three).await, Ok(()));
-        settings.grow_older(AGAIN).await;
+        settings.grow_older(FIRST_RETRY).await;
         let is_four = |key: &Option<String>| if key.as_deref() == Some("4") { Ok(()) } else { Err("refused") };
         assert_eq!(settings.check(is_four).await, Ok(()));
     }

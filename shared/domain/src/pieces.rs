@@ -1,6 +1,6 @@
-//! Work that is cut into pieces: renderers claim them under leases, send heartbeats, and hand them in (ADR 21).
+//! Work that is cut into pieces: renderers claim them under leases, send heartbeats, and report results (ADR 21).
 //!
-//! What a piece is about is its task `T`. The rules here know nothing of it.
+//! The work of a piece is its task `T`, which these rules do not read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use crate::{Policy, Timestamp};
 
 /// Leases end at multiples of this part of them, so that not each heartbeat moves the time at which the work is due.
 const LEASE_STEPS: u32 = 3;
-/// Crashes of one piece (lost leases, or renderers in trouble) after which its run fails.
+/// Failures of one piece (expired leases or errors of renderers) after which its run fails.
 pub const MAX_CRASHES: u32 = 3;
-/// How long a piece waits after its renderer had trouble.
+/// How long a piece waits after its renderer failed.
 const CRASH_WAIT: Duration = Duration::from_secs(30);
 /// Hints that replace lost ones at most, at once.
 const REPEATED_HINTS: usize = 100;
 /// The due sweep runs this often; a lease that ends before its next run gets a hint of its own.
 const SWEEP: Duration = Duration::from_secs(60);
-/// Open pieces that nobody claims get new hints at least this often.
+/// Open pieces without a claim get new hints at least this often.
 const MAX_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// A claim on a piece.
@@ -44,7 +44,7 @@ pub struct Piece<T> {
     pub claim: Option<PieceClaim>,
     /// Not to be claimed before this.
     pub ready_at: Option<Timestamp>,
-    /// Claims whose leases ran out, or whose renderers had trouble.
+    /// Claims that failed: their leases expired, or their renderers reported an error.
     pub crashes: u32,
 }
 
@@ -59,7 +59,7 @@ impl<T> Piece<T> {
         !self.done && self.claim.is_none()
     }
 
-    /// Whether the lease of its claim has run out.
+    /// Whether the lease of its claim has expired.
     pub fn is_lost(&self, now: Timestamp) -> bool {
         self.claim.as_ref().is_some_and(|claim| claim.lease_until <= now)
     }
@@ -72,7 +72,7 @@ pub struct Pieces<T> {
     pub list: Vec<Piece<T>>,
     /// Claims ever made in the run.
     pub claims: u32,
-    /// When a piece last changed hands.
+    /// When a piece was last claimed, opened or finished.
     pub moved_at: Timestamp,
     /// When the due sweep sends hints again if pieces are still open.
     pub hint_at: Timestamp,
@@ -80,23 +80,23 @@ pub struct Pieces<T> {
     pub shown_at: Timestamp,
 }
 
-/// What became of a piece whose renderer had trouble.
+/// The state of a piece after its renderer failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AfterTrouble {
+pub enum AfterFailure {
     /// It is open again after this time.
     Retried(Duration),
-    /// It had trouble too often, or cannot get better.
+    /// It failed too often, or a retry would fail again.
     Exhausted,
 }
 
 /// What the due sweep found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Swept {
-    /// The piece at this index has lost too many renderers.
+    /// The piece at this index has lost too many leases.
     Exhausted(usize),
-    /// So many leases ran out; these hints, each with its delay, bring other renderers.
+    /// Leases expired; these hints, each with its delay, start other renderers.
     Lost {
-        /// Leases that ran out.
+        /// The number of expired leases.
         count: u32,
         /// Hints and their delays.
         hints: Vec<(u32, Duration)>,
@@ -126,8 +126,8 @@ impl<T> Pieces<T> {
         self.hint_at = now.after(policy.hint_grace);
     }
 
-    /// Claims the first piece that is open, or whose lease has run out: its renderer died, and the due sweep has not been
-    /// here yet. A piece that has lost too many renderers is left to the sweep. Returns whether a lease had run out; none if
+    /// Claims the first piece that is open, or whose lease has expired before the due sweep has opened it
+    /// again. A piece that has lost too many leases is left to the sweep. Returns whether a lease had expired; none if
     /// no piece can be claimed.
     pub fn claim(&mut self, now: Timestamp, policy: &Policy) -> Option<bool> {
         let claimable = |piece: &&mut Piece<T>| match piece.is_lost(now) {
@@ -161,7 +161,7 @@ impl<T> Pieces<T> {
         }
     }
 
-    /// Opens the piece at `index` again after `wait`: somebody outside works on it.
+    /// Opens the piece at `index` again after `wait`: an outside service works on it.
     pub fn defer(&mut self, index: usize, units: u32, wait: Duration, now: Timestamp, policy: &Policy) {
         let piece = &mut self.list[index];
         piece.claim = None;
@@ -180,20 +180,20 @@ impl<T> Pieces<T> {
         self.moved(now, policy);
     }
 
-    /// The renderer of the piece at `index` had trouble: the piece is open again a little later, unless it cannot get better
-    /// or had trouble too often.
-    pub fn trouble(&mut self, index: usize, can_improve: bool, now: Timestamp, policy: &Policy) -> AfterTrouble {
+    /// The renderer of the piece at `index` failed: the piece is open again after a wait, unless a retry is useless
+    /// or it failed too often.
+    pub fn fail(&mut self, index: usize, can_improve: bool, now: Timestamp, policy: &Policy) -> AfterFailure {
         let wait = CRASH_WAIT * policy.retry_delay_percent / 100;
         let piece = &mut self.list[index];
         piece.crashes += 1;
         if !can_improve || piece.crashes >= MAX_CRASHES {
-            return AfterTrouble::Exhausted;
+            return AfterFailure::Exhausted;
         }
         piece.claim = None;
         piece.ready_at = Some(now.after(wait));
         self.moved_at = now;
         self.hint_at = now.after(wait + policy.hint_grace);
-        AfterTrouble::Retried(wait)
+        AfterFailure::Retried(wait)
     }
 
     /// Whether every piece is done.
@@ -206,7 +206,7 @@ impl<T> Pieces<T> {
         self.list.iter().map(|piece| piece.units).sum()
     }
 
-    /// What the due sweep does: pieces of renderers that died are open again, and open ones get new hints.
+    /// What the due sweep does: pieces whose leases expired are open again, and open pieces get new hints.
     pub fn sweep(&mut self, now: Timestamp, policy: &Policy) -> Swept {
         let (mut lost, mut exhausted) = (0, None);
         for (index, piece) in self.list.iter_mut().enumerate().filter(|(_, piece)| piece.is_lost(now)) {
@@ -235,8 +235,8 @@ impl<T> Pieces<T> {
         Swept::Hint(u32::try_from(open).unwrap_or(1))
     }
 
-    /// Where one renderer died, others may have died with it: a hint comes when each of their leases ends, and not only with
-    /// the next sweep. A living renderer has extended its lease by then, and the hint finds nothing to do.
+    /// Renderers often fail together: a hint is sent for the end of each other lease too, and not only with
+    /// the next sweep. A running renderer has extended its lease by then, and the hint finds nothing to do.
     fn leases_that_end_soon(&self, now: Timestamp) -> impl Iterator<Item = (u32, Duration)> {
         let next_sweep = now.after(SWEEP);
         let mut ends: BTreeMap<Timestamp, u32> = BTreeMap::new();

@@ -16,7 +16,7 @@ pub enum RenderError {
         reason: String,
     },
     /// An image is missing, damaged or too large.
-    #[error("the picture {} {reason}", name(image))]
+    #[error("the image {} {reason}", name(image))]
     Image {
         /// The image.
         image: ImageRef,

@@ -214,7 +214,7 @@ impl EndpointStateStore for MemoryDeliveries {
         done.answer(())
     }
 
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, notified: bool) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("disable")?;
         let mut state = self.state();
@@ -223,7 +223,7 @@ impl EndpointStateStore for MemoryDeliveries {
         if endpoint.disabled_at.is_none() {
             endpoint.disabled_at = Some(now);
             endpoint.disabled_reason = Some(reason.to_owned());
-            endpoint.disable_notified = told;
+            endpoint.disable_notified = notified;
         }
         done.answer(())
     }

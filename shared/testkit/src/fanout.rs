@@ -170,7 +170,7 @@ impl CounterStore for MemoryFanout {
         done.answer(())
     }
 
-    async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
+    async fn correct(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("mend")?;
         let mut state = self.state();

@@ -262,7 +262,7 @@ async fn update(
             return Ok(());
         }
     }
-    Err(StoreError::Busy { operation: "change the queue", source: "others changed it each time".into() })
+    Err(StoreError::Busy { operation: "change the queue", source: "it changed during each attempt".into() })
 }
 
 /// The ports of the removal of hidden jobs.

@@ -50,7 +50,7 @@ pub trait CounterStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError>;
+    async fn correct(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError>;
 }
 
 /// Compares the counters of today and yesterday with the jobs; returns the number of corrected counters.
@@ -72,7 +72,7 @@ pub async fn reconcile(store: &dyn CounterStore, now: Timestamp) -> Result<usize
                 continue;
             }
             if counter.suspected == Some((counted, counter.value)) {
-                store.mend(status, &day, counter.value, counted).await?;
+                store.correct(status, &day, counter.value, counted).await?;
                 corrected += 1;
                 tracing::warn!(status = status.name(), day, was = counter.value, counted, "corrected a counter");
             } else {

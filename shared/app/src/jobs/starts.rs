@@ -103,7 +103,7 @@ pub struct StartPorts<'a> {
 enum StartResponse {
     /// The worker accepted the run.
     Accepted { worker_id: Option<String>, cancel_url: Option<String> },
-    /// The worker is busy or was not reached: try again later.
+    /// The worker is busy or was not reached: the start is deferred.
     Busy { wait: Option<Duration>, reason: String },
     /// The worker refused the run: the run has failed.
     Refused { error: String },

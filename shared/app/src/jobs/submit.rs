@@ -119,7 +119,7 @@ pub async fn submit_as(
         Saved::Done => Ok(Submitted::Answer(record.answer)),
         Saved::Conflict(Some(first)) => Ok(key.repeated(*first).into()),
         Saved::Conflict(None) => {
-            Err(StoreError::Unreadable { operation: "read key", reason: "the key's record vanished".to_owned() })
+            Err(StoreError::Unreadable { operation: "read key", reason: "the key's record is missing".to_owned() })
         }
     }
 }

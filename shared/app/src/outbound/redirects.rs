@@ -106,7 +106,7 @@ pub async fn fetch(http: &dyn HttpSender, fetch: Fetch) -> Fetched {
     Fetched { url, redirects, took, end }
 }
 
-/// Where a redirect leads, if that is a place of the web.
+/// The target of a redirect, if it is an http or https URL.
 fn target(response: &OutboundResponse, url: &Url) -> Option<Url> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return None;

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum WorkMessage {
-    /// Try to start something.
+    /// Start waiting jobs, if slots are free.
     #[serde(rename = "start.v1")]
     Start,
     /// Ask the render service for the state of a render.

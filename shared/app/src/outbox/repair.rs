@@ -76,7 +76,7 @@ pub struct RepairPorts<'a> {
     pub jobs: &'a dyn JobStore,
     /// Rows and messages.
     pub fanout: FanoutPorts<'a>,
-    /// Who subscribes to what.
+    /// The subscriptions of all endpoints.
     pub subscriptions: &'a Subscriptions,
     /// How much later than its hint a delivery is due.
     pub grace: Duration,

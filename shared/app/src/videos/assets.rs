@@ -45,7 +45,7 @@ impl AssetSource for AssetLoader<'_> {
         }
         let bytes = match image {
             ImageRef::Key(key) => self.images.image(key, IMAGE_LIMIT).await?.ok_or_else(|| {
-                DrawError::Input(format!("the picture `{key}` was not uploaded, or is larger than 10 MB"))
+                DrawError::Input(format!("the image `{key}` was not uploaded, or is larger than 10 MB"))
             })?,
             ImageRef::Url(url) => fetch::fetch_asset(self.http, url).await?,
         };
@@ -57,7 +57,7 @@ impl AssetSource for AssetLoader<'_> {
                 Ok(bytes)
             }
             None => Err(DrawError::Input(format!(
-                "the picture {} is not a supported picture; it must be a PNG, JPEG, WebP or GIF file",
+                "the image {} is not a supported image; it must be a PNG, JPEG, WebP or GIF file",
                 redacted(image)
             ))),
         }

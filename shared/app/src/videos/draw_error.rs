@@ -36,7 +36,7 @@ impl DrawError {
         }
     }
 
-    /// The same error, about the asset at `place`.
+    /// The same error, about the asset at the path `place`.
     pub(crate) fn at(self, place: String) -> Self {
         match self {
             Self::Input(why) => Self::Asset { place, why, permanent: true },

@@ -121,7 +121,7 @@ async fn join(ports: &DrawPorts<'_>, job: &Job, rendition: Rendition) -> Result<
         if !ports.videos.fetch_scene(&key, &file).await? {
             draw(ports, scene, assets, &key, &Arc::default()).await?;
             if !ports.videos.fetch_scene(&key, &file).await? {
-                return Err(DrawError::Renderer("a drawn scene vanished".to_owned()));
+                return Err(DrawError::Renderer("a drawn scene is missing from the object store".to_owned()));
             }
         }
         scenes.push(file);

@@ -32,9 +32,9 @@ pub enum OperationalEvent<'a> {
     Failing(&'a Endpoint, &'a EndpointState, u8),
     /// An endpoint was disabled, when and why.
     Disabled(&'a Endpoint, Timestamp, &'a str),
-    /// An endpoint takes webhooks again; with the start of the outage that subscribers were notified about.
+    /// An endpoint accepts webhooks again; with the start of the outage that subscribers were notified about.
     Recovered(&'a Endpoint, Timestamp),
-    /// Every try of a delivery failed.
+    /// Every attempt of a delivery failed.
     Exhausted(&'a Endpoint, &'a Delivery),
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<Event
             let mut data = about(endpoint);
             data["failing_since"] = json!(since.to_string());
             data["recovered_at"] = json!(now.to_string());
-            data["message"] = json!(format!("Webhook endpoint {} takes webhooks again", endpoint.name));
+            data["message"] = json!(format!("Webhook endpoint {} accepts webhooks again", endpoint.name));
             (OutboundEvent::EndpointRecovered, OutageStage::Recovered.event_id(&endpoint.id, since), now, data)
         }
         OperationalEvent::Exhausted(_, delivery) if delivery.event.is_operational() => return None,
@@ -125,7 +125,7 @@ fn failing(endpoint: &Endpoint, policy: &EndpointPolicy, state: &EndpointState, 
     data["patience_used_percent"] = json!(state.disable_progress(policy, now));
     data["disables_at"] = json!(time(ends));
     let failures = state.failures;
-    data["message"] = json!(format!("Webhook endpoint {} fails: the last {failures} tries in a row", endpoint.name));
+    data["message"] = json!(format!("Webhook endpoint {} fails: the last {failures} attempts failed", endpoint.name));
     data
 }
 

@@ -76,7 +76,7 @@ fn of_webhooks(endpoint: &Endpoint, event: OutboundEvent, since: Timestamp, now:
     let row = match event {
         OutboundEvent::EndpointFailing => caused(OperationalEvent::Failing(endpoint, &failing, 1)),
         OutboundEvent::EndpointDisabled => {
-            caused(OperationalEvent::Disabled(endpoint, now, "1000 tries in a row failed"))
+            caused(OperationalEvent::Disabled(endpoint, now, "1000 consecutive attempts failed"))
         }
         OutboundEvent::EndpointRecovered => caused(OperationalEvent::Recovered(endpoint, since)),
         OutboundEvent::DeliveryExhausted => {

@@ -1,4 +1,4 @@
-//! Recovery: counts or sends again every delivery of a time range that a filter matches, however many there are.
+//! Recovery: counts or replays every delivery of a time range that a filter matches, however many there are.
 //!
 //! A recovery is a row with a cursor. A worker takes a page, changes its deliveries, and saves the cursor on condition
 //! that no other worker did. A page that is processed twice, after a crash for example, finds its own marks on deliveries.
@@ -30,7 +30,7 @@ const ATTEMPTS: u32 = 10;
 /// Stores recoveries.
 #[async_trait]
 pub trait RecoveryStore: Send + Sync {
-    /// Writes a new recovery; whether its id was free.
+    /// Writes a new recovery; false if its id exists.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -42,7 +42,7 @@ pub trait RecoveryStore: Send + Sync {
     /// [`StoreError`].
     async fn recovery(&self, id: &RecoveryId) -> Result<Option<Recovery>, StoreError>;
 
-    /// Replaces one, one version on; whether nobody else had.
+    /// Replaces a recovery by its next version; false if another writer changed it first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -54,7 +54,7 @@ pub trait RecoveryStore: Send + Sync {
     /// [`StoreError`].
     async fn newest_recoveries(&self, limit: usize) -> Result<Vec<Recovery>, StoreError>;
 
-    /// Those that somebody has to go on with, the longest overdue first; eventually consistent.
+    /// The recoveries that are due, the longest overdue first; eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -152,7 +152,7 @@ pub async fn begin(
     Ok(Started::Recovery(Box::new(later.unwrap_or(recovery))))
 }
 
-/// What a key gives that began a recovery before.
+/// The result of a repeated key: the recovery that its first request began.
 fn repeated(first: Recovery, key: Option<&IdempotencyKey>) -> Started {
     match check(key, first.request_hash.as_deref()) {
         Ok(()) => Started::Recovery(Box::new(first)),
@@ -203,7 +203,7 @@ pub async fn resume_all(ports: &RecoverPorts<'_>, until: Timestamp) -> Result<us
     failed.map_or(Ok(worked_on), Err)
 }
 
-/// Works on a recovery until `until`, page by page: how it stands then, none where there is no such.
+/// Works on a recovery until `until`, page by page: the recovery after that; none if it does not exist.
 ///
 /// # Errors
 /// [`StoreError`]; the page is done again later, which does no harm.
@@ -228,11 +228,11 @@ async fn work(
         let now = ports.clock.now();
         let stop = next.status == RecoveryStatus::Running && now >= until;
         if next.status == RecoveryStatus::Running {
-            // Whoever stops here lets the next one begin.
+            // A worker that stops makes the recovery due at once for the next one.
             next.due_at = Some(if stop { now } else { now.after(RECOVERY_LEASE) });
         }
         if !ports.store.save_recovery(&next).await? {
-            // Somebody else works on it, or a person ended it.
+            // Another worker changed it, or a person cancelled it.
             return ports.store.recovery(id).await;
         }
         recovery = next;
@@ -243,7 +243,7 @@ async fn work(
     Ok(Some(recovery))
 }
 
-/// Ends a recovery; what it has sent stays sent. None where there is no such.
+/// Ends a recovery; deliveries that it has sent stay sent. None if it does not exist.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -287,7 +287,7 @@ async fn page(
     let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
     next.examined += ids.len() as u64;
     let deliveries = ports.deliveries.load_all(&ids).await?;
-    let mut again = Vec::new();
+    let mut replays = Vec::new();
     for delivery in deliveries.iter().filter(|one| recovery.filter.matches(one, &recovery.id)) {
         next.matched += 1;
         if recovery.dry_run {
@@ -301,10 +301,10 @@ async fn page(
         } else if !takes(ports, &delivery.endpoint_id, checks).await? {
             next.disabled += 1;
         } else {
-            again.push(delivery.resend(now, ports.grace).recovered_by(recovery.id.as_str()));
+            replays.push(delivery.resend(now, ports.grace).recovered_by(recovery.id.as_str()));
         }
     }
-    let (sent, conflicts) = send(ports, &again).await?;
+    let (sent, conflicts) = send(ports, &replays).await?;
     next.replayed += sent;
     next.under_way += conflicts;
     match found.last() {
@@ -332,12 +332,12 @@ async fn takes(ports: &RecoverPorts<'_>, id: &EndpointId, checks: &mut EndpointC
 }
 
 /// Saves deliveries and sends hints for them: how many are sent, and how many another writer changed at the same time.
-async fn send(ports: &RecoverPorts<'_>, again: &[Delivery]) -> Result<(u64, u64), StoreError> {
-    if again.is_empty() {
+async fn send(ports: &RecoverPorts<'_>, replays: &[Delivery]) -> Result<(u64, u64), StoreError> {
+    if replays.is_empty() {
         return Ok((0, 0));
     }
-    let (mut sent, mut conflicts) = (Vec::with_capacity(again.len()), 0);
-    for (delivery, saved) in again.iter().zip(ports.deliveries.save_all(again).await) {
+    let (mut sent, mut conflicts) = (Vec::with_capacity(replays.len()), 0);
+    for (delivery, saved) in replays.iter().zip(ports.deliveries.save_all(replays).await) {
         match saved? {
             Saved::Done => sent.push(hint(delivery)),
             // Another worker processes the same page.

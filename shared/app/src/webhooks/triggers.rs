@@ -193,7 +193,7 @@ pub async fn trigger(
         let Ok(text) = first_answer_or(ports.store, &key, text, now).await? else {
             return Ok(Triggered::KeyReused);
         };
-        let reason = || "the first answer of this key tells of no event".to_owned();
+        let reason = || "the first answer of this key names no event".to_owned();
         (id, at) =
             remembered(&text).ok_or_else(|| StoreError::Unreadable { operation: "read key", reason: reason() })?;
         first = Some(text);

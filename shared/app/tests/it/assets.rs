@@ -101,22 +101,22 @@ async fn the_error_of_a_broken_redirect_names_the_servers() {
     let check = async |answers: Vec<Answer>, sentence: &str, requests: usize| {
         assert_eq!(after(answers).await, (Err(sentence.to_owned()), requests));
     };
-    check(vec![moved(302, "/secret")], "never: the picture at shop.example redirects more than 4 times", 5).await;
+    check(vec![moved(302, "/secret")], "never: the image at shop.example redirects more than 4 times", 5).await;
     let down = vec![moved(301, "http://shop.example/secret")];
-    check(down, "never: the picture at shop.example redirects from https to http", 1).await;
+    check(down, "never: the image at shop.example redirects from https to http", 1).await;
     let gone = vec![moved(302, "https://cdn.example/secret"), Ok(response(404, ""))];
-    check(gone, "never: the picture at shop.example, redirected to cdn.example, answered 404", 2).await;
+    check(gone, "never: the image at shop.example, redirected to cdn.example, answered 404", 2).await;
     let busy = vec![moved(302, "https://cdn.example/secret"), Ok(response(503, ""))];
-    check(busy, "later: the picture at shop.example, redirected to cdn.example, answered 503", 2).await;
+    check(busy, "later: the image at shop.example, redirected to cdn.example, answered 503", 2).await;
     // An address that is not called reads like a name that is not there.
     let forbidden = OutboundError::Forbidden { host: "169.254.169.254".to_owned() };
     let inside = vec![moved(302, "https://169.254.169.254/secret"), Err(forbidden)];
-    let sentence = "never: the picture at shop.example, redirected to 169.254.169.254, could not be fetched: ENOTFOUND";
+    let sentence = "never: the image at shop.example, redirected to 169.254.169.254, could not be fetched: ENOTFOUND";
     check(inside, sentence, 2).await;
     for location in ["file:///secret", "ftp://shop.example/secret", "", "javascript:secret()"] {
-        check(vec![moved(302, location)], "never: the picture at shop.example answered 302", 1).await;
+        check(vec![moved(302, location)], "never: the image at shop.example answered 302", 1).await;
     }
-    check(vec![Ok(response(301, ""))], "never: the picture at shop.example answered 301", 1).await;
+    check(vec![Ok(response(301, ""))], "never: the image at shop.example answered 301", 1).await;
 }
 
 #[tokio::test]
@@ -128,9 +128,8 @@ async fn a_compressed_image_is_decompressed_within_its_limit() {
     let whole = [PNG, &vec![0_u8; 10 * 1024 * 1024 - PNG.len()]].concat();
     assert_eq!(after(vec![packed("gzip", gzip(&whole))]).await.0.map(|bytes| bytes.len()), Ok(10 * 1024 * 1024));
     let bomb = gzip(&[PNG, &vec![0_u8; 64 << 20]].concat());
-    let sentence = |why: &str| -> (Result<Vec<u8>, String>, usize) {
-        (Err(format!("never: the picture at shop.example {why}")), 1)
-    };
+    let sentence =
+        |why: &str| -> (Result<Vec<u8>, String>, usize) { (Err(format!("never: the image at shop.example {why}")), 1) };
     assert_eq!(after(vec![packed("gzip", bomb)]).await, sentence("is larger than 10 MB"));
     let half = gzip(PNG)[..20].to_vec();
     let damaged = "can't be read: it is not valid `gzip` (`content-encoding`)";
@@ -144,10 +143,10 @@ async fn a_truncated_image_is_fetched_again_by_the_next_attempt() {
     for (why, code) in [(OutboundError::Reset, "ECONNRESET"), (OutboundError::TimedOut(20_000), "ETIMEDOUT")] {
         let mut cut = with_body(PNG.to_vec()).unwrap();
         cut.cut_short = Some(why.clone());
-        let sentence = format!("later: the picture at shop.example could not be fetched: {code}");
+        let sentence = format!("later: the image at shop.example could not be fetched: {code}");
         assert_eq!(after(vec![Ok(cut)]).await, (Err(sentence.clone()), 1));
         assert_eq!(after(vec![Err(why)]).await, (Err(sentence), 1));
     }
-    let missing = (Err("never: the picture at shop.example answered 404".to_owned()), 1);
+    let missing = (Err("never: the image at shop.example answered 404".to_owned()), 1);
     assert_eq!(after(vec![Ok(response(404, ""))]).await, missing);
 }

@@ -284,7 +284,7 @@ async fn an_unavailable_image_fails_the_video_and_the_error_has_its_path() {
     let failed = job(&stack, &id);
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
     let error = failed.run.error.unwrap();
-    assert!(error.starts_with("scenes[1].content.images[0]: the picture `uploads/"), "{error}");
+    assert!(error.starts_with("scenes[1].content.images[0]: the image `uploads/"), "{error}");
     assert_eq!(notifications(&stack)[1]["error"], json!(error));
 }
 

@@ -41,7 +41,7 @@ async fn an_error_has_the_path_of_one_of_four_assets() {
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
     assert!(failed.run.no_retry.clone().map(|no_retry| no_retry.reason).is_some());
     let error = failed.run.error.unwrap();
-    assert_eq!(error, "scenes[0].content.items[2].image: the picture at shop.example answered 404");
+    assert_eq!(error, "scenes[0].content.items[2].image: the image at shop.example answered 404");
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn an_error_has_the_path_in_the_client_s_own_names() {
     let mut asked = a_film(vec![scene(&["one"]), scene(&["one", "two"])]);
     asked.places = vec!["scenes[0].content.products[0].photo".to_owned(), "scenes[1].content.after.img".to_owned()];
     let failed = ended(&stack, asked).await;
-    assert_eq!(failed.run.error.unwrap(), "scenes[1].content.after.img: the picture at shop.example answered 410");
+    assert_eq!(failed.run.error.unwrap(), "scenes[1].content.after.img: the image at shop.example answered 410");
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn the_error_of_an_unsupported_file_has_its_path() {
     assert_eq!((failed.status, failed.retries.used), (Status::Failed, 0));
     let error = failed.run.error.unwrap();
     assert!(
-        error.starts_with("scenes[1].content.images[1]: the picture at shop.example is not a supported picture"),
+        error.starts_with("scenes[1].content.images[1]: the image at shop.example is not a supported image"),
         "{error}"
     );
     assert!(error.contains("PNG, JPEG, WebP or GIF"), "{error}");
@@ -77,18 +77,18 @@ async fn an_asset_of_the_previous_scene_has_that_scene_s_path() {
     let mut asked = a_film(vec![scene(&["one"]), scene(&["two"])]);
     asked.scenes[1].transition = Some(Transition::Fade);
     let failed = ended(&stack, asked).await;
-    assert_eq!(failed.run.error.unwrap(), "scenes[0].content.items[0].image: the picture at shop.example answered 403");
+    assert_eq!(failed.run.error.unwrap(), "scenes[0].content.items[0].image: the image at shop.example answered 403");
 }
 
 #[tokio::test]
 async fn creatomate_s_errors_have_the_path_of_the_asset_too() {
     for (missing, status, body, expected) in [
-        ("/three.gif", 404, "", "scenes[0].content.items[2].image: the picture at shop.example answered 404"),
+        ("/three.gif", 404, "", "scenes[0].content.items[2].image: the image at shop.example answered 404"),
         (
             "/four.gif",
             200,
             "<html>",
-            "scenes[0].content.items[3].image: the picture at shop.example is not a supported picture",
+            "scenes[0].content.items[3].image: the image at shop.example is not a supported image",
         ),
     ] {
         let mut stack = stack(missing, status, body);

@@ -108,7 +108,7 @@ impl CounterTable {
             match write.send().await {
                 Ok(_) => return Ok(()),
                 Err(error) => match cancelled(operation, error) {
-                    // The marker exists: the step was counted before, or by an attempt whose answer was lost.
+                    // The marker exists: the step was counted before, or by an attempt whose response was lost.
                     Cancelled::Condition(_) => return Ok(()),
                     Cancelled::Conflict => {}
                     Cancelled::Failed(error) => return Err(error),

@@ -102,7 +102,7 @@ impl QueueStore for JobTable {
     }
 }
 
-/// Where jobs of a family are listed. Before version 0.2 all stood where StreamGank's are.
+/// Where jobs of a family are listed. Before version 0.2, all jobs were in the partition of workflows.
 fn partitions(family: Option<JobKind>) -> &'static [JobKind] {
     match family {
         Some(JobKind::Workflow) => &[JobKind::Workflow],

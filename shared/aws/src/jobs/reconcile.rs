@@ -62,7 +62,7 @@ impl CounterStore for Reconciler {
         Ok(())
     }
 
-    async fn mend(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
+    async fn correct(&self, status: Status, day: &str, was: i64, to: i64) -> Result<(), StoreError> {
         let update = self
             .update(status, day)
             .update_expression(

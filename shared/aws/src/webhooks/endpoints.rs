@@ -106,12 +106,12 @@ impl EndpointStateStore for EndpointTable {
         self.when(update, "enable endpoint").await.map(|_| ())
     }
 
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError> {
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, notified: bool) -> Result<(), StoreError> {
         let mut change = Expression::new();
         change.add("revision", n(1));
         change.set("disabled_at", n(now.millis()));
         change.set("disabled_reason", s(reason));
-        change.set_or_remove("told", told.then(|| n(1)));
+        change.set_or_remove("told", notified.then(|| n(1)));
         let update = change.apply(self.update(id)).condition_expression("attribute_not_exists(#disabled)");
         self.when(update.expression_attribute_names("#disabled", "disabled_at"), "disable endpoint").await.map(|_| ())
     }

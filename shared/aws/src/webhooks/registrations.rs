@@ -235,7 +235,7 @@ fn item(registration: &Registration) -> Item {
 fn subscriber_of(item: &Item) -> Result<Subscriber, StoreError> {
     let unreadable = |reason: &str| StoreError::Unreadable { operation: LISTING, reason: reason.to_owned() };
     let place = text(item, "place").and_then(|place| place.split_once('.'));
-    let (since, id) = place.ok_or_else(|| unreadable("attribute `place` is no place"))?;
+    let (since, id) = place.ok_or_else(|| unreadable("attribute `place` must be `<milliseconds>.<endpoint id>`"))?;
     let id = EndpointId::parse(id).map_err(|error| unreadable(&error.to_string()))?;
     let since = since.parse().map(Timestamp).map_err(|_| unreadable("attribute `place` has no time"))?;
     Ok(Subscriber { name: id.to_string(), id, events: read(LISTING, item, "events")?, since })

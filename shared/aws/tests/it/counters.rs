@@ -209,7 +209,7 @@ async fn reconciling_waits_for_counts_that_are_under_way() {
         reconciler(|_, before| if before % 2 == 0 { error("TransactionConflictException") } else { ok() });
     reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
     reconciler.trust(Status::Failed, "2024-01-01").await.unwrap();
-    reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
     assert_eq!(calls.operations(), ["UpdateItem"; 6]);
 }
 
@@ -232,7 +232,7 @@ async fn a_counter_is_read_with_its_suspected_difference() {
 async fn a_suspected_difference_is_stored_with_the_counter_until_it_is_corrected() {
     let (reconciler, calls) = reconciler(|_, _| ok());
     reconciler.suspect(Status::Failed, "2024-01-01", 4, 3).await.unwrap();
-    reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
     let [suspect, mend] = &calls.all()[..] else { panic!() };
     let kept = "expires_at = if_not_exists(expires_at, :end)";
     // 32 days after the day began.
@@ -255,7 +255,7 @@ async fn a_suspected_difference_is_stored_with_the_counter_until_it_is_corrected
 #[tokio::test]
 async fn a_counter_that_changed_during_its_correction_is_left_to_the_next_run() {
     let (reconciler, _) = reconciler(|_, _| condition_failed(None));
-    reconciler.mend(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
+    reconciler.correct(Status::Failed, "2024-01-01", 3, 4).await.unwrap();
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn reconciling_with_a_busy_table_is_an_error() {
     assert_eq!(kind(&reconciler.counter(Status::Failed, "2024-01-01").await.unwrap_err()), "busy");
     assert_eq!(kind(&reconciler.count_jobs(Status::Failed, "2024-01-01").await.unwrap_err()), "busy");
     assert_eq!(kind(&reconciler.suspect(Status::Failed, "2024-01-01", 1, 2).await.unwrap_err()), "busy");
-    assert_eq!(kind(&reconciler.mend(Status::Failed, "2024-01-01", 1, 2).await.unwrap_err()), "busy");
+    assert_eq!(kind(&reconciler.correct(Status::Failed, "2024-01-01", 1, 2).await.unwrap_err()), "busy");
 }
 
 fn render() -> RenderId {

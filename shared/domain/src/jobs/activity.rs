@@ -1,4 +1,4 @@
-//! What goes on in a run, as a value; dialect views turn it into the caption that people read.
+//! The present activity of a run, as a value; dialect views turn it into the caption that people read.
 
 use std::fmt;
 use std::ptr::fn_addr_eq;
@@ -18,7 +18,7 @@ pub enum Incomplete {
     RenderTimeout,
 }
 
-/// What goes on in a run.
+/// The present activity of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activity<'a> {
     /// The run waits for its turn.
@@ -36,9 +36,9 @@ pub enum Activity<'a> {
     },
     /// The worker is done; an outside service renders the video.
     AwaitingRender,
-    /// An outside service reported how a render is going.
+    /// An outside service reported the status of a render.
     Render(&'a RenderStatus),
-    /// A person has the render watched again.
+    /// A person restarted the polling of the render.
     CheckingRender,
     /// Renderers of our own draw frames.
     Frames {
@@ -77,7 +77,7 @@ pub enum Activity<'a> {
     NothingToRender,
 }
 
-/// The words of a dialect for what goes on: how an activity reads, and the names of a workflow's steps.
+/// The texts of a dialect: the caption of each activity, and the names of a workflow's steps.
 #[derive(Clone, Copy)]
 pub struct Captions {
     /// The caption of an activity of a job of this kind.
@@ -87,7 +87,7 @@ pub struct Captions {
 }
 
 impl Captions {
-    /// Captions without the words of any dialect.
+    /// Captions that belong to no dialect.
     pub const PLAIN: Self = Self { caption: plain, step_name: |_| "Step" };
 }
 

@@ -36,7 +36,7 @@ pub enum FailureClass {
     Workflow,
     /// A rate limit of a service.
     RateLimit,
-    /// Network trouble.
+    /// A network failure.
     Network,
     /// The headless browser.
     Browser,
@@ -92,7 +92,7 @@ impl FailureClass {
         match self {
             Self::Payment => Advice::Never {
                 reason: "Insufficient credits or a payment problem at a service",
-                solution: "Top up the service's credits or mend the payment, then retry the job",
+                solution: "Top up the service's credits or resolve the payment problem, then retry the job",
             },
             Self::Authentication => Advice::Never {
                 reason: "A service refused the credentials",

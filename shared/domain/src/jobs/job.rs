@@ -29,7 +29,7 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// When it was deleted; readers no longer see it.
     pub deleted_at: Option<Timestamp>,
-    /// The time by which something has to happen; none when it rests.
+    /// The time at which the due sweep acts on it; none if it has no timer.
     pub due_at: Option<Timestamp>,
     /// Its retries.
     pub retries: Retries,
@@ -37,7 +37,7 @@ pub struct Job {
     pub ledger: Ledger,
     /// The last webhook events that it caused.
     pub emitted: Vec<Emitted>,
-    /// What this version wants done.
+    /// The effects of this version.
     pub outbox: Vec<Effect>,
     /// The present run.
     pub run: Run,

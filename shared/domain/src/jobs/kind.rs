@@ -1,4 +1,4 @@
-//! The kinds of jobs: what a job is asked to do.
+//! The kinds of jobs.
 
 use crate::OutboundEvent;
 use crate::outbox::effect::Recipients;

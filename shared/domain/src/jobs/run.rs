@@ -25,7 +25,7 @@ pub struct Run {
     pub retry_after: Option<Timestamp>,
     /// 0 to 100; never falls.
     pub progress: u8,
-    /// A caption for people: what is going on.
+    /// The present activity, as a caption for people.
     pub caption: String,
     /// The video.
     pub video_url: Option<String>,
@@ -63,12 +63,12 @@ pub struct NoRetry {
     pub solution: String,
 }
 
-/// A start in hand: a slot, and the time by which the worker has to answer.
+/// The claim of a start: a slot, and the time by which the worker has to respond.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The slot's key in the admission item.
     pub slot: String,
-    /// After this, the job is offered again.
+    /// After this, the job can be claimed again.
     pub lease_until: Timestamp,
 }
 
@@ -86,7 +86,7 @@ pub struct Start {
     pub failures: u32,
     /// Claims of all runs, so that each slot has a name of its own.
     pub claims: u32,
-    /// The start in hand.
+    /// The present claim of a start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
 }
@@ -111,7 +111,7 @@ pub struct ExternalRun {
     pub render: Option<ExternalTask>,
 }
 
-/// What is known of the external worker.
+/// What the external worker has reported about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Worker {
     /// Its own name.

@@ -56,7 +56,7 @@ pub struct RenderState {
 
 /// Polls that confirm a reported end before the schedule takes over again.
 const CONFIRMATIONS: u8 = 8;
-/// The time after which a poll that brought no answer is repeated.
+/// The time after which a poll without a response is repeated.
 pub(crate) const POLL_LEASE: Duration = Duration::from_secs(30);
 
 /// A task at an outside service. A callback only makes the next poll early: polling alone brings every task to its end.
@@ -88,7 +88,7 @@ pub struct Polls {
 /// What has to be done when a poll is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DuePoll {
-    /// Ask the service whether the reported end is true.
+    /// Ask the service to confirm the reported end.
     Confirm,
     /// The reported end could not be confirmed: the schedule continues.
     Unconfirmed,
@@ -122,7 +122,7 @@ impl ExternalTask {
         self.polls.as_ref().is_some_and(|polls| polls.confirming > 0)
     }
 
-    /// The service is asked after `delay` whether a reported end is true, for the `number`th time.
+    /// Schedules confirmation `number` of a reported end, after `delay`.
     pub(crate) fn confirm(&mut self, number: u8, delay: Duration, now: Timestamp) {
         let next_at = now.after(delay + POLL_LEASE);
         let (since, made) = self.polls.as_ref().map_or((None, 0), |polls| (polls.since, polls.made));
@@ -145,8 +145,8 @@ impl ExternalTask {
         });
     }
 
-    /// Another task takes this one's place: a reported end of the old one does not count for it. Polls that only confirmed
-    /// that end have nothing left to do.
+    /// Another task replaces this one: a reported end of the old one does not count for it. Polls that only confirmed
+    /// that end are removed.
     pub(crate) fn forget_confirmation(&mut self) {
         self.polls = self.polls.take().filter(|polls| polls.since.is_some());
         if let Some(polls) = &mut self.polls {

@@ -92,7 +92,7 @@ pub struct StoredVideo {
     pub link: String,
 }
 
-/// What a piece asks of its renderer.
+/// The task of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenderTask {
     /// Compose the film.

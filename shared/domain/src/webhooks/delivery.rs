@@ -207,7 +207,7 @@ impl Delivery {
                 next.uncounted += 1;
                 let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
                 next.next_attempt_at = now.after(schedule.wait(next.uncounted, jitter).max(requested));
-                (None, format!("status {status}, waiting as asked"))
+                (None, format!("status {status}, waiting as the receiver requested"))
             }
             Outcome::Answered { status, class: ResponseClass::Throttled | ResponseClass::Retryable, .. }
                 if self.is_last(schedule) =>

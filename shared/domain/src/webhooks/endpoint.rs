@@ -267,13 +267,13 @@ impl EndpointState {
             }
             (false, ..) => ConcurrencyChange::Unchanged,
         };
-        let tried = batch.accepted + batch.failed > 0;
-        let latency_ms = tried.then(|| match self.latency_ms {
+        let attempted = batch.accepted + batch.failed > 0;
+        let latency_ms = attempted.then(|| match self.latency_ms {
             // The latency from before the circuit opened is out of date.
             old if old == 0 || (open && batch.accepted > 0) => batch.latency_ms.max(1),
             old => ((old * 3 + batch.latency_ms) / 4).max(1),
         });
-        let success_permille = tried.then(|| {
+        let success_permille = attempted.then(|| {
             let old = 1.0 - ATTEMPT_WEIGHT;
             let weight = old.powi(i32::try_from(batch.accepted + batch.failed).unwrap_or(i32::MAX));
             let rate = f64::from(batch.accepted) / f64::from(batch.accepted + batch.failed);
@@ -287,7 +287,7 @@ impl EndpointState {
         let probes = failed_probe.then(|| self.circuit.failed_probes.saturating_add(1));
         let circuit_until = opens.then(|| now.after(policy.circuit.wait(probes.unwrap_or(self.circuit.failed_probes))));
         // A probe that was not sent has no result; the next one may be sent immediately.
-        let circuit_until = if probe && !tried { Some(now) } else { circuit_until };
+        let circuit_until = if probe && !attempted { Some(now) } else { circuit_until };
         EndpointReport {
             holder,
             at: now,
@@ -314,11 +314,11 @@ impl EndpointState {
             return EndpointHealth::Warn(last_warning);
         }
         if by_count.is_some_and(|percent| percent >= 100) {
-            return EndpointHealth::Disable(format!("{} tries in a row failed", self.failures));
+            return EndpointHealth::Disable(format!("{} consecutive attempts failed", self.failures));
         }
         if by_time.is_some_and(|percent| percent >= 100) {
             let since = self.failing_since.unwrap_or(now);
-            return EndpointHealth::Disable(format!("every try since {since} failed"));
+            return EndpointHealth::Disable(format!("every attempt since {since} failed"));
         }
         let used = by_count.max(by_time).unwrap_or(0);
         let fails = self.failures >= disable_policy.min_failures;

@@ -55,7 +55,7 @@ pub enum OutboundEvent {
     /// An endpoint was disabled because it failed for too long or answered that it is gone.
     #[serde(rename = "endpoint.disabled")]
     EndpointDisabled,
-    /// An endpoint that was failing takes webhooks again.
+    /// An endpoint that was failing accepts webhooks again.
     #[serde(rename = "endpoint.recovered")]
     EndpointRecovered,
     /// Every attempt of a delivery failed.
@@ -124,47 +124,49 @@ impl OutboundEvent {
     /// The name on the wire, what the event is about, and a sentence that says when it is sent.
     fn facts(self) -> (&'static str, EventGroup, &'static str) {
         match self {
-            Self::Completed => ("job.completed", EventGroup::Job, "The video is there."),
+            Self::Completed => ("job.completed", EventGroup::Job, "The video is ready."),
             Self::Failed => ("job.failed", EventGroup::Job, "The job failed, and its retries are used up."),
-            Self::Cancelled => ("job.cancelled", EventGroup::Job, "Someone cancelled the job."),
+            Self::Cancelled => ("job.cancelled", EventGroup::Job, "The job was cancelled."),
             Self::ExtractionCompleted => {
-                ("job.extraction_completed", EventGroup::Job, "The job paused after extraction, as was asked.")
+                ("job.extraction_completed", EventGroup::Job, "The job paused after extraction, as requested.")
             }
             Self::ScriptCompleted => {
-                ("job.script_completed", EventGroup::Job, "The worker is done; the video still renders.")
+                ("job.script_completed", EventGroup::Job, "The worker is done; the video is still rendering.")
             }
             Self::CompletedWithIssues => (
                 "job.completed_with_issues",
                 EventGroup::Job,
-                "The worker is done, but named neither a video nor a render.",
+                "The worker is done, but reported neither a video nor a render.",
             ),
             Self::FailedNoRetry => {
-                ("job.failed_no_retry", EventGroup::Job, "The job failed in a way that a retry can't mend.")
+                ("job.failed_no_retry", EventGroup::Job, "The job failed in a way that a retry can't repair.")
             }
-            Self::Timeout => ("job.timeout", EventGroup::Job, "The run took longer than it may."),
+            Self::Timeout => ("job.timeout", EventGroup::Job, "The run exceeded its time limit."),
             Self::WorkflowIncomplete => (
                 "job.workflow_incomplete",
                 EventGroup::Job,
-                "The run took longer than it may, with a render under way.",
+                "The run exceeded its time limit while a render was in progress.",
             ),
             Self::RenderTimeout => ("job.render_timeout", EventGroup::Job, "The render did not end in time."),
             Self::Deleted => ("job.deleted", EventGroup::Job, "The job was deleted."),
             Self::VideoStarted => ("video.started", EventGroup::Video, "A video is being made."),
             Self::VideoCompleted => ("video.completed", EventGroup::Video, "A video is ready."),
             Self::VideoFailed => ("video.failed", EventGroup::Video, "A video can't be made, or was cancelled."),
-            Self::EndpointFailing => {
-                ("endpoint.failing", EventGroup::Endpoint, "An endpoint fails, and will be disabled if it goes on.")
-            }
+            Self::EndpointFailing => (
+                "endpoint.failing",
+                EventGroup::Endpoint,
+                "An endpoint fails, and will be disabled if it keeps failing.",
+            ),
             Self::EndpointDisabled => (
                 "endpoint.disabled",
                 EventGroup::Endpoint,
-                "An endpoint was disabled: it failed for too long, or asked for it.",
+                "An endpoint was disabled: it failed for too long, or responded with 410 Gone.",
             ),
             Self::EndpointRecovered => {
-                ("endpoint.recovered", EventGroup::Endpoint, "An endpoint that was failing takes webhooks again.")
+                ("endpoint.recovered", EventGroup::Endpoint, "An endpoint that was failing accepts webhooks again.")
             }
             Self::DeliveryExhausted => {
-                ("delivery.exhausted", EventGroup::Delivery, "Every try of a delivery failed; it can be recovered.")
+                ("delivery.exhausted", EventGroup::Delivery, "Every attempt of a delivery failed; it can be recovered.")
             }
             Self::Test => {
                 ("webhook.test", EventGroup::Webhook, "A test. New endpoints get one, whatever they subscribe to.")
@@ -182,7 +184,7 @@ impl OutboundEvent {
         self.facts().1
     }
 
-    /// A sentence that says when it is sent, for those who choose among the events.
+    /// A sentence that says when it is sent, for people who choose among the events.
     pub fn description(self) -> &'static str {
         self.facts().2
     }

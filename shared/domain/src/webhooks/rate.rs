@@ -1,4 +1,4 @@
-//! The rate limit of an endpoint: a delivery over the limit reserves a place in a later window and is never dropped.
+//! The rate limit of an endpoint: a delivery over the limit reserves a send in a later window and is never dropped.
 
 use std::time::Duration;
 

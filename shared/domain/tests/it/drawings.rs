@@ -70,7 +70,7 @@ fn a_piece_that_crashes_its_renderers_fails_the_run_by_name() {
         story.sweep();
     }
     assert_eq!(story.job.status, Status::Failed);
-    assert_eq!(story.job.run.error.as_deref(), Some("Scene 1 could not be made: its renderer died 3 times"));
+    assert_eq!(story.job.run.error.as_deref(), Some("Scene 1 could not be made: its renderer failed 3 times"));
     assert_eq!(story.notified(), [OutboundEvent::VideoFailed]);
 }
 

@@ -256,7 +256,7 @@ fn warnings_come_once_each_before_an_endpoint_is_disabled_by_time() {
         kept.wait(60 * SECOND);
     }
     let shown: Vec<(u32, &str)> = notified.iter().map(|(minute, text)| (*minute, text.as_str())).collect();
-    let disabled = "every try since 2024-01-01T12:00:00.000Z failed";
+    let disabled = "every attempt since 2024-01-01T12:00:00.000Z failed";
     assert_eq!(shown, [(2, "1"), (30, "50"), (45, "75"), (54, "90"), (60, disabled)]);
 }
 
@@ -282,7 +282,7 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
     kept.state.warned = 1;
     assert_eq!(fail(&mut kept, 27), EndpointHealth::Warn(75), "the highest that is reached");
     kept.state.warned = 90;
-    assert_eq!(fail(&mut kept, 24), EndpointHealth::Disable("100 tries in a row failed".to_owned()));
+    assert_eq!(fail(&mut kept, 24), EndpointHealth::Disable("100 consecutive attempts failed".to_owned()));
     kept.policy.disable_policy.failures = 0;
     assert_eq!(fail(&mut kept, 1_000_000), EndpointHealth::Healthy);
     kept.policy = policy();

@@ -96,7 +96,7 @@ fn check_limits(film: &Film) -> Result<(), Problem> {
     }
     let images = film.scenes.iter().flat_map(Scene::images).collect::<BTreeSet<_>>().len();
     if images > MOST_IMAGES {
-        return Err(wrong("scenes", format!("limited to {MOST_IMAGES} different pictures in total (got {images})")));
+        return Err(wrong("scenes", format!("limited to {MOST_IMAGES} different images in total (got {images})")));
     }
     Ok(())
 }

@@ -244,7 +244,7 @@ fn read_images(path: &str, value: &Value, images: &mut Images<'_>) -> Result<Vec
                 found.extend(images.read(&format!("{path}.images[{index}]"), image)?);
             }
         }
-        _ => return Err(wrong(&format!("{path}.images"), "a list of pictures")),
+        _ => return Err(wrong(&format!("{path}.images"), "a list of images")),
     }
     Ok(found)
 }

@@ -65,7 +65,7 @@ pub async fn read(
         let size = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
         let upload = Upload::new(media_type, size, random()).ok_or_else(|| Problem::BadValue {
             path: format!("images[{index}]"),
-            right: "a PNG, JPEG, WebP or GIF picture".to_owned(),
+            right: "a PNG, JPEG, WebP or GIF image".to_owned(),
         })?;
         attached.push((file.file.unwrap_or_default(), upload.key.clone()));
         uploads.push((upload, file.bytes.to_vec()));
@@ -110,7 +110,7 @@ fn of_form(form: Vec<Part>) -> Result<Parts, Problem> {
         }
     }
     if parts.files.len() > MOST_IMAGES {
-        let right = format!("at most {MOST_IMAGES} pictures");
+        let right = format!("at most {MOST_IMAGES} images");
         return Err(Problem::BadValue { path: "images".to_owned(), right });
     }
     if is_empty(&parts.callback) {
@@ -149,7 +149,7 @@ fn read_callback(given: &Value, needed: bool, allow_http: bool) -> Result<Option
 pub fn read_upload(request: &ApiRequest, random: u128) -> Result<Upload, Problem> {
     let body = request.json()?;
     let size = whole(&body["size"]).filter(|size| (1..=IMAGE_LIMIT as u64).contains(size));
-    let right = || format!("the picture's size in bytes, from 1 to {IMAGE_LIMIT}");
+    let right = || format!("the image's size in bytes, from 1 to {IMAGE_LIMIT}");
     let size = size.ok_or_else(|| Problem::BadField { field: "size", right: right() })?;
     let right = || "`image/png`, `image/jpeg`, `image/webp` or `image/gif`".to_owned();
     let upload = Upload::new(body["contentType"].as_str().unwrap_or_default(), size, random);

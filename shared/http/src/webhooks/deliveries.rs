@@ -42,12 +42,12 @@ impl Route {
 
     /// Logs the caller and the call.
     pub fn note(&self, caller: &Caller) {
-        let (asked, delivery_id) = match self {
+        let (operation, delivery_id) = match self {
             Self::List(_) => ("list", None),
             Self::One(id) => ("one", Some(id.to_string())),
             Self::Replay(id) => ("retry", Some(id.to_string())),
         };
-        tracing::info!(asked, delivery_id, caller = brief(&caller.fingerprint), "took a call about deliveries");
+        tracing::info!(operation, delivery_id, caller = brief(&caller.fingerprint), "received a call about deliveries");
     }
 }
 

@@ -423,8 +423,9 @@ pub fn event_types_answer(example: impl Fn(OutboundEvent) -> Value) -> ApiAnswer
 
 /// Whether this is GET /.well-known/webhook-keys.json, and of which endpoint.
 pub fn read_keys_request(request: &ApiRequest) -> Option<Option<&str>> {
-    let asked = matches!((request.method.as_str(), request.path.as_str()), ("GET", "/.well-known/webhook-keys.json"));
-    asked.then(|| request.query("endpointId").filter(|id| !id.is_empty()))
+    let is_keys_route =
+        matches!((request.method.as_str(), request.path.as_str()), ("GET", "/.well-known/webhook-keys.json"));
+    is_keys_route.then(|| request.query("endpointId").filter(|id| !id.is_empty()))
 }
 
 /// Public keys of endpoints as a JSON Web Key Set (RFC 7517, RFC 8037), with the form of Standard Webhooks beside it.

@@ -70,14 +70,24 @@ impl Route {
         let caller = brief(&caller.fingerprint);
         match self {
             Self::Begin(RecoveryRequest { filter: Filter { from, to, .. }, dry_run, .. }) => {
-                tracing::info!(asked = "begin", %from, %to, dry_run, caller, "took a call about recoveries");
+                tracing::info!(operation = "begin", %from, %to, dry_run, caller, "received a call about recoveries");
             }
-            Self::List => tracing::info!(asked = "list", caller, "took a call about recoveries"),
+            Self::List => tracing::info!(operation = "list", caller, "received a call about recoveries"),
             Self::One(id) => {
-                tracing::info!(asked = "one", recovery_id = id.as_str(), caller, "took a call about recoveries");
+                tracing::info!(
+                    operation = "one",
+                    recovery_id = id.as_str(),
+                    caller,
+                    "received a call about recoveries"
+                );
             }
             Self::Cancel(id) => {
-                tracing::info!(asked = "cancel", recovery_id = id.as_str(), caller, "took a call about recoveries");
+                tracing::info!(
+                    operation = "cancel",
+                    recovery_id = id.as_str(),
+                    caller,
+                    "received a call about recoveries"
+                );
             }
         }
     }

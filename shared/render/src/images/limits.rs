@@ -23,7 +23,7 @@ pub(super) enum DecodeError {
     TooLarge(usize),
     #[error("has {0}x{1} pixels; at most {limit} in total are accepted", limit = MAX_PIXELS)]
     TooManyPixels(u32, u32),
-    #[error("is not a supported picture; it must be a PNG, JPEG, WebP or GIF file")]
+    #[error("is not a supported image; it must be a PNG, JPEG, WebP or GIF file")]
     Unknown,
     #[error("is damaged or incomplete; it must be a complete {} file", .0.name())]
     Damaged(ImageKind),

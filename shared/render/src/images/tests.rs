@@ -285,7 +285,7 @@ fn damage_in_the_middle_is_found() {
 fn errors_say_what_would_be_right() {
     let says = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
     for bytes in [&b""[..], b"<svg/>", b"<!doctype html>", b"BM", &[0; 64], b"GIF80a", b"\x89PNX\r\n\x1a\n"] {
-        assert_eq!(says(bytes), "is not a supported picture; it must be a PNG, JPEG, WebP or GIF file");
+        assert_eq!(says(bytes), "is not a supported image; it must be a PNG, JPEG, WebP or GIF file");
     }
     assert_eq!(says(&vec![0xff; MAX_BYTES + 1]), "has 10485761 bytes; at most 10485760 are accepted");
     let large = flat_jpeg(&[0, 0, 0], None, 20_000, None);

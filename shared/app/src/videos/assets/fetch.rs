@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Fetches the bytes at a URL. Errors name only the server of a URL, because the rest may be a secret.
 pub(super) async fn fetch_asset(http: &dyn HttpSender, text: &str) -> Result<Vec<u8>, DrawError> {
-    let Ok(url) = Url::parse(text) else { return Err(DrawError::Input("the picture has an invalid URL".to_owned())) };
+    let Ok(url) = Url::parse(text) else { return Err(DrawError::Input("the image has an invalid URL".to_owned())) };
     let first = server(&url).to_owned();
     let accept = "image/png, image/jpeg, image/webp, image/gif";
     let fetched = fetch(http, Fetch { url, accept, deadline: DEADLINE, response_limit: IMAGE_LIMIT }).await;
@@ -61,11 +61,11 @@ fn unreachable(subject: &str, error: &OutboundError) -> DrawError {
     }
 }
 
-/// The subject of error sentences: `the picture at a.example`, and the server that it redirected to.
+/// The subject of error sentences: `the image at a.example`, and the server that it redirected to.
 fn subject(first: &str, fetched: &Fetched) -> String {
     match server(&fetched.url) {
-        last if last == first => format!("the picture at {first}"),
-        last => format!("the picture at {first}, redirected to {last},"),
+        last if last == first => format!("the image at {first}"),
+        last => format!("the image at {first}, redirected to {last},"),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn claim(
         for due in &mut batch.due {
             let next = due.delivery.begin(now, lease_until);
             due.delivery = next.clone();
-            changes.push(Change { index: due.index, next, due_again: None });
+            changes.push(Change { index: due.index, next, next_due: None });
         }
     }
     if changes.is_empty() {

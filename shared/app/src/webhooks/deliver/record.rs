@@ -25,14 +25,14 @@ pub(super) async fn finish(ports: &DeliverPorts<'_>, endpoint: &Endpoint, sent: 
     // An accepted webhook needs no jitter, which saves a system call.
     let jitter = if result.accepted > 0 { 0.0 } else { ports.clock.fraction() };
     let (mut next, reason) = delivery.finish(&outcome, ended_at, &endpoint.policy.schedule, jitter, ports.grace);
-    let due_again = (next.status == DeliveryStatus::Pending).then_some(next.next_attempt_at);
-    let attempt = AttemptResult { reason, next_attempt_at: due_again, ..attempt_result(&answer, took) };
+    let next_due = (next.status == DeliveryStatus::Pending).then_some(next.next_attempt_at);
+    let attempt = AttemptResult { reason, next_attempt_at: next_due, ..attempt_result(&answer, took) };
     log(endpoint, &next, &answer, &attempt, ended_at);
     if let Some(last) = &mut next.last {
         last.result = Some(attempt);
     }
     let prepared = follow_up(ports, endpoint, &next, &outcome, ended_at).await;
-    Finished { index, change: prepared.map(|()| Change { index, next, due_again }) }
+    Finished { index, change: prepared.map(|()| Change { index, next, next_due }) }
 }
 
 /// Saves attempts as they end, all that are ready in one call.

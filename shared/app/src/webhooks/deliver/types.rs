@@ -92,7 +92,7 @@ pub(super) struct Change {
     /// The next version.
     pub next: Delivery,
     /// When the delivery is due again.
-    pub due_again: Option<Timestamp>,
+    pub next_due: Option<Timestamp>,
 }
 
 impl Change {
@@ -101,7 +101,7 @@ impl Change {
         let schedule = &ports.settings.policy.schedule;
         let (next, reason) = delivery.finish(outcome, ports.clock.now(), schedule, 0.0, ports.grace);
         tracing::warn!(delivery_id = %next.id, endpoint = next.endpoint_name, reason, "delivery stopped");
-        Self { index, next, due_again: None }
+        Self { index, next, next_due: None }
     }
 
     /// Lets a delivery wait without using up an attempt; `rate` is the endpoint's limit, if the endpoint is known.
@@ -127,12 +127,12 @@ impl Change {
                 tracing::info!(%delivery_id, endpoint = name, %until, ?wait_reason, "delivery waits for its endpoint");
             }
         }
-        Self { index, next: delivery.defer(until, wait_reason, ports.grace), due_again: Some(until) }
+        Self { index, next: delivery.defer(until, wait_reason, ports.grace), next_due: Some(until) }
     }
 
     /// The hint for the time when the delivery is due again.
     pub fn hint(&self, now: Timestamp) -> Option<Delayed<DeliveryMessage>> {
-        self.due_again.and_then(|until| hint_at(&self.next, until, now))
+        self.next_due.and_then(|until| hint_at(&self.next, until, now))
     }
 }
 

@@ -213,12 +213,12 @@ pub trait EndpointStateStore: Send + Sync {
     /// [`StoreError`].
     async fn enable(&self, id: &EndpointId) -> Result<(), StoreError>;
 
-    /// Disables an endpoint, with the reason that operators see; `told` means that subscribers need no notification. A
+    /// Disables an endpoint, with the reason that operators see; `notified` means that subscribers need no notification. A
     /// disabled endpoint stays as it is.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, told: bool) -> Result<(), StoreError>;
+    async fn disable(&self, id: &EndpointId, reason: &str, now: Timestamp, notified: bool) -> Result<(), StoreError>;
 }
 
 /// Domains of Slack's incoming webhooks.

@@ -9,7 +9,7 @@ use crate::jobs::reasons::Ignored;
 use crate::jobs::run::{Engine, NoRetry, PiecesRun};
 use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
-use crate::pieces::{AfterTrouble, MAX_CRASHES, Piece, Pieces, Swept};
+use crate::pieces::{AfterFailure, MAX_CRASHES, Piece, Pieces, Swept};
 use crate::videos::film::Rendition;
 use crate::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
 use crate::{Advice, Decision, Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, classify};
@@ -205,13 +205,13 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
         Advice::Never { .. } => false,
     };
     let error = cut(error);
-    match pieces.trouble(index, can_improve, now, policy) {
-        AfterTrouble::Retried(wait) => {
+    match pieces.fail(index, can_improve, now, policy) {
+        AfterFailure::Retried(wait) => {
             change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) });
             let seconds = wait.as_secs_f64();
             change.log("job_log", LogLevel::Warning, format!("Trying again in {seconds:.0} s: {error}"));
         }
-        AfterTrouble::Exhausted => {
+        AfterFailure::Exhausted => {
             change.fail_run_of(class, error);
             if change.job.run.attempt == attempt {
                 change.live(Live::RenderFailed);
@@ -221,7 +221,7 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
     change.apply()
 }
 
-/// What the due sweep does: pieces of renderers that died are open again, and open ones get new hints.
+/// What the due sweep does: pieces whose leases expired are open again, and open pieces get new hints.
 pub(super) fn sweep(mut change: Change<'_>) -> Decision {
     let (now, policy) = (change.now, change.policy);
     let Some(pieces) = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut()) else {
@@ -239,7 +239,7 @@ pub(super) fn sweep(mut change: Change<'_>) -> Decision {
         }
         Swept::Exhausted(index) => {
             let title = pieces.list[index].task.title();
-            let error = format!("{title} could not be made: its renderer died {MAX_CRASHES} times");
+            let error = format!("{title} could not be made: its renderer failed {MAX_CRASHES} times");
             change.fail_run_of(FailureClass::Other, &error);
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn deferred(mut change: Change<'_>, attempt: u32, wait: Option<Durati
     change.log(
         "job_log",
         LogLevel::Warning,
-        format!("Worker did not take the job, trying again in {} s: {reason}", delay.as_secs()),
+        format!("The worker did not accept the job, next attempt in {} s: {reason}", delay.as_secs()),
     );
     change.apply()
 }

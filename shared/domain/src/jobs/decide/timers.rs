@@ -32,7 +32,7 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
 fn waiting(mut change: Change<'_>) -> Decision {
     if change.job.run.start.claim.is_some() {
         change.release_slot();
-        change.log("job_log", LogLevel::Warning, "The start was not confirmed in time, trying again");
+        change.log("job_log", LogLevel::Warning, "The start was not confirmed in time, will retry");
     }
     let waited = change.job.run.start.ready_at;
     let next =
