@@ -123,7 +123,7 @@ pub struct Report {
 /// # Errors
 /// When a part failed: the error raises an alarm, and the next sweep retries.
 pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lambda_runtime::Error> {
-    let jobs = Due { index: &deps.jobs, store: &deps.jobs };
+    let jobs = Due { index: &deps.jobs, store: &deps.jobs, policy: &deps.policy };
     let ports = SweepPorts {
         aggregates: &[&jobs],
         due_deliveries: &deps.deliveries_table,
@@ -131,7 +131,6 @@ pub async fn handle(deps: &Deps, event: LambdaEvent<Call>) -> Result<Report, lam
         work: &deps.work,
         deliveries: &deps.deliveries,
         clock: &SystemClock,
-        policy: &deps.policy,
     };
     let swept = sweep(&ports).await;
     let mut failed = swept.failed;

@@ -183,7 +183,7 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
             toggle_answer(was, is)
         }
         Route::Cleanup => {
-            let jobs = Due { index: &deps.jobs, store: &deps.jobs };
+            let jobs = Due { index: &deps.jobs, store: &deps.jobs, policy: &deps.policy };
             let ports = SweepPorts {
                 aggregates: &[&jobs],
                 due_deliveries: &deps.deliveries_table,
@@ -191,7 +191,6 @@ async fn handle_queue(deps: &Deps, route: Route) -> Result<ApiAnswer, Problem> {
                 work: &deps.work,
                 deliveries: &deps.deliveries,
                 clock: &SystemClock,
-                policy: &deps.policy,
             };
             let swept = sweep(&ports).await;
             let removal =

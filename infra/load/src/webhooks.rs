@@ -144,7 +144,7 @@ pub fn event_id(number: u64) -> EventId {
 
 /// The job of the event with this number.
 pub fn job_id(number: u64) -> JobId {
-    JobId::streamgank(Timestamp(1_704_110_400_000), u128::from(number))
+    JobId::timed(Timestamp(1_704_110_400_000), u128::from(number))
 }
 
 /// This machine's clock.

@@ -1,7 +1,7 @@
 //! Changes of aggregates of any kind: load, decide, save on condition of the version, and retry after a conflict.
 
 use async_trait::async_trait;
-use reelhook_domain::{Aggregate, Decision, Job, Policy, Subject};
+use reelhook_domain::{Aggregate, Decision, Job, Subject};
 
 use crate::clock::ClockAndRandom;
 use crate::retry::Retry;
@@ -69,7 +69,7 @@ pub enum ChangeError {
 pub async fn change<A: Aggregate, S: AggregateStore<A> + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,
-    policy: &Policy,
+    policy: &A::Policy,
     id: &A::Id,
     event: &A::Event,
 ) -> Result<Changed<A>, ChangeError> {
@@ -86,7 +86,7 @@ pub async fn change<A: Aggregate, S: AggregateStore<A> + ?Sized>(
 pub async fn change_loaded<A: Aggregate, S: AggregateStore<A> + ?Sized>(
     store: &S,
     clock: &dyn ClockAndRandom,
-    policy: &Policy,
+    policy: &A::Policy,
     loaded: A,
     event: &A::Event,
 ) -> Result<Changed<A>, ChangeError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Effect, Emitted, Job, Policy, Subject, Timestamp};
+use crate::{Effect, Emitted, Job, Subject, Timestamp};
 
 /// What an event does to an aggregate.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     type Id: Clone + fmt::Debug + fmt::Display + Send + Sync;
     /// What can happen to it.
     type Event: fmt::Debug + Send + Sync;
+    /// The times and limits that its kind keeps to.
+    type Policy: Send + Sync;
     /// Why an event changes nothing.
     type Ignored: fmt::Debug + Clone + PartialEq + Send + Sync;
     /// Why a command is refused.
@@ -54,5 +56,5 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     fn tick() -> Self::Event;
 
     /// Decides what `event` does at `now`; pure.
-    fn decide(&self, event: &Self::Event, now: Timestamp, policy: &Policy) -> Decision<Self>;
+    fn decide(&self, event: &Self::Event, now: Timestamp, policy: &Self::Policy) -> Decision<Self>;
 }

@@ -66,7 +66,7 @@ text_id!(
     JobId, 80
 );
 text_id!(
-    /// A render at Creatomate.
+    /// A task at an outside service, such as a render.
     RenderId, 128
 );
 text_id!(
@@ -80,13 +80,13 @@ text_id!(
 );
 
 impl JobId {
-    /// A job id in VidBuilder's format: a version 4 UUID made of random bits.
+    /// A UUID (version 4) made of random bits.
     pub fn uuid(random: u128) -> Self {
         Self(uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().hyphenated().to_string())
     }
 
-    /// A job id in StreamGank's format, made of the time and at least 64 random bits.
-    pub fn streamgank(now: Timestamp, random: u128) -> Self {
+    /// `job_`, the time, and at least 64 random bits.
+    pub fn timed(now: Timestamp, random: u128) -> Self {
         Self(format!("job_{}_{random:032x}", now.millis()))
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Policy, Timestamp};
+use crate::Timestamp;
 
 /// Leases end at multiples of this part of them, so that not each heartbeat moves the time at which the work is due.
 const LEASE_STEPS: u32 = 3;
@@ -19,6 +19,17 @@ const REPEATED_HINTS: usize = 100;
 const SWEEP: Duration = Duration::from_secs(60);
 /// Open pieces without a claim get new hints at least this often.
 const MAX_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// The times that pieces keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PiecePolicy {
+    /// How long a renderer may send no heartbeat before its piece is open again.
+    pub lease: Duration,
+    /// How much later than its hint a waiting piece is due for the due sweep.
+    pub hint_grace: Duration,
+    /// Percentage of the wait after a renderer failed.
+    pub retry_delay_percent: u32,
+}
 
 /// A claim on a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,19 +120,19 @@ pub enum Swept {
 
 impl<T> Pieces<T> {
     /// Open pieces of a new run.
-    pub fn new(list: Vec<Piece<T>>, now: Timestamp, policy: &Policy) -> Self {
+    pub fn new(list: Vec<Piece<T>>, now: Timestamp, policy: &PiecePolicy) -> Self {
         let mut pieces = Self { list, claims: 0, moved_at: now, hint_at: now, shown_at: now };
         pieces.moved(now, policy);
         pieces
     }
 
     /// Replaces the pieces by those of the next stage.
-    pub fn begin_stage(&mut self, list: Vec<Piece<T>>, now: Timestamp, policy: &Policy) {
+    pub fn begin_stage(&mut self, list: Vec<Piece<T>>, now: Timestamp, policy: &PiecePolicy) {
         self.list = list;
         self.moved(now, policy);
     }
 
-    fn moved(&mut self, now: Timestamp, policy: &Policy) {
+    fn moved(&mut self, now: Timestamp, policy: &PiecePolicy) {
         self.moved_at = now;
         self.hint_at = now.after(policy.hint_grace);
     }
@@ -129,7 +140,7 @@ impl<T> Pieces<T> {
     /// Claims the first piece that is open, or whose lease has expired before the due sweep has opened it
     /// again. A piece that has lost too many leases is left to the sweep. Returns whether a lease had expired; none if
     /// no piece can be claimed.
-    pub fn claim(&mut self, now: Timestamp, policy: &Policy) -> Option<bool> {
+    pub fn claim(&mut self, now: Timestamp, policy: &PiecePolicy) -> Option<bool> {
         let claimable = |piece: &&mut Piece<T>| match piece.is_lost(now) {
             true => piece.crashes + 1 < MAX_CRASHES,
             false => piece.is_open() && piece.ready_at.is_none_or(|at| at <= now),
@@ -153,7 +164,7 @@ impl<T> Pieces<T> {
     }
 
     /// A heartbeat: extends the lease of the piece at `index`, of which so many units are done.
-    pub fn heartbeat(&mut self, index: usize, units: u32, now: Timestamp, policy: &Policy) {
+    pub fn heartbeat(&mut self, index: usize, units: u32, now: Timestamp, policy: &PiecePolicy) {
         let piece = &mut self.list[index];
         piece.units = piece.units.max(units);
         if let Some(claim) = &mut piece.claim {
@@ -162,7 +173,7 @@ impl<T> Pieces<T> {
     }
 
     /// Opens the piece at `index` again after `wait`: an outside service works on it.
-    pub fn defer(&mut self, index: usize, units: u32, wait: Duration, now: Timestamp, policy: &Policy) {
+    pub fn defer(&mut self, index: usize, units: u32, wait: Duration, now: Timestamp, policy: &PiecePolicy) {
         let piece = &mut self.list[index];
         piece.claim = None;
         piece.ready_at = Some(now.after(wait));
@@ -172,7 +183,7 @@ impl<T> Pieces<T> {
     }
 
     /// The piece at `index` is done.
-    pub fn finish(&mut self, index: usize, now: Timestamp, policy: &Policy) {
+    pub fn finish(&mut self, index: usize, now: Timestamp, policy: &PiecePolicy) {
         let piece = &mut self.list[index];
         piece.claim = None;
         piece.done = true;
@@ -182,7 +193,7 @@ impl<T> Pieces<T> {
 
     /// The renderer of the piece at `index` failed: the piece is open again after a wait, unless a retry is useless
     /// or it failed too often.
-    pub fn fail(&mut self, index: usize, can_improve: bool, now: Timestamp, policy: &Policy) -> AfterFailure {
+    pub fn fail(&mut self, index: usize, can_improve: bool, now: Timestamp, policy: &PiecePolicy) -> AfterFailure {
         let wait = CRASH_WAIT * policy.retry_delay_percent / 100;
         let piece = &mut self.list[index];
         piece.crashes += 1;
@@ -207,7 +218,7 @@ impl<T> Pieces<T> {
     }
 
     /// What the due sweep does: pieces whose leases expired are open again, and open pieces get new hints.
-    pub fn sweep(&mut self, now: Timestamp, policy: &Policy) -> Swept {
+    pub fn sweep(&mut self, now: Timestamp, policy: &PiecePolicy) -> Swept {
         let (mut lost, mut exhausted) = (0, None);
         for (index, piece) in self.list.iter_mut().enumerate().filter(|(_, piece)| piece.is_lost(now)) {
             piece.claim = None;
@@ -256,6 +267,6 @@ impl<T> Pieces<T> {
 }
 
 /// When a lease that begins now ends.
-fn lease(now: Timestamp, policy: &Policy) -> Timestamp {
-    now.after(policy.piece_lease).round_up(policy.piece_lease / LEASE_STEPS)
+fn lease(now: Timestamp, policy: &PiecePolicy) -> Timestamp {
+    now.after(policy.lease).round_up(policy.lease / LEASE_STEPS)
 }

@@ -425,7 +425,7 @@ impl Stack {
 
     /// Runs the due sweep.
     pub async fn sweep(&self) -> Swept {
-        let jobs = Due { index: &self.due, store: &*self.jobs };
+        let jobs = Due { index: &self.due, store: &*self.jobs, policy: &self.policy };
         self.sweep_of(&[&jobs]).await
     }
 
@@ -438,7 +438,6 @@ impl Stack {
             work: &self.work,
             deliveries: &self.hints,
             clock: &*self.world,
-            policy: &self.policy,
         };
         sweep(&ports).await
     }

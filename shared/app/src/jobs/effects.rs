@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reelhook_domain::{Job, JobEffect, JobId, JobKind, Live, LiveSnapshot, OutboundEvent, Status};
+use reelhook_domain::{Job, JobEffect, JobId, Live, LiveSnapshot, OutboundEvent, Status};
 
 use crate::outbox::messages::{Delayed, PieceMessage, WorkMessage};
 use crate::outbox::source::FanoutSource;
@@ -70,7 +70,7 @@ impl Watched for Job {
 
     fn is_settled(&self) -> bool {
         match self.status {
-            Status::Completed => self.kind == JobKind::Video || self.run.video_url.is_some(),
+            Status::Completed => self.run.engine.steps().is_none() || self.run.video_url.is_some(),
             Status::Cancelled => true,
             Status::Failed | Status::Pending | Status::Processing | Status::Rendering => false,
         }

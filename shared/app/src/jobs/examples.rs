@@ -23,7 +23,7 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> Job {
     let film =
         RenderPlan { renderer: Renderer::Own, renditions: vec![Rendition::Landscape], scenes: vec![120, 150, 120] };
     let new = NewJob {
-        id: if of_video { JobId::uuid(random) } else { JobId::streamgank(at, random) },
+        id: if of_video { JobId::uuid(random) } else { JobId::timed(at, random) },
         kind: if of_video { JobKind::Video } else { JobKind::Workflow },
         request: Request {
             input: json!({

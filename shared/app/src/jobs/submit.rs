@@ -76,7 +76,7 @@ pub async fn submit(
 ) -> Result<Submitted, StoreError> {
     let counts = store.queue_counts().await?;
     let now = clock.now();
-    let id = JobId::streamgank(now, clock.random());
+    let id = JobId::timed(now, clock.random());
     submit_as(store, now, policy, id, submission, |job| answer(job, &counts)).await
 }
 

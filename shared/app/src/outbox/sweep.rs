@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reelhook_domain::{Aggregate, DeliveryId, EventId, Policy, Timestamp};
+use reelhook_domain::{Aggregate, DeliveryId, EventId, Timestamp};
 
 use crate::change::{AggregateStore, Changed, change};
 use crate::clock::ClockAndRandom;
@@ -49,7 +49,7 @@ pub trait DueDeliveries: Send + Sync {
 #[async_trait]
 pub trait Sweepable: Send + Sync {
     /// Lets every due aggregate change, and counts.
-    async fn sweep(&self, clock: &dyn ClockAndRandom, policy: &Policy, swept: &mut Swept);
+    async fn sweep(&self, clock: &dyn ClockAndRandom, swept: &mut Swept);
 }
 
 /// The aggregates of one kind: their due index and their store.
@@ -58,18 +58,20 @@ pub struct Due<'a, A: Aggregate> {
     pub index: &'a dyn DueIndex<A>,
     /// Stores them.
     pub store: &'a dyn AggregateStore<A>,
+    /// Their times and limits.
+    pub policy: &'a A::Policy,
 }
 
 #[async_trait]
 impl<A: Aggregate> Sweepable for Due<'_, A> {
-    async fn sweep(&self, clock: &dyn ClockAndRandom, policy: &Policy, swept: &mut Swept) {
+    async fn sweep(&self, clock: &dyn ClockAndRandom, swept: &mut Swept) {
         let (now, tick) = (clock.now(), A::tick());
         let reads = (0..SHARDS).map(|shard| self.index.due(shard, now));
         let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
         let due: Vec<A::Id> = swept.keep(found);
         swept.jobs_due += due.len();
         let tick = &tick;
-        let changes = due.into_iter().map(|id| async move { change(self.store, clock, policy, &id, tick).await });
+        let changes = due.into_iter().map(|id| async move { change(self.store, clock, self.policy, &id, tick).await });
         let changes: Vec<_> = futures_util::stream::iter(changes).buffer_unordered(CHANGES_AT_ONCE).collect().await;
         for result in changes {
             match result {
@@ -98,8 +100,6 @@ pub struct SweepPorts<'a> {
     pub deliveries: &'a dyn Hints<DeliveryMessage>,
     /// Clock and randomness.
     pub clock: &'a dyn ClockAndRandom,
-    /// The jobs' timers.
-    pub policy: &'a Policy,
 }
 
 /// The result of a sweep.
@@ -120,7 +120,7 @@ pub async fn sweep(ports: &SweepPorts<'_>) -> Swept {
     let now = ports.clock.now();
     let mut swept = Swept::default();
     for aggregates in ports.aggregates {
-        aggregates.sweep(ports.clock, ports.policy, &mut swept).await;
+        aggregates.sweep(ports.clock, &mut swept).await;
     }
     let deliveries: Vec<_> = futures_util::stream::iter(0..SHARDS)
         .map(|shard| ports.due_deliveries.due_deliveries(shard, now))

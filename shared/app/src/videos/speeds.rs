@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use reelhook_domain::videos::film::Quality;
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{Job, JobKind, Status};
+use reelhook_domain::{Job, Status};
 
 use crate::store::StoreError;
 
@@ -26,7 +26,9 @@ pub trait Speeds: Send + Sync {
 /// Notes the speed of a completed video that our own renderers drew; of any other job it notes nothing.
 pub(super) async fn note_speed(speeds: &dyn Speeds, job: &Job) {
     let (Some(plan), false) = (job.plan(), job.videos().is_empty()) else { return };
-    if job.kind != JobKind::Video || plan.renderer != Renderer::Own || job.status != Status::Completed {
+    // After a workflow, the time of the run is not that of the render alone.
+    let after_steps = job.run.engine.steps().is_some();
+    if after_steps || plan.renderer != Renderer::Own || job.status != Status::Completed {
         return;
     }
     let Some((start, end)) = job.run.times.started_at.zip(job.run.times.completed_at) else { return };

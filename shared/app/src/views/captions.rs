@@ -1,10 +1,10 @@
 //! The captions of jobs (`currentStep`) in each dialect's words. StreamGank's pages recognize the step by words in the
 //! caption, so no caption may contain a word of another step.
 
-use reelhook_domain::{Activity, Captions, Incomplete, JobKind, RenderStatus};
+use reelhook_domain::{Activity, Captions, Incomplete, JobKind, RenderStatus, StepStatus};
 
 /// The captions of every kind of job.
-pub const CAPTIONS: Captions = Captions { caption, step_name };
+pub const CAPTIONS: Captions = Captions { caption, step_name, step_status };
 
 fn caption(kind: JobKind, activity: &Activity<'_>) -> String {
     match kind {
@@ -25,6 +25,14 @@ pub fn step_name(number: u8) -> &'static str {
         6 => "Scroll Video Generation",
         7 => "Creatomate Assembly",
         _ => "Workflow Completed",
+    }
+}
+
+/// The words for a step's status that workers and pages use.
+fn step_status(status: StepStatus) -> &'static str {
+    match status {
+        StepStatus::RenderReady => "creatomate_ready",
+        StepStatus::Started | StepStatus::Completed | StepStatus::Failed => status.name(),
     }
 }
 

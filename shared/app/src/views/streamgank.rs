@@ -116,7 +116,7 @@ impl View for StreamGank {
             "level": entry.level,
             "type": entry.level,
             "message": entry.message,
-            "details": entry.details,
+            "details": details(&entry.details),
             "source": "reelhook",
         })
     }
@@ -163,6 +163,13 @@ impl View for StreamGank {
         };
         view
     }
+}
+
+/// The facts of a log line in the words of this dialect.
+fn details(facts: &Value) -> Value {
+    let Value::Object(facts) = facts else { return facts.clone() };
+    let name = |name: &str| if name == "render_id" { "creatomate_id".to_owned() } else { name.to_owned() };
+    facts.iter().map(|(known, value)| (name(known), value.clone())).collect()
 }
 
 impl WebhookView<Job> for StreamGank {
@@ -264,6 +271,15 @@ fn by_step(of: &Job, pick: impl Fn(&reelhook_domain::StepRecord) -> Option<Value
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_facts_of_a_log_line_call_a_render_by_the_name_that_pages_know() {
+        let facts = json!({ "step_number": 7, "render_id": "render_1" });
+        assert_eq!(details(&facts), json!({ "step_number": 7, "creatomate_id": "render_1" }));
+        let stored_before = json!({ "creatomate_id": "render_1" });
+        assert_eq!(details(&stored_before), stored_before);
+        assert_eq!(details(&Value::Null), Value::Null);
+    }
 
     #[test]
     fn durations_read_as_in_the_seed() {

@@ -212,7 +212,7 @@ async fn an_id_that_exists_is_never_overwritten() {
     let stack = Stack::default();
     // The first random number of this world is 1.
     let mut known = make_job(1, NOON, &stack.policy);
-    known.id = reelhook_domain::JobId::streamgank(NOON, 1);
+    known.id = reelhook_domain::JobId::timed(NOON, 1);
     stack.jobs.put(&known);
     assert!(make(&stack, submission(None)).await.is_err());
     assert_eq!(stack.jobs.all(), [known]);

@@ -5,7 +5,7 @@ use reelhook_app::outbox::rows::{LiveRow, StoredLive};
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
 use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
-use reelhook_domain::{Event, Job, JobKind, Live, Status, Subject};
+use reelhook_domain::{Engine, PiecesRun, Event, Job, JobKind, Live, Status, Subject};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 
 /// Rows of two events each, at these versions.
@@ -72,7 +72,9 @@ async fn a_viewer_without_a_last_event_gets_the_end_once_and_then_rests() {
     };
     check(with_video, Status::Completed, true).await;
     check(completed(), Status::Completed, false).await;
-    check(Job { kind: JobKind::Video, ..completed() }, Status::Completed, true).await;
+    let mut video = Job { kind: JobKind::Video, ..completed() };
+    video.run.engine = Engine::Pieces(PiecesRun::default());
+    check(video, Status::Completed, true).await;
     check(failed(), Status::Failed, false).await;
     check(job(&[Event::Claim, started(1), Event::Cancel]), Status::Cancelled, true).await;
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
     Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, NoRetry, Origin,
-    PiecesRun, Polls, RenderId, Request, Retries, Run, RunTimes, Start, Status, StepRecord, Steps, Timestamp, Worker,
+    PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status, StepRecord, Steps,
+    Timestamp, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,6 +70,8 @@ pub(super) struct StoredJob {
     start: Start,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     render: Option<Polls>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    render_status: Option<RenderStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     film: Option<RenderPlan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,6 +155,7 @@ impl From<&Job> for StoredJob {
             cancel_url: external.and_then(|external| external.worker.cancel_url.clone()),
             start: run.start.clone(),
             render: render.and_then(|task| task.polls.clone()),
+            render_status: render.and_then(|task| task.status.clone()),
             film: pieces.and_then(|run| run.plan.clone()),
             drawing: pieces.and_then(|run| Some(StoredPieces::of(run.pieces.as_ref()?, run))),
             videos: pieces.map(|run| run.videos.clone()).unwrap_or_default(),
@@ -203,9 +207,12 @@ impl From<StoredJob> for Job {
             StoredKind::VidBuilder => (JobKind::Video, pieces(None)),
             StoredKind::StreamGank if in_pieces => (JobKind::Workflow, pieces(Some(steps))),
             StoredKind::StreamGank => {
-                let polls = stored.render;
-                let render =
-                    stored.render_id.map(|id| ExternalTask { polls, ..ExternalTask::new(Default::default(), id) });
+                let (status, polls) = (stored.render_status, stored.render);
+                let render = stored.render_id.map(|id| ExternalTask {
+                    status,
+                    polls,
+                    ..ExternalTask::new(Default::default(), id)
+                });
                 let worker = Worker { id: stored.worker_id, cancel_url: stored.cancel_url, done: stored.worker_done };
                 (JobKind::Workflow, Engine::External(ExternalRun { steps, worker, render }))
             }

@@ -5,6 +5,7 @@ use std::ptr::fn_addr_eq;
 use std::time::Duration;
 
 use crate::jobs::kind::JobKind;
+use crate::jobs::status::StepStatus;
 use crate::jobs::task::RenderStatus;
 
 /// Why a run completed without a video.
@@ -84,11 +85,13 @@ pub struct Captions {
     pub caption: fn(JobKind, &Activity<'_>) -> String,
     /// The name of step 0 to 8.
     pub step_name: fn(u8) -> &'static str,
+    /// The word for a step's status.
+    pub step_status: fn(StepStatus) -> &'static str,
 }
 
 impl Captions {
     /// Captions that belong to no dialect.
-    pub const PLAIN: Self = Self { caption: plain, step_name: |_| "Step" };
+    pub const PLAIN: Self = Self { caption: plain, step_name: |_| "Step", step_status: StepStatus::name };
 }
 
 impl fmt::Debug for Captions {
@@ -99,7 +102,9 @@ impl fmt::Debug for Captions {
 
 impl PartialEq for Captions {
     fn eq(&self, other: &Self) -> bool {
-        fn_addr_eq(self.caption, other.caption) && fn_addr_eq(self.step_name, other.step_name)
+        fn_addr_eq(self.caption, other.caption)
+            && fn_addr_eq(self.step_name, other.step_name)
+            && fn_addr_eq(self.step_status, other.step_status)
     }
 }
 

@@ -17,7 +17,9 @@ use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::run::{Engine, Run};
 use crate::jobs::status::Status;
 use crate::videos::render::RenderPlan;
-use crate::{Aggregate, Decision, Effect, Emitted, Event, JobId, LogLevel, LogTally, Policy, Subject, Timestamp};
+use crate::{
+    Aggregate, Decision, Effect, Emitted, Event, JobId, LogEvent, LogLevel, LogTally, Policy, Subject, Timestamp,
+};
 use change::Change;
 
 /// A job that a client submits.
@@ -60,7 +62,7 @@ pub fn create(new: NewJob, now: Timestamp, policy: &Policy) -> Job {
         outbox: vec![
             Effect::Start { delay_s: 0 },
             Effect::Log {
-                event_type: "job_queued".to_owned(),
+                event: LogEvent::Queued,
                 level: LogLevel::Info,
                 message: QUEUED.to_owned(),
                 details: Value::Null,
@@ -136,6 +138,7 @@ pub fn decide(job: &Job, event: &Event, now: Timestamp, policy: &Policy) -> Deci
 impl Aggregate for Job {
     type Id = JobId;
     type Event = Event;
+    type Policy = Policy;
     type Ignored = Ignored;
     type Rejected = Rejected;
 

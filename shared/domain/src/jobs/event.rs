@@ -5,20 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::videos::render::{RenderPlan, Renderer, StoredVideo};
-use crate::{RenderId, RenderState, Timestamp};
-
-/// The status of a step in a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StepStatus {
-    /// The step started.
-    Started,
-    /// The step is done.
-    Completed,
-    /// The step failed, and so did the run.
-    Failed,
-    /// The step submitted a render.
-    RenderReady,
-}
+use crate::{RenderId, RenderState, StepStatus, Timestamp};
 
 /// A worker's report of one step. Step 0 starts a run, steps 1 to 7 are its work, and step 8 ends it.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::jobs::activity::Captions;
+use crate::pieces::PiecePolicy;
 
 /// Timers and limits of jobs (contract.md, Attempts, final states, timers).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,12 @@ impl Default for Policy {
 pub struct PolicyError(String);
 
 impl Policy {
+    /// What pieces of a run keep to.
+    pub fn pieces(&self) -> PiecePolicy {
+        let (hint_grace, retry_delay_percent) = (self.hint_grace, self.retry_delay_percent);
+        PiecePolicy { lease: self.piece_lease, hint_grace, retry_delay_percent }
+    }
+
     /// The time between two heartbeats of a renderer.
     pub fn heartbeat_interval(&self) -> Duration {
         self.piece_lease / 9

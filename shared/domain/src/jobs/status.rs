@@ -1,4 +1,4 @@
-//! The status of a job.
+//! The status of a job, and of a step of its workflow.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,31 @@ impl Status {
         match self {
             Self::Pending | Self::Processing | Self::Rendering => false,
             Self::Completed | Self::Failed | Self::Cancelled => true,
+        }
+    }
+}
+
+/// The status of a step in a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StepStatus {
+    /// The step started.
+    Started,
+    /// The step is done.
+    Completed,
+    /// The step failed, and so did the run.
+    Failed,
+    /// The step submitted a render.
+    RenderReady,
+}
+
+impl StepStatus {
+    /// A plain name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::RenderReady => "render ready",
         }
     }
 }

@@ -25,7 +25,8 @@ impl Service {
 }
 
 /// The status of a render at a render service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RenderStatus {
     /// Accepted.
     Planned,
@@ -66,6 +67,8 @@ pub struct ExternalTask {
     pub service: Service,
     /// The service's id for it.
     pub id: RenderId,
+    /// The status that was last shown.
+    pub status: Option<RenderStatus>,
     /// The polls of the service; none while nothing waits for the task's end.
     pub polls: Option<Polls>,
 }
@@ -101,7 +104,7 @@ pub enum DuePoll {
 impl ExternalTask {
     /// A task that was submitted under this id.
     pub fn new(service: Service, id: RenderId) -> Self {
-        Self { service, id, polls: None }
+        Self { service, id, status: None, polls: None }
     }
 
     /// Starts the schedule: polls at these times from now on, the last of which is the deadline. A confirmation under way
@@ -148,6 +151,7 @@ impl ExternalTask {
     /// Another task replaces this one: a reported end of the old one does not count for it. Polls that only confirmed
     /// that end are removed.
     pub(crate) fn forget_confirmation(&mut self) {
+        self.status = None;
         self.polls = self.polls.take().filter(|polls| polls.since.is_some());
         if let Some(polls) = &mut self.polls {
             polls.confirming = 0;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EventGroup, EventId, JobEffect, Live, LogLevel, LogTally, OutboundEvent, Status, Timestamp};
+use crate::{EventGroup, EventId, JobEffect, Live, LogEvent, LogLevel, LogTally, OutboundEvent, Status, Timestamp};
 
 /// The receivers of a webhook event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,8 @@ pub enum Effect {
     #[serde(rename = "log.v1")]
     Log {
         /// One of the log's event types.
-        event_type: String,
+        #[serde(rename = "event_type")]
+        event: LogEvent,
         /// The line's importance.
         level: LogLevel,
         /// A sentence.
@@ -195,7 +196,7 @@ mod tests {
             ),
             (
                 Effect::Log {
-                    event_type: "job_log".to_owned(),
+                    event: LogEvent::Note,
                     level: LogLevel::Warning,
                     message: "m".to_owned(),
                     details: json!({ "attempt": 1 }),
@@ -207,7 +208,7 @@ mod tests {
             ),
             (
                 Effect::Log {
-                    event_type: "job_log".to_owned(),
+                    event: LogEvent::Note,
                     level: LogLevel::Info,
                     message: "m".to_owned(),
                     details: Value::Null,

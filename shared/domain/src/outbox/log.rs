@@ -2,6 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The type of a log line. The names are those that stored lines and searches have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogEvent {
+    /// Waiting began.
+    #[serde(rename = "job_queued")]
+    Queued,
+    /// Work started.
+    #[serde(rename = "job_started")]
+    Started,
+    /// A callback reported progress.
+    #[serde(rename = "webhook_received")]
+    Reported,
+    /// An outside service was polled.
+    #[serde(rename = "creatomate_monitoring")]
+    Polled,
+    /// It completed.
+    #[serde(rename = "job_completed")]
+    Completed,
+    /// It failed for good.
+    #[serde(rename = "job_failed")]
+    Failed,
+    /// Anything else.
+    #[serde(rename = "job_log")]
+    Note,
+}
+
+impl LogEvent {
+    /// The name in stored lines and searches.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "job_queued",
+            Self::Started => "job_started",
+            Self::Reported => "webhook_received",
+            Self::Polled => "creatomate_monitoring",
+            Self::Completed => "job_completed",
+            Self::Failed => "job_failed",
+            Self::Note => "job_log",
+        }
+    }
+}
+
 /// The importance of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

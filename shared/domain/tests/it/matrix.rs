@@ -262,7 +262,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Start { delay_s } => format!("Start(+{delay_s}s)"),
         Effect::FreeSlot { slot } => format!("FreeSlot({})", slot.trim_start_matches("job_1_a.")),
         Effect::Notify { event, .. } => format!("Notify({})", event.name()),
-        Effect::Log { event_type, level, .. } => format!("Log({event_type} {level:?})"),
+        Effect::Log { event, level, .. } => format!("Log({} {level:?})", event.name()),
         Effect::Count { status, entered, .. } => {
             format!("Count({}{})", if *entered { '+' } else { '-' }, status.name())
         }

@@ -62,9 +62,13 @@ impl Callback {
             "failed" | "cancelled" => RenderStatus::Failed,
             other => RenderStatus::Other(other.to_owned()),
         };
-        RenderState { status, url: self.url.clone(), error: self.error.clone() }
+        let error = self.error.clone().or_else(|| (status == RenderStatus::Failed).then(|| FAILED.to_owned()));
+        RenderState { status, url: self.url.clone(), error }
     }
 }
+
+/// The error of a failed render for which Creatomate gave no reason.
+const FAILED: &str = "Creatomate render failed";
 
 #[cfg(test)]
 mod tests {

@@ -130,9 +130,9 @@ impl<A: FanoutSource> Planner<'_, A> {
                 let to = to.unwrap_or_else(|| Recipients::unstated(*event));
                 self.notify(self.id(index), *event, to, self.of.updated_at());
             }
-            Effect::Log { event_type, level, message, details } => {
+            Effect::Log { event, level, message, details } => {
                 let entry = LogEntry {
-                    event_type: event_type.clone(),
+                    event_type: event.name().to_owned(),
                     level: *level,
                     message: message.clone(),
                     details: details.clone(),

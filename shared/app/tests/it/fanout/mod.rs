@@ -5,7 +5,7 @@ mod plan;
 mod replay;
 
 use reelhook_domain::{
-    Effect, Job, JobEffect, LogLevel, LogTally, OutboundEvent, Recipients, RenderId, Status, Timestamp,
+    Effect, Job, JobEffect, LogEvent, LogLevel, LogTally, OutboundEvent, Recipients, RenderId, Status, Timestamp,
 };
 use reelhook_testkit::{NOON, Stack, make_job, policy};
 use serde_json::json;
@@ -44,7 +44,7 @@ fn render() -> RenderId {
 fn every_effect(n: u32) -> Vec<Effect> {
     vec![
         Effect::Log {
-            event_type: "job_completed".to_owned(),
+            event: LogEvent::Completed,
             level: LogLevel::Success,
             message: "Done".to_owned(),
             details: json!({ "step_number": 8 }),

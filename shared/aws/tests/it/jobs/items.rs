@@ -7,8 +7,8 @@ use reelhook_app::change::AggregateStore;
 use reelhook_app::jobs::submit::SubmitStore;
 use reelhook_domain::{
     Claim, Effect, Emitted, Engine, Event, EventId, ExternalRun, ExternalTask, Incomplete, Job, JobEffect, JobKind,
-    LogLevel, NoRetry, OutboundEvent, Polls, Recipients, RenderId, RenderState, RenderStatus, Request, Retries, Run,
-    RunTimes, Service, Status, StepRecord, Steps, Timestamp, Worker,
+    LogEvent, LogLevel, NoRetry, OutboundEvent, Polls, Recipients, RenderId, RenderState, RenderStatus, Request,
+    Retries, Run, RunTimes, Service, Status, StepRecord, Steps, Timestamp, Worker,
 };
 use reelhook_testkit::{NOON, World, lived, policy};
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ pub(super) fn full() -> Job {
     let render = ExternalTask {
         service: Service::Creatomate,
         id: RenderId::parse("render_1").unwrap(),
+        status: Some(RenderStatus::Rendering),
         polls: Some(Polls { since: Some(at(10)), made: 2, confirming: 3, next_at: at(11) }),
     };
     let run = Run {
@@ -106,7 +107,7 @@ pub(super) fn full() -> Job {
             Effect::FreeSlot { slot: "slot".to_owned() },
             Effect::Notify { event: OutboundEvent::Completed, to: Some(Recipients::Subscribers) },
             Effect::Log {
-                event_type: "job_log".to_owned(),
+                event: LogEvent::Note,
                 level: LogLevel::Warning,
                 message: "Série".to_owned(),
                 details: json!({ "b": 1, "a": 2 }),

@@ -29,6 +29,7 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
         r#""cancel_url":"https://worker.example/cancel","start":{"ready_at":1704110400007,"hint_at":1704110400008,"#,
         r#""failures":4,"claims":5,"claim":{"slot":"slot","lease_until":1704110400009}},"#,
         r#""render":{"since":1704110400010,"checks":2,"confirming":3,"next_at":1704110400011},"#,
+        r#""render_status":"rendering","#,
         r#""callback":"https://client.example/hook","paused_after_extraction":false,"extracted":"three movies","#,
         r#""workflow_incomplete":false,"render_timeout":true,"timeout_at":1704110400012,"no_retry_reason":"reason","#,
         r#""suggested_solution":"solution","retry_after":1704110400013,"retried_at":1704110400014,"#,

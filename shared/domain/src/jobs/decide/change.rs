@@ -13,8 +13,8 @@ use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
 use crate::pieces::Pieces;
 use crate::{
-    Advice, Decision, Effect, Emitted, EventId, FailureClass, JobEffect, Live, LogLevel, LogTally, OutboundEvent,
-    Policy, RenderId, Timestamp, classify,
+    Advice, Decision, Effect, Emitted, EventId, FailureClass, JobEffect, Live, LogEvent, LogLevel, LogTally,
+    OutboundEvent, Policy, RenderId, Timestamp, classify,
 };
 
 /// The progress after all seven steps of the worker, in percent.
@@ -64,12 +64,12 @@ impl<'a> Change<'a> {
         }
     }
 
-    pub fn log(&mut self, event_type: &str, level: LogLevel, message: impl Into<String>) {
-        self.log_with(event_type, level, message, Value::Null);
+    pub fn log(&mut self, event: LogEvent, level: LogLevel, message: impl Into<String>) {
+        self.log_with(event, level, message, Value::Null);
     }
 
-    pub fn log_with(&mut self, event_type: &str, level: LogLevel, message: impl Into<String>, details: Value) {
-        self.then(Effect::Log { event_type: event_type.to_owned(), level, message: message.into(), details });
+    pub fn log_with(&mut self, event: LogEvent, level: LogLevel, message: impl Into<String>, details: Value) {
+        self.then(Effect::Log { event, level, message: message.into(), details });
     }
 
     /// Raises the progress; within a run it never falls.
@@ -90,6 +90,10 @@ impl<'a> Change<'a> {
     /// Shows an activity as the caption of the run.
     pub fn show(&mut self, activity: &Activity<'_>) {
         self.job.run.caption = self.caption(activity);
+        // What the service last said is no longer what people see.
+        if let Some(task) = self.render_mut() {
+            task.status = None;
+        }
     }
 
     /// Starts the run, unless it has started.
@@ -99,7 +103,7 @@ impl<'a> Change<'a> {
             self.job.run.times.started_at = Some(self.now);
             self.job.run.retry_after = None;
             self.show(&Activity::Processing);
-            self.log("job_started", LogLevel::Info, "Job processing started");
+            self.log(LogEvent::Started, LogLevel::Info, "Job processing started");
         }
     }
 
@@ -169,7 +173,7 @@ impl<'a> Change<'a> {
         self.progress(100);
         self.show(activity);
         let caption = self.job.run.caption.clone();
-        self.log("job_completed", LogLevel::Success, caption);
+        self.log(LogEvent::Completed, LogLevel::Success, caption);
         self.notify(event);
     }
 
@@ -180,8 +184,8 @@ impl<'a> Change<'a> {
         self.job.run.times.failed_at = Some(self.now);
         self.job.run.error = Some(error.to_owned());
         let render = self.job.render_id();
-        let details = render.map_or(Value::Null, |render| json!({ "creatomate_id": render.as_str() }));
-        self.log_with("job_failed", LogLevel::Error, error, details);
+        let details = render.map_or(Value::Null, |render| json!({ "render_id": render.as_str() }));
+        self.log_with(LogEvent::Failed, LogLevel::Error, error, details);
         self.notify(event);
     }
 
@@ -217,7 +221,7 @@ impl<'a> Change<'a> {
                 let (attempt, of) = (self.job.retries.used + 1, retries.max + 1);
                 self.show(&Activity::RetryScheduled { attempt, of, reason: class.reason(), delay });
                 self.log_with(
-                    "job_log",
+                    LogEvent::Note,
                     LogLevel::Warning,
                     format!("Run failed, trying again in {:.0} s: {error}", delay.as_secs_f64()),
                     json!({ "error": error, "attempt": self.job.run.attempt - 1 }),

@@ -8,7 +8,7 @@ use crate::jobs::activity::Activity;
 use crate::jobs::activity::Incomplete;
 use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::status::Status;
-use crate::{Effect, JobEffect, LogLevel, OutboundEvent, Timestamp};
+use crate::{Effect, JobEffect, LogEvent, LogLevel, OutboundEvent, Timestamp};
 
 /// A retry that is repeated within this time has the result of the first.
 const RETRY_REPEAT: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ pub(super) fn cancel(mut change: Change<'_>) -> Decision {
     change.job.run.error = Some(CANCELLED_ERROR.to_owned());
     change.show(&Activity::Cancelled);
     change.stop_worker();
-    change.log("job_log", LogLevel::Warning, "Job cancelled");
+    change.log(LogEvent::Note, LogLevel::Warning, "Job cancelled");
     change.notify(OutboundEvent::Cancelled);
     change.apply()
 }
@@ -54,7 +54,7 @@ pub(super) fn retry(mut change: Change<'_>) -> Decision {
     }
     change.begin_next_run(Duration::ZERO);
     change.job.retries.by_hand_at = Some(change.now);
-    change.log("job_log", LogLevel::Info, format!("Job retry initiated (attempt {})", change.job.retries.used));
+    change.log(LogEvent::Note, LogLevel::Info, format!("Job retry initiated (attempt {})", change.job.retries.used));
     change.apply()
 }
 
@@ -103,7 +103,7 @@ pub(super) fn monitor(mut change: Change<'_>) -> Decision {
         status @ (Status::Failed | Status::Cancelled) => return change.reject(Rejected::CannotMonitor(status)),
     }
     change.then(JobEffect::CheckRender { render, check: 0, delay_s: 0 });
-    change.log("creatomate_monitoring", LogLevel::Info, "Render monitoring started");
+    change.log(LogEvent::Polled, LogLevel::Info, "Render monitoring started");
     change.apply()
 }
 
@@ -137,7 +137,7 @@ pub(super) fn delete_video(mut change: Change<'_>) -> Decision {
     }
     remove_videos(&mut change);
     change.job.run.video_url = None;
-    change.log("job_log", LogLevel::Info, "Video deleted");
+    change.log(LogEvent::Note, LogLevel::Info, "Video deleted");
     change.apply()
 }
 

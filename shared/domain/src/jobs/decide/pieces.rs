@@ -12,7 +12,7 @@ use crate::jobs::task::ExternalTask;
 use crate::pieces::{AfterFailure, MAX_CRASHES, Piece, Pieces, Swept};
 use crate::videos::film::Rendition;
 use crate::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
-use crate::{Advice, Decision, Effect, FailureClass, Live, LogLevel, OutboundEvent, RenderId, classify};
+use crate::{Advice, Decision, Effect, FailureClass, Live, LogEvent, LogLevel, OutboundEvent, RenderId, classify};
 
 /// The minimum time between two live events about the progress.
 const SHOWN_EVERY: Duration = Duration::from_secs(2);
@@ -74,8 +74,8 @@ fn draw(change: &mut Change<'_>, run: &mut PiecesRun, plan: RenderPlan) {
 fn begin_stage(change: &mut Change<'_>, run: &mut PiecesRun, list: Vec<Piece<RenderTask>>) {
     let hints = u32::try_from(list.len()).unwrap_or(u32::MAX);
     match &mut run.pieces {
-        Some(pieces) => pieces.begin_stage(list, change.now, change.policy),
-        None => run.pieces = Some(Pieces::new(list, change.now, change.policy)),
+        Some(pieces) => pieces.begin_stage(list, change.now, &change.policy.pieces()),
+        None => run.pieces = Some(Pieces::new(list, change.now, &change.policy.pieces())),
     }
     change.then(Effect::Draw { hints, delay_s: 0 });
 }
@@ -85,13 +85,13 @@ pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
     if let Some(ignored) = not_in_pieces(&change, attempt) {
         return change.ignore(ignored);
     }
-    let (now, policy) = (change.now, change.policy);
+    let (now, policy) = (change.now, change.policy.pieces());
     let pieces = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut());
-    let Some(taken_over) = pieces.and_then(|pieces| pieces.claim(now, policy)) else {
+    let Some(taken_over) = pieces.and_then(|pieces| pieces.claim(now, &policy)) else {
         return change.ignore(Ignored::NotReady);
     };
     if taken_over {
-        change.log("job_log", LogLevel::Warning, "A renderer lost its lease; another one continues its piece");
+        change.log(LogEvent::Note, LogLevel::Warning, "A renderer lost its lease; another one continues its piece");
     }
     change.apply()
 }
@@ -99,8 +99,8 @@ pub(super) fn claim_piece(mut change: Change<'_>, attempt: u32) -> Decision {
 /// A heartbeat of a renderer, with the units of its piece that are done.
 pub(super) fn piece_progressed(change: Change<'_>, attempt: u32, claim: u32, units: u32) -> Decision {
     with_piece(change, attempt, claim, |change, run, index| {
-        let (now, policy) = (change.now, change.policy);
-        pieces(run).heartbeat(index, units, now, policy);
+        let (now, policy) = (change.now, change.policy.pieces());
+        pieces(run).heartbeat(index, units, now, &policy);
         show_progress(change, run);
     })
 }
@@ -115,10 +115,10 @@ pub(super) fn piece_deferred(
     wait: Duration,
 ) -> Decision {
     with_piece(change, attempt, claim, |change, run, index| {
-        let (now, policy) = (change.now, change.policy);
+        let (now, policy) = (change.now, change.policy.pieces());
         let all = run.plan.as_ref().map_or(0, RenderPlan::frames);
         let pieces = pieces(run);
-        pieces.defer(index, all * u32::from(percent.min(100)) / 100, wait, now, policy);
+        pieces.defer(index, all * u32::from(percent.min(100)) / 100, wait, now, &policy);
         if let RenderTask::Remote { task, .. } = &mut pieces.list[index].task {
             *task = Some(ExternalTask::new(Default::default(), render.clone()));
         }
@@ -130,8 +130,8 @@ pub(super) fn piece_deferred(
 /// A piece is done; the last one of a stage begins the next stage, or ends the job.
 pub(super) fn piece_done(change: Change<'_>, attempt: u32, claim: u32, video: Option<&StoredVideo>) -> Decision {
     with_piece(change, attempt, claim, |change, run, index| {
-        let (now, policy) = (change.now, change.policy);
-        pieces(run).finish(index, now, policy);
+        let (now, policy) = (change.now, change.policy.pieces());
+        pieces(run).finish(index, now, &policy);
         if let Some(video) = video {
             run.videos.retain(|known| known.rendition != video.rendition);
             run.videos.push(video.clone());
@@ -181,7 +181,7 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
     if let Some(ignored) = not_in_pieces(&change, attempt) {
         return change.ignore(ignored);
     }
-    let (now, policy) = (change.now, change.policy);
+    let (now, policy) = (change.now, change.policy.pieces());
     let pieces = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut());
     let Some((pieces, index)) = pieces.and_then(|pieces| pieces.claimed(claim).map(|index| (pieces, index))) else {
         return change.ignore(Ignored::StaleAttempt);
@@ -205,11 +205,11 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
         Advice::Never { .. } => false,
     };
     let error = cut(error);
-    match pieces.fail(index, can_improve, now, policy) {
+    match pieces.fail(index, can_improve, now, &policy) {
         AfterFailure::Retried(wait) => {
             change.then(Effect::Draw { hints: 1, delay_s: whole_seconds(wait) });
             let seconds = wait.as_secs_f64();
-            change.log("job_log", LogLevel::Warning, format!("Trying again in {seconds:.0} s: {error}"));
+            change.log(LogEvent::Note, LogLevel::Warning, format!("Trying again in {seconds:.0} s: {error}"));
         }
         AfterFailure::Exhausted => {
             change.fail_run_of(class, error);
@@ -223,16 +223,16 @@ pub(super) fn piece_failed(mut change: Change<'_>, attempt: u32, claim: u32, err
 
 /// What the due sweep does: pieces whose leases expired are open again, and open pieces get new hints.
 pub(super) fn sweep(mut change: Change<'_>) -> Decision {
-    let (now, policy) = (change.now, change.policy);
+    let (now, policy) = (change.now, change.policy.pieces());
     let Some(pieces) = change.job.run.engine.pieces_mut().and_then(|run| run.pieces.as_mut()) else {
         return change.ignore(Ignored::NotDue);
     };
-    match pieces.sweep(now, policy) {
+    match pieces.sweep(now, &policy) {
         Swept::NotDue => return change.ignore(Ignored::NotDue),
         Swept::Hint(hints) => change.then(Effect::Draw { hints, delay_s: 0 }),
         Swept::Lost { count, hints } => {
             let sentence = format!("{count} renderers lost their leases; their pieces are open again");
-            change.log("job_log", LogLevel::Warning, sentence);
+            change.log(LogEvent::Note, LogLevel::Warning, sentence);
             for (hints, delay) in hints {
                 change.then(Effect::Draw { hints, delay_s: whole_seconds(delay) });
             }

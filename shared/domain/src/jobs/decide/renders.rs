@@ -10,7 +10,7 @@ use crate::jobs::activity::Incomplete;
 use crate::jobs::reasons::Ignored;
 use crate::jobs::status::Status;
 use crate::jobs::task::ExternalTask;
-use crate::{JobEffect, Live, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
+use crate::{JobEffect, Live, LogEvent, LogLevel, OutboundEvent, RenderId, RenderState, RenderStatus};
 
 pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &RenderState, confirmable: bool) -> Decision {
     if change.job.render_id() != Some(render) {
@@ -31,7 +31,7 @@ pub(super) fn reported(mut change: Change<'_>, render: &RenderId, state: &Render
                 return change.ignore(Ignored::Duplicate);
             }
             confirm(&mut change, render, 1, Duration::ZERO);
-            change.log("creatomate_monitoring", LogLevel::Info, "Render reported as ended, confirming");
+            change.log(LogEvent::Polled, LogLevel::Info, "Render reported as ended, confirming");
             change.apply()
         }
         (_, Status::Pending | Status::Processing | Status::Rendering) => follow(change, state),
@@ -97,9 +97,9 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
         RenderStatus::Rendering | RenderStatus::Succeeded => 90,
         RenderStatus::Failed | RenderStatus::Other(_) => 0,
     };
-    let caption = change.caption(&Activity::Render(&state.status));
     let starts = state.status == RenderStatus::Rendering && change.job.status != Status::Rendering;
-    if !starts && (change.job.run.caption == caption || change.job.run.progress > percent && percent > 0) {
+    let shown = change.job.run.engine.render().is_some_and(|task| task.status.as_ref() == Some(&state.status));
+    if !starts && (shown || change.job.run.progress > percent && percent > 0) {
         return change.ignore(Ignored::Duplicate);
     }
     if starts {
@@ -114,8 +114,12 @@ fn follow(mut change: Change<'_>, state: &RenderState) -> Decision {
     };
     change.live(status.map_or(Live::Job, |status| Live::Render { status: status.to_owned() }));
     change.progress(percent);
-    change.log("creatomate_monitoring", LogLevel::Info, caption.clone());
-    change.job.run.caption = caption;
+    change.show(&Activity::Render(&state.status));
+    if let Some(task) = change.render_mut() {
+        task.status = Some(state.status.clone());
+    }
+    let caption = change.job.run.caption.clone();
+    change.log(LogEvent::Polled, LogLevel::Info, caption);
     change.apply()
 }
 
@@ -131,7 +135,7 @@ enum Ending<'a> {
 fn ending(state: &RenderState) -> Option<Ending<'_>> {
     match state.status {
         RenderStatus::Succeeded => state.url.as_deref().map(Ending::Video),
-        RenderStatus::Failed => Some(Ending::Failure(state.error.as_deref().unwrap_or("Creatomate render failed"))),
+        RenderStatus::Failed => Some(Ending::Failure(state.error.as_deref().unwrap_or("the render failed"))),
         RenderStatus::Planned
         | RenderStatus::Waiting
         | RenderStatus::Transcribing
@@ -168,7 +172,7 @@ fn confirm(change: &mut Change<'_>, render: &RenderId, number: u8, delay: Durati
 impl Change<'_> {
     /// Logs that the reported end was not confirmed.
     pub(super) fn log_unconfirmed(&mut self) {
-        self.log("creatomate_monitoring", LogLevel::Warning, "The reported end of the render could not be confirmed");
+        self.log(LogEvent::Polled, LogLevel::Warning, "The reported end of the render could not be confirmed");
     }
 }
 

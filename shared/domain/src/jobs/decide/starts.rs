@@ -7,7 +7,7 @@ use crate::Decision;
 use crate::jobs::reasons::Ignored;
 use crate::jobs::run::Claim;
 use crate::jobs::status::Status;
-use crate::{Effect, LogLevel};
+use crate::{Effect, LogEvent, LogLevel};
 
 /// The maximum size of a stored error, in bytes (architecture.md, Writes).
 const ERROR_LIMIT: usize = 4096;
@@ -65,7 +65,7 @@ pub(super) fn deferred(mut change: Change<'_>, attempt: u32, wait: Option<Durati
     change.job.run.start.hint_at = change.job.run.start.ready_at.after(change.policy.hint_grace);
     change.then(Effect::Start { delay_s: whole_seconds(delay) });
     change.log(
-        "job_log",
+        LogEvent::Note,
         LogLevel::Warning,
         format!("The worker did not accept the job, next attempt in {} s: {reason}", delay.as_secs()),
     );

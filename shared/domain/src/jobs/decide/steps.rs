@@ -9,7 +9,7 @@ use crate::jobs::activity::Activity;
 use crate::jobs::activity::Incomplete;
 use crate::jobs::reasons::Ignored;
 use crate::jobs::status::Status;
-use crate::{Live, LogLevel, OutboundEvent, StepStatus, StepUpdate};
+use crate::{Live, LogEvent, LogLevel, OutboundEvent, StepStatus, StepUpdate};
 
 /// The number of the latest reports that a run keeps to detect duplicates.
 const SEEN: usize = 64;
@@ -72,13 +72,14 @@ fn record(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
     if update.extracted.is_some() {
         steps.extracted = update.extracted.clone();
     }
-    let (status, level) = match update.status {
-        _ if update.workflow_failed => ("failed", LogLevel::Error),
-        StepStatus::Started => ("started", LogLevel::Info),
-        StepStatus::Completed => ("completed", LogLevel::Success),
-        StepStatus::Failed => ("failed", LogLevel::Error),
-        StepStatus::RenderReady => ("creatomate_ready", LogLevel::Success),
+    let status = if update.workflow_failed { StepStatus::Failed } else { update.status };
+    let level = match status {
+        StepStatus::Started => LogLevel::Info,
+        StepStatus::Completed | StepStatus::RenderReady => LogLevel::Success,
+        StepStatus::Failed => LogLevel::Error,
     };
+    let failed = status == StepStatus::Failed;
+    let status = (change.policy.captions.step_status)(status);
     change.live(Live::Step {
         number: update.number,
         name: update.name.clone(),
@@ -95,13 +96,13 @@ fn record(change: &mut Change<'_>, identity: String, update: &StepUpdate) {
         "webhook_time": change.now.to_string(),
     });
     if let Some(render) = &update.render_id {
-        details["creatomate_id"] = json!(render.as_str());
+        details["render_id"] = json!(render.as_str());
     }
-    if let Some(error) = update.error.as_deref().filter(|_| status == "failed") {
+    if let Some(error) = update.error.as_deref().filter(|_| failed) {
         details["error"] = json!(&error[..error.floor_char_boundary(LOGGED_ERROR)]);
     }
     let message = format!("Step {} {status}: {}", update.number, update.name);
-    change.log_with("webhook_received", level, message, details);
+    change.log_with(LogEvent::Reported, level, message, details);
     if let Some(render) = &update.render_id {
         change.set_render_id(render);
     }

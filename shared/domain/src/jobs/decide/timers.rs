@@ -9,7 +9,7 @@ use crate::jobs::activity::Incomplete;
 use crate::jobs::reasons::Ignored;
 use crate::jobs::status::Status;
 use crate::jobs::task::DuePoll;
-use crate::{Decision, Effect, JobEffect, LogLevel, OutboundEvent};
+use crate::{Decision, Effect, JobEffect, LogEvent, LogLevel, OutboundEvent};
 
 /// The maximum time between two hints for a waiting job.
 const LONGEST_HINT_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -32,7 +32,7 @@ pub(super) fn tick(change: Change<'_>) -> Decision {
 fn waiting(mut change: Change<'_>) -> Decision {
     if change.job.run.start.claim.is_some() {
         change.release_slot();
-        change.log("job_log", LogLevel::Warning, "The start was not confirmed in time, will retry");
+        change.log(LogEvent::Note, LogLevel::Warning, "The start was not confirmed in time, will retry");
     }
     let waited = change.job.run.start.ready_at;
     let next =
@@ -77,7 +77,7 @@ fn polled(mut change: Change<'_>) -> Decision {
         Some(DuePoll::Scheduled(check)) => {
             change.then(JobEffect::CheckRender { render, check, delay_s: 0 });
             let all = policy.render_checks.len();
-            change.log("creatomate_monitoring", LogLevel::Info, format!("Checking the render ({check} of {all})"));
+            change.log(LogEvent::Polled, LogLevel::Info, format!("Checking the render ({check} of {all})"));
         }
     }
     change.apply()

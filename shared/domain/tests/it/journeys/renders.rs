@@ -102,7 +102,7 @@ fn a_failed_render_fails_the_job_and_is_not_retried() {
         );
     };
     check(failed(), "source image is gone");
-    check(with_status(RenderStatus::Failed), "Creatomate render failed");
+    check(with_status(RenderStatus::Failed), "the render failed");
     // Not even when its message is of a class that is retried.
     check(RenderState { error: Some("connection timeout".to_owned()), ..failed() }, "connection timeout");
 }

@@ -173,7 +173,7 @@ fn captions_are_ascii() {
 /// The facts of the log line about the last report.
 fn logged(story: &Story) -> serde_json::Value {
     let line = story.job.outbox.iter().find_map(|effect| match effect {
-        Effect::Log { event_type, details, .. } if event_type == "webhook_received" => Some(details.clone()),
+        Effect::Log { event: LogEvent::Reported, details, .. } => Some(details.clone()),
         _ => None,
     });
     line.expect("a report is logged")
@@ -203,13 +203,13 @@ fn the_line_of_a_report_has_the_names_that_pages_of_streamgank_know() {
 #[test]
 fn the_log_keeps_the_render_of_a_job_and_little_of_a_long_error() {
     let reported = Story::processing().then(Report::of(7, Completed, 175).render("render_1").by(1));
-    assert_eq!(logged(&reported)["creatomate_id"], "render_1");
+    assert_eq!(logged(&reported)["render_id"], "render_1");
     let failed = Story::rendering().then(checked(failed(), 1));
     let line = failed.job.outbox.iter().find_map(|effect| match effect {
-        Effect::Log { event_type, details, .. } if event_type == "job_failed" => Some(details.clone()),
+        Effect::Log { event: LogEvent::Failed, details, .. } => Some(details.clone()),
         _ => None,
     });
-    assert_eq!(line, Some(json!({ "creatomate_id": "render_1" })), "clients are shown no render of a failed job");
+    assert_eq!(line, Some(json!({ "render_id": "render_1" })), "clients are shown no render of a failed job");
 
     let error = format!("no movies found {}", "é".repeat(2000));
     let long = Story::processing().then(Report::of(4, StepStatus::Failed, 140).error(&error).by(1));
