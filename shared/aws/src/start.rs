@@ -39,7 +39,7 @@ pub struct SystemClock;
 impl ClockAndRandom for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Timestamp::EPOCH.after(since)
     }
 
     fn random(&self) -> u128 {

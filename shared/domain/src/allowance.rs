@@ -1,9 +1,11 @@
 //! The rate limit of API calls: each instance leases a caller's calls of the minute in small blocks.
 
+use std::time::Duration;
+
 use crate::Timestamp;
 
-/// The length of a window, in milliseconds.
-const MINUTE_MS: i64 = 60_000;
+/// The length of a window.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// One instance's lease on one caller's calls in one minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +61,8 @@ impl Allowance {
             return Step::Admit;
         }
         if self.exhausted {
-            let end = Timestamp((self.minute + 1) * MINUTE_MS);
-            return Step::Refuse(u64::try_from((end.millis_since(now) + 999) / 1000).unwrap_or(1).max(1));
+            let wait = Timestamp::start_of_window(self.minute + 1, MINUTE).wait_from(now);
+            return Step::Refuse(u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(1).max(1));
         }
         Step::Lease((self.used / 2).clamp(1, (limit.per_minute / 10).max(1)))
     }
@@ -73,7 +75,7 @@ impl Allowance {
 }
 
 fn minute_of(now: Timestamp) -> i64 {
-    now.millis().div_euclid(MINUTE_MS)
+    now.window_index(MINUTE)
 }
 
 #[cfg(test)]

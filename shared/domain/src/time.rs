@@ -12,9 +12,17 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
+/// A day of UTC.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 impl Timestamp {
     /// Unix time zero: before everything that this system records.
     pub const EPOCH: Self = Self(0);
+
+    /// The time of a number of whole Unix seconds.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
 
     /// Milliseconds since the Unix epoch, for stores and wire formats.
     pub const fn millis(self) -> i64 {
@@ -38,8 +46,23 @@ impl Timestamp {
 
     /// The first time from here on that is a multiple of `step` since the epoch.
     pub fn round_up(self, step: Duration) -> Self {
-        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+        let step = window_ms(step);
         Self(self.0.saturating_add(step - 1).div_euclid(step).saturating_mul(step))
+    }
+
+    /// The number of the window that contains this time, where windows of this `length` follow each other from the epoch on.
+    pub fn window_index(self, length: Duration) -> i64 {
+        self.0.div_euclid(window_ms(length))
+    }
+
+    /// The start of the window with this number; see [`Self::window_index`].
+    pub fn start_of_window(index: i64, length: Duration) -> Self {
+        Self(index.saturating_mul(window_ms(length)))
+    }
+
+    /// The start of its UTC day.
+    pub fn start_of_day(self) -> Self {
+        Self::start_of_window(self.window_index(DAY), DAY)
     }
 
     /// Later by `duration`, to the millisecond.
@@ -62,6 +85,11 @@ impl Timestamp {
         self.to_string()[..10].to_owned()
     }
 
+    /// Reads a UTC day, `yyyy-mm-dd`: the time at which it starts.
+    pub fn parse_day(day: &str) -> Option<Self> {
+        Self::parse(&format!("{day}T00:00:00Z"))
+    }
+
     /// Reads RFC 3339 (`2024-01-01T12:00:00.000Z`).
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
@@ -75,6 +103,11 @@ impl Timestamp {
         // Mail dates (RFC 2822) also have named zones and offsets.
         read.or_else(|| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|time| Self(time.timestamp().as_millisecond())))
     }
+}
+
+/// The length of a window in milliseconds, at least 1.
+fn window_ms(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -161,6 +194,28 @@ mod tests {
         assert_eq!(Timestamp(15_000).round_up(lease), Timestamp(15_000));
         assert_eq!(Timestamp(15_001).round_up(lease), Timestamp(30_000));
         assert_eq!(Timestamp(-1).round_up(lease), Timestamp::EPOCH);
+    }
+
+    #[test]
+    fn windows_follow_each_other_from_the_epoch() {
+        let minute = Duration::from_secs(60);
+        for (at, index) in [(-1, -1), (0, 0), (59_999, 0), (60_000, 1), (119_999, 1)] {
+            assert_eq!(Timestamp(at).window_index(minute), index, "{at}");
+        }
+        assert_eq!(Timestamp::start_of_window(2, minute), Timestamp(120_000));
+        assert_eq!(Timestamp::start_of_window(i64::MAX, minute), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(5).window_index(Duration::ZERO), 5, "a window is at least a millisecond long");
+        let (noon, midnight) = (Timestamp(1_704_110_400_000), Timestamp(1_704_067_200_000));
+        assert_eq!((noon.start_of_day(), midnight.start_of_day()), (midnight, midnight));
+        assert_eq!(Timestamp(-1).start_of_day(), Timestamp(-86_400_000));
+        assert_eq!((Timestamp::parse_day("2024-01-01"), Timestamp::parse_day("2024-01")), (Some(midnight), None));
+    }
+
+    #[test]
+    fn seconds_are_read_without_overflow() {
+        let noon = Timestamp(1_704_110_400_007);
+        assert_eq!(Timestamp::from_seconds(noon.seconds()), Timestamp(1_704_110_400_000));
+        assert_eq!(Timestamp::from_seconds(i64::MAX), Timestamp(i64::MAX));
     }
 
     #[test]

@@ -31,11 +31,10 @@ const ROWS: (usize, usize) = (50, 250);
 const ANSWER_LIMIT: usize = 4_000_000;
 /// The maximum number of bytes that are read of an archived log.
 const ARCHIVE_LIMIT: u64 = 64 * 1024 * 1024;
-/// Milliseconds of a day.
-const DAY_MS: i64 = 24 * 3600 * 1000;
-const DAY: Duration = Duration::from_millis(DAY_MS as u64);
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long lines are kept.
-const KEPT: Duration = Duration::from_millis((LOG_DAYS * DAY_MS) as u64);
+const KEPT: Duration = Duration::from_secs(LOG_DAYS as u64 * DAY.as_secs());
 
 /// The partition of a day's lines that holds those of `subject`.
 pub fn log_shard(subject: &Subject) -> u32 {
@@ -234,11 +233,10 @@ fn sources(search: &Search, now: Timestamp) -> Vec<Vec<Source>> {
     let behind = |at: Timestamp| format!("{:013}", at.after(Duration::from_millis(1)).millis());
     let before = search.before.clone().filter(|before| *before < behind(to)).unwrap_or_else(|| behind(to));
     // The cursor comes from the caller: no day after the last one is read.
-    let newest = Timestamp(time_of(&before)).min(to);
-    let day_of = |at: Timestamp| at.millis().div_euclid(DAY_MS);
-    let days = (day_of(from)..=day_of(newest)).rev();
+    let newest = time_of(&before).min(to);
+    let days = (from.window_index(DAY)..=newest.window_index(DAY)).rev();
     let shards = |day: i64| {
-        let begin = Timestamp(day * DAY_MS);
+        let begin = Timestamp::start_of_window(day, DAY);
         let of = |shard| Of::Day { day: begin.day(), shard, from: format!("{:013}", from.max(begin).millis()) };
         (0..LOG_SHARDS).map(|shard| Source::new(of(shard), Some(before.clone()))).collect()
     };

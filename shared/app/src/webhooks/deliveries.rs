@@ -29,8 +29,8 @@ const ATTEMPTS: u32 = 10;
 const REPEAT: Duration = Duration::from_secs(10);
 /// A day.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
-/// A day in milliseconds, for cursors.
-pub(crate) const DAY_MS: i64 = 86_400_000;
+/// The resolution of cursors.
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long deliveries are kept.
 pub(crate) const RETENTION: Duration = Duration::from_secs(DELIVERY_DAYS as u64 * DAY.as_secs());
 
@@ -160,7 +160,7 @@ pub async fn list(
     let to = wanted.to.unwrap_or(now).min(now.after(DAY));
     let usual = if wanted.subject.is_some() { Timestamp::EPOCH } else { to.before(DAY) };
     let from = wanted.from.unwrap_or(usual).max(now.before(RETENTION));
-    let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.millis() + 1));
+    let (first, behind) = (format!("{:013}", from.millis()), format!("{:013}", to.after(MILLISECOND).millis()));
     let mut before = wanted.before.clone().filter(|before| *before < behind).unwrap_or(behind);
     let mut part = DeliveryPage::default();
     for _ in 0..READS {
@@ -168,11 +168,11 @@ pub async fn list(
             return Ok(part);
         }
         // A cursor with an id lies within its millisecond, a cursor without one before it.
-        let newest = time_of(&before) - i64::from(before.len() == first.len());
-        let day = newest.div_euclid(DAY_MS);
+        let newest = if before.len() == first.len() { time_of(&before).before(MILLISECOND) } else { time_of(&before) };
+        let day = newest.start_of_day();
         let found = match &wanted.subject {
             Some(subject) => deliveries.of_subject(subject, &before, PAGE).await?,
-            None => of_day(deliveries, Timestamp(day * DAY_MS), &before).await?,
+            None => of_day(deliveries, day, &before).await?,
         };
         let full = found.len() >= PAGE;
         let ids: Vec<DeliveryId> = found.iter().take_while(|(cursor, _)| *cursor >= first).map(|(_, id)| *id).collect();
@@ -188,7 +188,7 @@ pub async fn list(
         match (found.last(), &wanted.subject) {
             (Some((last, _)), _) if full => before.clone_from(last),
             (_, Some(_)) => return Ok(part),
-            (_, None) => before = format!("{:013}", day * DAY_MS),
+            (_, None) => before = format!("{:013}", day.millis()),
         }
     }
     Ok(DeliveryPage { next: Some(before), partial: true, ..part })
@@ -212,9 +212,9 @@ pub(crate) fn goes_to(delivery: &Delivery, endpoint: &str) -> bool {
     endpoint == delivery.endpoint_name || endpoint == delivery.endpoint_id.as_str()
 }
 
-/// The time of a cursor, in Unix milliseconds.
-pub(crate) fn time_of(cursor: &str) -> i64 {
-    cursor.get(..13).and_then(|ms| ms.parse().ok()).unwrap_or_default()
+/// The time of a cursor; the epoch if it has none.
+pub(crate) fn time_of(cursor: &str) -> Timestamp {
+    cursor.get(..13).and_then(|ms| ms.parse().ok()).map_or(Timestamp::EPOCH, Timestamp)
 }
 
 /// What [`replay`] needs.

@@ -15,7 +15,9 @@ use crate::idempotency::{IdempotencyKey, check};
 use crate::outbox::messages::{DeliveryMessage, Hints, hint_at_deliveries};
 use crate::retry::Retry;
 use crate::store::{Saved, StoreError};
-use crate::webhooks::deliveries::{DAY, DAY_MS, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, RETENTION, time_of};
+use crate::webhooks::deliveries::{
+    DAY, DELIVERY_SHARDS, DeliveryQueries, ListedDelivery, MILLISECOND, RETENTION, time_of,
+};
 use crate::webhooks::endpoints::{Endpoint, EndpointStateStore};
 use crate::webhooks::events::hint;
 use crate::webhooks::recovery::{Filter, Recovery, RecoveryId, RecoveryStatus};
@@ -281,9 +283,9 @@ async fn page(
 ) -> Result<Recovery, StoreError> {
     let now = ports.clock.now();
     let mut next = recovery.next(now);
-    let day = time_of(&recovery.cursor).div_euclid(DAY_MS);
-    let found = of_day_after(ports.deliveries, Timestamp(day * DAY_MS), &recovery.cursor).await?;
-    let behind = format!("{:013}", recovery.filter.to.millis() + 1);
+    let day = time_of(&recovery.cursor).start_of_day();
+    let found = of_day_after(ports.deliveries, day, &recovery.cursor).await?;
+    let behind = format!("{:013}", recovery.filter.to.after(MILLISECOND).millis());
     let ids: Vec<DeliveryId> = found.iter().take_while(|(place, _)| *place < behind).map(|(_, id)| *id).collect();
     next.examined += ids.len() as u64;
     let deliveries = ports.deliveries.load_all(&ids).await?;
@@ -309,7 +311,7 @@ async fn page(
     next.under_way += conflicts;
     match found.last() {
         Some((last, _)) if found.len() >= PAGE && ids.len() == found.len() => next.cursor.clone_from(last),
-        _ => next.cursor = format!("{:013}", (day + 1) * DAY_MS),
+        _ => next.cursor = format!("{:013}", day.after(DAY).millis()),
     }
     if next.cursor >= behind {
         next.end(RecoveryStatus::Done, now);

@@ -112,7 +112,7 @@ impl Recovery {
     /// The part of its time range that was examined, in percent.
     pub fn progress(&self) -> u8 {
         let whole = self.filter.to.millis_since(self.filter.from).max(1);
-        let done = (time_of(&self.cursor) - self.filter.from.millis()).clamp(0, whole);
+        let done = time_of(&self.cursor).millis_since(self.filter.from).clamp(0, whole);
         match self.status {
             RecoveryStatus::Done => 100,
             RecoveryStatus::Running | RecoveryStatus::Cancelled => {

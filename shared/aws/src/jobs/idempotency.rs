@@ -59,7 +59,7 @@ impl CounterTable {
             key: key.to_owned(),
             body_hash: field("body_hash"),
             answer: field("answer"),
-            expires_at: Timestamp(number(&item, "expires_at").unwrap_or_default() * 1000),
+            expires_at: Timestamp::from_seconds(number(&item, "expires_at").unwrap_or_default()),
         }))
     }
 }

@@ -145,13 +145,13 @@ impl JobTable {
 
     /// A query of the jobs of a family and status that were created on a day.
     fn of_day(&self, family: JobKind, status: Status, day: &str) -> Result<QueryFluentBuilder, StoreError> {
-        let first = Timestamp::parse(&format!("{day}T00:00:00Z")).ok_or_else(|| StoreError::Unreadable {
+        let first = Timestamp::parse_day(day).ok_or_else(|| StoreError::Unreadable {
             operation: "list jobs",
             reason: format!("`{day}` is not a day such as `2024-01-31`"),
         })?;
         let month = s(status_month(family, status, day));
-        let last = first.after(DAY).millis() - 1;
-        let values = [(":month", month), (":first", n(first.millis())), (":last", n(last))];
+        let last = first.after(DAY).before(Duration::from_millis(1));
+        let values = [(":month", month), (":first", n(first.millis())), (":last", n(last.millis()))];
         Ok(self.query("by-status", "status_month = :month AND created_at BETWEEN :first AND :last", &values))
     }
 

@@ -9,9 +9,9 @@ use crate::Timestamp;
 /// How far ahead reservations are made: a queue can delay a message a little longer.
 const MAX_AHEAD: Duration = Duration::from_secs(840);
 /// Windows of this length need no queue message: the due sweep runs often enough to meet them.
-const LONG_WINDOW_MS: i64 = 600_000;
+const LONG_WINDOW: Duration = Duration::from_secs(600);
 /// How long events are kept.
-const KEPT_MS: i64 = 35 * 86_400_000;
+const KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
 
 /// How many sends a window allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,22 +25,17 @@ pub struct RateLimit {
 impl RateLimit {
     /// Whether a reservation for `reserved_at` still counts at `now`: its window has not passed.
     pub fn same_window(&self, reserved_at: Timestamp, now: Timestamp) -> bool {
-        let length = self.length_ms();
-        reserved_at.millis().div_euclid(length) == now.millis().div_euclid(length)
+        reserved_at.window_index(self.window) == now.window_index(self.window)
     }
 
     /// Sends used of the window that contains `now`: all of them if a later window has reservations.
     pub fn used(&self, window: RateWindow, now: Timestamp) -> u32 {
-        let current = now.millis().div_euclid(self.length_ms());
-        match window.is_over(current, self.length_ms()) {
+        let current = now.window_index(self.window);
+        match window.is_over(current, self.window) {
             true => 0,
             false if window.index == current => window.used,
             false => self.max,
         }
-    }
-
-    fn length_ms(&self) -> i64 {
-        i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1)
     }
 }
 
@@ -58,22 +53,23 @@ impl RateWindow {
     /// None if that time is too far ahead: a delivery that waits longer than a queue can delay a message would be woken too
     /// late for a short window.
     pub fn reserve(self, now: Timestamp, limit: RateLimit) -> Option<(Self, Timestamp)> {
-        let length = limit.length_ms();
-        let current = now.millis().div_euclid(length);
+        let length = limit.window;
+        let current = now.window_index(length);
         let mut window = if self.is_over(current, length) { Self { index: current, used: 0 } } else { self };
         if window.used >= limit.max.max(1) {
             window = Self { index: window.index + 1, used: 0 };
         }
         window.used += 1;
-        let reserved_at = if window.index == current { now } else { Timestamp(window.index * length) };
-        let in_time = reserved_at.since(now) <= MAX_AHEAD || length >= LONG_WINDOW_MS;
+        let reserved_at = if window.index == current { now } else { Timestamp::start_of_window(window.index, length) };
+        let in_time = reserved_at.since(now) <= MAX_AHEAD || length >= LONG_WINDOW;
         in_time.then_some((window, reserved_at))
     }
 
     /// Whether it is irrelevant now: it has passed, or it was counted in windows of another length and therefore lies further
     /// ahead than any event is kept.
-    fn is_over(self, current: i64, length: i64) -> bool {
-        self.index < current || (self.index - current).saturating_mul(length) > KEPT_MS
+    fn is_over(self, current: i64, length: Duration) -> bool {
+        let start = |index| Timestamp::start_of_window(index, length);
+        self.index < current || start(self.index).since(start(current)) > KEPT
     }
 }
 

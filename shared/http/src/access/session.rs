@@ -90,7 +90,7 @@ impl Session {
     /// Starts a session for the key with this hash.
     pub(crate) fn begin(key: &[u8; 32], secret: &SigningKeys, now: Timestamp) -> Self {
         let ends = now.seconds() + LIFE_S;
-        Self { token: session_token::mint(key, ends, secret), ends: Timestamp(ends * 1000) }
+        Self { token: session_token::mint(key, ends, secret), ends: Timestamp::from_seconds(ends) }
     }
 
     /// The session's cookie for a Set-Cookie header. Scripts can't read it, and pages of other sites can make a browser

@@ -50,7 +50,7 @@ pub fn read_token_request(request: &ApiRequest) -> Result<Option<JobId>, Problem
 /// The answer with a token.
 pub fn token_answer(job: Option<&JobId>, keys: &SigningKeys, now: Timestamp) -> ApiAnswer {
     let subject = job.map_or(QUEUE_SUBJECT.to_owned(), job_subject);
-    let expires = Timestamp(now.after(TOKEN_LIFE).seconds() * 1000);
+    let expires = Timestamp::from_seconds(now.after(TOKEN_LIFE).seconds());
     let token = stream_token::mint(&subject, expires.seconds(), keys);
     ApiAnswer::json(200, &json!({ "token": token.expose_secret(), "expiresAt": expires.to_string() }))
 }

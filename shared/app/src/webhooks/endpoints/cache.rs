@@ -88,7 +88,8 @@ impl EndpointCache {
         };
         let (endpoint, ends) = registration.endpoint(&private, ports.settings, now);
         let endpoint = Arc::new(endpoint);
-        let until = now.after(FRESH).min(ends.unwrap_or(Timestamp(i64::MAX)));
+        let fresh = now.after(FRESH);
+        let until = ends.map_or(fresh, |ends| fresh.min(ends));
         self.keep(id, CachedEndpoint { version: registration.version, until, endpoint: Arc::clone(&endpoint) }, now);
         Ok(ResolvedEndpoint::Endpoint(endpoint))
     }
