@@ -40,10 +40,10 @@ pub use webhooks::admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
 pub use webhooks::attempt::{Attempt, AttemptResult};
 pub use webhooks::delivery::{Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable};
 pub use webhooks::endpoint::{
-    ATTEMPT_MARGIN, BatchOutcome, Circuit, CircuitState, Concurrency, ConcurrencyChange, DisablePolicy, EndpointHealth,
-    EndpointPolicy, EndpointReport, EndpointState, Slot,
+    ATTEMPT_MARGIN, BatchOutcome, Circuit, CircuitState, Concurrency, ConcurrencyChange, DisablePolicy, EndpointPolicy,
+    EndpointReport, EndpointState, HealthVerdict, Slot,
 };
-pub use webhooks::outage::OutageStage;
+pub use webhooks::outage::{OutageStage, WarningLevel};
 pub use webhooks::outbound_event::{EventFilter, EventGroup, EventPattern, OutboundEvent};
 pub use webhooks::outcome::{Outcome, ResponseClass};
 pub use webhooks::rate::{RateLimit, RateWindow};

@@ -17,7 +17,7 @@ use reelhook_app::webhooks::endpoints::registrations::Registration;
 use reelhook_app::webhooks::events::{EventRow, EventStore};
 use reelhook_domain::{
     Attempt, Concurrency, Delivery, DeliveryId, DeliveryStatus, EndpointId, EndpointReport, EndpointState, EventId,
-    JobId, Subject, Timestamp,
+    JobId, Subject, Timestamp, WarningLevel,
 };
 
 use crate::faults::Faults;
@@ -372,14 +372,14 @@ impl EndpointHealthStore for MemoryDeliveries {
         done.answer(endpoint.clone())
     }
 
-    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+    async fn warn(&self, id: &EndpointId, level: WarningLevel) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         let done = self.faults.check("warn")?;
         let mut state = self.state();
         let endpoint = state.endpoints.entry(id.clone()).or_default();
-        let first = endpoint.failures > 0 && endpoint.warned < percent;
+        let first = endpoint.failures > 0 && endpoint.warned < Some(level);
         if first {
-            endpoint.warned = percent;
+            endpoint.warned = Some(level);
         }
         done.answer(first)
     }

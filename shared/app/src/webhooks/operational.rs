@@ -4,7 +4,7 @@
 //! it is about: so no such webhook causes another one.
 
 use reelhook_domain::{
-    Delivery, EndpointPolicy, EndpointState, EventId, OutageStage, OutboundEvent, Subject, Timestamp,
+    Delivery, EndpointPolicy, EndpointState, EventId, OutageStage, OutboundEvent, Subject, Timestamp, WarningLevel,
 };
 use serde_json::{Value, json};
 
@@ -28,8 +28,8 @@ pub struct OperationalPorts<'a> {
 /// Something that happened to an endpoint or a delivery.
 #[derive(Debug, Clone, Copy)]
 pub enum OperationalEvent<'a> {
-    /// An endpoint fails; with the used part of its disable policy, in percent, that the event warns about.
-    Failing(&'a Endpoint, &'a EndpointState, u8),
+    /// An endpoint fails; with the level of the warning.
+    Failing(&'a Endpoint, &'a EndpointState, WarningLevel),
     /// An endpoint was disabled, when and why.
     Disabled(&'a Endpoint, Timestamp, &'a str),
     /// An endpoint accepts webhooks again; with the start of the outage that subscribers were notified about.
@@ -75,9 +75,9 @@ impl<'a> OperationalEvent<'a> {
 /// The event, whose id follows from its cause; none for a delivery whose event is about webhooks itself.
 pub(crate) fn event(cause: OperationalEvent<'_>, now: Timestamp) -> Option<EventRow> {
     let (event, id, at, data) = match cause {
-        OperationalEvent::Failing(endpoint, state, percent) => {
+        OperationalEvent::Failing(endpoint, state, level) => {
             let since = state.failing_since.unwrap_or(now);
-            let id = OutageStage::Warned(percent).event_id(&endpoint.id, since);
+            let id = OutageStage::Warned(level).event_id(&endpoint.id, since);
             (OutboundEvent::EndpointFailing, id, now, failing(endpoint, &endpoint.policy, state, now))
         }
         OperationalEvent::Disabled(endpoint, at, reason) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEvent, Timestamp};
+use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEvent, Timestamp, WarningLevel};
 
 use crate::jobs::examples;
 use crate::outbox::source::FanoutSource;
@@ -74,7 +74,7 @@ fn of_webhooks(endpoint: &Endpoint, event: OutboundEvent, since: Timestamp, now:
     let failing = EndpointState { failures: 12, failing_since: Some(since), ..EndpointState::default() };
     let caused = |cause: OperationalEvent<'_>| operational::event(cause, now);
     let row = match event {
-        OutboundEvent::EndpointFailing => caused(OperationalEvent::Failing(endpoint, &failing, 1)),
+        OutboundEvent::EndpointFailing => caused(OperationalEvent::Failing(endpoint, &failing, WarningLevel::Failing)),
         OutboundEvent::EndpointDisabled => {
             caused(OperationalEvent::Disabled(endpoint, now, "1000 consecutive attempts failed"))
         }

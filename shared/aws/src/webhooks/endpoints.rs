@@ -10,7 +10,7 @@ use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_app::webhooks::endpoints::callback::is_callback;
 use reelhook_domain::{
     CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
-    Timestamp,
+    Timestamp, WarningLevel,
 };
 
 use crate::batch::get_all;
@@ -219,16 +219,16 @@ impl EndpointHealthStore for EndpointTable {
         Ok(state)
     }
 
-    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError> {
+    async fn warn(&self, id: &EndpointId, level: WarningLevel) -> Result<bool, StoreError> {
         let mut change = Expression::new();
-        change.set("warned", n(percent));
+        change.set("warned", n(level.percent()));
         let update = change.apply(self.update(id));
         let update = update
             .condition_expression(
                 "attribute_exists(failures) AND (attribute_not_exists(#warned) OR #warned < :percent)",
             )
             .expression_attribute_names("#warned", "warned")
-            .expression_attribute_values(":percent", n(percent));
+            .expression_attribute_values(":percent", n(level.percent()));
         self.when(update, "record a warning").await
     }
 
@@ -385,7 +385,7 @@ fn state(item: &Item) -> EndpointState {
         failures: large("failures"),
         failing_since: time("failing_since"),
         outage_notified_since: time("told_failing"),
-        warned: small("warned").and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
+        warned: WarningLevel::reached(large("warned")),
         circuit: CircuitState {
             until: time("circuit_until"),
             failed_probes: small("probes").unwrap_or_default(),

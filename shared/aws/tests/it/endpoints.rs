@@ -5,7 +5,7 @@ use reelhook_app::webhooks::endpoints::EndpointStateStore;
 use reelhook_aws::webhooks::endpoints::EndpointTable;
 use reelhook_domain::{
     CircuitState, Concurrency, ConcurrencyChange, EndpointId, EndpointReport, EndpointState, RateWindow, Slot,
-    Timestamp,
+    Timestamp, WarningLevel,
 };
 use reelhook_testkit::NOON;
 use serde_json::json;
@@ -69,7 +69,7 @@ async fn an_endpoint_s_state_is_read() {
         failures: 7,
         failing_since: at(1),
         circuit: CircuitState { until: at(2), failed_probes: 2, candidate: at(3) },
-        warned: 50,
+        warned: Some(WarningLevel::Half),
         latency_ms: 321,
         success_permille: Some(912),
         concurrency: Concurrency {
@@ -202,8 +202,8 @@ async fn a_notified_outage_is_recorded_while_it_lasts_and_can_be_taken_back() {
 #[tokio::test]
 async fn one_of_many_gives_each_warning() {
     let (store, calls) = table(|_, before| if before == 0 { ok() } else { condition_failed(None) });
-    assert!(store.warn(&id(), 50).await.unwrap());
-    assert!(!store.warn(&id(), 50).await.unwrap());
+    assert!(store.warn(&id(), WarningLevel::Half).await.unwrap());
+    assert!(!store.warn(&id(), WarningLevel::Half).await.unwrap());
     let condition = "attribute_exists(failures) AND (attribute_not_exists(warned) OR warned < 50)";
     assert_eq!(resolved(&calls.all()[0], "/ConditionExpression"), condition);
     assert!(!store.auto_disable(&id(), 7, "why", NOON).await.unwrap(), "another one was first, or it took something");
@@ -247,7 +247,7 @@ async fn failures_are_distinguished() {
         assert_eq!(kind(&store.endpoint(&id()).await.unwrap_err()), expected);
         assert_eq!(kind(&store.admit(&id(), &was, &next).await.unwrap_err()), expected);
         assert_eq!(kind(&store.report(&id(), &report(None)).await.unwrap_err()), expected);
-        assert_eq!(kind(&store.warn(&id(), 50).await.unwrap_err()), expected);
+        assert_eq!(kind(&store.warn(&id(), WarningLevel::Half).await.unwrap_err()), expected);
         assert_eq!(kind(&store.disable(&id(), "why", NOON, false).await.unwrap_err()), expected);
     }
 }

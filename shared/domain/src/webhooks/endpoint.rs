@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{RateLimit, RateWindow, Schedule, Timestamp};
+use crate::{RateLimit, RateWindow, Schedule, Timestamp, WarningLevel};
 
 /// How much longer than the timeout of an attempt its slot and its lease are held.
 pub const ATTEMPT_MARGIN: Duration = Duration::from_secs(5);
@@ -12,8 +12,6 @@ const UNKNOWN_LATENCY_MS: u64 = 500;
 const SLOW_MS: u64 = 2000;
 /// The divisor of the concurrency limit of a slow endpoint.
 const SLOW_SHARE: u32 = 2;
-/// Percentages of the disable policy at which a warning is given; the first as soon as the endpoint fails at all.
-const WARNINGS: [u8; 4] = [1, 50, 75, 90];
 /// The weight of one attempt in the success rate: about the last twenty matter.
 const ATTEMPT_WEIGHT: f64 = 0.1;
 /// How much each problem, failing and being slow, takes from a health of 100.
@@ -89,8 +87,8 @@ pub struct EndpointState {
     pub failures: u64,
     /// When the outage began: the first of these failures.
     pub failing_since: Option<Timestamp>,
-    /// The newest warning of the outage, in percent of the disable policy; 0 for none.
-    pub warned: u8,
+    /// The newest warning of the outage.
+    pub warned: Option<WarningLevel>,
     /// Start of the outage that subscribers were notified about; none once they are notified of its end.
     pub outage_notified_since: Option<Timestamp>,
     /// Its circuit breaker.
@@ -187,11 +185,11 @@ pub enum ConcurrencyChange {
 
 /// What the disable policy makes of an endpoint's failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndpointHealth {
+pub enum HealthVerdict {
     /// There is nothing to do.
     Healthy,
-    /// Its operator is warned that this percentage of the disable policy is used.
-    Warn(u8),
+    /// Its operator is warned that this much of the disable policy is used.
+    Warn(WarningLevel),
     /// It is disabled, with the reason shown to people.
     Disable(String),
 }
@@ -302,30 +300,29 @@ impl EndpointState {
     }
 
     /// What the disable policy makes of its state after a report.
-    pub fn assess_health(&self, policy: &EndpointPolicy, now: Timestamp) -> EndpointHealth {
+    pub fn assess_health(&self, policy: &EndpointPolicy, now: Timestamp) -> HealthVerdict {
         let disable_policy = &policy.disable_policy;
         if self.disabled_at.is_some() || self.failures == 0 {
-            return EndpointHealth::Healthy;
+            return HealthVerdict::Healthy;
         }
         let (by_count, by_time) = self.used(policy, now);
-        let last_warning = WARNINGS[WARNINGS.len() - 1];
-        if by_count.max(by_time).is_some_and(|percent| percent >= 100) && self.warned < last_warning {
+        let last_warning = WarningLevel::Last;
+        if by_count.max(by_time).is_some_and(|percent| percent >= 100) && self.warned < Some(last_warning) {
             // No endpoint is disabled without a warning, however long nothing was sent to it.
-            return EndpointHealth::Warn(last_warning);
+            return HealthVerdict::Warn(last_warning);
         }
         if by_count.is_some_and(|percent| percent >= 100) {
-            return EndpointHealth::Disable(format!("{} consecutive attempts failed", self.failures));
+            return HealthVerdict::Disable(format!("{} consecutive attempts failed", self.failures));
         }
         if by_time.is_some_and(|percent| percent >= 100) {
             let since = self.failing_since.unwrap_or(now);
-            return EndpointHealth::Disable(format!("every attempt since {since} failed"));
+            return HealthVerdict::Disable(format!("every attempt since {since} failed"));
         }
         let used = by_count.max(by_time).unwrap_or(0);
         let fails = self.failures >= disable_policy.min_failures;
-        let used = if fails { used.max(u64::from(WARNINGS[0])) } else { used };
-        let levels = WARNINGS.into_iter().skip(usize::from(!fails)).rev();
-        let reached = levels.into_iter().find(|level| u64::from(*level) <= used);
-        reached.filter(|level| *level > self.warned).map_or(EndpointHealth::Healthy, EndpointHealth::Warn)
+        let by_policy = WarningLevel::reached(used).filter(|level| *level > WarningLevel::Failing);
+        let reached = by_policy.or(fails.then_some(WarningLevel::Failing));
+        reached.filter(|level| self.warned < Some(*level)).map_or(HealthVerdict::Healthy, HealthVerdict::Warn)
     }
 }
 
@@ -347,7 +344,7 @@ impl EndpointReport {
             None => {
                 state.failures = 0;
                 state.failing_since = None;
-                state.warned = 0;
+                state.warned = None;
                 state.circuit = CircuitState::default();
             }
             Some(failed) => {

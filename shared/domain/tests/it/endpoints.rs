@@ -50,7 +50,7 @@ impl Kept {
         self.ask(&vec![AdmissionRequest::default(); count]).1.decisions
     }
 
-    fn report(&mut self, holder: u64, outcome: BatchOutcome, probe: bool) -> EndpointHealth {
+    fn report(&mut self, holder: u64, outcome: BatchOutcome, probe: bool) -> HealthVerdict {
         self.state.report(&self.policy, holder, &outcome, probe, self.now).apply(&mut self.state);
         self.state.assess_health(&self.policy, self.now)
     }
@@ -243,12 +243,12 @@ fn warnings_come_once_each_before_an_endpoint_is_disabled_by_time() {
     for minute in 0..=61_u32 {
         let (holder, _) = kept.ask(&[AdmissionRequest::default()]);
         match kept.report(holder, BatchOutcome { failed: 1, ..outcome() }, false) {
-            EndpointHealth::Healthy => {}
-            EndpointHealth::Warn(percent) => {
-                kept.state.warned = percent;
-                notified.push((minute, percent.to_string()));
+            HealthVerdict::Healthy => {}
+            HealthVerdict::Warn(level) => {
+                kept.state.warned = Some(level);
+                notified.push((minute, level.percent().to_string()));
             }
-            EndpointHealth::Disable(reason) => {
+            HealthVerdict::Disable(reason) => {
                 notified.push((minute, reason));
                 break;
             }
@@ -266,7 +266,7 @@ fn one_failed_attempt_a_week_is_not_a_week_of_failures() {
     kept.policy.circuit.failures = 0;
     for _ in 0..2 {
         let (holder, _) = kept.ask(&[AdmissionRequest::default()]);
-        assert_eq!(kept.report(holder, BatchOutcome { failed: 1, ..outcome() }, false), EndpointHealth::Healthy);
+        assert_eq!(kept.report(holder, BatchOutcome { failed: 1, ..outcome() }, false), HealthVerdict::Healthy);
         kept.wait(7 * 24 * 3600 * SECOND);
     }
 }
@@ -277,21 +277,21 @@ fn an_endpoint_is_disabled_by_count_and_never_where_both_are_off() {
     kept.policy.circuit.failures = 0;
     kept.policy.disable_policy.time = Duration::ZERO;
     let fail = |kept: &mut Kept, failed| kept.report(1, BatchOutcome { failed, ..outcome() }, false);
-    assert_eq!(fail(&mut kept, 2), EndpointHealth::Healthy);
-    assert_eq!(fail(&mut kept, 47), EndpointHealth::Warn(1), "as soon as it fails at all");
-    kept.state.warned = 1;
-    assert_eq!(fail(&mut kept, 27), EndpointHealth::Warn(75), "the highest that is reached");
-    kept.state.warned = 90;
-    assert_eq!(fail(&mut kept, 24), EndpointHealth::Disable("100 consecutive attempts failed".to_owned()));
+    assert_eq!(fail(&mut kept, 2), HealthVerdict::Healthy);
+    assert_eq!(fail(&mut kept, 47), HealthVerdict::Warn(WarningLevel::Failing), "as soon as it fails at all");
+    kept.state.warned = Some(WarningLevel::Failing);
+    assert_eq!(fail(&mut kept, 27), HealthVerdict::Warn(WarningLevel::ThreeQuarters), "the highest that is reached");
+    kept.state.warned = Some(WarningLevel::Last);
+    assert_eq!(fail(&mut kept, 24), HealthVerdict::Disable("100 consecutive attempts failed".to_owned()));
     kept.policy.disable_policy.failures = 0;
-    assert_eq!(fail(&mut kept, 1_000_000), EndpointHealth::Healthy);
+    assert_eq!(fail(&mut kept, 1_000_000), HealthVerdict::Healthy);
     kept.policy = policy();
     assert_eq!(
         kept.report(1, BatchOutcome { accepted: 1, ..outcome() }, false),
-        EndpointHealth::Healthy,
+        HealthVerdict::Healthy,
         "one that it took, and all is well"
     );
-    assert_eq!((kept.state.failures, kept.state.failing_since, kept.state.warned), (0, None, 0));
+    assert_eq!((kept.state.failures, kept.state.failing_since, kept.state.warned), (0, None, None));
 }
 
 #[test]
@@ -371,14 +371,17 @@ fn an_earlier_admission_does_not_undo_a_later_429() {
 fn no_endpoint_is_disabled_without_a_warning_however_long_nothing_was_sent() {
     let mut kept = Kept::new();
     kept.policy.circuit.failures = 0;
-    assert_eq!(kept.report(1, BatchOutcome { failed: 12, ..outcome() }, false), EndpointHealth::Warn(1));
-    kept.state.warned = 1;
+    assert_eq!(
+        kept.report(1, BatchOutcome { failed: 12, ..outcome() }, false),
+        HealthVerdict::Warn(WarningLevel::Failing)
+    );
+    kept.state.warned = Some(WarningLevel::Failing);
     kept.wait(7 * 24 * 3600 * SECOND);
-    let EndpointHealth::Warn(90) = kept.report(2, BatchOutcome { failed: 1, ..outcome() }, false) else {
+    let HealthVerdict::Warn(WarningLevel::Last) = kept.report(2, BatchOutcome { failed: 1, ..outcome() }, false) else {
         panic!("no warning")
     };
-    kept.state.warned = 90;
-    assert!(matches!(kept.report(3, BatchOutcome { failed: 1, ..outcome() }, false), EndpointHealth::Disable(_)));
+    kept.state.warned = Some(WarningLevel::Last);
+    assert!(matches!(kept.report(3, BatchOutcome { failed: 1, ..outcome() }, false), HealthVerdict::Disable(_)));
 }
 
 #[test]

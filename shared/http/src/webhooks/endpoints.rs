@@ -12,7 +12,7 @@ use reelhook_app::webhooks::endpoints::secrets::{EndpointSecret, PublicKey};
 use reelhook_app::webhooks::endpoints::{Destination, Endpoint, Payload};
 use reelhook_app::webhooks::previews::Preview;
 use reelhook_app::webhooks::recovery::Recovery;
-use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Timestamp};
+use reelhook_domain::{DeliveryId, EndpointId, EndpointState, EventFilter, OutboundEvent, Timestamp, WarningLevel};
 use reelhook_signing::{asymmetric::jwk_x, standard};
 use serde_json::{Map, Value, json};
 
@@ -297,7 +297,7 @@ fn health(endpoint: &Endpoint, state: &EndpointState, now: Timestamp) -> Value {
         "disabledAt": time(state.disabled_at),
         "disabledReason": state.disabled_reason,
         "disablesAt": time(state.failing_since.filter(|_| state.disabled_at.is_none() && state.failures > 0).and_then(until)),
-        "warnedPercent": state.warned,
+        "warnedPercent": state.warned.map_or(0, WarningLevel::percent),
         "nextProbeAt": ahead(state.circuit.until.filter(|_| open)),
         "pausedUntil": ahead(state.paused_until),
         "latencyMs": (state.latency_ms > 0).then_some(state.latency_ms),

@@ -1,6 +1,6 @@
 //! Stage 6, health: adds the results of a batch to its endpoint's state: circuit breaker, limits and disable policy.
 
-use reelhook_domain::{BatchOutcome, EndpointHealth, EndpointReport, Timestamp};
+use reelhook_domain::{BatchOutcome, EndpointReport, HealthVerdict, Timestamp};
 
 use super::notices::{notify_disabled, notify_outage};
 use super::ports::DeliverPorts;
@@ -29,19 +29,19 @@ async fn save(
 ) -> Result<(), StoreError> {
     let state = ports.health.report(&endpoint.id, report).await?;
     let (endpoint_id, name, failures) = (&endpoint.id, &endpoint.name, state.failures);
-    let health = state.assess_health(&endpoint.policy, now);
+    let verdict = state.assess_health(&endpoint.policy, now);
     if notifies {
-        notify_outage(ports, endpoint, &state, &health, now).await?;
+        notify_outage(ports, endpoint, &state, &verdict, now).await?;
     }
-    match health {
-        EndpointHealth::Healthy => {}
-        EndpointHealth::Warn(percent) => {
-            if ports.health.warn(&endpoint.id, percent).await? {
-                tracing::warn!(%endpoint_id, endpoint = name, failures, percent,
+    match verdict {
+        HealthVerdict::Healthy => {}
+        HealthVerdict::Warn(level) => {
+            if ports.health.warn(&endpoint.id, level).await? {
+                tracing::warn!(%endpoint_id, endpoint = name, failures, percent = level.percent(),
                     "endpoint fails, will be disabled unless it accepts a webhook");
             }
         }
-        EndpointHealth::Disable(reason) => {
+        HealthVerdict::Disable(reason) => {
             if ports.health.auto_disable(&endpoint.id, failures, &reason, now).await? {
                 tracing::error!(%endpoint_id, endpoint = name, failures, reason, "endpoint disabled");
                 notify_disabled(ports, endpoint).await;

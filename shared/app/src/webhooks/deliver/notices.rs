@@ -1,7 +1,7 @@
 //! Operational events about an endpoint and its deliveries. Each is recorded after it was sent: after a crash in between it
 //! is sent again under the same id, which does no harm.
 
-use reelhook_domain::{Delivery, EndpointHealth, EndpointState, Timestamp};
+use reelhook_domain::{Delivery, EndpointState, HealthVerdict, Timestamp};
 
 use super::ports::DeliverPorts;
 use crate::store::StoreError;
@@ -39,22 +39,22 @@ pub(super) async fn notify_outage(
     ports: &DeliverPorts<'_>,
     endpoint: &Endpoint,
     state: &EndpointState,
-    health: &EndpointHealth,
+    verdict: &HealthVerdict,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if state.disabled_at.is_some() {
         // The event about the disabled endpoint replaces these.
         return Ok(());
     }
-    let warning = match health {
-        EndpointHealth::Warn(percent) => Some(*percent),
+    let warning = match verdict {
+        HealthVerdict::Warn(level) => Some(*level),
         // The warning was given for operational events, about which subscribers are not notified.
-        EndpointHealth::Healthy => (state.warned > 0 && state.outage_notified_since.is_none()).then_some(state.warned),
-        EndpointHealth::Disable(_) => None,
+        HealthVerdict::Healthy => state.warned.filter(|_| state.outage_notified_since.is_none()),
+        HealthVerdict::Disable(_) => None,
     };
     let mut recovered = state.outage_notified_since.filter(|_| state.failures == 0);
-    if let Some(percent) = warning {
-        notify(ports, OperationalEvent::Failing(endpoint, state, percent), now).await?;
+    if let Some(level) = warning {
+        notify(ports, OperationalEvent::Failing(endpoint, state, level), now).await?;
         let since = state.failing_since.unwrap_or(now);
         // If it has accepted a webhook in the meantime, that batch did not know of an outage to end.
         let still_failing = ports.health.mark_failing_notified(&endpoint.id, Some(since)).await?;

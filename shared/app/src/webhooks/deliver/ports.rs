@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Timestamp};
+use reelhook_domain::{
+    Attempt, Delivery, DeliveryId, EndpointId, EndpointReport, EndpointState, EventId, Timestamp, WarningLevel,
+};
 
 use crate::clock::ClockAndRandom;
 use crate::outbox::messages::{DeliveryMessage, Hints};
@@ -74,11 +76,11 @@ pub trait EndpointHealthStore: Send + Sync {
     /// [`StoreError`].
     async fn report(&self, id: &EndpointId, report: &EndpointReport) -> Result<EndpointState, StoreError>;
 
-    /// Records that an endpoint's operator is warned at this percentage; true if this call was the first to do so.
+    /// Records that an endpoint's operator is warned at this level; true if this call was the first to do so.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn warn(&self, id: &EndpointId, percent: u8) -> Result<bool, StoreError>;
+    async fn warn(&self, id: &EndpointId, level: WarningLevel) -> Result<bool, StoreError>;
 
     /// Disables an endpoint that still has at least this number of failures; true if this call disabled it.
     ///

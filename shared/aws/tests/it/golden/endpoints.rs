@@ -65,7 +65,7 @@ fn attributes(id: &EndpointId, state: &EndpointState) -> Value {
     set("failures", count(state.failures));
     set("failing_since", time(state.failing_since));
     set("told_failing", time(state.outage_notified_since));
-    set("warned", count(u64::from(state.warned)));
+    set("warned", state.warned.and_then(|level| count(u64::from(level.percent()))));
     set("circuit_until", time(state.circuit.until));
     set("probes", count(u64::from(state.circuit.failed_probes)));
     set("candidate", time(state.circuit.candidate));
