@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reelhook_app::idempotency::IdempotencyStore;
 use reelhook_app::webhooks::endpoints::Endpoint;
 use reelhook_app::webhooks::endpoints::registrations::{
     Changed, EndpointReader, Opened, Registered, RegistrationPorts, RegistrationRequest, RegistrationStore, Vault,
@@ -15,7 +16,7 @@ use reelhook_app::webhooks::previews::{example, example_endpoint, preview};
 use reelhook_app::webhooks::recover::{self, RecoverPorts};
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::Subscriber;
-use reelhook_app::webhooks::triggers::test_endpoint;
+use reelhook_app::webhooks::triggers::{test_bits, test_endpoint};
 use reelhook_domain::{DeliveryId, EndpointId, EndpointState, OutboundEvent, Timestamp, brief};
 use reelhook_http::answer::ApiAnswer;
 use reelhook_http::problem::Problem;
@@ -38,6 +39,8 @@ pub struct EndpointHandler<'a> {
     pub reader: &'a dyn EndpointReader,
     /// Events and deliveries of tests.
     pub events: &'a dyn EventStore,
+    /// Idempotency records of tests.
+    pub records: &'a dyn IdempotencyStore,
     /// Endpoint states, and the recovery of what waits for an endpoint.
     pub recover: RecoverPorts<'a>,
     /// WEBHOOK_* settings.
@@ -91,7 +94,9 @@ pub async fn answer(
             if shown.state.disabled_at.is_some() {
                 return Err(Problem::EndpointDisabled);
             }
-            let random = key.map_or_else(|| clock.random(), |key| key.derived_id(&key.caller, 0));
+            let Ok(random) = test_bits(handler.records, clock, key.as_ref()).await? else {
+                return Err(Problem::KeyReused);
+            };
             Ok(test_answer(handler.test(&shown.endpoint, now, random, traceparent.as_deref()).await?))
         }
         Route::Preview(name, event) => {

@@ -289,6 +289,7 @@ fn endpoint_handler<'a>(deps: &'a Deps, secrets: &'a Secrets) -> EndpointHandler
         registrations: &deps.registrations,
         reader: &deps.registrations,
         events: &deps.tables,
+        records: &deps.tables,
         recover: recover_ports(deps),
         settings: &secrets.webhooks,
         vault: secrets.vault.as_ref(),

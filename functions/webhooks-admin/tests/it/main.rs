@@ -22,13 +22,14 @@ fn handler(stack: &Stack) -> EndpointHandler<'_> {
         registrations: &*stack.deliveries,
         reader: &*stack.deliveries,
         events: &*stack.deliveries,
+        records: &*stack.jobs,
         recover: stack.recover_ports(),
         settings: &stack.settings,
         vault: Some(&stack.vault),
     }
 }
 
-fn route(method: &str, target: &str, if_match: Option<&'static str>, body: &Value) -> Route {
+fn route(method: &str, target: &str, header: Option<(&'static str, &'static str)>, body: &Value) -> Route {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let query: QueryMap = query.parse().unwrap();
     let body = if body.is_null() { Body::Empty } else { Body::Text(body.to_string()) };
@@ -36,8 +37,8 @@ fn route(method: &str, target: &str, if_match: Option<&'static str>, body: &Valu
     let mut request = request.with_raw_http_path(path).with_query_string_parameters(query);
     *request.method_mut() = method.parse().unwrap();
     request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
-    if let Some(version) = if_match {
-        request.headers_mut().insert("if-match", HeaderValue::from_static(version));
+    if let Some((name, value)) = header {
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     let rules = DestinationRules { allow_http: true, destinations: Vec::new(), region: "us-east-1".to_owned() };
     Route::read(&ApiRequest::of(request), &Caller::known_as("ann"), &rules).unwrap().expect("a call about endpoints")
@@ -108,6 +109,26 @@ async fn an_endpoint_is_registered_even_if_its_test_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn a_key_makes_one_test_and_is_refused_with_another_body() {
+    let stack = Stack::default();
+    let test = async |endpoint: &str, body: Value| {
+        let target = format!("{}/test", of(endpoint));
+        let key = Some(("idempotency-key", "k"));
+        send(&handler(&stack), route("POST", &target, key, &body)).await
+    };
+    let first = test("webhook_1", json!({})).await.unwrap();
+    stack.world.advance_s(1);
+    assert_eq!(test("webhook_1", Value::Null).await.unwrap(), first, "no body is the same as an empty object");
+    assert_eq!(test("webhook_1", json!({ "a": 1 })).await, Err(Problem::KeyReused));
+    assert_eq!(stack.deliveries.all().len(), 1);
+
+    let other = registered(&stack, "a").await;
+    assert_eq!(test(&other, json!({})).await, Err(Problem::KeyReused), "a key belongs to a route");
+    stack.world.advance_s(24 * 3600);
+    assert!(test(&other, json!({})).await.is_ok(), "a record is kept for 24 hours");
+}
+
+#[tokio::test]
 async fn endpoints_of_the_settings_can_only_be_enabled_and_disabled() {
     let stack = Stack::default();
     let one = of("webhook_1");
@@ -121,7 +142,7 @@ async fn endpoints_of_the_settings_can_only_be_enabled_and_disabled() {
     assert_eq!(call(&stack, "PATCH", &one, json!({ "description": "x" })).await, refused);
     assert_eq!(call(&stack, "DELETE", &one, Value::Null).await, refused);
     assert_eq!(call(&stack, "GET", &format!("{one}/secret"), Value::Null).await, refused);
-    let versioned = route("PATCH", &one, Some("\"1\""), &json!({ "enabled": true }));
+    let versioned = route("PATCH", &one, Some(("if-match", "\"1\"")), &json!({ "enabled": true }));
     assert_eq!(send(&handler(&stack), versioned).await, Err(Problem::VersionMismatch), "they have no version");
 }
 
@@ -130,9 +151,9 @@ async fn a_change_of_another_version_than_the_current_one_is_refused() {
     let stack = Stack::default();
     let one = of(&registered(&stack, "a").await);
     let body = json!({ "description": "mine" });
-    let stale = route("PATCH", &one, Some("\"7\""), &body);
+    let stale = route("PATCH", &one, Some(("if-match", "\"7\"")), &body);
     assert_eq!(send(&handler(&stack), stale).await, Err(Problem::VersionMismatch));
-    let changed = send(&handler(&stack), route("PATCH", &one, Some("\"1\""), &body)).await.unwrap();
+    let changed = send(&handler(&stack), route("PATCH", &one, Some(("if-match", "\"1\"")), &body)).await.unwrap();
     assert_eq!((&changed["endpoint"]["description"], &changed["endpoint"]["version"]), (&json!("mine"), &json!(2)));
 }
 

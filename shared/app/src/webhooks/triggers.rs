@@ -9,7 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::ClockAndRandom;
-use crate::idempotency::{IdempotencyKey, IdempotencyStore, first_answer_or};
+use crate::idempotency::{IdempotencyKey, IdempotencyStore, KeyReused, first_answer_or};
 use crate::outbound::HttpSender;
 use crate::outbox::messages::{DeliveryMessage, Hints};
 use crate::store::StoreError;
@@ -117,6 +117,26 @@ pub fn test_event(endpoint: &EndpointId, now: Timestamp, random: u128) -> EventR
         data,
         callback: None,
     }
+}
+
+/// The bits of a test that a caller requests: with a key, the same ones each time.
+///
+/// # Errors
+/// [`StoreError`]; inside, [`KeyReused`].
+pub async fn test_bits(
+    records: &dyn IdempotencyStore,
+    clock: &dyn ClockAndRandom,
+    key: Option<&IdempotencyKey>,
+) -> Result<Result<u128, KeyReused>, StoreError> {
+    let Some(key) = key else { return Ok(Ok(clock.random())) };
+    let bits = key.derived_id(&key.caller, 0);
+    let first = match first_answer_or(records, key, format!("{bits:032x}"), clock.now()).await? {
+        Ok(first) => first,
+        Err(reused) => return Ok(Err(reused)),
+    };
+    let reason = || "the first answer of this key names no test".to_owned();
+    let bits = u128::from_str_radix(&first, 16);
+    bits.map(Ok).map_err(|_| StoreError::Unreadable { operation: "read key", reason: reason() })
 }
 
 /// Makes a test for an endpoint, regardless of its subscriptions: the delivery's id. The same bits make the same test.
