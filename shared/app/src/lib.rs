@@ -15,5 +15,4 @@ pub mod store;
 pub mod videos;
 pub mod views;
 pub mod watch;
-pub mod web_url;
 pub mod webhooks;

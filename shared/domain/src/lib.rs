@@ -12,6 +12,7 @@ mod subject;
 mod text;
 mod time;
 pub mod videos;
+mod web_url;
 pub mod webhooks;
 
 pub use aggregate::{Aggregate, Decision};
@@ -36,6 +37,7 @@ pub use outbox::log::{LogEvent, LogLevel, LogTally};
 pub use subject::Subject;
 pub use text::{brief, cut, steers};
 pub use time::Timestamp;
+pub use web_url::{NotWebUrl, WebUrl};
 pub use webhooks::admit::{AdmissionRequest, Admitted, SendDecision, WaitReason};
 pub use webhooks::attempt::{Attempt, AttemptResult};
 pub use webhooks::delivery::{Delivery, DeliveryStatus, MAX_RETRY_AFTER, NotSendable};

@@ -19,7 +19,6 @@ use reelhook_app::videos::pieces::{PieceOutcome, process_piece, process_pieces};
 use reelhook_app::videos::ports::DrawPorts;
 use reelhook_app::videos::renderscript::CreatomateRenderer;
 use reelhook_app::videos::requests::{self, VideoRequest, VideoRequestPorts, VideoSubmitted};
-use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::deliver::{DeliverPorts, deliver};
 use reelhook_app::webhooks::deliveries::ReplayPorts;
 use reelhook_app::webhooks::endpoints::cache::EndpointCache;
@@ -28,7 +27,7 @@ use reelhook_app::webhooks::recover::RecoverPorts;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::subscriptions::{Subscribers, Subscriptions};
 use reelhook_domain::videos::film::Film;
-use reelhook_domain::{JobId, Policy, Timestamp};
+use reelhook_domain::{JobId, Policy, Timestamp, WebUrl};
 use reelhook_signing::SigningKeys;
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use reelhook_domain::videos::render::Renderer;
 use reelhook_domain::{
-    Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, cut, decide, retry_after,
+    Admission, Decision, Event, Ignored, Job, JobId, Policy, Status, Timestamp, WebUrl, cut, decide, retry_after,
 };
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use serde_json::{Value, json};
@@ -21,7 +21,6 @@ use crate::jobs::store::JobStore;
 use crate::outbound::{HttpSender, Method, OutboundError, OutboundRequest, OutboundResponse};
 use crate::retry::Retry;
 use crate::store::StoreError;
-use crate::web_url::WebUrl;
 
 /// The maximum number of starts for one hint.
 const STARTS: usize = 10;

@@ -5,7 +5,7 @@ use crate::views::captions::step_name;
 use async_trait::async_trait;
 use reelhook_domain::videos::film::{Content, Entrance, FRAME_RATE, Film, ImageRef, Music, Quality, Scene};
 use reelhook_domain::videos::film::{SceneKind, Theme, Transition};
-use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, brief};
+use reelhook_domain::{Event, Job, Policy, StepStatus, StepUpdate, WebUrl, brief};
 use serde_json::{Value, json};
 
 use crate::catalog::{CatalogStore, Choice, Movie, names, preview};
@@ -16,7 +16,6 @@ use crate::store::StoreError;
 use crate::videos::assets::AssetSource;
 use crate::videos::draw_error::DrawError;
 use crate::videos::ports::Composer;
-use crate::web_url::WebUrl;
 
 /// The built-in workflow.
 pub struct Workflow<'a> {

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use reelhook_domain::videos::film::{Film, Quality};
 use reelhook_domain::videos::render::{RenderPlan, Renderer};
-use reelhook_domain::{JobId, JobKind, Policy, Request};
+use reelhook_domain::{JobId, JobKind, Policy, Request, WebUrl};
 use serde_json::{Value, json};
 
 use crate::clock::ClockAndRandom;
@@ -14,7 +14,6 @@ use crate::videos::films::FilmStore;
 use crate::videos::speeds::{Speeds, expected_seconds};
 use crate::videos::uploads::{Links, Upload};
 use crate::views::vidbuilder::{accepted, estimate};
-use crate::web_url::WebUrl;
 
 /// A request for a video.
 #[derive(Debug, Clone)]
@@ -87,11 +86,7 @@ pub async fn submit_video(
     let expected = estimate(expected_seconds(&plan, request.film.quality, speed));
     let submission = Submission {
         kind: JobKind::Video,
-        request: Request {
-            input: request.input,
-            pause_after_extraction: false,
-            callback: request.callback.map(String::from),
-        },
+        request: Request { input: request.input, pause_after_extraction: false, callback: request.callback },
         plan: Some(plan),
         caller,
         traceparent: request.traceparent,

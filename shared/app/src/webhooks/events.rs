@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp};
+use reelhook_domain::{Delivery, DeliveryId, DeliveryStatus, EventId, OutboundEvent, Subject, Timestamp, WebUrl};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::outbox::messages::{Delayed, DeliveryMessage};
 use crate::store::StoreError;
-use crate::web_url::WebUrl;
 use crate::webhooks::subscriptions::Subscriber;
 
 /// Events or deliveries that are written concurrently.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEvent, Timestamp, WarningLevel};
+use reelhook_domain::{EndpointId, EndpointState, EventGroup, EventId, OutboundEvent, Timestamp, WarningLevel, WebUrl};
 
 use crate::jobs::examples;
 use crate::outbox::source::FanoutSource;
-use crate::web_url::WebUrl;
 use crate::webhooks::deliver::message::webhook;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::events::{EventRow, delivery_of};

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_domain::{
-    Circuit, DisablePolicy, EndpointId, EndpointPolicy, EventFilter, EventPattern, RateLimit, Schedule,
+    Circuit, DisablePolicy, EndpointId, EndpointPolicy, EventFilter, EventPattern, RateLimit, Schedule, WebUrl,
 };
 use reelhook_signing::SigningKeys;
 
 use crate::outbound::CONNECTION_HEADERS;
-use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::policies::{
     CONCURRENCY, DAY_MS, FINAL_STATUSES, OwnPolicy, RATE_MAX, ScheduleName, TIMEOUT_MS, WINDOW_MS, may_be_final,
 };

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use reelhook_domain::WebUrl;
 use url::Url;
 
 use crate::outbound::redirects::{End, Fetch, fetch};
 use crate::outbound::{HttpSender, OutboundError, OutboundResponse};
-use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::masked;
 
 /// The timeout of all steps together: less than the function's own.

@@ -1,7 +1,6 @@
 //! Operational webhooks: each event is notified once, to the other endpoints, and never in a loop.
 
 use reelhook_app::clock::ClockAndRandom;
-use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::registrations::{
     Choices, Private, Registered, RegistrationRequest, change, register,
 };
@@ -12,7 +11,9 @@ use reelhook_app::webhooks::recover;
 use reelhook_app::webhooks::recovery::Filter;
 use reelhook_app::webhooks::subscriptions::Subscribers;
 use reelhook_app::webhooks::triggers::test_endpoint;
-use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent};
+use reelhook_domain::{
+    DeliveryStatus, EndpointId, Event, EventFilter, EventGroup, EventPattern, OutboundEvent, WebUrl,
+};
 use reelhook_testkit::{Stack, body_of, response, run, started};
 
 /// One endpoint that fails, and one that is notified of it.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use reelhook_app::clock::ClockAndRandom;
 use reelhook_app::idempotency::IdempotencyKey;
-use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::policies::{OwnPolicy, ScheduleName};
 use reelhook_app::webhooks::endpoints::registrations::{
     Changed, Choices, MOST_ENDPOINTS, Opened, Registered, RegistrationRequest, Vault, change, look, register, remove,
@@ -15,7 +14,9 @@ use reelhook_app::webhooks::endpoints::secrets::MOST_SECRETS;
 use reelhook_app::webhooks::endpoints::{Arn, Destination, EndpointStateStore, Form, Payload};
 use reelhook_app::webhooks::previews::preview;
 use reelhook_app::webhooks::transport::CloudTarget;
-use reelhook_domain::{DeliveryStatus, EndpointId, Event, EventFilter, EventPattern, OutboundEvent, WaitReason};
+use reelhook_domain::{
+    DeliveryStatus, EndpointId, Event, EventFilter, EventPattern, OutboundEvent, WaitReason, WebUrl,
+};
 use reelhook_signing::{SigningKeys, asymmetric, standard, streamgank};
 use reelhook_testkit::{NOON, Stack, body_of, header, headers, response, run, started};
 use serde_json::json;

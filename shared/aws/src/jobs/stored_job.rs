@@ -6,7 +6,7 @@ use reelhook_domain::videos::render::{RenderPlan, StoredVideo};
 use reelhook_domain::{
     Emitted, Engine, ExternalRun, ExternalTask, Incomplete, Job, JobId, JobKind, Ledger, LogTally, NoRetry, Origin,
     PiecesRun, Polls, RenderId, RenderStatus, Request, Retries, Run, RunTimes, Start, Status, StepRecord, Steps,
-    Timestamp, Worker,
+    Timestamp, WebUrl, Worker,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,6 +114,15 @@ pub(super) struct StoredJob {
     emitted: Vec<Emitted>,
 }
 
+/// A stored URL. A text that is not a URL must not make its job unreadable.
+fn web_url(job: &JobId, field: &'static str, text: Option<String>) -> Option<WebUrl> {
+    let url = WebUrl::try_from(text?);
+    if let Err(error) = &url {
+        tracing::warn!(job_id = %job, field, %error, "ignored a stored URL");
+    }
+    url.ok()
+}
+
 impl From<&Job> for StoredJob {
     fn from(job: &Job) -> Self {
         let run = &job.run;
@@ -159,7 +168,7 @@ impl From<&Job> for StoredJob {
             film: pieces.and_then(|run| run.plan.clone()),
             drawing: pieces.and_then(|run| Some(StoredPieces::of(run.pieces.as_ref()?, run))),
             videos: pieces.map(|run| run.videos.clone()).unwrap_or_default(),
-            callback: job.request.callback.clone(),
+            callback: job.request.callback.clone().map(String::from),
             paused_after_extraction: is(Incomplete::PausedAfterExtraction),
             extracted: steps.and_then(|steps| steps.extracted.clone()),
             workflow_incomplete: is(Incomplete::WorkflowIncomplete),
@@ -182,6 +191,7 @@ impl From<&Job> for StoredJob {
 
 impl From<StoredJob> for Job {
     fn from(stored: StoredJob) -> Self {
+        let callback = web_url(&stored.id, "callback", stored.callback);
         let no_retry = stored
             .no_retry_reason
             .map(|reason| NoRetry { reason, solution: stored.suggested_solution.unwrap_or_default() });
@@ -222,11 +232,7 @@ impl From<StoredJob> for Job {
             kind,
             version: stored.version,
             status: stored.status,
-            request: Request {
-                input: stored.input,
-                pause_after_extraction: stored.pause_after_extraction,
-                callback: stored.callback,
-            },
+            request: Request { input: stored.input, pause_after_extraction: stored.pause_after_extraction, callback },
             origin: Origin { caller: stored.caller, traceparent: stored.traceparent },
             created_at: stored.created_at,
             updated_at: stored.updated_at,

@@ -6,7 +6,7 @@ use crate::jobs::kind::JobKind;
 use crate::jobs::run::Run;
 use crate::jobs::status::Status;
 use crate::videos::render::{RenderPlan, StoredVideo};
-use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp};
+use crate::{Effect, Emitted, JobId, LogTally, OutboundEvent, RenderId, Timestamp, WebUrl};
 
 /// One job: an aggregate, changed in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,7 @@ pub struct Request {
     /// Whether the run ends after extraction.
     pub pause_after_extraction: bool,
     /// A URL of the client that is notified too.
-    pub callback: Option<String>,
+    pub callback: Option<WebUrl>,
 }
 
 /// Where a job came from.

@@ -16,6 +16,11 @@ pub const VIDEO: &str = "https://cdn.creatomate.com/renders/render_1.mp4";
 /// The worker's URL for cancellations.
 pub const CANCEL_URL: &str = "https://worker.example/cancel";
 
+/// A URL.
+pub fn web_url(text: &str) -> WebUrl {
+    WebUrl::parse(text).expect("an http or https URL")
+}
+
 /// A job and the clock; each applied event moves the job one version on.
 #[derive(Debug, Clone)]
 pub struct Story {
@@ -52,7 +57,7 @@ impl Story {
             request: Request {
                 input: json!({ "quality": "720p" }),
                 pause_after_extraction: false,
-                callback: Some("https://client.example/hook".to_owned()),
+                callback: Some(web_url("https://client.example/hook")),
             },
             plan: Some(film()),
             origin: Origin::default(),

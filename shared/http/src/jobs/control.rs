@@ -2,8 +2,7 @@
 
 use reelhook_app::change::Changed;
 use reelhook_app::views::streamgank::job;
-use reelhook_app::web_url::WebUrl;
-use reelhook_domain::{Event, Job, JobId, Rejected, RenderId, brief};
+use reelhook_domain::{Event, Job, JobId, Rejected, RenderId, WebUrl, brief};
 use serde_json::{Value, json};
 
 use crate::access::Caller;

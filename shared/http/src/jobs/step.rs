@@ -3,8 +3,7 @@
 
 use reelhook_app::change::Changed;
 use reelhook_app::views::captions::step_name;
-use reelhook_app::web_url::WebUrl;
-use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, cut};
+use reelhook_domain::{Ignored, JobId, RenderId, StepStatus, StepUpdate, Timestamp, WebUrl, cut};
 use reelhook_signing::{SigningKeys, standard, streamgank, token};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use reelhook_app::Url;
 use reelhook_app::videos::films::IMAGE_LIMIT;
 use reelhook_app::videos::requests::VideoRequest;
 use reelhook_app::videos::uploads::{Upload, sniff};
-use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::check_receiver;
+use reelhook_domain::WebUrl;
 use reelhook_domain::videos::render::Renderer;
 use serde_json::{Value, json};
 

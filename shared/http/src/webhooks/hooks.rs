@@ -2,13 +2,12 @@
 
 use reelhook_app::Url;
 use reelhook_app::idempotency::IdempotencyKey;
-use reelhook_app::web_url::WebUrl;
 use reelhook_app::webhooks::endpoints::receiver_url;
 use reelhook_app::webhooks::notify::Notified;
 use reelhook_app::webhooks::settings::WebhookSettings;
 use reelhook_app::webhooks::triggers::{Tested, Trigger};
 use reelhook_app::webhooks::validate::Validated;
-use reelhook_domain::{EventId, Timestamp, brief};
+use reelhook_domain::{EventId, Timestamp, WebUrl, brief};
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;

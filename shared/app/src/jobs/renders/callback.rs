@@ -1,10 +1,8 @@
 //! The callback of a render, parsed from Creatomate's render object.
 
-use reelhook_domain::{JobId, RenderState, RenderStatus, cut};
+use reelhook_domain::{JobId, RenderState, RenderStatus, WebUrl, cut};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::web_url::WebUrl;
 
 /// The maximum size of a render's status, in bytes.
 const STATUS_LIMIT: usize = 64;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelhook_domain::{DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp};
+use reelhook_domain::{DisablePolicy, EndpointId, EndpointPolicy, Schedule, Timestamp, WebUrl};
 use sha2::{Digest, Sha256};
 
 use crate::views::Dialect;
-use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::{Destination, Endpoint, Form, Signers};
 use crate::webhooks::settings::WebhookSettings;
 use crate::webhooks::subscriptions::Subscriber;

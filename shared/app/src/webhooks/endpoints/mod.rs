@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, Timestamp};
+use reelhook_domain::{EndpointId, EndpointPolicy, EndpointState, Timestamp, WebUrl};
 use reelhook_signing::{PrivateKey, SigningKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,7 +20,6 @@ use url::Url;
 
 use crate::store::StoreError;
 use crate::views::Dialect;
-use crate::web_url::WebUrl;
 use crate::webhooks::endpoints::receiver::ReceiverKind;
 
 /// A webhook endpoint; `Debug` hides what is secret.

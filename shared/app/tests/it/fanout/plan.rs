@@ -14,7 +14,7 @@ use reelhook_app::webhooks::subscriptions::Subscriptions;
 use reelhook_domain::{
     Delivery, DeliveryId, DeliveryStatus, Effect, Engine, Event, EventGroup, EventId, ExternalRun, ExternalTask, Job,
     Live, LogLevel, LogTally, NoRetry, OutboundEvent, Recipients, RenderState, RenderStatus, Service, Status,
-    StepRecord, Steps, Timestamp,
+    StepRecord, Steps, Timestamp, WebUrl,
 };
 use reelhook_testkit::{NOON, lived, make_job, policy, run, started, webhook_settings};
 use serde_json::{Value, json};
@@ -273,7 +273,7 @@ fn a_callback_url_gets_the_events_of_its_recipients_or_else_those_of_videos() {
     let check = |event: OutboundEvent, to: Option<Recipients>, notified: bool| {
         let mut job = record(1, vec![Effect::Notify { event, to }]);
         job.kind = reelhook_domain::JobKind::Video;
-        job.request.callback = Some("https://client.example/hook".to_owned());
+        job.request.callback = WebUrl::parse("https://client.example/hook");
         let planned = plan(&job, &Subscriptions::default(), GRACE);
         assert_eq!(planned.deliveries.len(), usize::from(notified), "{event:?} {to:?}");
         let callback = planned.events.first().and_then(|row| row.callback.as_ref());

@@ -12,7 +12,7 @@ use url::Url;
 #[serde(try_from = "String", into = "String")]
 pub struct WebUrl {
     written: String,
-    url: Url,
+    url: Box<Url>,
 }
 
 /// Why a text is not a [`WebUrl`].
@@ -45,7 +45,7 @@ impl TryFrom<String> for WebUrl {
     fn try_from(written: String) -> Result<Self, NotWebUrl> {
         let url = Url::parse(&written).map_err(|_| NotWebUrl)?;
         check(&url)?;
-        Ok(Self { written, url })
+        Ok(Self { written, url: Box::new(url) })
     }
 }
 
@@ -54,7 +54,7 @@ impl TryFrom<Url> for WebUrl {
 
     fn try_from(url: Url) -> Result<Self, NotWebUrl> {
         check(&url)?;
-        Ok(Self { written: url.to_string(), url })
+        Ok(Self { written: url.to_string(), url: Box::new(url) })
     }
 }
 
@@ -66,7 +66,7 @@ impl From<WebUrl> for String {
 
 impl From<WebUrl> for Url {
     fn from(url: WebUrl) -> Self {
-        url.url
+        *url.url
     }
 }
 
