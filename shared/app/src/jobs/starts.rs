@@ -101,7 +101,7 @@ pub struct StartPorts<'a> {
 /// The worker's response to a start.
 enum StartResponse {
     /// The worker accepted the run.
-    Accepted { worker_id: Option<String>, cancel_url: Option<String> },
+    Accepted { worker_id: Option<String>, cancel_url: Option<WebUrl> },
     /// The worker is busy or was not reached: the start is deferred.
     Busy { wait: Option<Duration>, reason: String },
     /// The worker refused the run: the run has failed.
@@ -254,7 +254,7 @@ fn read_response(result: Result<OutboundResponse, OutboundError>, now: Timestamp
         200..=299 => StartResponse::Accepted {
             worker_id: text("worker_id", WORKER_ID_LIMIT),
             // A URL that is too long is dropped, since its start is another URL.
-            cancel_url: body["cancel_url"].as_str().and_then(WebUrl::parse).map(String::from),
+            cancel_url: body["cancel_url"].as_str().and_then(WebUrl::parse),
         },
         status @ (400..=428 | 430..=499) => StartResponse::Refused {
             error: error().unwrap_or_else(|| format!("Worker refused the job with status {status}")),
@@ -276,11 +276,10 @@ pub async fn cancel_worker(
     now: Timestamp,
     job_id: &JobId,
     attempt: u32,
-    url: &str,
+    url: &WebUrl,
 ) -> bool {
-    let Ok(url) = Url::parse(url) else { return false };
     let body = json!({ "job_id": job_id.as_str(), "attempt": attempt });
-    let request = signed_post(url, &body, &format!("{job_id}.{attempt}.cancel"), worker, now);
+    let request = signed_post(Url::from(url.clone()), &body, &format!("{job_id}.{attempt}.cancel"), worker, now);
     match http.send(request).await {
         Ok(response) => {
             tracing::info!(%job_id, attempt, status = response.status, "sent a cancellation to the worker");

@@ -1,7 +1,7 @@
 //! The messages in the queues: tagged, versioned hints. Purging a queue loses nothing.
 
 use async_trait::async_trait;
-use reelhook_domain::{DeliveryId, EventId, JobId, RenderId};
+use reelhook_domain::{DeliveryId, EventId, JobId, RenderId, WebUrl};
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -39,7 +39,7 @@ pub enum WorkMessage {
         /// The run attempt.
         attempt: u32,
         /// The worker's URL for cancellations.
-        url: String,
+        url: WebUrl,
     },
 }
 

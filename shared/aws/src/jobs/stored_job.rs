@@ -161,7 +161,7 @@ impl From<&Job> for StoredJob {
             seen: steps.map(|steps| steps.seen.clone()).unwrap_or_default(),
             worker_done: external.is_some_and(|external| external.worker.done),
             worker_id: external.and_then(|external| external.worker.id.clone()),
-            cancel_url: external.and_then(|external| external.worker.cancel_url.clone()),
+            cancel_url: external.and_then(|external| external.worker.cancel_url.clone()).map(String::from),
             start: run.start.clone(),
             render: render.and_then(|task| task.polls.clone()),
             render_status: render.and_then(|task| task.status.clone()),
@@ -192,6 +192,7 @@ impl From<&Job> for StoredJob {
 impl From<StoredJob> for Job {
     fn from(stored: StoredJob) -> Self {
         let callback = web_url(&stored.id, "callback", stored.callback);
+        let cancel_url = web_url(&stored.id, "cancel_url", stored.cancel_url);
         let no_retry = stored
             .no_retry_reason
             .map(|reason| NoRetry { reason, solution: stored.suggested_solution.unwrap_or_default() });
@@ -223,7 +224,7 @@ impl From<StoredJob> for Job {
                     polls,
                     ..ExternalTask::new(Default::default(), id)
                 });
-                let worker = Worker { id: stored.worker_id, cancel_url: stored.cancel_url, done: stored.worker_done };
+                let worker = Worker { id: stored.worker_id, cancel_url, done: stored.worker_done };
                 (JobKind::Workflow, Engine::External(ExternalRun { steps, worker, render }))
             }
         };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RenderId;
+use crate::{RenderId, WebUrl};
 
 /// An effect of a change of a job. The stored `kind` names it and the version of its form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum JobEffect {
         /// The run attempt.
         attempt: u32,
         /// The worker's URL for cancellations.
-        url: String,
+        url: WebUrl,
     },
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::videos::render::{RenderPlan, Renderer, StoredVideo};
-use crate::{RenderId, RenderState, StepStatus, Timestamp};
+use crate::{RenderId, RenderState, StepStatus, Timestamp, WebUrl};
 
 /// A worker's report of one step. Step 0 starts a run, steps 1 to 7 are its work, and step 8 ends it.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub enum Event {
         /// The worker's own name.
         worker_id: Option<String>,
         /// The URL that the worker wants cancellations sent to.
-        cancel_url: Option<String>,
+        cancel_url: Option<WebUrl>,
     },
     /// The external worker was busy or could not be reached.
     StartDeferred {

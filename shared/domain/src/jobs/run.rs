@@ -10,7 +10,7 @@ use crate::jobs::activity::Incomplete;
 use crate::jobs::task::ExternalTask;
 use crate::pieces::Pieces;
 use crate::videos::render::{RenderPlan, RenderTask, Renderer, StoredVideo};
-use crate::{Policy, Timestamp};
+use crate::{Policy, Timestamp, WebUrl};
 
 /// One attempt at a job. Tokens, leases and sequences belong to it; input of an older run changes nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,7 +117,7 @@ pub struct Worker {
     /// Its own name.
     pub id: Option<String>,
     /// The URL that it wants cancellations sent to.
-    pub cancel_url: Option<String>,
+    pub cancel_url: Option<WebUrl>,
     /// Whether it reported the end of its work.
     pub done: bool,
 }

@@ -158,7 +158,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::RenderId;
+    use crate::{RenderId, WebUrl};
 
     #[test]
     fn the_stored_form_of_each_kind_stays_as_it_is() {
@@ -252,7 +252,7 @@ mod tests {
             ),
             (JobEffect::ApplyParked { render }.into(), json!({ "kind": "apply_parked.v1", "render": "r-1" })),
             (
-                JobEffect::CancelWorker { attempt: 1, url: "https://x.example".to_owned() }.into(),
+                JobEffect::CancelWorker { attempt: 1, url: WebUrl::parse("https://x.example").unwrap() }.into(),
                 json!({ "kind": "cancel_worker.v1", "attempt": 1, "url": "https://x.example" }),
             ),
         ];

@@ -243,7 +243,7 @@ impl Life {
             Move::Started { run, worker } => Event::Started {
                 attempt: attempt(*run),
                 worker_id: Some(format!("worker_{worker}")),
-                cancel_url: Some(CANCEL_URL.to_owned()),
+                cancel_url: Some(web_url(CANCEL_URL)),
             },
             Move::Deferred { run, wait_s } => deferred(attempt(*run), *wait_s),
             Move::RunFailed { run, error } => run_failed(attempt(*run), error),

@@ -267,7 +267,7 @@ pub fn step(number: u8, status: StepStatus, sequence: i64) -> Event {
 }
 
 pub fn started(attempt: u32) -> Event {
-    Event::Started { attempt, worker_id: Some("worker_1".to_owned()), cancel_url: Some(CANCEL_URL.to_owned()) }
+    Event::Started { attempt, worker_id: Some("worker_1".to_owned()), cancel_url: Some(web_url(CANCEL_URL)) }
 }
 
 pub fn deferred(attempt: u32, wait_s: Option<u64>) -> Event {

@@ -6,6 +6,7 @@ mod replay;
 
 use reelhook_domain::{
     Effect, Job, JobEffect, LogEvent, LogLevel, LogTally, OutboundEvent, Recipients, RenderId, Status, Timestamp,
+    WebUrl,
 };
 use reelhook_testkit::{NOON, Stack, make_job, policy};
 use serde_json::json;
@@ -55,7 +56,7 @@ fn every_effect(n: u32) -> Vec<Effect> {
         Effect::Start { delay_s: 30 },
         JobEffect::CheckRender { render: render(), check: 2, delay_s: 4 }.into(),
         JobEffect::ApplyParked { render: render() }.into(),
-        JobEffect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() }.into(),
+        JobEffect::CancelWorker { attempt: 1, url: WebUrl::parse("https://worker.example/cancel").unwrap() }.into(),
         Effect::CountLog { day: NOON.day(), log: LogTally { success: 1, bytes: 21, ..LogTally::default() } },
     ]
 }

@@ -96,7 +96,7 @@ fn each_kind_of_effect_is_planned() {
             Delayed::now(WorkMessage::CancelWorker {
                 job_id: id.clone(),
                 attempt: 1,
-                url: "https://worker.example/cancel".to_owned(),
+                url: WebUrl::parse("https://worker.example/cancel").unwrap(),
             }),
         ]
     );

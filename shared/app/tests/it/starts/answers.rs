@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelhook_app::outbound::OutboundError;
-use reelhook_domain::{Event, Job, Status, StepStatus, Worker};
+use reelhook_domain::{Event, Job, Status, StepStatus, WebUrl, Worker};
 use reelhook_testkit::{Answer, NOON, Stack, body_of, header, keys, response, run, step, with_header};
 
 use super::{requested_jobs, start};
@@ -26,7 +26,7 @@ async fn an_accepted_run_is_processing_with_the_worker_s_data() {
         let (_, job) = after(Ok(response(status, body))).await;
         assert_eq!((job.status, job.run.times.started_at), (Status::Processing, Some(NOON)), "{status}");
         assert_eq!(worker(&job).id.as_deref(), Some("gpu-7"));
-        assert_eq!(worker(&job).cancel_url.as_deref(), Some("https://worker.example/cancel/1"));
+        assert_eq!(worker(&job).cancel_url, WebUrl::parse("https://worker.example/cancel/1"));
         assert_eq!(job.due_at, Some(NOON.after(Duration::from_secs(30 * 60))));
     }
 }

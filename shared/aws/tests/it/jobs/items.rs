@@ -46,11 +46,8 @@ pub(super) fn full() -> Job {
         seen: vec!["1c100:key".to_owned(), "2s200:".to_owned()],
         extracted: Some("three movies".to_owned()),
     };
-    let worker = Worker {
-        id: Some("gpu-7".to_owned()),
-        cancel_url: Some("https://worker.example/cancel".to_owned()),
-        done: true,
-    };
+    let worker =
+        Worker { id: Some("gpu-7".to_owned()), cancel_url: WebUrl::parse("https://worker.example/cancel"), done: true };
     let render = ExternalTask {
         service: Service::Creatomate,
         id: RenderId::parse("render_1").unwrap(),
@@ -115,7 +112,7 @@ pub(super) fn full() -> Job {
             Effect::Count { status: Status::Failed, day: NOON.day(), entered: false },
             JobEffect::CheckRender { render: RenderId::parse("render_1").unwrap(), check: 1, delay_s: 2 }.into(),
             JobEffect::ApplyParked { render: RenderId::parse("render_1").unwrap() }.into(),
-            JobEffect::CancelWorker { attempt: 1, url: "https://worker.example/cancel".to_owned() }.into(),
+            JobEffect::CancelWorker { attempt: 1, url: WebUrl::parse("https://worker.example/cancel").unwrap() }.into(),
         ],
         ..job
     }

@@ -44,6 +44,17 @@ async fn the_text_of_a_job_with_every_member_stays_as_it_is() {
     assert_eq!(item_of(&job).await["body"], json!({ "S": body }));
 }
 
+#[tokio::test]
+async fn a_stored_text_that_is_not_a_url_does_not_make_its_job_unreadable() {
+    let mut item = item_of(&full()).await;
+    let body = item["body"]["S"].as_str().unwrap();
+    let body = body.replace("https://client.example/hook", "client").replace("https://worker.example/cancel", "");
+    item["body"]["S"] = json!(body);
+    let job = read_at(&item, NOON).await.unwrap();
+    assert_eq!(job.request.callback, None);
+    assert_eq!(job.run.engine.external().map(|external| external.worker.cancel_url.clone()), Some(None));
+}
+
 /// So many milliseconds after noon.
 fn at(ms: i64) -> Timestamp {
     Timestamp(NOON.0 + ms)

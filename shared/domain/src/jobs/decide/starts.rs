@@ -7,7 +7,7 @@ use crate::Decision;
 use crate::jobs::reasons::Ignored;
 use crate::jobs::run::Claim;
 use crate::jobs::status::Status;
-use crate::{Effect, LogEvent, LogLevel};
+use crate::{Effect, LogEvent, LogLevel, WebUrl};
 
 /// The maximum size of a stored error, in bytes (architecture.md, Writes).
 const ERROR_LIMIT: usize = 4096;
@@ -27,7 +27,7 @@ pub(super) fn started(
     mut change: Change<'_>,
     attempt: u32,
     worker_id: &Option<String>,
-    cancel_url: &Option<String>,
+    cancel_url: &Option<WebUrl>,
 ) -> Decision {
     if attempt != change.job.run.attempt {
         return change.ignore(Ignored::StaleAttempt);

@@ -19,7 +19,7 @@ fn a_cancel_stops_the_worker_and_frees_its_slot() {
     story.wait(5).apply(Event::Cancel);
     assert_eq!((story.job.status, story.job.run.times.cancelled_at), (Status::Cancelled, Some(story.now)));
     assert_eq!(story.job.run.error.as_deref(), Some("Process stopped by user request"));
-    assert!(story.job.outbox.contains(&JobEffect::CancelWorker { attempt: 1, url: CANCEL_URL.to_owned() }.into()));
+    assert!(story.job.outbox.contains(&JobEffect::CancelWorker { attempt: 1, url: web_url(CANCEL_URL) }.into()));
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Cancelled], vec!["1.1".to_owned()]));
     assert_eq!(story.job.due_at, None);
 

@@ -41,8 +41,8 @@ fn the_first_report_starts_a_run_whose_acceptance_was_lost() {
     // The late yes adds what it knows and nothing else.
     story.wait(7).apply(started(1));
     assert_eq!(
-        (story.job.run.times.started_at, worker_of(&story.job).cancel_url.as_deref()),
-        (Some(began), Some(CANCEL_URL))
+        (story.job.run.times.started_at, worker_of(&story.job).cancel_url),
+        (Some(began), Some(web_url(CANCEL_URL)))
     );
 }
 

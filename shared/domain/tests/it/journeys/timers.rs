@@ -21,7 +21,7 @@ fn processing_times_out_thirty_minutes_after_its_start() {
     assert_eq!(story.job.run.error.as_deref(), Some("Job timed out after 30 minutes"));
     assert_eq!((story.job.run.times.timed_out_at, story.job.run.times.failed_at), (Some(story.now), Some(story.now)));
     assert_eq!((story.notified(), story.freed()), (vec![OutboundEvent::Timeout], vec!["1.1".to_owned()]));
-    let stop = Effect::Job(JobEffect::CancelWorker { attempt: 1, url: CANCEL_URL.to_owned() });
+    let stop = Effect::Job(JobEffect::CancelWorker { attempt: 1, url: web_url(CANCEL_URL) });
     assert!(story.job.outbox.contains(&stop), "the worker is told to stop");
     assert_eq!(story.ignored(Report::of(8, StepStatus::Completed, 180).video().by(1)), Ignored::FinalJob);
 }
