@@ -6,7 +6,7 @@ use reelhook_domain::videos::film::Rendition;
 use reelhook_domain::videos::render::{RenderPlan, Renderer, StoredVideo};
 use reelhook_domain::{
     Decision, Event, EventGroup, Job, JobId, JobKind, NewJob, Origin, OutboundEvent, Policy, RenderId, Request,
-    StepStatus, StepUpdate, Timestamp, create, decide,
+    StepStatus, StepUpdate, Timestamp, WebUrl, create, decide,
 };
 use serde_json::json;
 
@@ -47,7 +47,7 @@ pub(crate) fn job(event: OutboundEvent, at: Timestamp) -> Job {
 
 /// The events of a job up to this webhook event, each with its minute.
 fn story(event: OutboundEvent) -> Vec<(u32, Event)> {
-    let video = || "https://cdn.example.com/videos/video.mp4".to_owned();
+    let video = || WebUrl::parse("https://cdn.example.com/videos/video.mp4");
     let render = || RenderId::parse("6f1d3d0a-6c1e-4b0e-9a53-0f7a6c2b4d11").ok();
     let started = |minute, attempt| {
         let taken = Event::Started { attempt, worker_id: Some("worker-1".to_owned()), cancel_url: None };
@@ -64,7 +64,7 @@ fn story(event: OutboundEvent) -> Vec<(u32, Event)> {
     }
     let mut story: Vec<(u32, Event)> = started(0, 1).into();
     story.extend(match event {
-        OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = Some(video())))],
+        OutboundEvent::Completed => vec![(3, step(8, &|report| report.video_url = video()))],
         OutboundEvent::Failed => {
             let again = started(10, 2);
             vec![

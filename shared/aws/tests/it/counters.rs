@@ -13,7 +13,7 @@ use reelhook_aws::jobs::counters::CounterTable;
 use reelhook_aws::jobs::parked::RenderTable;
 use reelhook_aws::jobs::reconcile::Reconciler;
 use reelhook_aws::jobs::table::JobTable;
-use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, Timestamp};
+use reelhook_domain::{Admission, EventId, LogTally, RenderId, Service, Status, Timestamp, WebUrl};
 use reelhook_testkit::{NOON, World};
 use serde_json::{Value, json};
 
@@ -272,7 +272,7 @@ fn render() -> RenderId {
 }
 
 fn callback() -> Callback {
-    Callback { status: "succeeded".to_owned(), url: Some("https://x.example/v.mp4".to_owned()), error: None, run: None }
+    Callback { status: "succeeded".to_owned(), url: WebUrl::parse("https://x.example/v.mp4"), error: None, run: None }
 }
 
 #[tokio::test]

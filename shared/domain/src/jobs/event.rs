@@ -27,7 +27,7 @@ pub struct StepUpdate {
     /// The id of the render that the step submitted.
     pub render_id: Option<RenderId>,
     /// The URL of the finished video.
-    pub video_url: Option<String>,
+    pub video_url: Option<WebUrl>,
     /// The worker's name for the stage of the workflow.
     pub stage: Option<String>,
     /// The text that step 1 extracted.
@@ -168,7 +168,7 @@ pub enum Event {
     /// A person supplies the video.
     Complete {
         /// The URL of the video, http or https.
-        video_url: String,
+        video_url: WebUrl,
     },
     /// A person starts the polling of the render again.
     Monitor,

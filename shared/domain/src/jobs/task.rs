@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RenderId, Timestamp};
+use crate::{RenderId, Timestamp, WebUrl};
 
 /// A service that works for us under an id of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ pub enum RenderStatus {
 pub struct RenderState {
     /// The status.
     pub status: RenderStatus,
-    /// The URL of the video, http or https; it is only used after a success.
-    pub url: Option<String>,
+    /// The URL of the video; it is only used after a success.
+    pub url: Option<WebUrl>,
     /// Why the render failed.
     pub error: Option<String>,
 }

@@ -24,7 +24,7 @@ pub fn invariant_a_final_state_absorbs_every_callback(before: &Job, event: &Even
             state: Some(RenderState { status: RenderStatus::Succeeded, url: Some(url), .. }),
             ..
         } if awaits_video => {
-            assert_eq!((after.status, after.run.video_url.as_ref()), (Status::Completed, Some(url)));
+            assert_eq!((after.status, after.run.video_url.as_deref()), (Status::Completed, Some(url.as_written())));
             assert!(!after.run.render_timed_out());
             assert_eq!(notified(after), [OutboundEvent::Completed]);
         }

@@ -99,7 +99,7 @@ fn events(story: &Story) -> Vec<(&'static str, Event)> {
     }
     let other = Event::RenderReported { render: render("render_9"), state: succeeded(), confirmable: false };
     let strange = with_status(RenderStatus::Other("transmogrifying".to_owned()));
-    let failed_with_url = RenderState { url: Some(VIDEO.to_owned()), ..failed() };
+    let failed_with_url = RenderState { url: Some(web_url(VIDEO)), ..failed() };
     events.extend([
         ("render says planned", reported(with_status(RenderStatus::Planned), true)),
         ("render says rendering", reported(with_status(RenderStatus::Rendering), true)),

@@ -193,7 +193,7 @@ fn render_state() -> impl Strategy<Value = RenderState> {
     let words = vec![Planned, Waiting, Transcribing, Rendering, Succeeded, Succeeded, Failed, Other("odd".to_owned())];
     (select(words), any::<bool>()).prop_map(|(status, url)| RenderState {
         status,
-        url: url.then(|| VIDEO.to_owned()),
+        url: url.then(|| web_url(VIDEO)),
         error: None,
     })
 }
@@ -252,7 +252,7 @@ impl Life {
                     plain(report.number, report.status, steps_of(job).last_sequence.unwrap_or(0) + sequence);
                 update.key = report.key.map(|key| key.to_string());
                 update.render_id = report.render.map(|which| render_of(run.unwrap_or(Run::Present), which));
-                update.video_url = report.video.then(|| VIDEO.to_owned());
+                update.video_url = report.video.then(|| web_url(VIDEO));
                 update.error = report.error.map(str::to_owned);
                 update.workflow_failed = report.workflow_failed;
                 Event::Step { attempt: run.map(attempt), update }

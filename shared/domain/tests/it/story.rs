@@ -230,7 +230,7 @@ impl Report {
     }
 
     pub fn video(mut self) -> Self {
-        self.0.video_url = Some(VIDEO.to_owned());
+        self.0.video_url = Some(web_url(VIDEO));
         self
     }
 
@@ -279,7 +279,7 @@ pub fn run_failed(attempt: u32, error: &str) -> Event {
 }
 
 pub fn complete() -> Event {
-    Event::Complete { video_url: "https://example.com/handed-in.mp4".to_owned() }
+    Event::Complete { video_url: web_url("https://example.com/handed-in.mp4") }
 }
 
 pub fn render(id: &str) -> RenderId {
@@ -291,7 +291,7 @@ pub fn with_status(status: RenderStatus) -> RenderState {
 }
 
 pub fn succeeded() -> RenderState {
-    RenderState { url: Some(VIDEO.to_owned()), ..with_status(RenderStatus::Succeeded) }
+    RenderState { url: Some(web_url(VIDEO)), ..with_status(RenderStatus::Succeeded) }
 }
 
 pub fn failed() -> RenderState {

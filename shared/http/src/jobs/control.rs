@@ -47,7 +47,7 @@ impl Command {
         match self {
             Self::Cancel => Event::Cancel,
             Self::Retry => Event::Retry,
-            Self::Complete(video) => Event::Complete { video_url: video.as_written().to_owned() },
+            Self::Complete(video) => Event::Complete { video_url: video.clone() },
             Self::Delete => Event::Delete,
             Self::Monitor => Event::Monitor,
         }

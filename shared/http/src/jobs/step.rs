@@ -125,10 +125,7 @@ pub fn read(request: &ApiRequest, reporter: &Reporter, now: Timestamp) -> Result
         None => None,
     };
     let video_url = match details["video_url"].as_str().filter(|url| !url.is_empty()) {
-        Some(url) => {
-            let url = WebUrl::parse(url).ok_or_else(|| bad("details.video_url", "an http or https URL"))?;
-            Some(String::from(url))
-        }
+        Some(url) => Some(WebUrl::parse(url).ok_or_else(|| bad("details.video_url", "an http or https URL"))?),
         None => None,
     };
     let update = StepUpdate {

@@ -1,7 +1,7 @@
 //! The callback of a render, parsed from Creatomate's render object.
 
 use reelhook_domain::{JobId, RenderState, RenderStatus, WebUrl, cut};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// The maximum size of a render's status, in bytes.
@@ -15,14 +15,24 @@ pub struct Callback {
     /// The name of the status at Creatomate.
     pub status: String,
     /// The video; only valid on success.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    #[serde(default, deserialize_with = "stored_url", skip_serializing_if = "Option::is_none")]
+    pub url: Option<WebUrl>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The run whose token authenticated the callback; the callback applies to no other run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+}
+
+/// Reads a stored URL. A text that is not a URL must not make its callback unreadable.
+fn stored_url<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<WebUrl>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(stored)? else { return Ok(None) };
+    let url = WebUrl::try_from(text);
+    if let Err(error) = &url {
+        tracing::warn!(%error, "ignored the URL of a stored render callback");
+    }
+    Ok(url.ok())
 }
 
 /// One attempt of a job.
@@ -39,7 +49,7 @@ impl Callback {
     /// the texts are cut to the sizes that are stored.
     pub fn read(render: &Value) -> Option<Self> {
         let text = |name: &str| render[name].as_str().filter(|text| !text.is_empty());
-        let url = text("url").and_then(WebUrl::parse).map(String::from);
+        let url = text("url").and_then(WebUrl::parse);
         let error = text("error_message").or_else(|| text("error")).map(|error| cut(error, ERROR_LIMIT).to_owned());
         Some(Self { status: cut(text("status")?, STATUS_LIMIT).to_owned(), url, error, run: None })
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, receive};
-use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus};
+use reelhook_domain::{Event, JobId, RenderId, Status, StepStatus, WebUrl};
 use reelhook_testkit::{ScriptedHttp, Stack, response, run, step};
 use serde_json::json;
 
@@ -143,7 +143,7 @@ fn with_render_service(unfinished: usize) -> Stack {
 async fn call_back(stack: &Stack, id: &JobId) {
     let render = RenderId::parse("render_1").expect("a render id");
     let auth = CallbackAuth::Run(id.clone(), 1);
-    let callback = Callback { status: "succeeded".to_owned(), url: Some(VIDEO.to_owned()), error: None, run: None };
+    let callback = Callback { status: "succeeded".to_owned(), url: WebUrl::parse(VIDEO), error: None, run: None };
     receive(&stack.render_ports(), &stack.work, &auth, &render, &callback).await.expect("the callback is processed");
 }
 

@@ -5,7 +5,7 @@ mod checks;
 mod early;
 
 use reelhook_app::jobs::renders::{Callback, CallbackAuth, Received, receive};
-use reelhook_domain::{Event, JobId, RenderId, StepStatus};
+use reelhook_domain::{Event, JobId, RenderId, StepStatus, WebUrl};
 use reelhook_testkit::{NOON, Stack, run, started, step};
 
 const VIDEO: &str = "https://cdn.creatomate.example/renders/render_1.mp4";
@@ -15,7 +15,7 @@ fn render() -> RenderId {
 }
 
 fn says(status: &str) -> Callback {
-    let url = (status == "succeeded").then(|| VIDEO.to_owned());
+    let url = WebUrl::parse(VIDEO).filter(|_| status == "succeeded");
     let error = (status == "failed").then(|| "no memory for 4k".to_owned());
     Callback { status: status.to_owned(), url, error, run: None }
 }

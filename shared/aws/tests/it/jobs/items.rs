@@ -140,7 +140,7 @@ fn happen(job: Job, event: Event) -> Job {
 }
 
 fn completed() -> Job {
-    happen(rendering(), Event::Complete { video_url: "https://x.example/v.mp4".to_owned() })
+    happen(rendering(), Event::Complete { video_url: WebUrl::parse("https://x.example/v.mp4").unwrap() })
 }
 
 fn failed() -> Job {

@@ -8,7 +8,7 @@ use crate::jobs::activity::Activity;
 use crate::jobs::activity::Incomplete;
 use crate::jobs::reasons::{Ignored, Rejected};
 use crate::jobs::status::Status;
-use crate::{Effect, JobEffect, LogEvent, LogLevel, OutboundEvent, Timestamp};
+use crate::{Effect, JobEffect, LogEvent, LogLevel, OutboundEvent, Timestamp, WebUrl};
 
 /// A retry that is repeated within this time has the result of the first.
 const RETRY_REPEAT: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ pub(super) fn retry(mut change: Change<'_>) -> Decision {
     change.apply()
 }
 
-pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
+pub(super) fn complete(mut change: Change<'_>, video_url: &WebUrl) -> Decision {
     if change.job.run.engine.steps().is_none() {
         // Its video is stored by our own renderers.
         let status = change.job.status;
@@ -74,7 +74,7 @@ pub(super) fn complete(mut change: Change<'_>, video_url: &str) -> Decision {
     if change.job.status == Status::Processing && change.worker_is_busy() {
         change.stop_worker();
     }
-    change.complete(video_url.to_owned());
+    change.complete(video_url.as_written().to_owned());
     change.apply()
 }
 

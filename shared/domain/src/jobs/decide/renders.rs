@@ -134,7 +134,7 @@ enum Ending<'a> {
 /// The end that a state reports, if it reports one. A success without a URL does not count.
 fn ending(state: &RenderState) -> Option<Ending<'_>> {
     match state.status {
-        RenderStatus::Succeeded => state.url.as_deref().map(Ending::Video),
+        RenderStatus::Succeeded => state.url.as_ref().map(|url| Ending::Video(url.as_written())),
         RenderStatus::Failed => Some(Ending::Failure(state.error.as_deref().unwrap_or("the render failed"))),
         RenderStatus::Planned
         | RenderStatus::Waiting

@@ -136,7 +136,7 @@ fn workflow_completed(change: &mut Change<'_>, update: &StepUpdate) {
         Some(external) => std::mem::replace(&mut external.worker.done, true),
         None => change.job.was_notified(OutboundEvent::ScriptCompleted),
     };
-    if let Some(video_url) = update.video_url.clone().or_else(|| change.job.run.video_url.clone()) {
+    if let Some(video_url) = update.video_url.clone().map(String::from).or_else(|| change.job.run.video_url.clone()) {
         change.complete(video_url);
     } else if change.job.render_id().or(update.render_id.as_ref()).is_some() {
         change.progress(95);

@@ -121,7 +121,7 @@ fn nothing_but_a_success_changes_a_render_timeout() {
 
 #[test]
 fn a_failure_after_a_render_timeout_changes_nothing_even_with_a_url() {
-    let failed_with_url = RenderState { url: Some(VIDEO.to_owned()), ..failed() };
+    let failed_with_url = RenderState { url: Some(web_url(VIDEO)), ..failed() };
     assert_eq!(Story::render_timed_out().ignored(checked(failed_with_url, 0)), Ignored::FinalJob);
 }
 
