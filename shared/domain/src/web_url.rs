@@ -8,7 +8,7 @@ use url::Url;
 
 /// An absolute http or https URL. Stores and wire formats keep it as it was written; what sends requests uses the parsed
 /// [`Url`], to which it dereferences.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WebUrl {
     written: String,

@@ -63,7 +63,8 @@ fn name(image: &ImageRef) -> String {
     match image {
         ImageRef::Key(key) => format!("`{key}`"),
         ImageRef::Url(url) => {
-            let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            let url = url.as_written();
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
             let server = rest.split(['/', '?', '#']).next().unwrap_or_default();
             format!("at {}", server.rsplit('@').next().unwrap_or_default())
         }

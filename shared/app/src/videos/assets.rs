@@ -5,7 +5,6 @@ mod fetch;
 use async_trait::async_trait;
 use reelhook_domain::JobId;
 use reelhook_domain::videos::film::{Film, ImageRef};
-use url::Url;
 
 use crate::outbound::HttpSender;
 use crate::videos::draw_error::DrawError;
@@ -35,7 +34,7 @@ impl AssetSource for AssetLoader<'_> {
     async fn asset(&self, job: &JobId, image: &ImageRef) -> Result<Vec<u8>, DrawError> {
         let copy = match image {
             ImageRef::Key(_) => None,
-            ImageRef::Url(url) => Some(copy_key(job, url)),
+            ImageRef::Url(url) => Some(copy_key(job, url.as_written())),
         };
         // Each URL is fetched once per job, because its image may have changed by the time the scenes are joined.
         if let Some(copy) = &copy
@@ -78,10 +77,6 @@ pub(crate) async fn check_all(assets: &dyn AssetSource, job: &JobId, film: &Film
 fn redacted(image: &ImageRef) -> String {
     match image {
         ImageRef::Key(key) => format!("`{key}`"),
-        ImageRef::Url(url) => format!("at {}", server(url)),
+        ImageRef::Url(url) => format!("at {}", url.host_str().unwrap_or_default()),
     }
-}
-
-fn server(url: &str) -> String {
-    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }

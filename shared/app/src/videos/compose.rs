@@ -37,7 +37,7 @@ impl Composer for Workflow<'_> {
         self.report_step(job, 0, StepStatus::Started, Value::Null).await?;
         self.report_step(job, 1, StepStatus::Started, Value::Null).await?;
         let choice = choice(&job.request.input);
-        let mut movies = preview(self.catalog, &choice).await?;
+        let movies = preview(self.catalog, &choice).await?;
         if movies.is_empty() {
             let (genre, platform) = (shown(&choice.genres), shown(&choice.platforms));
             let country = &choice.country;
@@ -49,16 +49,13 @@ impl Composer for Workflow<'_> {
         }
         let words = Words::of(&choice.country);
         let script: Vec<String> = movies.iter().enumerate().map(|(index, movie)| words.hook(index, movie)).collect();
-        for movie in movies.iter_mut().filter(|movie| !movie.poster_url.is_empty()) {
-            // A missing poster does not fail the job.
-            if let Err(DrawError::Input(why)) = self.poster(job, movie).await {
-                tracing::warn!(job_id = %job.id, movie = movie.id, why = brief(&why), "poster omitted");
-                movie.poster_url.clear();
-            }
+        let mut posters = Vec::with_capacity(movies.len());
+        for movie in &movies {
+            posters.push(self.poster(job, movie).await);
         }
         let steps = [
             (2, json!({ "script": script, "language": words.language })),
-            (3, json!({ "posters": movies.iter().filter(|movie| !movie.poster_url.is_empty()).count() })),
+            (3, json!({ "posters": posters.iter().flatten().count() })),
             (4, json!({ "presenter": "drawn cards" })),
             (5, json!({ "cards": movies.len() + 2 })),
             (6, json!({ "scroll": "drawn cards" })),
@@ -71,16 +68,30 @@ impl Composer for Workflow<'_> {
         }
         let continues = self.report_step(job, 7, StepStatus::Started, Value::Null).await?;
         let theme = template_theme(&job.request.input["template"]).unwrap_or_else(|| genre_theme(&choice.genres[0]));
-        Ok(continues.then(|| film(&choice, theme, &movies, &script, &words)))
+        Ok(continues.then(|| film(&choice, theme, &movies, posters, &script, &words)))
     }
 }
 
 impl Workflow<'_> {
-    async fn poster(&self, job: &Job, movie: &Movie) -> Result<(), DrawError> {
-        if WebUrl::parse(&movie.poster_url).is_none() {
-            return Err(DrawError::Input("its URL is neither http nor https".to_owned()));
+    /// A movie's poster, unless it can't be drawn: a missing poster does not fail the job.
+    async fn poster(&self, job: &Job, movie: &Movie) -> Option<ImageRef> {
+        if movie.poster_url.is_empty() {
+            return None;
         }
-        self.assets.asset(&job.id, &ImageRef::Url(movie.poster_url.clone())).await.map(drop)
+        let omitted =
+            |why: &str| tracing::warn!(job_id = %job.id, movie = movie.id, why = brief(why), "poster omitted");
+        let Some(url) = WebUrl::parse(&movie.poster_url) else {
+            omitted("its URL is neither http nor https");
+            return None;
+        };
+        let image = ImageRef::Url(url);
+        match self.assets.asset(&job.id, &image).await {
+            Err(DrawError::Input(why)) => {
+                omitted(&why);
+                None
+            }
+            Ok(_) | Err(DrawError::Asset { .. } | DrawError::Renderer(_) | DrawError::Store(_)) => Some(image),
+        }
     }
 
     /// Reports a step as an external worker does. It returns whether the job continues.
@@ -191,7 +202,14 @@ fn grouped(number: u64, separator: char) -> String {
     text
 }
 
-fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], words: &Words) -> Film {
+fn film(
+    choice: &Choice,
+    theme: Theme,
+    movies: &[Movie],
+    posters: Vec<Option<ImageRef>>,
+    script: &[String],
+    words: &Words,
+) -> Film {
     let (platform, genre) = (shown(&choice.platforms), shown(&choice.genres));
     let fill_in = |text: &str| text.replace("{platform}", &platform).replace("{genre}", &genre);
     let top = fill_in(words.top).replace("{n}", &movies.len().to_string());
@@ -208,8 +226,8 @@ fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], word
         ..Content::default()
     };
     let mut scenes = vec![scene(SceneKind::HeroTitle, 3.0, first, None)];
-    for (index, (movie, hook)) in movies.iter().zip(script).enumerate() {
-        scenes.push(scene(SceneKind::ProductShowcase, 4.0, card(index, movie, hook), Some(Transition::Slide)));
+    for (index, ((movie, poster), hook)) in movies.iter().zip(posters).zip(script).enumerate() {
+        scenes.push(scene(SceneKind::ProductShowcase, 4.0, card(index, movie, poster, hook), Some(Transition::Slide)));
     }
     scenes.push(scene(SceneKind::Cta, 3.0, last, Some(Transition::Zoom)));
     Film {
@@ -223,15 +241,14 @@ fn film(choice: &Choice, theme: Theme, movies: &[Movie], script: &[String], word
     }
 }
 
-fn card(index: usize, movie: &Movie, hook: &str) -> Content {
-    let poster = Some(&movie.poster_url).filter(|url| !url.is_empty());
+fn card(index: usize, movie: &Movie, poster: Option<ImageRef>, hook: &str) -> Content {
     Content {
         kicker: format!("#{}", index + 1),
         title: movie.title.clone(),
         subtitle: format!("{} · {} min · {}", movie.year, movie.runtime_minutes, movie.genres.join(", ")),
         body: hook.to_owned(),
         footnote: format!("IMDb {:.1}", movie.imdb_score),
-        images: poster.map(|url| ImageRef::Url(url.clone())).into_iter().collect(),
+        images: poster.into_iter().collect(),
         ..Content::default()
     }
 }

@@ -60,7 +60,7 @@ impl CreatomateRenderer<'_> {
         let mut assets = Vec::new();
         for image in film.scenes.iter().flat_map(Scene::images) {
             let url = match image {
-                ImageRef::Url(url) => url.clone(),
+                ImageRef::Url(url) => url.as_written().to_owned(),
                 ImageRef::Key(key) => self.links.download(key).await?,
             };
             assets.push((image.clone(), url));

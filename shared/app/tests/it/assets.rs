@@ -7,8 +7,8 @@ use flate2::write::GzEncoder;
 use reelhook_app::outbound::{Method, OutboundError};
 use reelhook_app::videos::assets::{AssetLoader, AssetSource};
 use reelhook_app::videos::draw_error::DrawError;
-use reelhook_domain::JobId;
 use reelhook_domain::videos::film::ImageRef;
+use reelhook_domain::{JobId, WebUrl};
 use reelhook_testkit::{Answer, MemoryObjectStore, ScriptedHttp, headers, response, with_header};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand more";
@@ -36,7 +36,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 async fn picture(http: &ScriptedHttp, url: &str) -> Result<Vec<u8>, DrawError> {
     let films = MemoryObjectStore::default();
     let job = JobId::parse("job_1_a").unwrap();
-    let found = AssetLoader { images: &films, http }.asset(&job, &ImageRef::Url(url.to_owned())).await;
+    let found = AssetLoader { images: &films, http }.asset(&job, &ImageRef::Url(WebUrl::parse(url).unwrap())).await;
     if let Ok(bytes) = &found {
         assert!(films.stored().values().any(|kept| kept == bytes), "it is kept as it is drawn");
     }

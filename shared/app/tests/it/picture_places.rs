@@ -2,13 +2,14 @@
 
 use reelhook_domain::videos::film::{Content, Film, ImageRef, Item, Scene, SceneKind, Transition};
 use reelhook_domain::videos::render::Renderer;
-use reelhook_domain::{Job, JobId, Status};
+use reelhook_domain::{Job, JobId, Status, WebUrl};
 use reelhook_testkit::{Stack, a_film, response};
 
 const GIF: &str = "GIF89a";
 
 fn url(name: &str) -> ImageRef {
-    ImageRef::Url(format!("https://user:word@shop.example/a/secret/{name}.gif?token=private"))
+    let url = format!("https://user:word@shop.example/a/secret/{name}.gif?token=private");
+    ImageRef::Url(WebUrl::parse(&url).unwrap())
 }
 
 /// A scene whose items show these pictures.

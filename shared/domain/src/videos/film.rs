@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::WebUrl;
+
 /// The frame rate of every video, in frames per second.
 pub const FRAME_RATE: u32 = 30;
 
@@ -294,8 +296,8 @@ pub struct Item {
 pub enum ImageRef {
     /// The key of an object in the object store.
     Key(String),
-    /// An http or https URL.
-    Url(String),
+    /// An image on the web.
+    Url(WebUrl),
 }
 
 impl Quality {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use reelhook_app::videos::uploads;
+use reelhook_domain::WebUrl;
 use reelhook_domain::videos::film::{FRAME_RATE, Film, FrameGrid, ImageRef, Scene, SceneKind};
 use reelhook_domain::videos::render::Renderer;
 use serde_json::Value;
@@ -90,9 +91,9 @@ impl Images<'_> {
         if uploads::is_key(text) {
             return Ok(Some(self.record(path, ImageRef::Key(text.to_owned()))));
         }
-        let url = reelhook_app::Url::parse(text).ok();
-        match url.filter(|url| matches!(url.scheme(), "http" | "https") && text.len() <= TEXT_LIMIT) {
-            Some(url) => Ok(Some(self.record(path, ImageRef::Url(url.into())))),
+        let url = reelhook_app::Url::parse(text).ok().filter(|_| text.len() <= TEXT_LIMIT);
+        match url.and_then(|url| WebUrl::try_from(url).ok()) {
+            Some(url) => Ok(Some(self.record(path, ImageRef::Url(url)))),
             None => Err(wrong(path, RIGHT_IMAGE)),
         }
     }

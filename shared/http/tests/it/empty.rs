@@ -1,5 +1,6 @@
 //! What is empty says nothing, wherever it stands: the next name counts, or the default.
 
+use reelhook_domain::WebUrl;
 use reelhook_domain::videos::film::{Entrance, ImageRef, Quality, Theme, Transition};
 use reelhook_domain::videos::render::Renderer;
 use reelhook_http::videos::film::read;
@@ -72,7 +73,7 @@ fn empty_lists_and_entries_are_ignored() {
 
 #[test]
 fn empty_images_are_ignored() {
-    let url = |name: &str| ImageRef::Url(format!("https://a.example/{name}.png"));
+    let url = |name: &str| ImageRef::Url(WebUrl::parse(&format!("https://a.example/{name}.png")).unwrap());
     for empty in empties() {
         let given = json!({ "image": empty, "imageUrl": "https://a.example/a.png", "images": [
             empty, "https://a.example/b.png", { "url": empty, "alt": "A picture" }, { "url": empty, "src": " https://a.example/c.png " },

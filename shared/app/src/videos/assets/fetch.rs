@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reelhook_domain::WebUrl;
 use url::Url;
 
 use crate::outbound::decode::DecodeError;
@@ -14,11 +15,12 @@ use crate::videos::films::IMAGE_LIMIT;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Fetches the bytes at a URL. Errors name only the server of a URL, because the rest may be a secret.
-pub(super) async fn fetch_asset(http: &dyn HttpSender, text: &str) -> Result<Vec<u8>, DrawError> {
-    let Ok(url) = Url::parse(text) else { return Err(DrawError::Input("the image has an invalid URL".to_owned())) };
-    let first = server(&url).to_owned();
+pub(super) async fn fetch_asset(http: &dyn HttpSender, url: &WebUrl) -> Result<Vec<u8>, DrawError> {
+    let first = server(url).to_owned();
     let accept = "image/png, image/jpeg, image/webp, image/gif";
-    let fetched = fetch(http, Fetch { url, accept, deadline: DEADLINE, response_limit: IMAGE_LIMIT }).await;
+    let fetched =
+        fetch(http, Fetch { url: Url::from(url.clone()), accept, deadline: DEADLINE, response_limit: IMAGE_LIMIT })
+            .await;
     let subject = subject(&first, &fetched);
     match fetched.end {
         End::Response(response) => read(&subject, response),

@@ -1,6 +1,7 @@
 //! Film specifications: the lengths of scenes, and the paths of images.
 
 use super::*;
+use reelhook_domain::WebUrl;
 use reelhook_domain::videos::film::ImageRef;
 use serde_json::json;
 
@@ -41,7 +42,7 @@ fn an_image_has_the_path_at_which_the_request_first_names_it() {
         ("e", "scenes[3].content.images[0]"),
         ("f", "scenes[3].content.images[1]"),
     ] {
-        assert_eq!(place(ImageRef::Url(url(name))), expected);
+        assert_eq!(place(ImageRef::Url(WebUrl::parse(&url(name)).unwrap())), expected);
     }
     assert_eq!(place(ImageRef::Key(key(1))), "scenes[3].content.avatar");
     assert_eq!(place(ImageRef::Key(key(2))), "images[1]", "the file that no scene names");
@@ -55,7 +56,8 @@ fn paths_that_follow_from_the_film_are_not_stored() {
     ] });
     let film = read(&config, &[], Renderer::Own, |_| None).unwrap().film;
     assert_eq!(film.places, Vec::<String>::new());
-    let place = |name: &str| film.asset_path(&ImageRef::Url(format!("https://shop.example/{name}.png")));
+    let url = |name: &str| WebUrl::parse(&format!("https://shop.example/{name}.png")).unwrap();
+    let place = |name: &str| film.asset_path(&ImageRef::Url(url(name)));
     assert_eq!(
         (place("a").as_str(), place("b").as_str()),
         ("scenes[0].content.images[0]", "scenes[1].content.items[1].image")
