@@ -5,7 +5,7 @@ use reelhook_app::outbox::rows::{LiveRow, StoredLive};
 use reelhook_app::outbox::source::FanoutSource;
 use reelhook_app::store::StoreError;
 use reelhook_app::watch::{Cursor, LiveStore, WatchStart, begin};
-use reelhook_domain::{Engine, PiecesRun, Event, Job, JobKind, Live, Status, Subject};
+use reelhook_domain::{Engine, Event, Job, JobKind, Live, PiecesRun, Status, Subject};
 use reelhook_testkit::{NOON, Stack, lived, make_job, run, started};
 
 /// Rows of two events each, at these versions.
