@@ -244,7 +244,7 @@ async fn respond(deps: &Deps, request: &ApiRequest) -> Result<ApiAnswer, Problem
             note_test(&fingerprint, &url, &tested);
             Ok(test_answer(&tested, SystemClock.now()))
         }
-        Route::Trigger(trigger, key) => trigger_event(deps, &secrets, trigger, key).await,
+        Route::Trigger(trigger, key) => trigger_event(deps, &secrets, *trigger, key).await,
         Route::Validate(text) => Ok(validate_answer(&validate(&deps.http, &text).await)),
     }
 }

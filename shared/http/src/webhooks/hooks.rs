@@ -33,7 +33,7 @@ pub enum Route {
     /// POST /api/webhooks/test
     Test(WebUrl),
     /// POST /api/webhooks/trigger
-    Trigger(Trigger, Option<IdempotencyKey>),
+    Trigger(Box<Trigger>, Option<IdempotencyKey>),
     /// POST /api/validate-url
     Validate(String),
 }
@@ -51,7 +51,8 @@ impl Route {
                 receiver_url(&text, allow_http).map(Self::Test).map_err(|right| bad("url", right))
             }
             ("POST", "/api/webhooks/trigger") => {
-                Ok(Self::Trigger(read_trigger(&request.json()?, request, &caller)?, key(request, &caller)?))
+                let trigger = read_trigger(&request.json()?, request, &caller)?;
+                Ok(Self::Trigger(Box::new(trigger), key(request, &caller)?))
             }
             ("POST", "/api/validate-url") => Ok(Self::Validate(read_url(&request.json()?, "URL is required")?)),
             _ => Err(routes::unknown(request)),
